@@ -1,1 +1,26 @@
-//! placeholder
+//! The decisions of Mainstay, and the words they are written in.
+//!
+//! Invariant: nothing in this crate reads a clock, a file, a socket or a source of randomness; callers pass `now`
+//! and what they read. So every decision is a function that a table or a property can test.
+//!
+//! Where to look: the *words* are `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
+//! `operation`, `alert`, `backup`, `plugin`; `spec` is what an operator configures, validated; `journal` is what
+//! must survive a crash. The *decisions* are the modules whose items are functions.
+
+pub mod alert;
+pub mod backup;
+pub mod blob;
+pub mod breaker;
+pub mod effect;
+pub mod event;
+pub mod failure;
+pub mod health;
+pub mod id;
+pub mod incident;
+pub mod journal;
+pub mod name;
+pub mod operation;
+pub mod plugin;
+pub mod severity;
+pub mod spec;
+pub mod time;

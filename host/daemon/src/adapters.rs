@@ -1,0 +1,10 @@
+//! The world behind the ports: files, processes, sockets, clocks.
+
+pub mod backups;
+pub mod clock;
+pub mod commands;
+pub mod http;
+pub mod journal;
+pub mod probe;
+pub mod process;
+pub mod secrets;

@@ -1,0 +1,490 @@
+//! The borders inside the daemon: what services need from the world, in domain types only.
+//!
+//! Adapters implement these traits, services call them, `app` joins the two. A future that these traits return may
+//! be dropped only where its docs say so; a dropped effect is an effect in doubt.
+//!
+//! Length: one page that lists every border is worth more than three shorter ones.
+
+use mainstay_domain::{
+    alert::OutboxEntry,
+    backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
+    breaker::CircuitState,
+    effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal, TargetStatus},
+    event::Event,
+    health::{Evidence, Health, Observation},
+    id::{BackupId, IncidentId, OperationId},
+    incident::Incident,
+    journal::{Change, EffectEntry, ProcessIdentity},
+    name::{CommandName, FailureType, JobName, PluginName, TargetName},
+    operation::{Operation, OperationState},
+    severity::Severity,
+    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, TargetSpec},
+    time::{Monotonic, Timestamp},
+};
+use semver::VersionReq;
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+
+/// A boxed future, for traits that are used as objects.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Both clocks.
+pub trait Clock: Send + Sync {
+    /// Wall-clock time.
+    fn now(&self) -> Timestamp;
+    /// Time since the program started.
+    fn monotonic(&self) -> Monotonic;
+}
+
+/// The journal cannot be written or read: the disk is full or broken, or the writer is gone.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the journal in {path} {what}")]
+pub struct JournalError {
+    /// Its file.
+    pub path: String,
+    /// What happened, and what to do.
+    pub what: String,
+}
+
+/// Writes what must survive a crash. Submissions are written in order; those that come together share one fsync.
+pub trait Journal: Send + Sync {
+    /// Submits changes that are written together or not at all. The submission itself happens at once, in this call;
+    /// the future resolves when they are durable, and may be dropped by who does not need to know.
+    /// The answer holds the submitted events with their `seq`.
+    fn commit(&self, changes: Vec<Change>)
+    -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>>;
+
+    /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
+    /// [`Records::events`] from the last `seq` it saw.
+    fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;
+}
+
+/// An answer of the journal, on its way.
+pub type Reading<'a, T> = Boxed<'a, Result<T, JournalError>>;
+
+/// Which operations are asked for. Empty fields ask for all.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// Only of this target.
+    pub target: Option<TargetName>,
+    /// Only with this failure.
+    pub failure: Option<FailureType>,
+    /// Only in this state.
+    pub state: Option<OperationState>,
+    /// Only detected at or after this.
+    pub since: Option<Timestamp>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+/// What a new daemon finds in the journal of the one before.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// Operations without an end state.
+    pub operations: Vec<Operation>,
+    /// Open incidents.
+    pub incidents: Vec<Incident>,
+    /// Alerts not yet delivered.
+    pub outbox: Vec<OutboxEntry>,
+    /// Processes that should live.
+    pub processes: Vec<(TargetName, ProcessIdentity)>,
+    /// Paused targets.
+    pub paused_targets: Vec<TargetName>,
+    /// Whether the host is paused.
+    pub paused_host: bool,
+    /// Cooldowns, past ones included.
+    pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
+    /// The last slots taken up.
+    pub slots: Vec<(JobName, BackupType, Timestamp)>,
+    /// Every backup in the catalog.
+    pub backups: Vec<BackupRecord>,
+}
+
+/// Reads the journal.
+pub trait Records: Send + Sync {
+    /// What the daemon before left.
+    fn recovered(&self) -> Reading<'_, Recovered>;
+    /// Operations, newest first.
+    fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
+    /// One operation and its journal, in order.
+    fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
+    /// Incidents, newest first.
+    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>>;
+    /// How many incidents of this target and failure were opened at or after a time.
+    fn recurrences(
+        &self,
+        target: TargetName,
+        failure: FailureType,
+        since: Timestamp,
+    ) -> Reading<'_, u32>;
+    /// One incident.
+    fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
+    /// Events after `seq`, oldest first.
+    fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// The newest events, oldest first.
+    fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
+}
+
+/// Durable values of plugins, each plugin in a namespace of its own. All errors are for the plugin.
+pub trait Values: Send + Sync {
+    /// A value.
+    fn get(
+        &self,
+        plugin: PluginName,
+        key: String,
+    ) -> Boxed<'_, Result<Option<Vec<u8>>, EffectError>>;
+    /// Sets or, with none, deletes a value; `Limited` where the namespace would grow above `max_bytes`.
+    fn set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        value: Option<Vec<u8>>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<(), EffectError>>;
+    /// Sets a value where the present one is `expected`; whether it was.
+    fn compare_and_set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<bool, EffectError>>;
+    /// The keys with a prefix, sorted.
+    fn keys(
+        &self,
+        plugin: PluginName,
+        prefix: String,
+    ) -> Boxed<'_, Result<Vec<String>, EffectError>>;
+}
+
+/// Looks at targets.
+pub trait Probe: Send + Sync {
+    /// Runs one check once, within its timeout. `pid` is the target's supervised process. Never fails: what goes wrong
+    /// is the observation. May be dropped.
+    fn observe(
+        &self,
+        target: Arc<TargetSpec>,
+        check: Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Boxed<'_, Observation>;
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// It was adopted, so only its end is known.
+    Unknown,
+}
+
+/// Starts and ends processes. Errors are sentences for people.
+pub trait Processes: Send + Sync {
+    /// Starts a child in its own process group with its output in rotated files.
+    fn spawn(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Boxed<'_, Result<ProcessIdentity, String>>;
+    /// Whether this very process lives.
+    fn is_alive(&self, identity: &ProcessIdentity) -> bool;
+    /// Resolves when it has ended, at once where it does not live. May be dropped and called again.
+    fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit>;
+    /// Sends a signal to its whole group; nothing happens where it has ended.
+    fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String>;
+    /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
+    fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+}
+
+/// Runs programs to their end.
+pub trait Commands: Send + Sync {
+    /// Runs an operator's command with the guest's values for its placeholders. `key` is the idempotency key, handed on
+    /// as `MAINSTAY_IDEMPOTENCY_KEY`.
+    fn run(
+        &self,
+        name: CommandName,
+        spec: CommandSpec,
+        arguments: Vec<(String, String)>,
+        key: String,
+        max_output: u64,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
+    /// Starts, stops or restarts a foreign service; `argv` comes from its config.
+    fn run_foreign(
+        &self,
+        argv: Vec<String>,
+        cwd: PathBuf,
+        timeout: Duration,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
+}
+
+/// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
+pub trait HttpClient: Send + Sync {
+    /// One request, one bounded response. `key` is sent as `Idempotency-Key` where the request has none.
+    fn send(
+        &self,
+        request: HttpRequest,
+        granted: Vec<HttpOrigin>,
+        key: Option<String>,
+        timeout: Duration,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<HttpResponse, EffectError>>;
+}
+
+/// Controls targets; what the supervisor service offers to effects, the recovery engine and operators.
+pub trait TargetControl: Send + Sync {
+    /// What is known; `None` for an unknown target.
+    fn status(&self, target: &TargetName) -> Option<TargetStatus>;
+    /// Starts it where it does not run.
+    fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Stops it where it runs; a stopped target is not seen as failed.
+    fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Stops it where it runs, then starts it.
+    fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Sends a signal to its process group.
+    fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>>;
+}
+
+/// What the monitor tells the recovery engine, over a bounded channel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds.
+    Raised {
+        /// The target.
+        target: TargetName,
+        /// What its failure is called.
+        failure: FailureType,
+        /// How bad it is.
+        severity: Severity,
+        /// What was seen.
+        evidence: Evidence,
+        /// When it was seen: the start of the recovery time.
+        detected_at: Timestamp,
+    },
+    /// Every check that raises this failure passes again.
+    Cleared {
+        /// The target.
+        target: TargetName,
+        /// What its failure was called.
+        failure: FailureType,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What the monitor offers to the others.
+pub trait Watch: Send + Sync {
+    /// Runs each check of a target once, all at the same time; the observations also count as scheduled ones do.
+    fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>>;
+    /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.
+    fn handler_acted(&self, target: &TargetName);
+    /// Whether this failure of the target holds, by its checks.
+    fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
+    /// Health and circuit; `None` for an unknown target.
+    fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
+    /// A heartbeat came; false where the target has no heartbeat check.
+    fn heartbeat(&self, target: &TargetName) -> bool;
+}
+
+/// Why an operator's command was not carried out; a sentence for people that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// What an operator's `recover` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverRequest {
+    /// What is to be recovered.
+    pub target: TargetName,
+    /// From what.
+    pub failure: FailureType,
+    /// Plan the effects only.
+    pub dry_run: bool,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
+/// A target's open incident and its operation that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Active {
+    /// The target.
+    pub target: TargetName,
+    /// Its open incident, the newest where there are several.
+    pub incident: Option<IncidentId>,
+    /// Its operation that has not ended.
+    pub operation: Option<OperationId>,
+}
+
+/// What the recovery engine offers to operators.
+pub trait RecoveryControl: Send + Sync {
+    /// Schedules an operation in manual mode.
+    fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>>;
+    /// Lets an operation that awaits a person run.
+    fn approve(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Ends an operation that awaits a person; its incident is escalated.
+    fn reject(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Ends an operation that waits or runs; a running one before its next attempt.
+    fn cancel(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Pauses or resumes automatic operations of a target, or with none of the host.
+    fn pause(
+        &self,
+        target: Option<TargetName>,
+        paused: bool,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>>;
+    /// Whether the host, or a target, is paused.
+    fn is_paused(&self, target: Option<&TargetName>) -> bool;
+    /// What is open or runs, one entry a target.
+    fn active(&self) -> Vec<Active>;
+}
+
+/// How far long work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Documents done.
+    pub documents: u64,
+    /// Documents in all, where known.
+    pub total: Option<u64>,
+    /// Bytes done.
+    pub bytes: u64,
+}
+
+/// Is told how far long work has come; must be quick.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Where a restore goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The job.
+    pub job: JobName,
+    /// Which backup; absent: the newest verified.
+    pub id: Option<BackupId>,
+    /// Into this directory, which must not exist or be empty; absent: in place, over the sources.
+    pub into: Option<PathBuf>,
+    /// Needed in place, and where `into` holds something.
+    pub replace: bool,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    /// The backups that the state was composed from, the full one first.
+    pub chain: Vec<BackupRecord>,
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What one run of retention judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pruned {
+    /// Every verdict with its reason, after the host's guard.
+    pub verdicts: Vec<Verdict>,
+    /// The backups that went to the trash, or in a dry run would go.
+    pub expired: Vec<BackupRecord>,
+}
+
+/// A job as `status` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobStatus {
+    /// Its name.
+    pub name: JobName,
+    /// When its newest verified backup was taken.
+    pub last_verified: Option<Timestamp>,
+    /// How its newest backup stands.
+    pub last_status: Option<BackupStatus>,
+    /// When the next one is due.
+    pub next_due: Option<Timestamp>,
+    /// Whether the newest verified backup is within the recovery point objective; absent where there is none.
+    pub rpo_met: Option<bool>,
+}
+
+/// What the backup service offers to operators.
+pub trait BackupOperator: Send + Sync {
+    /// Takes a backup, verifies it, and answers with its record.
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Every backup, or those of a job, newest first; expired ones in the trash included.
+    fn list(&self, job: Option<JobName>) -> Vec<BackupRecord>;
+    /// Reads a backup and those that it needs back from the tier.
+    fn verify(
+        &self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Restores.
+    fn restore(
+        &self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Runs retention now.
+    fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
+    /// Restores the newest chain into a scratch directory and compares the root hash.
+    fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Each job.
+    fn jobs(&self) -> Vec<JobStatus>;
+}
+
+/// Asks the retention policy of a job.
+pub trait RetentionJudge: Send + Sync {
+    /// The policy's verdicts; any error keeps everything.
+    fn judge(
+        &self,
+        policy: PluginName,
+        version: VersionReq,
+        job: JobName,
+        backups: Vec<BackupSummary>,
+        now: Timestamp,
+    ) -> Boxed<'_, Result<Vec<Verdict>, String>>;
+}
+
+/// What the backup service offers to effects.
+pub trait BackupControl: Send + Sync {
+    /// The newest verified backup of a job, at or before a time.
+    fn newest(
+        &self,
+        job: JobName,
+        before: Option<Timestamp>,
+    ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>>;
+    /// Takes a backup now.
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+    ) -> Boxed<'_, Result<BackupSummary, EffectError>>;
+    /// Restores in place, over what the job's directory sources hold, after an emergency backup. Documents and bytes.
+    fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>>;
+}
+
+/// Reads secrets and keeps them out of texts.
+pub trait Secrets: Send + Sync {
+    /// The text with every `${secret:NAME}` replaced; the error names the secret, never a value.
+    fn reveal(&self, text: &str) -> Result<String, String>;
+    /// The bytes with every known secret value replaced by its placeholder.
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+}

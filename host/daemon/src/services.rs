@@ -1,0 +1,14 @@
+//! What the daemon does, in loops of its own: each service gathers inputs, lets `domain` decide, journals, acts and
+//! reports.
+
+pub mod alerts;
+pub mod backup;
+pub mod effects;
+pub mod metrics;
+pub mod monitor;
+pub mod plugins;
+pub mod recorder;
+pub mod recovery;
+pub mod reload;
+pub mod state;
+pub mod supervisor;

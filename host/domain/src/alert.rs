@@ -1,0 +1,61 @@
+//! Alerts: messages about events, and their way through the outbox.
+
+use crate::{
+    id::{AlertId, OperationId},
+    name::{PluginName, TargetName},
+    severity::Severity,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// Whether something is wrong or right again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertStatus {
+    /// It is wrong.
+    Firing,
+    /// It is right again.
+    Resolved,
+}
+
+/// One message about one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its identifier.
+    pub id: AlertId,
+    /// The same for every message about the same thing; receivers deduplicate on it.
+    pub dedup_key: String,
+    /// Wrong, or right again.
+    pub status: AlertStatus,
+    /// How bad it is.
+    pub severity: Severity,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// Event kind, e.g. `operation.failed`.
+    pub kind: String,
+    /// One line.
+    pub title: String,
+    /// Some lines.
+    pub body: String,
+    /// What it is about.
+    pub target: Option<TargetName>,
+    /// The operation that it is about.
+    pub operation: Option<OperationId>,
+    /// Further facts.
+    pub labels: Vec<(String, String)>,
+}
+
+/// An alert on its way to one alerter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxEntry {
+    /// The message.
+    pub alert: Alert,
+    /// Who delivers it.
+    pub alerter: PluginName,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// Not sooner than this.
+    pub due: Timestamp,
+    /// What the last attempt said.
+    pub last_error: Option<String>,
+}

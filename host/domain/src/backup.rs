@@ -1,0 +1,176 @@
+//! Backups: what is stored, and how one depends on another.
+
+use crate::{id::BackupId, name::JobName, time::Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What a stored backup is [seed 003].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupType {
+    /// Everything.
+    Full,
+    /// What changed since the last backup of the chain, of any kind.
+    Incremental,
+    /// What changed since the last full backup.
+    Differential,
+    /// Everything, standing alone, asked for by an operator.
+    Snapshot,
+    /// Everything, standing alone, taken before something dangerous.
+    Emergency,
+}
+
+impl BackupType {
+    /// Every type.
+    pub const ALL: [BackupType; 5] = [
+        BackupType::Full,
+        BackupType::Incremental,
+        BackupType::Differential,
+        BackupType::Snapshot,
+        BackupType::Emergency,
+    ];
+
+    /// The word that operators write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BackupType::Full => "full",
+            BackupType::Incremental => "incremental",
+            BackupType::Differential => "differential",
+            BackupType::Snapshot => "snapshot",
+            BackupType::Emergency => "emergency",
+        }
+    }
+
+    /// The first three letters of its identifiers.
+    pub fn prefix(self) -> &'static str {
+        self.as_str().get(..3).unwrap_or_default()
+    }
+
+    /// Whether it needs no other backup to be restored.
+    pub fn stands_alone(self) -> bool {
+        matches!(
+            self,
+            BackupType::Full | BackupType::Snapshot | BackupType::Emergency
+        )
+    }
+}
+
+impl std::fmt::Display for BackupType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a backup stands [seed 003].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupStatus {
+    /// Asked for.
+    Pending,
+    /// Being written.
+    InProgress,
+    /// Stored, not yet read back.
+    Completed,
+    /// Read back from its tier and found right.
+    Verified,
+    /// Not taken.
+    Failed,
+    /// Read back and found wrong.
+    Corrupted,
+    /// Judged expired; in the trash, to be deleted after its grace.
+    Expired,
+}
+
+/// One backup in the catalog. Serialised as `backup list --json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRecord {
+    /// Its identifier.
+    pub id: BackupId,
+    /// The job that took it.
+    pub job: JobName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub backup_type: BackupType,
+    /// Where it stands.
+    pub status: BackupStatus,
+    /// Where its bytes really are.
+    pub tier: String,
+    /// When its sources were read.
+    pub created_at: Timestamp,
+    /// The backup that it is the difference to.
+    pub parent: Option<BackupId>,
+    /// The full backup that its chain starts from; itself where it stands alone.
+    pub base: BackupId,
+    /// Documents in this archive.
+    pub documents: u64,
+    /// Deletions in this archive.
+    pub tombstones: u64,
+    /// Bytes of its documents.
+    pub size_bytes: u64,
+    /// Bytes stored.
+    pub stored_bytes: u64,
+    /// BLAKE3 over the whole state that restoring it gives, hexadecimal.
+    pub root_hash: String,
+    /// When its stored bytes were last found right.
+    pub verified_at: Option<Timestamp>,
+    /// Held by the operator; it cannot expire.
+    pub held: bool,
+    /// When the policy expects to let it go; once expired, when it will be deleted.
+    pub expires: Option<Timestamp>,
+    /// The last verdict's reason, or what went wrong.
+    pub reason: Option<String>,
+}
+
+/// What plugins see of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupSummary {
+    /// Its identifier.
+    pub id: String,
+    /// The job that took it.
+    pub job: String,
+    /// What it is.
+    pub backup_type: BackupType,
+    /// When its sources were read.
+    pub created_at: Timestamp,
+    /// When its stored bytes were last found right.
+    pub verified_at: Option<Timestamp>,
+    /// Where its bytes are.
+    pub tier: String,
+    /// Bytes stored.
+    pub stored_bytes: u64,
+    /// The backup that it is the difference to.
+    pub parent: Option<String>,
+    /// The full backup that its chain starts from.
+    pub base: String,
+    /// It cannot expire.
+    pub held: bool,
+}
+
+impl From<&BackupRecord> for BackupSummary {
+    fn from(record: &BackupRecord) -> Self {
+        Self {
+            id: record.id.to_string(),
+            job: record.job.to_string(),
+            backup_type: record.backup_type,
+            created_at: record.created_at,
+            verified_at: record.verified_at,
+            tier: record.tier.clone(),
+            stored_bytes: record.stored_bytes,
+            parent: record.parent.as_ref().map(ToString::to_string),
+            base: record.base.to_string(),
+            held: record.held,
+        }
+    }
+}
+
+/// What a retention policy says of one backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The backup.
+    pub id: String,
+    /// Whether it stays.
+    pub keep: bool,
+    /// Why, for people.
+    pub reason: String,
+    /// When the policy expects to let it go.
+    pub expires: Option<Timestamp>,
+}

@@ -1,0 +1,61 @@
+//! What checks see of a target.
+
+use crate::{
+    name::{CheckName, TargetName},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// How a target is, by its checks.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// No check has answered yet.
+    #[default]
+    Unknown,
+    /// Every check passes.
+    Healthy,
+    /// It works, but a check warns, or has failed too seldom to count.
+    Degraded,
+    /// A check has failed as often as it may.
+    Failed,
+}
+
+/// One thing that a check saw, for people and for handlers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The check's name.
+    pub check: String,
+    /// When it looked.
+    pub observed_at: Timestamp,
+    /// What it saw, one line.
+    pub message: String,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+}
+
+/// What one run of one check gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should be.
+    Healthy,
+    /// It works, but not as it should.
+    Degraded,
+    /// It does not work.
+    Failed,
+}
+
+/// The result of one run of one check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The target that was looked at.
+    pub target: TargetName,
+    /// The check that looked.
+    pub check: CheckName,
+    /// How it was.
+    pub outcome: Outcome,
+    /// What was seen.
+    pub evidence: Evidence,
+}

@@ -1,0 +1,209 @@
+//! Identifiers: a short prefix for people, then a ULID, so that they sort by creation.
+//!
+//! Invariant: this module draws no randomness and reads no clock; [`IdSource`] is seeded by the caller, and is
+//! strictly increasing within a process even when the wall clock stands still or goes back.
+
+use crate::{backup::BackupType, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+/// Why a text is no identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is not an identifier of {what}: it looks like `{example}`")]
+pub struct InvalidId {
+    /// What it should identify, for people.
+    pub what: &'static str,
+    /// What was given.
+    pub found: String,
+    /// The form that is allowed.
+    pub example: &'static str,
+}
+
+/// Makes new identifiers: wall-clock milliseconds, then random bits, incremented within one millisecond.
+#[derive(Debug)]
+pub struct IdSource {
+    last: Ulid,
+    state: u64,
+}
+
+impl IdSource {
+    /// A source whose random bits are drawn from `seed`, which must differ for each run of the program.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            last: Ulid::from_parts(0, 0),
+            state: seed,
+        }
+    }
+
+    /// The next identifier, greater than all that this source gave before.
+    pub fn next(&mut self, now: Timestamp) -> Ulid {
+        let millis = now.as_millis();
+        self.last = if millis > self.last.timestamp_ms() {
+            Ulid::from_parts(
+                millis,
+                (u128::from(self.random()) << 64) | u128::from(self.random()),
+            )
+        } else {
+            Ulid(self.last.0.wrapping_add(1))
+        };
+        self.last
+    }
+
+    /// SplitMix64 (Steele, Lea, Flood 2014): enough to keep two hosts' identifiers apart, and not a secret.
+    fn random(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal, $example:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The identifier with this ULID.
+            pub fn new(ulid: Ulid) -> Self {
+                Self(format!(concat!($prefix, "-{}"), ulid))
+            }
+
+            /// Checks a text.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                match text.strip_prefix(concat!($prefix, "-")).map(Ulid::from_string) {
+                    Some(Ok(ulid)) => Ok(Self::new(ulid)),
+                    _ => Err(InvalidId { what: $what, found: text.chars().take(80).collect(), example: $example }),
+                }
+            }
+
+            /// The identifier as it is printed.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+prefixed_id!(
+    /// One durable run of a recovery chain.
+    OperationId, "op", "an operation", "op-01K0000000000000000000000A"
+);
+prefixed_id!(
+    /// One open failure of one target.
+    IncidentId, "inc", "an incident", "inc-01K0000000000000000000000A"
+);
+prefixed_id!(
+    /// One message about one event.
+    AlertId, "alr", "an alert", "alr-01K0000000000000000000000A"
+);
+
+/// One stored backup: the type's three letters, then a ULID, e.g. `ful-01K…`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackupId(String);
+
+impl BackupId {
+    /// The identifier of a backup of this type.
+    pub fn new(backup_type: BackupType, ulid: Ulid) -> Self {
+        Self(format!("{}-{ulid}", backup_type.prefix()))
+    }
+
+    /// Checks a text.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let parsed = text.split_once('-').and_then(|(prefix, ulid)| {
+            let backup_type = BackupType::ALL.into_iter().find(|t| t.prefix() == prefix)?;
+            Some(Self::new(backup_type, Ulid::from_string(ulid).ok()?))
+        });
+        parsed.ok_or_else(|| InvalidId {
+            what: "a backup",
+            found: text.chars().take(80).collect(),
+            example: "ful-01K0000000000000000000000A (or dif-, inc-, sna-, eme-)",
+        })
+    }
+
+    /// The identifier as it is printed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for BackupId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for BackupId {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        Self::parse(&text)
+    }
+}
+
+impl From<BackupId> for String {
+    fn from(id: BackupId) -> String {
+        id.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_increase_even_when_the_clock_goes_back() {
+        let mut ids = IdSource::new(7);
+        let mut last = ids.next(Timestamp::from_millis(1_000));
+        for millis in [1_000, 1_000, 999, 1, 1_001, 1_000] {
+            let next = ids.next(Timestamp::from_millis(millis));
+            assert!(next > last, "{next} should be after {last}");
+            last = next;
+        }
+    }
+
+    #[test]
+    fn what_is_printed_parses_and_nothing_else_does() {
+        let ulid = IdSource::new(1).next(Timestamp::from_millis(1_700_000_000_000));
+        let operation = OperationId::new(ulid);
+        assert_eq!(
+            OperationId::parse(operation.as_str()),
+            Ok(operation.clone())
+        );
+        assert!(IncidentId::parse(operation.as_str()).is_err());
+        let backup = BackupId::new(BackupType::Full, ulid);
+        assert!(backup.as_str().starts_with("ful-"));
+        assert_eq!(BackupId::parse(backup.as_str()), Ok(backup));
+        for bad in [
+            "",
+            "ful",
+            "ful-",
+            "xyz-01K0000000000000000000000A",
+            "../etc",
+        ] {
+            assert!(BackupId::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What must survive a crash: changes that are written together, and entries of an operation's journal.
+//!
+//! Invariant: a [`Change`] is a whole new value, never a difference, so that writing it twice is writing it once.
+
+use crate::{
+    alert::OutboxEntry,
+    backup::{BackupRecord, BackupType},
+    effect::{Effect, EffectResult},
+    event::Event,
+    id::{AlertId, BackupId, OperationId},
+    incident::Incident,
+    name::{FailureType, JobName, PluginName, TargetName},
+    operation::Operation,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// One thing to write; a list of them is written in one transaction, or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Append; the journal gives it its `seq`.
+    Event(Event),
+    /// Insert or replace, by its identifier.
+    Incident(Incident),
+    /// Insert or replace, by its identifier.
+    Operation(Operation),
+    /// Append to the journal of its operation.
+    Effect(EffectEntry),
+    /// Insert or replace, by alert and alerter.
+    Alert(OutboxEntry),
+    /// It is delivered or given up.
+    AlertDone(AlertId, PluginName),
+    /// Insert or replace, by its identifier.
+    Backup(BackupRecord),
+    /// It is gone from every tier.
+    BackupRemoved(BackupId),
+    /// The process of a target; none: it has none that should live.
+    Process(TargetName, Option<ProcessIdentity>),
+    /// A target, or with none the host, is paused or not.
+    Paused(Option<TargetName>, bool),
+    /// No automatic operation for this failure before then [seed 001].
+    Cooldown(TargetName, FailureType, Timestamp),
+    /// The last slot of a job's schedule that was taken up.
+    Slot(JobName, BackupType, Timestamp),
+}
+
+/// What tells a process from a later one with the same number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// The process number, which is also its process group.
+    pub pid: u32,
+    /// Field 22 of `/proc/PID/stat`: clock ticks after boot.
+    pub start_ticks: u64,
+    /// `/proc/sys/kernel/random/boot_id`, for start ticks mean nothing after a reboot.
+    pub boot_id: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// How often the host restarted the target before.
+    pub restarts: u32,
+}
+
+/// What kind of entry it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    /// It is about to be done.
+    Intent,
+    /// It was done, or failed.
+    Result,
+    /// It was not done: the dry run's plan answered.
+    Planned,
+}
+
+/// One entry of an operation's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectEntry {
+    /// The operation.
+    pub operation: OperationId,
+    /// The number of the effect within its operation, from 1; an intent and its result share it.
+    pub number: u32,
+    /// When.
+    pub at: Timestamp,
+    /// Before, after, or instead.
+    pub kind: EntryKind,
+    /// What was asked.
+    pub effect: Effect,
+    /// What was answered; absent in an intent.
+    pub result: Option<EffectResult>,
+}

@@ -1,0 +1,90 @@
+//! What an operator configures, validated.
+//!
+//! Invariant: these types have no serde and no raw text that still has to be checked; only `config` in the daemon
+//! makes them, and everything else may rely on what their docs say.
+
+mod job;
+mod plugin;
+mod recovery;
+mod target;
+
+pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
+pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
+pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
+pub use target::{
+    BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec,
+};
+
+use crate::name::{CommandName, PluginName, SecretName};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// One whole config. Paths are absolute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// The host's own part.
+    pub host: HostSpec,
+    /// Managed targets, in the order of the file; names are unique, dependencies exist and have no cycle.
+    pub targets: Vec<TargetSpec>,
+    /// Commands that plugins may be granted.
+    pub commands: BTreeMap<CommandName, CommandSpec>,
+    /// Where secrets come from.
+    pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// Which chain an incident gets.
+    pub routes: Vec<RouteSpec>,
+    /// Grants, limits and settings of plugins.
+    pub plugins: BTreeMap<PluginName, PluginSpec>,
+    /// Which alerter gets which events.
+    pub alerts: Vec<AlertRoute>,
+    /// Backup jobs, in the order of the file; names are unique.
+    pub jobs: Vec<JobSpec>,
+    /// BLAKE3 over the text of all its files, hexadecimal.
+    pub digest: String,
+}
+
+/// The host's own part of the config. A change of `state_dir`, `plugin_dir` or the API needs a restart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostSpec {
+    /// What the host calls itself in alerts and status.
+    pub name: String,
+    /// Journal, sockets, logs, plugin store, backups.
+    pub state_dir: PathBuf,
+    /// Where plugins are dropped.
+    pub plugin_dir: PathBuf,
+    /// How long a shutdown may take before stragglers are named and left; default 30 s.
+    pub shutdown_deadline: Duration,
+    /// TCP for the admin API; off by default.
+    pub api: Option<ApiSpec>,
+}
+
+/// The admin API over TCP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiSpec {
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
+    /// Which secret is the bearer token.
+    pub token: SecretName,
+}
+
+/// A command that the operator lets plugins run. The argument list is the operator's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandSpec {
+    /// Program and arguments, never a shell; `{name}` is a placeholder. At least one element.
+    pub run: Vec<String>,
+    /// Declared placeholders: name and the regular set of characters that their values may have.
+    pub placeholders: Vec<String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// Its whole environment beside `PATH`; values may hold `${secret:NAME}`.
+    pub env: BTreeMap<String, String>,
+    /// After this it is killed with its group; default 30 s.
+    pub timeout: Duration,
+}
+
+/// Where a secret's value is read from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SecretSource {
+    /// A file that only its owner can read; one trailing newline is not part of the value.
+    File(PathBuf),
+    /// An environment variable of the daemon.
+    Env(String),
+}

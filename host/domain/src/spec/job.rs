@@ -1,0 +1,78 @@
+//! Backup jobs, as configured.
+
+use crate::name::{JobName, PluginName};
+use semver::VersionReq;
+use std::{path::PathBuf, time::Duration};
+
+/// A named set of sources with schedules and a retention policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobSpec {
+    /// Its name.
+    pub name: JobName,
+    /// What is backed up. At least one.
+    pub sources: Vec<BackupSource>,
+    /// When; default every 24 h [seed 003].
+    pub full: Option<Schedule>,
+    /// When; default never (the seed's 6 h where written).
+    pub differential: Option<Schedule>,
+    /// When; default never (the seed's 15 min where written).
+    pub incremental: Option<Schedule>,
+    /// Recovery point objective: the newest verified backup should not be older; absent: not judged.
+    pub rpo: Option<Duration>,
+    /// zstd level, 1 to 19; default 3.
+    pub compression: i32,
+    /// What is kept; absent: everything.
+    pub retention: Option<RetentionSpec>,
+}
+
+/// When something is due.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Schedule {
+    /// Slots at whole multiples of this since the Unix epoch, so that restarts don't move them.
+    Every(Duration),
+    /// A cron expression in a time zone; checked.
+    Cron {
+        /// Five fields, or six with seconds.
+        expression: String,
+        /// An IANA name; `UTC` by default.
+        zone: String,
+    },
+}
+
+/// What yields documents.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackupSource {
+    /// Every file below it; keys are paths relative to it. Symbolic links are kept as links.
+    Directory {
+        /// Absolute.
+        path: PathBuf,
+        /// Put before every key, so that several sources do not collide; may be empty.
+        prefix: String,
+    },
+    /// What a program prints, as one document. Exit code 0 or the backup fails.
+    Command {
+        /// Program and arguments, never a shell.
+        run: Vec<String>,
+        /// Where it runs.
+        cwd: PathBuf,
+        /// The document's key.
+        key: String,
+        /// Default 60 s.
+        timeout: Duration,
+    },
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetentionSpec {
+    /// The policy plugin.
+    pub policy: PluginName,
+    /// Which of its versions; default any.
+    pub version: VersionReq,
+    /// How often it judges; default 24 h [seed 003].
+    pub every: Duration,
+    /// So many verified chains stay whatever it says; default 1.
+    pub min_redundancy: u32,
+    /// How long expired backups stay in the trash; default 24 h.
+    pub trash_for: Duration,
+}

@@ -1,0 +1,147 @@
+//! Grants, limits and settings of a plugin, as configured.
+//!
+//! Invariant: the default grants nothing.
+
+use crate::name::{CommandName, JobName, TargetName};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+/// What the operator says of one plugin, all its versions alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginSpec {
+    /// What it may do.
+    pub grants: Grants,
+    /// How much of it.
+    pub limits: Limits,
+    /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, which the guest sees as it is written.
+    pub settings: serde_json::Value,
+}
+
+impl Default for PluginSpec {
+    fn default() -> Self {
+        Self {
+            grants: Grants::default(),
+            limits: Limits::default(),
+            settings: serde_json::Value::Object(serde_json::Map::new()),
+        }
+    }
+}
+
+/// What a plugin may do. Nothing by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grants {
+    /// Verbs over targets.
+    pub target: BTreeSet<TargetGrant>,
+    /// Commands by name.
+    pub command: BTreeSet<CommandName>,
+    /// Origins that it may send requests to.
+    pub http: Vec<HttpOrigin>,
+    /// Bytes of keys and values together; 0 is no grant.
+    pub kv_bytes: u64,
+    /// Jobs whose backups it may look at, take and restore.
+    pub backup: BTreeSet<JobName>,
+    /// Directories that it sees through WASI.
+    pub dir: Vec<DirectoryGrant>,
+}
+
+/// One verb over the operation's own target, or over a named one (`restart:redis`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TargetGrant {
+    /// What.
+    pub verb: TargetVerb,
+    /// To which; absent: the operation's own.
+    pub target: Option<TargetName>,
+}
+
+/// What can be done to a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(
+    missing_docs,
+    reason = "the names of the functions in effects.wit say it"
+)]
+pub enum TargetVerb {
+    Status,
+    Start,
+    Stop,
+    Restart,
+    Signal,
+    Check,
+}
+
+impl TargetVerb {
+    /// Every verb.
+    pub const ALL: [TargetVerb; 6] = [
+        TargetVerb::Status,
+        TargetVerb::Start,
+        TargetVerb::Stop,
+        TargetVerb::Restart,
+        TargetVerb::Signal,
+        TargetVerb::Check,
+    ];
+
+    /// The word that operators write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TargetVerb::Status => "status",
+            TargetVerb::Start => "start",
+            TargetVerb::Stop => "stop",
+            TargetVerb::Restart => "restart",
+            TargetVerb::Signal => "signal",
+            TargetVerb::Check => "check",
+        }
+    }
+}
+
+/// Scheme, host and port; a path never is part of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HttpOrigin {
+    /// `http` or `https`.
+    pub scheme: String,
+    /// In lower case, without brackets.
+    pub host: String,
+    /// The scheme's own where the operator named none.
+    pub port: u16,
+}
+
+/// A directory that a plugin sees through WASI, under the same path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryGrant {
+    /// On the host; absolute.
+    pub path: PathBuf,
+    /// Under which name the guest sees it: as the operator wrote it.
+    pub guest_path: String,
+    /// Whether it may change it.
+    pub write: bool,
+}
+
+/// How much a plugin may use. Each ends the one call that exceeds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Linear memory of one call, bytes; default 64 MiB, at most 256 MiB.
+    pub memory_bytes: u64,
+    /// CPU time of one call; default 1 s.
+    pub deadline: Duration,
+    /// Wall time of one call, effects included; default 60 s.
+    pub timeout: Duration,
+    /// Bytes that one call may answer, and that one effect may ask or be answered; default 1 MiB.
+    pub result_bytes: u64,
+    /// Log lines of one call; default 100.
+    pub log_lines: u32,
+    /// Effects of one call; default 1,000.
+    pub effects: u32,
+    /// Calls at one time; default 8.
+    pub concurrency: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 << 20,
+            deadline: Duration::from_secs(1),
+            timeout: Duration::from_secs(60),
+            result_bytes: 1 << 20,
+            log_lines: 100,
+            effects: 1_000,
+            concurrency: 8,
+        }
+    }
+}

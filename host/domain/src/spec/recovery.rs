@@ -1,0 +1,93 @@
+//! Routes, chains, strategies and alert routes, as configured.
+
+use crate::{
+    event::EventKind,
+    name::{FailureType, PluginName, TargetName},
+    severity::Severity,
+};
+use semver::VersionReq;
+use std::time::Duration;
+
+/// Which chain an incident gets. The most specific route wins: target before failure before severity; of equals, the
+/// first in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteSpec {
+    /// Only this failure type.
+    pub failure: Option<FailureType>,
+    /// Only this target.
+    pub target: Option<TargetName>,
+    /// Only this severity and above.
+    pub severity: Option<Severity>,
+    /// How attempts are spaced.
+    pub strategy: Strategy,
+    /// After a success, no automatic operation for the same target and failure for this long; default 300 s
+    /// [seed 001].
+    pub cooldown: Duration,
+    /// What is run, in order. At least one.
+    pub chain: Vec<StepSpec>,
+}
+
+/// One step of a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSpec {
+    /// The handler's name.
+    pub handler: PluginName,
+    /// Which of its versions; default any.
+    pub version: VersionReq,
+    /// Whether it runs even where an earlier step of the same attempt has failed.
+    pub always: bool,
+    /// Handed to the handler; a JSON object.
+    pub params: serde_json::Value,
+    /// Wall time for one call, effects included; default 60 s.
+    pub timeout: Duration,
+}
+
+/// How attempts are spaced [seed 002].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Strategy {
+    /// Before attempt n > 1: `min(initial · multiplier^(n−2), max)`; the first runs at once.
+    Exponential {
+        /// At least 1; default 5.
+        max_attempts: u32,
+        /// Default 1 s.
+        initial_delay: Duration,
+        /// At least 1.0; default 2.0.
+        multiplier: f64,
+        /// At least the initial delay; default 60 s.
+        max_delay: Duration,
+    },
+    /// Before attempt n > 1: `min(initial · (n−1), max)`; the first runs at once.
+    Linear {
+        /// At least 1; default 5.
+        max_attempts: u32,
+        /// Default 1 s.
+        initial_delay: Duration,
+        /// At least the initial delay; default 60 s.
+        max_delay: Duration,
+    },
+    /// No delays.
+    Immediate {
+        /// At least 1; default 5.
+        max_attempts: u32,
+    },
+    /// Waits in `awaiting-manual` until it is approved; then as `Immediate`.
+    Manual {
+        /// At least 1; default 1.
+        max_attempts: u32,
+    },
+}
+
+/// Which alerter gets which events. Every route that fits sends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertRoute {
+    /// Only this severity and above.
+    pub min_severity: Severity,
+    /// Only these kinds; empty: those that are alerts by default, see `crate::alert`.
+    pub events: Vec<EventKind>,
+    /// Only about this target.
+    pub target: Option<TargetName>,
+    /// Who delivers.
+    pub alerter: PluginName,
+    /// Which of its versions; default any.
+    pub version: VersionReq,
+}
