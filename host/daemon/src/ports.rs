@@ -6,9 +6,10 @@
 //! Length: one page that lists every border is worth more than three shorter ones.
 
 use mainstay_domain::{
-    alert::OutboxEntry,
+    alert::{Alert, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
     breaker::CircuitState,
+    call::{RecoverCall, RecoveryFailure, Report},
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal, TargetStatus},
     event::Event,
     health::{Evidence, Health, Observation},
@@ -17,6 +18,7 @@ use mainstay_domain::{
     journal::{Change, EffectEntry, ProcessIdentity},
     name::{CommandName, FailureType, JobName, PluginName, TargetName},
     operation::{Operation, OperationState},
+    plugin::PluginIdentity,
     severity::Severity,
     spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, TargetSpec},
     time::{Monotonic, Timestamp},
@@ -116,6 +118,8 @@ pub trait Records: Send + Sync {
         failure: FailureType,
         since: Timestamp,
     ) -> Reading<'_, u32>;
+    /// Alerts not yet delivered, oldest first.
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
@@ -448,6 +452,55 @@ pub trait BackupOperator: Send + Sync {
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
     /// Each job.
     fn jobs(&self) -> Vec<JobStatus>;
+}
+
+/// What became of a call of a handler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The version that was called; absent where none serves.
+    pub by: Option<PluginIdentity>,
+    /// What it answered; a trap, a limit or a missing plugin is `Retryable`, for the next attempt may find another
+    /// version.
+    pub result: Result<Report, RecoveryFailure>,
+}
+
+/// Calls recovery handlers.
+pub trait Handlers: Send + Sync {
+    /// Calls the newest version that fits. Bounded by `timeout`.
+    fn recover(
+        &self,
+        handler: PluginName,
+        version: VersionReq,
+        request: RecoverCall,
+        timeout: Duration,
+    ) -> Boxed<'_, Handled>;
+}
+
+/// What became of one attempt to deliver an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// It was taken.
+    Delivered {
+        /// The version that delivered it.
+        by: PluginIdentity,
+        /// The receiver's own word for it.
+        reference: Option<String>,
+    },
+    /// Not now.
+    Delayed {
+        /// Why, for people.
+        why: String,
+        /// Not sooner than this.
+        not_before: Option<Duration>,
+    },
+    /// Not ever.
+    Refused(String),
+}
+
+/// Calls alerters.
+pub trait Alerters: Send + Sync {
+    /// One attempt, 1-based, by the newest version that fits.
+    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery>;
 }
 
 /// Asks the retention policy of a job.
