@@ -130,6 +130,12 @@ impl Alert {
     }
 }
 
+/// What the export macro needs of a type.
+#[doc(hidden)]
+pub fn __new<P: crate::plugin::Plugin + Alerter + Default>() -> P {
+    P::default()
+}
+
 /// Makes a type the alerter that this crate's component exports.
 ///
 /// The type implements [`Alerter`] and [`Default`]. Name, version and summary come from `Cargo.toml`;

@@ -41,25 +41,27 @@ impl<P: Plugin> plugin::exports::mainstay::plugin::plugin::Guest for Exported<P>
     }
 }
 
-impl<P: RecoveryHandler + Default> recovery::exports::mainstay::plugin::recovery::Guest
+impl<P: Plugin + RecoveryHandler + Default> recovery::exports::mainstay::plugin::recovery::Guest
     for Exported<P>
 {
     fn recover(operation: Operation) -> Result<Report, RecoveryFailure> {
-        P::default().recover(&operation, &mut GuestHost)
+        crate::recovery::__new::<P>().recover(&operation, &mut GuestHost)
     }
 }
 
-impl<P: Alerter + Default> alerting::exports::mainstay::plugin::alerting::Guest for Exported<P> {
+impl<P: Plugin + Alerter + Default> alerting::exports::mainstay::plugin::alerting::Guest
+    for Exported<P>
+{
     fn deliver(alert: Alert) -> Result<Receipt, DeliveryFailure> {
-        P::default().deliver(&alert, &mut GuestHost)
+        crate::alerting::__new::<P>().deliver(&alert, &mut GuestHost)
     }
 }
 
-impl<P: RetentionPolicy + Default> retention::exports::mainstay::plugin::retention::Guest
+impl<P: Plugin + RetentionPolicy + Default> retention::exports::mainstay::plugin::retention::Guest
     for Exported<P>
 {
     fn judge(now: Timestamp, backups: Vec<Backup>) -> Result<Vec<Verdict>, String> {
-        P::default().judge(now, &backups, &mut GuestHost)
+        crate::retention::__new::<P>().judge(now, &backups, &mut GuestHost)
     }
 }
 

@@ -62,12 +62,15 @@ macro_rules! __describe {
     };
 }
 
-/// Exports a plugin type that describes itself; natively it does nothing, so that plugins build and test anywhere.
+/// Exports a plugin type that describes itself. Natively it only checks that the type could be exported, so that
+/// plugins build and test anywhere.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
     ($plugin:ty, $kind:ident) => {
         #[cfg(target_family = "wasm")]
         $crate::__export_component!($plugin, $kind);
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() -> $plugin = $crate::$kind::__new::<$plugin>;
     };
 }

@@ -124,6 +124,12 @@ impl From<crate::settings::SettingsError> for RecoveryFailure {
     }
 }
 
+/// What the export macro needs of a type.
+#[doc(hidden)]
+pub fn __new<P: crate::plugin::Plugin + RecoveryHandler + Default>() -> P {
+    P::default()
+}
+
 /// Makes a type the recovery handler that this crate's component exports.
 ///
 /// The type implements [`RecoveryHandler`] and [`Default`]. Name, version and summary come from `Cargo.toml`

@@ -80,6 +80,12 @@ impl Verdict {
     }
 }
 
+/// What the export macro needs of a type.
+#[doc(hidden)]
+pub fn __new<P: crate::plugin::Plugin + RetentionPolicy + Default>() -> P {
+    P::default()
+}
+
 /// Makes a type the retention policy that this crate's component exports.
 ///
 /// The type implements [`RetentionPolicy`] and [`Default`]. Name, version and summary come from `Cargo.toml`;
