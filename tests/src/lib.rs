@@ -5,6 +5,7 @@
 //! last seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use it")]
 
+pub mod campaign;
 mod daemon;
 mod guests;
 mod receiver;

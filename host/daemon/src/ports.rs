@@ -9,7 +9,7 @@ use mainstay_domain::{
     alert::{Alert, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
     breaker::CircuitState,
-    call::{RecoverCall, RecoveryFailure, Report},
+    call::{self, RecoveryFailure, Report},
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal, TargetStatus},
     event::Event,
     health::{Evidence, Health, Observation},
@@ -20,7 +20,7 @@ use mainstay_domain::{
     operation::{Operation, OperationState},
     plugin::PluginIdentity,
     severity::Severity,
-    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, TargetSpec},
+    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
@@ -471,7 +471,7 @@ pub trait Handlers: Send + Sync {
         &self,
         handler: PluginName,
         version: VersionReq,
-        request: RecoverCall,
+        request: call::RecoverRequest,
         timeout: Duration,
     ) -> Boxed<'_, Handled>;
 }
@@ -540,4 +540,12 @@ pub trait Secrets: Send + Sync {
     fn reveal(&self, text: &str) -> Result<String, String>;
     /// The bytes with every known secret value replaced by its placeholder.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+}
+
+/// Where configs come from. Errors are rendered diagnostics for people, with file, line and column.
+pub trait ConfigSource: Send + Sync {
+    /// Reads, parses and validates.
+    fn load(&self) -> Boxed<'_, Result<Spec, String>>;
+    /// BLAKE3 over the text of all its files; `None` where they cannot be read.
+    fn digest(&self) -> Boxed<'_, Option<String>>;
 }

@@ -8,6 +8,7 @@ use crate::ports::{BackupControl, Boxed, Clock, Commands, HttpClient, Journal, S
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     event::{Event, EventKind},
+    health::Outcome,
     id::OperationId,
     journal::{Change, EffectEntry, EntryKind},
     name::{CommandName, JobName, TargetName},
@@ -177,8 +178,9 @@ impl Effects {
             Effect::TargetRestart { target } => done(self.targets.restart(target_name(&target)?).await),
             Effect::TargetSend { target, signal } => done(self.targets.signal(target_name(&target)?, signal).await),
             Effect::TargetCheck { target } => {
-                let seen = self.watch.check_now(target_name(&target)?).await?;
-                Ok(Answer::Evidence(seen.into_iter().map(|observation| observation.evidence).collect()))
+                let seen = self.watch.check_now(target_name(&target)?).await?.into_iter();
+                let failing = seen.filter(|observation| observation.outcome == Outcome::Failed);
+                Ok(Answer::Evidence(failing.map(|observation| observation.evidence).collect()))
             }
             Effect::CommandRun { name, arguments } => self.run_command(call, &name, arguments, key).await,
             Effect::HttpSend(request) => {

@@ -6,7 +6,7 @@
 use super::{RecoveryPorts, about};
 use crate::ports::Handled;
 use mainstay_domain::{
-    call::{RecoverCall, RecoveryFailure},
+    call::{RecoverRequest, RecoveryFailure},
     event::{Event, EventKind},
     health::Outcome,
     incident::Incident,
@@ -157,11 +157,11 @@ impl Run {
         }
     }
 
-    fn request(&self, step: &StepSpec, attempt: u32, max_attempts: u32) -> RecoverCall {
+    fn request(&self, step: &StepSpec, attempt: u32, max_attempts: u32) -> RecoverRequest {
         let operation = &self.operation;
         let rto = self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto);
         let spent = self.ports.clock.now().since(operation.detected_at);
-        RecoverCall {
+        RecoverRequest {
             operation: operation.id.clone(),
             incident: operation.incident.clone(),
             target: operation.target.clone(),
