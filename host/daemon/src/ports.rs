@@ -532,6 +532,8 @@ pub trait BackupControl: Send + Sync {
     ) -> Boxed<'_, Result<BackupSummary, EffectError>>;
     /// Restores in place, over what the job's directory sources hold, after an emergency backup. Documents and bytes.
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>>;
+    /// How many documents and bytes a restore of this backup would write, by the catalog; zero where it is unknown.
+    fn restorable(&self, id: &str) -> (u64, u64);
 }
 
 /// Reads secrets and keeps them out of texts.

@@ -7,12 +7,13 @@
 
 use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
 use mainstay_domain::{
-    alert::{OutboxEntry, Retry, retry},
+    alert::{OutboxEntry, after_failure},
     event::{Event, EventKind},
     journal::Change,
     name::PluginName,
     severity::Severity,
     spec::Spec,
+    time::Timestamp,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -82,7 +83,7 @@ impl AlertService {
         rest
     }
 
-    fn deliver(&self, mut entry: OutboxEntry) -> impl Future<Output = PluginName> + Send + 'static {
+    fn deliver(&self, entry: OutboxEntry) -> impl Future<Output = PluginName> + Send + 'static {
         let (journal, alerters, clock) = (Arc::clone(&self.journal), Arc::clone(&self.alerters), Arc::clone(&self.clock));
         let version = {
             let spec = self.spec.borrow();
@@ -90,12 +91,14 @@ impl AlertService {
             route.map_or(semver::VersionReq::STAR, |route| route.version.clone())
         };
         async move {
-            entry.attempts = entry.attempts.saturating_add(1);
-            let delivery = alerters.deliver(entry.alerter.clone(), version, entry.alert.clone(), entry.attempts).await;
-            let changes = outcome(&mut entry, delivery, clock.now());
+            let (alerter, attempt) = (entry.alerter.clone(), entry.attempts.saturating_add(1));
+            let delivery = alerters.deliver(alerter.clone(), version, entry.alert.clone(), attempt).await;
+            let changes = outcome(entry, attempt, delivery, clock.now());
             // Where this cannot be written the entry stays as it was, and is delivered again: receivers deduplicate.
-            let _ = journal.commit(changes).await;
-            entry.alerter
+            if let Err(error) = journal.commit(changes).await {
+                tracing::error!(%error, "the outcome of a delivery is not in the journal");
+            }
+            alerter
         }
     }
 }
@@ -113,37 +116,35 @@ async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) 
 }
 
 /// What is written after an attempt.
-fn outcome(entry: &mut OutboxEntry, delivery: Delivery, now: mainstay_domain::time::Timestamp) -> Vec<Change> {
-    let (id, alerter) = (entry.alert.id.clone(), entry.alerter.clone());
-    let about = |kind, severity, message: String, data| {
+fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp) -> Vec<Change> {
+    let (alert, alerter) = (entry.alert.clone(), entry.alerter.clone());
+    let event = |kind, severity, what: &str, detail: &str| {
+        let message = format!("{what}: {}{}{detail}", alert.title, if detail.is_empty() { "" } else { ": " });
+        let data = serde_json::json!({ "alert": alert.id, "alerter": alerter, "attempt": attempt, "detail": detail });
         let mut event = Event::new(kind, severity, now, message).with_plugin(&alerter).with_data(data);
-        event.target.clone_from(&entry.alert.target);
-        event.operation.clone_from(&entry.alert.operation);
+        event.target.clone_from(&alert.target);
+        event.operation.clone_from(&alert.operation);
         Change::Event(event)
     };
-    let facts = |more: serde_json::Value| serde_json::json!({ "alert": id, "attempt": entry.attempts, "detail": more });
+    let done = || Change::AlertDone(alert.id.clone(), alerter.clone());
     match delivery {
         Delivery::Delivered { by, reference } => {
-            let message = format!("{by} delivered: {}", entry.alert.title);
-            let event = about(EventKind::AlertDelivered, Severity::Low, message, facts(reference.into()));
-            vec![Change::AlertDone(id.clone(), alerter.clone()), event]
+            let what = format!("{by} delivered");
+            vec![done(), event(EventKind::AlertDelivered, Severity::Low, &what, &reference.unwrap_or_default())]
         }
         Delivery::Refused(why) => {
-            let message = format!("{alerter} refused for good: {}: {why}", entry.alert.title);
-            let event = about(EventKind::AlertAbandoned, Severity::High, message, facts(why.into()));
-            vec![Change::AlertDone(id.clone(), alerter.clone()), event]
+            let what = format!("{alerter} refused for good");
+            vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
         }
-        Delivery::Delayed { why, not_before } => match retry(entry, not_before, now) {
-            Retry::At(due) => {
-                let message = format!("{alerter} could not deliver, next attempt at {due}: {}: {why}", entry.alert.title);
-                let event = about(EventKind::AlertDelayed, Severity::Medium, message, facts(why.clone().into()));
-                let later = OutboxEntry { due, last_error: Some(why), ..entry.clone() };
-                vec![Change::Alert(later), event]
+        Delivery::Delayed { why, not_before } => match after_failure(entry, why.clone(), now) {
+            Some(mut later) => {
+                later.due = later.due.max(now + not_before.unwrap_or_default());
+                let what = format!("{alerter} could not deliver, next attempt at {}", later.due);
+                vec![Change::Alert(later), event(EventKind::AlertDelayed, Severity::Medium, &what, &why)]
             }
-            Retry::Abandon => {
-                let message = format!("{alerter} could not deliver, given up: {}: {why}", entry.alert.title);
-                let event = about(EventKind::AlertAbandoned, Severity::High, message, facts(why.into()));
-                vec![Change::AlertDone(id.clone(), alerter.clone()), event]
+            None => {
+                let what = format!("{alerter} could not deliver, given up");
+                vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
             }
         },
     }

@@ -12,7 +12,7 @@ use mainstay_domain::{
     id::OperationId,
     journal::{Change, EffectEntry, EntryKind},
     name::{CommandName, JobName, TargetName},
-    plan::planned_answer,
+    plan::{PlanFacts, planned_answer},
     severity::Severity,
     spec::Spec,
 };
@@ -127,7 +127,8 @@ impl Effects {
     /// Looks where the effect only looks, and answers from the plan where it would act.
     async fn plan(&self, call: &Call, operation: &OperationId, effect: Effect) -> EffectResult {
         let number = self.numbers.next(operation);
-        let result = match planned_answer(&effect) {
+        let facts = self.plan_facts(call, &effect).await;
+        let result = match planned_answer(&effect, &facts) {
             Some(planned) => planned,
             None => self.act(call, &effect, format!("{operation}-{number}")).await,
         };
@@ -142,6 +143,21 @@ impl Effects {
         };
         drop(self.journal.commit(vec![Change::Effect(entry), Change::Event(event)]));
         result
+    }
+
+    /// What the plan's answers are made of, so that they are what would be answered.
+    async fn plan_facts(&self, call: &Call, effect: &Effect) -> PlanFacts {
+        let value = match effect {
+            Effect::KvCompareAndSet { key, .. } => {
+                self.values.get(call.plugin.name.clone(), key.clone()).await.ok().flatten().map(Into::into)
+            }
+            _ => None,
+        };
+        let restorable = match effect {
+            Effect::BackupRestore { id, .. } => self.backups.restorable(id),
+            _ => (0, 0),
+        };
+        PlanFacts { now: self.clock.now(), value, restorable }
     }
 
     fn performed(&self, call: &Call, operation: &OperationId, effect: &Effect, result: &EffectResult, how: &str) -> Event {

@@ -21,19 +21,22 @@ use crate::{
 };
 use control::Command;
 use mainstay_domain::{
+    cooldown::Cooldowns,
     event::Event,
+    flap::FlapDetector,
     id::{IdSource, OperationId},
     incident::Incident,
     journal::Change,
     name::{FailureType, TargetName},
-    operation::Operation,
-    queue::{Decision, Entry, Queue},
+    operation::{Mode, Operation},
+    queue::{Conditions, Decision, QueueEntry, RecoveryQueue},
     spec::{RouteSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use run::{Ended, Run};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
     sync::Arc,
     time::Duration,
 };
@@ -44,11 +47,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// Operations that run at one time, over all targets.
-const CONCURRENT_OPERATIONS: usize = 16;
+const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// How long the engine rests where nothing is due; findings and commands wake it.
 const IDLE: Duration = Duration::from_secs(3600);
-/// While something waits for a target that it depends on, or for the end of another operation, it looks this often.
-const BLOCKED: Duration = Duration::from_millis(200);
 
 /// An incident's key: one open incident per target and failure.
 type Key = (TargetName, FailureType);
@@ -89,11 +90,13 @@ struct State {
     /// Operations in the queue or awaiting a person.
     waiting: BTreeMap<OperationId, Operation>,
     /// The order of those that are scheduled.
-    queue: Queue,
+    queue: RecoveryQueue,
     /// Operations that run, and how to end them.
     running: BTreeMap<OperationId, (Key, CancellationToken)>,
-    /// No automatic operation before then.
-    cooldowns: BTreeMap<Key, Timestamp>,
+    /// Rests after a success.
+    cooldowns: Cooldowns,
+    /// Targets that fail again and again.
+    flapping: BTreeMap<TargetName, FlapDetector>,
     /// Automatic operations in a row that did not succeed.
     failures_in_a_row: BTreeMap<Key, u32>,
     /// Who is paused.
@@ -157,36 +160,27 @@ impl RecoveryEngine {
         self.spec.borrow().targets.iter().find(|target| target.name == *name).cloned()
     }
 
-    /// Starts what is due; how long until the next look.
+    /// Starts what is due; how long until the next look. Findings, commands and ends of operations come sooner.
     fn start_due(&mut self, runs: &mut JoinSet<Ended>) -> Duration {
         loop {
-            if self.state.running.len() >= CONCURRENT_OPERATIONS || self.state.paused_host {
-                return IDLE;
-            }
             let (_, now) = self.now();
-            let spec = Arc::clone(&self.spec.borrow());
-            let busy: BTreeSet<TargetName> = self.state.running.values().map(|((target, _), _)| target.clone()).collect();
-            let blocked = |name: &TargetName| {
-                busy.contains(name) || self.state.paused_targets.contains(name) || self.waits_for_dependency(&spec, name)
+            let State { queue, incidents, paused_targets, paused_host, .. } = &mut self.state;
+            let conditions = Conditions {
+                host_paused: *paused_host,
+                is_paused: &|target| paused_targets.contains(target),
+                // Recovering what it depends on first is what helps.
+                is_failing: &|target| incidents.keys().any(|(open, _)| open == target),
+                max_running: CONCURRENT_OPERATIONS,
             };
-            match self.state.queue.next(&blocked, now) {
+            match queue.next(&conditions, now) {
                 Decision::Start(id) => self.start(&id, runs),
                 Decision::WaitUntil(due) => return due.since(now).max(Duration::from_millis(1)),
-                Decision::Blocked => return BLOCKED,
                 Decision::Idle => return IDLE,
             }
         }
     }
 
-    /// Whether a target that this one depends on has an open incident; recovering it first is what helps.
-    fn waits_for_dependency(&self, spec: &Spec, name: &TargetName) -> bool {
-        let Some(target) = spec.targets.iter().find(|target| target.name == *name) else { return false };
-        let failing = |dependency: &TargetName| self.state.incidents.keys().any(|(open, _)| open == dependency);
-        target.depends_on.iter().any(failing)
-    }
-
     fn start(&mut self, id: &OperationId, runs: &mut JoinSet<Ended>) {
-        self.state.queue.remove(id);
         let Some(operation) = self.state.waiting.remove(id) else { return };
         let key = (operation.target.clone(), operation.failure.clone());
         let cancel = CancellationToken::new();
@@ -210,10 +204,16 @@ impl RecoveryEngine {
 
     /// Puts a scheduled operation into the queue.
     fn enqueue(&mut self, operation: Operation, due: Monotonic) {
-        let priority = self.target(&operation.target).map_or(u8::MAX, |target| target.priority);
-        let (id, target) = (operation.id.clone(), operation.target.clone());
-        self.state.queue.push(Entry { id: id.clone(), target, priority, due });
-        self.state.waiting.insert(id, operation);
+        let target = self.target(&operation.target);
+        self.state.queue.push(QueueEntry {
+            operation: operation.id.clone(),
+            target: operation.target.clone(),
+            priority: target.as_ref().map_or(u8::MAX, |target| target.priority),
+            due,
+            depends_on: target.map(|target| target.depends_on).unwrap_or_default(),
+            by_hand: operation.mode != Mode::Automatic,
+        });
+        self.state.waiting.insert(operation.id.clone(), operation);
     }
 
     /// Shows outside what is open and runs.

@@ -119,7 +119,8 @@ impl RecoveryEngine {
         let severity = failure::default_severity(&failure);
         let mut operation = if dry_run {
             let id = OperationId::new(self.ids.next(now));
-            let mut operation = Operation::new(id, None, target.clone(), failure.clone(), severity, Mode::Manual, now);
+            let (target, failure) = (target.clone(), failure.clone());
+            let mut operation = Operation::scheduled(id, target, failure, severity, Mode::Manual, now);
             operation.dry_run = true;
             operation
         } else {
@@ -167,8 +168,7 @@ impl RecoveryEngine {
     fn approve(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
         let mut operation = self.awaiting(id)?;
         let (now, monotonic) = self.now();
-        operation.mode = Mode::Manual;
-        operation.apply(OperationEvent::Approve, now, Duration::MAX).map_err(|error| Refused(error.to_string()))?;
+        operation.apply(OperationEvent::Approved, now, Duration::MAX).map_err(|error| Refused(error.to_string()))?;
         let message = format!("{by} approved the recovery of {} from {}: {reason}", operation.target, operation.failure);
         let event = Event::new(EventKind::OperationApproved, operation.severity, now, message);
         let event = event.with_data(serde_json::json!({ "by": by, "reason": reason }));
@@ -180,7 +180,7 @@ impl RecoveryEngine {
     fn reject(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
         self.awaiting(id)?;
         let now = self.ports.clock.now();
-        let ended = self.cancel_waiting(id, &format!("rejected by {by}: {reason}"), now);
+        let ended = self.cancel_waiting(id, OperationEvent::Rejected, &format!("rejected by {by}: {reason}"), now);
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
         let key = (operation.target.clone(), operation.failure.clone());
         self.escalate(&key, format!("{by} rejected the recovery of {} from {}: {reason}", key.0, key.1), now);
@@ -189,7 +189,7 @@ impl RecoveryEngine {
 
     fn cancel(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
         let now = self.ports.clock.now();
-        if let Some(operation) = self.cancel_waiting(id, &format!("cancelled by {by}: {reason}"), now) {
+        if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &format!("cancelled by {by}: {reason}"), now) {
             return Ok(operation);
         }
         match self.state.running.get(id) {

@@ -4,21 +4,23 @@ use super::{Key, RecoveryEngine, about};
 use crate::ports::Finding;
 use mainstay_domain::{
     event::{Event, EventKind},
-    failure,
     health::Evidence,
     id::{IncidentId, OperationId},
-    incident::{Incident, IncidentState},
+    incident::Incident,
     journal::Change,
     operation::{Mode, Operation, OperationEvent},
     severity::Severity,
-    spec::{RouteSpec, Strategy},
-    time::Timestamp,
+    spec::RouteSpec,
+    time::{Monotonic, Timestamp},
 };
 use std::time::Duration;
 
 /// A failure that comes back within this time counts as a recurrence of the incident before.
 const RECURRENCE_WINDOW: Duration = Duration::from_secs(3600);
-/// After operations that did not help, the next automatic one waits for the cooldown, doubled each time up to this.
+/// After operations that did not help, the next automatic one waits for the cooldown and at least this, doubled each
+/// time up to [`LONGEST_PAUSE`].
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl RecoveryEngine {
@@ -32,8 +34,9 @@ impl RecoveryEngine {
     }
 
     async fn raised(&mut self, key: Key, severity: Severity, evidence: Evidence, at: Timestamp) {
+        self.count_open(&key, at);
         if let Some(incident) = self.state.incidents.get_mut(&key) {
-            incident.recur(evidence);
+            incident.recur(severity, evidence);
             let message = format!("{} of {} came back", key.1, key.0);
             let event = Event::new(EventKind::IncidentRecurred, severity, at, message).with_target(&key.0);
             let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
@@ -51,24 +54,25 @@ impl RecoveryEngine {
         let (target, failure) = key.clone();
         let since = at - RECURRENCE_WINDOW;
         let recurrences = self.ports.records.recurrences(target.clone(), failure.clone(), since).await;
-        let incident = Incident {
-            id: IncidentId::new(self.ids.next(at)),
-            affected: failure::affected(&failure).iter().map(ToString::to_string).collect(),
-            target,
-            failure,
-            severity,
-            state: IncidentState::Open,
-            opened_at: at,
-            closed_at: None,
-            recurrence: recurrences.unwrap_or_default(),
-            evidence: vec![evidence.clone()],
-        };
-        let message = format!("{} has {}: {}", incident.target, incident.failure, evidence.message);
+        let id = IncidentId::new(self.ids.next(at));
+        let message = format!("{target} has {failure}: {}", evidence.message);
+        let incident = Incident::open(id, target, failure, severity, evidence, at, recurrences.unwrap_or_default());
         let data = serde_json::json!({ "incident": incident.id, "failure": incident.failure,
             "recurrence": incident.recurrence, "affected": incident.affected });
         let event = Event::new(EventKind::IncidentOpened, severity, at, message).with_target(&key.0).with_data(data);
         self.write(vec![Change::Incident(incident.clone()), Change::Event(event)]);
         incident
+    }
+
+    /// One alert when a target begins to fail again and again; its operations are then spaced out.
+    fn count_open(&mut self, key: &Key, at: Timestamp) {
+        let (_, monotonic) = self.now();
+        let detector = self.state.flapping.entry(key.0.clone()).or_default();
+        if detector.opened(monotonic) {
+            let message = format!("{} fails again and again: its recoveries are spaced out as their strategy says", key.0);
+            let event = Event::new(EventKind::CircuitFlapping, Severity::High, at, message).with_target(&key.0);
+            self.write(vec![Change::Event(event)]);
+        }
     }
 
     pub(super) fn has_operation(&self, key: &Key) -> bool {
@@ -88,14 +92,14 @@ impl RecoveryEngine {
             self.escalate(key, message, now);
             return;
         };
-        if matches!(route.strategy, Strategy::Manual { .. }) {
+        if route.strategy.awaits_approval() {
             self.await_approval(operation, now);
             return;
         }
-        let pause = self.pause_before(key, &route, now);
+        let pause = self.pause_before(key, &route, now, monotonic);
         let message = match pause {
             Duration::ZERO => format!("recovery of {} from {} is scheduled", key.0, key.1),
-            _ => format!("recovery of {} from {} is scheduled at {}, after its cooldown", key.0, key.1, now + pause),
+            _ => format!("recovery of {} from {} is scheduled at {}, after a pause", key.0, key.1, now + pause),
         };
         let data = serde_json::json!({ "incident": incident.id, "failure": key.1, "due": now + pause });
         let event = Event::new(EventKind::OperationScheduled, incident.severity, now, message).with_data(data);
@@ -103,19 +107,25 @@ impl RecoveryEngine {
         self.enqueue(operation, monotonic + pause);
     }
 
-    /// How long until the next automatic operation: the rest of the cooldown after a success, and after operations
-    /// that did not help the cooldown again, doubled for each.
-    fn pause_before(&self, key: &Key, route: &RouteSpec, now: Timestamp) -> Duration {
-        let after_success = self.state.cooldowns.get(key).map_or(Duration::ZERO, |until| until.since(now));
+    /// How long until the next automatic operation: the rest of the cooldown after a success; after operations that did
+    /// not help the cooldown again, doubled for each; and the back-off of a target that fails again and again.
+    fn pause_before(&self, key: &Key, route: &RouteSpec, now: Timestamp, monotonic: Monotonic) -> Duration {
+        let cooldown = self.state.cooldowns.until(&key.0, &key.1, route.cooldown, now);
+        let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(now));
         let after_failures = match self.state.failures_in_a_row.get(key) {
             None | Some(0) => Duration::ZERO,
-            Some(failures) => route.cooldown.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE),
+            Some(failures) => {
+                let first = route.cooldown.max(SHORTEST_PAUSE);
+                first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+            }
         };
-        after_success.max(after_failures)
+        let openings = self.state.flapping.get(&key.0).map_or(0, |detector| detector.excess(monotonic));
+        let flapping = route.strategy.back_off(openings);
+        after_success.max(after_failures).max(flapping)
     }
 
     fn await_approval(&mut self, mut operation: Operation, now: Timestamp) {
-        let _ = operation.apply(OperationEvent::AwaitManual, now, Duration::MAX);
+        let _ = operation.apply(OperationEvent::NeedsPerson, now, Duration::MAX);
         let message = format!(
             "recovery of {} from {} waits for a person: mainstay approve {id}, or mainstay reject {id}",
             operation.target,
@@ -130,13 +140,17 @@ impl RecoveryEngine {
     pub(super) fn new_operation(&mut self, incident: &Incident, mode: Mode, detected_at: Timestamp) -> Operation {
         let id = OperationId::new(self.ids.next(self.ports.clock.now()));
         let (target, failure) = (incident.target.clone(), incident.failure.clone());
-        Operation::new(id, Some(incident.id.clone()), target, failure, incident.severity, mode, detected_at)
+        let mut operation = Operation::scheduled(id, target, failure, incident.severity, mode, detected_at);
+        operation.incident = Some(incident.id.clone());
+        operation
     }
 
     /// People have to act.
     pub(super) fn escalate(&mut self, key: &Key, message: String, now: Timestamp) {
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
-        incident.escalate();
+        if !incident.escalate() {
+            return;
+        }
         let event = Event::new(EventKind::OperationEscalated, incident.severity, now, message).with_target(&key.0);
         let event = event.with_data(serde_json::json!({ "incident": incident.id, "failure": key.1 }));
         let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
@@ -156,17 +170,23 @@ impl RecoveryEngine {
             .map(|operation| operation.id.clone())
             .collect();
         for id in waiting {
-            self.cancel_waiting(&id, "the target became healthy by itself", at);
+            self.cancel_waiting(&id, OperationEvent::Cancelled, "the target became healthy by itself", at);
         }
-        self.close(key, IncidentState::SelfHealed, at);
+        self.close(key, None, at);
     }
 
     /// Ends an operation that has not begun.
-    pub(super) fn cancel_waiting(&mut self, id: &OperationId, why: &str, now: Timestamp) -> Option<Operation> {
+    pub(super) fn cancel_waiting(
+        &mut self,
+        id: &OperationId,
+        event: OperationEvent,
+        why: &str,
+        now: Timestamp,
+    ) -> Option<Operation> {
         self.state.queue.remove(id);
         let mut operation = self.state.waiting.remove(id)?;
         operation.error = Some(why.to_owned());
-        let _ = operation.apply(OperationEvent::Cancel, now, Duration::MAX);
+        let _ = operation.apply(event, now, Duration::MAX);
         let message = format!("recovery of {} from {} cancelled: {why}", operation.target, operation.failure);
         let event = Event::new(EventKind::OperationCancelled, Severity::Low, now, message);
         self.write(vec![Change::Operation(operation.clone()), about(&operation, event)]);
@@ -174,15 +194,17 @@ impl RecoveryEngine {
     }
 
     /// Closes an incident, if it is open.
-    pub(super) fn close(&mut self, key: &Key, state: IncidentState, now: Timestamp) {
+    pub(super) fn close(&mut self, key: &Key, by: Option<&OperationId>, now: Timestamp) {
         let Some(mut incident) = self.state.incidents.remove(key) else { return };
-        incident.close(state, now);
+        incident.close(by.is_some(), now);
         self.state.failures_in_a_row.remove(key);
-        let how = if state == IncidentState::Recovered { "recovered" } else { "became healthy by itself" };
+        let how = if by.is_some() { "recovered" } else { "became healthy by itself" };
         let open_ms = u64::try_from(now.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);
         let message = format!("{} {how} from {} after {open_ms} ms", key.0, key.1);
         let data = serde_json::json!({ "incident": incident.id, "failure": key.1, "open_ms": open_ms });
-        let event = Event::new(EventKind::IncidentClosed, Severity::Low, now, message).with_target(&key.0).with_data(data);
+        let mut event = Event::new(EventKind::IncidentClosed, incident.severity, now, message).with_target(&key.0);
+        event.operation = by.cloned();
+        event.data = data;
         self.write(vec![Change::Incident(incident), Change::Event(event)]);
     }
 }

@@ -3,8 +3,8 @@
 
 use super::{RecoveryEngine, about, run::Ended};
 use mainstay_domain::{
+    cooldown::Cooldowns,
     event::{Event, EventKind},
-    incident::IncidentState,
     journal::Change,
     operation::{Mode, Operation, OperationEvent, OperationState},
     severity::Severity,
@@ -29,8 +29,7 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         self.state.paused_host = recovered.paused_host;
         self.state.paused_targets = recovered.paused_targets.into_iter().collect();
-        let cooldowns = recovered.cooldowns.into_iter();
-        self.state.cooldowns = cooldowns.map(|(target, failure, until)| ((target, failure), until)).collect();
+        self.state.cooldowns = Cooldowns::new(recovered.cooldowns, now);
         for incident in recovered.incidents {
             self.state.incidents.insert((incident.target.clone(), incident.failure.clone()), incident);
         }
@@ -52,7 +51,7 @@ impl RecoveryEngine {
 
     fn interrupted(&self, mut operation: Operation, now: Timestamp) {
         operation.error = Some(INTERRUPTED.to_owned());
-        let _ = operation.apply(OperationEvent::Interrupt, now, Duration::MAX);
+        let _ = operation.apply(OperationEvent::Interrupted, now, Duration::MAX);
         let message = format!("recovery of {} from {} was {INTERRUPTED}", operation.target, operation.failure);
         let event = Event::new(EventKind::OperationFailed, operation.severity, now, message);
         let event = event.with_data(serde_json::json!({ "interrupted": true }));
@@ -65,26 +64,22 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         let key = (operation.target.clone(), operation.failure.clone());
         self.state.running.remove(&operation.id);
+        self.state.queue.finished(&operation.target);
         self.ports.numbers.forget(&operation.id);
-        let mut operation = operation;
         let helped = operation.state == OperationState::Succeeded && !operation.dry_run;
-        let failed = matches!(operation.state, OperationState::Failed | OperationState::Partial);
-        operation.escalated = failed && !operation.dry_run;
         let mut changes = vec![Change::Operation(operation.clone()), about(&operation, end_event(&operation, now))];
         if helped {
-            let until = now + cooldown;
-            changes.push(Change::Cooldown(key.0.clone(), key.1.clone(), until));
-            self.state.cooldowns.insert(key.clone(), until);
+            let until = self.state.cooldowns.start(&key.0, &key.1, cooldown, now);
+            changes.extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
         }
         count(&operation);
         let durable = self.ports.journal.commit(changes);
         if healthy {
-            let state = if helped { IncidentState::Recovered } else { IncidentState::SelfHealed };
-            self.close(&key, state, now);
-        } else if operation.escalated {
+            self.close(&key, helped.then_some(&operation.id), now);
+        } else if matches!(operation.state, OperationState::Failed | OperationState::Partial) && !operation.dry_run {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
             let steps = if runbook.is_empty() { String::new() } else { format!("; steps: {}", runbook.join("; ")) };
-            let message = format!("automatic recovery of {} from {} did not help{steps}", key.0, key.1);
+            let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
             self.escalate(&key, message, now);
             // The failure holds: it is tried again, each time after a longer pause.
             if operation.mode == Mode::Automatic {

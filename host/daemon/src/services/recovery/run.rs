@@ -65,42 +65,38 @@ impl Run {
 
     async fn run(&mut self) -> (bool, Vec<String>) {
         let Some(route) = self.route.clone() else {
-            self.end(OperationEvent::Fail, Some("no route fits it any more".to_owned()));
+            self.end(OperationEvent::GaveUp, Some("no route fits it any more".to_owned()));
             return (false, Vec::new());
         };
         if self.operation.mode == Mode::Automatic && self.is_healthy().await {
-            self.end(OperationEvent::Cancel, Some("the target was healthy before the first attempt".to_owned()));
+            self.end(OperationEvent::Cancelled, Some("the target was healthy before the first attempt".to_owned()));
             return (true, Vec::new());
         }
-        self.step_to(OperationEvent::Start, EventKind::OperationStarted, "began");
-        let mut attempt = 1;
         loop {
-            self.operation.attempts = attempt;
-            let (error, acted) = match self.attempt(&route, attempt).await {
-                Attempt::Done if self.operation.dry_run => {
-                    self.end(OperationEvent::Succeed, None);
-                    return (false, Vec::new());
-                }
+            self.step_to(OperationEvent::AttemptBegan, EventKind::OperationStarted, "began");
+            let attempt = self.operation.attempts;
+            let error = match self.attempt(&route, attempt).await {
                 Attempt::Done => {
-                    if self.validate().await {
-                        self.end(OperationEvent::Succeed, None);
-                        return (true, Vec::new());
+                    self.step_to(OperationEvent::HandlerFinished, EventKind::OperationValidating, "is validated");
+                    // A dry run changed nothing that the checks could see.
+                    if self.operation.dry_run || self.validate().await {
+                        self.end(OperationEvent::Verified, None);
+                        return (!self.operation.dry_run, Vec::new());
                     }
-                    ("the handler was done, but the checks still fail".to_owned(), true)
+                    "the handler was done, but the checks still fail".to_owned()
                 }
-                Attempt::Again(error) => (error, false),
+                Attempt::Again(error) => error,
                 Attempt::Hopeless(error, runbook) => {
-                    self.end(OperationEvent::Fail, Some(error));
+                    self.end(OperationEvent::GaveUp, Some(error));
                     return (false, runbook);
                 }
             };
-            attempt += 1;
-            if attempt > route.strategy.max_attempts() {
-                self.end(if acted { OperationEvent::Partial } else { OperationEvent::Fail }, Some(error));
+            let Some(delay) = route.strategy.delay_before(attempt.saturating_add(1)) else {
+                self.end(OperationEvent::GaveUp, Some(error));
                 return (false, Vec::new());
-            }
-            if !self.wait_before(&route, attempt, &error).await {
-                self.end(OperationEvent::Cancel, Some(format!("cancelled after attempt {}: {error}", attempt - 1)));
+            };
+            if !self.wait(delay, &error).await {
+                self.end(OperationEvent::Cancelled, Some(format!("cancelled after attempt {attempt}: {error}")));
                 return (false, Vec::new());
             }
         }
@@ -182,7 +178,6 @@ impl Run {
 
     /// Runs the checks until the failure is gone, or the time for it is over.
     async fn validate(&mut self) -> bool {
-        self.step_to(OperationEvent::HandlerDone, EventKind::OperationValidating, "is validated");
         let (target, failure) = (self.operation.target.clone(), self.operation.failure.clone());
         self.ports.watch.handler_acted(&target);
         let allowed = self.target.as_ref().map_or(Duration::from_secs(60), |target| target.validation_timeout);
@@ -203,18 +198,13 @@ impl Run {
         }
     }
 
-    /// Waits as the strategy says; false where it was cancelled meanwhile.
-    async fn wait_before(&mut self, route: &RouteSpec, attempt: u32, error: &str) -> bool {
-        let delay = route.strategy.delay_before(attempt);
-        let moved = self.operation.apply(OperationEvent::Retry, self.ports.clock.now(), DEFAULT_RTO);
-        debug_assert!(moved.is_ok(), "{moved:?}");
-        let message = format!(
-            "attempt {} to recover {} from {} failed, the next follows in {delay:?}: {error}",
-            attempt - 1,
-            self.operation.target,
-            self.operation.failure
-        );
-        let data = serde_json::json!({ "attempt": attempt - 1, "error": error, "delay_ms": delay.as_millis() as u64 });
+    /// Waits before the next attempt; false where it was cancelled meanwhile.
+    async fn wait(&mut self, delay: Duration, error: &str) -> bool {
+        let Operation { target, failure, attempts, .. } = &self.operation;
+        let message =
+            format!("attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}");
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let data = serde_json::json!({ "attempt": attempts, "error": error, "delay_ms": delay_ms });
         self.write(EventKind::OperationRetrying, Severity::Medium, message, data);
         tokio::select! { biased;
             () = self.cancel.cancelled() => false,
