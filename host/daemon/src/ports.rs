@@ -17,6 +17,7 @@ use mainstay_domain::{
     journal::{Change, EffectEntry, ProcessIdentity},
     name::{CommandName, FailureType, JobName, PluginName, TargetName},
     operation::{Operation, OperationState},
+    plugin::PluginRow,
     severity::Severity,
     spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, TargetSpec},
     time::{Monotonic, Timestamp},
@@ -487,4 +488,48 @@ pub trait Secrets: Send + Sync {
     fn reveal(&self, text: &str) -> Result<String, String>;
     /// The bytes with every known secret value replaced by its placeholder.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+}
+
+/// What the host says of itself in `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusFacts {
+    /// What the host calls itself.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The operating phase.
+    pub phase: String,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// The contract versions that it speaks.
+    pub contract_versions: Vec<String>,
+    /// Of the config in use; BLAKE3, hexadecimal.
+    pub config_digest: String,
+    /// Every target of the config in use with its priority, in its order.
+    pub targets: Vec<(TargetName, u8)>,
+}
+
+/// How the last reload of config or plugins ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReload {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was applied.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// The host itself, for those who show it. All calls answer from memory.
+pub trait HostView: Send + Sync {
+    /// What `status` says of the host, by the config in use.
+    fn facts(&self) -> StatusFacts;
+    /// The last reload; absent where there was none since the start.
+    fn last_reload(&self) -> Option<LastReload>;
+}
+
+/// The plugins, for those who show them. Answers from memory.
+pub trait PluginView: Send + Sync {
+    /// One row for each plugin file or version, as `plugin list` prints them.
+    fn rows(&self) -> Vec<PluginRow>;
 }
