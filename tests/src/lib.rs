@@ -1,1 +1,1 @@
-//! x
+//! What the whole-program tests share.

@@ -9,6 +9,7 @@
 
 pub mod alert;
 pub mod backup;
+pub mod backup_type;
 pub mod blob;
 pub mod breaker;
 pub mod effect;
