@@ -18,7 +18,7 @@ use mainstay_domain::{
     journal::{Change, EffectEntry, ProcessIdentity},
     name::{CommandName, FailureType, JobName, PluginName, TargetName},
     operation::{Operation, OperationState},
-    plugin::PluginIdentity,
+    plugin::{PluginIdentity, PluginRow},
     severity::Severity,
     spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
@@ -550,4 +550,48 @@ pub trait ConfigSource: Send + Sync {
     fn load(&self) -> Boxed<'_, Result<Spec, String>>;
     /// BLAKE3 over the text of all its files; `None` where they cannot be read.
     fn digest(&self) -> Boxed<'_, Option<String>>;
+}
+
+/// What the host says of itself in `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusFacts {
+    /// What the host calls itself.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The operating phase.
+    pub phase: String,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// The contract versions that it speaks.
+    pub contract_versions: Vec<String>,
+    /// Of the config in use; BLAKE3, hexadecimal.
+    pub config_digest: String,
+    /// Every target of the config in use with its priority, in its order.
+    pub targets: Vec<(TargetName, u8)>,
+}
+
+/// How the last reload of config or plugins ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReload {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was applied.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// The host itself, for those who show it. All calls answer from memory.
+pub trait HostView: Send + Sync {
+    /// What `status` says of the host, by the config in use.
+    fn facts(&self) -> StatusFacts;
+    /// The last reload; absent where there was none since the start.
+    fn last_reload(&self) -> Option<LastReload>;
+}
+
+/// The plugins, for those who show them. Answers from memory.
+pub trait PluginView: Send + Sync {
+    /// One row for each plugin file or version, as `plugin list` prints them.
+    fn rows(&self) -> Vec<PluginRow>;
 }

@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod backup;
 pub mod effects;
+pub mod feed;
 pub mod metrics;
 pub mod monitor;
 pub mod plugins;
