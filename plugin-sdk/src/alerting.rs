@@ -153,3 +153,29 @@ macro_rules! export_alerter {
         $crate::__export!($plugin, alerting);
     };
 }
+
+#[cfg(all(test, feature = "settings"))]
+mod tests {
+    use crate::testing::alert;
+
+    #[test]
+    fn an_alert_as_json_has_every_field() {
+        let mut alert = alert("operation.failed");
+        alert.operation = None;
+        let expected = serde_json::json!({
+            "id": "al-1",
+            "dedup_key": "api/service-down",
+            "status": "firing",
+            "severity": "high",
+            "at": "2024-02-29T12:00:00.000Z",
+            "kind": "operation.failed",
+            "title": "api: service-down",
+            "body": "connection refused",
+            "target": "api",
+            "operation": null,
+            "labels": { "phase": "normal" },
+            "attempt": 1,
+        });
+        assert_eq!(alert.to_json(), expected);
+    }
+}

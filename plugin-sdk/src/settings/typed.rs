@@ -1,6 +1,7 @@
 //! From JSON to a settings type, strictly.
 //!
-//! Invariant: [`check`] refuses a key that the type's schema does not name, whether or not the type itself does.
+//! Invariant: [`check`] refuses a top-level key that the type's schema does not name, whether or not the type itself
+//! does; below the top it is the type's `deny_unknown_fields` that does.
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;

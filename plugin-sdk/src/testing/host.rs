@@ -165,3 +165,6 @@ impl ScriptedHost {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ pub(crate) enum Misdeed {
     Environment,
     /// Asks for a name of `amount` bytes; 1 MiB by default.
     HugeName,
-    /// Waits for its environment to differ: reads the wall clock of WASI, so that a replay diverges.
+    /// Stores the time of WASI's wall clock, so that a replay diverges unless the host answers it from the record.
     Undeterministic,
 }
 
