@@ -22,6 +22,7 @@ pub mod journal;
 pub mod name;
 pub mod operation;
 pub mod plugin;
+pub mod queue;
 pub mod severity;
 pub mod spec;
 pub mod strategy;
