@@ -23,6 +23,7 @@ pub mod name;
 pub mod operation;
 pub mod plugin;
 pub mod queue;
+pub mod route;
 pub mod severity;
 pub mod spec;
 pub mod strategy;
