@@ -11,6 +11,8 @@ pub mod alert;
 pub mod backup;
 pub mod blob;
 pub mod breaker;
+pub mod cooldown;
+pub mod dependency;
 pub mod effect;
 pub mod event;
 pub mod failure;
