@@ -10,12 +10,7 @@ use std::{collections::VecDeque, time::Duration};
 pub const MAX_OPENS: usize = 5;
 /// How far back openings count.
 pub const WINDOW: Duration = Duration::from_secs(600);
-/// What the first recovery of a flapping target waits; it doubles with each further opening.
-pub const FIRST_DELAY: Duration = Duration::from_secs(10);
-/// The longest that a recovery of a flapping target waits.
-pub const MAX_DELAY: Duration = Duration::from_secs(300);
-
-/// So many openings are remembered: enough to reach [`MAX_DELAY`].
+/// So many openings are remembered: more would not make any strategy wait longer.
 const REMEMBERED: usize = 16;
 
 /// The openings of one target's circuit.
@@ -45,15 +40,10 @@ impl FlapDetector {
         self.recent(now) > MAX_OPENS
     }
 
-    /// What a recovery waits before its first attempt: nothing unless the target flaps, then ever longer.
-    pub fn delay(&self, now: Monotonic) -> Duration {
-        match self.recent(now).checked_sub(MAX_OPENS + 1) {
-            None => Duration::ZERO,
-            Some(more) => {
-                let factor = u32::try_from(more).map_or(u32::MAX, |n| 2_u32.saturating_pow(n));
-                FIRST_DELAY.saturating_mul(factor).min(MAX_DELAY)
-            }
-        }
+    /// How many openings are too many of late; 0 unless the target flaps. The strategy of its recovery says what that
+    /// makes it wait: [`crate::spec::Strategy::back_off`].
+    pub fn excess(&self, now: Monotonic) -> u32 {
+        u32::try_from(self.recent(now).saturating_sub(MAX_OPENS)).unwrap_or(u32::MAX)
     }
 
     fn recent(&self, now: Monotonic) -> usize {
@@ -70,8 +60,8 @@ mod tests {
         Monotonic::from_start(Duration::from_secs(seconds))
     }
 
-    /// Opens at these seconds; at which of them it is told, and the delay after the last in seconds.
-    fn check(opens: &[u64], told: &[u64], delay: u64) {
+    /// Opens at these seconds; at which of them it is told, and the excess after the last.
+    fn check(opens: &[u64], told: &[u64], excess: u32) {
         let mut flaps = FlapDetector::default();
         let heard: Vec<u64> = opens
             .iter()
@@ -80,31 +70,27 @@ mod tests {
             .collect();
         assert_eq!(heard, told, "opens at {opens:?}");
         let last = opens.last().copied().unwrap_or(0);
-        assert_eq!(
-            flaps.delay(at(last)),
-            Duration::from_secs(delay),
-            "{opens:?}"
-        );
+        assert_eq!(flaps.excess(at(last)), excess, "{opens:?}");
     }
 
     #[test]
     fn the_sixth_opening_within_ten_minutes_is_flapping_and_is_told_once() {
         check(&[], &[], 0);
         check(&[0, 1, 2, 3, 4], &[], 0);
-        check(&[0, 1, 2, 3, 4, 5], &[5], 10);
-        check(&[0, 1, 2, 3, 4, 5, 6, 7], &[5], 40);
+        check(&[0, 1, 2, 3, 4, 5], &[5], 1);
+        check(&[0, 1, 2, 3, 4, 5, 6, 7], &[5], 3);
         check(&[0, 200, 400, 600, 800, 1_000], &[], 0);
     }
 
     #[test]
-    fn the_delay_grows_to_its_end_and_goes_away_with_calm() {
+    fn the_excess_grows_to_its_end_and_goes_away_with_calm() {
         let mut flaps = FlapDetector::default();
         for second in 0..1_000 {
             flaps.opened(at(second));
         }
-        assert_eq!(flaps.delay(at(1_000)), MAX_DELAY);
+        assert_eq!(flaps.excess(at(1_000)), 11);
         assert_eq!(flaps.opens.len(), REMEMBERED);
-        assert_eq!(flaps.delay(at(1_600)), Duration::ZERO);
+        assert_eq!(flaps.excess(at(1_600)), 0);
         assert!(!flaps.is_flapping(at(1_600)));
     }
 
@@ -113,7 +99,7 @@ mod tests {
         check(
             &[0, 1, 2, 3, 4, 5, 900, 901, 902, 903, 904, 905],
             &[5, 905],
-            10,
+            1,
         );
     }
 }

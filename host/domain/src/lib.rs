@@ -12,6 +12,7 @@ pub mod backup;
 pub mod backup_type;
 pub mod blob;
 pub mod breaker;
+pub mod call;
 pub mod cooldown;
 pub mod dependency;
 pub mod effect;

@@ -124,11 +124,13 @@ pub enum OperationEvent {
     Rejected,
     /// An operator ended it, or its failure ended by itself.
     Cancelled,
+    /// The daemon ended while it ran; its incident is taken up anew.
+    Interrupted,
 }
 
 impl OperationEvent {
     /// Every event.
-    pub const ALL: [OperationEvent; 8] = [
+    pub const ALL: [OperationEvent; 9] = [
         OperationEvent::AttemptBegan,
         OperationEvent::HandlerFinished,
         OperationEvent::Verified,
@@ -137,6 +139,7 @@ impl OperationEvent {
         OperationEvent::Approved,
         OperationEvent::Rejected,
         OperationEvent::Cancelled,
+        OperationEvent::Interrupted,
     ];
 }
 
@@ -166,6 +169,7 @@ pub fn next(from: OperationState, event: OperationEvent) -> Result<OperationStat
         (S::Scheduled | S::InProgress | S::Validating | S::AwaitingManual, E::Cancelled) => {
             S::Cancelled
         }
+        (S::Scheduled | S::InProgress | S::Validating, E::Interrupted) => S::Failed,
         _ => return Err(IllegalMove { from, event }),
     })
 }
@@ -197,6 +201,7 @@ impl OperationEvent {
             OperationEvent::Approved => "approved",
             OperationEvent::Rejected => "rejected",
             OperationEvent::Cancelled => "cancelled",
+            OperationEvent::Interrupted => "interrupted",
         }
     }
 }

@@ -70,28 +70,29 @@ impl Strategy {
 
     /// What is waited before an attempt, counted from 1; `None` where there is no such attempt. The first runs at once.
     pub fn delay_before(&self, attempt: u32) -> Option<Duration> {
-        if attempt == 0 || attempt > self.max_attempts() {
-            return None;
-        }
-        let Some(earlier_delays) = attempt.checked_sub(2) else {
-            return Some(Duration::ZERO);
+        let is_one = (1..=self.max_attempts()).contains(&attempt);
+        is_one.then(|| self.back_off(attempt.saturating_sub(1)))
+    }
+
+    /// What is waited after so many failures in a row; nothing after none.
+    pub fn back_off(&self, failures: u32) -> Duration {
+        let Some(earlier) = failures.checked_sub(1) else {
+            return Duration::ZERO;
         };
-        Some(match *self {
+        match *self {
             Strategy::Exponential {
                 initial_delay,
                 multiplier,
                 max_delay,
                 ..
-            } => grown(initial_delay, multiplier, earlier_delays, max_delay),
+            } => grown(initial_delay, multiplier, earlier, max_delay),
             Strategy::Linear {
                 initial_delay,
                 max_delay,
                 ..
-            } => initial_delay
-                .saturating_mul(earlier_delays.saturating_add(1))
-                .min(max_delay),
+            } => initial_delay.saturating_mul(failures).min(max_delay),
             Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
-        })
+        }
     }
 }
 
