@@ -189,6 +189,9 @@ pub trait Processes: Send + Sync {
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, String>>;
+    /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
+    /// of a child. For children that a killed daemon started and could not write down.
+    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
     /// Whether this very process lives.
     fn is_alive(&self, identity: &ProcessIdentity) -> bool;
     /// Resolves when it has ended, at once where it does not live. May be dropped and called again.
@@ -197,6 +200,8 @@ pub trait Processes: Send + Sync {
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String>;
     /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
     fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+    /// Rotates the target's output file where it has grown above its size; the child goes on writing.
+    fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>>;
 }
 
 /// Runs programs to their end.
