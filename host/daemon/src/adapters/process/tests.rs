@@ -1,5 +1,8 @@
 //! Real processes: what is started is found, waited for and ended, by this daemon and by the next.
 
+mod adoption;
+mod measurement;
+
 use super::*;
 use crate::adapters::clock::SystemClock;
 use mainstay_domain::spec::OnShutdown;
