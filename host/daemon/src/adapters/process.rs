@@ -163,6 +163,10 @@ impl Processes for HostProcesses {
         })
     }
 
+    fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
     fn is_alive(&self, identity: &ProcessIdentity) -> bool {
         self.children
             .stat(identity)
