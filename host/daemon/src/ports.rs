@@ -193,6 +193,11 @@ pub trait Processes: Send + Sync {
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, String>>;
+    /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
+    /// of a child. For children that a killed daemon started and could not write down.
+    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
+    /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
+    fn boot_id(&self) -> &str;
     /// Whether this very process lives.
     fn is_alive(&self, identity: &ProcessIdentity) -> bool;
     /// Resolves when it has ended, at once where it does not live. May be dropped and called again.
@@ -201,6 +206,8 @@ pub trait Processes: Send + Sync {
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String>;
     /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
     fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+    /// Rotates the target's output file where it has grown above its size; the child goes on writing.
+    fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>>;
 }
 
 /// Runs programs to their end.
@@ -290,6 +297,24 @@ pub trait Watch: Send + Sync {
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
     /// A heartbeat came; false where the target has no heartbeat check.
     fn heartbeat(&self, target: &TargetName) -> bool;
+}
+
+/// What the supervisor tells the monitor of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessNews {
+    /// It was started or adopted; with the number of the supervised process, where it is one.
+    Runs(Option<u32>),
+    /// Its supervised process does not run, and should; why, for people.
+    Down(String),
+    /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
+    Stopped,
+}
+
+/// What the monitor offers to the supervisor.
+pub trait ProcessWatch: Watch {
+    /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
+    /// monitor does not know yet is kept for it.
+    fn process_is(&self, target: &TargetName, news: ProcessNews);
 }
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.
