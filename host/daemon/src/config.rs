@@ -5,6 +5,7 @@
 //! others or a plugin exists is for those who ask, and they report it with [`Loaded::problem_about`].
 
 mod addresses;
+mod context;
 mod document;
 mod problem;
 mod reader;
@@ -12,13 +13,13 @@ mod suggest;
 mod validate;
 mod values;
 
+pub use context::Thing;
 pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
-pub use reader::Thing;
 
+use context::Context;
 use document::Source;
 use mainstay_domain::spec::Spec;
 use problem::Location;
-use reader::Context;
 use std::{
     collections::BTreeMap,
     ffi::OsString,

@@ -4,6 +4,7 @@ use super::super::{
     addresses::{host_and_port, url},
     document::Value,
     reader::{At, Fields},
+    suggest::listed,
     values::{
         count, duration, name, one_of, path, percent, positive_duration, run, severity, size, text,
         whole,
@@ -116,10 +117,7 @@ fn read_kind(at: At<'_>) -> Option<ReadKind> {
         let supported = KINDS.map(|(kind, _)| kind);
         return at.refuse(
             format!("checks of kind \"{later}\" are not supported by this version"),
-            format!(
-                "supported are {}",
-                super::super::suggest::listed(supported, '"')
-            ),
+            format!("supported are {}", listed(supported, '"')),
         );
     }
     one_of("a kind of check", &KINDS, at)

@@ -1,12 +1,13 @@
 //! `[[job]]`.
 
 use super::super::{
+    context::Thing,
     document::Value,
-    reader::{At, Fields, Thing},
+    reader::{At, Fields},
     suggest::listed,
     values::{
-        count, defined, document_key, name, one_of, path, positive_duration, run, text, version,
-        whole,
+        count, defined, document_key, duration, name, one_of, path, positive_duration, run, text,
+        version, whole,
     },
 };
 use mainstay_domain::{
@@ -126,7 +127,7 @@ fn retention(at: At<'_>) -> Option<RetentionSpec> {
             version: fields.or("version", VersionReq::STAR, version),
             every: fields.or("every", DAY, positive_duration),
             min_redundancy: fields.or("min_redundancy", 1, count),
-            trash_for: fields.or("trash_for", DAY, super::super::values::duration),
+            trash_for: fields.or("trash_for", DAY, duration),
             policy: policy?,
         })
     })

@@ -1,6 +1,6 @@
 //! What can only be judged when everything has been read: references, cycles, and routes that miss or are missed.
 
-use super::super::{reader::Context, suggest::nearest};
+use super::super::{context::Context, suggest::nearest};
 use mainstay_domain::{
     name::{FailureType, TargetName},
     severity::Severity,

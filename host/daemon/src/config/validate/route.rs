@@ -1,7 +1,8 @@
 //! `[[route]]` and `[[alert]]`.
 
 use super::super::{
-    reader::{At, Fields, Thing},
+    context::Thing,
+    reader::{At, Fields},
     values::{
         count, duration, existing, json_object, name, number, one_of, positive_duration, severity,
         version,

@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        reader::{At, Fields, Thing},
+        context::Thing,
+        reader::{At, Fields},
         values::{
             defined, duration, environment, existing, name, one_of, path, positive_duration, run,
             severity, size, whole, word,
