@@ -8,9 +8,11 @@
 //! must survive a crash. The *decisions* are the modules whose items are functions.
 
 pub mod alert;
+pub mod archive;
 pub mod backup;
 pub mod blob;
 pub mod breaker;
+pub mod chain;
 pub mod effect;
 pub mod event;
 pub mod failure;
@@ -21,6 +23,8 @@ pub mod journal;
 pub mod name;
 pub mod operation;
 pub mod plugin;
+pub mod retention;
+pub mod schedule;
 pub mod severity;
 pub mod spec;
 pub mod time;
