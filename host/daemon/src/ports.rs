@@ -7,6 +7,7 @@
 
 use mainstay_domain::{
     alert::{Alert, OutboxEntry},
+    archive::Manifest,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
     breaker::CircuitState,
     call::{self, RecoveryFailure, Report},
@@ -20,7 +21,7 @@ use mainstay_domain::{
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
     severity::Severity,
-    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
+    spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
@@ -539,6 +540,119 @@ pub trait RetentionJudge: Send + Sync {
         backups: Vec<BackupSummary>,
         now: Timestamp,
     ) -> Boxed<'_, Result<Vec<Verdict>, String>>;
+}
+
+/// What is to be stored as one backup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeBackup {
+    /// Its identifier.
+    pub id: BackupId,
+    /// Its job.
+    pub job: JobName,
+    /// What it is.
+    pub backup_type: BackupType,
+    /// What is read.
+    pub sources: Vec<BackupSource>,
+    /// zstd level.
+    pub compression: i32,
+    /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
+    pub chain: Vec<BackupId>,
+    /// When its sources are read.
+    pub created_at: Timestamp,
+}
+
+/// A stored backup that was read back and found right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenBackup {
+    /// What was stored.
+    pub manifest: Manifest,
+    /// What was left out or changed while it was read; sentences for people.
+    pub warnings: Vec<String>,
+}
+
+/// Where a store puts what it restores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RestorePlace {
+    /// Everything below one directory; with `replace` whatever it holds goes.
+    Into {
+        /// Absolute.
+        path: PathBuf,
+        /// Needed where it exists and is not empty.
+        replace: bool,
+    },
+    /// Over these sources; only directories can be.
+    InPlace(Vec<BackupSource>),
+}
+
+/// What a store restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestoredTree {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// Why a store could not do it. All texts are sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A source cannot be read.
+    #[error("{0}")]
+    Source(String),
+    /// What is stored is not what was written.
+    #[error("backup {id} is corrupted: {what}")]
+    Corrupted {
+        /// Which of the chain.
+        id: BackupId,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The store or the destination cannot be written or read now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The daemon stops.
+    #[error("the host is stopping; what was begun is removed")]
+    Interrupted,
+}
+
+/// A backup that a store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredBackup {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Whether the stored bytes are those that the manifest names.
+    pub intact: bool,
+    /// Whether it is in the trash.
+    pub in_trash: bool,
+}
+
+/// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
+/// the one that stands alone first.
+pub trait BackupStore: Send + Sync {
+    /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
+    /// leaves nothing behind.
+    fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError>;
+    /// Reads a whole chain back and checks every byte.
+    fn verify(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<(), StoreError>;
+    /// Restores the state that a chain gives: all of it, or nothing is changed.
+    fn restore(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        place: &RestorePlace,
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError>;
+    /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
+    fn drill(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<RestoredTree, StoreError>;
+    /// Moves a backup to the trash; one that is there already is no error.
+    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Deletes a backup from the trash; one that is gone is no error.
+    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
+    /// restore that was interrupted.
+    fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError>;
+    /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
+    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
 }
 
 /// What the backup service offers to effects.

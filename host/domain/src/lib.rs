@@ -8,11 +8,13 @@
 //! must survive a crash. The *decisions* are the modules whose items are functions.
 
 pub mod alert;
+pub mod archive;
 pub mod backup;
 pub mod backup_type;
 pub mod blob;
 pub mod breaker;
 pub mod call;
+pub mod chain;
 pub mod cooldown;
 pub mod dependency;
 pub mod effect;
@@ -28,7 +30,9 @@ pub mod operation;
 pub mod plan;
 pub mod plugin;
 pub mod queue;
+pub mod retention;
 pub mod route;
+pub mod schedule;
 pub mod severity;
 pub mod spec;
 pub mod strategy;
