@@ -21,6 +21,7 @@ pub mod effect;
 pub mod event;
 pub mod failure;
 pub mod flap;
+pub mod grant;
 pub mod health;
 pub mod id;
 pub mod incident;
