@@ -1,11 +1,11 @@
 //! Takes one backup: reads the sources, writes what differs, reads it back, commits it.
 
 use super::{
-    TIER, check_stop,
-    files::{Layout, create_private, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
-    index::{Index, Stamp},
+    TIER,
+    documents::SourceReader,
+    files::{Layout, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
+    index::Index,
     read,
-    source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
     write::ArchiveWriter,
 };
 use crate::ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup};
