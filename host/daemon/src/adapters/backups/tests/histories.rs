@@ -30,8 +30,15 @@ fn step() -> impl Strategy<Value = Step> {
 /// Clears the way for a name: what is there, and whatever above it is not a directory.
 fn clear(root: &Path, name: &str) -> PathBuf {
     let path = root.join(name);
-    for above in path.ancestors().skip(1).take_while(|above| above.starts_with(root)) {
-        if above.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+    for above in path
+        .ancestors()
+        .skip(1)
+        .take_while(|above| above.starts_with(root))
+    {
+        if above
+            .symlink_metadata()
+            .is_ok_and(|metadata| !metadata.is_dir())
+        {
             fs::remove_file(above).unwrap();
         }
     }
@@ -52,7 +59,10 @@ fn apply(root: &Path, step: &Step) {
         Step::Directory(name) => fs::create_dir(clear(root, NAMES[*name])).unwrap(),
         Step::Mode(name, mode) => {
             let path = root.join(NAMES[*name]);
-            if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            if path
+                .symlink_metadata()
+                .is_ok_and(|metadata| metadata.is_file())
+            {
                 fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
             }
         }
@@ -111,22 +121,42 @@ fn a_full_backup_restores_by_hand_with_zstd_and_jq() {
     fixture.put("dir/binary", [0, 1, 2, 255]);
     fixture.put("dir/empty", "");
     fixture.put("large.txt", "ä line\n".repeat(300_000));
-    fs::set_permissions(fixture.data().join("plain.txt"), fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(
+        fixture.data().join("plain.txt"),
+        fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
     let taken = fixture.take(BackupType::Full, &[]).manifest;
     let out = fixture.directory.path().join("by-hand");
     fs::create_dir(&out).unwrap();
     let archive = fixture.job_dir().join(format!("{}.jsonl.zst", taken.id));
-    let status = Command::new("sh").args(["-c", BY_HAND, "sh"]).arg(&archive).current_dir(&out).status().unwrap();
+    let status = Command::new("sh")
+        .args(["-c", BY_HAND, "sh"])
+        .arg(&archive)
+        .current_dir(&out)
+        .status()
+        .unwrap();
     assert!(status.success());
-    let (found, expected) = (fixture.tree(&out.join("out")), fixture.tree(&fixture.data()));
+    let (found, expected) = (
+        fixture.tree(&out.join("out")),
+        fixture.tree(&fixture.data()),
+    );
     for (key, entry) in expected.iter().filter(|(_, entry)| entry.size > 0) {
         assert_eq!(found.get(key), Some(entry), "{key}");
     }
     assert_eq!(found.len(), expected.len());
 
     let manifest = fixture.job_dir().join(format!("{}.json", taken.id));
-    let sorted = Command::new("jq").args(["-cS", "."]).arg(&manifest).output().unwrap();
-    assert_eq!(sorted.stdout, fs::read(&manifest).unwrap(), "the manifest is canonical for jq too");
+    let sorted = Command::new("jq")
+        .args(["-cS", "."])
+        .arg(&manifest)
+        .output()
+        .unwrap();
+    assert_eq!(
+        sorted.stdout,
+        fs::read(&manifest).unwrap(),
+        "the manifest is canonical for jq too"
+    );
 }
 
 #[test]
@@ -151,13 +181,25 @@ fn a_hostile_archive_writes_nothing_outside() {
     let target = outside.as_os_str().as_bytes();
     let documents = [
         (key("evil"), entry(DocumentKind::Symlink, target), target),
-        (key("evil/passwd"), entry(DocumentKind::File, b"gotcha"), &b"gotcha"[..]),
+        (
+            key("evil/passwd"),
+            entry(DocumentKind::File, b"gotcha"),
+            &b"gotcha"[..],
+        ),
     ];
     for reversed in [false, true] {
         let (archive, manifest) = fixture.store.layout.find(&job(), &taken.id);
         fs::remove_file(&archive).unwrap();
         fs::remove_file(&manifest).unwrap();
-        let header = mainstay_domain::archive::Header { format: 1, id: taken.id.clone(), job: job(), backup_type: BackupType::Full, parent: None, base: taken.id.clone(), created_at: taken.created_at };
+        let header = mainstay_domain::archive::Header {
+            format: 1,
+            id: taken.id.clone(),
+            job: job(),
+            backup_type: BackupType::Full,
+            parent: None,
+            base: taken.id.clone(),
+            created_at: taken.created_at,
+        };
         let mut writer = write::ArchiveWriter::create(&archive, header, 3).unwrap();
         let mut order: Vec<_> = documents.iter().collect();
         if reversed {
@@ -166,11 +208,25 @@ fn a_hostile_archive_writes_nothing_outside() {
         for (key, entry, bytes) in order {
             writer.document(key, entry, bytes).unwrap();
         }
-        let root: State = documents.iter().map(|(key, entry, _)| (key.clone(), entry.clone())).collect();
+        let root: State = documents
+            .iter()
+            .map(|(key, entry, _)| (key.clone(), entry.clone()))
+            .collect();
         let (end, stored) = writer.finish(root.root_hash()).unwrap();
-        let forged = mainstay_domain::archive::Manifest { documents: end.documents, tombstones: 0, size_bytes: end.size_bytes, root_hash: end.root_hash, stored_bytes: stored.bytes, stored_hash: stored.hash, ..taken.clone() };
+        let forged = mainstay_domain::archive::Manifest {
+            documents: end.documents,
+            tombstones: 0,
+            size_bytes: end.size_bytes,
+            root_hash: end.root_hash,
+            stored_bytes: stored.bytes,
+            stored_hash: stored.hash,
+            ..taken.clone()
+        };
         fs::write(&manifest, forged.to_bytes().unwrap()).unwrap();
-        let error = fixture.restore_into(std::slice::from_ref(&taken.id), "restored").unwrap_err().to_string();
+        let error = fixture
+            .restore_into(std::slice::from_ref(&taken.id), "restored")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`evil` is not a directory"), "{error}");
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
         assert!(!fixture.directory.path().join("restored").exists());
