@@ -1,1 +1,212 @@
-//! To come.
+//! The config: found, read, validated, and every problem of it told at once.
+//!
+//! Invariant: a [`Spec`] comes from here or not at all; what this module accepts, everything else may rely on.
+//! Invariant: nothing here looks at the world beside the config's own files. Whether a secret's file is readable by
+//! others or a plugin exists is for those who ask, and they report it with [`Loaded::problem_about`].
+
+mod addresses;
+mod context;
+mod document;
+mod problem;
+mod reader;
+mod suggest;
+mod validate;
+mod values;
+
+pub use context::Thing;
+pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
+
+use context::Context;
+use document::Source;
+use mainstay_domain::spec::Spec;
+use problem::Location;
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Where the config is when nobody says, in this order.
+const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
+
+/// There is no config where one is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no config: neither --config nor MAINSTAY_CONFIG is given, and none of these exists: {}; write one \
+     of them, or name another with --config",
+    .looked_at.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+)]
+pub struct NoConfig {
+    /// The files that do not exist.
+    pub looked_at: Vec<PathBuf>,
+}
+
+/// Which file is the config: the one that is given, else `$MAINSTAY_CONFIG`, else the first of the usual places that
+/// exists. One that is named need not exist; reading it then says so.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf, NoConfig> {
+    let usual = USUAL_PLACES.map(PathBuf::from);
+    find_among(explicit, std::env::var_os("MAINSTAY_CONFIG"), &usual)
+}
+
+fn find_among(
+    explicit: Option<&Path>,
+    variable: Option<OsString>,
+    usual: &[PathBuf],
+) -> Result<PathBuf, NoConfig> {
+    let named = explicit
+        .map(Path::to_owned)
+        .or_else(|| variable.filter(|value| !value.is_empty()).map(Into::into));
+    let found = named.or_else(|| usual.iter().find(|path| path.exists()).cloned());
+    found.ok_or_else(|| NoConfig {
+        looked_at: usual.to_vec(),
+    })
+}
+
+/// A config that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub spec: Spec,
+    /// What its author hardly meant.
+    pub warnings: Vec<Problem>,
+    /// The files that it was read from, in order.
+    pub files: Vec<PathBuf>,
+    defined: BTreeMap<(Thing, String), Location>,
+}
+
+impl Loaded {
+    /// The problem, placed where the config defines a thing; unplaced where it does not.
+    #[must_use]
+    pub fn problem_about(&self, thing: Thing, name: &str, problem: Problem) -> Problem {
+        problem.at_some(self.defined.get(&(thing, name.to_owned())).cloned())
+    }
+}
+
+/// Reads the file, and the files `conf.d/*.toml` beside it in the order of their names. Relative paths in all of them
+/// are relative to the directory of the first.
+pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
+    let mut problems = Vec::new();
+    let mut files = vec![path.to_owned()];
+    match drop_ins(path) {
+        Ok(found) => files.extend(found),
+        Err(problem) => problems.push(problem),
+    }
+    let mut sources = Vec::new();
+    for file in &files {
+        match read(file) {
+            Ok(source) => sources.push(source),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base = base.parent().unwrap_or(Path::new("/"));
+    if problems.is_empty() {
+        parse(&sources, base)
+    } else {
+        Err(ConfigErrors { problems })
+    }
+}
+
+/// The directory that lies beside a config and adds to it.
+fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let directory = path.with_file_name("conf.d");
+    let unreadable = |error: io::Error| {
+        let message = format!("cannot read the directory: {error}");
+        Problem::error(
+            message,
+            "make it readable for the user of mainstay, or remove it",
+        )
+        .in_file(&directory)
+    };
+    let entries = match fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unreadable)?;
+        let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let path = entry.path();
+        if !is_hidden
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+        {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Source, Problem> {
+    let bytes = fs::read(path).map_err(|error| {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "write it, or name another with --config",
+            _ => "make it a file that the user of mainstay can read",
+        };
+        Problem::error(format!("cannot read the config: {error}"), help).in_file(path)
+    })?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Source {
+            path: path.to_owned(),
+            text,
+        }),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            let place = Location::new(path, &text, valid..valid + '\u{fffd}'.len_utf8());
+            Err(Problem::error(
+                "the file is not UTF-8: this byte is no part of a character",
+                "store the file as UTF-8",
+            )
+            .at(place))
+        }
+    }
+}
+
+/// Reads texts that were already read from their files.
+fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
+    let table = document::parse(sources).map_err(|problems| ConfigErrors { problems })?;
+    if table.is_empty() {
+        let problem = Problem::error(
+            "the config is empty",
+            "begin with [host], state_dir = \"state\" and plugin_dir = \"plugins\"; examples/first.toml is a whole one",
+        );
+        let problem = match sources.first() {
+            Some(source) => problem.in_file(&source.path),
+            None => problem,
+        };
+        return Err(ConfigErrors {
+            problems: vec![problem],
+        });
+    }
+    let mut digest = blake3::Hasher::new();
+    for source in sources {
+        digest.update(source.text.as_bytes());
+    }
+    let digest = digest.finalize().to_hex().to_string();
+    let context = Context::new(sources, base);
+    let (spec, problems, facts) = validate::validate(context, table, digest);
+    let has_error = problems
+        .iter()
+        .any(|problem| problem.severity == ProblemSeverity::Error);
+    match spec {
+        Some(spec) if !has_error => Ok(Loaded {
+            spec,
+            warnings: problems,
+            files: sources.iter().map(|source| source.path.clone()).collect(),
+            defined: facts
+                .defined
+                .into_iter()
+                .filter_map(|(thing, place)| Some((thing, document::locate(sources, place)?)))
+                .collect(),
+        }),
+        _ => Err(ConfigErrors { problems }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,28 @@
-//! The circuit breaker of a target [seed 002]: closed, open, half-open.
+//! The circuit breaker of a target [seed 002]: closed, open, half-open; and the target's health with it.
+//!
+//! A check whose failures in a row reach its `fail_after` raises its failure and opens the circuit. The circuit goes
+//! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
+//!
+//! Invariant: a failure is raised once for each time that it begins to hold, and again for each time that it reopens a
+//! half-open circuit, never for each failing run.
+//! Invariant: an open circuit has at least one failure that is raised; a closed one has none.
+//! Invariant: a failure of another type neither delays nor hides the end of this one: each clears by its own checks.
 
+use crate::{
+    health::{Evidence, Health, Observation, Outcome},
+    name::{CheckName, FailureType},
+    severity::Severity,
+    spec::{BreakerSpec, CheckSpec},
+    time::Monotonic,
+};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+mod counter;
+#[cfg(test)]
+mod tests;
+
+use counter::CheckCounter;
 
 /// Where a target's circuit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -13,4 +35,266 @@ pub enum CircuitState {
     Open,
     /// Tried again: successes close it, any failure opens it.
     HalfOpen,
+}
+
+/// What an observation, the time or a handler changed; in the order in which it happened.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what their types say")]
+pub enum HealthChange {
+    /// A check failed; so many times in a row now.
+    CheckFailed { check: CheckName, in_a_row: u32 },
+    /// A check that failed passes again.
+    CheckRecovered { check: CheckName },
+    /// The target is better or worse.
+    HealthChanged { from: Health, to: Health },
+    /// The circuit opened, or opened again.
+    CircuitOpened,
+    /// The target is tried again.
+    CircuitHalfOpened,
+    /// The target is healthy again.
+    CircuitClosed,
+    /// A failure began to hold, or came back during a trial.
+    FailureRaised {
+        check: CheckName,
+        failure: FailureType,
+        severity: Severity,
+        evidence: Evidence,
+    },
+    /// Every check that raised this failure passes again.
+    FailureCleared { failure: FailureType },
+}
+
+/// Health and circuit of one target, over its checks.
+#[derive(Debug, Clone)]
+pub struct TargetHealth {
+    checks: Vec<CheckCounter>,
+    open_for: Duration,
+    circuit: CircuitState,
+    opened_at: Monotonic,
+    /// A handler has acted since the circuit was last closed, so a success need not wait for `open_for`.
+    acted: bool,
+    health: Health,
+}
+
+impl TargetHealth {
+    /// A target that nothing is known of. `exit` is what the exit of the supervised child is called, and how bad it is;
+    /// it is the check [`CheckName::process`], which one failure raises and one success clears. A configured check of
+    /// that name takes its place.
+    pub fn new(
+        checks: &[CheckSpec],
+        exit: Option<(&FailureType, Severity)>,
+        breaker: BreakerSpec,
+    ) -> Self {
+        Self {
+            checks: counter::counters(checks, exit),
+            open_for: breaker.open_for,
+            circuit: CircuitState::Closed,
+            opened_at: Monotonic::default(),
+            acted: false,
+            health: Health::Unknown,
+        }
+    }
+
+    /// Takes up another config. A check that keeps its name, what it looks at and its failure keeps its counts; the
+    /// failure of one that is gone is cleared, for nothing can see it any more.
+    pub fn reconfigure(
+        &mut self,
+        checks: &[CheckSpec],
+        exit: Option<(&FailureType, Severity)>,
+        breaker: BreakerSpec,
+    ) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        let failing_before: Vec<FailureType> = self.failing().cloned().collect();
+        let before = std::mem::replace(&mut self.checks, counter::counters(checks, exit));
+        for check in &mut self.checks {
+            if let Some(old) = before.iter().find(|old| old.is_same(check)) {
+                check.keep_counts_of(old);
+            }
+        }
+        self.open_for = breaker.open_for;
+        for failure in failing_before {
+            if !self.is_failing(&failure) {
+                changes.push(HealthChange::FailureCleared { failure });
+            }
+        }
+        if !changes.is_empty() && self.failing().next().is_none() {
+            self.close(&mut changes);
+        }
+        self.settle(&mut changes);
+        changes
+    }
+
+    /// Takes up what one check saw. What is no check of this target is not taken up.
+    pub fn observe(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        match seen.outcome {
+            Outcome::Failed => self.failed(seen, now, &mut changes),
+            // A warning is no failure: it counts as a success, and health shows it.
+            Outcome::Healthy | Outcome::Degraded => self.passed(seen, &mut changes),
+        }
+        self.settle(&mut changes);
+        changes
+    }
+
+    /// Half-opens a circuit that was open for long enough; see [`TargetHealth::next_tick`].
+    pub fn tick(&mut self, now: Monotonic) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        if self.next_tick().is_some_and(|due| due <= now) {
+            self.try_again(&mut changes);
+        }
+        changes
+    }
+
+    /// When [`TargetHealth::tick`] has something to do: only while the circuit is open.
+    pub fn next_tick(&self) -> Option<Monotonic> {
+        (self.circuit == CircuitState::Open).then(|| self.opened_at + self.open_for)
+    }
+
+    /// A handler has acted: the circuit goes half-open whatever it was, and fresh successes are needed to close it. A
+    /// target that needs longer to come up reopens it once, and the first success after that half-opens it again.
+    pub fn handler_acted(&mut self) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        self.acted = true;
+        self.try_again(&mut changes);
+        changes
+    }
+
+    /// Where the circuit stands.
+    pub fn circuit(&self) -> CircuitState {
+        self.circuit
+    }
+
+    /// How the target is.
+    pub fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Whether this failure holds.
+    pub fn is_failing(&self, failure: &FailureType) -> bool {
+        self.failing().any(|f| f == failure)
+    }
+
+    /// The failures that hold, in the order of the checks; twice where two checks raise the same.
+    pub fn failing(&self) -> impl Iterator<Item = &FailureType> {
+        self.checks.iter().filter(|c| c.raised).map(|c| &c.failure)
+    }
+
+    fn failed(&mut self, seen: &Observation, now: Monotonic, changes: &mut Vec<HealthChange>) {
+        let half_open = self.circuit == CircuitState::HalfOpen;
+        let any_raised = self.failing().next().is_some();
+        let Some(failure) = self.find(&seen.check).map(|check| check.failure.clone()) else {
+            return;
+        };
+        let already_holds = self.is_failing(&failure);
+        let Some(check) = self.find(&seen.check) else {
+            return;
+        };
+        check.last = Some(Outcome::Failed);
+        check.failures = check.failures.saturating_add(1);
+        check.successes = 0;
+        changes.push(HealthChange::CheckFailed {
+            check: check.name.clone(),
+            in_a_row: check.failures,
+        });
+        // In a trial the failure that is tried comes back at once; one that did not hold still has its `fail_after`,
+        // so that a target that is starting does not raise everything it has. But an open circuit has a reason.
+        let recurs = half_open && (already_holds || !any_raised);
+        let counts = recurs || check.failures >= check.fail_after;
+        let (severity, name) = (check.severity, check.name.clone());
+        if counts {
+            check.raised = true;
+            check.on_trial = false;
+        }
+        if half_open || (counts && self.circuit == CircuitState::Closed) {
+            self.circuit = CircuitState::Open;
+            self.opened_at = now;
+            changes.push(HealthChange::CircuitOpened);
+        }
+        if counts && (half_open || !already_holds) {
+            changes.push(HealthChange::FailureRaised {
+                check: name,
+                failure,
+                severity,
+                evidence: seen.evidence.clone(),
+            });
+        }
+    }
+
+    fn passed(&mut self, seen: &Observation, changes: &mut Vec<HealthChange>) {
+        let may_try = self.acted || self.circuit == CircuitState::HalfOpen;
+        let Some(check) = self.find(&seen.check) else {
+            return;
+        };
+        if check.last == Some(Outcome::Failed) {
+            changes.push(HealthChange::CheckRecovered {
+                check: check.name.clone(),
+            });
+        }
+        check.last = Some(seen.outcome);
+        check.failures = 0;
+        let begins = check.raised && !check.on_trial && may_try;
+        if begins {
+            check.begin_trial();
+        }
+        check.successes = check.successes.saturating_add(1);
+        if begins {
+            self.half_open(changes);
+        }
+    }
+
+    /// Starts a trial: every check has to pass afresh.
+    fn try_again(&mut self, changes: &mut Vec<HealthChange>) {
+        for check in &mut self.checks {
+            check.begin_trial();
+        }
+        self.half_open(changes);
+        self.settle(changes);
+    }
+
+    /// Draws the conclusions from what the checks have seen.
+    fn settle(&mut self, changes: &mut Vec<HealthChange>) {
+        let mut cleared = Vec::new();
+        for check in self.checks.iter_mut().filter(|c| c.raised && c.on_trial) {
+            if check.successes >= check.recover_after {
+                check.raised = false;
+                cleared.push(check.failure.clone());
+            }
+        }
+        for failure in cleared {
+            if !self.is_failing(&failure) {
+                changes.push(HealthChange::FailureCleared { failure });
+            }
+        }
+        if self.circuit == CircuitState::Open && self.failing().next().is_none() {
+            self.half_open(changes);
+        }
+        if self.circuit == CircuitState::HalfOpen && self.checks.iter().all(CheckCounter::is_proven)
+        {
+            self.close(changes);
+        }
+        let health = counter::health_of(&self.checks);
+        if health != self.health {
+            let from = std::mem::replace(&mut self.health, health);
+            changes.push(HealthChange::HealthChanged { from, to: health });
+        }
+    }
+
+    fn half_open(&mut self, changes: &mut Vec<HealthChange>) {
+        if self.circuit != CircuitState::HalfOpen {
+            self.circuit = CircuitState::HalfOpen;
+            changes.push(HealthChange::CircuitHalfOpened);
+        }
+    }
+
+    fn close(&mut self, changes: &mut Vec<HealthChange>) {
+        self.acted = false;
+        if self.circuit != CircuitState::Closed {
+            self.circuit = CircuitState::Closed;
+            changes.push(HealthChange::CircuitClosed);
+        }
+    }
+
+    fn find(&mut self, name: &CheckName) -> Option<&mut CheckCounter> {
+        self.checks.iter_mut().find(|check| check.name == *name)
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: an effect holds `${secret:NAME}` placeholders and never a secret's value, so that it can be journaled
 //! and shown as it is. Shapes follow the interfaces in `plugin-sdk/wit/1.0.0/effects.wit`.
+//!
+//! Length: one type for each item of that file, and most lines are their docs.
 
 use crate::{
     backup::{BackupSummary, BackupType},

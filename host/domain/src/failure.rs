@@ -1,3 +1,144 @@
 //! Failure types that are well known [seed 000]: how bad they are, and what suffers with them, by default.
 //!
 //! Any other kebab-case name is allowed too: it is medium, and nothing is known to suffer with it.
+
+use crate::{name::FailureType, severity::Severity};
+
+struct WellKnown {
+    name: &'static str,
+    severity: Severity,
+    affected: &'static [&'static str],
+}
+
+const fn well_known(
+    name: &'static str,
+    severity: Severity,
+    affected: &'static [&'static str],
+) -> WellKnown {
+    WellKnown {
+        name,
+        severity,
+        affected,
+    }
+}
+
+/// The ten of the seed, then what an unexpected exit is called where the operator named nothing.
+const WELL_KNOWN: [WellKnown; 11] = {
+    use Severity::{Critical, High, Medium};
+    [
+        well_known(
+            "redis-down",
+            High,
+            &["cache", "hot-storage", "real-time-data"],
+        ),
+        well_known(
+            "postgres-down",
+            Critical,
+            &["warm-storage", "persistence", "history"],
+        ),
+        well_known(
+            "s3-unavailable",
+            Medium,
+            &["cold-storage", "backups", "archives"],
+        ),
+        well_known(
+            "network-partition",
+            High,
+            &["network", "remote-dependencies"],
+        ),
+        well_known(
+            "data-corruption",
+            Critical,
+            &["all-storage", "data-integrity"],
+        ),
+        well_known(
+            "trading-engine-crash",
+            Critical,
+            &["order-execution", "position-management"],
+        ),
+        well_known(
+            "ml-model-failure",
+            Medium,
+            &["predictions", "strategy-selection"],
+        ),
+        well_known(
+            "api-gateway-down",
+            High,
+            &["external-api", "user-interface"],
+        ),
+        well_known("memory-overflow", Critical, &["performance", "cache"]),
+        well_known("disk-full", High, &["storage", "logging", "checkpoints"]),
+        well_known(SERVICE_DOWN, High, &[]),
+    ]
+};
+
+const SERVICE_DOWN: &str = "service-down";
+
+/// What an unexpected exit is called where neither the target nor its first check says otherwise.
+pub fn service_down() -> FailureType {
+    FailureType::known(SERVICE_DOWN)
+}
+
+/// Every failure type that is well known: the ten of the seed, then [`service_down`].
+pub fn all_well_known() -> impl Iterator<Item = FailureType> {
+    WELL_KNOWN
+        .iter()
+        .map(|known| FailureType::known(known.name))
+}
+
+/// How bad it is where the operator does not say.
+pub fn default_severity(failure: &FailureType) -> Severity {
+    find(failure).map_or(Severity::Medium, |known| known.severity)
+}
+
+/// What else suffers, for people.
+pub fn affected(failure: &FailureType) -> &'static [&'static str] {
+    find(failure).map_or(&[], |known| known.affected)
+}
+
+fn find(failure: &FailureType) -> Option<&'static WellKnown> {
+    WELL_KNOWN
+        .iter()
+        .find(|known| known.name == failure.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_well_known_name_follows_the_rules_of_names() {
+        for name in all_well_known() {
+            assert_eq!(FailureType::parse(name.as_str()), Ok(name));
+        }
+    }
+
+    #[test]
+    fn the_four_of_the_seed_are_critical_and_an_unknown_one_is_medium() {
+        let critical: Vec<String> = all_well_known()
+            .filter(|name| default_severity(name) == Severity::Critical)
+            .map(String::from)
+            .collect();
+        assert_eq!(
+            critical,
+            [
+                "postgres-down",
+                "data-corruption",
+                "trading-engine-crash",
+                "memory-overflow"
+            ]
+        );
+        let unknown = FailureType::parse("printer-on-fire").unwrap();
+        assert_eq!(default_severity(&unknown), Severity::Medium);
+        assert!(affected(&unknown).is_empty());
+    }
+
+    #[test]
+    fn each_of_the_ten_names_what_suffers_with_it() {
+        for name in all_well_known().filter(|name| *name != service_down()) {
+            assert!(!affected(&name).is_empty(), "{name}");
+        }
+        let disk = FailureType::parse("disk-full").unwrap();
+        assert_eq!(affected(&disk), ["storage", "logging", "checkpoints"]);
+    }
+}

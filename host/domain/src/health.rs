@@ -37,7 +37,7 @@ pub struct Evidence {
 }
 
 /// What one run of one check gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// As it should be.
     Healthy,

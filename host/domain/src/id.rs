@@ -3,7 +3,7 @@
 //! Invariant: this module draws no randomness and reads no clock; [`IdSource`] is seeded by the caller, and is
 //! strictly increasing within a process even when the wall clock stands still or goes back.
 
-use crate::{backup::BackupType, time::Timestamp};
+use crate::{backup_type::BackupType, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 

@@ -119,6 +119,20 @@ kebab_name!(
     SecretName, "secret name"
 );
 
+impl CheckName {
+    /// The check that a supervised child's exit counts as, which no operator has to configure.
+    pub fn process() -> Self {
+        Self("process".to_owned())
+    }
+}
+
+impl FailureType {
+    /// One that the program itself names; a test holds each to the rules.
+    pub(crate) fn known(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ mod plugin;
 mod recovery;
 mod target;
 
-pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
+pub use job::{BackupSource, InvalidSchedule, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{
@@ -44,7 +44,7 @@ pub struct Spec {
 /// The host's own part of the config. A change of `state_dir`, `plugin_dir` or the API needs a restart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostSpec {
-    /// What the host calls itself in alerts and status.
+    /// What the host calls itself in alerts and status; default: the machine's name.
     pub name: String,
     /// Journal, sockets, logs, plugin store, backups.
     pub state_dir: PathBuf,

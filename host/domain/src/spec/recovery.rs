@@ -80,7 +80,7 @@ pub enum Strategy {
 /// Which alerter gets which events. Every route that fits sends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRoute {
-    /// Only this severity and above.
+    /// Only this severity and above; default low.
     pub min_severity: Severity,
     /// Only these kinds; empty: those that are alerts by default, see `crate::alert`.
     pub events: Vec<EventKind>,

@@ -1,0 +1,214 @@
+//! The text of the config's files as one tree, in which every value knows its place.
+//!
+//! Invariant: the tree is complete or there is none: a file that is no TOML gives problems, never half a tree.
+//! Invariant: files add up without one silently winning: tables merge, arrays of tables append, and everything else
+//! that stands in two files is a problem that names both places.
+
+use super::problem::{Location, Problem};
+use std::{
+    collections::{BTreeMap, btree_map},
+    ops::Range,
+    path::PathBuf,
+};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+/// One file of the config.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// As it is shown.
+    pub(crate) path: PathBuf,
+    /// All of it.
+    pub(crate) text: String,
+}
+
+/// Some bytes of one of the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Which file, by its number.
+    pub(crate) file: usize,
+    /// The first byte.
+    pub(crate) start: usize,
+    /// The byte after the last.
+    pub(crate) end: usize,
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Of the value; of the header, where it is a table with one.
+    pub(crate) place: Place,
+    /// The value.
+    pub(crate) value: Value,
+}
+
+/// What TOML can hold.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the words of the TOML specification")]
+pub(crate) enum Value {
+    Text(String),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    Datetime(String),
+    Array(Vec<Node>),
+    Table(Table),
+}
+
+/// Keys and their values.
+pub(crate) type Table = BTreeMap<String, Entry>;
+
+/// A key's place and its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Where the key stands.
+    pub(crate) key: Place,
+    /// What it is set to.
+    pub(crate) node: Node,
+}
+
+impl Source {
+    /// Where a byte range of this file is, for people.
+    pub(crate) fn locate(&self, range: Range<usize>) -> Location {
+        Location::new(&self.path, &self.text, range)
+    }
+}
+
+/// Where a place is, for people.
+pub(crate) fn locate(sources: &[Source], place: Place) -> Option<Location> {
+    let source = sources.get(place.file)?;
+    Some(source.locate(place.start..place.end))
+}
+
+/// Reads every file and joins them, in order.
+pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut whole = Table::new();
+    for (file, source) in sources.iter().enumerate() {
+        let (table, errors) = DeTable::parse_recoverable(&source.text);
+        problems.extend(errors.iter().map(|error| {
+            let range = error.span().unwrap_or(source.text.len()..source.text.len());
+            Problem::error(error.message(), advice(error.message())).at(source.locate(range))
+        }));
+        let mut reader = FileReader {
+            file,
+            source,
+            problems: &mut problems,
+        };
+        let table = reader.table(table.into_inner());
+        merge(sources, &mut whole, table, &mut problems);
+    }
+    if problems.is_empty() {
+        Ok(whole)
+    } else {
+        Err(problems)
+    }
+}
+
+/// What to do about an error of the TOML parser.
+fn advice(message: &str) -> &'static str {
+    if message.contains("duplicate key") {
+        "a key stands once in a table: remove one of the two"
+    } else if message.contains("string") || message.contains("quote") {
+        "texts stand in double quotes: key = \"text\""
+    } else {
+        "the file must be TOML 1.0; see https://toml.io"
+    }
+}
+
+/// Turns the parser's tree of one file into ours.
+struct FileReader<'a> {
+    file: usize,
+    source: &'a Source,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl FileReader<'_> {
+    fn place(&self, range: Range<usize>) -> Place {
+        Place {
+            file: self.file,
+            start: range.start,
+            end: range.end,
+        }
+    }
+
+    fn table(&mut self, table: DeTable<'_>) -> Table {
+        let entries = table.into_iter().map(|(key, value)| {
+            let place = self.place(key.span());
+            let node = self.node(value);
+            (key.into_inner().into_owned(), Entry { key: place, node })
+        });
+        entries.collect()
+    }
+
+    fn node(&mut self, value: Spanned<DeValue<'_>>) -> Node {
+        let range = value.span();
+        let value = match value.into_inner() {
+            DeValue::String(text) => Value::Text(text.into_owned()),
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Value::Integer(number),
+                    Err(_) => {
+                        self.problems.push(
+                            Problem::error(
+                                format!("the number {number} is too large"),
+                                "whole numbers are from -2^63 to 2^63 - 1",
+                            )
+                            .at(self.source.locate(range.clone())),
+                        );
+                        Value::Integer(0)
+                    }
+                }
+            }
+            DeValue::Float(number) => {
+                Value::Float(number.as_str().parse().unwrap_or(f64::INFINITY))
+            }
+            DeValue::Boolean(truth) => Value::Boolean(truth),
+            DeValue::Datetime(time) => Value::Datetime(time.to_string()),
+            DeValue::Array(items) => {
+                Value::Array(items.into_iter().map(|item| self.node(item)).collect())
+            }
+            DeValue::Table(table) => Value::Table(self.table(table)),
+        };
+        Node {
+            place: self.place(range),
+            value,
+        }
+    }
+}
+
+fn merge(sources: &[Source], into: &mut Table, from: Table, problems: &mut Vec<Problem>) {
+    for (key, entry) in from {
+        let mut present = match into.entry(key) {
+            btree_map::Entry::Vacant(slot) => {
+                slot.insert(entry);
+                continue;
+            }
+            btree_map::Entry::Occupied(present) => present,
+        };
+        let name = present.key().clone();
+        let first = present.get_mut();
+        match (&mut first.node.value, entry.node.value) {
+            (Value::Table(into), Value::Table(from)) => merge(sources, into, from, problems),
+            (Value::Array(into), Value::Array(from)) if all_tables(into) && all_tables(&from) => {
+                into.extend(from);
+            }
+            _ => {
+                let before = locate(sources, first.key).map(|at| at.to_string());
+                let problem = Problem::error(
+                    format!("`{name}` is already set at {}", before.unwrap_or_default()),
+                    "remove one of the two; over several files, only tables and arrays of tables add up",
+                );
+                problems.push(problem.at_some(locate(sources, entry.key)));
+            }
+        }
+    }
+}
+
+fn all_tables(items: &[Node]) -> bool {
+    items
+        .iter()
+        .all(|item| matches!(item.value, Value::Table(_)))
+}

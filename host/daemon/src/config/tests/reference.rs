@@ -1,0 +1,1029 @@
+//! The examples and the sample of the architecture load; every key that the reference shows arrives in the spec.
+
+use super::{super::load, HOST, load_text};
+use mainstay_domain::{
+    event::EventKind,
+    name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
+    severity::Severity,
+    spec::{
+        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
+        ForeignCommands, Grants, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, Schedule,
+        SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
+    },
+};
+use semver::VersionReq;
+use serde_json::json;
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What the architecture shows, and the target that it depends on.
+#[test]
+fn the_sample_of_the_architecture_loads() {
+    let spec = match load_text(include_str!("../corpus/good/architecture.toml")) {
+        Ok(loaded) => loaded.spec,
+        Err(errors) => panic!("{errors}"),
+    };
+    assert_eq!(spec.host.state_dir, Path::new("/etc/mainstay/state"));
+    assert_eq!(spec.targets.len(), 2);
+    assert_eq!(spec.routes.len(), 1);
+    assert_eq!(spec.alerts.len(), 1);
+    assert_eq!(spec.plugins.len(), 2);
+    let job = &spec.jobs[0];
+    assert_eq!(job.incremental, Some(Schedule::Every(minutes(15))));
+    assert_eq!(
+        job.retention.as_ref().unwrap().policy.as_str(),
+        "gfs-retention"
+    );
+}
+
+fn example(name: &str) -> PathBuf {
+    let crate_root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_root.join("../../examples").join(name)
+}
+
+#[test]
+fn the_examples_load_without_a_warning() {
+    for name in ["first.toml", "mainstay.toml"] {
+        match load(&example(name)) {
+            Ok(loaded) => assert_eq!(loaded.warnings, [], "{name}"),
+            Err(errors) => panic!("{errors}"),
+        }
+    }
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+fn minutes(number: u64) -> Duration {
+    seconds(60 * number)
+}
+
+fn hours(number: u64) -> Duration {
+    minutes(60 * number)
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+fn target(spec: &Spec) -> TargetSpec {
+    spec.targets[0].clone()
+}
+
+fn process(spec: &Spec) -> ProcessSpec {
+    target(spec).process.unwrap()
+}
+
+fn check(spec: &Spec) -> CheckSpec {
+    target(spec).checks[0].clone()
+}
+
+fn command(spec: &Spec) -> CommandSpec {
+    let name = CommandName::parse("flush").unwrap();
+    spec.commands[&name].clone()
+}
+
+fn plugin(spec: &Spec) -> PluginSpec {
+    let name = PluginName::parse("p").unwrap();
+    spec.plugins[&name].clone()
+}
+
+fn grants(spec: &Spec) -> Grants {
+    plugin(spec).grants
+}
+
+fn limits(spec: &Spec) -> Limits {
+    plugin(spec).limits
+}
+
+/// A table of keys: what is written, where it arrives, and as what.
+#[derive(Default)]
+struct Keys(BTreeSet<&'static str>);
+
+impl Keys {
+    /// `text` begins with what the section needs before the key.
+    fn arrives<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        text: &str,
+        read: impl Fn(&Spec) -> T,
+        expected: T,
+    ) {
+        let text = if key.starts_with("host.") {
+            text.to_owned()
+        } else {
+            format!("{HOST}{text}")
+        };
+        match load_text(&text) {
+            Ok(loaded) => assert_eq!(read(&loaded.spec), expected, "{key}:\n{text}"),
+            Err(errors) => panic!("{key}:\n{errors}"),
+        }
+        self.0.insert(key);
+    }
+
+    fn host<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        line: &str,
+        read: impl Fn(&Spec) -> T,
+        expected: T,
+    ) {
+        let text = format!("{HOST}{line}\n[secrets]\nt = {{ env = \"T\" }}\n");
+        self.arrives(key, &text, read, expected);
+    }
+
+    fn target<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        lines: &str,
+        read: impl Fn(&Spec) -> T,
+        expected: T,
+    ) {
+        let text = format!("[[target]]\nname = \"a\"\n{lines}\n[[target]]\nname = \"b\"\n");
+        self.arrives(key, &text, read, expected);
+    }
+
+    fn check<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        lines: &str,
+        read: impl Fn(&CheckSpec) -> T,
+        expected: T,
+    ) {
+        let lines = format!("run = [\"x\"]\n[[target.check]]\nfailure = \"down\"\n{lines}");
+        self.target(key, &lines, |spec| read(&check(spec)), expected);
+    }
+
+    fn route<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        lines: &str,
+        read: impl Fn(&mainstay_domain::spec::RouteSpec) -> T,
+        expected: T,
+    ) {
+        let chain = if key.starts_with("route.chain") {
+            ""
+        } else {
+            "chain = [{ handler = \"h\" }]\n"
+        };
+        let text = format!("[[target]]\nname = \"a\"\n[[route]]\n{chain}{lines}");
+        self.arrives(key, &text, |spec| read(&spec.routes[0]), expected);
+    }
+
+    fn plugin<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        line: &str,
+        read: impl Fn(&Spec) -> T,
+        expected: T,
+    ) {
+        let text = format!(
+            "[plugin.p]\n{line}\n[command.flush]\nrun = [\"x\"]\n[[target]]\nname = \"a\"\n\
+             [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n"
+        );
+        self.arrives(key, &text, read, expected);
+    }
+
+    fn job<T: PartialEq + Debug>(
+        &mut self,
+        key: &'static str,
+        lines: &str,
+        read: impl Fn(&mainstay_domain::spec::JobSpec) -> T,
+        expected: T,
+    ) {
+        let source = if key.starts_with("job.source") {
+            ""
+        } else {
+            "source = [{ kind = \"directory\", path = \"d\" }]\n"
+        };
+        let text = format!("[[job]]\nname = \"j\"\n{source}{lines}");
+        self.arrives(key, &text, |spec| read(&spec.jobs[0]), expected);
+    }
+}
+
+#[test]
+fn every_key_of_the_reference_arrives() {
+    let mut keys = Keys::default();
+    host_keys(&mut keys);
+    target_keys(&mut keys);
+    check_keys(&mut keys);
+    route_keys(&mut keys);
+    plugin_keys(&mut keys);
+    job_keys(&mut keys);
+    let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    let mut shown = BTreeSet::new();
+    collect_keys("", &toml::Value::Table(table), &mut shown);
+    let tested: BTreeSet<String> = keys.0.iter().map(|key| (*key).to_owned()).collect();
+    assert_eq!(shown, tested, "the reference and this test name other keys");
+}
+
+/// The dotted path of every value, without the operator's own names and without what only others read.
+fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
+    let is_leaf = ["env", "params", "settings"]
+        .iter()
+        .any(|end| path.ends_with(&format!(".{end}")) && path != "secrets.env");
+    match value {
+        toml::Value::Table(table) if !is_leaf => {
+            for (key, value) in table {
+                let is_name = ["command", "plugin", "secrets"].contains(&path);
+                let path = match path {
+                    "" => key.clone(),
+                    path if is_name => format!("{path}."),
+                    path if path.ends_with('.') => format!("{path}{key}"),
+                    path => format!("{path}.{key}"),
+                };
+                collect_keys(&path, value, into);
+            }
+        }
+        toml::Value::Array(items) if items.iter().any(toml::Value::is_table) => {
+            for item in items {
+                collect_keys(path, item, into);
+            }
+        }
+        _ => {
+            into.insert(path.to_owned());
+        }
+    }
+}
+
+fn host_keys(keys: &mut Keys) {
+    keys.host(
+        "host.name",
+        "name = \"n\"",
+        |s| s.host.name.clone(),
+        "n".into(),
+    );
+    let below = |name: &str| Path::new("/etc/mainstay").join(name);
+    keys.host(
+        "host.state_dir",
+        "",
+        |s| s.host.state_dir.clone(),
+        below("state"),
+    );
+    keys.host(
+        "host.plugin_dir",
+        "",
+        |s| s.host.plugin_dir.clone(),
+        below("plugins"),
+    );
+    let line = "shutdown_deadline = \"7s\"";
+    keys.host(
+        "host.shutdown_deadline",
+        line,
+        |s| s.host.shutdown_deadline,
+        seconds(7),
+    );
+    let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\" }";
+    let listen: SocketAddr = "127.0.0.1:7070".parse().unwrap();
+    keys.host(
+        "host.api.listen",
+        line,
+        |s| s.host.api.as_ref().unwrap().listen,
+        listen,
+    );
+    let token = SecretName::parse("t").unwrap();
+    let read = |s: &Spec| s.host.api.as_ref().unwrap().token.clone();
+    keys.host("host.api.token", line, read, token.clone());
+
+    let read = |s: &Spec| s.secrets[&token].clone();
+    let source = SecretSource::File("/etc/mainstay/x".into());
+    keys.arrives(
+        "secrets.file",
+        "[secrets]\nt = { file = \"x\" }",
+        &read,
+        source,
+    );
+    let source = SecretSource::Env("X".into());
+    keys.arrives(
+        "secrets.env",
+        "[secrets]\nt = { env = \"X\" }",
+        &read,
+        source,
+    );
+
+    let text = "[command.flush]\nrun = [\"rm\", \"{key}\"]\nplaceholders = [\"key\"]\ncwd = \"/c\"\n\
+                env = { A = \"b\" }\ntimeout = \"3s\"\n";
+    keys.arrives("command.run", text, |s| command(s).run, words("rm {key}"));
+    keys.arrives(
+        "command.placeholders",
+        text,
+        |s| command(s).placeholders,
+        words("key"),
+    );
+    keys.arrives("command.cwd", text, |s| command(s).cwd, "/c".into());
+    let env = [("A".to_owned(), "b".to_owned())].into();
+    keys.arrives("command.env", text, |s| command(s).env, env);
+    keys.arrives("command.timeout", text, |s| command(s).timeout, seconds(3));
+
+    let text = "[[target]]\nname = \"a\"\n[[alert]]\nalerter = \"w\"\nmin_severity = \"high\"\n\
+                events = [\"operation.failed\"]\ntarget = \"a\"\nversion = \"^2\"\n";
+    keys.arrives(
+        "alert.min_severity",
+        text,
+        |s| s.alerts[0].min_severity,
+        Severity::High,
+    );
+    let kinds = vec![EventKind::OperationFailed];
+    keys.arrives("alert.events", text, |s| s.alerts[0].events.clone(), kinds);
+    let name = TargetName::parse("a").ok();
+    keys.arrives("alert.target", text, |s| s.alerts[0].target.clone(), name);
+    let name = PluginName::parse("w").unwrap();
+    keys.arrives("alert.alerter", text, |s| s.alerts[0].alerter.clone(), name);
+    let version = VersionReq::parse("^2").unwrap();
+    keys.arrives(
+        "alert.version",
+        text,
+        |s| s.alerts[0].version.clone(),
+        version,
+    );
+}
+
+fn target_keys(keys: &mut Keys) {
+    keys.target(
+        "target.name",
+        "",
+        |s| target(s).name,
+        TargetName::parse("a").unwrap(),
+    );
+    keys.target("target.priority", "priority = 1", |s| target(s).priority, 1);
+    let names = vec![TargetName::parse("b").unwrap()];
+    keys.target(
+        "target.depends_on",
+        "depends_on = [\"b\"]",
+        |s| target(s).depends_on,
+        names,
+    );
+    keys.target("target.rto", "rto = \"9s\"", |s| target(s).rto, seconds(9));
+    let line = "validation_timeout = \"9s\"";
+    keys.target(
+        "target.validation_timeout",
+        line,
+        |s| target(s).validation_timeout,
+        seconds(9),
+    );
+    let breaker = BreakerSpec {
+        open_for: seconds(9),
+    };
+    let line = "breaker = { open_for = \"9s\" }";
+    keys.target(
+        "target.breaker.open_for",
+        line,
+        |s| target(s).breaker,
+        breaker,
+    );
+
+    let foreign =
+        "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]";
+    let commands = ForeignCommands {
+        start: Some(words("a 1")),
+        stop: Some(words("b")),
+        restart: Some(words("c")),
+    };
+    for key in [
+        "target.commands.start",
+        "target.commands.stop",
+        "target.commands.restart",
+    ] {
+        keys.target(key, foreign, |s| target(s).commands, commands.clone());
+    }
+
+    let run = |line: &str| format!("run = [\"x\", \"y\"]\n{line}");
+    keys.target("target.run", &run(""), |s| process(s).run, words("x y"));
+    keys.target(
+        "target.cwd",
+        &run("cwd = \"/c\""),
+        |s| process(s).cwd,
+        "/c".into(),
+    );
+    let env = [("A".to_owned(), "b".to_owned())].into();
+    keys.target(
+        "target.env",
+        &run("env = { A = \"b\" }"),
+        |s| process(s).env,
+        env,
+    );
+    keys.target(
+        "target.user",
+        &run("user = \"u\""),
+        |s| process(s).user,
+        Some("u".into()),
+    );
+    keys.target(
+        "target.umask",
+        &run("umask = \"027\""),
+        |s| process(s).umask,
+        Some(0o027),
+    );
+    keys.target(
+        "target.grace",
+        &run("grace = \"3s\""),
+        |s| process(s).grace,
+        seconds(3),
+    );
+    let line = run("on_shutdown = \"leave\"");
+    keys.target(
+        "target.on_shutdown",
+        &line,
+        |s| process(s).on_shutdown,
+        OnShutdown::Leave,
+    );
+    let line = run("exit_failure = \"gone\"");
+    let gone = FailureType::parse("gone").unwrap();
+    keys.target(
+        "target.exit_failure",
+        &line,
+        |s| process(s).exit_failure,
+        gone,
+    );
+    let line = run("exit_severity = \"low\"");
+    keys.target(
+        "target.exit_severity",
+        &line,
+        |s| process(s).exit_severity,
+        Severity::Low,
+    );
+    let line = run("log = { max_bytes = \"1MiB\", keep = 7 }");
+    keys.target(
+        "target.log.max_bytes",
+        &line,
+        |s| process(s).log_max_bytes,
+        1 << 20,
+    );
+    keys.target("target.log.keep", &line, |s| process(s).log_keep, 7);
+}
+
+fn check_keys(keys: &mut Keys) {
+    let beat = |line: &str| format!("kind = \"heartbeat\"\n{line}");
+    keys.check(
+        "target.check.kind",
+        &beat(""),
+        |c| c.kind.clone(),
+        CheckKind::Heartbeat,
+    );
+    keys.check(
+        "target.check.name",
+        &beat("name = \"n\""),
+        |c| c.name.to_string(),
+        "n".into(),
+    );
+    keys.check(
+        "target.check.every",
+        &beat("every = \"9s\""),
+        |c| c.every,
+        seconds(9),
+    );
+    keys.check(
+        "target.check.timeout",
+        &beat("timeout = \"9s\""),
+        |c| c.timeout,
+        seconds(9),
+    );
+    keys.check(
+        "target.check.fail_after",
+        &beat("fail_after = 9"),
+        |c| c.fail_after,
+        9,
+    );
+    keys.check(
+        "target.check.recover_after",
+        &beat("recover_after = 9"),
+        |c| c.recover_after,
+        9,
+    );
+    keys.check(
+        "target.check.jitter",
+        &beat("jitter = \"9s\""),
+        |c| c.jitter,
+        seconds(9),
+    );
+    keys.check(
+        "target.check.failure",
+        &beat(""),
+        |c| c.failure.to_string(),
+        "down".into(),
+    );
+    keys.check(
+        "target.check.severity",
+        &beat("severity = \"low\""),
+        |c| c.severity,
+        Severity::Low,
+    );
+
+    let http =
+        "kind = \"http\"\nurl = \"https://h/p\"\nstatus = [200, 204]\nbody_contains = \"ok\"";
+    let kind = CheckKind::Http {
+        url: "https://h/p".into(),
+        status: (200, 204),
+        body_contains: Some("ok".into()),
+    };
+    for key in [
+        "target.check.url",
+        "target.check.status",
+        "target.check.body_contains",
+    ] {
+        keys.check(key, http, |c| c.kind.clone(), kind.clone());
+    }
+    let single = "kind = \"http\"\nurl = \"http://h\"\nstatus = 204";
+    let status = |c: &CheckSpec| match c.kind {
+        CheckKind::Http { status, .. } => status,
+        _ => (0, 0),
+    };
+    keys.check("target.check.status", single, status, (204, 204));
+    let line = "kind = \"tcp\"\naddress = \"[::1]:80\"";
+    let kind = CheckKind::Tcp {
+        address: "[::1]:80".into(),
+    };
+    keys.check("target.check.address", line, |c| c.kind.clone(), kind);
+    let line = "kind = \"process\"\npid_file = \"/p\"";
+    let kind = CheckKind::Process {
+        pid_file: Some("/p".into()),
+    };
+    keys.check("target.check.pid_file", line, |c| c.kind.clone(), kind);
+    let line = "kind = \"exec\"\nrun = [\"a\", \"b\"]\ncwd = \"/c\"\ndegraded_exit = 3";
+    let kind = CheckKind::Exec {
+        run: words("a b"),
+        cwd: "/c".into(),
+        degraded_exit: Some(3),
+    };
+    for key in [
+        "target.check.run",
+        "target.check.cwd",
+        "target.check.degraded_exit",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let line =
+        "kind = \"file\"\npath = \"f\"\nmax_age = \"1h\"\nmin_bytes = \"1KiB\"\ncontains = \"x\"";
+    let kind = CheckKind::File {
+        path: "/etc/mainstay/f".into(),
+        max_age: Some(hours(1)),
+        min_bytes: Some(1024),
+        contains: Some("x".into()),
+    };
+    for key in [
+        "target.check.path",
+        "target.check.max_age",
+        "target.check.min_bytes",
+        "target.check.contains",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let line = "kind = \"disk\"\npath = \"/\"\nmax_percent = 80\nwarn_percent = 70.5";
+    let kind = CheckKind::Disk {
+        path: "/".into(),
+        max_percent: 80.0,
+        warn_percent: Some(70.5),
+    };
+    for key in [
+        "target.check.path",
+        "target.check.max_percent",
+        "target.check.warn_percent",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let line = "kind = \"memory\"\nmax_percent = 80";
+    let kind = CheckKind::Memory {
+        max_percent: 80.0,
+        max_bytes: None,
+    };
+    keys.check("target.check.max_percent", line, |c| c.kind.clone(), kind);
+    let line = "kind = \"memory\"\nmax_bytes = \"1GiB\"";
+    let kind = CheckKind::Memory {
+        max_percent: 90.0,
+        max_bytes: Some(1 << 30),
+    };
+    keys.check("target.check.max_bytes", line, |c| c.kind.clone(), kind);
+}
+
+fn route_keys(keys: &mut Keys) {
+    let failure = FailureType::parse("f").ok();
+    keys.route(
+        "route.failure",
+        "failure = \"f\"",
+        |r| r.failure.clone(),
+        failure,
+    );
+    let name = TargetName::parse("a").ok();
+    keys.route("route.target", "target = \"a\"", |r| r.target.clone(), name);
+    keys.route(
+        "route.severity",
+        "severity = \"high\"",
+        |r| r.severity,
+        Some(Severity::High),
+    );
+    keys.route(
+        "route.cooldown",
+        "cooldown = \"0s\"",
+        |r| r.cooldown,
+        Duration::ZERO,
+    );
+    let line = "strategy = { kind = \"exponential\", max_attempts = 3, initial_delay = \"2s\", multiplier = 1.5, max_delay = \"4s\" }";
+    let exponential = Strategy::Exponential {
+        max_attempts: 3,
+        initial_delay: seconds(2),
+        multiplier: 1.5,
+        max_delay: seconds(4),
+    };
+    for key in [
+        "route.strategy.kind",
+        "route.strategy.max_attempts",
+        "route.strategy.initial_delay",
+        "route.strategy.multiplier",
+        "route.strategy.max_delay",
+    ] {
+        keys.route(key, line, |r| r.strategy, exponential);
+    }
+    for (line, strategy) in [
+        (
+            "strategy = { kind = \"linear\", initial_delay = \"90s\" }",
+            Strategy::Linear {
+                max_attempts: 5,
+                initial_delay: seconds(90),
+                max_delay: seconds(90),
+            },
+        ),
+        (
+            "strategy = { kind = \"immediate\" }",
+            Strategy::Immediate { max_attempts: 5 },
+        ),
+        (
+            "strategy = { kind = \"manual\" }",
+            Strategy::Manual { max_attempts: 1 },
+        ),
+    ] {
+        keys.route("route.strategy.kind", line, |r| r.strategy, strategy);
+    }
+    let step = "chain = [{ handler = \"h\", version = \"~1.2\", when = \"always\", params = { a = [1, 2.5, true] }, timeout = \"3s\" }]";
+    keys.route(
+        "route.chain.handler",
+        step,
+        |r| r.chain[0].handler.to_string(),
+        "h".into(),
+    );
+    let version = VersionReq::parse("~1.2").unwrap();
+    keys.route(
+        "route.chain.version",
+        step,
+        |r| r.chain[0].version.clone(),
+        version,
+    );
+    keys.route("route.chain.when", step, |r| r.chain[0].always, true);
+    let params = json!({ "a": [1, 2.5, true] });
+    keys.route(
+        "route.chain.params",
+        step,
+        |r| r.chain[0].params.clone(),
+        params,
+    );
+    keys.route(
+        "route.chain.timeout",
+        step,
+        |r| r.chain[0].timeout,
+        seconds(3),
+    );
+}
+
+fn plugin_keys(keys: &mut Keys) {
+    let line = "grants.target = [\"restart\", \"stop:a\"]";
+    let granted = BTreeSet::from([
+        TargetGrant {
+            verb: TargetVerb::Restart,
+            target: None,
+        },
+        TargetGrant {
+            verb: TargetVerb::Stop,
+            target: TargetName::parse("a").ok(),
+        },
+    ]);
+    keys.plugin("plugin.grants.target", line, |s| grants(s).target, granted);
+    let command = BTreeSet::from([CommandName::parse("flush").unwrap()]);
+    keys.plugin(
+        "plugin.grants.command",
+        "grants.command = [\"flush\"]",
+        |s| grants(s).command,
+        command,
+    );
+    let origin = |scheme: &str, host: &str, port| HttpOrigin {
+        scheme: scheme.into(),
+        host: host.into(),
+        port,
+    };
+    let line = "grants.http = [\"https://Hooks.example\", \"http://[::1]:9000/\"]";
+    let origins = vec![
+        origin("https", "hooks.example", 443),
+        origin("http", "::1", 9000),
+    ];
+    keys.plugin("plugin.grants.http", line, |s| grants(s).http, origins);
+    keys.plugin(
+        "plugin.grants.kv",
+        "grants.kv = \"1MiB\"",
+        |s| grants(s).kv_bytes,
+        1 << 20,
+    );
+    let job = BTreeSet::from([JobName::parse("j").unwrap()]);
+    keys.plugin(
+        "plugin.grants.backup",
+        "grants.backup = [\"j\"]",
+        |s| grants(s).backup,
+        job,
+    );
+    let line = "grants.dir = [\"c\", { path = \"./d\", write = true }]";
+    let directory = |path: &str, guest_path: &str, write| DirectoryGrant {
+        path: path.into(),
+        guest_path: guest_path.into(),
+        write,
+    };
+    let directories = vec![
+        directory("/etc/mainstay/c", "c", false),
+        directory("/etc/mainstay/d", "./d", true),
+    ];
+    for key in [
+        "plugin.grants.dir",
+        "plugin.grants.dir.path",
+        "plugin.grants.dir.write",
+    ] {
+        keys.plugin(key, line, |s| grants(s).dir, directories.clone());
+    }
+    let line = "limits.memory = \"1MiB\"";
+    keys.plugin(
+        "plugin.limits.memory",
+        line,
+        |s| limits(s).memory_bytes,
+        1 << 20,
+    );
+    keys.plugin(
+        "plugin.limits.deadline",
+        "limits.deadline = \"9s\"",
+        |s| limits(s).deadline,
+        seconds(9),
+    );
+    keys.plugin(
+        "plugin.limits.timeout",
+        "limits.timeout = \"9s\"",
+        |s| limits(s).timeout,
+        seconds(9),
+    );
+    keys.plugin(
+        "plugin.limits.result",
+        "limits.result = \"9B\"",
+        |s| limits(s).result_bytes,
+        9,
+    );
+    keys.plugin(
+        "plugin.limits.log_lines",
+        "limits.log_lines = 9",
+        |s| limits(s).log_lines,
+        9,
+    );
+    keys.plugin(
+        "plugin.limits.effects",
+        "limits.effects = 9",
+        |s| limits(s).effects,
+        9,
+    );
+    keys.plugin(
+        "plugin.limits.concurrency",
+        "limits.concurrency = 9",
+        |s| limits(s).concurrency,
+        9,
+    );
+    let settings = json!({ "a": { "at": "1979-05-27" } });
+    keys.plugin(
+        "plugin.settings",
+        "settings.a.at = 1979-05-27",
+        |s| plugin(s).settings,
+        settings,
+    );
+}
+
+fn job_keys(keys: &mut Keys) {
+    keys.job("job.name", "", |j| j.name.to_string(), "j".into());
+    keys.job(
+        "job.full",
+        "full = \"9h\"",
+        |j| j.full.clone(),
+        Some(Schedule::Every(hours(9))),
+    );
+    let line = "full = { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
+    let cron = Some(Schedule::Cron {
+        expression: "0 3 * * *".into(),
+        zone: "Europe/Berlin".into(),
+    });
+    for key in ["job.full.cron", "job.full.zone"] {
+        keys.job(key, line, |j| j.full.clone(), cron.clone());
+    }
+    keys.0.remove("job.full");
+    let every = Some(Schedule::Every(hours(9)));
+    keys.job(
+        "job.differential",
+        "differential = \"9h\"",
+        |j| j.differential.clone(),
+        every.clone(),
+    );
+    keys.job(
+        "job.incremental",
+        "incremental = \"9h\"",
+        |j| j.incremental.clone(),
+        every,
+    );
+    keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
+    keys.job("job.compression", "compression = 19", |j| j.compression, 19);
+    // Its only value changes no part of the spec; that it is read is seen by the missing warning.
+    let text = |line: &str| {
+        format!(
+            "{HOST}[[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n{line}"
+        )
+    };
+    assert_eq!(load_text(&text("")).unwrap().warnings.len(), 1);
+    assert_eq!(
+        load_text(&text("encryption = \"none\""))
+            .unwrap()
+            .warnings
+            .len(),
+        0
+    );
+    keys.0.insert("job.encryption");
+
+    let line = "source = [{ kind = \"directory\", path = \"d\", prefix = \"p\" }]";
+    let source = vec![BackupSource::Directory {
+        path: "/etc/mainstay/d".into(),
+        prefix: "p".into(),
+    }];
+    for key in ["job.source.kind", "job.source.path", "job.source.prefix"] {
+        keys.job(key, line, |j| j.sources.clone(), source.clone());
+    }
+    let line = "source = [{ kind = \"command\", run = [\"a\", \"b\"], key = \"k\", cwd = \"/c\", timeout = \"9s\" }]";
+    let source = vec![BackupSource::Command {
+        run: words("a b"),
+        cwd: "/c".into(),
+        key: "k".into(),
+        timeout: seconds(9),
+    }];
+    for key in [
+        "job.source.run",
+        "job.source.key",
+        "job.source.cwd",
+        "job.source.timeout",
+    ] {
+        keys.job(key, line, |j| j.sources.clone(), source.clone());
+    }
+    let line = "retention = { policy = \"p\", version = \"^2\", every = \"9h\", min_redundancy = 9, trash_for = \"0s\" }";
+    let retention = |j: &mainstay_domain::spec::JobSpec| j.retention.clone().unwrap();
+    keys.job(
+        "job.retention.policy",
+        line,
+        |j| retention(j).policy.to_string(),
+        "p".into(),
+    );
+    let version = VersionReq::parse("^2").unwrap();
+    keys.job(
+        "job.retention.version",
+        line,
+        |j| retention(j).version,
+        version,
+    );
+    keys.job(
+        "job.retention.every",
+        line,
+        |j| retention(j).every,
+        hours(9),
+    );
+    keys.job(
+        "job.retention.min_redundancy",
+        line,
+        |j| retention(j).min_redundancy,
+        9,
+    );
+    keys.job(
+        "job.retention.trash_for",
+        line,
+        |j| retention(j).trash_for,
+        Duration::ZERO,
+    );
+}
+
+#[test]
+fn what_is_not_written_has_its_documented_default() {
+    let text = format!(
+        "{HOST}[[target]]\nname = \"a\"\nrun = [\"x\"]\n\
+         [[target.check]]\nkind = \"http\"\nurl = \"http://h\"\nfailure = \"postgres-down\"\n\
+         [[target.check]]\nkind = \"http\"\nurl = \"http://h\"\nfailure = \"odd\"\nevery = \"200ms\"\n\
+         [[target.check]]\nkind = \"disk\"\npath = \"/\"\nfailure = \"disk-full\"\n\
+         [[target]]\nname = \"b\"\nrun = [\"x\"]\n\
+         [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
+         [command.c]\nrun = [\"x\"]\n\
+         [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
+         retention = {{ policy = \"p\" }}\n"
+    );
+    let spec = load_text(&text).unwrap().spec;
+    let base = Path::new("/etc/mainstay");
+    assert!(!spec.host.name.is_empty());
+    assert_eq!(spec.host.shutdown_deadline, seconds(30));
+    assert_eq!(spec.host.api, None);
+
+    let target = &spec.targets[0];
+    assert_eq!(target.priority, 5);
+    assert_eq!(target.rto, minutes(5));
+    assert_eq!(target.validation_timeout, seconds(60));
+    assert_eq!(target.breaker.open_for, seconds(30));
+    assert_eq!(target.commands, ForeignCommands::default());
+    let process = target.process.as_ref().unwrap();
+    assert_eq!(process.cwd, base);
+    assert_eq!(process.grace, seconds(10));
+    assert_eq!(process.on_shutdown, OnShutdown::Stop);
+    assert_eq!(process.exit_failure.as_str(), "postgres-down");
+    assert_eq!(process.exit_severity, Severity::Critical);
+    assert_eq!((process.log_max_bytes, process.log_keep), (10 << 20, 3));
+    assert_eq!((process.user.clone(), process.umask), (None, None));
+    let other = spec.targets[1].process.as_ref().unwrap();
+    assert_eq!(other.exit_failure.as_str(), "service-down");
+    assert_eq!(other.exit_severity, Severity::High);
+
+    let [first, second, disk] = target.checks.as_slice() else {
+        panic!("{:?}", target.checks)
+    };
+    assert_eq!(
+        (first.name.as_str(), second.name.as_str()),
+        ("http", "http-2")
+    );
+    assert_eq!(disk.name.as_str(), "disk");
+    assert_eq!((first.every, first.timeout), (seconds(10), seconds(1)));
+    assert_eq!(second.timeout, Duration::from_millis(200));
+    assert_eq!((first.fail_after, first.recover_after), (5, 2));
+    assert_eq!(first.jitter, Duration::ZERO);
+    assert_eq!(
+        (first.severity, second.severity),
+        (Severity::Critical, Severity::Medium)
+    );
+    assert!(matches!(
+        first.kind,
+        CheckKind::Http {
+            status: (200, 399),
+            ..
+        }
+    ));
+    assert!(matches!(
+        disk.kind,
+        CheckKind::Disk {
+            max_percent: 95.0,
+            warn_percent: None,
+            ..
+        }
+    ));
+
+    let route = &spec.routes[0];
+    assert_eq!(
+        (&route.failure, &route.target, route.severity),
+        (&None, &None, None)
+    );
+    assert_eq!(route.cooldown, seconds(300));
+    let strategy = Strategy::Exponential {
+        max_attempts: 5,
+        initial_delay: seconds(1),
+        multiplier: 2.0,
+        max_delay: seconds(60),
+    };
+    assert_eq!(route.strategy, strategy);
+    let step = &route.chain[0];
+    assert_eq!(step.version, VersionReq::STAR);
+    assert_eq!((step.always, step.timeout), (false, seconds(60)));
+    assert_eq!(step.params, json!({}));
+
+    assert_eq!(plugin(&spec), PluginSpec::default());
+    let alert = &spec.alerts[0];
+    assert_eq!((alert.min_severity, alert.events.len()), (Severity::Low, 0));
+    assert_eq!((&alert.target, &alert.version), (&None, &VersionReq::STAR));
+    let command = &spec.commands[&CommandName::parse("c").unwrap()];
+    assert_eq!(
+        (command.timeout, command.cwd.as_path()),
+        (seconds(30), base)
+    );
+    assert!(command.env.is_empty() && command.placeholders.is_empty());
+
+    let job = &spec.jobs[0];
+    assert_eq!(job.full, Some(Schedule::Every(hours(24))));
+    assert_eq!(
+        (&job.differential, &job.incremental, job.rpo),
+        (&None, &None, None)
+    );
+    assert_eq!(job.compression, 3);
+    assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
+    assert!(
+        matches!(&job.sources[1], BackupSource::Command { timeout, cwd, .. }
+        if *timeout == seconds(60) && cwd == base)
+    );
+    let retention = job.retention.as_ref().unwrap();
+    assert_eq!(retention.version, VersionReq::STAR);
+    assert_eq!(
+        (retention.every, retention.trash_for),
+        (hours(24), hours(24))
+    );
+    assert_eq!(retention.min_redundancy, 1);
+}

@@ -1,0 +1,97 @@
+//! `[host]`, `[command.NAME]` and `[secrets]`.
+
+use super::{
+    super::{
+        addresses::socket_address,
+        context::Thing,
+        reader::{At, Fields},
+        values::{environment, existing, name, path, positive_duration, run, word},
+    },
+    named,
+};
+use mainstay_domain::{
+    name::{CommandName, SecretName},
+    spec::{ApiSpec, CommandSpec, HostSpec, SecretSource},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+pub(super) fn host(at: At<'_>) -> Option<HostSpec> {
+    at.fields("[host]", |fields| {
+        let name = fields.optional("name", word);
+        let state_dir = fields.required("state_dir", "state_dir = \"state\"", path);
+        let plugin_dir = fields.required("plugin_dir", "plugin_dir = \"plugins\"", path);
+        let thirty = Duration::from_secs(30);
+        Some(HostSpec {
+            name: name.unwrap_or_else(machine_name),
+            shutdown_deadline: fields.or("shutdown_deadline", thirty, positive_duration),
+            api: fields.optional("api", api),
+            state_dir: state_dir?,
+            plugin_dir: plugin_dir?,
+        })
+    })
+}
+
+/// What the machine calls itself.
+fn machine_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn api(at: At<'_>) -> Option<ApiSpec> {
+    at.fields("the host's api", |fields| {
+        let listen = fields.required("listen", "listen = \"127.0.0.1:7070\"", socket_address);
+        let secret = existing(Thing::Secret, SecretName::parse);
+        let token = fields.required("token", "token = \"NAME\", a secret of [secrets]", secret);
+        Some(ApiSpec {
+            listen: listen?,
+            token: token?,
+        })
+    })
+}
+
+pub(super) fn commands(at: At<'_>) -> Option<BTreeMap<CommandName, CommandSpec>> {
+    named(at, Thing::Command, CommandName::parse, |at, what| {
+        at.fields(what, |fields| command(at, fields))
+    })
+}
+
+fn command<'a>(at: At<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
+    let arguments = fields.required("run", "run = [\"program\", \"argument\"]", run);
+    let placeholders = fields.list("placeholders", "placeholders = [\"key\"]", |at| {
+        let found: CommandName = name(CommandName::parse)(at)?;
+        let written = format!("{{{found}}}");
+        let is_used = |run: &Vec<String>| run.iter().any(|argument| argument.contains(&written));
+        if arguments.as_ref().is_some_and(|run| !is_used(run)) {
+            return at.refuse(
+                format!("no argument of the command holds {written}"),
+                format!("write {written} where its value is to stand, or remove the placeholder"),
+            );
+        }
+        Some(found.to_string())
+    });
+    Some(CommandSpec {
+        placeholders,
+        cwd: fields.or("cwd", at.context.base.to_owned(), path),
+        env: fields.or("env", BTreeMap::new(), environment),
+        timeout: fields.or("timeout", Duration::from_secs(30), positive_duration),
+        run: arguments?,
+    })
+}
+
+pub(super) fn secrets(at: At<'_>) -> Option<BTreeMap<SecretName, SecretSource>> {
+    const HELP: &str = "write { file = \"path\" } or { env = \"VARIABLE\" }";
+    named(at, Thing::Secret, SecretName::parse, |at, what| {
+        at.fields(what, |fields| {
+            let file = fields.get("file");
+            let variable = fields.get("env");
+            match (file, variable) {
+                (Some(file), None) => path(file).map(SecretSource::File),
+                (None, Some(variable)) => word(variable).map(SecretSource::Env),
+                (Some(_), Some(_)) => at.refuse(format!("{what} has both `file` and `env`"), HELP),
+                (None, None) => at.refuse(format!("{what} has neither `file` nor `env`"), HELP),
+            }
+        })
+    })
+}

@@ -1,0 +1,190 @@
+//! `[[job]]`.
+
+use super::super::{
+    context::Thing,
+    document::Value,
+    reader::{At, Fields},
+    suggest::listed,
+    values::{
+        count, defined, document_key, duration, name, one_of, path, positive_duration, run, text,
+        version, whole,
+    },
+};
+use mainstay_domain::{
+    name::{JobName, PluginName},
+    spec::{BackupSource, InvalidSchedule, JobSpec, RetentionSpec, Schedule},
+};
+use semver::VersionReq;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
+    at.fields("job", |fields| {
+        let job_name = defined(Thing::Job, JobName::parse);
+        let job_name = fields.required("name", "name = \"state\"", job_name);
+        let example = "source = [ { kind = \"directory\", path = \"data\" } ]";
+        let sources = fields.required("source", example, |at| {
+            let sources = at.each(&format!("write {example}"), source)?;
+            let found_none = matches!(&at.node.value, Value::Array(items) if items.is_empty());
+            if found_none {
+                return at.refuse(
+                    "`source` names nothing to back up",
+                    format!("write {example}"),
+                );
+            }
+            Some(sources)
+        });
+        let full = fields.or("full", Schedule::Every(DAY), schedule);
+        let differential = fields.optional("differential", schedule);
+        let incremental = fields.optional("incremental", schedule);
+        let schedules = [Some(&full), differential.as_ref(), incremental.as_ref()];
+        let rpo = fields.optional("rpo", |at| {
+            let rpo = positive_duration(at)?;
+            judge_rpo(rpo, &schedules, at);
+            Some(rpo)
+        });
+        encryption(fields);
+        let compression = fields.or("compression", 3, whole(1..=19));
+        let retention = fields.optional("retention", retention);
+        Some(JobSpec {
+            sources: sources?,
+            full: Some(full),
+            differential,
+            incremental,
+            rpo,
+            compression,
+            retention,
+            name: job_name?,
+        })
+    })
+}
+
+/// An objective shorter than the time between two backups is a promise that nobody keeps.
+fn judge_rpo(rpo: Duration, schedules: &[Option<&Schedule>], at: At<'_>) {
+    let gaps = schedules
+        .iter()
+        .flatten()
+        .map(|schedule| schedule.longest_gap());
+    let Some(gap) = gaps.min().filter(|gap| *gap > rpo) else {
+        return;
+    };
+    let found = at.as_text().unwrap_or_default();
+    at.context.warn(
+        at.node.place,
+        format!(
+            "the schedules cannot meet an `rpo` of {found}: up to {gap:?} pass between two backups"
+        ),
+        format!("add incremental = \"{found}\" or a shorter one, or allow a longer `rpo`"),
+    );
+}
+
+/// This version writes no encrypted backups; saying so is the operator's, for nothing is stored in plain silently.
+fn encryption(fields: &mut Fields<'_>) {
+    match fields.get("encryption") {
+        Some(at) => {
+            one_of("an encryption of this version", &[("none", ())], at);
+        }
+        None => fields.context.warn(
+            fields.place,
+            "backups of this job are stored unencrypted",
+            "write encryption = \"none\" to say that this is meant; this version has no other",
+        ),
+    }
+}
+
+fn schedule(at: At<'_>) -> Option<Schedule> {
+    const HELP: &str =
+        "write an interval, e.g. \"24h\", or { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
+    match &at.node.value {
+        Value::Text(_) => positive_duration(at).map(Schedule::Every),
+        Value::Table(_) => at.fields("the schedule", |fields| {
+            let zone = fields.get("zone");
+            let zone_name = zone.and_then(text).unwrap_or_else(|| "UTC".to_owned());
+            let cron = fields.required("cron", "cron = \"0 3 * * *\"", |at| Some((at, text(at)?)));
+            let (cron, expression) = cron?;
+            match Schedule::cron(&expression, &zone_name) {
+                Ok(schedule) => Some(schedule),
+                Err(error @ InvalidSchedule::Zone(_)) => zone.unwrap_or(cron).refuse(
+                    error.to_string(),
+                    "write an IANA name, e.g. \"UTC\" or \"Europe/Berlin\"",
+                ),
+                Err(error) => cron.refuse(
+                    error.to_string(),
+                    "write five fields, minute hour day month weekday, e.g. \"0 3 * * *\"; seconds may stand before them",
+                ),
+            }
+        }),
+        _ => at.not("a schedule", HELP),
+    }
+}
+
+fn retention(at: At<'_>) -> Option<RetentionSpec> {
+    at.fields("the retention", |fields| {
+        let policy = name(PluginName::parse);
+        let policy = fields.required("policy", "policy = \"gfs-retention\"", policy);
+        Some(RetentionSpec {
+            version: fields.or("version", VersionReq::STAR, version),
+            every: fields.or("every", DAY, positive_duration),
+            min_redundancy: fields.or("min_redundancy", 1, count),
+            trash_for: fields.or("trash_for", DAY, duration),
+            policy: policy?,
+        })
+    })
+}
+
+/// How the key `kind` selects the other keys.
+type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
+
+const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", command)];
+
+/// Kinds that the documentation names and this version does not have.
+const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
+
+fn source(at: At<'_>) -> Option<BackupSource> {
+    at.fields("source", |fields| {
+        let kind = fields.required("kind", "kind = \"directory\"", |at| {
+            if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
+                let supported = listed(SOURCES.map(|(kind, _)| kind), '"');
+                return at.refuse(
+                    format!("sources of kind \"{later}\" are not supported by this version"),
+                    format!("supported are {supported}"),
+                );
+            }
+            one_of("a kind of source", &SOURCES, at)
+        });
+        match kind {
+            Some(read) => read(fields),
+            None => {
+                fields.accept_all();
+                None
+            }
+        }
+    })
+}
+
+fn directory(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let directory = fields.required("path", "path = \"data\"", path);
+    let prefix = fields.or("prefix", String::new(), document_key);
+    Some(BackupSource::Directory {
+        path: directory?,
+        prefix,
+    })
+}
+
+fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let arguments = fields.required("run", "run = [\"pg_dump\", \"app\"]", run);
+    let key = fields.required("key", "key = \"app.sql\"", |at| match document_key(at)? {
+        key if key.is_empty() => at.not("a document's key", "write e.g. key = \"app.sql\""),
+        key => Some(key),
+    });
+    let base = fields.context.base.to_owned();
+    let cwd = fields.or("cwd", base, path);
+    let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
+    Some(BackupSource::Command {
+        run: arguments?,
+        cwd,
+        key: key?,
+        timeout,
+    })
+}

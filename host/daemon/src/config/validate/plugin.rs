@@ -1,0 +1,120 @@
+//! `[plugin.NAME]`.
+
+use super::{
+    super::{
+        addresses::origin,
+        context::Thing,
+        document::Value,
+        reader::At,
+        suggest::{listed, nearest},
+        values::{
+            count, existing, json_object, path, positive_duration, size, text, truth, whole, word,
+        },
+    },
+    named,
+};
+use mainstay_domain::{
+    name::{CommandName, JobName, PluginName, TargetName},
+    spec::{DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb},
+};
+use std::{collections::BTreeMap, path::PathBuf};
+
+pub(super) fn plugins(at: At<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
+    named(at, Thing::Plugin, PluginName::parse, |at, what| {
+        at.fields(what, |fields| {
+            let default = PluginSpec::default();
+            Some(PluginSpec {
+                grants: fields.or("grants", default.grants, grants),
+                limits: fields.or("limits", default.limits, limits),
+                settings: fields.or("settings", default.settings, json_object),
+            })
+        })
+    })
+}
+
+fn grants(at: At<'_>) -> Option<Grants> {
+    at.fields("the plugin's grants", |fields| {
+        let command = existing(Thing::Command, CommandName::parse);
+        let job = existing(Thing::Job, JobName::parse);
+        let targets = fields.list("target", "target = [\"restart\"]", target_grant);
+        let commands = fields.list("command", "command = [\"flush-cache\"]", command);
+        let jobs = fields.list("backup", "backup = [\"state\"]", job);
+        Some(Grants {
+            target: targets.into_iter().collect(),
+            command: commands.into_iter().collect(),
+            http: fields.list("http", "http = [\"https://hooks.example\"]", origin),
+            kv_bytes: fields.or("kv", 0, size(0..=1 << 30)),
+            backup: jobs.into_iter().collect(),
+            dir: fields.list("dir", "dir = [\"cache\"]", directory_grant),
+        })
+    })
+}
+
+/// `restart`, or `restart:redis`.
+fn target_grant(at: At<'_>) -> Option<TargetGrant> {
+    let found = text(at)?;
+    let (verb, target) = match found.split_once(':') {
+        Some((verb, target)) => (verb, Some(target)),
+        None => (found.as_str(), None),
+    };
+    let words = TargetVerb::ALL.map(TargetVerb::as_str);
+    let known = TargetVerb::ALL
+        .into_iter()
+        .find(|known| known.as_str() == verb);
+    let Some(verb) = known else {
+        let help = match nearest(verb, words) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!(
+                "allowed are {}, alone or with a target: \"restart:redis\"",
+                listed(words, '"')
+            ),
+        };
+        return at.not("what a plugin can do to a target", help);
+    };
+    let target = match target.map(TargetName::parse) {
+        None => None,
+        Some(Ok(target)) => {
+            at.context
+                .refer(Thing::Target, target.as_str(), at.node.place);
+            Some(target)
+        }
+        Some(Err(error)) => {
+            return at.refuse(error.to_string(), "write e.g. \"restart:redis\"");
+        }
+    };
+    Some(TargetGrant { verb, target })
+}
+
+/// `{ path = "…", write = true }`, or a plain path to read.
+fn directory_grant(at: At<'_>) -> Option<DirectoryGrant> {
+    let read_path = |at| Some((path(at)?, word(at)?));
+    let grant = |(path, guest_path): (PathBuf, String), write| DirectoryGrant {
+        path,
+        guest_path,
+        write,
+    };
+    match &at.node.value {
+        Value::Table(_) => at.fields("the directory grant", |fields| {
+            let path = fields.required("path", "path = \"cache\"", read_path);
+            let write = fields.or("write", false, truth);
+            Some(grant(path?, write))
+        }),
+        _ => Some(grant(read_path(at)?, false)),
+    }
+}
+
+fn limits(at: At<'_>) -> Option<Limits> {
+    at.fields("the plugin's limits", |fields| {
+        let default = Limits::default();
+        let bytes = |range| size(range);
+        Some(Limits {
+            memory_bytes: fields.or("memory", default.memory_bytes, bytes(64 << 10..=256 << 20)),
+            deadline: fields.or("deadline", default.deadline, positive_duration),
+            timeout: fields.or("timeout", default.timeout, positive_duration),
+            result_bytes: fields.or("result", default.result_bytes, bytes(1..=256 << 20)),
+            log_lines: fields.or("log_lines", default.log_lines, whole(0..=u32::MAX)),
+            effects: fields.or("effects", default.effects, whole(0..=u32::MAX)),
+            concurrency: fields.or("concurrency", default.concurrency, count),
+        })
+    })
+}

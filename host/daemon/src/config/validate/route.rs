@@ -1,0 +1,171 @@
+//! `[[route]]` and `[[alert]]`.
+
+use super::super::{
+    context::Thing,
+    reader::{At, Fields},
+    values::{
+        count, duration, existing, json_object, name, number, one_of, positive_duration, severity,
+        version,
+    },
+};
+use mainstay_domain::{
+    event::EventKind,
+    name::{FailureType, PluginName, TargetName},
+    severity::Severity,
+    spec::{AlertRoute, RouteSpec, StepSpec, Strategy},
+};
+use semver::VersionReq;
+use std::time::Duration;
+
+pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
+    at.fields("route", |fields| {
+        let failure = fields.optional("failure", name(FailureType::parse));
+        let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
+        let least = fields.optional("severity", severity);
+        let strategy = fields.optional("strategy", strategy);
+        let cooldown = fields.or("cooldown", Duration::from_secs(300), duration);
+        let example = "chain = [ { handler = \"restart-service\" } ]";
+        let chain = fields.required("chain", example, |at| {
+            let steps = at.each(&format!("write {example}"), step)?;
+            if steps.is_empty() {
+                return at.refuse(
+                    "`chain` has no step that can be run",
+                    format!("write {example}"),
+                );
+            }
+            Some(steps)
+        });
+        at.context.facts.borrow_mut().routes.push(at.node.place);
+        Some(RouteSpec {
+            failure,
+            target,
+            severity: least,
+            strategy: strategy.unwrap_or(Strategy::Exponential {
+                max_attempts: ATTEMPTS,
+                initial_delay: INITIAL_DELAY,
+                multiplier: MULTIPLIER,
+                max_delay: MAX_DELAY,
+            }),
+            cooldown,
+            chain: chain?,
+        })
+    })
+}
+
+fn step(at: At<'_>) -> Option<StepSpec> {
+    at.fields("step of the chain", |fields| {
+        let handler = name(PluginName::parse);
+        let handler = fields.required("handler", "handler = \"restart-service\"", handler);
+        let always = |at| one_of("a condition of this version", &[("always", true)], at);
+        let no_params = serde_json::Value::Object(serde_json::Map::new());
+        Some(StepSpec {
+            version: fields.or("version", VersionReq::STAR, version),
+            always: fields.or("when", false, always),
+            params: fields.or("params", no_params, json_object),
+            timeout: fields.or("timeout", Duration::from_secs(60), positive_duration),
+            handler: handler?,
+        })
+    })
+}
+
+// Defaults of seed 002.
+const ATTEMPTS: u32 = 5;
+const INITIAL_DELAY: Duration = Duration::from_secs(1);
+const MULTIPLIER: f64 = 2.0;
+const MAX_DELAY: Duration = Duration::from_secs(60);
+
+/// How the key `kind` selects the other keys.
+type ReadStrategy = fn(&mut Fields<'_>) -> Strategy;
+
+const STRATEGIES: [(&str, ReadStrategy); 4] = [
+    ("exponential", |fields| {
+        let (initial_delay, max_delay) = delays(fields);
+        Strategy::Exponential {
+            max_attempts: attempts(fields, ATTEMPTS),
+            initial_delay,
+            multiplier: fields.or("multiplier", MULTIPLIER, multiplier),
+            max_delay,
+        }
+    }),
+    ("linear", |fields| {
+        let (initial_delay, max_delay) = delays(fields);
+        Strategy::Linear {
+            max_attempts: attempts(fields, ATTEMPTS),
+            initial_delay,
+            max_delay,
+        }
+    }),
+    ("immediate", |fields| Strategy::Immediate {
+        max_attempts: attempts(fields, ATTEMPTS),
+    }),
+    ("manual", |fields| Strategy::Manual {
+        max_attempts: attempts(fields, 1),
+    }),
+];
+
+fn strategy(at: At<'_>) -> Option<Strategy> {
+    at.fields("the strategy", |fields| {
+        let kind = |at| one_of("a kind of strategy", &STRATEGIES, at);
+        match fields.required("kind", "kind = \"exponential\"", kind) {
+            Some(read) => Some(read(fields)),
+            None => {
+                fields.accept_all();
+                None
+            }
+        }
+    })
+}
+
+fn attempts(fields: &mut Fields<'_>, default: u32) -> u32 {
+    fields.or("max_attempts", default, count)
+}
+
+/// The initial and the longest delay: the second is not shorter than the first [seed 002].
+fn delays(fields: &mut Fields<'_>) -> (Duration, Duration) {
+    let initial = fields.optional("initial_delay", duration);
+    let longest = fields.optional("max_delay", |at| {
+        let least = initial.unwrap_or(INITIAL_DELAY);
+        let longest = duration(at)?;
+        if longest < least {
+            return at.not(
+                &format!("at least the initial delay, which is {least:?}"),
+                "lengthen `max_delay`, or shorten `initial_delay`",
+            );
+        }
+        Some(longest)
+    });
+    let initial = initial.unwrap_or(INITIAL_DELAY);
+    (initial, longest.unwrap_or(MAX_DELAY.max(initial)))
+}
+
+fn multiplier(at: At<'_>) -> Option<f64> {
+    match number(at)? {
+        factor if factor >= 1.0 => Some(factor),
+        _ => at.not(
+            "a multiplier of at least 1.0",
+            "write e.g. multiplier = 2.0; delays never shrink",
+        ),
+    }
+}
+
+pub(super) fn alert(at: At<'_>) -> Option<AlertRoute> {
+    at.fields("alert", |fields| {
+        let min_severity = fields.or("min_severity", Severity::Low, severity);
+        let events = fields.list("events", "events = [\"operation.failed\"]", |at| {
+            let kinds: Vec<(&str, EventKind)> = EventKind::ALL
+                .iter()
+                .map(|kind| (kind.as_str(), *kind))
+                .collect();
+            one_of("a kind of event", &kinds, at)
+        });
+        let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
+        let alerter = fields.required("alerter", "alerter = \"webhook\"", name(PluginName::parse));
+        Some(AlertRoute {
+            min_severity,
+            events,
+            target,
+            version: fields.or("version", VersionReq::STAR, version),
+            alerter: alerter?,
+        })
+    })
+}

@@ -1,0 +1,167 @@
+//! `[[target]]`.
+
+use super::{
+    super::{
+        context::Thing,
+        reader::{At, Fields},
+        values::{
+            defined, duration, environment, existing, name, one_of, path, positive_duration, run,
+            severity, size, whole, word,
+        },
+    },
+    check,
+};
+use mainstay_domain::{
+    failure,
+    name::{FailureType, TargetName},
+    spec::{BreakerSpec, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Keys that say how a supervised child runs.
+const CHILD_KEYS: [&str; 9] = [
+    "cwd",
+    "env",
+    "user",
+    "umask",
+    "grace",
+    "on_shutdown",
+    "exit_failure",
+    "exit_severity",
+    "log",
+];
+
+pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
+    at.fields("target", |fields| {
+        let target_name = defined(Thing::Target, TargetName::parse);
+        let target_name = fields.required("name", "name = \"api\"", target_name);
+        let arguments = fields.get("run");
+        let commands = fields.get("commands");
+        if let (Some(_), Some(commands)) = (arguments, commands) {
+            commands.refuse::<()>(
+                "a target has either `run` or `commands`, not both",
+                "keep `run` where the host starts the process itself, `commands` where another service manager does",
+            );
+        }
+        let checks = check::checks(fields, target_name.as_ref(), arguments.is_some());
+        let process = match arguments {
+            Some(arguments) => process(fields, arguments, target_name.as_ref(), &checks),
+            None => {
+                for key in CHILD_KEYS {
+                    let help = "add run = [\"program\", \"argument\"], or remove it";
+                    fields.forbid(key, "it has no `run`", help);
+                }
+                None
+            }
+        };
+        let depends_on = depends_on(fields, target_name.as_ref());
+        let open_for = fields.optional("breaker", |at| {
+            at.fields("the breaker", |fields| {
+                fields.optional("open_for", positive_duration)
+            })
+        });
+        Some(TargetSpec {
+            priority: fields.or("priority", 5, whole(1..=10)),
+            depends_on,
+            rto: fields.or("rto", Duration::from_secs(300), positive_duration),
+            process,
+            commands: commands.and_then(foreign_commands).unwrap_or_default(),
+            checks,
+            breaker: BreakerSpec {
+                open_for: open_for.unwrap_or(Duration::from_secs(30)),
+            },
+            validation_timeout: fields.or(
+                "validation_timeout",
+                Duration::from_secs(60),
+                positive_duration,
+            ),
+            name: target_name?,
+        })
+    })
+}
+
+fn depends_on(fields: &mut Fields<'_>, dependent: Option<&TargetName>) -> Vec<TargetName> {
+    fields.list("depends_on", "depends_on = [\"redis\"]", |at| {
+        let dependency: TargetName = existing(Thing::Target, TargetName::parse)(at)?;
+        if let Some(dependent) = dependent {
+            let edge = (dependent.clone(), dependency.clone(), at.node.place);
+            at.context.facts.borrow_mut().dependencies.push(edge);
+        }
+        Some(dependency)
+    })
+}
+
+fn foreign_commands(at: At<'_>) -> Option<ForeignCommands> {
+    at.fields("the target's commands", |fields| {
+        Some(ForeignCommands {
+            start: fields.optional("start", run),
+            stop: fields.optional("stop", run),
+            restart: fields.optional("restart", run),
+        })
+    })
+}
+
+fn process<'a>(
+    fields: &mut Fields<'a>,
+    arguments: At<'a>,
+    target: Option<&TargetName>,
+    checks: &[CheckSpec],
+) -> Option<ProcessSpec> {
+    let context = fields.context;
+    let first = checks.first();
+    let exit_failure = fields
+        .optional("exit_failure", name(FailureType::parse))
+        .or_else(|| first.map(|check| check.failure.clone()))
+        .unwrap_or_else(failure::service_down);
+    let exit_severity = fields
+        .optional("exit_severity", severity)
+        .or_else(|| {
+            let same = checks.iter().find(|check| check.failure == exit_failure);
+            same.map(|check| check.severity)
+        })
+        .unwrap_or_else(|| failure::default_severity(&exit_failure));
+    if let Some(target) = target {
+        let place = arguments.node.place;
+        let raised = (target.clone(), exit_failure.clone(), exit_severity, place);
+        context.facts.borrow_mut().raised.push(raised);
+    }
+    let (log_max_bytes, log_keep) = fields.optional("log", log).unwrap_or(LOG);
+    let on_shutdown = |at| {
+        let words = [("stop", OnShutdown::Stop), ("leave", OnShutdown::Leave)];
+        one_of("what a shutdown does with a child", &words, at)
+    };
+    Some(ProcessSpec {
+        cwd: fields.or("cwd", context.base.to_owned(), path),
+        env: fields.or("env", BTreeMap::new(), environment),
+        user: fields.optional("user", word),
+        umask: fields.optional("umask", umask),
+        grace: fields.or("grace", Duration::from_secs(10), duration),
+        on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),
+        exit_failure,
+        exit_severity,
+        log_max_bytes,
+        log_keep,
+        run: run(arguments)?,
+    })
+}
+
+/// Size at which the output is rotated, and how many rotated files are kept.
+const LOG: (u64, u32) = (10 << 20, 3);
+
+fn log(at: At<'_>) -> Option<(u64, u32)> {
+    at.fields("the target's log", |fields| {
+        let max_bytes = fields.or("max_bytes", LOG.0, size(1024..=1 << 40));
+        Some((max_bytes, fields.or("keep", LOG.1, whole(0..=1_000))))
+    })
+}
+
+fn umask(at: At<'_>) -> Option<u32> {
+    const HELP: &str = "write three octal digits in quotes, e.g. \"027\"";
+    let digits = at
+        .as_text()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|digits| u32::from_str_radix(digits, 8).ok()) {
+        Some(mask) if mask <= 0o777 => Some(mask),
+        _ => at.not("a file mode creation mask", HELP),
+    }
+}

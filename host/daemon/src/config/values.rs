@@ -1,0 +1,150 @@
+//! Readers of single values.
+//!
+//! Invariant: each either gives a value that the spec's docs allow, or reports one problem.
+
+mod quantity;
+mod word;
+
+pub(crate) use quantity::{count, duration, number, percent, positive_duration, size, whole};
+pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
+
+use super::{context::Thing, document::Value, reader::At};
+use std::{collections::BTreeMap, path::PathBuf};
+
+const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
+
+/// Any text.
+pub(crate) fn text(at: At<'_>) -> Option<String> {
+    match at.as_text() {
+        Some(text) => Some(text.to_owned()),
+        None => at.not("a text", "write it in double quotes"),
+    }
+}
+
+/// A text with something in it, and no NUL: what the system takes as an argument or a path.
+pub(crate) fn word(at: At<'_>) -> Option<String> {
+    let text = text(at)?;
+    if text.is_empty() || text.contains('\0') {
+        return at.not(
+            "a text for a program or a path",
+            "write at least one character, and none that is NUL",
+        );
+    }
+    Some(text)
+}
+
+/// Yes or no.
+pub(crate) fn truth(at: At<'_>) -> Option<bool> {
+    match at.node.value {
+        Value::Boolean(truth) => Some(truth),
+        _ => at.not("true or false", "write it without quotes"),
+    }
+}
+
+/// A path, made absolute.
+pub(crate) fn path(at: At<'_>) -> Option<PathBuf> {
+    let joined = at.context.base.join(word(at)?);
+    Some(joined.components().collect())
+}
+
+/// A key of a document, or the beginning of one: relative, and never out of its place.
+pub(crate) fn document_key(at: At<'_>) -> Option<String> {
+    let key = text(at)?;
+    let leaves = key.split('/').any(|part| part == "..");
+    if leaves || key.starts_with('/') || key.contains('\0') {
+        return at.not(
+            "a relative key",
+            "write it without a leading slash and without \"..\"",
+        );
+    }
+    Some(key)
+}
+
+/// Program and arguments.
+pub(crate) fn run(at: At<'_>) -> Option<Vec<String>> {
+    let arguments = at.each(RUN_HELP, text)?;
+    let whole = matches!(&at.node.value, Value::Array(items) if items.len() == arguments.len());
+    if arguments.first().is_none_or(String::is_empty) && whole {
+        return at.refuse(format!("`{}` names no program", at.key), RUN_HELP);
+    }
+    if arguments.iter().any(|argument| argument.contains('\0')) {
+        return at.refuse(
+            format!("`{}` holds a NUL, which no argument can", at.key),
+            RUN_HELP,
+        );
+    }
+    Some(arguments)
+}
+
+/// Environment variables. Values may hold `${secret:NAME}`.
+pub(crate) fn environment(at: At<'_>) -> Option<BTreeMap<String, String>> {
+    let mut variables = BTreeMap::new();
+    for (key, place, at) in at.entries() {
+        if key.is_empty() || key.contains(['=', '\0']) {
+            at.context.error(
+                place,
+                format!("{key:?} cannot be the name of an environment variable"),
+                "write a name without `=`, e.g. LOG_LEVEL",
+            );
+        }
+        if let Some(value) = text(at) {
+            if value.contains('\0') {
+                at.not::<()>(
+                    "a value for an environment variable",
+                    "it must not hold NUL",
+                );
+            }
+            secrets_in(&value, at);
+            variables.insert(key.to_owned(), value);
+        }
+    }
+    Some(variables)
+}
+
+/// Any table, as JSON. Texts in it may hold `${secret:NAME}`.
+pub(crate) fn json_object(at: At<'_>) -> Option<serde_json::Value> {
+    match at.node.value {
+        Value::Table(_) => json(at),
+        _ => at.not(
+            "a table",
+            format!("write {} = {{ key = \"value\" }}", at.key),
+        ),
+    }
+}
+
+fn json(at: At<'_>) -> Option<serde_json::Value> {
+    Some(match &at.node.value {
+        Value::Text(text) => {
+            secrets_in(text, at);
+            text.as_str().into()
+        }
+        Value::Datetime(time) => time.as_str().into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Float(number) if number.is_finite() => (*number).into(),
+        Value::Float(_) => return at.not("a number that JSON has", "write a finite number"),
+        Value::Boolean(truth) => (*truth).into(),
+        Value::Array(_) => at.each("", json)?.into(),
+        Value::Table(_) => {
+            let entries = at.entries().into_iter();
+            entries
+                .filter_map(|(key, _, at)| Some((key.to_owned(), json(at)?)))
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        }
+    })
+}
+
+/// Every secret that a text asks for must exist.
+pub(crate) fn secrets_in(text: &str, at: At<'_>) {
+    let names = text.split("${secret:").skip(1);
+    for piece in names {
+        match piece.split_once('}') {
+            Some((name, _)) => at.context.refer(Thing::Secret, name, at.node.place),
+            None => at.context.error(
+                at.node.place,
+                format!("`{}` has a `${{secret:` without its end", at.key),
+                "write ${secret:NAME}",
+            ),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Keeps the house rules of ARCHITECTURE.md true: which crate may depend on which, which module of the daemon may
+//! import which, how long a file may be, that every module says what it is, and that modules import no cycles.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Files above this need a `//! Length:` line that gives the reason.
+const MAX_LINES: usize = 300;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with("templates") {
+            found.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn source_files() -> Vec<(PathBuf, String)> {
+    let trees = ["host", "plugin-sdk", "plugins", "tests"];
+    let files = trees.iter().flat_map(|tree| rust_files(&root().join(tree)));
+    files
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The lines before the first `#[cfg(test)]` module: a table of tests may be as long as it likes.
+fn lines_without_tests(text: &str) -> usize {
+    text.lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"))
+        .count()
+}
+
+#[test]
+fn no_file_is_long_without_a_reason() {
+    let too_long: Vec<String> = source_files()
+        .into_iter()
+        .filter(|(path, text)| {
+            let is_test = path
+                .components()
+                .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+            !is_test && lines_without_tests(text) > MAX_LINES && !text.contains("//! Length:")
+        })
+        .map(|(path, text)| {
+            format!(
+                "{} has {} lines",
+                path.display(),
+                lines_without_tests(&text)
+            )
+        })
+        .collect();
+    assert!(
+        too_long.is_empty(),
+        "split these, or give the reason in `//! Length:`:\n{}",
+        too_long.join("\n")
+    );
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    let silent: Vec<String> = source_files()
+        .into_iter()
+        .filter(|(path, text)| {
+            let is_test_module = path.file_name().is_some_and(|name| name == "tests.rs");
+            !is_test_module && !text.trim_start().starts_with("//!")
+        })
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "these do not begin with `//!`:\n{}",
+        silent.join("\n")
+    );
+}
+
+fn dependencies(manifest: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join(manifest)).unwrap();
+    let table = text
+        .split("\n[")
+        .find(|table| table.starts_with("dependencies]"))
+        .unwrap_or_default();
+    let names = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split(['.', '=', ' ']).next());
+    names
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn crates_depend_one_way() {
+    let check = |manifest: &str, forbidden: &[&str]| {
+        let found = dependencies(manifest);
+        let broken: Vec<_> = forbidden
+            .iter()
+            .filter(|name| found.contains(**name))
+            .collect();
+        assert!(
+            broken.is_empty(),
+            "{manifest} must not depend on {broken:?}"
+        );
+    };
+    check(
+        "host/domain/Cargo.toml",
+        &[
+            "tokio",
+            "wasmtime",
+            "mainstay",
+            "mainstay-runtime",
+            "rusqlite",
+            "mainstay-plugin-sdk",
+        ],
+    );
+    check(
+        "host/runtime/Cargo.toml",
+        &[
+            "mainstay",
+            "rusqlite",
+            "axum",
+            "clap",
+            "mainstay-plugin-sdk",
+        ],
+    );
+    check(
+        "host/daemon/Cargo.toml",
+        &["mainstay-plugin-sdk", "wasmtime"],
+    );
+    check(
+        "plugin-sdk/Cargo.toml",
+        &["mainstay", "mainstay-domain", "mainstay-runtime", "tokio"],
+    );
+    for plugin in fs::read_dir(root().join("plugins")).unwrap() {
+        let name = plugin.unwrap().file_name().into_string().unwrap();
+        check(
+            &format!("plugins/{name}/Cargo.toml"),
+            &["mainstay", "mainstay-domain", "mainstay-runtime", "tokio"],
+        );
+    }
+}
+
+#[test]
+fn direct_dependencies_stay_few() {
+    assert!(dependencies("host/daemon/Cargo.toml").len() <= 30);
+    assert!(dependencies("host/runtime/Cargo.toml").len() <= 30);
+    let sdk = fs::read_to_string(root().join("plugin-sdk/Cargo.toml")).unwrap();
+    let always = dependencies("plugin-sdk/Cargo.toml")
+        .into_iter()
+        .filter(|name| {
+            let line = sdk
+                .lines()
+                .find(|line| line.starts_with(name.as_str()) && !line.contains("dep:"));
+            !line.is_some_and(|line| line.contains("optional = true"))
+        });
+    assert_eq!(always.collect::<Vec<_>>(), ["wit-bindgen"]);
+}
+
+/// The pure crate has no clock, no I/O and no tasks: not even from `std`.
+#[test]
+fn the_domain_is_pure() {
+    let forbidden = [
+        "std::fs",
+        "std::net::Tcp",
+        "std::net::Udp",
+        "std::process",
+        "std::thread",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+        "tokio::",
+    ];
+    for (path, text) in source_files()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(root().join("host/domain/src")))
+    {
+        let code: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let found = forbidden
+            .iter()
+            .find(|word| code.iter().any(|line| line.contains(**word)));
+        assert!(
+            found.is_none(),
+            "{} uses {}",
+            path.display(),
+            found.unwrap()
+        );
+    }
+}
+
+/// The first module of a path inside `crate::`, for every import of a file.
+fn imports_of(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for piece in text.split("crate::").skip(1) {
+        if let Some(group) = piece.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            for letter in group.chars() {
+                match letter {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        found.insert(word.trim().split("::").next().unwrap().to_owned());
+                        word.clear();
+                        continue;
+                    }
+                    _ => {}
+                }
+                if depth == 0 {
+                    word.push(letter);
+                }
+            }
+            found.insert(word.trim().split("::").next().unwrap().to_owned());
+        } else {
+            found.insert(
+                piece
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect(),
+            );
+        }
+    }
+    found.remove("");
+    found
+}
+
+/// Module → modules it imports, for the top-level modules of one crate, tests and docs left out.
+fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in rust_files(source) {
+        let inside = path.strip_prefix(source).unwrap().with_extension("");
+        let module = inside
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        if matches!(module.as_str(), "lib" | "main") || path.ends_with("tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"));
+        let code: Vec<&str> = code
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let imports = graph.entry(module.clone()).or_default();
+        imports.extend(
+            imports_of(&code.join("\n"))
+                .into_iter()
+                .filter(|import| *import != module),
+        );
+    }
+    let modules: BTreeSet<String> = graph.keys().cloned().collect();
+    for imports in graph.values_mut() {
+        imports.retain(|import| modules.contains(import));
+    }
+    graph
+}
+
+fn cycle_from(start: &str, graph: &BTreeMap<String, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut stack = vec![vec![start.to_owned()]];
+    let mut seen = BTreeSet::new();
+    while let Some(path) = stack.pop() {
+        for next in &graph[path.last().unwrap()] {
+            let mut longer = path.clone();
+            longer.push(next.clone());
+            if next == start {
+                return Some(longer);
+            }
+            if seen.insert(next.clone()) {
+                stack.push(longer);
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn modules_import_no_cycles() {
+    for source in [
+        "host/domain/src",
+        "host/runtime/src",
+        "host/daemon/src",
+        "plugin-sdk/src",
+    ] {
+        let graph = module_graph(&root().join(source));
+        for module in graph.keys() {
+            let cycle = cycle_from(module, &graph);
+            assert!(cycle.is_none(), "{source}: {}", cycle.unwrap().join(" → "));
+        }
+    }
+}
+
+#[test]
+fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
+    let graph = module_graph(&root().join("host/daemon/src"));
+    for module in ["config", "adapters", "services"] {
+        let others = [
+            "config", "adapters", "services", "app", "api", "cli", "demo",
+        ];
+        let forbidden = others
+            .iter()
+            .filter(|other| **other != module && graph[module].contains(**other));
+        assert_eq!(
+            forbidden.collect::<Vec<_>>(),
+            Vec::<&&str>::new(),
+            "{module} imports what only app may join"
+        );
+    }
+    assert!(
+        !graph["ports"].iter().any(|import| import != "ports"),
+        "ports speak domain types only: {:?}",
+        graph["ports"]
+    );
+}
