@@ -633,7 +633,12 @@ pub trait BackupStore: Send + Sync {
     /// leaves nothing behind.
     fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError>;
     /// Reads a whole chain back and checks every byte.
-    fn verify(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<(), StoreError>;
+    fn verify(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<(), StoreError>;
     /// Restores the state that a chain gives: all of it, or nothing is changed.
     fn restore(
         &self,
@@ -643,7 +648,12 @@ pub trait BackupStore: Send + Sync {
         progress: &OnProgress,
     ) -> Result<RestoredTree, StoreError>;
     /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
-    fn drill(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<RestoredTree, StoreError>;
+    fn drill(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
     fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
     /// Deletes a backup from the trash; one that is gone is no error.

@@ -33,10 +33,14 @@ impl From<State> for Difference {
 
 /// What leads from `old` to `new`.
 pub fn difference(old: &State, new: &State) -> Difference {
-    let changed = new.iter().filter(|(key, entry)| old.get(key) != Some(entry));
+    let changed = new
+        .iter()
+        .filter(|(key, entry)| old.get(key) != Some(entry));
     let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
     Difference {
-        changed: changed.map(|(key, entry)| (key.clone(), entry.clone())).collect(),
+        changed: changed
+            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .collect(),
         tombstones: gone.map(|(key, _)| key.clone()).collect(),
     }
 }
@@ -45,7 +49,9 @@ pub fn difference(old: &State, new: &State) -> Difference {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ComposeError {
     /// A document says that its content is its parent's, and no backup before holds it.
-    #[error("the content of `{0}` is in none of the chain's archives; a link was replaced or damaged")]
+    #[error(
+        "the content of `{0}` is in none of the chain's archives; a link was replaced or damaged"
+    )]
     NoContent(DocumentKey),
     /// One archive names a document twice.
     #[error("the archive names `{0}` twice; it was not written by mainstay")]
@@ -87,14 +93,24 @@ impl Composer {
     }
 
     /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
-    pub fn document(&mut self, key: &DocumentKey, entry: Entry, inherited: bool) -> Result<bool, ComposeError> {
+    pub fn document(
+        &mut self,
+        key: &DocumentKey,
+        entry: Entry,
+        inherited: bool,
+    ) -> Result<bool, ComposeError> {
         let wanted = self.wants(key);
         match self.settled.get_mut(key) {
-            Some(settled) if settled.link == self.link => return Err(ComposeError::Twice(key.clone())),
+            Some(settled) if settled.link == self.link => {
+                return Err(ComposeError::Twice(key.clone()));
+            }
             Some(settled) => {
                 settled.link = self.link;
                 if wanted && !inherited {
-                    let same = settled.entry.as_ref().is_some_and(|newer| newer.same_content(&entry));
+                    let same = settled
+                        .entry
+                        .as_ref()
+                        .is_some_and(|newer| newer.same_content(&entry));
                     settled.has_content = same;
                     if !same {
                         return Err(ComposeError::NoContent(key.clone()));
@@ -102,7 +118,11 @@ impl Composer {
                 }
             }
             None => {
-                let settled = Settled { link: self.link, entry: Some(entry), has_content: !inherited };
+                let settled = Settled {
+                    link: self.link,
+                    entry: Some(entry),
+                    has_content: !inherited,
+                };
                 self.settled.insert(key.clone(), settled);
             }
         }
@@ -112,13 +132,19 @@ impl Composer {
     /// This link says that the document is gone.
     pub fn tombstone(&mut self, key: &DocumentKey) -> Result<(), ComposeError> {
         match self.settled.get_mut(key) {
-            Some(settled) if settled.link == self.link => return Err(ComposeError::Twice(key.clone())),
+            Some(settled) if settled.link == self.link => {
+                return Err(ComposeError::Twice(key.clone()));
+            }
             Some(settled) if settled.entry.is_some() && !settled.has_content => {
                 return Err(ComposeError::NoContent(key.clone()));
             }
             Some(settled) => settled.link = self.link,
             None => {
-                let settled = Settled { link: self.link, entry: None, has_content: false };
+                let settled = Settled {
+                    link: self.link,
+                    entry: None,
+                    has_content: false,
+                };
                 self.settled.insert(key.clone(), settled);
             }
         }
@@ -129,14 +155,20 @@ impl Composer {
     pub fn finish(self) -> Result<State, ComposeError> {
         let living = self.settled.into_iter().filter_map(|(key, settled)| {
             let entry = settled.entry?;
-            Some(if settled.has_content { Ok((key, entry)) } else { Err(ComposeError::NoContent(key)) })
+            Some(if settled.has_content {
+                Ok((key, entry))
+            } else {
+                Err(ComposeError::NoContent(key))
+            })
         });
         living.collect()
     }
 }
 
 /// The state that these differences give, the first one first.
-pub fn compose<'a>(links: impl IntoIterator<Item = &'a Difference, IntoIter: DoubleEndedIterator>) -> State {
+pub fn compose<'a>(
+    links: impl IntoIterator<Item = &'a Difference, IntoIter: DoubleEndedIterator>,
+) -> State {
     let mut settled: BTreeMap<&DocumentKey, Option<&Entry>> = BTreeMap::new();
     for link in links.into_iter().rev() {
         for (key, entry) in &link.changed {
@@ -146,7 +178,9 @@ pub fn compose<'a>(links: impl IntoIterator<Item = &'a Difference, IntoIter: Dou
             settled.entry(key).or_insert(None);
         }
     }
-    let living = settled.into_iter().filter_map(|(key, entry)| Some((key.clone(), entry?.clone())));
+    let living = settled
+        .into_iter()
+        .filter_map(|(key, entry)| Some((key.clone(), entry?.clone())));
     living.collect()
 }
 
@@ -157,7 +191,9 @@ pub enum ChainError {
     #[error("there is no backup {0}; `mainstay backup list` shows those that there are")]
     Unknown(BackupId),
     /// Something that it needs is not in the catalog.
-    #[error("backup {needed_by} needs {missing}, which is not there; restore an older one, or rebuild the catalog")]
+    #[error(
+        "backup {needed_by} needs {missing}, which is not there; restore an older one, or rebuild the catalog"
+    )]
     Missing {
         /// What is missing.
         missing: BackupId,
@@ -165,7 +201,9 @@ pub enum ChainError {
         needed_by: BackupId,
     },
     /// Something that it needs, or it itself, holds nothing to restore from.
-    #[error("backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it")]
+    #[error(
+        "backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it"
+    )]
     Unusable {
         /// What is unusable.
         unusable: BackupId,
@@ -190,17 +228,30 @@ fn unusable(status: BackupStatus) -> Option<&'static str> {
 }
 
 /// The backups that restoring `id` needs, the one that stands alone first and `id` last.
-pub fn plan_restore(records: &[BackupRecord], id: &BackupId) -> Result<Vec<BackupRecord>, ChainError> {
-    let by_id: HashMap<&BackupId, &BackupRecord> = records.iter().map(|record| (&record.id, record)).collect();
-    let mut next = *by_id.get(id).ok_or_else(|| ChainError::Unknown(id.clone()))?;
+pub fn plan_restore(
+    records: &[BackupRecord],
+    id: &BackupId,
+) -> Result<Vec<BackupRecord>, ChainError> {
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
+    let mut next = *by_id
+        .get(id)
+        .ok_or_else(|| ChainError::Unknown(id.clone()))?;
     let mut plan = vec![next.clone()];
     loop {
         if let Some(status) = unusable(next.status) {
             let (unusable, needed_by) = (next.id.clone(), id.clone());
-            return Err(ChainError::Unusable { unusable, status, needed_by });
+            return Err(ChainError::Unusable {
+                unusable,
+                status,
+                needed_by,
+            });
         }
         let Some(parent) = &next.parent else { break };
-        let missing = || ChainError::Missing { missing: parent.clone(), needed_by: next.id.clone() };
+        let missing = || ChainError::Missing {
+            missing: parent.clone(),
+            needed_by: next.id.clone(),
+        };
         let above = *by_id.get(parent).ok_or_else(missing)?;
         if plan.len() > records.len() || above.job != next.job {
             return Err(ChainError::Tangled(id.clone()));
@@ -217,26 +268,43 @@ pub fn plan_restore(records: &[BackupRecord], id: &BackupId) -> Result<Vec<Backu
 
 /// Older before newer: by the time that the sources were read, then by the identifiers' random parts.
 pub fn by_age(a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
-    let ulid = |record: &BackupRecord| record.id.as_str().split_once('-').map(|(_, ulid)| ulid.to_owned());
-    a.created_at.cmp(&b.created_at).then_with(|| ulid(a).cmp(&ulid(b)))
+    let ulid = |record: &BackupRecord| {
+        record
+            .id
+            .as_str()
+            .split_once('-')
+            .map(|(_, ulid)| ulid.to_owned())
+    };
+    a.created_at
+        .cmp(&b.created_at)
+        .then_with(|| ulid(a).cmp(&ulid(b)))
 }
 
 /// The backups that are verified with all that they need.
 pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
-    let by_id: HashMap<&BackupId, &BackupRecord> = records.iter().map(|record| (&record.id, record)).collect();
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
     let is_verified = |record: &&BackupRecord| {
         let mut next = *record;
         for _ in 0..=records.len() {
             if next.status != BackupStatus::Verified {
                 return false;
             }
-            let Some(parent) = &next.parent else { return next.backup_type.stands_alone() };
-            let Some(above) = by_id.get(parent) else { return false };
+            let Some(parent) = &next.parent else {
+                return next.backup_type.stands_alone();
+            };
+            let Some(above) = by_id.get(parent) else {
+                return false;
+            };
             next = above;
         }
         false
     };
-    records.iter().filter(is_verified).map(|record| &record.id).collect()
+    records
+        .iter()
+        .filter(is_verified)
+        .map(|record| &record.id)
+        .collect()
 }
 
 /// The newest backup of a job that is verified with all that it needs, at or before a time.
@@ -246,7 +314,9 @@ pub fn newest_verified<'a>(
     before: Option<Timestamp>,
 ) -> Option<&'a BackupRecord> {
     let verified = verified(records);
-    let of_job = records.iter().filter(|record| &record.job == job && verified.contains(&record.id));
+    let of_job = records
+        .iter()
+        .filter(|record| &record.job == job && verified.contains(&record.id));
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
     in_time.max_by(|a, b| by_age(a, b))
 }
@@ -256,17 +326,27 @@ pub fn newest_verified<'a>(
 ///
 /// A differential joins the newest verified full; an incremental joins the newest verified backup of any kind in the
 /// chain of that full.
-pub fn join(records: &[BackupRecord], job: &JobName, backup_type: BackupType) -> Option<Vec<BackupRecord>> {
+pub fn join(
+    records: &[BackupRecord],
+    job: &JobName,
+    backup_type: BackupType,
+) -> Option<Vec<BackupRecord>> {
     if backup_type.stands_alone() {
         return Some(Vec::new());
     }
     let verified = verified(records);
-    let usable = || records.iter().filter(|record| &record.job == job && verified.contains(&record.id));
+    let usable = || {
+        records
+            .iter()
+            .filter(|record| &record.job == job && verified.contains(&record.id))
+    };
     let fulls = usable().filter(|record| record.backup_type == BackupType::Full);
     let base = fulls.max_by(|a, b| by_age(a, b))?;
     let parent = match backup_type {
         BackupType::Differential => base,
-        _ => usable().filter(|record| record.base == base.id).max_by(|a, b| by_age(a, b))?,
+        _ => usable()
+            .filter(|record| record.base == base.id)
+            .max_by(|a, b| by_age(a, b))?,
     };
     plan_restore(records, &parent.id).ok()
 }

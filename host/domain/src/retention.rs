@@ -25,7 +25,10 @@ pub fn guard(
     min_redundancy: u32,
     now: Timestamp,
 ) -> Vec<Verdict> {
-    let judged: Vec<&BackupRecord> = records.iter().filter(|record| is_judged(record.status)).collect();
+    let judged: Vec<&BackupRecord> = records
+        .iter()
+        .filter(|record| is_judged(record.status))
+        .collect();
     let wishes = wishes(verdicts);
     let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
     for record in &judged {
@@ -41,9 +44,24 @@ pub fn guard(
         let wish = wishes.get(record.id.as_str());
         let policy = wish.map_or("", |wish| wish.reason.as_str());
         match kept.get(&record.id) {
-            Some(why) if why.is_empty() => Verdict { id: record.id.to_string(), keep: true, reason: policy.to_owned(), expires: wish.and_then(|wish| wish.expires) },
-            Some(why) => Verdict { id: record.id.to_string(), keep: true, reason: kept_by_host(why, policy), expires: None },
-            None => Verdict { id: record.id.to_string(), keep: false, reason: policy.to_owned(), expires: None },
+            Some(why) if why.is_empty() => Verdict {
+                id: record.id.to_string(),
+                keep: true,
+                reason: policy.to_owned(),
+                expires: wish.and_then(|wish| wish.expires),
+            },
+            Some(why) => Verdict {
+                id: record.id.to_string(),
+                keep: true,
+                reason: kept_by_host(why, policy),
+                expires: None,
+            },
+            None => Verdict {
+                id: record.id.to_string(),
+                keep: false,
+                reason: policy.to_owned(),
+                expires: None,
+            },
         }
     };
     judged.iter().map(verdict).collect()
@@ -82,7 +100,10 @@ fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) ->
         Some(String::new())
     } else if record.held {
         Some("the operator holds it".to_owned())
-    } else if matches!(record.status, BackupStatus::Pending | BackupStatus::InProgress) {
+    } else if matches!(
+        record.status,
+        BackupStatus::Pending | BackupStatus::InProgress
+    ) {
         Some("it is not finished".to_owned())
     } else if record.created_at > now {
         Some("it was taken in the future; the clock went back".to_owned())
@@ -95,7 +116,10 @@ fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) ->
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
 /// backup is no replacement for them.
 fn newest_chains(records: &[BackupRecord], min_redundancy: u32) -> Vec<(&BackupRecord, String)> {
-    let mut bases: Vec<&BackupRecord> = records.iter().filter(|r| r.backup_type.stands_alone() && r.status == BackupStatus::Verified).collect();
+    let mut bases: Vec<&BackupRecord> = records
+        .iter()
+        .filter(|r| r.backup_type.stands_alone() && r.status == BackupStatus::Verified)
+        .collect();
     bases.sort_by(|a, b| {
         let is_full = |record: &BackupRecord| record.backup_type == BackupType::Full;
         is_full(b).cmp(&is_full(a)).then_with(|| by_age(b, a))
@@ -106,9 +130,13 @@ fn newest_chains(records: &[BackupRecord], min_redundancy: u32) -> Vec<(&BackupR
     for (place, base) in bases.into_iter().take(count).enumerate() {
         let why = match place {
             0 => "it belongs to the newest verified chain".to_owned(),
-            _ => format!("it belongs to one of the {count} newest verified chains (min_redundancy)"),
+            _ => {
+                format!("it belongs to one of the {count} newest verified chains (min_redundancy)")
+            }
         };
-        let chain = records.iter().filter(|record| record.base == base.id && verified.contains(&record.id));
+        let chain = records
+            .iter()
+            .filter(|record| record.base == base.id && verified.contains(&record.id));
         members.extend(chain.map(|record| (record, why.clone())));
     }
     members
@@ -116,11 +144,14 @@ fn newest_chains(records: &[BackupRecord], min_redundancy: u32) -> Vec<(&BackupR
 
 /// Adds whatever a kept backup is the difference to, link by link, and the full one that its chain starts from.
 fn keep_what_is_needed<'a>(records: &'a [BackupRecord], kept: &mut BTreeMap<&'a BackupId, String>) {
-    let by_id: HashMap<&BackupId, &BackupRecord> = records.iter().map(|record| (&record.id, record)).collect();
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
     let mut open: Vec<&BackupId> = kept.keys().copied().collect();
     let mut seen: BTreeSet<&BackupId> = BTreeSet::new();
     while let Some(id) = open.pop() {
-        let Some(record) = by_id.get(id).filter(|_| seen.insert(id)) else { continue };
+        let Some(record) = by_id.get(id).filter(|_| seen.insert(id)) else {
+            continue;
+        };
         for needed in record.parent.iter().chain([&record.base]) {
             if needed != id && !kept.contains_key(needed) {
                 kept.insert(needed, format!("{id} needs it"));

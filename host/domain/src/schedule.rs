@@ -8,18 +8,27 @@
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
 use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
-use croner::{Cron, parser::{CronParser, Seconds}};
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
 use jiff::{Zoned, tz::TimeZone};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What can be on a schedule, the one that covers the others first.
-pub const SCHEDULED: [BackupType; 3] = [BackupType::Full, BackupType::Differential, BackupType::Incremental];
+pub const SCHEDULED: [BackupType; 3] = [
+    BackupType::Full,
+    BackupType::Differential,
+    BackupType::Incremental,
+];
 
 /// Why a schedule has no slots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// It is no cron expression.
-    #[error("`{expression}` is not a cron expression: {why}; five fields are allowed (minute hour day month weekday), or six with seconds first")]
+    #[error(
+        "`{expression}` is not a cron expression: {why}; five fields are allowed (minute hour day month weekday), or six with seconds first"
+    )]
     Expression {
         /// What was given.
         expression: String,
@@ -27,7 +36,9 @@ pub enum ScheduleError {
         why: String,
     },
     /// There is no such time zone.
-    #[error("there is no time zone `{0}`; allowed are `UTC` and the names of the machine's time zone database, e.g. `Europe/Berlin`")]
+    #[error(
+        "there is no time zone `{0}`; allowed are `UTC` and the names of the machine's time zone database, e.g. `Europe/Berlin`"
+    )]
     Zone(String),
     /// No time fits it.
     #[error("`{0}` never happens; look at its day and month")]
@@ -62,12 +73,16 @@ pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, Sch
         Schedule::Every(every) => {
             let every = millis(*every);
             let past = after.as_millis() / every;
-            Ok(Timestamp::from_millis(past.saturating_add(1).saturating_mul(every)))
+            Ok(Timestamp::from_millis(
+                past.saturating_add(1).saturating_mul(every),
+            ))
         }
         Schedule::Cron { expression, zone } => {
             let (cron, start) = at(expression, zone, after)?;
             let found = cron.find_next_occurrence(&start, false);
-            found.map(|slot| timestamp(&slot)).map_err(|_| ScheduleError::Never(expression.clone()))
+            found
+                .map(|slot| timestamp(&slot))
+                .map_err(|_| ScheduleError::Never(expression.clone()))
         }
     }
 }
@@ -86,7 +101,9 @@ pub fn due(
     if first > now {
         return Ok(None);
     }
-    let mut slot = newest_slot(schedule, now)?.filter(|newest| *newest > first).unwrap_or(first);
+    let mut slot = newest_slot(schedule, now)?
+        .filter(|newest| *newest > first)
+        .unwrap_or(first);
     loop {
         match next_slot(schedule, slot) {
             Ok(next) if next <= now => slot = next,
@@ -110,7 +127,11 @@ pub fn next_due(
 
 /// A last slot far in the future was taken up while the clock was wrong; counting from it would skip slots. One that
 /// is at most the next slot was taken up before the clock went back a little; forgetting it would double a slot.
-fn effective(schedule: &Schedule, last: Timestamp, now: Timestamp) -> Result<Timestamp, ScheduleError> {
+fn effective(
+    schedule: &Schedule,
+    last: Timestamp,
+    now: Timestamp,
+) -> Result<Timestamp, ScheduleError> {
     if last <= now || last <= next_slot(schedule, now)? {
         Ok(last)
     } else {
@@ -132,7 +153,10 @@ pub fn due_backup(
             slots.push((backup_type, slot));
         }
     }
-    Ok(slots.first().copied().map(|(backup_type, _)| DueBackup { backup_type, slots }))
+    Ok(slots
+        .first()
+        .copied()
+        .map(|(backup_type, _)| DueBackup { backup_type, slots }))
 }
 
 /// When a job's next backup is due; none where it has no schedule.
@@ -154,10 +178,15 @@ pub fn next_backup(
 /// The longest that a job waits between two backups in the eight days after `now`, within the first thousand slots:
 /// a recovery point objective below it cannot be met. None where it has no schedule.
 pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, ScheduleError> {
-    let mut last: LastSlots = SCHEDULED.into_iter().map(|backup_type| (backup_type, now)).collect();
+    let mut last: LastSlots = SCHEDULED
+        .into_iter()
+        .map(|backup_type| (backup_type, now))
+        .collect();
     let (mut at, mut longest) = (now, None);
     for step in 0..1000 {
-        let Some(next) = next_backup(job, &last, at)? else { break };
+        let Some(next) = next_backup(job, &last, at)? else {
+            break;
+        };
         if step > 0 {
             longest = longest.max(Some(next.since(at)));
         }
@@ -175,12 +204,16 @@ fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>,
     match schedule {
         Schedule::Every(every) => {
             let every = millis(*every);
-            Ok(Some(Timestamp::from_millis(now.as_millis() / every * every)))
+            Ok(Some(Timestamp::from_millis(
+                now.as_millis() / every * every,
+            )))
         }
         Schedule::Cron { expression, zone } => {
             let (cron, start) = at(expression, zone, now)?;
             let found = cron.find_previous_occurrence(&start, true).ok();
-            Ok(found.map(|slot| timestamp(&slot)).filter(|slot| *slot <= now))
+            Ok(found
+                .map(|slot| timestamp(&slot))
+                .filter(|slot| *slot <= now))
         }
     }
 }
@@ -191,10 +224,12 @@ fn millis(every: Duration) -> u64 {
 
 fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
     let parser = CronParser::builder().seconds(Seconds::Optional).build();
-    let cron = parser.parse(expression).map_err(|error| ScheduleError::Expression {
-        expression: expression.to_owned(),
-        why: error.to_string(),
-    })?;
+    let cron = parser
+        .parse(expression)
+        .map_err(|error| ScheduleError::Expression {
+            expression: expression.to_owned(),
+            why: error.to_string(),
+        })?;
     let zone = match zone {
         "UTC" => TimeZone::UTC,
         name => TimeZone::get(name).map_err(|_| ScheduleError::Zone(zone.to_owned()))?,

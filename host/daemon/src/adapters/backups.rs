@@ -24,8 +24,8 @@ mod take;
 mod write;
 
 use crate::ports::{
-    BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StoreError, StoredBackup, TakeBackup,
-    TakenBackup,
+    BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StoreError, StoredBackup,
+    TakeBackup, TakenBackup,
 };
 use files::{Layout, unavailable};
 use mainstay_domain::{id::BackupId, name::JobName, spec::BackupSource};
@@ -55,15 +55,30 @@ impl LocalBackups {
 
 /// Whether long work should end.
 fn check_stop(stop: &CancellationToken) -> Result<(), StoreError> {
-    if stop.is_cancelled() { Err(StoreError::Interrupted) } else { Ok(()) }
+    if stop.is_cancelled() {
+        Err(StoreError::Interrupted)
+    } else {
+        Ok(())
+    }
 }
 
 impl BackupStore for LocalBackups {
     fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError> {
-        take::take(&self.layout, self.clock.as_ref(), &self.stop, request, progress)
+        take::take(
+            &self.layout,
+            self.clock.as_ref(),
+            &self.stop,
+            request,
+            progress,
+        )
     }
 
-    fn verify(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<(), StoreError> {
+    fn verify(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<(), StoreError> {
         let mut nowhere = read::Nowhere;
         read::read_chain(&self.layout, &self.stop, job, chain, progress, &mut nowhere).map(|_| ())
     }
@@ -78,7 +93,12 @@ impl BackupStore for LocalBackups {
         restore::restore(&self.layout, &self.stop, job, chain, place, progress)
     }
 
-    fn drill(&self, job: &JobName, chain: &[BackupId], progress: &OnProgress) -> Result<RestoredTree, StoreError> {
+    fn drill(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError> {
         scan::drill(&self.layout, &self.stop, job, chain, progress)
     }
 
@@ -110,9 +130,15 @@ impl BackupStore for LocalBackups {
                 match mainstay_domain::archive::Manifest::from_bytes(&bytes) {
                     Ok(manifest) => {
                         let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;
-                        found.push(StoredBackup { manifest, intact, in_trash });
+                        found.push(StoredBackup {
+                            manifest,
+                            intact,
+                            in_trash,
+                        });
                     }
-                    Err(error) => tracing::warn!(path = %path.display(), %error, "a backup's manifest is left out"),
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "a backup's manifest is left out")
+                    }
                 }
             }
         }

@@ -4,8 +4,9 @@
 //! Invariant: it is written once and never changed; whatever changes later is in the catalog.
 //!
 //! Its bytes are canonical: JSON with the members of every object sorted and no white space, as `jq -cS` prints it and
-//! RFC 8785 defines it for integers and strings, then one line feed. A difference holds the hash of its parent's
-//! manifest, so a chain cannot be mended with a link from elsewhere.
+//! RFC 8785 defines it for integers and strings, then one line feed. One more member, `checksum`, is the BLAKE3 of that
+//! JSON without it. A difference holds the hash of its parent's manifest, so a chain cannot be mended with a link from
+//! elsewhere.
 
 use super::{ContentHash, FORMAT};
 use crate::{
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+const CHECKSUM: &str = "checksum";
+
 /// What is wrong with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
@@ -29,9 +32,9 @@ pub enum ManifestError {
         "the manifest has format {0} and this mainstay reads up to {FORMAT}; read it with the version that wrote it or a newer one"
     )]
     Newer(u32),
-    /// Its bytes were changed.
-    #[error("the manifest is not in its canonical form; it was changed after it was written")]
-    NotCanonical,
+    /// Its bytes were changed, be it only the white space.
+    #[error("the manifest is not what its checksum says; it was changed after it was written")]
+    Changed,
 }
 
 /// The parent of a difference.
@@ -129,7 +132,12 @@ pub struct Manifest {
 impl Manifest {
     /// The bytes that are stored.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
-        let value = serde_json::to_value(self).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let mut value = serde_json::to_value(self)
+            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let checksum = ContentHash::of(canonical(&value).as_bytes());
+        if let Value::Object(members) = &mut value {
+            members.insert(CHECKSUM.to_owned(), Value::from(checksum.to_string()));
+        }
         let mut bytes = canonical(&value).into_bytes();
         bytes.push(b'\n');
         Ok(bytes)
@@ -148,7 +156,7 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(malformed)?;
         if manifest.to_bytes()? != bytes {
-            return Err(ManifestError::NotCanonical);
+            return Err(ManifestError::Changed);
         }
         Ok(manifest)
     }
@@ -239,18 +247,36 @@ mod tests {
     fn a_manifest_is_canonical_and_reads_back() {
         let bytes = manifest().to_bytes().unwrap();
         let text = String::from_utf8(bytes.clone()).unwrap();
-        assert!(text.starts_with(r#"{"base":"ful-01K0000000000000000000000A","compression":{"kind":"zstd","level":3},"#), "{text}");
-        assert!(text.contains(r#""encryption":{"kind":"none"}"#) && text.ends_with("}\n"), "{text}");
+        assert!(
+            text.starts_with(r#"{"base":"ful-01K0000000000000000000000A","checksum":"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#""encryption":{"kind":"none"}"#) && text.ends_with("}\n"),
+            "{text}"
+        );
         assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest()));
     }
 
     #[test]
     fn a_changed_or_newer_manifest_is_refused() {
         let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
-        assert_eq!(Manifest::from_bytes(text.replace(',', ", ").as_bytes()), Err(ManifestError::NotCanonical));
-        assert_eq!(Manifest::from_bytes(text.replace("\"format\":1", "\"format\":2").as_bytes()), Err(ManifestError::Newer(2)));
+        assert_eq!(
+            Manifest::from_bytes(text.replace(',', ", ").as_bytes()),
+            Err(ManifestError::Changed)
+        );
+        assert_eq!(
+            Manifest::from_bytes(text.replace("\"format\":1", "\"format\":2").as_bytes()),
+            Err(ManifestError::Newer(2))
+        );
         let extra = text.replace("\"tier\"", "\"held\":true,\"tier\"");
-        assert_eq!(Manifest::from_bytes(extra.as_bytes()), Err(ManifestError::NotCanonical));
-        assert!(matches!(Manifest::from_bytes(b"{}"), Err(ManifestError::Malformed(_))));
+        assert_eq!(
+            Manifest::from_bytes(extra.as_bytes()),
+            Err(ManifestError::Changed)
+        );
+        assert!(matches!(
+            Manifest::from_bytes(b"{}"),
+            Err(ManifestError::Malformed(_))
+        ));
     }
 }

@@ -5,8 +5,8 @@
 //! so a reader must not use them before the document's own item.
 
 use super::{
-    ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End, Entry, FORMAT, Header,
-    Part,
+    ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End, Entry, FORMAT,
+    Header, Part,
 };
 
 /// What is wrong with an archive.
@@ -169,7 +169,9 @@ impl ArchiveParser {
         let first = part.number == 0;
         if first {
             if self.open.as_ref().is_some_and(|open| open.key != part.key) {
-                return Err(self.out_of_place("the document before has parts and no line of its own"));
+                return Err(
+                    self.out_of_place("the document before has parts and no line of its own")
+                );
             }
             self.open = Some(OpenDocument {
                 key: part.key.clone(),
@@ -183,7 +185,10 @@ impl ArchiveParser {
             line: self.line,
             what: "its content is not one of text and base64".to_owned(),
         };
-        let open = self.open.as_mut().filter(|open| open.key == part.key && open.parts == part.number);
+        let open = self
+            .open
+            .as_mut()
+            .filter(|open| open.key == part.key && open.parts == part.number);
         let open = open.ok_or(misplaced)?;
         let content = Content {
             text: part.text,
@@ -219,9 +224,16 @@ impl ArchiveParser {
                 (DocumentContent::Inline(bytes), size, hash)
             }
             (Some(parts), false) if !has_inline => {
-                let open = self.open.take().filter(|open| open.key == key && open.parts == parts);
+                let open = self
+                    .open
+                    .take()
+                    .filter(|open| open.key == key && open.parts == parts);
                 let open = open.ok_or_else(|| self.out_of_place("its parts are not before it"))?;
-                (DocumentContent::Parts, open.size, open.hasher.finalize().into())
+                (
+                    DocumentContent::Parts,
+                    open.size,
+                    open.hasher.finalize().into(),
+                )
             }
             (None, true) if !has_inline => {
                 self.check_closed()?;
@@ -262,7 +274,9 @@ impl ArchiveParser {
     fn check_closed(&self) -> Result<(), ArchiveError> {
         match self.open {
             None => Ok(()),
-            Some(_) => Err(self.out_of_place("the document before has parts and no line of its own")),
+            Some(_) => {
+                Err(self.out_of_place("the document before has parts and no line of its own"))
+            }
         }
     }
 

@@ -133,7 +133,9 @@ impl Entry {
 
 /// A state that cannot be a tree of files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the archive holds `{key}`, but `{ancestor}` is not a directory in it; it was not written by mainstay")]
+#[error(
+    "the archive holds `{key}`, but `{ancestor}` is not a directory in it; it was not written by mainstay"
+)]
 pub struct TreeError {
     /// What lies below.
     pub key: DocumentKey,

@@ -36,21 +36,48 @@ fn two_chains() -> Vec<BackupRecord> {
     let inc2 = record(2, BackupType::Incremental, Some(&inc1));
     let ful3 = record(3, BackupType::Full, None);
     let dif4 = record(4, BackupType::Differential, Some(&ful3));
-    vec![ful0, inc1, inc2, ful3, dif4, record(5, BackupType::Snapshot, None)]
+    vec![
+        ful0,
+        inc1,
+        inc2,
+        ful3,
+        dif4,
+        record(5, BackupType::Snapshot, None),
+    ]
 }
 
 fn verdict(record: &BackupRecord, keep: bool) -> Verdict {
-    Verdict { id: record.id.to_string(), keep, reason: "too old".to_owned(), expires: None }
+    Verdict {
+        id: record.id.to_string(),
+        keep,
+        reason: "too old".to_owned(),
+        expires: None,
+    }
 }
 
 const NOW: Timestamp = Timestamp::from_millis(100_000);
 
 /// What the guard lets go where the policy wants to let everything go but those at `keep`.
 #[track_caller]
-fn check(records: &[BackupRecord], keep: &[usize], min_redundancy: u32, expired: &[usize]) -> Vec<Verdict> {
-    let wishes: Vec<Verdict> = records.iter().enumerate().map(|(at, record)| verdict(record, keep.contains(&at))).collect();
+fn check(
+    records: &[BackupRecord],
+    keep: &[usize],
+    min_redundancy: u32,
+    expired: &[usize],
+) -> Vec<Verdict> {
+    let wishes: Vec<Verdict> = records
+        .iter()
+        .enumerate()
+        .map(|(at, record)| verdict(record, keep.contains(&at)))
+        .collect();
     let verdicts = guard(records, &wishes, min_redundancy, NOW);
-    let found: Vec<usize> = (0..records.len()).filter(|at| verdicts.iter().any(|v| v.id == records[*at].id.to_string() && !v.keep)).collect();
+    let found: Vec<usize> = (0..records.len())
+        .filter(|at| {
+            verdicts
+                .iter()
+                .any(|v| v.id == records[*at].id.to_string() && !v.keep)
+        })
+        .collect();
     assert_eq!(found, expired, "{verdicts:#?}");
     verdicts
 }
@@ -58,7 +85,10 @@ fn check(records: &[BackupRecord], keep: &[usize], min_redundancy: u32, expired:
 #[test]
 fn the_newest_verified_chain_stays_and_a_snapshot_does_not_stand_in_for_it() {
     let verdicts = check(&two_chains(), &[], 1, &[0, 1, 2, 5]);
-    assert_eq!(verdicts[3].reason, "kept by the host: it belongs to the newest verified chain (the policy: too old)");
+    assert_eq!(
+        verdicts[3].reason,
+        "kept by the host: it belongs to the newest verified chain (the policy: too old)"
+    );
     assert_eq!(verdicts[0].reason, "too old");
     check(&two_chains(), &[], 2, &[5]);
     check(&two_chains(), &[], 3, &[]);
@@ -68,8 +98,16 @@ fn the_newest_verified_chain_stays_and_a_snapshot_does_not_stand_in_for_it() {
 #[test]
 fn what_a_kept_backup_needs_stays() {
     let verdicts = check(&two_chains(), &[2], 1, &[5]);
-    assert!(verdicts[1].reason.contains(&format!("{} needs it", verdicts[2].id)), "{verdicts:#?}");
-    assert_eq!(verdicts[2].reason, "too old", "the policy's own keep has the policy's own reason");
+    assert!(
+        verdicts[1]
+            .reason
+            .contains(&format!("{} needs it", verdicts[2].id)),
+        "{verdicts:#?}"
+    );
+    assert_eq!(
+        verdicts[2].reason, "too old",
+        "the policy's own keep has the policy's own reason"
+    );
     check(&two_chains(), &[1], 1, &[2, 5]);
 }
 
@@ -96,14 +134,24 @@ fn held_unfinished_and_future_backups_stay() {
 #[test]
 fn missing_double_unknown_and_contradicting_verdicts_keep() {
     let records = two_chains();
-    assert!(guard(&records, &[], 1, NOW).iter().all(|verdict| verdict.keep));
-    let unknown = Verdict { id: "../../etc".to_owned(), ..verdict(&records[0], false) };
+    assert!(
+        guard(&records, &[], 1, NOW)
+            .iter()
+            .all(|verdict| verdict.keep)
+    );
+    let unknown = Verdict {
+        id: "../../etc".to_owned(),
+        ..verdict(&records[0], false)
+    };
     assert_eq!(guard(&records, &[unknown], 1, NOW).len(), records.len());
     for both in [[true, false], [false, true]] {
         let double = both.map(|keep| verdict(&records[5], keep));
         assert!(guard(&records, &double, 1, NOW)[5].keep);
     }
-    let later = Verdict { expires: Some(NOW + std::time::Duration::from_secs(1)), ..verdict(&records[5], false) };
+    let later = Verdict {
+        expires: Some(NOW + std::time::Duration::from_secs(1)),
+        ..verdict(&records[5], false)
+    };
     assert!(guard(&records, &[later], 1, NOW)[5].keep);
 }
 
@@ -113,10 +161,24 @@ fn catalogs() -> impl Strategy<Value = Vec<BackupRecord>> {
         let mut records: Vec<BackupRecord> = Vec::new();
         for (number, (kind, parent, luck)) in steps.into_iter().enumerate() {
             let backup_type = BackupType::ALL[kind];
-            let parents: Vec<BackupRecord> = records.iter().filter(|record| record.id.as_str().starts_with("ful") || !record.backup_type.stands_alone()).cloned().collect();
+            let parents: Vec<BackupRecord> = records
+                .iter()
+                .filter(|record| {
+                    record.id.as_str().starts_with("ful") || !record.backup_type.stands_alone()
+                })
+                .cloned()
+                .collect();
             let mut new = match (backup_type.stands_alone(), parents.is_empty()) {
                 (false, false) => record(number, backup_type, Some(parent.get(&parents))),
-                _ => record(number, if backup_type.stands_alone() { backup_type } else { BackupType::Full }, None),
+                _ => record(
+                    number,
+                    if backup_type.stands_alone() {
+                        backup_type
+                    } else {
+                        BackupType::Full
+                    },
+                    None,
+                ),
             };
             new.status = match luck {
                 0 => BackupStatus::Corrupted,

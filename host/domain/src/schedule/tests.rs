@@ -3,24 +3,40 @@ use crate::{name::JobName, spec::BackupSource};
 use proptest::prelude::*;
 
 const DAY: u64 = 86_400_000;
-const ZONES: [&str; 5] = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"];
+const ZONES: [&str; 5] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "America/Santiago",
+];
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
 fn cron(expression: &str, zone: &str) -> Schedule {
-    Schedule::Cron { expression: expression.to_owned(), zone: zone.to_owned() }
+    Schedule::Cron {
+        expression: expression.to_owned(),
+        zone: zone.to_owned(),
+    }
 }
 
 fn every(seconds: u64) -> Schedule {
     Schedule::Every(Duration::from_secs(seconds))
 }
 
-fn job(full: Option<Schedule>, differential: Option<Schedule>, incremental: Option<Schedule>) -> JobSpec {
+fn job(
+    full: Option<Schedule>,
+    differential: Option<Schedule>,
+    incremental: Option<Schedule>,
+) -> JobSpec {
     JobSpec {
         name: JobName::parse("state").unwrap(),
-        sources: vec![BackupSource::Directory { path: "/data".into(), prefix: String::new() }],
+        sources: vec![BackupSource::Directory {
+            path: "/data".into(),
+            prefix: String::new(),
+        }],
         full,
         differential,
         incremental,
@@ -40,7 +56,10 @@ fn trap_8_a_daemon_restarted_daily_still_takes_every_full_backup() {
         let slot = due(&schedule, last, start).unwrap();
         assert_eq!(slot, Some(time(&format!("2026-01-{day:02}T00:00:00Z"))));
         last = slot;
-        assert_eq!(due(&schedule, last, start + Duration::from_secs(8 * 3600)).unwrap(), None);
+        assert_eq!(
+            due(&schedule, last, start + Duration::from_secs(8 * 3600)).unwrap(),
+            None
+        );
     }
 }
 
@@ -48,7 +67,10 @@ fn trap_8_a_daemon_restarted_daily_still_takes_every_full_backup() {
 fn all_missed_slots_are_one_run() {
     for schedule in [every(900), cron("*/15 * * * *", "UTC")] {
         let (last, now) = (time("2026-01-01T00:00:00Z"), time("2026-03-01T00:07:00Z"));
-        assert_eq!(due(&schedule, Some(last), now).unwrap(), Some(time("2026-03-01T00:00:00Z")));
+        assert_eq!(
+            due(&schedule, Some(last), now).unwrap(),
+            Some(time("2026-03-01T00:00:00Z"))
+        );
         let next = next_due(&schedule, Some(time("2026-03-01T00:00:00Z")), now).unwrap();
         assert_eq!(next, time("2026-03-01T00:15:00Z"));
     }
@@ -62,10 +84,20 @@ fn a_fixed_time_in_the_missing_hour_runs_after_it_and_in_the_double_hour_once() 
         for _ in 0..count {
             slots.push(next_slot(&schedule, *slots.last().unwrap()).unwrap());
         }
-        slots.iter().skip(1).map(ToString::to_string).collect::<Vec<_>>()
+        slots
+            .iter()
+            .skip(1)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
-    assert_eq!(slots("2026-03-28T12:00:00Z", 2), ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]);
-    assert_eq!(slots("2026-10-24T12:00:00Z", 2), ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]);
+    assert_eq!(
+        slots("2026-03-28T12:00:00Z", 2),
+        ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]
+    );
+    assert_eq!(
+        slots("2026-10-24T12:00:00Z", 2),
+        ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]
+    );
 }
 
 #[test]
@@ -77,29 +109,49 @@ fn a_full_covers_the_others_and_a_first_run_is_a_full_at_once() {
     let mut last: LastSlots = first.slots.into_iter().collect();
     assert_eq!(last.len(), 3);
     assert_eq!(due_backup(&job, &last, now).unwrap(), None);
-    assert_eq!(next_backup(&job, &last, now).unwrap(), Some(time("2026-01-01T12:15:00Z")));
+    assert_eq!(
+        next_backup(&job, &last, now).unwrap(),
+        Some(time("2026-01-01T12:15:00Z"))
+    );
 
-    let evening = due_backup(&job, &last, time("2026-01-01T18:00:00Z")).unwrap().unwrap();
+    let evening = due_backup(&job, &last, time("2026-01-01T18:00:00Z"))
+        .unwrap()
+        .unwrap();
     assert_eq!(evening.backup_type, BackupType::Differential);
     assert_eq!(evening.slots.len(), 2);
     last.extend(evening.slots);
-    let midnight = due_backup(&job, &last, time("2026-01-02T00:00:00Z")).unwrap().unwrap();
-    assert_eq!((midnight.backup_type, midnight.slots.len()), (BackupType::Full, 3));
+    let midnight = due_backup(&job, &last, time("2026-01-02T00:00:00Z"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (midnight.backup_type, midnight.slots.len()),
+        (BackupType::Full, 3)
+    );
 }
 
 #[test]
 fn a_clock_that_goes_back_a_little_doubles_nothing_and_one_that_was_wrong_skips_nothing() {
     let schedule = every(900);
     let taken = time("2026-01-01T12:00:00Z");
-    assert_eq!(due(&schedule, Some(taken), taken - Duration::from_secs(5)).unwrap(), None);
+    assert_eq!(
+        due(&schedule, Some(taken), taken - Duration::from_secs(5)).unwrap(),
+        None
+    );
     assert_eq!(due(&schedule, Some(taken), taken).unwrap(), None);
     let years_ahead = time("2036-01-01T00:00:00Z");
-    assert_eq!(next_due(&schedule, Some(years_ahead), taken).unwrap(), taken + Duration::from_secs(900));
+    assert_eq!(
+        next_due(&schedule, Some(years_ahead), taken).unwrap(),
+        taken + Duration::from_secs(900)
+    );
 }
 
 #[test]
 fn what_is_no_schedule_is_an_error_that_says_so() {
-    let error = |schedule| next_slot(&schedule, time("2026-01-01T00:00:00Z")).unwrap_err().to_string();
+    let error = |schedule| {
+        next_slot(&schedule, time("2026-01-01T00:00:00Z"))
+            .unwrap_err()
+            .to_string()
+    };
     assert!(error(cron("61 * * * *", "UTC")).contains("is not a cron expression"));
     assert!(error(cron("0 0 * * *", "Mars/Olympus")).contains("no time zone `Mars/Olympus`"));
 }
@@ -108,8 +160,14 @@ fn what_is_no_schedule_is_an_error_that_says_so() {
 fn the_longest_wait_is_that_of_the_most_frequent_schedule() {
     let now = time("2026-01-01T12:05:00Z");
     let wait = |job: &JobSpec| longest_wait(job, now).unwrap().map(|wait| wait.as_secs());
-    assert_eq!(wait(&job(Some(every(86_400)), None, Some(every(900)))), Some(900));
-    assert_eq!(wait(&job(Some(cron("0 3 * * 1-5", "UTC")), None, None)), Some(3 * 86_400));
+    assert_eq!(
+        wait(&job(Some(every(86_400)), None, Some(every(900)))),
+        Some(900)
+    );
+    assert_eq!(
+        wait(&job(Some(cron("0 3 * * 1-5", "UTC")), None, None)),
+        Some(3 * 86_400)
+    );
     assert_eq!(wait(&job(None, None, None)), None);
 }
 

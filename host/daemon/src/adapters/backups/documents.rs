@@ -64,7 +64,17 @@ impl<'a> SourceReader<'a> {
         writer: ArchiveWriter,
     ) -> Self {
         let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
-        Self { layout, stop, request, progress, baseline, writer, found, warnings, done }
+        Self {
+            layout,
+            stop,
+            request,
+            progress,
+            baseline,
+            writer,
+            found,
+            warnings,
+            done,
+        }
     }
 
     /// Reads every source, in the order of the config.
@@ -73,11 +83,18 @@ impl<'a> SourceReader<'a> {
         for source in &request.sources {
             match source {
                 BackupSource::Directory { path, prefix } => {
-                    let prefix = KeyPrefix::parse(prefix).map_err(|error| StoreError::Source(error.to_string()))?;
+                    let prefix = KeyPrefix::parse(prefix)
+                        .map_err(|error| StoreError::Source(error.to_string()))?;
                     self.read_directory(path, &prefix)?;
                 }
-                BackupSource::Command { run, cwd, key, timeout } => {
-                    let key = DocumentKey::parse(key).map_err(|error| StoreError::Source(error.to_string()))?;
+                BackupSource::Command {
+                    run,
+                    cwd,
+                    key,
+                    timeout,
+                } => {
+                    let key = DocumentKey::parse(key)
+                        .map_err(|error| StoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
                     run_command(run, cwd, *timeout, &create_private(&path)?, self.stop)?;
                     self.read_output(key, &path)?;
@@ -89,10 +106,15 @@ impl<'a> SourceReader<'a> {
     }
 
     fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), StoreError> {
-        let rules = WalkRules { except: self.layout.root(), tolerant: self.is_tolerant(), stop: self.stop };
+        let rules = WalkRules {
+            except: self.layout.root(),
+            tolerant: self.is_tolerant(),
+            stop: self.stop,
+        };
         let mut warnings = std::mem::take(&mut self.warnings);
         let walked = walk(path, &rules, &mut warnings, &mut |found, warnings| {
-            let key = DocumentKey::from_bytes(&found.relative).map_err(|error| StoreError::Source(error.to_string()))?;
+            let key = DocumentKey::from_bytes(&found.relative)
+                .map_err(|error| StoreError::Source(error.to_string()))?;
             self.read_found(prefix.join(&key), &found, &rules, warnings)
         });
         self.warnings = warnings;
@@ -104,9 +126,19 @@ impl<'a> SourceReader<'a> {
     fn read_output(&mut self, key: DocumentKey, path: &Path) -> Result<(), StoreError> {
         let mut file = File::open(path).map_err(unavailable("cannot read", path))?;
         let metadata = file.metadata().map_err(unavailable("cannot read", path))?;
-        let (size, hash, content) = self.read_content(&key, &mut file, path, metadata.len(), &mut Vec::new())?;
-        let mut entry = Entry { size, hash, ..entry_of(DocumentKind::File, &metadata) };
-        if let Some(old) = self.baseline.state.get(&key).filter(|old| old.same_content(&entry)) {
+        let (size, hash, content) =
+            self.read_content(&key, &mut file, path, metadata.len(), &mut Vec::new())?;
+        let mut entry = Entry {
+            size,
+            hash,
+            ..entry_of(DocumentKind::File, &metadata)
+        };
+        if let Some(old) = self
+            .baseline
+            .state
+            .get(&key)
+            .filter(|old| old.same_content(&entry))
+        {
             entry = old.clone();
         }
         self.record(key, entry, content, None)
@@ -125,14 +157,27 @@ impl<'a> SourceReader<'a> {
             return self.record(key, entry, Content::Here(Vec::new()), None);
         }
         if kind.is_symlink() {
-            let Some(target) = tolerate(fs::read_link(&found.path), &found.path, rules, warnings)? else { return Ok(()) };
+            let Some(target) = tolerate(fs::read_link(&found.path), &found.path, rules, warnings)?
+            else {
+                return Ok(());
+            };
             let target = target.as_os_str().as_bytes().to_vec();
             let (size, hash) = (target.len() as u64, ContentHash::of(&target));
-            let entry = Entry { size, hash, mode: Mode::from_bits(0o777), ..entry_of(DocumentKind::Symlink, &found.metadata) };
+            let entry = Entry {
+                size,
+                hash,
+                mode: Mode::from_bits(0o777),
+                ..entry_of(DocumentKind::Symlink, &found.metadata)
+            };
             return self.record(key, entry, Content::Here(target), None);
         }
         if let Some(entry) = self.unchanged(&key, &found.metadata) {
-            return self.record(key, entry, Content::Unchanged, Some(Stamp::of(&found.metadata)));
+            return self.record(
+                key,
+                entry,
+                Content::Unchanged,
+                Some(Stamp::of(&found.metadata)),
+            );
         }
         self.read_file(key, &found.path, rules, warnings)
     }
@@ -143,7 +188,11 @@ impl<'a> SourceReader<'a> {
         let now = entry_of(DocumentKind::File, metadata);
         let same = self.baseline.stamps.get(key)? == &Stamp::of(metadata)
             && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
-        same.then(|| Entry { size: old.size, hash: old.hash, ..now })
+        same.then(|| Entry {
+            size: old.size,
+            hash: old.hash,
+            ..now
+        })
     }
 
     /// Reads a file, and once more where it changed meanwhile.
@@ -159,23 +208,36 @@ impl<'a> SourceReader<'a> {
         let mut again = true;
         loop {
             let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-            let Some(mut file) = tolerate(opened, path, rules, warnings)? else { return Ok(()) };
-            let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else { return Ok(()) };
-            let stamp = Stamp::settled(&before);
-            let (size, hash, content) = match self.read_content(&key, &mut file, path, before.len(), warnings) {
-                Err(StoreError::Source(what)) if rules.tolerant => {
-                    warnings.push(what);
-                    return Ok(());
-                }
-                read => read?,
+            let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
+                return Ok(());
             };
+            let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
+                return Ok(());
+            };
+            let stamp = Stamp::settled(&before);
+            let (size, hash, content) =
+                match self.read_content(&key, &mut file, path, before.len(), warnings) {
+                    Err(StoreError::Source(what)) if rules.tolerant => {
+                        warnings.push(what);
+                        return Ok(());
+                    }
+                    read => read?,
+                };
             let after = file.metadata().ok();
-            let is_same = size == before.len() && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
+            let is_same = size == before.len()
+                && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
             if is_same || !again {
                 if !is_same {
-                    warnings.push(format!("{} changed while it was read; what was read is stored", path.display()));
+                    warnings.push(format!(
+                        "{} changed while it was read; what was read is stored",
+                        path.display()
+                    ));
                 }
-                let entry = Entry { size, hash, ..entry_of(DocumentKind::File, &before) };
+                let entry = Entry {
+                    size,
+                    hash,
+                    ..entry_of(DocumentKind::File, &before)
+                };
                 return self.record(key, entry, content, stamp.filter(|_| is_same));
             }
             again = false;
@@ -191,17 +253,27 @@ impl<'a> SourceReader<'a> {
         expected: u64,
         warnings: &mut Vec<String>,
     ) -> Result<(u64, ContentHash, Content), StoreError> {
-        let unreadable = |error: std::io::Error| StoreError::Source(format!("cannot read {}: {error}", path.display()));
+        let unreadable = |error: std::io::Error| {
+            StoreError::Source(format!("cannot read {}: {error}", path.display()))
+        };
         if expected <= PART_BYTES as u64 {
             let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-            file.by_ref().take(PART_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+            file.by_ref()
+                .take(PART_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+                .map_err(unreadable)?;
             if bytes.len() <= PART_BYTES {
-                return Ok((bytes.len() as u64, ContentHash::of(&bytes), Content::Here(bytes)));
+                return Ok((
+                    bytes.len() as u64,
+                    ContentHash::of(&bytes),
+                    Content::Here(bytes),
+                ));
             }
             file.rewind().map_err(unreadable)?;
         }
         let old = self.baseline.state.get(key);
-        if let Some(old) = old.filter(|old| old.kind == DocumentKind::File && old.size == expected) {
+        if let Some(old) = old.filter(|old| old.kind == DocumentKind::File && old.size == expected)
+        {
             let (size, hash, ended) = self.for_each_part(file, &mut |_, _, _| Ok(()))?;
             ended.map_err(unreadable)?;
             if hash == old.hash {
@@ -251,7 +323,13 @@ impl<'a> SourceReader<'a> {
     }
 
     /// Notes a document, and writes it where it differs from the baseline.
-    fn record(&mut self, key: DocumentKey, entry: Entry, content: Content, stamp: Option<Stamp>) -> Result<(), StoreError> {
+    fn record(
+        &mut self,
+        key: DocumentKey,
+        entry: Entry,
+        content: Content,
+        stamp: Option<Stamp>,
+    ) -> Result<(), StoreError> {
         let old = self.baseline.state.get(&key);
         let is_unchanged = old == Some(&entry);
         let is_inherited = entry.size > 0 && old.is_some_and(|old| old.same_content(&entry));
@@ -269,7 +347,9 @@ impl<'a> SourceReader<'a> {
             self.found.stamps.insert(key.clone(), stamp);
         }
         let taken = self.found.state.insert(key, entry);
-        taken.map_err(|error| StoreError::Source(format!("{error}; give each source a prefix of its own")))
+        taken.map_err(|error| {
+            StoreError::Source(format!("{error}; give each source a prefix of its own"))
+        })
     }
 }
 
@@ -279,7 +359,8 @@ pub(super) fn entry_of(kind: DocumentKind, metadata: &Metadata) -> Entry {
     Entry {
         kind,
         mode: Mode::from_bits(metadata.mode()),
-        mtime: jiff::Timestamp::new(metadata.mtime(), nanoseconds).unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+        mtime: jiff::Timestamp::new(metadata.mtime(), nanoseconds)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
         uid: metadata.uid(),
         gid: metadata.gid(),
         size: 0,

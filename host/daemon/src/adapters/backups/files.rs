@@ -21,7 +21,9 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(state_dir: &Path) -> Self {
-        Self { root: state_dir.join("backups") }
+        Self {
+            root: state_dir.join("backups"),
+        }
     }
 
     /// The directory that holds everything, the jobs' own directories below it.
@@ -63,7 +65,10 @@ impl Layout {
             return place;
         }
         let trash = self.job(job).join("trash");
-        let trashed = (trash.join(format!("{id}{ARCHIVE}")), trash.join(format!("{id}{MANIFEST}")));
+        let trashed = (
+            trash.join(format!("{id}{ARCHIVE}")),
+            trash.join(format!("{id}{MANIFEST}")),
+        );
         if trashed.1.exists() { trashed } else { place }
     }
 
@@ -73,8 +78,11 @@ impl Layout {
         let trash = self.job(job).join("trash");
         create_private_dir(&trash)?;
         for path in [self.archive(job, id), self.manifest(job, id)] {
-            let Some(name) = path.file_name() else { continue };
-            absent_is_fine(fs::rename(&path, trash.join(name))).map_err(unavailable("cannot move to the trash", &path))?;
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            absent_is_fine(fs::rename(&path, trash.join(name)))
+                .map_err(unavailable("cannot move to the trash", &path))?;
         }
         remove_file(&self.index(job, id))?;
         sync_dir(&trash)?;
@@ -87,13 +95,20 @@ impl Layout {
         for name in [format!("{id}{MANIFEST}"), format!("{id}{ARCHIVE}")] {
             remove_file(&trash.join(name))?;
         }
-        if trash.exists() { sync_dir(&trash) } else { Ok(()) }
+        if trash.exists() {
+            sync_dir(&trash)
+        } else {
+            Ok(())
+        }
     }
 
     /// The jobs that have a directory.
     pub(super) fn jobs(&self) -> Result<Vec<JobName>, StoreError> {
         let names = names_in(&self.root)?;
-        Ok(names.iter().filter_map(|name| JobName::parse(name).ok()).collect())
+        Ok(names
+            .iter()
+            .filter_map(|name| JobName::parse(name).ok())
+            .collect())
     }
 
     /// The manifests of a job, and whether each is in the trash.
@@ -101,7 +116,9 @@ impl Layout {
         let mut found = Vec::new();
         for (directory, in_trash) in [(self.job(job), false), (self.job(job).join("trash"), true)] {
             for name in names_in(&directory)? {
-                let id = name.strip_suffix(MANIFEST).and_then(|id| BackupId::parse(id).ok());
+                let id = name
+                    .strip_suffix(MANIFEST)
+                    .and_then(|id| BackupId::parse(id).ok());
                 found.extend(id.map(|_| (directory.join(&name), in_trash)));
             }
         }
@@ -114,11 +131,14 @@ impl Layout {
         let (place, trash) = (self.job(job), self.job(job).join("trash"));
         for directory in [&place, &trash] {
             for name in names_in(directory)? {
-                let id = [ARCHIVE, INDEX].iter().find_map(|suffix| name.strip_suffix(suffix));
+                let id = [ARCHIVE, INDEX]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix));
                 let has_manifest = |id: &str| {
                     let manifest = format!("{id}{MANIFEST}");
                     // A crash while moving to the trash leaves the archive there and the manifest here.
-                    directory.join(&manifest).exists() || (directory == &trash && place.join(&manifest).exists())
+                    directory.join(&manifest).exists()
+                        || (directory == &trash && place.join(&manifest).exists())
                 };
                 if name.ends_with(PARTIAL) || id.is_some_and(|id| !has_manifest(id)) {
                     remove_file(&directory.join(&name))?;
@@ -131,8 +151,13 @@ impl Layout {
     /// Moves the manifests whose archive is in the trash after it.
     fn finish_trashing(&self, job: &JobName) -> Result<(), StoreError> {
         for (manifest, in_trash) in self.manifests(job)? {
-            let name = manifest.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(MANIFEST));
-            let Some(id) = name.and_then(|id| BackupId::parse(id).ok()) else { continue };
+            let name = manifest
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.strip_suffix(MANIFEST));
+            let Some(id) = name.and_then(|id| BackupId::parse(id).ok()) else {
+                continue;
+            };
             let trashed = self.job(job).join("trash").join(format!("{id}{ARCHIVE}"));
             if !in_trash && !self.archive(job, &id).exists() && trashed.exists() {
                 self.trash(job, &id)?;
@@ -147,7 +172,9 @@ pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> Stor
     let text = format!("{what} {}", path.display());
     move |error| {
         let help = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; make room, or let retention expire more",
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; make room, or let retention expire more"
+            }
             ErrorKind::FileTooLarge => "; raise the limit for file sizes of the daemon",
             ErrorKind::PermissionDenied => "; give the daemon's user access to it",
             ErrorKind::ReadOnlyFilesystem => "; mount it writable",
@@ -169,7 +196,12 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), StoreError> {
 
 /// Makes a file that only its owner can read; it must not exist.
 pub(super) fn create_private(path: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().write(true).read(true).create_new(true).mode(0o600).open(path);
+    let file = OpenOptions::new()
+        .write(true)
+        .read(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     file.map_err(unavailable("cannot make", path))
 }
 
@@ -180,7 +212,9 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), StoreEr
     let partial = PathBuf::from(partial);
     let written = (|| {
         let mut file = create_private(&partial)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(unavailable("cannot write", &partial))?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(unavailable("cannot write", &partial))?;
         fs::hard_link(&partial, path).map_err(unavailable("cannot make", path))
     })();
     let removed = remove_file(&partial);
@@ -204,7 +238,13 @@ pub(super) fn remove_tree(path: &Path) -> Result<(), StoreError> {
 }
 
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
-    result.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+    result.or_else(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
 }
 
 /// The names in a directory, sorted; none where there is no such directory.

@@ -49,7 +49,9 @@ impl Stamp {
     pub(super) fn settled(metadata: &Metadata) -> Option<Self> {
         let stamp = Self::of(metadata);
         let seconds = Duration::from_secs(u64::try_from(stamp.ctime_seconds).ok()?);
-        let age = SystemTime::now().duration_since(UNIX_EPOCH + seconds).ok()?;
+        let age = SystemTime::now()
+            .duration_since(UNIX_EPOCH + seconds)
+            .ok()?;
         (age > SETTLED + Duration::from_secs(1)).then_some(stamp)
     }
 }
@@ -77,7 +79,12 @@ struct Row {
 
 impl Index {
     /// Stores the index of a backup and removes those of the job that are not in `wanted` any more.
-    pub(super) fn store(&self, layout: &Layout, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    pub(super) fn store(
+        &self,
+        layout: &Layout,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<(), StoreError> {
         let (path, partial) = (layout.index(job, id), layout.partial(job, id, "index"));
         let cannot = unavailable("cannot write", &partial);
         remove_file(&partial)?;
@@ -89,14 +96,23 @@ impl Index {
                 serde_json::to_writer(&mut encoder, &self.row(key, entry))?;
                 encoder.write_all(b"\n")?;
             }
-            encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+            encoder
+                .finish()?
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?
+                .sync_all()
         })();
         written.map_err(cannot)?;
         fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))
     }
 
     /// Reads the index of a backup; none where it is missing or not that of this root hash.
-    pub(super) fn load(layout: &Layout, job: &JobName, id: &BackupId, root_hash: ContentHash) -> Option<Self> {
+    pub(super) fn load(
+        layout: &Layout,
+        job: &JobName,
+        id: &BackupId,
+        root_hash: ContentHash,
+    ) -> Option<Self> {
         let file = File::open(layout.index(job, id)).ok()?;
         let mut index = Self::default();
         for line in BufReader::new(zstd::Decoder::new(file).ok()?).split(b'\n') {
@@ -104,15 +120,57 @@ impl Index {
             if let Some(stamp) = row.stamp {
                 index.stamps.insert(row.key.clone(), stamp);
             }
-            let Row { key, kind, mode, mtime, uid, gid, size, hash, .. } = row;
-            index.state.insert(key, Entry { kind, mode, mtime, uid, gid, size, hash }).ok()?;
+            let Row {
+                key,
+                kind,
+                mode,
+                mtime,
+                uid,
+                gid,
+                size,
+                hash,
+                ..
+            } = row;
+            index
+                .state
+                .insert(
+                    key,
+                    Entry {
+                        kind,
+                        mode,
+                        mtime,
+                        uid,
+                        gid,
+                        size,
+                        hash,
+                    },
+                )
+                .ok()?;
         }
         (index.state.root_hash() == root_hash).then_some(index)
     }
 
     fn row(&self, key: &DocumentKey, entry: &Entry) -> Row {
-        let Entry { kind, mode, mtime, uid, gid, size, hash } = entry.clone();
+        let Entry {
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+        } = entry.clone();
         let stamp = self.stamps.get(key).copied();
-        Row { key: key.clone(), kind, mode, mtime, uid, gid, size, hash, stamp }
+        Row {
+            key: key.clone(),
+            kind,
+            mode,
+            mtime,
+            uid,
+            gid,
+            size,
+            hash,
+            stamp,
+        }
     }
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::ports::{OnProgress, Progress, StoreError};
 use mainstay_domain::{
-    archive::{ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End, Entry, Header, MAX_LINE_BYTES, Manifest, State},
+    archive::{
+        ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End,
+        Entry, Header, MAX_LINE_BYTES, Manifest, State,
+    },
     chain::Composer,
     id::BackupId,
     name::JobName,
@@ -26,7 +29,12 @@ use tokio_util::sync::CancellationToken;
 /// Where the content of a composed state goes.
 pub(super) trait Sink {
     /// The whole content of a document.
-    fn document(&mut self, key: &DocumentKey, kind: DocumentKind, bytes: &[u8]) -> Result<(), StoreError>;
+    fn document(
+        &mut self,
+        key: &DocumentKey,
+        kind: DocumentKind,
+        bytes: &[u8],
+    ) -> Result<(), StoreError>;
     /// Some of it; `first` begins it, perhaps anew.
     fn part(&mut self, key: &DocumentKey, first: bool, bytes: &[u8]) -> Result<(), StoreError>;
 }
@@ -52,7 +60,10 @@ pub(super) fn read_archive(
     stop: &CancellationToken,
     on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), StoreError>,
 ) -> Result<(Header, End), StoreError> {
-    let corrupted = |what: String| StoreError::Corrupted { id: id.clone(), what };
+    let corrupted = |what: String| StoreError::Corrupted {
+        id: id.clone(),
+        what,
+    };
     let failed = |error: io::Error| match (error.kind(), error.raw_os_error()) {
         (ErrorKind::NotFound, _) => corrupted("its archive is missing".to_owned()),
         (_, Some(_)) => unavailable("cannot read", path)(error),
@@ -72,21 +83,32 @@ pub(super) fn read_archive(
             check_stop(stop)?;
             line.clear();
             let limit = MAX_LINE_BYTES as u64 + 1;
-            let count = lines.by_ref().take(limit).read_until(b'\n', &mut line).map_err(failed)?;
+            let count = lines
+                .by_ref()
+                .take(limit)
+                .read_until(b'\n', &mut line)
+                .map_err(failed)?;
             if count == 0 {
                 break;
             }
             if line.pop() != Some(b'\n') {
-                return Err(corrupted(format!("a line is longer than {MAX_LINE_BYTES} bytes or cut off")));
+                return Err(corrupted(format!(
+                    "a line is longer than {MAX_LINE_BYTES} bytes or cut off"
+                )));
             }
-            match parser.line(&line).map_err(|error| corrupted(error.to_string()))? {
+            match parser
+                .line(&line)
+                .map_err(|error| corrupted(error.to_string()))?
+            {
                 ArchiveItem::Header(found) => header = Some(found),
                 ArchiveItem::End(found) => end = Some(found),
                 item => on_item(item)?,
             }
         }
     }
-    parser.finish().map_err(|error| corrupted(error.to_string()))?;
+    parser
+        .finish()
+        .map_err(|error| corrupted(error.to_string()))?;
     io::copy(&mut raw, &mut io::sink()).map_err(failed)?;
     let found = raw.get_ref().stored();
     if found != expected {
@@ -105,37 +127,67 @@ pub(super) fn read_archive(
 }
 
 /// Whether the stored bytes of a backup are those that its manifest names.
-pub(super) fn stored_bytes_match(layout: &Layout, stop: &CancellationToken, manifest: &Manifest) -> Result<bool, StoreError> {
+pub(super) fn stored_bytes_match(
+    layout: &Layout,
+    stop: &CancellationToken,
+    manifest: &Manifest,
+) -> Result<bool, StoreError> {
     let (path, _) = layout.find(&manifest.job, &manifest.id);
     let mut file = match File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
     };
     let mut buffer = vec![0; 1 << 18];
-    while file.read(&mut buffer).map_err(unavailable("cannot read", &path))? > 0 {
+    while file
+        .read(&mut buffer)
+        .map_err(unavailable("cannot read", &path))?
+        > 0
+    {
         check_stop(stop)?;
     }
-    Ok(file.stored() == Stored { bytes: manifest.stored_bytes, hash: manifest.stored_hash })
+    Ok(file.stored()
+        == Stored {
+            bytes: manifest.stored_bytes,
+            hash: manifest.stored_hash,
+        })
 }
 
 /// The manifests of a chain, each checked against its child.
-pub(super) fn read_manifests(layout: &Layout, job: &JobName, chain: &[BackupId]) -> Result<Vec<Manifest>, StoreError> {
+pub(super) fn read_manifests(
+    layout: &Layout,
+    job: &JobName,
+    chain: &[BackupId],
+) -> Result<Vec<Manifest>, StoreError> {
     let mut manifests: Vec<Manifest> = Vec::new();
     for id in chain {
-        let corrupted = |what: String| StoreError::Corrupted { id: id.clone(), what };
+        let corrupted = |what: String| StoreError::Corrupted {
+            id: id.clone(),
+            what,
+        };
         let (_, path) = layout.find(job, id);
         let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Err(corrupted("its manifest is missing".to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(corrupted("its manifest is missing".to_owned()));
+            }
             bytes => bytes.map_err(unavailable("cannot read", &path))?,
         };
-        let manifest = Manifest::from_bytes(&bytes).map_err(|error| corrupted(error.to_string()))?;
-        let link = manifest.parent.as_ref().map(|parent| (parent.id.clone(), parent.manifest_hash));
+        let manifest =
+            Manifest::from_bytes(&bytes).map_err(|error| corrupted(error.to_string()))?;
+        let link = manifest
+            .parent
+            .as_ref()
+            .map(|parent| (parent.id.clone(), parent.manifest_hash));
         let above = match manifests.last() {
-            Some(above) => Some((above.id.clone(), above.hash().map_err(|error| corrupted(error.to_string()))?)),
+            Some(above) => Some((
+                above.id.clone(),
+                above.hash().map_err(|error| corrupted(error.to_string()))?,
+            )),
             None => None,
         };
         if &manifest.id != id || &manifest.job != job || link != above {
-            return Err(corrupted("its manifest does not belong to this place in the chain".to_owned()));
+            return Err(corrupted(
+                "its manifest does not belong to this place in the chain".to_owned(),
+            ));
         }
         manifests.push(manifest);
     }
@@ -153,12 +205,21 @@ pub(super) fn read_chain(
 ) -> Result<State, StoreError> {
     let manifests = read_manifests(layout, job, chain)?;
     let total = manifests.iter().map(|manifest| manifest.documents).sum();
-    let mut done = Progress { total: Some(total), ..Progress::default() };
+    let mut done = Progress {
+        total: Some(total),
+        ..Progress::default()
+    };
     let mut composer = Composer::new();
     for manifest in manifests.iter().rev() {
-        let corrupted = |error: mainstay_domain::chain::ComposeError| StoreError::Corrupted { id: manifest.id.clone(), what: error.to_string() };
+        let corrupted = |error: mainstay_domain::chain::ComposeError| StoreError::Corrupted {
+            id: manifest.id.clone(),
+            what: error.to_string(),
+        };
         let (path, _) = layout.find(job, &manifest.id);
-        let expected = Stored { bytes: manifest.stored_bytes, hash: manifest.stored_hash };
+        let expected = Stored {
+            bytes: manifest.stored_bytes,
+            hash: manifest.stored_hash,
+        };
         let (header, end) = read_archive(&path, &manifest.id, expected, stop, &mut |item| {
             match item {
                 ArchiveItem::Part { key, first, bytes } => {
@@ -167,11 +228,17 @@ pub(super) fn read_chain(
                         sink.part(&key, first, &bytes)?;
                     }
                 }
-                ArchiveItem::Document { key, entry, content } => {
+                ArchiveItem::Document {
+                    key,
+                    entry,
+                    content,
+                } => {
                     done.documents += 1;
                     let kind = entry.kind;
                     let inherited = content == DocumentContent::Inherited;
-                    let wanted = composer.document(&key, entry, inherited).map_err(corrupted)?;
+                    let wanted = composer
+                        .document(&key, entry, inherited)
+                        .map_err(corrupted)?;
                     if let DocumentContent::Inline(bytes) = content {
                         done.bytes += bytes.len() as u64;
                         if wanted {
@@ -190,17 +257,29 @@ pub(super) fn read_chain(
             && (end.documents, end.tombstones) == (manifest.documents, manifest.tombstones);
         if !same {
             let what = "its archive and its manifest contradict each other".to_owned();
-            return Err(StoreError::Corrupted { id: manifest.id.clone(), what });
+            return Err(StoreError::Corrupted {
+                id: manifest.id.clone(),
+                what,
+            });
         }
         composer.next_link();
     }
     let Some(newest) = manifests.last() else {
-        return Err(StoreError::Unavailable("there is no backup to read".to_owned()));
+        return Err(StoreError::Unavailable(
+            "there is no backup to read".to_owned(),
+        ));
     };
-    let corrupted = |what: String| StoreError::Corrupted { id: newest.id.clone(), what };
-    let state = composer.finish().map_err(|error| corrupted(error.to_string()))?;
+    let corrupted = |what: String| StoreError::Corrupted {
+        id: newest.id.clone(),
+        what,
+    };
+    let state = composer
+        .finish()
+        .map_err(|error| corrupted(error.to_string()))?;
     check_root(&state, newest.root_hash).map_err(corrupted)?;
-    state.check_tree().map_err(|error| corrupted(error.to_string()))?;
+    state
+        .check_tree()
+        .map_err(|error| corrupted(error.to_string()))?;
     Ok(state)
 }
 
@@ -210,7 +289,9 @@ pub(super) fn check_root(state: &State, expected: ContentHash) -> Result<(), Str
     if found == expected {
         Ok(())
     } else {
-        Err(format!("the state that it gives has root hash {found}, and {expected} was read from the sources"))
+        Err(format!(
+            "the state that it gives has root hash {found}, and {expected} was read from the sources"
+        ))
     }
 }
 
@@ -222,19 +303,20 @@ pub(super) fn read_difference(
     stop: &CancellationToken,
 ) -> Result<(mainstay_domain::chain::Difference, End), StoreError> {
     let mut difference = mainstay_domain::chain::Difference::default();
-    let twice = |key: &DocumentKey| StoreError::Corrupted { id: id.clone(), what: format!("it names `{key}` twice") };
-    let (_, end) = read_archive(path, id, expected, stop, &mut |item| {
-        match item {
-            ArchiveItem::Document { key, entry, .. } => {
-                let known: Option<Entry> = difference.changed.insert(key.clone(), entry);
-                known.map_or(Ok(()), |_| Err(twice(&key)))
-            }
-            ArchiveItem::Tombstone(key) => {
-                let new = difference.tombstones.insert(key.clone());
-                if new { Ok(()) } else { Err(twice(&key)) }
-            }
-            ArchiveItem::Header(_) | ArchiveItem::Part { .. } | ArchiveItem::End(_) => Ok(()),
+    let twice = |key: &DocumentKey| StoreError::Corrupted {
+        id: id.clone(),
+        what: format!("it names `{key}` twice"),
+    };
+    let (_, end) = read_archive(path, id, expected, stop, &mut |item| match item {
+        ArchiveItem::Document { key, entry, .. } => {
+            let known: Option<Entry> = difference.changed.insert(key.clone(), entry);
+            known.map_or(Ok(()), |_| Err(twice(&key)))
         }
+        ArchiveItem::Tombstone(key) => {
+            let new = difference.tombstones.insert(key.clone());
+            if new { Ok(()) } else { Err(twice(&key)) }
+        }
+        ArchiveItem::Header(_) | ArchiveItem::Part { .. } | ArchiveItem::End(_) => Ok(()),
     })?;
     Ok((difference, end))
 }

@@ -45,10 +45,14 @@ pub(super) fn restore(
     };
     let mut places = Vec::new();
     for (prefix, path, replace) in targets {
-        let prefix = KeyPrefix::parse(prefix).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let prefix =
+            KeyPrefix::parse(prefix).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         places.push((prefix, Swap::begin(path, replace)?));
     }
-    let roots = places.iter().map(|(prefix, swap)| (prefix.clone(), swap.staging().to_owned())).collect();
+    let roots = places
+        .iter()
+        .map(|(prefix, swap)| (prefix.clone(), swap.staging().to_owned()))
+        .collect();
     let (restored, _) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
     let mut swaps: Vec<Swap> = places.into_iter().map(|(_, swap)| swap).collect();
     for swap in &mut swaps {
@@ -89,7 +93,12 @@ pub(super) fn write_tree(
     ignored: HashSet<DocumentKey>,
     progress: &OnProgress,
 ) -> Result<(RestoredTree, State), StoreError> {
-    let mut tree = TreeWriter { roots, ignored, links: HashMap::new(), open: None };
+    let mut tree = TreeWriter {
+        roots,
+        ignored,
+        links: HashMap::new(),
+        open: None,
+    };
     let state = read_chain(layout, stop, job, chain, progress, &mut tree)?;
     let restored = tree.finish(&state)?;
     Ok((restored, state))
@@ -108,7 +117,11 @@ impl TreeWriter {
         if self.ignored.contains(key) {
             return None;
         }
-        let mut fitting: Vec<_> = self.roots.iter().filter_map(|(prefix, root)| Some((prefix.as_str().len(), prefix.strip(key)?, root))).collect();
+        let mut fitting: Vec<_> = self
+            .roots
+            .iter()
+            .filter_map(|(prefix, root)| Some((prefix.as_str().len(), prefix.strip(key)?, root)))
+            .collect();
         fitting.sort_by_key(|(length, ..)| *length);
         let (_, below, root) = fitting.pop()?;
         if below.is_root() {
@@ -119,10 +132,15 @@ impl TreeWriter {
 
     /// Makes permissions, owner and times those of the state. Owners only where the daemon may set them.
     fn finish(&mut self, state: &State) -> Result<RestoredTree, StoreError> {
-        let mut restored = RestoredTree { documents: 0, bytes: 0 };
+        let mut restored = RestoredTree {
+            documents: 0,
+            bytes: 0,
+        };
         let mut directories = Vec::new();
         for (key, entry) in state.iter() {
-            let Some(path) = self.place(key) else { continue };
+            let Some(path) = self.place(key) else {
+                continue;
+            };
             match entry.kind {
                 DocumentKind::Directory => {
                     fs::create_dir_all(&path).map_err(unavailable("cannot make", &path))?;
@@ -131,7 +149,8 @@ impl TreeWriter {
                 DocumentKind::Symlink => {
                     make_parent(&path)?;
                     let target = self.links.remove(key).unwrap_or_default();
-                    symlink(OsStr::from_bytes(&target), &path).map_err(unavailable("cannot make", &path))?;
+                    symlink(OsStr::from_bytes(&target), &path)
+                        .map_err(unavailable("cannot make", &path))?;
                     set_metadata(&path, entry)?;
                 }
                 DocumentKind::File => set_metadata(&path, entry)?,
@@ -152,7 +171,12 @@ impl TreeWriter {
 }
 
 impl Sink for TreeWriter {
-    fn document(&mut self, key: &DocumentKey, kind: DocumentKind, bytes: &[u8]) -> Result<(), StoreError> {
+    fn document(
+        &mut self,
+        key: &DocumentKey,
+        kind: DocumentKind,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         match kind {
             DocumentKind::Directory => Ok(()),
             DocumentKind::Symlink => {
@@ -166,14 +190,23 @@ impl Sink for TreeWriter {
     fn part(&mut self, key: &DocumentKey, first: bool, bytes: &[u8]) -> Result<(), StoreError> {
         if first {
             self.open = None;
-            let Some(path) = self.place(key) else { return Ok(()) };
+            let Some(path) = self.place(key) else {
+                return Ok(());
+            };
             make_parent(&path)?;
-            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path);
             let file = file.map_err(unavailable("cannot make", &path))?;
             self.open = Some((key.clone(), path, file));
         }
         match &mut self.open {
-            Some((open, path, file)) if open == key => file.write_all(bytes).map_err(unavailable("cannot write", path)),
+            Some((open, path, file)) if open == key => file
+                .write_all(bytes)
+                .map_err(unavailable("cannot write", path)),
             _ => Ok(()),
         }
     }
@@ -181,7 +214,9 @@ impl Sink for TreeWriter {
 
 fn make_parent(path: &Path) -> Result<(), StoreError> {
     match path.parent() {
-        Some(parent) if !parent.is_dir() => fs::create_dir_all(parent).map_err(unavailable("cannot make", parent)),
+        Some(parent) if !parent.is_dir() => {
+            fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))
+        }
         _ => Ok(()),
     }
 }
@@ -192,9 +227,16 @@ fn set_metadata(path: &Path, entry: &Entry) -> Result<(), StoreError> {
         lchown(path, Some(entry.uid), Some(entry.gid)).map_err(&cannot)?;
     }
     if entry.kind != DocumentKind::Symlink {
-        fs::set_permissions(path, fs::Permissions::from_mode(entry.mode.bits())).map_err(&cannot)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(entry.mode.bits()))
+            .map_err(&cannot)?;
     }
-    let time = Timespec { tv_sec: entry.mtime.as_second(), tv_nsec: entry.mtime.subsec_nanosecond().into() };
-    let times = Timestamps { last_access: time, last_modification: time };
+    let time = Timespec {
+        tv_sec: entry.mtime.as_second(),
+        tv_nsec: entry.mtime.subsec_nanosecond().into(),
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
     utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| cannot(error.into()))
 }

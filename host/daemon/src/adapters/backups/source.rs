@@ -45,14 +45,22 @@ pub(super) fn walk(
     warnings: &mut Vec<String>,
     on_found: &mut dyn FnMut(Found, &mut Vec<String>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let unreadable = |error: io::Error| StoreError::Source(format!("cannot read the source {}: {error}", root.display()));
+    let unreadable = |error: io::Error| {
+        StoreError::Source(format!(
+            "cannot read the source {}: {error}",
+            root.display()
+        ))
+    };
     let root = root.canonicalize().map_err(unreadable)?;
     let except = rules.except.canonicalize().ok();
     let mut open = vec![(b".".to_vec(), root.clone())];
     while let Some((relative, path)) = open.pop() {
         check_stop(rules.stop)?;
         if except.as_ref() == Some(&path) {
-            warnings.push(format!("left out {}: it is where the backups are", path.display()));
+            warnings.push(format!(
+                "left out {}: it is where the backups are",
+                path.display()
+            ));
             continue;
         }
         let metadata = match tolerate(fs::symlink_metadata(&path), &path, rules, warnings)? {
@@ -61,15 +69,34 @@ pub(super) fn walk(
         };
         let kind = metadata.file_type();
         if kind.is_dir() {
-            let Some(names) = tolerate(sorted_names(&path), &path, rules, warnings)? else { continue };
-            on_found(Found { relative: relative.clone(), path: path.clone(), metadata }, warnings)?;
+            let Some(names) = tolerate(sorted_names(&path), &path, rules, warnings)? else {
+                continue;
+            };
+            on_found(
+                Found {
+                    relative: relative.clone(),
+                    path: path.clone(),
+                    metadata,
+                },
+                warnings,
+            )?;
             for name in names.into_iter().rev() {
                 open.push((below(&relative, &name), path.join(&name)));
             }
         } else if relative == b"." {
-            return Err(StoreError::Source(format!("the source {} is not a directory", root.display())));
+            return Err(StoreError::Source(format!(
+                "the source {} is not a directory",
+                root.display()
+            )));
         } else if kind.is_file() || kind.is_symlink() {
-            on_found(Found { relative, path, metadata }, warnings)?;
+            on_found(
+                Found {
+                    relative,
+                    path,
+                    metadata,
+                },
+                warnings,
+            )?;
         } else {
             let what = match () {
                 () if kind.is_socket() => "a socket",
@@ -92,7 +119,10 @@ pub(super) fn tolerate<T>(
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            warnings.push(format!("left out {}: it vanished while it was read", path.display()));
+            warnings.push(format!(
+                "left out {}: it vanished while it was read",
+                path.display()
+            ));
             Ok(None)
         }
         Err(error) if rules.tolerant => {
@@ -130,20 +160,37 @@ pub(super) fn run_command(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let Some((program, arguments)) = run.split_first() else {
-        return Err(StoreError::Source("a command source names no program".to_owned()));
+        return Err(StoreError::Source(
+            "a command source names no program".to_owned(),
+        ));
     };
-    let failed = |what: String| StoreError::Source(format!("the source command `{program}` {what}"));
-    let stdout = output.try_clone().map_err(|error| failed(format!("has nowhere to write: {error}")))?;
+    let failed =
+        |what: String| StoreError::Source(format!("the source command `{program}` {what}"));
+    let stdout = output
+        .try_clone()
+        .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(cwd).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {error}")))?;
+    command
+        .args(arguments)
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command
+        .spawn()
+        .map_err(|error| failed(format!("cannot be started: {error}")))?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let mut stderr = child.stderr.take();
     let (said, heard) = channel();
     std::thread::spawn(move || {
         let mut tail = Vec::new();
         let mut buffer = [0; 4096];
-        while let Some(count) = stderr.as_mut().and_then(|stderr| stderr.read(&mut buffer).ok()).filter(|count| *count > 0) {
+        while let Some(count) = stderr
+            .as_mut()
+            .and_then(|stderr| stderr.read(&mut buffer).ok())
+            .filter(|count| *count > 0)
+        {
             tail.extend_from_slice(buffer.get(..count).unwrap_or_default());
             tail.drain(..tail.len().saturating_sub(2000));
         }
@@ -154,7 +201,10 @@ pub(super) fn run_command(
     let deadline = Instant::now() + timeout;
     let mut message = None;
     let status = loop {
-        if let Some(status) = child.try_wait().map_err(|error| failed(format!("was lost: {error}")))? {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|error| failed(format!("was lost: {error}")))?
+        {
             break status;
         }
         if Instant::now() >= deadline || stop.is_cancelled() {
@@ -163,9 +213,12 @@ pub(super) fn run_command(
             }
             let _ = child.wait();
             check_stop(stop)?;
-            return Err(failed(format!("did not end within {timeout:?}; raise the source's timeout if it needs longer")));
+            return Err(failed(format!(
+                "did not end within {timeout:?}; raise the source's timeout if it needs longer"
+            )));
         }
-        let patience = Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()));
+        let patience =
+            Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()));
         match heard.recv_timeout(patience) {
             Ok(tail) => message = Some(tail),
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(patience),
@@ -175,12 +228,16 @@ pub(super) fn run_command(
     if status.success() {
         return Ok(());
     }
-    let said = message.or_else(|| heard.recv_timeout(Duration::from_millis(200)).ok()).filter(|said| !said.is_empty());
+    let said = message
+        .or_else(|| heard.recv_timeout(Duration::from_millis(200)).ok())
+        .filter(|said| !said.is_empty());
     let how = match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
         (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
     };
-    Err(failed(said.map_or(how.clone(), |said| format!("{how}: {said}"))))
+    Err(failed(
+        said.map_or(how.clone(), |said| format!("{how}: {said}")),
+    ))
 }
 
 /// Hands on a file's bytes in pieces of at most `limit`; a piece ends between two characters where the content is
@@ -198,7 +255,9 @@ pub(super) fn for_each_piece(
         }
         let at_end = buffer.len() < limit;
         let whole = match std::str::from_utf8(&buffer) {
-            Err(error) if !at_end && error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
+            Err(error) if !at_end && error.error_len().is_none() && error.valid_up_to() > 0 => {
+                error.valid_up_to()
+            }
             _ => buffer.len(),
         };
         if whole > 0 {

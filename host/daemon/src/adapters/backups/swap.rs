@@ -46,7 +46,10 @@ impl Swap {
             Err(_) => fs::symlink_metadata(&target).is_ok(),
         };
         if is_occupied && !target.is_dir() {
-            return Err(StoreError::Unavailable(format!("{} is not a directory; name one that is, or a new one", target.display())));
+            return Err(StoreError::Unavailable(format!(
+                "{} is not a directory; name one that is, or a new one",
+                target.display()
+            )));
         }
         if is_occupied && !replace {
             return Err(StoreError::Unavailable(format!(
@@ -55,8 +58,17 @@ impl Swap {
             )));
         }
         fs::create_dir_all(&parent).map_err(unavailable("cannot make", &parent))?;
-        DirBuilder::new().mode(0o700).create(&staging).map_err(unavailable("cannot make", &staging))?;
-        Ok(Self { target, parent, staging, old, state: SwapState::Staged })
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&staging)
+            .map_err(unavailable("cannot make", &staging))?;
+        Ok(Self {
+            target,
+            parent,
+            staging,
+            old,
+            state: SwapState::Staged,
+        })
     }
 
     /// Where the new tree is to be written.
@@ -69,7 +81,9 @@ impl Swap {
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
         if !self.target.exists() {
             fs::rename(&self.staging, &self.target).map_err(cannot)?;
-        } else if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE).is_err() {
+        } else if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE)
+            .is_err()
+        {
             fs::rename(&self.target, &self.old).map_err(&cannot)?;
             if let Err(error) = fs::rename(&self.staging, &self.target) {
                 fs::rename(&self.old, &self.target).map_err(&cannot)?;
@@ -92,11 +106,18 @@ impl Swap {
     fn undo(&self) -> Result<(), StoreError> {
         if self.state == SwapState::Placed {
             let cannot = unavailable("cannot put the old tree back at", &self.target);
-            let old = if self.old.exists() { &self.old } else { &self.staging };
+            let old = if self.old.exists() {
+                &self.old
+            } else {
+                &self.staging
+            };
             if old.exists() {
                 renameat_with(CWD, old, CWD, &self.target, RenameFlags::EXCHANGE)
                     .map_err(std::io::Error::from)
-                    .or_else(|_| fs::remove_dir_all(&self.target).and_then(|()| fs::rename(old, &self.target)))
+                    .or_else(|_| {
+                        fs::remove_dir_all(&self.target)
+                            .and_then(|()| fs::rename(old, &self.target))
+                    })
                     .map_err(cannot)?;
             } else {
                 remove_tree(&self.target)?;
@@ -131,9 +152,15 @@ pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
 
 fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), StoreError> {
     let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-        return Err(StoreError::Unavailable(format!("{} cannot be replaced as a whole; name a directory below it", target.display())));
+        return Err(StoreError::Unavailable(format!(
+            "{} cannot be replaced as a whole; name a directory below it",
+            target.display()
+        )));
     };
     let name = name.to_string_lossy();
-    let (staging, old) = (format!(".{name}.mainstay-restore"), format!(".{name}.mainstay-old"));
+    let (staging, old) = (
+        format!(".{name}.mainstay-restore"),
+        format!(".{name}.mainstay-old"),
+    );
     Ok((parent.to_owned(), parent.join(staging), parent.join(old)))
 }

@@ -1,11 +1,11 @@
 //! Takes one backup: reads the sources, writes what differs, reads it back, commits it.
 
 use super::{
-    TIER, check_stop,
-    files::{Layout, create_private, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
-    index::{Index, Stamp},
+    TIER,
+    documents::SourceReader,
+    files::{Layout, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
+    index::Index,
     read,
-    source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
     write::ArchiveWriter,
 };
 use crate::ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup};
@@ -53,7 +53,14 @@ fn write_and_verify(
         Some(parent) => match Index::load(layout, job, &parent.id, parent.root_hash) {
             Some(index) => index,
             None => Index {
-                state: read::read_chain(layout, stop, job, &request.chain, &silent, &mut read::Nowhere)?,
+                state: read::read_chain(
+                    layout,
+                    stop,
+                    job,
+                    &request.chain,
+                    &silent,
+                    &mut read::Nowhere,
+                )?,
                 ..Index::default()
             },
         },
@@ -62,8 +69,13 @@ fn write_and_verify(
     let parent = match manifests.last() {
         None => None,
         Some(parent) => {
-            let manifest_hash = parent.hash().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            Some(ParentLink { id: parent.id.clone(), manifest_hash })
+            let manifest_hash = parent
+                .hash()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            Some(ParentLink {
+                id: parent.id.clone(),
+                manifest_hash,
+            })
         }
     };
     let partial = layout.partial(job, id, "archive");
@@ -79,8 +91,17 @@ fn write_and_verify(
     let writer = ArchiveWriter::create(&partial, header, request.compression)?;
     let mut reader = SourceReader::new(layout, stop, request, progress, &baseline, writer);
     reader.read_sources()?;
-    let SourceReader { mut writer, found, warnings, .. } = reader;
-    for (key, _) in baseline.state.iter().filter(|(key, _)| found.state.get(key).is_none()) {
+    let SourceReader {
+        mut writer,
+        found,
+        warnings,
+        ..
+    } = reader;
+    for (key, _) in baseline
+        .state
+        .iter()
+        .filter(|(key, _)| found.state.get(key).is_none())
+    {
         writer.tombstone(key)?;
     }
     let (end, stored) = writer.finish(found.state.root_hash())?;
@@ -89,7 +110,10 @@ fn write_and_verify(
     sync_dir(&layout.job(job))?;
 
     let (difference, _) = read::read_difference(&path, id, stored, stop)?;
-    let corrupted = |what| StoreError::Corrupted { id: id.clone(), what };
+    let corrupted = |what| StoreError::Corrupted {
+        id: id.clone(),
+        what,
+    };
     let read_back = compose([&Difference::from(baseline.state), &difference]);
     read::check_root(&read_back, end.root_hash).map_err(corrupted)?;
 
@@ -110,11 +134,15 @@ fn write_and_verify(
         stored_bytes: stored.bytes,
         stored_hash: stored.hash,
         tier: TIER.to_owned(),
-        compression: Compression::Zstd { level: request.compression },
+        compression: Compression::Zstd {
+            level: request.compression,
+        },
         encryption: Encryption::None,
         sources: request.sources.iter().map(note).collect(),
     };
-    let bytes = manifest.to_bytes().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let bytes = manifest
+        .to_bytes()
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
     write_create_only(&layout.manifest(job, id), &bytes)?;
     keep_index(layout, request, &found);
     Ok(TakenBackup { manifest, warnings })
@@ -123,7 +151,10 @@ fn write_and_verify(
 /// Stores the index of what was taken, and drops that of a parent that no differential needs. The backup is committed
 /// by now, and an index is only a cache: a failure costs time at the next backup, and is logged.
 fn keep_index(layout: &Layout, request: &TakeBackup, found: &Index) {
-    if matches!(request.backup_type, BackupType::Snapshot | BackupType::Emergency) {
+    if matches!(
+        request.backup_type,
+        BackupType::Snapshot | BackupType::Emergency
+    ) {
         return;
     }
     let stored = found.store(layout, &request.job, &request.id);
@@ -138,8 +169,13 @@ fn keep_index(layout: &Layout, request: &TakeBackup, found: &Index) {
 
 fn note(source: &BackupSource) -> SourceNote {
     match source {
-        BackupSource::Directory { path, prefix } => SourceNote::Directory { path: path.display().to_string(), prefix: prefix.clone() },
-        BackupSource::Command { run, key, .. } => SourceNote::Command { program: run.first().cloned().unwrap_or_default(), key: key.clone() },
+        BackupSource::Directory { path, prefix } => SourceNote::Directory {
+            path: path.display().to_string(),
+            prefix: prefix.clone(),
+        },
+        BackupSource::Command { run, key, .. } => SourceNote::Command {
+            program: run.first().cloned().unwrap_or_default(),
+            key: key.clone(),
+        },
     }
 }
-

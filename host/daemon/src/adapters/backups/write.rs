@@ -2,7 +2,9 @@
 
 use super::files::{create_private, unavailable};
 use crate::ports::StoreError;
-use mainstay_domain::archive::{ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone};
+use mainstay_domain::archive::{
+    ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone,
+};
 use std::{
     fs::File,
     io::{self, BufWriter, Write},
@@ -25,11 +27,18 @@ pub(super) struct Hashing<T> {
 
 impl<T> Hashing<T> {
     pub(super) fn new(inner: T) -> Self {
-        Self { inner, hasher: blake3::Hasher::new(), bytes: 0 }
+        Self {
+            inner,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+        }
     }
 
     pub(super) fn stored(&self) -> Stored {
-        Stored { bytes: self.bytes, hash: self.hasher.finalize().into() }
+        Stored {
+            bytes: self.bytes,
+            hash: self.hasher.finalize().into(),
+        }
     }
 
     fn saw(&mut self, bytes: Option<&[u8]>) {
@@ -93,22 +102,39 @@ impl ArchiveWriter {
     }
 
     /// A document with its content.
-    pub(super) fn document(&mut self, key: &DocumentKey, entry: &Entry, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn document(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         self.documents += 1;
         self.size_bytes += entry.size;
         self.line(&ArchiveLine::Document(Document::inline(key, entry, bytes)))
     }
 
     /// Some content of a document; number 0 begins it, perhaps anew.
-    pub(super) fn part(&mut self, key: &DocumentKey, number: u32, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn part(
+        &mut self,
+        key: &DocumentKey,
+        number: u32,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
         self.line(&ArchiveLine::Part(Part::new(key, number, bytes)))
     }
 
     /// A document whose content was in so many parts.
-    pub(super) fn document_in_parts(&mut self, key: &DocumentKey, entry: &Entry, parts: u32) -> Result<(), StoreError> {
+    pub(super) fn document_in_parts(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+        parts: u32,
+    ) -> Result<(), StoreError> {
         self.documents += 1;
         self.size_bytes += entry.size;
-        self.line(&ArchiveLine::Document(Document::in_parts(key, entry, parts)))
+        self.line(&ArchiveLine::Document(Document::in_parts(
+            key, entry, parts,
+        )))
     }
 
     /// A document whose content is the parent's.

@@ -35,7 +35,11 @@ fn file(bytes: &[u8]) -> Entry {
 }
 
 fn document(name: &str, bytes: &[u8]) -> String {
-    line(&ArchiveLine::Document(Document::inline(&key(name), &file(bytes), bytes)))
+    line(&ArchiveLine::Document(Document::inline(
+        &key(name),
+        &file(bytes),
+        bytes,
+    )))
 }
 
 fn part(name: &str, number: u32, bytes: &[u8]) -> String {
@@ -43,17 +47,29 @@ fn part(name: &str, number: u32, bytes: &[u8]) -> String {
 }
 
 fn closing(name: &str, bytes: &[u8], parts: u32) -> String {
-    line(&ArchiveLine::Document(Document::in_parts(&key(name), &file(bytes), parts)))
+    line(&ArchiveLine::Document(Document::in_parts(
+        &key(name),
+        &file(bytes),
+        parts,
+    )))
 }
 
 fn end(documents: u64, tombstones: u64, size_bytes: u64) -> String {
     let root_hash = ContentHash::of(b"");
-    line(&ArchiveLine::End(End { documents, tombstones, size_bytes, root_hash }))
+    line(&ArchiveLine::End(End {
+        documents,
+        tombstones,
+        size_bytes,
+        root_hash,
+    }))
 }
 
 fn read(lines: &[String]) -> Result<Vec<ArchiveItem>, ArchiveError> {
     let mut parser = ArchiveParser::new();
-    let items: Vec<ArchiveItem> = lines.iter().map(|line| parser.line(line.as_bytes())).collect::<Result<_, _>>()?;
+    let items: Vec<ArchiveItem> = lines
+        .iter()
+        .map(|line| parser.line(line.as_bytes()))
+        .collect::<Result<_, _>>()?;
     parser.finish()?;
     Ok(items)
 }
@@ -66,10 +82,29 @@ fn refused(lines: &[String], with: &str) {
 
 #[test]
 fn what_is_written_is_read_back() {
-    for bytes in [&b""[..], b"plain\n", b"\0\x01", b"\xff\xfe", "ä % \u{1F980}".as_bytes(), b"\x1b[0m"] {
-        let items = read(&[header(), document("a", bytes), end(1, 0, bytes.len() as u64)]).unwrap();
+    for bytes in [
+        &b""[..],
+        b"plain\n",
+        b"\0\x01",
+        b"\xff\xfe",
+        "ä % \u{1F980}".as_bytes(),
+        b"\x1b[0m",
+    ] {
+        let items = read(&[
+            header(),
+            document("a", bytes),
+            end(1, 0, bytes.len() as u64),
+        ])
+        .unwrap();
         let content = DocumentContent::Inline(bytes.to_vec());
-        assert_eq!(items[1], ArchiveItem::Document { key: key("a"), entry: file(bytes), content });
+        assert_eq!(
+            items[1],
+            ArchiveItem::Document {
+                key: key("a"),
+                entry: file(bytes),
+                content
+            }
+        );
     }
 }
 
@@ -81,7 +116,14 @@ fn text_stays_readable_and_control_characters_do_not_blow_up() {
 
 #[test]
 fn a_document_in_parts_may_begin_anew() {
-    let lines = [header(), part("a", 0, b"old"), part("a", 0, b"ne"), part("a", 1, b"w"), closing("a", b"new", 2), end(1, 0, 3)];
+    let lines = [
+        header(),
+        part("a", 0, b"old"),
+        part("a", 0, b"ne"),
+        part("a", 1, b"w"),
+        closing("a", b"new", 2),
+        end(1, 0, 3),
+    ];
     assert_eq!(read(&lines).unwrap().len(), 6);
 }
 
@@ -89,21 +131,57 @@ fn a_document_in_parts_may_begin_anew() {
 fn lines_out_of_place_are_refused() {
     refused(&[document("a", b"")], "the header is the first line");
     refused(&[header(), header()], "the header is the first line");
-    refused(&[header(), end(0, 0, 0), document("a", b"")], "nothing may follow the end");
-    refused(&[header(), document("a", b"")], "it ends in the middle, after line 2");
+    refused(
+        &[header(), end(0, 0, 0), document("a", b"")],
+        "nothing may follow the end",
+    );
+    refused(
+        &[header(), document("a", b"")],
+        "it ends in the middle, after line 2",
+    );
     refused(&[header(), part("a", 1, b"x")], "follow each other from 0");
-    refused(&[header(), part("a", 0, b"x"), part("b", 0, b"x")], "no line of its own");
-    refused(&[header(), part("a", 0, b"x"), end(0, 0, 0)], "no line of its own");
-    refused(&[header(), part("a", 0, b"x"), closing("a", b"x", 2)], "its parts are not before it");
+    refused(
+        &[header(), part("a", 0, b"x"), part("b", 0, b"x")],
+        "no line of its own",
+    );
+    refused(
+        &[header(), part("a", 0, b"x"), end(0, 0, 0)],
+        "no line of its own",
+    );
+    refused(
+        &[header(), part("a", 0, b"x"), closing("a", b"x", 2)],
+        "its parts are not before it",
+    );
 }
 
 #[test]
 fn content_and_counts_that_do_not_fit_are_refused() {
-    refused(&[header(), document("a", b"abc").replace("abc", "abd")], "document `a` was stored wrong");
-    refused(&[header(), part("a", 0, b"xx"), closing("a", b"xy", 1)], "document `a` was stored wrong");
-    refused(&[header(), document("a", b"x"), end(2, 0, 1)], "counts 2 documents");
-    refused(&[header(), document("a", b"x"), end(1, 0, 2)], "but 1 documents");
-    refused(&[header().replace("\"format\":1", "\"format\":2")], "format 2");
-    refused(&[header(), document("a", b"x").replace("\"a\"", "\"../a\"")], "`.` or `..`");
-    refused(&["nonsense".to_owned()], "line 1 is not a line of an archive");
+    refused(
+        &[header(), document("a", b"abc").replace("abc", "abd")],
+        "document `a` was stored wrong",
+    );
+    refused(
+        &[header(), part("a", 0, b"xx"), closing("a", b"xy", 1)],
+        "document `a` was stored wrong",
+    );
+    refused(
+        &[header(), document("a", b"x"), end(2, 0, 1)],
+        "counts 2 documents",
+    );
+    refused(
+        &[header(), document("a", b"x"), end(1, 0, 2)],
+        "but 1 documents",
+    );
+    refused(
+        &[header().replace("\"format\":1", "\"format\":2")],
+        "format 2",
+    );
+    refused(
+        &[header(), document("a", b"x").replace("\"a\"", "\"../a\"")],
+        "`.` or `..`",
+    );
+    refused(
+        &["nonsense".to_owned()],
+        "line 1 is not a line of an archive",
+    );
 }
