@@ -1,1 +1,189 @@
-//! To come.
+//! The admin API: HTTP and JSON over a Unix socket that only its owner can use and, where configured, over TCP with a
+//! bearer token. The command line is its client; see [`wire`] for the shapes and [`routes`] for the paths.
+//!
+//! Invariant: every TCP request carries the token, whatever its path.
+//! Invariant: what a request has begun goes on when its client goes away; [`Api::run`] waits for it.
+//! Invariant: every answer that is no success is `{error, help}`.
+
+mod access;
+mod backups;
+mod commands;
+pub mod error;
+mod events;
+mod extract;
+mod reads;
+mod socket;
+pub mod wire;
+
+pub use access::Token;
+pub use socket::{BindError, SOCKET_NAME};
+
+use crate::{
+    ports::{BackupOperator, Clock, HostView, Journal, PluginView, Records, RecoveryControl},
+    ports::{TargetControl, Watch},
+    services::{
+        metrics::Metrics,
+        state::{StatusCache, StatusSources},
+    },
+};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use error::ApiError;
+use std::{net::SocketAddr, path::Path, sync::Arc};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The longest request body, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// What the API shows and commands; built by `app`.
+#[derive(Clone)]
+#[allow(missing_docs, reason = "the traits say what each is")]
+pub struct ApiState {
+    pub journal: Arc<dyn Journal>,
+    pub records: Arc<dyn Records>,
+    pub recovery: Arc<dyn RecoveryControl>,
+    pub backups: Arc<dyn BackupOperator>,
+    pub watch: Arc<dyn Watch>,
+    pub targets: Arc<dyn TargetControl>,
+    pub plugins: Arc<dyn PluginView>,
+    pub host: Arc<dyn HostView>,
+    pub clock: Arc<dyn Clock>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// What the handlers share.
+struct Served {
+    ports: ApiState,
+    status: StatusCache,
+    /// Begun work, which outlives its requests.
+    work: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// The API over TCP.
+pub struct TcpAccess {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What every request has to carry.
+    pub token: Token,
+}
+
+/// The admin API, bound and not yet served.
+pub struct Api {
+    unix: (UnixListener, socket::Lock),
+    tcp: Option<(TcpListener, Token)>,
+    state: ApiState,
+}
+
+impl Api {
+    /// Binds the socket `mainstay.sock` in the state directory, and TCP where it is asked for.
+    ///
+    /// # Errors
+    /// Another daemon serves this state directory, or the address cannot be had.
+    pub async fn bind(
+        state: ApiState,
+        state_dir: &Path,
+        tcp: Option<TcpAccess>,
+    ) -> Result<Self, BindError> {
+        let tcp = match tcp {
+            Some(access) => Some((socket::bind_tcp(access.listen).await?, access.token)),
+            None => None,
+        };
+        let unix = socket::bind_unix(&state_dir.join(SOCKET_NAME))?;
+        Ok(Self { unix, tcp, state })
+    }
+
+    /// Where TCP really listens.
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp
+            .as_ref()
+            .and_then(|(listener, _)| listener.local_addr().ok())
+    }
+
+    /// Serves until `stop`, then waits for the requests and the work that were begun.
+    ///
+    /// # Errors
+    /// A listener broke.
+    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+        let served = Arc::new(Served {
+            status: StatusCache::new(self.state.status_sources(), &*self.state.journal),
+            ports: self.state,
+            work: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        let app = routes(served.clone());
+        let (listener, lock) = self.unix;
+        let unix = axum::serve(listener, app.clone())
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let tcp = async {
+            let Some((listener, token)) = self.tcp else {
+                return Ok(());
+            };
+            let guarded = app.layer(middleware::from_fn_with_state(
+                Arc::new(token),
+                access::check,
+            ));
+            axum::serve(listener, guarded)
+                .with_graceful_shutdown(stop.cancelled_owned())
+                .await
+        };
+        tokio::try_join!(async { unix.await }, tcp)?;
+        served.work.close();
+        served.work.wait().await;
+        drop(lock);
+        Ok(())
+    }
+}
+
+impl ApiState {
+    fn status_sources(&self) -> StatusSources {
+        StatusSources {
+            host: self.host.clone(),
+            plugins: self.plugins.clone(),
+            watch: self.watch.clone(),
+            targets: self.targets.clone(),
+            recovery: self.recovery.clone(),
+            backups: self.backups.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+}
+
+/// Every path. Within `/v1` fields and paths are only ever added.
+fn routes(served: Arc<Served>) -> Router {
+    let v1 = Router::new()
+        .route("/status", get(reads::status))
+        .route("/plugins", get(reads::plugins))
+        .route("/incidents", get(reads::incidents))
+        .route("/operations", get(reads::history))
+        .route("/operations/{id}", get(reads::operation))
+        .route("/operations/{id}/approve", post(commands::approve))
+        .route("/operations/{id}/reject", post(commands::reject))
+        .route("/operations/{id}/cancel", post(commands::cancel))
+        .route("/events", get(events::events))
+        .route("/recover", post(commands::recover))
+        .route("/pause", post(commands::pause))
+        .route("/resume", post(commands::resume))
+        .route("/heartbeat/{target}", post(commands::heartbeat))
+        .route("/backups", get(backups::list).post(backups::create))
+        .route("/backups/{id}", get(backups::show))
+        .route("/backups/{id}/verify", post(backups::verify))
+        .route("/restore", post(backups::restore))
+        .route("/prune", post(backups::prune))
+        .route("/drill", post(backups::drill));
+    Router::new()
+        .nest("/v1", v1)
+        .route("/metrics", get(reads::metrics))
+        .fallback(|| async { ApiError::no_such_path() })
+        .method_not_allowed_fallback(|| async { ApiError::wrong_method() })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(served)
+}
+
+#[cfg(test)]
+mod tests;

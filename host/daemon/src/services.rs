@@ -4,6 +4,7 @@
 pub mod alerts;
 pub mod backup;
 pub mod effects;
+pub mod feed;
 pub mod metrics;
 pub mod monitor;
 pub mod plugins;
@@ -12,3 +13,5 @@ pub mod recovery;
 pub mod reload;
 pub mod state;
 pub mod supervisor;
+#[cfg(test)]
+pub(crate) mod testing;

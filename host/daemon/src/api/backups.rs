@@ -1,0 +1,228 @@
+//! Backups: listed at once; taken, verified, restored and drilled as long work.
+//!
+//! Long work answers with lines: its progress at most every 100 ms, then one result or one error. Where it is
+//! refused before it makes progress, the answer is an ordinary error.
+//!
+//! Invariant: long work that was begun ends, also where the client has gone.
+
+use super::{
+    Served,
+    error::ApiError,
+    events::{NDJSON, line},
+    extract::{Body, Named, Parameters},
+    wire::{BackupQuery, BackupReport, CreateBody, DrillBody, ProgressView, PruneBody},
+    wire::{RestoreBody, WorkLine},
+};
+use crate::ports::{OnProgress, Progress, Refused, RestoreRequest, Restored};
+use axum::{
+    Json,
+    body::{Body as HttpBody, Bytes},
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use mainstay_domain::{
+    backup::{BackupRecord, Verdict},
+    id::BackupId,
+};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
+
+/// Progress is told at most this often.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+pub(super) async fn list(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<BackupQuery>,
+) -> Json<Vec<BackupRecord>> {
+    Json(served.ports.backups.list(query.job))
+}
+
+pub(super) async fn show(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<BackupId>,
+) -> Result<Json<BackupRecord>, ApiError> {
+    let backups = served.ports.backups.list(None);
+    let found = backups.into_iter().find(|backup| backup.id == id);
+    let help = "`mainstay backup list` lists backups";
+    found
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found(format!("there is no backup {id}"), help))
+}
+
+pub(super) async fn create(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<CreateBody>,
+) -> Result<Response, ApiError> {
+    let backups = served.ports.backups.clone();
+    long_work(&served, |progress| async move {
+        let taken = backups.create(body.job, body.backup_type, progress).await?;
+        Ok(Done::of(vec![taken]))
+    })
+    .await
+}
+
+pub(super) async fn verify(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<BackupId>,
+) -> Result<Response, ApiError> {
+    let backups = served.ports.backups.clone();
+    long_work(&served, |progress| async move {
+        Ok(Done::of(vec![backups.verify(id, progress).await?]))
+    })
+    .await
+}
+
+pub(super) async fn restore(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<RestoreBody>,
+) -> Result<Response, ApiError> {
+    if let Some(into) = body.into.as_ref().filter(|into| !into.is_absolute()) {
+        let error = format!("`into` is {}", into.display());
+        return Err(ApiError::bad_request(error, "an absolute path is needed"));
+    }
+    let request = RestoreRequest {
+        job: body.job,
+        id: body.id,
+        into: body.into,
+        replace: body.replace,
+    };
+    let backups = served.ports.backups.clone();
+    long_work(&served, |progress| async move {
+        Ok(Done::restored(backups.restore(request, progress).await?))
+    })
+    .await
+}
+
+pub(super) async fn drill(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<DrillBody>,
+) -> Result<Response, ApiError> {
+    let backups = served.ports.backups.clone();
+    long_work(&served, |progress| async move {
+        Ok(Done::restored(backups.drill(body.job, progress).await?))
+    })
+    .await
+}
+
+pub(super) async fn prune(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<PruneBody>,
+) -> Result<Response, ApiError> {
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        let pruned = backups.prune(body.job, body.dry_run).await?;
+        let mut done = Done::of(pruned.expired);
+        done.verdicts = Some(pruned.verdicts);
+        Ok(done)
+    })
+    .await
+}
+
+/// What long work gives.
+struct Done {
+    backups: Vec<BackupRecord>,
+    restored: Option<(u64, u64)>,
+    verdicts: Option<Vec<Verdict>>,
+}
+
+impl Done {
+    fn of(backups: Vec<BackupRecord>) -> Self {
+        Self {
+            backups,
+            restored: None,
+            verdicts: None,
+        }
+    }
+
+    fn restored(restored: Restored) -> Self {
+        let mut done = Self::of(restored.chain);
+        done.restored = Some((restored.documents, restored.bytes));
+        done
+    }
+
+    fn report(self, elapsed: Duration) -> BackupReport {
+        BackupReport {
+            backups: self.backups,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            restored_documents: self.restored.map(|(documents, _)| documents),
+            restored_bytes: self.restored.map(|(_, bytes)| bytes),
+            verdicts: self.verdicts,
+        }
+    }
+}
+
+/// Begins the work and answers with its lines.
+async fn long_work<F>(
+    served: &Arc<Served>,
+    work: impl FnOnce(OnProgress) -> F,
+) -> Result<Response, ApiError>
+where
+    F: Future<Output = Result<Done, Refused>> + Send + 'static,
+{
+    // Of progress only the newest counts, so telling it never waits for the client.
+    let (sender, progress) = watch::channel(Progress::default());
+    let work = work(Arc::new(move |progress| {
+        sender.send_replace(progress);
+    }));
+    let clock = served.ports.clock.clone();
+    let task = served.work.spawn(async move {
+        let start = clock.monotonic();
+        let done = work.await?;
+        Ok(done.report(clock.monotonic().since(start)))
+    });
+    let mut work = Work {
+        task: Some(task),
+        progress,
+        next: Instant::now(),
+    };
+    let first = match work.next_line().await {
+        Some(Err(error)) => return Err(error),
+        line => line,
+    };
+    let lines = stream::unfold((first, work), |(first, mut work)| async move {
+        let next = match first {
+            Some(line) => line,
+            None => work.next_line().await?,
+        };
+        let next = next.unwrap_or_else(|error| WorkLine::Error(error.into_body()));
+        Some((Ok::<_, Infallible>(Bytes::from(line(&next))), (None, work)))
+    });
+    Ok((NDJSON, HttpBody::from_stream(lines)).into_response())
+}
+
+struct Work {
+    task: Option<JoinHandle<Result<BackupReport, Refused>>>,
+    progress: watch::Receiver<Progress>,
+    next: Instant,
+}
+
+impl Work {
+    /// The next line; `None` after the result or the error.
+    async fn next_line(&mut self) -> Option<Result<WorkLine, ApiError>> {
+        let task = self.task.as_mut()?;
+        let progress = async {
+            tokio::time::sleep_until(self.next).await;
+            if self.progress.changed().await.is_err() {
+                // The work is over, and its result is about to come.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! { biased;
+            answer = task => {
+                self.task = None;
+                Some(match answer {
+                    Ok(Ok(result)) => Ok(WorkLine::Result { result }),
+                    Ok(Err(refused)) => Err(refused.into()),
+                    Err(_) => Err(ApiError::ended()),
+                })
+            }
+            () = progress => {
+                self.next = Instant::now() + PROGRESS_EVERY;
+                let Progress { documents, total, bytes } = *self.progress.borrow_and_update();
+                let progress = ProgressView { documents, total, bytes };
+                Some(Ok(WorkLine::Progress { progress }))
+            }
+        }
+    }
+}

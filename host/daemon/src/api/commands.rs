@@ -1,0 +1,169 @@
+//! What operators command, and heartbeats.
+//!
+//! Invariant: a command that was begun ends, also where the client has gone.
+
+use super::{
+    Served,
+    error::ApiError,
+    extract::{Body, Named},
+    wire::{DecisionBody, PauseBody, RecoverBody, Scheduled},
+};
+use crate::ports::{Boxed, RecoverRequest, RecoveryControl, Refused};
+use axum::{Json, extract::State, http::StatusCode};
+use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
+use std::{future::Future, sync::Arc};
+
+/// The longest name or reason that is put on record, in bytes.
+const MAX_TEXT: usize = 1_000;
+
+impl Served {
+    /// Runs a command to its end, whatever becomes of the request.
+    async fn finish<T: Send + 'static>(
+        &self,
+        command: impl Future<Output = Result<T, Refused>> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        match self.work.spawn(command).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(ApiError::ended()),
+        }
+    }
+}
+
+pub(super) async fn recover(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<RecoverBody>,
+) -> Result<Json<Scheduled>, ApiError> {
+    let request = RecoverRequest {
+        target: body.target,
+        failure: body.failure,
+        dry_run: body.dry_run,
+        by: named(body.by)?,
+    };
+    let recovery = served.ports.recovery.clone();
+    let operation = served
+        .finish(async move { recovery.recover(request).await })
+        .await?;
+    Ok(Json(Scheduled { operation }))
+}
+
+/// One of the three decisions of [`RecoveryControl`].
+type Decision = for<'a> fn(
+    &'a dyn RecoveryControl,
+    OperationId,
+    String,
+    String,
+) -> Boxed<'a, Result<Operation, Refused>>;
+
+async fn decide(
+    served: &Served,
+    decision: Decision,
+    id: OperationId,
+    body: DecisionBody,
+) -> Result<Json<Operation>, ApiError> {
+    let (by, reason) = (named(body.by)?, short("reason", body.reason)?);
+    let recovery = served.ports.recovery.clone();
+    let decided = async move { decision(&*recovery, id, by, reason).await };
+    Ok(Json(served.finish(decided).await?))
+}
+
+pub(super) async fn approve(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<OperationId>,
+    Body(body): Body<DecisionBody>,
+) -> Result<Json<Operation>, ApiError> {
+    decide(
+        &served,
+        |recovery, id, by, reason| recovery.approve(id, by, reason),
+        id,
+        body,
+    )
+    .await
+}
+
+pub(super) async fn reject(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<OperationId>,
+    Body(body): Body<DecisionBody>,
+) -> Result<Json<Operation>, ApiError> {
+    decide(
+        &served,
+        |recovery, id, by, reason| recovery.reject(id, by, reason),
+        id,
+        body,
+    )
+    .await
+}
+
+pub(super) async fn cancel(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<OperationId>,
+    Body(body): Body<DecisionBody>,
+) -> Result<Json<Operation>, ApiError> {
+    decide(
+        &served,
+        |recovery, id, by, reason| recovery.cancel(id, by, reason),
+        id,
+        body,
+    )
+    .await
+}
+
+pub(super) async fn pause(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<PauseBody>,
+) -> Result<StatusCode, ApiError> {
+    set_paused(&served, body, true).await
+}
+
+pub(super) async fn resume(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<PauseBody>,
+) -> Result<StatusCode, ApiError> {
+    set_paused(&served, body, false).await
+}
+
+async fn set_paused(
+    served: &Served,
+    body: PauseBody,
+    paused: bool,
+) -> Result<StatusCode, ApiError> {
+    let by = named(body.by)?;
+    let recovery = served.ports.recovery.clone();
+    served
+        .finish(async move { recovery.pause(body.target, paused, by).await })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn heartbeat(
+    State(served): State<Arc<Served>>,
+    Named(target): Named<TargetName>,
+) -> Result<StatusCode, ApiError> {
+    if served.ports.watch.heartbeat(&target) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let error = format!("{target} is no target with a heartbeat check");
+    let help =
+        "add a [[target.check]] with kind = \"heartbeat\" to it; `mainstay status` lists targets";
+    Err(ApiError::not_found(error, help))
+}
+
+/// Whoever commands gives a name for the record.
+fn named(by: String) -> Result<String, ApiError> {
+    if by.trim().is_empty() {
+        let help = "put the name of the person or program that commands into `by`";
+        return Err(ApiError::bad_request("`by` is empty", help));
+    }
+    short("by", by)
+}
+
+fn short(field: &str, text: String) -> Result<String, ApiError> {
+    if text.len() > MAX_TEXT {
+        let error = format!("`{field}` has {} bytes", text.len());
+        return Err(ApiError::bad_request(
+            error,
+            format!("at most {MAX_TEXT} are allowed"),
+        ));
+    }
+    Ok(text)
+}

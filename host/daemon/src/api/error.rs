@@ -1,0 +1,117 @@
+//! What the API answers where it does not do what was asked.
+
+use super::wire::ErrorBody;
+use crate::ports::{JournalError, Refused};
+use axum::{
+    Json,
+    extract::rejection::{JsonRejection, PathRejection, QueryRejection},
+    http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
+    response::{IntoResponse, Response},
+};
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+}
+
+impl ApiError {
+    /// Something that the request names is not there.
+    pub fn not_found(error: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error, Some(help.into()))
+    }
+
+    /// The request says something that is not allowed.
+    pub fn bad_request(error: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error, Some(help.into()))
+    }
+
+    /// No route has this path.
+    pub fn no_such_path() -> Self {
+        let error = "no such path in this API";
+        let help = "paths begin with /v1, e.g. GET /v1/status; see the README's reference";
+        Self::not_found(error, help)
+    }
+
+    /// The path is there, and not for this method.
+    pub fn wrong_method() -> Self {
+        let help = "reading is GET, commands are POST; the Allow header names what this path takes";
+        let error = "this path does not take this method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, error, Some(help.into()))
+    }
+
+    /// A TCP request without the token.
+    pub fn unauthorized() -> Self {
+        let error = "the bearer token is missing or wrong";
+        let help = "send `Authorization: Bearer TOKEN` with the secret that host.api.token names";
+        Self::new(StatusCode::UNAUTHORIZED, error, Some(help.into()))
+    }
+
+    /// Work that was begun did not give an answer.
+    pub fn ended() -> Self {
+        let help = "this is a defect of the program; its log tells more";
+        let error = "the work ended without an answer";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error, Some(help.into()))
+    }
+
+    fn new(status: StatusCode, error: impl Into<String>, help: Option<String>) -> Self {
+        let body = ErrorBody {
+            error: error.into(),
+            help,
+        };
+        Self { status, body }
+    }
+
+    /// What is sent.
+    pub fn into_body(self) -> ErrorBody {
+        self.body
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::new(StatusCode::CONFLICT, refused.0, None)
+    }
+}
+
+impl From<JournalError> for ApiError {
+    fn from(error: JournalError) -> Self {
+        let help = "check that the disk of state_dir is neither full nor broken";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error.to_string(),
+            Some(help.into()),
+        )
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        let help = "send a JSON object with `Content-Type: application/json`";
+        Self::new(rejection.status(), rejection.body_text(), Some(help.into()))
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text(), None)
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text(), None)
+    }
+}

@@ -1,0 +1,99 @@
+//! The stream of events, one JSON object a line.
+//!
+//! Invariant: no event is left out or given twice; see [`crate::services::feed`].
+
+use super::{Served, error::ApiError, extract::Parameters, wire::EventQuery};
+use crate::{ports::JournalError, services::feed::EventFeed};
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use mainstay_domain::event::Event;
+use std::{convert::Infallible, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Events that are given where the query names neither `since` nor `limit`.
+const LIMIT: u32 = 50;
+
+/// The newest events that are given at once.
+const MAX_LIMIT: u32 = 10_000;
+
+/// Lines as they are sent.
+pub(super) const NDJSON: [(axum::http::HeaderName, &str); 1] =
+    [(CONTENT_TYPE, "application/x-ndjson")];
+
+pub(super) async fn events(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<EventQuery>,
+) -> Result<Response, ApiError> {
+    let (journal, records) = (&*served.ports.journal, served.ports.records.clone());
+    let (first, feed) = match query.since {
+        Some(seq) => (Vec::new(), EventFeed::after(seq, journal, records)),
+        None => {
+            let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+            EventFeed::after_newest(limit, journal, records).await?
+        }
+    };
+    let follow = query.follow.unwrap_or(false);
+    let reader = Reader {
+        first,
+        rest: (follow || query.since.is_some()).then_some(feed),
+        follow,
+        stop: served.stop.clone(),
+    };
+    let lines = stream::unfold(reader, |mut reader| async move {
+        Some((Ok::<_, Infallible>(reader.next().await?), reader))
+    });
+    Ok((NDJSON, Body::from_stream(lines)).into_response())
+}
+
+struct Reader {
+    first: Vec<Arc<Event>>,
+    rest: Option<EventFeed>,
+    follow: bool,
+    stop: CancellationToken,
+}
+
+impl Reader {
+    /// The next lines; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !self.first.is_empty() {
+            return Some(lines(&std::mem::take(&mut self.first)));
+        }
+        let feed = self.rest.as_mut()?;
+        let read = if self.follow {
+            tokio::select! { biased;
+                () = self.stop.cancelled() => Ok(None),
+                read = feed.next() => read,
+            }
+        } else {
+            let read = feed.next_recorded().await;
+            read.map(|events| (!events.is_empty()).then_some(events))
+        };
+        match read {
+            Ok(events) => events.map(|events| lines(&events)),
+            Err(error) => {
+                self.rest = None;
+                Some(error_line(error))
+            }
+        }
+    }
+}
+
+fn lines(events: &[Arc<Event>]) -> Bytes {
+    events.iter().flat_map(|event| line(&**event)).collect()
+}
+
+fn error_line(error: JournalError) -> Bytes {
+    line(&ApiError::from(error).into_body()).into()
+}
+
+/// One value as one line.
+pub(super) fn line(value: &impl serde::Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(value).unwrap_or_default();
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,39 @@
+//! What handlers take from a request; as axum's own, with errors in the API's form.
+
+use super::error::ApiError;
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+/// The query of the URL.
+pub(super) struct Parameters<T>(pub(super) T);
+
+/// The placeholders of the path.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Json::from_request(request, state).await?.0))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Query::from_request_parts(parts, state).await?.0))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(Path::from_request_parts(parts, state).await?.0))
+    }
+}

@@ -1,0 +1,90 @@
+//! Every event after a given one, in order, from the journal's past into its present.
+//!
+//! Invariant: no event is left out and none is given twice, also where the receiver falls behind: it subscribes
+//! before it reads, skips what it has already given, and reads again from the last `seq` when it was overtaken.
+
+use crate::ports::{Journal, JournalError, Records};
+use mainstay_domain::event::Event;
+use std::sync::Arc;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+/// So many events are read from the journal at once.
+const PAGE: u32 = 500;
+
+/// A reader of events.
+pub struct EventFeed {
+    records: Arc<dyn Records>,
+    live: Receiver<Arc<Event>>,
+    last: u64,
+    behind: bool,
+}
+
+impl EventFeed {
+    /// A feed of the events after `seq`.
+    pub fn after(seq: u64, journal: &dyn Journal, records: Arc<dyn Records>) -> Self {
+        Self {
+            live: journal.subscribe(),
+            records,
+            last: seq,
+            behind: true,
+        }
+    }
+
+    /// The newest events, at most `limit`, and a feed of those after them.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn after_newest(
+        limit: u32,
+        journal: &dyn Journal,
+        records: Arc<dyn Records>,
+    ) -> Result<(Vec<Arc<Event>>, Self), JournalError> {
+        let mut feed = Self::after(0, journal, records);
+        // One at least, so that the feed knows where the past ends.
+        let newest = feed.records.last_events(limit.max(1)).await?;
+        feed.last = newest.last().map_or(0, |event| event.seq);
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let skipped = newest.len().saturating_sub(wanted);
+        Ok((
+            newest.into_iter().skip(skipped).map(Arc::new).collect(),
+            feed,
+        ))
+    }
+
+    /// The next events that the journal holds; empty where the feed has given all of them. May be dropped.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn next_recorded(&mut self) -> Result<Vec<Arc<Event>>, JournalError> {
+        let page = self.records.events(self.last, PAGE).await?;
+        if let Some(event) = page.last() {
+            self.last = event.seq;
+        }
+        self.behind = page.len() >= PAGE as usize;
+        Ok(page.into_iter().map(Arc::new).collect())
+    }
+
+    /// Waits for the next events, at least one; `None` where the journal is closed. May be dropped.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Vec<Arc<Event>>>, JournalError> {
+        loop {
+            if self.behind {
+                let page = self.next_recorded().await?;
+                if !page.is_empty() {
+                    return Ok(Some(page));
+                }
+            }
+            match self.live.recv().await {
+                Ok(event) if event.seq > self.last => {
+                    self.last = event.seq;
+                    return Ok(Some(vec![event]));
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+}
