@@ -190,9 +190,7 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
     let digest = digest.finalize().to_hex().to_string();
     let context = Context::new(sources, base);
     let (spec, problems, facts) = validate::validate(context, table, digest);
-    let has_error = problems
-        .iter()
-        .any(|problem| problem.severity == ProblemSeverity::Error);
+    let has_error = problems.iter().any(Problem::is_error);
     match spec {
         Some(spec) if !has_error => Ok(Loaded {
             spec,

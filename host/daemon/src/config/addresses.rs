@@ -6,24 +6,23 @@ use reqwest::Url;
 use std::net::SocketAddr;
 
 /// Scheme `http` or `https`, and a host.
-fn web_url(at: At<'_>) -> Option<Url> {
-    const HELP: &str = "write e.g. \"http://127.0.0.1:8080/health\"";
+fn web_url(at: At<'_>, help: &str) -> Option<Url> {
     match Url::parse(&text(at)?) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
-        Ok(_) => at.not("an http or https URL", HELP),
-        Err(error) => at.not(&format!("a URL: {error}"), HELP),
+        Ok(_) => at.not("an http or https URL", help),
+        Err(error) => at.not(&format!("a URL: {error}"), help),
     }
 }
 
 /// An http or https URL.
 pub(crate) fn url(at: At<'_>) -> Option<String> {
-    web_url(at)?;
+    web_url(at, "write e.g. \"http://127.0.0.1:8080/health\"")?;
     text(at)
 }
 
 /// Scheme, host and port alone.
 pub(crate) fn origin(at: At<'_>) -> Option<HttpOrigin> {
-    let url = web_url(at)?;
+    let url = web_url(at, "write e.g. \"https://hooks.example\"")?;
     let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     if !bare || !url.username().is_empty() || url.password().is_some() {
         let origin = url.origin().ascii_serialization();

@@ -105,6 +105,12 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether nothing keeps the config from being used.
+    pub(crate) fn is_usable(&self) -> bool {
+        let problems = self.problems.borrow();
+        !problems.iter().any(Problem::is_error)
+    }
+
     /// Where a place is, for people.
     pub(crate) fn locate(&self, place: Place) -> Option<Location> {
         locate(self.sources, place)

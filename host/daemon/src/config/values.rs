@@ -5,7 +5,9 @@
 mod quantity;
 mod word;
 
-pub(crate) use quantity::{count, duration, number, percent, positive_duration, size, whole};
+pub(crate) use quantity::{
+    as_written, count, duration, number, percent, positive_duration, size, whole,
+};
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
 use super::{context::Thing, document::Value, reader::At};
@@ -24,11 +26,14 @@ pub(crate) fn text(at: At<'_>) -> Option<String> {
 /// A text with something in it, and no NUL: what the system takes as an argument or a path.
 pub(crate) fn word(at: At<'_>) -> Option<String> {
     let text = text(at)?;
-    if text.is_empty() || text.contains('\0') {
-        return at.not(
-            "a text for a program or a path",
-            "write at least one character, and none that is NUL",
+    if text.is_empty() {
+        return at.refuse(
+            format!("`{}` is empty", at.key),
+            "write something, or remove it",
         );
+    }
+    if text.contains('\0') {
+        return at.not("a text without NUL", "remove the NUL from it");
     }
     Some(text)
 }

@@ -3,6 +3,7 @@
 use crate::name::{JobName, PluginName};
 use croner::{
     Cron,
+    errors::CronError,
     parser::{CronParser, Year},
 };
 use jiff::{Timestamp, Zoned, tz::TimeZone};
@@ -77,7 +78,7 @@ impl Schedule {
         })
     }
 
-    /// The longest time between two slots that follow each other, for cron as seen over a year or some hundred slots.
+    /// The longest time between two slots that follow each other, for cron as seen over the next 400 slots or nine years.
     pub fn longest_gap(&self) -> Duration {
         let (expression, zone) = match self {
             Schedule::Every(interval) => return *interval,
@@ -87,10 +88,12 @@ impl Schedule {
             return Duration::MAX;
         };
         let next = |last: &Zoned| slots.find_next_occurrence(last, false).ok();
-        let times = std::iter::successors(next(&fixed_day(time_zone)), next);
-        let seconds: Vec<i64> = times
+        let first = fixed_day(time_zone);
+        let nine_years_on = first.timestamp().as_second() + 9 * 366 * 86_400;
+        let seconds: Vec<i64> = std::iter::successors(next(&first), next)
             .take(400)
             .map(|time| time.timestamp().as_second())
+            .take_while(|second| *second < nine_years_on)
             .collect();
         let gaps = seconds.iter().zip(seconds.iter().skip(1));
         let longest = gaps.map(|(earlier, later)| later - earlier).max();
@@ -99,9 +102,9 @@ impl Schedule {
     }
 }
 
-/// Any day will do, but always the same one.
+/// Any day will do, but always the same one: the first of 2025.
 fn fixed_day(zone: TimeZone) -> Zoned {
-    Timestamp::UNIX_EPOCH.to_zoned(zone)
+    Timestamp::constant(1_735_689_600, 0).to_zoned(zone)
 }
 
 fn parse_cron(expression: &str) -> Result<Cron, InvalidSchedule> {
@@ -110,8 +113,19 @@ fn parse_cron(expression: &str) -> Result<Cron, InvalidSchedule> {
         .parse(expression)
         .map_err(|error| InvalidSchedule::Expression {
             expression: expression.to_owned(),
-            why: error.to_string().trim_end_matches('.').to_owned(),
+            why: why(&error).trim_end_matches('.').to_owned(),
         })
+}
+
+/// What was wrong, without croner's own name for it.
+fn why(error: &CronError) -> String {
+    match error {
+        CronError::InvalidPattern(why)
+        | CronError::IllegalCharacters(why)
+        | CronError::ComponentError(why) => why.to_lowercase(),
+        CronError::EmptyPattern => "it is empty".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// What yields documents.
@@ -193,6 +207,7 @@ mod tests {
             ("0 3,6 * * *", "UTC", hours(21)),
             ("0 3 * * MON", "UTC", hours(7 * 24)),
             ("0 12 * * *", "Europe/Berlin", hours(25)),
+            ("0 0 29 2 *", "UTC", hours((4 * 365 + 1) * 24)),
         ] {
             let schedule = Schedule::cron(expression, zone).unwrap();
             assert_eq!(schedule.longest_gap(), gap, "{expression} {zone}");

@@ -6,8 +6,8 @@ use super::super::{
     reader::{At, Fields},
     suggest::listed,
     values::{
-        count, defined, document_key, duration, name, one_of, path, positive_duration, run, text,
-        version, whole,
+        as_written, count, defined, document_key, duration, name, one_of, path, positive_duration,
+        run, text, version, whole,
     },
 };
 use mainstay_domain::{
@@ -20,7 +20,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
-    at.fields("job", |fields| {
+    at.fields("this job", |fields| {
         let job_name = defined(Thing::Job, JobName::parse);
         let job_name = fields.required("name", "name = \"state\"", job_name);
         let example = "source = [ { kind = \"directory\", path = \"data\" } ]";
@@ -73,7 +73,8 @@ fn judge_rpo(rpo: Duration, schedules: &[Option<&Schedule>], at: At<'_>) {
     at.context.warn(
         at.node.place,
         format!(
-            "the schedules cannot meet an `rpo` of {found}: up to {gap:?} pass between two backups"
+            "the schedules cannot meet an `rpo` of {found}: up to {} pass between two backups",
+            as_written(gap),
         ),
         format!("add incremental = \"{found}\" or a shorter one, or allow a longer `rpo`"),
     );
@@ -109,6 +110,9 @@ fn schedule(at: At<'_>) -> Option<Schedule> {
                     error.to_string(),
                     "write an IANA name, e.g. \"UTC\" or \"Europe/Berlin\"",
                 ),
+                Err(error @ InvalidSchedule::Never(_)) => {
+                    cron.refuse(error.to_string(), "name a day that exists in some month")
+                }
                 Err(error) => cron.refuse(
                     error.to_string(),
                     "write five fields, minute hour day month weekday, e.g. \"0 3 * * *\"; seconds may stand before them",
@@ -142,7 +146,7 @@ const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", 
 const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
 
 fn source(at: At<'_>) -> Option<BackupSource> {
-    at.fields("source", |fields| {
+    at.fields("this source", |fields| {
         let kind = fields.required("kind", "kind = \"directory\"", |at| {
             if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
                 let supported = listed(SOURCES.map(|(kind, _)| kind), '"');

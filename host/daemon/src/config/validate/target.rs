@@ -32,7 +32,7 @@ const CHILD_KEYS: [&str; 9] = [
 ];
 
 pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
-    at.fields("target", |fields| {
+    at.fields("this target", |fields| {
         let target_name = defined(Thing::Target, TargetName::parse);
         let target_name = fields.required("name", "name = \"api\"", target_name);
         let arguments = fields.get("run");
