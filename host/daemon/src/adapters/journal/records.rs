@@ -9,6 +9,7 @@ use super::{
 };
 use crate::ports::{HistoryFilter, Reading, Records, Recovered};
 use mainstay_domain::{
+    alert::OutboxEntry,
     backup::BackupType,
     event::Event,
     id::{IncidentId, OperationId},
