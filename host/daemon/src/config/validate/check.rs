@@ -2,6 +2,7 @@
 
 use super::super::{
     addresses::{host_and_port, url},
+    context::Raised,
     document::Value,
     reader::{At, Fields},
     suggest::listed,
@@ -57,7 +58,12 @@ pub(super) fn checks(
             );
         }
         if let Some(target) = target {
-            let raised = (target.clone(), check.failure.clone(), check.severity, place);
+            let raised = Raised {
+                target: target.clone(),
+                failure: check.failure.clone(),
+                severity: check.severity,
+                place,
+            };
             at.context.facts.borrow_mut().raised.push(raised);
         }
         Some(check)
