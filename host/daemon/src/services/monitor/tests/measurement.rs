@@ -6,6 +6,7 @@ use crate::{
     ports::{Boxed, Probe},
     services::testing::specs,
 };
+use mainstay_domain::{health::Evidence, spec::CheckSpec};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Instant,
