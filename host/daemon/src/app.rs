@@ -11,7 +11,7 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
-        backups::LocalBackups, clock::SystemClock, commands::HostCommands, http::PluginHttp, journal::SqliteJournal,
+        backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient, journal::SqliteJournal,
         probe::HostProbe, process::HostProcesses, secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess, Token},
@@ -113,7 +113,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
     let probe = Arc::new(HostProbe::new(clock.clone())?);
     let monitor = Monitor::new(probe, journal.clone(), clock.clone(), findings_sender, spec.clone());
-    let commands = Arc::new(HostCommands::new(secrets.clone()));
+    let commands = Arc::new(LocalCommands::new(secrets.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {
             processes: Arc::new(HostProcesses::new(&state_dir, secrets.clone(), clock.clone())?),
@@ -148,7 +148,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         targets: Arc::new(supervisor.clone()),
         watch: Arc::new(monitor.clone()),
         commands,
-        http: Arc::new(PluginHttp::new(secrets.clone())?),
+        http: Arc::new(EgressClient::new(secrets.clone())?),
         values: sqlite.clone(),
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),

@@ -43,7 +43,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     let out = Output::new(&global);
     let client = || connect::connect(&global);
     match command {
-        Command::Run => wiring::run(&global).await,
+        Command::Run => wiring::run(&global, out).await,
+        Command::DemoService { listen, data } => done(crate::demo::service::serve(listen, data).await),
         Command::Demo { keep } => wiring::demo(out, keep).await,
         Command::Check => wiring::check(&global, out).await,
         Command::Completions { shell } => completions(out, shell),
