@@ -1,1 +1,34 @@
-//! placeholder
+//! Hosts versioned, hot-reloaded WebAssembly plugins.
+//!
+//! A plugin is a component of `mainstay:plugin` (see `plugin-sdk/wit/`). It decides and asks; everything that it asks
+//! for is an [`effects::EffectPort`] call that its grants allowed and its limits had room for.
+//!
+//! Invariant: a plugin can end its own call and nothing else, whatever it does; every limit has a name, and what
+//! exceeds it says so.
+//! Invariant: nothing live is touched before its replacement is complete.
+//!
+//! Where to look, in the order of a plugin's life: [`contract`] reads its types, [`loader`] compiles and asks it what
+//! it is, [`plugin`] calls it, [`registry`] finds it, [`host`] follows a directory and the operator's settings.
+
+mod bindings;
+pub mod cache;
+mod call_state;
+pub mod contract;
+pub mod effects;
+pub mod engine;
+pub mod error;
+mod files;
+pub mod inspect;
+mod invoke;
+pub mod limits;
+pub mod loader;
+pub mod observer;
+pub mod plugin;
+pub mod quarantine;
+mod wasi;
+
+pub use effects::{Call, EffectPort, LogLine, Purpose};
+pub use engine::Engine;
+pub use error::{CallError, CallFailure, LoadError};
+pub use loader::{Loader, LoaderOptions};
+pub use plugin::Plugin;

@@ -1,0 +1,119 @@
+//! What the host asks a plugin, and what a plugin answers.
+//!
+//! Invariant: these are the shapes of `plugin-sdk/wit/1.0.0` in the words of the domain; every contract version has an
+//! adapter in the runtime that turns its own shapes into these.
+
+use crate::{
+    alert::Alert,
+    backup::BackupSummary,
+    health::Evidence,
+    id::{IncidentId, OperationId},
+    name::{FailureType, JobName, TargetName},
+    severity::Severity,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One attempt of a recovery handler at one operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecoverRequest {
+    /// The operation; with the number of an effect, its idempotency key.
+    pub operation: OperationId,
+    /// What it is for; absent in a dry run.
+    pub incident: Option<IncidentId>,
+    /// What is to be recovered.
+    pub target: TargetName,
+    /// From what.
+    pub failure: FailureType,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How often the incident came back within its window; 0 the first time.
+    pub recurrence: u32,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How many there may be.
+    pub max_attempts: u32,
+    /// The operating phase of the host.
+    pub phase: String,
+    /// When the failure was detected.
+    pub detected_at: Timestamp,
+    /// What is left of the recovery time objective; absent where there is none, zero where it is spent.
+    pub remaining: Option<Duration>,
+    /// What checks saw.
+    pub evidence: Vec<Evidence>,
+    /// Rises with every new owner of the target.
+    pub fencing: u64,
+    /// Effects are only planned.
+    pub dry_run: bool,
+    /// Parameters of the chain's step; a JSON object.
+    pub params: serde_json::Value,
+}
+
+/// What a handler did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Report {
+    /// For people, in order.
+    pub actions: Vec<String>,
+    /// What may be lost, for people.
+    pub data_loss: Option<String>,
+}
+
+/// Why a handler did not recover its target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecoveryFailure {
+    /// Another attempt may help.
+    #[error("{0}")]
+    Retryable(String),
+    /// No attempt will help.
+    #[error("{0}")]
+    Permanent(String),
+    /// A person has to do this: the steps.
+    #[error("a person has to act: {}", .0.join("; "))]
+    NeedsOperator(Vec<String>),
+}
+
+/// One attempt of an alerter at one alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverRequest {
+    /// The message.
+    pub alert: Alert,
+    /// Which attempt this is, from 1; above 1 the receiver may have seen it.
+    pub attempt: u32,
+}
+
+/// What an alerter has of a delivered alert.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The receiver's own name for it.
+    pub reference: Option<String>,
+}
+
+/// Why an alert was not delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryFailure {
+    /// Another attempt may help.
+    #[error("{reason}")]
+    RetryAfter {
+        /// For people.
+        reason: String,
+        /// Not sooner than this, milliseconds.
+        after_ms: Option<u64>,
+    },
+    /// No attempt will help.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// What a retention policy is asked. The answer has one verdict for each backup; what has none is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgeRequest {
+    /// Whose backups these are.
+    pub job: JobName,
+    /// The time that ages are counted from.
+    pub now: Timestamp,
+    /// Every backup of the job.
+    pub backups: Vec<BackupSummary>,
+}

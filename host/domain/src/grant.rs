@@ -1,0 +1,298 @@
+//! Whether a plugin may do what it asks for: its grants × the effect × the operation's own target.
+//!
+//! Invariant: what is not granted by name is denied, and the denial names the line of the config that would grant it.
+//! Invariant: a URL is compared by what stands in it and never guessed at; whatever two parsers might read
+//! differently (user info, backslashes, control characters, percent signs in the host) is denied.
+
+use crate::{
+    effect::{Effect, EffectError},
+    name::{PluginName, TargetName},
+    spec::{Grants, HttpOrigin, TargetVerb},
+};
+
+/// Allows an effect, or denies it with a text that says how to grant it. `own_target` is the target of the operation
+/// that the plugin works for, where it works for one.
+///
+/// ```
+/// use mainstay_domain::{effect::Effect, grant, name::PluginName, spec::Grants};
+/// let plugin = PluginName::parse("restart-service").unwrap();
+/// let restart = Effect::TargetRestart { target: "api".to_owned() };
+/// let denied = grant::check(&plugin, &Grants::default(), &restart, None).unwrap_err();
+/// assert!(denied.to_string().contains(r#"target = ["restart:api"]"#), "{denied}");
+/// ```
+pub fn check(
+    plugin: &PluginName,
+    grants: &Grants,
+    effect: &Effect,
+    own_target: Option<&TargetName>,
+) -> Result<(), EffectError> {
+    let missing = match effect {
+        Effect::ClockNow | Effect::ClockSleep { .. } => None,
+        Effect::TargetStatus { target } => may(grants, TargetVerb::Status, target, own_target),
+        Effect::TargetStart { target } => may(grants, TargetVerb::Start, target, own_target),
+        Effect::TargetStop { target } => may(grants, TargetVerb::Stop, target, own_target),
+        Effect::TargetRestart { target } => may(grants, TargetVerb::Restart, target, own_target),
+        Effect::TargetSend { target, .. } => may(grants, TargetVerb::Signal, target, own_target),
+        Effect::TargetCheck { target } => may(grants, TargetVerb::Check, target, own_target),
+        Effect::CommandRun { name, .. } => {
+            let granted = grants.command.contains(name.as_str());
+            (!granted).then(|| format!("command = [\"{}\"]", printable(name)))
+        }
+        Effect::HttpSend(request) => match origin_of(&request.url) {
+            Some(origin) if grants.http.contains(&origin) => None,
+            Some(origin) => Some(format!("http = [\"{}\"]", origin_text(&origin))),
+            None => {
+                return Err(EffectError::Denied(format!(
+                    "{plugin} asked for `{}`: a URL must be http or https, with a plain host and no user or password \
+                     in it, so that it can be compared with the grants",
+                    printable(&request.url)
+                )));
+            }
+        },
+        Effect::KvGet { .. }
+        | Effect::KvSet { .. }
+        | Effect::KvDelete { .. }
+        | Effect::KvCompareAndSet { .. }
+        | Effect::KvKeys { .. } => (grants.kv_bytes == 0).then(|| "kv = \"1MiB\"".to_owned()),
+        Effect::BackupNewest { job, .. }
+        | Effect::BackupCreate { job, .. }
+        | Effect::BackupRestore { job, .. } => {
+            let granted = grants.backup.contains(job.as_str());
+            (!granted).then(|| format!("backup = [\"{}\"]", printable(job)))
+        }
+    };
+    match missing {
+        None => Ok(()),
+        Some(line) => Err(EffectError::Denied(format!(
+            "{plugin} has no grant for {}; `[plugin.{plugin}] grants = {{ {line} }}` would give it",
+            effect.name()
+        ))),
+    }
+}
+
+/// The grant that is missing for a verb over a target: the short form where the target is the operation's own.
+fn may(
+    grants: &Grants,
+    verb: TargetVerb,
+    target: &str,
+    own_target: Option<&TargetName>,
+) -> Option<String> {
+    let own = own_target.is_some_and(|own| own.as_str() == target);
+    let granted = grants
+        .target
+        .iter()
+        .any(|grant| match &grant.target {
+            _ if grant.verb != verb => false,
+            Some(named) => named.as_str() == target,
+            None => own,
+        });
+    let verb = verb.as_str();
+    match (granted, own) {
+        (true, _) => None,
+        (false, true) => Some(format!("target = [\"{verb}\"]")),
+        (false, false) => Some(format!("target = [\"{verb}:{}\"]", printable(target))),
+    }
+}
+
+/// The origin of a URL, where it can be read in one way only.
+pub fn origin_of(url: &str) -> Option<HttpOrigin> {
+    if url.bytes().any(|b| !b.is_ascii_graphic() || b == b'\\') {
+        return None;
+    }
+    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, default_port) = match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => ("http", 80),
+        _ if scheme.eq_ignore_ascii_case("https") => ("https", 443),
+        _ => return None,
+    };
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(v6) => {
+            let (address, after) = v6.split_once(']')?;
+            let address: std::net::Ipv6Addr = address.parse().ok()?;
+            let port = match after {
+                "" => None,
+                _ => Some(after.strip_prefix(':')?),
+            };
+            (address.to_string(), port)
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host.to_ascii_lowercase(), Some(port)),
+            None => (authority.to_ascii_lowercase(), None),
+        },
+    };
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':');
+    if host.is_empty() || !host.bytes().all(plain) {
+        return None;
+    }
+    let port = match port {
+        None => default_port,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+        Some(_) => return None,
+    };
+    Some(HttpOrigin {
+        scheme: scheme.to_owned(),
+        host,
+        port,
+    })
+}
+
+/// The origin as an operator writes it.
+fn origin_text(origin: &HttpOrigin) -> String {
+    let HttpOrigin { scheme, host, port } = origin;
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.clone()
+    };
+    match (scheme.as_str(), port) {
+        ("http", 80) | ("https", 443) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
+}
+
+/// What a guest wrote, short and without anything that could disturb a terminal or a config line.
+fn printable(text: &str) -> String {
+    text.chars()
+        .take(80)
+        .map(|c| if c.is_control() || c == '"' { '?' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        effect::{HttpMethod, HttpRequest},
+        name::{CommandName, JobName},
+        spec::TargetGrant,
+    };
+
+    fn plugin() -> PluginName {
+        PluginName::parse("fixer").unwrap()
+    }
+
+    fn get(url: &str) -> Effect {
+        Effect::HttpSend(HttpRequest {
+            method: HttpMethod::Get,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new().into(),
+            timeout_ms: None,
+        })
+    }
+
+    fn restart(target: &str) -> Effect {
+        Effect::TargetRestart {
+            target: target.to_owned(),
+        }
+    }
+
+    fn check_denied(grants: &Grants, effect: &Effect, own: Option<&str>, line: &str) {
+        let own = own.map(|name| TargetName::parse(name).unwrap());
+        let error = check(&plugin(), grants, effect, own.as_ref()).unwrap_err();
+        let EffectError::Denied(text) = error else {
+            panic!("{error} should be a denial")
+        };
+        assert!(text.contains(line), "`{text}` should name `{line}`");
+    }
+
+    #[test]
+    fn nothing_but_the_clock_is_granted_by_default() {
+        let none = Grants::default();
+        assert_eq!(check(&plugin(), &none, &Effect::ClockNow, None), Ok(()));
+        check_denied(&none, &restart("api"), Some("api"), r#"grants = { target = ["restart"] }"#);
+        check_denied(&none, &restart("api"), Some("web"), r#"target = ["restart:api"]"#);
+        check_denied(&none, &restart("api"), None, "[plugin.fixer]");
+        check_denied(&none, &get("http://h:9000/x"), None, r#"http = ["http://h:9000"]"#);
+        check_denied(&none, &Effect::KvKeys { prefix: String::new() }, None, "kv = ");
+        let newest = Effect::BackupNewest { job: "state".to_owned(), before: None };
+        check_denied(&none, &newest, None, r#"backup = ["state"]"#);
+        let run = Effect::CommandRun { name: "flush\"\n".to_owned(), arguments: Vec::new() };
+        check_denied(&none, &run, None, r#"command = ["flush??"]"#);
+    }
+
+    #[test]
+    fn a_verb_reaches_the_own_target_and_others_only_by_name() {
+        let own = TargetName::parse("api").unwrap();
+        let verb = |target: Option<&str>| Grants {
+            target: [TargetGrant {
+                verb: TargetVerb::Restart,
+                target: target.map(|name| TargetName::parse(name).unwrap()),
+            }]
+            .into(),
+            ..Grants::default()
+        };
+        let allowed = |grants: &Grants, target: &str, own: Option<&TargetName>| {
+            check(&plugin(), grants, &restart(target), own).is_ok()
+        };
+        assert!(allowed(&verb(None), "api", Some(&own)));
+        assert!(!allowed(&verb(None), "redis", Some(&own)));
+        assert!(!allowed(&verb(None), "api", None));
+        assert!(allowed(&verb(Some("redis")), "redis", Some(&own)));
+        assert!(!allowed(&verb(Some("redis")), "api", Some(&own)));
+        let stop = Effect::TargetStop { target: "api".to_owned() };
+        check_denied(&verb(None), &stop, Some("api"), r#"target = ["stop"]"#);
+    }
+
+    #[test]
+    fn commands_jobs_and_values_are_granted_by_name() {
+        let grants = Grants {
+            command: [CommandName::parse("flush").unwrap()].into(),
+            backup: [JobName::parse("state").unwrap()].into(),
+            kv_bytes: 1,
+            ..Grants::default()
+        };
+        for effect in [
+            Effect::CommandRun { name: "flush".to_owned(), arguments: Vec::new() },
+            Effect::BackupNewest { job: "state".to_owned(), before: None },
+            Effect::KvGet { key: "k".to_owned() },
+        ] {
+            assert_eq!(check(&plugin(), &grants, &effect, None), Ok(()), "{effect:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_could_be_read_in_two_ways_is_denied() {
+        let grants = Grants {
+            http: vec![HttpOrigin { scheme: "https".into(), host: "good.example".into(), port: 443 }],
+            ..Grants::default()
+        };
+        for good in [
+            "https://good.example",
+            "HTTPS://Good.Example:443/a?b#c",
+            "https://good.example/${secret:token}",
+        ] {
+            assert_eq!(check(&plugin(), &grants, &get(good), None), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "good.example",
+            "http://good.example/",
+            "https://good.example:444/",
+            "https://good.example@evil.example/",
+            "https://good.example\\@evil.example/",
+            "https:\\\\good.example",
+            "https://evil.example/https://good.example",
+            "https://good.example.evil.example/",
+            "https://good%2eexample/",
+            "https://good.example:443:443/",
+            "https://go\tod.example/",
+            "https://good.exämple/",
+            "https:///good.example",
+            "https://good.example:+443/",
+            "file:///etc/passwd",
+        ] {
+            assert!(check(&plugin(), &grants, &get(bad), None).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_version_six_has_one_spelling() {
+        let short = origin_of("http://[::1]:9000/").unwrap();
+        assert_eq!(Some(&short), origin_of("http://[0:0:0:0:0:0:0:1]:9000").as_ref());
+        assert_eq!(origin_text(&short), "http://[::1]:9000");
+        assert_eq!(origin_of("http://[::1"), None);
+        assert_eq!(origin_of("http://[::1]x:9000/"), None);
+    }
+}

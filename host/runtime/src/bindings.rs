@@ -1,0 +1,101 @@
+//! One module for each supported contract version, and the choice among them.
+//!
+//! Invariant: the types that `bindgen!` makes stay inside their module; what comes out is in the words of the domain.
+//! Invariant: a program links to its own contract version only, so versions never see each other's shapes.
+
+mod v1_0_0;
+
+use crate::{call_state::CallState, contract::ContractVersion};
+use mainstay_domain::{
+    backup::Verdict,
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure, Report},
+    plugin::{Capability, PluginKind},
+};
+use wasmtime::{Engine, Store, component::Component};
+
+/// What a plugin says of itself, as it says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawDescriptor {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) summary: String,
+    pub(crate) handles: Vec<String>,
+    pub(crate) capabilities: Vec<Capability>,
+    pub(crate) settings_schema: Option<String>,
+}
+
+/// The imports of every contract version, ready to be linked.
+pub(crate) struct Linkers {
+    v1_0_0: v1_0_0::Linker,
+}
+
+impl Linkers {
+    pub(crate) fn new(engine: &Engine) -> wasmtime::Result<Self> {
+        Ok(Self {
+            v1_0_0: v1_0_0::linker(engine)?,
+        })
+    }
+
+    /// Links a compiled component; its imports have been type-checked when this returns.
+    pub(crate) fn link(
+        &self,
+        contract: ContractVersion,
+        kind: PluginKind,
+        component: &Component,
+    ) -> wasmtime::Result<Program> {
+        match contract {
+            ContractVersion::V1_0_0 => v1_0_0::Program::link(&self.v1_0_0, kind, component).map(Program::V1_0_0),
+        }
+    }
+}
+
+/// A linked component: a call instantiates it and calls one function.
+pub(crate) enum Program {
+    V1_0_0(v1_0_0::Program),
+}
+
+type Calling<T> = wasmtime::Result<T>;
+
+impl Program {
+    pub(crate) async fn describe(&self, store: &mut Store<CallState>) -> Calling<RawDescriptor> {
+        match self {
+            Program::V1_0_0(program) => program.describe(store).await,
+        }
+    }
+
+    pub(crate) async fn configure(&self, store: &mut Store<CallState>, settings: &str) -> Calling<Result<(), String>> {
+        match self {
+            Program::V1_0_0(program) => program.configure(store, settings).await,
+        }
+    }
+
+    pub(crate) async fn recover(
+        &self,
+        store: &mut Store<CallState>,
+        request: &RecoverRequest,
+    ) -> Calling<Result<Report, RecoveryFailure>> {
+        match self {
+            Program::V1_0_0(program) => program.recover(store, request).await,
+        }
+    }
+
+    pub(crate) async fn deliver(
+        &self,
+        store: &mut Store<CallState>,
+        request: &DeliverRequest,
+    ) -> Calling<Result<Receipt, DeliveryFailure>> {
+        match self {
+            Program::V1_0_0(program) => program.deliver(store, request).await,
+        }
+    }
+
+    pub(crate) async fn judge(
+        &self,
+        store: &mut Store<CallState>,
+        request: &JudgeRequest,
+    ) -> Calling<Result<Vec<Verdict>, String>> {
+        match self {
+            Program::V1_0_0(program) => program.judge(store, request).await,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Compiled components on disk, so that a plugin that was compiled once is loaded in well under a millisecond.
+//!
+//! Invariant: a file is deserialised only when its BLAKE3 MAC under this host's own key is right: deserialising runs
+//! whatever code is in it. A file that is absent, torn, foreign or from another engine is a miss, never an error.
+
+use crate::{engine::Engine, files};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+use wasmtime::component::Component;
+
+const MAC_BYTES: usize = blake3::OUT_LEN;
+const KEY_BYTES: usize = blake3::KEY_LEN;
+
+/// A directory of compiled components.
+#[derive(Debug, Clone)]
+pub struct CompileCache {
+    directory: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+impl CompileCache {
+    /// Opens a cache, making its directory (0700), and its key (0600) beside the directory, where they are not there.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        files::private_dir(directory)?;
+        let mut key_file = directory.as_os_str().to_owned();
+        key_file.push(".key");
+        Ok(Self {
+            key: read_or_make_key(Path::new(&key_file))?,
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// The compiled component, where it is there and authentic.
+    pub(crate) fn get(&self, engine: &Engine, digest: &blake3::Hash) -> Option<Component> {
+        let path = self.path(engine, digest);
+        let bytes = fs::read(&path).ok()?;
+        let (mac, compiled) = bytes.split_first_chunk::<MAC_BYTES>()?;
+        if self.mac(&path, compiled) != *mac {
+            tracing::warn!(path = %path.display(), "a file of the compile cache is not this host's; compiling anew");
+            return None;
+        }
+        deserialize(engine, compiled)
+    }
+
+    /// Keeps a compiled component. Where that fails it is compiled again the next time, which the log says.
+    pub(crate) fn put(&self, engine: &Engine, digest: &blake3::Hash, component: &Component) {
+        let path = self.path(engine, digest);
+        let written = component.serialize().map_err(|error| format!("{error:#}")).and_then(|compiled| {
+            let mac = self.mac(&path, &compiled);
+            files::write_atomically(&path, &[mac.as_bytes(), &compiled]).map_err(|error| error.to_string())
+        });
+        if let Err(error) = written {
+            tracing::warn!(path = %path.display(), error, "cannot keep a compiled plugin");
+        }
+    }
+
+    fn path(&self, engine: &Engine, digest: &blake3::Hash) -> PathBuf {
+        self.directory.join(format!("{}-{:016x}", digest.to_hex(), engine.compatibility()))
+    }
+
+    /// Over the file's name too, so that one authentic file cannot stand in for another.
+    fn mac(&self, path: &Path, compiled: &[u8]) -> blake3::Hash {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        blake3::Hasher::new_keyed(&self.key).update(name).update(compiled).finalize()
+    }
+}
+
+#[allow(unsafe_code, reason = "deserialising trusts the bytes, and the caller has just authenticated them")]
+fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
+    // SAFETY: the bytes carry a MAC under a key that only this host's user can read, over what `Component::serialize`
+    // gave; wasmtime itself refuses bytes of another version or configuration.
+    unsafe { Component::deserialize(engine.wasmtime(), compiled) }.ok()
+}
+
+fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    match fs::read(path) {
+        Ok(bytes) => <[u8; KEY_BYTES]>::try_from(bytes).map_err(|bytes| {
+            let text = format!(
+                "the key of the compile cache, {}, has {} bytes where {KEY_BYTES} are expected; remove it and the \
+                 cache directory",
+                path.display(),
+                bytes.len()
+            );
+            io::Error::new(io::ErrorKind::InvalidData, text)
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut key = [0; KEY_BYTES];
+            io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut key)?;
+            files::write_atomically(path, &[&key])?;
+            Ok(key)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Ticking;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn only_an_authentic_file_is_a_hit() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = CompileCache::open(&directory.path().join("compiled")).unwrap();
+        let engine = Engine::with_ticking(Ticking::Manual).unwrap();
+        let digest = blake3::hash(b"one");
+        assert!(cache.get(&engine, &digest).is_none(), "nothing is there yet");
+
+        let component = Component::new(engine.wasmtime(), "(component)").unwrap();
+        cache.put(&engine, &digest, &component);
+        assert!(cache.get(&engine, &digest).is_some());
+
+        let path = cache.path(&engine, &digest);
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(&directory.path().join("compiled")), 0o700);
+        assert_eq!(mode(&directory.path().join("compiled.key")), 0o600);
+
+        let reopened = CompileCache::open(&directory.path().join("compiled")).unwrap();
+        assert!(reopened.get(&engine, &digest).is_some(), "the key lasts");
+
+        let authentic = fs::read(&path).unwrap();
+        fs::copy(&path, cache.path(&engine, &blake3::hash(b"two"))).unwrap();
+        assert!(cache.get(&engine, &blake3::hash(b"two")).is_none(), "a renamed file");
+        for cut in [0, 1, MAC_BYTES, authentic.len() - 1] {
+            fs::write(&path, &authentic[..cut]).unwrap();
+            assert!(cache.get(&engine, &digest).is_none(), "{cut} bytes of {}", authentic.len());
+        }
+        let mut flipped = authentic;
+        flipped[MAC_BYTES + 100] ^= 1;
+        fs::write(&path, &flipped).unwrap();
+        assert!(cache.get(&engine, &digest).is_none(), "a flipped bit");
+    }
+}

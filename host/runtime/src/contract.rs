@@ -1,0 +1,303 @@
+//! Which contract a component speaks, and which kind of plugin it is, read from its types before anything runs.
+//!
+//! Invariant: nothing here compiles or runs the component; a component that passes imports only what the world of
+//! its kind offers, and WASI 0.2.
+
+use mainstay_domain::plugin::PluginKind;
+use semver::Version;
+use std::fmt;
+use wit_component::DecodedWasm;
+use wit_parser::{PackageName, Resolve, WorldId, WorldItem, WorldKey};
+
+/// The contract versions that this host speaks, oldest first. Each has a directory in `plugin-sdk/wit/` and a module
+/// in `bindings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContractVersion {
+    /// The first one.
+    V1_0_0,
+}
+
+impl ContractVersion {
+    /// Every one, oldest first.
+    pub const ALL: [ContractVersion; 1] = [ContractVersion::V1_0_0];
+
+    /// The version of the WIT package.
+    pub fn version(self) -> Version {
+        match self {
+            ContractVersion::V1_0_0 => Version::new(1, 0, 0),
+        }
+    }
+
+    /// The version that serves a component built against `found`: the oldest one of the same major version that is
+    /// not older. Within a major version the contract only grows; a pre-release promises nothing and must be met
+    /// exactly.
+    pub fn negotiate(found: &Version) -> Option<ContractVersion> {
+        serving(found, &Self::ALL.map(Self::version)).and_then(|at| Self::ALL.get(at).copied())
+    }
+}
+
+/// Which of `supported`, in rising order, serves what was built against `found`.
+fn serving(found: &Version, supported: &[Version]) -> Option<usize> {
+    supported.iter().position(|ours| {
+        let grown = ours.major == found.major && ours.minor >= found.minor;
+        match found.pre.is_empty() && ours.pre.is_empty() {
+            true => grown,
+            false => ours == found,
+        }
+    })
+}
+
+/// What the types of a component say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shape {
+    /// Its kind, by the interface that it exports.
+    pub kind: PluginKind,
+    /// The version of the contract that it was built against.
+    pub built_against: Version,
+    /// The version that serves it.
+    pub contract: ContractVersion,
+    /// Everything that it imports, sorted.
+    pub imports: Vec<String>,
+}
+
+/// Why a file is no plugin that this host can load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// It has no bytes.
+    #[error("the file is empty; a plugin is a WebAssembly component")]
+    Empty,
+    /// Its first bytes are those of something else.
+    #[error("it is not WebAssembly: it begins with {found}, and a component begins with `\\0asm`")]
+    NotWasm {
+        /// The first bytes, printable.
+        found: String,
+    },
+    /// It is a core module.
+    #[error("it is a core module and not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    CoreModule,
+    /// Only a WIT package is in it.
+    #[error("it holds a WIT package and no component")]
+    WitPackage,
+    /// It ends early.
+    #[error("it is truncated: {0}; copy the whole file and rename it into place")]
+    Truncated(String),
+    /// It is broken.
+    #[error("it is no valid component: {0}")]
+    Invalid(String),
+    /// It exports none of the interfaces that a kind is told by.
+    #[error(
+        "it is no plugin of this host: it exports {found}; a plugin exports `mainstay:plugin/plugin` and one of \
+         `mainstay:plugin/recovery`, `mainstay:plugin/alerting`, `mainstay:plugin/retention`"
+    )]
+    WrongWorld {
+        /// What it exports.
+        found: String,
+    },
+    /// It exports the interface of its kind without `plugin`.
+    #[error("it exports `{exported}` but not `mainstay:plugin/plugin@{version}`, by which a plugin says its name")]
+    Nameless {
+        /// The interface of its kind.
+        exported: String,
+        /// Its version.
+        version: String,
+    },
+    /// It would be of two kinds.
+    #[error("it exports both `{0}` and `{1}`; a plugin is of one kind")]
+    TwoKinds(PluginKind, PluginKind),
+    /// It was built against a version that this host does not speak.
+    #[error("it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these")]
+    WrongVersion {
+        /// Its version.
+        found: String,
+        /// The versions of this host.
+        spoken: String,
+    },
+    /// Its interfaces are of two versions.
+    #[error("it mixes mainstay:plugin {one} and {other}; build it against one version")]
+    MixedVersions {
+        /// One version.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// It imports what its world does not have.
+    #[error("it imports `{import}`, which the world `{kind}` does not have; it may import {allowed}")]
+    ForeignImport {
+        /// The import.
+        import: String,
+        /// Its kind.
+        kind: PluginKind,
+        /// What it may import.
+        allowed: String,
+    },
+}
+
+/// The interfaces of `mainstay:plugin` that a kind may import.
+fn importable(kind: PluginKind) -> &'static [&'static str] {
+    match kind {
+        PluginKind::RecoveryHandler => {
+            &["types", "log", "settings", "clock", "targets", "commands", "http", "kv", "backups"]
+        }
+        PluginKind::Alerter => &["types", "log", "settings", "clock", "http", "kv"],
+        PluginKind::RetentionPolicy => &["types", "log", "settings"],
+    }
+}
+
+/// The interface that a kind is told by.
+fn exported_by(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::RecoveryHandler => "recovery",
+        PluginKind::Alerter => "alerting",
+        PluginKind::RetentionPolicy => "retention",
+    }
+}
+
+/// The interfaces of WASI 0.2 that are linked.
+const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+
+/// Reads the types of a component and checks them.
+pub fn check(bytes: &[u8]) -> Result<Shape, ContractError> {
+    check_preamble(bytes)?;
+    match wit_component::decode(bytes) {
+        Ok(DecodedWasm::Component(resolve, world)) => check_world(&resolve, world),
+        Ok(DecodedWasm::WitPackage(..)) => Err(ContractError::WitPackage),
+        Err(error) => {
+            let reason = format!("{error:#}");
+            match reason.contains("unexpected end") {
+                true => Err(ContractError::Truncated(reason)),
+                false => Err(ContractError::Invalid(reason)),
+            }
+        }
+    }
+}
+
+fn check_preamble(bytes: &[u8]) -> Result<(), ContractError> {
+    match bytes {
+        [] => Err(ContractError::Empty),
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ContractError::CoreModule),
+        [0, b'a', b's', b'm', _, _, _, _, ..] => Ok(()),
+        short if b"\0asm".starts_with(short) || short.starts_with(b"\0asm") => {
+            Err(ContractError::Truncated(format!("it has {} bytes", short.len())))
+        }
+        other => {
+            let first = other.get(..4).unwrap_or(other);
+            let found = format!("`{}`", first.escape_ascii());
+            Err(ContractError::NotWasm { found })
+        }
+    }
+}
+
+/// One import or export, as the checks see it.
+struct Item<'a> {
+    name: String,
+    /// Package, interface; absent for a function or a type that stands alone.
+    interface: Option<(&'a PackageName, &'a str)>,
+}
+
+impl Item<'_> {
+    /// The interface and its version, where it is one of `mainstay:plugin`.
+    fn of_contract(&self) -> Option<(&str, &Version)> {
+        let (package, interface) = self.interface?;
+        let ours = package.namespace == "mainstay" && package.name == "plugin";
+        ours.then_some((interface, package.version.as_ref()?))
+    }
+
+    fn is_linked_wasi(&self) -> bool {
+        self.interface.is_some_and(|(package, _)| {
+            let version = package.version.as_ref();
+            package.namespace == "wasi"
+                && WASI.contains(&package.name.as_str())
+                && version.is_some_and(|version| (version.major, version.minor) == (0, 2))
+        })
+    }
+}
+
+impl fmt::Display for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)
+    }
+}
+
+fn items<'a>(resolve: &'a Resolve, of: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>) -> Vec<Item<'a>> {
+    let item = |(key, item): (&'a WorldKey, &'a WorldItem)| {
+        let interface = match item {
+            WorldItem::Interface { id, .. } => resolve.interfaces.get(*id),
+            WorldItem::Function(_) | WorldItem::Type { .. } => None,
+        };
+        let package = interface.and_then(|interface| resolve.packages.get(interface.package?));
+        Item {
+            name: resolve.name_world_key(key),
+            interface: package.zip(interface.and_then(|interface| interface.name.as_deref())).map(|(p, i)| (&p.name, i)),
+        }
+    };
+    of.map(item).collect()
+}
+
+fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError> {
+    let Some(world) = resolve.worlds.get(world) else {
+        return Err(ContractError::Invalid("it has no world".to_owned()));
+    };
+    let imports = items(resolve, world.imports.iter());
+    let exports = items(resolve, world.exports.iter());
+
+    let (kind, built_against) = kind_of(&exports)?;
+    for (_, version) in imports.iter().chain(&exports).filter_map(Item::of_contract) {
+        if version != built_against {
+            return Err(ContractError::MixedVersions {
+                one: built_against.to_string(),
+                other: version.to_string(),
+            });
+        }
+    }
+    let contract = ContractVersion::negotiate(built_against).ok_or_else(|| ContractError::WrongVersion {
+        found: built_against.to_string(),
+        spoken: ContractVersion::ALL.map(|ours| ours.version().to_string()).join(", "),
+    })?;
+    if !exports.iter().any(|item| item.of_contract().is_some_and(|(name, _)| name == "plugin")) {
+        return Err(ContractError::Nameless {
+            exported: format!("mainstay:plugin/{}@{built_against}", exported_by(kind)),
+            version: built_against.to_string(),
+        });
+    }
+    for item in &imports {
+        let ours = item.of_contract().is_some_and(|(name, _)| importable(kind).contains(&name));
+        if !ours && !item.is_linked_wasi() {
+            return Err(ContractError::ForeignImport {
+                import: item.name.clone(),
+                kind,
+                allowed: format!("{} of mainstay:plugin, and WASI 0.2", importable(kind).join(", ")),
+            });
+        }
+    }
+    let mut imports: Vec<String> = imports.into_iter().map(|item| item.name).collect();
+    imports.sort();
+    Ok(Shape {
+        kind,
+        built_against: built_against.clone(),
+        contract,
+        imports,
+    })
+}
+
+fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), ContractError> {
+    let mut found = exports.iter().filter_map(|item| {
+        let (name, version) = item.of_contract()?;
+        let kind = PluginKind::ALL.into_iter().find(|kind| exported_by(*kind) == name)?;
+        Some((kind, version))
+    });
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some((one, _)), Some((other, _))) => Err(ContractError::TwoKinds(one, other)),
+        (None, _) => {
+            let found = match exports {
+                [] => "nothing".to_owned(),
+                some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            };
+            Err(ContractError::WrongWorld { found })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

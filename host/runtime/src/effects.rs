@@ -1,0 +1,134 @@
+//! What the host's world does for plugins: the port that every effect goes through, and what it is told of the call.
+//!
+//! Invariant: an effect reaches the port only after the grants allowed it and the call's limits had room for it.
+
+use mainstay_domain::{
+    effect::{Answer, Effect, EffectResult},
+    id::{AlertId, OperationId},
+    name::{JobName, TargetName},
+    plugin::{PluginIdentity, PluginKind},
+    spec::{Grants, Limits},
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+
+/// A boxed future, for traits that are used as objects.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Performs effects and keeps log lines. One for the whole host.
+pub trait EffectPort: Send + Sync + 'static {
+    /// Performs an effect that the grants allow. The future is dropped when the call's timeout ends before it: who
+    /// must finish what was begun, or write down what became of it, does so in a task of its own.
+    fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult>;
+
+    /// Keeps a line that the plugin logged; must be quick.
+    fn log(&self, call: &Call, line: LogLine);
+}
+
+/// One call of one plugin, as its effects see it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who is called.
+    pub plugin: Arc<PluginIdentity>,
+    /// What it is.
+    pub kind: PluginKind,
+    /// What for.
+    pub purpose: Purpose,
+    /// What it may do. Already checked; here for adapters that check again (redirects) or need the amount (kv).
+    pub grants: Arc<Grants>,
+    /// How much of it.
+    pub limits: Limits,
+}
+
+/// What a plugin is called for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// To say what it is; without grants.
+    Describe,
+    /// To check its settings; without grants.
+    Configure,
+    /// To recover a target.
+    Recover {
+        /// The operation.
+        operation: OperationId,
+        /// Its target.
+        target: TargetName,
+        /// Effects are only planned.
+        dry_run: bool,
+    },
+    /// To deliver an alert.
+    Deliver {
+        /// The alert.
+        alert: AlertId,
+    },
+    /// To judge backups.
+    Judge {
+        /// Whose.
+        job: JobName,
+    },
+}
+
+impl Purpose {
+    /// The target of the operation that the call is for.
+    pub fn own_target(&self) -> Option<&TargetName> {
+        match self {
+            Purpose::Recover { target, .. } => Some(target),
+            _ => None,
+        }
+    }
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the names of log.wit say it")]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Where a log line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LogSource {
+    /// The interface `log`.
+    Log,
+    /// Standard output, one line.
+    Stdout,
+    /// Standard error, one line; panics end up here.
+    Stderr,
+}
+
+/// One line that a plugin logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters; info for standard output, warn for standard error.
+    pub level: LogLevel,
+    /// Where it came from.
+    pub source: LogSource,
+    /// For people.
+    pub message: String,
+    /// For programs.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Bytes of an answer that a guest has to take.
+pub(crate) fn answer_bytes(answer: &Answer) -> usize {
+    match answer {
+        Answer::Output(output) => output.stdout.0.len() + output.stderr.0.len(),
+        Answer::Response(response) => {
+            let headers = response.headers.iter().map(|(name, value)| name.len() + value.len());
+            response.body.0.len() + headers.sum::<usize>()
+        }
+        Answer::Value(Some(value)) => value.0.len(),
+        Answer::Keys(keys) => keys.iter().map(String::len).sum(),
+        Answer::Evidence(evidence) => evidence.iter().map(|seen| seen.check.len() + seen.message.len()).sum(),
+        Answer::Done
+        | Answer::Now(_)
+        | Answer::Status(_)
+        | Answer::Value(None)
+        | Answer::Swapped(_)
+        | Answer::Backup(_)
+        | Answer::Restored { .. } => 0,
+    }
+}

@@ -1,0 +1,156 @@
+//! Why a call gave no answer, and why a plugin was not loaded.
+//!
+//! Invariant: every text names the plugin, what was found, what is allowed, and what to do next where there is
+//! something to do. None of these is an answer of a plugin: what a plugin returns is no error of the host.
+
+use crate::{
+    contract::ContractError,
+    limits::{Exceeded, Limit},
+};
+use mainstay_domain::{
+    name::{InvalidName, PluginName},
+    plugin::{PluginIdentity, PluginKind},
+};
+use std::{sync::Arc, time::Duration};
+
+/// Why a call gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{plugin}: `{function}` {cause}")]
+pub struct CallError {
+    /// Who was called.
+    pub plugin: Arc<PluginIdentity>,
+    /// Which function of its world.
+    pub function: &'static str,
+    /// What happened.
+    pub cause: CallFailure,
+}
+
+/// What happened to a call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallFailure {
+    /// It used more than it may.
+    #[error("{exceeded}; {remedy}")]
+    Limit {
+        /// Which limit, and how much it allows.
+        exceeded: Exceeded,
+        /// How to raise it.
+        remedy: String,
+    },
+    /// It gave no answer in the time that the caller had for it.
+    #[error("gave no answer within {0:?}, which is what this call was given")]
+    TimedOut(Duration),
+    /// It failed too often and rests.
+    #[error("was not called: the plugin failed again and again and rests for another {0:?}; last error: {1}")]
+    Resting(Duration, String),
+    /// The guest trapped: a panic, an `unreachable`, an access out of bounds.
+    #[error("trapped: {reason}{}", backtrace(.frames))]
+    Trapped {
+        /// The trap.
+        reason: String,
+        /// The innermost functions, where the component still has names.
+        frames: Vec<String>,
+    },
+    /// It answered in a way that the contract does not know, or could not be instantiated.
+    #[error("broke the contract: {0}")]
+    Broken(String),
+    /// The host runs as many calls as it can, over all plugins.
+    #[error("could not start: the host runs as many calls as it can ({0}); try again")]
+    Busy(String),
+    /// The plugin is of another kind.
+    #[error("is not a function of its world: it is a {0}")]
+    WrongKind(PluginKind),
+}
+
+impl CallFailure {
+    /// Whether the plugin is to blame, so that it counts towards its quarantine.
+    pub fn is_the_plugins(&self) -> bool {
+        match self {
+            CallFailure::Limit { exceeded, .. } => exceeded.limit != Limit::Concurrency,
+            CallFailure::TimedOut(_) | CallFailure::Trapped { .. } | CallFailure::Broken(_) => true,
+            CallFailure::Resting(..) | CallFailure::Busy(_) | CallFailure::WrongKind(_) => false,
+        }
+    }
+}
+
+fn backtrace(frames: &[String]) -> String {
+    match frames {
+        [] => String::new(),
+        _ => format!(" (in {})", frames.join(" < ")),
+    }
+}
+
+/// Why a component does not become a plugin.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("cannot read {path}: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It is larger than any plugin may be.
+    #[error("it has {found} bytes, and a plugin may have {allowed}")]
+    TooLarge {
+        /// Its size.
+        found: u64,
+        /// What is allowed.
+        allowed: u64,
+    },
+    /// It is no component of a supported contract.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// It does not compile.
+    #[error("it does not compile: {0}")]
+    Compile(String),
+    /// Its functions or imports have other types than the contract.
+    #[error("it does not fit the contract that it names: {0}")]
+    Types(String),
+    /// `describe` gave no answer.
+    #[error("its `describe` {0}")]
+    Describe(CallFailure),
+    /// `configure` gave no answer.
+    #[error(transparent)]
+    Configure(#[from] CallError),
+    /// It calls itself something that is no name.
+    #[error("its `describe` gives no valid name: {0}")]
+    Name(#[from] InvalidName),
+    /// Its version is none.
+    #[error("its `describe` gives the version `{found}`: {reason}; a semantic version is allowed, e.g. 1.2.0")]
+    Version {
+        /// What it gave.
+        found: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It names a failure type that is none.
+    #[error("its `describe` gives a failure type that it handles: {0}")]
+    Handles(InvalidName),
+    /// Its settings schema is no JSON.
+    #[error("its `describe` gives a settings schema that is no JSON: {0}")]
+    Schema(String),
+    /// It refuses its settings.
+    #[error("{plugin} refuses `[plugin.{plugin}] settings`: {reason}")]
+    Settings {
+        /// Who.
+        plugin: PluginName,
+        /// What it said.
+        reason: String,
+    },
+    /// A version of it with other bytes serves.
+    #[error(
+        "{identity} is already there with other bytes (digest {there}, this one has {}); give the new build another \
+         version, or remove the old file first",
+        .identity.digest
+    )]
+    SameVersion {
+        /// The one that is refused.
+        identity: PluginIdentity,
+        /// The digest of the one that is there.
+        there: String,
+    },
+    /// The host's own store or directory failed.
+    #[error("{0}")]
+    Host(String),
+}

@@ -1,0 +1,158 @@
+//! One call of one function of one plugin: a fresh store, the timeout, and a reason where there is no answer.
+//!
+//! Invariant: a call that ends in any other way than by an answer leaves nothing behind: its store is dropped.
+
+use crate::{
+    bindings::Program,
+    call_state::{CallContext, CallState},
+    effects::{Boxed, Call, EffectPort, Purpose},
+    engine::Engine,
+    error::{CallError, CallFailure},
+    limits::{Exceeded, GUEST_STACK, Limit},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+
+/// The innermost frames that a trap names.
+const FRAMES: usize = 3;
+
+/// A function of a program, to be called with a request.
+pub(crate) type Function<R, T> =
+    for<'s> fn(&'s Program, &'s mut Store<CallState>, &'s R) -> Boxed<'s, wasmtime::Result<T>>;
+
+/// How long a call may take, waiting for its turn included.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    began: Instant,
+    /// What the caller gives.
+    given: Option<Duration>,
+    /// What the plugin's limits allow.
+    allowed: Duration,
+}
+
+impl Patience {
+    pub(crate) fn new(given: Option<Duration>, allowed: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            given,
+            allowed,
+        }
+    }
+
+    pub(crate) fn ends(&self) -> Instant {
+        self.began + self.given.unwrap_or(self.allowed).min(self.allowed)
+    }
+
+    fn exhausted(&self, call: &Call) -> CallFailure {
+        match self.given {
+            Some(given) if given < self.allowed => CallFailure::TimedOut(given),
+            _ => exceeded(call, Exceeded::time(Limit::Timeout, self.allowed)),
+        }
+    }
+}
+
+/// What a call needs beside the program and the request.
+pub(crate) struct Invocation {
+    pub(crate) function: &'static str,
+    pub(crate) call: Call,
+    pub(crate) settings: Arc<str>,
+    pub(crate) patience: Patience,
+    /// Bytes that the answer may have beside `result_bytes`, where the request asks for a long one.
+    pub(crate) extra_result_bytes: usize,
+}
+
+impl Invocation {
+    pub(crate) async fn run<R, T>(
+        self,
+        engine: &Engine,
+        effects: Arc<dyn EffectPort>,
+        program: &Program,
+        request: &R,
+        function: Function<R, T>,
+    ) -> Result<T, CallError> {
+        let context = CallContext::new(self.call, self.settings, effects);
+        let mut store = CallState::store(engine, context.clone());
+        if self.extra_result_bytes > 0 {
+            let fuel = store.hostcall_fuel().saturating_add(self.extra_result_bytes);
+            store.set_hostcall_fuel(fuel);
+        }
+        let outcome = timeout_at(self.patience.ends(), function(program, &mut store, request)).await;
+        let cause = match outcome {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => explain(&error, &context),
+            Err(_) => self.patience.exhausted(&context.call),
+        };
+        Err(CallError {
+            plugin: context.call.plugin.clone(),
+            function: self.function,
+            cause,
+        })
+    }
+}
+
+/// A limit that was exceeded, with what the operator can do.
+pub(crate) fn exceeded(call: &Call, exceeded: Exceeded) -> CallFailure {
+    let remedy = match call.purpose {
+        Purpose::Describe => "`describe` runs under the default limits; the plugin has to need less".to_owned(),
+        _ => exceeded.remedy(&call.plugin.name),
+    };
+    CallFailure::Limit { exceeded, remedy }
+}
+
+/// Why the engine gave no answer.
+fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
+    let call = &context.call;
+    if let Some(limit) = error.downcast_ref::<Exceeded>() {
+        return exceeded(call, *limit);
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return CallFailure::Busy(full.to_string());
+    }
+    if is_hostcall_fuel(error) {
+        return exceeded(call, Exceeded::new(Limit::Result, call.limits.result_bytes));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => exceeded(call, Exceeded::new(Limit::Stack, GUEST_STACK)),
+        Some(trap) => CallFailure::Trapped {
+            reason: match context.last_words() {
+                words if words.is_empty() => trap.to_string(),
+                words => format!("{trap}, after it wrote: {words}"),
+            },
+            frames: frames(error),
+        },
+        None => CallFailure::Broken(format!("{:#}", Chain(error))),
+    }
+}
+
+/// The error that says that the bytes a guest hands over exceed what the store allows has no public type.
+fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+}
+
+fn frames(error: &wasmtime::Error) -> Vec<String> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return Vec::new();
+    };
+    let named = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+    named.map(|name| rustc_name(name).to_owned()).take(FRAMES).collect()
+}
+
+/// The name without the hash that Rust's older mangling appends.
+fn rustc_name(name: &str) -> &str {
+    name.split_once("::h").map_or(name, |(path, hash)| match hash.len() == 16 {
+        true => path,
+        false => name,
+    })
+}
+
+/// An error chain without the backtrace that wasmtime adds as a context.
+struct Chain<'a>(&'a wasmtime::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let links = self.0.chain().map(ToString::to_string);
+        let links: Vec<String> = links.filter(|link| !link.contains("wasm backtrace:")).collect();
+        f.write_str(&links.join(": "))
+    }
+}

@@ -1,0 +1,288 @@
+//! From bytes to a plugin: check the contract, compile, describe; then, for given settings, configure.
+//!
+//! Invariant: nothing that serves is touched here; every step that fails says why and leaves nothing behind.
+//! Invariant: `describe` and `configure` run without any grant, under limits.
+
+use crate::{
+    bindings::{Linkers, Program, RawDescriptor},
+    cache::CompileCache,
+    contract::{self, Shape},
+    effects::{Call, EffectPort, Purpose},
+    engine::{Engine, EngineError},
+    error::LoadError,
+    invoke::{Invocation, Patience},
+    observer::{LogObserver, Observer},
+    plugin::Plugin,
+    quarantine::QuarantinePolicy,
+};
+use mainstay_domain::{
+    name::{FailureType, PluginName},
+    plugin::{Capability, PluginIdentity},
+    spec::{Grants, Limits, PluginSpec},
+    time::Monotonic,
+};
+use semver::Version;
+use std::{path::Path, sync::Arc};
+
+/// The largest file that is taken for a plugin: a Python guest has 18 MB.
+pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
+
+/// Tells the time since some fixed point; tests give their own.
+pub type Now = Arc<dyn Fn() -> Monotonic + Send + Sync>;
+
+/// What all plugins of a host share.
+pub(crate) struct Surroundings {
+    pub(crate) engine: Engine,
+    pub(crate) effects: Arc<dyn EffectPort>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) quarantine: QuarantinePolicy,
+    pub(crate) now: Now,
+    linkers: Linkers,
+    cache: Option<CompileCache>,
+}
+
+/// Loads plugins. Cheap to clone.
+#[derive(Clone)]
+pub struct Loader {
+    shared: Arc<Surroundings>,
+}
+
+/// How a [`Loader`] is made.
+pub struct LoaderOptions {
+    /// Runs the plugins.
+    pub engine: Engine,
+    /// Where effects go.
+    pub effects: Arc<dyn EffectPort>,
+    /// Is told of quarantines and, by a host, of everything else.
+    pub observer: Arc<dyn Observer>,
+    /// When a failing plugin rests.
+    pub quarantine: QuarantinePolicy,
+    /// Compiled components on disk; none compiles each time.
+    pub cache: Option<CompileCache>,
+    /// Measures rests.
+    pub now: Now,
+}
+
+impl LoaderOptions {
+    /// The defaults: a log for an observer, no cache, the system's clock.
+    pub fn new(engine: Engine, effects: Arc<dyn EffectPort>) -> Self {
+        let start = std::time::Instant::now();
+        Self {
+            engine,
+            effects,
+            observer: Arc::new(LogObserver),
+            quarantine: QuarantinePolicy::default(),
+            cache: None,
+            now: Arc::new(move || Monotonic::from_start(start.elapsed())),
+        }
+    }
+}
+
+impl Loader {
+    /// A loader over an engine.
+    pub fn new(options: LoaderOptions) -> Result<Self, EngineError> {
+        let linkers = Linkers::new(options.engine.wasmtime())?;
+        Ok(Self {
+            shared: Arc::new(Surroundings {
+                engine: options.engine,
+                effects: options.effects,
+                observer: options.observer,
+                quarantine: options.quarantine,
+                now: options.now,
+                linkers,
+                cache: options.cache,
+            }),
+        })
+    }
+
+    /// Reads a file and loads what is in it.
+    pub async fn load_file(&self, path: &Path) -> Result<Candidate, LoadError> {
+        let unreadable = |error: std::io::Error| LoadError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let found = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+        check_size(found)?;
+        let bytes = tokio::fs::read(path).await.map_err(unreadable)?;
+        self.load(bytes.into()).await
+    }
+
+    /// Checks the contract, compiles on a thread for blocking work, and asks the component what it is.
+    pub async fn load(&self, bytes: Arc<[u8]>) -> Result<Candidate, LoadError> {
+        check_size(bytes.len() as u64)?;
+        let size_bytes = bytes.len() as u64;
+        let shared = self.shared.clone();
+        let compiling = tokio::task::spawn_blocking(move || shared.compile(&bytes));
+        let (digest, shape, program) =
+            compiling.await.map_err(|error| LoadError::Host(format!("compiling was interrupted: {error}")))??;
+        let descriptor = self.describe(&digest, &shape, &program).await?;
+        let name = PluginName::parse(&descriptor.name)?;
+        let version = Version::parse(&descriptor.version).map_err(|error| LoadError::Version {
+            found: descriptor.version.chars().take(80).collect(),
+            reason: error.to_string(),
+        })?;
+        Ok(Candidate(Arc::new(Loaded {
+            identity: Arc::new(PluginIdentity { name, version, digest }),
+            descriptor: Descriptor::parse(descriptor)?,
+            shape,
+            program,
+            size_bytes,
+        })))
+    }
+
+    async fn describe(&self, digest: &str, shape: &Shape, program: &Program) -> Result<RawDescriptor, LoadError> {
+        let unnamed = Arc::new(PluginIdentity {
+            name: PluginName::parse("unnamed")?,
+            version: Version::new(0, 0, 0),
+            digest: digest.to_owned(),
+        });
+        let invocation = ungranted("describe", unnamed, shape, Purpose::Describe, Limits::default(), "{}".into());
+        let Surroundings { engine, effects, .. } = &*self.shared;
+        let described =
+            invocation.run(engine, effects.clone(), program, &(), |program, store, ()| Box::pin(program.describe(store)));
+        described.await.map_err(|error| LoadError::Describe(error.cause))
+    }
+
+    /// Checks the settings with the plugin itself. What comes out is ready to serve.
+    pub async fn configure(&self, candidate: &Candidate, spec: &PluginSpec) -> Result<Plugin, LoadError> {
+        let loaded = &candidate.0;
+        let settings: Arc<str> = spec.settings.to_string().into();
+        let identity = loaded.identity.clone();
+        let invocation =
+            ungranted("configure", identity, &loaded.shape, Purpose::Configure, spec.limits, settings.clone());
+        let Surroundings { engine, effects, .. } = &*self.shared;
+        let configured =
+            invocation.run(engine, effects.clone(), &loaded.program, &settings, |program, store, settings| {
+                Box::pin(program.configure(store, settings))
+            });
+        configured.await?.map_err(|reason| LoadError::Settings {
+            plugin: loaded.identity.name.clone(),
+            reason,
+        })?;
+        Ok(Plugin::new(self.shared.clone(), loaded.clone(), spec, settings))
+    }
+
+    pub(crate) fn surroundings(&self) -> &Arc<Surroundings> {
+        &self.shared
+    }
+}
+
+fn ungranted(
+    function: &'static str,
+    plugin: Arc<PluginIdentity>,
+    shape: &Shape,
+    purpose: Purpose,
+    limits: Limits,
+    settings: Arc<str>,
+) -> Invocation {
+    Invocation {
+        function,
+        call: Call {
+            plugin,
+            kind: shape.kind,
+            purpose,
+            grants: Arc::new(Grants::default()),
+            limits,
+        },
+        settings,
+        patience: Patience::new(None, limits.timeout),
+        extra_result_bytes: 0,
+    }
+}
+
+fn check_size(found: u64) -> Result<(), LoadError> {
+    match found > MAX_PLUGIN_BYTES {
+        true => Err(LoadError::TooLarge {
+            found,
+            allowed: MAX_PLUGIN_BYTES,
+        }),
+        false => Ok(()),
+    }
+}
+
+impl Surroundings {
+    /// Blocking: a component of 100 kB takes some 50 ms on one core where it is not cached.
+    fn compile(&self, bytes: &[u8]) -> Result<(String, Shape, Program), LoadError> {
+        let digest = blake3::hash(bytes);
+        let shape = contract::check(bytes)?;
+        let engine = &self.engine;
+        let cached = self.cache.as_ref().and_then(|cache| cache.get(engine, &digest));
+        let component = match cached {
+            Some(component) => component,
+            None => {
+                let compiled = wasmtime::component::Component::from_binary(engine.wasmtime(), bytes);
+                let compiled = compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+                if let Some(cache) = &self.cache {
+                    cache.put(engine, &digest, &compiled);
+                }
+                compiled
+            }
+        };
+        let program = self.linkers.link(shape.contract, shape.kind, &component);
+        let program = program.map_err(|error| LoadError::Types(format!("{error:#}")))?;
+        Ok((digest.to_hex().to_string(), shape, program))
+    }
+}
+
+/// What a plugin says of itself, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Descriptor {
+    /// One sentence.
+    pub summary: String,
+    /// Failure types that it is meant for.
+    pub handles: Vec<FailureType>,
+    /// What it asks for, and why.
+    pub capabilities: Vec<Capability>,
+    /// JSON Schema of its settings.
+    pub settings_schema: Option<serde_json::Value>,
+}
+
+impl Descriptor {
+    fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
+        let handles = raw.handles.iter().map(|name| FailureType::parse(name));
+        let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
+        Ok(Self {
+            summary: raw.summary,
+            handles: handles.collect::<Result<_, _>>().map_err(LoadError::Handles)?,
+            capabilities: raw.capabilities,
+            settings_schema: schema.transpose().map_err(|error| LoadError::Schema(error.to_string()))?,
+        })
+    }
+}
+
+/// A component that was checked, compiled and described, and has no settings yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Candidate(pub(crate) Arc<Loaded>);
+
+pub(crate) struct Loaded {
+    pub(crate) identity: Arc<PluginIdentity>,
+    pub(crate) shape: Shape,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) program: Program,
+    size_bytes: u64,
+}
+
+impl Candidate {
+    /// What it calls itself.
+    pub fn identity(&self) -> &Arc<PluginIdentity> {
+        &self.0.identity
+    }
+
+    /// Kind, contract and imports.
+    pub fn shape(&self) -> &Shape {
+        &self.0.shape
+    }
+
+    /// What else it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.0.descriptor
+    }
+
+    /// The size of the component.
+    pub fn size_bytes(&self) -> u64 {
+        self.0.size_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! A plugin that serves: calls under grants and limits, what they came to, and whether it has to rest.
+//!
+//! Invariant: every call has a store of its own; plugins and calls never see each other.
+//! Invariant: at most `limits.concurrency` calls run at one time; a further call waits its turn in order, while its
+//! own timeout runs.
+
+use crate::{
+    contract::Shape,
+    effects::{Call, Purpose},
+    error::{CallError, CallFailure},
+    invoke::{Function, Invocation, Patience, exceeded},
+    limits::{Exceeded, Limit, VERDICT_BYTES},
+    loader::{Descriptor, Loaded, Surroundings},
+    observer::PluginEvent,
+    quarantine::{Admission, Quarantine, Verdict as Change},
+};
+use mainstay_domain::{
+    backup::Verdict,
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure, Report},
+    plugin::{PluginIdentity, PluginKind},
+    spec::{Grants, Limits, PluginSpec},
+};
+use std::{
+    fmt::Display,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{sync::Semaphore, time::timeout_at};
+
+/// One version of one plugin with one set of grants, limits and settings.
+pub struct Plugin {
+    shared: Arc<Surroundings>,
+    loaded: Arc<Loaded>,
+    grants: Arc<Grants>,
+    limits: Limits,
+    settings: Arc<str>,
+    turns: Semaphore,
+    record: Arc<Record>,
+}
+
+/// What the calls of one version came to, over all its settings.
+#[derive(Default)]
+pub(crate) struct Record {
+    calls: AtomicU64,
+    failures: AtomicU64,
+    last_error: Mutex<Option<String>>,
+    quarantine: Mutex<Quarantine>,
+}
+
+/// What the calls of a plugin came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CallCounts {
+    /// Calls begun.
+    pub calls: u64,
+    /// Calls that gave no answer, or answered with an error.
+    pub failures: u64,
+    /// What the last of them said.
+    pub last_error: Option<String>,
+    /// It failed too often and rests, or waits for its probe.
+    pub quarantined: bool,
+}
+
+/// What a call comes to: the plugin's answer, which may be an error of its own, or no answer.
+pub type Called<T, E> = Result<Result<T, E>, CallError>;
+
+impl Plugin {
+    pub(crate) fn new(shared: Arc<Surroundings>, loaded: Arc<Loaded>, spec: &PluginSpec, settings: Arc<str>) -> Self {
+        Self {
+            shared,
+            loaded,
+            grants: Arc::new(spec.grants.clone()),
+            limits: spec.limits,
+            settings,
+            turns: Semaphore::new(usize::try_from(spec.limits.concurrency).unwrap_or(1).max(1)),
+            record: Arc::default(),
+        }
+    }
+
+    /// The same version with other settings goes on with what its calls came to so far.
+    #[must_use]
+    pub(crate) fn continuing(mut self, before: &Plugin) -> Self {
+        self.record = before.record.clone();
+        self
+    }
+
+    /// Name, version, digest.
+    pub fn identity(&self) -> &Arc<PluginIdentity> {
+        &self.loaded.identity
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> PluginKind {
+        self.loaded.shape.kind
+    }
+
+    /// Contract and imports.
+    pub fn shape(&self) -> &Shape {
+        &self.loaded.shape
+    }
+
+    /// What it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.loaded.descriptor
+    }
+
+    /// What its calls came to.
+    pub fn counts(&self) -> CallCounts {
+        self.record.counts()
+    }
+
+    pub(crate) fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+
+    /// Whether a call made now would be refused because it failed too often.
+    pub fn is_resting(&self) -> bool {
+        lock(&self.record.quarantine).is_resting((self.shared.now)())
+    }
+
+    /// Recovers a target.
+    pub async fn recover(&self, request: &RecoverRequest, timeout: Duration) -> Called<Report, RecoveryFailure> {
+        let purpose = Purpose::Recover {
+            operation: request.operation.clone(),
+            target: request.target.clone(),
+            dry_run: request.dry_run,
+        };
+        self.expect("recover", PluginKind::RecoveryHandler)?;
+        self.call("recover", purpose, timeout, 0, request, |program, store, request| {
+            Box::pin(program.recover(store, request))
+        })
+        .await
+    }
+
+    /// Delivers an alert.
+    pub async fn deliver(&self, request: &DeliverRequest, timeout: Duration) -> Called<Receipt, DeliveryFailure> {
+        let purpose = Purpose::Deliver {
+            alert: request.alert.id.clone(),
+        };
+        self.expect("deliver", PluginKind::Alerter)?;
+        self.call("deliver", purpose, timeout, 0, request, |program, store, request| {
+            Box::pin(program.deliver(store, request))
+        })
+        .await
+    }
+
+    /// Judges backups. The answer may be as long as the list is, beside `limits.result_bytes`.
+    pub async fn judge(&self, request: &JudgeRequest, timeout: Duration) -> Called<Vec<Verdict>, String> {
+        let purpose = Purpose::Judge {
+            job: request.job.clone(),
+        };
+        let room = request.backups.len().saturating_mul(VERDICT_BYTES);
+        self.expect("judge", PluginKind::RetentionPolicy)?;
+        self.call("judge", purpose, timeout, room, request, |program, store, request| {
+            Box::pin(program.judge(store, request))
+        })
+        .await
+    }
+
+    fn expect(&self, function: &'static str, kind: PluginKind) -> Result<(), CallError> {
+        match self.kind() == kind {
+            true => Ok(()),
+            false => Err(self.error(function, CallFailure::WrongKind(self.kind()))),
+        }
+    }
+
+    async fn call<R, T, E: Display>(
+        &self,
+        function: &'static str,
+        purpose: Purpose,
+        timeout: Duration,
+        extra_result_bytes: usize,
+        request: &R,
+        call: Function<R, Result<T, E>>,
+    ) -> Called<T, E> {
+        let attempt = self.begin(function)?;
+        let invocation = Invocation {
+            function,
+            call: Call {
+                plugin: self.loaded.identity.clone(),
+                kind: self.kind(),
+                purpose,
+                grants: self.grants.clone(),
+                limits: self.limits,
+            },
+            settings: self.settings.clone(),
+            patience: Patience::new(Some(timeout), self.limits.timeout),
+            extra_result_bytes,
+        };
+        let Ok(_turn) = timeout_at(invocation.patience.ends(), self.turns.acquire()).await else {
+            let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
+            return attempt.end(Err(self.error(function, exceeded(&invocation.call, limit))));
+        };
+        let Surroundings { engine, effects, .. } = &*self.shared;
+        let outcome = invocation.run(engine, effects.clone(), &self.loaded.program, request, call).await;
+        attempt.end(outcome)
+    }
+
+    /// Counts a call, unless the plugin rests.
+    fn begin(&self, function: &'static str) -> Result<Attempt<'_>, CallError> {
+        let admission = lock(&self.record.quarantine).admit((self.shared.now)());
+        if let Admission::Resting(rest) = admission {
+            let last_error = lock(&self.record.last_error).clone().unwrap_or_default();
+            return Err(self.error(function, CallFailure::Resting(rest, last_error)));
+        }
+        self.record.calls.fetch_add(1, Relaxed);
+        Ok(Attempt {
+            plugin: self,
+            ended: false,
+        })
+    }
+
+    fn error(&self, function: &'static str, cause: CallFailure) -> CallError {
+        CallError {
+            plugin: self.loaded.identity.clone(),
+            function,
+            cause,
+        }
+    }
+}
+
+impl Record {
+    pub(crate) fn counts(&self) -> CallCounts {
+        CallCounts {
+            calls: self.calls.load(Relaxed),
+            failures: self.failures.load(Relaxed),
+            last_error: lock(&self.last_error).clone(),
+            quarantined: lock(&self.quarantine).is_quarantined(),
+        }
+    }
+}
+
+/// A call that has begun. One that is dropped before its end tells nothing of the plugin.
+struct Attempt<'a> {
+    plugin: &'a Plugin,
+    ended: bool,
+}
+
+impl Attempt<'_> {
+    fn end<T, E: Display>(mut self, outcome: Called<T, E>) -> Called<T, E> {
+        self.ended = true;
+        let Record { failures, last_error, quarantine, .. } = &*self.plugin.record;
+        let error = match &outcome {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(error) = &error {
+            failures.fetch_add(1, Relaxed);
+            *lock(last_error) = Some(error.clone());
+        }
+        let shared = &self.plugin.shared;
+        let change = match &outcome {
+            Ok(_) => lock(quarantine).answered(),
+            Err(error) if error.cause.is_the_plugins() => {
+                lock(quarantine).failed(&shared.quarantine, (shared.now)())
+            }
+            Err(_) => {
+                lock(quarantine).inconclusive();
+                Change::Unchanged
+            }
+        };
+        let plugin = self.plugin.identity().clone();
+        match change {
+            Change::Unchanged => {}
+            Change::Released => shared.observer.observe(PluginEvent::Released { plugin }),
+            Change::Quarantined(rest) => shared.observer.observe(PluginEvent::Quarantined {
+                plugin,
+                rest,
+                reason: error.unwrap_or_default(),
+            }),
+        }
+        outcome
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            lock(&self.plugin.record.quarantine).inconclusive();
+        }
+    }
+}
+
+/// These locks are held for moments and guard plain values, so one that a panic poisoned is still good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! When a plugin version that fails again and again has to rest, and when it is tried again.
+//!
+//! Invariant: no clock; callers pass `now`. Only faults of the plugin count (traps, limits, broken answers): an
+//! ordinary error that it returns is an answer.
+
+use mainstay_domain::time::Monotonic;
+use std::time::Duration;
+
+/// How patient the host is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuarantinePolicy {
+    /// Failures in a row that begin a rest; default 5.
+    pub failures: u32,
+    /// The first rest; default 10 s.
+    pub first_rest: Duration,
+    /// Each further rest is twice as long as the one before, up to this; default 10 min.
+    pub longest_rest: Duration,
+}
+
+impl Default for QuarantinePolicy {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            first_rest: Duration::from_secs(10),
+            longest_rest: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Whether a version may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Open,
+    /// Yes, as the one call that decides whether its rest is over.
+    Probe,
+    /// No, it rests for this long.
+    Resting(Duration),
+}
+
+/// What a call changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that anyone has to hear.
+    Unchanged,
+    /// It rests now, for this long.
+    Quarantined(Duration),
+    /// Its rest is over: the probe answered.
+    Released,
+}
+
+/// The failures of one plugin version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quarantine {
+    failures: u32,
+    rests: u32,
+    until: Option<Monotonic>,
+    /// A probe is under way.
+    probing: bool,
+}
+
+impl Quarantine {
+    /// Whether a call may be made now, without making it.
+    pub fn is_resting(&self, now: Monotonic) -> bool {
+        self.until.is_some_and(|until| now < until || self.probing)
+    }
+
+    /// Whether it has failed too often and no call has answered since.
+    pub fn is_quarantined(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Asks to make a call. After a rest the first that asks is the probe; others wait for what it shows.
+    pub fn admit(&mut self, now: Monotonic) -> Admission {
+        match self.until {
+            None => Admission::Open,
+            Some(until) if now < until => Admission::Resting(until.since(now)),
+            Some(_) if self.probing => Admission::Resting(Duration::ZERO),
+            Some(_) => {
+                self.probing = true;
+                Admission::Probe
+            }
+        }
+    }
+
+    /// A call answered, with a value or with an ordinary error.
+    pub fn answered(&mut self) -> Verdict {
+        let was_resting = self.until.is_some();
+        *self = Self::default();
+        match was_resting {
+            true => Verdict::Released,
+            false => Verdict::Unchanged,
+        }
+    }
+
+    /// A call failed by the plugin's fault.
+    pub fn failed(&mut self, policy: &QuarantinePolicy, now: Monotonic) -> Verdict {
+        self.failures = self.failures.saturating_add(1);
+        let probe_failed = std::mem::take(&mut self.probing);
+        let rests_already = self.until.is_some_and(|until| now < until);
+        if rests_already || (!probe_failed && self.failures < policy.failures) {
+            return Verdict::Unchanged;
+        }
+        let factor = 1u32.checked_shl(self.rests).unwrap_or(u32::MAX);
+        let rest = policy.first_rest.saturating_mul(factor).min(policy.longest_rest);
+        self.rests = self.rests.saturating_add(1);
+        self.until = Some(now + rest);
+        Verdict::Quarantined(rest)
+    }
+
+    /// A call ended without telling anything of the plugin; where it was the probe, another may follow.
+    pub fn inconclusive(&mut self) {
+        self.probing = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: QuarantinePolicy = QuarantinePolicy {
+        failures: 3,
+        first_rest: Duration::from_secs(10),
+        longest_rest: Duration::from_secs(25),
+    };
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic::from_start(Duration::from_secs(seconds))
+    }
+
+    fn failed_three_times() -> Quarantine {
+        let mut quarantine = Quarantine::default();
+        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
+        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
+        let rest = Duration::from_secs(10);
+        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Quarantined(rest));
+        quarantine
+    }
+
+    #[test]
+    fn an_answer_between_failures_forgives_them() {
+        let mut quarantine = Quarantine::default();
+        for _ in 0..10 {
+            assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
+            assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
+            assert_eq!(quarantine.answered(), Verdict::Unchanged);
+        }
+        assert_eq!(quarantine.admit(at(0)), Admission::Open);
+    }
+
+    #[test]
+    fn after_the_rest_one_probe_decides() {
+        let mut quarantine = failed_three_times();
+        assert_eq!(quarantine.admit(at(4)), Admission::Resting(Duration::from_secs(6)));
+        assert!(quarantine.is_resting(at(9)));
+        assert_eq!(quarantine.admit(at(10)), Admission::Probe);
+        assert!(quarantine.is_resting(at(10)), "others wait for the probe");
+        assert_eq!(quarantine.answered(), Verdict::Released);
+        assert_eq!(quarantine.admit(at(10)), Admission::Open);
+    }
+
+    #[test]
+    fn each_failed_probe_doubles_the_rest_up_to_the_longest() {
+        let mut quarantine = failed_three_times();
+        for (now, rest) in [(10, 20), (30, 25), (55, 25)] {
+            assert_eq!(quarantine.admit(at(now)), Admission::Probe);
+            let rest = Duration::from_secs(rest);
+            assert_eq!(quarantine.failed(&POLICY, at(now)), Verdict::Quarantined(rest));
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_under_way_does_not_lengthen_the_rest() {
+        let mut quarantine = failed_three_times();
+        assert_eq!(quarantine.failed(&POLICY, at(1)), Verdict::Unchanged);
+        assert_eq!(quarantine.admit(at(10)), Admission::Probe);
+    }
+
+    #[test]
+    fn a_probe_that_told_nothing_lets_another_follow() {
+        let mut quarantine = failed_three_times();
+        assert_eq!(quarantine.admit(at(10)), Admission::Probe);
+        quarantine.inconclusive();
+        assert_eq!(quarantine.admit(at(10)), Admission::Probe);
+    }
+}

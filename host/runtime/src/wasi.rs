@@ -1,0 +1,177 @@
+//! What a guest sees of WASI: nothing but the directories it was granted, and standard output as log lines.
+//!
+//! Invariant: no environment, no arguments, no sockets, no standard input. Clocks and random numbers are there,
+//! since the standard libraries of guest languages cannot start without them; they are not part of the record.
+//! Invariant: a guest that never uses WASI costs nothing for it: the context is made at its first use.
+
+use crate::{
+    call_state::CallContext,
+    effects::{LogLevel, LogLine, LogSource, Purpose},
+    limits::{Exceeded, LOG_LINE_BYTES},
+};
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::AsyncWrite;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{
+    FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, async_trait,
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamError, StreamResult},
+};
+
+/// Random bytes that a guest gets at once.
+const RANDOM_BYTES: u64 = 64 << 10;
+
+/// The WASI side of one call.
+pub(crate) struct Wasi {
+    context: Arc<CallContext>,
+    table: ResourceTable,
+    made: Option<WasiCtx>,
+}
+
+impl Wasi {
+    pub(crate) fn new(context: Arc<CallContext>) -> Self {
+        Self {
+            context,
+            table: ResourceTable::new(),
+            made: None,
+        }
+    }
+
+    pub(crate) fn view(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: self.made.get_or_insert_with(|| make(&self.context)),
+            table: &mut self.table,
+        }
+    }
+}
+
+fn make(context: &Arc<CallContext>) -> WasiCtx {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .max_random_size(RANDOM_BYTES)
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .stdout(GuestOutput::new(context, LogSource::Stdout))
+        .stderr(GuestOutput::new(context, LogSource::Stderr));
+    let call = &context.call;
+    let granted = match call.purpose {
+        Purpose::Describe | Purpose::Configure => &[],
+        _ => call.grants.dir.as_slice(),
+    };
+    for grant in granted {
+        let perms = if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        if let Err(error) = builder.preopened_dir(&grant.path, &grant.guest_path, perms) {
+            let line = LogLine {
+                level: LogLevel::Error,
+                source: LogSource::Log,
+                message: format!("the granted directory {} is not there: {error:#}", grant.path.display()),
+                fields: Vec::new(),
+            };
+            // A guest whose log is full still finds the directory missing.
+            let _ = context.log(line);
+        }
+    }
+    builder.build()
+}
+
+/// Standard output or standard error of a guest: each line is a log line. Guests open the stream anew for every
+/// write, so the line that is not yet complete is kept here and not in the stream.
+struct GuestOutput(Arc<Lines>);
+
+impl GuestOutput {
+    fn new(context: &Arc<CallContext>, source: LogSource) -> Self {
+        Self(Arc::new(Lines {
+            context: context.clone(),
+            source,
+            unfinished: Mutex::default(),
+        }))
+    }
+}
+
+impl IsTerminal for GuestOutput {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for GuestOutput {
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(LinePipe(self.0.clone()))
+    }
+
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only WASI 0.3 asks for this form, which this host does not link.
+        Box::new(tokio::io::sink())
+    }
+}
+
+/// Cuts what a guest writes into lines.
+struct Lines {
+    context: Arc<CallContext>,
+    source: LogSource,
+    unfinished: Mutex<Vec<u8>>,
+}
+
+impl Lines {
+    fn write(&self, bytes: &[u8]) -> Result<(), Exceeded> {
+        let mut line = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        for &byte in bytes {
+            if byte != b'\n' {
+                line.push(byte);
+            }
+            if byte == b'\n' || line.len() >= LOG_LINE_BYTES {
+                self.finish(&mut line)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, line: &mut Vec<u8>) -> Result<(), Exceeded> {
+        let message = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
+        line.clear();
+        if message.is_empty() {
+            return Ok(());
+        }
+        let level = match self.source {
+            LogSource::Stderr => LogLevel::Warn,
+            LogSource::Log | LogSource::Stdout => LogLevel::Info,
+        };
+        self.context.log(LogLine {
+            level,
+            source: self.source,
+            message,
+            fields: Vec::new(),
+        })
+    }
+}
+
+impl Drop for Lines {
+    /// A last line without its end is a line too; there is no one left to tell that the log is full.
+    fn drop(&mut self) {
+        let mut line = std::mem::take(self.unfinished.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let _ = self.finish(&mut line);
+    }
+}
+
+struct LinePipe(Arc<Lines>);
+
+#[async_trait]
+impl Pollable for LinePipe {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LinePipe {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.0.write(&bytes).map_err(|exceeded| StreamError::Trap(exceeded.into()))
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
