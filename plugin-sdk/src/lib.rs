@@ -1,1 +1,45 @@
-//! x
+//! What the author of a Mainstay plugin depends on.
+//!
+//! A plugin is a WebAssembly component that decides and asks; the host acts, journals and limits. This is one,
+//! complete:
+//!
+//! ```
+//! use mainstay_plugin_sdk::recovery::*;
+//!
+//! #[derive(Default)]
+//! struct RestartService;
+//!
+//! impl RecoveryHandler for RestartService {
+//!     fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
+//!         host.target(&op.target).restart()?;
+//!         Ok(Report::action("restarted"))
+//!     }
+//! }
+//!
+//! export_recovery_handler!(RestartService, handles = ["service-down"]);
+//! ```
+//!
+//! Its name, version and summary are those of its `Cargo.toml`. It is built with
+//! `cargo build --target wasm32-wasip2 --release` as a `cdylib`, and tested natively, as an `rlib`, against
+//! [`testing::ScriptedHost`].
+//!
+//! Each kind of plugin has a module that holds all it needs: [`recovery`], [`alerting`] and [`retention`], each
+//! made for a `use mainstay_plugin_sdk::KIND::*`. Settings are a serde struct (see [`settings`]).
+//!
+//! Invariant: a plugin imports only what it calls, so the capabilities it can use are seen in its component.
+//! Invariant: natively nothing here reaches the world.
+
+#[doc(hidden)]
+pub mod bindings;
+
+pub mod alerting;
+pub mod calendar;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod guest;
+pub mod host;
+pub mod plugin;
+pub mod recovery;
+pub mod retention;
+pub mod settings;
+pub mod testing;

@@ -41,45 +41,27 @@ impl Cli {
 async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     let Cli { global, command } = cli;
     let out = Output::new(&global);
-    // What works on files alone comes first; all else needs the daemon.
-    let command = match command {
-        Command::Run => return wiring::run(&global).await,
-        Command::Demo { keep } => return wiring::demo(out, keep).await,
-        Command::Check => return wiring::check(&global, out).await,
-        Command::Completions { shell } => return completions(out, shell),
-        Command::Plugin(PluginCommand::Inspect { file }) => {
-            return done(plugins::inspect(out, &file).await);
-        }
-        Command::Plugin(PluginCommand::New {
-            name,
-            kind,
-            directory,
-            sdk,
-        }) => return done(plugins::new(out, &name, kind, directory, sdk)),
-        Command::Plugin(PluginCommand::Build {
-            directory,
-            out: file,
-            drop,
-        }) => return done(plugins::build(out, &directory, file, drop).await),
-        Command::Plugin(PluginCommand::Test { directory }) => {
-            return plugins::test(out, &directory).await;
-        }
-        command => command,
-    };
-    let client = connect::connect(&global).await?;
+    let client = || connect::connect(&global);
     match command {
-        Command::Status => done(listings::status(&client, out).await),
+        Command::Run => wiring::run(&global).await,
+        Command::Demo { keep } => wiring::demo(out, keep).await,
+        Command::Check => wiring::check(&global, out).await,
+        Command::Completions { shell } => completions(out, shell),
+        Command::Plugin(command) => plugin(&global, out, command).await,
+        Command::Status => done(listings::status(&client().await?, out).await),
         Command::Incidents { open, limit } => {
-            done(listings::incidents(&client, out, open, limit).await)
+            done(listings::incidents(&client().await?, out, open, limit).await)
         }
-        Command::History(arguments) => done(listings::history(&client, out, arguments).await),
+        Command::History(arguments) => {
+            done(listings::history(&client().await?, out, arguments).await)
+        }
         Command::Events {
             follow,
             since,
             limit,
-        } => listings::events(&client, out, follow, since, limit).await,
+        } => listings::events(&client().await?, out, follow, since, limit).await,
         Command::Operation(OperationCommand::Show { id }) => {
-            done(operations::show(&client, out, &id).await)
+            done(operations::show(&client().await?, out, &id).await)
         }
         Command::Recover {
             target,
@@ -94,25 +76,46 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
                 dry_run,
                 by: by.by,
             };
-            operations::recover(&client, out, body, wait).await
+            operations::recover(&client().await?, out, body, wait).await
         }
         Command::Approve(decision) => {
-            done(operations::decide(&client, out, "approve", decision).await)
+            done(operations::decide(&client().await?, out, "approve", decision).await)
         }
         Command::Reject(decision) => {
-            done(operations::decide(&client, out, "reject", decision).await)
+            done(operations::decide(&client().await?, out, "reject", decision).await)
         }
         Command::Cancel(decision) => {
-            done(operations::decide(&client, out, "cancel", decision).await)
+            done(operations::decide(&client().await?, out, "cancel", decision).await)
         }
-        Command::Pause(paused) => done(operations::set_paused(&client, out, paused, true).await),
-        Command::Resume(paused) => done(operations::set_paused(&client, out, paused, false).await),
-        Command::Heartbeat { target } => done(operations::heartbeat(&client, &target).await),
-        Command::Backup(command) => done(backups::run(&client, out, command).await),
-        Command::Plugin(_) => done(listings::plugins(&client, out).await),
-        Command::Run | Command::Demo { .. } | Command::Check | Command::Completions { .. } => {
-            Ok(Ending::Done)
+        Command::Pause(paused) => {
+            done(operations::set_paused(&client().await?, out, paused, true).await)
         }
+        Command::Resume(paused) => {
+            done(operations::set_paused(&client().await?, out, paused, false).await)
+        }
+        Command::Heartbeat { target } => {
+            done(operations::heartbeat(&client().await?, &target).await)
+        }
+        Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
+    }
+}
+
+async fn plugin(global: &Global, out: Output, command: PluginCommand) -> anyhow::Result<Ending> {
+    match command {
+        PluginCommand::List => done(listings::plugins(&connect::connect(global).await?, out).await),
+        PluginCommand::Inspect { file } => done(plugins::inspect(out, &file).await),
+        PluginCommand::New {
+            name,
+            kind,
+            directory,
+            sdk,
+        } => done(plugins::new(out, &name, kind, directory, sdk)),
+        PluginCommand::Build {
+            directory,
+            out: file,
+            drop,
+        } => done(plugins::build(out, &directory, file, drop).await),
+        PluginCommand::Test { directory } => plugins::test(out, &directory).await,
     }
 }
 

@@ -20,7 +20,12 @@ use std::{path::PathBuf, time::Duration};
 /// directory, or works on files. How to recover, whom to alert and what to keep are WebAssembly plugins that are
 /// dropped into a directory and hot-reloaded.
 #[derive(Debug, Parser)]
-#[command(name = "mainstay", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "mainstay",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 #[command(after_long_help = examples!("
   mainstay demo                          see the whole of it in some seconds
   mainstay --config mainstay.toml run    the daemon, in the foreground
@@ -274,7 +279,13 @@ pub enum OperationCommand {
 #[derive(Debug, Args)]
 pub struct By {
     /// Who commands, for the record
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        default_value = "unknown",
+        hide_env_values = true
+    )]
     pub by: String,
 }
 
@@ -472,7 +483,10 @@ fn parse_state(text: &str) -> Result<OperationState, String> {
 }
 
 fn parse_type(text: &str) -> Result<BackupType, String> {
-    parse_word(text, "full, incremental, differential, snapshot and emergency")
+    parse_word(
+        text,
+        "full, incremental, differential, snapshot and emergency",
+    )
 }
 
 fn parse_kind(text: &str) -> Result<PluginKind, String> {

@@ -7,9 +7,7 @@ use super::{
     output::{Output, Tone, cell, length, maybe, now, relative, size, word},
     progress::ProgressDisplay,
 };
-use crate::api::wire::{
-    BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
-};
+use crate::api::wire::{BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine};
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_domain::{
@@ -121,7 +119,9 @@ fn show_report(out: Output, report: BackupReport) -> anyhow::Result<()> {
     show_backups(out, report.backups)?;
     if let Some(documents) = report.restored_documents {
         let bytes = size(report.restored_bytes.unwrap_or(0));
-        return out.line(&format!("restored {documents} documents, {bytes}, in {took}"));
+        return out.line(&format!(
+            "restored {documents} documents, {bytes}, in {took}"
+        ));
     }
     out.line(&format!("done in {took}"))
 }
@@ -130,7 +130,15 @@ fn show_backups(out: Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> {
     let now = now();
     let rows = backups.iter().map(|backup| row(backup, now)).collect();
     let headings = [
-        "BACKUP", "JOB", "TYPE", "STATUS", "TIER", "CREATED", "DOCUMENTS", "SIZE", "STORED",
+        "BACKUP",
+        "JOB",
+        "TYPE",
+        "STATUS",
+        "TIER",
+        "CREATED",
+        "DOCUMENTS",
+        "SIZE",
+        "STORED",
         "EXPIRES",
     ];
     out.table(&headings, rows, "no backups")
@@ -172,11 +180,17 @@ fn show_backup(out: Output, backup: BackupRecord) -> anyhow::Result<()> {
         ("backup", backup.id.to_string()),
         ("job", backup.job.to_string()),
         ("type", backup.backup_type.to_string()),
-        ("status", out.paint(&word(&backup.status), tone(backup.status))),
+        (
+            "status",
+            out.paint(&word(&backup.status), tone(backup.status)),
+        ),
         ("tier", backup.tier),
         ("created", backup.created_at.to_string()),
         ("verified", time(backup.verified_at)),
-        ("parent", backup.parent.map_or_else(absent, |id| id.to_string())),
+        (
+            "parent",
+            backup.parent.map_or_else(absent, |id| id.to_string()),
+        ),
         ("base", backup.base.to_string()),
         ("documents", backup.documents.to_string()),
         ("tombstones", backup.tombstones.to_string()),

@@ -57,7 +57,9 @@ fn tell(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {
         Some(report) => writeln!(to, "{report}")?,
         None => writeln!(to, "error: {error:#}")?,
     }
-    let help = error.chain().find_map(|cause| cause.downcast_ref::<WithHelp>());
+    let help = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<WithHelp>());
     match help.and_then(|with_help| with_help.help.as_ref()) {
         Some(help) => writeln!(to, "help: {help}"),
         None => Ok(()),

@@ -80,8 +80,16 @@ fn show_status(out: Output, status: Status) -> anyhow::Result<()> {
             cell(target.restarts, Tone::Plain),
         ]
     });
-    let headings =
-        ["TARGET", "HEALTH", "CIRCUIT", "INCIDENT", "OPERATION", "PRIORITY", "PID", "RESTARTS"];
+    let headings = [
+        "TARGET",
+        "HEALTH",
+        "CIRCUIT",
+        "INCIDENT",
+        "OPERATION",
+        "PRIORITY",
+        "PID",
+        "RESTARTS",
+    ];
     out.table(&headings, rows.collect(), "no targets are configured")?;
     out.line("")?;
     show_plugins(out, status.plugins)?;
@@ -142,13 +150,28 @@ fn show_plugins(out: Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
             maybe(row.kind),
             cell(state, tone),
             cell(row.calls, Tone::Plain),
-            cell(row.failures, if row.failures > 0 { Tone::Warn } else { Tone::Plain }),
+            cell(
+                row.failures,
+                if row.failures > 0 {
+                    Tone::Warn
+                } else {
+                    Tone::Plain
+                },
+            ),
             cell(row.serves.join(" "), Tone::Plain),
             maybe(row.last_error),
         ]
     });
-    let headings =
-        ["PLUGIN", "VERSION", "KIND", "STATE", "CALLS", "FAILURES", "SERVES", "LAST ERROR"];
+    let headings = [
+        "PLUGIN",
+        "VERSION",
+        "KIND",
+        "STATE",
+        "CALLS",
+        "FAILURES",
+        "SERVES",
+        "LAST ERROR",
+    ];
     out.table(&headings, rows.collect(), "no plugins were found")
 }
 
@@ -158,7 +181,10 @@ pub(super) async fn incidents(
     open: bool,
     limit: u32,
 ) -> anyhow::Result<()> {
-    let query = [("open", open.then(|| "true".to_owned())), ("limit", Some(limit.to_string()))];
+    let query = [
+        ("open", open.then(|| "true".to_owned())),
+        ("limit", Some(limit.to_string())),
+    ];
     let answer = client.get(&path_with("/v1/incidents", &query)).await?;
     present(out, &answer, |out, incidents: Vec<Incident>| {
         let now = now();
@@ -177,12 +203,24 @@ pub(super) async fn incidents(
                 cell(relative(incident.opened_at, now), Tone::Plain),
                 maybe(incident.closed_at.map(|time| relative(time, now))),
                 cell(incident.recurrence, Tone::Plain),
-                maybe(incident.evidence.last().map(|evidence| evidence.message.clone())),
+                maybe(
+                    incident
+                        .evidence
+                        .last()
+                        .map(|evidence| evidence.message.clone()),
+                ),
             ]
         });
         let headings = [
-            "INCIDENT", "TARGET", "FAILURE", "SEVERITY", "STATE", "OPENED", "CLOSED",
-            "RECURRENCE", "LAST SEEN",
+            "INCIDENT",
+            "TARGET",
+            "FAILURE",
+            "SEVERITY",
+            "STATE",
+            "OPENED",
+            "CLOSED",
+            "RECURRENCE",
+            "LAST SEEN",
         ];
         out.table(&headings, rows.collect(), "no incidents")
     })
@@ -199,7 +237,10 @@ pub(super) async fn history(
     });
     let query = [
         ("target", arguments.target.map(|target| target.to_string())),
-        ("failure", arguments.failure.map(|failure| failure.to_string())),
+        (
+            "failure",
+            arguments.failure.map(|failure| failure.to_string()),
+        ),
         ("state", arguments.state.map(|state| word(&state))),
         ("since", since.map(|time| time.to_string())),
         ("limit", Some(arguments.limit.to_string())),
@@ -207,8 +248,17 @@ pub(super) async fn history(
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
     present(out, &answer, |out, operations: Vec<Operation>| {
         let headings = [
-            "OPERATION", "TARGET", "FAILURE", "SEVERITY", "MODE", "STATE", "ATTEMPTS", "HANDLER",
-            "DETECTED", "RECOVERY", "ERROR",
+            "OPERATION",
+            "TARGET",
+            "FAILURE",
+            "SEVERITY",
+            "MODE",
+            "STATE",
+            "ATTEMPTS",
+            "HANDLER",
+            "DETECTED",
+            "RECOVERY",
+            "ERROR",
         ];
         let rows = operations.into_iter().map(operation_row).collect();
         out.table(&headings, rows, "no operations")
@@ -221,10 +271,12 @@ fn operation_row(operation: Operation) -> Vec<Cell> {
     } else {
         word(&operation.state)
     };
-    let handler = operation.handler.map(|name| match operation.handler_version {
-        Some(version) => format!("{name}@{version}"),
-        None => name.to_string(),
-    });
+    let handler = operation
+        .handler
+        .map(|name| match operation.handler_version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.to_string(),
+        });
     vec![
         cell(&operation.id, Tone::Plain),
         cell(&operation.target, Tone::Plain),
@@ -238,7 +290,11 @@ fn operation_row(operation: Operation) -> Vec<Cell> {
         match operation.recovery_ms {
             Some(millis) => cell(
                 length(Duration::from_millis(millis)),
-                if operation.rto_exceeded { Tone::Bad } else { Tone::Plain },
+                if operation.rto_exceeded {
+                    Tone::Bad
+                } else {
+                    Tone::Plain
+                },
             ),
             None => cell("-", Tone::Plain),
         },
@@ -306,7 +362,10 @@ pub(super) fn show_event(out: Output, line: &str) -> anyhow::Result<()> {
         "{:>6}  {}  {}  {}  {}",
         event.seq,
         event.at,
-        out.paint(&format!("{:<26}", event.kind.as_str()), tone_of(event.severity)),
+        out.paint(
+            &format!("{:<26}", event.kind.as_str()),
+            tone_of(event.severity)
+        ),
         about.join(" "),
         printable(&event.message),
     ))

@@ -30,22 +30,57 @@ fn show_operation(out: Output, view: OperationView) -> anyhow::Result<()> {
     let mut facts = vec![
         ("operation", operation.id.to_string()),
         ("target", operation.target.to_string()),
-        ("failure", format!("{} ({})", operation.failure, operation.severity)),
+        (
+            "failure",
+            format!("{} ({})", operation.failure, operation.severity),
+        ),
         ("mode", word(&operation.mode)),
-        ("state", out.paint(&word(&operation.state), state_tone(operation.state))),
+        (
+            "state",
+            out.paint(&word(&operation.state), state_tone(operation.state)),
+        ),
         ("attempts", operation.attempts.to_string()),
-        ("detected", format!("{} ({})", operation.detected_at, relative(operation.detected_at, now))),
+        (
+            "detected",
+            format!(
+                "{} ({})",
+                operation.detected_at,
+                relative(operation.detected_at, now)
+            ),
+        ),
     ];
     let mut add = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
     add("incident", operation.incident.map(|id| id.to_string()));
-    let version = operation.handler_version.map(|version| format!("@{version}"));
-    add("handler", operation.handler.map(|name| format!("{name}{}", version.unwrap_or_default())));
-    add("recovery", operation.recovery_ms.map(|millis| {
-        let late = if operation.rto_exceeded { ", objective missed" } else { "" };
-        format!("{}{late}", length(Duration::from_millis(millis)))
-    }));
-    add("escalated", operation.escalated.then(|| "to people".to_owned()));
-    add("dry run", operation.dry_run.then(|| "effects were only planned".to_owned()));
+    let version = operation
+        .handler_version
+        .map(|version| format!("@{version}"));
+    add(
+        "handler",
+        operation
+            .handler
+            .map(|name| format!("{name}{}", version.unwrap_or_default())),
+    );
+    add(
+        "recovery",
+        operation.recovery_ms.map(|millis| {
+            let late = if operation.rto_exceeded {
+                ", objective missed"
+            } else {
+                ""
+            };
+            format!("{}{late}", length(Duration::from_millis(millis)))
+        }),
+    );
+    add(
+        "escalated",
+        operation.escalated.then(|| "to people".to_owned()),
+    );
+    add(
+        "dry run",
+        operation
+            .dry_run
+            .then(|| "effects were only planned".to_owned()),
+    );
     add("error", operation.error.map(|error| printable(&error)));
     for action in &operation.actions {
         add("action", Some(printable(action)));
@@ -74,7 +109,9 @@ fn show_operation(out: Output, view: OperationView) -> anyhow::Result<()> {
             cell(response, Tone::Plain),
         ]
     });
-    let headings = ["SEQ", "AT", "KIND", "EFFECT", "REQUEST", "OUTCOME", "RESPONSE"];
+    let headings = [
+        "SEQ", "AT", "KIND", "EFFECT", "REQUEST", "OUTCOME", "RESPONSE",
+    ];
     out.table(&headings, rows.collect(), "no effects")
 }
 
@@ -90,14 +127,20 @@ pub(super) async fn recover(
     let id = parse::<Scheduled>(&answer)?.operation;
     if !wait && !body.dry_run {
         present(out, &answer, |out, _: Scheduled| {
-            out.line(&format!("scheduled {id}; `mainstay operation show {id}` shows it"))
+            out.line(&format!(
+                "scheduled {id}; `mainstay operation show {id}` shows it"
+            ))
         })?;
         return Ok(Ending::Done);
     }
     let answer = await_end(client, out, &id, before).await?;
     let succeeded = parse::<Operation>(&answer)?.state == OperationState::Succeeded;
     present(out, &answer, show_operation)?;
-    Ok(if succeeded { Ending::Done } else { Ending::Failed })
+    Ok(if succeeded {
+        Ending::Done
+    } else {
+        Ending::Failed
+    })
 }
 
 async fn newest_event(client: &Client) -> anyhow::Result<u64> {
@@ -116,7 +159,10 @@ async fn await_end(
     id: &OperationId,
     since: u64,
 ) -> anyhow::Result<String> {
-    let query = [("follow", Some("true".to_owned())), ("since", Some(since.to_string()))];
+    let query = [
+        ("follow", Some("true".to_owned())),
+        ("since", Some(since.to_string())),
+    ];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
     loop {
         match tokio::time::timeout(LOOK_EVERY, lines.next()).await {
@@ -130,7 +176,9 @@ async fn await_end(
                     show_event(out, &line)?;
                 }
             }
-            Ok(Ok(None)) => anyhow::bail!("the daemon has stopped; {id} goes on when it starts again"),
+            Ok(Ok(None)) => {
+                anyhow::bail!("the daemon has stopped; {id} goes on when it starts again")
+            }
             Ok(Err(error)) => return Err(error),
             Err(_) => {}
         }
@@ -156,7 +204,10 @@ pub(super) async fn decide(
     let answer = client.post(&path, &body).await?;
     present(out, &answer, |out, operation: Operation| {
         let state = out.paint(&word(&operation.state), state_tone(operation.state));
-        out.line(&format!("{} of {} is {state}", operation.id, operation.target))
+        out.line(&format!(
+            "{} of {} is {state}",
+            operation.id, operation.target
+        ))
     })
 }
 
@@ -168,7 +219,10 @@ pub(super) async fn set_paused(
     pause: bool,
 ) -> anyhow::Result<()> {
     let verb = if pause { "pause" } else { "resume" };
-    let what = paused.target.as_ref().map_or("the host".to_owned(), ToString::to_string);
+    let what = paused
+        .target
+        .as_ref()
+        .map_or("the host".to_owned(), ToString::to_string);
     let body = PauseBody {
         target: paused.target.clone(),
         by: paused.by.by,
@@ -182,6 +236,8 @@ pub(super) async fn set_paused(
 
 /// Reports that a target is alive; says nothing, for it stands in scripts.
 pub(super) async fn heartbeat(client: &Client, target: &TargetName) -> anyhow::Result<()> {
-    client.post(&format!("/v1/heartbeat/{target}"), &serde_json::json!({})).await?;
+    client
+        .post(&format!("/v1/heartbeat/{target}"), &serde_json::json!({}))
+        .await?;
     Ok(())
 }

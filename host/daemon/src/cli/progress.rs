@@ -29,7 +29,11 @@ impl ProgressDisplay {
             bar.enable_steady_tick(Duration::from_millis(100));
             return Self::Bar(bar);
         }
-        if json { Self::Nothing } else { Self::Lines(Instant::now()) }
+        if json {
+            Self::Nothing
+        } else {
+            Self::Lines(Instant::now())
+        }
     }
 
     /// Shows how far it has come.

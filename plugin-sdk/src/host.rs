@@ -1,0 +1,108 @@
+//! What a plugin can ask its host for: one trait for each interface of the contract.
+//!
+//! A plugin kind's `Host` is the sum of the traits that its world imports, so a capability that the kind does not
+//! have does not compile. An implementation has the plain functions (named as in the contract); plugins use what
+//! is built on them: [`Targets::target`], [`Kv::kv`] and so on.
+//!
+//! Invariant: the plain functions map one to one to the contract's.
+
+mod backups;
+mod http;
+mod kv;
+mod targets;
+
+pub use backups::{BackupJob, Backups};
+pub use http::Http;
+pub use kv::{Kv, KvStore};
+pub use targets::{Target, Targets};
+
+pub use crate::bindings::effects::mainstay::plugin::backups::Restored;
+pub use crate::bindings::effects::mainstay::plugin::commands::Output;
+pub use crate::bindings::effects::mainstay::plugin::http::{Method, Request, Response};
+pub use crate::bindings::effects::mainstay::plugin::log::Level;
+pub use crate::bindings::effects::mainstay::plugin::targets::{Health, Signal, TargetStatus};
+pub use crate::bindings::effects::mainstay::plugin::types::{
+    Backup, BackupType, DurationMs, EffectError, Evidence, Severity, Timestamp,
+};
+
+use std::time::Duration;
+
+/// Structured log lines. Always granted.
+pub trait Log {
+    /// Writes one line with named fields.
+    fn log(&mut self, level: Level, message: &str, fields: &[(&str, &str)]);
+}
+
+/// The operator's settings. Always granted.
+pub trait Settings {
+    /// The settings as a JSON object, `{}` where there are none.
+    fn settings_json(&mut self) -> String;
+
+    /// The settings as the plugin's own type.
+    ///
+    /// # Errors
+    /// The settings do not fit the type. The host has checked them with the plugin's own `configure` before, so
+    /// this happens only where the two disagree.
+    #[cfg(feature = "settings")]
+    fn settings<T>(&mut self) -> Result<T, crate::settings::SettingsError>
+    where
+        T: serde::de::DeserializeOwned,
+        Self: Sized,
+    {
+        crate::settings::parse(&self.settings_json())
+    }
+}
+
+/// Time that is part of the record, so that a replay sees the same. Always granted.
+pub trait Clock {
+    /// The time of day, in milliseconds since the Unix epoch.
+    fn now(&mut self) -> Timestamp;
+
+    /// Waits; survives a restart of the host.
+    fn sleep(&mut self, length: Duration);
+}
+
+/// Commands that the operator named: `command = ["flush-cache"]`.
+pub trait Commands {
+    /// Runs a command to its end; `arguments` fill its declared placeholders. An exit status other than 0 is an
+    /// output, not an error.
+    ///
+    /// # Errors
+    /// The command is not granted, could not be started, or was killed at its timeout.
+    fn command(&mut self, name: &str, arguments: &[(&str, &str)]) -> Result<Output, EffectError>;
+}
+
+impl EffectError {
+    /// What happened, for people, without its class.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Denied(text)
+            | Self::Limited(text)
+            | Self::TimedOut(text)
+            | Self::Unavailable(text)
+            | Self::Failed(text) => text,
+        }
+    }
+
+    /// Whether the same effect may work later: true for `TimedOut` and `Unavailable`.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::TimedOut(_) | Self::Unavailable(_))
+    }
+}
+
+impl Output {
+    /// Whether the command ended with status 0.
+    pub fn success(&self) -> bool {
+        self.exit_code == 0
+    }
+
+    /// Standard output as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// A length of time in the contract's unit, rounded up; as long as can be said where it is longer.
+pub fn to_duration_ms(length: Duration) -> DurationMs {
+    DurationMs::try_from(length.as_nanos().div_ceil(1_000_000)).unwrap_or(DurationMs::MAX)
+}

@@ -1,0 +1,167 @@
+//! Everything that a recovery handler needs; made for `use mainstay_plugin_sdk::recovery::*`.
+//!
+//! ```
+//! use mainstay_plugin_sdk::recovery::*;
+//! use mainstay_plugin_sdk::testing::{Effect, ScriptedHost, operation};
+//!
+//! #[derive(Default)]
+//! struct FlushCache;
+//!
+//! impl RecoveryHandler for FlushCache {
+//!     fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
+//!         let output = host.command("flush-cache", &[("target", &op.target)])?;
+//!         if !output.success() {
+//!             return Err(RecoveryFailure::Retryable(format!("flush-cache said: {}", output.text())));
+//!         }
+//!         Ok(Report::action("flushed the cache"))
+//!     }
+//! }
+//!
+//! export_recovery_handler!(
+//!     FlushCache,
+//!     handles = ["memory-overflow"],
+//!     capabilities = ["command" => "run flush-cache"],
+//! );
+//!
+//! let mut host = ScriptedHost::new();
+//! let report = FlushCache.recover(&operation("redis", "memory-overflow"), &mut host)?;
+//! assert_eq!(report.actions, ["flushed the cache"]);
+//! assert_eq!(host.effects(), [Effect::command("flush-cache", &[("target", "redis")])]);
+//! # Ok::<(), RecoveryFailure>(())
+//! ```
+
+pub use crate::bindings::recovery::exports::mainstay::plugin::recovery::{
+    Operation, RecoveryFailure, Report,
+};
+pub use crate::export_recovery_handler;
+pub use crate::host::{
+    Backup, BackupJob, BackupType, Backups, Clock, Commands, DurationMs, EffectError, Evidence,
+    Health, Http, Kv, KvStore, Level, Log, Method, Output, Request, Response, Restored, Settings,
+    Severity, Signal, Target, TargetStatus, Targets, Timestamp,
+};
+
+/// What a recovery handler gives back.
+pub type Result<T, E = RecoveryFailure> = core::result::Result<T, E>;
+
+/// All that a recovery handler can ask for, by grant.
+pub trait Host: Log + Settings + Clock + Targets + Commands + Http + Kv + Backups {}
+
+impl<H: Log + Settings + Clock + Targets + Commands + Http + Kv + Backups> Host for H {}
+
+/// A plugin that recovers a failed target. Exported with [`export_recovery_handler!`].
+pub trait RecoveryHandler {
+    /// Recovers the target. Must be deterministic but for its effects: after a crash of the host it is run again
+    /// with the recorded answers. Success means "done what I can"; the host then verifies the target itself.
+    ///
+    /// # Errors
+    /// The failure says whether another attempt may help, none will, or a person has to act.
+    fn recover(&self, operation: &Operation, host: &mut impl Host) -> Result<Report>;
+}
+
+impl Report {
+    /// A report of one action, a past-tense phrase.
+    pub fn action(action: impl Into<String>) -> Self {
+        Self {
+            actions: vec![action.into()],
+            data_loss: None,
+        }
+    }
+
+    /// Adds an action.
+    #[must_use]
+    pub fn and(mut self, action: impl Into<String>) -> Self {
+        self.actions.push(action.into());
+        self
+    }
+
+    /// Says what may be lost.
+    #[must_use]
+    pub fn losing(mut self, data: impl Into<String>) -> Self {
+        self.data_loss = Some(data.into());
+        self
+    }
+}
+
+impl Default for Report {
+    /// A report of nothing done.
+    fn default() -> Self {
+        Self {
+            actions: Vec::new(),
+            data_loss: None,
+        }
+    }
+}
+
+impl Operation {
+    /// The parameters of the chain's step as the plugin's own type.
+    ///
+    /// # Errors
+    /// They do not fit; the message says which field, what was found and what is allowed.
+    #[cfg(feature = "settings")]
+    pub fn params_as<T>(&self) -> core::result::Result<T, crate::settings::SettingsError>
+    where
+        T: serde::de::DeserializeOwned + schemars::JsonSchema,
+    {
+        crate::settings::parse_strictly("params", &self.params)
+    }
+}
+
+impl From<EffectError> for RecoveryFailure {
+    /// What may work later is retryable, all else permanent.
+    fn from(error: EffectError) -> Self {
+        if error.is_temporary() {
+            Self::Retryable(error.text().to_owned())
+        } else {
+            Self::Permanent(error.text().to_owned())
+        }
+    }
+}
+
+#[cfg(feature = "settings")]
+impl From<crate::settings::SettingsError> for RecoveryFailure {
+    fn from(error: crate::settings::SettingsError) -> Self {
+        Self::Permanent(error.to_string())
+    }
+}
+
+/// What the export macro needs of a type.
+#[doc(hidden)]
+pub fn __new<P: crate::plugin::Plugin + RecoveryHandler + Default>() -> P {
+    P::default()
+}
+
+/// Makes a type the recovery handler that this crate's component exports.
+///
+/// The type implements [`RecoveryHandler`] and [`Default`]. Name, version and summary come from `Cargo.toml`
+/// (`name`, `version`, `description`). `handles` are the failure types that it is meant for; `capabilities` are the
+/// grants that it asks the operator for, each with a sentence why; `settings` is the type of its settings.
+///
+/// ```
+/// # use mainstay_plugin_sdk::recovery::*;
+/// # #[derive(Default)]
+/// # struct RestartService;
+/// # impl RecoveryHandler for RestartService {
+/// #     fn recover(&self, _: &Operation, _: &mut impl Host) -> Result<Report> { Ok(Report::default()) }
+/// # }
+/// # #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// # struct RestartSettings {}
+/// export_recovery_handler!(
+///     RestartService,
+///     handles = ["service-down", "api-gateway-down"],
+///     capabilities = ["target" => "restart the failed service"],
+///     settings = RestartSettings,
+/// );
+/// ```
+#[macro_export]
+macro_rules! export_recovery_handler {
+    (
+        $plugin:ty,
+        handles = [$($failure:expr),* $(,)?]
+        $(, capabilities = [$($capability:expr => $why:expr),* $(,)?])?
+        $(, settings = $settings:ty)?
+        $(,)?
+    ) => {
+        $crate::__describe!($plugin, [$($failure),*], [$($($capability => $why),*)?] $(, $settings)?);
+        $crate::__export!($plugin, recovery);
+    };
+}

@@ -1,0 +1,81 @@
+//! Restores the newest verified backup over corrupt data and starts the target again.
+//!
+//! Invariant: nothing is stopped before there is a backup to restore.
+//! Invariant: the backup is older than the detection, so the corrupt data, which the host saves before a restore,
+//! is never what is restored.
+
+mod decide;
+
+use decide::{Process, describe_loss, operator_steps};
+use mainstay_plugin_sdk::recovery::*;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What is restored.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestoreSettings {
+    /// The backup job that holds the target's data. The chain's step may name another one: `params = { job = "…" }`.
+    job: Option<String>,
+}
+
+/// Restores the target's data.
+#[derive(Debug, Default)]
+pub struct CorruptionRestore;
+
+impl RecoveryHandler for CorruptionRestore {
+    fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
+        let step: RestoreSettings = op.params_as()?;
+        let settings: RestoreSettings = host.settings()?;
+        let Some(job) = step.job.or(settings.job) else {
+            return Err(RecoveryFailure::Permanent(
+                "no backup job is named: set `job` in the plugin's settings or in the step's params".into(),
+            ));
+        };
+        let Some(backup) = host.backup(&job).newest_before(op.detected_at)? else {
+            return Err(RecoveryFailure::NeedsOperator(operator_steps(
+                &op.target, &job,
+            )));
+        };
+        let mut report = Report::default();
+        let process = Process::of(&host.target(&op.target).status()?);
+        if process == Process::Running {
+            host.target(&op.target).stop()?;
+            report = report.and(format!("stopped {}", op.target));
+        }
+        let restored = host.backup(&job).restore(&backup.id).map_err(|error| {
+            let left = if process == Process::Unmanaged {
+                ""
+            } else {
+                "; the target is left stopped"
+            };
+            match RecoveryFailure::from(error) {
+                RecoveryFailure::Retryable(why) => RecoveryFailure::Retryable(why + left),
+                RecoveryFailure::Permanent(why) => RecoveryFailure::Permanent(why + left),
+                other => other,
+            }
+        })?;
+        report = report.and(format!(
+            "restored {} documents, {} bytes, from {}",
+            restored.documents, restored.bytes, backup.id
+        ));
+        if process != Process::Unmanaged {
+            host.target(&op.target).start()?;
+            report = report.and(format!("started {}", op.target));
+        }
+        Ok(report.losing(describe_loss(&backup, host.now())))
+    }
+}
+
+export_recovery_handler!(
+    CorruptionRestore,
+    handles = ["data-corruption"],
+    capabilities = [
+        "backup" => "find the newest verified backup of the target's data and restore it",
+        "target" => "see whether the target runs (`status`), and `stop` and `start` it around the restore",
+    ],
+    settings = RestoreSettings,
+);
+
+#[cfg(test)]
+mod tests;

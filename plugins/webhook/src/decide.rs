@@ -1,0 +1,122 @@
+//! What is sent with an alert, and what a response means for it.
+
+use mainstay_plugin_sdk::alerting::{DeliveryFailure, Receipt, Response};
+use std::collections::BTreeMap;
+
+/// How much of a response's body a failure quotes, in characters.
+const QUOTED: usize = 200;
+
+/// The headers of a request: the plugin's own, and the operator's in their place or after them.
+pub(crate) fn idempotency_headers(
+    alert_id: &str,
+    configured: &BTreeMap<String, String>,
+) -> Vec<(String, String)> {
+    let own = [
+        ("content-type", "application/json"),
+        ("idempotency-key", alert_id),
+    ];
+    let is_replaced = |name: &str| configured.keys().any(|key| key.eq_ignore_ascii_case(name));
+    own.into_iter()
+        .filter(|(name, _)| !is_replaced(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .chain(
+            configured
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        )
+        .collect()
+}
+
+/// 2xx is delivered; 408, 425, 429 and 5xx are tried again, after `Retry-After` seconds where it is given; all else
+/// is permanent.
+pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
+    let status = response.status;
+    if response.success() {
+        return Ok(Receipt {
+            reference: response.header("x-request-id").map(str::to_owned),
+        });
+    }
+    let said: String = response.text().trim().chars().take(QUOTED).collect();
+    let what = if said.is_empty() {
+        format!("the receiver answered {status}")
+    } else {
+        format!("the receiver answered {status}: {said}")
+    };
+    match status {
+        408 | 425 | 429 | 500..=599 => {
+            Err(DeliveryFailure::RetryAfter((what, retry_after(response))))
+        }
+        _ => Err(DeliveryFailure::Permanent(what)),
+    }
+}
+
+/// `Retry-After` in its form of seconds (RFC 9110, 10.2.3), in milliseconds. Its form of a date leaves the wait to
+/// the host's own back-off.
+fn retry_after(response: &Response) -> Option<u64> {
+    response
+        .header("retry-after")?
+        .trim()
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_decides_whether_it_was_delivered() {
+        fn check(response: Response, expected: Result<Option<&str>, DeliveryFailure>) {
+            let expected = expected.map(|reference| Receipt {
+                reference: reference.map(str::to_owned),
+            });
+            assert_eq!(outcome(&response), expected, "{response:?}");
+        }
+        let retry = |what: &str, wait| Err(DeliveryFailure::RetryAfter((what.into(), wait)));
+        let permanent = |what: &str| Err(DeliveryFailure::Permanent(what.into()));
+        check(Response::new(200, ""), Ok(None));
+        check(
+            Response::new(204, "").with_header("X-Request-Id", "r-1"),
+            Ok(Some("r-1")),
+        );
+        check(
+            Response::new(429, ""),
+            retry("the receiver answered 429", None),
+        );
+        check(
+            Response::new(503, "busy\n").with_header("retry-after", "30"),
+            retry("the receiver answered 503: busy", Some(30_000)),
+        );
+        check(
+            Response::new(503, "").with_header("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"),
+            retry("the receiver answered 503", None),
+        );
+        check(
+            Response::new(503, "").with_header("retry-after", "18446744073709551615"),
+            retry("the receiver answered 503", None),
+        );
+        check(
+            Response::new(404, "no hook"),
+            permanent("the receiver answered 404: no hook"),
+        );
+        check(
+            Response::new(302, ""),
+            permanent("the receiver answered 302"),
+        );
+    }
+
+    #[test]
+    fn the_operator_can_replace_the_plugins_headers() {
+        let configured = BTreeMap::from([("Idempotency-Key".to_owned(), "mine".to_owned())]);
+        let headers = idempotency_headers("al-1", &configured);
+        let expected = [
+            ("content-type", "application/json"),
+            ("Idempotency-Key", "mine"),
+        ];
+        assert_eq!(
+            headers,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! Posts alerts as JSON to a URL.
+//!
+//! Invariant: the same alert is sent with the same idempotency key in each attempt.
+//! Invariant: secrets stay names here; the host puts the values in.
+
+mod decide;
+mod settings;
+
+use decide::{idempotency_headers, outcome};
+use mainstay_plugin_sdk::alerting::*;
+pub use settings::WebhookSettings;
+
+/// Posts the alert.
+#[derive(Debug, Default)]
+pub struct Webhook;
+
+impl Alerter for Webhook {
+    fn deliver(&self, alert: &Alert, host: &mut impl Host) -> Result<Receipt> {
+        let settings: WebhookSettings = host.settings()?;
+        let mut request = Request::post_json(settings.url.as_str(), alert.to_json().to_string());
+        request.headers = idempotency_headers(&alert.id, settings.headers.as_map());
+        if let Some(timeout) = settings.timeout {
+            request = request.timeout(timeout.get());
+        }
+        outcome(&host.http(request)?)
+    }
+}
+
+export_alerter!(
+    Webhook,
+    capabilities = ["http" => "post alerts to the configured URL"],
+    settings = WebhookSettings,
+);
+
+#[cfg(test)]
+mod tests;

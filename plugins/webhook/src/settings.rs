@@ -1,0 +1,83 @@
+//! Where alerts go, checked when the configuration is.
+
+use mainstay_plugin_sdk::settings::DurationText;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Where and how alerts are posted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Absolute `http` or `https` URL; may hold `${secret:NAME}`. Its origin needs the grant `http`.
+    pub(crate) url: Url,
+    /// Further request headers by name; values may hold `${secret:NAME}`. Those of the plugin itself
+    /// (`content-type`, `idempotency-key`) can be replaced.
+    #[serde(default)]
+    pub(crate) headers: Headers,
+    /// How long to wait for the response; the host's default where it is absent.
+    pub(crate) timeout: Option<DurationText>,
+}
+
+/// An absolute URL of a scheme that the host can speak.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+pub(crate) struct Url(String);
+
+impl Url {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rest = text
+            .strip_prefix("http://")
+            .or_else(|| text.strip_prefix("https://"));
+        match rest {
+            Some(rest) if !rest.is_empty() && !text.chars().any(char::is_whitespace) => {
+                Ok(Self(text))
+            }
+            _ => Err(format!(
+                "found {text:?}, expected a URL that starts with \"http://\" or \"https://\""
+            )),
+        }
+    }
+}
+
+/// Header names and values that a request can carry.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(try_from = "BTreeMap<String, String>")]
+pub(crate) struct Headers(BTreeMap<String, String>);
+
+impl Headers {
+    pub(crate) fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl TryFrom<BTreeMap<String, String>> for Headers {
+    type Error = String;
+
+    fn try_from(headers: BTreeMap<String, String>) -> Result<Self, String> {
+        // RFC 9110, 5.6.2: a token.
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        for (name, value) in &headers {
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(format!(
+                    "found the header name {name:?}, expected letters, digits and `-`"
+                ));
+            }
+            if value.chars().any(char::is_control) {
+                return Err(format!(
+                    "the value of the header {name:?} has control characters; remove them"
+                ));
+            }
+        }
+        Ok(Self(headers))
+    }
+}

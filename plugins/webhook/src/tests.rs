@@ -1,0 +1,104 @@
+//! The alerter against a scripted host.
+
+use super::*;
+use mainstay_plugin_sdk::plugin::Plugin;
+use mainstay_plugin_sdk::testing::{Effect, ScriptedHost, alert};
+
+const URL: &str = "http://127.0.0.1:9000/alerts";
+
+fn host() -> ScriptedHost {
+    let mut host = ScriptedHost::new();
+    host.set_settings(format!(
+        r#"{{"url": "{URL}", "headers": {{"authorization": "Bearer ${{secret:hook}}"}}}}"#
+    ));
+    host
+}
+
+#[test]
+fn an_alert_is_posted_as_json_with_its_key_and_the_secret_by_name() {
+    let mut host = host();
+    host.on_http(URL, Ok(Response::new(200, "")));
+    assert_eq!(
+        Webhook.deliver(&alert("operation.failed"), &mut host),
+        Ok(Receipt::new())
+    );
+    let [
+        Effect::Http {
+            method: Method::Post,
+            url,
+            headers,
+            body,
+        },
+    ] = host.effects()
+    else {
+        panic!("{:?}", host.effects())
+    };
+    assert_eq!(url, URL);
+    let header = |name: &str| {
+        headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    };
+    assert_eq!(header("content-type"), Some("application/json"));
+    assert_eq!(header("idempotency-key"), Some("al-1"));
+    assert_eq!(header("authorization"), Some("Bearer ${secret:hook}"));
+    for part in [
+        r#""kind":"operation.failed""#,
+        r#""severity":"high""#,
+        r#""at":"2024-02-29T12:00:00.000Z""#,
+    ] {
+        assert!(body.contains(part), "{body}");
+    }
+}
+
+#[test]
+fn no_connection_is_tried_again_and_a_missing_grant_is_not() {
+    fn check(error: EffectError, expected: DeliveryFailure) {
+        let mut host = host();
+        host.on_http(URL, Err(error));
+        assert_eq!(Webhook.deliver(&alert("a.b"), &mut host), Err(expected));
+    }
+    check(
+        EffectError::Unavailable("connection refused".into()),
+        DeliveryFailure::RetryAfter(("connection refused".into(), None)),
+    );
+    check(
+        EffectError::TimedOut("no response".into()),
+        DeliveryFailure::RetryAfter(("no response".into(), None)),
+    );
+    check(
+        EffectError::Denied("http".into()),
+        DeliveryFailure::Permanent("http".into()),
+    );
+}
+
+#[test]
+fn settings_are_checked_before_anything_is_sent() {
+    fn check(settings: &str, expected: &str) {
+        let message = Webhook::configure(settings).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+    check("{}", "missing field `url`");
+    check(
+        r#"{"url": "ftp://x"}"#,
+        "settings.url: found \"ftp://x\", expected a URL",
+    );
+    check(
+        r#"{"url": "http://x", "headers": {"a b": "c"}}"#,
+        "settings.headers: found the header name \"a b\"",
+    );
+    check(
+        r#"{"url": "http://x", "headers": {"a": "c\nd"}}"#,
+        "control characters",
+    );
+    check(
+        r#"{"url": "http://x", "timeout": "5"}"#,
+        "settings.timeout: found \"5\"",
+    );
+    check(
+        r#"{"url": "http://x", "uri": "y"}"#,
+        "unknown field `uri`; allowed: `headers`, `timeout`, `url`",
+    );
+    assert!(Webhook::configure(r#"{"url": "https://x/${secret:token}"}"#).is_ok());
+}

@@ -1,0 +1,261 @@
+//! A well-behaved recovery handler that does what the operation's `params` say, and says which version did it:
+//! the first action of every report is `probe VERSION`.
+//!
+//! One of its versions is chosen by a cargo feature, for tests that load several side by side.
+
+use mainstay_plugin_sdk::plugin::{Capability, Descriptor, Plugin};
+use mainstay_plugin_sdk::recovery::*;
+use mainstay_plugin_sdk::settings::{DurationText, check, schema_of};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The version of this build.
+pub const VERSION: &str = if cfg!(feature = "v2_0_0") {
+    "2.0.0"
+} else if cfg!(feature = "v1_1_0") {
+    "1.1.0"
+} else if cfg!(feature = "v1_0_1") {
+    "1.0.1"
+} else {
+    "1.0.0"
+};
+
+/// Settings, to see that they arrive.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct ProbeSettings {
+    /// What `echo` says when the step does not.
+    word: String,
+    /// How long `sleep` sleeps when the step does not say.
+    nap: Option<DurationText>,
+}
+
+/// The `params` of an operation.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Params {
+    /// What to do.
+    #[serde(rename = "do")]
+    deed: Deed,
+    /// What `echo` says.
+    word: Option<String>,
+    /// How long `sleep` sleeps.
+    length: Option<DurationText>,
+    /// The command, URL or job that an effect is for.
+    name: String,
+}
+
+/// What to do.
+#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Deed {
+    /// Nothing but a report.
+    #[default]
+    Version,
+    /// Reports the word of the step or of the settings.
+    Echo,
+    /// Reports the operation as it came.
+    Operation,
+    /// Restarts the target.
+    Restart,
+    /// Reads the target's status and runs its checks.
+    Look,
+    /// Stops the target and starts it.
+    StopStart,
+    /// Sends SIGHUP to the target.
+    Signal,
+    /// Runs the command `name`.
+    Command,
+    /// Requests the URL `name`.
+    Http,
+    /// Counts its runs in a durable value.
+    Count,
+    /// Sets, gets, lists and deletes a value.
+    Kv,
+    /// Creates a snapshot of the job `name` and restores the newest backup.
+    Backup,
+    /// Sleeps.
+    Sleep,
+    /// Counts, sleeps and restarts: three effects to crash between.
+    Steps,
+    /// Fails, another attempt may help.
+    Retryable,
+    /// Fails for good.
+    Permanent,
+    /// Asks for a person.
+    NeedsOperator,
+}
+
+/// Does as it is told.
+#[derive(Debug, Default)]
+pub struct Probe;
+
+impl RecoveryHandler for Probe {
+    fn recover(&self, op: &Operation, host: &mut impl Host) -> Result<Report> {
+        let params: Params = op.params_as()?;
+        let settings: ProbeSettings = host.settings()?;
+        let report = Report::action(format!("probe {VERSION}"));
+        let nap = params
+            .length
+            .or(settings.nap)
+            .map(DurationText::get)
+            .unwrap_or_default();
+        let name = params.name.as_str();
+        Ok(match params.deed {
+            Deed::Version => report,
+            Deed::Echo => report.and(params.word.unwrap_or(settings.word)),
+            Deed::Operation => report.and(format!("{op:?}")),
+            Deed::Restart => {
+                host.target(&op.target).restart()?;
+                report.and("restarted")
+            }
+            Deed::Look => {
+                let status = host.target(&op.target).status()?;
+                let failing = host.target(&op.target).check()?;
+                report
+                    .and(format!("{status:?}"))
+                    .and(format!("{} checks fail", failing.len()))
+            }
+            Deed::StopStart => {
+                host.target(&op.target).stop()?;
+                host.target(&op.target).start()?;
+                report.and("stopped").and("started")
+            }
+            Deed::Signal => {
+                host.target(&op.target).signal(Signal::Hup)?;
+                report.and("signalled")
+            }
+            Deed::Command => {
+                let output = host.command(name, &[("target", &op.target)])?;
+                report.and(format!("exit {}: {}", output.exit_code, output.text()))
+            }
+            Deed::Http => {
+                let response = host.http(Request::get(name))?;
+                report.and(format!("status {}: {}", response.status, response.text()))
+            }
+            Deed::Count => report.and(format!("run {}", count(host)?)),
+            Deed::Kv => {
+                host.kv().set("probe/a", "1")?;
+                let value = host.kv().get("probe/a")?;
+                let swapped = host
+                    .kv()
+                    .compare_and_set("probe/a", value.as_deref(), "2")?;
+                let keys = host.kv().keys("probe/")?;
+                host.kv().delete("probe/a")?;
+                report.and(format!("{value:?} {swapped} {keys:?}"))
+            }
+            Deed::Backup => {
+                let made = host.backup(name).create(BackupType::Snapshot)?;
+                let newest = host
+                    .backup(name)
+                    .newest()?
+                    .map_or(made.id, |backup| backup.id);
+                let restored = host.backup(name).restore(&newest)?;
+                report.and(format!("restored {} documents", restored.documents))
+            }
+            Deed::Sleep => {
+                let before = host.now();
+                host.sleep(nap);
+                report.and(format!("slept {} ms", host.now().saturating_sub(before)))
+            }
+            Deed::Steps => {
+                let run = count(host)?;
+                host.sleep(nap);
+                host.target(&op.target).restart()?;
+                report.and(format!("run {run}")).and("restarted")
+            }
+            Deed::Retryable => return Err(RecoveryFailure::Retryable("asked to".into())),
+            Deed::Permanent => return Err(RecoveryFailure::Permanent("asked to".into())),
+            Deed::NeedsOperator => {
+                return Err(RecoveryFailure::NeedsOperator(vec![
+                    "look".into(),
+                    "act".into(),
+                ]));
+            }
+        })
+    }
+}
+
+/// Adds one to a durable count and gives it.
+fn count(host: &mut impl Host) -> Result<u64, EffectError> {
+    loop {
+        let before = host.kv().get("count")?;
+        let number = before
+            .as_deref()
+            .and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse::<u64>().ok())
+            .unwrap_or(0)
+            + 1;
+        if host
+            .kv()
+            .compare_and_set("count", before.as_deref(), number.to_string())?
+        {
+            return Ok(number);
+        }
+    }
+}
+
+impl Plugin for Probe {
+    fn descriptor() -> Descriptor {
+        let capability = |name: &str, why: &str| Capability {
+            name: name.into(),
+            why: why.into(),
+        };
+        Descriptor {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: VERSION.into(),
+            summary: env!("CARGO_PKG_DESCRIPTION").into(),
+            handles: vec!["service-down".into()],
+            capabilities: vec![
+                capability("target", "do with the target what the test says"),
+                capability("kv", "count its runs"),
+            ],
+            settings_schema: Some(schema_of::<ProbeSettings>()),
+        }
+    }
+
+    fn configure(settings: &str) -> Result<(), String> {
+        check::<ProbeSettings>(settings)
+    }
+}
+
+mainstay_plugin_sdk::__export!(Probe, recovery);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_plugin_sdk::testing::{ScriptedHost, operation};
+
+    fn run(host: &mut ScriptedHost, params: &str) -> Report {
+        let mut op = operation("api", "service-down");
+        op.params = params.into();
+        Probe.recover(&op, host).unwrap()
+    }
+
+    #[test]
+    fn each_deed_starts_with_the_version_and_says_what_was_done() {
+        fn check(params: &str, expected: &str) {
+            let mut host = ScriptedHost::new();
+            host.set_settings(r#"{"word": "hello"}"#);
+            let report = run(&mut host, params);
+            assert_eq!(report.actions[0], format!("probe {VERSION}"));
+            assert_eq!(report.actions.get(1).map_or("", String::as_str), expected);
+        }
+        check("{}", "");
+        check(r#"{"do": "echo"}"#, "hello");
+        check(r#"{"do": "echo", "word": "hi"}"#, "hi");
+        check(r#"{"do": "count"}"#, "run 1");
+        check(r#"{"do": "kv"}"#, r#"Some([49]) true ["probe/a"]"#);
+        check(
+            r#"{"do": "backup", "name": "state"}"#,
+            "restored 1 documents",
+        );
+        check(r#"{"do": "sleep", "length": "20ms"}"#, "slept 20 ms");
+    }
+
+    #[test]
+    fn runs_are_counted_across_calls() {
+        let mut host = ScriptedHost::new();
+        run(&mut host, r#"{"do": "count"}"#);
+        assert_eq!(run(&mut host, r#"{"do": "steps"}"#).actions[1], "run 2");
+    }
+}
