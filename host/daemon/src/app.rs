@@ -18,7 +18,7 @@ use crate::{
     ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
     services::{
         alerts::AlertService,
-        backup::{BackupPorts, BackupService},
+        backup::{BackupParts, BackupService},
         effects::{EffectNumbers, Effects},
         metrics::{Metrics, MetricsService},
         monitor::Monitor,
@@ -130,17 +130,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // Plugins, and what they may ask for.
     let plugins = Arc::new(Plugins::default());
     let stop_backups = CancellationToken::new();
-    let backups = BackupService::new(
-        BackupPorts {
-            tier: Arc::new(LocalBackups::new(&state_dir, clock.clone(), stop_backups)),
-            judge: plugins.clone(),
-            journal: journal.clone(),
-            clock: clock.clone(),
-        },
-        spec.clone(),
-        ids(),
-        &recovered,
-    );
+    let parts = BackupParts {
+        store: Arc::new(LocalBackups::new(&state_dir, clock.clone(), stop_backups.clone())),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        judge: plugins.clone(),
+        spec: spec.clone(),
+        seed: seed(&clock),
+    };
+    let backups = BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
     let numbers = EffectNumbers::default();
     let effects = Effects {
         journal: journal.clone(),
@@ -224,7 +222,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let work = tasks.stage("work");
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
-    work.spawn("backup", |stop| async move { backups.run(stop).await });
+    work.spawn("backup", |stop| async move { report(backups.run(stop).await) });
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let base = tasks.stage("base");
     base.spawn("supervisor", |stop| async move { report(supervisor.run(stop).await) });

@@ -33,7 +33,7 @@ impl FileConfig {
 impl ConfigSource for FileConfig {
     fn load(&self) -> Boxed<'_, Result<Spec, String>> {
         Box::pin(async {
-            let loaded = self.read().await.map_err(|errors| errors.render(false))?;
+            let loaded = self.read().await.map_err(|errors| config::render(&errors.problems, false))?;
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }

@@ -52,7 +52,13 @@ impl RecoveryEngine {
         }
     }
 
-    async fn open_incident(&mut self, key: &Key, severity: Severity, evidence: Evidence, at: Timestamp) -> Incident {
+    pub(super) async fn open_incident(
+        &mut self,
+        key: &Key,
+        severity: Severity,
+        evidence: Evidence,
+        at: Timestamp,
+    ) -> Incident {
         let (target, failure) = key.clone();
         let since = at - RECURRENCE_WINDOW;
         let recurrences = self.ports.records.recurrences(target.clone(), failure.clone(), since).await;
