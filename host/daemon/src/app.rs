@@ -38,7 +38,7 @@ use mainstay_domain::{
     spec::Spec,
     time::Timestamp,
 };
-use mainstay_runtime::{HostOptions, PluginHost};
+use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
 use tasks::Tasks;
 use tokio::{
@@ -74,7 +74,7 @@ impl HostView for Host {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: "normal".to_owned(),
             started_at: self.started_at,
-            contract_versions: mainstay_runtime::contract_versions(),
+            contract_versions: ContractVersion::ALL.iter().map(|version| version.version().to_string()).collect(),
             config_digest: spec.digest.clone(),
             targets: spec.targets.iter().map(|target| (target.name.clone(), target.priority)).collect(),
         }
@@ -154,11 +154,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         numbers: numbers.clone(),
     };
     let observer = PluginEvents { journal: journal.clone(), clock: clock.clone() };
-    let (plugin_dir, desired) = {
+    let (plugin_dir, specs) = {
         let spec = spec.borrow();
         (spec.host.plugin_dir.clone(), spec.plugins.clone())
     };
-    let host_options = HostOptions::new(plugin_dir, state_dir.join("plugins"), desired);
+    let host_options =
+        HostOptions { state_dir: Some(state_dir.clone()), specs, ..HostOptions::new(plugin_dir) };
     plugins.connect(PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?);
 
     // What decides and acts.
@@ -236,7 +237,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     notify::stopping();
     say(&journal, &clock, EventKind::HostStopping, "asked to stop".to_owned()).await;
     let stragglers = tasks.stop(deadline).await;
-    plugins.close().await;
     if stragglers.is_empty() {
         tracing::info!("stopped");
         return Ok(());

@@ -17,7 +17,10 @@ use mainstay_domain::{
     spec::PluginSpec,
     time::Timestamp,
 };
-use mainstay_runtime::{Observer, Plugin, PluginEvent, PluginHost};
+use mainstay_runtime::{
+    Plugin, PluginHost,
+    observer::{Observer, PluginEvent},
+};
 use semver::VersionReq;
 use std::{
     collections::BTreeMap,
@@ -43,13 +46,6 @@ impl Plugins {
     pub fn connect(&self, host: PluginHost) {
         let connected = self.host.set(host);
         debug_assert!(connected.is_ok(), "a host is connected once");
-    }
-
-    /// Waits for the last calls and frees everything.
-    pub async fn close(&self) {
-        if let Some(host) = self.host.get() {
-            host.close().await;
-        }
     }
 
     /// The version that a call goes to; the error is for people.
