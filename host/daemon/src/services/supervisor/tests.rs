@@ -24,6 +24,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 mod config;
 mod foreign;
+mod killed;
 mod measurement;
 mod predecessor;
 mod shutdown;
