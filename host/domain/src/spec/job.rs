@@ -104,7 +104,7 @@ fn fixed_day(zone: TimeZone) -> Zoned {
     Timestamp::UNIX_EPOCH.to_zoned(zone)
 }
 
-fn parse_cron(expression: &str) -> Result<Cron, InvalidSchedule> {
+pub(crate) fn parse_cron(expression: &str) -> Result<Cron, InvalidSchedule> {
     let parser = CronParser::builder().year(Year::Disallowed).build();
     parser
         .parse(expression)
