@@ -1,1 +1,134 @@
-//! To come.
+//! The command line: a client of the admin API, and of files.
+//!
+//! Invariant: standard output holds what was asked for and nothing else; everything else goes to standard error.
+//! Invariant: the exit code is 0 for done, 1 for failed, 2 for bad usage or config.
+
+mod arguments;
+mod backups;
+mod client;
+mod connect;
+mod failure;
+mod help;
+mod listings;
+mod operations;
+mod output;
+mod plugins;
+mod progress;
+mod scaffold;
+mod wiring;
+
+pub use arguments::{Cli, Color, Command, Global, LogFormat};
+pub use failure::Ending;
+
+use crate::api::wire::RecoverBody;
+use arguments::{OperationCommand, PluginCommand};
+use clap::CommandFactory;
+use output::Output;
+use std::process::ExitCode;
+
+impl Cli {
+    /// Whether the command runs services, and so wants all cores.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self.command, Command::Run | Command::Demo { .. })
+    }
+
+    /// Runs the command, tells what went wrong, and gives the exit code.
+    pub async fn run(self) -> ExitCode {
+        failure::conclude(dispatch(self).await)
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
+    let Cli { global, command } = cli;
+    let out = Output::new(&global);
+    let client = || connect::connect(&global);
+    match command {
+        Command::Run => wiring::run(&global, out).await,
+        Command::DemoService { listen, data } => done(crate::demo::service::serve(listen, data).await),
+        Command::Demo { keep } => wiring::demo(out, keep).await,
+        Command::Check => wiring::check(&global, out).await,
+        Command::Completions { shell } => completions(out, shell),
+        Command::Plugin(command) => plugin(&global, out, command).await,
+        Command::Status => done(listings::status(&client().await?, out).await),
+        Command::Incidents { open, limit } => {
+            done(listings::incidents(&client().await?, out, open, limit).await)
+        }
+        Command::History(arguments) => {
+            done(listings::history(&client().await?, out, arguments).await)
+        }
+        Command::Events {
+            follow,
+            since,
+            limit,
+        } => listings::events(&client().await?, out, follow, since, limit).await,
+        Command::Operation(OperationCommand::Show { id }) => {
+            done(operations::show(&client().await?, out, &id).await)
+        }
+        Command::Recover {
+            target,
+            failure,
+            dry_run,
+            wait,
+            by,
+        } => {
+            let body = RecoverBody {
+                target,
+                failure,
+                dry_run,
+                by: by.by,
+            };
+            operations::recover(&client().await?, out, body, wait).await
+        }
+        Command::Approve(decision) => {
+            done(operations::decide(&client().await?, out, "approve", decision).await)
+        }
+        Command::Reject(decision) => {
+            done(operations::decide(&client().await?, out, "reject", decision).await)
+        }
+        Command::Cancel(decision) => {
+            done(operations::decide(&client().await?, out, "cancel", decision).await)
+        }
+        Command::Pause(paused) => {
+            done(operations::set_paused(&client().await?, out, paused, true).await)
+        }
+        Command::Resume(paused) => {
+            done(operations::set_paused(&client().await?, out, paused, false).await)
+        }
+        Command::Heartbeat { target } => {
+            done(operations::heartbeat(&client().await?, &target).await)
+        }
+        Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
+    }
+}
+
+async fn plugin(global: &Global, out: Output, command: PluginCommand) -> anyhow::Result<Ending> {
+    match command {
+        PluginCommand::List => done(listings::plugins(&connect::connect(global).await?, out).await),
+        PluginCommand::Inspect { file } => done(plugins::inspect(out, &file).await),
+        PluginCommand::New {
+            name,
+            kind,
+            directory,
+            sdk,
+        } => done(plugins::new(out, &name, kind, directory, sdk)),
+        PluginCommand::Build {
+            directory,
+            out: file,
+            drop,
+        } => done(plugins::build(out, &directory, file, drop).await),
+        PluginCommand::Test { directory } => plugins::test(out, &directory).await,
+    }
+}
+
+fn done(result: anyhow::Result<()>) -> anyhow::Result<Ending> {
+    result.map(|()| Ending::Done)
+}
+
+fn completions(out: Output, shell: clap_complete::Shell) -> anyhow::Result<Ending> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mainstay", &mut script);
+    done(out.line(String::from_utf8_lossy(&script).trim_end()))
+}
+
+#[cfg(test)]
+mod tests;

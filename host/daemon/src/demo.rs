@@ -11,7 +11,7 @@ mod steps;
 mod timeline;
 
 use stage::Stage;
-use std::{path::PathBuf, time::Instant};
+use std::time::Instant;
 use timeline::Timeline;
 
 /// What the demo is asked for.
@@ -21,15 +21,13 @@ pub struct DemoOptions {
     pub json: bool,
     /// Leave the directory behind, and say where it is.
     pub keep: bool,
-    /// The repository whose plugins are built; default: the one that this program was built from.
-    pub source: Option<PathBuf>,
 }
 
 /// Runs every step; whether all were ok.
 pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
     let begin = Instant::now();
     let mut timeline = Timeline::new(options.json);
-    let source = options.source.unwrap_or_else(plugins::repository);
+    let source = plugins::repository();
     let built = timeline.step("build-plugins", async { plugins::build(&source).await }).await;
     let Some(built) = built else { return Ok(timeline.finish(begin.elapsed())) };
     let mut stage = Stage::new(built, options.keep).await?;

@@ -1,2 +1,63 @@
-//! The program.
-fn main() {}
+//! The program: reads the command line, sets up what is set up once, and hands over to [`mainstay::cli`].
+
+use clap::Parser;
+use mainstay::cli::{Cli, Color, Global, LogFormat};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
+
+/// Bad usage or config.
+const BAD_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log(&cli.global, cli.is_daemon()) {
+        eprintln!("error: {error}");
+        return ExitCode::from(BAD_USAGE);
+    }
+    // It fails only where a provider is there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = match cli.is_daemon() {
+        true => Builder::new_multi_thread(),
+        false => Builder::new_current_thread(),
+    };
+    match builder.enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => {
+            eprintln!("error: cannot start the runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sends log lines to standard error: the daemon's from `info` on, those of other commands from `warn` on.
+fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
+    let level = match global.verbose + u8::from(is_daemon) {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = global.log.as_deref().filter(|filter| !filter.is_empty());
+    let filter = EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {
+        let given = filter.unwrap_or(level);
+        format!("`{given}` is no log filter: {error}; e.g. `info,mainstay::api=debug` is one")
+    })?;
+    let colour = match global.color {
+        Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        Color::Always => true,
+        Color::Never => false,
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour);
+    match global.log_format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+    Ok(())
+}

@@ -699,6 +699,8 @@ pub trait Secrets: Send + Sync {
 pub trait ConfigSource: Send + Sync {
     /// Reads, parses and validates.
     fn load(&self) -> Boxed<'_, Result<Spec, String>>;
+    /// Takes up what a config names outside itself: its secrets. On an error what was there before stays.
+    fn adopt(&self, spec: &Spec) -> Result<(), String>;
     /// BLAKE3 over the text of all its files; `None` where they cannot be read.
     fn digest(&self) -> Boxed<'_, Option<String>>;
 }

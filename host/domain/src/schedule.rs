@@ -7,12 +7,11 @@
 //! Invariant: a daylight-saving change neither skips nor doubles a slot at a fixed time of day: what falls into the
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
-use crate::{
-    backup::BackupType,
-    spec::{InvalidSchedule, JobSpec, Schedule, parse_cron},
-    time::Timestamp,
+use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds, Year},
 };
-use croner::Cron;
 use jiff::{Zoned, tz::TimeZone};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,6 +21,29 @@ pub const SCHEDULED: [BackupType; 3] = [
     BackupType::Differential,
     BackupType::Incremental,
 ];
+
+/// Why a schedule has no slots.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// It is no cron expression.
+    #[error(
+        "`{expression}` is not a cron expression: {why}; five fields are allowed (minute hour day month weekday), or six with seconds first"
+    )]
+    Expression {
+        /// What was given.
+        expression: String,
+        /// What croner says.
+        why: String,
+    },
+    /// There is no such time zone.
+    #[error(
+        "there is no time zone `{0}`; allowed are `UTC` and the names of the machine's time zone database, e.g. `Europe/Berlin`"
+    )]
+    Zone(String),
+    /// No time fits it.
+    #[error("`{0}` never happens; look at its day and month")]
+    Never(String),
+}
 
 /// The last slot of each type that was taken up.
 pub type LastSlots = BTreeMap<BackupType, Timestamp>;
@@ -46,7 +68,7 @@ pub fn schedule_of(job: &JobSpec, backup_type: BackupType) -> Option<&Schedule> 
 }
 
 /// The first slot after a time.
-pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, InvalidSchedule> {
+pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, ScheduleError> {
     match schedule {
         Schedule::Every(every) => {
             let every = millis(*every);
@@ -60,7 +82,7 @@ pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, Inv
             let found = cron.find_next_occurrence(&start, false);
             found
                 .map(|slot| timestamp(&slot))
-                .map_err(|_| InvalidSchedule::Never(expression.clone()))
+                .map_err(|_| ScheduleError::Never(expression.clone()))
         }
     }
 }
@@ -71,7 +93,7 @@ pub fn due(
     schedule: &Schedule,
     last: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Option<Timestamp>, InvalidSchedule> {
+) -> Result<Option<Timestamp>, ScheduleError> {
     let Some(last) = last else {
         return Ok(Some(newest_slot(schedule, now)?.unwrap_or(now)));
     };
@@ -85,7 +107,7 @@ pub fn due(
     loop {
         match next_slot(schedule, slot) {
             Ok(next) if next <= now => slot = next,
-            Ok(_) | Err(InvalidSchedule::Never(_)) => return Ok(Some(slot)),
+            Ok(_) | Err(ScheduleError::Never(_)) => return Ok(Some(slot)),
             Err(error) => return Err(error),
         }
     }
@@ -96,7 +118,7 @@ pub fn next_due(
     schedule: &Schedule,
     last: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Timestamp, InvalidSchedule> {
+) -> Result<Timestamp, ScheduleError> {
     match last {
         None => Ok(now),
         Some(last) => next_slot(schedule, effective(schedule, last, now)?),
@@ -109,7 +131,7 @@ fn effective(
     schedule: &Schedule,
     last: Timestamp,
     now: Timestamp,
-) -> Result<Timestamp, InvalidSchedule> {
+) -> Result<Timestamp, ScheduleError> {
     if last <= now || last <= next_slot(schedule, now)? {
         Ok(last)
     } else {
@@ -122,7 +144,7 @@ pub fn due_backup(
     job: &JobSpec,
     last: &LastSlots,
     now: Timestamp,
-) -> Result<Option<DueBackup>, InvalidSchedule> {
+) -> Result<Option<DueBackup>, ScheduleError> {
     let mut slots = Vec::new();
     for backup_type in SCHEDULED {
         if let Some(schedule) = schedule_of(job, backup_type)
@@ -142,7 +164,7 @@ pub fn next_backup(
     job: &JobSpec,
     last: &LastSlots,
     now: Timestamp,
-) -> Result<Option<Timestamp>, InvalidSchedule> {
+) -> Result<Option<Timestamp>, ScheduleError> {
     let mut earliest: Option<Timestamp> = None;
     for backup_type in SCHEDULED {
         if let Some(schedule) = schedule_of(job, backup_type) {
@@ -153,8 +175,32 @@ pub fn next_backup(
     Ok(earliest)
 }
 
+/// The longest that a job waits between two backups in the eight days after `now`, within the first thousand slots:
+/// a recovery point objective below it cannot be met. None where it has no schedule.
+pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, ScheduleError> {
+    let mut last: LastSlots = SCHEDULED
+        .into_iter()
+        .map(|backup_type| (backup_type, now))
+        .collect();
+    let (mut at, mut longest) = (now, None);
+    for step in 0..1000 {
+        let Some(next) = next_backup(job, &last, at)? else {
+            break;
+        };
+        if step > 0 {
+            longest = longest.max(Some(next.since(at)));
+        }
+        last.values_mut().for_each(|slot| *slot = next);
+        at = next;
+        if at.since(now) > Duration::from_secs(8 * 86_400) && step > 0 {
+            break;
+        }
+    }
+    Ok(longest)
+}
+
 /// The newest slot at or before `now`; none where the search finds none.
-fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, InvalidSchedule> {
+fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
     match schedule {
         Schedule::Every(every) => {
             let every = millis(*every);
@@ -176,9 +222,21 @@ fn millis(every: Duration) -> u64 {
     u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), InvalidSchedule> {
-    let cron = parse_cron(expression)?;
-    let zone = TimeZone::get(zone).map_err(|_| InvalidSchedule::Zone(zone.to_owned()))?;
+fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
+    let parser = CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build();
+    let cron = parser
+        .parse(expression)
+        .map_err(|error| ScheduleError::Expression {
+            expression: expression.to_owned(),
+            why: error.to_string(),
+        })?;
+    let zone = match zone {
+        "UTC" => TimeZone::UTC,
+        name => TimeZone::get(name).map_err(|_| ScheduleError::Zone(zone.to_owned()))?,
+    };
     let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
     Ok((cron, time.to_zoned(zone)))

@@ -70,10 +70,23 @@ pub(crate) struct Facts {
     pub(crate) referred: Vec<(Thing, String, Place)>,
     /// Which target depends on which, and where it says so.
     pub(crate) dependencies: Vec<(TargetName, TargetName, Place)>,
-    /// Which failures can be raised, and where that is said.
-    pub(crate) raised: Vec<(TargetName, FailureType, Severity, Place)>,
+    /// Which failures can be raised.
+    pub(crate) raised: Vec<Raised>,
     /// Where the routes stand, in order.
     pub(crate) routes: Vec<Place>,
+}
+
+/// A failure that a check or an exit can raise.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    /// Of this target.
+    pub(crate) target: TargetName,
+    /// What it is called.
+    pub(crate) failure: FailureType,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// Where that is said.
+    pub(crate) place: Place,
 }
 
 impl<'a> Context<'a> {
@@ -103,6 +116,12 @@ impl<'a> Context<'a> {
         if !problems.contains(&problem) {
             problems.push(problem);
         }
+    }
+
+    /// Whether nothing keeps the config from being used.
+    pub(crate) fn is_usable(&self) -> bool {
+        let problems = self.problems.borrow();
+        !problems.iter().any(Problem::is_error)
     }
 
     /// Where a place is, for people.

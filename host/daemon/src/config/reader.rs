@@ -7,7 +7,7 @@
 use super::{
     context::Context,
     document::{Entry, Node, Place, Table, Value},
-    suggest::{listed, nearest},
+    suggest::{allowed, nearest},
 };
 
 /// A value, the key that it is set under, and where to report what is wrong with it.
@@ -195,7 +195,7 @@ impl<'a> Fields<'a> {
             }
             let help = match nearest(key, self.asked.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("allowed are {}", listed(self.asked.iter().copied(), '`')),
+                None => allowed(self.asked.iter().copied(), '`'),
             };
             let message = format!("unknown key `{key}` in {}", self.what);
             self.context.error(entry.key, message, help);
@@ -203,11 +203,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `target` and its name, where it has one.
+/// `this target`, or its name where it has one.
 fn labelled(what: &str, table: &Table) -> String {
-    match table.get("name").map(|entry| &entry.node.value) {
-        Some(Value::Text(name)) if !what.contains('`') && name.len() <= 64 => {
-            format!("{what} `{name}`")
+    let name = table.get("name").map(|entry| &entry.node.value);
+    match (what.strip_prefix("this "), name) {
+        (Some(kind), Some(Value::Text(name))) if (1..=64).contains(&name.len()) => {
+            format!("{kind} `{name}`")
         }
         _ => what.to_owned(),
     }

@@ -5,10 +5,13 @@
 mod quantity;
 mod word;
 
-pub(crate) use quantity::{count, duration, number, percent, positive_duration, size, whole};
+pub(crate) use quantity::{
+    as_written, count, duration, number, percent, positive_duration, size, whole,
+};
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
 use super::{context::Thing, document::Value, reader::At};
+use mainstay_domain::template::{self, Part};
 use std::{collections::BTreeMap, path::PathBuf};
 
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
@@ -24,11 +27,14 @@ pub(crate) fn text(at: At<'_>) -> Option<String> {
 /// A text with something in it, and no NUL: what the system takes as an argument or a path.
 pub(crate) fn word(at: At<'_>) -> Option<String> {
     let text = text(at)?;
-    if text.is_empty() || text.contains('\0') {
-        return at.not(
-            "a text for a program or a path",
-            "write at least one character, and none that is NUL",
+    if text.is_empty() {
+        return at.refuse(
+            format!("`{}` is empty", at.key),
+            "write something, or remove it",
         );
+    }
+    if text.contains('\0') {
+        return at.not("a text without NUL", "remove the NUL from it");
     }
     Some(text)
 }
@@ -136,15 +142,15 @@ fn json(at: At<'_>) -> Option<serde_json::Value> {
 
 /// Every secret that a text asks for must exist.
 pub(crate) fn secrets_in(text: &str, at: At<'_>) {
-    let names = text.split("${secret:").skip(1);
-    for piece in names {
-        match piece.split_once('}') {
-            Some((name, _)) => at.context.refer(Thing::Secret, name, at.node.place),
-            None => at.context.error(
-                at.node.place,
-                format!("`{}` has a `${{secret:` without its end", at.key),
-                "write ${secret:NAME}",
-            ),
+    let parts = template::parts(text).unwrap_or_else(|error| {
+        let message = format!("`{}`: {error}", at.key);
+        at.refuse::<()>(message, "write ${secret:NAME}, with a name of [secrets]");
+        Vec::new()
+    });
+    for part in parts {
+        if let Part::Secret(name) = part {
+            at.context
+                .refer(Thing::Secret, name.as_str(), at.node.place);
         }
     }
 }

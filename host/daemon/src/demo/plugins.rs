@@ -36,7 +36,7 @@ pub(super) async fn build(source: &Path) -> anyhow::Result<(Built, String)> {
 fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
     if !source.join("plugins").is_dir() {
         anyhow::bail!(
-            "{} holds no plugins: run the demo from a clone of the repository, or give one with --source",
+            "{} holds no plugins: the demo builds them from the repository that this program was built from",
             source.display()
         );
     }

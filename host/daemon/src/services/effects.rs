@@ -16,7 +16,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::Spec,
 };
-use mainstay_runtime::{Call, EffectPort, LogLine, Purpose};
+use mainstay_runtime::{Call, EffectPort, LogLine, Purpose, effects::LogLevel};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -89,11 +89,11 @@ impl EffectPort for Effects {
         let fields: Vec<String> = line.fields.iter().map(|(key, value)| format!("{key}={}", clean(value))).collect();
         let fields = fields.join(" ");
         match line.level {
-            mainstay_runtime::LogLevel::Trace => tracing::trace!(plugin, fields, "{message}"),
-            mainstay_runtime::LogLevel::Debug => tracing::debug!(plugin, fields, "{message}"),
-            mainstay_runtime::LogLevel::Info => tracing::info!(plugin, fields, "{message}"),
-            mainstay_runtime::LogLevel::Warn => tracing::warn!(plugin, fields, "{message}"),
-            mainstay_runtime::LogLevel::Error => tracing::error!(plugin, fields, "{message}"),
+            LogLevel::Trace => tracing::trace!(plugin, fields, "{message}"),
+            LogLevel::Debug => tracing::debug!(plugin, fields, "{message}"),
+            LogLevel::Info => tracing::info!(plugin, fields, "{message}"),
+            LogLevel::Warn => tracing::warn!(plugin, fields, "{message}"),
+            LogLevel::Error => tracing::error!(plugin, fields, "{message}"),
         }
     }
 }

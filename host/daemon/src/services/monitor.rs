@@ -8,6 +8,7 @@
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
 mod events;
+mod look;
 mod outlet;
 mod port;
 mod schedule;
@@ -17,11 +18,7 @@ mod watched;
 
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
-    breaker::HealthChange,
-    health::{Evidence, Observation, Outcome},
-    name::{CheckName, TargetName},
-    spec::{CheckKind, CheckSpec, Spec},
-    time::Monotonic,
+    breaker::HealthChange, health::Observation, name::TargetName, spec::Spec, time::Monotonic,
 };
 use outlet::Outlet;
 use schedule::{Due, Schedule};
@@ -181,88 +178,6 @@ impl Core {
         found
     }
 
-    async fn run_scheduled(&self, watched: Arc<Watched>, run: Arc<CheckRun>) {
-        match run.turn.try_lock() {
-            Ok(_turn) => {
-                self.look(&watched, &run).await;
-            }
-            Err(_) => run.meter.skipped(1),
-        }
-    }
-
-    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped.
-    async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
-        let (spec, pid, epoch, last_beat) = {
-            let state = watched.lock();
-            if state.stopped {
-                return None;
-            }
-            (
-                Arc::clone(&state.spec),
-                state.pid,
-                state.epoch,
-                state.last_beat,
-            )
-        };
-        let start = self.clock.monotonic();
-        let seen = match run.spec.kind {
-            CheckKind::Heartbeat => self.heartbeat_seen(&spec.name, &run.spec, last_beat),
-            _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
-        };
-        let end = self.clock.monotonic();
-        run.meter.ran(&seen.outcome, end.since(start));
-        let mut state = watched.lock();
-        if state.epoch == epoch {
-            let changes = state.health.observe(&seen, end);
-            self.publish(watched, &mut state, &changes, Some(&seen));
-        }
-        Some(seen)
-    }
-
-    fn heartbeat_seen(
-        &self,
-        target: &TargetName,
-        check: &CheckSpec,
-        last_beat: Monotonic,
-    ) -> Observation {
-        let silence = self.clock.monotonic().since(last_beat);
-        let (outcome, message) = if silence > check.every {
-            let (silence, every) = (silence.as_millis(), check.every.as_millis());
-            (
-                Outcome::Failed,
-                format!("no heartbeat for {silence} ms, one is due every {every} ms"),
-            )
-        } else {
-            (
-                Outcome::Healthy,
-                format!("a heartbeat came {} ms ago", silence.as_millis()),
-            )
-        };
-        let value = Some(silence.as_secs_f64());
-        self.observation(target, &check.name, outcome, message, value)
-    }
-
-    fn observation(
-        &self,
-        target: &TargetName,
-        check: &CheckName,
-        outcome: Outcome,
-        message: String,
-        value: Option<f64>,
-    ) -> Observation {
-        Observation {
-            target: target.clone(),
-            check: check.clone(),
-            outcome,
-            evidence: Evidence {
-                check: check.to_string(),
-                observed_at: self.clock.now(),
-                message,
-                value,
-            },
-        }
-    }
-
     fn tick(&self, watched: &Arc<Watched>) {
         let mut state = watched.lock();
         state.tick_at = None;
@@ -290,23 +205,6 @@ impl Core {
             let changes = state.health.observe(&seen, self.clock.monotonic());
             self.publish(watched, &mut state, &changes, Some(&seen));
         }
-    }
-
-    fn process_seen(&self, state: &WatchedState, down: Option<String>) -> Observation {
-        let (outcome, message) = match (down, state.pid) {
-            (None, Some(pid)) => (Outcome::Healthy, format!("process {pid} runs")),
-            (down, _) => (
-                Outcome::Failed,
-                down.unwrap_or_else(|| "the process does not run".to_owned()),
-            ),
-        };
-        self.observation(
-            &state.spec.name,
-            &CheckName::process(),
-            outcome,
-            message,
-            None,
-        )
     }
 
     /// Tells the others what changed; with the target's lock held, so that they hear it in order.

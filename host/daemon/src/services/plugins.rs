@@ -17,24 +17,41 @@ use mainstay_domain::{
     spec::PluginSpec,
     time::Timestamp,
 };
-use mainstay_runtime::{Observer, PluginEvent, PluginHost};
+use mainstay_runtime::{
+    Plugin, PluginHost,
+    observer::{Observer, PluginEvent},
+};
 use semver::VersionReq;
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// How long a retention policy may take; it has no effects to wait for.
 const JUDGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one delivery may take.
 const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The plugins, as services call them.
+/// The plugins, as services call them. Their host is connected once it has started: its effects need services that
+/// themselves need plugins.
+#[derive(Default)]
 pub struct Plugins {
-    host: PluginHost,
+    host: OnceLock<PluginHost>,
 }
 
 impl Plugins {
-    /// Calls the plugins of this host.
-    pub fn new(host: PluginHost) -> Self {
-        Self { host }
+    /// From now on, calls go to the plugins of this host.
+    pub fn connect(&self, host: PluginHost) {
+        let connected = self.host.set(host);
+        debug_assert!(connected.is_ok(), "a host is connected once");
+    }
+
+    /// The version that a call goes to; the error is for people.
+    fn get(&self, kind: PluginKind, name: &PluginName, version: &VersionReq) -> Result<Arc<Plugin>, String> {
+        let host = self.host.get().ok_or("plugins are not loaded yet")?;
+        host.get(kind, name, version).map_err(|error| error.to_string())
     }
 }
 
@@ -47,11 +64,9 @@ impl Handlers for Plugins {
         timeout: Duration,
     ) -> Boxed<'_, Handled> {
         Box::pin(async move {
-            let plugin = match self.host.get(PluginKind::RecoveryHandler, &handler, &version) {
+            let plugin = match self.get(PluginKind::RecoveryHandler, &handler, &version) {
                 Ok(plugin) => plugin,
-                Err(error) => {
-                    return Handled { by: None, result: Err(RecoveryFailure::Retryable(error.to_string())) };
-                }
+                Err(error) => return Handled { by: None, result: Err(RecoveryFailure::Retryable(error)) },
             };
             let result = match plugin.recover(&request, timeout).await {
                 Ok(answer) => answer,
@@ -67,9 +82,9 @@ impl Alerters for Plugins {
     fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery> {
         Box::pin(async move {
             let delayed = |why: String| Delivery::Delayed { why, not_before: None };
-            let plugin = match self.host.get(PluginKind::Alerter, &alerter, &version) {
+            let plugin = match self.get(PluginKind::Alerter, &alerter, &version) {
                 Ok(plugin) => plugin,
-                Err(error) => return delayed(error.to_string()),
+                Err(error) => return delayed(error),
             };
             match plugin.deliver(&DeliverRequest { alert, attempt }, DELIVER_TIMEOUT).await {
                 Ok(Ok(receipt)) => {
@@ -96,7 +111,7 @@ impl RetentionJudge for Plugins {
         now: Timestamp,
     ) -> Boxed<'_, Result<Vec<Verdict>, String>> {
         Box::pin(async move {
-            let plugin = self.host.get(PluginKind::RetentionPolicy, &policy, &version).map_err(|error| error.to_string())?;
+            let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version)?;
             let request = JudgeRequest { job, now, backups };
             plugin.judge(&request, JUDGE_TIMEOUT).await.map_err(|error| error.to_string())?
         })
@@ -105,13 +120,16 @@ impl RetentionJudge for Plugins {
 
 impl PluginView for Plugins {
     fn rows(&self) -> Vec<PluginRow> {
-        self.host.rows()
+        self.host.get().map(PluginHost::rows).unwrap_or_default()
     }
 }
 
 impl PluginSettings for Plugins {
     fn apply(&self, plugins: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
-        Box::pin(async move { self.host.apply(plugins).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            let host = self.host.get().ok_or("plugins are not loaded yet")?;
+            host.apply(plugins).await.map_err(|error| error.to_string())
+        })
     }
 }
 

@@ -226,7 +226,11 @@ impl RecoveryEngine {
     }
 }
 
-/// An event about an operation.
+/// An event about an operation; its data always names the failure, by which alerts are told apart.
 fn about(operation: &Operation, event: Event) -> Change {
-    Change::Event(event.with_target(&operation.target).with_operation(&operation.id))
+    let mut event = event.with_target(&operation.target).with_operation(&operation.id);
+    if let serde_json::Value::Object(data) = &mut event.data {
+        data.entry("failure").or_insert_with(|| operation.failure.to_string().into());
+    }
+    Change::Event(event)
 }

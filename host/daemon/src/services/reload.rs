@@ -114,8 +114,12 @@ impl ReloadService {
         if let Some(key) = needs_restart(&current.host, &next.host) {
             return Err(format!("host.{key} changed: that needs a restart of the daemon"));
         }
-        if next.plugins != current.plugins {
-            self.plugins.apply(next.plugins.clone()).await?;
+        self.source.adopt(&next)?;
+        if next.plugins != current.plugins
+            && let Err(error) = self.plugins.apply(next.plugins.clone()).await
+        {
+            self.source.adopt(&current)?;
+            return Err(error);
         }
         self.spec.send_replace(Arc::clone(&next));
         Ok(next)

@@ -1,16 +1,21 @@
 //! Stand-ins for the ports, for the tests of the services.
 
-use crate::ports::{Boxed, Clock, Journal, JournalError};
+pub(crate) mod specs;
+
+use crate::ports::{Boxed, Clock, Journal, JournalError, Probe};
 use mainstay_domain::{
     event::{Event, EventKind},
+    health::{Evidence, Observation, Outcome},
     journal::Change,
+    spec::{CheckSpec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 /// How long anything may take in a test before it counts as broken.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -114,5 +119,80 @@ impl Clock for ManualClock {
 
     fn monotonic(&self) -> Monotonic {
         Monotonic::from_start(*self.0.lock().unwrap())
+    }
+}
+
+/// A probe that sees what it is told to: healthy, until [`ScriptedProbe::show`].
+pub(crate) struct ScriptedProbe {
+    shown: Mutex<HashMap<String, Outcome>>,
+    looks: Mutex<HashMap<String, u32>>,
+    /// A look at this check waits for a permit; see [`ScriptedProbe::hold`].
+    held: Mutex<Option<(String, Arc<Semaphore>)>>,
+}
+
+impl ScriptedProbe {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shown: Mutex::default(),
+            looks: Mutex::default(),
+            held: Mutex::default(),
+        })
+    }
+
+    /// From now on every look of this check sees this.
+    pub(crate) fn show(&self, check: &str, outcome: Outcome) {
+        self.shown.lock().unwrap().insert(check.to_owned(), outcome);
+    }
+
+    /// From now on every look of this check waits until the semaphore has a permit for it.
+    pub(crate) fn hold(&self, check: &str) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.held.lock().unwrap() = Some((check.to_owned(), Arc::clone(&gate)));
+        gate
+    }
+
+    /// How often this check was looked at, looks that wait included.
+    pub(crate) fn looks(&self, check: &str) -> u32 {
+        self.looks.lock().unwrap().get(check).copied().unwrap_or(0)
+    }
+}
+
+impl Probe for ScriptedProbe {
+    fn observe(
+        &self,
+        target: Arc<TargetSpec>,
+        check: Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Boxed<'_, Observation> {
+        let name = check.name.as_str();
+        let shown = self.shown.lock().unwrap().get(name).cloned();
+        *self
+            .looks
+            .lock()
+            .unwrap()
+            .entry(name.to_owned())
+            .or_default() += 1;
+        let held = self
+            .held
+            .lock()
+            .unwrap()
+            .clone()
+            .filter(|(held, _)| held == name);
+        Box::pin(async move {
+            if let Some((_, gate)) = held {
+                gate.acquire().await.unwrap().forget();
+            }
+            Observation {
+                target: target.name.clone(),
+                check: check.name.clone(),
+                outcome: shown.unwrap_or(Outcome::Healthy),
+                evidence: Evidence {
+                    check: check.name.to_string(),
+                    observed_at: Timestamp::from_millis(1_700_000_000_000),
+                    message: format!("as told, pid {pid:?}"),
+                    value: None,
+                },
+            }
+        })
     }
 }

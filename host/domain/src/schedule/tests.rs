@@ -153,7 +153,22 @@ fn what_is_no_schedule_is_an_error_that_says_so() {
             .to_string()
     };
     assert!(error(cron("61 * * * *", "UTC")).contains("is not a cron expression"));
-    assert!(error(cron("0 0 * * *", "Mars/Olympus")).contains("`Mars/Olympus` is not a time zone"));
+    assert!(error(cron("0 0 * * *", "Mars/Olympus")).contains("no time zone `Mars/Olympus`"));
+}
+
+#[test]
+fn the_longest_wait_is_that_of_the_most_frequent_schedule() {
+    let now = time("2026-01-01T12:05:00Z");
+    let wait = |job: &JobSpec| longest_wait(job, now).unwrap().map(|wait| wait.as_secs());
+    assert_eq!(
+        wait(&job(Some(every(86_400)), None, Some(every(900)))),
+        Some(900)
+    );
+    assert_eq!(
+        wait(&job(Some(cron("0 3 * * 1-5", "UTC")), None, None)),
+        Some(3 * 86_400)
+    );
+    assert_eq!(wait(&job(None, None, None)), None);
 }
 
 proptest! {

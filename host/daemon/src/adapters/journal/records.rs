@@ -9,6 +9,7 @@ use super::{
 };
 use crate::ports::{HistoryFilter, Reading, Records, Recovered};
 use mainstay_domain::{
+    alert::OutboxEntry,
     backup::BackupType,
     event::Event,
     id::{IncidentId, OperationId},
@@ -76,6 +77,11 @@ impl Records for SqliteJournal {
                     |row| row.get(0),
                 )
         })
+    }
+
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
+        let sql = "SELECT record FROM outbox ORDER BY rowid";
+        self.readers.read(move |connection| all(connection, sql, []))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {

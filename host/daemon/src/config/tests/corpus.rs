@@ -198,6 +198,11 @@ proptest! {
         let _ = serde_json::to_string(&problems).unwrap();
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn no_change_of_the_reference_makes_it_panic(
         start in 0.0..1.0_f64,

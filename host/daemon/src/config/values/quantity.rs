@@ -10,6 +10,15 @@ const SIZE_HELP: &str =
 /// Sums of two such lengths and a time fit everywhere.
 const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
+/// Units of time and their milliseconds, the shortest first.
+const DURATION_UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+
 /// A number and a unit, as operators write lengths of time and sizes.
 fn measure(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -18,18 +27,25 @@ fn measure(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
+/// A length of time as operators write it.
+pub(crate) fn as_written(length: Duration) -> String {
+    let millis = length.as_millis();
+    let divides = |factor: u64| millis.is_multiple_of(u128::from(factor));
+    let unit = DURATION_UNITS
+        .iter()
+        .rev()
+        .find(|(_, factor)| divides(*factor));
+    match unit {
+        Some((unit, factor)) if millis > 0 => format!("{}{unit}", millis / u128::from(*factor)),
+        _ => "0s".to_owned(),
+    }
+}
+
 /// A length of time, zero included.
 pub(crate) fn duration(at: At<'_>) -> Option<Duration> {
-    let units = [
-        ("ms", 1),
-        ("s", 1_000),
-        ("m", 60_000),
-        ("h", 3_600_000),
-        ("d", 86_400_000),
-    ];
     let length = at
         .as_text()
-        .and_then(|text| measure(text, &units))
+        .and_then(|text| measure(text, &DURATION_UNITS))
         .map(Duration::from_millis);
     match length {
         Some(length) if length > LONGEST => {

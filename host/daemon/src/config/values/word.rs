@@ -4,7 +4,7 @@ use super::{
     super::{
         context::Thing,
         reader::At,
-        suggest::{listed, nearest},
+        suggest::{allowed, nearest},
     },
     text,
 };
@@ -25,7 +25,7 @@ pub(crate) fn one_of<'a, T: Copy>(
     let all = words.iter().map(|(word, _)| *word);
     let help = match nearest(found, all.clone()) {
         Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => format!("allowed are {}", listed(all, '"')),
+        None => allowed(all, '"'),
     };
     at.not(what, help)
 }

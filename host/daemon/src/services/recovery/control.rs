@@ -183,7 +183,7 @@ impl RecoveryEngine {
         let ended = self.cancel_waiting(id, OperationEvent::Rejected, &format!("rejected by {by}: {reason}"), now);
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
         let key = (operation.target.clone(), operation.failure.clone());
-        self.escalate(&key, format!("{by} rejected the recovery of {} from {}: {reason}", key.0, key.1), now);
+        self.escalate(&key, Some(id), format!("{by} rejected the recovery of {} from {}: {reason}", key.0, key.1), now);
         Ok(operation)
     }
 

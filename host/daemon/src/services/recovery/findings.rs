@@ -38,7 +38,9 @@ impl RecoveryEngine {
         if let Some(incident) = self.state.incidents.get_mut(&key) {
             incident.recur(severity, evidence);
             let message = format!("{} of {} came back", key.1, key.0);
+            let data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
             let event = Event::new(EventKind::IncidentRecurred, severity, at, message).with_target(&key.0);
+            let event = event.with_data(data);
             let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
             self.write(changes);
         } else {
@@ -50,7 +52,13 @@ impl RecoveryEngine {
         }
     }
 
-    async fn open_incident(&mut self, key: &Key, severity: Severity, evidence: Evidence, at: Timestamp) -> Incident {
+    pub(super) async fn open_incident(
+        &mut self,
+        key: &Key,
+        severity: Severity,
+        evidence: Evidence,
+        at: Timestamp,
+    ) -> Incident {
         let (target, failure) = key.clone();
         let since = at - RECURRENCE_WINDOW;
         let recurrences = self.ports.records.recurrences(target.clone(), failure.clone(), since).await;
@@ -89,7 +97,7 @@ impl RecoveryEngine {
         let (now, monotonic) = self.now();
         let Some(route) = self.route_of(&operation) else {
             let message = format!("no route fits {} of {}: nothing is done about it", key.1, key.0);
-            self.escalate(key, message, now);
+            self.escalate(key, None, message, now);
             return;
         };
         if route.strategy.awaits_approval() {
@@ -146,13 +154,14 @@ impl RecoveryEngine {
     }
 
     /// People have to act.
-    pub(super) fn escalate(&mut self, key: &Key, message: String, now: Timestamp) {
+    pub(super) fn escalate(&mut self, key: &Key, operation: Option<&OperationId>, message: String, now: Timestamp) {
         let Some(incident) = self.state.incidents.get_mut(key) else { return };
         if !incident.escalate() {
             return;
         }
-        let event = Event::new(EventKind::OperationEscalated, incident.severity, now, message).with_target(&key.0);
-        let event = event.with_data(serde_json::json!({ "incident": incident.id, "failure": key.1 }));
+        let mut event = Event::new(EventKind::OperationEscalated, incident.severity, now, message).with_target(&key.0);
+        event.operation = operation.cloned();
+        event.data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
         let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
         self.write(changes);
     }

@@ -72,7 +72,6 @@ impl RecoveryEngine {
             let until = self.state.cooldowns.start(&key.0, &key.1, cooldown, now);
             changes.extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
         }
-        count(&operation);
         let durable = self.ports.journal.commit(changes);
         if healthy {
             self.close(&key, helped.then_some(&operation.id), now);
@@ -80,7 +79,7 @@ impl RecoveryEngine {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
             let steps = if runbook.is_empty() { String::new() } else { format!("; steps: {}", runbook.join("; ")) };
             let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
-            self.escalate(&key, message, now);
+            self.escalate(&key, Some(&operation.id), message, now);
             // The failure holds: it is tried again, each time after a longer pause.
             if operation.mode == Mode::Automatic {
                 self.schedule(&key, now);
@@ -112,33 +111,4 @@ fn end_event(operation: &Operation, now: Timestamp) -> Event {
         "rto_exceeded": operation.rto_exceeded, "dry_run": operation.dry_run,
     });
     Event::new(kind, severity, now, message).with_data(data)
-}
-
-/// The seeds' metrics.
-fn count(operation: &Operation) {
-    let handler = operation.handler.as_ref().map(ToString::to_string).unwrap_or_default();
-    let version = operation.handler_version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let labels = [
-        ("target", operation.target.to_string()),
-        ("failure", operation.failure.to_string()),
-        ("handler", handler),
-        ("handler_version", version),
-    ];
-    metrics::counter!("recovery_operations_completed_total", &labels).increment(1);
-    match operation.state {
-        OperationState::Succeeded => metrics::counter!("recovery_operations_completed_success", &labels).increment(1),
-        OperationState::Partial => metrics::counter!("recovery_operations_completed_partial", &labels).increment(1),
-        OperationState::Failed => metrics::counter!("recovery_operations_completed_failed", &labels).increment(1),
-        _ => {}
-    }
-    if operation.escalated {
-        metrics::counter!("recovery_operations_escalated", &labels).increment(1);
-    }
-    if operation.rto_exceeded {
-        metrics::counter!("recovery_operation_rto_exceeded", &labels).increment(1);
-    }
-    if let Some(ms) = operation.recovery_ms {
-        metrics::histogram!("recovery_operation_duration_seconds", &labels).record(Duration::from_millis(ms).as_secs_f64());
-    }
-    metrics::histogram!("recovery_operation_retry_attempts", &labels).record(f64::from(operation.attempts));
 }

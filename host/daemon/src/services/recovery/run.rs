@@ -73,11 +73,12 @@ impl Run {
             return (true, Vec::new());
         }
         loop {
-            self.step_to(OperationEvent::AttemptBegan, EventKind::OperationStarted, "began");
+            let is_first = self.operation.attempts == 0;
+            self.step_to(OperationEvent::AttemptBegan, is_first.then_some(EventKind::OperationStarted), "began");
             let attempt = self.operation.attempts;
             let error = match self.attempt(&route, attempt).await {
                 Attempt::Done => {
-                    self.step_to(OperationEvent::HandlerFinished, EventKind::OperationValidating, "is validated");
+                    self.step_to(OperationEvent::HandlerFinished, Some(EventKind::OperationValidating), "is validated");
                     // A dry run changed nothing that the checks could see.
                     if self.operation.dry_run || self.validate().await {
                         self.end(OperationEvent::Verified, None);
@@ -155,7 +156,6 @@ impl Run {
 
     fn request(&self, step: &StepSpec, attempt: u32, max_attempts: u32) -> RecoverRequest {
         let operation = &self.operation;
-        let rto = self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto);
         let spent = self.ports.clock.now().since(operation.detected_at);
         RecoverRequest {
             operation: operation.id.clone(),
@@ -168,7 +168,7 @@ impl Run {
             max_attempts,
             phase: "normal".to_owned(),
             detected_at: operation.detected_at,
-            remaining: Some(rto.saturating_sub(spent)),
+            remaining: Some(self.rto().saturating_sub(spent)),
             evidence: self.incident.as_ref().map(|incident| incident.evidence.clone()).unwrap_or_default(),
             fencing: 1,
             dry_run: operation.dry_run,
@@ -212,12 +212,22 @@ impl Run {
         }
     }
 
-    fn step_to(&mut self, event: OperationEvent, kind: EventKind, what: &str) {
-        let moved = self.operation.apply(event, self.ports.clock.now(), DEFAULT_RTO);
+    /// Moves on, and says so where others should hear of it.
+    fn step_to(&mut self, event: OperationEvent, kind: Option<EventKind>, what: &str) {
+        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
         debug_assert!(moved.is_ok(), "{moved:?}");
-        let message = format!("recovery of {} from {} {what}", self.operation.target, self.operation.failure);
-        let data = serde_json::json!({ "attempt": self.operation.attempts });
-        self.write(kind, self.operation.severity, message, data);
+        match kind {
+            None => drop(self.ports.journal.commit(vec![Change::Operation(self.operation.clone())])),
+            Some(kind) => {
+                let message = format!("recovery of {} from {} {what}", self.operation.target, self.operation.failure);
+                let data = serde_json::json!({ "attempt": self.operation.attempts });
+                self.write(kind, self.operation.severity, message, data);
+            }
+        }
+    }
+
+    fn rto(&self) -> Duration {
+        self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto)
     }
 
     fn write(&self, kind: EventKind, severity: Severity, message: String, data: serde_json::Value) {
@@ -229,8 +239,7 @@ impl Run {
     /// The end state; the engine writes it, together with what becomes of the incident.
     fn end(&mut self, event: OperationEvent, error: Option<String>) {
         self.operation.error = error;
-        let rto = self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto);
-        let moved = self.operation.apply(event, self.ports.clock.now(), rto);
+        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
         debug_assert!(moved.is_ok(), "{moved:?}");
     }
 }

@@ -150,7 +150,7 @@ mod tests {
         check(
             "a living one",
             Some((&old, true)),
-            &[old.clone()],
+            std::slice::from_ref(&old),
             false,
             adopt(&old),
         );
@@ -172,14 +172,14 @@ mod tests {
         check(
             "a dead one's leftovers",
             Some((&old, false)),
-            &[leftover.clone()],
+            std::slice::from_ref(&leftover),
             false,
             ended(),
         );
         check(
             "never written down",
             None,
-            &[new.clone()],
+            std::slice::from_ref(&new),
             false,
             adopt(&new),
         );
@@ -207,7 +207,7 @@ mod tests {
         check(
             "another boot, not written down",
             Some((&last_boot, false)),
-            &[new.clone()],
+            std::slice::from_ref(&new),
             false,
             adopt(&new),
         );

@@ -1,0 +1,525 @@
+//! What can be typed, and its manual.
+//!
+//! Length: it is the manual of every command in one place, so that the commands keep one tone.
+
+use super::help::examples;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mainstay_domain::{
+    backup::BackupType,
+    id::{BackupId, OperationId},
+    name::{FailureType, JobName, PluginName, TargetName},
+    operation::OperationState,
+    plugin::PluginKind,
+    time::Timestamp,
+};
+use std::{path::PathBuf, time::Duration};
+
+/// Watches targets, recovers them when they fail, backs up their state and proves the backups.
+///
+/// One daemon, `mainstay run`, does the work; every other command talks to it over a Unix socket in its state
+/// directory, or works on files. How to recover, whom to alert and what to keep are WebAssembly plugins that are
+/// dropped into a directory and hot-reloaded.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mainstay",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_long_help = examples!("
+  mainstay demo                          see the whole of it in some seconds
+  mainstay --config mainstay.toml run    the daemon, in the foreground
+  mainstay status                        what it sees now
+  mainstay events --follow               what happens"))]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The config; else $MAINSTAY_CONFIG, ./mainstay.toml, /etc/mainstay/mainstay.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The daemon's socket; else mainstay.sock in the config's state_dir
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Print JSON, in a documented and stable form
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to colour; NO_COLOR counts as `never` for `auto`
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Log more; twice: debug, three times: trace
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Log by this filter, e.g. `info,mainstay::api=debug`; instead of -v
+    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    pub log: Option<String>,
+    /// How log lines are written to standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon in the foreground
+    ///
+    /// Reads the config, adopts what an earlier daemon left, then watches and recovers until SIGTERM or SIGINT. Tells
+    /// systemd when it is ready (sd_notify). SIGHUP, and every change of the config's files, reloads the config; one
+    /// that is invalid changes nothing.
+    #[command(after_long_help = examples!("
+  mainstay run
+  mainstay --config /etc/mainstay/mainstay.toml --log-format json run"))]
+    Run,
+    /// See the main job done on a real process, start to end
+    ///
+    /// In a temporary directory: starts a service, drops a plugin, kills the service, shows how the plugin recovers
+    /// it, replaces the plugin under load, takes a backup, destroys the data, restores it. Needs no config.
+    #[command(after_long_help = examples!("
+  mainstay demo
+  mainstay demo --keep      look at the directory afterwards"))]
+    Demo {
+        /// Leave the temporary directory in place, and say where it is
+        #[arg(long)]
+        keep: bool,
+    },
+    /// The service that the demo watches: a small HTTP server that keeps documents on disk
+    #[command(hide = true)]
+    DemoService {
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS")]
+        listen: std::net::SocketAddr,
+        /// Where its documents lie
+        #[arg(long, value_name = "DIRECTORY")]
+        data: std::path::PathBuf,
+    },
+    /// Validate the config and the plugins, and print every problem at once
+    ///
+    /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one.
+    #[command(after_long_help = examples!("
+  mainstay check
+  mainstay --config new.toml check && mv new.toml mainstay.toml"))]
+    Check,
+    /// Show what the daemon sees now: targets, plugins, jobs
+    #[command(after_long_help = examples!("
+  mainstay status
+  mainstay status --json | jq '.targets[] | select(.health != \"healthy\")'"))]
+    Status,
+    /// List incidents, newest first
+    #[command(after_long_help = examples!("
+  mainstay incidents --open"))]
+    Incidents {
+        /// Only those whose failure holds
+        #[arg(long)]
+        open: bool,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// List operations, newest first
+    #[command(after_long_help = examples!("
+  mainstay history --target api --since 24h
+  mainstay history --state failed --limit 10 --json"))]
+    History(HistoryArguments),
+    /// List events, oldest first, and follow those to come
+    ///
+    /// Without --since the newest 50 (or --limit), then with --follow every one to come, none left out and none
+    /// twice. With --json one object a line; `seq` of the last one seen is what --since takes. A followed stream ends
+    /// with exit code 1 when the daemon stops.
+    #[command(after_long_help = examples!("
+  mainstay events --follow
+  mainstay events --since 1200 --json | jq -r .message"))]
+    Events {
+        /// Go on with those to come
+        #[arg(short, long)]
+        follow: bool,
+        /// Every event after this number
+        #[arg(long, value_name = "SEQ", conflicts_with = "limit")]
+        since: Option<u64>,
+        /// So many of the newest
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
+    /// Look at one operation
+    #[command(subcommand, arg_required_else_help = true)]
+    Operation(OperationCommand),
+    /// Recover a target by hand
+    ///
+    /// Schedules an operation in manual mode, by the same route, chain and limits as an automatic one. With --dry-run
+    /// the same code runs and every effect is answered by a plan; the plan is printed. Exit code with --wait or
+    /// --dry-run: 0 where the operation succeeded, 1 where it did not.
+    #[command(after_long_help = examples!("
+  mainstay recover api --failure api-gateway-down --dry-run
+  mainstay recover api --failure api-gateway-down --wait"))]
+    Recover {
+        /// What is to be recovered
+        #[arg(value_parser = TargetName::parse)]
+        target: TargetName,
+        /// From what
+        #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+        failure: FailureType,
+        /// Plan the effects, and perform none
+        #[arg(long)]
+        dry_run: bool,
+        /// Follow the operation to its end
+        #[arg(long)]
+        wait: bool,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// Let an operation that awaits a person run
+    #[command(after_long_help = examples!("
+  mainstay approve op-01K0000000000000000000000A --reason 'traffic is moved away'"))]
+    Approve(Decision),
+    /// End an operation that awaits a person; its incident is escalated
+    #[command(after_long_help = examples!("
+  mainstay reject op-01K0000000000000000000000A --reason 'planned work'"))]
+    Reject(Decision),
+    /// End an operation that waits or runs
+    ///
+    /// A running one ends before its next attempt: what has begun is not torn off.
+    #[command(after_long_help = examples!("
+  mainstay cancel op-01K0000000000000000000000A --reason 'fixed by hand'"))]
+    Cancel(Decision),
+    /// Pause automatic recovery of a target, or of the host
+    ///
+    /// Checks go on, incidents are opened, `recover` works; only automatic operations wait. Outlives a restart.
+    #[command(after_long_help = examples!("
+  mainstay pause api
+  mainstay pause            everything"))]
+    Pause(Paused),
+    /// Resume automatic recovery of a target, or of the host
+    #[command(after_long_help = examples!("
+  mainstay resume api"))]
+    Resume(Paused),
+    /// Report that a target with a heartbeat check is alive
+    #[command(after_long_help = examples!("
+  nightly-job && mainstay heartbeat nightly-job"))]
+    Heartbeat {
+        /// Which one
+        #[arg(value_parser = TargetName::parse)]
+        target: TargetName,
+    },
+    /// Take, list, verify, restore, prune and drill backups
+    #[command(subcommand, arg_required_else_help = true)]
+    Backup(BackupCommand),
+    /// List, inspect, write, build and test plugins
+    #[command(subcommand, arg_required_else_help = true)]
+    Plugin(PluginCommand),
+    /// Print the completions of a shell
+    #[command(after_long_help = examples!("
+  mainstay completions bash > /etc/bash_completion.d/mainstay
+  mainstay completions zsh > \"${fpath[1]}/_mainstay\""))]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which operations `history` lists.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// Only of this target
+    #[arg(long, value_name = "NAME", value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    /// Only with this failure
+    #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+    pub failure: Option<FailureType>,
+    /// Only in this state
+    #[arg(long, value_parser = parse_state)]
+    pub state: Option<OperationState>,
+    /// Only detected since: a time (2026-01-31T12:00:00Z) or a length back from now (90s, 15m, 24h, 7d)
+    #[arg(long, value_name = "TIME", value_parser = parse_since)]
+    pub since: Option<Since>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub limit: u32,
+}
+
+/// From when on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// This time.
+    Time(Timestamp),
+    /// So long before now.
+    Ago(Duration),
+}
+
+/// What can be done with one operation.
+#[derive(Debug, Subcommand)]
+pub enum OperationCommand {
+    /// Show an operation and its journal, effect by effect
+    #[command(after_long_help = examples!("
+  mainstay operation show op-01K0000000000000000000000A"))]
+    Show {
+        /// Which one
+        #[arg(value_parser = OperationId::parse)]
+        id: OperationId,
+    },
+}
+
+/// Who commands, for the record.
+#[derive(Debug, Args)]
+pub struct By {
+    /// Who commands, for the record
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "USER",
+        default_value = "unknown",
+        hide_env_values = true
+    )]
+    pub by: String,
+}
+
+/// A decision about an operation.
+#[derive(Debug, Args)]
+pub struct Decision {
+    /// Which operation
+    #[arg(value_parser = OperationId::parse)]
+    pub id: OperationId,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+/// What is paused or resumed.
+#[derive(Debug, Args)]
+pub struct Paused {
+    /// Which target; absent: the whole host
+    #[arg(value_parser = TargetName::parse)]
+    pub target: Option<TargetName>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+/// What can be done with backups.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Take a backup, read it back and verify it
+    #[command(after_long_help = examples!("
+  mainstay backup create state
+  mainstay backup create state --type snapshot"))]
+    Create {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+        /// What kind: full, incremental, differential, snapshot or emergency
+        #[arg(long = "type", value_name = "TYPE", default_value = "full", value_parser = parse_type)]
+        backup_type: BackupType,
+    },
+    /// List backups, newest first
+    #[command(after_long_help = examples!("
+  mainstay backup list --job state"))]
+    List {
+        /// Only of this job
+        #[arg(long, value_parser = JobName::parse)]
+        job: Option<JobName>,
+    },
+    /// Show one backup
+    #[command(after_long_help = examples!("
+  mainstay backup show ful-01K0000000000000000000000A"))]
+    Show {
+        /// Which one
+        #[arg(value_parser = BackupId::parse)]
+        id: BackupId,
+    },
+    /// Read a backup, and those that it needs, back from where they are stored
+    #[command(after_long_help = examples!("
+  mainstay backup verify ful-01K0000000000000000000000A"))]
+    Verify {
+        /// Which one
+        #[arg(value_parser = BackupId::parse)]
+        id: BackupId,
+    },
+    /// Restore a job's state
+    ///
+    /// Composes the backup with those that it needs and checks every hash on the way. Into a directory, which must be
+    /// empty or not exist; or with --replace alone in place, over the job's sources. Nothing is overwritten without
+    /// --replace.
+    #[command(after_long_help = examples!("
+  mainstay backup restore state --into /tmp/state
+  mainstay backup restore state --id inc-01K0000000000000000000000A --replace"))]
+    Restore {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+        /// Which backup; absent: the newest verified
+        #[arg(long, value_parser = BackupId::parse)]
+        id: Option<BackupId>,
+        /// Into this directory
+        #[arg(long, value_name = "DIRECTORY", required_unless_present = "replace")]
+        into: Option<PathBuf>,
+        /// Replace what is there
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Run retention now, and show every verdict with its reason
+    ///
+    /// What the policy lets go and nothing needs goes to the trash, and is deleted after its grace.
+    #[command(after_long_help = examples!("
+  mainstay backup prune --dry-run"))]
+    Prune {
+        /// Only this job
+        #[arg(long, value_parser = JobName::parse)]
+        job: Option<JobName>,
+        /// Judge, and expire nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Prove that the newest backup can be restored
+    ///
+    /// Restores the newest chain into a scratch directory, compares the hash of the whole state, and tells how long
+    /// it took.
+    #[command(after_long_help = examples!("
+  mainstay backup drill state"))]
+    Drill {
+        /// The job
+        #[arg(value_parser = JobName::parse)]
+        job: JobName,
+    },
+}
+
+/// What can be done with plugins.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// List the daemon's plugins
+    #[command(after_long_help = examples!("
+  mainstay plugin list"))]
+    List,
+    /// Show what a component says of itself: identity, contract, capabilities, imports
+    ///
+    /// Runs its `describe` without any grant and under limits; needs no daemon and no config.
+    #[command(after_long_help = examples!("
+  mainstay plugin inspect plugins/restart-service.wasm"))]
+    Inspect {
+        /// The component
+        file: PathBuf,
+    },
+    /// Write a new plugin, ready to build
+    ///
+    /// A Cargo package: the contract's glue in src/lib.rs, the decision in src/decide.rs, a native test against a
+    /// scripted host, a README. It depends on the SDK by path where one is given with --sdk, or where the source tree
+    /// that this program was built from is still there; else by version.
+    #[command(after_long_help = examples!("
+  mainstay plugin new page-me --kind alerter
+  mainstay plugin new fix-api --kind recovery-handler --directory plugins/fix-api"))]
+    New {
+        /// The plugin's name
+        #[arg(value_parser = PluginName::parse)]
+        name: PluginName,
+        /// What it does: recovery-handler, alerter or retention-policy
+        #[arg(long, value_parser = parse_kind)]
+        kind: PluginKind,
+        /// Where to; must not exist or be empty. Default: ./NAME
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+        /// The directory of mainstay-plugin-sdk
+        #[arg(long, value_name = "DIRECTORY")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build a plugin's component
+    ///
+    /// Finds a Rust compiler that builds for wasm32-wasip2, or provides one, builds the package with the profile
+    /// `guest`, checks the component as the daemon would, and writes it. With --drop it appears in a plugin directory
+    /// in one step, so that a daemon never sees half of it.
+    #[command(after_long_help = examples!("
+  mainstay plugin build
+  mainstay plugin build fix-api --drop plugins"))]
+    Build {
+        /// The package's directory
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+        /// Write the component to this file. Default: NAME.wasm in the package's directory
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Also put it into this directory of plugins
+        #[arg(long, value_name = "DIRECTORY")]
+        drop: Option<PathBuf>,
+    },
+    /// Test a plugin: its native tests, then its component
+    ///
+    /// Runs `cargo test` in the package, then builds the component into a temporary directory and inspects it as the
+    /// daemon would: its world, its contract version, what it says of itself.
+    #[command(after_long_help = examples!("
+  mainstay plugin test fix-api"))]
+    Test {
+        /// The package's directory
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+    },
+}
+
+fn parse_word<T: serde::de::DeserializeOwned>(text: &str, allowed: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|_| format!("allowed are {allowed}"))
+}
+
+fn parse_state(text: &str) -> Result<OperationState, String> {
+    parse_word(
+        text,
+        "scheduled, in-progress, validating, succeeded, failed, partial, cancelled and awaiting-manual",
+    )
+}
+
+fn parse_type(text: &str) -> Result<BackupType, String> {
+    parse_word(
+        text,
+        "full, incremental, differential, snapshot and emergency",
+    )
+}
+
+fn parse_kind(text: &str) -> Result<PluginKind, String> {
+    parse_word(text, "recovery-handler, alerter and retention-policy")
+}
+
+fn parse_since(text: &str) -> Result<Since, String> {
+    let unit = |unit: char| match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(3_600),
+        'd' => Some(86_400),
+        _ => None,
+    };
+    let length = text.chars().next_back().and_then(unit).and_then(|seconds| {
+        let number = text.get(..text.len() - 1)?.parse::<u64>().ok()?;
+        number.checked_mul(seconds).map(Duration::from_secs)
+    });
+    if let Some(length) = length {
+        return Ok(Since::Ago(length));
+    }
+    let help = "a length back from now like 90s, 15m, 24h or 7d is allowed too";
+    Timestamp::parse(text)
+        .map(Since::Time)
+        .map_err(|error| format!("{error}; {help}"))
+}

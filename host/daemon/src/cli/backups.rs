@@ -1,0 +1,207 @@
+//! Backups.
+
+use super::{
+    arguments::BackupCommand,
+    client::{Client, Lines, path_with, refused},
+    listings::{parse, present},
+    output::{Output, Tone, cell, length, maybe, now, relative, size, word},
+    progress::ProgressDisplay,
+};
+use crate::api::wire::{BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine};
+use anyhow::Context;
+use comfy_table::Cell;
+use mainstay_domain::{
+    backup::{BackupRecord, BackupStatus},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+pub(super) async fn run(
+    client: &Client,
+    out: Output,
+    command: BackupCommand,
+) -> anyhow::Result<()> {
+    match command {
+        BackupCommand::List { job } => {
+            let query = [("job", job.map(|job| job.to_string()))];
+            let answer = client.get(&path_with("/v1/backups", &query)).await?;
+            present(out, &answer, show_backups)
+        }
+        BackupCommand::Show { id } => {
+            let answer = client.get(&format!("/v1/backups/{id}")).await?;
+            present(out, &answer, show_backup)
+        }
+        BackupCommand::Create { job, backup_type } => {
+            let what = format!("backing up {job}");
+            let lines = client
+                .post_lines("/v1/backups", &CreateBody { job, backup_type })
+                .await?;
+            finish(out, lines, &what).await
+        }
+        BackupCommand::Verify { id } => {
+            let path = format!("/v1/backups/{id}/verify");
+            let lines = client.post_lines(&path, &serde_json::json!({})).await?;
+            finish(out, lines, &format!("verifying {id}")).await
+        }
+        BackupCommand::Restore {
+            job,
+            id,
+            into,
+            replace,
+        } => {
+            let what = format!("restoring {job}");
+            // The daemon works elsewhere.
+            let into = into
+                .map(std::path::absolute)
+                .transpose()
+                .context("cannot tell the present directory")?;
+            let body = RestoreBody {
+                job,
+                id,
+                into,
+                replace,
+            };
+            finish(out, client.post_lines("/v1/restore", &body).await?, &what).await
+        }
+        BackupCommand::Prune { job, dry_run } => {
+            let lines = client
+                .post_lines("/v1/prune", &PruneBody { job, dry_run })
+                .await?;
+            finish(out, lines, "judging backups").await
+        }
+        BackupCommand::Drill { job } => {
+            let what = format!("drilling {job}");
+            let lines = client.post_lines("/v1/drill", &DrillBody { job }).await?;
+            finish(out, lines, &what).await
+        }
+    }
+}
+
+/// Shows progress, then the result.
+async fn finish(out: Output, mut lines: Lines, what: &str) -> anyhow::Result<()> {
+    let mut display = ProgressDisplay::new(what, out.json);
+    while let Some(line) = lines.next().await? {
+        match parse::<WorkLine>(&line)? {
+            WorkLine::Progress { progress } => display.show(progress),
+            WorkLine::Result { result } => {
+                drop(display);
+                if out.json {
+                    return out.json_line(&result);
+                }
+                return show_report(out, result);
+            }
+            WorkLine::Error(error) => return Err(refused(error)),
+        }
+    }
+    anyhow::bail!("the daemon has stopped before it was done; look at `mainstay backup list`")
+}
+
+fn show_report(out: Output, report: BackupReport) -> anyhow::Result<()> {
+    let took = length(Duration::from_millis(report.elapsed_ms));
+    if let Some(verdicts) = report.verdicts {
+        let now = now();
+        let rows = verdicts.into_iter().map(|verdict| {
+            let (word, tone) = match verdict.keep {
+                true => ("keep", Tone::Good),
+                false => ("expire", Tone::Warn),
+            };
+            vec![
+                cell(verdict.id, Tone::Plain),
+                cell(word, tone),
+                maybe(verdict.expires.map(|time| relative(time, now))),
+                cell(verdict.reason, Tone::Plain),
+            ]
+        });
+        let headings = ["BACKUP", "VERDICT", "EXPIRES", "REASON"];
+        out.table(&headings, rows.collect(), "no backups to judge")?;
+        return out.line(&format!("{} expired, in {took}", report.backups.len()));
+    }
+    show_backups(out, report.backups)?;
+    if let Some(documents) = report.restored_documents {
+        let bytes = size(report.restored_bytes.unwrap_or(0));
+        return out.line(&format!(
+            "restored {documents} documents, {bytes}, in {took}"
+        ));
+    }
+    out.line(&format!("done in {took}"))
+}
+
+fn show_backups(out: Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> {
+    let now = now();
+    let rows = backups.iter().map(|backup| row(backup, now)).collect();
+    let headings = [
+        "BACKUP",
+        "JOB",
+        "TYPE",
+        "STATUS",
+        "TIER",
+        "CREATED",
+        "DOCUMENTS",
+        "SIZE",
+        "STORED",
+        "EXPIRES",
+    ];
+    out.table(&headings, rows, "no backups")
+}
+
+fn row(backup: &BackupRecord, now: Timestamp) -> Vec<Cell> {
+    vec![
+        cell(&backup.id, Tone::Plain),
+        cell(&backup.job, Tone::Plain),
+        cell(backup.backup_type, Tone::Plain),
+        cell(word(&backup.status), tone(backup.status)),
+        cell(&backup.tier, Tone::Plain),
+        cell(relative(backup.created_at, now), Tone::Plain),
+        cell(backup.documents, Tone::Plain),
+        cell(size(backup.size_bytes), Tone::Plain),
+        cell(size(backup.stored_bytes), Tone::Plain),
+        match backup.held {
+            true => cell("held", Tone::Plain),
+            false => maybe(backup.expires.map(|time| relative(time, now))),
+        },
+    ]
+}
+
+fn tone(status: BackupStatus) -> Tone {
+    match status {
+        BackupStatus::Verified => Tone::Good,
+        BackupStatus::Failed | BackupStatus::Corrupted => Tone::Bad,
+        BackupStatus::Pending
+        | BackupStatus::InProgress
+        | BackupStatus::Completed
+        | BackupStatus::Expired => Tone::Plain,
+    }
+}
+
+fn show_backup(out: Output, backup: BackupRecord) -> anyhow::Result<()> {
+    let absent = || "-".to_owned();
+    let time = |time: Option<Timestamp>| time.map_or_else(absent, |time| time.to_string());
+    for (name, text) in [
+        ("backup", backup.id.to_string()),
+        ("job", backup.job.to_string()),
+        ("type", backup.backup_type.to_string()),
+        (
+            "status",
+            out.paint(&word(&backup.status), tone(backup.status)),
+        ),
+        ("tier", backup.tier),
+        ("created", backup.created_at.to_string()),
+        ("verified", time(backup.verified_at)),
+        (
+            "parent",
+            backup.parent.map_or_else(absent, |id| id.to_string()),
+        ),
+        ("base", backup.base.to_string()),
+        ("documents", backup.documents.to_string()),
+        ("tombstones", backup.tombstones.to_string()),
+        ("size", size(backup.size_bytes)),
+        ("stored", size(backup.stored_bytes)),
+        ("root hash", backup.root_hash),
+        ("held", if backup.held { "yes" } else { "no" }.to_owned()),
+        ("expires", time(backup.expires)),
+        ("reason", backup.reason.unwrap_or_else(absent)),
+    ] {
+        out.line(&format!("{name:<10} {text}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,372 @@
+//! What is listed: status, incidents, history, events, plugins.
+
+use super::{
+    arguments::{HistoryArguments, Since},
+    client::{Client, path_with, refused},
+    failure::Ending,
+    output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of, word},
+};
+use crate::{api::wire::ErrorBody, services::state::Status};
+use anyhow::Context;
+use comfy_table::Cell;
+use mainstay_domain::{
+    breaker::CircuitState,
+    event::Event,
+    health::Health,
+    incident::{Incident, IncidentState},
+    operation::{Operation, OperationState},
+    plugin::{PluginRow, PluginState},
+};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Shows an answer: to programs as it came, to people by `show`.
+pub(super) fn present<T: DeserializeOwned>(
+    out: Output,
+    answer: &str,
+    show: impl FnOnce(Output, T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    if out.json {
+        return out.line(answer);
+    }
+    show(out, parse(answer)?)
+}
+
+/// Reads what the daemon answered.
+pub(super) fn parse<T: DeserializeOwned>(answer: &str) -> anyhow::Result<T> {
+    serde_json::from_str(answer)
+        .context("the daemon's answer is not understood; is it of another version?")
+}
+
+pub(super) async fn status(client: &Client, out: Output) -> anyhow::Result<()> {
+    present(out, &client.get("/v1/status").await?, show_status)
+}
+
+fn show_status(out: Output, status: Status) -> anyhow::Result<()> {
+    let (host, now) = (status.host, now());
+    let paused = if host.paused { "  PAUSED" } else { "" };
+    out.line(&format!(
+        "{}  mainstay {}  phase {}  started {}  contract {}{}",
+        host.name,
+        host.version,
+        host.phase,
+        relative(host.started_at, now),
+        host.contract_versions.join(", "),
+        out.paint(paused, Tone::Warn),
+    ))?;
+    if let Some(reload) = status.last_reload {
+        let (text, tone) = match reload.error {
+            Some(error) if !reload.ok => (format!("refused: {}", printable(&error)), Tone::Bad),
+            _ => ("applied".to_owned(), Tone::Good),
+        };
+        let when = relative(reload.at, now);
+        out.line(&format!("last reload {when}  {}", out.paint(&text, tone)))?;
+    }
+    out.line("")?;
+    let rows = status.targets.into_iter().map(|target| {
+        let health = if target.paused {
+            format!("{} (paused)", word(&target.health))
+        } else {
+            word(&target.health)
+        };
+        vec![
+            cell(&target.name, Tone::Plain),
+            cell(health, health_tone(target.health)),
+            cell(word(&target.circuit), circuit_tone(target.circuit)),
+            maybe(target.incident),
+            maybe(target.operation),
+            cell(target.priority, Tone::Plain),
+            maybe(target.pid),
+            cell(target.restarts, Tone::Plain),
+        ]
+    });
+    let headings = [
+        "TARGET",
+        "HEALTH",
+        "CIRCUIT",
+        "INCIDENT",
+        "OPERATION",
+        "PRIORITY",
+        "PID",
+        "RESTARTS",
+    ];
+    out.table(&headings, rows.collect(), "no targets are configured")?;
+    out.line("")?;
+    show_plugins(out, status.plugins)?;
+    out.line("")?;
+    let rows = status.jobs.into_iter().map(|job| {
+        let rpo = match job.rpo_met {
+            Some(true) => cell("met", Tone::Good),
+            Some(false) => cell("missed", Tone::Bad),
+            None => cell("-", Tone::Plain),
+        };
+        vec![
+            cell(&job.name, Tone::Plain),
+            maybe(job.last_verified.map(|time| relative(time, now))),
+            maybe(job.last_status.map(|status| word(&status))),
+            maybe(job.next_due.map(|time| relative(time, now))),
+            rpo,
+        ]
+    });
+    let headings = ["JOB", "LAST VERIFIED", "LAST STATUS", "NEXT DUE", "RPO"];
+    out.table(&headings, rows.collect(), "no backup jobs are configured")
+}
+
+fn health_tone(health: Health) -> Tone {
+    match health {
+        Health::Unknown => Tone::Plain,
+        Health::Healthy => Tone::Good,
+        Health::Degraded => Tone::Warn,
+        Health::Failed => Tone::Bad,
+    }
+}
+
+fn circuit_tone(circuit: CircuitState) -> Tone {
+    match circuit {
+        CircuitState::Closed => Tone::Plain,
+        CircuitState::HalfOpen => Tone::Warn,
+        CircuitState::Open => Tone::Bad,
+    }
+}
+
+pub(super) async fn plugins(client: &Client, out: Output) -> anyhow::Result<()> {
+    present(out, &client.get("/v1/plugins").await?, show_plugins)
+}
+
+fn show_plugins(out: Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
+    let rows = rows.into_iter().map(|row| {
+        let (state, tone) = match row.state {
+            _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
+            PluginState::Serving => (word(&row.state), Tone::Good),
+            PluginState::Rejected => (word(&row.state), Tone::Bad),
+            PluginState::Found | PluginState::Draining | PluginState::Retired => {
+                (word(&row.state), Tone::Plain)
+            }
+        };
+        let name = row.name.map(|name| name.to_string());
+        vec![
+            maybe(name.or_else(|| row.file.clone())),
+            maybe(row.version),
+            maybe(row.kind),
+            cell(state, tone),
+            cell(row.calls, Tone::Plain),
+            cell(
+                row.failures,
+                if row.failures > 0 {
+                    Tone::Warn
+                } else {
+                    Tone::Plain
+                },
+            ),
+            cell(row.serves.join(" "), Tone::Plain),
+            maybe(row.last_error),
+        ]
+    });
+    let headings = [
+        "PLUGIN",
+        "VERSION",
+        "KIND",
+        "STATE",
+        "CALLS",
+        "FAILURES",
+        "SERVES",
+        "LAST ERROR",
+    ];
+    out.table(&headings, rows.collect(), "no plugins were found")
+}
+
+pub(super) async fn incidents(
+    client: &Client,
+    out: Output,
+    open: bool,
+    limit: u32,
+) -> anyhow::Result<()> {
+    let query = [
+        ("open", open.then(|| "true".to_owned())),
+        ("limit", Some(limit.to_string())),
+    ];
+    let answer = client.get(&path_with("/v1/incidents", &query)).await?;
+    present(out, &answer, |out, incidents: Vec<Incident>| {
+        let now = now();
+        let rows = incidents.into_iter().map(|incident| {
+            let tone = match incident.state {
+                IncidentState::Open => Tone::Warn,
+                IncidentState::Escalated => Tone::Bad,
+                IncidentState::Recovered | IncidentState::SelfHealed => Tone::Good,
+            };
+            vec![
+                cell(&incident.id, Tone::Plain),
+                cell(&incident.target, Tone::Plain),
+                cell(&incident.failure, Tone::Plain),
+                cell(incident.severity, tone_of(incident.severity)),
+                cell(word(&incident.state), tone),
+                cell(relative(incident.opened_at, now), Tone::Plain),
+                maybe(incident.closed_at.map(|time| relative(time, now))),
+                cell(incident.recurrence, Tone::Plain),
+                maybe(
+                    incident
+                        .evidence
+                        .last()
+                        .map(|evidence| evidence.message.clone()),
+                ),
+            ]
+        });
+        let headings = [
+            "INCIDENT",
+            "TARGET",
+            "FAILURE",
+            "SEVERITY",
+            "STATE",
+            "OPENED",
+            "CLOSED",
+            "RECURRENCE",
+            "LAST SEEN",
+        ];
+        out.table(&headings, rows.collect(), "no incidents")
+    })
+}
+
+pub(super) async fn history(
+    client: &Client,
+    out: Output,
+    arguments: HistoryArguments,
+) -> anyhow::Result<()> {
+    let since = arguments.since.map(|since| match since {
+        Since::Time(time) => time,
+        Since::Ago(length) => now() - length,
+    });
+    let query = [
+        ("target", arguments.target.map(|target| target.to_string())),
+        (
+            "failure",
+            arguments.failure.map(|failure| failure.to_string()),
+        ),
+        ("state", arguments.state.map(|state| word(&state))),
+        ("since", since.map(|time| time.to_string())),
+        ("limit", Some(arguments.limit.to_string())),
+    ];
+    let answer = client.get(&path_with("/v1/operations", &query)).await?;
+    present(out, &answer, |out, operations: Vec<Operation>| {
+        let headings = [
+            "OPERATION",
+            "TARGET",
+            "FAILURE",
+            "SEVERITY",
+            "MODE",
+            "STATE",
+            "ATTEMPTS",
+            "HANDLER",
+            "DETECTED",
+            "RECOVERY",
+            "ERROR",
+        ];
+        let rows = operations.into_iter().map(operation_row).collect();
+        out.table(&headings, rows, "no operations")
+    })
+}
+
+fn operation_row(operation: Operation) -> Vec<Cell> {
+    let state = if operation.dry_run {
+        format!("{} (dry run)", word(&operation.state))
+    } else {
+        word(&operation.state)
+    };
+    let handler = operation
+        .handler
+        .map(|name| match operation.handler_version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.to_string(),
+        });
+    vec![
+        cell(&operation.id, Tone::Plain),
+        cell(&operation.target, Tone::Plain),
+        cell(&operation.failure, Tone::Plain),
+        cell(operation.severity, tone_of(operation.severity)),
+        cell(word(&operation.mode), Tone::Plain),
+        cell(state, state_tone(operation.state)),
+        cell(operation.attempts, Tone::Plain),
+        maybe(handler),
+        cell(relative(operation.detected_at, now()), Tone::Plain),
+        match operation.recovery_ms {
+            Some(millis) => cell(
+                length(Duration::from_millis(millis)),
+                if operation.rto_exceeded {
+                    Tone::Bad
+                } else {
+                    Tone::Plain
+                },
+            ),
+            None => cell("-", Tone::Plain),
+        },
+        maybe(operation.error),
+    ]
+}
+
+/// The tone of an operation's state.
+pub(super) fn state_tone(state: OperationState) -> Tone {
+    match state {
+        OperationState::Succeeded => Tone::Good,
+        OperationState::Failed | OperationState::Partial => Tone::Bad,
+        OperationState::AwaitingManual => Tone::Warn,
+        OperationState::Scheduled
+        | OperationState::InProgress
+        | OperationState::Validating
+        | OperationState::Cancelled => Tone::Plain,
+    }
+}
+
+pub(super) async fn events(
+    client: &Client,
+    out: Output,
+    follow: bool,
+    since: Option<u64>,
+    limit: u32,
+) -> anyhow::Result<Ending> {
+    let query = [
+        ("follow", follow.then(|| "true".to_owned())),
+        ("since", since.map(|seq| seq.to_string())),
+        ("limit", since.is_none().then(|| limit.to_string())),
+    ];
+    let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    while let Some(line) = lines.next().await? {
+        show_event(out, &line)?;
+    }
+    if !follow {
+        return Ok(Ending::Done);
+    }
+    eprintln!("mainstay: the daemon has stopped");
+    Ok(Ending::Failed)
+}
+
+/// Shows one line of the stream of events.
+pub(super) fn show_event(out: Output, line: &str) -> anyhow::Result<()> {
+    // The stream's last line may be an error.
+    let event: Event = match serde_json::from_str(line) {
+        Ok(event) => event,
+        Err(_) if out.json && serde_json::from_str::<ErrorBody>(line).is_err() => {
+            // An event of a kind that this program does not know yet; whoever reads JSON may.
+            return out.line(line);
+        }
+        Err(_) => return Err(refused(parse::<ErrorBody>(line)?)),
+    };
+    if out.json {
+        return out.line(line);
+    }
+    let about = [
+        event.target.map(|target| target.to_string()),
+        event.job.map(|job| job.to_string()),
+        event.plugin,
+    ];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    out.line(&format!(
+        "{:>6}  {}  {}  {}  {}",
+        event.seq,
+        event.at,
+        out.paint(
+            &format!("{:<26}", event.kind.as_str()),
+            tone_of(event.severity)
+        ),
+        about.join(" "),
+        printable(&event.message),
+    ))
+}

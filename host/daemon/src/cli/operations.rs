@@ -1,0 +1,243 @@
+//! What is commanded: recover, decide, pause, heartbeat; and one operation in full.
+
+use super::{
+    arguments::{Decision, Paused},
+    client::{Client, path_with},
+    failure::Ending,
+    listings::{parse, present, show_event, state_tone},
+    output::{Output, Tone, cell, length, now, printable, relative, word},
+};
+use crate::api::wire::{DecisionBody, OperationView, PauseBody, RecoverBody, Scheduled};
+use mainstay_domain::{
+    event::Event,
+    id::OperationId,
+    name::TargetName,
+    operation::{Operation, OperationState},
+};
+use std::time::Duration;
+
+/// Where events do not come, the operation itself is looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+pub(super) async fn show(client: &Client, out: Output, id: &OperationId) -> anyhow::Result<()> {
+    let answer = client.get(&format!("/v1/operations/{id}")).await?;
+    present(out, &answer, show_operation)
+}
+
+fn show_operation(out: Output, view: OperationView) -> anyhow::Result<()> {
+    let OperationView { operation, journal } = view;
+    let now = now();
+    let mut facts = vec![
+        ("operation", operation.id.to_string()),
+        ("target", operation.target.to_string()),
+        (
+            "failure",
+            format!("{} ({})", operation.failure, operation.severity),
+        ),
+        ("mode", word(&operation.mode)),
+        (
+            "state",
+            out.paint(&word(&operation.state), state_tone(operation.state)),
+        ),
+        ("attempts", operation.attempts.to_string()),
+        (
+            "detected",
+            format!(
+                "{} ({})",
+                operation.detected_at,
+                relative(operation.detected_at, now)
+            ),
+        ),
+    ];
+    let mut add = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
+    add("incident", operation.incident.map(|id| id.to_string()));
+    let version = operation
+        .handler_version
+        .map(|version| format!("@{version}"));
+    add(
+        "handler",
+        operation
+            .handler
+            .map(|name| format!("{name}{}", version.unwrap_or_default())),
+    );
+    add(
+        "recovery",
+        operation.recovery_ms.map(|millis| {
+            let late = if operation.rto_exceeded {
+                ", objective missed"
+            } else {
+                ""
+            };
+            format!("{}{late}", length(Duration::from_millis(millis)))
+        }),
+    );
+    add(
+        "escalated",
+        operation.escalated.then(|| "to people".to_owned()),
+    );
+    add(
+        "dry run",
+        operation
+            .dry_run
+            .then(|| "effects were only planned".to_owned()),
+    );
+    add("error", operation.error.map(|error| printable(&error)));
+    for action in &operation.actions {
+        add("action", Some(printable(action)));
+    }
+    for (name, text) in facts {
+        out.line(&format!("{name:<10} {text}"))?;
+    }
+    out.line("")?;
+    let rows = journal.into_iter().map(|entry| {
+        let outcome = entry.outcome.unwrap_or_default();
+        let tone = match outcome.as_str() {
+            "" | "done" => Tone::Plain,
+            _ => Tone::Bad,
+        };
+        let response = match entry.response {
+            serde_json::Value::Null => String::new(),
+            response => response.to_string(),
+        };
+        vec![
+            cell(entry.seq, Tone::Plain),
+            cell(entry.at, Tone::Plain),
+            cell(word(&entry.kind), Tone::Plain),
+            cell(entry.effect, Tone::Plain),
+            cell(entry.request, Tone::Plain),
+            cell(outcome, tone),
+            cell(response, Tone::Plain),
+        ]
+    });
+    let headings = [
+        "SEQ", "AT", "KIND", "EFFECT", "REQUEST", "OUTCOME", "RESPONSE",
+    ];
+    out.table(&headings, rows.collect(), "no effects")
+}
+
+/// Schedules an operation; where it is to be waited for, follows it to its end.
+pub(super) async fn recover(
+    client: &Client,
+    out: Output,
+    body: RecoverBody,
+    wait: bool,
+) -> anyhow::Result<Ending> {
+    let before = newest_event(client).await?;
+    let answer = client.post("/v1/recover", &body).await?;
+    let id = parse::<Scheduled>(&answer)?.operation;
+    if !wait && !body.dry_run {
+        present(out, &answer, |out, _: Scheduled| {
+            out.line(&format!(
+                "scheduled {id}; `mainstay operation show {id}` shows it"
+            ))
+        })?;
+        return Ok(Ending::Done);
+    }
+    let answer = await_end(client, out, &id, before).await?;
+    let succeeded = parse::<Operation>(&answer)?.state == OperationState::Succeeded;
+    present(out, &answer, show_operation)?;
+    Ok(if succeeded {
+        Ending::Done
+    } else {
+        Ending::Failed
+    })
+}
+
+async fn newest_event(client: &Client) -> anyhow::Result<u64> {
+    let mut lines = client.get_lines("/v1/events?limit=1").await?;
+    match lines.next().await? {
+        Some(line) => Ok(parse::<Event>(&line)?.seq),
+        None => Ok(0),
+    }
+}
+
+/// Shows the operation's events until it has ended; its record then. Events are only the signal to look: the record
+/// decides.
+async fn await_end(
+    client: &Client,
+    out: Output,
+    id: &OperationId,
+    since: u64,
+) -> anyhow::Result<String> {
+    let query = [
+        ("follow", Some("true".to_owned())),
+        ("since", Some(since.to_string())),
+    ];
+    let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    loop {
+        match tokio::time::timeout(LOOK_EVERY, lines.next()).await {
+            Ok(Ok(Some(line))) => {
+                let event = serde_json::from_str::<Event>(&line).ok();
+                let is_ours = event.is_some_and(|event| event.operation.as_ref() == Some(id));
+                if !is_ours {
+                    continue;
+                }
+                if !out.json {
+                    show_event(out, &line)?;
+                }
+            }
+            Ok(Ok(None)) => {
+                anyhow::bail!("the daemon has stopped; {id} goes on when it starts again")
+            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {}
+        }
+        let answer = client.get(&format!("/v1/operations/{id}")).await?;
+        if parse::<Operation>(&answer)?.state.is_final() {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Approves, rejects or cancels, as `verb` says.
+pub(super) async fn decide(
+    client: &Client,
+    out: Output,
+    verb: &str,
+    decision: Decision,
+) -> anyhow::Result<()> {
+    let body = DecisionBody {
+        by: decision.by.by,
+        reason: decision.reason,
+    };
+    let path = format!("/v1/operations/{}/{verb}", decision.id);
+    let answer = client.post(&path, &body).await?;
+    present(out, &answer, |out, operation: Operation| {
+        let state = out.paint(&word(&operation.state), state_tone(operation.state));
+        out.line(&format!(
+            "{} of {} is {state}",
+            operation.id, operation.target
+        ))
+    })
+}
+
+/// Pauses or resumes.
+pub(super) async fn set_paused(
+    client: &Client,
+    out: Output,
+    paused: Paused,
+    pause: bool,
+) -> anyhow::Result<()> {
+    let verb = if pause { "pause" } else { "resume" };
+    let what = paused
+        .target
+        .as_ref()
+        .map_or("the host".to_owned(), ToString::to_string);
+    let body = PauseBody {
+        target: paused.target.clone(),
+        by: paused.by.by,
+    };
+    client.post(&format!("/v1/{verb}"), &body).await?;
+    if out.json {
+        return out.json_line(&serde_json::json!({"target": paused.target, "paused": pause}));
+    }
+    out.line(&format!("{verb}d automatic recovery of {what}"))
+}
+
+/// Reports that a target is alive; says nothing, for it stands in scripts.
+pub(super) async fn heartbeat(client: &Client, target: &TargetName) -> anyhow::Result<()> {
+    client
+        .post(&format!("/v1/heartbeat/{target}"), &serde_json::json!({}))
+        .await?;
+    Ok(())
+}

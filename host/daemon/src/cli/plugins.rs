@@ -1,0 +1,185 @@
+//! Plugins as files: inspected, written, built, tested. None of it needs a daemon.
+
+use super::{
+    failure::{Ending, Usage},
+    output::{Output, printable, size},
+    scaffold::{Scaffold, is_in_workspace, own_sdk},
+    wiring,
+};
+use anyhow::{Context, ensure};
+use mainstay_domain::{name::PluginName, plugin::PluginKind};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+pub(super) async fn inspect(out: Output, file: &Path) -> anyhow::Result<()> {
+    show(out, &wiring::inspect(file).await?)
+}
+
+fn show(out: Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
+    if out.json {
+        return out.json_line(inspection);
+    }
+    let list = |items: Vec<String>| match items.is_empty() {
+        true => "-".to_owned(),
+        false => items.join("\n             "),
+    };
+    let handles = inspection.handles.iter().map(ToString::to_string).collect();
+    let asks = inspection.capabilities.iter();
+    let asks = asks.map(|asked| printable(&format!("{}: {}", asked.name, asked.why)));
+    let schema = inspection.settings_schema.as_ref();
+    for (name, text) in [
+        (
+            "plugin",
+            format!("{}@{}", inspection.name, inspection.version),
+        ),
+        ("summary", printable(&inspection.summary)),
+        ("world", inspection.world.clone()),
+        ("handles", list(handles)),
+        ("asks for", list(asks.collect())),
+        ("imports", list(inspection.imports.clone())),
+        (
+            "settings",
+            schema.map_or("none".to_owned(), ToString::to_string),
+        ),
+        ("size", size(inspection.size_bytes)),
+        ("digest", inspection.digest.clone()),
+        (
+            "signature",
+            inspection.signature.clone().unwrap_or("none".to_owned()),
+        ),
+    ] {
+        out.line(&format!("{name:<12} {text}"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn new(
+    out: Output,
+    name: &PluginName,
+    kind: PluginKind,
+    directory: Option<PathBuf>,
+    sdk: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    if name
+        .as_str()
+        .starts_with(|first: char| first.is_ascii_digit())
+    {
+        let problem =
+            format!("`{name}` cannot be a Cargo package: its name must begin with a letter");
+        return Err(Usage(problem).into());
+    }
+    let directory = directory.unwrap_or_else(|| PathBuf::from(name.as_str()));
+    let directory = std::path::absolute(&directory).context("cannot tell the present directory")?;
+    let is_free = match fs::read_dir(&directory) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    ensure!(
+        is_free,
+        "{} is there and not an empty directory; name another with --directory",
+        directory.display()
+    );
+    let sdk = match sdk {
+        Some(sdk) => Some(fs::canonicalize(&sdk).with_context(|| {
+            format!(
+                "there is no SDK in {}, the directory of --sdk",
+                sdk.display()
+            )
+        })?),
+        None => own_sdk(),
+    };
+    let scaffold = Scaffold {
+        name,
+        kind,
+        sdk: sdk.as_deref(),
+        in_workspace: is_in_workspace(&directory),
+    };
+    for (path, text) in scaffold.files() {
+        let path = directory.join(path);
+        write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if out.json {
+        let written = serde_json::json!({"name": name, "kind": kind, "directory": directory});
+        return out.json_line(&written);
+    }
+    let shown = directory.display();
+    out.line(&format!(
+        "wrote {shown}\nnext: mainstay plugin test {shown}\n      mainstay plugin build {shown} --drop PLUGIN_DIR"
+    ))
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, text)
+}
+
+pub(super) async fn build(
+    out: Output,
+    directory: &Path,
+    file: Option<PathBuf>,
+    drop: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let name = package_name(directory)?;
+    let built = wiring::build_component(directory, &name).await?;
+    let inspection = wiring::inspect(&built).await?;
+    let file = file.unwrap_or_else(|| directory.join(format!("{name}.wasm")));
+    put(&built, &file)?;
+    if let Some(plugin_dir) = drop {
+        put(&built, &plugin_dir.join(format!("{name}.wasm")))?;
+    }
+    if !out.json {
+        out.line(&format!("wrote {}", file.display()))?;
+    }
+    show(out, &inspection)
+}
+
+/// Puts a file into its place in one step, so that nobody ever reads half of it.
+fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let partial = to.with_file_name(format!(".{name}.partial"));
+    fs::copy(from, &partial)
+        .and_then(|_| fs::rename(&partial, to))
+        .with_context(|| format!("cannot write {}", to.display()))
+}
+
+pub(super) async fn test(out: Output, directory: &Path) -> anyhow::Result<Ending> {
+    let name = package_name(directory)?;
+    let mut tests = tokio::process::Command::new("cargo");
+    tests
+        .args(["test", "--package", &name])
+        .current_dir(directory);
+    // Standard output is for the inspection.
+    tests.stdout(std::io::stderr());
+    let status = tests
+        .status()
+        .await
+        .context("cannot start cargo; is Rust installed?")?;
+    if !status.success() {
+        eprintln!("the native tests of {name} failed");
+        return Ok(Ending::Failed);
+    }
+    let built = wiring::build_component(directory, &name).await?;
+    show(out, &wiring::inspect(&built).await?)?;
+    Ok(Ending::Done)
+}
+
+/// The name of the package in a directory, which is the plugin's.
+fn package_name(directory: &Path) -> anyhow::Result<String> {
+    let manifest = directory.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).with_context(|| {
+        format!(
+            "cannot read {}; name the plugin's directory",
+            manifest.display()
+        )
+    })?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("cannot read {}", manifest.display()))?;
+    let name = table.get("package").and_then(|package| package.get("name"));
+    let name = name.and_then(|name| name.as_str()).map(str::to_owned);
+    name.with_context(|| format!("{} has no package.name", manifest.display()))
+}
