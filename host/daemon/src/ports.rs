@@ -661,6 +661,8 @@ pub trait BackupStore: Send + Sync {
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
     /// restore that was interrupted.
     fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError>;
+    /// The manifest of a backup that is committed; none where it is not.
+    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError>;
     /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
     fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
 }
