@@ -113,8 +113,11 @@ pub enum Command {
     #[command(hide = true)]
     DemoService {
         /// Where it listens
-        #[arg(long, value_name = "ADDRESS")]
-        listen: std::net::SocketAddr,
+        #[arg(long, value_name = "ADDRESS", required_unless_present = "verify")]
+        listen: Option<std::net::SocketAddr>,
+        /// Only see whether the documents are sound
+        #[arg(long, conflicts_with = "listen")]
+        verify: bool,
         /// Where its documents lie
         #[arg(long, value_name = "DIRECTORY")]
         data: std::path::PathBuf,

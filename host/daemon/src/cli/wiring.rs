@@ -19,6 +19,7 @@ use mainstay_runtime::{
     loader::{Loader, LoaderOptions},
 };
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -56,6 +57,21 @@ pub(super) async fn demo(out: Output, keep: bool) -> anyhow::Result<Ending> {
     } else {
         Ending::Failed
     })
+}
+
+/// `mainstay demo-service`: serves where it is told to listen, else verifies.
+pub(super) async fn demo_service(
+    listen: Option<SocketAddr>,
+    data: &Path,
+) -> anyhow::Result<Ending> {
+    match listen {
+        Some(address) => demo::service::serve(address, data.to_owned()).await?,
+        None => println!(
+            "{} documents are sound",
+            demo::service::verify(data).map_err(anyhow::Error::msg)?
+        ),
+    }
+    Ok(Ending::Done)
 }
 
 /// `mainstay check`.

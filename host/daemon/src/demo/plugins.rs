@@ -117,6 +117,8 @@ fn newer_version_of(source: &Path, plugin: &str, target: &Path) -> anyhow::Resul
                 alone.push_str(&format!("version = {NEWER:?}"))
             }
             None if line == "[lints]" => break,
+            // Of its own, for both builds write into one directory.
+            None if line == "[lib]" => alone.push_str("[lib]\nname = \"restart_service_newer\""),
             None => alone.push_str(line),
         }
         alone.push('\n');

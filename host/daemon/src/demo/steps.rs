@@ -92,13 +92,20 @@ async fn steady(stage: &mut Stage) -> Seen {
     Ok(((), format!("pid {pid} serves and is healthy")))
 }
 
-async fn newest_operation(stage: &Stage) -> anyhow::Result<Value> {
-    let history = stage.cli(&["history"]).await?;
-    history
-        .as_array()
-        .and_then(|history| history.first())
-        .cloned()
-        .context("the history is empty")
+/// The newest operation against a failure, once it has succeeded.
+async fn newest_success(stage: &Stage, failure: &str) -> anyhow::Result<Value> {
+    stage
+        .wait("the operation to succeed", async || {
+            let history = stage.cli(&["history", "--failure", failure]).await?;
+            let newest = history
+                .as_array()
+                .and_then(|history| history.first())
+                .cloned();
+            let operation = newest.context("the history is empty")?;
+            ensure!(operation["state"] == "succeeded", "{operation}");
+            Ok(operation)
+        })
+        .await
 }
 
 async fn kill_and_recover(stage: &mut Stage) -> Seen {
@@ -118,13 +125,7 @@ async fn kill_and_recover(stage: &mut Stage) -> Seen {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let serving = killed.elapsed();
-    let operation = stage
-        .wait("the operation to succeed", async || {
-            let operation = newest_operation(stage).await?;
-            ensure!(operation["state"] == "succeeded", "{operation}");
-            Ok(operation)
-        })
-        .await?;
+    let operation = newest_success(stage, "api-gateway-down").await?;
     let text = |key: &str| operation[key].as_str().unwrap_or("?").to_owned();
     let detail = format!(
         "pid {pid} killed, serving again after {} ms; recovered by {} {}, verified {} ms after detection",
@@ -163,11 +164,7 @@ async fn backup(stage: &mut Stage, backup_type: &str) -> Seen {
     let made = stage
         .cli(&["backup", "create", "shop-data", "--type", backup_type])
         .await?;
-    let made = made
-        .as_array()
-        .and_then(|made| made.first())
-        .unwrap_or(&made)
-        .clone();
+    let made = made["backups"][0].clone();
     ensure!(made["status"] == "verified", "{made}");
     let detail = format!(
         "{}: {} documents, {} tombstones, {} bytes stored, verified",
@@ -210,23 +207,10 @@ async fn corrupt_and_restore(stage: &mut Stage) -> Seen {
     let before = state_of(stage)?;
     fs::write(stage.directory.join("data/apples.json"), "\u{0}garbage")?;
     let corrupted = Instant::now();
-    let operation = stage
-        .wait("the restore", async || {
-            let operation = newest_operation(stage).await?;
-            ensure!(
-                operation["failure"] == "data-corruption" && operation["state"] == "succeeded",
-                "{operation}"
-            );
-            Ok(operation)
-        })
-        .await?;
+    let operation = newest_success(stage, "data-corruption").await?;
     let elapsed = corrupted.elapsed();
     ensure!(state_of(stage)? == before, "the restored state differs");
-    let status = stage.service(Method::GET, "/integrity", "").await?;
-    ensure!(
-        status == 200,
-        "the service finds its state unsound: {status}"
-    );
+    super::service::verify(&stage.directory.join("data")).map_err(anyhow::Error::msg)?;
     let handler = operation["handler"].as_str().unwrap_or("?");
     Ok((
         (),
@@ -261,7 +245,7 @@ async fn newer_plugin(stage: &mut Stage) -> Seen {
         })
         .await?;
     kill_and_recover(stage).await?;
-    let operation = newest_operation(stage).await?;
+    let operation = newest_success(stage, "api-gateway-down").await?;
     ensure!(
         operation["handler_version"] == NEWER,
         "recovered by {}",
