@@ -13,8 +13,7 @@ mod shared;
 mod watch;
 
 pub use diff::{PluginDiff, Plugins};
-pub use options::{HostError, HostOptions};
-pub use reload::ApplyError;
+pub use options::{ApplyError, HostError, HostOptions};
 
 use crate::{
     cache::CompileCache,

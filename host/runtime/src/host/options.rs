@@ -1,8 +1,9 @@
-//! How a host is started, and why it does not start.
+//! How a host is started, and why it does not start or refuses other settings.
 
 use super::Specs;
-use crate::{engine::EngineError, quarantine::QuarantinePolicy};
-use std::{io, path::PathBuf, time::Duration};
+use crate::{engine::EngineError, error::LoadError, quarantine::QuarantinePolicy};
+use mainstay_domain::plugin::PluginIdentity;
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 /// How a host is started.
 pub struct HostOptions {
@@ -48,4 +49,27 @@ pub enum HostError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// Why new settings were not applied; what served before still serves, under the settings of before.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the settings of {} not accepted: {}", count(.refusals.len()), list(.refusals))]
+pub struct ApplyError {
+    /// Each plugin that refuses its settings, with the reason.
+    pub refusals: Vec<(Arc<PluginIdentity>, LoadError)>,
+}
+
+fn count(refusals: usize) -> String {
+    match refusals {
+        1 => "one plugin are".to_owned(),
+        several => format!("{several} plugins are"),
+    }
+}
+
+fn list(refusals: &[(Arc<PluginIdentity>, LoadError)]) -> String {
+    let reasons: Vec<String> = refusals
+        .iter()
+        .map(|(_, reason)| reason.to_string())
+        .collect();
+    reasons.join("; ")
 }

@@ -5,29 +5,27 @@
 //! Invariant: a file whose new content is refused goes on serving what it last held.
 
 use super::{
-    Specs,
+    ApplyError, Specs,
     build::{Refusal, spec_of},
     diff::{PluginDiff, Plugins},
     rows::Waiting,
-    scan::{self, Stamp, Step, Watched},
+    scan::{Stamp, Step, Watched},
     shared::HostShared,
     watch::DirectoryWatch,
 };
 use crate::{
-    error::LoadError,
     loader::{Candidate, Loader},
     observer::PluginEvent,
     plugin::Plugin,
     store::PluginStore,
 };
-use mainstay_domain::plugin::{PluginIdentity, PluginState};
+use mainstay_domain::plugin::PluginState;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// One file of the directory.
@@ -40,7 +38,6 @@ pub(super) struct Tracked {
 }
 
 pub(super) struct Reloader {
-    pub(super) directory: PathBuf,
     pub(super) loader: Loader,
     pub(super) store: Option<PluginStore>,
     pub(super) shared: Arc<HostShared>,
@@ -50,29 +47,6 @@ pub(super) struct Reloader {
     pub(super) files: BTreeMap<PathBuf, Tracked>,
     /// Built and not yet published, by digest.
     pub(super) staged: BTreeMap<String, Plugin>,
-}
-
-/// Why new settings were not applied; what served before still serves, under the settings of before.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the settings of {} not accepted: {}", count(.refusals.len()), list(.refusals))]
-pub struct ApplyError {
-    /// Each plugin that refuses its settings, with the reason.
-    pub refusals: Vec<(Arc<PluginIdentity>, LoadError)>,
-}
-
-fn count(refusals: usize) -> String {
-    match refusals {
-        1 => "one plugin are".to_owned(),
-        several => format!("{several} plugins are"),
-    }
-}
-
-fn list(refusals: &[(Arc<PluginIdentity>, LoadError)]) -> String {
-    let reasons: Vec<String> = refusals
-        .iter()
-        .map(|(_, reason)| reason.to_string())
-        .collect();
-    reasons.join("; ")
 }
 
 impl Reloader {
@@ -85,8 +59,7 @@ impl Reloader {
         specs: Specs,
     ) -> Self {
         Self {
-            watch: DirectoryWatch::new(&directory),
-            directory,
+            watch: DirectoryWatch::new(directory),
             loader,
             store,
             shared,
@@ -113,10 +86,10 @@ impl Reloader {
     ) -> Option<Duration> {
         self.watch.keep();
         let closed = self.watch.hints().take();
-        match self.list().await {
+        match self.watch.list().await {
             Ok(found) => self.track(&found, |name| is_closed(&closed, name)),
             Err(error) => tracing::warn!(
-                directory = %self.directory.display(), %error,
+                directory = %self.watch.directory().display(), %error,
                 "cannot read the plugin directory; what serves goes on"
             ),
         }
@@ -164,29 +137,6 @@ impl Reloader {
         }
         self.look().await;
         Ok(())
-    }
-
-    async fn list(&self) -> io::Result<BTreeMap<PathBuf, (Stamp, Duration)>> {
-        let directory = self.directory.clone();
-        let listing = tokio::task::spawn_blocking(move || {
-            let now = SystemTime::now();
-            let mut found = BTreeMap::new();
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
-                // Follows links; what vanished between the two calls is simply not there.
-                let Ok(metadata) = fs::metadata(entry.path()) else {
-                    continue;
-                };
-                if metadata.is_file() && scan::is_candidate(&entry.file_name()) {
-                    found.insert(
-                        entry.path(),
-                        (Stamp::of(&metadata), scan::age(&metadata, now)),
-                    );
-                }
-            }
-            Ok(found)
-        });
-        listing.await.map_err(io::Error::other)?
     }
 
     fn track(

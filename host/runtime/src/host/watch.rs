@@ -3,16 +3,19 @@
 //! Invariant: events are hints: what is lost, doubled or late only changes when the directory is looked at, never
 //! what is seen there. The directory is watched and not its files, for a file may be replaced by a rename.
 
+use super::scan::{self, Stamp};
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
 };
 use tokio::sync::Notify;
 
@@ -70,12 +73,38 @@ pub(crate) struct DirectoryWatch {
 }
 
 impl DirectoryWatch {
-    pub(crate) fn new(directory: &Path) -> Self {
+    pub(crate) fn new(directory: PathBuf) -> Self {
         Self {
-            directory: directory.to_owned(),
+            directory,
             hints: Arc::default(),
             watcher: None,
         }
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Every file that can be a plugin, with what tells its content and how old that is.
+    pub(crate) async fn list(&self) -> io::Result<BTreeMap<PathBuf, (Stamp, Duration)>> {
+        let directory = self.directory.clone();
+        let listing = tokio::task::spawn_blocking(move || {
+            let now = SystemTime::now();
+            let mut found = BTreeMap::new();
+            for entry in fs::read_dir(directory)? {
+                let entry = entry?;
+                // Follows links; what vanished between the two calls is simply not there.
+                let Ok(metadata) = fs::metadata(entry.path()) else {
+                    continue;
+                };
+                if metadata.is_file() && scan::is_candidate(&entry.file_name()) {
+                    let age = scan::age(&metadata, now);
+                    found.insert(entry.path(), (Stamp::of(&metadata), age));
+                }
+            }
+            Ok(found)
+        });
+        listing.await.map_err(io::Error::other)?
     }
 
     pub(crate) fn hints(&self) -> &Arc<Hints> {
@@ -85,7 +114,7 @@ impl DirectoryWatch {
     /// Sees to it that the directory that is there now is watched. Where that cannot be, changes are still found by
     /// looking, later.
     pub(crate) fn keep(&mut self) {
-        let inode = std::fs::metadata(&self.directory)
+        let inode = fs::metadata(&self.directory)
             .map(|metadata| metadata.ino())
             .ok();
         if self.watcher.as_ref().map(|(_, watched)| *watched) == inode {
