@@ -16,13 +16,21 @@ use std::{
 };
 
 /// Where a command writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Output {
     /// JSON is wanted.
     pub(super) json: bool,
     /// Colours are wanted.
     pub(super) colour: bool,
     terminal: bool,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Standard,
+    #[cfg(test)]
+    Memory(std::sync::Mutex<Vec<u8>>),
 }
 
 /// How something is.
@@ -48,16 +56,17 @@ impl Output {
             json: global.json,
             colour,
             terminal,
+            sink: Sink::Standard,
         }
     }
 
     /// Writes a text and an end of line.
     pub(super) fn line(&self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        let written = out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush());
+        let written = match &self.sink {
+            Sink::Standard => write_line(&mut io::stdout().lock(), text),
+            #[cfg(test)]
+            Sink::Memory(bytes) => write_line(&mut *bytes.lock().unwrap(), text),
+        };
         match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
@@ -122,6 +131,12 @@ impl Output {
             text.to_owned()
         }
     }
+}
+
+fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// A cell in the colour of its tone.
@@ -217,4 +232,88 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+impl Output {
+    /// An output that is kept in memory, as if it were a pipe.
+    pub(super) fn in_memory(json: bool, colour: bool) -> Self {
+        Self {
+            json,
+            colour,
+            terminal: false,
+            sink: Sink::Memory(std::sync::Mutex::default()),
+        }
+    }
+
+    /// What was written.
+    pub(super) fn written(&self) -> String {
+        match &self.sink {
+            Sink::Standard => String::new(),
+            Sink::Memory(bytes) => String::from_utf8(bytes.lock().unwrap().clone()).unwrap(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let now = Timestamp::from_millis(1_000_000_000);
+        for (millis, expected) in [
+            (999, "now"),
+            (1_500, "1.5 s ago"),
+            (59_000, "59 s ago"),
+            (150_000, "2 min ago"),
+            (7_200_000, "2 h ago"),
+            (200_000_000, "2 d ago"),
+        ] {
+            assert_eq!(relative(now - Duration::from_millis(millis), now), expected);
+        }
+        assert_eq!(relative(now + Duration::from_secs(90), now), "in 90 s");
+    }
+
+    #[test]
+    fn sizes_are_said_in_powers_of_ten() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (12_345, "12 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (u64::MAX, "18 EB"),
+        ] {
+            assert_eq!(size(bytes), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn in_a_pipe_long_names_stay_whole_and_nothing_is_coloured() {
+        let out = Output::in_memory(false, false);
+        let name = "x".repeat(500);
+        let rows = vec![vec![cell(&name, Tone::Bad), cell("ok", Tone::Good)]];
+        out.table(&["NAME", "STATE"], rows, "none").unwrap();
+        let written = out.written();
+        assert!(written.contains(&name), "{written}");
+        assert!(!written.contains('\u{1b}'), "{written}");
+    }
+
+    #[test]
+    fn colours_come_where_they_are_wanted() {
+        let out = Output::in_memory(false, true);
+        out.table(&["A"], vec![vec![cell("bad", Tone::Bad)]], "none")
+            .unwrap();
+        out.line(&out.paint("good", Tone::Good)).unwrap();
+        assert_eq!(
+            out.written().matches("\u{1b}[").count() >= 4,
+            true,
+            "{:?}",
+            out.written()
+        );
+    }
+
+    #[test]
+    fn control_characters_of_others_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}[31mb\nc"), "a [31mb c");
+    }
+}

@@ -25,12 +25,12 @@ pub(super) async fn run(_: &Global) -> anyhow::Result<Ending> {
 }
 
 /// `mainstay demo`.
-pub(super) async fn demo(_: Output, _: bool) -> anyhow::Result<Ending> {
+pub(super) async fn demo(_: &Output, _: bool) -> anyhow::Result<Ending> {
     bail!("this build has no demo yet")
 }
 
 /// `mainstay check`.
-pub(super) async fn check(global: &Global, out: Output) -> anyhow::Result<Ending> {
+pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = config::find(global.config.as_deref())?;
     let problems = match config::load(&file) {
         Ok(loaded) => loaded.warnings,
