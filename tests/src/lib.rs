@@ -1,1 +1,72 @@
-//! What the whole-program tests share.
+//! What the whole-program tests share: the built program, built guests, a daemon in a directory of its own, a webhook
+//! receiver, and waiting on predicates with a deadline.
+//!
+//! Invariant: nothing here sleeps and hopes; every wait has a predicate, a deadline, and an error that says what was
+//! last seen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use it")]
+
+pub mod campaign;
+mod daemon;
+mod guests;
+mod receiver;
+
+pub use daemon::Daemon;
+pub use guests::{guest, plugin};
+pub use receiver::{Received, Receiver};
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// How long a wait may take. Generous: it only matters where something is broken.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The target directory and profile directory that the running test was built in.
+fn build_directories() -> (PathBuf, &'static str) {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let executable = std::env::current_exe().unwrap();
+    let target = executable.ancestors().find(|path| path.file_name().is_some_and(|name| name == profile));
+    (target.unwrap().parent().unwrap().to_owned(), profile)
+}
+
+/// The built `mainstay`, of the same profile as the test. Built on first use.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let (target, profile) = build_directories();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(repository()).args(["build", "--quiet", "--locked", "-p", "mainstay", "--bin", "mainstay"]);
+        cargo.arg("--target-dir").arg(&target);
+        if profile == "release" {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "cannot build the program");
+        target.join(profile).join("mainstay")
+    })
+}
+
+/// Waits until `look` gives something. Panics with what was wanted and `seen` where it never does.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) => assert!(Instant::now() < end, "waited {DEADLINE:?} for {what}; last seen: {seen}"),
+        }
+        // The pace of looking, not a time that anything relies on.
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A TCP port that is free now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

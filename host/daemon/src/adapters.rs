@@ -8,3 +8,4 @@ pub mod journal;
 pub mod probe;
 pub mod process;
 pub mod secrets;
+pub mod watcher;

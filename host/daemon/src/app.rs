@@ -1,1 +1,290 @@
-//! To come.
+//! Builds the daemon: adapters behind ports, services around them, the plugin host between; and takes it down again.
+//!
+//! This is the only module that knows both adapters and services. Reading it top to bottom is reading how the daemon
+//! is put together.
+
+mod notify;
+mod source;
+mod tasks;
+
+pub use source::FileConfig;
+
+use crate::{
+    adapters::{
+        backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient, journal::SqliteJournal,
+        probe::HostProbe, process::HostProcesses, secrets::ConfiguredSecrets, watcher,
+    },
+    api::{Api, ApiState, TcpAccess, Token},
+    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
+    services::{
+        alerts::AlertService,
+        backup::{BackupParts, BackupService},
+        effects::{EffectNumbers, Effects},
+        metrics::{Metrics, MetricsService},
+        monitor::Monitor,
+        plugins::{PluginEvents, Plugins},
+        recorder::Recorder,
+        recovery::{RecoveryEngine, RecoveryPorts},
+        reload::{LastReloadCell, ReloadService},
+        supervisor::{Left, Supervisor, SupervisorPorts},
+    },
+};
+use anyhow::Context;
+use mainstay_domain::{
+    event::{Event, EventKind},
+    id::IdSource,
+    journal::Change,
+    severity::Severity,
+    spec::Spec,
+    time::Timestamp,
+};
+use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
+use tasks::Tasks;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Findings that wait for the recovery engine; the monitor waits where there are more.
+const FINDINGS: usize = 4096;
+
+/// What the daemon is started with.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The config that was loaded.
+    pub spec: Spec,
+    /// Its file.
+    pub config: PathBuf,
+}
+
+/// What `status` says of the host.
+struct Host {
+    spec: watch::Receiver<Arc<Spec>>,
+    started_at: Timestamp,
+    last_reload: LastReloadCell,
+}
+
+impl HostView for Host {
+    fn facts(&self) -> StatusFacts {
+        let spec = Arc::clone(&self.spec.borrow());
+        StatusFacts {
+            name: spec.host.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            phase: "normal".to_owned(),
+            started_at: self.started_at,
+            contract_versions: ContractVersion::ALL.iter().map(|version| version.version().to_string()).collect(),
+            config_digest: spec.digest.clone(),
+            targets: spec.targets.iter().map(|target| (target.name.clone(), target.priority)).collect(),
+        }
+    }
+
+    fn last_reload(&self) -> Option<LastReload> {
+        self.last_reload.get()
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT; an error is one of starting, or that something did not stop in time.
+pub async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let RunOptions { spec, config } = options;
+    let state_dir = spec.host.state_dir.clone();
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&state_dir)
+        .with_context(|| format!("cannot create the state directory {}", state_dir.display()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let started_at = clock.now();
+    let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
+    let records: Arc<dyn Records> = sqlite.clone();
+    let recovered = records.recovered().await?;
+    let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(lines.join("\n"))
+    })?);
+    let (spec_sender, spec) = watch::channel(Arc::new(spec));
+    let deadline = spec.borrow().host.shutdown_deadline;
+    let ids = || IdSource::new(seed(&clock));
+    let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
+    let mut tasks = Tasks::default();
+
+    // What watches and keeps processes.
+    let (findings_sender, findings) = mpsc::channel(FINDINGS);
+    let probe = Arc::new(HostProbe::new(clock.clone())?);
+    let monitor = Monitor::new(probe, journal.clone(), clock.clone(), findings_sender, spec.clone());
+    let commands = Arc::new(LocalCommands::new(secrets.clone()));
+    let supervisor = Supervisor::new(
+        SupervisorPorts {
+            processes: Arc::new(HostProcesses::new(&state_dir, secrets.clone(), clock.clone())?),
+            commands: commands.clone(),
+            watch: Arc::new(monitor.clone()),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),
+        },
+        spec.clone(),
+        left_by(&recovered),
+    );
+
+    // Plugins, and what they may ask for.
+    let plugins = Arc::new(Plugins::default());
+    let stop_backups = CancellationToken::new();
+    let parts = BackupParts {
+        store: Arc::new(LocalBackups::new(&state_dir, clock.clone(), stop_backups.clone())),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        judge: plugins.clone(),
+        spec: spec.clone(),
+        seed: seed(&clock),
+    };
+    let backups = BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
+    let numbers = EffectNumbers::default();
+    let effects = Effects {
+        journal: journal.clone(),
+        clock: clock.clone(),
+        targets: Arc::new(supervisor.clone()),
+        watch: Arc::new(monitor.clone()),
+        commands,
+        http: Arc::new(EgressClient::new(secrets.clone())?),
+        values: sqlite.clone(),
+        backups: Arc::new(backups.clone()),
+        secrets: secrets.clone(),
+        spec: spec.clone(),
+        numbers: numbers.clone(),
+    };
+    let observer = PluginEvents { journal: journal.clone(), clock: clock.clone() };
+    let (plugin_dir, specs) = {
+        let spec = spec.borrow();
+        (spec.host.plugin_dir.clone(), spec.plugins.clone())
+    };
+    let host_options =
+        HostOptions { state_dir: Some(state_dir.clone()), specs, ..HostOptions::new(plugin_dir) };
+    plugins.connect(PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?);
+
+    // What decides and acts.
+    let ports = RecoveryPorts {
+        journal: journal.clone(),
+        records: records.clone(),
+        clock: clock.clone(),
+        watch: Arc::new(monitor.clone()),
+        handlers: plugins.clone(),
+        numbers,
+    };
+    let (engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let alerts = AlertService {
+        journal: journal.clone(),
+        records: records.clone(),
+        alerters: plugins.clone(),
+        clock: clock.clone(),
+        spec: spec.clone(),
+    };
+    let last_reload = LastReloadCell::default();
+    let source = FileConfig::new(config.clone(), secrets.clone());
+    let (hints_sender, hints) = mpsc::channel(16);
+    let _watching = watcher::watch(&config, hints_sender.clone())?;
+    let reload = ReloadService {
+        source: Arc::new(source),
+        hints,
+        plugins: plugins.clone(),
+        spec: spec_sender,
+        journal: journal.clone(),
+        clock: clock.clone(),
+        last: last_reload.clone(),
+    };
+    let metrics = Arc::new(Metrics::new(Arc::new(backups.clone()), plugins.clone(), clock.clone())?);
+    let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
+    let api_spec = spec.borrow().host.api.clone();
+    let tcp = match api_spec {
+        None => None,
+        Some(api) => {
+            let token = secrets.value(&api.token).with_context(|| format!("secret `{}` is not there", api.token))?;
+            Some(TcpAccess { listen: api.listen, token: Token::new(&token) })
+        }
+    };
+    let api_state = ApiState {
+        journal: journal.clone(),
+        records: records.clone(),
+        recovery: Arc::new(recovery),
+        backups: Arc::new(backups.clone()),
+        watch: Arc::new(monitor.clone()),
+        targets: Arc::new(supervisor.clone()),
+        plugins: plugins.clone(),
+        host: Arc::new(Host { spec: spec.clone(), started_at, last_reload }),
+        clock: clock.clone(),
+        metrics,
+    };
+    let api = Api::bind(api_state, &state_dir, tcp).await?;
+
+    // Stages are stopped in this order: what takes in work first, what others need last.
+    let intake = tasks.stage("intake");
+    intake.spawn("reload", |stop| async move { reload.run(stop).await });
+    intake.spawn("api", |stop| async move { report(api.run(stop).await) });
+    let work = tasks.stage("work");
+    work.spawn("monitor", |stop| async move { monitor.run(stop).await });
+    work.spawn("recovery", |stop| async move { engine.run(stop).await });
+    work.spawn("backup", |stop| async move { report(backups.run(stop).await) });
+    work.spawn("alerts", |stop| async move { alerts.run(stop).await });
+    let base = tasks.stage("base");
+    base.spawn("supervisor", |stop| async move { report(supervisor.run(stop).await) });
+    base.spawn("metrics", |stop| async move { report(counting.run(stop).await) });
+
+    let name = spec.borrow().host.name.clone();
+    say(&journal, &clock, EventKind::HostStarted, format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION"))).await;
+    notify::ready();
+    tracing::info!("ready");
+    until_asked_to_stop(&hints_sender).await?;
+    notify::stopping();
+    say(&journal, &clock, EventKind::HostStopping, "asked to stop".to_owned()).await;
+    let stragglers = tasks.stop(deadline).await;
+    if stragglers.is_empty() {
+        tracing::info!("stopped");
+        return Ok(());
+    }
+    anyhow::bail!("did not stop within {deadline:?}: {}", stragglers.join(", "))
+}
+
+fn left_by(recovered: &Recovered) -> Left {
+    Left {
+        processes: recovered.processes.clone(),
+        paused_targets: recovered.paused_targets.clone(),
+        paused_host: recovered.paused_host,
+    }
+}
+
+/// Differs for each run and each caller: identifiers of two sources never collide within a millisecond but by chance.
+fn seed(clock: &Arc<dyn Clock>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&std::process::id().to_le_bytes());
+    hasher.update(&clock.now().as_millis().to_le_bytes());
+    hasher.update(&clock.monotonic().elapsed().as_nanos().to_le_bytes());
+    let bytes = *hasher.finalize().as_bytes();
+    bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+/// A service's own error, which it can do no more about.
+fn report<E: std::fmt::Display>(ended: Result<(), E>) {
+    if let Err(error) = ended {
+        tracing::error!("{error}");
+    }
+}
+
+async fn say(journal: &Arc<dyn Journal>, clock: &Arc<dyn Clock>, kind: EventKind, message: String) {
+    let event = Event::new(kind, Severity::Low, clock.now(), message);
+    report(journal.commit(vec![Change::Event(event)]).await.map(drop));
+}
+
+/// SIGTERM and SIGINT stop the daemon; SIGHUP is a hint that the config changed.
+async fn until_asked_to_stop(hints: &mpsc::Sender<()>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            // A full channel holds hints enough.
+            _ = hang_up.recv() => drop(hints.try_send(())),
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! others or a plugin exists is for those who ask, and they report it with [`Loaded::problem_about`].
 
 mod addresses;
+mod context;
 mod document;
 mod problem;
 mod reader;
@@ -12,13 +13,13 @@ mod suggest;
 mod validate;
 mod values;
 
+pub use context::Thing;
 pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
-pub use reader::Thing;
 
+use context::Context;
 use document::Source;
 use mainstay_domain::spec::Spec;
 use problem::Location;
-use reader::Context;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -85,26 +86,38 @@ impl Loaded {
 /// Reads the file, and the files `conf.d/*.toml` beside it in the order of their names. Relative paths in all of them
 /// are relative to the directory of the first.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-    let mut problems = Vec::new();
+    let sources = read_all(path).map_err(|problems| ConfigErrors { problems })?;
+    let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    parse(&sources, base.parent().unwrap_or(Path::new("/")))
+}
+
+/// What a config's [`Spec::digest`] would be, without looking at what it says; `None` where it cannot be read.
+pub fn digest(path: &Path) -> Option<String> {
+    read_all(path).ok().map(|sources| digest_of(&sources))
+}
+
+fn digest_of(sources: &[Source]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for source in sources {
+        hasher.update(source.text.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn read_all(path: &Path) -> Result<Vec<Source>, Vec<Problem>> {
+    let (mut sources, mut problems) = (Vec::new(), Vec::new());
     let mut files = vec![path.to_owned()];
     match drop_ins(path) {
         Ok(found) => files.extend(found),
         Err(problem) => problems.push(problem),
     }
-    let mut sources = Vec::new();
     for file in &files {
         match read(file) {
             Ok(source) => sources.push(source),
             Err(problem) => problems.push(problem),
         }
     }
-    let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let base = base.parent().unwrap_or(Path::new("/"));
-    if problems.is_empty() {
-        parse(&sources, base)
-    } else {
-        Err(ConfigErrors { problems })
-    }
+    if problems.is_empty() { Ok(sources) } else { Err(problems) }
 }
 
 /// The directory that lies beside a config and adds to it.
@@ -182,16 +195,10 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
             problems: vec![problem],
         });
     }
-    let mut digest = blake3::Hasher::new();
-    for source in sources {
-        digest.update(source.text.as_bytes());
-    }
-    let digest = digest.finalize().to_hex().to_string();
+    let digest = digest_of(sources);
     let context = Context::new(sources, base);
     let (spec, problems, facts) = validate::validate(context, table, digest);
-    let has_error = problems
-        .iter()
-        .any(|problem| problem.severity == ProblemSeverity::Error);
+    let has_error = problems.iter().any(Problem::is_error);
     match spec {
         Some(spec) if !has_error => Ok(Loaded {
             spec,

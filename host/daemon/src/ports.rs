@@ -6,9 +6,11 @@
 //! Length: one page that lists every border is worth more than three shorter ones.
 
 use mainstay_domain::{
-    alert::OutboxEntry,
+    alert::{Alert, OutboxEntry},
+    archive::Manifest,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
     breaker::CircuitState,
+    call::{self, RecoveryFailure, Report},
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal, TargetStatus},
     event::Event,
     health::{Evidence, Health, Observation},
@@ -17,9 +19,9 @@ use mainstay_domain::{
     journal::{Change, EffectEntry, ProcessIdentity},
     name::{CommandName, FailureType, JobName, PluginName, TargetName},
     operation::{Operation, OperationState},
-    plugin::PluginRow,
+    plugin::{PluginIdentity, PluginRow},
     severity::Severity,
-    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, TargetSpec},
+    spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
@@ -117,6 +119,8 @@ pub trait Records: Send + Sync {
         failure: FailureType,
         since: Timestamp,
     ) -> Reading<'_, u32>;
+    /// Alerts not yet delivered, oldest first.
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
@@ -190,6 +194,11 @@ pub trait Processes: Send + Sync {
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, String>>;
+    /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
+    /// of a child. For children that a killed daemon started and could not write down.
+    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
+    /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
+    fn boot_id(&self) -> &str;
     /// Whether this very process lives.
     fn is_alive(&self, identity: &ProcessIdentity) -> bool;
     /// Resolves when it has ended, at once where it does not live. May be dropped and called again.
@@ -198,6 +207,8 @@ pub trait Processes: Send + Sync {
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String>;
     /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
     fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+    /// Rotates the target's output file where it has grown above its size; the child goes on writing.
+    fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>>;
 }
 
 /// Runs programs to their end.
@@ -287,6 +298,24 @@ pub trait Watch: Send + Sync {
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
     /// A heartbeat came; false where the target has no heartbeat check.
     fn heartbeat(&self, target: &TargetName) -> bool;
+}
+
+/// What the supervisor tells the monitor of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessNews {
+    /// It was started or adopted; with the number of the supervised process, where it is one.
+    Runs(Option<u32>),
+    /// Its supervised process does not run, and should; why, for people.
+    Down(String),
+    /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
+    Stopped,
+}
+
+/// What the monitor offers to the supervisor.
+pub trait ProcessWatch: Watch {
+    /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
+    /// monitor does not know yet is kept for it.
+    fn process_is(&self, target: &TargetName, news: ProcessNews);
 }
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.
@@ -451,6 +480,55 @@ pub trait BackupOperator: Send + Sync {
     fn jobs(&self) -> Vec<JobStatus>;
 }
 
+/// What became of a call of a handler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The version that was called; absent where none serves.
+    pub by: Option<PluginIdentity>,
+    /// What it answered; a trap, a limit or a missing plugin is `Retryable`, for the next attempt may find another
+    /// version.
+    pub result: Result<Report, RecoveryFailure>,
+}
+
+/// Calls recovery handlers.
+pub trait Handlers: Send + Sync {
+    /// Calls the newest version that fits. Bounded by `timeout`.
+    fn recover(
+        &self,
+        handler: PluginName,
+        version: VersionReq,
+        request: call::RecoverRequest,
+        timeout: Duration,
+    ) -> Boxed<'_, Handled>;
+}
+
+/// What became of one attempt to deliver an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// It was taken.
+    Delivered {
+        /// The version that delivered it.
+        by: PluginIdentity,
+        /// The receiver's own word for it.
+        reference: Option<String>,
+    },
+    /// Not now.
+    Delayed {
+        /// Why, for people.
+        why: String,
+        /// Not sooner than this.
+        not_before: Option<Duration>,
+    },
+    /// Not ever.
+    Refused(String),
+}
+
+/// Calls alerters.
+pub trait Alerters: Send + Sync {
+    /// One attempt, 1-based, by the newest version that fits.
+    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery>;
+}
+
 /// Asks the retention policy of a job.
 pub trait RetentionJudge: Send + Sync {
     /// The policy's verdicts; any error keeps everything.
@@ -462,6 +540,129 @@ pub trait RetentionJudge: Send + Sync {
         backups: Vec<BackupSummary>,
         now: Timestamp,
     ) -> Boxed<'_, Result<Vec<Verdict>, String>>;
+}
+
+/// What is to be stored as one backup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeBackup {
+    /// Its identifier.
+    pub id: BackupId,
+    /// Its job.
+    pub job: JobName,
+    /// What it is.
+    pub backup_type: BackupType,
+    /// What is read.
+    pub sources: Vec<BackupSource>,
+    /// zstd level.
+    pub compression: i32,
+    /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
+    pub chain: Vec<BackupId>,
+    /// When its sources are read.
+    pub created_at: Timestamp,
+}
+
+/// A stored backup that was read back and found right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenBackup {
+    /// What was stored.
+    pub manifest: Manifest,
+    /// What was left out or changed while it was read; sentences for people.
+    pub warnings: Vec<String>,
+}
+
+/// Where a store puts what it restores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RestorePlace {
+    /// Everything below one directory; with `replace` whatever it holds goes.
+    Into {
+        /// Absolute.
+        path: PathBuf,
+        /// Needed where it exists and is not empty.
+        replace: bool,
+    },
+    /// Over these sources; only directories can be.
+    InPlace(Vec<BackupSource>),
+}
+
+/// What a store restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestoredTree {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// Why a store could not do it. All texts are sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A source cannot be read.
+    #[error("{0}")]
+    Source(String),
+    /// What is stored is not what was written.
+    #[error("backup {id} is corrupted: {what}")]
+    Corrupted {
+        /// Which of the chain.
+        id: BackupId,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The store or the destination cannot be written or read now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The daemon stops.
+    #[error("the host is stopping; what was begun is removed")]
+    Interrupted,
+}
+
+/// A backup that a store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredBackup {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Whether the stored bytes are those that the manifest names.
+    pub intact: bool,
+    /// Whether it is in the trash.
+    pub in_trash: bool,
+}
+
+/// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
+/// the one that stands alone first.
+pub trait BackupStore: Send + Sync {
+    /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
+    /// leaves nothing behind.
+    fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError>;
+    /// Reads a whole chain back and checks every byte.
+    fn verify(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<(), StoreError>;
+    /// Restores the state that a chain gives: all of it, or nothing is changed.
+    fn restore(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        place: &RestorePlace,
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError>;
+    /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
+    fn drill(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError>;
+    /// Moves a backup to the trash; one that is there already is no error.
+    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Deletes a backup from the trash; one that is gone is no error.
+    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
+    /// restore that was interrupted.
+    fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError>;
+    /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
+    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
 }
 
 /// What the backup service offers to effects.
@@ -480,6 +681,8 @@ pub trait BackupControl: Send + Sync {
     ) -> Boxed<'_, Result<BackupSummary, EffectError>>;
     /// Restores in place, over what the job's directory sources hold, after an emergency backup. Documents and bytes.
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>>;
+    /// How many documents and bytes a restore of this backup would write, by the catalog; zero where it is unknown.
+    fn restorable(&self, id: &str) -> (u64, u64);
 }
 
 /// Reads secrets and keeps them out of texts.
@@ -488,6 +691,16 @@ pub trait Secrets: Send + Sync {
     fn reveal(&self, text: &str) -> Result<String, String>;
     /// The bytes with every known secret value replaced by its placeholder.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+}
+
+/// Where configs come from. Errors are rendered diagnostics for people, with file, line and column.
+pub trait ConfigSource: Send + Sync {
+    /// Reads, parses and validates.
+    fn load(&self) -> Boxed<'_, Result<Spec, String>>;
+    /// Takes up what a config names outside itself: its secrets. On an error what was there before stays.
+    fn adopt(&self, spec: &Spec) -> Result<(), String>;
+    /// BLAKE3 over the text of all its files; `None` where they cannot be read.
+    fn digest(&self) -> Boxed<'_, Option<String>>;
 }
 
 /// What the host says of itself in `status`.

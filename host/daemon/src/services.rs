@@ -13,3 +13,5 @@ pub mod recovery;
 pub mod reload;
 pub mod state;
 pub mod supervisor;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -1,4 +1,6 @@
 //! Alerts: messages about events, and their way through the outbox.
+//!
+//! Invariant: an event about an alert never becomes an alert, so that a broken alerter is no loop.
 
 use crate::{
     id::{AlertId, OperationId},
@@ -7,6 +9,13 @@ use crate::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+mod delivery;
+mod routing;
+mod text;
+
+pub use delivery::{after_failure, retry_after};
+pub use routing::{alerts_for, is_alert_by_default, never_alerts};
 
 /// Whether something is wrong or right again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -61,6 +61,8 @@ event_kinds! {
     CircuitHalfOpened = "circuit.half-opened",
     /// A target is healthy again.
     CircuitClosed = "circuit.closed",
+    /// A target opens its circuit again and again; its recoveries wait longer.
+    CircuitFlapping = "circuit.flapping",
     /// A failure was taken up.
     IncidentOpened = "incident.opened",
     /// The failure came back while its incident was open.

@@ -78,14 +78,11 @@ fn may(
     own_target: Option<&TargetName>,
 ) -> Option<String> {
     let own = own_target.is_some_and(|own| own.as_str() == target);
-    let granted = grants
-        .target
-        .iter()
-        .any(|grant| match &grant.target {
-            _ if grant.verb != verb => false,
-            Some(named) => named.as_str() == target,
-            None => own,
-        });
+    let granted = grants.target.iter().any(|grant| match &grant.target {
+        _ if grant.verb != verb => false,
+        Some(named) => named.as_str() == target,
+        None => own,
+    });
     let verb = verb.as_str();
     match (granted, own) {
         (true, _) => None,
@@ -201,14 +198,42 @@ mod tests {
     fn nothing_but_the_clock_is_granted_by_default() {
         let none = Grants::default();
         assert_eq!(check(&plugin(), &none, &Effect::ClockNow, None), Ok(()));
-        check_denied(&none, &restart("api"), Some("api"), r#"grants = { target = ["restart"] }"#);
-        check_denied(&none, &restart("api"), Some("web"), r#"target = ["restart:api"]"#);
+        check_denied(
+            &none,
+            &restart("api"),
+            Some("api"),
+            r#"grants = { target = ["restart"] }"#,
+        );
+        check_denied(
+            &none,
+            &restart("api"),
+            Some("web"),
+            r#"target = ["restart:api"]"#,
+        );
         check_denied(&none, &restart("api"), None, "[plugin.fixer]");
-        check_denied(&none, &get("http://h:9000/x"), None, r#"http = ["http://h:9000"]"#);
-        check_denied(&none, &Effect::KvKeys { prefix: String::new() }, None, "kv = ");
-        let newest = Effect::BackupNewest { job: "state".to_owned(), before: None };
+        check_denied(
+            &none,
+            &get("http://h:9000/x"),
+            None,
+            r#"http = ["http://h:9000"]"#,
+        );
+        check_denied(
+            &none,
+            &Effect::KvKeys {
+                prefix: String::new(),
+            },
+            None,
+            "kv = ",
+        );
+        let newest = Effect::BackupNewest {
+            job: "state".to_owned(),
+            before: None,
+        };
         check_denied(&none, &newest, None, r#"backup = ["state"]"#);
-        let run = Effect::CommandRun { name: "flush\"\n".to_owned(), arguments: Vec::new() };
+        let run = Effect::CommandRun {
+            name: "flush\"\n".to_owned(),
+            arguments: Vec::new(),
+        };
         check_denied(&none, &run, None, r#"command = ["flush??"]"#);
     }
 
@@ -231,7 +256,9 @@ mod tests {
         assert!(!allowed(&verb(None), "api", None));
         assert!(allowed(&verb(Some("redis")), "redis", Some(&own)));
         assert!(!allowed(&verb(Some("redis")), "api", Some(&own)));
-        let stop = Effect::TargetStop { target: "api".to_owned() };
+        let stop = Effect::TargetStop {
+            target: "api".to_owned(),
+        };
         check_denied(&verb(None), &stop, Some("api"), r#"target = ["stop"]"#);
     }
 
@@ -244,18 +271,34 @@ mod tests {
             ..Grants::default()
         };
         for effect in [
-            Effect::CommandRun { name: "flush".to_owned(), arguments: Vec::new() },
-            Effect::BackupNewest { job: "state".to_owned(), before: None },
-            Effect::KvGet { key: "k".to_owned() },
+            Effect::CommandRun {
+                name: "flush".to_owned(),
+                arguments: Vec::new(),
+            },
+            Effect::BackupNewest {
+                job: "state".to_owned(),
+                before: None,
+            },
+            Effect::KvGet {
+                key: "k".to_owned(),
+            },
         ] {
-            assert_eq!(check(&plugin(), &grants, &effect, None), Ok(()), "{effect:?}");
+            assert_eq!(
+                check(&plugin(), &grants, &effect, None),
+                Ok(()),
+                "{effect:?}"
+            );
         }
     }
 
     #[test]
     fn a_url_that_could_be_read_in_two_ways_is_denied() {
         let grants = Grants {
-            http: vec![HttpOrigin { scheme: "https".into(), host: "good.example".into(), port: 443 }],
+            http: vec![HttpOrigin {
+                scheme: "https".into(),
+                host: "good.example".into(),
+                port: 443,
+            }],
             ..Grants::default()
         };
         for good in [
@@ -263,7 +306,11 @@ mod tests {
             "HTTPS://Good.Example:443/a?b#c",
             "https://good.example/${secret:token}",
         ] {
-            assert_eq!(check(&plugin(), &grants, &get(good), None), Ok(()), "{good}");
+            assert_eq!(
+                check(&plugin(), &grants, &get(good), None),
+                Ok(()),
+                "{good}"
+            );
         }
         for bad in [
             "",
@@ -290,7 +337,10 @@ mod tests {
     #[test]
     fn an_address_of_version_six_has_one_spelling() {
         let short = origin_of("http://[::1]:9000/").unwrap();
-        assert_eq!(Some(&short), origin_of("http://[0:0:0:0:0:0:0:1]:9000").as_ref());
+        assert_eq!(
+            Some(&short),
+            origin_of("http://[0:0:0:0:0:0:0:1]:9000").as_ref()
+        );
         assert_eq!(origin_text(&short), "http://[::1]:9000");
         assert_eq!(origin_of("http://[::1"), None);
         assert_eq!(origin_of("http://[::1]x:9000/"), None);

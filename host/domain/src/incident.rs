@@ -12,6 +12,14 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
+/// So many of the first things that were seen are kept.
+pub const FIRST_EVIDENCE: usize = 5;
+/// So many of the last things that were seen are kept.
+pub const LAST_EVIDENCE: usize = 15;
+
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -56,4 +64,69 @@ pub struct Incident {
     pub evidence: Vec<Evidence>,
     /// What else suffers, by the failure type.
     pub affected: Vec<String>,
+}
+
+impl Incident {
+    /// A failure is taken up. `recurrence` is how often it was within its window before.
+    pub fn open(
+        id: IncidentId,
+        target: TargetName,
+        failure: FailureType,
+        severity: Severity,
+        evidence: Evidence,
+        detected_at: Timestamp,
+        recurrence: u32,
+    ) -> Self {
+        let affected = crate::failure::affected(&failure);
+        Self {
+            id,
+            target,
+            severity,
+            state: IncidentState::Open,
+            opened_at: detected_at,
+            closed_at: None,
+            recurrence,
+            evidence: vec![evidence],
+            affected: affected.iter().map(ToString::to_string).collect(),
+            failure,
+        }
+    }
+
+    /// The failure came back while the incident is open. It is as bad as it ever was. Whether it was taken up: not by
+    /// a closed incident, for that needs a new one.
+    pub fn recur(&mut self, severity: Severity, evidence: Evidence) -> bool {
+        if !self.state.is_open() {
+            return false;
+        }
+        self.recurrence = self.recurrence.saturating_add(1);
+        self.severity = self.severity.max(severity);
+        self.evidence.push(evidence);
+        if self.evidence.len() > FIRST_EVIDENCE + LAST_EVIDENCE {
+            self.evidence.remove(FIRST_EVIDENCE);
+        }
+        true
+    }
+
+    /// A person has to act. Whether that is news.
+    pub fn escalate(&mut self) -> bool {
+        let is_news = self.state == IncidentState::Open;
+        if is_news {
+            self.state = IncidentState::Escalated;
+        }
+        is_news
+    }
+
+    /// The failure is over: recovered where an operation of this incident was verified, else self-healed. Whether that
+    /// is news.
+    pub fn close(&mut self, by_operation: bool, now: Timestamp) -> bool {
+        let is_news = self.state.is_open();
+        if is_news {
+            self.closed_at = Some(now);
+            self.state = match by_operation {
+                true => IncidentState::Recovered,
+                false => IncidentState::SelfHealed,
+            };
+        }
+        is_news
+    }
 }

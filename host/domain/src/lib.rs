@@ -8,14 +8,19 @@
 //! must survive a crash. The *decisions* are the modules whose items are functions.
 
 pub mod alert;
+pub mod archive;
 pub mod backup;
 pub mod backup_type;
 pub mod blob;
 pub mod breaker;
 pub mod call;
+pub mod chain;
+pub mod cooldown;
+pub mod dependency;
 pub mod effect;
 pub mod event;
 pub mod failure;
+pub mod flap;
 pub mod grant;
 pub mod health;
 pub mod id;
@@ -23,7 +28,14 @@ pub mod incident;
 pub mod journal;
 pub mod name;
 pub mod operation;
+pub mod plan;
 pub mod plugin;
+pub mod queue;
+pub mod retention;
+pub mod route;
+pub mod schedule;
 pub mod severity;
 pub mod spec;
+pub mod strategy;
+pub mod template;
 pub mod time;

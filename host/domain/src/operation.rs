@@ -9,6 +9,10 @@ use crate::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -99,4 +103,171 @@ pub struct Operation {
     pub escalated: bool,
     /// Whether effects were only planned.
     pub dry_run: bool,
+}
+
+/// What happens to an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OperationEvent {
+    /// An attempt begins.
+    AttemptBegan,
+    /// The handler is done.
+    HandlerFinished,
+    /// The checks pass again.
+    Verified,
+    /// No attempt is left, or nobody approved in time.
+    GaveUp,
+    /// It may not go on alone: the strategy is manual, or an effect is in doubt.
+    NeedsPerson,
+    /// An operator lets it run.
+    Approved,
+    /// An operator does not.
+    Rejected,
+    /// An operator ended it, or its failure ended by itself.
+    Cancelled,
+    /// The daemon ended while it ran; its incident is taken up anew.
+    Interrupted,
+}
+
+impl OperationEvent {
+    /// Every event.
+    pub const ALL: [OperationEvent; 9] = [
+        OperationEvent::AttemptBegan,
+        OperationEvent::HandlerFinished,
+        OperationEvent::Verified,
+        OperationEvent::GaveUp,
+        OperationEvent::NeedsPerson,
+        OperationEvent::Approved,
+        OperationEvent::Rejected,
+        OperationEvent::Cancelled,
+        OperationEvent::Interrupted,
+    ];
+}
+
+/// An event that cannot happen in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an operation that is {} cannot be {}", .from.as_str(), .event.done_to())]
+pub struct IllegalMove {
+    /// Where the operation stands.
+    pub from: OperationState,
+    /// What was to happen.
+    pub event: OperationEvent,
+}
+
+/// Where an event takes an operation: the whole table of legal moves.
+pub fn next(from: OperationState, event: OperationEvent) -> Result<OperationState, IllegalMove> {
+    use OperationEvent as E;
+    use OperationState as S;
+    Ok(match (from, event) {
+        (S::Scheduled | S::InProgress | S::Validating, E::AttemptBegan) => S::InProgress,
+        (S::InProgress, E::HandlerFinished) => S::Validating,
+        (S::Validating, E::Verified) => S::Succeeded,
+        (S::Scheduled | S::InProgress | S::AwaitingManual, E::GaveUp) => S::Failed,
+        (S::Validating, E::GaveUp) => S::Partial,
+        (S::Scheduled | S::InProgress, E::NeedsPerson) => S::AwaitingManual,
+        (S::AwaitingManual, E::Approved) => S::Scheduled,
+        (S::AwaitingManual, E::Rejected) => S::Cancelled,
+        (S::Scheduled | S::InProgress | S::Validating | S::AwaitingManual, E::Cancelled) => {
+            S::Cancelled
+        }
+        (S::Scheduled | S::InProgress | S::Validating, E::Interrupted) => S::Failed,
+        _ => return Err(IllegalMove { from, event }),
+    })
+}
+
+impl OperationState {
+    /// The word that is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OperationState::Scheduled => "scheduled",
+            OperationState::InProgress => "in-progress",
+            OperationState::Validating => "validating",
+            OperationState::Succeeded => "succeeded",
+            OperationState::Failed => "failed",
+            OperationState::Partial => "partial",
+            OperationState::Cancelled => "cancelled",
+            OperationState::AwaitingManual => "awaiting-manual",
+        }
+    }
+}
+
+impl OperationEvent {
+    fn done_to(self) -> &'static str {
+        match self {
+            OperationEvent::AttemptBegan => "attempted",
+            OperationEvent::HandlerFinished => "validated",
+            OperationEvent::Verified => "verified",
+            OperationEvent::GaveUp => "given up",
+            OperationEvent::NeedsPerson => "handed to a person",
+            OperationEvent::Approved => "approved",
+            OperationEvent::Rejected => "rejected",
+            OperationEvent::Cancelled => "cancelled",
+            OperationEvent::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Operation {
+    /// One that is scheduled, for no incident yet, to act on the world.
+    pub fn scheduled(
+        id: OperationId,
+        target: TargetName,
+        failure: FailureType,
+        severity: Severity,
+        mode: Mode,
+        detected_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            incident: None,
+            target,
+            failure,
+            severity,
+            mode,
+            state: OperationState::Scheduled,
+            attempts: 0,
+            handler: None,
+            handler_version: None,
+            handler_digest: None,
+            actions: Vec::new(),
+            error: None,
+            detected_at,
+            started_at: None,
+            finished_at: None,
+            recovery_ms: None,
+            rto_exceeded: false,
+            escalated: false,
+            dry_run: false,
+        }
+    }
+
+    /// Lets an event happen: moves on, counts attempts, and keeps the times. Recovery is counted from detection. An
+    /// automatic operation that did not recover its target is escalated [seed 000], and so is one that is rejected.
+    /// On an error nothing has changed.
+    pub fn apply(
+        &mut self,
+        event: OperationEvent,
+        now: Timestamp,
+        rto: Duration,
+    ) -> Result<(), IllegalMove> {
+        self.state = next(self.state, event)?;
+        let elapsed = now.since(self.detected_at);
+        self.rto_exceeded |= elapsed > rto && !self.dry_run;
+        match event {
+            OperationEvent::AttemptBegan => {
+                self.attempts = self.attempts.saturating_add(1);
+                self.started_at.get_or_insert(now);
+            }
+            OperationEvent::Approved => self.mode = Mode::Manual,
+            OperationEvent::Rejected => self.escalated = true,
+            OperationEvent::GaveUp => {
+                self.escalated |= self.mode == Mode::Automatic && !self.dry_run;
+            }
+            _ => {}
+        }
+        if self.state.is_final() {
+            self.finished_at = Some(now);
+            self.recovery_ms = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
 }

@@ -8,7 +8,7 @@ mod plugin;
 mod recovery;
 mod target;
 
-pub use job::{BackupSource, InvalidSchedule, JobSpec, RetentionSpec, Schedule};
+pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{

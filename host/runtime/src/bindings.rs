@@ -8,7 +8,10 @@ mod v1_0_0;
 use crate::{call_state::CallState, contract::ContractVersion};
 use mainstay_domain::{
     backup::Verdict,
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure, Report},
+    call::{
+        DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
+        Report,
+    },
     plugin::{Capability, PluginKind},
 };
 use wasmtime::{Engine, Store, component::Component};
@@ -44,7 +47,9 @@ impl Linkers {
         component: &Component,
     ) -> wasmtime::Result<Program> {
         match contract {
-            ContractVersion::V1_0_0 => v1_0_0::Program::link(&self.v1_0_0, kind, component).map(Program::V1_0_0),
+            ContractVersion::V1_0_0 => {
+                v1_0_0::Program::link(&self.v1_0_0, kind, component).map(Program::V1_0_0)
+            }
         }
     }
 }
@@ -63,7 +68,11 @@ impl Program {
         }
     }
 
-    pub(crate) async fn configure(&self, store: &mut Store<CallState>, settings: &str) -> Calling<Result<(), String>> {
+    pub(crate) async fn configure(
+        &self,
+        store: &mut Store<CallState>,
+        settings: &str,
+    ) -> Calling<Result<(), String>> {
         match self {
             Program::V1_0_0(program) => program.configure(store, settings).await,
         }

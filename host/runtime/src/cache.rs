@@ -47,27 +47,41 @@ impl CompileCache {
     /// Keeps a compiled component. Where that fails it is compiled again the next time, which the log says.
     pub(crate) fn put(&self, engine: &Engine, digest: &blake3::Hash, component: &Component) {
         let path = self.path(engine, digest);
-        let written = component.serialize().map_err(|error| format!("{error:#}")).and_then(|compiled| {
-            let mac = self.mac(&path, &compiled);
-            files::write_atomically(&path, &[mac.as_bytes(), &compiled]).map_err(|error| error.to_string())
-        });
+        let written = component
+            .serialize()
+            .map_err(|error| format!("{error:#}"))
+            .and_then(|compiled| {
+                let mac = self.mac(&path, &compiled);
+                files::write_atomically(&path, &[mac.as_bytes(), &compiled])
+                    .map_err(|error| error.to_string())
+            });
         if let Err(error) = written {
             tracing::warn!(path = %path.display(), error, "cannot keep a compiled plugin");
         }
     }
 
     fn path(&self, engine: &Engine, digest: &blake3::Hash) -> PathBuf {
-        self.directory.join(format!("{}-{:016x}", digest.to_hex(), engine.compatibility()))
+        self.directory.join(format!(
+            "{}-{:016x}",
+            digest.to_hex(),
+            engine.compatibility()
+        ))
     }
 
     /// Over the file's name too, so that one authentic file cannot stand in for another.
     fn mac(&self, path: &Path, compiled: &[u8]) -> blake3::Hash {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        blake3::Hasher::new_keyed(&self.key).update(name).update(compiled).finalize()
+        blake3::Hasher::new_keyed(&self.key)
+            .update(name)
+            .update(compiled)
+            .finalize()
     }
 }
 
-#[allow(unsafe_code, reason = "deserialising trusts the bytes, and the caller has just authenticated them")]
+#[allow(
+    unsafe_code,
+    reason = "deserialising trusts the bytes, and the caller has just authenticated them"
+)]
 fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
     // SAFETY: the bytes carry a MAC under a key that only this host's user can read, over what `Component::serialize`
     // gave; wasmtime itself refuses bytes of another version or configuration.
@@ -111,9 +125,13 @@ mod tests {
         let cache = CompileCache::open(&directory.path().join("compiled")).unwrap();
         let engine = Engine::with_ticking(Ticking::Manual).unwrap();
         let digest = blake3::hash(b"one");
-        assert!(cache.get(&engine, &digest).is_none(), "nothing is there yet");
+        assert!(
+            cache.get(&engine, &digest).is_none(),
+            "nothing is there yet"
+        );
 
-        let component = Component::new(engine.wasmtime(), "(component)").unwrap();
+        let component =
+            Component::new(engine.wasmtime(), wat::parse_str("(component)").unwrap()).unwrap();
         cache.put(&engine, &digest, &component);
         assert!(cache.get(&engine, &digest).is_some());
 
@@ -127,10 +145,17 @@ mod tests {
 
         let authentic = fs::read(&path).unwrap();
         fs::copy(&path, cache.path(&engine, &blake3::hash(b"two"))).unwrap();
-        assert!(cache.get(&engine, &blake3::hash(b"two")).is_none(), "a renamed file");
+        assert!(
+            cache.get(&engine, &blake3::hash(b"two")).is_none(),
+            "a renamed file"
+        );
         for cut in [0, 1, MAC_BYTES, authentic.len() - 1] {
             fs::write(&path, &authentic[..cut]).unwrap();
-            assert!(cache.get(&engine, &digest).is_none(), "{cut} bytes of {}", authentic.len());
+            assert!(
+                cache.get(&engine, &digest).is_none(),
+                "{cut} bytes of {}",
+                authentic.len()
+            );
         }
         let mut flipped = authentic;
         flipped[MAC_BYTES + 100] ^= 1;

@@ -53,14 +53,18 @@ impl CallContext {
         if self.log_lines.fetch_add(1, Relaxed) >= allowed {
             return Err(Exceeded::new(Limit::LogLines, allowed));
         }
-        let fields = line.fields.iter().map(|(name, value)| name.len() + value.len());
+        let fields = line
+            .fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
         let bytes = line.message.len() + fields.sum::<usize>();
         let before = self.log_bytes.fetch_add(bytes as u64, Relaxed);
         if before.saturating_add(bytes as u64) > LOG_BYTES {
             return Err(Exceeded::new(Limit::LogBytes, LOG_BYTES));
         }
         if line.message.len() > LOG_LINE_BYTES {
-            line.message.truncate(line.message.floor_char_boundary(LOG_LINE_BYTES));
+            line.message
+                .truncate(line.message.floor_char_boundary(LOG_LINE_BYTES));
             line.message.push('…');
         }
         if line.source == LogSource::Stderr {
@@ -72,14 +76,20 @@ impl CallContext {
 
     /// What the guest last wrote to standard error, one line: where it panicked, this says why.
     pub(crate) fn last_words(&self) -> String {
-        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn keep_last_words(&self, line: &str) {
         if line.starts_with("note: run with") {
             return;
         }
-        let mut words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = self
+            .last_words
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !words.is_empty() {
             words.push(' ');
         }
@@ -138,7 +148,12 @@ impl CallState {
             return Err(Exceeded::new(Limit::Effects, call.limits.effects).into());
         }
         self.effects += 1;
-        if let Err(denied) = grant::check(&call.plugin.name, &call.grants, &effect, call.purpose.own_target()) {
+        if let Err(denied) = grant::check(
+            &call.plugin.name,
+            &call.grants,
+            &effect,
+            call.purpose.own_target(),
+        ) {
             return Ok(Err(denied));
         }
         let result = context.port.perform(call, effect).await;
@@ -158,7 +173,10 @@ impl CallState {
         self.resumed_at = now;
         self.ticks_left = self.ticks_left.saturating_sub(ran);
         match self.ticks_left {
-            0 => Err(Exceeded::time(Limit::Deadline, self.context.call.limits.deadline)),
+            0 => Err(Exceeded::time(
+                Limit::Deadline,
+                self.context.call.limits.deadline,
+            )),
             _ => Ok(()),
         }
     }
@@ -171,7 +189,12 @@ fn on_tick(mut store: StoreContextMut<'_, CallState>) -> wasmtime::Result<Update
 }
 
 impl ResourceLimiter for CallState {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.memory = self.memory.saturating_add(desired.saturating_sub(current));
         let allowed = self.context.call.limits.memory_bytes;
         match self.memory as u64 > allowed {
@@ -180,8 +203,15 @@ impl ResourceLimiter for CallState {
         }
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.table_elements = self.table_elements.saturating_add(desired.saturating_sub(current));
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.table_elements = self
+            .table_elements
+            .saturating_add(desired.saturating_sub(current));
         match self.table_elements > TABLE_ELEMENTS {
             true => Err(Exceeded::new(Limit::Table, TABLE_ELEMENTS).into()),
             false => Ok(true),
@@ -210,5 +240,7 @@ impl WasiView for CallState {
 /// The answer to an effect that the port answered with something of another shape: a fault of the host, which must
 /// not take the guest down.
 pub(crate) fn wrong_answer(effect: &'static str) -> EffectError {
-    EffectError::Failed(format!("the host answered {effect} with something else; this is a fault of the host"))
+    EffectError::Failed(format!(
+        "the host answered {effect} with something else; this is a fault of the host"
+    ))
 }

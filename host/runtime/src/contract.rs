@@ -74,7 +74,9 @@ pub enum ContractError {
         found: String,
     },
     /// It is a core module.
-    #[error("it is a core module and not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    #[error(
+        "it is a core module and not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
     CoreModule,
     /// Only a WIT package is in it.
     #[error("it holds a WIT package and no component")]
@@ -95,7 +97,9 @@ pub enum ContractError {
         found: String,
     },
     /// It exports the interface of its kind without `plugin`.
-    #[error("it exports `{exported}` but not `mainstay:plugin/plugin@{version}`, by which a plugin says its name")]
+    #[error(
+        "it exports `{exported}` but not `mainstay:plugin/plugin@{version}`, by which a plugin says its name"
+    )]
     Nameless {
         /// The interface of its kind.
         exported: String,
@@ -106,7 +110,9 @@ pub enum ContractError {
     #[error("it exports both `{0}` and `{1}`; a plugin is of one kind")]
     TwoKinds(PluginKind, PluginKind),
     /// It was built against a version that this host does not speak.
-    #[error("it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these")]
+    #[error(
+        "it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these"
+    )]
     WrongVersion {
         /// Its version.
         found: String,
@@ -122,7 +128,9 @@ pub enum ContractError {
         other: String,
     },
     /// It imports what its world does not have.
-    #[error("it imports `{import}`, which the world `{kind}` does not have; it may import {allowed}")]
+    #[error(
+        "it imports `{import}`, which the world `{kind}` does not have; it may import {allowed}"
+    )]
     ForeignImport {
         /// The import.
         import: String,
@@ -136,9 +144,9 @@ pub enum ContractError {
 /// The interfaces of `mainstay:plugin` that a kind may import.
 fn importable(kind: PluginKind) -> &'static [&'static str] {
     match kind {
-        PluginKind::RecoveryHandler => {
-            &["types", "log", "settings", "clock", "targets", "commands", "http", "kv", "backups"]
-        }
+        PluginKind::RecoveryHandler => &[
+            "types", "log", "settings", "clock", "targets", "commands", "http", "kv", "backups",
+        ],
         PluginKind::Alerter => &["types", "log", "settings", "clock", "http", "kv"],
         PluginKind::RetentionPolicy => &["types", "log", "settings"],
     }
@@ -177,9 +185,9 @@ fn check_preamble(bytes: &[u8]) -> Result<(), ContractError> {
         [] => Err(ContractError::Empty),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ContractError::CoreModule),
         [0, b'a', b's', b'm', _, _, _, _, ..] => Ok(()),
-        short if b"\0asm".starts_with(short) || short.starts_with(b"\0asm") => {
-            Err(ContractError::Truncated(format!("it has {} bytes", short.len())))
-        }
+        short if b"\0asm".starts_with(short) || short.starts_with(b"\0asm") => Err(
+            ContractError::Truncated(format!("it has {} bytes", short.len())),
+        ),
         other => {
             let first = other.get(..4).unwrap_or(other);
             let found = format!("`{}`", first.escape_ascii());
@@ -219,7 +227,10 @@ impl fmt::Display for Item<'_> {
     }
 }
 
-fn items<'a>(resolve: &'a Resolve, of: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>) -> Vec<Item<'a>> {
+fn items<'a>(
+    resolve: &'a Resolve,
+    of: impl Iterator<Item = (&'a WorldKey, &'a WorldItem)>,
+) -> Vec<Item<'a>> {
     let item = |(key, item): (&'a WorldKey, &'a WorldItem)| {
         let interface = match item {
             WorldItem::Interface { id, .. } => resolve.interfaces.get(*id),
@@ -228,7 +239,9 @@ fn items<'a>(resolve: &'a Resolve, of: impl Iterator<Item = (&'a WorldKey, &'a W
         let package = interface.and_then(|interface| resolve.packages.get(interface.package?));
         Item {
             name: resolve.name_world_key(key),
-            interface: package.zip(interface.and_then(|interface| interface.name.as_deref())).map(|(p, i)| (&p.name, i)),
+            interface: package
+                .zip(interface.and_then(|interface| interface.name.as_deref()))
+                .map(|(p, i)| (&p.name, i)),
         }
     };
     of.map(item).collect()
@@ -250,23 +263,34 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
             });
         }
     }
-    let contract = ContractVersion::negotiate(built_against).ok_or_else(|| ContractError::WrongVersion {
-        found: built_against.to_string(),
-        spoken: ContractVersion::ALL.map(|ours| ours.version().to_string()).join(", "),
-    })?;
-    if !exports.iter().any(|item| item.of_contract().is_some_and(|(name, _)| name == "plugin")) {
+    let contract =
+        ContractVersion::negotiate(built_against).ok_or_else(|| ContractError::WrongVersion {
+            found: built_against.to_string(),
+            spoken: ContractVersion::ALL
+                .map(|ours| ours.version().to_string())
+                .join(", "),
+        })?;
+    if !exports
+        .iter()
+        .any(|item| item.of_contract().is_some_and(|(name, _)| name == "plugin"))
+    {
         return Err(ContractError::Nameless {
             exported: format!("mainstay:plugin/{}@{built_against}", exported_by(kind)),
             version: built_against.to_string(),
         });
     }
     for item in &imports {
-        let ours = item.of_contract().is_some_and(|(name, _)| importable(kind).contains(&name));
+        let ours = item
+            .of_contract()
+            .is_some_and(|(name, _)| importable(kind).contains(&name));
         if !ours && !item.is_linked_wasi() {
             return Err(ContractError::ForeignImport {
                 import: item.name.clone(),
                 kind,
-                allowed: format!("{} of mainstay:plugin, and WASI 0.2", importable(kind).join(", ")),
+                allowed: format!(
+                    "{} of mainstay:plugin, and WASI 0.2",
+                    importable(kind).join(", ")
+                ),
             });
         }
     }
@@ -283,7 +307,9 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
 fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), ContractError> {
     let mut found = exports.iter().filter_map(|item| {
         let (name, version) = item.of_contract()?;
-        let kind = PluginKind::ALL.into_iter().find(|kind| exported_by(*kind) == name)?;
+        let kind = PluginKind::ALL
+            .into_iter()
+            .find(|kind| exported_by(*kind) == name)?;
         Some((kind, version))
     });
     match (found.next(), found.next()) {
@@ -292,7 +318,11 @@ fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), Con
         (None, _) => {
             let found = match exports {
                 [] => "nothing".to_owned(),
-                some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                some => some
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             };
             Err(ContractError::WrongWorld { found })
         }

@@ -117,12 +117,18 @@ pub(crate) fn answer_bytes(answer: &Answer) -> usize {
     match answer {
         Answer::Output(output) => output.stdout.0.len() + output.stderr.0.len(),
         Answer::Response(response) => {
-            let headers = response.headers.iter().map(|(name, value)| name.len() + value.len());
+            let headers = response
+                .headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len());
             response.body.0.len() + headers.sum::<usize>()
         }
         Answer::Value(Some(value)) => value.0.len(),
         Answer::Keys(keys) => keys.iter().map(String::len).sum(),
-        Answer::Evidence(evidence) => evidence.iter().map(|seen| seen.check.len() + seen.message.len()).sum(),
+        Answer::Evidence(evidence) => evidence
+            .iter()
+            .map(|seen| seen.check.len() + seen.message.len())
+            .sum(),
         Answer::Done
         | Answer::Now(_)
         | Answer::Status(_)

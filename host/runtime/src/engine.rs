@@ -6,8 +6,8 @@
 
 mod ticker;
 
-pub use ticker::Ticking;
 pub(crate) use ticker::TICK;
+pub use ticker::Ticking;
 pub(crate) use ticker::{Running, Ticks};
 
 use crate::limits::{GUEST_STACK, INSTANCES};
@@ -70,7 +70,10 @@ impl Engine {
     pub(crate) fn compatibility(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        self.inner.engine.precompile_compatibility_hash().hash(&mut hasher);
+        self.inner
+            .engine
+            .precompile_compatibility_hash()
+            .hash(&mut hasher);
         hasher.finish()
     }
 

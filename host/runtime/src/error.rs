@@ -40,7 +40,9 @@ pub enum CallFailure {
     #[error("gave no answer within {0:?}, which is what this call was given")]
     TimedOut(Duration),
     /// It failed too often and rests.
-    #[error("was not called: the plugin failed again and again and rests for another {0:?}; last error: {1}")]
+    #[error(
+        "was not called: the plugin failed again and again and rests for another {0:?}; last error: {1}"
+    )]
     Resting(Duration, String),
     /// The guest trapped: a panic, an `unreachable`, an access out of bounds.
     #[error("trapped: {reason}{}", backtrace(.frames))]
@@ -57,7 +59,7 @@ pub enum CallFailure {
     #[error("could not start: the host runs as many calls as it can ({0}); try again")]
     Busy(String),
     /// The plugin is of another kind.
-    #[error("is not a function of its world: it is a {0}")]
+    #[error("is not a function of its world, {0}")]
     WrongKind(PluginKind),
 }
 
@@ -117,7 +119,9 @@ pub enum LoadError {
     #[error("its `describe` gives no valid name: {0}")]
     Name(#[from] InvalidName),
     /// Its version is none.
-    #[error("its `describe` gives the version `{found}`: {reason}; a semantic version is allowed, e.g. 1.2.0")]
+    #[error(
+        "its `describe` gives the version `{found}`: {reason}; a semantic version is allowed, e.g. 1.2.0"
+    )]
     Version {
         /// What it gave.
         found: String,

@@ -18,7 +18,11 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
 pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let directory = path.parent().unwrap_or(Path::new("."));
-    let unique = format!(".new-{}-{}", std::process::id(), SERIAL.fetch_add(1, Relaxed));
+    let unique = format!(
+        ".new-{}-{}",
+        std::process::id(),
+        SERIAL.fetch_add(1, Relaxed)
+    );
     let temporary = directory.join(unique);
     let written = write_new(&temporary, parts).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -30,7 +34,11 @@ pub(crate) fn write_atomically(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
 }
 
 fn write_new(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     for part in parts {
         file.write_all(part)?;
     }

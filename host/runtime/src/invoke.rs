@@ -74,10 +74,13 @@ impl Invocation {
         let context = CallContext::new(self.call, self.settings, effects);
         let mut store = CallState::store(engine, context.clone());
         if self.extra_result_bytes > 0 {
-            let fuel = store.hostcall_fuel().saturating_add(self.extra_result_bytes);
+            let fuel = store
+                .hostcall_fuel()
+                .saturating_add(self.extra_result_bytes);
             store.set_hostcall_fuel(fuel);
         }
-        let outcome = timeout_at(self.patience.ends(), function(program, &mut store, request)).await;
+        let outcome =
+            timeout_at(self.patience.ends(), function(program, &mut store, request)).await;
         let cause = match outcome {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => explain(&error, &context),
@@ -94,7 +97,9 @@ impl Invocation {
 /// A limit that was exceeded, with what the operator can do.
 pub(crate) fn exceeded(call: &Call, exceeded: Exceeded) -> CallFailure {
     let remedy = match call.purpose {
-        Purpose::Describe => "`describe` runs under the default limits; the plugin has to need less".to_owned(),
+        Purpose::Describe => {
+            "`describe` runs under the default limits; the plugin has to need less".to_owned()
+        }
         _ => exceeded.remedy(&call.plugin.name),
     };
     CallFailure::Limit { exceeded, remedy }
@@ -127,23 +132,33 @@ fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
 
 /// The error that says that the bytes a guest hands over exceed what the store allows has no public type.
 fn is_hostcall_fuel(error: &wasmtime::Error) -> bool {
-    error.root_cause().to_string().contains("fuel allocated for hostcalls has been exhausted")
+    error
+        .root_cause()
+        .to_string()
+        .contains("fuel allocated for hostcalls has been exhausted")
 }
 
 fn frames(error: &wasmtime::Error) -> Vec<String> {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
         return Vec::new();
     };
-    let named = backtrace.frames().iter().filter_map(|frame| frame.func_name());
-    named.map(|name| rustc_name(name).to_owned()).take(FRAMES).collect()
+    let named = backtrace
+        .frames()
+        .iter()
+        .filter_map(|frame| frame.func_name());
+    named
+        .map(|name| rustc_name(name).to_owned())
+        .take(FRAMES)
+        .collect()
 }
 
 /// The name without the hash that Rust's older mangling appends.
 fn rustc_name(name: &str) -> &str {
-    name.split_once("::h").map_or(name, |(path, hash)| match hash.len() == 16 {
-        true => path,
-        false => name,
-    })
+    name.split_once("::h")
+        .map_or(name, |(path, hash)| match hash.len() == 16 {
+            true => path,
+            false => name,
+        })
 }
 
 /// An error chain without the backtrace that wasmtime adds as a context.
@@ -152,7 +167,9 @@ struct Chain<'a>(&'a wasmtime::Error);
 impl std::fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let links = self.0.chain().map(ToString::to_string);
-        let links: Vec<String> = links.filter(|link| !link.contains("wasm backtrace:")).collect();
+        let links: Vec<String> = links
+            .filter(|link| !link.contains("wasm backtrace:"))
+            .collect();
         f.write_str(&links.join(": "))
     }
 }

@@ -18,6 +18,7 @@ pub mod effects;
 pub mod engine;
 pub mod error;
 mod files;
+pub mod host;
 pub mod inspect;
 mod invoke;
 pub mod limits;
@@ -25,10 +26,15 @@ pub mod loader;
 pub mod observer;
 pub mod plugin;
 pub mod quarantine;
+pub mod registry;
+pub mod store;
+#[cfg(test)]
+mod testing;
 mod wasi;
 
 pub use effects::{Call, EffectPort, LogLine, Purpose};
 pub use engine::Engine;
 pub use error::{CallError, CallFailure, LoadError};
+pub use host::{HostOptions, PluginHost};
 pub use loader::{Loader, LoaderOptions};
 pub use plugin::Plugin;

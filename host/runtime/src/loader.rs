@@ -11,7 +11,7 @@ use crate::{
     engine::{Engine, EngineError},
     error::LoadError,
     invoke::{Invocation, Patience},
-    observer::{LogObserver, Observer},
+    observer::{LogObserver, Observer, PluginEvent},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
 };
@@ -22,7 +22,10 @@ use mainstay_domain::{
     time::Monotonic,
 };
 use semver::Version;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 /// The largest file that is taken for a plugin: a Python guest has 18 MB.
 pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
@@ -113,8 +116,9 @@ impl Loader {
         let size_bytes = bytes.len() as u64;
         let shared = self.shared.clone();
         let compiling = tokio::task::spawn_blocking(move || shared.compile(&bytes));
-        let (digest, shape, program) =
-            compiling.await.map_err(|error| LoadError::Host(format!("compiling was interrupted: {error}")))??;
+        let (digest, shape, program) = compiling
+            .await
+            .map_err(|error| LoadError::Host(format!("compiling was interrupted: {error}")))??;
         let descriptor = self.describe(&digest, &shape, &program).await?;
         let name = PluginName::parse(&descriptor.name)?;
         let version = Version::parse(&descriptor.version).map_err(|error| LoadError::Version {
@@ -122,48 +126,90 @@ impl Loader {
             reason: error.to_string(),
         })?;
         Ok(Candidate(Arc::new(Loaded {
-            identity: Arc::new(PluginIdentity { name, version, digest }),
+            identity: Arc::new(PluginIdentity {
+                name,
+                version,
+                digest,
+            }),
             descriptor: Descriptor::parse(descriptor)?,
             shape,
             program,
             size_bytes,
+            retirement: Retirement::default(),
         })))
     }
 
-    async fn describe(&self, digest: &str, shape: &Shape, program: &Program) -> Result<RawDescriptor, LoadError> {
+    async fn describe(
+        &self,
+        digest: &str,
+        shape: &Shape,
+        program: &Program,
+    ) -> Result<RawDescriptor, LoadError> {
         let unnamed = Arc::new(PluginIdentity {
             name: PluginName::parse("unnamed")?,
             version: Version::new(0, 0, 0),
             digest: digest.to_owned(),
         });
-        let invocation = ungranted("describe", unnamed, shape, Purpose::Describe, Limits::default(), "{}".into());
-        let Surroundings { engine, effects, .. } = &*self.shared;
-        let described =
-            invocation.run(engine, effects.clone(), program, &(), |program, store, ()| Box::pin(program.describe(store)));
-        described.await.map_err(|error| LoadError::Describe(error.cause))
+        let invocation = ungranted(
+            "describe",
+            unnamed,
+            shape,
+            Purpose::Describe,
+            Limits::default(),
+            "{}".into(),
+        );
+        let Surroundings {
+            engine, effects, ..
+        } = &*self.shared;
+        let described = invocation.run(
+            engine,
+            effects.clone(),
+            program,
+            &(),
+            |program, store, ()| Box::pin(program.describe(store)),
+        );
+        described
+            .await
+            .map_err(|error| LoadError::Describe(error.cause))
     }
 
     /// Checks the settings with the plugin itself. What comes out is ready to serve.
-    pub async fn configure(&self, candidate: &Candidate, spec: &PluginSpec) -> Result<Plugin, LoadError> {
+    pub async fn configure(
+        &self,
+        candidate: &Candidate,
+        spec: &PluginSpec,
+    ) -> Result<Plugin, LoadError> {
         let loaded = &candidate.0;
         let settings: Arc<str> = spec.settings.to_string().into();
         let identity = loaded.identity.clone();
-        let invocation =
-            ungranted("configure", identity, &loaded.shape, Purpose::Configure, spec.limits, settings.clone());
-        let Surroundings { engine, effects, .. } = &*self.shared;
-        let configured =
-            invocation.run(engine, effects.clone(), &loaded.program, &settings, |program, store, settings| {
-                Box::pin(program.configure(store, settings))
-            });
+        let invocation = ungranted(
+            "configure",
+            identity,
+            &loaded.shape,
+            Purpose::Configure,
+            spec.limits,
+            settings.clone(),
+        );
+        let Surroundings {
+            engine, effects, ..
+        } = &*self.shared;
+        let configured = invocation.run(
+            engine,
+            effects.clone(),
+            &loaded.program,
+            &settings,
+            |program, store, settings| Box::pin(program.configure(store, settings)),
+        );
         configured.await?.map_err(|reason| LoadError::Settings {
             plugin: loaded.identity.name.clone(),
             reason,
         })?;
-        Ok(Plugin::new(self.shared.clone(), loaded.clone(), spec, settings))
-    }
-
-    pub(crate) fn surroundings(&self) -> &Arc<Surroundings> {
-        &self.shared
+        Ok(Plugin::new(
+            self.shared.clone(),
+            loaded.clone(),
+            spec,
+            settings,
+        ))
     }
 }
 
@@ -206,12 +252,17 @@ impl Surroundings {
         let digest = blake3::hash(bytes);
         let shape = contract::check(bytes)?;
         let engine = &self.engine;
-        let cached = self.cache.as_ref().and_then(|cache| cache.get(engine, &digest));
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.get(engine, &digest));
         let component = match cached {
             Some(component) => component,
             None => {
-                let compiled = wasmtime::component::Component::from_binary(engine.wasmtime(), bytes);
-                let compiled = compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
+                let compiled =
+                    wasmtime::component::Component::from_binary(engine.wasmtime(), bytes);
+                let compiled =
+                    compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
                 if let Some(cache) = &self.cache {
                     cache.put(engine, &digest, &compiled);
                 }
@@ -243,9 +294,13 @@ impl Descriptor {
         let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
         Ok(Self {
             summary: raw.summary,
-            handles: handles.collect::<Result<_, _>>().map_err(LoadError::Handles)?,
+            handles: handles
+                .collect::<Result<_, _>>()
+                .map_err(LoadError::Handles)?,
             capabilities: raw.capabilities,
-            settings_schema: schema.transpose().map_err(|error| LoadError::Schema(error.to_string()))?,
+            settings_schema: schema
+                .transpose()
+                .map_err(|error| LoadError::Schema(error.to_string()))?,
         })
     }
 }
@@ -260,6 +315,27 @@ pub(crate) struct Loaded {
     pub(crate) descriptor: Descriptor,
     pub(crate) program: Program,
     size_bytes: u64,
+    /// Last, so that it is dropped when everything above is freed.
+    pub(crate) retirement: Retirement,
+}
+
+/// Tells the observer when a build that served is freed.
+#[derive(Default)]
+pub(crate) struct Retirement(OnceLock<(Arc<PluginIdentity>, Arc<dyn Observer>)>);
+
+impl Retirement {
+    /// From now on it is told; saying so again changes nothing.
+    pub(crate) fn announce(&self, plugin: Arc<PluginIdentity>, observer: Arc<dyn Observer>) {
+        let _ = self.0.set((plugin, observer));
+    }
+}
+
+impl Drop for Retirement {
+    fn drop(&mut self) {
+        if let Some((plugin, observer)) = self.0.take() {
+            observer.observe(PluginEvent::Retired { plugin });
+        }
+    }
 }
 
 impl Candidate {

@@ -66,7 +66,11 @@ impl Observer for LogObserver {
             PluginEvent::Rejected { file, reason, .. } => {
                 tracing::warn!(file = %file.display(), reason, "plugin rejected");
             }
-            PluginEvent::Quarantined { plugin, rest, reason } => {
+            PluginEvent::Quarantined {
+                plugin,
+                rest,
+                reason,
+            } => {
                 tracing::warn!(%plugin, ?rest, reason, "plugin quarantined");
             }
             other => tracing::info!(event = ?other, "plugin changed"),

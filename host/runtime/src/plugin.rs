@@ -16,7 +16,10 @@ use crate::{
 };
 use mainstay_domain::{
     backup::Verdict,
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure, Report},
+    call::{
+        DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
+        Report,
+    },
     plugin::{PluginIdentity, PluginKind},
     spec::{Grants, Limits, PluginSpec},
 };
@@ -33,12 +36,12 @@ use tokio::{sync::Semaphore, time::timeout_at};
 /// One version of one plugin with one set of grants, limits and settings.
 pub struct Plugin {
     shared: Arc<Surroundings>,
-    loaded: Arc<Loaded>,
+    pub(crate) loaded: Arc<Loaded>,
     grants: Arc<Grants>,
     limits: Limits,
     settings: Arc<str>,
     turns: Semaphore,
-    record: Arc<Record>,
+    pub(crate) record: Arc<Record>,
 }
 
 /// What the calls of one version came to, over all its settings.
@@ -67,7 +70,12 @@ pub struct CallCounts {
 pub type Called<T, E> = Result<Result<T, E>, CallError>;
 
 impl Plugin {
-    pub(crate) fn new(shared: Arc<Surroundings>, loaded: Arc<Loaded>, spec: &PluginSpec, settings: Arc<str>) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Surroundings>,
+        loaded: Arc<Loaded>,
+        spec: &PluginSpec,
+        settings: Arc<str>,
+    ) -> Self {
         Self {
             shared,
             loaded,
@@ -111,51 +119,74 @@ impl Plugin {
         self.record.counts()
     }
 
-    pub(crate) fn record(&self) -> &Arc<Record> {
-        &self.record
-    }
-
     /// Whether a call made now would be refused because it failed too often.
     pub fn is_resting(&self) -> bool {
         lock(&self.record.quarantine).is_resting((self.shared.now)())
     }
 
     /// Recovers a target.
-    pub async fn recover(&self, request: &RecoverRequest, timeout: Duration) -> Called<Report, RecoveryFailure> {
+    pub async fn recover(
+        &self,
+        request: &RecoverRequest,
+        timeout: Duration,
+    ) -> Called<Report, RecoveryFailure> {
         let purpose = Purpose::Recover {
             operation: request.operation.clone(),
             target: request.target.clone(),
             dry_run: request.dry_run,
         };
         self.expect("recover", PluginKind::RecoveryHandler)?;
-        self.call("recover", purpose, timeout, 0, request, |program, store, request| {
-            Box::pin(program.recover(store, request))
-        })
+        self.call(
+            "recover",
+            purpose,
+            timeout,
+            0,
+            request,
+            |program, store, request| Box::pin(program.recover(store, request)),
+        )
         .await
     }
 
     /// Delivers an alert.
-    pub async fn deliver(&self, request: &DeliverRequest, timeout: Duration) -> Called<Receipt, DeliveryFailure> {
+    pub async fn deliver(
+        &self,
+        request: &DeliverRequest,
+        timeout: Duration,
+    ) -> Called<Receipt, DeliveryFailure> {
         let purpose = Purpose::Deliver {
             alert: request.alert.id.clone(),
         };
         self.expect("deliver", PluginKind::Alerter)?;
-        self.call("deliver", purpose, timeout, 0, request, |program, store, request| {
-            Box::pin(program.deliver(store, request))
-        })
+        self.call(
+            "deliver",
+            purpose,
+            timeout,
+            0,
+            request,
+            |program, store, request| Box::pin(program.deliver(store, request)),
+        )
         .await
     }
 
     /// Judges backups. The answer may be as long as the list is, beside `limits.result_bytes`.
-    pub async fn judge(&self, request: &JudgeRequest, timeout: Duration) -> Called<Vec<Verdict>, String> {
+    pub async fn judge(
+        &self,
+        request: &JudgeRequest,
+        timeout: Duration,
+    ) -> Called<Vec<Verdict>, String> {
         let purpose = Purpose::Judge {
             job: request.job.clone(),
         };
         let room = request.backups.len().saturating_mul(VERDICT_BYTES);
         self.expect("judge", PluginKind::RetentionPolicy)?;
-        self.call("judge", purpose, timeout, room, request, |program, store, request| {
-            Box::pin(program.judge(store, request))
-        })
+        self.call(
+            "judge",
+            purpose,
+            timeout,
+            room,
+            request,
+            |program, store, request| Box::pin(program.judge(store, request)),
+        )
         .await
     }
 
@@ -193,8 +224,12 @@ impl Plugin {
             let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
             return attempt.end(Err(self.error(function, exceeded(&invocation.call, limit))));
         };
-        let Surroundings { engine, effects, .. } = &*self.shared;
-        let outcome = invocation.run(engine, effects.clone(), &self.loaded.program, request, call).await;
+        let Surroundings {
+            engine, effects, ..
+        } = &*self.shared;
+        let outcome = invocation
+            .run(engine, effects.clone(), &self.loaded.program, request, call)
+            .await;
         attempt.end(outcome)
     }
 
@@ -241,7 +276,12 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn end<T, E: Display>(mut self, outcome: Called<T, E>) -> Called<T, E> {
         self.ended = true;
-        let Record { failures, last_error, quarantine, .. } = &*self.plugin.record;
+        let Record {
+            failures,
+            last_error,
+            quarantine,
+            ..
+        } = &*self.plugin.record;
         let error = match &outcome {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(error.to_string()),

@@ -102,7 +102,10 @@ impl Quarantine {
             return Verdict::Unchanged;
         }
         let factor = 1u32.checked_shl(self.rests).unwrap_or(u32::MAX);
-        let rest = policy.first_rest.saturating_mul(factor).min(policy.longest_rest);
+        let rest = policy
+            .first_rest
+            .saturating_mul(factor)
+            .min(policy.longest_rest);
         self.rests = self.rests.saturating_add(1);
         self.until = Some(now + rest);
         Verdict::Quarantined(rest)
@@ -133,7 +136,10 @@ mod tests {
         assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
         assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
         let rest = Duration::from_secs(10);
-        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Quarantined(rest));
+        assert_eq!(
+            quarantine.failed(&POLICY, at(0)),
+            Verdict::Quarantined(rest)
+        );
         quarantine
     }
 
@@ -151,7 +157,10 @@ mod tests {
     #[test]
     fn after_the_rest_one_probe_decides() {
         let mut quarantine = failed_three_times();
-        assert_eq!(quarantine.admit(at(4)), Admission::Resting(Duration::from_secs(6)));
+        assert_eq!(
+            quarantine.admit(at(4)),
+            Admission::Resting(Duration::from_secs(6))
+        );
         assert!(quarantine.is_resting(at(9)));
         assert_eq!(quarantine.admit(at(10)), Admission::Probe);
         assert!(quarantine.is_resting(at(10)), "others wait for the probe");
@@ -165,7 +174,10 @@ mod tests {
         for (now, rest) in [(10, 20), (30, 25), (55, 25)] {
             assert_eq!(quarantine.admit(at(now)), Admission::Probe);
             let rest = Duration::from_secs(rest);
-            assert_eq!(quarantine.failed(&POLICY, at(now)), Verdict::Quarantined(rest));
+            assert_eq!(
+                quarantine.failed(&POLICY, at(now)),
+                Verdict::Quarantined(rest)
+            );
         }
     }
 

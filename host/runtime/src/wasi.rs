@@ -61,12 +61,19 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
         _ => call.grants.dir.as_slice(),
     };
     for grant in granted {
-        let perms = if grant.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        let perms = if grant.write {
+            FsPerms::ReadWrite
+        } else {
+            FsPerms::ReadOnly
+        };
         if let Err(error) = builder.preopened_dir(&grant.path, &grant.guest_path, perms) {
             let line = LogLine {
                 level: LogLevel::Error,
                 source: LogSource::Log,
-                message: format!("the granted directory {} is not there: {error:#}", grant.path.display()),
+                message: format!(
+                    "the granted directory {} is not there: {error:#}",
+                    grant.path.display()
+                ),
                 fields: Vec::new(),
             };
             // A guest whose log is full still finds the directory missing.
@@ -116,7 +123,10 @@ struct Lines {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) -> Result<(), Exceeded> {
-        let mut line = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut line = self
+            .unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for &byte in bytes {
             if byte != b'\n' {
                 line.push(byte);
@@ -129,7 +139,9 @@ impl Lines {
     }
 
     fn finish(&self, line: &mut Vec<u8>) -> Result<(), Exceeded> {
-        let message = String::from_utf8_lossy(line).trim_end_matches('\r').to_owned();
+        let message = String::from_utf8_lossy(line)
+            .trim_end_matches('\r')
+            .to_owned();
         line.clear();
         if message.is_empty() {
             return Ok(());
@@ -150,7 +162,11 @@ impl Lines {
 impl Drop for Lines {
     /// A last line without its end is a line too; there is no one left to tell that the log is full.
     fn drop(&mut self) {
-        let mut line = std::mem::take(self.unfinished.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let mut line = std::mem::take(
+            self.unfinished
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let _ = self.finish(&mut line);
     }
 }
@@ -164,7 +180,9 @@ impl Pollable for LinePipe {
 
 impl OutputStream for LinePipe {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.write(&bytes).map_err(|exceeded| StreamError::Trap(exceeded.into()))
+        self.0
+            .write(&bytes)
+            .map_err(|exceeded| StreamError::Trap(exceeded.into()))
     }
 
     fn flush(&mut self) -> StreamResult<()> {

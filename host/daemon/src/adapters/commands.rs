@@ -1,1 +1,269 @@
-//! To come.
+//! Runs programs to their end: commands that plugins were granted, and the start and stop of foreign services.
+//!
+//! Invariant: argument lists are the operator's, without a shell; a guest fills declared places only.
+//! Invariant: each program leads a process group of its own, and a time-out or a dropped future kills all of it.
+//! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
+
+mod arguments;
+
+use super::secrets::MAX_CONCEALED_BYTES;
+use crate::ports::{Boxed, Commands, Secrets};
+use mainstay_domain::{
+    blob::Blob,
+    effect::{CommandOutput, EffectError},
+    name::CommandName,
+    spec::CommandSpec,
+};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::{
+    future::Future,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+};
+
+/// Where programs are looked for when the daemon itself has no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Kept of each output of a foreign service's command.
+const FOREIGN_OUTPUT: u64 = 64 << 10;
+/// How long output is awaited once the program itself has ended; a daemon that it left behind may hold the pipe open
+/// for ever.
+const OUTPUT_GRACE: Duration = Duration::from_millis(250);
+
+/// Runs programs on this machine.
+pub struct LocalCommands {
+    secrets: Arc<dyn Secrets>,
+}
+
+impl LocalCommands {
+    /// `secrets` fills environments and is taken out of outputs.
+    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
+        Self { secrets }
+    }
+
+    async fn run_to_end(
+        &self,
+        what: &str,
+        mut command: Command,
+        timeout: Duration,
+        max_output: u64,
+    ) -> Result<CommandOutput, EffectError> {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| not_started(what, &error))?;
+        let mut group = ProcessGroup::of(&child);
+        let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
+        let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+        let reading = async {
+            tokio::join!(stdout.read(&mut out), stderr.read(&mut err));
+        };
+        let ended = tokio::time::timeout(timeout, wait_and_read(&mut child, reading)).await;
+        let status = match ended {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => {
+                return Err(EffectError::TimedOut(format!(
+                    "{what} cannot be awaited: {error}"
+                )));
+            }
+            Err(_) => {
+                drop(group);
+                let _ = child.wait().await;
+                return Err(EffectError::TimedOut(format!(
+                    "{what} did not end within {timeout:?} and was killed with its process group"
+                )));
+            }
+        };
+        group.has_ended();
+        let truncated = stdout.truncated() || stderr.truncated();
+        Ok(CommandOutput {
+            exit_code: exit_code(status),
+            stdout: stdout.finish(self.secrets.as_ref()),
+            stderr: stderr.finish(self.secrets.as_ref()),
+            truncated,
+        })
+    }
+
+    fn granted(
+        &self,
+        name: &CommandName,
+        spec: &CommandSpec,
+        arguments: &[(String, String)],
+        key: &str,
+    ) -> Result<Command, EffectError> {
+        let filled = arguments::fill(name, spec, arguments)?;
+        let mut command = program(name.as_str(), &filled)?;
+        command.current_dir(&spec.cwd).env_clear();
+        command.env(
+            "PATH",
+            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
+        );
+        for (variable, value) in &spec.env {
+            let value = self.secrets.reveal(value).map_err(|why| {
+                EffectError::Failed(format!(
+                    "command `{name}`: environment variable {variable}: {why}"
+                ))
+            })?;
+            command.env(variable, value);
+        }
+        command.env("MAINSTAY_IDEMPOTENCY_KEY", key);
+        Ok(command)
+    }
+}
+
+impl Commands for LocalCommands {
+    fn run(
+        &self,
+        name: CommandName,
+        spec: CommandSpec,
+        arguments: Vec<(String, String)>,
+        key: String,
+        max_output: u64,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        Box::pin(async move {
+            let command = self.granted(&name, &spec, &arguments, &key)?;
+            let what = format!("command `{name}`");
+            self.run_to_end(&what, command, spec.timeout, max_output)
+                .await
+        })
+    }
+
+    /// With the daemon's own environment, as a supervised process has it.
+    fn run_foreign(
+        &self,
+        argv: Vec<String>,
+        cwd: PathBuf,
+        timeout: Duration,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        Box::pin(async move {
+            let what = format!("`{}`", argv.join(" "));
+            let mut command = program(&what, &argv)?;
+            command.current_dir(cwd);
+            self.run_to_end(&what, command, timeout, FOREIGN_OUTPUT)
+                .await
+        })
+    }
+}
+
+fn program(what: &str, argv: &[String]) -> Result<Command, EffectError> {
+    let (program, arguments) = argv
+        .split_first()
+        .ok_or_else(|| EffectError::Failed(format!("{what} names no program")))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
+/// Resolves with the program's end, once its output is read or `OUTPUT_GRACE` is over.
+async fn wait_and_read(
+    child: &mut Child,
+    reading: impl Future<Output = ()>,
+) -> std::io::Result<ExitStatus> {
+    tokio::pin!(reading);
+    tokio::select! {
+        status = child.wait() => {
+            let status = status?;
+            let _ = tokio::time::timeout(OUTPUT_GRACE, reading).await;
+            Ok(status)
+        }
+        () = &mut reading => child.wait().await,
+    }
+}
+
+fn not_started(what: &str, error: &std::io::Error) -> EffectError {
+    let text = format!("{what} cannot be started: {error}");
+    match error.kind() {
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory => {
+            EffectError::Unavailable(text)
+        }
+        _ => EffectError::Failed(text),
+    }
+}
+
+/// As shells have it: 128 + the signal that ended it.
+fn exit_code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(-1)
+}
+
+/// Kills the group when it is dropped before its leader has ended.
+struct ProcessGroup(Option<Pid>);
+
+impl ProcessGroup {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        Self(pid.and_then(Pid::from_raw))
+    }
+
+    /// The leader was awaited: its number may be another's from now on.
+    fn has_ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// The beginning of an output.
+struct Captured {
+    bytes: Vec<u8>,
+    max: usize,
+    seen: u64,
+}
+
+impl Captured {
+    fn new(max: u64) -> Self {
+        Self {
+            bytes: Vec::new(),
+            max: usize::try_from(max).unwrap_or(usize::MAX),
+            seen: 0,
+        }
+    }
+
+    /// Reads to the end and keeps the beginning, so that the program is never blocked by a full pipe.
+    async fn read(&mut self, pipe: &mut Option<impl AsyncRead + Unpin>) {
+        let Some(pipe) = pipe else { return };
+        let mut chunk = vec![0; 16 << 10];
+        while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+            self.seen += count as u64;
+            // More than is wanted: a secret across the cut has to be recognised first.
+            let room = self.max.saturating_add(MAX_CONCEALED_BYTES) - self.bytes.len();
+            self.bytes
+                .extend_from_slice(chunk.get(..count.min(room)).unwrap_or_default());
+        }
+    }
+
+    fn truncated(&self) -> bool {
+        self.seen > self.max as u64
+    }
+
+    fn finish(self, secrets: &dyn Secrets) -> Blob {
+        let cut = self.seen > self.bytes.len() as u64;
+        let mut bytes = secrets.conceal(self.bytes);
+        if cut {
+            // The last bytes may be half of a secret.
+            bytes.truncate(bytes.len().saturating_sub(MAX_CONCEALED_BYTES));
+        }
+        bytes.truncate(self.max);
+        Blob(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,237 @@
-//! To come.
+//! The HTTP client of plugins: secrets go in at egress, only toward granted origins, and never come back.
+//!
+//! Invariant: no request leaves for an origin that is not granted, on the first hop or on any other.
+//! Invariant: `${secret:NAME}` is filled in what the guest wrote, never in what a server answered.
+//! Invariant: errors hold the URL as the guest wrote it, never as it was sent.
+//! Invariant: neither proxies nor any other setting are taken from the environment.
+
+mod redirect;
+mod request;
+
+use crate::ports::{Boxed, HttpClient, Secrets};
+use mainstay_domain::{
+    effect::{EffectError, HttpRequest, HttpResponse},
+    spec::HttpOrigin,
+};
+use redirect::Next;
+use request::Outgoing;
+use reqwest::{Client, ClientBuilder, Response, Url};
+use std::{sync::Arc, time::Duration};
+
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
+/// A connection that takes longer to open than this does not open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends requests over the network.
+pub struct EgressClient {
+    client: Client,
+    /// Why `https` cannot be used.
+    no_https: Option<String>,
+    secrets: Arc<dyn Secrets>,
+}
+
+impl EgressClient {
+    /// Installs ring as the TLS provider of the process where none is installed, and reads the certificate
+    /// authorities of the system. Where there are none, `http` works and every `https` request says why it does not.
+    pub fn new(secrets: Arc<dyn Secrets>) -> Result<Self, reqwest::Error> {
+        // An error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (client, no_https) = match builder().build() {
+            Ok(client) => (client, None),
+            Err(error) => {
+                let why = format!(
+                    "no certificate authorities of this system can be used ({}); install ca-certificates",
+                    chain(&error)
+                );
+                tracing::warn!("no https for plugins: {why}");
+                (builder().tls_certs_only([]).build()?, Some(why))
+            }
+        };
+        Ok(Self {
+            client,
+            no_https,
+            secrets,
+        })
+    }
+
+    /// Sends it, follows redirects, reads the answer.
+    async fn exchange(
+        &self,
+        request: &HttpRequest,
+        granted: &[HttpOrigin],
+        key: Option<&str>,
+        max_bytes: u64,
+    ) -> Result<HttpResponse, EffectError> {
+        let mut outgoing = Outgoing::reveal(request, key, self.secrets.as_ref())?;
+        let written = &request.url;
+        for hop in 0..=MAX_REDIRECTS {
+            self.check_granted(&outgoing.url, granted, hop, written)?;
+            let sent = outgoing.send(&self.client).await;
+            let response = sent.map_err(|error| self.explain(error, hop, written))?;
+            let location = response.headers().get(reqwest::header::LOCATION);
+            match redirect::next(&outgoing, response.status(), location) {
+                Next::Answer => return self.receive(response, max_bytes, written).await,
+                Next::Follow(next) => outgoing = next,
+                Next::Invalid => {
+                    return Err(EffectError::Failed(format!(
+                        "{written} answers with a redirect to an address that is none"
+                    )));
+                }
+            }
+        }
+        Err(EffectError::Failed(format!(
+            "{written} redirects more than {MAX_REDIRECTS} times"
+        )))
+    }
+
+    fn check_granted(
+        &self,
+        url: &Url,
+        granted: &[HttpOrigin],
+        hop: usize,
+        written: &str,
+    ) -> Result<(), EffectError> {
+        let origin = origin(url);
+        if !origin
+            .as_ref()
+            .is_some_and(|origin| granted.contains(origin))
+        {
+            // A secret may be part of the address, or a server may have echoed one into it.
+            let shown = self.concealed(&url.origin().ascii_serialization());
+            return Err(EffectError::Denied(match hop {
+                0 => format!(
+                    "no grant for the origin of {written}; the operator grants it with http = [\"ORIGIN\"]"
+                ),
+                _ => format!(
+                    "{written} redirects to {shown}, and no grant allows that; the operator grants it with \
+                     http = [\"{shown}\"]"
+                ),
+            }));
+        }
+        match &self.no_https {
+            Some(why) if url.scheme() == "https" => {
+                Err(EffectError::Unavailable(format!("{written}: {why}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn receive(
+        &self,
+        mut response: Response,
+        max_bytes: u64,
+        written: &str,
+    ) -> Result<HttpResponse, EffectError> {
+        let status = response.status().as_u16();
+        let limited = || {
+            EffectError::Limited(format!(
+                "the answer of {written} is longer than {max_bytes} bytes"
+            ))
+        };
+        let mut size = 0_u64;
+        let mut headers = Vec::new();
+        for (name, value) in response.headers() {
+            size += (name.as_str().len() + value.len()) as u64;
+            let value = self.secrets.conceal(value.as_bytes().to_vec());
+            headers.push((
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(&value).into_owned(),
+            ));
+        }
+        let mut body = Vec::new();
+        loop {
+            if size > max_bytes {
+                return Err(limited());
+            }
+            match response.chunk().await {
+                Ok(Some(chunk)) => {
+                    size += chunk.len() as u64;
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(None) => break,
+                Err(error) => return Err(self.explain(error, MAX_REDIRECTS, written)),
+            }
+        }
+        let body = self.secrets.conceal(body);
+        Ok(HttpResponse {
+            status,
+            headers,
+            body: body.into(),
+        })
+    }
+
+    /// Only what certainly was not sent is `Unavailable`: after a redirect the first server has had the request.
+    fn explain(&self, error: reqwest::Error, hop: usize, written: &str) -> EffectError {
+        let error = error.without_url();
+        let text = format!("{written}: {}", self.concealed(&chain(&error)));
+        if error.is_builder() {
+            EffectError::Failed(text)
+        } else if error.is_connect() && hop == 0 {
+            EffectError::Unavailable(text)
+        } else {
+            EffectError::TimedOut(format!("{text}; the request may have been carried out"))
+        }
+    }
+
+    fn concealed(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.secrets.conceal(text.as_bytes().to_vec())).into_owned()
+    }
+}
+
+impl HttpClient for EgressClient {
+    fn send(
+        &self,
+        request: HttpRequest,
+        granted: Vec<HttpOrigin>,
+        key: Option<String>,
+        timeout: Duration,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
+        Box::pin(async move {
+            let exchange = self.exchange(&request, &granted, key.as_deref(), max_bytes);
+            match tokio::time::timeout(timeout, exchange).await {
+                Ok(answer) => answer,
+                Err(_) => Err(EffectError::TimedOut(format!(
+                    "{} has not answered within {timeout:?}; the request may have been carried out",
+                    request.url
+                ))),
+            }
+        })
+    }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+}
+
+/// As grants write it; none for addresses without a host.
+fn origin(url: &Url) -> Option<HttpOrigin> {
+    let host = url.host_str()?;
+    let host = host.strip_prefix('[').unwrap_or(host);
+    Some(HttpOrigin {
+        scheme: url.scheme().to_owned(),
+        host: host.strip_suffix(']').unwrap_or(host).to_owned(),
+        port: url.port_or_known_default()?,
+    })
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,207 @@
-//! To come.
+//! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory.
+//!
+//! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error.
+//! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group.
+
+mod exec;
+mod http;
+mod local;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    adapters::process::stat::ProcessStat,
+    ports::{Boxed, Clock, Probe},
+};
+use mainstay_domain::{
+    health::{Evidence, Observation, Outcome},
+    spec::{CheckKind, CheckSpec, TargetSpec},
+};
+use std::{fmt::Display, io, path::Path, sync::Arc, time::Duration};
+use tokio::net::TcpStream;
+
+/// Looks from this machine.
+pub struct HostProbe {
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one look saw.
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    outcome: Outcome,
+    message: String,
+    value: Option<f64>,
+}
+
+impl Seen {
+    fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            message: message.into(),
+            value: None,
+        }
+    }
+
+    fn healthy(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Healthy, message)
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Failed, message)
+    }
+
+    fn with_value(mut self, value: f64) -> Self {
+        self.value = Some(value);
+        self
+    }
+}
+
+impl HostProbe {
+    /// The TLS provider of the program must be installed. The error is that of the HTTP client.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            http: http::client()?,
+            clock,
+        })
+    }
+
+    async fn look(&self, check: &CheckSpec, pid: Option<u32>) -> Seen {
+        match &check.kind {
+            CheckKind::Http {
+                url,
+                status,
+                body_contains,
+            } => http::look(&self.http, url, *status, body_contains.as_deref()).await,
+            CheckKind::Tcp { address } => connect(address).await,
+            CheckKind::Process { pid_file } => process(pid_file.as_deref(), pid),
+            CheckKind::Exec {
+                run,
+                cwd,
+                degraded_exit,
+            } => exec::look(run, cwd, *degraded_exit).await,
+            CheckKind::File { .. } | CheckKind::Disk { .. } | CheckKind::Memory { .. } => {
+                let (kind, now) = (check.kind.clone(), self.clock.now());
+                let looked = tokio::task::spawn_blocking(move || local::look(&kind, pid, now));
+                let looked = looked.await;
+                looked.unwrap_or_else(|error| {
+                    Seen::failed(format!("the look was interrupted: {error}"))
+                })
+            }
+            CheckKind::Heartbeat => {
+                Seen::failed("heartbeats come to the monitor; there is nothing to look at")
+            }
+        }
+    }
+}
+
+impl Probe for HostProbe {
+    fn observe(
+        &self,
+        target: Arc<TargetSpec>,
+        check: Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Boxed<'_, Observation> {
+        Box::pin(async move {
+            let observed_at = self.clock.now();
+            let seen = tokio::time::timeout(check.timeout, self.look(&check, pid)).await;
+            let seen = seen.unwrap_or_else(|_| Seen::failed(no_answer(&check)));
+            Observation {
+                target: target.name.clone(),
+                check: check.name.clone(),
+                outcome: seen.outcome,
+                evidence: Evidence {
+                    check: check.name.to_string(),
+                    observed_at,
+                    message: seen.message,
+                    value: seen.value,
+                },
+            }
+        })
+    }
+}
+
+fn no_answer(check: &CheckSpec) -> String {
+    let within = length(check.timeout);
+    match &check.kind {
+        CheckKind::Http { url, .. } => format!("GET {url}: no answer within {within}"),
+        CheckKind::Tcp { address } => format!("{address}: no connection within {within}"),
+        CheckKind::Exec { run, .. } => {
+            format!(
+                "`{}` did not end within {within} and was killed",
+                run.join(" ")
+            )
+        }
+        kind => format!("the {} check had no answer within {within}", kind.as_str()),
+    }
+}
+
+/// A length of time for people.
+fn length(length: Duration) -> String {
+    match length.as_millis() {
+        millis if millis < 10_000 => format!("{millis} ms"),
+        _ => format!("{} s", length.as_secs()),
+    }
+}
+
+/// The cause at the end of an error's chain, in the words of the operating system where it has some.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    match last.downcast_ref::<io::Error>() {
+        Some(error) => io_cause(error),
+        None => last.to_string(),
+    }
+}
+
+fn io_cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
+        io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+async fn connect(address: &str) -> Seen {
+    let start = tokio::time::Instant::now();
+    match TcpStream::connect(address).await {
+        Ok(_) => {
+            let millis = start.elapsed().as_secs_f64() * 1e3;
+            Seen::healthy(format!("{address} took the connection")).with_value(millis)
+        }
+        Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
+    }
+}
+
+fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
+    let pid = match pid_file {
+        None => supervised.ok_or_else(|| "the supervised process does not run".to_owned()),
+        Some(file) => read_pid(file),
+    };
+    let pid = match pid {
+        Ok(pid) => pid,
+        Err(why) => return Seen::failed(why),
+    };
+    match ProcessStat::read(pid) {
+        Some(stat) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
+        _ => Seen::failed(format!("process {pid} does not run")),
+    }
+}
+
+fn read_pid(file: &Path) -> Result<u32, String> {
+    let shown: &dyn Display = &file.display();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{shown}: {}", io_cause(&error)))?;
+    let first = text.split_ascii_whitespace().next().unwrap_or_default();
+    let pid = first.parse().ok().filter(|&pid: &u32| pid > 0);
+    pid.ok_or_else(|| {
+        let found: String = first.chars().take(20).collect();
+        format!("{shown} holds `{found}`, which is no process number")
+    })
+}

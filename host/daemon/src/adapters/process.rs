@@ -1,1 +1,248 @@
-//! To come.
+//! Processes of this machine: started, found again, waited for, ended.
+//!
+//! Invariant: a child never hangs on the daemon's life. It has its own process group, writes its output straight into
+//! its log file, and no parent-death signal is set; so a daemon that is killed leaves its children as they are.
+//! Invariant: no child can be lost. Each carries a mark (`mark`) by which the next daemon finds it even where the one
+//! before was killed between starting it and writing that down.
+//! Invariant: a process is named by its number *and* its start time and boot, so a later process that got the same
+//! number is never signalled, waited for or taken for the earlier one.
+//! Invariant: when the leader of a group has ended, what is left of its group is killed before the leader is reaped, so
+//! that a second copy never meets leftovers that still hold its port.
+//!
+//! A child gets its own process group, but not its own session: the group is what signals go to, the daemon's terminal
+//! cannot reach it (its standard streams are files), and starting a session would need a `fork` in place of the
+//! `posix_spawn` that is used wherever neither `user` nor `umask` is set.
+
+mod account;
+mod child;
+mod launch;
+mod log;
+mod mark;
+pub(crate) mod stat;
+
+#[cfg(test)]
+mod tests;
+
+use crate::ports::{Boxed, Clock, Exit, Processes, Secrets};
+use child::Children;
+use launch::Launch;
+use mainstay_domain::{
+    effect::Signal, journal::ProcessIdentity, name::TargetName, spec::ProcessSpec,
+};
+use mark::Marks;
+use rustix::process::{Pid, kill_process_group};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+/// The processes of this machine, as one daemon sees them.
+pub struct HostProcesses {
+    logs: PathBuf,
+    marks: Marks,
+    boot_id: String,
+    children: Arc<Children>,
+    secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why processes cannot be supervised here.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {path}")]
+pub struct ProcessesError {
+    operation: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl HostProcesses {
+    /// Keeps logs in `state_dir/logs`, which is made where it is not there, and marks children as those of `state_dir`.
+    pub fn new(
+        state_dir: &Path,
+        secrets: Arc<dyn Secrets>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ProcessesError> {
+        let failed = |operation, path: &Path| {
+            let path = path.to_owned();
+            move |source| ProcessesError {
+                operation,
+                path,
+                source,
+            }
+        };
+        let logs = state_dir.join("logs");
+        log::make_directory(&logs).map_err(failed("make the directory", &logs))?;
+        let logs = logs
+            .canonicalize()
+            .map_err(failed("resolve the directory", &logs))?;
+        let boot_file = Path::new("/proc/sys/kernel/random/boot_id");
+        let boot_id = std::fs::read_to_string(boot_file)
+            .map_err(failed("read", boot_file))?
+            .trim()
+            .to_owned();
+        let marks = Marks::new(&logs);
+        Ok(Self {
+            children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
+            logs,
+            marks,
+            boot_id,
+            secrets,
+            clock,
+        })
+    }
+
+    fn prepare(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Result<(Launch, ProcessIdentity), String> {
+        let started_at = self.clock.now();
+        let account = spec.user.as_deref().map(account::find).transpose()?;
+        let mut env = account
+            .as_ref()
+            .map(account::Account::environment)
+            .unwrap_or_default();
+        for (name, value) in &spec.env {
+            env.push((name.clone(), self.secrets.reveal(value)?));
+        }
+        env.push((
+            mark::VARIABLE.to_owned(),
+            self.marks.text(target, started_at, restarts),
+        ));
+        let launch = Launch {
+            run: spec.run.clone(),
+            cwd: spec.cwd.clone(),
+            env,
+            account,
+            umask: spec.umask,
+            log: log::path(&self.logs, target),
+            log_max_bytes: spec.log_max_bytes,
+            log_keep: spec.log_keep,
+        };
+        let identity = ProcessIdentity {
+            pid: 0,
+            start_ticks: 0,
+            boot_id: self.boot_id.clone(),
+            started_at,
+            restarts,
+        };
+        Ok((launch, identity))
+    }
+}
+
+impl Processes for HostProcesses {
+    fn spawn(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Boxed<'_, Result<ProcessIdentity, String>> {
+        let prepared = self.prepare(target, spec, restarts);
+        Box::pin(async move {
+            let (launch, identity) = prepared?;
+            let started = tokio::task::spawn_blocking(move || launch.start()).await;
+            let (pid, start_ticks) =
+                started.map_err(|error| format!("the start was interrupted: {error}"))??;
+            Ok(ProcessIdentity {
+                pid,
+                start_ticks,
+                ..identity
+            })
+        })
+    }
+
+    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
+        let (marks, boot_id, now) = (self.marks.clone(), self.boot_id.clone(), self.clock.now());
+        Box::pin(async move {
+            let scan = tokio::task::spawn_blocking(move || marks.leaders(&boot_id, now));
+            scan.await.unwrap_or_default()
+        })
+    }
+
+    fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
+    fn is_alive(&self, identity: &ProcessIdentity) -> bool {
+        self.children
+            .stat(identity)
+            .is_some_and(|stat| !stat.has_ended())
+    }
+
+    fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit> {
+        Box::pin(Arc::clone(&self.children).wait(identity))
+    }
+
+    fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String> {
+        if !self.is_alive(identity) {
+            return Ok(());
+        }
+        send(identity, number(signal)).map_err(|error| {
+            format!(
+                "cannot send a signal to the process group {}: {error}",
+                identity.pid
+            )
+        })
+    }
+
+    fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
+        let children = Arc::clone(&self.children);
+        let alive = self.is_alive(&identity);
+        Box::pin(async move {
+            if alive {
+                // A stopped process acts on SIGTERM only once it is continued. Errors show as a process that lives on.
+                let _ = send(&identity, rustix::process::Signal::TERM);
+                let _ = send(&identity, rustix::process::Signal::CONT);
+            }
+            let ended = Arc::clone(&children).wait(identity.clone());
+            if let Ok(exit) = tokio::time::timeout(grace, ended).await {
+                return exit;
+            }
+            if children.stat(&identity).is_some() {
+                let _ = send(&identity, rustix::process::Signal::KILL);
+            }
+            children.wait(identity).await
+        })
+    }
+
+    fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
+        let path = log::path(&self.logs, target);
+        let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
+        Box::pin(async move {
+            if !log::is_above(&path, max_bytes) {
+                return Ok(());
+            }
+            let rotated = {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || log::rotate(&path, max_bytes, keep)).await
+            };
+            let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
+            rotated.map_err(|error| format!("cannot rotate {}: {error}", path.display()))
+        })
+    }
+}
+
+/// To the whole group, which has the number of its leader.
+fn send(identity: &ProcessIdentity, signal: rustix::process::Signal) -> Result<(), io::Error> {
+    let group = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
+    let group = group.ok_or(io::ErrorKind::InvalidInput)?;
+    match kill_process_group(group, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn number(signal: Signal) -> rustix::process::Signal {
+    match signal {
+        Signal::Hup => rustix::process::Signal::HUP,
+        Signal::Int => rustix::process::Signal::INT,
+        Signal::Term => rustix::process::Signal::TERM,
+        Signal::Kill => rustix::process::Signal::KILL,
+        Signal::Usr1 => rustix::process::Signal::USR1,
+        Signal::Usr2 => rustix::process::Signal::USR2,
+    }
+}

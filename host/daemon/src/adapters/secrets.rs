@@ -1,1 +1,186 @@
-//! To come.
+//! Secrets: read once when a config is applied, put in at egress, taken out of everything that comes back.
+//!
+//! Invariant: no value is in an error, in `Debug`, or in a log.
+//! Invariant: a reload that finds any secret unreadable changes nothing.
+
+mod needles;
+
+use crate::ports::Secrets;
+use mainstay_domain::{name::SecretName, spec::SecretSource};
+use needles::Needles;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+/// The longest value, in bytes; nothing that is called a secret is longer.
+pub const MAX_SECRET_BYTES: u64 = 16 << 10;
+
+/// The longest form of a value that [`Secrets::conceal`] looks for. Who cuts bytes before they are concealed must drop
+/// this many before the cut, for a secret that is cut in two is not recognised.
+pub const MAX_CONCEALED_BYTES: usize = 3 * MAX_SECRET_BYTES as usize;
+
+/// Why a secret cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("secret `{name}`: {what}")]
+pub struct SecretError {
+    /// Which.
+    pub name: SecretName,
+    /// What was found, and what to do.
+    pub what: String,
+}
+
+/// The secrets of the config that is applied.
+pub struct ConfiguredSecrets {
+    loaded: RwLock<Arc<Loaded>>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    values: BTreeMap<SecretName, String>,
+    needles: Needles,
+}
+
+impl ConfiguredSecrets {
+    /// Reads every secret; all errors are reported together.
+    pub fn load(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
+        Ok(Self {
+            loaded: RwLock::new(Arc::new(Loaded::read(sources)?)),
+        })
+    }
+
+    /// Reads every secret anew and then replaces them all; on any error the ones before stay.
+    pub fn reload(
+        &self,
+        sources: &BTreeMap<SecretName, SecretSource>,
+    ) -> Result<(), Vec<SecretError>> {
+        let loaded = Arc::new(Loaded::read(sources)?);
+        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        Ok(())
+    }
+
+    /// A value, for who compares it in the host itself.
+    pub fn value(&self, name: &SecretName) -> Option<String> {
+        self.loaded().values.get(name).cloned()
+    }
+
+    fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for ConfiguredSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.loaded().values.keys()).finish()
+    }
+}
+
+impl Secrets for ConfiguredSecrets {
+    fn reveal(&self, text: &str) -> Result<String, String> {
+        const OPEN: &str = "${secret:";
+        let loaded = self.loaded();
+        let mut revealed = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once(OPEN) {
+            revealed.push_str(before);
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| format!("`{OPEN}` without a closing `}}`"))?;
+            let name = SecretName::parse(name).map_err(|error| error.to_string())?;
+            let value = loaded.values.get(&name).ok_or_else(|| {
+                format!("secret `{name}` is not known; add it to [secrets] in the config")
+            })?;
+            revealed.push_str(value);
+            rest = after;
+        }
+        revealed.push_str(rest);
+        Ok(revealed)
+    }
+
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.loaded().needles.conceal(bytes)
+    }
+}
+
+impl Loaded {
+    fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
+        let mut values = BTreeMap::new();
+        let mut errors = Vec::new();
+        for (name, source) in sources {
+            let value = match source {
+                SecretSource::File(path) => read_file(path),
+                SecretSource::Env(variable) => read_variable(variable),
+            };
+            match value.and_then(check_value) {
+                Ok(value) => drop(values.insert(name.clone(), value)),
+                Err(what) => errors.push(SecretError {
+                    name: name.clone(),
+                    what,
+                }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let needles = Needles::of(
+            values
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
+        Ok(Self { values, needles })
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let shown = path.display();
+    let failed = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    let file = File::open(path).map_err(failed)?;
+    // Of the opened file, so that it cannot be swapped in between.
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if !metadata.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    if mode & 0o077 != 0 {
+        return Err(format!(
+            "{shown} can be read or changed by others (mode {mode:o}); run `chmod 600 {shown}`"
+        ));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_SECRET_BYTES + 3)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{shown} is not UTF-8 text"))?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+fn read_variable(name: &str) -> Result<String, String> {
+    std::env::var(name).map_err(|error| match error {
+        std::env::VarError::NotPresent => {
+            format!(
+                "the environment variable {name} is not set; set it where the daemon is started"
+            )
+        }
+        std::env::VarError::NotUnicode(_) => {
+            format!("the environment variable {name} is not UTF-8 text")
+        }
+    })
+}
+
+fn check_value(value: String) -> Result<String, String> {
+    match value.len() as u64 {
+        0 => Err("it is empty; give it a value".to_owned()),
+        length if length > MAX_SECRET_BYTES => {
+            Err(format!("it is longer than {MAX_SECRET_BYTES} bytes"))
+        }
+        _ => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,16 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// The service that the demo watches: a small HTTP server that keeps documents on disk
+    #[command(hide = true)]
+    DemoService {
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS")]
+        listen: std::net::SocketAddr,
+        /// Where its documents lie
+        #[arg(long, value_name = "DIRECTORY")]
+        data: std::path::PathBuf,
+    },
     /// Validate the config and the plugins, and print every problem at once
     ///
     /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one.

@@ -5,8 +5,12 @@ use super::{
     failure::{Ending, WithHelp},
     output::Output,
 };
-use crate::config::{self, CheckReport};
-use anyhow::{Context, bail};
+use crate::{
+    app::{self, RunOptions},
+    config::{self, CheckReport},
+    demo::{self, DemoOptions},
+};
+use anyhow::Context;
 use mainstay_domain::effect::{Effect, EffectError, EffectResult};
 pub(super) use mainstay_runtime::inspect::Inspection;
 use mainstay_runtime::{
@@ -20,13 +24,28 @@ use std::{
 };
 
 /// `mainstay run`.
-pub(super) async fn run(_: &Global) -> anyhow::Result<Ending> {
-    bail!("this build has no daemon yet")
+pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending> {
+    let file = std::path::absolute(config::find(global.config.as_deref())?)?;
+    match config::load(&file) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                tracing::warn!("{}", warning.message);
+            }
+            let options = RunOptions { spec: loaded.spec, config: file };
+            app::run(options).await?;
+            Ok(Ending::Done)
+        }
+        Err(errors) => {
+            eprintln!("{}", config::render(&errors.problems, out.colour));
+            Ok(Ending::BadConfig)
+        }
+    }
 }
 
 /// `mainstay demo`.
-pub(super) async fn demo(_: &Output, _: bool) -> anyhow::Result<Ending> {
-    bail!("this build has no demo yet")
+pub(super) async fn demo(out: &Output, keep: bool) -> anyhow::Result<Ending> {
+    let options = DemoOptions { json: out.json, keep };
+    Ok(if demo::run(options).await? { Ending::Done } else { Ending::Failed })
 }
 
 /// `mainstay check`.

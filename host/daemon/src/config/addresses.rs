@@ -1,43 +1,43 @@
 //! Readers of URLs, origins and addresses.
 
 use super::{reader::At, values::text};
-use mainstay_domain::spec::HttpOrigin;
+use mainstay_domain::{grant, spec::HttpOrigin};
 use reqwest::Url;
 use std::net::SocketAddr;
 
-/// Scheme `http` or `https`, and a host.
-fn web_url(at: At<'_>) -> Option<Url> {
+/// An http or https URL with a host.
+pub(crate) fn url(at: At<'_>) -> Option<String> {
     const HELP: &str = "write e.g. \"http://127.0.0.1:8080/health\"";
-    match Url::parse(&text(at)?) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+    let found = text(at)?;
+    match Url::parse(&found) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(found),
         Ok(_) => at.not("an http or https URL", HELP),
         Err(error) => at.not(&format!("a URL: {error}"), HELP),
     }
 }
 
-/// An http or https URL.
-pub(crate) fn url(at: At<'_>) -> Option<String> {
-    web_url(at)?;
-    text(at)
-}
-
 /// Scheme, host and port alone.
 pub(crate) fn origin(at: At<'_>) -> Option<HttpOrigin> {
-    let url = web_url(at)?;
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !bare || !url.username().is_empty() || url.password().is_some() {
-        let origin = url.origin().ascii_serialization();
+    const HELP: &str = "write e.g. \"https://hooks.example\" or \"http://127.0.0.1:9000\"";
+    let found = text(at)?;
+    let Some(origin) = grant::origin_of(&found) else {
         return at.not(
-            "an origin, which has a scheme, a host and a port alone",
-            format!("write \"{origin}\"; a grant is for a whole server, never for a path"),
+            "an http or https origin, which is a scheme, a host and a port",
+            HELP,
         );
+    };
+    let after_scheme = found.find("://").map_or(0, |colon| colon + 3);
+    let behind = found.get(after_scheme..).unwrap_or_default();
+    match behind.find(['/', '?', '#']) {
+        Some(end) if behind.get(end..) != Some("/") => {
+            let bare = found.get(..after_scheme + end).unwrap_or_default();
+            at.not(
+                "an origin: a grant is for a whole server, never for a path",
+                format!("write \"{bare}\""),
+            )
+        }
+        _ => Some(origin),
     }
-    let host = url.host_str().unwrap_or_default();
-    Some(HttpOrigin {
-        scheme: url.scheme().to_owned(),
-        host: host.trim_matches(['[', ']']).to_lowercase(),
-        port: url.port_or_known_default().unwrap_or_default(),
-    })
 }
 
 /// `host:port`.

@@ -111,8 +111,10 @@ pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<Problem>> {
 fn advice(message: &str) -> &'static str {
     if message.contains("duplicate key") {
         "a key stands once in a table: remove one of the two"
-    } else if message.contains("string") || message.contains("quote") {
-        "texts stand in double quotes: key = \"text\""
+    } else if message.contains("unquoted key") {
+        "keys are made of a-z, A-Z, 0-9, - and _; any other stands in double quotes"
+    } else if message.contains("string") {
+        "write a value after the =; texts stand in double quotes: key = \"text\""
     } else {
         "the file must be TOML 1.0; see https://toml.io"
     }

@@ -32,7 +32,7 @@ pub struct Problem {
     /// What is allowed, or what to do next.
     pub help: String,
     #[serde(skip)]
-    excerpt: Option<Excerpt>,
+    excerpt: Option<Box<Excerpt>>,
 }
 
 /// The line of the file that a problem is about.
@@ -48,7 +48,7 @@ pub(crate) struct Location {
     file: String,
     line: usize,
     column: usize,
-    excerpt: Excerpt,
+    excerpt: Box<Excerpt>,
 }
 
 impl Location {
@@ -67,10 +67,10 @@ impl Location {
             file: path.display().to_string(),
             line: before.matches('\n').count() + 1,
             column: head.chars().count() + 1,
-            excerpt: Excerpt {
+            excerpt: Box::new(Excerpt {
                 text: format!("{head}{tail}"),
                 marked: head.len()..head.len() + length,
-            },
+            }),
         }
     }
 }
@@ -101,6 +101,11 @@ impl Problem {
             severity: ProblemSeverity::Warning,
             ..Self::error(message, help)
         }
+    }
+
+    /// Whether the config cannot be used because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == ProblemSeverity::Error
     }
 
     /// About a whole file.
@@ -177,9 +182,7 @@ pub struct CheckReport {
 impl CheckReport {
     /// A report about these problems.
     pub fn new(problems: Vec<Problem>) -> Self {
-        let ok = problems
-            .iter()
-            .all(|problem| problem.severity != ProblemSeverity::Error);
+        let ok = !problems.iter().any(Problem::is_error);
         Self { ok, problems }
     }
 }

@@ -5,147 +5,10 @@
 //! Invariant: `None` from a reader means that the value is absent or that a problem was reported.
 
 use super::{
-    document::{Entry, Node, Place, Source, Table, Value, locate},
-    problem::{Location, Problem},
-    suggest::{listed, nearest},
+    context::Context,
+    document::{Entry, Node, Place, Table, Value},
+    suggest::{allowed, nearest},
 };
-use mainstay_domain::name::{FailureType, TargetName};
-use mainstay_domain::severity::Severity;
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
-
-/// What is shared while one config is read.
-pub(crate) struct Context<'a> {
-    /// The files, by number.
-    pub(crate) sources: &'a [Source],
-    /// What relative paths are relative to.
-    pub(crate) base: &'a Path,
-    /// What is wrong so far.
-    problems: RefCell<Vec<Problem>>,
-    /// What was learnt of the things in it, to be judged when all is read.
-    pub(crate) facts: RefCell<Facts>,
-}
-
-/// Things that an operator names in one part of the config and refers to in others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the words of the config")]
-pub enum Thing {
-    Target,
-    Job,
-    Command,
-    Secret,
-    Plugin,
-}
-
-impl Thing {
-    /// The word for people.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Thing::Target => "target",
-            Thing::Job => "job",
-            Thing::Command => "command",
-            Thing::Secret => "secret",
-            Thing::Plugin => "plugin",
-        }
-    }
-
-    /// How one is written.
-    pub(crate) fn example(self, name: &str) -> String {
-        match self {
-            Thing::Target => format!("[[target]] with name = \"{name}\""),
-            Thing::Job => format!("[[job]] with name = \"{name}\""),
-            Thing::Command => format!("[command.{name}] with run = [\"program\", \"argument\"]"),
-            Thing::Secret => {
-                format!("{name} = {{ file = \"path\" }} or {{ env = \"VARIABLE\" }} to [secrets]")
-            }
-            Thing::Plugin => format!("[plugin.{name}]"),
-        }
-    }
-}
-
-/// What is judged when all is read.
-#[derive(Debug, Default)]
-pub(crate) struct Facts {
-    /// Where each thing is defined.
-    pub(crate) defined: BTreeMap<(Thing, String), Place>,
-    /// Where each thing is referred to.
-    pub(crate) referred: Vec<(Thing, String, Place)>,
-    /// Which target depends on which, and where it says so.
-    pub(crate) dependencies: Vec<(TargetName, TargetName, Place)>,
-    /// Which failures can be raised, and where that is said.
-    pub(crate) raised: Vec<(TargetName, FailureType, Severity, Place)>,
-    /// Where the routes stand, in order.
-    pub(crate) routes: Vec<Place>,
-}
-
-impl<'a> Context<'a> {
-    /// Nothing is wrong yet.
-    pub(crate) fn new(sources: &'a [Source], base: &'a Path) -> Self {
-        Self {
-            sources,
-            base,
-            problems: RefCell::default(),
-            facts: RefCell::default(),
-        }
-    }
-
-    /// Keeps an error about a place.
-    pub(crate) fn error(&self, place: Place, message: impl Into<String>, help: impl Into<String>) {
-        self.report(place, Problem::error(message, help));
-    }
-
-    /// Keeps a warning about a place.
-    pub(crate) fn warn(&self, place: Place, message: impl Into<String>, help: impl Into<String>) {
-        self.report(place, Problem::warning(message, help));
-    }
-
-    fn report(&self, place: Place, problem: Problem) {
-        let problem = problem.at_some(locate(self.sources, place));
-        let mut problems = self.problems.borrow_mut();
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
-
-    /// Where a place is, for people.
-    pub(crate) fn locate(&self, place: Place) -> Option<Location> {
-        locate(self.sources, place)
-    }
-
-    /// Everything that was reported, in the order of the files.
-    pub(crate) fn into_problems(self) -> (Vec<Problem>, Facts) {
-        let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| {
-            let file = self
-                .sources
-                .iter()
-                .position(|source| Some(source.path.display().to_string()) == problem.file);
-            (file, problem.line, problem.column)
-        });
-        (problems, self.facts.into_inner())
-    }
-
-    /// A thing of this name is defined here; a second of its kind is an error.
-    pub(crate) fn define(&self, thing: Thing, name: &str, place: Place) {
-        let known = (thing, name.to_owned());
-        let first = self.facts.borrow().defined.get(&known).copied();
-        match first.and_then(|place| self.locate(place)) {
-            None => {
-                self.facts.borrow_mut().defined.insert(known, place);
-            }
-            Some(first) => self.error(
-                place,
-                format!("{} `{name}` is already defined at {first}", thing.as_str()),
-                "give one of the two another name, or remove it",
-            ),
-        }
-    }
-
-    /// A thing of this name must exist.
-    pub(crate) fn refer(&self, thing: Thing, name: &str, place: Place) {
-        let mut facts = self.facts.borrow_mut();
-        facts.referred.push((thing, name.to_owned(), place));
-    }
-}
 
 /// A value, the key that it is set under, and where to report what is wrong with it.
 #[derive(Clone, Copy)]
@@ -332,7 +195,7 @@ impl<'a> Fields<'a> {
             }
             let help = match nearest(key, self.asked.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("allowed are {}", listed(self.asked.iter().copied(), '`')),
+                None => allowed(self.asked.iter().copied(), '`'),
             };
             let message = format!("unknown key `{key}` in {}", self.what);
             self.context.error(entry.key, message, help);
@@ -340,11 +203,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `target` and its name, where it has one.
+/// `this target`, or its name where it has one.
 fn labelled(what: &str, table: &Table) -> String {
-    match table.get("name").map(|entry| &entry.node.value) {
-        Some(Value::Text(name)) if !what.contains('`') && name.len() <= 64 => {
-            format!("{what} `{name}`")
+    let name = table.get("name").map(|entry| &entry.node.value);
+    match (what.strip_prefix("this "), name) {
+        (Some(kind), Some(Value::Text(name))) if (1..=64).contains(&name.len()) => {
+            format!("{kind} `{name}`")
         }
         _ => what.to_owned(),
     }

@@ -13,7 +13,17 @@ pub(crate) fn nearest<'a>(
     (distance <= allowed).then_some(candidate)
 }
 
-/// Texts as people list them: `"a", "b" or "c"`, each between the given marks.
+/// What may be written instead, each word between the given marks.
+pub(crate) fn allowed<'a>(
+    words: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeIterator>,
+    mark: char,
+) -> String {
+    let words = words.into_iter();
+    let verb = if words.len() == 1 { "is" } else { "are" };
+    format!("allowed {verb} {}", listed(words, mark))
+}
+
+/// Texts as people list them: `"a", "b" and "c"`, each between the given marks.
 pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, mark: char) -> String {
     let mut words: Vec<String> = words
         .into_iter()
@@ -22,15 +32,25 @@ pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>, mark: char) -
     match words.pop() {
         None => String::new(),
         Some(last) if words.is_empty() => last,
-        Some(last) => format!("{} or {last}", words.join(", ")),
+        Some(last) => format!("{} and {last}", words.join(", ")),
     }
 }
 
-/// How many letters have to be added, removed or replaced (Levenshtein), letter case aside.
+/// How many letters have to be added, removed or replaced (Levenshtein), letter case aside. The same letters in another
+/// order are one slip.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.to_lowercase().chars().collect();
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    if one != other && sorted(&one) == sorted(&other) {
+        return 1;
+    }
+    let other: Vec<char> = other.chars().collect();
     let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in one.to_lowercase().chars().enumerate() {
+    for (above, letter) in one.chars().enumerate() {
         let mut diagonal = above;
         let mut left = above + 1;
         let mut next = vec![left];
@@ -68,6 +88,7 @@ mod tests {
             ("", "ab", 2),
             ("kitten", "sitting", 3),
             ("flaw", "lawn", 2),
+            ("nmae", "name", 1),
         ] {
             assert_eq!(distance(one, other), edits, "{one} → {other}");
         }
@@ -75,7 +96,7 @@ mod tests {
 
     #[test]
     fn words_are_listed_as_people_do() {
-        assert_eq!(listed(["a", "b", "c"], '`'), "`a`, `b` or `c`");
+        assert_eq!(listed(["a", "b", "c"], '`'), "`a`, `b` and `c`");
         assert_eq!(listed(["a"], '"'), "\"a\"");
         assert_eq!(listed([], '"'), "");
     }

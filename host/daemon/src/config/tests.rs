@@ -1,5 +1,7 @@
 //! Tests of the config as a whole: the samples load, every broken file says what is wrong, every key arrives.
 
+mod corpus;
+mod files;
 mod reference;
 
 use super::{ConfigErrors, Loaded, Source, parse};

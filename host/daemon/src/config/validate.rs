@@ -12,11 +12,14 @@ mod route;
 mod target;
 
 use super::{
+    context::{Context, Facts, Thing},
     document::{Node, Place, Table, Value},
     problem::Problem,
-    reader::{At, Context, Facts, Fields, Thing},
+    reader::{At, Fields},
+    values::name_help,
 };
-use mainstay_domain::spec::Spec;
+use mainstay_domain::{name::InvalidName, spec::Spec};
+use std::{borrow::Borrow, collections::BTreeMap};
 
 /// The spec where there is no error, and in any case what is wrong and what was learnt.
 pub(crate) fn validate(
@@ -41,7 +44,7 @@ pub(crate) fn validate(
     let spec = whole.fields("the config", |fields| read(fields, digest));
     judge::references(&context);
     judge::cycles(&context);
-    if let Some(spec) = &spec {
+    if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);
     }
     let (problems, facts) = context.into_problems();
@@ -68,19 +71,19 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
 }
 
 /// Reads a table whose keys are names of things that it defines.
-fn named<'a, N: Ord + std::borrow::Borrow<str>, T>(
+fn named<'a, N: Ord + Borrow<str>, T>(
     at: At<'a>,
     thing: Thing,
-    parse: fn(&str) -> Result<N, mainstay_domain::name::InvalidName>,
+    parse: fn(&str) -> Result<N, InvalidName>,
     read: impl Fn(At<'a>, &str) -> Option<T>,
-) -> Option<std::collections::BTreeMap<N, T>> {
-    let mut found = std::collections::BTreeMap::new();
+) -> Option<BTreeMap<N, T>> {
+    let mut found = BTreeMap::new();
     for (key, place, at) in at.entries() {
         let name = parse(key);
         match &name {
             Ok(name) => at.context.define(thing, name.borrow(), place),
             Err(error) => {
-                let help = super::values::name_help(key).replace('"', "");
+                let help = name_help(key).replace('"', "");
                 at.context.error(place, error.to_string(), help);
             }
         }

@@ -1,25 +1,20 @@
-//! Readers of single values: texts, durations, sizes, numbers, names, paths, addresses.
+//! Readers of single values.
 //!
 //! Invariant: each either gives a value that the spec's docs allow, or reports one problem.
 
-use super::{
-    document::Value,
-    reader::{At, Thing},
-    suggest::{listed, nearest},
-};
-use mainstay_domain::{name::InvalidName, severity::Severity};
-use semver::VersionReq;
-use std::{
-    borrow::Borrow, collections::BTreeMap, ops::RangeInclusive, path::PathBuf, time::Duration,
-};
+mod quantity;
+mod word;
 
-const DURATION_HELP: &str =
-    "write a whole number and a unit: \"500ms\", \"2s\", \"5m\", \"24h\" or \"7d\"";
-const SIZE_HELP: &str =
-    "write a whole number and a unit: \"512B\", \"64KiB\", \"16MiB\" or \"2GiB\"";
+pub(crate) use quantity::{
+    as_written, count, duration, number, percent, positive_duration, size, whole,
+};
+pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
+
+use super::{context::Thing, document::Value, reader::At};
+use mainstay_domain::template::{self, Part};
+use std::{collections::BTreeMap, path::PathBuf};
+
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
-/// Sums of two such lengths and a time fit everywhere.
-const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 /// Any text.
 pub(crate) fn text(at: At<'_>) -> Option<String> {
@@ -32,132 +27,16 @@ pub(crate) fn text(at: At<'_>) -> Option<String> {
 /// A text with something in it, and no NUL: what the system takes as an argument or a path.
 pub(crate) fn word(at: At<'_>) -> Option<String> {
     let text = text(at)?;
-    if text.is_empty() || text.contains('\0') {
-        return at.not(
-            "a text for a program or a path",
-            "write at least one character, and none that is NUL",
+    if text.is_empty() {
+        return at.refuse(
+            format!("`{}` is empty", at.key),
+            "write something, or remove it",
         );
     }
+    if text.contains('\0') {
+        return at.not("a text without NUL", "remove the NUL from it");
+    }
     Some(text)
-}
-
-/// A number and a unit, as operators write lengths of time and sizes.
-fn measure(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim())?;
-    number.parse::<u64>().ok()?.checked_mul(*factor)
-}
-
-/// A length of time, zero included.
-pub(crate) fn duration(at: At<'_>) -> Option<Duration> {
-    let units = [
-        ("ms", 1),
-        ("s", 1_000),
-        ("m", 60_000),
-        ("h", 3_600_000),
-        ("d", 86_400_000),
-    ];
-    let length = at
-        .as_text()
-        .and_then(|text| measure(text, &units))
-        .map(Duration::from_millis);
-    match length {
-        Some(length) if length > LONGEST => {
-            at.not("a duration of at most ten years", "write at most \"3650d\"")
-        }
-        Some(length) => Some(length),
-        None => at.not("a duration", DURATION_HELP),
-    }
-}
-
-/// A length of time above zero.
-pub(crate) fn positive_duration(at: At<'_>) -> Option<Duration> {
-    let length = duration(at)?;
-    if length.is_zero() {
-        return at.not("a duration above zero", DURATION_HELP);
-    }
-    Some(length)
-}
-
-/// A size in bytes, within a range.
-pub(crate) fn size<'a>(range: RangeInclusive<u64>) -> impl Fn(At<'a>) -> Option<u64> {
-    move |at| {
-        let units = [
-            ("B", 1),
-            ("KiB", 1 << 10),
-            ("MiB", 1 << 20),
-            ("GiB", 1 << 30),
-            ("TiB", 1 << 40),
-        ];
-        let bytes = at.as_text().and_then(|text| measure(text, &units));
-        match bytes {
-            None => at.not("a size", SIZE_HELP),
-            Some(bytes) if range.contains(&bytes) => Some(bytes),
-            Some(_) => {
-                let (low, high) = (in_words(*range.start()), in_words(*range.end()));
-                at.not(&format!("a size from {low} to {high}"), SIZE_HELP)
-            }
-        }
-    }
-}
-
-/// A size as operators write it.
-fn in_words(bytes: u64) -> String {
-    let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let unit = units
-        .iter()
-        .find(|(_, bits)| bytes >= 1 << bits && bytes.trailing_zeros() >= *bits);
-    match unit {
-        Some((unit, bits)) => format!("{}{unit}", bytes >> bits),
-        None => format!("{bytes}B"),
-    }
-}
-
-/// A whole number within a range.
-pub(crate) fn whole<'a, T>(range: RangeInclusive<T>) -> impl Fn(At<'a>) -> Option<T>
-where
-    T: TryFrom<i64> + PartialOrd + std::fmt::Display,
-{
-    move |at| {
-        let number = match at.node.value {
-            Value::Integer(number) => T::try_from(number).ok(),
-            _ => None,
-        };
-        number.filter(|number| range.contains(number)).or_else(|| {
-            let (low, high) = (range.start(), range.end());
-            at.not(
-                &format!("a whole number from {low} to {high}"),
-                format!("write e.g. {} = {low}", at.key),
-            )
-        })
-    }
-}
-
-/// How often something may happen or be there: 1 to the highest number that fits.
-pub(crate) fn count(at: At<'_>) -> Option<u32> {
-    whole(1..=u32::MAX)(at)
-}
-
-/// A number, whole or not.
-pub(crate) fn number(at: At<'_>) -> Option<f64> {
-    match at.node.value {
-        Value::Float(number) if number.is_finite() => Some(number),
-        Value::Integer(number) => Some(number as f64),
-        _ => at.not("a number", format!("write e.g. {} = 2.0", at.key)),
-    }
-}
-
-/// A share of a whole in percent: above 0, at most 100.
-pub(crate) fn percent(at: At<'_>) -> Option<f64> {
-    let share = number(at)?;
-    if share > 0.0 && share <= 100.0 {
-        return Some(share);
-    }
-    at.not(
-        "a percentage above 0 and at most 100",
-        format!("write e.g. {} = 90", at.key),
-    )
 }
 
 /// Yes or no.
@@ -166,97 +45,6 @@ pub(crate) fn truth(at: At<'_>) -> Option<bool> {
         Value::Boolean(truth) => Some(truth),
         _ => at.not("true or false", "write it without quotes"),
     }
-}
-
-/// One of some words.
-pub(crate) fn one_of<'a, T: Copy>(
-    what: &'static str,
-    words: &[(&str, T)],
-    at: At<'a>,
-) -> Option<T> {
-    let found = at.as_text().unwrap_or_default();
-    if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {
-        return Some(*value);
-    }
-    let all = words.iter().map(|(word, _)| *word);
-    let help = match nearest(found, all.clone()) {
-        Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => format!("allowed are {}", listed(all, '"')),
-    };
-    at.not(what, help)
-}
-
-/// How bad something is.
-pub(crate) fn severity(at: At<'_>) -> Option<Severity> {
-    one_of(
-        "a severity",
-        &Severity::ALL.map(|severity| (severity.as_str(), severity)),
-        at,
-    )
-}
-
-/// A name.
-pub(crate) fn name<'a, T>(
-    parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
-    move |at| match parse(&text(at)?) {
-        Ok(name) => Some(name),
-        Err(error) => at.refuse(
-            error.to_string(),
-            name_help(at.as_text().unwrap_or_default()),
-        ),
-    }
-}
-
-/// A name that the text may have been meant to be.
-pub(crate) fn name_help(found: &str) -> String {
-    let lower = found.to_ascii_lowercase();
-    let pieces = lower.split(|letter: char| !letter.is_ascii_alphanumeric());
-    let pieces: Vec<&str> = pieces.filter(|piece| !piece.is_empty()).collect();
-    let name: String = pieces.join("-").chars().take(64).collect();
-    if name.is_empty() {
-        "write a name such as \"redis\" or \"web-1\"".to_owned()
-    } else {
-        format!("write \"{}\"", name.trim_end_matches('-'))
-    }
-}
-
-/// A name that defines a thing.
-pub(crate) fn defined<'a, T: Borrow<str>>(
-    thing: Thing,
-    parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
-    move |at| {
-        let name = name(parse)(at)?;
-        at.context.define(thing, name.borrow(), at.node.place);
-        Some(name)
-    }
-}
-
-/// A name of a thing that must exist.
-pub(crate) fn existing<'a, T: Borrow<str>>(
-    thing: Thing,
-    parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
-    move |at| {
-        let name = name(parse)(at)?;
-        at.context.refer(thing, name.borrow(), at.node.place);
-        Some(name)
-    }
-}
-
-/// A version requirement.
-pub(crate) fn version(at: At<'_>) -> Option<VersionReq> {
-    let found = text(at)?;
-    VersionReq::parse(&found).map_or_else(
-        |error| {
-            at.not(
-                &format!("a version requirement: {error}"),
-                "write e.g. \"^1\", \"1.2.3\", \">=1.2, <2\" or \"*\"",
-            )
-        },
-        Some,
-    )
 }
 
 /// A path, made absolute.
@@ -354,15 +142,15 @@ fn json(at: At<'_>) -> Option<serde_json::Value> {
 
 /// Every secret that a text asks for must exist.
 pub(crate) fn secrets_in(text: &str, at: At<'_>) {
-    let names = text.split("${secret:").skip(1);
-    for piece in names {
-        match piece.split_once('}') {
-            Some((name, _)) => at.context.refer(Thing::Secret, name, at.node.place),
-            None => at.context.error(
-                at.node.place,
-                format!("`{}` has a `${{secret:` without its end", at.key),
-                "write ${secret:NAME}",
-            ),
+    let parts = template::parts(text).unwrap_or_else(|error| {
+        let message = format!("`{}`: {error}", at.key);
+        at.refuse::<()>(message, "write ${secret:NAME}, with a name of [secrets]");
+        Vec::new()
+    });
+    for part in parts {
+        if let Part::Secret(name) = part {
+            at.context
+                .refer(Thing::Secret, name.as_str(), at.node.place);
         }
     }
 }

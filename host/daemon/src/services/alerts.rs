@@ -1,1 +1,151 @@
-//! To come.
+//! Delivers alerts from the durable outbox.
+//!
+//! Invariant: an alert leaves the outbox only when its alerter took it, refused it for good, or could not take it for
+//! as long as `domain::alert` allows; each of these is an event.
+//! Invariant: each alerter has one delivery under way at most, the oldest that is due, so that a slow alerter delays
+//! no other and an alert that it cannot take delays none behind it.
+
+use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
+use mainstay_domain::{
+    alert::{OutboxEntry, after_failure},
+    event::{Event, EventKind},
+    journal::Change,
+    name::PluginName,
+    severity::Severity,
+    spec::Spec,
+    time::Timestamp,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{
+    sync::{broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long the service rests where nothing is due; a new alert wakes it.
+const IDLE: Duration = Duration::from_secs(3600);
+/// How long it waits before it reads an outbox again that could not be read.
+const UNREADABLE: Duration = Duration::from_secs(5);
+
+/// The service.
+pub struct AlertService {
+    /// Where outcomes are written.
+    pub journal: Arc<dyn Journal>,
+    /// Where the outbox is read.
+    pub records: Arc<dyn Records>,
+    /// Who delivers.
+    pub alerters: Arc<dyn Alerters>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// For the versions that alert routes ask for.
+    pub spec: watch::Receiver<Arc<Spec>>,
+}
+
+impl AlertService {
+    /// Runs until it is stopped; deliveries under way are finished first.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut events = self.journal.subscribe();
+        let mut busy: BTreeSet<PluginName> = BTreeSet::new();
+        let mut deliveries: JoinSet<PluginName> = JoinSet::new();
+        loop {
+            let rest = self.start_due(&mut busy, &mut deliveries).await;
+            tokio::select! { biased;
+                () = stop.cancelled() => break,
+                Some(done) = deliveries.join_next(), if !deliveries.is_empty() => match done {
+                    Ok(alerter) => { busy.remove(&alerter); }
+                    // A delivery that panicked is tried again: its entry is still in the outbox.
+                    Err(_) => busy.clear(),
+                },
+                // A new plugin may deliver what the one before could not.
+                () = next_reason(&mut events) => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
+        while deliveries.join_next().await.is_some() {}
+    }
+
+    /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
+    async fn start_due(&self, busy: &mut BTreeSet<PluginName>, deliveries: &mut JoinSet<PluginName>) -> Duration {
+        let Ok(outbox) = self.records.outbox().await else { return UNREADABLE };
+        let now = self.clock.now();
+        let mut rest = IDLE;
+        for entry in outbox {
+            if busy.contains(&entry.alerter) {
+                continue;
+            }
+            if entry.due > now {
+                rest = rest.min(entry.due.since(now));
+            } else {
+                busy.insert(entry.alerter.clone());
+                deliveries.spawn(self.deliver(entry));
+            }
+        }
+        rest
+    }
+
+    fn deliver(&self, entry: OutboxEntry) -> impl Future<Output = PluginName> + Send + 'static {
+        let (journal, alerters, clock) = (Arc::clone(&self.journal), Arc::clone(&self.alerters), Arc::clone(&self.clock));
+        let version = {
+            let spec = self.spec.borrow();
+            let route = spec.alerts.iter().find(|route| route.alerter == entry.alerter);
+            route.map_or(semver::VersionReq::STAR, |route| route.version.clone())
+        };
+        async move {
+            let (alerter, attempt) = (entry.alerter.clone(), entry.attempts.saturating_add(1));
+            let delivery = alerters.deliver(alerter.clone(), version, entry.alert.clone(), attempt).await;
+            let changes = outcome(entry, attempt, delivery, clock.now());
+            // Where this cannot be written the entry stays as it was, and is delivered again: receivers deduplicate.
+            if let Err(error) = journal.commit(changes).await {
+                tracing::error!(%error, "the outcome of a delivery is not in the journal");
+            }
+            alerter
+        }
+    }
+}
+
+/// Waits for an event after which an alert may be delivered that could not be before.
+async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
+    loop {
+        match events.recv().await {
+            Ok(event) if matches!(event.kind, EventKind::AlertQueued | EventKind::PluginServing) => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+/// What is written after an attempt.
+fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp) -> Vec<Change> {
+    let (alert, alerter) = (entry.alert.clone(), entry.alerter.clone());
+    let event = |kind, severity, what: &str, detail: &str| {
+        let message = format!("{what}: {}{}{detail}", alert.title, if detail.is_empty() { "" } else { ": " });
+        let data = serde_json::json!({ "alert": alert.id, "alerter": alerter, "attempt": attempt, "detail": detail });
+        let mut event = Event::new(kind, severity, now, message).with_plugin(&alerter).with_data(data);
+        event.target.clone_from(&alert.target);
+        event.operation.clone_from(&alert.operation);
+        Change::Event(event)
+    };
+    let done = || Change::AlertDone(alert.id.clone(), alerter.clone());
+    match delivery {
+        Delivery::Delivered { by, reference } => {
+            let what = format!("{by} delivered");
+            vec![done(), event(EventKind::AlertDelivered, Severity::Low, &what, &reference.unwrap_or_default())]
+        }
+        Delivery::Refused(why) => {
+            let what = format!("{alerter} refused for good");
+            vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
+        }
+        Delivery::Delayed { why, not_before } => match after_failure(entry, why.clone(), now) {
+            Some(mut later) => {
+                later.due = later.due.max(now + not_before.unwrap_or_default());
+                let what = format!("{alerter} could not deliver, next attempt at {}", later.due);
+                vec![Change::Alert(later), event(EventKind::AlertDelayed, Severity::Medium, &what, &why)]
+            }
+            None => {
+                let what = format!("{alerter} could not deliver, given up");
+                vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
+            }
+        },
+    }
+}

@@ -1,1 +1,237 @@
-//! To come.
+//! Runs the checks of all targets on their schedules, and turns what they see into health, events and findings.
+//!
+//! Invariant: a check never waits for another one and never overlaps itself; where it still runs when it is due again,
+//! that run is left out and counted.
+//! Invariant: what a check saw before its target was stopped, started or configured anew does not count after it.
+//! Invariant: nothing here waits for the journal or for the recovery engine. Events are submitted; findings that the
+//! engine is too slow for are kept, the newest for each target and failure.
+//! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
+
+mod events;
+mod look;
+mod outlet;
+mod port;
+mod schedule;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
+use mainstay_domain::{
+    breaker::HealthChange, health::Observation, name::TargetName, spec::Spec, time::Monotonic,
+};
+use outlet::Outlet;
+use schedule::{Due, Schedule};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use watched::{CheckRun, Watched, WatchedState};
+
+/// The service, and the handle by which others reach it; clones are the same monitor.
+#[derive(Clone)]
+pub struct Monitor {
+    core: Arc<Core>,
+}
+
+struct Core {
+    probe: Arc<dyn Probe>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    outlet: Outlet,
+    spec: watch::Receiver<Arc<Spec>>,
+    targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
+    /// The last of each target, for those that the supervisor starts before they are watched.
+    news: Mutex<HashMap<TargetName, ProcessNews>>,
+    /// Circuits that go half-open by themselves, on their way into the schedule.
+    ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
+    wake: Notify,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Monitor {
+    /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them.
+    pub fn new(
+        probe: Arc<dyn Probe>,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        findings: mpsc::Sender<Finding>,
+        mut spec: watch::Receiver<Arc<Spec>>,
+    ) -> Self {
+        let present = Arc::clone(&spec.borrow_and_update());
+        let core = Core {
+            probe,
+            journal,
+            clock,
+            outlet: Outlet::new(findings),
+            spec,
+            targets: RwLock::default(),
+            news: Mutex::default(),
+            ticks: Mutex::default(),
+            wake: Notify::new(),
+        };
+        core.reconfigure(&present);
+        Self {
+            core: Arc::new(core),
+        }
+    }
+
+    /// Looks until it is told to stop; checks that still run then are given up.
+    pub async fn run(self, stop: CancellationToken) {
+        let core = self.core;
+        let mut spec = core.spec.clone();
+        let mut spec_is_open = true;
+        let mut schedule = Schedule::new();
+        let checks = TaskTracker::new();
+        schedule.add(core.unscheduled());
+        loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => break,
+                () = core.wake.notified() => {
+                    for (watched, due) in std::mem::take(&mut *locked(&core.ticks)) {
+                        schedule.add_tick(watched, due.since(core.clock.monotonic()));
+                    }
+                }
+                changed = spec.changed(), if spec_is_open => match changed {
+                    Ok(()) => {
+                        let present = Arc::clone(&spec.borrow_and_update());
+                        core.reconfigure(&present);
+                        schedule.add(core.unscheduled());
+                    }
+                    Err(_) => spec_is_open = false,
+                },
+                () = core.outlet.send_kept() => {}
+                due = schedule.next() => match due {
+                    Due::Tick(watched) => core.tick(&watched),
+                    Due::Check(watched, run) => {
+                        let (core, stop) = (Arc::clone(&core), stop.clone());
+                        checks.spawn(async move {
+                            stop.run_until_cancelled(core.run_scheduled(watched, run)).await
+                        });
+                    }
+                },
+            }
+        }
+        checks.close();
+        checks.wait().await;
+    }
+}
+
+impl Core {
+    fn get(&self, target: &TargetName) -> Option<Arc<Watched>> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        targets.get(target).cloned()
+    }
+
+    /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
+    fn reconfigure(&self, spec: &Spec) {
+        let now = self.clock.monotonic();
+        // Held throughout, and always taken first: news that comes meanwhile is taken up after the config.
+        let mut news = locked(&self.news);
+        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *targets);
+        for target in &spec.targets {
+            let watched = match before.remove(&target.name) {
+                Some(watched) => {
+                    let mut state = watched.lock();
+                    let changes = state.reconfigure(target, now);
+                    self.publish(&watched, &mut state, &changes, None);
+                    drop(state);
+                    watched
+                }
+                None => {
+                    let watched = Arc::new(Watched::new(target, now));
+                    if let Some(news) = news.get(&target.name) {
+                        self.take_up_news(&watched, news.clone());
+                    }
+                    watched
+                }
+            };
+            targets.insert(target.name.clone(), watched);
+        }
+        for (name, watched) in before {
+            let mut state = watched.lock();
+            let changes = state.retire();
+            self.publish(&watched, &mut state, &changes, None);
+            news.remove(&name);
+        }
+    }
+
+    fn unscheduled(&self) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        for watched in targets.values() {
+            for run in watched
+                .lock()
+                .checks
+                .iter()
+                .filter(|run| run.schedule_once())
+            {
+                found.push((Arc::clone(watched), Arc::clone(run)));
+            }
+        }
+        found
+    }
+
+    fn tick(&self, watched: &Arc<Watched>) {
+        let mut state = watched.lock();
+        state.tick_at = None;
+        let changes = state.health.tick(self.clock.monotonic());
+        self.publish(watched, &mut state, &changes, None);
+    }
+
+    fn take_up_news(&self, watched: &Arc<Watched>, news: ProcessNews) {
+        let mut state = watched.lock();
+        state.epoch += 1;
+        state.stopped = matches!(news, ProcessNews::Stopped);
+        state.pid = match news {
+            ProcessNews::Runs(pid) => pid,
+            ProcessNews::Down(_) | ProcessNews::Stopped => None,
+        };
+        let down = match news {
+            ProcessNews::Down(why) => Some(why),
+            ProcessNews::Runs(_) => None,
+            ProcessNews::Stopped => return,
+        };
+        // A target that just started owes its first heartbeat within one period from now.
+        state.last_beat = self.clock.monotonic();
+        if state.spec.process.is_some() {
+            let seen = self.process_seen(&state, down);
+            let changes = state.health.observe(&seen, self.clock.monotonic());
+            self.publish(watched, &mut state, &changes, Some(&seen));
+        }
+    }
+
+    /// Tells the others what changed; with the target's lock held, so that they hear it in order.
+    fn publish(
+        &self,
+        watched: &Arc<Watched>,
+        state: &mut WatchedState,
+        changes: &[HealthChange],
+        seen: Option<&Observation>,
+    ) {
+        let at = self.clock.now();
+        let events = events::of(&state.spec, changes, seen, at);
+        if !events.is_empty() {
+            // Durable soon; who needs to know reads the journal.
+            drop(self.journal.commit(events));
+        }
+        for finding in changes
+            .iter()
+            .filter_map(|change| events::finding(&state.spec.name, change, at))
+        {
+            self.outlet.send(finding);
+        }
+        let due = state.health.next_tick();
+        if due.is_some() && due != state.tick_at {
+            state.tick_at = due;
+            locked(&self.ticks).extend(due.map(|due| (Arc::clone(watched), due)));
+            self.wake.notify_one();
+        }
+    }
+}

@@ -1,1 +1,175 @@
-//! To come.
+//! The plugin host in the daemon: calls handlers, alerters and policies, and turns what happens to plugins into
+//! events.
+
+use crate::{
+    ports::{Alerters, Boxed, Clock, Delivery, Handled, Handlers, Journal, PluginView, RetentionJudge},
+    services::reload::PluginSettings,
+};
+use mainstay_domain::{
+    alert::Alert,
+    backup::{BackupSummary, Verdict},
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoverRequest, RecoveryFailure},
+    event::{Event, EventKind},
+    journal::Change,
+    name::{JobName, PluginName},
+    plugin::{PluginKind, PluginRow},
+    severity::Severity,
+    spec::PluginSpec,
+    time::Timestamp,
+};
+use mainstay_runtime::{
+    Plugin, PluginHost,
+    observer::{Observer, PluginEvent},
+};
+use semver::VersionReq;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// How long a retention policy may take; it has no effects to wait for.
+const JUDGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one delivery may take.
+const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The plugins, as services call them. Their host is connected once it has started: its effects need services that
+/// themselves need plugins.
+#[derive(Default)]
+pub struct Plugins {
+    host: OnceLock<PluginHost>,
+}
+
+impl Plugins {
+    /// From now on, calls go to the plugins of this host.
+    pub fn connect(&self, host: PluginHost) {
+        let connected = self.host.set(host);
+        debug_assert!(connected.is_ok(), "a host is connected once");
+    }
+
+    /// The version that a call goes to; the error is for people.
+    fn get(&self, kind: PluginKind, name: &PluginName, version: &VersionReq) -> Result<Arc<Plugin>, String> {
+        let host = self.host.get().ok_or("plugins are not loaded yet")?;
+        host.get(kind, name, version).map_err(|error| error.to_string())
+    }
+}
+
+impl Handlers for Plugins {
+    fn recover(
+        &self,
+        handler: PluginName,
+        version: VersionReq,
+        request: RecoverRequest,
+        timeout: Duration,
+    ) -> Boxed<'_, Handled> {
+        Box::pin(async move {
+            let plugin = match self.get(PluginKind::RecoveryHandler, &handler, &version) {
+                Ok(plugin) => plugin,
+                Err(error) => return Handled { by: None, result: Err(RecoveryFailure::Retryable(error)) },
+            };
+            let result = match plugin.recover(&request, timeout).await {
+                Ok(answer) => answer,
+                // A trap or a limit ends one call; another attempt may go well, or find another version.
+                Err(error) => Err(RecoveryFailure::Retryable(error.to_string())),
+            };
+            Handled { by: Some(plugin.identity().as_ref().clone()), result }
+        })
+    }
+}
+
+impl Alerters for Plugins {
+    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery> {
+        Box::pin(async move {
+            let delayed = |why: String| Delivery::Delayed { why, not_before: None };
+            let plugin = match self.get(PluginKind::Alerter, &alerter, &version) {
+                Ok(plugin) => plugin,
+                Err(error) => return delayed(error),
+            };
+            match plugin.deliver(&DeliverRequest { alert, attempt }, DELIVER_TIMEOUT).await {
+                Ok(Ok(receipt)) => {
+                    Delivery::Delivered { by: plugin.identity().as_ref().clone(), reference: receipt.reference }
+                }
+                Ok(Err(DeliveryFailure::RetryAfter { reason, after_ms })) => {
+                    Delivery::Delayed { why: reason, not_before: after_ms.map(Duration::from_millis) }
+                }
+                Ok(Err(DeliveryFailure::Permanent(why))) => Delivery::Refused(why),
+                // A failing alerter queues: what traps today may be replaced tomorrow.
+                Err(error) => delayed(error.to_string()),
+            }
+        })
+    }
+}
+
+impl RetentionJudge for Plugins {
+    fn judge(
+        &self,
+        policy: PluginName,
+        version: VersionReq,
+        job: JobName,
+        backups: Vec<BackupSummary>,
+        now: Timestamp,
+    ) -> Boxed<'_, Result<Vec<Verdict>, String>> {
+        Box::pin(async move {
+            let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version)?;
+            let request = JudgeRequest { job, now, backups };
+            plugin.judge(&request, JUDGE_TIMEOUT).await.map_err(|error| error.to_string())?
+        })
+    }
+}
+
+impl PluginView for Plugins {
+    fn rows(&self) -> Vec<PluginRow> {
+        self.host.get().map(PluginHost::rows).unwrap_or_default()
+    }
+}
+
+impl PluginSettings for Plugins {
+    fn apply(&self, plugins: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
+        Box::pin(async move {
+            let host = self.host.get().ok_or("plugins are not loaded yet")?;
+            host.apply(plugins).await.map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// Writes what happens to plugins as events.
+pub struct PluginEvents {
+    /// Where they are written.
+    pub journal: Arc<dyn Journal>,
+    /// When.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Observer for PluginEvents {
+    fn observe(&self, event: PluginEvent) {
+        let now = self.clock.now();
+        let low = |kind, message: String| Event::new(kind, Severity::Low, now, message);
+        let high = |kind, message: String| Event::new(kind, Severity::High, now, message);
+        let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let event = match event {
+            PluginEvent::Serving { plugin, kind, file } => {
+                let data = serde_json::json!({ "kind": kind, "digest": plugin.digest, "file": name(&file) });
+                low(EventKind::PluginServing, format!("{plugin} serves, from {}", name(&file))).with_plugin(&plugin).with_data(data)
+            }
+            PluginEvent::Rejected { file, plugin, reason } => {
+                let data = serde_json::json!({ "file": name(&file), "reason": reason });
+                let event = high(EventKind::PluginRejected, format!("{} refused: {reason}", name(&file))).with_data(data);
+                match plugin {
+                    Some(plugin) => event.with_plugin(plugin),
+                    None => event,
+                }
+            }
+            PluginEvent::Draining { plugin } => {
+                low(EventKind::PluginDraining, format!("{plugin} gets no new calls")).with_plugin(&plugin)
+            }
+            PluginEvent::Retired { plugin } => low(EventKind::PluginRetired, format!("{plugin} is freed")).with_plugin(&plugin),
+            PluginEvent::Quarantined { plugin, rest, reason } => {
+                high(EventKind::PluginQuarantined, format!("{plugin} rests for {rest:?}: {reason}")).with_plugin(&plugin)
+            }
+            PluginEvent::Released { plugin } => low(EventKind::PluginReleased, format!("{plugin} answers again")).with_plugin(&plugin),
+        };
+        // Events of plugins are told in order; nothing waits for them.
+        drop(self.journal.commit(vec![Change::Event(event)]));
+    }
+}

@@ -1,1 +1,145 @@
-//! To come.
+//! Applies a changed config: parse, validate, compare, build, publish. What is wrong with it changes nothing.
+//!
+//! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config.
+
+use crate::ports::{Boxed, Clock, ConfigSource, Journal, LastReload};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    journal::Change,
+    name::PluginName,
+    severity::Severity,
+    spec::{HostSpec, PluginSpec, Spec},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// After a hint the files are given this long to come to rest: an editor writes several.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+/// Hints may be lost, so the files are looked at this often anyway.
+const RESCAN: Duration = Duration::from_secs(5);
+
+/// Stages and publishes what plugins are configured with; the part of the plugin host that a reload needs.
+pub trait PluginSettings: Send + Sync {
+    /// All or nothing; the error is for people.
+    fn apply(&self, plugins: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>>;
+}
+
+/// The service.
+pub struct ReloadService {
+    /// Where configs come from.
+    pub source: Arc<dyn ConfigSource>,
+    /// A hint for each change that may have happened.
+    pub hints: mpsc::Receiver<()>,
+    /// Where plugins are configured.
+    pub plugins: Arc<dyn PluginSettings>,
+    /// Where everyone gets the newest config.
+    pub spec: watch::Sender<Arc<Spec>>,
+    /// Where outcomes are written.
+    pub journal: Arc<dyn Journal>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// What `status` shows.
+    pub last: LastReloadCell,
+}
+
+/// The outcome of the last reload, shared with `status`.
+#[derive(Debug, Clone, Default)]
+pub struct LastReloadCell(Arc<RwLock<Option<LastReload>>>);
+
+impl LastReloadCell {
+    /// The outcome; absent before the first.
+    pub fn get(&self) -> Option<LastReload> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, reload: LastReload) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(reload);
+    }
+}
+
+impl ReloadService {
+    /// Runs until it is stopped.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut seen = Some(self.spec.borrow().digest.clone());
+        loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => return,
+                hint = self.hints.recv() => {
+                    if hint.is_none() {
+                        return;
+                    }
+                    tokio::time::sleep(DEBOUNCE).await;
+                    while self.hints.try_recv().is_ok() {}
+                }
+                () = tokio::time::sleep(RESCAN) => {}
+            }
+            let digest = self.source.digest().await;
+            // A file that was refused is not refused again until it changes.
+            if digest != seen {
+                seen = digest;
+                self.reload().await;
+            }
+        }
+    }
+
+    async fn reload(&self) {
+        let at = self.clock.now();
+        let outcome = self.try_reload().await;
+        let event = match &outcome {
+            Ok(spec) => {
+                let message = format!("config {} applied", short(&spec.digest));
+                Event::new(EventKind::ConfigApplied, Severity::Low, at, message)
+                    .with_data(serde_json::json!({ "digest": spec.digest }))
+            }
+            Err(error) => {
+                let message = format!("config refused, the one before still applies: {}", first_line(error));
+                Event::new(EventKind::ConfigRejected, Severity::High, at, message)
+                    .with_data(serde_json::json!({ "error": error }))
+            }
+        };
+        self.last.set(LastReload { at, ok: outcome.is_ok(), error: outcome.err() });
+        if let Err(error) = self.journal.commit(vec![Change::Event(event)]).await {
+            tracing::error!(%error, "the outcome of a reload is not in the journal");
+        }
+    }
+
+    async fn try_reload(&self) -> Result<Arc<Spec>, String> {
+        let next = Arc::new(self.source.load().await?);
+        let current = Arc::clone(&self.spec.borrow());
+        if let Some(key) = needs_restart(&current.host, &next.host) {
+            return Err(format!("host.{key} changed: that needs a restart of the daemon"));
+        }
+        self.source.adopt(&next)?;
+        if next.plugins != current.plugins
+            && let Err(error) = self.plugins.apply(next.plugins.clone()).await
+        {
+            self.source.adopt(&current)?;
+            return Err(error);
+        }
+        self.spec.send_replace(Arc::clone(&next));
+        Ok(next)
+    }
+}
+
+/// The key that cannot change under a running daemon, if one did.
+fn needs_restart(current: &HostSpec, next: &HostSpec) -> Option<&'static str> {
+    match () {
+        () if current.state_dir != next.state_dir => Some("state_dir"),
+        () if current.plugin_dir != next.plugin_dir => Some("plugin_dir"),
+        () if current.api != next.api => Some("api"),
+        () => None,
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,1 +1,214 @@
-//! To come.
+//! Keeps supervised processes as they should be, and controls targets for the others.
+//!
+//! Invariant: of one target at most one copy lives. Work on a target is done one piece after the other, nothing is
+//! started before what the predecessor left was looked for, and work that was begun is finished even where who asked for
+//! it has gone.
+//! Invariant: a process that ended by itself is not started again here. Its end is told to the monitor, and recovery
+//! decides; so every restart is a recovery with a record.
+//! Invariant: the journal holds a process for as long as it should live. Where a daemon is killed between a start and its
+//! record, the next one finds the process by its mark.
+
+mod decide;
+mod events;
+mod managed;
+mod port;
+mod shutdown;
+mod take_over;
+#[cfg(test)]
+mod tests;
+
+use crate::ports::{Clock, Commands, Journal, ProcessWatch, Processes};
+use decide::AtConfig;
+use mainstay_domain::{
+    journal::ProcessIdentity,
+    name::TargetName,
+    spec::{Spec, TargetSpec},
+};
+use managed::Managed;
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{SetOnce, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use shutdown::Stragglers;
+
+/// How often the size of output files is looked at.
+const ROTATE_EVERY: Duration = Duration::from_secs(5);
+/// For processes of targets that the config does not name any more; the default of `grace`.
+const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+/// What the supervisor works with.
+pub struct SupervisorPorts {
+    /// The machine's processes.
+    pub processes: Arc<dyn Processes>,
+    /// For foreign services.
+    pub commands: Arc<dyn Commands>,
+    /// Is told what runs and what does not.
+    pub watch: Arc<dyn ProcessWatch>,
+    /// Keeps what must survive.
+    pub journal: Arc<dyn Journal>,
+    /// For times of records.
+    pub clock: Arc<dyn Clock>,
+    /// Where the commands of foreign services run: the directory of the config.
+    pub foreign_cwd: PathBuf,
+}
+
+/// What the daemon before left; from [`crate::ports::Recovered`].
+#[derive(Debug, Clone, Default)]
+pub struct Left {
+    /// Processes that should live.
+    pub processes: Vec<(TargetName, ProcessIdentity)>,
+    /// Targets that are not started now.
+    pub paused_targets: Vec<TargetName>,
+    /// Nothing is started now.
+    pub paused_host: bool,
+}
+
+/// The service, and the handle by which others reach it; clones are the same supervisor.
+#[derive(Clone)]
+pub struct Supervisor {
+    core: Arc<Core>,
+}
+
+struct Core {
+    ports: SupervisorPorts,
+    spec: watch::Receiver<Arc<Spec>>,
+    left: Mutex<Left>,
+    targets: RwLock<HashMap<TargetName, Arc<Managed>>>,
+    /// Set when what the daemon before left was taken over; until then no work begins.
+    taken_over: SetOnce<()>,
+    closing: AtomicBool,
+    tasks: TaskTracker,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Supervisor {
+    /// Touches nothing yet; [`Supervisor::run`] does.
+    pub fn new(ports: SupervisorPorts, mut spec: watch::Receiver<Arc<Spec>>, left: Left) -> Self {
+        let present = Arc::clone(&spec.borrow_and_update());
+        let targets = present.targets.iter();
+        let managed = |target: &TargetSpec| Managed::new(target, target.process.clone());
+        let targets = targets.map(|target| (target.name.clone(), managed(target)));
+        Self {
+            core: Arc::new(Core {
+                ports,
+                spec,
+                left: Mutex::new(left),
+                targets: RwLock::new(targets.collect()),
+                taken_over: SetOnce::new(),
+                closing: AtomicBool::new(false),
+                tasks: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// Takes over what the daemon before left, keeps processes as the config says, and on `stop` stops them or leaves
+    /// them, as each says. The error names what did not stop within the host's shutdown deadline.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Stragglers> {
+        let core = self.core;
+        let mut spec = core.spec.clone();
+        let mut spec_is_open = true;
+        core.take_over().await;
+        let mut rotation = tokio::time::interval(ROTATE_EVERY);
+        rotation.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! { biased;
+                () = stop.cancelled() => break,
+                changed = spec.changed(), if spec_is_open => match changed {
+                    Ok(()) => {
+                        let present = Arc::clone(&spec.borrow_and_update());
+                        core.reconfigure(&present);
+                    }
+                    Err(_) => spec_is_open = false,
+                },
+                _ = rotation.tick() => core.rotate(),
+            }
+        }
+        core.closing.store(true, Ordering::SeqCst);
+        let deadline = core.spec.borrow().host.shutdown_deadline;
+        core.shut_down(deadline).await
+    }
+}
+
+impl Core {
+    fn get(&self, target: &TargetName) -> Option<Arc<Managed>> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        targets
+            .get(target)
+            .filter(|managed| managed.is_listed())
+            .cloned()
+    }
+
+    fn all(&self) -> Vec<Arc<Managed>> {
+        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        targets.values().cloned().collect()
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Takes up another config, each target on a task of its own.
+    fn reconfigure(self: &Arc<Self>, spec: &Spec) {
+        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let named: HashSet<_> = spec.targets.iter().map(|target| &target.name).collect();
+        for gone in targets
+            .values()
+            .filter(|managed| !named.contains(&managed.name))
+        {
+            gone.set_spec(None);
+        }
+        for target in &spec.targets {
+            let managed = targets.entry(target.name.clone());
+            managed
+                .or_insert_with(|| Managed::new(target, None))
+                .set_spec(Some(target));
+        }
+        for managed in targets.values() {
+            let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+            self.tasks.spawn(async move {
+                let _turn = managed.turn.lock().await;
+                core.catch_up(&managed).await;
+            });
+        }
+    }
+
+    /// Makes the process as the present config says, whatever was asked for meanwhile.
+    async fn catch_up(self: &Arc<Self>, managed: &Arc<Managed>) {
+        let (old, new) = managed.catch_up();
+        match decide::at_config(old.as_ref(), new.as_ref()) {
+            AtConfig::Keep => {}
+            AtConfig::Stop(why) => self.stop_process(managed, Some(why), true).await,
+            // The daemon stops, or a handler has stopped the target.
+            _ if self.is_closing() || !managed.is_wanted() => {}
+            AtConfig::Start => self.launch_or_tell(managed).await,
+            AtConfig::Restart(why) => {
+                self.stop_process(managed, Some(why), false).await;
+                self.launch_or_tell(managed).await;
+            }
+        }
+    }
+
+    fn rotate(self: &Arc<Self>) {
+        for managed in self.all() {
+            if let (Some(process), Some(_)) = (managed.process_spec(), managed.process()) {
+                let core = Arc::clone(self);
+                self.tasks.spawn(async move {
+                    if let Err(error) = core.ports.processes.rotate(&managed.name, &process).await {
+                        tracing::warn!(target_name = %managed.name, %error, "the log grows on");
+                    }
+                });
+            }
+        }
+    }
+}

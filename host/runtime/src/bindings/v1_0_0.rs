@@ -10,7 +10,10 @@ use crate::call_state::CallState;
 use convert::Convert;
 use mainstay_domain::{
     backup::Verdict,
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure, Report},
+    call::{
+        DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
+        Report,
+    },
     plugin::PluginKind,
 };
 use wasmtime::{
@@ -21,7 +24,12 @@ use wit::exports::mainstay::plugin::{alerting, plugin, recovery, retention};
 
 /// Everything of the contract in one world, so that all kinds share one set of types. Which of it a plugin may import
 /// and must export is for [`crate::contract`] to check.
-#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from the WIT, whose docs say it")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    reason = "generated from the WIT, whose docs say it"
+)]
 mod wit {
     wasmtime::component::bindgen!({
         path: "../../plugin-sdk/wit/1.0.0",
@@ -77,12 +85,18 @@ enum Work {
 }
 
 impl Program {
-    pub(super) fn link(linker: &Linker, kind: PluginKind, component: &Component) -> wasmtime::Result<Self> {
+    pub(super) fn link(
+        linker: &Linker,
+        kind: PluginKind,
+        component: &Component,
+    ) -> wasmtime::Result<Self> {
         let component = linker.instantiate_pre(component)?;
         let work = match kind {
             PluginKind::RecoveryHandler => Work::Recovery(recovery::GuestIndices::new(&component)?),
             PluginKind::Alerter => Work::Alerting(alerting::GuestIndices::new(&component)?),
-            PluginKind::RetentionPolicy => Work::Retention(retention::GuestIndices::new(&component)?),
+            PluginKind::RetentionPolicy => {
+                Work::Retention(retention::GuestIndices::new(&component)?)
+            }
         };
         Ok(Self {
             plugin: plugin::GuestIndices::new(&component)?,
@@ -96,7 +110,10 @@ impl Program {
     }
 
     /// Also loads the interface of its kind, so that a wrong type shows before the plugin serves.
-    pub(super) async fn describe(&self, store: &mut Store<CallState>) -> wasmtime::Result<RawDescriptor> {
+    pub(super) async fn describe(
+        &self,
+        store: &mut Store<CallState>,
+    ) -> wasmtime::Result<RawDescriptor> {
         let instance = self.instantiate(store).await?;
         match &self.work {
             Work::Recovery(indices) => drop(indices.load(&mut *store, &instance)?),
@@ -127,7 +144,10 @@ impl Program {
         };
         let instance = self.instantiate(store).await?;
         let recovery = indices.load(&mut *store, &instance)?;
-        Ok(recovery.call_recover(store, &request.convert()).await?.convert())
+        Ok(recovery
+            .call_recover(store, &request.convert())
+            .await?
+            .convert())
     }
 
     pub(super) async fn deliver(
@@ -140,7 +160,10 @@ impl Program {
         };
         let instance = self.instantiate(store).await?;
         let alerting = indices.load(&mut *store, &instance)?;
-        Ok(alerting.call_deliver(store, &request.convert()).await?.convert())
+        Ok(alerting
+            .call_deliver(store, &request.convert())
+            .await?
+            .convert())
     }
 
     pub(super) async fn judge(
@@ -154,7 +177,9 @@ impl Program {
         let instance = self.instantiate(store).await?;
         let retention = indices.load(&mut *store, &instance)?;
         let backups: Vec<_> = request.backups.iter().map(Convert::convert).collect();
-        let verdicts = retention.call_judge(store, request.now.as_millis(), &backups).await?;
+        let verdicts = retention
+            .call_judge(store, request.now.as_millis(), &backups)
+            .await?;
         Ok(verdicts.map(|verdicts| verdicts.into_iter().map(Convert::convert).collect()))
     }
 }

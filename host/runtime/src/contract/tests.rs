@@ -1,1 +1,127 @@
-//! To come.
+use super::{ContractError, check, serving};
+use semver::Version;
+
+fn version(text: &str) -> Version {
+    Version::parse(text).unwrap()
+}
+
+#[test]
+fn a_contract_serves_its_major_version_up_to_its_own_minor() {
+    let ours = ["1.0.0", "1.1.0", "1.2.0-rc.1", "1.2.0"].map(version);
+    for (found, serves) in [
+        ("1.0.0", Some("1.0.0")),
+        ("1.0.7", Some("1.0.0")),
+        ("1.1.0", Some("1.1.0")),
+        ("1.2.0", Some("1.2.0")),
+        ("1.3.0", None),
+        ("2.0.0", None),
+        ("0.9.0", None),
+        ("1.2.0-rc.1", Some("1.2.0-rc.1")),
+        ("1.2.0-rc.2", None),
+        ("1.1.0-rc.1", None),
+    ] {
+        let served = serving(&version(found), &ours).map(|at| ours[at].to_string());
+        assert_eq!(served.as_deref(), serves, "built against {found}");
+    }
+}
+
+/// A component that imports and exports empty instances: enough for what is checked before anything runs. Nothing in
+/// it has a name, so that it ends with its last export and not with a section of names.
+fn component(imports: &[&str], exports: &[&str]) -> Vec<u8> {
+    let empty = imports.len();
+    let imports: String = imports
+        .iter()
+        .map(|name| format!("(import \"{name}\" (instance))\n"))
+        .collect();
+    let exports: String = exports
+        .iter()
+        .map(|name| format!("(export \"{name}\" (instance {empty}))\n"))
+        .collect();
+    wat::parse_str(format!(
+        "(component {imports} (component) (instance (instantiate 0)) {exports})"
+    ))
+    .unwrap()
+}
+
+fn check_refused(imports: &[&str], exports: &[&str], words: &[&str]) {
+    let text = check(&component(imports, exports)).unwrap_err().to_string();
+    for word in words {
+        assert!(text.contains(word), "`{text}` should say `{word}`");
+    }
+}
+
+const PLUGIN: &str = "mainstay:plugin/plugin@1.0.0";
+const RECOVERY: &str = "mainstay:plugin/recovery@1.0.0";
+
+#[test]
+fn the_world_of_a_kind_is_what_it_may_import_and_must_export() {
+    assert!(
+        check(&component(
+            &["wasi:cli/stdout@0.2.4", "mainstay:plugin/kv@1.0.0"],
+            &[PLUGIN, RECOVERY]
+        ))
+        .is_ok()
+    );
+    check_refused(
+        &[],
+        &["wasi:http/incoming-handler@0.2.0"],
+        &["exports `wasi:http/incoming-handler@0.2.0`"],
+    );
+    check_refused(&[], &[PLUGIN], &["is no plugin of this host"]);
+    check_refused(&[], &[RECOVERY], &["not `mainstay:plugin/plugin@1.0.0`"]);
+    check_refused(
+        &[],
+        &[PLUGIN, RECOVERY, "mainstay:plugin/retention@1.0.0"],
+        &["both `recovery-handler` and"],
+    );
+    check_refused(
+        &["mainstay:plugin/targets@1.0.0"],
+        &[PLUGIN, "mainstay:plugin/retention@1.0.0"],
+        &[
+            "imports `mainstay:plugin/targets@1.0.0`",
+            "the world `retention-policy`",
+            "types, log, settings",
+        ],
+    );
+    for foreign in [
+        "wasi:http/outgoing-handler@0.2.0",
+        "wasi:cli/stdout@0.3.0",
+        "other:thing/at-all",
+    ] {
+        check_refused(&[foreign], &[PLUGIN, RECOVERY], &[foreign, "does not have"]);
+    }
+}
+
+#[test]
+fn another_version_is_refused_with_both_versions_named() {
+    let exports = [
+        "mainstay:plugin/plugin@2.0.0",
+        "mainstay:plugin/recovery@2.0.0",
+    ];
+    check_refused(
+        &[],
+        &exports,
+        &["built against mainstay:plugin 2.0.0", "speaks 1.0.0"],
+    );
+    let mixed = ["mainstay:plugin/plugin@1.1.0", RECOVERY];
+    check_refused(&[], &mixed, &["mixes mainstay:plugin 1.0.0 and 1.1.0"]);
+}
+
+#[test]
+fn no_bytes_at_all_can_make_the_check_panic() {
+    let whole = component(&[], &[PLUGIN, RECOVERY]);
+    for cut in 0..whole.len() {
+        assert!(
+            check(&whole[..cut]).is_err(),
+            "{cut} bytes of {}",
+            whole.len()
+        );
+    }
+    for at in 8..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x55;
+        // Some flips only change a name; whatever comes out, it is an answer.
+        let _ = check(&flipped);
+    }
+    assert_eq!(check(b""), Err(ContractError::Empty));
+}

@@ -73,7 +73,11 @@ impl Ticker {
                 Some(ticker.thread().clone())
             }
         };
-        Ok(Self { ticks, shared, thread })
+        Ok(Self {
+            ticks,
+            shared,
+            thread,
+        })
     }
 
     pub(super) fn ticks(&self) -> &Arc<Ticks> {
@@ -86,6 +90,11 @@ impl Ticker {
             self.wake();
         }
         Running(self.shared.clone())
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_parked(&self) -> bool {
+        self.shared.parked.load(SeqCst)
     }
 
     fn wake(&self) {

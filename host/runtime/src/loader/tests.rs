@@ -1,1 +1,120 @@
-//! To come.
+use crate::{
+    inspect::Inspection,
+    testing::{Guest, Recorder, loader},
+};
+use mainstay_domain::{plugin::PluginKind, spec::PluginSpec};
+use std::sync::Arc;
+
+async fn check_refused(bytes: Vec<u8>, words: &[&str]) {
+    let recorder = Arc::new(Recorder::default());
+    let text = match loader(&recorder).load(bytes.into()).await {
+        Ok(_) => panic!("this should not load; it should say {words:?}"),
+        Err(error) => error.to_string(),
+    };
+    for word in words {
+        assert!(text.contains(word), "`{text}` should say `{word}`");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_plugin_is_refused_with_what_it_is() {
+    let good = Guest::default().build();
+    check_refused(Vec::new(), &["empty"]).await;
+    check_refused(b"#!/bin/sh\n".to_vec(), &["not WebAssembly", "`#!/b`"]).await;
+    check_refused(vec![0xff; 4096], &["not WebAssembly", "xff"]).await;
+    check_refused(b"\0as".to_vec(), &["truncated", "3 bytes"]).await;
+    check_refused(
+        wat::parse_str("(module)").unwrap(),
+        &["core module", "wasm32-wasip2"],
+    )
+    .await;
+    check_refused(
+        wat::parse_str("(component)").unwrap(),
+        &["exports nothing", "mainstay:plugin/recovery"],
+    )
+    .await;
+    check_refused(good[..good.len() / 2].to_vec(), &["truncated"]).await;
+    check_refused(good[..good.len() - 1].to_vec(), &["truncated"]).await;
+    let mut broken = good.clone();
+    broken[20..40].fill(0xff);
+    check_refused(broken, &["no valid component"]).await;
+}
+
+#[tokio::test]
+async fn describe_is_under_limits_and_what_it_says_is_checked() {
+    let trapping = Guest {
+        describe: "unreachable",
+        ..Guest::default()
+    };
+    check_refused(trapping.build(), &["`describe` trapped", "unreachable"]).await;
+    let looping = Guest {
+        describe: "(loop (br 0))",
+        ..Guest::default()
+    };
+    check_refused(
+        looping.build(),
+        &["`describe` exceeded its limit of CPU deadline: 1s"],
+    )
+    .await;
+    let effects = "(loop (call $restart (i32.const 1024) (i32.const 1) (i32.const 512)) (br 0))";
+    let acting = Guest {
+        describe: effects,
+        ..Guest::default()
+    };
+    check_refused(acting.build(), &["exceeded its limit of effects"]).await;
+    let misnamed = Guest {
+        name: "Not A Name",
+        ..Guest::default()
+    };
+    check_refused(misnamed.build(), &["`Not A Name` is not a plugin name"]).await;
+    let unversioned = Guest {
+        version: "one",
+        ..Guest::default()
+    };
+    check_refused(unversioned.build(), &["the version `one`", "1.2.0"]).await;
+}
+
+#[tokio::test]
+async fn settings_that_the_plugin_refuses_are_refused_in_its_words() {
+    let recorder = Arc::new(Recorder::default());
+    let refusing = Guest {
+        configure: "(i32.store8 (i32.const 256) (i32.const 1))
+            (i32.store (i32.const 260) (local.get 0)) (i32.store (i32.const 264) (local.get 1))",
+        ..Guest::default()
+    };
+    let loader = loader(&recorder);
+    let candidate = loader.load(refusing.build().into()).await.unwrap();
+    let settings = serde_json::json!({ "grace": "2s" });
+    let spec = PluginSpec {
+        settings,
+        ..PluginSpec::default()
+    };
+    let Err(error) = loader.configure(&candidate, &spec).await else {
+        panic!("it should refuse")
+    };
+    assert_eq!(
+        error.to_string(),
+        r#"fixer refuses `[plugin.fixer] settings`: {"grace":"2s"}"#
+    );
+}
+
+#[tokio::test]
+async fn a_candidate_says_everything_that_inspect_shows() {
+    let recorder = Arc::new(Recorder::default());
+    let bytes = Guest::default().build();
+    let candidate = loader(&recorder).load(bytes.clone().into()).await.unwrap();
+    let inspection = Inspection::from(&candidate);
+    assert_eq!(inspection.name.as_str(), "fixer");
+    assert_eq!(inspection.kind, PluginKind::RecoveryHandler);
+    assert_eq!(inspection.world, "mainstay:plugin/recovery-handler@1.0.0");
+    assert_eq!(inspection.size_bytes, bytes.len() as u64);
+    assert_eq!(inspection.digest, blake3::hash(&bytes).to_hex().as_str());
+    assert!(
+        inspection
+            .imports
+            .contains(&"mainstay:plugin/targets@1.0.0".to_owned()),
+        "{:?}",
+        inspection.imports
+    );
+    assert!(serde_json::to_value(&inspection).unwrap()["signature"].is_null());
+}

@@ -297,14 +297,14 @@ fn host_keys(keys: &mut Keys) {
     keys.arrives(
         "secrets.file",
         "[secrets]\nt = { file = \"x\" }",
-        &read,
+        read,
         source,
     );
     let source = SecretSource::Env("X".into());
     keys.arrives(
         "secrets.env",
         "[secrets]\nt = { env = \"X\" }",
-        &read,
+        read,
         source,
     );
 

@@ -2,11 +2,13 @@
 
 use super::super::{
     addresses::{host_and_port, url},
+    context::Raised,
     document::Value,
     reader::{At, Fields},
+    suggest::listed,
     values::{
-        count, duration, name, one_of, path, percent, positive_duration, run, severity, size, text,
-        whole,
+        as_written, count, duration, name, one_of, path, percent, positive_duration, run, severity,
+        size, text, whole,
     },
 };
 use mainstay_domain::{
@@ -56,7 +58,12 @@ pub(super) fn checks(
             );
         }
         if let Some(target) = target {
-            let raised = (target.clone(), check.failure.clone(), check.severity, place);
+            let raised = Raised {
+                target: target.clone(),
+                failure: check.failure.clone(),
+                severity: check.severity,
+                place,
+            };
             at.context.facts.borrow_mut().raised.push(raised);
         }
         Some(check)
@@ -68,7 +75,7 @@ fn check(
     is_child: bool,
     of_kind: &mut BTreeMap<&'static str, u32>,
 ) -> Option<CheckSpec> {
-    at.fields("check", |fields| {
+    at.fields("this check", |fields| {
         let kind = fields.required("kind", "kind = \"http\"", read_kind);
         let kind = match kind {
             Some(read) => read(fields, is_child),
@@ -116,10 +123,7 @@ fn read_kind(at: At<'_>) -> Option<ReadKind> {
         let supported = KINDS.map(|(kind, _)| kind);
         return at.refuse(
             format!("checks of kind \"{later}\" are not supported by this version"),
-            format!(
-                "supported are {}",
-                super::super::suggest::listed(supported, '"')
-            ),
+            format!("supported are {}", listed(supported, '"')),
         );
     }
     one_of("a kind of check", &KINDS, at)
@@ -136,7 +140,7 @@ fn at_most<'a>(
         return Some(length);
     }
     at.not(
-        &format!("at most `every`, which is {every:?}"),
+        &format!("at most `every`, which is {}", as_written(every)),
         format!("shorten `{}`, or check less often", at.key),
     )
 }
@@ -157,15 +161,15 @@ fn statuses(at: At<'_>) -> Option<(u16, u16)> {
         "write one status from 100 to 599, or the lowest and the highest: [200, 299]";
     let status = whole(100..=599);
     let range = match &at.node.value {
-        Value::Integer(_) => status(at).map(|status| (status, status)),
-        _ => match at.each(HELP, status)?.as_slice() {
-            [low, high] => Some((*low, *high)),
-            _ => None,
-        },
+        Value::Array(items) if items.len() == 2 => at.each(HELP, status)?,
+        Value::Array(_) => return at.not("one range of HTTP statuses", HELP),
+        _ => vec![status(at)?],
     };
-    match range {
-        Some((low, high)) if low <= high => Some((low, high)),
-        _ => at.not("a range of HTTP statuses", HELP),
+    match range.as_slice() {
+        [low, high] if low > high => at.refuse(format!("no status is from {low} to {high}"), HELP),
+        [low, high] => Some((*low, *high)),
+        [one] => Some((*one, *one)),
+        _ => None,
     }
 }
 

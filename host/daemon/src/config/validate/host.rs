@@ -3,7 +3,8 @@
 use super::{
     super::{
         addresses::socket_address,
-        reader::{At, Fields, Thing},
+        context::Thing,
+        reader::{At, Fields},
         values::{environment, existing, name, path, positive_duration, run, word},
     },
     named,

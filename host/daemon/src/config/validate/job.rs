@@ -1,17 +1,20 @@
 //! `[[job]]`.
 
 use super::super::{
+    context::Thing,
     document::Value,
-    reader::{At, Fields, Thing},
+    reader::{At, Fields},
     suggest::listed,
     values::{
-        count, defined, document_key, name, one_of, path, positive_duration, run, text, version,
-        whole,
+        as_written, count, defined, document_key, duration, name, one_of, path, positive_duration,
+        run, text, version, whole,
     },
 };
 use mainstay_domain::{
     name::{JobName, PluginName},
-    spec::{BackupSource, InvalidSchedule, JobSpec, RetentionSpec, Schedule},
+    schedule::{self, ScheduleError},
+    spec::{BackupSource, JobSpec, RetentionSpec, Schedule},
+    time::Timestamp,
 };
 use semver::VersionReq;
 use std::time::Duration;
@@ -19,7 +22,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
-    at.fields("job", |fields| {
+    at.fields("this job", |fields| {
         let job_name = defined(Thing::Job, JobName::parse);
         let job_name = fields.required("name", "name = \"state\"", job_name);
         let example = "source = [ { kind = \"directory\", path = \"data\" } ]";
@@ -34,48 +37,49 @@ pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
             }
             Some(sources)
         });
-        let full = fields.or("full", Schedule::Every(DAY), schedule);
-        let differential = fields.optional("differential", schedule);
-        let incremental = fields.optional("incremental", schedule);
-        let schedules = [Some(&full), differential.as_ref(), incremental.as_ref()];
-        let rpo = fields.optional("rpo", |at| {
-            let rpo = positive_duration(at)?;
-            judge_rpo(rpo, &schedules, at);
-            Some(rpo)
-        });
+        let full = fields.or("full", Schedule::Every(DAY), when);
+        let differential = fields.optional("differential", when);
+        let incremental = fields.optional("incremental", when);
+        let rpo = fields.get("rpo");
         encryption(fields);
         let compression = fields.or("compression", 3, whole(1..=19));
         let retention = fields.optional("retention", retention);
-        Some(JobSpec {
+        let spec = JobSpec {
             sources: sources?,
             full: Some(full),
             differential,
             incremental,
-            rpo,
+            rpo: rpo.and_then(positive_duration),
             compression,
             retention,
             name: job_name?,
-        })
+        };
+        if let Some(rpo) = rpo {
+            judge_rpo(&spec, rpo);
+        }
+        Some(spec)
     })
 }
 
+/// What a config is warned about does not change with the day on which it is read: 1 January 2025.
+const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
+
 /// An objective shorter than the time between two backups is a promise that nobody keeps.
-fn judge_rpo(rpo: Duration, schedules: &[Option<&Schedule>], at: At<'_>) {
-    let gaps = schedules
-        .iter()
-        .flatten()
-        .map(|schedule| schedule.longest_gap());
-    let Some(gap) = gaps.min().filter(|gap| *gap > rpo) else {
+fn judge_rpo(job: &JobSpec, at: At<'_>) {
+    let wait = schedule::longest_wait(job, SOME_DAY).ok().flatten();
+    let (Some(rpo), Some(wait)) = (job.rpo, wait) else {
         return;
     };
-    let found = at.as_text().unwrap_or_default();
-    at.context.warn(
-        at.node.place,
-        format!(
-            "the schedules cannot meet an `rpo` of {found}: up to {gap:?} pass between two backups"
-        ),
-        format!("add incremental = \"{found}\" or a shorter one, or allow a longer `rpo`"),
-    );
+    if wait > rpo {
+        let (rpo, wait) = (as_written(rpo), as_written(wait));
+        at.context.warn(
+            at.node.place,
+            format!(
+                "the schedules cannot meet an `rpo` of {rpo}: up to {wait} pass between two backups"
+            ),
+            format!("add incremental = \"{rpo}\" or a shorter one, or allow a longer `rpo`"),
+        );
+    }
 }
 
 /// This version writes no encrypted backups; saying so is the operator's, for nothing is stored in plain silently.
@@ -92,7 +96,7 @@ fn encryption(fields: &mut Fields<'_>) {
     }
 }
 
-fn schedule(at: At<'_>) -> Option<Schedule> {
+fn when(at: At<'_>) -> Option<Schedule> {
     const HELP: &str =
         "write an interval, e.g. \"24h\", or { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
     match &at.node.value {
@@ -102,15 +106,22 @@ fn schedule(at: At<'_>) -> Option<Schedule> {
             let zone_name = zone.and_then(text).unwrap_or_else(|| "UTC".to_owned());
             let cron = fields.required("cron", "cron = \"0 3 * * *\"", |at| Some((at, text(at)?)));
             let (cron, expression) = cron?;
-            match Schedule::cron(&expression, &zone_name) {
-                Ok(schedule) => Some(schedule),
-                Err(error @ InvalidSchedule::Zone(_)) => zone.unwrap_or(cron).refuse(
+            let schedule = Schedule::Cron {
+                expression,
+                zone: zone_name,
+            };
+            match schedule::next_slot(&schedule, SOME_DAY) {
+                Ok(_) => Some(schedule),
+                Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(cron).refuse(
                     error.to_string(),
-                    "write an IANA name, e.g. \"UTC\" or \"Europe/Berlin\"",
+                    "write zone = \"UTC\" or e.g. zone = \"Europe/Berlin\"",
                 ),
+                Err(error @ ScheduleError::Never(_)) => {
+                    cron.refuse(error.to_string(), "name a day that exists in some month")
+                }
                 Err(error) => cron.refuse(
                     error.to_string(),
-                    "write five fields, minute hour day month weekday, e.g. \"0 3 * * *\"; seconds may stand before them",
+                    "write e.g. \"0 3 * * *\" for three o'clock each day",
                 ),
             }
         }),
@@ -126,7 +137,7 @@ fn retention(at: At<'_>) -> Option<RetentionSpec> {
             version: fields.or("version", VersionReq::STAR, version),
             every: fields.or("every", DAY, positive_duration),
             min_redundancy: fields.or("min_redundancy", 1, count),
-            trash_for: fields.or("trash_for", DAY, super::super::values::duration),
+            trash_for: fields.or("trash_for", DAY, duration),
             policy: policy?,
         })
     })
@@ -141,7 +152,7 @@ const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", 
 const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
 
 fn source(at: At<'_>) -> Option<BackupSource> {
-    at.fields("source", |fields| {
+    at.fields("this source", |fields| {
         let kind = fields.required("kind", "kind = \"directory\"", |at| {
             if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
                 let supported = listed(SOURCES.map(|(kind, _)| kind), '"');

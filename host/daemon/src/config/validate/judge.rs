@@ -1,12 +1,15 @@
 //! What can only be judged when everything has been read: references, cycles, and routes that miss or are missed.
 
-use super::super::{reader::Context, suggest::nearest};
-use mainstay_domain::{
-    name::{FailureType, TargetName},
-    severity::Severity,
-    spec::RouteSpec,
+use super::super::{
+    context::{Context, Raised},
+    document::Place,
+    suggest::nearest,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use mainstay_domain::{dependency, name::TargetName, route, spec::RouteSpec};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    slice,
+};
 
 /// Every thing that is referred to must exist.
 pub(super) fn references(context: &Context<'_>) {
@@ -25,94 +28,54 @@ pub(super) fn references(context: &Context<'_>) {
     }
 }
 
-/// Nothing may wait for itself.
+/// Nothing may wait for itself. Each cycle is told once, at the dependency that closes it.
 pub(super) fn cycles(context: &Context<'_>) {
     let facts = context.facts.borrow();
-    let mut graph: BTreeMap<&TargetName, Vec<&TargetName>> = BTreeMap::new();
-    for (from, to, _) in &facts.dependencies {
-        graph.entry(from).or_default().push(to);
-    }
-    let mut told = BTreeSet::new();
-    for (from, to, place) in &facts.dependencies {
-        let Some(mut cycle) = path_between(&graph, to, from) else {
-            continue;
-        };
-        let members: BTreeSet<&TargetName> = cycle.iter().copied().collect();
-        if !told.insert(members) {
-            continue;
+    let mut edges: Vec<&(TargetName, TargetName, Place)> = facts.dependencies.iter().collect();
+    loop {
+        let mut depends_on: BTreeMap<&TargetName, Vec<TargetName>> = BTreeMap::new();
+        for (from, to, _) in &edges {
+            depends_on.entry(from).or_default().push(to.clone());
         }
-        cycle.insert(0, from);
-        let names: Vec<&str> = cycle.iter().map(|name| name.as_str()).collect();
+        let targets: Vec<(&TargetName, &[TargetName])> = depends_on
+            .iter()
+            .map(|(name, others)| (*name, others.as_slice()))
+            .collect();
+        let Err(cycle) = dependency::order(&targets) else {
+            return;
+        };
+        let closing = |edge: &&(TargetName, TargetName, Place)| {
+            Some(&edge.0) == cycle.0.last() && Some(&edge.1) == cycle.0.first()
+        };
+        let Some(number) = edges.iter().position(closing) else {
+            return;
+        };
+        let (_, _, place) = edges.remove(number);
         context.error(
             *place,
-            format!("targets depend on each other: {}", names.join(" → ")),
-            "remove one of these dependencies; a target whose dependency fails waits for it, so these would wait for ever",
+            cycle.to_string(),
+            "a target waits while what it depends on fails, so these would wait for one another for ever",
         );
     }
-}
-
-/// A shortest path, both ends included.
-fn path_between<'a>(
-    graph: &BTreeMap<&'a TargetName, Vec<&'a TargetName>>,
-    from: &'a TargetName,
-    to: &TargetName,
-) -> Option<Vec<&'a TargetName>> {
-    let mut seen = BTreeSet::from([from]);
-    let mut paths = vec![vec![from]];
-    while !paths.is_empty() {
-        let mut longer = Vec::new();
-        for path in paths {
-            let last = path.last().copied()?;
-            if last == to {
-                return Some(path);
-            }
-            for next in graph.get(last).into_iter().flatten().copied() {
-                if seen.insert(next) {
-                    let mut path = path.clone();
-                    path.push(next);
-                    longer.push(path);
-                }
-            }
-        }
-        paths = longer;
-    }
-    None
-}
-
-fn fits(route: &RouteSpec, target: &TargetName, failure: &FailureType, severity: Severity) -> bool {
-    route.target.as_ref().is_none_or(|only| only == target)
-        && route.failure.as_ref().is_none_or(|only| only == failure)
-        && route.severity.is_none_or(|least| severity >= least)
-}
-
-/// Whether everything that fits the later route goes to the earlier one.
-fn covers(earlier: &RouteSpec, later: &RouteSpec) -> bool {
-    let severities = match (earlier.severity, later.severity) {
-        (None, None) => true,
-        (Some(earlier), Some(later)) => earlier <= later,
-        _ => false,
-    };
-    earlier.target == later.target && earlier.failure == later.failure && severities
 }
 
 /// Routes that nothing reaches, and failures that reach no route. Needs a config without errors.
 pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
     let facts = context.facts.borrow();
+    let hidden = route::unreachable(routes);
     for (number, (route, place)) in routes.iter().zip(&facts.routes).enumerate() {
-        let earlier = routes.iter().zip(&facts.routes).take(number);
-        let covering = earlier
-            .filter(|(earlier, _)| covers(earlier, route))
-            .find_map(|(_, place)| context.locate(*place));
-        if let Some(covering) = covering {
+        let wins = hidden.iter().find(|hidden| hidden.route == number);
+        let winner = wins.and_then(|hidden| facts.routes.get(hidden.behind));
+        if let Some(winner) = winner.and_then(|place| context.locate(*place)) {
             context.warn(
                 *place,
-                format!("this route never matches: the one at {covering} takes all that fits it"),
+                format!("this route never matches: the one at {winner} takes all that fits it"),
                 "remove it, or give it another `failure`, `target` or `severity`",
             );
             continue;
         }
-        let mut raised = facts.raised.iter();
-        if !raised.any(|(target, failure, severity, _)| fits(route, target, failure, *severity)) {
+        let fits = |raised: &Raised| is_routed(slice::from_ref(route), raised);
+        if !facts.raised.iter().any(fits) {
             context.warn(
                 *place,
                 "this route never matches by itself: no check and no exit of a target raises what it asks for",
@@ -121,11 +84,14 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
         }
     }
     let mut told = BTreeSet::new();
-    for (target, failure, severity, place) in &facts.raised {
-        let is_routed = routes
-            .iter()
-            .any(|route| fits(route, target, failure, *severity));
-        if !is_routed && told.insert((target, failure)) {
+    for raised in &facts.raised {
+        let Raised {
+            target,
+            failure,
+            place,
+            ..
+        } = raised;
+        if !is_routed(routes, raised) && told.insert((target, failure)) {
             context.warn(
                 *place,
                 format!("no route fits `{failure}` of target `{target}`: it is reported, and nobody recovers it"),
@@ -133,4 +99,8 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
             );
         }
     }
+}
+
+fn is_routed(routes: &[RouteSpec], raised: &Raised) -> bool {
+    route::route(routes, &raised.target, &raised.failure, raised.severity).is_some()
 }

@@ -3,8 +3,9 @@
 use super::{
     super::{
         addresses::origin,
+        context::Thing,
         document::Value,
-        reader::{At, Thing},
+        reader::At,
         suggest::{listed, nearest},
         values::{
             count, existing, json_object, path, positive_duration, size, text, truth, whole, word,

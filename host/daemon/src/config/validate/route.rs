@@ -1,10 +1,11 @@
 //! `[[route]]` and `[[alert]]`.
 
 use super::super::{
-    reader::{At, Fields, Thing},
+    context::Thing,
+    reader::{At, Fields},
     values::{
-        count, duration, existing, json_object, name, number, one_of, positive_duration, severity,
-        version,
+        as_written, count, duration, existing, json_object, name, number, one_of,
+        positive_duration, severity, version,
     },
 };
 use mainstay_domain::{
@@ -17,7 +18,7 @@ use semver::VersionReq;
 use std::time::Duration;
 
 pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
-    at.fields("route", |fields| {
+    at.fields("this route", |fields| {
         let failure = fields.optional("failure", name(FailureType::parse));
         let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
         let least = fields.optional("severity", severity);
@@ -52,7 +53,7 @@ pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
 }
 
 fn step(at: At<'_>) -> Option<StepSpec> {
-    at.fields("step of the chain", |fields| {
+    at.fields("this step", |fields| {
         let handler = name(PluginName::parse);
         let handler = fields.required("handler", "handler = \"restart-service\"", handler);
         let always = |at| one_of("a condition of this version", &[("always", true)], at);
@@ -127,7 +128,7 @@ fn delays(fields: &mut Fields<'_>) -> (Duration, Duration) {
         let longest = duration(at)?;
         if longest < least {
             return at.not(
-                &format!("at least the initial delay, which is {least:?}"),
+                &format!("at least the initial delay, which is {}", as_written(least)),
                 "lengthen `max_delay`, or shorten `initial_delay`",
             );
         }
@@ -148,7 +149,7 @@ fn multiplier(at: At<'_>) -> Option<f64> {
 }
 
 pub(super) fn alert(at: At<'_>) -> Option<AlertRoute> {
-    at.fields("alert", |fields| {
+    at.fields("this alert", |fields| {
         let min_severity = fields.or("min_severity", Severity::Low, severity);
         let events = fields.list("events", "events = [\"operation.failed\"]", |at| {
             let kinds: Vec<(&str, EventKind)> = EventKind::ALL

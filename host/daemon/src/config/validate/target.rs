@@ -2,7 +2,8 @@
 
 use super::{
     super::{
-        reader::{At, Fields, Thing},
+        context::{Raised, Thing},
+        reader::{At, Fields},
         values::{
             defined, duration, environment, existing, name, one_of, path, positive_duration, run,
             severity, size, whole, word,
@@ -31,7 +32,7 @@ const CHILD_KEYS: [&str; 9] = [
 ];
 
 pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
-    at.fields("target", |fields| {
+    at.fields("this target", |fields| {
         let target_name = defined(Thing::Target, TargetName::parse);
         let target_name = fields.required("name", "name = \"api\"", target_name);
         let arguments = fields.get("run");
@@ -120,8 +121,12 @@ fn process<'a>(
         })
         .unwrap_or_else(|| failure::default_severity(&exit_failure));
     if let Some(target) = target {
-        let place = arguments.node.place;
-        let raised = (target.clone(), exit_failure.clone(), exit_severity, place);
+        let raised = Raised {
+            target: target.clone(),
+            failure: exit_failure.clone(),
+            severity: exit_severity,
+            place: arguments.node.place,
+        };
         context.facts.borrow_mut().raised.push(raised);
     }
     let (log_max_bytes, log_keep) = fields.optional("log", log).unwrap_or(LOG);

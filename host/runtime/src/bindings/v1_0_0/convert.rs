@@ -123,10 +123,15 @@ impl Convert<RawDescriptor> for plugin::Descriptor {
 
 impl Convert<recovery::Operation> for &RecoverRequest {
     fn convert(self) -> recovery::Operation {
-        let millis = |length: std::time::Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let millis =
+            |length: std::time::Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         recovery::Operation {
             id: self.operation.to_string(),
-            incident: self.incident.as_ref().map(ToString::to_string).unwrap_or_default(),
+            incident: self
+                .incident
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             target: self.target.to_string(),
             failure: self.failure.to_string(),
             severity: self.severity.convert(),
@@ -136,7 +141,12 @@ impl Convert<recovery::Operation> for &RecoverRequest {
             phase: self.phase.clone(),
             detected_at: self.detected_at.as_millis(),
             remaining: self.remaining.map(millis),
-            evidence: self.evidence.iter().cloned().map(Convert::convert).collect(),
+            evidence: self
+                .evidence
+                .iter()
+                .cloned()
+                .map(Convert::convert)
+                .collect(),
             fencing: self.fencing,
             dry_run: self.dry_run,
             params: self.params.to_string(),
@@ -144,16 +154,24 @@ impl Convert<recovery::Operation> for &RecoverRequest {
     }
 }
 
-impl Convert<Result<Report, RecoveryFailure>> for Result<recovery::Report, recovery::RecoveryFailure> {
+impl Convert<Result<Report, RecoveryFailure>>
+    for Result<recovery::Report, recovery::RecoveryFailure>
+{
     fn convert(self) -> Result<Report, RecoveryFailure> {
         match self {
             Ok(report) => Ok(Report {
                 actions: report.actions,
                 data_loss: report.data_loss,
             }),
-            Err(recovery::RecoveryFailure::Retryable(reason)) => Err(RecoveryFailure::Retryable(reason)),
-            Err(recovery::RecoveryFailure::Permanent(reason)) => Err(RecoveryFailure::Permanent(reason)),
-            Err(recovery::RecoveryFailure::NeedsOperator(steps)) => Err(RecoveryFailure::NeedsOperator(steps)),
+            Err(recovery::RecoveryFailure::Retryable(reason)) => {
+                Err(RecoveryFailure::Retryable(reason))
+            }
+            Err(recovery::RecoveryFailure::Permanent(reason)) => {
+                Err(RecoveryFailure::Permanent(reason))
+            }
+            Err(recovery::RecoveryFailure::NeedsOperator(steps)) => {
+                Err(RecoveryFailure::NeedsOperator(steps))
+            }
         }
     }
 }
@@ -178,7 +196,9 @@ impl Convert<alerting::Alert> for &DeliverRequest {
     }
 }
 
-impl Convert<Result<Receipt, DeliveryFailure>> for Result<alerting::Receipt, alerting::DeliveryFailure> {
+impl Convert<Result<Receipt, DeliveryFailure>>
+    for Result<alerting::Receipt, alerting::DeliveryFailure>
+{
     fn convert(self) -> Result<Receipt, DeliveryFailure> {
         match self {
             Ok(receipt) => Ok(Receipt {
@@ -187,7 +207,9 @@ impl Convert<Result<Receipt, DeliveryFailure>> for Result<alerting::Receipt, ale
             Err(alerting::DeliveryFailure::RetryAfter((reason, after_ms))) => {
                 Err(DeliveryFailure::RetryAfter { reason, after_ms })
             }
-            Err(alerting::DeliveryFailure::Permanent(reason)) => Err(DeliveryFailure::Permanent(reason)),
+            Err(alerting::DeliveryFailure::Permanent(reason)) => {
+                Err(DeliveryFailure::Permanent(reason))
+            }
         }
     }
 }

@@ -119,7 +119,11 @@ impl targets::Host for CallState {
 }
 
 impl commands::Host for CallState {
-    async fn run(&mut self, name: String, arguments: Vec<(String, String)>) -> Traps<commands::Output> {
+    async fn run(
+        &mut self,
+        name: String,
+        arguments: Vec<(String, String)>,
+    ) -> Traps<commands::Output> {
         effect!(self, Effect::CommandRun { name, arguments }, Answer::Output(output) => commands::Output {
             exit_code: output.exit_code,
             stdout: output.stdout.0,
@@ -160,7 +164,12 @@ impl kv::Host for CallState {
         effect!(self, Effect::KvDelete { key }, Answer::Done => ())
     }
 
-    async fn compare_and_set(&mut self, key: String, expected: Option<Vec<u8>>, value: Vec<u8>) -> Traps<bool> {
+    async fn compare_and_set(
+        &mut self,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+    ) -> Traps<bool> {
         let (expected, value) = (expected.map(Into::into), value.into());
         effect!(self, Effect::KvCompareAndSet { key, expected, value }, Answer::Swapped(swapped) => swapped)
     }
@@ -176,7 +185,11 @@ impl backups::Host for CallState {
         effect!(self, Effect::BackupNewest { job, before }, Answer::Backup(backup) => backup.map(Convert::convert))
     }
 
-    async fn create(&mut self, job: String, backup_type: types::BackupType) -> Traps<types::Backup> {
+    async fn create(
+        &mut self,
+        job: String,
+        backup_type: types::BackupType,
+    ) -> Traps<types::Backup> {
         let backup_type = backup_type.convert();
         effect!(self, Effect::BackupCreate { job, backup_type }, Answer::Backup(Some(backup)) => backup.convert())
     }

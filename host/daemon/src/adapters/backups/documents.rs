@@ -1,0 +1,369 @@
+//! Reads the documents of a backup's sources and writes those that differ from the baseline.
+//!
+//! Invariant: a document of any size is read with the memory of one part.
+//! Invariant: what is recorded is what was read: size and hash are those of the bytes that went into the archive.
+
+use super::{
+    check_stop,
+    files::{Layout, create_private, remove_file, unavailable},
+    index::{Index, Stamp},
+    source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
+    write::ArchiveWriter,
+};
+use crate::ports::{OnProgress, Progress, StoreError, TakeBackup};
+use mainstay_domain::{
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
+    backup::BackupType,
+    spec::BackupSource,
+};
+use rustix::fs::OFlags;
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{Read, Seek},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::Path,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Reads sources into an archive.
+pub(super) struct SourceReader<'a> {
+    layout: &'a Layout,
+    stop: &'a CancellationToken,
+    request: &'a TakeBackup,
+    progress: &'a OnProgress,
+    baseline: &'a Index,
+    /// The archive.
+    pub(super) writer: ArchiveWriter,
+    /// What was found.
+    pub(super) found: Index,
+    /// What people should know.
+    pub(super) warnings: Vec<String>,
+    done: Progress,
+}
+
+/// The content of a document, as far as it is still to be written.
+enum Content {
+    /// All of it.
+    Here(Vec<u8>),
+    /// That of the baseline.
+    Unchanged,
+    /// It is in the archive already, in so many parts.
+    Written(u32),
+}
+
+impl<'a> SourceReader<'a> {
+    pub(super) fn new(
+        layout: &'a Layout,
+        stop: &'a CancellationToken,
+        request: &'a TakeBackup,
+        progress: &'a OnProgress,
+        baseline: &'a Index,
+        writer: ArchiveWriter,
+    ) -> Self {
+        let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
+        Self {
+            layout,
+            stop,
+            request,
+            progress,
+            baseline,
+            writer,
+            found,
+            warnings,
+            done,
+        }
+    }
+
+    /// Reads every source, in the order of the config.
+    pub(super) fn read_sources(&mut self) -> Result<(), StoreError> {
+        let request = self.request;
+        for source in &request.sources {
+            match source {
+                BackupSource::Directory { path, prefix } => {
+                    let prefix = KeyPrefix::parse(prefix)
+                        .map_err(|error| StoreError::Source(error.to_string()))?;
+                    self.read_directory(path, &prefix)?;
+                }
+                BackupSource::Command {
+                    run,
+                    cwd,
+                    key,
+                    timeout,
+                } => {
+                    let key = DocumentKey::parse(key)
+                        .map_err(|error| StoreError::Source(error.to_string()))?;
+                    let path = self.layout.partial(&request.job, &request.id, "spool");
+                    run_command(run, cwd, *timeout, &create_private(&path)?, self.stop)?;
+                    self.read_output(key, &path)?;
+                    remove_file(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), StoreError> {
+        let rules = WalkRules {
+            except: self.layout.root(),
+            tolerant: self.is_tolerant(),
+            stop: self.stop,
+        };
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let walked = walk(path, &rules, &mut warnings, &mut |found, warnings| {
+            let key = DocumentKey::from_bytes(&found.relative)
+                .map_err(|error| StoreError::Source(error.to_string()))?;
+            self.read_found(prefix.join(&key), &found, &rules, warnings)
+        });
+        self.warnings = warnings;
+        walked
+    }
+
+    /// The output of a program, which was spooled to a file. It has no times of its own, so the same output again is
+    /// no change.
+    fn read_output(&mut self, key: DocumentKey, path: &Path) -> Result<(), StoreError> {
+        let mut file = File::open(path).map_err(unavailable("cannot read", path))?;
+        let metadata = file.metadata().map_err(unavailable("cannot read", path))?;
+        let (size, hash, content) =
+            self.read_content(&key, &mut file, path, metadata.len(), &mut Vec::new())?;
+        let mut entry = Entry {
+            size,
+            hash,
+            ..entry_of(DocumentKind::File, &metadata)
+        };
+        if let Some(old) = self
+            .baseline
+            .state
+            .get(&key)
+            .filter(|old| old.same_content(&entry))
+        {
+            entry = old.clone();
+        }
+        self.record(key, entry, content, None)
+    }
+
+    fn read_found(
+        &mut self,
+        key: DocumentKey,
+        found: &Found,
+        rules: &WalkRules<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        let kind = found.metadata.file_type();
+        if kind.is_dir() {
+            let entry = entry_of(DocumentKind::Directory, &found.metadata);
+            return self.record(key, entry, Content::Here(Vec::new()), None);
+        }
+        if kind.is_symlink() {
+            let Some(target) = tolerate(fs::read_link(&found.path), &found.path, rules, warnings)?
+            else {
+                return Ok(());
+            };
+            let target = target.as_os_str().as_bytes().to_vec();
+            let (size, hash) = (target.len() as u64, ContentHash::of(&target));
+            let entry = Entry {
+                size,
+                hash,
+                mode: Mode::from_bits(0o777),
+                ..entry_of(DocumentKind::Symlink, &found.metadata)
+            };
+            return self.record(key, entry, Content::Here(target), None);
+        }
+        if let Some(entry) = self.unchanged(&key, &found.metadata) {
+            return self.record(
+                key,
+                entry,
+                Content::Unchanged,
+                Some(Stamp::of(&found.metadata)),
+            );
+        }
+        self.read_file(key, &found.path, rules, warnings)
+    }
+
+    /// What the baseline says of a file that need not be read, with the metadata that it has now.
+    fn unchanged(&self, key: &DocumentKey, metadata: &Metadata) -> Option<Entry> {
+        let old = self.baseline.state.get(key)?;
+        let now = entry_of(DocumentKind::File, metadata);
+        let same = self.baseline.stamps.get(key)? == &Stamp::of(metadata)
+            && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
+        same.then(|| Entry {
+            size: old.size,
+            hash: old.hash,
+            ..now
+        })
+    }
+
+    /// Reads a file, and once more where it changed meanwhile.
+    fn read_file(
+        &mut self,
+        key: DocumentKey,
+        path: &Path,
+        rules: &WalkRules<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        // Without following a link, or waiting for a pipe, that took the file's place.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let mut again = true;
+        loop {
+            let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+            let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
+                return Ok(());
+            };
+            let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
+                return Ok(());
+            };
+            let stamp = Stamp::settled(&before);
+            let (size, hash, content) =
+                match self.read_content(&key, &mut file, path, before.len(), warnings) {
+                    Err(StoreError::Source(what)) if rules.tolerant => {
+                        warnings.push(what);
+                        return Ok(());
+                    }
+                    read => read?,
+                };
+            let after = file.metadata().ok();
+            let is_same = size == before.len()
+                && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
+            if is_same || !again {
+                if !is_same {
+                    warnings.push(format!(
+                        "{} changed while it was read; what was read is stored",
+                        path.display()
+                    ));
+                }
+                let entry = Entry {
+                    size,
+                    hash,
+                    ..entry_of(DocumentKind::File, &before)
+                };
+                return self.record(key, entry, content, stamp.filter(|_| is_same));
+            }
+            again = false;
+        }
+    }
+
+    /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's.
+    fn read_content(
+        &mut self,
+        key: &DocumentKey,
+        file: &mut File,
+        path: &Path,
+        expected: u64,
+        warnings: &mut Vec<String>,
+    ) -> Result<(u64, ContentHash, Content), StoreError> {
+        let unreadable = |error: std::io::Error| {
+            StoreError::Source(format!("cannot read {}: {error}", path.display()))
+        };
+        if expected <= PART_BYTES as u64 {
+            let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+            file.by_ref()
+                .take(PART_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+                .map_err(unreadable)?;
+            if bytes.len() <= PART_BYTES {
+                return Ok((
+                    bytes.len() as u64,
+                    ContentHash::of(&bytes),
+                    Content::Here(bytes),
+                ));
+            }
+            file.rewind().map_err(unreadable)?;
+        }
+        let old = self.baseline.state.get(key);
+        if let Some(old) = old.filter(|old| old.kind == DocumentKind::File && old.size == expected)
+        {
+            let (size, hash, ended) = self.for_each_part(file, &mut |_, _, _| Ok(()))?;
+            ended.map_err(unreadable)?;
+            if hash == old.hash {
+                return Ok((size, hash, Content::Unchanged));
+            }
+            file.rewind().map_err(unreadable)?;
+        }
+        let mut parts = 0;
+        let (size, hash, ended) = self.for_each_part(file, &mut |writer, number, piece| {
+            parts = number + 1;
+            writer.part(key, number, piece)
+        })?;
+        match ended.map_err(unreadable) {
+            // The parts are in the archive; an emergency backup closes them with what it could read.
+            Err(StoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
+                warnings.push(format!("{what}; its first {size} bytes are stored"));
+            }
+            ended => ended?,
+        }
+        Ok((size, hash, Content::Written(parts)))
+    }
+
+    /// Reads to the end, or to an error of the file, and answers with size and hash of what was read.
+    fn for_each_part(
+        &mut self,
+        file: &mut File,
+        on_part: &mut dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(u64, ContentHash, std::io::Result<()>), StoreError> {
+        let mut hasher = blake3::Hasher::new();
+        let (mut number, mut size) = (0, 0);
+        let (mut done, writer) = (self.done, &mut self.writer);
+        let ended = for_each_piece(file, PART_BYTES, &mut |piece| {
+            check_stop(self.stop)?;
+            hasher.update(piece);
+            on_part(writer, number, piece)?;
+            number += 1;
+            size += piece.len() as u64;
+            done.bytes += piece.len() as u64;
+            (self.progress)(done);
+            Ok(())
+        })?;
+        Ok((size, hasher.finalize().into(), ended))
+    }
+
+    fn is_tolerant(&self) -> bool {
+        self.request.backup_type == BackupType::Emergency
+    }
+
+    /// Notes a document, and writes it where it differs from the baseline.
+    fn record(
+        &mut self,
+        key: DocumentKey,
+        entry: Entry,
+        content: Content,
+        stamp: Option<Stamp>,
+    ) -> Result<(), StoreError> {
+        let old = self.baseline.state.get(&key);
+        let is_unchanged = old == Some(&entry);
+        let is_inherited = entry.size > 0 && old.is_some_and(|old| old.same_content(&entry));
+        match content {
+            Content::Written(parts) => self.writer.document_in_parts(&key, &entry, parts)?,
+            _ if is_unchanged => {}
+            _ if is_inherited => self.writer.inherited(&key, &entry)?,
+            Content::Here(bytes) => self.writer.document(&key, &entry, &bytes)?,
+            Content::Unchanged => self.writer.document(&key, &entry, b"")?,
+        }
+        self.done.documents += 1;
+        self.done.bytes += entry.size;
+        (self.progress)(self.done);
+        if let Some(stamp) = stamp {
+            self.found.stamps.insert(key.clone(), stamp);
+        }
+        let taken = self.found.state.insert(key, entry);
+        taken.map_err(|error| {
+            StoreError::Source(format!("{error}; give each source a prefix of its own"))
+        })
+    }
+}
+
+/// The metadata of a file as a document's, without content.
+pub(super) fn entry_of(kind: DocumentKind, metadata: &Metadata) -> Entry {
+    let nanoseconds = i32::try_from(metadata.mtime_nsec()).unwrap_or_default();
+    Entry {
+        kind,
+        mode: Mode::from_bits(metadata.mode()),
+        mtime: jiff::Timestamp::new(metadata.mtime(), nanoseconds)
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH),
+        uid: metadata.uid(),
+        gid: metadata.gid(),
+        size: 0,
+        hash: ContentHash::of(b""),
+    }
+}

@@ -1,0 +1,263 @@
+//! Where backups lie, and how files are made durable and private.
+
+use crate::ports::StoreError;
+use mainstay_domain::{id::BackupId, name::JobName};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+const ARCHIVE: &str = ".jsonl.zst";
+const MANIFEST: &str = ".json";
+const INDEX: &str = ".index.zst";
+const PARTIAL: &str = ".partial";
+
+/// The paths of the store.
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(state_dir: &Path) -> Self {
+        Self {
+            root: state_dir.join("backups"),
+        }
+    }
+
+    /// The directory that holds everything, the jobs' own directories below it.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn job(&self, job: &JobName) -> PathBuf {
+        self.root.join(job.as_str())
+    }
+
+    pub(super) fn index(&self, job: &JobName, id: &BackupId) -> PathBuf {
+        self.job(job).join(format!("{id}{INDEX}"))
+    }
+
+    /// The name of a file that is not finished.
+    pub(super) fn partial(&self, job: &JobName, id: &BackupId, what: &str) -> PathBuf {
+        self.job(job).join(format!("{id}.{what}{PARTIAL}"))
+    }
+
+    pub(super) fn scratch(&self, job: &JobName) -> PathBuf {
+        self.job(job).join("drill")
+    }
+
+    /// Where a new archive goes.
+    pub(super) fn archive(&self, job: &JobName, id: &BackupId) -> PathBuf {
+        self.job(job).join(format!("{id}{ARCHIVE}"))
+    }
+
+    /// Where a new manifest goes.
+    pub(super) fn manifest(&self, job: &JobName, id: &BackupId) -> PathBuf {
+        self.job(job).join(format!("{id}{MANIFEST}"))
+    }
+
+    /// Where an archive and its manifest are: in the trash where they are not in their place.
+    pub(super) fn find(&self, job: &JobName, id: &BackupId) -> (PathBuf, PathBuf) {
+        let place = (self.archive(job, id), self.manifest(job, id));
+        if place.1.exists() {
+            return place;
+        }
+        let trash = self.job(job).join("trash");
+        let trashed = (
+            trash.join(format!("{id}{ARCHIVE}")),
+            trash.join(format!("{id}{MANIFEST}")),
+        );
+        if trashed.1.exists() { trashed } else { place }
+    }
+
+    /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
+    /// `find` sees in one place or a leftover, never one that looks whole and is not.
+    pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+        let trash = self.job(job).join("trash");
+        create_private_dir(&trash)?;
+        for path in [self.archive(job, id), self.manifest(job, id)] {
+            let Some(name) = path.file_name() else {
+                continue;
+            };
+            absent_is_fine(fs::rename(&path, trash.join(name)))
+                .map_err(unavailable("cannot move to the trash", &path))?;
+        }
+        remove_file(&self.index(job, id))?;
+        sync_dir(&trash)?;
+        sync_dir(&self.job(job))
+    }
+
+    /// Deletes from the trash; the manifest first, for an archive without one is a leftover that `sweep` removes.
+    pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+        let trash = self.job(job).join("trash");
+        for name in [format!("{id}{MANIFEST}"), format!("{id}{ARCHIVE}")] {
+            remove_file(&trash.join(name))?;
+        }
+        if trash.exists() {
+            sync_dir(&trash)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The jobs that have a directory.
+    pub(super) fn jobs(&self) -> Result<Vec<JobName>, StoreError> {
+        let names = names_in(&self.root)?;
+        Ok(names
+            .iter()
+            .filter_map(|name| JobName::parse(name).ok())
+            .collect())
+    }
+
+    /// The manifests of a job, and whether each is in the trash.
+    pub(super) fn manifests(&self, job: &JobName) -> Result<Vec<(PathBuf, bool)>, StoreError> {
+        let mut found = Vec::new();
+        for (directory, in_trash) in [(self.job(job), false), (self.job(job).join("trash"), true)] {
+            for name in names_in(&directory)? {
+                let id = name
+                    .strip_suffix(MANIFEST)
+                    .and_then(|id| BackupId::parse(id).ok());
+                found.extend(id.map(|_| (directory.join(&name), in_trash)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes partial files, archives and indexes without a manifest, and the scratch directory of a drill.
+    pub(super) fn sweep(&self, job: &JobName) -> Result<(), StoreError> {
+        remove_tree(&self.scratch(job))?;
+        let (place, trash) = (self.job(job), self.job(job).join("trash"));
+        for directory in [&place, &trash] {
+            for name in names_in(directory)? {
+                let id = [ARCHIVE, INDEX]
+                    .iter()
+                    .find_map(|suffix| name.strip_suffix(suffix));
+                let has_manifest = |id: &str| {
+                    let manifest = format!("{id}{MANIFEST}");
+                    // A crash while moving to the trash leaves the archive there and the manifest here.
+                    directory.join(&manifest).exists()
+                        || (directory == &trash && place.join(&manifest).exists())
+                };
+                if name.ends_with(PARTIAL) || id.is_some_and(|id| !has_manifest(id)) {
+                    remove_file(&directory.join(&name))?;
+                }
+            }
+        }
+        self.finish_trashing(job)
+    }
+
+    /// Moves the manifests whose archive is in the trash after it.
+    fn finish_trashing(&self, job: &JobName) -> Result<(), StoreError> {
+        for (manifest, in_trash) in self.manifests(job)? {
+            let name = manifest
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.strip_suffix(MANIFEST));
+            let Some(id) = name.and_then(|id| BackupId::parse(id).ok()) else {
+                continue;
+            };
+            let trashed = self.job(job).join("trash").join(format!("{id}{ARCHIVE}"));
+            if !in_trash && !self.archive(job, &id).exists() && trashed.exists() {
+                self.trash(job, &id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes an error into a sentence.
+pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> StoreError {
+    let text = format!("{what} {}", path.display());
+    move |error| {
+        let help = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; make room, or let retention expire more"
+            }
+            ErrorKind::FileTooLarge => "; raise the limit for file sizes of the daemon",
+            ErrorKind::PermissionDenied => "; give the daemon's user access to it",
+            ErrorKind::ReadOnlyFilesystem => "; mount it writable",
+            _ => "",
+        };
+        StoreError::Unavailable(format!("{text}: {error}{help}"))
+    }
+}
+
+/// Makes a directory, and those above it, that only their owner can enter.
+pub(super) fn create_private_dir(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(unavailable("cannot make", path))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes a file that only its owner can read; it must not exist.
+pub(super) fn create_private(path: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .read(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    file.map_err(unavailable("cannot make", path))
+}
+
+/// Writes a file that is there whole or not at all, and never over another.
+pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(PARTIAL);
+    let partial = PathBuf::from(partial);
+    let written = (|| {
+        let mut file = create_private(&partial)?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(unavailable("cannot write", &partial))?;
+        fs::hard_link(&partial, path).map_err(unavailable("cannot make", path))
+    })();
+    let removed = remove_file(&partial);
+    written.and(removed)?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(unavailable("cannot fsync", path))
+}
+
+pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
+    absent_is_fine(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
+}
+
+/// Removes a directory and all below it.
+pub(super) fn remove_tree(path: &Path) -> Result<(), StoreError> {
+    absent_is_fine(fs::remove_dir_all(path)).map_err(unavailable("cannot remove", path))
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    result.or_else(|error| {
+        if error.kind() == ErrorKind::NotFound {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    })
+}
+
+/// The names in a directory, sorted; none where there is no such directory.
+fn names_in(directory: &Path) -> Result<Vec<String>, StoreError> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unavailable("cannot list", directory))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unavailable("cannot list", directory))?;
+        names.extend(entry.file_name().into_string());
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,242 @@
+//! Writes the state that a chain gives into directories.
+//!
+//! Invariant: while content is written there is no symbolic link in the new tree, and links are made only once the state
+//! is known to be a tree, so no archive can make a restore write elsewhere.
+//! Invariant: what is in place was checked against every hash and the root hash, and is durable.
+
+use super::{
+    files::{Layout, unavailable},
+    read::{Sink, read_chain},
+    swap::Swap,
+};
+use crate::ports::{OnProgress, RestorePlace, RestoredTree, StoreError};
+use mainstay_domain::{
+    archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
+    id::BackupId,
+    name::JobName,
+    spec::BackupSource,
+};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, syncfs, utimensat};
+use std::{
+    collections::{HashMap, HashSet},
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{OpenOptionsExt, PermissionsExt, lchown, symlink},
+    },
+    path::{Path, PathBuf},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Restores all, or changes nothing.
+pub(super) fn restore(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    place: &RestorePlace,
+    progress: &OnProgress,
+) -> Result<RestoredTree, StoreError> {
+    let (targets, ignored) = match place {
+        RestorePlace::Into { path, replace } => (vec![("", path, *replace)], HashSet::new()),
+        RestorePlace::InPlace(sources) => in_place(sources)?,
+    };
+    let mut places = Vec::new();
+    for (prefix, path, replace) in targets {
+        let prefix =
+            KeyPrefix::parse(prefix).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        places.push((prefix, Swap::begin(path, replace)?));
+    }
+    let roots = places
+        .iter()
+        .map(|(prefix, swap)| (prefix.clone(), swap.staging().to_owned()))
+        .collect();
+    let (restored, _) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
+    let mut swaps: Vec<Swap> = places.into_iter().map(|(_, swap)| swap).collect();
+    for swap in &mut swaps {
+        swap.place()?;
+    }
+    for swap in swaps {
+        swap.keep()?;
+    }
+    Ok(restored)
+}
+
+type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);
+
+/// The directories among the sources, and the keys that belong to none.
+fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, StoreError> {
+    let mut targets = Vec::new();
+    let mut ignored = HashSet::new();
+    for source in sources {
+        match source {
+            BackupSource::Directory { path, prefix } => targets.push((prefix.as_str(), path, true)),
+            BackupSource::Command { key, .. } => ignored.extend(DocumentKey::parse(key)),
+        }
+    }
+    if targets.is_empty() {
+        let why = "the job has no directory among its sources, and what a command printed cannot be put back in place; restore into a directory";
+        return Err(StoreError::Unavailable(why.to_owned()));
+    }
+    Ok((targets, ignored))
+}
+
+/// Writes the state that a chain gives below `roots`, each for the keys with its prefix, and makes it durable.
+pub(super) fn write_tree(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    roots: Vec<(KeyPrefix, PathBuf)>,
+    ignored: HashSet<DocumentKey>,
+    progress: &OnProgress,
+) -> Result<(RestoredTree, State), StoreError> {
+    let mut tree = TreeWriter {
+        roots,
+        ignored,
+        links: HashMap::new(),
+        open: None,
+    };
+    let state = read_chain(layout, stop, job, chain, progress, &mut tree)?;
+    let restored = tree.finish(&state)?;
+    Ok((restored, state))
+}
+
+struct TreeWriter {
+    roots: Vec<(KeyPrefix, PathBuf)>,
+    ignored: HashSet<DocumentKey>,
+    links: HashMap<DocumentKey, Vec<u8>>,
+    open: Option<(DocumentKey, PathBuf, File)>,
+}
+
+impl TreeWriter {
+    /// Where a document belongs: below the root with the longest prefix.
+    fn place(&self, key: &DocumentKey) -> Option<PathBuf> {
+        if self.ignored.contains(key) {
+            return None;
+        }
+        let mut fitting: Vec<_> = self
+            .roots
+            .iter()
+            .filter_map(|(prefix, root)| Some((prefix.as_str().len(), prefix.strip(key)?, root)))
+            .collect();
+        fitting.sort_by_key(|(length, ..)| *length);
+        let (_, below, root) = fitting.pop()?;
+        if below.is_root() {
+            return Some(root.clone());
+        }
+        Some(root.join(OsStr::from_bytes(&below.to_bytes())))
+    }
+
+    /// Makes permissions, owner and times those of the state. Owners only where the daemon may set them.
+    fn finish(&mut self, state: &State) -> Result<RestoredTree, StoreError> {
+        let mut restored = RestoredTree {
+            documents: 0,
+            bytes: 0,
+        };
+        let mut directories = Vec::new();
+        for (key, entry) in state.iter() {
+            let Some(path) = self.place(key) else {
+                continue;
+            };
+            match entry.kind {
+                DocumentKind::Directory => {
+                    fs::create_dir_all(&path).map_err(unavailable("cannot make", &path))?;
+                    directories.push((path, entry));
+                }
+                DocumentKind::Symlink => {
+                    make_parent(&path)?;
+                    let target = self.links.remove(key).unwrap_or_default();
+                    symlink(OsStr::from_bytes(&target), &path)
+                        .map_err(unavailable("cannot make", &path))?;
+                    set_metadata(&path, entry)?;
+                }
+                DocumentKind::File => set_metadata(&path, entry)?,
+            }
+            restored.documents += 1;
+            restored.bytes += entry.size;
+        }
+        // Children before their directory: making them changes its time, and it may forbid writing.
+        for (path, entry) in directories.into_iter().rev() {
+            set_metadata(&path, entry)?;
+        }
+        for (_, root) in &self.roots {
+            let synced = File::open(root).and_then(|directory| Ok(syncfs(&directory)?));
+            synced.map_err(unavailable("cannot fsync", root))?;
+        }
+        Ok(restored)
+    }
+}
+
+impl Sink for TreeWriter {
+    fn document(
+        &mut self,
+        key: &DocumentKey,
+        kind: DocumentKind,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        match kind {
+            DocumentKind::Directory => Ok(()),
+            DocumentKind::Symlink => {
+                self.links.insert(key.clone(), bytes.to_vec());
+                Ok(())
+            }
+            DocumentKind::File => self.part(key, true, bytes),
+        }
+    }
+
+    fn part(&mut self, key: &DocumentKey, first: bool, bytes: &[u8]) -> Result<(), StoreError> {
+        if first {
+            self.open = None;
+            let Some(path) = self.place(key) else {
+                return Ok(());
+            };
+            make_parent(&path)?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&path);
+            let file = file.map_err(unavailable("cannot make", &path))?;
+            self.open = Some((key.clone(), path, file));
+        }
+        match &mut self.open {
+            Some((open, path, file)) if open == key => file
+                .write_all(bytes)
+                .map_err(unavailable("cannot write", path)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn make_parent(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        Some(parent) if !parent.is_dir() => {
+            fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn set_metadata(path: &Path, entry: &Entry) -> Result<(), StoreError> {
+    let cannot = unavailable("cannot set owner, permissions or time of", path);
+    if rustix::process::geteuid().is_root() {
+        lchown(path, Some(entry.uid), Some(entry.gid)).map_err(&cannot)?;
+    }
+    if entry.kind != DocumentKind::Symlink {
+        fs::set_permissions(path, fs::Permissions::from_mode(entry.mode.bits()))
+            .map_err(&cannot)?;
+    }
+    let time = Timespec {
+        tv_sec: entry.mtime.as_second(),
+        tv_nsec: entry.mtime.subsec_nanosecond().into(),
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).map_err(|error| cannot(error.into()))
+}

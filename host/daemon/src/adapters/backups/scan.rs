@@ -1,0 +1,137 @@
+//! A drill: restores into a scratch directory and reads that again from the disk.
+
+use super::{
+    documents::entry_of,
+    files::{Layout, create_private_dir, remove_tree, unavailable},
+    read::check_root,
+    restore::write_tree,
+    source::{WalkRules, walk},
+};
+use crate::ports::{OnProgress, RestoredTree, StoreError};
+use mainstay_domain::{
+    archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, State},
+    id::BackupId,
+    name::JobName,
+};
+use std::{collections::HashSet, fs, io, os::unix::ffi::OsStrExt, path::Path};
+use tokio_util::sync::CancellationToken;
+
+/// Restores, reads again, compares, removes.
+pub(super) fn drill(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    progress: &OnProgress,
+) -> Result<RestoredTree, StoreError> {
+    let scratch = layout.scratch(job);
+    remove_tree(&scratch)?;
+    create_private_dir(&scratch)?;
+    let compared = restore_and_compare(layout, stop, job, chain, &scratch, progress);
+    let removed = remove_tree(&scratch);
+    let restored = compared?;
+    removed.map(|()| restored)
+}
+
+fn restore_and_compare(
+    layout: &Layout,
+    stop: &CancellationToken,
+    job: &JobName,
+    chain: &[BackupId],
+    scratch: &Path,
+    progress: &OnProgress,
+) -> Result<RestoredTree, StoreError> {
+    let everything =
+        KeyPrefix::parse("").map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let roots = vec![(everything, scratch.to_owned())];
+    let (restored, expected) =
+        write_tree(layout, stop, job, chain, roots, HashSet::new(), progress)?;
+    let found = scan(scratch, stop)?;
+    let Some(newest) = chain.last() else {
+        return Err(StoreError::Unavailable(
+            "there is no backup to drill with".to_owned(),
+        ));
+    };
+    let corrupted = |what: String| StoreError::Corrupted {
+        id: newest.clone(),
+        what,
+    };
+    for (key, entry) in expected.iter() {
+        let same = found.get(key).is_some_and(|found| {
+            found.same_content(entry) && found.mode == entry.mode && found.mtime == entry.mtime
+        });
+        if !same {
+            return Err(corrupted(format!(
+                "document `{key}` is not the same after a restore"
+            )));
+        }
+    }
+    // Directories above a prefix are in no backup, and are made by a restore.
+    let is_implied = |key: &DocumentKey| {
+        key.is_root()
+            || expected
+                .iter()
+                .any(|(below, _)| below.ancestors().any(|above| above == key.as_str()))
+    };
+    if let Some((extra, _)) = found
+        .iter()
+        .find(|(key, _)| expected.get(key).is_none() && !is_implied(key))
+    {
+        return Err(corrupted(format!(
+            "a restore makes `{extra}`, which is not in the backup"
+        )));
+    }
+    let restored_state: State = found
+        .into_iter()
+        .filter(|(key, _)| expected.get(key).is_some())
+        .collect();
+    check_root(&restored_state, expected.root_hash()).map_err(corrupted)?;
+    Ok(restored)
+}
+
+/// The state of a directory, read from the disk.
+pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, StoreError> {
+    let mut state = State::default();
+    let rules = WalkRules {
+        except: Path::new(""),
+        tolerant: false,
+        stop,
+    };
+    walk(root, &rules, &mut Vec::new(), &mut |found, _| {
+        let key = DocumentKey::from_bytes(&found.relative)
+            .map_err(|error| StoreError::Source(error.to_string()))?;
+        let cannot = unavailable("cannot read", &found.path);
+        let kind = found.metadata.file_type();
+        let entry = if kind.is_dir() {
+            entry_of(DocumentKind::Directory, &found.metadata)
+        } else if kind.is_symlink() {
+            let target = fs::read_link(&found.path).map_err(cannot)?;
+            let target = target.as_os_str().as_bytes();
+            let (size, hash, mode) = (
+                target.len() as u64,
+                ContentHash::of(target),
+                Mode::from_bits(0o777),
+            );
+            Entry {
+                size,
+                hash,
+                mode,
+                ..entry_of(DocumentKind::Symlink, &found.metadata)
+            }
+        } else {
+            let mut hasher = blake3::Hasher::new();
+            let size = fs::File::open(&found.path)
+                .and_then(|mut file| io::copy(&mut file, &mut hasher))
+                .map_err(cannot)?;
+            Entry {
+                size,
+                hash: hasher.finalize().into(),
+                ..entry_of(DocumentKind::File, &found.metadata)
+            }
+        };
+        state
+            .insert(key, entry)
+            .map_err(|error| StoreError::Source(error.to_string()))
+    })?;
+    Ok(state)
+}

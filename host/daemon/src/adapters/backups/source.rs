@@ -1,0 +1,271 @@
+//! Reads sources: walks directories in a fixed order, and runs programs for what they print.
+//!
+//! Invariant: a walk never leaves its directory: symbolic links are found, not followed.
+//! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
+//! file, directory or link, is left out, with a warning.
+
+use super::check_stop;
+use crate::ports::StoreError;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::{
+    ffi::OsString,
+    fs::{self, File, Metadata},
+    io::{self, ErrorKind, Read},
+    os::unix::{ffi::OsStrExt, fs::FileTypeExt, process::CommandExt, process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::mpsc::{RecvTimeoutError, channel},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Something that a walk found.
+pub(super) struct Found {
+    /// Relative to where the walk began; `.` for that itself.
+    pub(super) relative: Vec<u8>,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What it is, links not followed.
+    pub(super) metadata: Metadata,
+}
+
+/// How a walk deals with what it meets.
+pub(super) struct WalkRules<'a> {
+    /// A directory that is left out: the store itself.
+    pub(super) except: &'a Path,
+    /// Whether what cannot be read is left out with a warning, as an emergency backup does.
+    pub(super) tolerant: bool,
+    pub(super) stop: &'a CancellationToken,
+}
+
+/// Hands on everything at and below `root`, each directory before what it holds, names sorted by their bytes.
+pub(super) fn walk(
+    root: &Path,
+    rules: &WalkRules<'_>,
+    warnings: &mut Vec<String>,
+    on_found: &mut dyn FnMut(Found, &mut Vec<String>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let unreadable = |error: io::Error| {
+        StoreError::Source(format!(
+            "cannot read the source {}: {error}",
+            root.display()
+        ))
+    };
+    let root = root.canonicalize().map_err(unreadable)?;
+    let except = rules.except.canonicalize().ok();
+    let mut open = vec![(b".".to_vec(), root.clone())];
+    while let Some((relative, path)) = open.pop() {
+        check_stop(rules.stop)?;
+        if except.as_ref() == Some(&path) {
+            warnings.push(format!(
+                "left out {}: it is where the backups are",
+                path.display()
+            ));
+            continue;
+        }
+        let metadata = match tolerate(fs::symlink_metadata(&path), &path, rules, warnings)? {
+            Some(metadata) => metadata,
+            None => continue,
+        };
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            let Some(names) = tolerate(sorted_names(&path), &path, rules, warnings)? else {
+                continue;
+            };
+            on_found(
+                Found {
+                    relative: relative.clone(),
+                    path: path.clone(),
+                    metadata,
+                },
+                warnings,
+            )?;
+            for name in names.into_iter().rev() {
+                open.push((below(&relative, &name), path.join(&name)));
+            }
+        } else if relative == b"." {
+            return Err(StoreError::Source(format!(
+                "the source {} is not a directory",
+                root.display()
+            )));
+        } else if kind.is_file() || kind.is_symlink() {
+            on_found(
+                Found {
+                    relative,
+                    path,
+                    metadata,
+                },
+                warnings,
+            )?;
+        } else {
+            let what = match () {
+                () if kind.is_socket() => "a socket",
+                () if kind.is_fifo() => "a pipe",
+                () => "a device",
+            };
+            warnings.push(format!("left out {}: it is {what}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// What was read; none where it vanished, or cannot be read and that is tolerated.
+pub(super) fn tolerate<T>(
+    result: io::Result<T>,
+    path: &Path,
+    rules: &WalkRules<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            warnings.push(format!(
+                "left out {}: it vanished while it was read",
+                path.display()
+            ));
+            Ok(None)
+        }
+        Err(error) if rules.tolerant => {
+            warnings.push(format!("left out {}: {error}", path.display()));
+            Ok(None)
+        }
+        Err(error) => Err(StoreError::Source(format!(
+            "cannot read {}: {error}; give the daemon's user access to it, or move it out of the source",
+            path.display()
+        ))),
+    }
+}
+
+fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
+    match relative {
+        b"." => name.as_bytes().to_vec(),
+        _ => [relative, b"/", name.as_bytes()].concat(),
+    }
+}
+
+fn sorted_names(directory: &Path) -> io::Result<Vec<OsString>> {
+    let names = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name()));
+    let mut names: Vec<OsString> = names.collect::<io::Result<_>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Runs a program in a process group of its own and puts what it prints into `output`. Exit code 0, in time, or it is
+/// an error with the end of what it said.
+pub(super) fn run_command(
+    run: &[String],
+    cwd: &Path,
+    timeout: Duration,
+    output: &File,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let Some((program, arguments)) = run.split_first() else {
+        return Err(StoreError::Source(
+            "a command source names no program".to_owned(),
+        ));
+    };
+    let failed =
+        |what: String| StoreError::Source(format!("the source command `{program}` {what}"));
+    let stdout = output
+        .try_clone()
+        .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command
+        .spawn()
+        .map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let mut stderr = child.stderr.take();
+    let (said, heard) = channel();
+    std::thread::spawn(move || {
+        let mut tail = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Some(count) = stderr
+            .as_mut()
+            .and_then(|stderr| stderr.read(&mut buffer).ok())
+            .filter(|count| *count > 0)
+        {
+            tail.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            tail.drain(..tail.len().saturating_sub(2000));
+        }
+        // Nobody listens where the program ended well.
+        let _ = said.send(String::from_utf8_lossy(&tail).trim().to_owned());
+    });
+    // The program's end closes its standard error, unless a child of its own keeps it; so both are watched.
+    let deadline = Instant::now() + timeout;
+    let mut message = None;
+    let status = loop {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|error| failed(format!("was lost: {error}")))?
+        {
+            break status;
+        }
+        if Instant::now() >= deadline || stop.is_cancelled() {
+            if let Some(group) = group {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            let _ = child.wait();
+            check_stop(stop)?;
+            return Err(failed(format!(
+                "did not end within {timeout:?}; raise the source's timeout if it needs longer"
+            )));
+        }
+        let patience =
+            Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()));
+        match heard.recv_timeout(patience) {
+            Ok(tail) => message = Some(tail),
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(patience),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let said = message
+        .or_else(|| heard.recv_timeout(Duration::from_millis(200)).ok())
+        .filter(|said| !said.is_empty());
+    let how = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+    };
+    Err(failed(
+        said.map_or(how.clone(), |said| format!("{how}: {said}")),
+    ))
+}
+
+/// Hands on a file's bytes in pieces of at most `limit`; a piece ends between two characters where the content is
+/// UTF-8. The inner error is the file's own: what was handed on before it is all that can be read.
+pub(super) fn for_each_piece(
+    file: &mut File,
+    limit: usize,
+    on_piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<io::Result<()>, StoreError> {
+    let mut buffer = Vec::with_capacity(limit);
+    loop {
+        let room = limit.saturating_sub(buffer.len()) as u64;
+        if let Err(error) = file.by_ref().take(room).read_to_end(&mut buffer) {
+            return Ok(Err(error));
+        }
+        let at_end = buffer.len() < limit;
+        let whole = match std::str::from_utf8(&buffer) {
+            Err(error) if !at_end && error.error_len().is_none() && error.valid_up_to() > 0 => {
+                error.valid_up_to()
+            }
+            _ => buffer.len(),
+        };
+        if whole > 0 {
+            on_piece(buffer.get(..whole).unwrap_or_default())?;
+        }
+        buffer.drain(..whole);
+        if at_end {
+            return Ok(Ok(()));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Puts a restored tree in the place of another.
+//!
+//! The new tree is written beside the old as `.NAME.mainstay-restore`. Where the file system can exchange two names, one
+//! rename puts the new in place and the old under that name, to be removed: a crash before it leaves the old tree, a
+//! crash after it the new one. Where it cannot, the old is first renamed to `.NAME.mainstay-old`, and a crash between
+//! the two renames leaves no tree in place until [`sweep`], at the next start or restore, renames the old one back.
+//!
+//! Invariant: at every moment one of the two trees is whole on the disk.
+
+use super::files::{remove_tree, sync_dir, unavailable};
+use crate::ports::StoreError;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::{
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// A tree that is written beside the place that it is for.
+pub(super) struct Swap {
+    target: PathBuf,
+    parent: PathBuf,
+    staging: PathBuf,
+    old: PathBuf,
+    state: SwapState,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SwapState {
+    /// The new tree is in `staging`.
+    Staged,
+    /// It is in place; the old one, where there was one, is at `staging` or `old`.
+    Placed,
+    /// It stays.
+    Kept,
+}
+
+impl Swap {
+    /// Makes an empty directory beside `target`, which must be free, empty, or a directory that may be replaced.
+    pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, StoreError> {
+        let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+        let (parent, staging, old) = beside(&target)?;
+        sweep(&target)?;
+        let is_occupied = match fs::read_dir(&target) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(_) => fs::symlink_metadata(&target).is_ok(),
+        };
+        if is_occupied && !target.is_dir() {
+            return Err(StoreError::Unavailable(format!(
+                "{} is not a directory; name one that is, or a new one",
+                target.display()
+            )));
+        }
+        if is_occupied && !replace {
+            return Err(StoreError::Unavailable(format!(
+                "{} exists and is not empty; restore into a new directory, or say --replace to lose what it holds",
+                target.display()
+            )));
+        }
+        fs::create_dir_all(&parent).map_err(unavailable("cannot make", &parent))?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&staging)
+            .map_err(unavailable("cannot make", &staging))?;
+        Ok(Self {
+            target,
+            parent,
+            staging,
+            old,
+            state: SwapState::Staged,
+        })
+    }
+
+    /// Where the new tree is to be written.
+    pub(super) fn staging(&self) -> &Path {
+        &self.staging
+    }
+
+    /// Puts the new tree, which is durable, in place.
+    pub(super) fn place(&mut self) -> Result<(), StoreError> {
+        let cannot = unavailable("cannot put the restored tree in place at", &self.target);
+        if !self.target.exists() {
+            fs::rename(&self.staging, &self.target).map_err(cannot)?;
+        } else if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE)
+            .is_err()
+        {
+            fs::rename(&self.target, &self.old).map_err(&cannot)?;
+            if let Err(error) = fs::rename(&self.staging, &self.target) {
+                fs::rename(&self.old, &self.target).map_err(&cannot)?;
+                return Err(cannot(error));
+            }
+        }
+        self.state = SwapState::Placed;
+        sync_dir(&self.parent)
+    }
+
+    /// Removes the old tree.
+    pub(super) fn keep(mut self) -> Result<(), StoreError> {
+        self.state = SwapState::Kept;
+        remove_tree(&self.staging)?;
+        remove_tree(&self.old)?;
+        sync_dir(&self.parent)
+    }
+
+    /// Puts the old tree back.
+    fn undo(&self) -> Result<(), StoreError> {
+        if self.state == SwapState::Placed {
+            let cannot = unavailable("cannot put the old tree back at", &self.target);
+            let old = if self.old.exists() {
+                &self.old
+            } else {
+                &self.staging
+            };
+            if old.exists() {
+                renameat_with(CWD, old, CWD, &self.target, RenameFlags::EXCHANGE)
+                    .map_err(std::io::Error::from)
+                    .or_else(|_| {
+                        fs::remove_dir_all(&self.target)
+                            .and_then(|()| fs::rename(old, &self.target))
+                    })
+                    .map_err(cannot)?;
+            } else {
+                remove_tree(&self.target)?;
+            }
+        }
+        remove_tree(&self.staging)?;
+        remove_tree(&self.old)
+    }
+}
+
+/// A swap that is not kept is undone, so that of several either all are or none.
+impl Drop for Swap {
+    fn drop(&mut self) {
+        if self.state != SwapState::Kept
+            && let Err(error) = self.undo()
+        {
+            tracing::error!(path = %self.target.display(), %error, "a restore could not be undone");
+        }
+    }
+}
+
+/// Removes what an interrupted restore left beside a directory, and puts an old tree back that was on its way out.
+pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
+    let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+    let (_, staging, old) = beside(&target)?;
+    if old.exists() && !target.exists() {
+        fs::rename(&old, &target).map_err(unavailable("cannot put back", &old))?;
+    }
+    remove_tree(&staging)?;
+    remove_tree(&old)
+}
+
+fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), StoreError> {
+    let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
+        return Err(StoreError::Unavailable(format!(
+            "{} cannot be replaced as a whole; name a directory below it",
+            target.display()
+        )));
+    };
+    let name = name.to_string_lossy();
+    let (staging, old) = (
+        format!(".{name}.mainstay-restore"),
+        format!(".{name}.mainstay-old"),
+    );
+    Ok((parent.to_owned(), parent.join(staging), parent.join(old)))
+}

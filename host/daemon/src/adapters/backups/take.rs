@@ -1,0 +1,181 @@
+//! Takes one backup: reads the sources, writes what differs, reads it back, commits it.
+
+use super::{
+    TIER,
+    documents::SourceReader,
+    files::{Layout, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
+    index::Index,
+    read,
+    write::ArchiveWriter,
+};
+use crate::ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup};
+use mainstay_domain::{
+    archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
+    backup::BackupType,
+    chain::{Difference, compose},
+    spec::BackupSource,
+};
+use std::{fs, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Takes a backup. Whatever fails, nothing is left of it.
+pub(super) fn take(
+    layout: &Layout,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+    request: &TakeBackup,
+    progress: &OnProgress,
+) -> Result<TakenBackup, StoreError> {
+    create_private_dir(&layout.job(&request.job))?;
+    let taken = write_and_verify(layout, clock, stop, request, progress);
+    if taken.is_err() {
+        for what in ["archive", "index", "spool"] {
+            remove_file(&layout.partial(&request.job, &request.id, what))?;
+        }
+        remove_file(&layout.archive(&request.job, &request.id))?;
+    }
+    taken
+}
+
+fn write_and_verify(
+    layout: &Layout,
+    clock: &dyn Clock,
+    stop: &CancellationToken,
+    request: &TakeBackup,
+    progress: &OnProgress,
+) -> Result<TakenBackup, StoreError> {
+    let started = clock.monotonic();
+    let (job, id) = (&request.job, &request.id);
+    let manifests = read::read_manifests(layout, job, &request.chain)?;
+    let silent: OnProgress = Arc::new(|_| ());
+    let baseline = match manifests.last() {
+        None => Index::default(),
+        Some(parent) => match Index::load(layout, job, &parent.id, parent.root_hash) {
+            Some(index) => index,
+            None => Index {
+                state: read::read_chain(
+                    layout,
+                    stop,
+                    job,
+                    &request.chain,
+                    &silent,
+                    &mut read::Nowhere,
+                )?,
+                ..Index::default()
+            },
+        },
+    };
+    let base = manifests.first().map_or(id, |base| &base.id).clone();
+    let parent = match manifests.last() {
+        None => None,
+        Some(parent) => {
+            let manifest_hash = parent
+                .hash()
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            Some(ParentLink {
+                id: parent.id.clone(),
+                manifest_hash,
+            })
+        }
+    };
+    let partial = layout.partial(job, id, "archive");
+    let header = Header {
+        format: FORMAT,
+        id: id.clone(),
+        job: job.clone(),
+        backup_type: request.backup_type,
+        parent: parent.as_ref().map(|parent| parent.id.clone()),
+        base: base.clone(),
+        created_at: request.created_at,
+    };
+    let writer = ArchiveWriter::create(&partial, header, request.compression)?;
+    let mut reader = SourceReader::new(layout, stop, request, progress, &baseline, writer);
+    reader.read_sources()?;
+    let SourceReader {
+        mut writer,
+        found,
+        warnings,
+        ..
+    } = reader;
+    for (key, _) in baseline
+        .state
+        .iter()
+        .filter(|(key, _)| found.state.get(key).is_none())
+    {
+        writer.tombstone(key)?;
+    }
+    let (end, stored) = writer.finish(found.state.root_hash())?;
+    let path = layout.archive(job, id);
+    fs::rename(&partial, &path).map_err(unavailable("cannot make", &path))?;
+    sync_dir(&layout.job(job))?;
+
+    let (difference, _) = read::read_difference(&path, id, stored, stop)?;
+    let corrupted = |what| StoreError::Corrupted {
+        id: id.clone(),
+        what,
+    };
+    let read_back = compose([&Difference::from(baseline.state), &difference]);
+    read::check_root(&read_back, end.root_hash).map_err(corrupted)?;
+
+    let manifest = Manifest {
+        format: FORMAT,
+        id: id.clone(),
+        job: job.clone(),
+        backup_type: request.backup_type,
+        parent,
+        base,
+        created_at: request.created_at,
+        verified_at: clock.now(),
+        elapsed_ms: u64::try_from(clock.monotonic().since(started).as_millis()).unwrap_or(u64::MAX),
+        root_hash: end.root_hash,
+        documents: end.documents,
+        tombstones: end.tombstones,
+        size_bytes: end.size_bytes,
+        stored_bytes: stored.bytes,
+        stored_hash: stored.hash,
+        tier: TIER.to_owned(),
+        compression: Compression::Zstd {
+            level: request.compression,
+        },
+        encryption: Encryption::None,
+        sources: request.sources.iter().map(note).collect(),
+    };
+    let bytes = manifest
+        .to_bytes()
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    write_create_only(&layout.manifest(job, id), &bytes)?;
+    keep_index(layout, request, &found);
+    Ok(TakenBackup { manifest, warnings })
+}
+
+/// Stores the index of what was taken, and drops that of a parent that no differential needs. The backup is committed
+/// by now, and an index is only a cache: a failure costs time at the next backup, and is logged.
+fn keep_index(layout: &Layout, request: &TakeBackup, found: &Index) {
+    if matches!(
+        request.backup_type,
+        BackupType::Snapshot | BackupType::Emergency
+    ) {
+        return;
+    }
+    let stored = found.store(layout, &request.job, &request.id);
+    let dropped = match request.chain.as_slice() {
+        [_, .., parent] => remove_file(&layout.index(&request.job, parent)),
+        _ => Ok(()),
+    };
+    if let Err(error) = stored.and(dropped) {
+        tracing::warn!(backup = %request.id, %error, "the index is not stored; the next backup reads the chain instead");
+    }
+}
+
+fn note(source: &BackupSource) -> SourceNote {
+    match source {
+        BackupSource::Directory { path, prefix } => SourceNote::Directory {
+            path: path.display().to_string(),
+            prefix: prefix.clone(),
+        },
+        BackupSource::Command { run, key, .. } => SourceNote::Command {
+            program: run.first().cloned().unwrap_or_default(),
+            key: key.clone(),
+        },
+    }
+}

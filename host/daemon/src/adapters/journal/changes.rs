@@ -1,0 +1,178 @@
+//! How each change is written.
+//!
+//! Invariant: writing a change twice leaves what writing it once leaves, but for events, which are appended.
+
+use mainstay_domain::{
+    event::Event,
+    incident::Incident,
+    journal::{Change, EffectEntry},
+    operation::Operation,
+    time::Timestamp,
+};
+use rusqlite::{Connection, Error, params, types::ToSqlOutput};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Writes the changes; answers with the events among them, numbered.
+pub(super) fn apply(
+    connection: &Connection,
+    changes: Vec<Change>,
+) -> rusqlite::Result<Vec<Arc<Event>>> {
+    let mut events = Vec::new();
+    for change in changes {
+        let execute = |sql: &str, parameters: &[&dyn rusqlite::ToSql]| {
+            connection
+                .prepare_cached(sql)?
+                .execute(parameters)
+                .map(drop)
+        };
+        match change {
+            Change::Event(event) => events.push(Arc::new(append_event(connection, event)?)),
+            Change::Incident(incident) => write_incident(connection, &incident)?,
+            Change::Operation(operation) => write_operation(connection, &operation)?,
+            Change::Effect(entry) => append_effect(connection, &entry)?,
+            Change::Alert(entry) => execute(
+                "INSERT INTO outbox (alert, alerter, record) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                params![
+                    entry.alert.id.as_str(),
+                    entry.alerter.as_str(),
+                    to_json(&entry)?
+                ],
+            )?,
+            Change::AlertDone(alert, alerter) => execute(
+                "DELETE FROM outbox WHERE alert = ?1 AND alerter = ?2",
+                params![alert.as_str(), alerter.as_str()],
+            )?,
+            Change::Backup(record) => execute(
+                "INSERT INTO backups (id, record) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                params![record.id.as_str(), to_json(&record)?],
+            )?,
+            Change::BackupRemoved(id) => {
+                execute("DELETE FROM backups WHERE id = ?1", params![id.as_str()])?;
+            }
+            Change::Process(target, Some(identity)) => execute(
+                "INSERT INTO processes (target, record) VALUES (?1, ?2)
+                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                params![target.as_str(), to_json(&identity)?],
+            )?,
+            Change::Process(target, None) => execute(
+                "DELETE FROM processes WHERE target = ?1",
+                params![target.as_str()],
+            )?,
+            Change::Paused(target, paused) => {
+                let sql = if paused {
+                    "INSERT INTO paused (target) VALUES (?1) ON CONFLICT DO NOTHING"
+                } else {
+                    "DELETE FROM paused WHERE target = ?1"
+                };
+                let target = target.as_ref().map_or("", |target| target.as_str());
+                execute(sql, params![target])?;
+            }
+            Change::Cooldown(target, failure, until) => execute(
+                "INSERT INTO cooldowns (target, failure, until) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET until = excluded.until",
+                params![target.as_str(), failure.as_str(), Millis(until)],
+            )?,
+            Change::Slot(job, backup_type, at) => execute(
+                "INSERT INTO slots (job, backup_type, at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET at = excluded.at",
+                params![job.as_str(), backup_type.as_str(), Millis(at)],
+            )?,
+        }
+    }
+    Ok(events)
+}
+
+fn append_event(connection: &Connection, mut event: Event) -> rusqlite::Result<Event> {
+    connection
+        .prepare_cached("INSERT INTO events (record) VALUES (?1)")?
+        .execute(params![to_json(&event)?])?;
+    event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
+    Ok(event)
+}
+
+fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO incidents (id, target, failure, open, opened_at, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure,
+                 open = excluded.open, opened_at = excluded.opened_at, record = excluded.record",
+        )?
+        .execute(params![
+            incident.id.as_str(),
+            incident.target.as_str(),
+            incident.failure.as_str(),
+            incident.state.is_open(),
+            Millis(incident.opened_at),
+            to_json(incident)?,
+        ])
+        .map(drop)
+}
+
+/// An operation is written at each of its steps, but what its indices hold changes with its state only: the first
+/// statement leaves the indices alone.
+fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::Result<()> {
+    let (state, record) = (word(&operation.state)?, to_json(operation)?);
+    let columns = params![
+        operation.id.as_str(),
+        operation.target.as_str(),
+        operation.failure.as_str(),
+        state,
+        Millis(operation.detected_at),
+        record,
+    ];
+    let updated = connection
+        .prepare_cached(
+            "UPDATE operations SET record = ?6
+             WHERE id = ?1 AND target = ?2 AND failure = ?3 AND state = ?4 AND detected_at = ?5",
+        )?
+        .execute(columns)?;
+    if updated > 0 {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO operations (id, target, failure, state, detected_at, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure,
+                 state = excluded.state, detected_at = excluded.detected_at, record = excluded.record",
+        )?
+        .execute(columns)
+        .map(drop)
+}
+
+fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO effects (operation, number, kind, record) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (operation, number, kind) DO UPDATE SET record = excluded.record",
+        )?
+        .execute(params![
+            entry.operation.as_str(),
+            entry.number,
+            word(&entry.kind)?,
+            to_json(entry)?,
+        ])
+        .map(drop)
+}
+
+/// A time as a column.
+pub(super) struct Millis(pub(super) Timestamp);
+
+impl rusqlite::ToSql for Millis {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX).into())
+    }
+}
+
+fn to_json<T: Serialize>(record: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(record).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+}
+
+/// The one word that an enum of words is serialised as.
+pub(super) fn word<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+    to_json(value).map(|json| json.trim_matches('"').to_owned())
+}

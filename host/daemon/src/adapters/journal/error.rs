@@ -1,0 +1,49 @@
+//! What a SQLite error means to a person, and what they can do.
+
+use crate::ports::JournalError;
+use rusqlite::{Error, ErrorCode};
+use std::path::Path;
+
+/// "the journal in PATH …".
+pub(super) fn sentence(path: &Path, what: impl Into<String>) -> JournalError {
+    JournalError {
+        path: path.display().to_string(),
+        what: what.into(),
+    }
+}
+
+/// The writer has ended before it could answer.
+pub(super) fn writer_gone(path: &Path) -> JournalError {
+    sentence(path, "is closed: the daemon is stopping")
+}
+
+/// An error of SQLite as a sentence.
+pub(super) fn explain(path: &Path, error: &Error) -> JournalError {
+    let what = match error {
+        Error::FromSqlConversionFailure(_, _, why) => {
+            format!("holds a record that this version cannot read: {why}")
+        }
+        _ => match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => {
+                "cannot be written: the disk is full; free some space, and writing goes on by itself".to_owned()
+            }
+            Some(ErrorCode::SystemIoFailure) => format!(
+                "cannot be read or written: the disk reports an error ({error}); look at its health and quota"
+            ),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(&error.to_string()),
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                format!("cannot be opened for writing ({error}); check its owner and mode")
+            }
+            _ => format!("refused this: {error}"),
+        },
+    };
+    sentence(path, what)
+}
+
+/// What to do with a damaged file.
+pub(super) fn damaged(found: &str) -> String {
+    format!(
+        "is damaged ({found}); nothing was changed: restore the file from a backup, or move it and its `-wal` file \
+         aside to start with an empty history"
+    )
+}

@@ -1,0 +1,88 @@
+//! Read-only connections, on the runtime's blocking threads.
+//!
+//! Invariant: at most [`MAX_READERS`] read at one time, the others wait; none can write.
+
+use super::error::{explain, sentence, writer_gone};
+use crate::ports::{JournalError, Reading};
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Semaphore;
+
+/// Connections that read at one time.
+const MAX_READERS: usize = 4;
+
+/// The connections that nobody uses now, and how many may be used.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(MAX_READERS),
+        }
+    }
+
+    /// Runs a query once a connection is free.
+    pub(super) fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reading<'static, T> {
+        let readers = Arc::clone(self);
+        Box::pin(async move {
+            let Ok(_permit) = readers.permits.acquire().await else {
+                return Err(writer_gone(&readers.path));
+            };
+            let path = readers.path.clone();
+            let reading = {
+                let readers = Arc::clone(&readers);
+                tokio::task::spawn_blocking(move || readers.run(query))
+            };
+            reading
+                .await
+                .unwrap_or_else(|_| Err(sentence(&path, "was not read: the query has panicked")))
+        })
+    }
+
+    fn run<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        let explained = |error: rusqlite::Error| explain(&self.path, &error);
+        let connection = match self.idle().pop() {
+            Some(connection) => connection,
+            None => self.connect().map_err(explained)?,
+        };
+        // A connection that has failed is not used again.
+        let answer = query(&connection).map_err(explained)?;
+        if !self.permits.is_closed() {
+            self.idle().push(connection);
+        }
+        Ok(answer)
+    }
+
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        Ok(connection)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the connections that nobody uses; no other is opened.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle().clear();
+    }
+}

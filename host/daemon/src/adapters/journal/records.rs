@@ -1,0 +1,303 @@
+//! Reading the journal.
+//!
+//! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
+//! it answers, however long the history is. `recovered` alone reads tables whole: those of what is open or kept.
+
+use super::{
+    SqliteJournal,
+    changes::{Millis, word},
+};
+use crate::ports::{HistoryFilter, Reading, Records, Recovered};
+use mainstay_domain::{
+    alert::OutboxEntry,
+    backup::BackupType,
+    event::Event,
+    id::{IncidentId, OperationId},
+    incident::Incident,
+    journal::EffectEntry,
+    name::{FailureType, JobName, TargetName},
+    operation::{Operation, OperationState},
+    time::Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params, types::Type};
+use serde::de::DeserializeOwned;
+
+impl Records for SqliteJournal {
+    fn recovered(&self) -> Reading<'_, Recovered> {
+        self.readers.read(recovered)
+    }
+
+    fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
+        self.readers
+            .read(move |connection| history(connection, &filter))
+    }
+
+    fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
+        self.readers.read(move |connection| {
+            let operation: Option<Operation> = one(
+                connection,
+                "SELECT record FROM operations WHERE id = ?1",
+                params![id.as_str()],
+            )?;
+            let Some(operation) = operation else {
+                return Ok(None);
+            };
+            let entries = all(
+                connection,
+                "SELECT record FROM effects WHERE operation = ?1 ORDER BY seq",
+                params![id.as_str()],
+            )?;
+            Ok(Some((operation, entries)))
+        })
+    }
+
+    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>> {
+        let sql = if open_only {
+            "SELECT record FROM incidents WHERE open ORDER BY opened_at DESC, number DESC LIMIT ?1"
+        } else {
+            "SELECT record FROM incidents ORDER BY opened_at DESC, number DESC LIMIT ?1"
+        };
+        self.readers
+            .read(move |connection| all(connection, sql, params![limit]))
+    }
+
+    fn recurrences(
+        &self,
+        target: TargetName,
+        failure: FailureType,
+        since: Timestamp,
+    ) -> Reading<'_, u32> {
+        self.readers.read(move |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT count(*) FROM incidents WHERE target = ?1 AND failure = ?2 AND opened_at >= ?3",
+                )?
+                .query_row(
+                    params![target.as_str(), failure.as_str(), Millis(since)],
+                    |row| row.get(0),
+                )
+        })
+    }
+
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
+        let sql = "SELECT record FROM outbox ORDER BY rowid";
+        self.readers.read(move |connection| all(connection, sql, []))
+    }
+
+    fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
+        self.readers.read(move |connection| {
+            one(
+                connection,
+                "SELECT record FROM incidents WHERE id = ?1",
+                params![id.as_str()],
+            )
+        })
+    }
+
+    fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.readers.read(move |connection| {
+            events(
+                connection,
+                "SELECT seq, record FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+                params![after, limit],
+            )
+        })
+    }
+
+    fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
+        self.readers.read(move |connection| {
+            let mut newest = events(
+                connection,
+                "SELECT seq, record FROM events ORDER BY seq DESC LIMIT ?1",
+                params![limit],
+            )?;
+            newest.reverse();
+            Ok(newest)
+        })
+    }
+}
+
+/// The statement names no column that is not filtered by, so that the index of just these filters answers it.
+fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<Vec<Operation>> {
+    let state = filter.state.as_ref().map(word).transpose()?;
+    let target = filter.target.as_ref().map(TargetName::as_str);
+    let failure = filter.failure.as_ref().map(FailureType::as_str);
+    let since = filter.since.map(Millis);
+    let mut conditions = Vec::new();
+    let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
+    if let Some(target) = &target {
+        parameters.push(target);
+        conditions.push(format!("target = ?{}", parameters.len()));
+    }
+    if let Some(failure) = &failure {
+        parameters.push(failure);
+        conditions.push(format!("failure = ?{}", parameters.len()));
+    }
+    if let Some(state) = &state {
+        parameters.push(state);
+        conditions.push(format!("state = ?{}", parameters.len()));
+    }
+    if let Some(since) = &since {
+        parameters.push(since);
+        conditions.push(format!("detected_at >= ?{}", parameters.len()));
+    }
+    let conditions = if conditions.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE {}", conditions.join(" AND "))
+    };
+    let sql = format!(
+        "SELECT record FROM operations {conditions} ORDER BY detected_at DESC, number DESC LIMIT ?1"
+    );
+    all(connection, &sql, parameters.as_slice())
+}
+
+fn recovered(connection: &Connection) -> rusqlite::Result<Recovered> {
+    // One snapshot for all of it.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut operations = Vec::new();
+    for state in [
+        OperationState::Scheduled,
+        OperationState::InProgress,
+        OperationState::Validating,
+        OperationState::AwaitingManual,
+    ] {
+        operations.extend(all::<Operation>(
+            &snapshot,
+            "SELECT record FROM operations WHERE state = ?1 ORDER BY detected_at, number",
+            params![word(&state)?],
+        )?);
+    }
+    operations.sort_by(|a, b| a.id.cmp(&b.id));
+    let paused = rows(
+        &snapshot,
+        "SELECT target FROM paused ORDER BY target",
+        |row| row.get::<_, String>(0),
+    )?;
+    let recovered = Recovered {
+        operations,
+        incidents: all(
+            &snapshot,
+            "SELECT record FROM incidents WHERE open ORDER BY opened_at, number",
+            [],
+        )?,
+        outbox: all(&snapshot, "SELECT record FROM outbox ORDER BY rowid", [])?,
+        processes: rows(
+            &snapshot,
+            "SELECT target, record FROM processes ORDER BY target",
+            |row| Ok((parsed(row, 0, TargetName::parse)?, record(row, 1)?)),
+        )?,
+        paused_host: paused.iter().any(String::is_empty),
+        paused_targets: paused
+            .iter()
+            .filter_map(|name| TargetName::parse(name).ok())
+            .collect(),
+        cooldowns: rows(
+            &snapshot,
+            "SELECT target, failure, until FROM cooldowns ORDER BY target, failure",
+            |row| {
+                Ok((
+                    parsed(row, 0, TargetName::parse)?,
+                    parsed(row, 1, FailureType::parse)?,
+                    timestamp(row, 2)?,
+                ))
+            },
+        )?,
+        slots: rows(
+            &snapshot,
+            "SELECT job, backup_type, at FROM slots ORDER BY job, backup_type",
+            |row| {
+                Ok((
+                    parsed(row, 0, JobName::parse)?,
+                    parsed(row, 1, backup_type)?,
+                    timestamp(row, 2)?,
+                ))
+            },
+        )?,
+        backups: all(&snapshot, "SELECT record FROM backups ORDER BY rowid", [])?,
+    };
+    snapshot.finish()?;
+    Ok(recovered)
+}
+
+fn backup_type(text: &str) -> Result<BackupType, String> {
+    BackupType::ALL
+        .into_iter()
+        .find(|known| known.as_str() == text)
+        .ok_or_else(|| format!("`{text}` is not a type of backup"))
+}
+
+fn one<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Option<T>> {
+    connection
+        .prepare_cached(sql)?
+        .query_row(parameters, |row| record(row, 0))
+        .optional()
+}
+
+fn all<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Vec<T>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(parameters, |row| record(row, 0))?
+        .collect()
+}
+
+fn events(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Vec<Event>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(parameters, |row| {
+            let mut event: Event = record(row, 1)?;
+            event.seq = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
+            Ok(event)
+        })?
+        .collect()
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    connection.prepare(sql)?.query_map([], read)?.collect()
+}
+
+/// A column that holds the JSON of a domain type.
+fn record<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let json = row.get_ref(column)?.as_bytes()?;
+    serde_json::from_slice(json).map_err(|error| unreadable(column, error))
+}
+
+/// A column that holds a name.
+fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    row: &Row<'_>,
+    column: usize,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> rusqlite::Result<T> {
+    parse(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
+}
+
+fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    let millis: i64 = row.get(column)?;
+    Ok(Timestamp::from_millis(
+        u64::try_from(millis).unwrap_or_default(),
+    ))
+}
+
+fn unreadable(
+    column: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+}

@@ -1,0 +1,235 @@
+//! The journal as its callers see it: order, group commit, every change, every query.
+
+mod crash;
+mod disk;
+mod fixtures;
+mod history;
+mod opening;
+mod speed;
+mod values;
+
+use super::SqliteJournal;
+use crate::ports::{Journal, Records};
+use fixtures::*;
+use mainstay_domain::{
+    backup::BackupType, incident::IncidentState, journal::Change, operation::OperationState,
+};
+use std::time::Duration;
+
+#[tokio::test]
+async fn every_change_reads_back_as_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let operation = operation(1, "api", OperationState::InProgress);
+    let incident = incident(1, "api", IncidentState::Open);
+    let outbox = outbox_entry(1);
+    let backup = backup(1);
+    let (target, failure, job) = (target("api"), failure("api-down"), job("state"));
+    let identity = process_identity();
+    let entries = [intent(&operation.id, 1), result(&operation.id, 1)];
+    let changes = vec![
+        Change::Event(event(1)),
+        Change::Incident(incident.clone()),
+        Change::Operation(operation.clone()),
+        Change::Effect(entries[0].clone()),
+        Change::Effect(entries[1].clone()),
+        Change::Alert(outbox.clone()),
+        Change::Backup(backup.clone()),
+        Change::Process(target.clone(), Some(identity.clone())),
+        Change::Paused(Some(target.clone()), true),
+        Change::Paused(None, true),
+        Change::Cooldown(target.clone(), failure.clone(), at(9)),
+        Change::Slot(job.clone(), BackupType::Incremental, at(8)),
+    ];
+    // Twice, for whole values may be written again; only the event counts again.
+    journal.commit(changes.clone()).await.unwrap();
+    let told = journal.commit(changes).await.unwrap();
+    assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [2]);
+    drop(journal);
+
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let recovered = journal.recovered().await.unwrap();
+    assert_eq!(recovered.operations, std::slice::from_ref(&operation));
+    assert_eq!(recovered.incidents, std::slice::from_ref(&incident));
+    assert_eq!(recovered.outbox, std::slice::from_ref(&outbox));
+    assert_eq!(recovered.backups, std::slice::from_ref(&backup));
+    assert_eq!(recovered.processes, [(target.clone(), identity)]);
+    assert_eq!(recovered.paused_targets, std::slice::from_ref(&target));
+    assert!(recovered.paused_host);
+    assert_eq!(
+        recovered.cooldowns,
+        [(target.clone(), failure.clone(), at(9))]
+    );
+    assert_eq!(recovered.slots, [(job, BackupType::Incremental, at(8))]);
+    let found = journal.operation(operation.id.clone()).await.unwrap();
+    assert_eq!(found, Some((operation.clone(), entries.to_vec())));
+    assert_eq!(
+        journal.incident(incident.id.clone()).await.unwrap(),
+        Some(incident.clone())
+    );
+    let events = journal.events(0, 10).await.unwrap();
+    assert_eq!(events, [numbered(event(1), 1), numbered(event(1), 2)]);
+
+    let mut ended = operation.clone();
+    ended.state = OperationState::Succeeded;
+    let mut healed = incident.clone();
+    healed.state = IncidentState::Recovered;
+    let undo = vec![
+        Change::Operation(ended.clone()),
+        Change::Incident(healed),
+        Change::AlertDone(outbox.alert.id, outbox.alerter),
+        Change::BackupRemoved(backup.id),
+        Change::Process(target.clone(), None),
+        Change::Paused(Some(target), false),
+        Change::Paused(None, false),
+    ];
+    journal.commit(undo).await.unwrap();
+    let recovered = journal.recovered().await.unwrap();
+    assert!(recovered.operations.is_empty() && recovered.incidents.is_empty());
+    assert!(recovered.outbox.is_empty() && recovered.backups.is_empty());
+    assert!(recovered.processes.is_empty() && recovered.paused_targets.is_empty());
+    assert!(!recovered.paused_host);
+    let history = journal.history(everything()).await.unwrap();
+    assert_eq!(history, [ended]);
+}
+
+#[tokio::test]
+async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let mut subscriber = journal.subscribe();
+    let answers: Vec<_> = (0..500)
+        .map(|n| journal.commit(vec![Change::Event(event(n))]))
+        .collect();
+    for (n, answer) in answers.into_iter().enumerate() {
+        let told = answer.await.unwrap();
+        assert_eq!(told[0].seq, n as u64 + 1);
+        let heard = subscriber.recv().await.unwrap();
+        assert_eq!(heard, told[0]);
+        assert_eq!(heard.message, event(n as u64).message);
+    }
+    let newest = journal.last_events(2).await.unwrap();
+    assert_eq!(
+        newest.iter().map(|event| event.seq).collect::<Vec<_>>(),
+        [499, 500]
+    );
+    let after = journal.events(498, 1).await.unwrap();
+    assert_eq!(after[0].seq, 499);
+}
+
+#[tokio::test]
+async fn submissions_that_come_together_share_a_transaction() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let answers: Vec<_> = (0..2_000)
+        .map(|n| journal.commit(vec![Change::Event(event(n))]))
+        .collect();
+    for answer in answers {
+        answer.await.unwrap();
+    }
+    let transactions = journal.transactions();
+    assert!(
+        (1..500).contains(&transactions),
+        "2,000 commits took {transactions} transactions"
+    );
+}
+
+#[tokio::test]
+async fn a_commit_is_written_even_when_its_answer_is_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    drop(journal.commit(vec![Change::Event(event(1))]));
+    // An empty commit is answered after everything before it.
+    assert_eq!(journal.commit(Vec::new()).await.unwrap(), []);
+    assert_eq!(journal.events(0, 10).await.unwrap().len(), 1);
+    for n in 0..100 {
+        drop(journal.commit(vec![Change::Event(event(n))]));
+    }
+    drop(journal);
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    assert_eq!(journal.events(0, 1_000).await.unwrap().len(), 101);
+}
+
+#[tokio::test]
+async fn a_submission_is_written_together_or_not_at_all_and_fails_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    journal
+        .on_connection(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON operations WHEN new.target = 'bad'
+                 BEGIN SELECT RAISE(ABORT, 'refused by the test'); END",
+            )
+        })
+        .await
+        .unwrap();
+    let mut subscriber = journal.subscribe();
+    let answers: Vec<_> = (0..30)
+        .map(|n| {
+            let name = if n % 3 == 1 { "bad" } else { "good" };
+            journal.commit(vec![
+                Change::Event(event(n)),
+                Change::Operation(operation(n, name, OperationState::Scheduled)),
+            ])
+        })
+        .collect();
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer.await {
+            Ok(_) => assert_ne!(n % 3, 1),
+            Err(error) => {
+                assert_eq!(n % 3, 1, "{error}");
+                assert!(error.to_string().contains("refused by the test"), "{error}");
+            }
+        }
+    }
+    assert_eq!(journal.history(everything()).await.unwrap().len(), 20);
+    let seqs: Vec<_> = journal
+        .events(0, 100)
+        .await
+        .unwrap()
+        .iter()
+        .map(|event| event.seq)
+        .collect();
+    assert_eq!(seqs, (1..=20).collect::<Vec<_>>());
+    for seq in 1..=20 {
+        let heard = tokio::time::timeout(Duration::from_secs(5), subscriber.recv()).await;
+        assert_eq!(heard.unwrap().unwrap().seq, seq);
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    // Another connection holds the write lock, so the writer stands still.
+    let blocker = rusqlite::Connection::open(directory.path().join(super::FILE_NAME)).unwrap();
+    journal
+        .on_connection(|connection| connection.busy_timeout(Duration::from_secs(60)))
+        .await
+        .unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let extra = 5_000;
+    let answers: Vec<_> = (0..super::QUEUE_LENGTH + extra)
+        .map(|n| journal.commit(vec![Change::Event(event(n as u64))]))
+        .collect();
+    blocker.execute_batch("ROLLBACK").unwrap();
+    let (mut written, mut refused) = (0, 0);
+    for answer in answers {
+        match answer.await {
+            Ok(_) => written += 1,
+            Err(error) => {
+                assert!(
+                    error.to_string().contains("takes no more for now"),
+                    "{error}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        refused > 0 && written >= super::QUEUE_LENGTH,
+        "{written} written, {refused} refused"
+    );
+    let last = journal.last_events(1).await.unwrap();
+    assert_eq!(last[0].seq as usize, written);
+}

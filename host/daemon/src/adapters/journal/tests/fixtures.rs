@@ -1,0 +1,200 @@
+//! Domain values to write, made from a number.
+
+use super::super::{SqliteJournal, writer::Work};
+use crate::ports::{HistoryFilter, JournalError};
+use mainstay_domain::{
+    alert::{Alert, AlertStatus, OutboxEntry},
+    backup::{BackupRecord, BackupStatus, BackupType},
+    effect::{Answer, Effect},
+    event::{Event, EventKind},
+    health::Evidence,
+    id::{AlertId, BackupId, IdSource, IncidentId, OperationId},
+    incident::{Incident, IncidentState},
+    journal::{EffectEntry, EntryKind, ProcessIdentity},
+    name::{FailureType, JobName, PluginName, TargetName},
+    operation::{Mode, Operation, OperationState},
+    severity::Severity,
+    time::Timestamp,
+};
+
+impl SqliteJournal {
+    /// Runs something on the writer's connection.
+    pub(super) async fn on_connection(
+        &self,
+        change: fn(&rusqlite::Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), JournalError> {
+        self.submit(|ack| Work::Connection(change, ack)).await
+    }
+}
+
+pub(super) fn at(n: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + n)
+}
+
+macro_rules! id {
+    ($n:expr) => {
+        IdSource::new($n).next(at($n))
+    };
+}
+
+pub(super) fn target(name: &str) -> TargetName {
+    TargetName::parse(name).unwrap()
+}
+
+pub(super) fn failure(name: &str) -> FailureType {
+    FailureType::parse(name).unwrap()
+}
+
+pub(super) fn job(name: &str) -> JobName {
+    JobName::parse(name).unwrap()
+}
+
+pub(super) fn plugin(name: &str) -> PluginName {
+    PluginName::parse(name).unwrap()
+}
+
+pub(super) fn everything() -> HistoryFilter {
+    HistoryFilter {
+        limit: u32::MAX,
+        ..HistoryFilter::default()
+    }
+}
+
+pub(super) fn event(n: u64) -> Event {
+    Event::new(
+        EventKind::CheckFailed,
+        Severity::High,
+        at(n),
+        format!("message {n}"),
+    )
+    .with_target(&target("api"))
+    .with_data(serde_json::json!({ "n": n }))
+}
+
+pub(super) fn numbered(mut event: Event, seq: u64) -> Event {
+    event.seq = seq;
+    event
+}
+
+/// `attempts` is the number, so that tests can tell operations apart; the failure is named after the target.
+pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation {
+    Operation {
+        id: OperationId::new(id!(n)),
+        incident: Some(IncidentId::new(id!(n))),
+        target: target(name),
+        failure: failure(&format!("{name}-down")),
+        severity: Severity::High,
+        mode: Mode::Automatic,
+        state,
+        attempts: u32::try_from(n).unwrap(),
+        handler: Some(plugin("restart-service")),
+        handler_version: Some(semver::Version::new(1, 2, 3)),
+        handler_digest: Some("ab".repeat(32)),
+        actions: vec!["restarted".to_owned()],
+        error: None,
+        detected_at: at(n),
+        started_at: Some(at(n + 1)),
+        finished_at: None,
+        recovery_ms: None,
+        rto_exceeded: false,
+        escalated: false,
+        dry_run: false,
+    }
+}
+
+pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
+    Incident {
+        id: IncidentId::new(id!(n)),
+        target: target(name),
+        failure: failure(&format!("{name}-down")),
+        severity: Severity::Critical,
+        state,
+        opened_at: at(n),
+        closed_at: None,
+        recurrence: 1,
+        evidence: vec![Evidence {
+            check: "http".to_owned(),
+            observed_at: at(n),
+            message: "connection refused".to_owned(),
+            value: Some(0.25),
+        }],
+        affected: vec!["checkout".to_owned()],
+    }
+}
+
+pub(super) fn intent(operation: &OperationId, number: u32) -> EffectEntry {
+    EffectEntry {
+        operation: operation.clone(),
+        number,
+        at: at(3),
+        kind: EntryKind::Intent,
+        effect: Effect::KvSet {
+            key: "k".to_owned(),
+            value: vec![0, 255].into(),
+        },
+        result: None,
+    }
+}
+
+pub(super) fn result(operation: &OperationId, number: u32) -> EffectEntry {
+    EffectEntry {
+        kind: EntryKind::Result,
+        result: Some(Ok(Answer::Done)),
+        ..intent(operation, number)
+    }
+}
+
+pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
+    OutboxEntry {
+        alert: Alert {
+            id: AlertId::new(id!(n)),
+            dedup_key: "api/api-down".to_owned(),
+            status: AlertStatus::Firing,
+            severity: Severity::High,
+            at: at(n),
+            kind: "operation.failed".to_owned(),
+            title: "api is down".to_owned(),
+            body: String::new(),
+            target: Some(target("api")),
+            operation: None,
+            labels: vec![("a".to_owned(), "b".to_owned())],
+        },
+        alerter: plugin("webhook"),
+        attempts: 2,
+        due: at(n + 5),
+        last_error: Some("503".to_owned()),
+    }
+}
+
+pub(super) fn backup(n: u64) -> BackupRecord {
+    let id = BackupId::new(BackupType::Full, id!(n));
+    BackupRecord {
+        id: id.clone(),
+        job: job("state"),
+        backup_type: BackupType::Full,
+        status: BackupStatus::Verified,
+        tier: "local".to_owned(),
+        created_at: at(n),
+        parent: None,
+        base: id,
+        documents: 3,
+        tombstones: 0,
+        size_bytes: 4_096,
+        stored_bytes: 900,
+        root_hash: "cd".repeat(32),
+        verified_at: Some(at(n + 1)),
+        held: false,
+        expires: None,
+        reason: None,
+    }
+}
+
+pub(super) fn process_identity() -> ProcessIdentity {
+    ProcessIdentity {
+        pid: 4_242,
+        start_ticks: 1_000_000,
+        boot_id: "f00".to_owned(),
+        started_at: at(1),
+        restarts: 3,
+    }
+}

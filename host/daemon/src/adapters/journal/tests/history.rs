@@ -1,0 +1,134 @@
+//! Queries over operations and incidents.
+
+use super::fixtures::*;
+use crate::{
+    adapters::journal::SqliteJournal,
+    ports::{HistoryFilter, Journal, Records},
+};
+use mainstay_domain::{incident::IncidentState, journal::Change, operation::OperationState};
+
+#[tokio::test]
+async fn history_is_filtered_and_newest_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    for n in 0..60 {
+        let name = ["api", "redis", "web"][n as usize % 3];
+        let state = if n % 2 == 0 {
+            OperationState::Succeeded
+        } else {
+            OperationState::Failed
+        };
+        drop(journal.commit(vec![Change::Operation(operation(n, name, state))]));
+    }
+    journal.commit(Vec::new()).await.unwrap();
+    let numbers = async |filter: HistoryFilter| -> Vec<u32> {
+        let found = journal.history(filter).await.unwrap();
+        found.iter().map(|operation| operation.attempts).collect()
+    };
+    let limit = 4;
+    let all = HistoryFilter {
+        limit,
+        ..HistoryFilter::default()
+    };
+    assert_eq!(numbers(all.clone()).await, [59, 58, 57, 56]);
+    let redis = HistoryFilter {
+        target: Some(target("redis")),
+        ..all.clone()
+    };
+    assert_eq!(numbers(redis.clone()).await, [58, 55, 52, 49]);
+    let failed = HistoryFilter {
+        state: Some(OperationState::Failed),
+        ..redis.clone()
+    };
+    assert_eq!(numbers(failed.clone()).await, [55, 49, 43, 37]);
+    let named = HistoryFilter {
+        failure: Some(failure("redis-down")),
+        ..failed.clone()
+    };
+    assert_eq!(numbers(named).await, [55, 49, 43, 37]);
+    let other = HistoryFilter {
+        failure: Some(failure("api-down")),
+        ..failed
+    };
+    assert_eq!(numbers(other).await, [0; 0]);
+    let late = HistoryFilter {
+        since: Some(at(55)),
+        ..redis
+    };
+    assert_eq!(numbers(late).await, [58, 55]);
+    let none = HistoryFilter { limit: 0, ..all };
+    assert_eq!(numbers(none).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn every_history_query_is_answered_from_an_index_in_its_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    journal.commit(Vec::new()).await.unwrap();
+    for filters in 0..16 {
+        let columns = [
+            "target = 't'",
+            "failure = 'f'",
+            "state = 's'",
+            "detected_at >= 5",
+        ];
+        let chosen: Vec<_> = (0..4)
+            .filter(|bit| filters >> bit & 1 == 1)
+            .map(|bit| columns[bit])
+            .collect();
+        let conditions = if chosen.is_empty() {
+            "1".to_owned()
+        } else {
+            chosen.join(" AND ")
+        };
+        let sql = format!(
+            "EXPLAIN QUERY PLAN SELECT record FROM operations WHERE {conditions} \
+             ORDER BY detected_at DESC, number DESC LIMIT 1"
+        );
+        let plan = journal
+            .readers
+            .read(move |connection| connection.query_row(&sql, [], |row| row.get::<_, String>(3)));
+        let plan = plan.await.unwrap();
+        assert!(
+            plan.contains("USING INDEX operations_"),
+            "{conditions}: {plan}"
+        );
+        let equal = chosen
+            .iter()
+            .filter(|column| column.contains(" = "))
+            .count();
+        assert_eq!(plan.matches("=?").count(), equal, "{conditions}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn recurrences_are_counted_by_target_failure_and_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    for n in 0..10 {
+        let state = if n == 9 {
+            IncidentState::Escalated
+        } else {
+            IncidentState::Recovered
+        };
+        drop(journal.commit(vec![
+            Change::Incident(incident(n, "api", state)),
+            Change::Incident(incident(100 + n, "web", IncidentState::Recovered)),
+        ]));
+    }
+    journal.commit(Vec::new()).await.unwrap();
+    let count = journal
+        .recurrences(target("api"), failure("api-down"), at(4))
+        .await
+        .unwrap();
+    assert_eq!(count, 6);
+    let none = journal
+        .recurrences(target("api"), failure("web-down"), at(0))
+        .await
+        .unwrap();
+    assert_eq!(none, 0);
+    let open = journal.incidents(true, 10).await.unwrap();
+    assert_eq!(open, [incident(9, "api", IncidentState::Escalated)]);
+    let newest = journal.incidents(false, 2).await.unwrap();
+    assert_eq!(newest[0], incident(109, "web", IncidentState::Recovered));
+}

@@ -1,0 +1,210 @@
+//! Durable values of plugins.
+//!
+//! Invariant: all writes go through the writer thread, so that a compare-and-set sees no other write between its
+//! halves, and the caps hold whatever is asked at the same time.
+//! Invariant: a namespace holds at most [`MAX_KEYS`] keys of at most [`MAX_KEY_BYTES`] bytes, and keys and values
+//! together at most what the operator granted; a write that makes it smaller is allowed even above that.
+
+use super::{SqliteJournal, writer::Work};
+use crate::ports::{Boxed, JournalError, Values};
+use mainstay_domain::{effect::EffectError, name::PluginName};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Keys of one plugin.
+pub(super) const MAX_KEYS: i64 = 10_000;
+/// Bytes of one key.
+pub(super) const MAX_KEY_BYTES: usize = 512;
+
+/// A write to one key.
+#[derive(Debug)]
+pub(super) struct ValueWrite {
+    plugin: PluginName,
+    key: String,
+    /// What must be there; the outer `None`: whatever is.
+    expected: Option<Option<Vec<u8>>>,
+    /// None: nothing is to be there.
+    value: Option<Vec<u8>>,
+    max_bytes: u64,
+}
+
+/// What a namespace holds.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    keys: i64,
+    bytes: i64,
+}
+
+impl ValueWrite {
+    /// Whether the value was set; the inner error is for the plugin, and nothing was written then.
+    pub(super) fn apply(
+        &self,
+        connection: &Connection,
+    ) -> rusqlite::Result<Result<bool, EffectError>> {
+        let (plugin, key) = (self.plugin.as_str(), self.key.as_str());
+        let present: Option<Vec<u8>> = connection
+            .prepare_cached("SELECT value FROM plugin_values WHERE plugin = ?1 AND key = ?2")?
+            .query_row(params![plugin, key], |row| row.get(0))
+            .optional()?;
+        if self
+            .expected
+            .as_ref()
+            .is_some_and(|expected| *expected != present)
+        {
+            return Ok(Ok(false));
+        }
+        let before = connection
+            .prepare_cached("SELECT keys, bytes FROM plugin_usage WHERE plugin = ?1")?
+            .query_row(params![plugin], |row| {
+                Ok(Usage {
+                    keys: row.get(0)?,
+                    bytes: row.get(1)?,
+                })
+            })
+            .optional()?
+            .unwrap_or_default();
+        let (old, new) = (
+            self.weight(present.as_deref()),
+            self.weight(self.value.as_deref()),
+        );
+        let after = Usage {
+            keys: before.keys - old.keys + new.keys,
+            bytes: before.bytes - old.bytes + new.bytes,
+        };
+        if let Err(limited) = self.check(before, after) {
+            return Ok(Err(limited));
+        }
+        match &self.value {
+            Some(value) => connection
+                .prepare_cached(
+                    "INSERT INTO plugin_values (plugin, key, value) VALUES (?1, ?2, ?3)
+                     ON CONFLICT DO UPDATE SET value = excluded.value",
+                )?
+                .execute(params![plugin, key, value])?,
+            None => connection
+                .prepare_cached("DELETE FROM plugin_values WHERE plugin = ?1 AND key = ?2")?
+                .execute(params![plugin, key])?,
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO plugin_usage (plugin, keys, bytes) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET keys = excluded.keys, bytes = excluded.bytes",
+            )?
+            .execute(params![plugin, after.keys, after.bytes])?;
+        Ok(Ok(true))
+    }
+
+    fn weight(&self, value: Option<&[u8]>) -> Usage {
+        value.map_or(Usage::default(), |value| Usage {
+            keys: 1,
+            bytes: i64::try_from(self.key.len() + value.len()).unwrap_or(i64::MAX),
+        })
+    }
+
+    fn check(&self, before: Usage, after: Usage) -> Result<(), EffectError> {
+        let max_bytes = i64::try_from(self.max_bytes).unwrap_or(i64::MAX);
+        if after.bytes > before.bytes && after.bytes > max_bytes {
+            return Err(EffectError::Limited(format!(
+                "kv: with `{}` the namespace would hold {} bytes, and its grant is {max_bytes}; delete something, or \
+                 ask the operator for a larger `kv` grant",
+                self.key, after.bytes
+            )));
+        }
+        if after.keys > before.keys && after.keys > MAX_KEYS {
+            return Err(EffectError::Limited(format!(
+                "kv: with `{}` the namespace would hold more than {MAX_KEYS} keys; delete some",
+                self.key
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl SqliteJournal {
+    fn write_value(&self, write: ValueWrite) -> Boxed<'_, Result<bool, EffectError>> {
+        if write.key.is_empty() || write.key.len() > MAX_KEY_BYTES {
+            let found = write.key.len();
+            return Box::pin(std::future::ready(Err(EffectError::Failed(format!(
+                "kv: a key of {found} bytes; a key has 1 to {MAX_KEY_BYTES} bytes"
+            )))));
+        }
+        let answer = self.submit(|ack| Work::Value(write, ack));
+        Box::pin(async move { answer.await.map_err(unavailable)? })
+    }
+}
+
+fn unavailable(error: JournalError) -> EffectError {
+    EffectError::Unavailable(format!("kv: {error}"))
+}
+
+impl Values for SqliteJournal {
+    fn get(
+        &self,
+        plugin: PluginName,
+        key: String,
+    ) -> Boxed<'_, Result<Option<Vec<u8>>, EffectError>> {
+        let reading = self.readers.read(move |connection| {
+            connection
+                .prepare_cached("SELECT value FROM plugin_values WHERE plugin = ?1 AND key = ?2")?
+                .query_row(params![plugin.as_str(), key], |row| row.get(0))
+                .optional()
+        });
+        Box::pin(async move { reading.await.map_err(unavailable) })
+    }
+
+    fn set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        value: Option<Vec<u8>>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<(), EffectError>> {
+        let written = self.write_value(ValueWrite {
+            plugin,
+            key,
+            expected: None,
+            value,
+            max_bytes,
+        });
+        Box::pin(async move { written.await.map(drop) })
+    }
+
+    fn compare_and_set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<bool, EffectError>> {
+        self.write_value(ValueWrite {
+            plugin,
+            key,
+            expected: Some(expected),
+            value: Some(value),
+            max_bytes,
+        })
+    }
+
+    fn keys(
+        &self,
+        plugin: PluginName,
+        prefix: String,
+    ) -> Boxed<'_, Result<Vec<String>, EffectError>> {
+        let reading = self.readers.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT key FROM plugin_values WHERE plugin = ?1 AND key >= ?2 ORDER BY key",
+            )?;
+            let mut rows = statement.query(params![plugin.as_str(), prefix])?;
+            let mut keys = Vec::new();
+            while let Some(row) = rows.next()? {
+                let key: String = row.get(0)?;
+                if !key.starts_with(&prefix) {
+                    break;
+                }
+                keys.push(key);
+            }
+            Ok(keys)
+        });
+        Box::pin(async move { reading.await.map_err(unavailable) })
+    }
+}

@@ -1,0 +1,210 @@
+//! Files, file systems and memory. Blocking.
+
+use super::{Seen, io_cause, length};
+use crate::adapters::process::stat::{self, ProcessStat};
+use mainstay_domain::{health::Outcome, spec::CheckKind, time::Timestamp};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
+
+/// So much of a file is looked through.
+const MAX_READ: u64 = 1 << 20;
+
+pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp) -> Seen {
+    match kind {
+        CheckKind::File {
+            path,
+            max_age,
+            min_bytes,
+            contains,
+        } => file(path, *max_age, *min_bytes, contains.as_deref(), now).unwrap_or_else(|error| {
+            Seen::failed(format!("{}: {}", path.display(), io_cause(&error)))
+        }),
+        CheckKind::Disk {
+            path,
+            max_percent,
+            warn_percent,
+        } => match rustix::fs::statvfs(path) {
+            Ok(disk) => {
+                let used = used_percent(disk.f_blocks, disk.f_bfree, disk.f_bavail);
+                let what = format!("the file system of {}", path.display());
+                judge_percent(&what, used, *max_percent, *warn_percent)
+            }
+            Err(error) => Seen::failed(format!("{}: {}", path.display(), io_cause(&error.into()))),
+        },
+        CheckKind::Memory {
+            max_bytes: Some(max_bytes),
+            ..
+        } => match pid {
+            Some(pid) => judge_bytes(pid, resident_bytes(pid), *max_bytes),
+            None => Seen::failed("the supervised process does not run"),
+        },
+        CheckKind::Memory { max_percent, .. } => match memory_percent() {
+            Some(used) => judge_percent("the memory of the host", used, *max_percent, None),
+            None => Seen::failed("/proc/meminfo does not tell MemTotal and MemAvailable"),
+        },
+        other => Seen::failed(format!("{} is not looked at here", other.as_str())),
+    }
+}
+
+fn file(
+    path: &Path,
+    max_age: Option<Duration>,
+    min_bytes: Option<u64>,
+    contains: Option<&str>,
+    now: Timestamp,
+) -> io::Result<Seen> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path)?;
+    if let Some(max_age) = max_age {
+        let modified = metadata
+            .modified()?
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let millis = u64::try_from(modified.as_millis()).unwrap_or(u64::MAX);
+        let age = now.since(Timestamp::from_millis(millis));
+        if age > max_age {
+            let message = format!(
+                "{shown} is {} old, at most {} is allowed",
+                length(age),
+                length(max_age)
+            );
+            return Ok(Seen::failed(message).with_value(age.as_secs_f64()));
+        }
+    }
+    let bytes = metadata.len();
+    if let Some(min_bytes) = min_bytes
+        && bytes < min_bytes
+    {
+        let message = format!("{shown} has {bytes} bytes, at least {min_bytes} are needed");
+        return Ok(Seen::failed(message).with_value(as_f64(bytes)));
+    }
+    if let Some(wanted) = contains {
+        let mut content = Vec::new();
+        File::open(path)?.take(MAX_READ).read_to_end(&mut content)?;
+        if !String::from_utf8_lossy(&content).contains(wanted) {
+            return Ok(Seen::failed(format!("{shown} does not hold `{wanted}`")));
+        }
+    }
+    Ok(Seen::healthy(format!("{shown} is there, {bytes} bytes")).with_value(as_f64(bytes)))
+}
+
+fn judge_percent(what: &str, used: f64, max: f64, warn: Option<f64>) -> Seen {
+    let (outcome, rule) = if used > max {
+        (Outcome::Failed, format!(", at most {max} % is allowed"))
+    } else if let Some(warn) = warn.filter(|&warn| used > warn) {
+        (Outcome::Degraded, format!(", {warn} % is worth a warning"))
+    } else {
+        (Outcome::Healthy, String::new())
+    };
+    Seen::new(outcome, format!("{what} is {used:.1} % full{rule}")).with_value(used)
+}
+
+fn judge_bytes(pid: u32, resident: u64, max: u64) -> Seen {
+    let seen = if resident > max {
+        Seen::failed(format!(
+            "process {pid} and its group hold {resident} bytes of memory, at most {max} are allowed"
+        ))
+    } else {
+        Seen::healthy(format!(
+            "process {pid} and its group hold {resident} bytes of memory"
+        ))
+    };
+    seen.with_value(as_f64(resident))
+}
+
+/// As df(1) counts: of what can be had without being root, and never less than what is used.
+fn used_percent(blocks: u64, free: u64, available: u64) -> f64 {
+    let used = blocks.saturating_sub(free);
+    let all = used.saturating_add(available);
+    if all == 0 {
+        return 0.0;
+    }
+    100.0 * as_f64(used) / as_f64(all)
+}
+
+fn memory_percent() -> Option<f64> {
+    parse_memory(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn parse_memory(text: &str) -> Option<f64> {
+    let (total, available) = (
+        kilobytes(text, "MemTotal:")?,
+        kilobytes(text, "MemAvailable:")?,
+    );
+    (total > 0).then(|| 100.0 * as_f64(total.saturating_sub(available)) / as_f64(total))
+}
+
+/// Resident memory of a process group; what its members share is counted for each.
+fn resident_bytes(group: u32) -> u64 {
+    let members = stat::all().into_iter();
+    let members =
+        members.filter(|&pid| ProcessStat::read(pid).is_some_and(|stat| stat.group == group));
+    let resident = members.filter_map(|pid| {
+        kilobytes(
+            &std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?,
+            "VmRSS:",
+        )
+    });
+    resident
+        .map(|kilobytes| kilobytes.saturating_mul(1024))
+        .sum()
+}
+
+/// The number of a line like `VmRSS:   1234 kB`.
+fn kilobytes(text: &str, label: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    line.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "for people; 52 bits are enough for bytes and blocks"
+)]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_as_full_as_df_says() {
+        for (blocks, free, available, expected) in [
+            (100, 50, 50, 50.0),
+            (100, 10, 5, 94.7),
+            (100, 5, 0, 100.0),
+            (0, 0, 0, 0.0),
+        ] {
+            let used = used_percent(blocks, free, available);
+            assert!(
+                (used - expected).abs() < 0.1,
+                "{blocks} {free} {available}: {used}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_percentage_above_the_limit_fails_and_above_the_warning_degrades() {
+        for (used, expected) in [
+            (95.1, Outcome::Failed),
+            (95.0, Outcome::Degraded),
+            (80.1, Outcome::Degraded),
+            (80.0, Outcome::Healthy),
+        ] {
+            let seen = judge_percent("it", used, 95.0, Some(80.0));
+            assert_eq!((seen.outcome, seen.value), (expected, Some(used)), "{used}");
+        }
+    }
+
+    #[test]
+    fn memory_is_what_is_not_available() {
+        let text = "MemTotal:  1000 kB\nMemFree:  10 kB\nMemAvailable:   250 kB\n";
+        assert_eq!(parse_memory(text), Some(75.0));
+        assert_eq!(parse_memory("MemTotal: 1000 kB\n"), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! Real sockets, programs and files.
+
+use super::*;
+use crate::adapters::clock::SystemClock;
+use mainstay_domain::{
+    name::{CheckName, FailureType, TargetName},
+    severity::Severity,
+    spec::{BreakerSpec, ForeignCommands},
+};
+use std::path::PathBuf;
+use std::time::Instant;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+mod on_this_machine;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn target() -> Arc<TargetSpec> {
+    Arc::new(TargetSpec {
+        name: TargetName::parse("web").unwrap(),
+        priority: 5,
+        depends_on: Vec::new(),
+        rto: SECOND,
+        process: None,
+        commands: ForeignCommands::default(),
+        checks: Vec::new(),
+        breaker: BreakerSpec { open_for: SECOND },
+        validation_timeout: SECOND,
+    })
+}
+
+async fn look(kind: CheckKind, pid: Option<u32>, timeout: Duration) -> Observation {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let check = CheckSpec {
+        name: CheckName::parse("it").unwrap(),
+        kind,
+        every: SECOND,
+        timeout,
+        fail_after: 1,
+        recover_after: 1,
+        jitter: Duration::ZERO,
+        failure: FailureType::parse("service-down").unwrap(),
+        severity: Severity::High,
+    };
+    let probe = HostProbe::new(Arc::new(SystemClock::new())).unwrap();
+    probe.observe(target(), Arc::new(check), pid).await
+}
+
+async fn check(kind: CheckKind, outcome: Outcome, message: &str) {
+    let seen = look(kind, None, 20 * SECOND).await;
+    assert_eq!(seen.outcome, outcome, "{}", seen.evidence.message);
+    assert!(
+        seen.evidence.message.contains(message),
+        "{}",
+        seen.evidence.message
+    );
+    assert_eq!((seen.target.as_str(), seen.check.as_str()), ("web", "it"));
+}
+
+/// A server that answers every request with this text, and says where it is.
+async fn server(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                let _ = socket.read(&mut request).await;
+                let _ = socket.write_all(answer.as_bytes()).await;
+                if answer.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn http(address: &str, status: (u16, u16), body_contains: Option<&str>) -> CheckKind {
+    CheckKind::Http {
+        url: format!("http://{address}/health"),
+        status,
+        body_contains: body_contains.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn http_is_judged_by_status_and_body_and_follows_no_redirect() {
+    let good = server("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall ready").await;
+    let bad = server("HTTP/1.1 503 Sorry\r\nContent-Length: 0\r\n\r\n").await;
+    let moved =
+        server("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    let cut = server("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\nall").await;
+    let default = (200, 399);
+    check(http(&good, default, None), Outcome::Healthy, "answered 200").await;
+    check(
+        http(&good, default, Some("ready")),
+        Outcome::Healthy,
+        "answered 200",
+    )
+    .await;
+    check(
+        http(&good, default, Some("steady")),
+        Outcome::Failed,
+        "does not hold `steady`",
+    )
+    .await;
+    check(
+        http(&good, (500, 599), None),
+        Outcome::Failed,
+        "answered 200",
+    )
+    .await;
+    check(
+        http(&bad, default, None),
+        Outcome::Failed,
+        &format!("GET http://{bad}/health answered 503"),
+    )
+    .await;
+    check(
+        http(&bad, (503, 503), None),
+        Outcome::Healthy,
+        "answered 503",
+    )
+    .await;
+    check(
+        http(&moved, default, None),
+        Outcome::Healthy,
+        "answered 302",
+    )
+    .await;
+    check(
+        http(&cut, default, Some("ready")),
+        Outcome::Failed,
+        "the body broke off",
+    )
+    .await;
+    check(
+        http(&nobody().await, default, None),
+        Outcome::Failed,
+        "connection refused",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_fails_within_the_timeout() {
+    let silent = server("").await;
+    let seen = look(
+        http(&silent, (200, 399), None),
+        None,
+        Duration::from_millis(50),
+    )
+    .await;
+    assert_eq!(seen.outcome, Outcome::Failed);
+    assert_eq!(
+        seen.evidence.message,
+        format!("GET http://{silent}/health: no answer within 50 ms")
+    );
+}
+
+#[tokio::test]
+async fn tcp_is_healthy_where_a_connection_opens() {
+    let address = server("").await;
+    check(
+        CheckKind::Tcp {
+            address: address.clone(),
+        },
+        Outcome::Healthy,
+        "took the connection",
+    )
+    .await;
+    check(
+        CheckKind::Tcp {
+            address: nobody().await,
+        },
+        Outcome::Failed,
+        "connection refused",
+    )
+    .await;
+    check(
+        CheckKind::Tcp {
+            address: "no port".to_owned(),
+        },
+        Outcome::Failed,
+        "no port: ",
+    )
+    .await;
+}

@@ -1,0 +1,206 @@
+//! Processes, programs, files, disks and memory.
+
+use super::*;
+
+#[tokio::test]
+async fn a_process_is_known_by_its_number_or_its_pid_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let by_file = || CheckKind::Process {
+        pid_file: Some(file.clone()),
+    };
+    check(by_file(), Outcome::Failed, "does not exist").await;
+    for (content, outcome, message) in [
+        (
+            format!("{}\n", std::process::id()),
+            Outcome::Healthy,
+            "runs",
+        ),
+        (
+            "4194999".to_owned(),
+            Outcome::Failed,
+            "process 4194999 does not run",
+        ),
+        (
+            "-1".to_owned(),
+            Outcome::Failed,
+            "holds `-1`, which is no process number",
+        ),
+        (String::new(), Outcome::Failed, "holds ``"),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        check(by_file(), outcome, message).await;
+    }
+    let supervised = CheckKind::Process { pid_file: None };
+    check(
+        supervised.clone(),
+        Outcome::Failed,
+        "the supervised process does not run",
+    )
+    .await;
+    let seen = look(supervised, Some(std::process::id()), SECOND).await;
+    assert_eq!(seen.outcome, Outcome::Healthy);
+}
+
+fn exec(script: &str, degraded_exit: Option<i32>) -> CheckKind {
+    CheckKind::Exec {
+        run: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+        cwd: PathBuf::from("/usr"),
+        degraded_exit,
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_judged_by_its_exit_and_its_last_line_is_the_evidence() {
+    check(
+        exec("pwd", None),
+        Outcome::Healthy,
+        "exited with code 0: /usr",
+    )
+    .await;
+    check(
+        exec("echo one; echo two >&2; echo; exit 1", None),
+        Outcome::Failed,
+        "code 1: two",
+    )
+    .await;
+    check(
+        exec("echo slow; exit 1", Some(1)),
+        Outcome::Degraded,
+        "code 1: slow",
+    )
+    .await;
+    check(
+        exec("kill -9 $$", Some(9)),
+        Outcome::Failed,
+        "ended by signal 9",
+    )
+    .await;
+    check(exec("seq 100000", None), Outcome::Healthy, "code 0: 100000").await;
+    check(
+        exec("sleep 1000 & echo left", None),
+        Outcome::Healthy,
+        "code 0: left",
+    )
+    .await;
+    let missing = CheckKind::Exec {
+        run: vec!["/no/such".to_owned()],
+        cwd: "/".into(),
+        degraded_exit: None,
+    };
+    check(
+        missing,
+        Outcome::Failed,
+        "cannot run `/no/such`: it does not exist",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_program_that_runs_too_long_is_killed_with_all_it_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let pids = dir.path().join("pids");
+    let script = format!("sleep 1000 & echo $! $$ >{}; wait", pids.display());
+    let seen = look(exec(&script, None), None, Duration::from_millis(300)).await;
+    assert!(
+        seen.evidence
+            .message
+            .contains("did not end within 300 ms and was killed"),
+        "{seen:?}"
+    );
+    let start = Instant::now();
+    let pids = std::fs::read_to_string(&pids).unwrap();
+    for pid in pids.split_ascii_whitespace() {
+        while ProcessStat::read(pid.parse().unwrap()).is_some_and(|stat| !stat.has_ended()) {
+            assert!(start.elapsed() < 20 * SECOND, "process {pid} still runs");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_judged_by_age_size_and_content() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report");
+    let file = |max_age: Option<u64>, min_bytes, contains: Option<&str>| CheckKind::File {
+        path: path.clone(),
+        max_age: max_age.map(Duration::from_secs),
+        min_bytes,
+        contains: contains.map(str::to_owned),
+    };
+    check(file(None, None, None), Outcome::Failed, "does not exist").await;
+    std::fs::write(&path, "all good").unwrap();
+    check(
+        file(Some(60), Some(8), Some("good")),
+        Outcome::Healthy,
+        "is there, 8 bytes",
+    )
+    .await;
+    check(
+        file(None, Some(9), None),
+        Outcome::Failed,
+        "has 8 bytes, at least 9 are needed",
+    )
+    .await;
+    check(
+        file(None, None, Some("bad")),
+        Outcome::Failed,
+        "does not hold `bad`",
+    )
+    .await;
+    let old = std::time::SystemTime::now() - Duration::from_secs(100);
+    std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    check(
+        file(Some(60), None, None),
+        Outcome::Failed,
+        "old, at most 60 s is allowed",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn disk_and_memory_are_measured() {
+    let disk = |max_percent| CheckKind::Disk {
+        path: "/".into(),
+        max_percent,
+        warn_percent: Some(0.0),
+    };
+    check(disk(100.0), Outcome::Degraded, "worth a warning").await;
+    check(disk(0.0), Outcome::Failed, "at most 0 % is allowed").await;
+    let gone = CheckKind::Disk {
+        path: "/no/such".into(),
+        max_percent: 95.0,
+        warn_percent: None,
+    };
+    check(gone, Outcome::Failed, "/no/such: it does not exist").await;
+    let host = |max_percent| CheckKind::Memory {
+        max_percent,
+        max_bytes: None,
+    };
+    check(host(100.0), Outcome::Healthy, "the memory of the host is").await;
+    check(host(0.0), Outcome::Failed, "% full").await;
+    let group = |max_bytes| CheckKind::Memory {
+        max_percent: 90.0,
+        max_bytes: Some(max_bytes),
+    };
+    check(group(1), Outcome::Failed, "does not run").await;
+    let own = rustix::process::getpgrp()
+        .as_raw_nonzero()
+        .get()
+        .cast_unsigned();
+    let seen = look(group(1), Some(own), SECOND).await;
+    assert!(
+        seen.evidence.message.contains("at most 1 are allowed"),
+        "{seen:?}"
+    );
+    assert!(seen.evidence.value > Some(1e6), "{seen:?}");
+    assert_eq!(
+        look(group(u64::MAX), Some(own), SECOND).await.outcome,
+        Outcome::Healthy
+    );
+}

@@ -1,0 +1,103 @@
+//! The account that a child runs as, from `/etc/passwd` and `/etc/group`.
+//!
+//! Only local accounts: asking the name service would need foreign code in the daemon, which runs as root here.
+
+use rustix::process::{Gid, Uid};
+
+/// Who a child runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    name: String,
+    home: String,
+    pub(super) uid: Uid,
+    pub(super) gid: Gid,
+    /// The primary group and every group that lists the account, as initgroups(3) takes them.
+    pub(super) groups: Vec<Gid>,
+}
+
+impl Account {
+    /// What login(1) sets for an account.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let pairs = [
+            ("USER", &self.name),
+            ("LOGNAME", &self.name),
+            ("HOME", &self.home),
+        ];
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .into()
+    }
+}
+
+/// The account with this name; needs a daemon that runs as root.
+pub(super) fn find(name: &str) -> Result<Account, String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(format!(
+            "cannot run as the user `{name}`: the daemon does not run as root; start it as root, or take `user` out"
+        ));
+    }
+    let read = |path: &str| {
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+    };
+    parse(name, &read("/etc/passwd")?, &read("/etc/group")?).ok_or_else(|| {
+        format!("cannot run as the user `{name}`: /etc/passwd has no such user; name one that `getent passwd` lists")
+    })
+}
+
+fn parse(name: &str, passwd: &str, group: &str) -> Option<Account> {
+    let entry = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entry
+        .into_iter()
+        .find(|fields| fields.first() == Some(&name))?;
+    let [_, _, uid, gid, _, home, ..] = entry.as_slice() else {
+        return None;
+    };
+    let gid = gid.parse().ok()?;
+    let mut groups = vec![gid];
+    for line in group.lines() {
+        if let [_, _, id, members, ..] = line.split(':').collect::<Vec<_>>().as_slice()
+            && members.split(',').any(|member| member == name)
+            && let Ok(id) = id.parse()
+            && !groups.contains(&id)
+        {
+            groups.push(id);
+        }
+    }
+    Some(Account {
+        name: name.to_owned(),
+        home: (*home).to_owned(),
+        uid: Uid::from_raw(uid.parse().ok()?),
+        gid: Gid::from_raw(gid),
+        groups: groups.into_iter().map(Gid::from_raw).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWD: &str =
+        "root:x:0:0:root:/root:/bin/bash\nweb:x:33:34:w,,:/var/www:/bin/false\nbad:x:no:1::/:\n";
+    const GROUP: &str = "root:x:0:\nwww:x:34:web\nssl:x:50:db,web\nwebs:x:51:webs\n";
+
+    #[test]
+    fn an_account_has_its_primary_group_and_those_that_list_it() {
+        let web = parse("web", PASSWD, GROUP).unwrap();
+        assert_eq!(web.uid.as_raw(), 33);
+        let groups: Vec<u32> = web.groups.iter().map(|group| group.as_raw()).collect();
+        assert_eq!((web.gid.as_raw(), groups), (34, vec![34, 50]));
+        assert!(
+            web.environment()
+                .contains(&("HOME".to_owned(), "/var/www".to_owned()))
+        );
+    }
+
+    #[test]
+    fn an_unknown_or_broken_account_is_none() {
+        for name in ["nobody-here", "bad", "", "x"] {
+            assert_eq!(parse(name, PASSWD, GROUP), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Waiting for the end of processes by pidfd: an event, never a poll; for own children and for adopted ones alike.
+//!
+//! Invariant: whoever waits for the same process gets the same answer, and one of them reaps it.
+//! Invariant: an error of the machine (no descriptors left) is waited out; it never looks like the end of a process,
+//! for that would lead to a second copy.
+
+use super::{mark::Marks, send, stat::ProcessStat};
+use crate::ports::Exit;
+use mainstay_domain::journal::ProcessIdentity;
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// Between two tries where the machine cannot open a pidfd.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The processes that are waited for.
+pub(super) struct Children {
+    boot_id: String,
+    marks: Marks,
+    open: Mutex<HashMap<u32, Arc<Child>>>,
+}
+
+/// One process that is waited for.
+struct Child {
+    identity: ProcessIdentity,
+    pidfd: AsyncFd<OwnedFd>,
+    exit: Mutex<Option<Exit>>,
+}
+
+impl Children {
+    pub(super) fn new(boot_id: String, marks: Marks) -> Self {
+        Self {
+            boot_id,
+            marks,
+            open: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// What this very process is now, ended or not; none where it was reaped or is of another boot.
+    pub(super) fn stat(&self, identity: &ProcessIdentity) -> Option<ProcessStat> {
+        if identity.boot_id != self.boot_id {
+            return None;
+        }
+        ProcessStat::read(identity.pid).filter(|stat| stat.start_ticks == identity.start_ticks)
+    }
+
+    /// Resolves when the process has ended.
+    pub(super) async fn wait(self: Arc<Self>, identity: ProcessIdentity) -> Exit {
+        loop {
+            let ended = match self.child(&identity) {
+                Ok(Some(child)) => child.ended().await,
+                Ok(None) => {
+                    self.end_leftovers(identity).await;
+                    return Exit::Unknown;
+                }
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(exit) => return exit,
+                Err(error) => {
+                    tracing::warn!(pid = identity.pid, %error, "cannot wait for a process yet");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// The process with an open pidfd; none where it is not there any more.
+    fn child(&self, identity: &ProcessIdentity) -> io::Result<Option<Arc<Child>>> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(child) = open.get(&identity.pid)
+            && child.identity.start_ticks == identity.start_ticks
+            && child.identity.boot_id == identity.boot_id
+        {
+            return Ok(Some(Arc::clone(child)));
+        }
+        open.retain(|_, child| child.known_exit().is_none());
+        let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
+            return Ok(None);
+        };
+        let pidfd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
+            Ok(pidfd) => pidfd,
+            Err(rustix::io::Errno::SRCH) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        // After opening, not before: the process that has this start time now also had the number then.
+        if self.stat(identity).is_none() {
+            return Ok(None);
+        }
+        let child = Arc::new(Child {
+            identity: identity.clone(),
+            pidfd: watched(pidfd)?,
+            exit: Mutex::new(None),
+        });
+        open.insert(identity.pid, Arc::clone(&child));
+        Ok(Some(child))
+    }
+
+    /// Kills what is left of the group of a leader that ended while no daemon was there. The number of the group may
+    /// belong to others by now, so only processes that also carry the leader's mark are touched.
+    async fn end_leftovers(self: Arc<Self>, identity: ProcessIdentity) {
+        if identity.boot_id == self.boot_id {
+            let scan = tokio::task::spawn_blocking(move || self.marks.end_leftovers(&identity));
+            let _ = scan.await;
+        }
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "tokio has no safe way to wait for a descriptor that is no socket and no pipe"
+)]
+fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` is open and stays the same description until it is dropped, which `AsyncFd`, its only owner
+    // from here on, does only after taking it off the reactor; it is never taken out again.
+    Ok(unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?)
+}
+
+impl Child {
+    async fn ended(&self) -> io::Result<Exit> {
+        // Readiness is never cleared: a process ends once.
+        let ready = self.pidfd.readable().await?;
+        drop(ready);
+        Ok(self.reap())
+    }
+
+    fn known_exit(&self) -> Option<Exit> {
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reap(&self) -> Exit {
+        let mut exit = self.exit.lock().unwrap_or_else(PoisonError::into_inner);
+        *exit.get_or_insert_with(|| {
+            // Before reaping: until then nobody else can have the number of the group.
+            let _ = send(&self.identity, rustix::process::Signal::KILL);
+            let status = waitid(
+                WaitId::PidFd(self.pidfd.get_ref().as_fd()),
+                WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
+            );
+            match status {
+                Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => Exit::Code(code),
+                    (None, Some(signal)) => Exit::Signal(signal),
+                    (None, None) => Exit::Unknown,
+                },
+                // Not our child: who adopted it reaps it.
+                Ok(None) | Err(_) => Exit::Unknown,
+            }
+        })
+    }
+}

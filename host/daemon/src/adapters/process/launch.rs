@@ -1,0 +1,110 @@
+//! The start of one child.
+//!
+//! Invariant: without `user` and `umask` nothing runs between `fork` and `exec`, so the standard library takes
+//! `posix_spawn`, whose cost does not grow with the daemon's memory.
+
+use super::{account::Account, log, stat::ProcessStat};
+use rustix::{
+    fs::Mode,
+    process::{Pid, Signal, kill_process_group, umask},
+    thread::{set_thread_gid, set_thread_groups, set_thread_uid},
+};
+use std::{
+    io,
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+/// What is started.
+pub(super) struct Launch {
+    pub(super) run: Vec<String>,
+    pub(super) cwd: PathBuf,
+    /// Added to the daemon's own.
+    pub(super) env: Vec<(String, String)>,
+    pub(super) account: Option<Account>,
+    pub(super) umask: Option<u32>,
+    pub(super) log: PathBuf,
+    pub(super) log_max_bytes: u64,
+    pub(super) log_keep: u32,
+}
+
+impl Launch {
+    /// Starts it; its number and its start time. Blocks until the program is loaded, or could not be.
+    pub(super) fn start(self) -> Result<(u32, u64), String> {
+        let (program, arguments) = self
+            .run
+            .split_first()
+            .ok_or("`run` is empty; it needs at least a program")?;
+        let output = log::open(&self.log, self.log_max_bytes, self.log_keep)
+            .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.cwd)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(output.0)
+            .stderr(output.1)
+            .process_group(0);
+        if self.account.is_some() || self.umask.is_some() {
+            before_exec(&mut command, self.account.clone(), self.umask);
+        }
+        let child = command
+            .spawn()
+            .map_err(|error| self.explain(program, &error))?;
+        let pid = child.id();
+        // It is not reaped yet, so it is there, even where it has ended already.
+        let Some(stat) = ProcessStat::read(pid) else {
+            let _ =
+                Pid::from_raw(pid.cast_signed()).map(|pid| kill_process_group(pid, Signal::KILL));
+            return Err(format!(
+                "cannot supervise `{program}`: /proc/{pid}/stat cannot be read; is /proc mounted?"
+            ));
+        };
+        Ok((pid, stat.start_ticks))
+    }
+
+    fn explain(&self, program: &str, error: &io::Error) -> String {
+        let cwd = self.cwd.display();
+        let help = match error.kind() {
+            _ if !self.cwd.is_dir() => {
+                format!("the directory {cwd} does not exist; make it, or change `cwd`")
+            }
+            io::ErrorKind::NotFound => {
+                format!("no such program, seen from {cwd}; check the first word of `run`")
+            }
+            io::ErrorKind::PermissionDenied => {
+                "it is not executable for this user; check its mode".to_owned()
+            }
+            _ => "check `run`, and that the machine has memory and processes left".to_owned(),
+        };
+        format!("cannot start `{program}`: {error}: {help}")
+    }
+}
+
+/// Changes user and mask in the child, between `fork` and `exec`.
+#[allow(
+    unsafe_code,
+    reason = "the standard library has no safe way to set supplementary groups and the mask of a child"
+)]
+fn before_exec(command: &mut Command, account: Option<Account>, mask: Option<u32>) {
+    let change = move || {
+        if let Some(mask) = mask {
+            umask(Mode::from_bits_truncate(mask));
+        }
+        if let Some(account) = &account {
+            // The child has one thread, so what is set for the thread is set for the process.
+            set_thread_groups(&account.groups)?;
+            set_thread_gid(account.gid)?;
+            set_thread_uid(account.uid)?;
+        }
+        Ok(())
+    };
+    // SAFETY: the closure runs in the forked child of a program with threads, where only what is async-signal-safe may
+    // be called. It makes four plain system calls over memory that was allocated before the fork; it allocates nothing,
+    // takes no lock and cannot panic.
+    unsafe {
+        command.pre_exec(change);
+    }
+}

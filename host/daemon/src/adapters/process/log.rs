@@ -1,0 +1,201 @@
+//! Output files of children, rotated by size.
+//!
+//! A child writes to its file itself (`O_APPEND`), so it neither stalls nor dies when the daemon does; a pipe through the
+//! daemon would do both. So the file cannot be swapped under it: rotation copies the oldest part out, then takes it off
+//! the front of the file. Where the file system can collapse a range (ext4, XFS) nothing is lost, whatever the child
+//! writes meanwhile; elsewhere the file is truncated, and what is written between copy and truncation is lost.
+//!
+//! Invariant: `NAME.log` is the present file, `NAME.log.1` the newest rotated one, and none is above the number to keep.
+
+use mainstay_domain::name::TargetName;
+use rustix::fs::{FallocateFlags, fallocate};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Makes the directory for logs; only its owner can look into it.
+pub(super) fn make_directory(logs: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(logs)
+}
+
+/// Where a target's output goes.
+pub(super) fn path(logs: &Path, target: &TargetName) -> PathBuf {
+    logs.join(format!("{target}.log"))
+}
+
+/// Whose output goes there.
+pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
+    let name = file.strip_prefix(logs).ok()?.to_str()?;
+    TargetName::parse(name.strip_suffix(".log")?).ok()
+}
+
+/// Opens the file for standard output and standard error, rotated first where it is too large.
+pub(super) fn open(path: &Path, max_bytes: u64, keep: u32) -> io::Result<(File, File)> {
+    if is_above(path, max_bytes) {
+        rotate(path, max_bytes, keep)?;
+    }
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok((file.try_clone()?, file))
+}
+
+/// Whether it is larger than it may be.
+pub(super) fn is_above(path: &Path, max_bytes: u64) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > max_bytes)
+}
+
+/// Moves the content of a file that is above `max_bytes` into `PATH.1`, and each older one a place further.
+pub(super) fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.len() <= max_bytes {
+        return Ok(());
+    }
+    // Only whole blocks can be taken off, and at least one byte must stay.
+    let block = metadata.blksize().max(1);
+    let whole = (metadata.len() - 1) / block * block;
+    let mut copy = if keep == 0 {
+        None
+    } else {
+        Some(copy_front(&mut file, path, whole)?)
+    };
+    if whole == 0 || fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, whole).is_err() {
+        if let Some((_, copy)) = &mut copy {
+            file.seek(SeekFrom::Start(whole))?;
+            io::copy(&mut file, copy)?;
+        }
+        file.set_len(0)?;
+    }
+    if let Some((partial, _)) = copy {
+        for number in (1..keep).rev() {
+            let older = numbered(path, number + 1);
+            match std::fs::rename(numbered(path, number), older) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        std::fs::rename(partial, numbered(path, 1))?;
+    }
+    remove_above(path, keep)
+}
+
+/// Copies the first `length` bytes beside the file.
+fn copy_front(file: &mut File, path: &Path, length: u64) -> io::Result<(PathBuf, File)> {
+    let partial = with_suffix(path, "partial");
+    let mut options = OpenOptions::new();
+    let mut copy = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&partial)?;
+    file.seek(SeekFrom::Start(0))?;
+    io::copy(&mut file.take(length), &mut copy)?;
+    Ok((partial, copy))
+}
+
+/// Deletes rotated files that an earlier, larger `keep` left.
+fn remove_above(path: &Path, keep: u32) -> io::Result<()> {
+    let mut number = keep;
+    loop {
+        number = number.saturating_add(1);
+        match std::fs::remove_file(numbered(path, number)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    with_suffix(path, &number.to_string())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn content(path: &Path) -> String {
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
+    fn lines(from: usize, to: usize) -> String {
+        (from..to).map(|n| format!("line {n:06}\n")).collect()
+    }
+
+    #[test]
+    fn rotation_under_an_open_writer_loses_no_line_and_keeps_so_many_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.log");
+        let (mut writer, _) = open(&path, 10_000, 2).unwrap();
+        for turn in 0..5 {
+            writer
+                .write_all(lines(turn * 2_000, (turn + 1) * 2_000).as_bytes())
+                .unwrap();
+            assert!(is_above(&path, 10_000));
+            rotate(&path, 10_000, 2).unwrap();
+            assert!(!is_above(&path, 10_000), "turn {turn}");
+        }
+        writer.write_all(b"the end\n").unwrap();
+        let kept =
+            [numbered(&path, 2), numbered(&path, 1), path.clone()].map(|file| content(&file));
+        let all = lines(0, 10_000) + "the end\n";
+        assert!(
+            all.ends_with(&kept.concat()),
+            "what is kept is the newest part, whole"
+        );
+        assert!(kept.concat().len() > 2 * 20_000);
+        assert!(!numbered(&path, 3).exists() && !with_suffix(&path, "partial").exists());
+    }
+
+    #[test]
+    fn a_file_within_its_size_stays_and_fewer_to_keep_deletes_the_older() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.log");
+        std::fs::write(&path, "short").unwrap();
+        rotate(&path, 5, 3).unwrap();
+        assert_eq!(content(&path), "short");
+        for number in 1..=3 {
+            std::fs::write(numbered(&path, number), "old").unwrap();
+        }
+        rotate(&path, 4, 1).unwrap();
+        assert_eq!(
+            (content(&path).len(), content(&numbered(&path, 1)).as_str()),
+            (0, "short")
+        );
+        assert!(!numbered(&path, 2).exists() && !numbered(&path, 3).exists());
+        std::fs::write(&path, "again").unwrap();
+        rotate(&path, 4, 0).unwrap();
+        assert!(content(&path).is_empty() && !numbered(&path, 1).exists());
+    }
+
+    #[test]
+    fn only_a_target_log_names_a_target() {
+        let logs = Path::new("/state/logs");
+        let web = TargetName::parse("web").unwrap();
+        assert_eq!(target_of(logs, &path(logs, &web)), Some(web));
+        for other in [
+            "/state/logs/web.log.1",
+            "/state/web.log",
+            "/state/logs/a/web.log",
+            "pipe:[1]",
+            "/state/logs/W.log",
+        ] {
+            assert_eq!(target_of(logs, Path::new(other)), None, "{other}");
+        }
+    }
+}

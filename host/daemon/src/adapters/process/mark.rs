@@ -1,0 +1,159 @@
+//! Marks by which a later daemon finds the children of an earlier one.
+//!
+//! A child is marked twice: by the variable `MAINSTAY_TARGET` in its environment, and by its output, which goes to the
+//! target's log. Programs that show their state in the process list (PostgreSQL, Redis, nginx) write over their first
+//! environment, and programs that log elsewhere leave the log; none is known to do both before it serves.
+
+use super::{
+    log,
+    stat::{self, ProcessStat},
+};
+use mainstay_domain::{journal::ProcessIdentity, name::TargetName, time::Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
+
+/// Holds `STATE/TARGET/STARTED/RESTARTS`: a digest of the state directory, the target, when it was started in
+/// milliseconds since the Unix epoch, and how often it was restarted before.
+pub(super) const VARIABLE: &str = "MAINSTAY_TARGET";
+
+/// The marks of one state directory.
+#[derive(Debug, Clone)]
+pub(super) struct Marks {
+    state: String,
+    logs: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mark {
+    target: TargetName,
+    /// Known from the environment only.
+    start: Option<(Timestamp, u32)>,
+}
+
+impl Marks {
+    /// `logs` is resolved: absolute and without symbolic links.
+    pub(super) fn new(logs: &Path) -> Self {
+        let digest = blake3::hash(logs.as_os_str().as_encoded_bytes()).to_hex();
+        Self {
+            state: digest.chars().take(16).collect(),
+            logs: logs.to_owned(),
+        }
+    }
+
+    /// The variable's value.
+    pub(super) fn text(&self, target: &TargetName, started_at: Timestamp, restarts: u32) -> String {
+        let millis = started_at.as_millis();
+        format!("{}/{target}/{millis}/{restarts}", self.state)
+    }
+
+    fn parse(&self, text: &str) -> Option<Mark> {
+        let mut parts = text
+            .strip_prefix(&self.state)?
+            .strip_prefix('/')?
+            .split('/');
+        let target = TargetName::parse(parts.next()?).ok()?;
+        let started_at = Timestamp::from_millis(parts.next()?.parse().ok()?);
+        let restarts = parts.next()?.parse().ok()?;
+        Some(Mark {
+            target,
+            start: Some((started_at, restarts)),
+        })
+    }
+
+    fn by_environment(&self, pid: u32) -> Option<Mark> {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        environment.split(|&byte| byte == 0).find_map(|entry| {
+            let value = std::str::from_utf8(entry).ok()?.strip_prefix(VARIABLE)?;
+            self.parse(value.strip_prefix('=')?)
+        })
+    }
+
+    fn by_output(&self, pid: u32) -> Option<Mark> {
+        [1, 2].into_iter().find_map(|descriptor| {
+            let file = std::fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?;
+            let target = log::target_of(&self.logs, &file)?;
+            Some(Mark {
+                target,
+                start: None,
+            })
+        })
+    }
+
+    /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
+    /// lead a group of their own.
+    pub(super) fn leaders(
+        &self,
+        boot_id: &str,
+        now: Timestamp,
+    ) -> Vec<(TargetName, ProcessIdentity)> {
+        let mut found: Vec<_> = stat::all()
+            .into_iter()
+            .filter_map(|pid| {
+                let stat = ProcessStat::read(pid)?;
+                if stat.group != pid || stat.has_ended() {
+                    return None;
+                }
+                let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+                let (started_at, restarts) = mark.start.unwrap_or((now, 0));
+                let identity = ProcessIdentity {
+                    pid,
+                    start_ticks: stat.start_ticks,
+                    boot_id: boot_id.to_owned(),
+                    started_at,
+                    restarts,
+                };
+                Some((mark.target, identity))
+            })
+            .collect();
+        found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
+        found
+    }
+
+    /// Kills what is left of the group of a leader that is not there any more.
+    pub(super) fn end_leftovers(&self, leader: &ProcessIdentity) {
+        for pid in stat::all() {
+            let in_group = ProcessStat::read(pid)
+                .is_some_and(|stat| stat.group == leader.pid && !stat.has_ended());
+            let is_marked = || {
+                let start = self.by_environment(pid).and_then(|mark| mark.start);
+                start.is_some_and(|(started_at, _)| started_at == leader.started_at)
+            };
+            let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            if let Some(number) = number
+                && in_group
+                && is_marked()
+            {
+                tracing::warn!(
+                    pid,
+                    leader = leader.pid,
+                    "killing what a dead process left behind"
+                );
+                let _ = kill_process(number, Signal::KILL);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_reads_back_and_that_of_another_state_directory_does_not() {
+        let (ours, others) = (
+            Marks::new(Path::new("/a/logs")),
+            Marks::new(Path::new("/b/logs")),
+        );
+        let target = TargetName::parse("web-1").unwrap();
+        let text = ours.text(&target, Timestamp::from_millis(1_700_000_000_123), 4);
+        let expected = Mark {
+            target,
+            start: Some((Timestamp::from_millis(1_700_000_000_123), 4)),
+        };
+        assert_eq!(ours.parse(&text), Some(expected));
+        assert_eq!(others.parse(&text), None);
+        for cut in 0..text.len() - 1 {
+            assert_eq!(ours.parse(&text[..cut]), None, "{}", &text[..cut]);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `/proc/PID/stat`: what the kernel tells of one process.
+//!
+//! Invariant: the command name, which may hold spaces, parentheses and bytes that are no text, is never looked into.
+
+/// Part of one line of `/proc/PID/stat`; see proc_pid_stat(5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcessStat {
+    /// Field 3.
+    pub(crate) state: u8,
+    /// Field 5.
+    pub(crate) group: u32,
+    /// Field 22: clock ticks after boot.
+    pub(crate) start_ticks: u64,
+}
+
+impl ProcessStat {
+    /// What a process is now; none where there is no such process.
+    pub(crate) fn read(pid: u32) -> Option<Self> {
+        Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(line: &[u8]) -> Option<Self> {
+        let name_end = line.iter().rposition(|&byte| byte == b')')?;
+        let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        let state = fields.next()?.bytes().next()?; // field 3
+        let group = fields.nth(1)?.parse().ok()?; // field 5
+        let start_ticks = fields.nth(16)?.parse().ok()?; // field 22
+        Some(Self {
+            state,
+            group,
+            start_ticks,
+        })
+    }
+
+    /// Whether it has exited and only waits to be reaped.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state, b'Z' | b'X' | b'x')
+    }
+}
+
+/// The numbers of all processes.
+pub(crate) fn all() -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &[u8], expected: Option<(u8, u32, u64)>) {
+        let found = ProcessStat::parse(line).map(|s| (s.state, s.group, s.start_ticks));
+        assert_eq!(found, expected, "{}", String::from_utf8_lossy(line));
+    }
+
+    #[test]
+    fn a_name_with_spaces_and_parentheses_does_not_shift_the_fields() {
+        let fields = b" S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 2281472 184 1844";
+        for name in [&b"(sh)"[..], b"(a b) c)", b"() Z 9 9 (", b"(\xff\xfe)"] {
+            let line = [b"42 ".as_slice(), name, fields].concat();
+            let line = if name == b"() Z 9 9 (" {
+                [line.as_slice(), b")"].concat()
+            } else {
+                line
+            };
+            let expected = (!name.ends_with(b"(")).then_some((b'S', 42, 98765));
+            check(&line, expected);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_cut_is_no_process() {
+        for line in [&b""[..], b"42", b"42 (sh", b"42 (sh)", b"42 (sh) S 1 42 42"] {
+            check(line, None);
+        }
+    }
+
+    #[test]
+    fn this_very_process_is_there_and_has_not_ended() {
+        let stat = ProcessStat::read(std::process::id()).unwrap();
+        assert!(stat.start_ticks > 0 && !stat.has_ended());
+        assert!(all().contains(&std::process::id()));
+    }
+}

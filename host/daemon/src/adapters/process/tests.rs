@@ -1,0 +1,258 @@
+//! Real processes: what is started is found, waited for and ended, by this daemon and by the next.
+
+mod adoption;
+mod measurement;
+
+use super::*;
+use crate::adapters::clock::SystemClock;
+use mainstay_domain::spec::OnShutdown;
+use mainstay_domain::{name::FailureType, severity::Severity, time::Timestamp};
+use stat::ProcessStat;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// How long anything here may take before it counts as broken.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+struct OneSecret;
+
+impl Secrets for OneSecret {
+    fn reveal(&self, text: &str) -> Result<String, String> {
+        match text.contains("${secret:unknown}") {
+            true => Err("there is no secret `unknown`".to_owned()),
+            false => Ok(text.replace("${secret:token}", "s3cr3t")),
+        }
+    }
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        bytes
+    }
+}
+
+fn processes(state_dir: &Path) -> HostProcesses {
+    HostProcesses::new(state_dir, Arc::new(OneSecret), Arc::new(SystemClock::new())).unwrap()
+}
+
+fn web() -> TargetName {
+    TargetName::parse("web").unwrap()
+}
+
+fn spec(run: &[&str]) -> ProcessSpec {
+    ProcessSpec {
+        run: run.iter().map(|&word| word.to_owned()).collect(),
+        cwd: PathBuf::from("/"),
+        env: BTreeMap::new(),
+        user: None,
+        umask: None,
+        grace: Duration::from_secs(10),
+        on_shutdown: OnShutdown::Stop,
+        exit_failure: FailureType::parse("service-down").unwrap(),
+        exit_severity: Severity::High,
+        log_max_bytes: 1 << 20,
+        log_keep: 3,
+    }
+}
+
+fn shell(script: &str) -> ProcessSpec {
+    spec(&["/bin/sh", "-c", script])
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .expect("should end within the deadline")
+}
+
+fn wait_until(what: &str, predicate: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !predicate() {
+        assert!(
+            start.elapsed() < DEADLINE,
+            "not within the deadline: {what}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn output(state_dir: &Path) -> String {
+    std::fs::read_to_string(state_dir.join("logs/web.log")).unwrap_or_default()
+}
+
+async fn run(state_dir: &Path, spec: &ProcessSpec) -> Result<(Exit, String), String> {
+    let processes = processes(state_dir);
+    let identity = processes.spawn(&web(), spec, 0).await?;
+    let exit = within(processes.wait(identity)).await;
+    Ok((exit, output(state_dir)))
+}
+
+#[tokio::test]
+async fn a_child_runs_where_and_with_what_it_was_told_and_its_end_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = shell(
+        "pwd; echo $TOKEN; echo oops >&2; umask; echo $MAINSTAY_TARGET | cut -d/ -f2,4; exit 3",
+    );
+    spec.cwd = PathBuf::from("/usr");
+    spec.umask = Some(0o027);
+    spec.env
+        .insert("TOKEN".to_owned(), "x-${secret:token}".to_owned());
+    let (exit, output) = run(dir.path(), &spec).await.unwrap();
+    assert_eq!(output, "/usr\nx-s3cr3t\noops\n0027\nweb/0\n");
+    assert_eq!(exit, Exit::Code(3));
+}
+
+#[tokio::test]
+async fn a_child_that_cannot_be_started_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nowhere = shell("true");
+    nowhere.cwd = PathBuf::from("/does/not/exist");
+    let mut secret = shell("true");
+    secret
+        .env
+        .insert("A".to_owned(), "${secret:unknown}".to_owned());
+    let mut user = shell("true");
+    user.user = Some("nobody-here".to_owned());
+    for (spec, expected) in [
+        (spec(&["/does/not/exist"]), "check the first word of `run`"),
+        (spec(&["/etc/passwd"]), "not executable"),
+        (spec(&[]), "`run` is empty"),
+        (nowhere, "the directory /does/not/exist does not exist"),
+        (secret, "no secret `unknown`"),
+        (user, "cannot run as the user `nobody-here`"),
+    ] {
+        let error = run(dir.path(), &spec).await.unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_child_of_another_user_has_that_users_groups_only() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can change the user; the other case is above.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = shell("id -un; id -Gn; echo $HOME");
+    spec.user = Some("nobody".to_owned());
+    let (exit, output) = run(dir.path(), &spec).await.unwrap();
+    assert_eq!(
+        (exit, output.as_str()),
+        (Exit::Code(0), "nobody\nnogroup\n/nonexistent\n")
+    );
+}
+
+#[tokio::test]
+async fn everyone_who_waits_hears_of_the_same_end_and_nothing_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let identity = processes
+        .spawn(&web(), &spec(&["/bin/sleep", "1000"]), 2)
+        .await
+        .unwrap();
+    assert!(processes.is_alive(&identity));
+    assert_eq!(identity.restarts, 2);
+    drop(processes.wait(identity.clone())); // Waiting may be given up.
+    let (first, second) = (
+        processes.wait(identity.clone()),
+        processes.wait(identity.clone()),
+    );
+    processes.signal(&identity, Signal::Usr1).unwrap();
+    let (first, second) = within(async { tokio::join!(first, second) }).await;
+    assert_eq!((first, second), (Exit::Signal(10), Exit::Signal(10)));
+    assert!(!processes.is_alive(&identity));
+    assert!(
+        ProcessStat::read(identity.pid).is_none_or(|s| s.start_ticks != identity.start_ticks),
+        "it is reaped"
+    );
+    processes.signal(&identity, Signal::Term).unwrap();
+}
+
+#[tokio::test]
+async fn stopping_asks_first_and_kills_the_whole_group_after_the_grace() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let polite = shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done");
+    let identity = processes.spawn(&web(), &polite, 0).await.unwrap();
+    wait_until("it is ready", || output(dir.path()).contains("ready"));
+    assert_eq!(
+        within(processes.stop(identity, DEADLINE)).await,
+        Exit::Code(7)
+    );
+    assert!(output(dir.path()).contains("bye"));
+
+    let stubborn = shell("trap '' TERM; sleep 1000 & echo grandchild $!; sleep 1000");
+    let identity = processes.spawn(&web(), &stubborn, 0).await.unwrap();
+    wait_until("it is ready", || output(dir.path()).contains("grandchild"));
+    let grandchild: u32 = output(dir.path())
+        .trim()
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert_eq!(
+        within(processes.stop(identity, Duration::from_millis(50))).await,
+        Exit::Signal(9)
+    );
+    wait_until("the grandchild ends", || {
+        ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
+    });
+}
+
+#[tokio::test]
+async fn a_leader_that_dies_takes_its_group_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let (exit, output) = run(dir.path(), &shell("sleep 1000 & echo $!"))
+        .await
+        .unwrap();
+    let grandchild: u32 = output.trim().parse().unwrap();
+    assert_eq!(exit, Exit::Code(0));
+    wait_until("the grandchild ends", || {
+        ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
+    });
+}
+
+#[tokio::test]
+async fn a_stranger_with_the_same_number_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let identity = processes
+        .spawn(&web(), &spec(&["/bin/sleep", "1000"]), 0)
+        .await
+        .unwrap();
+    let earlier = ProcessIdentity {
+        start_ticks: identity.start_ticks - 1,
+        started_at: Timestamp::from_millis(1),
+        ..identity.clone()
+    };
+    let other_boot = ProcessIdentity {
+        boot_id: "another".to_owned(),
+        ..identity.clone()
+    };
+    for stranger in [earlier, other_boot] {
+        assert!(!processes.is_alive(&stranger));
+        processes.signal(&stranger, Signal::Kill).unwrap();
+        assert_eq!(
+            within(processes.wait(stranger.clone())).await,
+            Exit::Unknown
+        );
+        assert_eq!(
+            within(processes.stop(stranger, DEADLINE)).await,
+            Exit::Unknown
+        );
+    }
+    assert!(processes.is_alive(&identity));
+    within(processes.stop(identity, DEADLINE)).await;
+}
+
+#[tokio::test]
+async fn output_above_its_size_is_rotated_while_the_child_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let mut spec = shell("seq 20000; echo written; exec sleep 1000");
+    spec.log_max_bytes = 10_000;
+    let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
+    wait_until("it has written", || output(dir.path()).contains("written"));
+    processes.rotate(&web(), &spec).await.unwrap();
+    let rotated = std::fs::read_to_string(dir.path().join("logs/web.log.1")).unwrap();
+    assert!(output(dir.path()).len() < 10_000);
+    assert!((rotated + &output(dir.path())).ends_with("19999\n20000\nwritten\n"));
+    within(processes.stop(identity, DEADLINE)).await;
+}

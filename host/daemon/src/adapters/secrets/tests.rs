@@ -1,0 +1,214 @@
+//! Secrets in and out.
+
+use super::*;
+use std::fs;
+
+fn name(text: &str) -> SecretName {
+    SecretName::parse(text).unwrap()
+}
+
+fn private_file(directory: &Path, contents: &[u8], mode: u32) -> SecretSource {
+    let path = directory.join("value");
+    fs::write(&path, contents).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    SecretSource::File(path)
+}
+
+/// Secrets with these values, through files.
+fn secrets(values: &[(&str, &str)]) -> ConfiguredSecrets {
+    let directory = tempfile::tempdir().unwrap();
+    let sources = values.iter().map(|(key, value)| {
+        let path = directory.path().join(key);
+        fs::create_dir(&path).unwrap();
+        (name(key), private_file(&path, value.as_bytes(), 0o600))
+    });
+    ConfiguredSecrets::load(&sources.collect()).unwrap()
+}
+
+fn loaded_from(contents: &[u8], mode: u32) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let source = private_file(directory.path(), contents, mode);
+    ConfiguredSecrets::load(&BTreeMap::from([(name("token"), source)]))
+        .map(|secrets| secrets.value(&name("token")).unwrap())
+        .map_err(|errors| errors[0].to_string())
+}
+
+#[test]
+fn one_newline_at_the_end_of_a_file_is_not_part_of_the_value() {
+    for (contents, value) in [
+        ("hunter22", "hunter22"),
+        ("hunter22\n", "hunter22"),
+        ("hunter22\r\n", "hunter22"),
+        ("hunter22\n\n", "hunter22\n"),
+        (" hunter22 ", " hunter22 "),
+    ] {
+        assert_eq!(
+            loaded_from(contents.as_bytes(), 0o600).as_deref(),
+            Ok(value)
+        );
+    }
+    assert!(loaded_from(b"hunter22", 0o400).is_ok());
+}
+
+#[test]
+fn a_file_is_refused_with_a_sentence_and_without_its_value() {
+    for (contents, mode, words) in [
+        (b"hunter22".as_slice(), 0o640, "mode 640); run `chmod 600"),
+        (b"hunter22", 0o604, "can be read or changed by others"),
+        (b"hunter22", 0o622, "can be read or changed by others"),
+        (b"", 0o600, "it is empty"),
+        (b"\n", 0o600, "it is empty"),
+        (b"hunter22\xff", 0o600, "is not UTF-8 text"),
+        (&[b'x'; 16_385], 0o600, "longer than 16384 bytes"),
+    ] {
+        let error = loaded_from(contents, mode).unwrap_err();
+        assert!(error.contains(words), "{error}");
+        assert!(
+            error.starts_with("secret `token`: ") && !error.contains("hunter22"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_unreadable_secret_is_reported() {
+    let sources = BTreeMap::from([
+        (name("a"), SecretSource::File("/nonexistent/secret".into())),
+        (
+            name("b"),
+            SecretSource::Env("MAINSTAY_TEST_NOT_SET".to_owned()),
+        ),
+        (name("c"), SecretSource::File("/".into())),
+        (name("d"), SecretSource::Env("PATH".to_owned())),
+    ]);
+    let errors = ConfiguredSecrets::load(&sources).unwrap_err();
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    assert!(
+        texts[1].contains("MAINSTAY_TEST_NOT_SET is not set"),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn a_reload_that_fails_leaves_the_values_before() {
+    let secrets = secrets(&[("token", "hunter22")]);
+    let missing = BTreeMap::from([(name("token"), SecretSource::File("/nonexistent".into()))]);
+    assert!(secrets.reload(&missing).is_err());
+    assert_eq!(secrets.reveal("${secret:token}").as_deref(), Ok("hunter22"));
+    secrets.reload(&BTreeMap::new()).unwrap();
+    assert!(secrets.reveal("${secret:token}").is_err());
+    assert_eq!(secrets.conceal(b"hunter22".to_vec()), b"hunter22");
+}
+
+#[test]
+fn placeholders_are_revealed_once_and_unknown_ones_are_errors() {
+    let secrets = secrets(&[("a", "1${secret:b}"), ("b", "2")]);
+    for (text, revealed) in [
+        ("", ""),
+        ("plain $ {} ${x}", "plain $ {} ${x}"),
+        ("<${secret:b}${secret:b}>", "<22>"),
+        // A value is data: what looks like a placeholder in it is none.
+        ("${secret:a}", "1${secret:b}"),
+    ] {
+        assert_eq!(secrets.reveal(text).as_deref(), Ok(revealed));
+    }
+    for (text, words) in [
+        (
+            "${secret:c}",
+            "secret `c` is not known; add it to [secrets]",
+        ),
+        ("${secret:A}", "`A` is not a secret name"),
+        ("${secret:a", "without a closing"),
+    ] {
+        assert!(secrets.reveal(text).unwrap_err().contains(words), "{text}");
+    }
+}
+
+#[test]
+fn no_value_is_printed() {
+    let secrets = secrets(&[("token", "hunter22")]);
+    let shown = format!("{secrets:?}");
+    assert!(
+        shown.contains("token") && !shown.contains("hunter22"),
+        "{shown}"
+    );
+}
+
+/// `text` holds the secret in some form; what is left shows none of it.
+fn check_concealed(value: &str, text: &str, expected: &str) {
+    let secrets = secrets(&[("token", value)]);
+    let concealed = String::from_utf8(secrets.conceal(text.into())).unwrap();
+    assert_eq!(concealed, expected, "{value} in {text}");
+}
+
+#[test]
+fn a_secret_is_concealed_in_every_common_form() {
+    check_concealed(
+        "hunter22",
+        "a hunter22, hunter22!",
+        "a ${secret:token}, ${secret:token}!",
+    );
+    check_concealed("hunter22", "hunter2 and hunter", "hunter2 and hunter");
+    check_concealed(
+        "pa\"ss/wor\\d",
+        r#"{"p":"pa\"ss/wor\\d"}"#,
+        r#"{"p":"${secret:token}"}"#,
+    );
+    check_concealed(
+        "pa\"ss/wor\\d",
+        r#"{"p":"pa\"ss\/wor\\d"}"#,
+        r#"{"p":"${secret:token}"}"#,
+    );
+    check_concealed("p&ss w/rd", "q=p%26ss%20w%2Frd&x", "q=${secret:token}&x");
+    check_concealed("p&ss w/rd", "q=p%26ss%20w%2frd&x", "q=${secret:token}&x");
+    check_concealed("p&ss w/rd", "q=p%26ss+w%2Frd&x", "q=${secret:token}&x");
+    check_concealed(
+        "p&ss w/rd",
+        "http://x/p&ss%20w/rd",
+        "http://x/${secret:token}",
+    );
+    check_concealed("hunter22", "68756e7465723232", "${secret:token}");
+}
+
+#[test]
+fn base64_hides_no_secret_at_any_alignment() {
+    // printf 'PREFIXhunter22SUFFIX' | base64, for prefixes of zero to two bytes.
+    for text in [
+        "aHVudGVyMjI=",
+        "aHVudGVyMjI6eA==",
+        "dTpodW50ZXIyMg==",
+        "dTpodW50ZXIyMng=",
+        "Omh1bnRlcjIy",
+        "Omh1bnRlcjIyeA==",
+    ] {
+        let secrets = secrets(&[("token", "hunter22")]);
+        let concealed = String::from_utf8(secrets.conceal(text.into())).unwrap();
+        assert!(
+            concealed.contains("${secret:token}"),
+            "{text} became {concealed}"
+        );
+        assert!(
+            concealed.len() - "${secret:token}".len() <= 6,
+            "{text} became {concealed}"
+        );
+    }
+}
+
+#[test]
+fn the_longer_secret_wins_and_placeholders_are_not_searched() {
+    let secrets = secrets(&[("short", "secret"), ("long", "secret-and-more")]);
+    let concealed = secrets.conceal(b"secret-and-more secret".to_vec());
+    assert_eq!(concealed, b"${secret:long} ${secret:short}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_is_revealed_is_concealed_again(value in "[ -~]{6,40}", before in "[0-9]{0,9}", after in "[0-9]{0,9}") {
+        let secrets = secrets(&[("token", &value)]);
+        let text = format!("{before}${{secret:token}}{after}");
+        let revealed = secrets.reveal(&text).unwrap();
+        let concealed = secrets.conceal(revealed.into_bytes());
+        proptest::prop_assert!(!String::from_utf8(concealed).unwrap().contains(value.trim_end_matches('\n')));
+    }
+}

@@ -1,0 +1,116 @@
+//! What a change of a target's health is told as.
+//!
+//! Invariant: a check that goes on failing is one event, not one a run: `check.failed` is told for the first failure in a
+//! row, and again for the one that opens the circuit.
+
+use crate::ports::Finding;
+use mainstay_domain::{
+    breaker::HealthChange,
+    event::{Event, EventKind},
+    health::Observation,
+    journal::Change,
+    name::TargetName,
+    severity::Severity,
+    spec::TargetSpec,
+    time::Timestamp,
+};
+use serde_json::json;
+
+/// The events of these changes; `seen` is the observation that they come from.
+pub(super) fn of(
+    target: &TargetSpec,
+    changes: &[HealthChange],
+    seen: Option<&Observation>,
+    at: Timestamp,
+) -> Vec<Change> {
+    let opens = changes.contains(&HealthChange::CircuitOpened);
+    let events = changes
+        .iter()
+        .filter_map(|change| event(target, change, changes, seen, opens, at));
+    events
+        .map(|event| Change::Event(event.with_target(&target.name)))
+        .collect()
+}
+
+fn event(
+    target: &TargetSpec,
+    change: &HealthChange,
+    all: &[HealthChange],
+    seen: Option<&Observation>,
+    opens: bool,
+    at: Timestamp,
+) -> Option<Event> {
+    let name = &target.name;
+    let saw = seen
+        .map(|seen| seen.evidence.message.as_str())
+        .unwrap_or_default();
+    let value = seen.and_then(|seen| seen.evidence.value);
+    let low = |kind, message: String| Event::new(kind, Severity::Low, at, message);
+    match change {
+        HealthChange::CheckFailed { check, in_a_row } if *in_a_row == 1 || opens => {
+            let message = format!("{name}: check {check} failed: {saw}");
+            let data = json!({"check": check, "in_a_row": in_a_row, "value": value});
+            Some(low(EventKind::CheckFailed, message).with_data(data))
+        }
+        HealthChange::CheckRecovered { check } => {
+            let message = format!("{name}: check {check} passes again: {saw}");
+            let data = json!({"check": check, "value": value});
+            Some(low(EventKind::CheckRecovered, message).with_data(data))
+        }
+        HealthChange::CircuitOpened => {
+            let raised = all.iter().find_map(|change| match change {
+                HealthChange::FailureRaised {
+                    failure, severity, ..
+                } => Some((failure, *severity)),
+                _ => None,
+            });
+            let (failure, severity) = match raised {
+                Some((failure, severity)) => (Some(failure), severity),
+                None => (None, Severity::Medium),
+            };
+            let message = format!("{name}: the circuit opened: {saw}");
+            let event = Event::new(EventKind::CircuitOpened, severity, at, message);
+            Some(event.with_data(json!({"failure": failure})))
+        }
+        HealthChange::CircuitHalfOpened => Some(low(
+            EventKind::CircuitHalfOpened,
+            format!("{name}: the circuit is half-open, the checks decide"),
+        )),
+        HealthChange::CircuitClosed => Some(low(
+            EventKind::CircuitClosed,
+            format!("{name}: the circuit closed, every check passes"),
+        )),
+        HealthChange::CheckFailed { .. }
+        | HealthChange::HealthChanged { .. }
+        | HealthChange::FailureRaised { .. }
+        | HealthChange::FailureCleared { .. } => None,
+    }
+}
+
+/// What the recovery engine is told of a change.
+pub(super) fn finding(
+    target: &TargetName,
+    change: &HealthChange,
+    at: Timestamp,
+) -> Option<Finding> {
+    match change {
+        HealthChange::FailureRaised {
+            failure,
+            severity,
+            evidence,
+            ..
+        } => Some(Finding::Raised {
+            target: target.clone(),
+            failure: failure.clone(),
+            severity: *severity,
+            detected_at: evidence.observed_at,
+            evidence: evidence.clone(),
+        }),
+        HealthChange::FailureCleared { failure } => Some(Finding::Cleared {
+            target: target.clone(),
+            failure: failure.clone(),
+            at,
+        }),
+        _ => None,
+    }
+}

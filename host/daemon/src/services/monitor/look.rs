@@ -1,0 +1,116 @@
+//! One run of one check, from its turn to what it changed.
+
+use super::{
+    Core,
+    watched::{CheckRun, Watched, WatchedState},
+};
+use mainstay_domain::{
+    health::{Evidence, Observation, Outcome},
+    name::{CheckName, TargetName},
+    spec::{CheckKind, CheckSpec},
+    time::Monotonic,
+};
+use std::sync::Arc;
+
+impl Core {
+    /// A run that is due; left out where the one before still runs.
+    pub(super) async fn run_scheduled(&self, watched: Arc<Watched>, run: Arc<CheckRun>) {
+        match run.turn.try_lock() {
+            Ok(_turn) => {
+                self.look(&watched, &run).await;
+            }
+            Err(_) => run.meter.skipped(1),
+        }
+    }
+
+    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped.
+    pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
+        let (spec, pid, epoch, last_beat) = {
+            let state = watched.lock();
+            if state.stopped {
+                return None;
+            }
+            (
+                Arc::clone(&state.spec),
+                state.pid,
+                state.epoch,
+                state.last_beat,
+            )
+        };
+        let start = self.clock.monotonic();
+        let seen = match run.spec.kind {
+            CheckKind::Heartbeat => self.heartbeat_seen(&spec.name, &run.spec, last_beat),
+            _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
+        };
+        let end = self.clock.monotonic();
+        run.meter.ran(&seen.outcome, end.since(start));
+        let mut state = watched.lock();
+        if state.epoch == epoch {
+            let changes = state.health.observe(&seen, end);
+            self.publish(watched, &mut state, &changes, Some(&seen));
+        }
+        Some(seen)
+    }
+
+    fn heartbeat_seen(
+        &self,
+        target: &TargetName,
+        check: &CheckSpec,
+        last_beat: Monotonic,
+    ) -> Observation {
+        let silence = self.clock.monotonic().since(last_beat);
+        let (outcome, message) = if silence > check.every {
+            let (silence, every) = (silence.as_millis(), check.every.as_millis());
+            (
+                Outcome::Failed,
+                format!("no heartbeat for {silence} ms, one is due every {every} ms"),
+            )
+        } else {
+            (
+                Outcome::Healthy,
+                format!("a heartbeat came {} ms ago", silence.as_millis()),
+            )
+        };
+        let value = Some(silence.as_secs_f64());
+        self.observation(target, &check.name, outcome, message, value)
+    }
+
+    fn observation(
+        &self,
+        target: &TargetName,
+        check: &CheckName,
+        outcome: Outcome,
+        message: String,
+        value: Option<f64>,
+    ) -> Observation {
+        Observation {
+            target: target.clone(),
+            check: check.clone(),
+            outcome,
+            evidence: Evidence {
+                check: check.to_string(),
+                observed_at: self.clock.now(),
+                message,
+                value,
+            },
+        }
+    }
+
+    /// The supervised process as an observation: down, for a reason, or as it is known.
+    pub(super) fn process_seen(&self, state: &WatchedState, down: Option<String>) -> Observation {
+        let (outcome, message) = match (down, state.pid) {
+            (None, Some(pid)) => (Outcome::Healthy, format!("process {pid} runs")),
+            (down, _) => (
+                Outcome::Failed,
+                down.unwrap_or_else(|| "the process does not run".to_owned()),
+            ),
+        };
+        self.observation(
+            &state.spec.name,
+            &CheckName::process(),
+            outcome,
+            message,
+            None,
+        )
+    }
+}

@@ -1,0 +1,88 @@
+//! The monitor as the others see it.
+
+use super::{Monitor, locked};
+use crate::ports::{Boxed, ProcessNews, ProcessWatch, Watch};
+use mainstay_domain::{
+    breaker::CircuitState,
+    effect::EffectError,
+    health::{Health, Observation},
+    name::{FailureType, TargetName},
+    spec::CheckKind,
+};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+impl Watch for Monitor {
+    fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
+        Box::pin(async move {
+            let watched = self.core.get(&target).ok_or_else(|| {
+                EffectError::Failed(format!(
+                    "there is no target `{target}`; `mainstay status` lists all"
+                ))
+            })?;
+            let mut runs = JoinSet::new();
+            let checks = watched.lock().checks.clone();
+            for (place, run) in checks.into_iter().enumerate() {
+                let (core, watched) = (Arc::clone(&self.core), Arc::clone(&watched));
+                runs.spawn(async move {
+                    let _turn = run.turn.lock().await;
+                    (place, core.look(&watched, &run).await)
+                });
+            }
+            let mut seen = runs.join_all().await;
+            seen.sort_by_key(|(place, _)| *place);
+            let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
+            let mut state = watched.lock();
+            if state.exit_is_implicit() && !state.stopped {
+                let process = self.core.process_seen(&state, None);
+                let changes = state.health.observe(&process, self.core.clock.monotonic());
+                self.core
+                    .publish(&watched, &mut state, &changes, Some(&process));
+                seen.push(process);
+            }
+            Ok(seen)
+        })
+    }
+
+    fn handler_acted(&self, target: &TargetName) {
+        if let Some(watched) = self.core.get(target) {
+            let mut state = watched.lock();
+            let changes = state.health.handler_acted();
+            self.core.publish(&watched, &mut state, &changes, None);
+        }
+    }
+
+    fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool {
+        let watched = self.core.get(target);
+        watched.is_some_and(|watched| watched.lock().health.is_failing(failure))
+    }
+
+    fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)> {
+        let watched = self.core.get(target)?;
+        let state = watched.lock();
+        Some((state.health.health(), state.health.circuit()))
+    }
+
+    fn heartbeat(&self, target: &TargetName) -> bool {
+        let Some(watched) = self.core.get(target) else {
+            return false;
+        };
+        let mut state = watched.lock();
+        state.last_beat = self.core.clock.monotonic();
+        state
+            .checks
+            .iter()
+            .any(|run| run.spec.kind == CheckKind::Heartbeat)
+    }
+}
+
+impl ProcessWatch for Monitor {
+    fn process_is(&self, target: &TargetName, news: ProcessNews) {
+        // Held until it is taken up, so that a target which becomes known meanwhile takes up the newest.
+        let mut kept = locked(&self.core.news);
+        kept.insert(target.clone(), news.clone());
+        if let Some(watched) = self.core.get(target) {
+            self.core.take_up_news(&watched, news);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The monitor over a probe that sees what it is told to.
+
+use super::*;
+use crate::{
+    ports::{ProcessWatch, Watch},
+    services::testing::{
+        DEADLINE, ManualClock, MemoryJournal, ScriptedProbe,
+        specs::{check, child, failure, name, spec, target},
+        wait_until, within,
+    },
+};
+use mainstay_domain::{
+    breaker::CircuitState,
+    event::EventKind,
+    health::{Health, Outcome},
+    spec::{CheckKind, TargetSpec},
+};
+use std::time::Duration;
+
+mod config;
+mod measurement;
+
+struct Bench {
+    monitor: Monitor,
+    probe: Arc<ScriptedProbe>,
+    journal: Arc<MemoryJournal>,
+    clock: Arc<ManualClock>,
+    findings: mpsc::Receiver<Finding>,
+    config: watch::Sender<Arc<Spec>>,
+    stop: CancellationToken,
+}
+
+impl Bench {
+    fn new(targets: Vec<TargetSpec>) -> Self {
+        let (probe, journal) = (ScriptedProbe::new(), MemoryJournal::new());
+        let clock = ManualClock::new();
+        let (sender, findings) = mpsc::channel(16);
+        let (config, receiver) = watch::channel(spec(targets));
+        let monitor = Monitor::new(
+            probe.clone(),
+            journal.clone(),
+            clock.clone(),
+            sender,
+            receiver,
+        );
+        Self {
+            monitor,
+            probe,
+            journal,
+            clock,
+            findings,
+            config,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    fn run(&self) {
+        tokio::spawn(self.monitor.clone().run(self.stop.clone()));
+    }
+
+    async fn finding(&mut self) -> String {
+        match within(self.findings.recv()).await.unwrap() {
+            Finding::Raised {
+                target, failure, ..
+            } => format!("{target} raised {failure}"),
+            Finding::Cleared {
+                target, failure, ..
+            } => format!("{target} cleared {failure}"),
+        }
+    }
+
+    fn count(&self, kind: EventKind) -> usize {
+        self.journal.kinds().iter().filter(|&&k| k == kind).count()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[tokio::test]
+async fn a_failing_check_is_told_once_and_again_when_it_opens_the_circuit() {
+    let mut tcp = check("tcp");
+    (tcp.fail_after, tcp.recover_after) = (3, 2);
+    let mut bench = Bench::new(vec![target("db", vec![tcp])]);
+    bench.probe.show("tcp", Outcome::Failed);
+    bench.run();
+    assert_eq!(bench.finding().await, "db raised tcp-down");
+    assert!(bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
+    assert_eq!(
+        bench.monitor.health(&name("db")),
+        Some((Health::Failed, CircuitState::Open))
+    );
+    let looks = bench.probe.looks("tcp");
+    wait_until("it goes on looking", || {
+        bench.probe.looks("tcp") > looks + 5
+    })
+    .await;
+    use EventKind::{CheckFailed, CheckRecovered, CircuitClosed, CircuitHalfOpened, CircuitOpened};
+    assert_eq!(
+        bench.journal.kinds(),
+        [CheckFailed, CheckFailed, CircuitOpened]
+    );
+    let counts: Vec<_> = bench
+        .journal
+        .events()
+        .iter()
+        .map(|e| e.data["in_a_row"].as_u64())
+        .collect();
+    assert_eq!(counts, [Some(1), Some(3), None]);
+
+    bench.probe.show("tcp", Outcome::Healthy);
+    bench.monitor.handler_acted(&name("db"));
+    assert_eq!(bench.finding().await, "db cleared tcp-down");
+    wait_until("it is closed", || bench.count(CircuitClosed) == 1).await;
+    assert_eq!(
+        bench.monitor.health(&name("db")),
+        Some((Health::Healthy, CircuitState::Closed))
+    );
+    assert!(bench.count(CheckRecovered) == 1 && bench.count(CircuitHalfOpened) >= 1);
+}
+
+#[tokio::test]
+async fn a_slow_check_delays_no_other_and_does_not_overlap_itself() {
+    let bench = Bench::new(vec![target("db", vec![check("slow"), check("fast")])]);
+    let gate = bench.probe.hold("slow");
+    bench.run();
+    wait_until("the fast one goes on", || bench.probe.looks("fast") > 20).await;
+    assert_eq!(bench.probe.looks("slow"), 1);
+    gate.add_permits(2);
+    wait_until("the slow one goes on", || bench.probe.looks("slow") > 2).await;
+}
+
+#[tokio::test]
+async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
+    let mut bench = Bench::new(vec![child("web", &["/bin/true"])]);
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
+    assert_eq!(
+        bench.monitor.health(&name("web")).unwrap().0,
+        Health::Healthy
+    );
+    bench.monitor.process_is(
+        &name("web"),
+        ProcessNews::Down("process 7 exited with code 1".to_owned()),
+    );
+    let Ok(Finding::Raised {
+        failure: kind,
+        evidence,
+        ..
+    }) = bench.findings.try_recv()
+    else {
+        panic!("it should be there already");
+    };
+    assert_eq!(
+        (kind, evidence.message.as_str()),
+        (failure("crashed"), "process 7 exited with code 1")
+    );
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(8)));
+    bench.monitor.handler_acted(&name("web"));
+    assert_eq!(bench.finding().await, "web cleared crashed");
+}
+
+#[tokio::test]
+async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a_restart() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("tcp")];
+    let bench = Bench::new(vec![web]);
+    bench.probe.show("tcp", Outcome::Failed);
+    let gate = bench.probe.hold("tcp");
+    bench.run();
+    wait_until("a look began", || bench.probe.looks("tcp") == 1).await;
+    bench.monitor.process_is(&name("web"), ProcessNews::Stopped);
+    gate.add_permits(1);
+    let beats = || {
+        bench.monitor.core.get(&name("web")).unwrap().lock().checks[0]
+            .turn
+            .try_lock()
+            .is_ok()
+    };
+    wait_until("it ended", beats).await;
+    assert_eq!(
+        bench.monitor.check_now(name("web")).await,
+        Ok(Vec::new()),
+        "nothing is looked at"
+    );
+    assert_eq!(
+        bench.monitor.health(&name("web")),
+        Some((Health::Unknown, CircuitState::Closed))
+    );
+    bench.probe.show("tcp", Outcome::Healthy);
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(8)));
+    gate.add_permits(1_000);
+    wait_until("it is looked at again", || bench.probe.looks("tcp") > 3).await;
+    assert_eq!(bench.journal.kinds(), []);
+}
+
+#[tokio::test]
+async fn checking_now_answers_for_every_check_and_counts() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("a"), check("b")];
+    let mut bench = Bench::new(vec![web]); // Not running: nothing else looks.
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
+    bench.probe.show("b", Outcome::Failed);
+    let seen = within(bench.monitor.check_now(name("web"))).await.unwrap();
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|s| (s.check.as_str(), &s.outcome, s.evidence.message.as_str()))
+        .collect();
+    let told = "as told, pid Some(7)";
+    assert_eq!(
+        seen,
+        [
+            ("a", &Outcome::Healthy, told),
+            ("b", &Outcome::Failed, told),
+            ("process", &Outcome::Healthy, "process 7 runs")
+        ]
+    );
+    assert_eq!(bench.finding().await, "web raised b-down");
+    let error = within(bench.monitor.check_now(name("other")))
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("there is no target `other`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_open_circuit_is_tried_again_by_itself() {
+    let mut db = target("db", vec![check("tcp")]);
+    db.checks[0].every = DEADLINE * 10;
+    db.breaker.open_for = Duration::from_millis(40);
+    let bench = Bench::new(vec![db]);
+    bench.probe.show("tcp", Outcome::Failed);
+    bench.run();
+    wait_until("it is open", || bench.count(EventKind::CircuitOpened) == 1).await;
+    bench.clock.advance(Duration::from_millis(39));
+    assert_eq!(
+        bench.monitor.health(&name("db")).unwrap().1,
+        CircuitState::Open
+    );
+    bench.clock.advance(Duration::from_millis(1));
+    wait_until("it is tried", || {
+        bench.count(EventKind::CircuitHalfOpened) == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_stays_away_is_a_failure_and_one_that_comes_ends_it() {
+    let mut beat = check("beat");
+    (beat.kind, beat.every) = (CheckKind::Heartbeat, Duration::from_secs(10));
+    let mut bench = Bench::new(vec![
+        target("cron", vec![beat]),
+        target("other", Vec::new()),
+    ]);
+    assert!(bench.monitor.heartbeat(&name("cron")));
+    assert!(!bench.monitor.heartbeat(&name("other")) && !bench.monitor.heartbeat(&name("unknown")));
+    let healthy = |bench: &Bench| bench.monitor.health(&name("cron")).unwrap().0 == Health::Healthy;
+    bench.clock.advance(Duration::from_secs(10));
+    within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    assert!(healthy(&bench));
+    bench.clock.advance(Duration::from_secs(1));
+    let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    assert_eq!(
+        seen[0].evidence.message,
+        "no heartbeat for 11000 ms, one is due every 10000 ms"
+    );
+    assert_eq!(seen[0].evidence.value, Some(11.0));
+    assert_eq!(bench.finding().await, "cron raised beat-down");
+    bench.monitor.heartbeat(&name("cron"));
+    bench.monitor.handler_acted(&name("cron"));
+    within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    assert_eq!(bench.finding().await, "cron cleared beat-down");
+    assert!(healthy(&bench));
+}
+
+#[tokio::test]
+async fn stopping_gives_up_looks_that_hang() {
+    let bench = Bench::new(vec![target("db", vec![check("slow")])]);
+    let _gate = bench.probe.hold("slow");
+    let service = tokio::spawn(bench.monitor.clone().run(bench.stop.clone()));
+    wait_until("a look hangs", || bench.probe.looks("slow") == 1).await;
+    bench.stop.cancel();
+    within(service).await.unwrap();
+}

@@ -1,0 +1,59 @@
+//! What another config does to what is watched.
+
+use super::*;
+
+#[tokio::test]
+async fn another_config_keeps_counts_starts_what_is_new_and_ends_what_is_gone() {
+    let mut slow = check("slow");
+    slow.fail_after = 2;
+    slow.every = DEADLINE * 10;
+    let mut bench = Bench::new(vec![
+        target("db", vec![slow.clone()]),
+        target("old", vec![check("tcp")]),
+    ]);
+    bench.probe.show("slow", Outcome::Failed);
+    bench.probe.show("tcp", Outcome::Failed);
+    bench.run();
+    assert_eq!(bench.finding().await, "old raised tcp-down");
+    wait_until("it failed once", || bench.probe.looks("slow") == 1).await;
+    bench.config.send_replace(spec(vec![
+        target("db", vec![slow, check("new")]),
+        target("web", vec![check("web")]),
+    ]));
+    assert_eq!(bench.finding().await, "old cleared tcp-down");
+    assert_eq!(bench.monitor.health(&name("old")), None);
+    wait_until("the new ones are looked at", || {
+        bench.probe.looks("new").min(bench.probe.looks("web")) > 2
+    })
+    .await;
+    let looks = bench.probe.looks("tcp");
+    within(bench.monitor.check_now(name("db"))).await.unwrap();
+    assert_eq!(
+        bench.finding().await,
+        "db raised slow-down",
+        "the second failure in a row"
+    );
+    let more = bench.probe.looks("web") + 10;
+    wait_until("time goes on", || bench.probe.looks("web") > more).await;
+    assert!(bench.probe.looks("tcp") <= looks + 1, "it is gone");
+}
+
+#[tokio::test]
+async fn news_of_a_target_that_is_not_known_yet_is_kept_for_it() {
+    let bench = Bench::new(Vec::new());
+    bench.run();
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(9)));
+    bench
+        .config
+        .send_replace(spec(vec![child("web", &["/bin/true"])]));
+    wait_until("it is known", || {
+        bench.monitor.health(&name("web")).is_some()
+    })
+    .await;
+    assert_eq!(
+        bench.monitor.health(&name("web")).unwrap().0,
+        Health::Healthy
+    );
+}

@@ -1,0 +1,191 @@
+//! One target, as the monitor sees it.
+//!
+//! Invariant: whatever changes what its checks mean (another config, a start, a stop) begins a new epoch; what a check
+//! began to look at in an earlier one does not count.
+
+use super::locked;
+use mainstay_domain::{
+    breaker::{HealthChange, TargetHealth},
+    health::Outcome,
+    name::{CheckName, FailureType, TargetName},
+    severity::Severity,
+    spec::{CheckSpec, TargetSpec},
+    time::Monotonic,
+};
+use metrics::Counter;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+pub(super) struct Watched {
+    state: Mutex<WatchedState>,
+}
+
+pub(super) struct WatchedState {
+    pub(super) spec: Arc<TargetSpec>,
+    pub(super) checks: Vec<Arc<CheckRun>>,
+    pub(super) health: TargetHealth,
+    pub(super) epoch: u64,
+    /// Of the supervised process, while it runs.
+    pub(super) pid: Option<u32>,
+    /// On purpose.
+    pub(super) stopped: bool,
+    pub(super) last_beat: Monotonic,
+    /// When the circuit goes half-open by itself, where the schedule knows it.
+    pub(super) tick_at: Option<Monotonic>,
+}
+
+/// One check of one target in one config.
+pub(super) struct CheckRun {
+    pub(super) spec: Arc<CheckSpec>,
+    /// Held by who runs it.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) meter: Meter,
+    scheduled: AtomicBool,
+    retired: AtomicBool,
+}
+
+/// How a check is counted.
+pub(super) struct Meter {
+    target: TargetName,
+    check: CheckName,
+    kind: &'static str,
+    outcomes: [OnceLock<Counter>; 3],
+}
+
+impl Watched {
+    pub(super) fn new(spec: &TargetSpec, now: Monotonic) -> Self {
+        let checks = spec
+            .checks
+            .iter()
+            .map(|check| CheckRun::new(&spec.name, check));
+        let state = WatchedState {
+            checks: checks.collect(),
+            health: TargetHealth::new(&spec.checks, exit_of(spec), spec.breaker),
+            spec: Arc::new(spec.clone()),
+            epoch: 0,
+            pid: None,
+            stopped: false,
+            last_beat: now,
+            tick_at: None,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, WatchedState> {
+        locked(&self.state)
+    }
+}
+
+impl WatchedState {
+    /// Takes up another config of the same target.
+    pub(super) fn reconfigure(&mut self, spec: &TargetSpec, now: Monotonic) -> Vec<HealthChange> {
+        if *self.spec == *spec {
+            return Vec::new();
+        }
+        let mut before = std::mem::take(&mut self.checks);
+        for check in &spec.checks {
+            let same = before.iter().position(|run| *run.spec == *check);
+            let run = same.map(|place| before.swap_remove(place));
+            self.checks
+                .push(run.unwrap_or_else(|| CheckRun::new(&spec.name, check)));
+        }
+        before.iter().for_each(|run| run.retire());
+        self.spec = Arc::new(spec.clone());
+        self.epoch += 1;
+        self.last_beat = now;
+        self.health
+            .reconfigure(&spec.checks, exit_of(spec), spec.breaker)
+    }
+
+    /// The target is not in the config any more: nothing of it is run, and nothing of it fails.
+    pub(super) fn retire(&mut self) -> Vec<HealthChange> {
+        self.checks.drain(..).for_each(|run| run.retire());
+        self.epoch += 1;
+        let failing: Vec<FailureType> = self.health.failing().cloned().collect();
+        let mut changes: Vec<HealthChange> = Vec::new();
+        for failure in failing {
+            let change = HealthChange::FailureCleared { failure };
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        self.health = TargetHealth::new(&[], None, self.spec.breaker);
+        changes
+    }
+
+    /// Whether the supervised child is looked at without a configured check.
+    pub(super) fn exit_is_implicit(&self) -> bool {
+        let process = CheckName::process();
+        self.spec.process.is_some() && self.checks.iter().all(|run| run.spec.name != process)
+    }
+}
+
+fn exit_of(spec: &TargetSpec) -> Option<(&FailureType, Severity)> {
+    let process = spec.process.as_ref()?;
+    Some((&process.exit_failure, process.exit_severity))
+}
+
+impl CheckRun {
+    fn new(target: &TargetName, check: &CheckSpec) -> Arc<Self> {
+        Arc::new(Self {
+            meter: Meter {
+                target: target.clone(),
+                check: check.name.clone(),
+                kind: check.kind.as_str(),
+                outcomes: [const { OnceLock::new() }; 3],
+            },
+            spec: Arc::new(check.clone()),
+            turn: tokio::sync::Mutex::new(()),
+            scheduled: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        })
+    }
+
+    /// True the first time.
+    pub(super) fn schedule_once(&self) -> bool {
+        !self.scheduled.swap(true, Ordering::Relaxed)
+    }
+
+    /// It leaves the schedule when it is due next.
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Relaxed)
+    }
+}
+
+impl Meter {
+    /// It was run, with this outcome, for so long.
+    pub(super) fn ran(&self, outcome: &Outcome, length: Duration) {
+        let (place, word) = match outcome {
+            Outcome::Healthy => (0, "healthy"),
+            Outcome::Degraded => (1, "degraded"),
+            Outcome::Failed => (2, "failed"),
+        };
+        if let Some(counter) = self.outcomes.get(place) {
+            counter.get_or_init(|| self.counter(word)).increment(1);
+        }
+        metrics::histogram!("check_duration_seconds", "kind" => self.kind).record(length);
+    }
+
+    fn counter(&self, outcome: &'static str) -> Counter {
+        let (target, check) = (self.target.to_string(), self.check.to_string());
+        metrics::counter!("checks_total", "target" => target, "check" => check, "outcome" => outcome)
+    }
+
+    /// So many runs were left out, because it still ran or the machine slept.
+    pub(super) fn skipped(&self, count: u64) {
+        let (target, check) = (self.target.to_string(), self.check.to_string());
+        metrics::counter!("checks_skipped_total", "target" => target, "check" => check)
+            .increment(count);
+    }
+}

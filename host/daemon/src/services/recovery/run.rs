@@ -1,0 +1,245 @@
+//! One operation, from its first attempt to its end: validate before, run the chain with retries, validate after.
+//!
+//! Invariant: cancelling takes effect between attempts and while waiting, never inside a handler's call: a call that
+//! is dropped leaves an effect in doubt.
+
+use super::{RecoveryPorts, about};
+use crate::ports::Handled;
+use mainstay_domain::{
+    call::{RecoverRequest, RecoveryFailure},
+    event::{Event, EventKind},
+    health::Outcome,
+    incident::Incident,
+    journal::Change,
+    operation::{Mode, Operation, OperationEvent},
+    severity::Severity,
+    spec::{RouteSpec, StepSpec, TargetSpec},
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks of the validation: at first this, then doubled up to [`SLOWEST_LOOK`].
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+/// A target that starts slowly is not asked more often than this.
+const SLOWEST_LOOK: Duration = Duration::from_millis(250);
+/// For a target that is no longer configured.
+const DEFAULT_RTO: Duration = Duration::from_secs(300);
+
+/// An operation that runs.
+pub(super) struct Run {
+    pub(super) ports: RecoveryPorts,
+    /// As it was when the operation began; absent where no route fits.
+    pub(super) route: Option<RouteSpec>,
+    pub(super) target: Option<TargetSpec>,
+    pub(super) incident: Option<Incident>,
+    pub(super) operation: Operation,
+    pub(super) cancel: CancellationToken,
+}
+
+/// An operation that has ended, and what people should know where it did not help.
+pub(super) struct Ended {
+    pub(super) operation: Operation,
+    /// The target was found healthy, before or after.
+    pub(super) healthy: bool,
+    pub(super) cooldown: Duration,
+    /// The next steps for people, where the handler named some.
+    pub(super) runbook: Vec<String>,
+}
+
+/// How one attempt went.
+enum Attempt {
+    /// Every step is done.
+    Done,
+    /// Another attempt may help.
+    Again(String),
+    /// No attempt will help; the steps that a person should take.
+    Hopeless(String, Vec<String>),
+}
+
+impl Run {
+    pub(super) async fn to_its_end(mut self) -> Ended {
+        let cooldown = self.route.as_ref().map_or(Duration::ZERO, |route| route.cooldown);
+        let (healthy, runbook) = self.run().await;
+        Ended { operation: self.operation, healthy, cooldown, runbook }
+    }
+
+    async fn run(&mut self) -> (bool, Vec<String>) {
+        let Some(route) = self.route.clone() else {
+            self.end(OperationEvent::GaveUp, Some("no route fits it any more".to_owned()));
+            return (false, Vec::new());
+        };
+        if self.operation.mode == Mode::Automatic && self.is_healthy().await {
+            self.end(OperationEvent::Cancelled, Some("the target was healthy before the first attempt".to_owned()));
+            return (true, Vec::new());
+        }
+        loop {
+            let is_first = self.operation.attempts == 0;
+            self.step_to(OperationEvent::AttemptBegan, is_first.then_some(EventKind::OperationStarted), "began");
+            let attempt = self.operation.attempts;
+            let error = match self.attempt(&route, attempt).await {
+                Attempt::Done => {
+                    self.step_to(OperationEvent::HandlerFinished, Some(EventKind::OperationValidating), "is validated");
+                    // A dry run changed nothing that the checks could see.
+                    if self.operation.dry_run || self.validate().await {
+                        self.end(OperationEvent::Verified, None);
+                        return (!self.operation.dry_run, Vec::new());
+                    }
+                    "the handler was done, but the checks still fail".to_owned()
+                }
+                Attempt::Again(error) => error,
+                Attempt::Hopeless(error, runbook) => {
+                    self.end(OperationEvent::GaveUp, Some(error));
+                    return (false, runbook);
+                }
+            };
+            let Some(delay) = route.strategy.delay_before(attempt.saturating_add(1)) else {
+                self.end(OperationEvent::GaveUp, Some(error));
+                return (false, Vec::new());
+            };
+            if !self.wait(delay, &error).await {
+                self.end(OperationEvent::Cancelled, Some(format!("cancelled after attempt {attempt}: {error}")));
+                return (false, Vec::new());
+            }
+        }
+    }
+
+    /// By the checks: at once where they hold the failure already, else by running them.
+    async fn is_healthy(&self) -> bool {
+        let (target, failure) = (&self.operation.target, &self.operation.failure);
+        if self.ports.watch.is_failing(target, failure) {
+            return false;
+        }
+        match self.ports.watch.check_now(target.clone()).await {
+            Ok(seen) => !seen.is_empty() && seen.iter().all(|observation| observation.outcome != Outcome::Failed),
+            Err(_) => false,
+        }
+    }
+
+    /// Runs the steps of the chain in order; after a step has failed only those that always run.
+    async fn attempt(&mut self, route: &RouteSpec, attempt: u32) -> Attempt {
+        let mut outcome = Attempt::Done;
+        for step in &route.chain {
+            if !step.always && !matches!(outcome, Attempt::Done) {
+                continue;
+            }
+            let next = self.call(step, attempt, route.strategy.max_attempts()).await;
+            if matches!(outcome, Attempt::Done) {
+                outcome = next;
+            }
+        }
+        outcome
+    }
+
+    async fn call(&mut self, step: &StepSpec, attempt: u32, max_attempts: u32) -> Attempt {
+        let request = self.request(step, attempt, max_attempts);
+        let handlers = &self.ports.handlers;
+        let Handled { by, result } =
+            handlers.recover(step.handler.clone(), step.version.clone(), request, step.timeout).await;
+        if let Some(by) = by {
+            self.operation.handler = Some(by.name);
+            self.operation.handler_version = Some(by.version);
+            self.operation.handler_digest = Some(by.digest);
+        }
+        match result {
+            Ok(report) => {
+                self.operation.actions.extend(report.actions);
+                self.operation.actions.extend(report.data_loss.map(|loss| format!("data loss: {loss}")));
+                Attempt::Done
+            }
+            Err(RecoveryFailure::Retryable(why)) => Attempt::Again(format!("{}: {why}", step.handler)),
+            Err(RecoveryFailure::Permanent(why)) => Attempt::Hopeless(format!("{}: {why}", step.handler), Vec::new()),
+            Err(RecoveryFailure::NeedsOperator(steps)) => {
+                Attempt::Hopeless(format!("{} needs a person: {}", step.handler, steps.join("; ")), steps)
+            }
+        }
+    }
+
+    fn request(&self, step: &StepSpec, attempt: u32, max_attempts: u32) -> RecoverRequest {
+        let operation = &self.operation;
+        let spent = self.ports.clock.now().since(operation.detected_at);
+        RecoverRequest {
+            operation: operation.id.clone(),
+            incident: operation.incident.clone(),
+            target: operation.target.clone(),
+            failure: operation.failure.clone(),
+            severity: operation.severity,
+            recurrence: self.incident.as_ref().map_or(0, |incident| incident.recurrence),
+            attempt,
+            max_attempts,
+            phase: "normal".to_owned(),
+            detected_at: operation.detected_at,
+            remaining: Some(self.rto().saturating_sub(spent)),
+            evidence: self.incident.as_ref().map(|incident| incident.evidence.clone()).unwrap_or_default(),
+            fencing: 1,
+            dry_run: operation.dry_run,
+            params: step.params.clone(),
+        }
+    }
+
+    /// Runs the checks until the failure is gone, or the time for it is over.
+    async fn validate(&mut self) -> bool {
+        let (target, failure) = (self.operation.target.clone(), self.operation.failure.clone());
+        self.ports.watch.handler_acted(&target);
+        let allowed = self.target.as_ref().map_or(Duration::from_secs(60), |target| target.validation_timeout);
+        let end = self.ports.clock.monotonic() + allowed;
+        let mut pause = FIRST_LOOK;
+        loop {
+            let seen = self.ports.watch.check_now(target.clone()).await;
+            let failing = self.ports.watch.is_failing(&target, &failure);
+            let all_pass = seen.is_ok_and(|seen| seen.iter().all(|one| one.outcome != Outcome::Failed));
+            if all_pass && !failing {
+                return true;
+            }
+            if self.ports.clock.monotonic() >= end || self.cancel.is_cancelled() {
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(SLOWEST_LOOK);
+        }
+    }
+
+    /// Waits before the next attempt; false where it was cancelled meanwhile.
+    async fn wait(&mut self, delay: Duration, error: &str) -> bool {
+        let Operation { target, failure, attempts, .. } = &self.operation;
+        let message =
+            format!("attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}");
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let data = serde_json::json!({ "attempt": attempts, "error": error, "delay_ms": delay_ms });
+        self.write(EventKind::OperationRetrying, Severity::Medium, message, data);
+        tokio::select! { biased;
+            () = self.cancel.cancelled() => false,
+            () = tokio::time::sleep(delay) => true,
+        }
+    }
+
+    /// Moves on, and says so where others should hear of it.
+    fn step_to(&mut self, event: OperationEvent, kind: Option<EventKind>, what: &str) {
+        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
+        debug_assert!(moved.is_ok(), "{moved:?}");
+        match kind {
+            None => drop(self.ports.journal.commit(vec![Change::Operation(self.operation.clone())])),
+            Some(kind) => {
+                let message = format!("recovery of {} from {} {what}", self.operation.target, self.operation.failure);
+                let data = serde_json::json!({ "attempt": self.operation.attempts });
+                self.write(kind, self.operation.severity, message, data);
+            }
+        }
+    }
+
+    fn rto(&self) -> Duration {
+        self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto)
+    }
+
+    fn write(&self, kind: EventKind, severity: Severity, message: String, data: serde_json::Value) {
+        let event = Event::new(kind, severity, self.ports.clock.now(), message).with_data(data);
+        let changes = vec![Change::Operation(self.operation.clone()), about(&self.operation, event)];
+        drop(self.ports.journal.commit(changes));
+    }
+
+    /// The end state; the engine writes it, together with what becomes of the incident.
+    fn end(&mut self, event: OperationEvent, error: Option<String>) {
+        self.operation.error = error;
+        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
+        debug_assert!(moved.is_ok(), "{moved:?}");
+    }
+}

@@ -1,0 +1,215 @@
+//! What to do about a target's process when the daemon starts, and when the config changes.
+//!
+//! Invariant: no clock, no I/O; callers pass what they saw.
+
+use mainstay_domain::{journal::ProcessIdentity, spec::ProcessSpec};
+
+/// What to do when the daemon starts.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum AtStart {
+    /// This one lives: take it over.
+    Adopt(ProcessIdentity),
+    /// None ever ran, or not since the machine was booted: start it.
+    Start,
+    /// None lives, and starting one is for recovery or an operator.
+    Tell {
+        /// The one that ended, where it is known.
+        ended: Option<ProcessIdentity>,
+        /// For people.
+        why: String,
+    },
+}
+
+/// Decides about one target. `record` is what the journal holds; `marked` are living processes with the target's mark,
+/// oldest first, descendants of the recorded one among them.
+pub(super) fn at_start<'a>(
+    record: Option<&ProcessIdentity>,
+    record_lives: bool,
+    marked: impl Iterator<Item = &'a ProcessIdentity>,
+    boot_id: &str,
+    paused: bool,
+) -> AtStart {
+    let of_this_boot = record.filter(|record| record.boot_id == boot_id);
+    if let Some(record) = of_this_boot
+        && record_lives
+    {
+        return AtStart::Adopt(record.clone());
+    }
+    // Started after the recorded one had ended, by a daemon that was killed before it could write that down. What has
+    // the recorded one's own start in its mark is what that one left behind.
+    let mut unrecorded = marked.filter(|found| {
+        of_this_boot.is_none_or(|record| {
+            found.start_ticks >= record.start_ticks && found.started_at != record.started_at
+        })
+    });
+    if let Some(found) = unrecorded.next() {
+        return AtStart::Adopt(found.clone());
+    }
+    match of_this_boot {
+        Some(record) => AtStart::Tell {
+            ended: Some(record.clone()),
+            why: format!("process {} ended while no daemon was there", record.pid),
+        },
+        None if paused => AtStart::Tell {
+            ended: None,
+            why: "the process does not run, and is not started while it is paused".to_owned(),
+        },
+        None => AtStart::Start,
+    }
+}
+
+/// What to do when the config changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AtConfig {
+    /// Nothing that a running process would notice has changed.
+    Keep,
+    /// It is supervised from now on.
+    Start,
+    /// It is not supervised any more; why.
+    Stop(String),
+    /// It must run otherwise; why.
+    Restart(String),
+}
+
+/// Decides about one target.
+pub(super) fn at_config(old: Option<&ProcessSpec>, new: Option<&ProcessSpec>) -> AtConfig {
+    let (old, new) = match (old, new) {
+        (None, None) => return AtConfig::Keep,
+        (None, Some(_)) => return AtConfig::Start,
+        (Some(_), None) => return AtConfig::Stop("its config has no `run` any more".to_owned()),
+        (Some(old), Some(new)) => (old, new),
+    };
+    let differences = [
+        ("run", old.run != new.run),
+        ("cwd", old.cwd != new.cwd),
+        ("env", old.env != new.env),
+        ("user", old.user != new.user),
+        ("umask", old.umask != new.umask),
+    ];
+    let differences = differences.iter().filter(|(_, differs)| *differs);
+    let names: Vec<String> = differences.map(|(name, _)| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [] => AtConfig::Keep,
+        names => AtConfig::Restart(format!("its config changed: {}", names.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::time::Timestamp;
+
+    fn process(pid: u32, start: u64) -> ProcessIdentity {
+        ProcessIdentity {
+            pid,
+            start_ticks: start,
+            boot_id: "now".to_owned(),
+            started_at: Timestamp::from_millis(start),
+            restarts: 0,
+        }
+    }
+
+    fn check(
+        what: &str,
+        record: Option<(&ProcessIdentity, bool)>,
+        marked: &[ProcessIdentity],
+        paused: bool,
+        expected: AtStart,
+    ) {
+        let (record, lives) = record.map_or((None, false), |(record, lives)| (Some(record), lives));
+        assert_eq!(
+            at_start(record, lives, marked.iter(), "now", paused),
+            expected,
+            "{what}"
+        );
+    }
+
+    #[test]
+    fn whatever_was_left_at_most_one_copy_lives() {
+        let (old, new) = (process(10, 100), process(20, 200));
+        let leftover = ProcessIdentity {
+            pid: 11,
+            start_ticks: 150,
+            ..old.clone()
+        };
+        let last_boot = ProcessIdentity {
+            boot_id: "before".to_owned(),
+            ..process(10, 900)
+        };
+        let ended = || AtStart::Tell {
+            ended: Some(old.clone()),
+            why: "process 10 ended while no daemon was there".to_owned(),
+        };
+        let paused = || AtStart::Tell {
+            ended: None,
+            why: "the process does not run, and is not started while it is paused".to_owned(),
+        };
+        let adopt = |process: &ProcessIdentity| AtStart::Adopt(process.clone());
+        check("a first start", None, &[], false, AtStart::Start);
+        check("a first start, paused", None, &[], true, paused());
+        check(
+            "a living one",
+            Some((&old, true)),
+            std::slice::from_ref(&old),
+            false,
+            adopt(&old),
+        );
+        check(
+            "a living one, paused",
+            Some((&old, true)),
+            &[],
+            true,
+            adopt(&old),
+        );
+        check(
+            "with children",
+            Some((&old, true)),
+            &[old.clone(), leftover.clone()],
+            false,
+            adopt(&old),
+        );
+        check("a dead one", Some((&old, false)), &[], false, ended());
+        check(
+            "a dead one's leftovers",
+            Some((&old, false)),
+            std::slice::from_ref(&leftover),
+            false,
+            ended(),
+        );
+        check(
+            "never written down",
+            None,
+            std::slice::from_ref(&new),
+            false,
+            adopt(&new),
+        );
+        check(
+            "restarted, not written down",
+            Some((&old, false)),
+            &[leftover, new.clone()],
+            false,
+            adopt(&new),
+        );
+        check(
+            "another boot",
+            Some((&last_boot, false)),
+            &[],
+            false,
+            AtStart::Start,
+        );
+        check(
+            "another boot, same number",
+            Some((&last_boot, true)),
+            &[],
+            false,
+            AtStart::Start,
+        );
+        check(
+            "another boot, not written down",
+            Some((&last_boot, false)),
+            std::slice::from_ref(&new),
+            false,
+            adopt(&new),
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What the supervisor writes down.
+
+use super::{Core, managed::Managed};
+use crate::ports::Exit;
+use mainstay_domain::{
+    event::{Event, EventKind},
+    journal::{Change, ProcessIdentity},
+    name::TargetName,
+    severity::Severity,
+    time::Timestamp,
+};
+
+impl Core {
+    /// Written in this order, soon; a start that is lost with the daemon is found again by its mark.
+    pub(super) fn submit(&self, changes: Vec<Change>) {
+        drop(self.ports.journal.commit(changes));
+    }
+
+    pub(super) fn event(
+        &self,
+        managed: &Managed,
+        kind: EventKind,
+        severity: Severity,
+        message: String,
+    ) -> Change {
+        self.event_of(&managed.name, kind, severity, message)
+    }
+
+    pub(super) fn event_of(
+        &self,
+        target: &TargetName,
+        kind: EventKind,
+        severity: Severity,
+        message: String,
+    ) -> Change {
+        Change::Event(
+            Event::new(kind, severity, self.ports.clock.now(), message).with_target(target),
+        )
+    }
+
+    /// About one process, with its facts.
+    pub(super) fn process_event(
+        &self,
+        managed: &Managed,
+        kind: EventKind,
+        severity: Severity,
+        message: String,
+        identity: &ProcessIdentity,
+    ) -> Change {
+        let data = serde_json::json!({
+            "pid": identity.pid,
+            "started_at": identity.started_at,
+            "restarts": identity.restarts,
+        });
+        let event = Event::new(kind, severity, self.ports.clock.now(), message);
+        Change::Event(event.with_target(&managed.name).with_data(data))
+    }
+}
+
+/// How a process ended, as a sentence.
+pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> String {
+    let pid = identity.pid;
+    let age = now.since(identity.started_at);
+    let age = match age.as_secs() {
+        0 => format!("{} ms", age.as_millis()),
+        seconds => format!("{seconds} s"),
+    };
+    match exit {
+        Exit::Code(code) => format!("process {pid} exited with code {code} after {age}"),
+        Exit::Signal(signal) => format!("process {pid} was ended by signal {signal} after {age}"),
+        Exit::Unknown => format!("process {pid}, adopted, ended after {age}"),
+    }
+}

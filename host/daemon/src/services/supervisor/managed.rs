@@ -1,0 +1,297 @@
+//! One target and the work on it.
+//!
+//! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
+
+use super::{Core, events::end_of, locked};
+use crate::ports::ProcessNews;
+use mainstay_domain::{
+    effect::EffectError,
+    event::EventKind,
+    journal::{Change, ProcessIdentity},
+    name::TargetName,
+    severity::Severity,
+    spec::{ProcessSpec, TargetSpec},
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+pub(super) struct Managed {
+    pub(super) name: TargetName,
+    /// Held by who works on it.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// As the config has it now.
+    spec: Arc<TargetSpec>,
+    /// What the process was last started with, or was to be.
+    applied: Option<ProcessSpec>,
+    /// Whether the config still has it. One that is gone is kept, so that its end comes before its next start.
+    listed: bool,
+    /// Whether it should run; a handler that stops it changes that.
+    wanted: bool,
+    /// While it lives.
+    process: Option<ProcessIdentity>,
+    /// It is being stopped, so its end is no news.
+    stopping: bool,
+    /// How often it was started before, where it was.
+    restarts: Option<u32>,
+}
+
+impl Managed {
+    /// `applied` is what a process of it was started with.
+    pub(super) fn new(spec: &TargetSpec, applied: Option<ProcessSpec>) -> Arc<Self> {
+        Arc::new(Self {
+            name: spec.name.clone(),
+            turn: tokio::sync::Mutex::new(()),
+            state: Mutex::new(State {
+                spec: Arc::new(spec.clone()),
+                applied,
+                listed: true,
+                wanted: true,
+                process: None,
+                stopping: false,
+                restarts: None,
+            }),
+        })
+    }
+
+    pub(super) fn spec(&self) -> Arc<TargetSpec> {
+        Arc::clone(&locked(&self.state).spec)
+    }
+
+    pub(super) fn process_spec(&self) -> Option<ProcessSpec> {
+        self.spec().process.clone()
+    }
+
+    pub(super) fn process(&self) -> Option<ProcessIdentity> {
+        locked(&self.state).process.clone()
+    }
+
+    pub(super) fn restarts(&self) -> u32 {
+        locked(&self.state).restarts.unwrap_or(0)
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        locked(&self.state).wanted
+    }
+
+    pub(super) fn set_wanted(&self, wanted: bool) {
+        locked(&self.state).wanted = wanted;
+    }
+
+    /// Whether a process should run and does not.
+    pub(super) fn wants_process(&self) -> bool {
+        let state = locked(&self.state);
+        state.wanted && state.process.is_none()
+    }
+
+    pub(super) fn is_listed(&self) -> bool {
+        locked(&self.state).listed
+    }
+
+    /// Another config; none where it is gone from it. [`Managed::catch_up`] tells what that means for the process.
+    pub(super) fn set_spec(&self, spec: Option<&TargetSpec>) {
+        let mut state = locked(&self.state);
+        state.listed = spec.is_some();
+        match spec {
+            Some(spec) => state.spec = Arc::new(spec.clone()),
+            None => {
+                Arc::make_mut(&mut state.spec).process = None;
+                state.wanted = true;
+            }
+        }
+    }
+
+    /// Takes the present config as applied; what its process was started with, and what it is to be started with.
+    pub(super) fn catch_up(&self) -> (Option<ProcessSpec>, Option<ProcessSpec>) {
+        let mut state = locked(&self.state);
+        let present = state.spec.process.clone();
+        (
+            std::mem::replace(&mut state.applied, present.clone()),
+            present,
+        )
+    }
+
+    /// This one ran before.
+    pub(super) fn remember(&self, identity: &ProcessIdentity) {
+        locked(&self.state).restarts = Some(identity.restarts);
+    }
+}
+
+impl Core {
+    /// Starts the process of a target that has none. The error is a sentence for people.
+    pub(super) async fn launch(self: &Arc<Self>, managed: &Arc<Managed>) -> Result<(), String> {
+        let Some(process) = managed.process_spec() else {
+            return Err(format!("{} has no `run` in its config", managed.name));
+        };
+        let restarts = {
+            let mut state = locked(&managed.state);
+            state.applied = Some(process.clone());
+            state.restarts.map_or(0, |before| before.saturating_add(1))
+        };
+        let started = self
+            .ports
+            .processes
+            .spawn(&managed.name, &process, restarts)
+            .await;
+        let identity = started.map_err(|why| format!("{}: {why}", managed.name))?;
+        let message = format!("{}: started process {}", managed.name, identity.pid);
+        self.now_runs(managed, identity, EventKind::ProcessStarted, message);
+        Ok(())
+    }
+
+    /// Starts it where nobody waits for the answer: a failure is told to the monitor, and recovery takes it up.
+    pub(super) async fn launch_or_tell(self: &Arc<Self>, managed: &Arc<Managed>) {
+        if let Err(why) = self.launch(managed).await {
+            self.ports
+                .watch
+                .process_is(&managed.name, ProcessNews::Down(why));
+        }
+    }
+
+    /// Takes over a process that an earlier daemon started.
+    pub(super) fn adopt(self: &Arc<Self>, managed: &Arc<Managed>, identity: ProcessIdentity) {
+        let message = format!("{}: adopted process {}", managed.name, identity.pid);
+        self.now_runs(managed, identity, EventKind::ProcessAdopted, message);
+    }
+
+    fn now_runs(
+        self: &Arc<Self>,
+        managed: &Arc<Managed>,
+        identity: ProcessIdentity,
+        kind: EventKind,
+        message: String,
+    ) {
+        {
+            let mut state = locked(&managed.state);
+            state.process = Some(identity.clone());
+            state.restarts = Some(identity.restarts);
+        }
+        self.submit(vec![
+            Change::Process(managed.name.clone(), Some(identity.clone())),
+            self.process_event(managed, kind, Severity::Low, message, &identity),
+        ]);
+        self.ports
+            .watch
+            .process_is(&managed.name, ProcessNews::Runs(Some(identity.pid)));
+        let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+        self.tasks
+            .spawn(async move { core.watch_end(managed, identity).await });
+    }
+
+    /// Waits for the end of a process, without the turn: it may come at any time. What ended by itself stays in the
+    /// journal, for it should live.
+    async fn watch_end(self: Arc<Self>, managed: Arc<Managed>, identity: ProcessIdentity) {
+        let exit = self.ports.processes.wait(identity.clone()).await;
+        let mut state = locked(&managed.state);
+        if state.stopping || state.process.as_ref() != Some(&identity) {
+            return;
+        }
+        state.process = None;
+        let severity = state
+            .spec
+            .process
+            .as_ref()
+            .map_or(Severity::Medium, |p| p.exit_severity);
+        let why = end_of(&identity, exit, self.ports.clock.now());
+        let message = format!("{}: {why}", managed.name);
+        let event = self.process_event(
+            &managed,
+            EventKind::ProcessExited,
+            severity,
+            message,
+            &identity,
+        );
+        self.submit(vec![event]);
+        // With the state held: news of a later start must not come before this.
+        self.ports
+            .watch
+            .process_is(&managed.name, ProcessNews::Down(why));
+    }
+
+    /// Ends the process where there is one. `for_good`: it should not live any more; else another one follows.
+    pub(super) async fn stop_process(
+        &self,
+        managed: &Managed,
+        why: Option<String>,
+        for_good: bool,
+    ) {
+        self.stop_within(managed, why, for_good, Duration::MAX)
+            .await;
+    }
+
+    /// The same, with no more grace than `longest`.
+    pub(super) async fn stop_within(
+        &self,
+        managed: &Managed,
+        why: Option<String>,
+        for_good: bool,
+        longest: Duration,
+    ) {
+        let (process, grace) = {
+            let mut state = locked(&managed.state);
+            state.stopping = true;
+            let grace = state.applied.as_ref().map(|process| process.grace);
+            (
+                state.process.clone(),
+                grace.unwrap_or(super::DEFAULT_GRACE).min(longest),
+            )
+        };
+        self.ports
+            .watch
+            .process_is(&managed.name, ProcessNews::Stopped);
+        if let Some(identity) = process {
+            let exit = self.ports.processes.stop(identity.clone(), grace).await;
+            let end = end_of(&identity, exit, self.ports.clock.now());
+            let because = why.map(|why| format!("; {why}")).unwrap_or_default();
+            let message = format!("{}: stopped: {end}{because}", managed.name);
+            self.submit(vec![self.process_event(
+                managed,
+                EventKind::ProcessStopped,
+                Severity::Low,
+                message,
+                &identity,
+            )]);
+        }
+        {
+            let mut state = locked(&managed.state);
+            state.process = None;
+            state.stopping = false;
+        }
+        if for_good {
+            self.submit(vec![Change::Process(managed.name.clone(), None)]);
+        }
+    }
+
+    /// Runs a command of a foreign service to its end.
+    pub(super) async fn run_foreign(
+        &self,
+        managed: &Managed,
+        argv: &[String],
+    ) -> Result<(), EffectError> {
+        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
+        let words = argv.join(" ");
+        let output = self
+            .ports
+            .commands
+            .run_foreign(argv, cwd, super::port::FOREIGN_TIMEOUT)
+            .await?;
+        if output.exit_code == 0 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
+        let last = text
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("it printed no error");
+        Err(EffectError::Failed(format!(
+            "{}: `{words}` exited with code {}: {last}",
+            managed.name, output.exit_code
+        )))
+    }
+}

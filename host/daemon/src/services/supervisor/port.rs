@@ -1,0 +1,178 @@
+//! The supervisor as the others see it.
+
+use super::{Core, Supervisor, managed::Managed};
+use crate::ports::{Boxed, ProcessNews, TargetControl};
+use mainstay_domain::{
+    effect::{EffectError, Signal, TargetStatus},
+    health::Health,
+    journal::ProcessIdentity,
+    name::TargetName,
+};
+use std::{sync::Arc, time::Duration};
+
+/// After this the command of a foreign service counts as in doubt; the default wall time of a step.
+pub(super) const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Start,
+    Stop,
+    Restart,
+}
+
+impl Supervisor {
+    /// Works on a target when its turn comes, to the end, even where who asked is gone.
+    fn order(&self, target: TargetName, verb: Verb) -> Boxed<'_, Result<(), EffectError>> {
+        Box::pin(async move {
+            let core = Arc::clone(&self.core);
+            core.taken_over.wait().await;
+            let managed = core.get(&target).ok_or_else(|| unknown(&target))?;
+            let seen = managed.process();
+            let tasks = core.tasks.clone();
+            let work = tasks.spawn(async move {
+                let _turn = managed.turn.lock().await;
+                if core.is_closing() {
+                    return Err(EffectError::Unavailable(
+                        "the daemon is stopping; the next one takes this up".to_owned(),
+                    ));
+                }
+                match managed.process_spec() {
+                    Some(_) => core.order_process(&managed, verb, seen).await,
+                    None => core.order_foreign(&managed, verb).await,
+                }
+            });
+            let interrupted =
+                |error| EffectError::TimedOut(format!("the work was interrupted: {error}"));
+            work.await.map_err(interrupted)?
+        })
+    }
+}
+
+impl Core {
+    async fn order_process(
+        self: &Arc<Self>,
+        managed: &Arc<Managed>,
+        verb: Verb,
+        seen: Option<ProcessIdentity>,
+    ) -> Result<(), EffectError> {
+        let present = managed.process();
+        match verb {
+            Verb::Stop => {
+                managed.set_wanted(false);
+                self.stop_process(managed, None, true).await;
+                return Ok(());
+            }
+            Verb::Start if present.is_some() => return Ok(()),
+            // It was replaced while this waited for its turn; once is enough.
+            Verb::Restart if present.is_some() && present != seen => return Ok(()),
+            Verb::Start => {}
+            Verb::Restart => self.stop_process(managed, None, false).await,
+        }
+        managed.set_wanted(true);
+        let launched = self.launch(managed).await;
+        launched.map_err(|why| {
+            self.ports
+                .watch
+                .process_is(&managed.name, ProcessNews::Down(why.clone()));
+            EffectError::Unavailable(why)
+        })
+    }
+
+    async fn order_foreign(&self, managed: &Managed, verb: Verb) -> Result<(), EffectError> {
+        let spec = managed.spec();
+        let commands = &spec.commands;
+        let argv = |command: &Option<Vec<String>>, name: &str| {
+            command.clone().ok_or_else(|| {
+                EffectError::Failed(format!(
+                    "{}: its config has neither `run` nor `commands.{name}`",
+                    managed.name
+                ))
+            })
+        };
+        let news = |news| self.ports.watch.process_is(&managed.name, news);
+        match verb {
+            Verb::Start => {
+                self.run_foreign(managed, &argv(&commands.start, "start")?)
+                    .await?;
+                managed.set_wanted(true);
+                news(ProcessNews::Runs(None));
+            }
+            Verb::Stop => {
+                let stop = argv(&commands.stop, "stop")?;
+                news(ProcessNews::Stopped);
+                let stopped = self.run_foreign(managed, &stop).await;
+                managed.set_wanted(stopped.is_err());
+                if stopped.is_err() {
+                    news(ProcessNews::Runs(None));
+                }
+                return stopped;
+            }
+            Verb::Restart => {
+                let run: Vec<_> = match &commands.restart {
+                    Some(restart) => vec![restart.clone()],
+                    None => vec![
+                        argv(&commands.stop, "stop")?,
+                        argv(&commands.start, "start")?,
+                    ],
+                };
+                news(ProcessNews::Stopped);
+                let mut done = Ok(());
+                for argv in run {
+                    if done.is_ok() {
+                        done = self.run_foreign(managed, &argv).await;
+                    }
+                }
+                managed.set_wanted(true);
+                // Whether it worked is for its checks to say, so they count again.
+                news(ProcessNews::Runs(None));
+                return done;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown(target: &TargetName) -> EffectError {
+    EffectError::Failed(format!(
+        "there is no target `{target}`; `mainstay status` lists all"
+    ))
+}
+
+impl TargetControl for Supervisor {
+    fn status(&self, target: &TargetName) -> Option<TargetStatus> {
+        let managed = self.core.get(target)?;
+        let process = managed.process();
+        let health = self.core.ports.watch.health(target);
+        Some(TargetStatus {
+            health: health.map_or(Health::Unknown, |(health, _)| health),
+            running: managed.process_spec().map(|_| process.is_some()),
+            pid: process.as_ref().map(|process| process.pid),
+            started_at: process.map(|process| process.started_at),
+            restarts: managed.restarts(),
+        })
+    }
+
+    fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.order(target, Verb::Start)
+    }
+
+    fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.order(target, Verb::Stop)
+    }
+
+    fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.order(target, Verb::Restart)
+    }
+
+    fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>> {
+        Box::pin(async move {
+            self.core.taken_over.wait().await;
+            let managed = self.core.get(&target).ok_or_else(|| unknown(&target))?;
+            let process = managed.process().ok_or_else(|| {
+                EffectError::Failed(format!("{target}: it has no supervised process that runs"))
+            })?;
+            let sent = self.core.ports.processes.signal(&process, signal);
+            sent.map_err(|why| EffectError::Failed(format!("{target}: {why}")))
+        })
+    }
+}

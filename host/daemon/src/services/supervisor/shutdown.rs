@@ -1,0 +1,53 @@
+//! The clean end: every child is stopped or left, as its config says, within the deadline.
+
+use super::{Core, managed::Managed};
+use mainstay_domain::{name::TargetName, spec::OnShutdown};
+use std::{sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::Instant};
+
+/// What did not stop within the deadline.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} did not stop within {deadline:?}, not even by SIGKILL; the next daemon adopts what is left", names(.targets))]
+pub struct Stragglers {
+    /// Whose processes they are.
+    pub targets: Vec<TargetName>,
+    /// How long they had.
+    pub deadline: Duration,
+}
+
+fn names(targets: &[TargetName]) -> String {
+    let names: Vec<&str> = targets.iter().map(TargetName::as_str).collect();
+    names.join(", ")
+}
+
+impl Core {
+    pub(super) async fn shut_down(self: &Arc<Self>, deadline: Duration) -> Result<(), Stragglers> {
+        let end = Instant::now() + deadline;
+        let stops = |managed: &Arc<Managed>| match managed.process_spec() {
+            Some(process) => process.on_shutdown == OnShutdown::Stop,
+            // It is not supervised any more, and is being stopped.
+            None => managed.process().is_some(),
+        };
+        let mut waiting: Vec<_> = self.all().into_iter().filter(stops).collect();
+        let mut work = JoinSet::new();
+        for managed in &waiting {
+            let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+            work.spawn(async move {
+                let _turn = managed.turn.lock().await;
+                // SIGKILL must come while there is time to see it work.
+                let longest = end.saturating_duration_since(Instant::now()).mul_f64(0.9);
+                let why = Some("the daemon stops".to_owned());
+                core.stop_within(&managed, why, true, longest).await;
+            });
+        }
+        let all = async { while work.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(end, all).await;
+        waiting.retain(|managed| managed.process().is_some());
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut targets: Vec<_> = waiting.iter().map(|managed| managed.name.clone()).collect();
+        targets.sort();
+        Err(Stragglers { targets, deadline })
+    }
+}

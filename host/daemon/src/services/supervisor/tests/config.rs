@@ -1,0 +1,95 @@
+//! What another config does to processes that run.
+
+use super::*;
+
+#[tokio::test]
+async fn only_what_a_process_would_notice_restarts_it_and_the_event_says_what() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = child("web", &SLEEP);
+    let mut daemon = Daemon::start(dir.path(), vec![web.clone()], Left::default());
+    let pid = daemon.runs("web", None).await;
+
+    let mut other = web.clone();
+    let process = other.process.as_mut().unwrap();
+    (process.log_keep, process.grace) = (9, Duration::from_secs(9));
+    other.checks = vec![check("tcp")];
+    daemon.config.send_replace(spec(vec![other.clone()]));
+    wait_until("the checks are there", || {
+        daemon
+            .supervisor
+            .status(&name("web"))
+            .is_some_and(|s| s.health == mainstay_domain::health::Health::Healthy)
+    })
+    .await;
+    within(daemon.supervisor.start(name("web"))).await.unwrap();
+    assert_eq!(daemon.pid("web"), Some(pid), "it did not notice");
+
+    let process = other.process.as_mut().unwrap();
+    process.env.insert("A".to_owned(), "b".to_owned());
+    process.umask = Some(0o077);
+    daemon.config.send_replace(spec(vec![other]));
+    daemon.runs("web", Some(pid)).await;
+    assert!(!lives(pid));
+    let told = daemon.told(EventKind::ProcessStopped);
+    assert!(
+        told[0].ends_with("; its config changed: `env`, `umask`"),
+        "{told:?}"
+    );
+    assert!(daemon.findings.try_recv().is_err(), "nothing failed");
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn targets_come_and_go_and_come_back_without_a_double() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow_end = [
+        "/bin/sh",
+        "-c",
+        "trap 'sleep 0.2; exit' TERM; echo ready; while :; do sleep 0.01; done",
+    ];
+    let web = child("web", &slow_end);
+    let mut daemon = Daemon::start(dir.path(), Vec::new(), Left::default());
+    daemon.config.send_replace(spec(vec![web.clone()]));
+    let pid = daemon.runs("web", None).await;
+    let log = dir.path().join("logs/web.log");
+    wait_until("it is ready", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+
+    daemon.config.send_replace(spec(Vec::new()));
+    wait_until("it is not known", || {
+        daemon.supervisor.status(&name("web")).is_none()
+    })
+    .await;
+    assert!(lives(pid), "it ends slowly");
+    daemon.config.send_replace(spec(vec![web]));
+    daemon.runs("web", Some(pid)).await;
+    assert!(!lives(pid), "the old one ended before the new one began");
+    let told = daemon.told(EventKind::ProcessStopped);
+    assert!(
+        told[0].contains("its config has no `run` any more"),
+        "{told:?}"
+    );
+    assert!(daemon.findings.try_recv().is_err(), "nothing failed");
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_target_that_a_handler_stopped_stays_stopped_when_its_config_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    daemon.runs("web", None).await;
+    within(daemon.supervisor.stop(name("web"))).await.unwrap();
+    daemon.config.send_replace(spec(vec![
+        child("web", &["/bin/sleep", "2000"]),
+        child("db", &SLEEP),
+    ]));
+    daemon.runs("db", None).await;
+    assert_eq!(daemon.pid("web"), None);
+    within(daemon.supervisor.start(name("web"))).await.unwrap();
+    let pid = daemon.runs("web", None).await;
+    let started_as = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+    assert_eq!(started_as, "/bin/sleep\x002000\0", "with the config of now");
+    daemon.shut_down().await.unwrap();
+}

@@ -1,0 +1,130 @@
+//! What a daemon finds of the one before it.
+
+use super::*;
+
+fn left(daemon: &Daemon, targets: &[&str]) -> Left {
+    let records = targets
+        .iter()
+        .filter_map(|target| Some((name(target), daemon.record(target)?)));
+    Left {
+        processes: records.collect(),
+        ..Left::default()
+    }
+}
+
+fn lasting(text: &str) -> TargetSpec {
+    let mut target = child(text, &SLEEP);
+    target.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
+    target
+}
+
+#[tokio::test]
+async fn a_process_that_lives_is_adopted_and_not_doubled() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let pid = before.runs("web", None).await;
+    before.shut_down().await.unwrap();
+
+    let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], left(&before, &["web"]));
+    within(daemon.supervisor.start(name("web"))).await.unwrap();
+    assert_eq!(daemon.pid("web"), Some(pid));
+    assert_eq!(
+        daemon.told(EventKind::ProcessAdopted),
+        [format!("web: adopted process {pid}")]
+    );
+    assert_eq!(daemon.told(EventKind::ProcessStarted), Vec::<String>::new());
+    daemon
+        .supervisor
+        .signal(name("web"), Signal::Kill)
+        .await
+        .unwrap();
+    assert!(
+        matches!(daemon.finding().await, Finding::Raised { .. }),
+        "its end is seen"
+    );
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_was_never_written_down_is_adopted_by_its_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let pid = before.runs("web", None).await;
+    before.shut_down().await.unwrap();
+
+    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    within(daemon.supervisor.start(name("web"))).await.unwrap();
+    assert_eq!(daemon.pid("web"), Some(pid));
+    assert_eq!(
+        daemon.record("web").map(|record| record.pid),
+        Some(pid),
+        "it is written down now"
+    );
+    daemon.shut_down().await.unwrap();
+    assert!(!lives(pid));
+}
+
+#[tokio::test]
+async fn a_process_that_died_meanwhile_is_told_and_not_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let pid = before.runs("web", None).await;
+    before.shut_down().await.unwrap();
+    let left = left(&before, &["web"]);
+    within(before.processes.stop(left.processes[0].1.clone(), DEADLINE)).await;
+
+    let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], left);
+    let Finding::Raised { evidence, .. } = daemon.finding().await else {
+        panic!("it should be raised");
+    };
+    assert_eq!(
+        evidence.message,
+        format!("process {pid} ended while no daemon was there")
+    );
+    assert_eq!(daemon.pid("web"), None);
+    within(daemon.supervisor.restart(name("web")))
+        .await
+        .unwrap();
+    assert_eq!(daemon.supervisor.status(&name("web")).unwrap().restarts, 1);
+    within(daemon.supervisor.stop(name("web"))).await.unwrap();
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_the_config_no_longer_names_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let targets = vec![lasting("web"), lasting("gone"), lasting("foreign")];
+    let mut before = Daemon::start(dir.path(), targets, Left::default());
+    let mut pids = Vec::new();
+    for target in ["web", "gone", "foreign"] {
+        pids.push(before.runs(target, None).await);
+    }
+    before.shut_down().await.unwrap();
+
+    let targets = vec![child("web", &SLEEP), target("foreign", Vec::new())];
+    let mut daemon = Daemon::start(dir.path(), targets, left(&before, &["web", "gone"]));
+    daemon.runs("web", None).await;
+    wait_until("they end", || !lives(pids[1]) && !lives(pids[2])).await;
+    assert!(lives(pids[0]));
+    wait_until("it is told", || {
+        daemon.told(EventKind::ProcessStopped).len() == 2
+    })
+    .await;
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_paused_target_is_not_started_but_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = Left {
+        paused_targets: vec![name("web")],
+        ..Left::default()
+    };
+    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], left);
+    let Finding::Raised { evidence, .. } = daemon.finding().await else {
+        panic!("it should be raised");
+    };
+    assert!(evidence.message.contains("paused"), "{evidence:?}");
+    assert_eq!(daemon.pid("web"), None);
+    daemon.shut_down().await.unwrap();
+}

@@ -1,0 +1,115 @@
+//! The clean end of the daemon.
+
+use super::*;
+
+#[tokio::test]
+async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let deaf = [
+        "/bin/sh",
+        "-c",
+        "trap '' TERM; echo ready; while :; do sleep 1; done",
+    ];
+    let (mut stubborn, mut left) = (child("deaf", &deaf), child("left", &SLEEP));
+    stubborn.process.as_mut().unwrap().grace = DEADLINE * 10;
+    left.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
+    let mut config = (*spec(vec![stubborn, left, child("web", &SLEEP)])).clone();
+    config.host.shutdown_deadline = Duration::from_millis(500);
+    let mut daemon = Daemon::start(dir.path(), config.targets.clone(), Left::default());
+    daemon.config.send_replace(Arc::new(config));
+    let mut pids = Vec::new();
+    for target in ["deaf", "web", "left"] {
+        pids.push(daemon.runs(target, None).await);
+    }
+    let log = dir.path().join("logs/deaf.log");
+    wait_until("it is deaf", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+    daemon.shut_down().await.unwrap();
+    assert_eq!(
+        pids.iter().map(|&pid| lives(pid)).collect::<Vec<_>>(),
+        [false, false, true]
+    );
+    assert_eq!((daemon.record("deaf"), daemon.record("web")), (None, None));
+    let record = daemon.record("left").unwrap();
+    let refused = within(daemon.supervisor.start(name("web")))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("the daemon is stopping"),
+        "{refused}"
+    );
+    within(daemon.processes.stop(record, DEADLINE)).await;
+}
+
+/// Processes that neither SIGTERM nor SIGKILL ends, as those that hang in the kernel.
+struct Unkillable;
+
+impl Processes for Unkillable {
+    fn spawn(
+        &self,
+        _target: &TargetName,
+        _spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Boxed<'_, Result<ProcessIdentity, String>> {
+        let identity = ProcessIdentity {
+            pid: 1,
+            start_ticks: 1,
+            boot_id: String::new(),
+            started_at: mainstay_domain::time::Timestamp::from_millis(0),
+            restarts,
+        };
+        Box::pin(std::future::ready(Ok(identity)))
+    }
+    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
+        Box::pin(std::future::ready(Vec::new()))
+    }
+    fn boot_id(&self) -> &str {
+        ""
+    }
+    fn is_alive(&self, _identity: &ProcessIdentity) -> bool {
+        true
+    }
+    fn wait(&self, _identity: ProcessIdentity) -> Boxed<'static, Exit> {
+        Box::pin(std::future::pending())
+    }
+    fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), String> {
+        Ok(())
+    }
+    fn stop(&self, _identity: ProcessIdentity, _grace: Duration) -> Boxed<'static, Exit> {
+        Box::pin(std::future::pending())
+    }
+    fn rotate(&self, _target: &TargetName, _spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn a_shutdown_names_what_does_not_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let mut config = (*spec(vec![child("web", &SLEEP), child("db", &SLEEP)])).clone();
+    config.host.shutdown_deadline = Duration::from_millis(50);
+    let (_config, receiver) = watch::channel(Arc::new(config));
+    let ports = SupervisorPorts {
+        processes: Arc::new(Unkillable),
+        commands: daemon.commands.clone(),
+        watch: Arc::new(daemon.monitor.clone()),
+        journal: daemon.journal.clone(),
+        clock: Arc::new(SystemClock::new()),
+        foreign_cwd: PathBuf::from("/"),
+    };
+    let supervisor = Supervisor::new(ports, receiver, Left::default());
+    let service = tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
+    let runs = |target| supervisor.status(&name(target)).unwrap().pid.is_some();
+    wait_until("they run", || runs("web") && runs("db")).await;
+    daemon.stop.cancel();
+    let stragglers = within(service).await.unwrap().unwrap_err();
+    assert!(
+        stragglers
+            .to_string()
+            .starts_with("db, web did not stop within 50ms"),
+        "{stragglers}"
+    );
+}

@@ -1,0 +1,198 @@
+//! Stand-ins for the ports, for the tests of the services.
+
+pub(crate) mod specs;
+
+use crate::ports::{Boxed, Clock, Journal, JournalError, Probe};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    health::{Evidence, Observation, Outcome},
+    journal::Change,
+    spec::{CheckSpec, TargetSpec},
+    time::{Monotonic, Timestamp},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Semaphore, broadcast};
+
+/// How long anything may take in a test before it counts as broken.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until the predicate holds; fails after [`DEADLINE`].
+pub(crate) async fn wait_until(what: &str, predicate: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !predicate() {
+        assert!(
+            start.elapsed() < DEADLINE,
+            "not within the deadline: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// The result of work that must end; fails after [`DEADLINE`].
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .expect("should end within the deadline")
+}
+
+/// A journal in memory: what was submitted is durable at once.
+pub(crate) struct MemoryJournal {
+    changes: Mutex<Vec<Change>>,
+    events: broadcast::Sender<Arc<Event>>,
+}
+
+impl MemoryJournal {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            changes: Mutex::default(),
+            events: broadcast::channel(1_024).0,
+        })
+    }
+
+    /// Everything that was submitted, in order.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        self.changes.lock().unwrap().clone()
+    }
+
+    /// The events among it.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let changes = self.changes().into_iter();
+        let events = changes.filter_map(|change| match change {
+            Change::Event(event) => Some(event),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    /// Their kinds.
+    pub(crate) fn kinds(&self) -> Vec<EventKind> {
+        self.events().iter().map(|event| event.kind).collect()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn commit(
+        &self,
+        changes: Vec<Change>,
+    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+        let mut written = Vec::new();
+        let mut all = self.changes.lock().unwrap();
+        for mut change in changes {
+            if let Change::Event(event) = &mut change {
+                event.seq = all.len() as u64 + 1;
+                let event = Arc::new(event.clone());
+                let _ = self.events.send(Arc::clone(&event));
+                written.push(event);
+            }
+            all.push(change);
+        }
+        Box::pin(std::future::ready(Ok(written)))
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+}
+
+/// A clock that stands still until it is moved.
+pub(crate) struct ManualClock(Mutex<Duration>);
+
+impl ManualClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Duration::ZERO)))
+    }
+
+    /// Both clocks go on by this much.
+    pub(crate) fn advance(&self, length: Duration) {
+        *self.0.lock().unwrap() += length;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000) + *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_start(*self.0.lock().unwrap())
+    }
+}
+
+/// A probe that sees what it is told to: healthy, until [`ScriptedProbe::show`].
+pub(crate) struct ScriptedProbe {
+    shown: Mutex<HashMap<String, Outcome>>,
+    looks: Mutex<HashMap<String, u32>>,
+    /// A look at this check waits for a permit; see [`ScriptedProbe::hold`].
+    held: Mutex<Option<(String, Arc<Semaphore>)>>,
+}
+
+impl ScriptedProbe {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shown: Mutex::default(),
+            looks: Mutex::default(),
+            held: Mutex::default(),
+        })
+    }
+
+    /// From now on every look of this check sees this.
+    pub(crate) fn show(&self, check: &str, outcome: Outcome) {
+        self.shown.lock().unwrap().insert(check.to_owned(), outcome);
+    }
+
+    /// From now on every look of this check waits until the semaphore has a permit for it.
+    pub(crate) fn hold(&self, check: &str) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.held.lock().unwrap() = Some((check.to_owned(), Arc::clone(&gate)));
+        gate
+    }
+
+    /// How often this check was looked at, looks that wait included.
+    pub(crate) fn looks(&self, check: &str) -> u32 {
+        self.looks.lock().unwrap().get(check).copied().unwrap_or(0)
+    }
+}
+
+impl Probe for ScriptedProbe {
+    fn observe(
+        &self,
+        target: Arc<TargetSpec>,
+        check: Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Boxed<'_, Observation> {
+        let name = check.name.as_str();
+        let shown = self.shown.lock().unwrap().get(name).cloned();
+        *self
+            .looks
+            .lock()
+            .unwrap()
+            .entry(name.to_owned())
+            .or_default() += 1;
+        let held = self
+            .held
+            .lock()
+            .unwrap()
+            .clone()
+            .filter(|(held, _)| held == name);
+        Box::pin(async move {
+            if let Some((_, gate)) = held {
+                gate.acquire().await.unwrap().forget();
+            }
+            Observation {
+                target: target.name.clone(),
+                check: check.name.clone(),
+                outcome: shown.unwrap_or(Outcome::Healthy),
+                evidence: Evidence {
+                    check: check.name.to_string(),
+                    observed_at: Timestamp::from_millis(1_700_000_000_000),
+                    message: format!("as told, pid {pid:?}"),
+                    value: None,
+                },
+            }
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Configs for tests: each names only what it is about.
+
+use mainstay_domain::{
+    name::{CheckName, FailureType, TargetName},
+    severity::Severity,
+    spec::{
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
+        Spec, TargetSpec,
+    },
+};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+pub(crate) fn name(text: &str) -> TargetName {
+    TargetName::parse(text).unwrap()
+}
+
+pub(crate) fn failure(text: &str) -> FailureType {
+    FailureType::parse(text).unwrap()
+}
+
+/// A config with these targets and nothing else.
+pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
+    Arc::new(Spec {
+        host: HostSpec {
+            name: "test".to_owned(),
+            state_dir: PathBuf::from("/nonexistent/state"),
+            plugin_dir: PathBuf::from("/nonexistent/plugins"),
+            shutdown_deadline: Duration::from_secs(10),
+            api: None,
+        },
+        targets,
+        commands: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        routes: Vec::new(),
+        plugins: BTreeMap::new(),
+        alerts: Vec::new(),
+        jobs: Vec::new(),
+        digest: String::new(),
+    })
+}
+
+/// A target with these checks.
+pub(crate) fn target(text: &str, checks: Vec<CheckSpec>) -> TargetSpec {
+    TargetSpec {
+        name: name(text),
+        priority: 5,
+        depends_on: Vec::new(),
+        rto: Duration::from_secs(300),
+        process: None,
+        commands: ForeignCommands::default(),
+        checks,
+        breaker: BreakerSpec {
+            open_for: Duration::from_secs(30),
+        },
+        validation_timeout: Duration::from_secs(60),
+    }
+}
+
+/// A check that fails the target at once, every 2 ms; its failure is `NAME-down`.
+pub(crate) fn check(text: &str) -> CheckSpec {
+    CheckSpec {
+        name: CheckName::parse(text).unwrap(),
+        kind: CheckKind::Tcp {
+            address: "127.0.0.1:1".to_owned(),
+        },
+        every: Duration::from_millis(2),
+        timeout: Duration::from_secs(20),
+        fail_after: 1,
+        recover_after: 1,
+        jitter: Duration::ZERO,
+        failure: failure(&format!("{text}-down")),
+        severity: Severity::High,
+    }
+}
+
+/// A supervised child whose exit is the failure `crashed`.
+pub(crate) fn process(run: &[&str]) -> ProcessSpec {
+    ProcessSpec {
+        run: run.iter().map(|&word| word.to_owned()).collect(),
+        cwd: PathBuf::from("/"),
+        env: BTreeMap::new(),
+        user: None,
+        umask: None,
+        grace: Duration::from_secs(10),
+        on_shutdown: OnShutdown::Stop,
+        exit_failure: failure("crashed"),
+        exit_severity: Severity::Critical,
+        log_max_bytes: 1 << 20,
+        log_keep: 1,
+    }
+}
+
+/// A target that is a supervised child, without checks.
+pub(crate) fn child(text: &str, run: &[&str]) -> TargetSpec {
+    TargetSpec {
+        process: Some(process(run)),
+        ..target(text, Vec::new())
+    }
+}

@@ -1,0 +1,144 @@
+//! Which events become alerts, and for whom.
+
+use super::{Alert, AlertStatus, OutboxEntry, text};
+use crate::{
+    event::{Event, EventKind},
+    id::{AlertId, IdSource},
+    name::PluginName,
+    spec::AlertRoute,
+};
+
+/// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
+/// ended it, for else the operation says so.
+pub fn is_alert_by_default(event: &Event) -> bool {
+    use EventKind as K;
+    match event.kind {
+        K::IncidentOpened
+        | K::CircuitFlapping
+        | K::OperationAwaitingManual
+        | K::OperationSucceeded
+        | K::OperationPartial
+        | K::OperationFailed
+        | K::OperationEscalated
+        | K::PluginRejected
+        | K::PluginQuarantined
+        | K::PluginReleased
+        | K::ConfigRejected
+        | K::BackupFailed
+        | K::BackupCorrupted
+        | K::RetentionFailed
+        | K::DrillFailed => true,
+        K::IncidentClosed => event.operation.is_none(),
+        _ => false,
+    }
+}
+
+/// Whether a kind is about alerts themselves; a route that names it names nothing.
+pub fn never_alerts(kind: EventKind) -> bool {
+    kind.as_str().starts_with("alert.")
+}
+
+/// The messages about an event: one for each alerter of a route that fits, all the same alert.
+pub fn alerts_for(
+    event: &Event,
+    routes: &[AlertRoute],
+    host_name: &str,
+    ids: &mut IdSource,
+) -> Vec<OutboxEntry> {
+    let mut alerters: Vec<&PluginName> = Vec::new();
+    for route in routes.iter().filter(|route| fits(route, event)) {
+        if !alerters.contains(&&route.alerter) {
+            alerters.push(&route.alerter);
+        }
+    }
+    if alerters.is_empty() {
+        return Vec::new();
+    }
+    let alert = Alert {
+        id: AlertId::new(ids.next(event.at)),
+        dedup_key: dedup_key(event, host_name),
+        status: status(event.kind),
+        severity: event.severity,
+        at: event.at,
+        kind: event.kind.to_string(),
+        title: text::title(event, host_name),
+        body: text::body(event, host_name),
+        target: event.target.clone(),
+        operation: event.operation.clone(),
+        labels: labels(event, host_name),
+    };
+    let to = |alerter: &PluginName| OutboxEntry {
+        alert: alert.clone(),
+        alerter: alerter.clone(),
+        attempts: 0,
+        due: event.at,
+        last_error: None,
+    };
+    alerters.into_iter().map(to).collect()
+}
+
+fn fits(route: &AlertRoute, event: &Event) -> bool {
+    let kind_fits = match route.events.as_slice() {
+        [] => is_alert_by_default(event),
+        kinds => kinds.contains(&event.kind),
+    };
+    kind_fits
+        && !never_alerts(event.kind)
+        && event.severity >= route.min_severity
+        && (route.target.is_none() || route.target == event.target)
+}
+
+fn status(kind: EventKind) -> AlertStatus {
+    use EventKind as K;
+    match kind {
+        K::OperationSucceeded
+        | K::IncidentClosed
+        | K::CircuitClosed
+        | K::CheckRecovered
+        | K::PluginReleased
+        | K::PluginServing
+        | K::ConfigApplied
+        | K::BackupVerified
+        | K::DrillPassed
+        | K::HostResumed => AlertStatus::Resolved,
+        _ => AlertStatus::Firing,
+    }
+}
+
+/// The same for every message about the same thing, so that a later one replaces or resolves an earlier one.
+fn dedup_key(event: &Event, host_name: &str) -> String {
+    let noun = event.kind.as_str().split('.').next().unwrap_or_default();
+    // What happens to an incident and what is done about it are one thing to who reads the alerts.
+    let noun = match noun {
+        "operation" => "incident",
+        other => other,
+    };
+    let plugin = event.plugin.as_deref().map(text::without_version);
+    let target = event.target.as_ref().map(|target| target.as_str());
+    let job = event.job.as_ref().map(|job| job.as_str());
+    // The plugin of an incident is only who handled it.
+    let subject = match noun {
+        "incident" => [target, text::fact(event, "failure"), None],
+        _ => [target, plugin, job],
+    };
+    let parts = [Some(host_name), Some(noun)].into_iter().chain(subject);
+    parts.flatten().collect::<Vec<_>>().join("/")
+}
+
+fn labels(event: &Event, host_name: &str) -> Vec<(String, String)> {
+    let labels = [
+        ("host", Some(host_name.to_owned())),
+        (
+            "failure",
+            text::fact(event, "failure").map(ToOwned::to_owned),
+        ),
+        ("plugin", event.plugin.clone()),
+        ("job", event.job.as_ref().map(ToString::to_string)),
+        ("backup", event.backup.as_ref().map(ToString::to_string)),
+    ];
+    let present = |(name, value): (&str, Option<String>)| Some((name.to_owned(), value?));
+    labels.into_iter().filter_map(present).collect()
+}
+
+#[cfg(test)]
+mod tests;

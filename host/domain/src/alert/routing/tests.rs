@@ -1,0 +1,192 @@
+//! Which events become which alerts.
+
+use super::*;
+use crate::{
+    id::{BackupId, OperationId},
+    name::{JobName, TargetName},
+    severity::Severity,
+    time::Timestamp,
+};
+use semver::VersionReq;
+
+fn route(alerter: &str, min_severity: Severity) -> AlertRoute {
+    AlertRoute {
+        min_severity,
+        events: Vec::new(),
+        target: None,
+        alerter: PluginName::parse(alerter).unwrap(),
+        version: VersionReq::STAR,
+    }
+}
+
+fn event(kind: EventKind) -> Event {
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    Event::new(kind, Severity::High, at, "redis does not answer")
+        .with_target(&TargetName::parse("cache").unwrap())
+        .with_data(serde_json::json!({ "failure": "redis-down" }))
+}
+
+fn operation_event(kind: EventKind) -> Event {
+    event(kind).with_operation(&OperationId::parse("op-01K0000000000000000000000A").unwrap())
+}
+
+fn sent(event: &Event, routes: &[AlertRoute]) -> Vec<OutboxEntry> {
+    alerts_for(event, routes, "db1", &mut IdSource::new(1))
+}
+
+fn check(event: &Event, routes: &[AlertRoute], alerters: &[&str]) {
+    let entries = sent(event, routes);
+    let found: Vec<_> = entries.iter().map(|e| e.alerter.as_str()).collect();
+    assert_eq!(found, alerters, "{event:?}");
+}
+
+#[test]
+fn every_route_that_fits_sends_and_each_alerter_is_told_once() {
+    let of_web = AlertRoute {
+        target: Some(TargetName::parse("web").unwrap()),
+        ..route("pager", Severity::Low)
+    };
+    let routes = [
+        route("webhook", Severity::High),
+        route("mail", Severity::Critical),
+        route("webhook", Severity::Low),
+        of_web,
+        route("log", Severity::Low),
+    ];
+    let failed = operation_event(EventKind::OperationFailed);
+    check(&failed, &routes, &["webhook", "log"]);
+    let entries = sent(&failed, &routes);
+    assert!(
+        entries
+            .windows(2)
+            .all(|pair| pair[0].alert == pair[1].alert)
+    );
+}
+
+#[test]
+fn a_route_that_names_kinds_gets_those_and_no_others() {
+    let routes = [AlertRoute {
+        events: vec![EventKind::CheckFailed],
+        ..route("log", Severity::Low)
+    }];
+    check(&event(EventKind::CheckFailed), &routes, &["log"]);
+    check(&event(EventKind::OperationFailed), &routes, &[]);
+}
+
+#[test]
+fn an_event_about_an_alert_never_becomes_one_even_where_it_is_asked_for() {
+    let routes = [
+        AlertRoute {
+            events: EventKind::ALL.to_vec(),
+            ..route("log", Severity::Low)
+        },
+        route("webhook", Severity::Low),
+    ];
+    let about_alerts: Vec<_> = EventKind::ALL
+        .iter()
+        .filter(|k| never_alerts(**k))
+        .collect();
+    assert_eq!(about_alerts.len(), 4);
+    for kind in about_alerts {
+        check(&event(*kind), &routes, &[]);
+    }
+}
+
+#[test]
+fn by_default_only_what_somebody_should_know_is_an_alert() {
+    let default: Vec<_> = EventKind::ALL
+        .iter()
+        .filter(|kind| is_alert_by_default(&event(**kind)))
+        .map(|kind| kind.as_str())
+        .collect();
+    assert_eq!(
+        default,
+        [
+            "config.rejected",
+            "circuit.flapping",
+            "incident.opened",
+            "incident.closed",
+            "operation.awaiting-manual",
+            "operation.succeeded",
+            "operation.partial",
+            "operation.failed",
+            "operation.escalated",
+            "plugin.rejected",
+            "plugin.quarantined",
+            "plugin.released",
+            "backup.failed",
+            "backup.corrupted",
+            "retention.failed",
+            "drill.failed",
+        ]
+    );
+    let by_operation = operation_event(EventKind::IncidentClosed);
+    assert!(!is_alert_by_default(&by_operation), "the operation says it");
+}
+
+#[test]
+fn what_is_said_of_one_failure_has_one_key_and_its_end_resolves_it() {
+    let routes = [route("log", Severity::Low)];
+    let opened = sent(&event(EventKind::IncidentOpened), &routes);
+    let done = sent(&operation_event(EventKind::OperationSucceeded), &routes);
+    assert_eq!(opened[0].alert.dedup_key, "db1/incident/cache/redis-down");
+    assert_eq!(opened[0].alert.dedup_key, done[0].alert.dedup_key);
+    assert_eq!(opened[0].alert.status, AlertStatus::Firing);
+    assert_eq!(done[0].alert.status, AlertStatus::Resolved);
+}
+
+#[test]
+fn plugins_and_jobs_have_keys_of_their_own() {
+    let routes = [route("log", Severity::Low)];
+    let at = Timestamp::from_millis(0);
+    let plugin = |kind, name: &str| Event::new(kind, Severity::High, at, "x").with_plugin(name);
+    let key = |event: &Event| sent(event, &routes)[0].alert.dedup_key.clone();
+    assert_eq!(
+        key(&plugin(EventKind::PluginQuarantined, "page@1.0.0")),
+        key(&plugin(EventKind::PluginReleased, "page@1.0.1")),
+    );
+    let job = JobName::parse("state").unwrap();
+    let backup = BackupId::parse("ful-01K0000000000000000000000A").unwrap();
+    let corrupted =
+        Event::new(EventKind::BackupCorrupted, Severity::High, at, "x").with_backup(&job, &backup);
+    assert_eq!(key(&corrupted), "db1/backup/state");
+    let config = Event::new(EventKind::ConfigRejected, Severity::High, at, "x");
+    assert_eq!(key(&config), "db1/config");
+}
+
+#[test]
+fn an_alert_says_what_happened_to_what_what_was_done_and_what_to_do() {
+    let event = operation_event(EventKind::OperationFailed).with_data(serde_json::json!({
+        "failure": "redis-down", "error": "connection refused", "attempts": 3, "actions": ["restarted"],
+    }));
+    let alert = sent(&event, &[route("log", Severity::Low)]).remove(0).alert;
+    insta::assert_snapshot!(format!("{}\n{}", alert.title, alert.body), @r"
+    [db1] cache: redis-down: its recovery failed
+    What happened: redis does not answer
+    Why: connection refused
+    To what: cache on db1, high, at 2023-11-14T22:13:20.000Z
+    What the host did: it tried what the route says, and does not try again by itself; attempts: 3; actions: restarted
+    What to do next: `mainstay operation show op-01K0000000000000000000000A` says what was tried; repair it by hand; to try again: `mainstay recover cache --failure redis-down`
+    ");
+}
+
+#[test]
+fn every_kind_has_words_and_no_data_makes_it_panic() {
+    let routes = [AlertRoute {
+        events: EventKind::ALL.to_vec(),
+        ..route("log", Severity::Low)
+    }];
+    for kind in EventKind::ALL.iter().filter(|kind| !never_alerts(**kind)) {
+        for data in [
+            serde_json::json!({}),
+            serde_json::json!(7),
+            serde_json::json!({"failure": 1, "actions": "x", "attempts": -1, "error": []}),
+        ] {
+            let odd =
+                Event::new(*kind, Severity::Low, Timestamp::from_millis(0), "m").with_data(data);
+            let alert = sent(&odd, &routes).remove(0).alert;
+            assert!(alert.body.contains("What to do next: "), "{kind}");
+            assert!(!alert.title.contains('\n'), "{kind}");
+        }
+    }
+}

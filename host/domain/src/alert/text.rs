@@ -1,0 +1,175 @@
+//! The words of an alert, for a person at three in the morning: what happened, to what, what the host did, and what to
+//! do next.
+//!
+//! Invariant: of an event's data only `failure`, `error`, `actions` and `attempts` are read, and each may be absent.
+
+use crate::event::{Event, EventKind};
+use std::fmt::Write;
+
+/// The longest title, in characters; some receivers cut what is longer.
+const MAX_TITLE: usize = 160;
+
+/// One line.
+pub(super) fn title(event: &Event, host_name: &str) -> String {
+    let subject = match (subject(event), fact(event, "failure")) {
+        (Some(subject), Some(failure)) => format!("{subject}: {failure}: "),
+        (Some(subject), None) => format!("{subject}: "),
+        (None, _) => String::new(),
+    };
+    let line = format!("[{host_name}] {subject}{}", headline(event.kind));
+    line.chars().take(MAX_TITLE).collect()
+}
+
+/// Some lines.
+pub(super) fn body(event: &Event, host_name: &str) -> String {
+    let mut body = String::new();
+    let mut line = |name: &str, text: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(body, "{name}: {text}");
+    };
+    line("What happened", &event.message);
+    if let Some(error) = fact(event, "error") {
+        line("Why", error);
+    }
+    let about = subject(event).unwrap_or("the host itself");
+    let severity = event.severity;
+    line(
+        "To what",
+        &format!("{about} on {host_name}, {severity}, at {}", event.at),
+    );
+    line("What the host did", &did(event));
+    line("What to do next", &next_step(event));
+    body
+}
+
+/// A text among the event's data.
+pub(super) fn fact<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
+    event.data.get(name)?.as_str()
+}
+
+/// The name of a plugin that is written `name@version`.
+pub(super) fn without_version(plugin: &str) -> &str {
+    plugin.split('@').next().unwrap_or(plugin)
+}
+
+fn subject(event: &Event) -> Option<&str> {
+    let target = event.target.as_ref().map(|target| target.as_str());
+    let job = event.job.as_ref().map(|job| job.as_str());
+    target.or(job).or(event.plugin.as_deref())
+}
+
+fn headline(kind: EventKind) -> &'static str {
+    use EventKind as K;
+    match kind {
+        K::IncidentOpened => "it is failing",
+        K::IncidentClosed => "it is healthy again",
+        K::CircuitFlapping => "it fails again and again",
+        K::OperationAwaitingManual => "its recovery waits for your decision",
+        K::OperationSucceeded => "it is recovered",
+        K::OperationPartial => "its recovery was done, but it is still failing",
+        K::OperationFailed => "its recovery failed",
+        K::OperationEscalated => "it needs a person",
+        K::PluginRejected => "a plugin was refused",
+        K::PluginQuarantined => "a plugin is in quarantine",
+        K::PluginReleased => "a plugin is out of quarantine",
+        K::ConfigRejected => "a config was refused",
+        K::BackupFailed => "its backup failed",
+        K::BackupCorrupted => "a stored backup is corrupted",
+        K::RetentionFailed => "its retention policy failed",
+        K::DrillFailed => "its restore drill failed",
+        other => other.as_str(),
+    }
+}
+
+fn did(event: &Event) -> String {
+    use EventKind as K;
+    let actions: Vec<&str> = match event.data.get("actions") {
+        Some(serde_json::Value::Array(actions)) => actions
+            .iter()
+            .filter_map(|action| action.as_str())
+            .collect(),
+        _ => Vec::new(),
+    };
+    let did = match event.kind {
+        K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
+        K::IncidentClosed => "nothing; the checks pass again",
+        K::CircuitFlapping => "it lets each further recovery of this target wait longer",
+        K::OperationAwaitingManual => "nothing yet; it does not go on without you",
+        K::OperationSucceeded => "it recovered it, and the checks pass again",
+        K::OperationPartial | K::OperationFailed | K::OperationEscalated => {
+            "it tried what the route says, and does not try again by itself"
+        }
+        K::PluginRejected => "it did not load it; the version that served before still serves",
+        K::PluginQuarantined => "it calls it no more until its rest is over",
+        K::PluginReleased => "it calls it again",
+        K::ConfigRejected => "it kept the config that it had",
+        K::BackupFailed => "it kept the backups that there are; the next slot tries again",
+        K::BackupCorrupted => "it marked the backup, and restores nothing from it",
+        K::RetentionFailed => "it kept every backup",
+        K::DrillFailed => "it left the stored backups and the sources as they are",
+        _ => "it recorded it",
+    };
+    let attempts = event.data.get("attempts").and_then(|n| n.as_u64());
+    let mut text = did.to_owned();
+    // Writing to a string cannot fail.
+    if let Some(attempts) = attempts.filter(|n| *n > 0) {
+        let _ = write!(text, "; attempts: {attempts}");
+    }
+    if !actions.is_empty() {
+        let _ = write!(text, "; actions: {}", actions.join(", "));
+    }
+    text
+}
+
+fn next_step(event: &Event) -> String {
+    use EventKind as K;
+    let operation = event.operation.as_ref().map(|operation| operation.as_str());
+    let job = event.job.as_ref().map_or("JOB", |job| job.as_str());
+    let plugin = event.plugin.as_deref().map_or("it", without_version);
+    match (event.kind, operation) {
+        (K::IncidentOpened, _) => {
+            "nothing yet; if no recovery follows, look at `mainstay status`".to_owned()
+        }
+        (K::IncidentClosed | K::OperationSucceeded | K::PluginReleased, _) => "nothing".to_owned(),
+        (K::CircuitFlapping, _) => {
+            "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
+        }
+        (K::OperationAwaitingManual, Some(id)) => format!(
+            "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
+        ),
+        (K::OperationPartial | K::OperationFailed | K::OperationEscalated, Some(id)) => {
+            let again = match (&event.target, fact(event, "failure")) {
+                (Some(target), Some(failure)) => {
+                    format!("; to try again: `mainstay recover {target} --failure {failure}`")
+                }
+                _ => String::new(),
+            };
+            format!("`mainstay operation show {id}` says what was tried; repair it by hand{again}")
+        }
+        (K::PluginRejected, _) => {
+            "build it anew or take the file away; `mainstay plugin list` gives the reason"
+                .to_owned()
+        }
+        (K::PluginQuarantined, _) => format!(
+            "look at `last_error` of {plugin} in `mainstay plugin list`, and drop a version that is right"
+        ),
+        (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
+        (K::BackupFailed, _) => {
+            format!("repair the source, then `mainstay backup create {job}`")
+        }
+        (K::BackupCorrupted, _) => {
+            format!("look at the disk below the store, then `mainstay backup create {job}`")
+        }
+        (K::RetentionFailed, _) => {
+            format!(
+                "look at the policy in `mainstay plugin list`, then `mainstay backup prune {job}`"
+            )
+        }
+        (K::DrillFailed, _) => {
+            format!(
+                "do not rely on these backups: `mainstay backup verify`, then `mainstay backup drill {job}`"
+            )
+        }
+        _ => "`mainstay events` shows what was before and after".to_owned(),
+    }
+}

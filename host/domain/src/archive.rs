@@ -1,0 +1,45 @@
+//! What a backup looks like when it is stored: an archive of JSON lines, and a manifest beside it.
+//!
+//! An archive is `zstd(JSON lines)`; each line is an object with one member, whose name says what the line is:
+//!
+//! ```text
+//! {"header":{"format":1,"id":"ful-…","job":"state","type":"full","parent":null,"base":"ful-…","created_at":"…"}}
+//! {"document":{"key":"etc","kind":"directory","mode":"0755","mtime":"…","uid":0,"gid":0,"size":0,"hash":"…"}}
+//! {"document":{"key":"etc/motd","kind":"file","mode":"0644",…,"size":3,"hash":"…","text":"hi\n"}}
+//! {"part":{"key":"etc/big.db","number":0,"base64":"…"}}
+//! {"part":{"key":"etc/big.db","number":1,"base64":"…"}}
+//! {"document":{"key":"etc/big.db","kind":"file",…,"size":1500000,"hash":"…","parts":2}}
+//! {"document":{"key":"etc/same","kind":"file","mode":"0600",…,"size":9,"hash":"…","inherited":true}}
+//! {"tombstone":{"key":"etc/gone"}}
+//! {"end":{"documents":4,"tombstones":1,"size_bytes":1500003,"root_hash":"…"}}
+//! ```
+//!
+//! Content is `text` where it is UTF-8 without control characters other than tab, line feed and carriage return, else
+//! `base64` (RFC 4648, with padding). A document above [`PART_BYTES`] comes in parts before its own line, so that
+//! neither side holds it whole; a part with number 0 begins its document anew, which a writer does when a file changed
+//! under its hands. `inherited` content is that of the parent; only the metadata is new. So a full backup can be
+//! restored by hand with `zstd -d` and `jq`.
+//!
+//! Invariant: nothing here reads or writes; callers pass lines and bytes.
+//! Invariant: a [`DocumentKey`] never leads out of the directory that it is put under.
+
+mod key;
+mod line;
+mod manifest;
+mod parser;
+mod state;
+
+pub use key::{DocumentKey, InvalidKey, KeyPrefix};
+pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
+pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
+pub use parser::{ArchiveError, ArchiveItem, ArchiveParser, DocumentContent};
+pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
+
+/// The version of the format that this host writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// The most bytes of content in one line; a longer document comes in parts.
+pub const PART_BYTES: usize = 1 << 20;
+
+/// The longest line that is read: content of [`PART_BYTES`] with every byte escaped, a key, and the rest.
+pub const MAX_LINE_BYTES: usize = 8 << 20;

@@ -1,0 +1,282 @@
+//! The manifest of a backup: what it is, what it depends on, and how its stored bytes are to be recognised.
+//!
+//! Invariant: a manifest exists only beside an archive that was read back and found right; it is the commit point.
+//! Invariant: it is written once and never changed; whatever changes later is in the catalog.
+//!
+//! Its bytes are canonical: JSON with the members of every object sorted and no white space, as `jq -cS` prints it and
+//! RFC 8785 defines it for integers and strings, then one line feed. One more member, `checksum`, is the BLAKE3 of that
+//! JSON without it. A difference holds the hash of its parent's manifest, so a chain cannot be mended with a link from
+//! elsewhere.
+
+use super::{ContentHash, FORMAT};
+use crate::{
+    backup::{BackupRecord, BackupStatus, BackupType},
+    id::BackupId,
+    name::JobName,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const CHECKSUM: &str = "checksum";
+
+/// What is wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It is not one.
+    #[error("the manifest is not readable: {0}")]
+    Malformed(String),
+    /// The format is newer than this host.
+    #[error(
+        "the manifest has format {0} and this mainstay reads up to {FORMAT}; read it with the version that wrote it or a newer one"
+    )]
+    Newer(u32),
+    /// Its bytes were changed, be it only the white space.
+    #[error("the manifest is not what its checksum says; it was changed after it was written")]
+    Changed,
+}
+
+/// The parent of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentLink {
+    /// The backup.
+    pub id: BackupId,
+    /// BLAKE3 of the bytes of its manifest.
+    pub manifest_hash: ContentHash,
+}
+
+/// How the archive's lines are compressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Compression {
+    /// RFC 8878.
+    Zstd {
+        /// 1 to 19.
+        level: i32,
+    },
+}
+
+/// How the compressed archive is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Encryption {
+    /// It is not.
+    None,
+}
+
+/// Where documents came from, for people and for a restore on another host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SourceNote {
+    /// A directory.
+    Directory {
+        /// Its path.
+        path: String,
+        /// What stands before its keys.
+        prefix: String,
+    },
+    /// A program's output. Its arguments may hold secrets, so they are not here.
+    Command {
+        /// The program.
+        program: String,
+        /// The document's key.
+        key: String,
+    },
+}
+
+/// A manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format's version.
+    pub format: u32,
+    /// The backup.
+    pub id: BackupId,
+    /// Its job.
+    pub job: JobName,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub backup_type: BackupType,
+    /// The backup that it is the difference to.
+    pub parent: Option<ParentLink>,
+    /// The full backup that its chain starts from; itself where it stands alone.
+    pub base: BackupId,
+    /// When its sources were read.
+    pub created_at: Timestamp,
+    /// When its stored bytes were found right.
+    pub verified_at: Timestamp,
+    /// How long it took to read, store and verify it, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Root hash of the whole state that restoring it gives.
+    pub root_hash: ContentHash,
+    /// Documents in this archive.
+    pub documents: u64,
+    /// Tombstones in this archive.
+    pub tombstones: u64,
+    /// Bytes of the content in this archive.
+    pub size_bytes: u64,
+    /// Bytes stored.
+    pub stored_bytes: u64,
+    /// BLAKE3 of the stored bytes.
+    pub stored_hash: ContentHash,
+    /// Where the archive really is.
+    pub tier: String,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// How it is encrypted.
+    pub encryption: Encryption,
+    /// Where its documents came from.
+    pub sources: Vec<SourceNote>,
+}
+
+impl Manifest {
+    /// The bytes that are stored.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
+        let mut value = serde_json::to_value(self)
+            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let checksum = ContentHash::of(canonical(&value).as_bytes());
+        if let Value::Object(members) = &mut value {
+            members.insert(CHECKSUM.to_owned(), Value::from(checksum.to_string()));
+        }
+        let mut bytes = canonical(&value).into_bytes();
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// Reads stored bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            format: u32,
+        }
+        let malformed = |error: serde_json::Error| ManifestError::Malformed(error.to_string());
+        let versioned: Versioned = serde_json::from_slice(bytes).map_err(malformed)?;
+        if versioned.format > FORMAT {
+            return Err(ManifestError::Newer(versioned.format));
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        if manifest.to_bytes()? != bytes {
+            return Err(ManifestError::Changed);
+        }
+        Ok(manifest)
+    }
+
+    /// BLAKE3 of the bytes that are stored; what a child's [`ParentLink`] holds.
+    pub fn hash(&self) -> Result<ContentHash, ManifestError> {
+        Ok(ContentHash::of(&self.to_bytes()?))
+    }
+
+    /// The catalog's record of it, verified.
+    pub fn to_record(&self) -> BackupRecord {
+        BackupRecord {
+            id: self.id.clone(),
+            job: self.job.clone(),
+            backup_type: self.backup_type,
+            status: BackupStatus::Verified,
+            tier: self.tier.clone(),
+            created_at: self.created_at,
+            parent: self.parent.as_ref().map(|parent| parent.id.clone()),
+            base: self.base.clone(),
+            documents: self.documents,
+            tombstones: self.tombstones,
+            size_bytes: self.size_bytes,
+            stored_bytes: self.stored_bytes,
+            root_hash: self.root_hash.to_string(),
+            verified_at: Some(self.verified_at),
+            held: false,
+            expires: None,
+            reason: None,
+        }
+    }
+}
+
+/// JSON with sorted members and no white space.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let sorted: BTreeMap<&String, &Value> = members.iter().collect();
+            let members: Vec<String> = sorted
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(elements) => {
+            let elements: Vec<String> = elements.iter().map(canonical).collect();
+            format!("[{}]", elements.join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            format: FORMAT,
+            id: BackupId::parse("inc-01K0000000000000000000000B").unwrap(),
+            job: JobName::parse("state").unwrap(),
+            backup_type: BackupType::Incremental,
+            parent: Some(ParentLink {
+                id: BackupId::parse("ful-01K0000000000000000000000A").unwrap(),
+                manifest_hash: ContentHash::of(b"parent"),
+            }),
+            base: BackupId::parse("ful-01K0000000000000000000000A").unwrap(),
+            created_at: Timestamp::from_millis(1),
+            verified_at: Timestamp::from_millis(2),
+            elapsed_ms: 1,
+            root_hash: ContentHash::of(b"root"),
+            documents: 1,
+            tombstones: 2,
+            size_bytes: 3,
+            stored_bytes: 4,
+            stored_hash: ContentHash::of(b"stored"),
+            tier: "local".to_owned(),
+            compression: Compression::Zstd { level: 3 },
+            encryption: Encryption::None,
+            sources: vec![SourceNote::Directory {
+                path: "/data ä\"".to_owned(),
+                prefix: String::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_canonical_and_reads_back() {
+        let bytes = manifest().to_bytes().unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        assert!(
+            text.starts_with(r#"{"base":"ful-01K0000000000000000000000A","checksum":"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#""encryption":{"kind":"none"}"#) && text.ends_with("}\n"),
+            "{text}"
+        );
+        assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest()));
+    }
+
+    #[test]
+    fn a_changed_or_newer_manifest_is_refused() {
+        let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+        assert_eq!(
+            Manifest::from_bytes(text.replace(',', ", ").as_bytes()),
+            Err(ManifestError::Changed)
+        );
+        assert_eq!(
+            Manifest::from_bytes(text.replace("\"format\":1", "\"format\":2").as_bytes()),
+            Err(ManifestError::Newer(2))
+        );
+        let extra = text.replace("\"tier\"", "\"held\":true,\"tier\"");
+        assert_eq!(
+            Manifest::from_bytes(extra.as_bytes()),
+            Err(ManifestError::Changed)
+        );
+        assert!(matches!(
+            Manifest::from_bytes(b"{}"),
+            Err(ManifestError::Malformed(_))
+        ));
+    }
+}

@@ -1,0 +1,292 @@
+//! Reads the lines of an archive and checks all that can be checked without the rest of the chain: order, counts,
+//! sizes, and the hash of every document.
+//!
+//! Invariant: an item is handed on only once it is checked; a document's parts are handed on before its hash is known,
+//! so a reader must not use them before the document's own item.
+
+use super::{
+    ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End, Entry, FORMAT,
+    Header, Part,
+};
+
+/// What is wrong with an archive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArchiveError {
+    /// A line is not of this format.
+    #[error("line {line} is not a line of an archive: {what}")]
+    Malformed {
+        /// Its number, from 1.
+        line: u64,
+        /// What serde says.
+        what: String,
+    },
+    /// The format is newer than this host.
+    #[error(
+        "it has format {found} and this mainstay reads up to {FORMAT}; read it with the version that wrote it or a newer one"
+    )]
+    Newer {
+        /// Its format.
+        found: u32,
+    },
+    /// A line stands where it must not.
+    #[error("line {line} is out of place: {what}")]
+    OutOfPlace {
+        /// Its number, from 1.
+        line: u64,
+        /// Which rule it breaks.
+        what: &'static str,
+    },
+    /// A document is not what its hash says.
+    #[error("document `{key}` was stored wrong: its content is not what its hash and size say")]
+    WrongContent {
+        /// The document.
+        key: DocumentKey,
+    },
+    /// The counts at the end are not those of the lines.
+    #[error("its last line counts {expected}, but {found} were read")]
+    WrongCount {
+        /// What the end says.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// There is no last line.
+    #[error("it ends in the middle, after line {line}")]
+    Truncated {
+        /// The last line's number.
+        line: u64,
+    },
+}
+
+/// The content of a document, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentContent {
+    /// Here it is.
+    Inline(Vec<u8>),
+    /// It was in the parts before.
+    Parts,
+    /// It is the parent's.
+    Inherited,
+}
+
+/// What a line says, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveItem {
+    /// Which backup it is.
+    Header(Header),
+    /// Some content of a document that is still to come.
+    Part {
+        /// The document.
+        key: DocumentKey,
+        /// Whether it begins the document, perhaps anew.
+        first: bool,
+        /// The content.
+        bytes: Vec<u8>,
+    },
+    /// A document.
+    Document {
+        /// Its key.
+        key: DocumentKey,
+        /// Its metadata.
+        entry: Entry,
+        /// Its content.
+        content: DocumentContent,
+    },
+    /// A document that is gone.
+    Tombstone(DocumentKey),
+    /// The end; nothing may follow.
+    End(End),
+}
+
+struct OpenDocument {
+    key: DocumentKey,
+    parts: u32,
+    size: u64,
+    hasher: blake3::Hasher,
+}
+
+/// Reads one archive, line by line.
+#[derive(Default)]
+pub struct ArchiveParser {
+    line: u64,
+    begun: bool,
+    ended: bool,
+    open: Option<OpenDocument>,
+    documents: u64,
+    tombstones: u64,
+    size_bytes: u64,
+}
+
+impl ArchiveParser {
+    /// At the start.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the next line.
+    pub fn line(&mut self, text: &[u8]) -> Result<ArchiveItem, ArchiveError> {
+        self.line += 1;
+        let line: ArchiveLine<'static> =
+            serde_json::from_slice(text).map_err(|error| ArchiveError::Malformed {
+                line: self.line,
+                what: error.to_string(),
+            })?;
+        if self.ended {
+            return Err(self.out_of_place("nothing may follow the end"));
+        }
+        if self.begun == matches!(line, ArchiveLine::Header(_)) {
+            return Err(self.out_of_place("the header is the first line and no other"));
+        }
+        match line {
+            ArchiveLine::Header(header) => {
+                self.begun = true;
+                match header.format {
+                    1..=FORMAT => Ok(ArchiveItem::Header(header)),
+                    found => Err(ArchiveError::Newer { found }),
+                }
+            }
+            ArchiveLine::Part(part) => self.part(part),
+            ArchiveLine::Document(document) => self.document(document),
+            ArchiveLine::Tombstone(tombstone) => {
+                self.check_closed()?;
+                self.tombstones += 1;
+                Ok(ArchiveItem::Tombstone(tombstone.key))
+            }
+            ArchiveLine::End(end) => self.end(end),
+        }
+    }
+
+    /// Whether the last line was read; an archive that stops before is truncated.
+    pub fn finish(&self) -> Result<(), ArchiveError> {
+        if self.ended {
+            Ok(())
+        } else {
+            Err(ArchiveError::Truncated { line: self.line })
+        }
+    }
+
+    fn part(&mut self, part: Part<'_>) -> Result<ArchiveItem, ArchiveError> {
+        let first = part.number == 0;
+        if first {
+            if self.open.as_ref().is_some_and(|open| open.key != part.key) {
+                return Err(
+                    self.out_of_place("the document before has parts and no line of its own")
+                );
+            }
+            self.open = Some(OpenDocument {
+                key: part.key.clone(),
+                parts: 0,
+                size: 0,
+                hasher: blake3::Hasher::new(),
+            });
+        }
+        let misplaced = self.out_of_place("parts of a document follow each other from 0");
+        let malformed = ArchiveError::Malformed {
+            line: self.line,
+            what: "its content is not one of text and base64".to_owned(),
+        };
+        let open = self
+            .open
+            .as_mut()
+            .filter(|open| open.key == part.key && open.parts == part.number);
+        let open = open.ok_or(misplaced)?;
+        let content = Content {
+            text: part.text,
+            base64: part.base64,
+        };
+        let bytes = content.into_bytes().ok_or(malformed)?;
+        open.parts += 1;
+        open.size += bytes.len() as u64;
+        open.hasher.update(&bytes);
+        Ok(ArchiveItem::Part {
+            key: part.key,
+            first,
+            bytes,
+        })
+    }
+
+    fn document(&mut self, document: Document<'_>) -> Result<ArchiveItem, ArchiveError> {
+        let entry = document.entry();
+        let key = document.key;
+        let inline = Content {
+            text: document.text,
+            base64: document.base64,
+        };
+        let has_inline = inline != Content::default();
+        let (content, size, hash) = match (document.parts, document.inherited) {
+            (None, false) => {
+                self.check_closed()?;
+                let bytes = inline.into_bytes().ok_or_else(|| ArchiveError::Malformed {
+                    line: self.line,
+                    what: "its content is not one of text and base64".to_owned(),
+                })?;
+                let (size, hash) = (bytes.len() as u64, ContentHash::of(&bytes));
+                (DocumentContent::Inline(bytes), size, hash)
+            }
+            (Some(parts), false) if !has_inline => {
+                let open = self
+                    .open
+                    .take()
+                    .filter(|open| open.key == key && open.parts == parts);
+                let open = open.ok_or_else(|| self.out_of_place("its parts are not before it"))?;
+                (
+                    DocumentContent::Parts,
+                    open.size,
+                    open.hasher.finalize().into(),
+                )
+            }
+            (None, true) if !has_inline => {
+                self.check_closed()?;
+                (DocumentContent::Inherited, entry.size, entry.hash)
+            }
+            _ => return Err(self.out_of_place("a document has its content once")),
+        };
+        let no_content = entry.kind == DocumentKind::Directory && size > 0;
+        if size != entry.size || hash != entry.hash || no_content {
+            return Err(ArchiveError::WrongContent { key });
+        }
+        self.documents += 1;
+        if content != DocumentContent::Inherited {
+            self.size_bytes += size;
+        }
+        Ok(ArchiveItem::Document {
+            key,
+            entry,
+            content,
+        })
+    }
+
+    fn end(&mut self, end: End) -> Result<ArchiveItem, ArchiveError> {
+        self.check_closed()?;
+        self.ended = true;
+        let counted = |documents: u64, tombstones: u64, bytes: u64| {
+            format!("{documents} documents, {tombstones} tombstones and {bytes} bytes")
+        };
+        let expected = counted(end.documents, end.tombstones, end.size_bytes);
+        let found = counted(self.documents, self.tombstones, self.size_bytes);
+        if expected == found {
+            Ok(ArchiveItem::End(end))
+        } else {
+            Err(ArchiveError::WrongCount { expected, found })
+        }
+    }
+
+    fn check_closed(&self) -> Result<(), ArchiveError> {
+        match self.open {
+            None => Ok(()),
+            Some(_) => {
+                Err(self.out_of_place("the document before has parts and no line of its own"))
+            }
+        }
+    }
+
+    fn out_of_place(&self, what: &'static str) -> ArchiveError {
+        ArchiveError::OutOfPlace {
+            line: self.line,
+            what,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

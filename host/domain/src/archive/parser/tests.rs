@@ -1,0 +1,187 @@
+use super::*;
+use crate::{archive::Mode, backup::BackupType, id::BackupId, name::JobName, time::Timestamp};
+
+fn header() -> String {
+    let id = BackupId::parse("ful-01K0000000000000000000000A").unwrap();
+    line(&ArchiveLine::Header(Header {
+        format: FORMAT,
+        id: id.clone(),
+        job: JobName::parse("state").unwrap(),
+        backup_type: BackupType::Full,
+        parent: None,
+        base: id,
+        created_at: Timestamp::from_millis(0),
+    }))
+}
+
+fn line(line: &ArchiveLine<'_>) -> String {
+    serde_json::to_string(line).unwrap()
+}
+
+fn key(text: &str) -> DocumentKey {
+    DocumentKey::parse(text).unwrap()
+}
+
+fn file(bytes: &[u8]) -> Entry {
+    Entry {
+        kind: DocumentKind::File,
+        mode: Mode::from_bits(0o644),
+        mtime: jiff::Timestamp::UNIX_EPOCH,
+        uid: 0,
+        gid: 0,
+        size: bytes.len() as u64,
+        hash: ContentHash::of(bytes),
+    }
+}
+
+fn document(name: &str, bytes: &[u8]) -> String {
+    line(&ArchiveLine::Document(Document::inline(
+        &key(name),
+        &file(bytes),
+        bytes,
+    )))
+}
+
+fn part(name: &str, number: u32, bytes: &[u8]) -> String {
+    line(&ArchiveLine::Part(Part::new(&key(name), number, bytes)))
+}
+
+fn closing(name: &str, bytes: &[u8], parts: u32) -> String {
+    line(&ArchiveLine::Document(Document::in_parts(
+        &key(name),
+        &file(bytes),
+        parts,
+    )))
+}
+
+fn end(documents: u64, tombstones: u64, size_bytes: u64) -> String {
+    let root_hash = ContentHash::of(b"");
+    line(&ArchiveLine::End(End {
+        documents,
+        tombstones,
+        size_bytes,
+        root_hash,
+    }))
+}
+
+fn read(lines: &[String]) -> Result<Vec<ArchiveItem>, ArchiveError> {
+    let mut parser = ArchiveParser::new();
+    let items: Vec<ArchiveItem> = lines
+        .iter()
+        .map(|line| parser.line(line.as_bytes()))
+        .collect::<Result<_, _>>()?;
+    parser.finish()?;
+    Ok(items)
+}
+
+#[track_caller]
+fn refused(lines: &[String], with: &str) {
+    let error = read(lines).unwrap_err().to_string();
+    assert!(error.contains(with), "{error}");
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for bytes in [
+        &b""[..],
+        b"plain\n",
+        b"\0\x01",
+        b"\xff\xfe",
+        "ä % \u{1F980}".as_bytes(),
+        b"\x1b[0m",
+    ] {
+        let items = read(&[
+            header(),
+            document("a", bytes),
+            end(1, 0, bytes.len() as u64),
+        ])
+        .unwrap();
+        let content = DocumentContent::Inline(bytes.to_vec());
+        assert_eq!(
+            items[1],
+            ArchiveItem::Document {
+                key: key("a"),
+                entry: file(bytes),
+                content
+            }
+        );
+    }
+}
+
+#[test]
+fn text_stays_readable_and_control_characters_do_not_blow_up() {
+    assert!(document("a", b"x\ty\r\n").contains(r#""text":"x\ty\r\n""#));
+    assert!(document("a", &[0; 3]).contains(r#""base64":"AAAA""#));
+}
+
+#[test]
+fn a_document_in_parts_may_begin_anew() {
+    let lines = [
+        header(),
+        part("a", 0, b"old"),
+        part("a", 0, b"ne"),
+        part("a", 1, b"w"),
+        closing("a", b"new", 2),
+        end(1, 0, 3),
+    ];
+    assert_eq!(read(&lines).unwrap().len(), 6);
+}
+
+#[test]
+fn lines_out_of_place_are_refused() {
+    refused(&[document("a", b"")], "the header is the first line");
+    refused(&[header(), header()], "the header is the first line");
+    refused(
+        &[header(), end(0, 0, 0), document("a", b"")],
+        "nothing may follow the end",
+    );
+    refused(
+        &[header(), document("a", b"")],
+        "it ends in the middle, after line 2",
+    );
+    refused(&[header(), part("a", 1, b"x")], "follow each other from 0");
+    refused(
+        &[header(), part("a", 0, b"x"), part("b", 0, b"x")],
+        "no line of its own",
+    );
+    refused(
+        &[header(), part("a", 0, b"x"), end(0, 0, 0)],
+        "no line of its own",
+    );
+    refused(
+        &[header(), part("a", 0, b"x"), closing("a", b"x", 2)],
+        "its parts are not before it",
+    );
+}
+
+#[test]
+fn content_and_counts_that_do_not_fit_are_refused() {
+    refused(
+        &[header(), document("a", b"abc").replace("abc", "abd")],
+        "document `a` was stored wrong",
+    );
+    refused(
+        &[header(), part("a", 0, b"xx"), closing("a", b"xy", 1)],
+        "document `a` was stored wrong",
+    );
+    refused(
+        &[header(), document("a", b"x"), end(2, 0, 1)],
+        "counts 2 documents",
+    );
+    refused(
+        &[header(), document("a", b"x"), end(1, 0, 2)],
+        "but 1 documents",
+    );
+    refused(
+        &[header().replace("\"format\":1", "\"format\":2")],
+        "format 2",
+    );
+    refused(
+        &[header(), document("a", b"x").replace("\"a\"", "\"../a\"")],
+        "`.` or `..`",
+    );
+    refused(
+        &["nonsense".to_owned()],
+        "line 1 is not a line of an archive",
+    );
+}

@@ -1,0 +1,355 @@
+//! How backups depend on each other: what differs between two states, how a state is composed from a chain, which
+//! chain a new backup joins, and which backups a restore needs.
+//!
+//! Invariant: composing a chain gives exactly the state whose last difference ends it, deletions included.
+//! Invariant: a plan to restore holds every link from the backup back to one that stands alone, or is an error.
+
+use crate::{
+    archive::{DocumentKey, Entry, State},
+    backup::{BackupRecord, BackupStatus, BackupType},
+    id::BackupId,
+    name::JobName,
+    time::Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// What leads from one state to another; a full backup is the difference to the empty state.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Difference {
+    /// Documents that are new, or whose content or metadata changed.
+    pub changed: BTreeMap<DocumentKey, Entry>,
+    /// Documents that are gone.
+    pub tombstones: BTreeSet<DocumentKey>,
+}
+
+impl From<State> for Difference {
+    fn from(state: State) -> Self {
+        Self {
+            changed: state.into_iter().collect(),
+            tombstones: BTreeSet::new(),
+        }
+    }
+}
+
+/// What leads from `old` to `new`.
+pub fn difference(old: &State, new: &State) -> Difference {
+    let changed = new
+        .iter()
+        .filter(|(key, entry)| old.get(key) != Some(entry));
+    let gone = old.iter().filter(|(key, _)| new.get(key).is_none());
+    Difference {
+        changed: changed
+            .map(|(key, entry)| (key.clone(), entry.clone()))
+            .collect(),
+        tombstones: gone.map(|(key, _)| key.clone()).collect(),
+    }
+}
+
+/// Why the links of a chain do not give a state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// A document says that its content is its parent's, and no backup before holds it.
+    #[error(
+        "the content of `{0}` is in none of the chain's archives; a link was replaced or damaged"
+    )]
+    NoContent(DocumentKey),
+    /// One archive names a document twice.
+    #[error("the archive names `{0}` twice; it was not written by mainstay")]
+    Twice(DocumentKey),
+}
+
+/// Composes a state from the links of a chain, told newest first, so that each document is decided where it is first
+/// seen and its content is written once.
+#[derive(Debug, Default)]
+pub struct Composer {
+    settled: HashMap<DocumentKey, Settled>,
+    link: u32,
+}
+
+#[derive(Debug)]
+struct Settled {
+    link: u32,
+    /// None: it is gone.
+    entry: Option<Entry>,
+    has_content: bool,
+}
+
+impl Composer {
+    /// Before the newest link.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next link, older than those before, begins.
+    pub fn next_link(&mut self) {
+        self.link += 1;
+    }
+
+    /// Whether the content of this document in this link belongs to the composed state.
+    pub fn wants(&self, key: &DocumentKey) -> bool {
+        self.settled
+            .get(key)
+            .is_none_or(|settled| settled.entry.is_some() && !settled.has_content)
+    }
+
+    /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
+    pub fn document(
+        &mut self,
+        key: &DocumentKey,
+        entry: Entry,
+        inherited: bool,
+    ) -> Result<bool, ComposeError> {
+        let wanted = self.wants(key);
+        match self.settled.get_mut(key) {
+            Some(settled) if settled.link == self.link => {
+                return Err(ComposeError::Twice(key.clone()));
+            }
+            Some(settled) => {
+                settled.link = self.link;
+                if wanted && !inherited {
+                    let same = settled
+                        .entry
+                        .as_ref()
+                        .is_some_and(|newer| newer.same_content(&entry));
+                    settled.has_content = same;
+                    if !same {
+                        return Err(ComposeError::NoContent(key.clone()));
+                    }
+                }
+            }
+            None => {
+                let settled = Settled {
+                    link: self.link,
+                    entry: Some(entry),
+                    has_content: !inherited,
+                };
+                self.settled.insert(key.clone(), settled);
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// This link says that the document is gone.
+    pub fn tombstone(&mut self, key: &DocumentKey) -> Result<(), ComposeError> {
+        match self.settled.get_mut(key) {
+            Some(settled) if settled.link == self.link => {
+                return Err(ComposeError::Twice(key.clone()));
+            }
+            Some(settled) if settled.entry.is_some() && !settled.has_content => {
+                return Err(ComposeError::NoContent(key.clone()));
+            }
+            Some(settled) => settled.link = self.link,
+            None => {
+                let settled = Settled {
+                    link: self.link,
+                    entry: None,
+                    has_content: false,
+                };
+                self.settled.insert(key.clone(), settled);
+            }
+        }
+        Ok(())
+    }
+
+    /// The state, after the oldest link.
+    pub fn finish(self) -> Result<State, ComposeError> {
+        let living = self.settled.into_iter().filter_map(|(key, settled)| {
+            let entry = settled.entry?;
+            Some(if settled.has_content {
+                Ok((key, entry))
+            } else {
+                Err(ComposeError::NoContent(key))
+            })
+        });
+        living.collect()
+    }
+}
+
+/// The state that these differences give, the first one first.
+pub fn compose<'a>(
+    links: impl IntoIterator<Item = &'a Difference, IntoIter: DoubleEndedIterator>,
+) -> State {
+    let mut settled: BTreeMap<&DocumentKey, Option<&Entry>> = BTreeMap::new();
+    for link in links.into_iter().rev() {
+        for (key, entry) in &link.changed {
+            settled.entry(key).or_insert(Some(entry));
+        }
+        for key in &link.tombstones {
+            settled.entry(key).or_insert(None);
+        }
+    }
+    let living = settled
+        .into_iter()
+        .filter_map(|(key, entry)| Some((key.clone(), entry?.clone())));
+    living.collect()
+}
+
+/// Why a backup cannot be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// It is not in the catalog.
+    #[error("there is no backup {0}; `mainstay backup list` shows those that there are")]
+    Unknown(BackupId),
+    /// Something that it needs is not in the catalog.
+    #[error(
+        "backup {needed_by} needs {missing}, which is not there; restore an older one, or rebuild the catalog"
+    )]
+    Missing {
+        /// What is missing.
+        missing: BackupId,
+        /// What needs it.
+        needed_by: BackupId,
+    },
+    /// Something that it needs, or it itself, holds nothing to restore from.
+    #[error(
+        "backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it"
+    )]
+    Unusable {
+        /// What is unusable.
+        unusable: BackupId,
+        /// How it stands.
+        status: &'static str,
+        /// What needs it; itself where it is the one asked for.
+        needed_by: BackupId,
+    },
+    /// The parents lead in a circle, or to a parent that cannot be one.
+    #[error("the parents of backup {0} do not lead to a full backup; rebuild the catalog")]
+    Tangled(BackupId),
+}
+
+fn unusable(status: BackupStatus) -> Option<&'static str> {
+    match status {
+        BackupStatus::Completed | BackupStatus::Verified | BackupStatus::Expired => None,
+        BackupStatus::Pending => Some("pending"),
+        BackupStatus::InProgress => Some("in progress"),
+        BackupStatus::Failed => Some("failed"),
+        BackupStatus::Corrupted => Some("corrupted"),
+    }
+}
+
+/// The backups that restoring `id` needs, the one that stands alone first and `id` last.
+pub fn plan_restore(
+    records: &[BackupRecord],
+    id: &BackupId,
+) -> Result<Vec<BackupRecord>, ChainError> {
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
+    let mut next = *by_id
+        .get(id)
+        .ok_or_else(|| ChainError::Unknown(id.clone()))?;
+    let mut plan = vec![next.clone()];
+    loop {
+        if let Some(status) = unusable(next.status) {
+            let (unusable, needed_by) = (next.id.clone(), id.clone());
+            return Err(ChainError::Unusable {
+                unusable,
+                status,
+                needed_by,
+            });
+        }
+        let Some(parent) = &next.parent else { break };
+        let missing = || ChainError::Missing {
+            missing: parent.clone(),
+            needed_by: next.id.clone(),
+        };
+        let above = *by_id.get(parent).ok_or_else(missing)?;
+        if plan.len() > records.len() || above.job != next.job {
+            return Err(ChainError::Tangled(id.clone()));
+        }
+        plan.push(above.clone());
+        next = above;
+    }
+    if !next.backup_type.stands_alone() {
+        return Err(ChainError::Tangled(id.clone()));
+    }
+    plan.reverse();
+    Ok(plan)
+}
+
+/// Older before newer: by the time that the sources were read, then by the identifiers' random parts.
+pub fn by_age(a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
+    let ulid = |record: &BackupRecord| {
+        record
+            .id
+            .as_str()
+            .split_once('-')
+            .map(|(_, ulid)| ulid.to_owned())
+    };
+    a.created_at
+        .cmp(&b.created_at)
+        .then_with(|| ulid(a).cmp(&ulid(b)))
+}
+
+/// The backups that are verified with all that they need.
+pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
+    let is_verified = |record: &&BackupRecord| {
+        let mut next = *record;
+        for _ in 0..=records.len() {
+            if next.status != BackupStatus::Verified {
+                return false;
+            }
+            let Some(parent) = &next.parent else {
+                return next.backup_type.stands_alone();
+            };
+            let Some(above) = by_id.get(parent) else {
+                return false;
+            };
+            next = above;
+        }
+        false
+    };
+    records
+        .iter()
+        .filter(is_verified)
+        .map(|record| &record.id)
+        .collect()
+}
+
+/// The newest backup of a job that is verified with all that it needs, at or before a time.
+pub fn newest_verified<'a>(
+    records: &'a [BackupRecord],
+    job: &JobName,
+    before: Option<Timestamp>,
+) -> Option<&'a BackupRecord> {
+    let verified = verified(records);
+    let of_job = records
+        .iter()
+        .filter(|record| &record.job == job && verified.contains(&record.id));
+    let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
+    in_time.max_by(|a, b| by_age(a, b))
+}
+
+/// What a new backup of this type is the difference to: the chain of its parent, the full one first. Empty where it
+/// stands alone; none where it needs a verified full backup and there is none.
+///
+/// A differential joins the newest verified full; an incremental joins the newest verified backup of any kind in the
+/// chain of that full.
+pub fn join(
+    records: &[BackupRecord],
+    job: &JobName,
+    backup_type: BackupType,
+) -> Option<Vec<BackupRecord>> {
+    if backup_type.stands_alone() {
+        return Some(Vec::new());
+    }
+    let verified = verified(records);
+    let usable = || {
+        records
+            .iter()
+            .filter(|record| &record.job == job && verified.contains(&record.id))
+    };
+    let fulls = usable().filter(|record| record.backup_type == BackupType::Full);
+    let base = fulls.max_by(|a, b| by_age(a, b))?;
+    let parent = match backup_type {
+        BackupType::Differential => base,
+        _ => usable()
+            .filter(|record| record.base == base.id)
+            .max_by(|a, b| by_age(a, b))?,
+    };
+    plan_restore(records, &parent.id).ok()
+}
+
+#[cfg(test)]
+mod tests;

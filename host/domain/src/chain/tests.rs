@@ -1,0 +1,268 @@
+use super::*;
+use crate::archive::{ContentHash, DocumentKind, Mode};
+use proptest::prelude::*;
+
+fn key(text: &str) -> DocumentKey {
+    DocumentKey::parse(text).unwrap()
+}
+
+fn entry(content: &str) -> Entry {
+    Entry {
+        kind: DocumentKind::File,
+        mode: Mode::from_bits(0o644),
+        mtime: jiff::Timestamp::UNIX_EPOCH,
+        uid: 0,
+        gid: 0,
+        size: content.len() as u64,
+        hash: ContentHash::of(content.as_bytes()),
+    }
+}
+
+fn state(documents: &[(&str, &str)]) -> State {
+    documents
+        .iter()
+        .map(|(name, content)| (key(name), entry(content)))
+        .collect()
+}
+
+fn id(text: &str) -> BackupId {
+    BackupId::parse(&format!(
+        "{}-01K000000000000000000000{}",
+        &text[..3],
+        &text[3..]
+    ))
+    .unwrap()
+}
+
+/// `ful01`: its type and the end of its identifier, which also is the second that it was taken in.
+fn record(name: &str, parent: Option<&str>, base: &str, status: BackupStatus) -> BackupRecord {
+    let backup_type = BackupType::ALL
+        .into_iter()
+        .find(|t| t.prefix() == &name[..3])
+        .unwrap();
+    BackupRecord {
+        id: id(name),
+        job: JobName::parse("state").unwrap(),
+        backup_type,
+        status,
+        tier: "local".to_owned(),
+        created_at: Timestamp::from_millis(name[3..].parse::<u64>().unwrap() * 1000),
+        parent: parent.map(id),
+        base: id(base),
+        documents: 0,
+        tombstones: 0,
+        size_bytes: 0,
+        stored_bytes: 0,
+        root_hash: String::new(),
+        verified_at: None,
+        held: false,
+        expires: None,
+        reason: None,
+    }
+}
+
+fn good(name: &str, parent: Option<&str>, base: &str) -> BackupRecord {
+    record(name, parent, base, BackupStatus::Verified)
+}
+
+fn names(records: &[BackupRecord]) -> Vec<BackupId> {
+    records.iter().map(|record| record.id.clone()).collect()
+}
+
+#[test]
+fn trap_1_a_deletion_is_part_of_a_difference() {
+    let found = difference(&state(&[("a", "1"), ("b", "2")]), &state(&[("a", "1")]));
+    assert!(found.changed.is_empty());
+    assert_eq!(found.tombstones.into_iter().collect::<Vec<_>>(), [key("b")]);
+}
+
+#[test]
+fn trap_2_a_state_is_composed_from_the_whole_chain() {
+    let states = [
+        state(&[("a", "1"), ("b", "1"), ("c", "1")]),
+        state(&[("a", "2"), ("b", "1")]),
+        state(&[("a", "2"), ("c", "3")]),
+    ];
+    let mut links = vec![difference(&State::default(), &states[0])];
+    links.extend(states.windows(2).map(|pair| difference(&pair[0], &pair[1])));
+    assert_eq!(compose(&links), states[2]);
+    assert_ne!(
+        compose(&links[2..]),
+        states[2],
+        "one link without its base is not the state"
+    );
+}
+
+#[test]
+fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
+    let mut records = vec![
+        good("ful01", None, "ful01"),
+        good("inc02", Some("ful01"), "ful01"),
+        good("dif03", Some("ful01"), "ful01"),
+        good("inc04", Some("dif03"), "ful01"),
+        good("sna05", None, "sna05"),
+    ];
+    let plan = plan_restore(&records, &id("inc04")).unwrap();
+    assert_eq!(names(&plan), [id("ful01"), id("dif03"), id("inc04")]);
+    assert_eq!(
+        names(&plan_restore(&records, &id("sna05")).unwrap()),
+        [id("sna05")]
+    );
+    assert_eq!(
+        plan_restore(&records, &id("ful09")),
+        Err(ChainError::Unknown(id("ful09")))
+    );
+
+    records[2].status = BackupStatus::Corrupted;
+    let (unusable, needed_by) = (id("dif03"), id("inc04"));
+    assert_eq!(
+        plan_restore(&records, &id("inc04")),
+        Err(ChainError::Unusable {
+            unusable,
+            status: "corrupted",
+            needed_by
+        })
+    );
+    records.remove(2);
+    let (missing, needed_by) = (id("dif03"), id("inc04"));
+    assert_eq!(
+        plan_restore(&records, &id("inc04")),
+        Err(ChainError::Missing { missing, needed_by })
+    );
+}
+
+#[test]
+fn parents_that_lead_in_a_circle_end() {
+    let records = [
+        good("inc01", Some("inc02"), "ful09"),
+        good("inc02", Some("inc01"), "ful09"),
+    ];
+    assert_eq!(
+        plan_restore(&records, &id("inc01")),
+        Err(ChainError::Tangled(id("inc01")))
+    );
+    let records = [good("inc01", None, "inc01")];
+    assert_eq!(
+        plan_restore(&records, &id("inc01")),
+        Err(ChainError::Tangled(id("inc01")))
+    );
+}
+
+#[test]
+fn a_new_backup_joins_the_newest_verified_chain() {
+    let job = JobName::parse("state").unwrap();
+    let joined = |records: &[BackupRecord], backup_type| {
+        join(records, &job, backup_type).map(|chain| names(&chain))
+    };
+    let mut records = vec![];
+    assert_eq!(
+        joined(&records, BackupType::Incremental),
+        None,
+        "there is nothing to build on"
+    );
+    assert_eq!(joined(&records, BackupType::Full), Some(vec![]));
+
+    records.push(good("ful01", None, "ful01"));
+    records.push(good("inc02", Some("ful01"), "ful01"));
+    records.push(good("dif03", Some("ful01"), "ful01"));
+    records.push(record(
+        "inc04",
+        Some("dif03"),
+        "ful01",
+        BackupStatus::Failed,
+    ));
+    records.push(good("eme05", None, "eme05"));
+    assert_eq!(
+        joined(&records, BackupType::Incremental),
+        Some(vec![id("ful01"), id("dif03")])
+    );
+    assert_eq!(
+        joined(&records, BackupType::Differential),
+        Some(vec![id("ful01")])
+    );
+
+    records.push(record("ful06", None, "ful06", BackupStatus::Corrupted));
+    assert_eq!(
+        joined(&records, BackupType::Differential),
+        Some(vec![id("ful01")]),
+        "never on a corrupted one"
+    );
+    records.push(good("inc07", Some("inc04"), "ful01"));
+    assert_eq!(
+        joined(&records, BackupType::Incremental),
+        Some(vec![id("ful01"), id("dif03")]),
+        "nor above one"
+    );
+    records[0].status = BackupStatus::Corrupted;
+    assert_eq!(joined(&records, BackupType::Incremental), None);
+}
+
+#[test]
+fn a_document_without_content_anywhere_is_an_error() {
+    let mut composer = Composer::new();
+    composer.document(&key("a"), entry("1"), true).unwrap();
+    assert!(composer.wants(&key("a")));
+    assert_eq!(composer.finish(), Err(ComposeError::NoContent(key("a"))));
+
+    let mut composer = Composer::new();
+    composer.document(&key("a"), entry("1"), true).unwrap();
+    composer.next_link();
+    assert_eq!(
+        composer.document(&key("a"), entry("2"), false),
+        Err(ComposeError::NoContent(key("a")))
+    );
+
+    let mut composer = Composer::new();
+    composer.document(&key("a"), entry("1"), false).unwrap();
+    assert_eq!(
+        composer.tombstone(&key("a")),
+        Err(ComposeError::Twice(key("a")))
+    );
+}
+
+fn states() -> impl Strategy<Value = Vec<State>> {
+    let document = ("[a-d]", "[0-2]?", 0..2_u32);
+    let state = prop::collection::vec(document, 0..5).prop_map(|documents| {
+        let documents = documents.into_iter().map(|(name, content, mode)| {
+            (
+                key(&name),
+                Entry {
+                    mode: Mode::from_bits(mode),
+                    ..entry(&content)
+                },
+            )
+        });
+        documents.collect::<State>()
+    });
+    prop::collection::vec(state, 1..8)
+}
+
+proptest! {
+    #[test]
+    fn any_history_composes_to_its_last_state(states in states()) {
+        let mut links = vec![difference(&State::default(), &states[0])];
+        links.extend(states.windows(2).map(|pair| difference(&pair[0], &pair[1])));
+        prop_assert_eq!(&compose(&links), states.last().unwrap());
+
+        let mut composer = Composer::new();
+        for (at, link) in links.iter().enumerate().rev() {
+            for (key, entry) in &link.changed {
+                let before = at.checked_sub(1).and_then(|before| states[before].get(key));
+                let inherited = before.is_some_and(|before| before.same_content(entry));
+                composer.document(key, entry.clone(), inherited).unwrap();
+            }
+            for key in &link.tombstones {
+                composer.tombstone(key).unwrap();
+            }
+            composer.next_link();
+        }
+        prop_assert_eq!(&composer.finish().unwrap(), states.last().unwrap());
+    }
+
+    #[test]
+    fn equal_root_hashes_are_equal_states(states in states()) {
+        for pair in states.windows(2) {
+            prop_assert_eq!(pair[0] == pair[1], pair[0].root_hash() == pair[1].root_hash());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What happens to an incident.
+
+use super::*;
+use proptest::prelude::*;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1_000)
+}
+
+fn evidence(message: impl ToString) -> Evidence {
+    Evidence {
+        check: "ping".to_owned(),
+        observed_at: at(1),
+        message: message.to_string(),
+        value: None,
+    }
+}
+
+fn incident() -> Incident {
+    Incident::open(
+        IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),
+        TargetName::parse("cache").unwrap(),
+        FailureType::parse("redis-down").unwrap(),
+        Severity::High,
+        evidence(0),
+        at(1),
+        2,
+    )
+}
+
+#[test]
+fn an_incident_opens_with_what_suffers_and_how_often_it_was() {
+    let incident = incident();
+    assert_eq!(
+        incident.affected,
+        ["cache", "hot-storage", "real-time-data"]
+    );
+    assert_eq!(incident.recurrence, 2);
+    assert_eq!(incident.state, IncidentState::Open);
+}
+
+#[test]
+fn the_first_and_the_last_evidence_stay() {
+    let mut incident = incident();
+    for number in 1..=100 {
+        assert!(incident.recur(Severity::Low, evidence(number)));
+    }
+    let kept: Vec<_> = incident
+        .evidence
+        .iter()
+        .map(|e| e.message.clone())
+        .collect();
+    let expected: Vec<_> = (0..5).chain(86..=100).map(|n| n.to_string()).collect();
+    assert_eq!(kept, expected);
+    assert_eq!(incident.severity, Severity::High, "it never gets milder");
+}
+
+/// What is done (`r` recur, `e` escalate, `v` verified, `h` healed), and the state after it.
+fn check(steps: &str, expected: IncidentState) {
+    let mut incident = incident();
+    for step in steps.chars() {
+        match step {
+            'r' => incident.recur(Severity::Critical, evidence("again")),
+            'e' => incident.escalate(),
+            'v' => incident.close(true, at(9)),
+            _ => incident.close(false, at(9)),
+        };
+    }
+    assert_eq!(incident.state, expected, "after {steps}");
+    assert_eq!(incident.closed_at.is_some(), !expected.is_open());
+}
+
+#[test]
+fn an_incident_ends_as_what_ended_it_and_stays_so() {
+    check("", IncidentState::Open);
+    check("rr", IncidentState::Open);
+    check("v", IncidentState::Recovered);
+    check("h", IncidentState::SelfHealed);
+    check("vh", IncidentState::Recovered);
+    check("hre", IncidentState::SelfHealed);
+    check("e", IncidentState::Escalated);
+    check("er", IncidentState::Escalated);
+    check("eh", IncidentState::SelfHealed);
+    check("ev", IncidentState::Recovered);
+}
+
+proptest! {
+    #[test]
+    fn the_evidence_is_bounded_and_a_closed_incident_takes_nothing_up(steps in proptest::collection::vec(0_u8..4, 0..100)) {
+        let mut incident = incident();
+        for step in steps {
+            let before = incident.clone();
+            let news = match step {
+                0 | 1 => incident.recur(Severity::Critical, evidence("again")),
+                2 => incident.escalate(),
+                _ => incident.close(false, at(9)),
+            };
+            prop_assert_eq!(news, incident != before);
+            prop_assert!(before.state.is_open() || !news);
+            prop_assert!(incident.evidence.len() <= FIRST_EVIDENCE + LAST_EVIDENCE);
+        }
+    }
+}

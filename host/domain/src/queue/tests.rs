@@ -1,0 +1,280 @@
+//! Which operation starts, in every kind of world.
+
+use super::*;
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn at(seconds: u64) -> Monotonic {
+    Monotonic::from_start(Duration::from_secs(seconds))
+}
+
+fn id(number: u64) -> OperationId {
+    OperationId::new(ulid::Ulid::from_parts(number, 0))
+}
+
+fn name(text: &str) -> TargetName {
+    TargetName::parse(text).unwrap()
+}
+
+fn entry(number: u64, target: &str, priority: u8, due: u64) -> QueueEntry {
+    QueueEntry {
+        operation: id(number),
+        target: name(target),
+        priority,
+        due: at(due),
+        depends_on: Vec::new(),
+        by_hand: false,
+    }
+}
+
+/// The world that the queue is asked in.
+#[derive(Debug, Clone, Default)]
+struct World {
+    host_paused: bool,
+    paused: Vec<&'static str>,
+    failing: Vec<&'static str>,
+    max_running: usize,
+}
+
+impl World {
+    fn ask(&self, queue: &mut RecoveryQueue, now: u64) -> Decision {
+        let conditions = Conditions {
+            host_paused: self.host_paused,
+            is_paused: &|target| self.paused.contains(&target.as_str()),
+            is_failing: &|target| self.failing.contains(&target.as_str()),
+            max_running: NonZeroUsize::new(self.max_running).unwrap_or(NonZeroUsize::MAX),
+        };
+        queue.next(&conditions, at(now))
+    }
+}
+
+/// What starts now, in order, each still running; then what the queue waits for.
+fn check(world: &World, entries: &[QueueEntry], now: u64, started: &[u64], then: Decision) {
+    let mut queue = RecoveryQueue::default();
+    entries.iter().cloned().for_each(|entry| queue.push(entry));
+    for number in started {
+        let decision = world.ask(&mut queue, now);
+        assert_eq!(decision, Decision::Start(id(*number)), "{entries:?}");
+    }
+    assert_eq!(world.ask(&mut queue, now), then, "{entries:?}");
+    assert_eq!(queue.len() + queue.running(), entries.len());
+}
+
+#[test]
+fn the_more_urgent_starts_first_and_of_equals_the_older() {
+    let entries = [
+        entry(3, "a", 5, 0),
+        entry(2, "b", 5, 0),
+        entry(4, "c", 1, 0),
+    ];
+    check(&World::default(), &entries, 0, &[4, 2, 3], Decision::Idle);
+}
+
+/// Trap 3 of the seeds' systems: a priority-1 task that was not due blocked due tasks of lower priority.
+#[test]
+fn trap_3_an_urgent_one_that_is_not_due_does_not_block_one_that_is() {
+    let entries = [entry(1, "a", 1, 60), entry(2, "b", 9, 0)];
+    let then = Decision::WaitUntil(at(60));
+    check(&World::default(), &entries, 0, &[2], then);
+    check(&World::default(), &entries, 60, &[1, 2], Decision::Idle);
+}
+
+/// Trap 5 of the seeds' systems: a second failure during a recovery was dropped.
+#[test]
+fn trap_5_a_second_failure_during_a_recovery_is_kept_and_starts_after_it() {
+    let mut queue = RecoveryQueue::default();
+    let world = World::default();
+    queue.push(entry(1, "a", 5, 0));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+    queue.push(entry(2, "a", 1, 0));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Idle);
+    queue.finished(&name("a"));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(2)));
+}
+
+#[test]
+fn a_target_waits_for_what_it_depends_on_and_lets_others_pass() {
+    let mut queue = RecoveryQueue::default();
+    let mut world = World {
+        failing: vec!["redis"],
+        ..World::default()
+    };
+    queue.push(QueueEntry {
+        depends_on: vec![name("disk"), name("redis")],
+        ..entry(1, "api", 1, 0)
+    });
+    queue.push(entry(2, "redis", 9, 0));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(2)));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Idle);
+    world.failing.clear();
+    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+}
+
+#[test]
+fn what_is_paused_waits_and_what_is_asked_for_by_hand_does_not() {
+    let by_hand = QueueEntry {
+        by_hand: true,
+        depends_on: vec![name("redis")],
+        ..entry(3, "a", 9, 0)
+    };
+    let entries = [entry(1, "a", 1, 0), entry(2, "b", 1, 0), by_hand];
+    let world = World {
+        failing: vec!["redis"],
+        paused: vec!["a"],
+        ..World::default()
+    };
+    check(&world, &entries, 0, &[2, 3], Decision::Idle);
+    let world = World {
+        host_paused: true,
+        ..world
+    };
+    check(&world, &entries, 0, &[3], Decision::Idle);
+}
+
+#[test]
+fn no_more_run_at_one_time_than_may() {
+    let entries = [
+        entry(1, "a", 5, 0),
+        entry(2, "b", 5, 0),
+        entry(3, "c", 5, 0),
+    ];
+    let world = World {
+        max_running: 2,
+        ..World::default()
+    };
+    check(&world, &entries, 0, &[1, 2], Decision::Idle);
+}
+
+#[test]
+fn what_was_taken_out_does_not_start_wherever_it_stood() {
+    let world = World {
+        paused: vec!["b"],
+        max_running: 1,
+        ..World::default()
+    };
+    for now in [0, 10] {
+        let mut queue = RecoveryQueue::default();
+        queue.push(entry(1, "a", 1, 0));
+        queue.push(entry(2, "b", 2, 0));
+        queue.push(entry(3, "c", 3, 5));
+        world.ask(&mut queue, now);
+        assert_eq!(queue.remove(&id(1)), None, "it has started");
+        assert!(queue.remove(&id(2)).is_some() && queue.remove(&id(3)).is_some());
+        queue.finished(&name("a"));
+        assert_eq!(World::default().ask(&mut queue, 99), Decision::Idle);
+        assert!(queue.is_empty());
+    }
+}
+
+#[test]
+fn a_hundred_thousand_that_wait_for_one_target_are_looked_at_once() {
+    let asked = std::cell::Cell::new(0_u32);
+    let mut queue = RecoveryQueue::default();
+    for number in 0..100_000 {
+        queue.push(QueueEntry {
+            depends_on: vec![name("redis")],
+            ..entry(number, &format!("t{number}"), 5, 0)
+        });
+    }
+    let conditions = Conditions {
+        host_paused: false,
+        is_paused: &|_| false,
+        is_failing: &|_| {
+            asked.set(asked.get() + 1);
+            true
+        },
+        max_running: NonZeroUsize::MIN,
+    };
+    assert_eq!(queue.next(&conditions, at(0)), Decision::Idle);
+    assert_eq!(asked.replace(0), 100_000);
+    for _ in 0..1_000 {
+        assert_eq!(queue.next(&conditions, at(0)), Decision::Idle);
+    }
+    assert_eq!(asked.get(), 1_000);
+}
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// The rule, written as plainly as can be: what starts among `entries`.
+fn plainly(
+    entries: &[QueueEntry],
+    busy: &[TargetName],
+    world: &World,
+    now: u64,
+) -> Option<OperationId> {
+    if busy.len() >= world.max_running {
+        return None;
+    }
+    let may_start = |entry: &&QueueEntry| {
+        let free = !world.host_paused
+            && !world.paused.contains(&entry.target.as_str())
+            && entry
+                .depends_on
+                .iter()
+                .all(|d| !world.failing.contains(&d.as_str()));
+        entry.due <= at(now) && !busy.contains(&entry.target) && (entry.by_hand || free)
+    };
+    entries
+        .iter()
+        .filter(may_start)
+        .min_by_key(|entry| (entry.priority, entry.operation.clone()))
+        .map(|entry| entry.operation.clone())
+}
+
+proptest! {
+    #[test]
+    fn the_queue_starts_what_the_rule_says(
+        steps in proptest::collection::vec((0_u8..8, 0_usize..4, 0_u8..16, 0_u64..5), 1..120)
+    ) {
+        let mut queue = RecoveryQueue::default();
+        let mut world = World { max_running: 3, ..World::default() };
+        let (mut entries, mut busy): (Vec<QueueEntry>, Vec<TargetName>) = (Vec::new(), Vec::new());
+        let mut now = 0;
+        let toggle = |names: &mut Vec<&'static str>, which: usize| {
+            match names.iter().position(|n| *n == NAMES[which]) {
+                Some(place) => drop(names.remove(place)),
+                None => names.push(NAMES[which]),
+            }
+        };
+        for (number, (step, which, bits, wait)) in (0..).zip(steps) {
+            match step {
+                0..=2 => {
+                    let pushed = QueueEntry {
+                        depends_on: if bits & 1 == 1 { vec![name(NAMES[(which + 1) % 4])] } else { vec![] },
+                        by_hand: bits & 6 == 6,
+                        ..entry(number, NAMES[which], bits % 3, now + wait)
+                    };
+                    queue.push(pushed.clone());
+                    entries.push(pushed);
+                }
+                3 => toggle(&mut world.paused, which),
+                4 => toggle(&mut world.failing, which),
+                5 => world.host_paused = !world.host_paused && bits > 8,
+                6 => {
+                    queue.finished(&name(NAMES[which]));
+                    busy.retain(|b| b.as_str() != NAMES[which]);
+                }
+                _ if bits > 8 && !entries.is_empty() => {
+                    let gone = entries.remove(which % entries.len());
+                    prop_assert_eq!(queue.remove(&gone.operation), Some(gone));
+                }
+                _ => now += wait,
+            }
+            let expected = plainly(&entries, &busy, &world, now);
+            match world.ask(&mut queue, now) {
+                Decision::Start(started) => {
+                    prop_assert_eq!(Some(&started), expected.as_ref());
+                    let place = entries.iter().position(|e| e.operation == started).unwrap();
+                    busy.push(entries.remove(place).target);
+                }
+                Decision::WaitUntil(due) => {
+                    prop_assert_eq!(expected, None);
+                    prop_assert!(due > at(now));
+                    prop_assert_eq!(entries.iter().map(|e| e.due).filter(|d| *d > at(now)).min(), Some(due));
+                }
+                Decision::Idle => prop_assert_eq!(expected, None),
+            }
+            prop_assert_eq!(queue.len(), entries.len());
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The host's guard over what a retention policy says.
+//!
+//! A policy is a plugin: it may be wrong, or hostile. The guard reads its verdicts as wishes, and keeps a backup
+//! - that a kept one depends on,
+//! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest,
+//! - that is held, is not finished, or lies in the future because the clock went back,
+//! - that has no verdict, or contradicting ones, or one whose own `expires` is still to come.
+//!
+//! Invariant: what is let go is needed by nothing that is kept, for any verdicts whatever.
+
+use crate::{
+    backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    chain::{by_age, verified},
+    id::BackupId,
+    time::Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// One verdict for each backup of a job, in the order of `records`, with the reason why the host keeps what the policy
+/// would let go. Verdicts for unknown backups are ignored, and so are backups that are in the trash already or were
+/// never taken.
+pub fn guard(
+    records: &[BackupRecord],
+    verdicts: &[Verdict],
+    min_redundancy: u32,
+    now: Timestamp,
+) -> Vec<Verdict> {
+    let judged: Vec<&BackupRecord> = records
+        .iter()
+        .filter(|record| is_judged(record.status))
+        .collect();
+    let wishes = wishes(verdicts);
+    let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
+    for record in &judged {
+        if let Some(why) = own_reason(record, wishes.get(record.id.as_str()), now) {
+            kept.insert(&record.id, why);
+        }
+    }
+    for (record, why) in newest_chains(records, min_redundancy) {
+        kept.entry(&record.id).or_insert(why);
+    }
+    keep_what_is_needed(records, &mut kept);
+    let verdict = |record: &&BackupRecord| {
+        let wish = wishes.get(record.id.as_str());
+        let policy = wish.map_or("", |wish| wish.reason.as_str());
+        match kept.get(&record.id) {
+            Some(why) if why.is_empty() => Verdict {
+                id: record.id.to_string(),
+                keep: true,
+                reason: policy.to_owned(),
+                expires: wish.and_then(|wish| wish.expires),
+            },
+            Some(why) => Verdict {
+                id: record.id.to_string(),
+                keep: true,
+                reason: kept_by_host(why, policy),
+                expires: None,
+            },
+            None => Verdict {
+                id: record.id.to_string(),
+                keep: false,
+                reason: policy.to_owned(),
+                expires: None,
+            },
+        }
+    };
+    judged.iter().map(verdict).collect()
+}
+
+/// Whether a policy is asked about a backup that stands like this.
+pub fn is_judged(status: BackupStatus) -> bool {
+    !matches!(status, BackupStatus::Expired | BackupStatus::Failed)
+}
+
+fn kept_by_host(why: &str, policy: &str) -> String {
+    match policy {
+        "" => format!("kept by the host: {why}"),
+        policy => format!("kept by the host: {why} (the policy: {policy})"),
+    }
+}
+
+/// The policy's verdict for each backup; keep wins where there are several.
+fn wishes(verdicts: &[Verdict]) -> HashMap<&str, &Verdict> {
+    let mut wishes: HashMap<&str, &Verdict> = HashMap::new();
+    for verdict in verdicts {
+        let wish = wishes.entry(&verdict.id).or_insert(verdict);
+        if verdict.keep && !wish.keep {
+            *wish = verdict;
+        }
+    }
+    wishes
+}
+
+/// Why a backup stays whatever the others do; empty where the policy keeps it.
+fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) -> Option<String> {
+    let Some(wish) = wish else {
+        return Some("the policy gave no verdict".to_owned());
+    };
+    if wish.keep {
+        Some(String::new())
+    } else if record.held {
+        Some("the operator holds it".to_owned())
+    } else if matches!(
+        record.status,
+        BackupStatus::Pending | BackupStatus::InProgress
+    ) {
+        Some("it is not finished".to_owned())
+    } else if record.created_at > now {
+        Some("it was taken in the future; the clock went back".to_owned())
+    } else {
+        let later = wish.expires.filter(|expires| *expires > now)?;
+        Some(format!("the policy says itself that it expires at {later}"))
+    }
+}
+
+/// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
+/// backup is no replacement for them.
+fn newest_chains(records: &[BackupRecord], min_redundancy: u32) -> Vec<(&BackupRecord, String)> {
+    let mut bases: Vec<&BackupRecord> = records
+        .iter()
+        .filter(|r| r.backup_type.stands_alone() && r.status == BackupStatus::Verified)
+        .collect();
+    bases.sort_by(|a, b| {
+        let is_full = |record: &BackupRecord| record.backup_type == BackupType::Full;
+        is_full(b).cmp(&is_full(a)).then_with(|| by_age(b, a))
+    });
+    let count = usize::try_from(min_redundancy.max(1)).unwrap_or(usize::MAX);
+    let verified = verified(records);
+    let mut members = Vec::new();
+    for (place, base) in bases.into_iter().take(count).enumerate() {
+        let why = match place {
+            0 => "it belongs to the newest verified chain".to_owned(),
+            _ => {
+                format!("it belongs to one of the {count} newest verified chains (min_redundancy)")
+            }
+        };
+        let chain = records
+            .iter()
+            .filter(|record| record.base == base.id && verified.contains(&record.id));
+        members.extend(chain.map(|record| (record, why.clone())));
+    }
+    members
+}
+
+/// Adds whatever a kept backup is the difference to, link by link, and the full one that its chain starts from.
+fn keep_what_is_needed<'a>(records: &'a [BackupRecord], kept: &mut BTreeMap<&'a BackupId, String>) {
+    let by_id: HashMap<&BackupId, &BackupRecord> =
+        records.iter().map(|record| (&record.id, record)).collect();
+    let mut open: Vec<&BackupId> = kept.keys().copied().collect();
+    let mut seen: BTreeSet<&BackupId> = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let Some(record) = by_id.get(id).filter(|_| seen.insert(id)) else {
+            continue;
+        };
+        for needed in record.parent.iter().chain([&record.base]) {
+            if needed != id && !kept.contains_key(needed) {
+                kept.insert(needed, format!("{id} needs it"));
+            }
+            open.push(needed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+use super::*;
+use crate::name::JobName;
+use proptest::prelude::*;
+
+fn id(prefix: &str, number: usize) -> BackupId {
+    BackupId::parse(&format!("{prefix}-01K0000000000000000000{number:04}")).unwrap()
+}
+
+fn record(number: usize, backup_type: BackupType, parent: Option<&BackupRecord>) -> BackupRecord {
+    let own = id(backup_type.prefix(), number);
+    BackupRecord {
+        base: parent.map_or_else(|| own.clone(), |parent| parent.base.clone()),
+        parent: parent.map(|parent| parent.id.clone()),
+        id: own,
+        job: JobName::parse("state").unwrap(),
+        backup_type,
+        status: BackupStatus::Verified,
+        tier: "local".to_owned(),
+        created_at: Timestamp::from_millis(number as u64 * 1000),
+        documents: 0,
+        tombstones: 0,
+        size_bytes: 0,
+        stored_bytes: 0,
+        root_hash: String::new(),
+        verified_at: None,
+        held: false,
+        expires: None,
+        reason: None,
+    }
+}
+
+/// Two chains and a snapshot: ful0 ← inc1 ← inc2, ful3 ← dif4, sna5.
+fn two_chains() -> Vec<BackupRecord> {
+    let ful0 = record(0, BackupType::Full, None);
+    let inc1 = record(1, BackupType::Incremental, Some(&ful0));
+    let inc2 = record(2, BackupType::Incremental, Some(&inc1));
+    let ful3 = record(3, BackupType::Full, None);
+    let dif4 = record(4, BackupType::Differential, Some(&ful3));
+    vec![
+        ful0,
+        inc1,
+        inc2,
+        ful3,
+        dif4,
+        record(5, BackupType::Snapshot, None),
+    ]
+}
+
+fn verdict(record: &BackupRecord, keep: bool) -> Verdict {
+    Verdict {
+        id: record.id.to_string(),
+        keep,
+        reason: "too old".to_owned(),
+        expires: None,
+    }
+}
+
+const NOW: Timestamp = Timestamp::from_millis(100_000);
+
+/// What the guard lets go where the policy wants to let everything go but those at `keep`.
+#[track_caller]
+fn check(
+    records: &[BackupRecord],
+    keep: &[usize],
+    min_redundancy: u32,
+    expired: &[usize],
+) -> Vec<Verdict> {
+    let wishes: Vec<Verdict> = records
+        .iter()
+        .enumerate()
+        .map(|(at, record)| verdict(record, keep.contains(&at)))
+        .collect();
+    let verdicts = guard(records, &wishes, min_redundancy, NOW);
+    let found: Vec<usize> = (0..records.len())
+        .filter(|at| {
+            verdicts
+                .iter()
+                .any(|v| v.id == records[*at].id.to_string() && !v.keep)
+        })
+        .collect();
+    assert_eq!(found, expired, "{verdicts:#?}");
+    verdicts
+}
+
+#[test]
+fn the_newest_verified_chain_stays_and_a_snapshot_does_not_stand_in_for_it() {
+    let verdicts = check(&two_chains(), &[], 1, &[0, 1, 2, 5]);
+    assert_eq!(
+        verdicts[3].reason,
+        "kept by the host: it belongs to the newest verified chain (the policy: too old)"
+    );
+    assert_eq!(verdicts[0].reason, "too old");
+    check(&two_chains(), &[], 2, &[5]);
+    check(&two_chains(), &[], 3, &[]);
+    check(&two_chains(), &[], 0, &[0, 1, 2, 5]);
+}
+
+#[test]
+fn what_a_kept_backup_needs_stays() {
+    let verdicts = check(&two_chains(), &[2], 1, &[5]);
+    assert!(
+        verdicts[1]
+            .reason
+            .contains(&format!("{} needs it", verdicts[2].id)),
+        "{verdicts:#?}"
+    );
+    assert_eq!(
+        verdicts[2].reason, "too old",
+        "the policy's own keep has the policy's own reason"
+    );
+    check(&two_chains(), &[1], 1, &[2, 5]);
+}
+
+#[test]
+fn a_corrupted_chain_is_not_the_newest_verified_one() {
+    let mut records = two_chains();
+    records[3].status = BackupStatus::Corrupted;
+    check(&records, &[], 1, &[3, 4, 5]);
+}
+
+#[test]
+fn held_unfinished_and_future_backups_stay() {
+    let mut records = two_chains();
+    records[5].held = true;
+    check(&records, &[], 1, &[0, 1, 2]);
+    records[5].held = false;
+    records[5].status = BackupStatus::InProgress;
+    check(&records, &[], 1, &[0, 1, 2]);
+    records[5].status = BackupStatus::Verified;
+    records[5].created_at = NOW + std::time::Duration::from_secs(1);
+    check(&records, &[], 1, &[0, 1, 2]);
+}
+
+#[test]
+fn missing_double_unknown_and_contradicting_verdicts_keep() {
+    let records = two_chains();
+    assert!(
+        guard(&records, &[], 1, NOW)
+            .iter()
+            .all(|verdict| verdict.keep)
+    );
+    let unknown = Verdict {
+        id: "../../etc".to_owned(),
+        ..verdict(&records[0], false)
+    };
+    assert_eq!(guard(&records, &[unknown], 1, NOW).len(), records.len());
+    for both in [[true, false], [false, true]] {
+        let double = both.map(|keep| verdict(&records[5], keep));
+        assert!(guard(&records, &double, 1, NOW)[5].keep);
+    }
+    let later = Verdict {
+        expires: Some(NOW + std::time::Duration::from_secs(1)),
+        ..verdict(&records[5], false)
+    };
+    assert!(guard(&records, &[later], 1, NOW)[5].keep);
+}
+
+fn catalogs() -> impl Strategy<Value = Vec<BackupRecord>> {
+    let step = (0..5_usize, any::<prop::sample::Index>(), 0..10_u8);
+    prop::collection::vec(step, 0..24).prop_map(|steps| {
+        let mut records: Vec<BackupRecord> = Vec::new();
+        for (number, (kind, parent, luck)) in steps.into_iter().enumerate() {
+            let backup_type = BackupType::ALL[kind];
+            let parents: Vec<BackupRecord> = records
+                .iter()
+                .filter(|record| {
+                    record.id.as_str().starts_with("ful") || !record.backup_type.stands_alone()
+                })
+                .cloned()
+                .collect();
+            let mut new = match (backup_type.stands_alone(), parents.is_empty()) {
+                (false, false) => record(number, backup_type, Some(parent.get(&parents))),
+                _ => record(
+                    number,
+                    if backup_type.stands_alone() {
+                        backup_type
+                    } else {
+                        BackupType::Full
+                    },
+                    None,
+                ),
+            };
+            new.status = match luck {
+                0 => BackupStatus::Corrupted,
+                1 => BackupStatus::Failed,
+                2 => BackupStatus::InProgress,
+                _ => BackupStatus::Verified,
+            };
+            new.held = luck == 3;
+            records.push(new);
+        }
+        records
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_verdicts_break_a_chain(
+        records in catalogs(),
+        wishes in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..40),
+        min_redundancy in 0..4_u32,
+    ) {
+        let wishes: Vec<Verdict> = wishes.iter().filter(|_| !records.is_empty()).map(|(at, keep)| verdict(at.get(&records), *keep)).collect();
+        let verdicts = guard(&records, &wishes, min_redundancy, NOW);
+        let gone: BTreeSet<&str> = verdicts.iter().filter(|verdict| !verdict.keep).map(|verdict| verdict.id.as_str()).collect();
+        for record in records.iter().filter(|record| is_judged(record.status) && !gone.contains(record.id.as_str())) {
+            prop_assert!(record.parent.iter().chain([&record.base]).all(|needed| !gone.contains(needed.as_str())));
+        }
+        for record in records.iter().filter(|record| gone.contains(record.id.as_str())) {
+            prop_assert!(!record.held && record.status != BackupStatus::InProgress);
+            prop_assert!(wishes.iter().any(|wish| wish.id == record.id.to_string()));
+            prop_assert!(!wishes.iter().any(|wish| wish.id == record.id.to_string() && wish.keep));
+        }
+        let verified = |r: &&BackupRecord| r.backup_type == BackupType::Full && r.status == BackupStatus::Verified;
+        let fulls = records.iter().filter(verified).count();
+        let left = records.iter().filter(verified).filter(|r| !gone.contains(r.id.as_str())).count();
+        prop_assert!(left >= fulls.min(min_redundancy.max(1) as usize));
+    }
+}

@@ -1,0 +1,229 @@
+use super::*;
+use crate::{name::JobName, spec::BackupSource};
+use proptest::prelude::*;
+
+const DAY: u64 = 86_400_000;
+const ZONES: [&str; 5] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "America/Santiago",
+];
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+fn cron(expression: &str, zone: &str) -> Schedule {
+    Schedule::Cron {
+        expression: expression.to_owned(),
+        zone: zone.to_owned(),
+    }
+}
+
+fn every(seconds: u64) -> Schedule {
+    Schedule::Every(Duration::from_secs(seconds))
+}
+
+fn job(
+    full: Option<Schedule>,
+    differential: Option<Schedule>,
+    incremental: Option<Schedule>,
+) -> JobSpec {
+    JobSpec {
+        name: JobName::parse("state").unwrap(),
+        sources: vec![BackupSource::Directory {
+            path: "/data".into(),
+            prefix: String::new(),
+        }],
+        full,
+        differential,
+        incremental,
+        rpo: None,
+        compression: 3,
+        retention: None,
+    }
+}
+
+#[test]
+fn trap_8_a_daemon_restarted_daily_still_takes_every_full_backup() {
+    let schedule = every(86_400);
+    let mut last = Some(time("2026-01-01T00:00:00Z"));
+    for day in 2..30 {
+        // It lives from 09:00 to 17:00, never 24 hours; what it knows after a restart is `last`.
+        let start = time(&format!("2026-01-{day:02}T09:00:00Z"));
+        let slot = due(&schedule, last, start).unwrap();
+        assert_eq!(slot, Some(time(&format!("2026-01-{day:02}T00:00:00Z"))));
+        last = slot;
+        assert_eq!(
+            due(&schedule, last, start + Duration::from_secs(8 * 3600)).unwrap(),
+            None
+        );
+    }
+}
+
+#[test]
+fn all_missed_slots_are_one_run() {
+    for schedule in [every(900), cron("*/15 * * * *", "UTC")] {
+        let (last, now) = (time("2026-01-01T00:00:00Z"), time("2026-03-01T00:07:00Z"));
+        assert_eq!(
+            due(&schedule, Some(last), now).unwrap(),
+            Some(time("2026-03-01T00:00:00Z"))
+        );
+        let next = next_due(&schedule, Some(time("2026-03-01T00:00:00Z")), now).unwrap();
+        assert_eq!(next, time("2026-03-01T00:15:00Z"));
+    }
+}
+
+#[test]
+fn a_fixed_time_in_the_missing_hour_runs_after_it_and_in_the_double_hour_once() {
+    let schedule = cron("30 2 * * *", "Europe/Berlin");
+    let slots = |from: &str, count| {
+        let mut slots = vec![time(from)];
+        for _ in 0..count {
+            slots.push(next_slot(&schedule, *slots.last().unwrap()).unwrap());
+        }
+        slots
+            .iter()
+            .skip(1)
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        slots("2026-03-28T12:00:00Z", 2),
+        ["2026-03-29T01:00:00.000Z", "2026-03-30T00:30:00.000Z"]
+    );
+    assert_eq!(
+        slots("2026-10-24T12:00:00Z", 2),
+        ["2026-10-25T00:30:00.000Z", "2026-10-26T01:30:00.000Z"]
+    );
+}
+
+#[test]
+fn a_full_covers_the_others_and_a_first_run_is_a_full_at_once() {
+    let job = job(Some(every(86_400)), Some(every(21_600)), Some(every(900)));
+    let now = time("2026-01-01T12:05:00Z");
+    let first = due_backup(&job, &LastSlots::new(), now).unwrap().unwrap();
+    assert_eq!(first.backup_type, BackupType::Full);
+    let mut last: LastSlots = first.slots.into_iter().collect();
+    assert_eq!(last.len(), 3);
+    assert_eq!(due_backup(&job, &last, now).unwrap(), None);
+    assert_eq!(
+        next_backup(&job, &last, now).unwrap(),
+        Some(time("2026-01-01T12:15:00Z"))
+    );
+
+    let evening = due_backup(&job, &last, time("2026-01-01T18:00:00Z"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(evening.backup_type, BackupType::Differential);
+    assert_eq!(evening.slots.len(), 2);
+    last.extend(evening.slots);
+    let midnight = due_backup(&job, &last, time("2026-01-02T00:00:00Z"))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (midnight.backup_type, midnight.slots.len()),
+        (BackupType::Full, 3)
+    );
+}
+
+#[test]
+fn a_clock_that_goes_back_a_little_doubles_nothing_and_one_that_was_wrong_skips_nothing() {
+    let schedule = every(900);
+    let taken = time("2026-01-01T12:00:00Z");
+    assert_eq!(
+        due(&schedule, Some(taken), taken - Duration::from_secs(5)).unwrap(),
+        None
+    );
+    assert_eq!(due(&schedule, Some(taken), taken).unwrap(), None);
+    let years_ahead = time("2036-01-01T00:00:00Z");
+    assert_eq!(
+        next_due(&schedule, Some(years_ahead), taken).unwrap(),
+        taken + Duration::from_secs(900)
+    );
+}
+
+#[test]
+fn what_is_no_schedule_is_an_error_that_says_so() {
+    let error = |schedule| {
+        next_slot(&schedule, time("2026-01-01T00:00:00Z"))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(error(cron("61 * * * *", "UTC")).contains("is not a cron expression"));
+    assert!(error(cron("0 0 * * *", "Mars/Olympus")).contains("no time zone `Mars/Olympus`"));
+}
+
+#[test]
+fn the_longest_wait_is_that_of_the_most_frequent_schedule() {
+    let now = time("2026-01-01T12:05:00Z");
+    let wait = |job: &JobSpec| longest_wait(job, now).unwrap().map(|wait| wait.as_secs());
+    assert_eq!(
+        wait(&job(Some(every(86_400)), None, Some(every(900)))),
+        Some(900)
+    );
+    assert_eq!(
+        wait(&job(Some(cron("0 3 * * 1-5", "UTC")), None, None)),
+        Some(3 * 86_400)
+    );
+    assert_eq!(wait(&job(None, None, None)), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    /// Ten years, five zones: a fixed time of day has exactly one slot each local day.
+    #[test]
+    fn a_fixed_time_has_one_slot_a_day(zone in 0..5_usize, hour in 0..24_u32, minute in 0..60_u32) {
+        let schedule = cron(&format!("{minute} {hour} * * *"), ZONES[zone]);
+        let tz = TimeZone::get(ZONES[zone]).unwrap();
+        let mut at = time("2026-01-01T12:00:00Z");
+        let day_of = |at: Timestamp| jiff::Timestamp::from_millisecond(at.as_millis() as i64).unwrap().to_zoned(tz.clone()).date();
+        let mut day = None;
+        while at < time("2036-01-01T00:00:00Z") {
+            at = next_slot(&schedule, at).unwrap();
+            let next = day_of(at);
+            prop_assert!(day.is_none_or(|day: jiff::civil::Date| day.tomorrow().unwrap() == next), "{day:?} then {next}");
+            day = Some(next);
+        }
+    }
+
+    /// A quarter of an hour stays one through every daylight-saving change.
+    #[test]
+    fn an_interval_neither_skips_nor_doubles(zone in 0..5_usize, month in 0..120_u64) {
+        let schedule = cron("*/15 * * * *", ZONES[zone]);
+        let mut at = Timestamp::from_millis(time("2026-01-01T00:00:00Z").as_millis() + month * 30 * DAY);
+        for _ in 0..30 * 96 {
+            let next = next_slot(&schedule, at).unwrap();
+            prop_assert_eq!(next.since(at), Duration::from_secs(900), "after {}", at);
+            at = next;
+        }
+    }
+
+    /// However a daemon is restarted and delayed: one run per due slot, and a missed one is caught up once.
+    #[test]
+    fn a_slot_runs_once_whatever_the_pauses(
+        zone in 0..5_usize,
+        expression in prop::sample::select(vec!["30 2 * * *", "*/20 * * * *", "0 0 * * 0", "15 1,2,3 * * *", "0 12 1 * *"]),
+        start in 0..3650_u64,
+        pauses in prop::collection::vec(1..4_000_u64, 1..60),
+    ) {
+        let schedule = cron(expression, ZONES[zone]);
+        let mut now = Timestamp::from_millis(time("2026-01-01T00:00:00Z").as_millis() + start * DAY);
+        let mut last = now;
+        for minutes in pauses {
+            now = now + Duration::from_secs(minutes * 60);
+            let expected = next_slot(&schedule, last).unwrap() <= now;
+            let found = due(&schedule, Some(last), now).unwrap();
+            prop_assert_eq!(found.is_some(), expected);
+            if let Some(slot) = found {
+                prop_assert!(slot > last && slot <= now);
+                prop_assert!(next_slot(&schedule, slot).unwrap() > now, "a second run would be due at once");
+                last = slot;
+            }
+            prop_assert_eq!(due(&schedule, Some(last), now).unwrap(), None);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `${secret:NAME}` placeholders in a text.
+//!
+//! Invariant: putting the parts together again gives the text.
+//! Invariant: what begins like a placeholder and is none is an error, so that a misspelt one is never sent as it is.
+
+use crate::name::{InvalidName, SecretName};
+
+const OPENING: &str = "${secret";
+
+/// A part of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// As it is.
+    Text(&'a str),
+    /// To be replaced by the value of this secret.
+    Secret(SecretName),
+}
+
+/// A placeholder that is none. Offsets are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// It does not end.
+    #[error("the placeholder at offset {at} has no `}}`: write `${{secret:NAME}}`")]
+    Unclosed {
+        /// Where it begins.
+        at: usize,
+    },
+    /// It has another form.
+    #[error("`{found}` at offset {at} is no placeholder: write `${{secret:NAME}}`")]
+    Malformed {
+        /// Where it begins.
+        at: usize,
+        /// What is there, cut to a printable length.
+        found: String,
+    },
+    /// Its name is none.
+    #[error("the placeholder at offset {at}: {why}")]
+    Name {
+        /// Where it begins.
+        at: usize,
+        /// Which rule it breaks.
+        why: InvalidName,
+    },
+}
+
+/// The parts of a text, in order; empty texts are left out.
+///
+/// ```
+/// use mainstay_domain::{name::SecretName, template::{Part, parts}};
+/// let token = SecretName::parse("token").unwrap();
+/// assert_eq!(parts("Bearer ${secret:token}"), Ok(vec![Part::Text("Bearer "), Part::Secret(token)]));
+/// assert!(parts("Bearer ${secret:token").is_err());
+/// ```
+pub fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(OPENING) {
+        let at = text.len() - rest.len() + before.len();
+        let Some((inside, behind)) = after.split_once('}') else {
+            return Err(TemplateError::Unclosed { at });
+        };
+        let Some(name) = inside.strip_prefix(':') else {
+            let found = format!("{OPENING}{inside}}}").chars().take(80).collect();
+            return Err(TemplateError::Malformed { at, found });
+        };
+        let name = SecretName::parse(name).map_err(|why| TemplateError::Name { at, why })?;
+        if !before.is_empty() {
+            parts.push(Part::Text(before));
+        }
+        parts.push(Part::Secret(name));
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest));
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(parts: &[Part<'_>]) -> Vec<String> {
+        let show = |part: &Part<'_>| match part {
+            Part::Text(text) => (*text).to_owned(),
+            Part::Secret(name) => format!("<{name}>"),
+        };
+        parts.iter().map(show).collect()
+    }
+
+    fn check(text: &str, expected: &[&str]) {
+        assert_eq!(shown(&parts(text).unwrap()), expected, "{text}");
+    }
+
+    fn check_error(text: &str, expected: &str) {
+        let error = parts(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+
+    #[test]
+    fn texts_and_secrets_come_in_order() {
+        check("", &[]);
+        check("plain", &["plain"]);
+        check("${secret:a}", &["<a>"]);
+        check("x${secret:a}${secret:b-c}ÿ}", &["x", "<a>", "<b-c>", "ÿ}"]);
+        check("$HOME ${HOME} $ { } ${", &["$HOME ${HOME} $ { } ${"]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_placeholder_is_an_error_that_says_where() {
+        check_error("ab${secret:x", "at offset 2 has no `}`");
+        check_error("${secret}", "`${secret}` at offset 0");
+        check_error("${secrets:x}", "write `${secret:NAME}`");
+        check_error("${secret:Not A Name}", "is not a secret name");
+        check_error("${secret:a}${secret:}", "at offset 11: `` is not a");
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_together_are_the_text(text in "([a-z$\\{\\}:]|\\$\\{secret:[a-z]{1,3}\\}){0,12}") {
+            if let Ok(parts) = parts(&text) {
+                let whole: String = parts.iter().map(|part| match part {
+                    Part::Text(text) => (*text).to_owned(),
+                    Part::Secret(name) => format!("${{secret:{name}}}"),
+                }).collect();
+                prop_assert_eq!(whole, text);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = parts(&text);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+use super::{HostOptions, PluginHost, Specs};
+use crate::{
+    observer::PluginEvent,
+    plugin::Plugin,
+    testing::{Guest, LONG, RESTART, Recorder, may_restart, request},
+};
+use mainstay_domain::{
+    name::PluginName,
+    plugin::{PluginKind, PluginState},
+    spec::PluginSpec,
+};
+use semver::VersionReq;
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+struct Setup {
+    host: PluginHost,
+    recorder: Arc<Recorder>,
+    root: tempfile::TempDir,
+}
+
+impl Setup {
+    async fn start(files: &[(&str, Vec<u8>)]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("drop")).unwrap();
+        for (name, bytes) in files {
+            fs::write(root.path().join("drop").join(name), bytes).unwrap();
+        }
+        let recorder = Arc::new(Recorder::default());
+        let options = HostOptions {
+            state_dir: Some(root.path().join("state")),
+            settling: Duration::from_millis(60),
+            rescan: Duration::from_millis(300),
+            ..HostOptions::new(root.path().join("drop"))
+        };
+        let host = PluginHost::start(options, recorder.clone(), recorder.clone())
+            .await
+            .unwrap();
+        Self {
+            host,
+            recorder,
+            root,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join("drop").join(name)
+    }
+
+    /// Writes beside and renames into place, as a careful program does.
+    fn drop_in(&self, name: &str, bytes: &[u8]) {
+        let beside = self.root.path().join("beside");
+        fs::write(&beside, bytes).unwrap();
+        fs::rename(beside, self.path(name)).unwrap();
+    }
+
+    fn get(&self, requirement: &str) -> Option<Arc<Plugin>> {
+        let name = PluginName::parse("fixer").unwrap();
+        let requirement = VersionReq::parse(requirement).unwrap();
+        self.host
+            .get(PluginKind::RecoveryHandler, &name, &requirement)
+            .ok()
+    }
+
+    fn version(&self, requirement: &str) -> Option<String> {
+        self.get(requirement)
+            .map(|plugin| plugin.identity().version.to_string())
+    }
+
+    async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let began = Instant::now();
+        while !condition(self) {
+            assert!(
+                began.elapsed() < LONG,
+                "{what}; rows: {:#?}",
+                self.host.rows()
+            );
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    fn heard(&self, wanted: impl Fn(&PluginEvent) -> bool) -> usize {
+        self.recorder
+            .events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|event| wanted(event))
+            .count()
+    }
+
+    fn state_of(&self, file: &str) -> Vec<PluginState> {
+        let path = self.path(file).display().to_string();
+        self.host
+            .rows()
+            .into_iter()
+            .filter(|row| row.file.as_ref() == Some(&path))
+            .map(|row| row.state)
+            .collect()
+    }
+}
+
+fn build(version: &'static str) -> Vec<u8> {
+    Guest {
+        version,
+        recover: RESTART,
+        ..Guest::default()
+    }
+    .build()
+}
+
+fn bad() -> Vec<u8> {
+    let mut bytes = build("9.9.9");
+    bytes.truncate(bytes.len() / 2);
+    bytes
+}
+
+#[tokio::test]
+async fn what_lies_in_the_directory_serves_at_the_start() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0")), ("any name", build("1.1.0"))]).await;
+    setup
+        .until("both should serve", |setup| {
+            setup.host.registry().all().len() == 2
+        })
+        .await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.1.0"));
+    assert_eq!(setup.version("~1.0").as_deref(), Some("1.0.0"));
+    assert_eq!(setup.state_of("a.wasm"), [PluginState::Serving]);
+}
+
+#[tokio::test]
+async fn a_newer_version_takes_the_calls_and_the_old_file_goes_on_serving_its_own() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("the first should serve", |setup| {
+            setup.version("*").is_some()
+        })
+        .await;
+    setup.drop_in("b.wasm", &build("1.1.0"));
+    setup
+        .until("the newest should serve", |setup| {
+            setup.version("^1").as_deref() == Some("1.1.0")
+        })
+        .await;
+    assert_eq!(setup.version("=1.0.0").as_deref(), Some("1.0.0"));
+}
+
+#[tokio::test]
+async fn a_replaced_version_finishes_its_calls_and_is_freed() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("the first should serve", |setup| {
+            setup.version("*").is_some()
+        })
+        .await;
+    setup
+        .host
+        .apply([(PluginName::parse("fixer").unwrap(), may_restart())].into())
+        .await
+        .unwrap();
+    *setup.recorder.delay.lock().unwrap() = Duration::from_millis(300);
+    let old = setup.get("*").unwrap();
+    let freed = Arc::downgrade(&old.loaded);
+    let in_flight = tokio::spawn(async move { old.recover(&request(), LONG).await });
+    setup
+        .until("the call should be in flight", |setup| {
+            !setup.recorder.effects.lock().unwrap().is_empty()
+        })
+        .await;
+
+    setup.drop_in("a.wasm", &build("2.0.0"));
+    setup
+        .until("the new one should serve", |setup| {
+            setup.version("*").as_deref() == Some("2.0.0")
+        })
+        .await;
+    assert_eq!(setup.version("=1.0.0"), None, "no new calls");
+    assert!(freed.upgrade().is_some(), "its call is in flight");
+    let draining = |setup: &Setup| {
+        setup
+            .host
+            .rows()
+            .iter()
+            .any(|row| row.state == PluginState::Draining)
+    };
+    assert!(draining(&setup));
+
+    in_flight.await.unwrap().unwrap().unwrap();
+    let ended = Instant::now();
+    setup
+        .until("the old one should be freed", |_| freed.upgrade().is_none())
+        .await;
+    assert!(ended.elapsed() < Duration::from_secs(1));
+    assert!(!draining(&setup));
+    assert_eq!(
+        setup.heard(|event| matches!(event, PluginEvent::Draining { .. })),
+        1
+    );
+    assert_eq!(
+        setup.heard(|event| matches!(event, PluginEvent::Retired { .. })),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_removed_file_retires_its_version() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0")), ("b.wasm", build("1.1.0"))]).await;
+    setup
+        .until("both should serve", |setup| {
+            setup.host.registry().all().len() == 2
+        })
+        .await;
+    fs::remove_file(setup.path("b.wasm")).unwrap();
+    setup
+        .until("the older should serve", |setup| {
+            setup.version("*").as_deref() == Some("1.0.0")
+        })
+        .await;
+    setup
+        .until("it should retire", |setup| {
+            setup.heard(|event| matches!(event, PluginEvent::Retired { .. })) == 1
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_broken_replacement_is_refused_once_and_the_old_version_goes_on() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    setup.drop_in("a.wasm", &bad());
+    let rejected = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("truncated"));
+    setup
+        .until("it should be refused", |setup| setup.heard(rejected) == 1)
+        .await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+    setup.host.rescan().await;
+    assert_eq!(setup.heard(rejected), 1);
+    assert_eq!(
+        setup.heard(|event| matches!(event, PluginEvent::Draining { .. })),
+        0
+    );
+    let mut states = setup.state_of("a.wasm");
+    states.sort_by_key(|state| *state as u8);
+    assert_eq!(states, [PluginState::Serving, PluginState::Rejected]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_still_being_written_is_neither_loaded_nor_refused() {
+    let setup = Setup::start(&[]).await;
+    let whole = build("1.0.0");
+    let path = setup.path("slow.wasm");
+    for part in 1..=8 {
+        // Closed after every part, which is the worst that a writer can do.
+        fs::write(&path, &whole[..whole.len() * part / 9]).unwrap();
+        tokio::time::sleep(Duration::from_millis(15)).await;
+        assert_eq!(setup.version("*"), None);
+    }
+    fs::write(&path, &whole).unwrap();
+    setup
+        .until("it should serve when it is whole", |setup| {
+            setup.version("*").is_some()
+        })
+        .await;
+    assert_eq!(
+        setup.heard(|event| matches!(event, PluginEvent::Rejected { .. })),
+        0
+    );
+}
+
+#[tokio::test]
+async fn the_same_version_with_other_bytes_is_refused() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    let digest = setup.get("*").unwrap().identity().digest.clone();
+    let other = Guest {
+        version: "1.0.0",
+        recover: "",
+        ..Guest::default()
+    }
+    .build();
+    setup.drop_in("b.wasm", &other);
+    let rejected = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("already there with other bytes"));
+    setup
+        .until("it should be refused", |setup| setup.heard(rejected) == 1)
+        .await;
+    setup.drop_in("a.wasm", &other);
+    setup
+        .until("it should be refused in place too", |setup| {
+            setup.heard(rejected) == 2
+        })
+        .await;
+    assert_eq!(setup.get("*").unwrap().identity().digest, digest);
+}
+
+#[tokio::test]
+async fn settings_are_applied_to_all_or_none_and_counters_go_on() {
+    let refusing = Guest {
+        name: "strict",
+        configure: "(i32.store8 (i32.const 256) (i32.gt_u (local.get 1) (i32.const 2)))",
+        ..Guest::default()
+    };
+    let setup = Setup::start(&[
+        ("a.wasm", build("1.0.0")),
+        ("strict.wasm", refusing.build()),
+    ])
+    .await;
+    setup
+        .until("both should serve", |setup| {
+            setup.host.registry().all().len() == 2
+        })
+        .await;
+    assert!(
+        setup
+            .get("*")
+            .unwrap()
+            .recover(&request(), LONG)
+            .await
+            .unwrap()
+            .is_err(),
+        "nothing is granted"
+    );
+
+    let fixer = PluginName::parse("fixer").unwrap();
+    let strict = PluginName::parse("strict").unwrap();
+    let unwanted = PluginSpec {
+        settings: serde_json::json!({"a": 1}),
+        ..PluginSpec::default()
+    };
+    let specs: Specs = [(fixer.clone(), may_restart()), (strict, unwanted)].into();
+    let error = setup.host.apply(specs).await.unwrap_err().to_string();
+    assert!(
+        error.contains("strict refuses `[plugin.strict] settings`"),
+        "{error}"
+    );
+    assert!(
+        setup
+            .get("*")
+            .unwrap()
+            .recover(&request(), LONG)
+            .await
+            .unwrap()
+            .is_err(),
+        "nothing was applied"
+    );
+
+    setup
+        .host
+        .apply([(fixer, may_restart())].into())
+        .await
+        .unwrap();
+    assert!(
+        setup
+            .get("*")
+            .unwrap()
+            .recover(&request(), LONG)
+            .await
+            .unwrap()
+            .is_ok()
+    );
+    assert_eq!(setup.get("*").unwrap().counts().calls, 3);
+    assert_eq!(
+        setup.heard(|event| matches!(
+            event,
+            PluginEvent::Draining { .. } | PluginEvent::Retired { .. }
+        )),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_build_whose_file_is_gone_comes_back_by_its_digest() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    let digest = setup.get("*").unwrap().identity().digest.clone();
+    fs::remove_file(setup.path("a.wasm")).unwrap();
+    setup
+        .until("it should be gone", |setup| setup.version("*").is_none())
+        .await;
+    let kept = setup.host.by_digest(&digest, &may_restart()).await.unwrap();
+    assert!(kept.recover(&request(), LONG).await.unwrap().is_ok());
+    assert_eq!(setup.version("*"), None, "it serves no one else");
+    assert_eq!(setup.host.prune_store([digest.clone()].into()).unwrap(), 0);
+    assert_eq!(setup.host.prune_store([].into()).unwrap(), 1);
+    assert!(setup.host.by_digest(&digest, &may_restart()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_hundred_swaps_under_load_lose_no_call() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    let versions: Vec<Vec<u8>> = (0..20)
+        .map(|minor| build(format!("1.{minor}.0").leak()))
+        .collect();
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    setup
+        .host
+        .apply([(PluginName::parse("fixer").unwrap(), may_restart())].into())
+        .await
+        .unwrap();
+    let done = std::cell::Cell::new(false);
+    let calls = async {
+        let mut made = 0u32;
+        while !done.get() {
+            setup
+                .get("^1")
+                .expect("one always serves")
+                .recover(&request(), LONG)
+                .await
+                .unwrap()
+                .unwrap();
+            made += 1;
+            tokio::task::yield_now().await;
+        }
+        made
+    };
+    let swaps = async {
+        for round in 0..100 {
+            let version = format!("1.{}.0", round % versions.len());
+            setup.drop_in("a.wasm", &versions[round % versions.len()]);
+            setup
+                .until("it should swap", |setup| {
+                    setup.version("*").as_deref() == Some(&version)
+                })
+                .await;
+        }
+        done.set(true);
+    };
+    let (made, ()) = tokio::join!(calls, swaps);
+    assert!(made > 100, "{made}");
+    assert_eq!(setup.host.registry().all().len(), 1);
+}

@@ -1,0 +1,110 @@
+//! Hints that something changed in the plugin directory.
+//!
+//! Invariant: events are hints: what is lost, doubled or late only changes when the directory is looked at, never
+//! what is seen there. The directory is watched and not its files, for a file may be replaced by a rename.
+
+use notify::{
+    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
+};
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// Names that are remembered between two looks; where more files are closed, they wait until they have settled.
+const MAX_NAMES: usize = 4_096;
+
+/// Files that were closed or renamed since they were last taken, and a bell.
+#[derive(Default)]
+pub(crate) struct Hints {
+    closed: Mutex<BTreeSet<OsString>>,
+    bell: Notify,
+}
+
+impl Hints {
+    pub(crate) fn take(&self) -> BTreeSet<OsString> {
+        std::mem::take(&mut self.closed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    fn hear(&self, event: notify::Result<Event>) {
+        let Ok(event) = event else {
+            return self.bell.notify_one();
+        };
+        let closed = match event.kind {
+            EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both)) => true,
+            // Reading a file is an event too, and this host reads.
+            EventKind::Access(_) => return,
+            _ => false,
+        };
+        if closed {
+            let mut names = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            if names.len() < MAX_NAMES {
+                names.extend(
+                    event
+                        .paths
+                        .iter()
+                        .filter_map(|path| Some(path.file_name()?.to_owned())),
+                );
+            }
+        }
+        self.bell.notify_one();
+    }
+}
+
+/// Watches one directory, and goes on when it is replaced by another of the same name.
+pub(crate) struct DirectoryWatch {
+    directory: PathBuf,
+    hints: Arc<Hints>,
+    /// The watcher, and the inode that it watches.
+    watcher: Option<(RecommendedWatcher, u64)>,
+}
+
+impl DirectoryWatch {
+    pub(crate) fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            hints: Arc::default(),
+            watcher: None,
+        }
+    }
+
+    pub(crate) fn hints(&self) -> &Arc<Hints> {
+        &self.hints
+    }
+
+    /// Sees to it that the directory that is there now is watched. Where that cannot be, changes are still found by
+    /// looking, later.
+    pub(crate) fn keep(&mut self) {
+        let inode = std::fs::metadata(&self.directory)
+            .map(|metadata| metadata.ino())
+            .ok();
+        if self.watcher.as_ref().map(|(_, watched)| *watched) == inode {
+            return;
+        }
+        self.watcher = None;
+        let Some(inode) = inode else { return };
+        let hints = self.hints.clone();
+        let watcher = notify::recommended_watcher(move |event| hints.hear(event));
+        let watching = watcher.and_then(|mut watcher| {
+            watcher.watch(&self.directory, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        match watching {
+            Ok(watcher) => self.watcher = Some((watcher, inode)),
+            Err(error) => tracing::warn!(
+                directory = %self.directory.display(), %error,
+                "cannot watch the plugin directory; changes are found at the next rescan"
+            ),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the crate's own tests share: guests written by hand, a port that records, requests.
+
+use crate::{
+    effects::{Boxed, Call, EffectPort, LogLine},
+    engine::{Engine, Ticking},
+    loader::{Loader, LoaderOptions},
+    observer::{Observer, PluginEvent},
+    plugin::Plugin,
+};
+use mainstay_domain::{
+    call::RecoverRequest,
+    effect::{Answer, Effect, EffectResult},
+    id::OperationId,
+    name::{FailureType, TargetName},
+    severity::Severity,
+    spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
+    time::Timestamp,
+};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A guest as WebAssembly text: what differs from a plain handler that does nothing and reports success.
+#[derive(Clone)]
+pub(crate) struct Guest {
+    pub(crate) world: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) describe: &'static str,
+    pub(crate) configure: &'static str,
+    pub(crate) recover: &'static str,
+    pub(crate) functions: &'static str,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self {
+            world: "recovery-handler",
+            name: "fixer",
+            version: "1.0.0",
+            describe: "",
+            configure: "",
+            recover: "",
+            functions: "",
+        }
+    }
+}
+
+/// Restarts the operation's own target; where that is refused, fails for good with the text of the refusal.
+pub(crate) const RESTART: &str = r#"
+    (call $restart (i32.load offset=16 (local.get 0)) (i32.load offset=20 (local.get 0)) (i32.const 512))
+    (if (i32.load8_u (i32.const 512)) (then
+        (i32.store8 (i32.const 256) (i32.const 1))
+        (i32.store8 (i32.const 260) (i32.const 1))
+        (i32.store (i32.const 264) (i32.load (i32.const 520)))
+        (i32.store (i32.const 268) (i32.load (i32.const 524)))
+    ))
+"#;
+/// Writes a log line of one letter.
+pub(crate) const LOG: &str =
+    "(call $log (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0))";
+
+impl Guest {
+    /// The component. Memory: 256 the answer of `recover`, 512 that of an effect, 768 the descriptor, 1024 the name,
+    /// 2048 the version, from 4096 the heap.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let Guest {
+            name,
+            version,
+            describe,
+            configure,
+            recover,
+            functions,
+            world,
+        } = self;
+        let (name_len, version_len) = (name.len(), version.len());
+        let work = match *world {
+            "recovery-handler" => "mainstay:plugin/recovery@1.0.0#recover",
+            "alerter" => "mainstay:plugin/alerting@1.0.0#deliver",
+            other => panic!("no guest of the world {other} is written yet"),
+        };
+        let effects = match *world {
+            "recovery-handler" => {
+                r#"(import "mainstay:plugin/targets@1.0.0" "restart" (func $restart (param i32 i32 i32)))"#
+            }
+            _ => "",
+        };
+        let core = format!(
+            r#"(module
+                {effects}
+                (import "mainstay:plugin/log@1.0.0" "write" (func $log (param i32 i32 i32 i32 i32)))
+                (memory (export "memory") 16)
+                (global $heap (mut i32) (i32.const 4096))
+                (data (i32.const 1024) "{name}")
+                (data (i32.const 2048) "{version}")
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                    (global.set $heap (i32.and (i32.add (global.get $heap) (i32.const 15)) (i32.const -16)))
+                    (global.get $heap)
+                    (global.set $heap (i32.add (global.get $heap) (local.get 3))))
+                (func (export "mainstay:plugin/plugin@1.0.0#describe") (result i32)
+                    {describe}
+                    (i32.store (i32.const 768) (i32.const 1024))
+                    (i32.store (i32.const 772) (i32.const {name_len}))
+                    (i32.store (i32.const 776) (i32.const 2048))
+                    (i32.store (i32.const 780) (i32.const {version_len}))
+                    (i32.const 768))
+                (func (export "mainstay:plugin/plugin@1.0.0#configure") (param i32 i32) (result i32)
+                    {configure}
+                    (i32.const 256))
+                (func (export "{work}") (param i32) (result i32)
+                    {recover}
+                    (i32.const 256))
+                {functions})"#
+        );
+        encode(world, &core)
+    }
+}
+
+/// A component of a world, from a core module in text.
+pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit/1.0.0");
+    let (package, _) = resolve.push_dir(&wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    let mut module = wat::parse_str(core).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+/// Does every effect, and remembers it.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) effects: Mutex<Vec<Effect>>,
+    pub(crate) lines: Mutex<Vec<LogLine>>,
+    pub(crate) events: Mutex<Vec<PluginEvent>>,
+    /// How long an effect takes.
+    pub(crate) delay: Mutex<Duration>,
+}
+
+impl EffectPort for Recorder {
+    fn perform<'a>(&'a self, _: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
+        Box::pin(async move {
+            self.effects.lock().unwrap().push(effect);
+            let delay = *self.delay.lock().unwrap();
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            Ok(Answer::Done)
+        })
+    }
+
+    fn log(&self, _: &Call, line: LogLine) {
+        self.lines.lock().unwrap().push(line);
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&self, event: PluginEvent) {
+        self.events.lock().unwrap().push(event);
+    }
+}
+
+pub(crate) fn loader(recorder: &Arc<Recorder>) -> Loader {
+    let engine = Engine::with_ticking(Ticking::Thread).unwrap();
+    let mut options = LoaderOptions::new(engine, recorder.clone());
+    options.observer = recorder.clone();
+    Loader::new(options).unwrap()
+}
+
+pub(crate) fn may_restart() -> PluginSpec {
+    PluginSpec {
+        grants: Grants {
+            target: [TargetGrant {
+                verb: TargetVerb::Restart,
+                target: None,
+            }]
+            .into(),
+            ..Grants::default()
+        },
+        ..PluginSpec::default()
+    }
+}
+
+pub(crate) async fn plugin(recorder: &Arc<Recorder>, guest: &Guest, spec: &PluginSpec) -> Plugin {
+    let loader = loader(recorder);
+    let candidate = loader.load(guest.build().into()).await.unwrap();
+    loader.configure(&candidate, spec).await.unwrap()
+}
+
+pub(crate) fn request() -> RecoverRequest {
+    RecoverRequest {
+        operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+        incident: None,
+        target: TargetName::parse("api").unwrap(),
+        failure: FailureType::parse("api-gateway-down").unwrap(),
+        severity: Severity::High,
+        recurrence: 0,
+        attempt: 1,
+        max_attempts: 3,
+        phase: "normal".to_owned(),
+        detected_at: Timestamp::from_millis(1_700_000_000_000),
+        remaining: None,
+        evidence: Vec::new(),
+        fencing: 1,
+        dry_run: false,
+        params: serde_json::json!({}),
+    }
+}
+
+pub(crate) const LONG: Duration = Duration::from_secs(30);

@@ -1,0 +1,49 @@
+//! Long campaigns: a count and a seed. The tests run them with a small count and a fresh seed, which they print; the
+//! programs in `examples/` run them with any.
+
+mod crash;
+mod swap;
+
+pub use crash::crash;
+pub use swap::{SwapReport, swap};
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same campaign.
+#[derive(Debug, Clone)]
+pub struct Random(u64);
+
+impl Random {
+    /// Numbers that follow from a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// The next number below a bound.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.number() % bound
+    }
+}
+
+/// A seed that was not there before, printed so that what it finds can be found again.
+pub fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let seed = u64::try_from(now.as_nanos() % u128::from(u64::MAX)).unwrap();
+    println!("seed {seed}");
+    seed
+}
+
+/// Count and seed from the command line, with a default count and a fresh seed.
+pub fn arguments(default_count: u32) -> (u32, u64) {
+    let mut given = std::env::args().skip(1);
+    let count = given.next().map_or(default_count, |text| text.parse().expect("the count is a number"));
+    let seed = given.next().map_or_else(fresh_seed, |text| text.parse().expect("the seed is a number"));
+    (count, seed)
+}

@@ -1,0 +1,184 @@
+//! A real daemon in a directory of its own.
+
+use crate::{program, wait_for};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+/// A daemon that is started, killed and started again on the same state; its children are killed when it is dropped.
+pub struct Daemon {
+    /// Config, plugins, state and data are below it.
+    pub directory: TempDir,
+    child: Option<Child>,
+    environment: Vec<(String, String)>,
+}
+
+impl Daemon {
+    /// A directory with this config as `mainstay.toml` and an empty `plugins`. Nothing runs yet.
+    pub fn prepare(config: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        fs::create_dir(directory.path().join("plugins")).unwrap();
+        fs::write(directory.path().join("mainstay.toml"), config).unwrap();
+        Self { directory, child: None, environment: Vec::new() }
+    }
+
+    /// As [`Daemon::prepare`], then started with these plugins.
+    pub fn start(config: &str, plugins: &[&Path]) -> Self {
+        let mut daemon = Self::prepare(config);
+        for plugin in plugins {
+            daemon.drop_plugin(plugin);
+        }
+        daemon.run();
+        daemon
+    }
+
+    /// A path below the directory.
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.directory.path().join(below)
+    }
+
+    /// Sets a variable for the daemon's next start.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Copies a component into the plugin directory under its own name.
+    pub fn drop_plugin(&self, component: &Path) {
+        fs::copy(component, self.path("plugins").join(component.file_name().unwrap())).unwrap();
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn run(&mut self) {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).unwrap();
+        let mut command = Command::new(program());
+        command.args(["run", "--config"]).arg(self.path("mainstay.toml"));
+        command.env("RUST_LOG", "trace").envs(self.environment.iter().cloned());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.child = Some(command.spawn().unwrap());
+        wait_for("the daemon to answer", || {
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the daemon ended with {status}:\n{}", self.log());
+            }
+            let output = self.cli(&["status", "--json"]);
+            if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        });
+    }
+
+    /// The daemon's process number.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// What the daemon has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
+    }
+
+    /// Runs a command of the command line against this daemon.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(program());
+        command.args(arguments).arg("--config").arg(self.path("mainstay.toml")).stdin(Stdio::null());
+        command.output().unwrap()
+    }
+
+    /// Runs a command that must succeed and reads the JSON that it prints.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut arguments = arguments.to_vec();
+        arguments.push("--json");
+        let output = self.cli(&arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?} failed: {stderr}");
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+    }
+
+    /// All events so far.
+    pub fn events(&self) -> Vec<Value> {
+        let output = self.cli(&["events", "--json", "--since", "0"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits for an event that `wanted` accepts.
+    pub fn wait_for_event(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || {
+            let events = self.events();
+            let kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+            let seen = format!("{kinds:?}");
+            events.into_iter().find(|event| wanted(event)).ok_or(seen)
+        })
+    }
+
+    /// Waits until `status --json` satisfies a predicate, and gives it.
+    pub fn wait_for_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || {
+            let status = self.json(&["status"]);
+            if wanted(&status) { Ok(status) } else { Err(status.to_string()) }
+        })
+    }
+
+    /// Waits until every plugin in the directory serves.
+    pub fn wait_for_plugins(&self, count: usize) {
+        self.wait_for_status("plugins to serve", |status| {
+            let rows = status["plugins"].as_array().unwrap();
+            rows.iter().filter(|row| row["state"] == "serving").count() >= count
+        });
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGTERM; whether it ended with 0.
+    pub fn stop(&mut self) -> bool {
+        let mut child = self.child.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let status = wait_for("the daemon to end", || child.try_wait().unwrap().ok_or_else(|| self.log()));
+        status.success()
+    }
+
+    /// The pids of supervised processes, by target.
+    pub fn pids(&self) -> std::collections::BTreeMap<String, u32> {
+        let status = self.json(&["status"]);
+        let targets = status["targets"].as_array().unwrap().iter();
+        let pids = targets.filter_map(|target| {
+            let pid = u32::try_from(target["pid"].as_u64()?).unwrap();
+            Some((target["name"].as_str().unwrap().to_owned(), pid))
+        });
+        pids.collect()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail = log.len().saturating_sub(4_000);
+            eprintln!("the daemon's log ends with:\n{}", log.get(tail..).unwrap_or(&log));
+        }
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        // Children outlive a killed daemon; they are found by the directory that they run in or were given.
+        let marker = self.directory.path().to_string_lossy().into_owned();
+        for entry in fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let about = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
+            let text = [about("cmdline"), about("environ")].concat();
+            let inside = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
+            if inside || String::from_utf8_lossy(&text).contains(&marker) {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Hostile guests: each is refused or ended with a reason that names it, and its neighbour keeps serving.
+
+use mainstay_tests::{Daemon, guest, plugin, wait_for};
+use serde_json::Value;
+use std::{fs, path::Path};
+
+/// A route per misdeed, and a neighbour that does as it should.
+fn config(params: &str, limits: &str) -> String {
+    format!(
+        r#"
+[host]
+state_dir = "state"
+plugin_dir = "plugins"
+
+[[target]]
+name = "job"
+run = ["/bin/sh", "-c", "exec sleep 1000"]
+
+[[route]]
+failure = "misdeed"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "hostile", params = {params} }}]
+
+[[route]]
+failure = "good-deed"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe" }}]
+
+[plugin.hostile]
+grants = {{ target = ["status"], http = ["http://127.0.0.1:1"], kv = "64KiB" }}
+limits = {{ {limits} }}
+"#
+    )
+}
+
+const LIMITS: &str = r#"memory = "32MiB", deadline = "300ms", timeout = "2s", result = "64KiB", log_lines = 20, effects = 50"#;
+
+fn recover(daemon: &Daemon, failure: &str) -> Value {
+    daemon.cli(&["recover", "job", "--failure", failure, "--wait"]);
+    let history = daemon.json(&["history", "--failure", failure]);
+    history[0].clone()
+}
+
+fn neighbour_serves(daemon: &Daemon) {
+    let operation = recover(daemon, "good-deed");
+    assert_eq!(operation["state"], "succeeded", "the neighbour: {operation}");
+    assert_eq!(operation["actions"][0], "probe 1.0.0");
+}
+
+/// The misdeed ends its own call, with a reason that holds all of `words`.
+fn ends(params: &str, words: &[&str]) {
+    let daemon = Daemon::start(&config(params, LIMITS), &[&guest("hostile", &[]), &guest("probe", &[])]);
+    daemon.wait_for_plugins(2);
+    let operation = recover(&daemon, "misdeed");
+    assert_eq!(operation["state"], "failed", "{operation}");
+    let error = operation["error"].as_str().unwrap();
+    for word in words {
+        assert!(error.contains(word), "the reason should hold `{word}`: {error}");
+    }
+    assert!(error.contains("hostile"), "the reason names the plugin: {error}");
+    neighbour_serves(&daemon);
+}
+
+/// The file is refused, with a reason that holds all of `words`.
+fn refused(write: impl FnOnce(&Path), words: &[&str]) {
+    let daemon = Daemon::start(&config(r#"{ do = "nothing" }"#, LIMITS), &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    write(&daemon.path("plugins/bad.wasm"));
+    let row = wait_for("the refusal", || {
+        let rows = daemon.json(&["plugin", "list"]);
+        let row = rows.as_array().unwrap().iter().find(|row| row["state"] == "rejected").cloned();
+        row.ok_or_else(|| rows.to_string())
+    });
+    let reason = row["last_error"].as_str().unwrap().to_lowercase();
+    for word in words {
+        assert!(reason.contains(word), "the reason should hold `{word}`: {reason}");
+    }
+    daemon.wait_for_event("the event", |event| event["kind"] == "plugin.rejected");
+    neighbour_serves(&daemon);
+}
+
+fn copy_of(component: std::path::PathBuf) -> impl FnOnce(&Path) {
+    move |to| {
+        fs::copy(component, to).unwrap();
+    }
+}
+
+#[test]
+fn a_loop_ends_at_its_deadline() {
+    ends(r#"{ do = "loop" }"#, &["deadline"]);
+}
+
+#[test]
+fn a_loop_of_calls_ends_at_a_limit() {
+    ends(r#"{ do = "loop-with-calls" }"#, &["effects"]);
+}
+
+#[test]
+fn unbounded_recursion_ends_at_the_stack() {
+    ends(r#"{ do = "recurse" }"#, &["stack"]);
+}
+
+#[test]
+fn a_memory_bomb_ends_at_its_memory() {
+    ends(r#"{ do = "memory" }"#, &["memory"]);
+}
+
+#[test]
+fn a_trap_ends_its_call() {
+    ends(r#"{ do = "trap" }"#, &["trap"]);
+}
+
+#[test]
+fn a_panic_says_what_it_panicked_with() {
+    ends(r#"{ do = "panic" }"#, &["the hostile guest panics"]);
+}
+
+#[test]
+fn a_result_of_a_gibibyte_is_refused() {
+    // It cannot even be built within the guest's memory; a smaller one is cut off by the result's own limit.
+    ends(r#"{ do = "huge-result", amount = 1073741824 }"#, &["memory"]);
+    ends(r#"{ do = "huge-result", amount = 1048576 }"#, &["result"]);
+}
+
+#[test]
+fn a_flood_of_log_lines_ends_its_call() {
+    ends(r#"{ do = "log-flood" }"#, &["log"]);
+}
+
+#[test]
+fn a_flood_of_effects_ends_its_call() {
+    ends(r#"{ do = "effect-flood" }"#, &["effects"]);
+}
+
+#[test]
+fn a_sleeper_ends_at_its_timeout() {
+    ends(r#"{ do = "sleep" }"#, &["timeout"]);
+}
+
+#[test]
+fn a_full_namespace_takes_no_more() {
+    ends(r#"{ do = "kv-keys" }"#, &["kv"]);
+}
+
+#[test]
+fn what_was_not_granted_is_denied_by_name() {
+    ends(r#"{ do = "foreign-target", name = "job" }"#, &["restart"]);
+    ends(r#"{ do = "foreign-command", name = "flush" }"#, &["flush"]);
+    ends(r#"{ do = "foreign-url", name = "http://127.0.0.1:2/" }"#, &["127.0.0.1:2"]);
+    ends(r#"{ do = "foreign-backup", name = "data" }"#, &["data"]);
+    ends(r#"{ do = "read-file", name = "/etc/passwd" }"#, &["hostile"]);
+}
+
+#[test]
+fn a_guest_sees_no_environment() {
+    let mut daemon = Daemon::prepare(&config(r#"{ do = "environment" }"#, LIMITS));
+    daemon.set_env("MAINSTAY_TEST_MARK", "visible");
+    daemon.drop_plugin(&guest("hostile", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let operation = recover(&daemon, "misdeed");
+    assert_eq!(operation["actions"][0], "[]", "{operation}");
+}
+
+#[test]
+fn a_trap_in_describe_is_refused() {
+    refused(copy_of(guest("hostile", &["trap-in-describe"])), &["describe", "trap"]);
+}
+
+#[test]
+fn a_loop_in_describe_is_refused() {
+    refused(copy_of(guest("hostile", &["loop-in-describe"])), &["describe", "deadline"]);
+}
+
+#[test]
+fn a_huge_description_is_refused() {
+    refused(copy_of(guest("hostile", &["huge-describe"])), &["describe"]);
+}
+
+#[test]
+fn a_loop_in_configure_is_refused() {
+    refused(copy_of(guest("hostile", &["loop-in-configure"])), &["configure", "deadline"]);
+}
+
+#[test]
+fn a_memory_bomb_in_configure_is_refused() {
+    refused(copy_of(guest("hostile", &["memory-in-configure"])), &["configure", "memory"]);
+}
+
+#[test]
+fn a_component_of_another_world_is_refused() {
+    let text = r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
+        (func $f (canon lift (core func $i "f"))) (export "greet" (func $f)))"#;
+    refused(|to| fs::write(to, wat::parse_str(text).unwrap()).unwrap(), &["mainstay:plugin", "greet"]);
+}
+
+#[test]
+fn a_core_module_is_refused() {
+    refused(|to| fs::write(to, wat::parse_str("(module)").unwrap()).unwrap(), &["core module"]);
+}
+
+#[test]
+fn a_truncated_component_is_refused() {
+    let whole = fs::read(plugin("restart-service")).unwrap();
+    refused(|to| fs::write(to, &whole[..whole.len() * 2 / 3]).unwrap(), &["truncated"]);
+}
+
+#[test]
+fn random_bytes_are_refused() {
+    let mut random = mainstay_tests::campaign::Random::new(7);
+    let bytes: Vec<u8> = (0..10_000).map(|_| random.number() as u8).collect();
+    refused(|to| fs::write(to, bytes).unwrap(), &["not webassembly"]);
+}
+
+#[test]
+fn an_empty_file_is_refused() {
+    refused(|to| fs::write(to, b"").unwrap(), &["empty"]);
+}
+
+#[test]
+fn a_plugin_that_fails_again_and_again_is_quarantined() {
+    let daemon = Daemon::start(&config(r#"{ do = "trap" }"#, LIMITS), &[&guest("hostile", &[]), &guest("probe", &[])]);
+    daemon.wait_for_plugins(2);
+    for _ in 0..5 {
+        recover(&daemon, "misdeed");
+    }
+    daemon.wait_for_event("the quarantine", |event| event["kind"] == "plugin.quarantined");
+    let rows = daemon.json(&["plugin", "list"]);
+    let row = rows.as_array().unwrap().iter().find(|row| row["name"] == "hostile").unwrap();
+    assert_eq!(row["quarantined"], true, "{row}");
+    let operation = recover(&daemon, "misdeed");
+    assert!(operation["error"].as_str().unwrap().contains("rest"), "{operation}");
+    neighbour_serves(&daemon);
+}
