@@ -526,7 +526,13 @@ pub enum Delivery {
 /// Calls alerters.
 pub trait Alerters: Send + Sync {
     /// One attempt, 1-based, by the newest version that fits.
-    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery>;
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        version: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery>;
 }
 
 /// Asks the retention policy of a job.
@@ -661,6 +667,8 @@ pub trait BackupStore: Send + Sync {
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
     /// restore that was interrupted.
     fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError>;
+    /// The manifest of a backup that is committed; none where it is not.
+    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError>;
     /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
     fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
 }

@@ -10,7 +10,7 @@
 use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
 use croner::{
     Cron,
-    parser::{CronParser, Seconds},
+    parser::{CronParser, Seconds, Year},
 };
 use jiff::{Zoned, tz::TimeZone};
 use std::{collections::BTreeMap, time::Duration};
@@ -223,7 +223,10 @@ fn millis(every: Duration) -> u64 {
 }
 
 fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
-    let parser = CronParser::builder().seconds(Seconds::Optional).build();
+    let parser = CronParser::builder()
+        .seconds(Seconds::Optional)
+        .year(Year::Disallowed)
+        .build();
     let cron = parser
         .parse(expression)
         .map_err(|error| ScheduleError::Expression {

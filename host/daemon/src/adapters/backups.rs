@@ -28,8 +28,13 @@ use crate::ports::{
     TakeBackup, TakenBackup,
 };
 use files::{Layout, unavailable};
-use mainstay_domain::{id::BackupId, name::JobName, spec::BackupSource};
-use std::{fs, path::Path, sync::Arc};
+use mainstay_domain::{
+    archive::{Manifest, ManifestError},
+    id::BackupId,
+    name::JobName,
+    spec::BackupSource,
+};
+use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// The tier's name, as records show it.
@@ -122,12 +127,27 @@ impl BackupStore for LocalBackups {
         Ok(())
     }
 
+    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {
+        let (_, path) = self.layout.find(job, id);
+        match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            bytes => {
+                let bytes = bytes.map_err(unavailable("cannot read", &path))?;
+                let corrupted = |error: ManifestError| StoreError::Corrupted {
+                    id: id.clone(),
+                    what: error.to_string(),
+                };
+                Manifest::from_bytes(&bytes).map(Some).map_err(corrupted)
+            }
+        }
+    }
+
     fn stored(&self) -> Result<Vec<StoredBackup>, StoreError> {
         let mut found = Vec::new();
         for job in self.layout.jobs()? {
             for (path, in_trash) in self.layout.manifests(&job)? {
                 let bytes = fs::read(&path).map_err(unavailable("cannot read", &path))?;
-                match mainstay_domain::archive::Manifest::from_bytes(&bytes) {
+                match Manifest::from_bytes(&bytes) {
                     Ok(manifest) => {
                         let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;
                         found.push(StoredBackup {

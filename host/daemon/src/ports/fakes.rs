@@ -3,7 +3,7 @@
 //! Length: one struct behind ten traits, so that a test tells its whole story in one place.
 
 use super::*;
-use mainstay_domain::{id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow};
+use mainstay_domain::{event::EventKind, id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow};
 use semver::Version;
 use std::{
     collections::BTreeSet,
@@ -280,6 +280,9 @@ impl Records for FakeWorld {
     }
     fn recurrences(&self, _: TargetName, _: FailureType, _: Timestamp) -> Reading<'_, u32> {
         ready(Ok(0))
+    }
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
+        ready(Ok(Vec::new()))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock().unwrap();

@@ -1,8 +1,8 @@
 //! Building a plugin's crate to a component.
 //!
-//! Invariant: each route has a target directory of its own, for their compilers differ.
+//! Invariant: each compiler has a target directory of its own; the route that adds a target to the active one shares it.
 
-use super::{QUESTION_TIMEOUT, TARGET, Toolchain, run, run::RunError, tool};
+use super::{QUESTION_TIMEOUT, Route, TARGET, Toolchain, run, run::RunError, tool};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -63,7 +63,10 @@ impl Toolchain {
         cargo.args(["--profile", if has_profile { PROFILE } else { "release" }]);
         cargo
             .arg("--target-dir")
-            .arg(build.target_dir.join(self.route.as_str()));
+            .arg(build.target_dir.join(match self.route {
+                Route::Active | Route::Rustup => "active",
+                Route::Debian => "debian",
+            }));
         if build.locked {
             cargo.arg("--locked");
         }

@@ -102,6 +102,12 @@ impl<'a> SourceReader<'a> {
                 }
             }
         }
+        if self.is_tolerant() && self.found.state.is_empty() {
+            return Err(StoreError::Source(format!(
+                "nothing could be read: {}",
+                self.warnings.join("; ")
+            )));
+        }
         Ok(())
     }
 
@@ -118,7 +124,14 @@ impl<'a> SourceReader<'a> {
             self.read_found(prefix.join(&key), &found, &rules, warnings)
         });
         self.warnings = warnings;
-        walked
+        match walked {
+            // An emergency backup saves what it can, of those sources that are there.
+            Err(StoreError::Source(what)) if self.is_tolerant() => {
+                self.warnings.push(what);
+                Ok(())
+            }
+            walked => walked,
+        }
     }
 
     /// The output of a program, which was spooled to a file. It has no times of its own, so the same output again is

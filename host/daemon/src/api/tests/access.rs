@@ -1,10 +1,14 @@
 //! Who gets in, and where it listens.
 
-use super::{super::*, *};
+use super::{
+    super::{Api, SOCKET_NAME, wire},
+    *,
+};
 use crate::{
     api::testing::{TOKEN, state},
     ports::fakes::FakeWorld,
 };
+use std::path::Path;
 use std::os::unix::{fs::PermissionsExt, net::UnixListener as StdListener};
 
 #[tokio::test]

@@ -1,0 +1,252 @@
+//! One backup, from its record in progress to its record verified or failed.
+
+use super::{BackupError, BackupService, locked};
+use crate::ports::{OnProgress, StoreError, TakeBackup, TakenBackup};
+use mainstay_domain::{
+    backup::{BackupRecord, BackupStatus, BackupType},
+    chain::join,
+    event::EventKind,
+    journal::Change,
+    name::JobName,
+    severity::Severity,
+    spec::JobSpec,
+    time::Timestamp,
+};
+use serde_json::json;
+
+impl BackupService {
+    /// Waits for the job's turn and takes a backup.
+    pub(super) async fn create_now(
+        self,
+        job: JobName,
+        backup_type: BackupType,
+        progress: OnProgress,
+    ) -> Result<BackupRecord, BackupError> {
+        let turn = self.turn_of(&job).lock_owned().await;
+        let spec = self.job(&job)?;
+        let taken = self.take(&spec, backup_type, Vec::new(), progress).await;
+        drop(turn);
+        self.core.wake.notify_one();
+        taken
+    }
+
+    /// Takes a backup; the caller has the job's turn. A difference that has nothing to build on, or whose chain turns
+    /// out to be damaged, becomes a full backup.
+    pub(super) async fn take(
+        &self,
+        job: &JobSpec,
+        backup_type: BackupType,
+        slots: Vec<(BackupType, Timestamp)>,
+        progress: OnProgress,
+    ) -> Result<BackupRecord, BackupError> {
+        let taken = self.take_once(job, backup_type, &slots, &progress).await;
+        match taken {
+            Err(BackupError::Store(StoreError::Corrupted { id, what }))
+                if self.note_damage(&id, &what).await? =>
+            {
+                self.take_once(job, BackupType::Full, &slots, &progress)
+                    .await
+            }
+            taken => taken,
+        }
+    }
+
+    async fn take_once(
+        &self,
+        job: &JobSpec,
+        asked: BackupType,
+        slots: &[(BackupType, Timestamp)],
+        progress: &OnProgress,
+    ) -> Result<BackupRecord, BackupError> {
+        let created_at = self.now();
+        let records = locked(&self.core.catalog).of(Some(&job.name));
+        let (backup_type, chain) = match join(&records, &job.name, asked) {
+            Some(chain) => (asked, chain),
+            None => (BackupType::Full, Vec::new()),
+        };
+        let id = locked(&self.core.catalog).new_id(backup_type, created_at);
+        let mut record = BackupRecord {
+            id: id.clone(),
+            job: job.name.clone(),
+            backup_type,
+            status: BackupStatus::InProgress,
+            tier: "local".to_owned(),
+            created_at,
+            parent: chain.last().map(|parent| parent.id.clone()),
+            base: chain
+                .first()
+                .map_or_else(|| id.clone(), |base| base.id.clone()),
+            documents: 0,
+            tombstones: 0,
+            size_bytes: 0,
+            stored_bytes: 0,
+            root_hash: String::new(),
+            verified_at: None,
+            held: false,
+            expires: None,
+            reason: None,
+        };
+        let message = match backup_type == asked {
+            true => format!("backup {id} of job {} began", job.name),
+            false => format!(
+                "backup {id} of job {} began; it is full and not {asked}, for there is no verified full backup to build on",
+                job.name
+            ),
+        };
+        let started = self
+            .event(EventKind::BackupStarted, Severity::Low, message)
+            .with_backup(&job.name, &id);
+        self.commit(vec![record.clone()], vec![Change::Event(started)])
+            .await?;
+
+        let request = TakeBackup {
+            id,
+            job: job.name.clone(),
+            backup_type,
+            sources: job.sources.clone(),
+            compression: job.compression,
+            chain: chain.into_iter().map(|link| link.id).collect(),
+            created_at,
+        };
+        let progress = progress.clone();
+        match self
+            .with_store(move |store| store.take(&request, &progress))
+            .await
+        {
+            Ok(taken) => self.note_taken(taken, slots).await,
+            Err(error) => {
+                record.status = BackupStatus::Failed;
+                record.reason = Some(error.to_string());
+                self.note_failure(record, &error).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn note_taken(
+        &self,
+        taken: TakenBackup,
+        slots: &[(BackupType, Timestamp)],
+    ) -> Result<BackupRecord, BackupError> {
+        let TakenBackup { manifest, warnings } = taken;
+        let record = manifest.to_record();
+        for warning in &warnings {
+            tracing::warn!(backup = %record.id, "{warning}");
+        }
+        let more = if warnings.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "; {} things to know, the first: {}",
+                warnings.len(),
+                warnings.first().map_or("", String::as_str)
+            )
+        };
+        let message = format!(
+            "backup {} of job {} is verified: {} documents, {} deletions, {} bytes stored in {} ms{more}",
+            record.id,
+            record.job,
+            record.documents,
+            record.tombstones,
+            record.stored_bytes,
+            manifest.elapsed_ms
+        );
+        let severity = if warnings.is_empty() {
+            Severity::Low
+        } else {
+            Severity::Medium
+        };
+        let shown: Vec<&String> = warnings.iter().take(20).collect();
+        let data = json!({
+            "documents": record.documents,
+            "tombstones": record.tombstones,
+            "size_bytes": record.size_bytes,
+            "stored_bytes": record.stored_bytes,
+            "elapsed_ms": manifest.elapsed_ms,
+            "warnings": shown,
+        });
+        let event = self
+            .event(EventKind::BackupVerified, severity, message)
+            .with_backup(&record.job, &record.id)
+            .with_data(data);
+        let mut changes = vec![Change::Event(event)];
+        changes.extend(
+            slots
+                .iter()
+                .map(|(backup_type, slot)| Change::Slot(record.job.clone(), *backup_type, *slot)),
+        );
+        self.commit(vec![record.clone()], changes).await?;
+        locked(&self.core.catalog).take_slots(&record.job, slots);
+        Ok(record)
+    }
+
+    async fn note_failure(
+        &self,
+        record: BackupRecord,
+        error: &StoreError,
+    ) -> Result<(), BackupError> {
+        let severity = match error {
+            StoreError::Interrupted => Severity::Low,
+            _ => Severity::High,
+        };
+        let message = format!(
+            "backup {} of job {} was not taken: {error}",
+            record.id, record.job
+        );
+        let event = self
+            .event(EventKind::BackupFailed, severity, message)
+            .with_backup(&record.job, &record.id);
+        let job = record.job.clone();
+        self.commit(vec![record], vec![Change::Event(event)])
+            .await?;
+        let forgotten = locked(&self.core.catalog).too_many_failed(&job);
+        self.forget(forgotten).await
+    }
+
+    /// Drops records of which nothing is stored.
+    pub(super) async fn forget(
+        &self,
+        ids: Vec<mainstay_domain::id::BackupId>,
+    ) -> Result<(), BackupError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let written = self
+            .core
+            .journal
+            .commit(ids.iter().cloned().map(Change::BackupRemoved).collect());
+        written.await?;
+        let mut catalog = locked(&self.core.catalog);
+        ids.iter().for_each(|id| catalog.remove(id));
+        Ok(())
+    }
+
+    /// Notes that a stored backup was found wrong; whether it was one that was thought right.
+    pub(super) async fn note_damage(
+        &self,
+        id: &mainstay_domain::id::BackupId,
+        what: &str,
+    ) -> Result<bool, BackupError> {
+        let found = locked(&self.core.catalog).get(id);
+        let Some(mut record) = found.filter(|record| {
+            matches!(
+                record.status,
+                BackupStatus::Verified | BackupStatus::Completed
+            )
+        }) else {
+            return Ok(false);
+        };
+        record.status = BackupStatus::Corrupted;
+        record.reason = Some(what.to_owned());
+        let message = format!(
+            "backup {id} of job {} is corrupted: {what}; backups that need it cannot be restored, and the next one is full",
+            record.job
+        );
+        let event = self
+            .event(EventKind::BackupCorrupted, Severity::Critical, message)
+            .with_backup(&record.job, id);
+        self.commit(vec![record], vec![Change::Event(event)])
+            .await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,251 @@
+//! Reads backups back: to verify them, to restore them, and to prove in a drill that they can be.
+
+use super::{BackupError, BackupService, locked};
+use crate::ports::{OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError};
+use mainstay_domain::{
+    backup::{BackupRecord, BackupStatus, BackupType},
+    chain::{newest_verified, plan_restore},
+    event::{Event, EventKind},
+    id::BackupId,
+    journal::Change,
+    name::JobName,
+    severity::Severity,
+    spec::{BackupSource, JobSpec},
+};
+use serde_json::json;
+use std::time::Duration;
+
+fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
+    plan.iter().map(|record| record.id.clone()).collect()
+}
+
+impl BackupService {
+    /// Reads a backup and all that it needs back from the tier.
+    pub(super) async fn verify_now(
+        self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Result<BackupRecord, BackupError> {
+        let known = locked(&self.core.catalog).get(&id);
+        let job = known
+            .map(|record| record.job)
+            .ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id.clone()))?;
+        let _turn = self.turn_of(&job).lock_owned().await;
+        let mut records = locked(&self.core.catalog).of(Some(&job));
+        // What was once found wrong may be looked at again: a disk can be mended.
+        for record in records
+            .iter_mut()
+            .filter(|record| record.status == BackupStatus::Corrupted)
+        {
+            record.status = BackupStatus::Completed;
+        }
+        let mut plan = plan_restore(&records, &id)?;
+        let chain = ids(&plan);
+        let of_job = job.clone();
+        let read = self
+            .with_store(move |store| store.verify(&of_job, &chain, &progress))
+            .await;
+        if let Err(error) = self.noted(read).await {
+            return Err(error);
+        }
+        let now = self.now();
+        for record in &mut plan {
+            record.verified_at = Some(now);
+            if record.status == BackupStatus::Completed {
+                record.status = BackupStatus::Verified;
+                record.reason = None;
+            }
+        }
+        let message = format!(
+            "backup {id} of job {job} was read back and is right, with the {} that it needs",
+            plan.len() - 1
+        );
+        let event = self
+            .event(EventKind::BackupVerified, Severity::Low, message)
+            .with_backup(&job, &id);
+        let verified = plan.last().cloned();
+        self.commit(plan, vec![Change::Event(event)]).await?;
+        verified.ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id).into())
+    }
+
+    /// Restores into a directory, or in place after an emergency backup.
+    pub(super) async fn restore_now(
+        self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Result<Restored, BackupError> {
+        let RestoreRequest {
+            job,
+            id,
+            into,
+            replace,
+        } = request;
+        let _turn = self.turn_of(&job).lock_owned().await;
+        let plan = self.plan(&job, id)?;
+        let place = match into {
+            Some(path) => RestorePlace::Into { path, replace },
+            None if !replace => {
+                return Err(BackupError::Refused(format!(
+                    "a restore in place replaces what the sources of job {job} hold now; say --replace, or restore --into a new directory"
+                )));
+            }
+            None => {
+                let spec = self.job(&job)?;
+                self.save_before_restore(&spec).await?;
+                RestorePlace::InPlace(spec.sources)
+            }
+        };
+        let restored = self
+            .timed_restore(&job, plan, progress, move |store, job, chain, progress| {
+                store.restore(job, chain, &place, progress)
+            })
+            .await?;
+        let event = self.event_of(
+            EventKind::BackupRestored,
+            Severity::Medium,
+            &job,
+            &restored,
+            "was restored",
+        );
+        self.commit(Vec::new(), vec![Change::Event(event)]).await?;
+        Ok(restored)
+    }
+
+    /// Restores the newest chain into a scratch directory and compares.
+    pub(super) async fn drill_now(
+        self,
+        job: JobName,
+        progress: OnProgress,
+    ) -> Result<Restored, BackupError> {
+        let _turn = self.turn_of(&job).lock_owned().await;
+        let plan = self.plan(&job, None)?;
+        let newest = plan.last().map(|record| record.id.clone());
+        let drilled = self
+            .timed_restore(&job, plan, progress, |store, job, chain, progress| {
+                store.drill(job, chain, progress)
+            })
+            .await;
+        let event = match &drilled {
+            Ok(restored) => self.event_of(
+                EventKind::DrillPassed,
+                Severity::Low,
+                &job,
+                restored,
+                "was restored in a drill and is the same as what was read",
+            ),
+            Err(error) => {
+                let message = format!("the drill of job {job} failed: {error}");
+                let event = self
+                    .event(EventKind::DrillFailed, Severity::Critical, message)
+                    .with_job(&job);
+                match &newest {
+                    Some(id) => event.with_backup(&job, id),
+                    None => event,
+                }
+            }
+        };
+        self.commit(Vec::new(), vec![Change::Event(event)]).await?;
+        drilled
+    }
+
+    /// The chain of a backup of a job, or of its newest verified one.
+    fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Vec<BackupRecord>, BackupError> {
+        let records = locked(&self.core.catalog).of(Some(job));
+        let newest = || newest_verified(&records, job, None).map(|record| record.id.clone());
+        let id = id.or_else(newest).ok_or_else(|| {
+            BackupError::Refused(format!(
+                "job {job} has no verified backup; take one with `mainstay backup create {job}`"
+            ))
+        })?;
+        Ok(plan_restore(&records, &id)?)
+    }
+
+    async fn timed_restore(
+        &self,
+        job: &JobName,
+        plan: Vec<BackupRecord>,
+        progress: OnProgress,
+        work: impl FnOnce(
+            &dyn crate::ports::BackupStore,
+            &JobName,
+            &[BackupId],
+            &OnProgress,
+        ) -> Result<RestoredTree, StoreError>
+        + Send
+        + 'static,
+    ) -> Result<Restored, BackupError> {
+        let (chain, job, started) = (ids(&plan), job.clone(), self.core.clock.monotonic());
+        let done = self
+            .with_store(move |store| work(store, &job, &chain, &progress))
+            .await;
+        let RestoredTree { documents, bytes } = self.noted(done).await?;
+        let elapsed = self.core.clock.monotonic().since(started);
+        Ok(Restored {
+            chain: plan,
+            documents,
+            bytes,
+            elapsed,
+        })
+    }
+
+    /// Notes damage where that is what went wrong.
+    async fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, BackupError> {
+        if let Err(StoreError::Corrupted { id, what }) = &result {
+            self.note_damage(id, what).await?;
+        }
+        Ok(result?)
+    }
+
+    fn event_of(
+        &self,
+        kind: EventKind,
+        severity: Severity,
+        job: &JobName,
+        restored: &Restored,
+        what: &str,
+    ) -> Event {
+        let Restored {
+            chain,
+            documents,
+            bytes,
+            elapsed,
+        } = restored;
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let id = chain
+            .last()
+            .map_or_else(String::new, |record| record.id.to_string());
+        let message = format!(
+            "backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}",
+            Duration::from_millis(millis)
+        );
+        let data = json!({ "documents": documents, "bytes": bytes, "elapsed_ms": millis, "chain": ids(chain) });
+        let event = self.event(kind, severity, message).with_data(data);
+        match chain.last() {
+            Some(record) => event.with_backup(job, &record.id),
+            None => event.with_job(job),
+        }
+    }
+
+    /// Takes an emergency backup of what a restore is about to replace. Where nothing of it can be read there is nothing
+    /// to save, which the failed backup's event says; any other failure keeps the restore from going on.
+    async fn save_before_restore(&self, job: &JobSpec) -> Result<(), BackupError> {
+        let mut directories = job.clone();
+        directories
+            .sources
+            .retain(|source| matches!(source, BackupSource::Directory { .. }));
+        match self
+            .take(
+                &directories,
+                BackupType::Emergency,
+                Vec::new(),
+                super::quiet(),
+            )
+            .await
+        {
+            Ok(_) | Err(BackupError::Store(StoreError::Source(_))) => Ok(()),
+            Err(error) => Err(BackupError::Refused(format!(
+                "nothing was restored, for the emergency backup of what is there now failed: {error}; restore --into another directory, or make that work"
+            ))),
+        }
+    }
+}
