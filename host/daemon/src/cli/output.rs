@@ -65,7 +65,10 @@ impl Output {
         let written = match &self.sink {
             Sink::Standard => write_line(&mut io::stdout().lock(), text),
             #[cfg(test)]
-            Sink::Memory(bytes) => write_line(&mut *bytes.lock().unwrap(), text),
+            Sink::Memory(bytes) => {
+                let mut bytes = bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                write_line(&mut *bytes, text)
+            },
         };
         match written {
             Ok(()) => Ok(()),

@@ -73,7 +73,7 @@ fn without_ages(text: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         let mut kept: Vec<&str> = Vec::new();
         for word in words {
-            if word == "ago" {
+            if word.trim_end_matches(')') == "ago" {
                 let from = kept.len().saturating_sub(2);
                 kept.truncate(from);
                 kept.push("AGO");

@@ -14,8 +14,8 @@ use std::{
 };
 use tokio::sync::{Semaphore, broadcast};
 
-/// 2026-01-31T12:00:00Z.
-pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_769_860_800_000);
+/// 2024-01-31T12:00:00Z: long ago, so that what is shown as relative to now is always in the past.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_706_702_400_000);
 
 /// What the fake holds, and what was asked of it.
 pub(crate) struct FakeWorld {
