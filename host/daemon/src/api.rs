@@ -186,4 +186,6 @@ fn routes(served: Arc<Served>) -> Router {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

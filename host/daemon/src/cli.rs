@@ -5,6 +5,7 @@
 
 mod arguments;
 mod backups;
+mod check;
 mod client;
 mod connect;
 mod failure;
@@ -15,6 +16,7 @@ mod output;
 mod plugins;
 mod progress;
 mod scaffold;
+mod status;
 mod wiring;
 
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
@@ -34,13 +36,13 @@ impl Cli {
 
     /// Runs the command, tells what went wrong, and gives the exit code.
     pub async fn run(self) -> ExitCode {
-        failure::conclude(dispatch(self).await)
+        let out = Output::new(&self.global);
+        failure::conclude(dispatch(self, &out).await)
     }
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
+async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
     let Cli { global, command } = cli;
-    let out = Output::new(&global);
     let client = || connect::connect(&global);
     match command {
         Command::Run => wiring::run(&global, out).await,
@@ -49,7 +51,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
         Command::Check => wiring::check(&global, out).await,
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
-        Command::Status => done(listings::status(&client().await?, out).await),
+        Command::Status => done(status::status(&client().await?, out).await),
         Command::Incidents { open, limit } => {
             done(listings::incidents(&client().await?, out, open, limit).await)
         }
@@ -101,9 +103,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     }
 }
 
-async fn plugin(global: &Global, out: Output, command: PluginCommand) -> anyhow::Result<Ending> {
+async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow::Result<Ending> {
     match command {
-        PluginCommand::List => done(listings::plugins(&connect::connect(global).await?, out).await),
+        PluginCommand::List => done(status::plugins(&connect::connect(global).await?, out).await),
         PluginCommand::Inspect { file } => done(plugins::inspect(out, &file).await),
         PluginCommand::New {
             name,
@@ -124,7 +126,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<Ending> {
     result.map(|()| Ending::Done)
 }
 
-fn completions(out: Output, shell: clap_complete::Shell) -> anyhow::Result<Ending> {
+fn completions(out: &Output, shell: clap_complete::Shell) -> anyhow::Result<Ending> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mainstay", &mut script);
     done(out.line(String::from_utf8_lossy(&script).trim_end()))

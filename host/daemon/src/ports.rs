@@ -754,3 +754,6 @@ pub trait PluginView: Send + Sync {
     /// One row for each plugin file or version, as `plugin list` prints them.
     fn rows(&self) -> Vec<PluginRow>;
 }
+
+#[cfg(test)]
+pub(crate) mod fakes;

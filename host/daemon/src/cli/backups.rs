@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) async fn run(
     client: &Client,
-    out: Output,
+    out: &Output,
     command: BackupCommand,
 ) -> anyhow::Result<()> {
     match command {
@@ -78,7 +78,7 @@ pub(super) async fn run(
 }
 
 /// Shows progress, then the result.
-async fn finish(out: Output, mut lines: Lines, what: &str) -> anyhow::Result<()> {
+async fn finish(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result<()> {
     let mut display = ProgressDisplay::new(what, out.json);
     while let Some(line) = lines.next().await? {
         match parse::<WorkLine>(&line)? {
@@ -96,7 +96,7 @@ async fn finish(out: Output, mut lines: Lines, what: &str) -> anyhow::Result<()>
     anyhow::bail!("the daemon has stopped before it was done; look at `mainstay backup list`")
 }
 
-fn show_report(out: Output, report: BackupReport) -> anyhow::Result<()> {
+fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
     let took = length(Duration::from_millis(report.elapsed_ms));
     if let Some(verdicts) = report.verdicts {
         let now = now();
@@ -126,7 +126,7 @@ fn show_report(out: Output, report: BackupReport) -> anyhow::Result<()> {
     out.line(&format!("done in {took}"))
 }
 
-fn show_backups(out: Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> {
+fn show_backups(out: &Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> {
     let now = now();
     let rows = backups.iter().map(|backup| row(backup, now)).collect();
     let headings = [
@@ -173,7 +173,7 @@ fn tone(status: BackupStatus) -> Tone {
     }
 }
 
-fn show_backup(out: Output, backup: BackupRecord) -> anyhow::Result<()> {
+fn show_backup(out: &Output, backup: BackupRecord) -> anyhow::Result<()> {
     let absent = || "-".to_owned();
     let time = |time: Option<Timestamp>| time.map_or_else(absent, |time| time.to_string());
     for (name, text) in [

@@ -1,4 +1,4 @@
-//! What is listed: status, incidents, history, events, plugins.
+//! What is listed: incidents, history, events.
 
 use super::{
     arguments::{HistoryArguments, Since},
@@ -6,25 +6,22 @@ use super::{
     failure::Ending,
     output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of, word},
 };
-use crate::{api::wire::ErrorBody, services::state::Status};
+use crate::api::wire::ErrorBody;
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_domain::{
-    breaker::CircuitState,
     event::Event,
-    health::Health,
     incident::{Incident, IncidentState},
     operation::{Operation, OperationState},
-    plugin::{PluginRow, PluginState},
 };
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// Shows an answer: to programs as it came, to people by `show`.
 pub(super) fn present<T: DeserializeOwned>(
-    out: Output,
+    out: &Output,
     answer: &str,
-    show: impl FnOnce(Output, T) -> anyhow::Result<()>,
+    show: impl FnOnce(&Output, T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     if out.json {
         return out.line(answer);
@@ -38,146 +35,9 @@ pub(super) fn parse<T: DeserializeOwned>(answer: &str) -> anyhow::Result<T> {
         .context("the daemon's answer is not understood; is it of another version?")
 }
 
-pub(super) async fn status(client: &Client, out: Output) -> anyhow::Result<()> {
-    present(out, &client.get("/v1/status").await?, show_status)
-}
-
-fn show_status(out: Output, status: Status) -> anyhow::Result<()> {
-    let (host, now) = (status.host, now());
-    let paused = if host.paused { "  PAUSED" } else { "" };
-    out.line(&format!(
-        "{}  mainstay {}  phase {}  started {}  contract {}{}",
-        host.name,
-        host.version,
-        host.phase,
-        relative(host.started_at, now),
-        host.contract_versions.join(", "),
-        out.paint(paused, Tone::Warn),
-    ))?;
-    if let Some(reload) = status.last_reload {
-        let (text, tone) = match reload.error {
-            Some(error) if !reload.ok => (format!("refused: {}", printable(&error)), Tone::Bad),
-            _ => ("applied".to_owned(), Tone::Good),
-        };
-        let when = relative(reload.at, now);
-        out.line(&format!("last reload {when}  {}", out.paint(&text, tone)))?;
-    }
-    out.line("")?;
-    let rows = status.targets.into_iter().map(|target| {
-        let health = if target.paused {
-            format!("{} (paused)", word(&target.health))
-        } else {
-            word(&target.health)
-        };
-        vec![
-            cell(&target.name, Tone::Plain),
-            cell(health, health_tone(target.health)),
-            cell(word(&target.circuit), circuit_tone(target.circuit)),
-            maybe(target.incident),
-            maybe(target.operation),
-            cell(target.priority, Tone::Plain),
-            maybe(target.pid),
-            cell(target.restarts, Tone::Plain),
-        ]
-    });
-    let headings = [
-        "TARGET",
-        "HEALTH",
-        "CIRCUIT",
-        "INCIDENT",
-        "OPERATION",
-        "PRIORITY",
-        "PID",
-        "RESTARTS",
-    ];
-    out.table(&headings, rows.collect(), "no targets are configured")?;
-    out.line("")?;
-    show_plugins(out, status.plugins)?;
-    out.line("")?;
-    let rows = status.jobs.into_iter().map(|job| {
-        let rpo = match job.rpo_met {
-            Some(true) => cell("met", Tone::Good),
-            Some(false) => cell("missed", Tone::Bad),
-            None => cell("-", Tone::Plain),
-        };
-        vec![
-            cell(&job.name, Tone::Plain),
-            maybe(job.last_verified.map(|time| relative(time, now))),
-            maybe(job.last_status.map(|status| word(&status))),
-            maybe(job.next_due.map(|time| relative(time, now))),
-            rpo,
-        ]
-    });
-    let headings = ["JOB", "LAST VERIFIED", "LAST STATUS", "NEXT DUE", "RPO"];
-    out.table(&headings, rows.collect(), "no backup jobs are configured")
-}
-
-fn health_tone(health: Health) -> Tone {
-    match health {
-        Health::Unknown => Tone::Plain,
-        Health::Healthy => Tone::Good,
-        Health::Degraded => Tone::Warn,
-        Health::Failed => Tone::Bad,
-    }
-}
-
-fn circuit_tone(circuit: CircuitState) -> Tone {
-    match circuit {
-        CircuitState::Closed => Tone::Plain,
-        CircuitState::HalfOpen => Tone::Warn,
-        CircuitState::Open => Tone::Bad,
-    }
-}
-
-pub(super) async fn plugins(client: &Client, out: Output) -> anyhow::Result<()> {
-    present(out, &client.get("/v1/plugins").await?, show_plugins)
-}
-
-fn show_plugins(out: Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
-    let rows = rows.into_iter().map(|row| {
-        let (state, tone) = match row.state {
-            _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
-            PluginState::Serving => (word(&row.state), Tone::Good),
-            PluginState::Rejected => (word(&row.state), Tone::Bad),
-            PluginState::Found | PluginState::Draining | PluginState::Retired => {
-                (word(&row.state), Tone::Plain)
-            }
-        };
-        let name = row.name.map(|name| name.to_string());
-        vec![
-            maybe(name.or_else(|| row.file.clone())),
-            maybe(row.version),
-            maybe(row.kind),
-            cell(state, tone),
-            cell(row.calls, Tone::Plain),
-            cell(
-                row.failures,
-                if row.failures > 0 {
-                    Tone::Warn
-                } else {
-                    Tone::Plain
-                },
-            ),
-            cell(row.serves.join(" "), Tone::Plain),
-            maybe(row.last_error),
-        ]
-    });
-    let headings = [
-        "PLUGIN",
-        "VERSION",
-        "KIND",
-        "STATE",
-        "CALLS",
-        "FAILURES",
-        "SERVES",
-        "LAST ERROR",
-    ];
-    out.table(&headings, rows.collect(), "no plugins were found")
-}
-
 pub(super) async fn incidents(
     client: &Client,
-    out: Output,
+    out: &Output,
     open: bool,
     limit: u32,
 ) -> anyhow::Result<()> {
@@ -228,7 +88,7 @@ pub(super) async fn incidents(
 
 pub(super) async fn history(
     client: &Client,
-    out: Output,
+    out: &Output,
     arguments: HistoryArguments,
 ) -> anyhow::Result<()> {
     let since = arguments.since.map(|since| match since {
@@ -317,7 +177,7 @@ pub(super) fn state_tone(state: OperationState) -> Tone {
 
 pub(super) async fn events(
     client: &Client,
-    out: Output,
+    out: &Output,
     follow: bool,
     since: Option<u64>,
     limit: u32,
@@ -339,7 +199,7 @@ pub(super) async fn events(
 }
 
 /// Shows one line of the stream of events.
-pub(super) fn show_event(out: Output, line: &str) -> anyhow::Result<()> {
+pub(super) fn show_event(out: &Output, line: &str) -> anyhow::Result<()> {
     // The stream's last line may be an error.
     let event: Event = match serde_json::from_str(line) {
         Ok(event) => event,

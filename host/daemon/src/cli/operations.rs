@@ -19,12 +19,12 @@ use std::time::Duration;
 /// Where events do not come, the operation itself is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-pub(super) async fn show(client: &Client, out: Output, id: &OperationId) -> anyhow::Result<()> {
+pub(super) async fn show(client: &Client, out: &Output, id: &OperationId) -> anyhow::Result<()> {
     let answer = client.get(&format!("/v1/operations/{id}")).await?;
     present(out, &answer, show_operation)
 }
 
-fn show_operation(out: Output, view: OperationView) -> anyhow::Result<()> {
+fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
     let OperationView { operation, journal } = view;
     let now = now();
     let mut facts = vec![
@@ -118,7 +118,7 @@ fn show_operation(out: Output, view: OperationView) -> anyhow::Result<()> {
 /// Schedules an operation; where it is to be waited for, follows it to its end.
 pub(super) async fn recover(
     client: &Client,
-    out: Output,
+    out: &Output,
     body: RecoverBody,
     wait: bool,
 ) -> anyhow::Result<Ending> {
@@ -155,7 +155,7 @@ async fn newest_event(client: &Client) -> anyhow::Result<u64> {
 /// decides.
 async fn await_end(
     client: &Client,
-    out: Output,
+    out: &Output,
     id: &OperationId,
     since: u64,
 ) -> anyhow::Result<String> {
@@ -192,7 +192,7 @@ async fn await_end(
 /// Approves, rejects or cancels, as `verb` says.
 pub(super) async fn decide(
     client: &Client,
-    out: Output,
+    out: &Output,
     verb: &str,
     decision: Decision,
 ) -> anyhow::Result<()> {
@@ -214,7 +214,7 @@ pub(super) async fn decide(
 /// Pauses or resumes.
 pub(super) async fn set_paused(
     client: &Client,
-    out: Output,
+    out: &Output,
     paused: Paused,
     pause: bool,
 ) -> anyhow::Result<()> {

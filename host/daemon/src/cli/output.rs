@@ -16,13 +16,21 @@ use std::{
 };
 
 /// Where a command writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Output {
     /// JSON is wanted.
     pub(super) json: bool,
     /// Colours are wanted.
     pub(super) colour: bool,
     terminal: bool,
+    sink: Sink,
+}
+
+#[derive(Debug)]
+enum Sink {
+    Standard,
+    #[cfg(test)]
+    Memory(std::sync::Mutex<Vec<u8>>),
 }
 
 /// How something is.
@@ -48,16 +56,20 @@ impl Output {
             json: global.json,
             colour,
             terminal,
+            sink: Sink::Standard,
         }
     }
 
     /// Writes a text and an end of line.
     pub(super) fn line(&self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        let written = out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush());
+        let written = match &self.sink {
+            Sink::Standard => write_line(&mut io::stdout().lock(), text),
+            #[cfg(test)]
+            Sink::Memory(bytes) => {
+                let mut bytes = bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                write_line(&mut *bytes, text)
+            },
+        };
         match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
@@ -122,6 +134,12 @@ impl Output {
             text.to_owned()
         }
     }
+}
+
+fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes())?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
 /// A cell in the colour of its tone.
@@ -214,6 +232,27 @@ pub(super) fn size(bytes: u64) -> String {
     }
     let digits = usize::from(shown != "B" && amount < 9.95);
     format!("{amount:.digits$} {shown}")
+}
+
+#[cfg(test)]
+impl Output {
+    /// An output that is kept in memory, as if it were a pipe.
+    pub(super) fn in_memory(json: bool, colour: bool) -> Self {
+        Self {
+            json,
+            colour,
+            terminal: false,
+            sink: Sink::Memory(std::sync::Mutex::default()),
+        }
+    }
+
+    /// What was written.
+    pub(super) fn written(&self) -> String {
+        match &self.sink {
+            Sink::Standard => String::new(),
+            Sink::Memory(bytes) => String::from_utf8(bytes.lock().unwrap().clone()).unwrap(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,11 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) async fn inspect(out: Output, file: &Path) -> anyhow::Result<()> {
+pub(super) async fn inspect(out: &Output, file: &Path) -> anyhow::Result<()> {
     show(out, &wiring::inspect(file).await?)
 }
 
-fn show(out: Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
+fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
     if out.json {
         return out.json_line(inspection);
     }
@@ -56,7 +56,7 @@ fn show(out: Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
 }
 
 pub(super) fn new(
-    out: Output,
+    out: &Output,
     name: &PluginName,
     kind: PluginKind,
     directory: Option<PathBuf>,
@@ -118,7 +118,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 pub(super) async fn build(
-    out: Output,
+    out: &Output,
     directory: &Path,
     file: Option<PathBuf>,
     drop: Option<PathBuf>,
@@ -146,7 +146,7 @@ fn put(from: &Path, to: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", to.display()))
 }
 
-pub(super) async fn test(out: Output, directory: &Path) -> anyhow::Result<Ending> {
+pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Ending> {
     let name = package_name(directory)?;
     let mut tests = tokio::process::Command::new("cargo");
     tests

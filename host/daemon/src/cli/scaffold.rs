@@ -1,6 +1,6 @@
 //! A new plugin, as files: what `plugin new` writes.
 //!
-//! Invariant: what it writes builds, passes its own tests and is a component of its kind; a test proves it.
+//! Invariant: every placeholder of a template is filled.
 
 use mainstay_domain::{name::PluginName, plugin::PluginKind};
 use std::path::{Path, PathBuf};
@@ -109,4 +109,37 @@ pub(super) fn is_in_workspace(directory: &Path) -> bool {
             .and_then(|profiles| profiles.get("guest"));
         manifest.contains_key("workspace") && profile.is_some()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_placeholder_is_filled_and_both_manifests_are_toml() {
+        let name = PluginName::parse("fix-api").unwrap();
+        for kind in PluginKind::ALL {
+            for (sdk, in_workspace) in [(None, false), (Some(Path::new("/sdk")), true)] {
+                let scaffold = Scaffold {
+                    name: &name,
+                    kind,
+                    sdk,
+                    in_workspace,
+                };
+                for (path, text) in scaffold.files() {
+                    assert!(!text.contains("{{"), "{kind} {path}\n{text}");
+                    if path == "Cargo.toml" {
+                        let manifest: toml::Table = text.parse().unwrap();
+                        assert_eq!(manifest["package"]["name"].as_str(), Some("fix-api"));
+                        assert_eq!(manifest.contains_key("workspace"), !in_workspace);
+                    }
+                    if path == "README.md" {
+                        let config = text.split("```toml\n").nth(1).unwrap();
+                        let config = config.split("```").next().unwrap();
+                        let _: toml::Table = config.parse().unwrap();
+                    }
+                }
+            }
+        }
+    }
 }

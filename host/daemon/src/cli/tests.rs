@@ -1,1 +1,210 @@
+//! The command line against a served API, and its manual.
 
+use super::*;
+use crate::api::testing::Served;
+use crate::ports::fakes::{backup_id, operation_id};
+use clap::Parser;
+
+/// Runs a command line against the API; how it ended and what it wrote.
+async fn run(served: &Served, json: bool, line: &str) -> (anyhow::Result<Ending>, String) {
+    let socket = served.socket();
+    let socket = ["--socket", socket.to_str().unwrap()];
+    let words = ["mainstay"]
+        .into_iter()
+        .chain(socket)
+        .chain(line.split(' '));
+    let cli = Cli::try_parse_from(words).unwrap();
+    let out = Output::in_memory(json, false);
+    let ending = dispatch(cli, &out).await;
+    (ending, out.written())
+}
+
+/// What a command that is done wrote.
+async fn done_with(served: &Served, json: bool, line: &str) -> String {
+    let (ending, written) = run(served, json, line).await;
+    assert_eq!(ending.unwrap(), Ending::Done, "{line}");
+    written
+}
+
+/// What a command that cannot be done says.
+async fn error_of(line: &str) -> String {
+    let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+    let error = dispatch(cli, &Output::in_memory(false, false))
+        .await
+        .unwrap_err();
+    format!("{error:#}")
+}
+
+#[tokio::test]
+async fn people_read_tables() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(100);
+    let mut texts = String::new();
+    for line in [
+        "status".to_owned(),
+        "plugin list".to_owned(),
+        "incidents --open".to_owned(),
+        "history --target api --state succeeded".to_owned(),
+        "history --target redis".to_owned(),
+        "events".to_owned(),
+        format!("operation show {}", operation_id(1)),
+        format!("approve {} --by ann --reason tested", operation_id(1)),
+        "pause api --by ann".to_owned(),
+        "resume --by ann".to_owned(),
+        "backup list".to_owned(),
+        format!("backup show {}", backup_id(1)),
+        "backup create state".to_owned(),
+        "backup restore state --into /tmp/x".to_owned(),
+        "backup prune --dry-run".to_owned(),
+        "recover api --failure api-gateway-down --by ann".to_owned(),
+    ] {
+        let written = done_with(&served, false, &line).await;
+        texts.push_str(&format!("$ mainstay {line}\n{written}\n"));
+    }
+    // How long ago something was depends on the day on which this runs.
+    let ago = without_ages(&texts);
+    insta::assert_snapshot!("tables", ago);
+}
+
+/// Replaces relative times, and the padding that follows from them.
+fn without_ages(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut kept: Vec<&str> = Vec::new();
+        for word in words {
+            if word.trim_end_matches(')') == "ago" {
+                let from = kept.len().saturating_sub(2);
+                kept.truncate(from);
+                kept.push("AGO");
+            } else {
+                kept.push(word);
+            }
+        }
+        lines.push(kept.join(" "));
+    }
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn programs_read_what_the_api_said() {
+    let served = Served::start().await;
+    for line in [
+        "status",
+        "plugin list",
+        "incidents",
+        "history",
+        "backup list",
+    ] {
+        let written = done_with(&served, true, line).await;
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&written).is_ok(),
+            "{line}: {written}"
+        );
+        assert_eq!(written.lines().count(), 1, "{line}");
+    }
+    let events = done_with(&served, true, "events --since 0").await;
+    assert_eq!(events.lines().count(), 2);
+    let scheduled = done_with(&served, true, "recover api --failure f --by ann").await;
+    assert!(scheduled.starts_with("{\"operation\":\"op-"), "{scheduled}");
+}
+
+#[tokio::test]
+async fn a_recovery_that_is_waited_for_shows_its_end() {
+    let served = Served::start().await;
+    let line = "recover api --failure api-gateway-down --wait --by ann";
+    let written = done_with(&served, false, line).await;
+    assert!(written.contains("operation.succeeded"), "{written}");
+    assert!(written.contains("targets.restart"), "{written}");
+    let line = "recover api --failure api-gateway-down --dry-run --by ann";
+    let planned = done_with(&served, true, line).await;
+    assert!(planned.contains("\"journal\":[{\"seq\":1"), "{planned}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_as_the_daemon_told_it() {
+    let served = Served::start().await;
+    let (ending, written) = run(&served, false, "recover nobody --failure f --by ann").await;
+    assert_eq!(written, "");
+    let error = ending.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "there is no target nobody; `mainstay status` lists them"
+    );
+}
+
+#[tokio::test]
+async fn a_daemon_that_does_not_run_is_told_with_its_socket() {
+    let error = error_of("mainstay --socket /no/such.sock status").await;
+    assert_eq!(
+        error,
+        "the daemon is not running: nobody listens on /no/such.sock"
+    );
+    let error = error_of("mainstay --config /no/such.toml status").await;
+    assert!(error.contains("/no/such.toml"), "{error}");
+}
+
+#[test]
+fn every_command_has_a_manual_with_examples_and_exit_codes() {
+    fn visit(command: &mut clap::Command, path: &str, manual: &mut String) {
+        let path = format!("{path} {}", command.get_name()).trim().to_owned();
+        let help = command.render_long_help().to_string();
+        let is_group = command.has_subcommands() && path != "mainstay";
+        if !is_group && command.get_name() != "help" {
+            for part in ["Exit codes:", "Examples:"] {
+                assert!(help.contains(part), "{path} has no {part}\n{help}");
+            }
+        }
+        manual.push_str(&format!("===== {path} =====\n{help}\n"));
+        let names: Vec<String> = command
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        for name in names.iter().filter(|name| *name != "help") {
+            visit(command.find_subcommand_mut(name).unwrap(), &path, manual);
+        }
+    }
+    let mut manual = String::new();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    visit(&mut command, "", &mut manual);
+    insta::assert_snapshot!("manual", manual);
+}
+
+#[test]
+fn bad_usage_is_refused_with_what_is_allowed() {
+    fn check(line: &str, expected: &str) {
+        let error = Cli::try_parse_from(line.split(' ')).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+        assert!(error.to_string().contains(expected), "{line}: {error}");
+    }
+    check("mainstay recover API --failure f", "a-z, 0-9");
+    check("mainstay recover api", "--failure");
+    check("mainstay operation show 7", "op-01K");
+    check("mainstay history --state done", "awaiting-manual");
+    check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
+    check("mainstay history --since 5x", "RFC 3339");
+    check("mainstay backup create state --type half", "differential");
+    check("mainstay backup restore state", "--into");
+    check(
+        "mainstay plugin new x --kind y",
+        "recovery-handler, alerter",
+    );
+    check("mainstay events --since 1 --limit 2", "cannot be used with");
+}
+
+#[test]
+fn lengths_and_times_are_both_taken_for_since() {
+    let since = |text: &str| {
+        let cli = Cli::try_parse_from(["mainstay", "history", "--since", text]).unwrap();
+        let Command::History(arguments) = cli.command else {
+            panic!("another command")
+        };
+        arguments.since.unwrap()
+    };
+    use arguments::Since;
+    use std::time::Duration;
+    assert_eq!(since("90s"), Since::Ago(Duration::from_secs(90)));
+    assert_eq!(since("7d"), Since::Ago(Duration::from_secs(7 * 86_400)));
+    assert!(matches!(since("2026-01-31T12:00:00Z"), Since::Time(_)));
+}

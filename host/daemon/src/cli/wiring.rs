@@ -1,14 +1,11 @@
 //! Where the command line meets the rest of the program: one function for each command whose inside is elsewhere.
 
-use super::{
-    arguments::Global,
-    failure::{Ending, WithHelp},
-    output::Output,
-};
+use super::{arguments::Global, check, failure::Ending, output::Output};
 use crate::{
     app::{self, RunOptions},
-    config::{self, CheckReport},
+    config,
     demo::{self, DemoOptions},
+    toolchain::{Build, Toolchain},
 };
 use anyhow::Context;
 use mainstay_domain::effect::{Effect, EffectError, EffectResult};
@@ -25,7 +22,7 @@ use std::{
 };
 
 /// `mainstay run`.
-pub(super) async fn run(global: &Global, out: Output) -> anyhow::Result<Ending> {
+pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = std::path::absolute(config::find(global.config.as_deref())?)?;
     match config::load(&file) {
         Ok(loaded) => {
@@ -47,7 +44,7 @@ pub(super) async fn run(global: &Global, out: Output) -> anyhow::Result<Ending> 
 }
 
 /// `mainstay demo`.
-pub(super) async fn demo(out: Output, keep: bool) -> anyhow::Result<Ending> {
+pub(super) async fn demo(out: &Output, keep: bool) -> anyhow::Result<Ending> {
     let options = DemoOptions {
         json: out.json,
         keep,
@@ -75,13 +72,9 @@ pub(super) async fn demo_service(
 }
 
 /// `mainstay check`.
-pub(super) async fn check(global: &Global, out: Output) -> anyhow::Result<Ending> {
+pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = config::find(global.config.as_deref())?;
-    let problems = match config::load(&file) {
-        Ok(loaded) => loaded.warnings,
-        Err(errors) => errors.problems,
-    };
-    let report = CheckReport::new(problems);
+    let report = check::check(&file).await?;
     if out.json {
         out.json_line(&report)?;
     } else if report.problems.is_empty() {
@@ -98,11 +91,16 @@ pub(super) async fn check(global: &Global, out: Output) -> anyhow::Result<Ending
 
 /// Looks at a component as the daemon would, without a grant.
 pub(super) async fn inspect(file: &Path) -> anyhow::Result<Inspection> {
-    let engine = Engine::new().context("cannot start the engine")?;
-    let options = LoaderOptions::new(engine, Arc::new(NoEffects));
-    let loader = Loader::new(options).context("cannot start the engine")?;
+    let loader = loader()?;
     let candidate = loader.load_file(file).await?;
     Ok(Inspection::from(&candidate))
+}
+
+/// A loader whose plugins reach nothing.
+pub(super) fn loader() -> anyhow::Result<Loader> {
+    let engine = Engine::new().context("cannot start the engine")?;
+    let options = LoaderOptions::new(engine, Arc::new(NoEffects));
+    Loader::new(options).context("cannot start the engine")
 }
 
 /// A plugin that only says what it is gets no effects.
@@ -122,38 +120,23 @@ impl EffectPort for NoEffects {
     }
 }
 
-/// Builds a package's component; where it is.
+/// Builds a package's component with a toolchain that is found or provided; where it is.
 pub(super) async fn build_component(directory: &Path, package: &str) -> anyhow::Result<PathBuf> {
-    const TARGET: &str = "wasm32-wasip2";
-    let target_dir = std::path::absolute(directory)?.join("target");
-    let mut cargo = tokio::process::Command::new("cargo");
-    cargo.args([
-        "build",
-        "--package",
-        package,
-        "--target",
-        TARGET,
-        "--profile",
-        "guest",
-    ]);
-    cargo
-        .arg("--target-dir")
-        .arg(&target_dir)
-        .current_dir(directory);
-    cargo.stdout(std::io::stderr());
-    let status = cargo
-        .status()
+    let directory = std::path::absolute(directory)?;
+    let package = package.to_owned();
+    let build = move || -> anyhow::Result<PathBuf> {
+        let report = |step: &str| eprintln!("{step}");
+        let toolchain = Toolchain::find_or_provide(&directory, &report)?;
+        let build = Build {
+            manifest_dir: &directory,
+            package: Some(&package),
+            features: &[],
+            target_dir: &directory.join("target"),
+            locked: false,
+        };
+        Ok(toolchain.build(&build, &report)?)
+    };
+    tokio::task::spawn_blocking(build)
         .await
-        .context("cannot start cargo; is Rust installed?")?;
-    if !status.success() {
-        return Err(WithHelp {
-            error: format!("{package} was not built"),
-            help: Some(format!(
-                "where the target is missing: rustup target add {TARGET}"
-            )),
-        }
-        .into());
-    }
-    let file = format!("{}.wasm", package.replace('-', "_"));
-    Ok(target_dir.join(TARGET).join("guest").join(file))
+        .context("the build was broken off")?
 }

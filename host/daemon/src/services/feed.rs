@@ -88,3 +88,66 @@ impl EventFeed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fakes::FakeWorld;
+    use mainstay_domain::event::EventKind;
+    use std::time::Duration;
+
+    /// Reads until the event with this `seq`.
+    async fn read_to(feed: &mut EventFeed, last: u64) -> Vec<u64> {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&last) {
+            let next = tokio::time::timeout(Duration::from_secs(10), feed.next());
+            let events = next.await.expect("in time").unwrap().unwrap();
+            seen.extend(events.iter().map(|event| event.seq));
+        }
+        seen
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_feed_that_is_overtaken_leaves_nothing_out_and_gives_nothing_twice() {
+        // Room for four events: the writer overtakes the reader all the time.
+        let world = FakeWorld::new(4);
+        let mut feed = EventFeed::after(0, &*world, world.clone());
+        let writer = tokio::spawn({
+            let world = world.clone();
+            async move {
+                for number in 0..5_000 {
+                    world.happen(EventKind::CheckFailed, |event| event);
+                    if number % 7 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        });
+        let seen = read_to(&mut feed, 5_002).await;
+        writer.await.unwrap();
+        assert_eq!(seen, (1..=5_002).collect::<Vec<u64>>());
+    }
+
+    #[tokio::test]
+    async fn what_happens_between_subscribing_and_reading_is_given_once() {
+        let world = FakeWorld::new(16);
+        let mut feed = EventFeed::after(1, &*world, world.clone());
+        world.happen(EventKind::CheckFailed, |event| event);
+        assert_eq!(read_to(&mut feed, 3).await, [2, 3]);
+        world.happen(EventKind::CheckRecovered, |event| event);
+        assert_eq!(read_to(&mut feed, 4).await, [4]);
+    }
+
+    #[tokio::test]
+    async fn the_newest_come_first_and_then_those_after_them() {
+        for (limit, expected) in [(0, vec![]), (1, vec![2]), (9, vec![1, 2])] {
+            let world = FakeWorld::new(16);
+            let newest = EventFeed::after_newest(limit, &*world, world.clone());
+            let (newest, mut feed) = newest.await.unwrap();
+            let newest: Vec<u64> = newest.iter().map(|event| event.seq).collect();
+            assert_eq!(newest, expected, "limit {limit}");
+            world.happen(EventKind::CheckFailed, |event| event);
+            assert_eq!(read_to(&mut feed, 3).await, [3], "limit {limit}");
+        }
+    }
+}

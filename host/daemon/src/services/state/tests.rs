@@ -1,1 +1,92 @@
+//! When the status is gathered, and what it says.
 
+use super::*;
+use crate::ports::fakes::FakeWorld;
+use mainstay_domain::event::EventKind;
+use std::sync::atomic::Ordering;
+
+fn cache(world: &Arc<FakeWorld>) -> StatusCache {
+    let sources = StatusSources {
+        host: world.clone(),
+        plugins: world.clone(),
+        watch: world.clone(),
+        targets: world.clone(),
+        recovery: world.clone(),
+        backups: world.clone(),
+        clock: world.clone(),
+    };
+    StatusCache::new(sources, &**world)
+}
+
+#[test]
+fn without_news_many_questions_gather_once() {
+    let world = FakeWorld::new(16);
+    let cache = cache(&world);
+    for _ in 0..1_000 {
+        cache.json();
+    }
+    assert_eq!(world.gathered.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_answer_is_never_older_than_an_event_before_the_question() {
+    let world = FakeWorld::new(16);
+    let cache = cache(&world);
+    for question in 2..50 {
+        world.happen(EventKind::CheckFailed, |event| event);
+        cache.json();
+        assert_eq!(world.gathered.load(Ordering::SeqCst), question);
+        cache.json();
+        assert_eq!(world.gathered.load(Ordering::SeqCst), question);
+    }
+}
+
+#[test]
+fn counters_that_no_event_tells_of_are_gathered_again_after_a_while() {
+    let world = FakeWorld::new(16);
+    let cache = cache(&world);
+    world.clock_ms.fetch_add(99, Ordering::SeqCst);
+    cache.json();
+    assert_eq!(world.gathered.load(Ordering::SeqCst), 1);
+    world.clock_ms.fetch_add(1, Ordering::SeqCst);
+    cache.json();
+    assert_eq!(world.gathered.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_costly_status_is_given_for_twice_its_cost_whatever_happens() {
+    let world = FakeWorld::new(16);
+    let cache = cache(&world);
+    cache.cached.lock().unwrap().cost = Duration::from_millis(40);
+    world.happen(EventKind::CheckFailed, |event| event);
+    world.clock_ms.fetch_add(79, Ordering::SeqCst);
+    cache.json();
+    assert_eq!(world.gathered.load(Ordering::SeqCst), 1);
+    world.clock_ms.fetch_add(1, Ordering::SeqCst);
+    cache.json();
+    assert_eq!(world.gathered.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_target_that_nothing_is_known_of_is_shown_as_unknown() {
+    let world = FakeWorld::new(16);
+    let status: Status = serde_json::from_slice(&cache(&world).json()).unwrap();
+    let redis = status
+        .targets
+        .iter()
+        .find(|row| row.name.as_str() == "redis")
+        .unwrap();
+    assert_eq!(
+        (redis.health, redis.pid, &redis.incident),
+        (Health::Unknown, None, &None)
+    );
+    let api = status
+        .targets
+        .iter()
+        .find(|row| row.name.as_str() == "api")
+        .unwrap();
+    assert_eq!(
+        (api.health, api.pid, api.restarts),
+        (Health::Failed, Some(4_242), 2)
+    );
+}

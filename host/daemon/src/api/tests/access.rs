@@ -1,0 +1,194 @@
+//! Who gets in, and where it listens.
+
+use super::{
+    super::{Api, SOCKET_NAME, wire},
+    *,
+};
+use crate::{
+    api::testing::{TOKEN, state},
+    ports::fakes::FakeWorld,
+};
+use std::path::Path;
+use std::os::unix::{fs::PermissionsExt, net::UnixListener as StdListener};
+
+#[tokio::test]
+async fn the_socket_is_its_owners_alone() {
+    let served = Served::start().await;
+    let mode = std::fs::metadata(served.socket())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_dead_daemons_socket_is_replaced_and_a_live_ones_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = FakeWorld::new(4);
+    // Left by a process that was killed: the file is there, and nobody listens.
+    drop(StdListener::bind(directory.path().join(SOCKET_NAME)).unwrap());
+    let first = Api::bind(state(&world), directory.path(), None)
+        .await
+        .unwrap();
+    let second = Api::bind(state(&world), directory.path(), None).await;
+    let error = second.err().expect("the first still lives").to_string();
+    assert!(error.starts_with("another mainstay serves"), "{error}");
+    drop(first);
+    assert!(!directory.path().join(SOCKET_NAME).exists());
+    Api::bind(state(&world), directory.path(), None)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_socket_is_told() {
+    async fn check(state_dir: &Path, expected: &str) {
+        let bound = Api::bind(state(&FakeWorld::new(4)), state_dir, None).await;
+        let error = bound.err().expect(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    check(
+        &directory.path().join("not-there"),
+        "is host.state_dir there",
+    )
+    .await;
+    check(&directory.path().join("x".repeat(100)), "107 are allowed").await;
+    std::fs::write(directory.path().join(SOCKET_NAME), "precious").unwrap();
+    check(directory.path(), "is not a socket").await;
+    let kept = std::fs::read_to_string(directory.path().join(SOCKET_NAME)).unwrap();
+    assert_eq!(kept, "precious");
+}
+
+#[tokio::test]
+async fn over_tcp_nothing_answers_without_the_token() {
+    let served = Served::start().await;
+    let client = reqwest::Client::new();
+    let paths = [
+        "/v1/status",
+        "/v1/events?follow=true",
+        "/metrics",
+        "/no-such-path",
+    ];
+    for path in paths {
+        for token in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer wrong",
+            "Basic s3cret",
+            TOKEN,
+        ] {
+            let request = client.get(format!("http://{}{path}", served.tcp));
+            let answer = request.header("authorization", token).send().await.unwrap();
+            assert_eq!(
+                answer.status(),
+                StatusCode::UNAUTHORIZED,
+                "{path} with `{token}`"
+            );
+            assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+            assert!(answer.text().await.unwrap().contains("\"help\""));
+        }
+    }
+    let request = client.get(format!("http://{}/v1/status", served.tcp));
+    let answer = request.bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_refused_says_what_to_do() {
+    async fn check(method: Method, path: &str, body: Value, status: u16, error: &str) {
+        let served = Served::start().await;
+        let (found, text) = ask(&served, method, path, body).await;
+        assert_eq!(found.as_u16(), status, "{path}: {text}");
+        let body: wire::ErrorBody = serde_json::from_str(&text).expect(&text);
+        assert!(body.error.contains(error), "{path}: {text}");
+    }
+    let by = serde_json::json!({"by": "ann"});
+    let unknown = format!(
+        "/v1/operations/{}",
+        crate::ports::fakes::unknown_operation()
+    );
+    check(Method::GET, "/v2/status", Value::Null, 404, "no such path").await;
+    check(Method::POST, "/v1/status", Value::Null, 405, "method").await;
+    check(
+        Method::GET,
+        &unknown,
+        Value::Null,
+        404,
+        "there is no operation",
+    )
+    .await;
+    check(
+        Method::GET,
+        "/v1/operations/nonsense",
+        Value::Null,
+        400,
+        "nonsense",
+    )
+    .await;
+    check(
+        Method::GET,
+        "/v1/operations?sate=failed",
+        Value::Null,
+        400,
+        "sate",
+    )
+    .await;
+    check(
+        Method::GET,
+        "/v1/operations?state=broken",
+        Value::Null,
+        400,
+        "broken",
+    )
+    .await;
+    check(
+        Method::POST,
+        &format!("{unknown}/approve"),
+        by.clone(),
+        409,
+        "mainstay history",
+    )
+    .await;
+    check(
+        Method::POST,
+        "/v1/pause",
+        serde_json::json!({"by": " "}),
+        400,
+        "`by` is empty",
+    )
+    .await;
+    check(
+        Method::POST,
+        "/v1/pause",
+        serde_json::json!({"by": "a", "who": 1}),
+        422,
+        "who",
+    )
+    .await;
+    check(Method::POST, "/v1/pause", Value::Null, 415, "").await;
+    let long = serde_json::json!({"by": "x".repeat(2_000)});
+    check(Method::POST, "/v1/pause", long, 400, "2000 bytes").await;
+    let huge = serde_json::json!({"by": "x".repeat(100_000)});
+    check(Method::POST, "/v1/pause", huge, 413, "").await;
+    check(
+        Method::POST,
+        "/v1/heartbeat/redis",
+        by.clone(),
+        404,
+        "heartbeat check",
+    )
+    .await;
+    let relative = serde_json::json!({"job": "state", "into": "here"});
+    check(Method::POST, "/v1/restore", relative, 400, "`into` is here").await;
+    let job = serde_json::json!({"job": "nothing"});
+    check(
+        Method::POST,
+        "/v1/backups",
+        job,
+        409,
+        "there is no job nothing",
+    )
+    .await;
+}

@@ -1,0 +1,120 @@
+//! Every shape that other programs rely on; additive only.
+
+use super::*;
+use crate::ports::fakes::{backup_id, operation_id};
+use serde_json::json;
+
+/// One line for each field, so that a difference is seen at once.
+fn pretty(text: &str) -> String {
+    let value: Value = serde_json::from_str(text).expect(text);
+    serde_json::to_string_pretty(&value).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_read_has_its_documented_shape() {
+    let served = Served::start().await;
+    for (name, path) in [
+        ("status", "/v1/status".to_owned()),
+        ("plugins", "/v1/plugins".to_owned()),
+        ("incidents", "/v1/incidents?open=true".to_owned()),
+        (
+            "history",
+            "/v1/operations?target=api&since=2024-01-01T00:00:00Z".to_owned(),
+        ),
+        ("operation", format!("/v1/operations/{}", operation_id(1))),
+        ("backups", "/v1/backups?job=state".to_owned()),
+        ("backup", format!("/v1/backups/{}", backup_id(1))),
+    ] {
+        let (status, text) = get(&served, &path).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        insta::assert_snapshot!(name, pretty(&text));
+    }
+}
+
+#[tokio::test]
+async fn filters_filter() {
+    let served = Served::start().await;
+    for path in [
+        "/v1/operations?target=redis",
+        "/v1/operations?failure=redis-down",
+        "/v1/operations?state=failed",
+        "/v1/operations?since=2027-01-01T00:00:00Z",
+        "/v1/operations?limit=0",
+        "/v1/incidents?limit=0",
+        "/v1/backups?job=other",
+    ] {
+        assert_eq!(get(&served, path).await.1, "[]", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn events_are_one_object_a_line() {
+    let served = Served::start().await;
+    let (_, text) = get(&served, "/v1/events").await;
+    assert_eq!(text.lines().count(), 2);
+    insta::assert_snapshot!("event", pretty(text.lines().last().unwrap()));
+    let (_, after) = get(&served, "/v1/events?since=1").await;
+    assert_eq!(
+        after.lines().collect::<Vec<_>>(),
+        [text.lines().last().unwrap()]
+    );
+    assert_eq!(get(&served, "/v1/events?since=2").await.1, "");
+}
+
+#[tokio::test]
+async fn long_work_ends_with_one_result() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(100);
+    for (name, path, body) in [
+        ("create", "/v1/backups", json!({"job": "state"})),
+        (
+            "restore",
+            "/v1/restore",
+            json!({"job": "state", "into": "/tmp/x"}),
+        ),
+        ("drill", "/v1/drill", json!({"job": "state"})),
+        ("prune", "/v1/prune", json!({"dry_run": true})),
+    ] {
+        let (status, text) = post(&served, path, body).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {text}");
+        insta::assert_snapshot!(name, pretty(text.lines().last().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn commands_reach_the_engine_with_who_and_why() {
+    let served = Served::start().await;
+    let id = operation_id(1);
+    let recover = json!({"target": "api", "failure": "api-gateway-down", "by": "ann"});
+    let (_, scheduled) = post(&served, "/v1/recover", recover).await;
+    assert_eq!(
+        scheduled,
+        format!("{{\"operation\":\"{}\"}}", operation_id(2))
+    );
+    for verb in ["approve", "reject", "cancel"] {
+        let body = json!({"by": "ann", "reason": "tested"});
+        let (status, text) = post(&served, &format!("/v1/operations/{id}/{verb}"), body).await;
+        assert_eq!(status, StatusCode::OK, "{text}");
+    }
+    for (path, body, paused) in [
+        ("/v1/pause", json!({"by": "ann"}), true),
+        ("/v1/resume", json!({"by": "ann"}), false),
+        ("/v1/pause", json!({"by": "ann", "target": "api"}), false),
+    ] {
+        assert_eq!(post(&served, path, body).await.0, StatusCode::NO_CONTENT);
+        let (_, text) = get(&served, "/v1/status").await;
+        let host: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(host["host"]["paused"], paused, "after {path}");
+    }
+    post(&served, "/v1/heartbeat/api", json!({})).await;
+    let commands = served.world.commands.lock().unwrap().join("\n");
+    insta::assert_snapshot!("commands", commands);
+}
+
+#[tokio::test]
+async fn metrics_are_prometheus_text() {
+    let served = Served::start().await;
+    let (status, text) = get(&served, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(text.contains("# TYPE plugin_calls_total counter"), "{text}");
+}

@@ -1,0 +1,139 @@
+//! What is answered bit by bit.
+
+use super::*;
+use crate::ports::fakes::backup_id;
+use mainstay_domain::event::{Event, EventKind};
+use serde_json::json;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Reads lines of a stream until `done`; panics where they do not come soon.
+async fn read(
+    response: &mut reqwest::Response,
+    mut done: impl FnMut(&[String]) -> bool,
+) -> Vec<String> {
+    let mut text = String::new();
+    loop {
+        let lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
+        let is_whole = text.is_empty() || text.ends_with('\n');
+        if is_whole && done(&lines) {
+            return lines;
+        }
+        let chunk = tokio::time::timeout(SOON, response.chunk()).await;
+        match chunk
+            .unwrap_or_else(|_| panic!("no more lines after {lines:?}"))
+            .unwrap()
+        {
+            Some(chunk) => text.push_str(std::str::from_utf8(&chunk).unwrap()),
+            None => return lines,
+        }
+    }
+}
+
+async fn follow(served: &Served, path: &str) -> reqwest::Response {
+    let url = format!("http://mainstay{path}");
+    served.client().get(url).send().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_sees_every_event_once_however_slow_it_is() {
+    let served = Served::start().await;
+    let mut response = follow(&served, "/v1/events?since=0&follow=true").await;
+    for _ in 0..3_000 {
+        served.world.happen(EventKind::CheckFailed, |event| event);
+    }
+    let lines = read(&mut response, |lines| lines.len() >= 3_002).await;
+    let seqs = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Event>(line).unwrap().seq);
+    assert_eq!(seqs.collect::<Vec<_>>(), (1..=3_002).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_followed_stream_ends_when_the_daemon_stops() {
+    let served = Served::start().await;
+    let mut response = follow(&served, "/v1/events?follow=true&limit=1").await;
+    assert_eq!(read(&mut response, |lines| lines.len() == 1).await.len(), 1);
+    served.stop.cancel();
+    assert_eq!(
+        tokio::time::timeout(SOON, response.chunk())
+            .await
+            .unwrap()
+            .unwrap(),
+        None
+    );
+    tokio::time::timeout(SOON, served.running)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn long_work_tells_its_progress() {
+    let served = Served::start().await;
+    let url = "http://mainstay/v1/backups";
+    served.world.gate.add_permits(1);
+    let request = served.client().post(url).json(&json!({"job": "state"}));
+    let mut response = request.send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+    let lines = read(&mut response, |lines| lines.len() == 1).await;
+    assert_eq!(
+        lines,
+        ["{\"progress\":{\"documents\":1,\"total\":3,\"bytes\":100}}\n"]
+    );
+    served.world.gate.add_permits(3);
+    let lines = read(&mut response, |_| false).await;
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("{\"result\":{\"backups\":["),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn work_that_fails_on_its_way_ends_with_its_error() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(1);
+    let url = format!("http://mainstay/v1/backups/{}/verify", backup_id(1));
+    let mut response = served.client().post(url).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    read(&mut response, |lines| lines.len() == 1).await;
+    served.world.gate.add_permits(3);
+    let lines = read(&mut response, |_| false).await;
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .contains("is corrupted\",\"help\":null}"),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn work_ends_though_its_client_has_gone_and_the_daemon_waits_for_it() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(1);
+    let request = served
+        .client()
+        .post("http://mainstay/v1/backups")
+        .json(&json!({"job": "state"}));
+    let mut response = request.send().await.unwrap();
+    read(&mut response, |lines| lines.len() == 1).await;
+    drop(response);
+    served.stop.cancel();
+    assert!(served.world.commands.lock().unwrap().is_empty());
+    served.world.gate.add_permits(3);
+    tokio::time::timeout(SOON, served.running)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        *served.world.commands.lock().unwrap(),
+        ["created full of state"]
+    );
+}

@@ -1,0 +1,160 @@
+//! `check`: the config, every plugin in its directory, and whether the two fit.
+//!
+//! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
+
+use super::wiring;
+use crate::config::{self, CheckReport, Loaded, Problem, Thing};
+use mainstay_domain::{
+    name::PluginName,
+    plugin::{PluginIdentity, PluginKind},
+    spec::PluginSpec,
+};
+use mainstay_runtime::loader::Loader;
+use semver::VersionReq;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Checks the config in this file.
+pub(super) async fn check(file: &Path) -> anyhow::Result<CheckReport> {
+    let mut loaded = match config::load(file) {
+        Ok(loaded) => loaded,
+        Err(errors) => return Ok(CheckReport::new(errors.problems)),
+    };
+    let mut problems = std::mem::take(&mut loaded.warnings);
+    let loader = wiring::loader()?;
+    let mut served = Vec::new();
+    for component in components(&loaded, &mut problems) {
+        match serve(&loader, &loaded, &component).await {
+            Ok(plugin) => served.push(plugin),
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    problems.extend(
+        wanted(&loaded)
+            .into_iter()
+            .filter_map(|wanted| wanted.missing(&served)),
+    );
+    Ok(CheckReport::new(problems))
+}
+
+/// A plugin that would serve.
+type Served = (PluginKind, PluginIdentity);
+
+/// The components in the plugin directory, by name.
+fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+    let directory = &loaded.spec.host.plugin_dir;
+    let listed = std::fs::read_dir(directory).and_then(|entries| {
+        let paths: io::Result<Vec<PathBuf>> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect();
+        paths
+    });
+    match listed {
+        Ok(mut paths) => {
+            paths.retain(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "wasm")
+            });
+            paths.sort();
+            paths
+        }
+        Err(error) => {
+            let message = format!("cannot list the plugin directory: {error}");
+            let help = "make it, or name another with host.plugin_dir";
+            problems.push(Problem::warning(message, help).in_file(directory));
+            Vec::new()
+        }
+    }
+}
+
+/// Does with a component what the daemon does before it serves.
+async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Served, Box<Problem>> {
+    let candidate = loader.load_file(file).await.map_err(|error| {
+        let help =
+            "`mainstay plugin inspect` shows what a component is; build it anew or remove it";
+        Problem::error(error.to_string(), help).in_file(file)
+    })?;
+    let identity = PluginIdentity::clone(candidate.identity());
+    let no_spec = PluginSpec::default();
+    let spec = loaded.spec.plugins.get(&identity.name).unwrap_or(&no_spec);
+    loader.configure(&candidate, spec).await.map_err(|error| {
+        let name = identity.name.as_str();
+        let help = format!(
+            "`mainstay plugin inspect {}` shows its settings",
+            file.display()
+        );
+        let problem = Problem::error(error.to_string(), help).in_file(file);
+        loaded.problem_about(Thing::Plugin, name, problem)
+    })?;
+    Ok((candidate.shape().kind, identity))
+}
+
+/// A plugin that the config names.
+struct Wanted<'a> {
+    kind: PluginKind,
+    name: &'a PluginName,
+    version: &'a VersionReq,
+    /// By whom, for people.
+    by: String,
+}
+
+fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
+    let spec = &loaded.spec;
+    let handlers = spec
+        .routes
+        .iter()
+        .flat_map(|route| &route.chain)
+        .map(|step| Wanted {
+            kind: PluginKind::RecoveryHandler,
+            name: &step.handler,
+            version: &step.version,
+            by: "a route".to_owned(),
+        });
+    let alerters = spec.alerts.iter().map(|alert| Wanted {
+        kind: PluginKind::Alerter,
+        name: &alert.alerter,
+        version: &alert.version,
+        by: "an alert route".to_owned(),
+    });
+    let policies = spec.jobs.iter().filter_map(|job| {
+        job.retention.as_ref().map(|retention| Wanted {
+            kind: PluginKind::RetentionPolicy,
+            name: &retention.policy,
+            version: &retention.version,
+            by: format!("the job {}", job.name),
+        })
+    });
+    handlers.chain(alerters).chain(policies).collect()
+}
+
+impl Wanted<'_> {
+    /// The problem where no plugin is what is wanted. A warning: it may be dropped in later.
+    fn missing(&self, served: &[Served]) -> Option<Problem> {
+        let fits = |(kind, found): &&Served| {
+            *kind == self.kind && found.name == *self.name && self.version.matches(&found.version)
+        };
+        if served.iter().any(|plugin| fits(&plugin)) {
+            return None;
+        }
+        let found: Vec<String> = served
+            .iter()
+            .filter(|(_, found)| found.name == *self.name)
+            .map(|(kind, found)| format!("{found}, {kind}"))
+            .collect();
+        let found = if found.is_empty() {
+            "none of this name".to_owned()
+        } else {
+            found.join("; ")
+        };
+        let message = format!(
+            "{} names the {} {} {}, and the plugin directory has {found}",
+            self.by, self.kind, self.name, self.version
+        );
+        Some(Problem::warning(
+            message,
+            "drop it into the plugin directory, or correct the name or version",
+        ))
+    }
+}

@@ -1,0 +1,547 @@
+//! One fake world behind every port that the admin API, the status and the metrics use.
+//!
+//! Length: one struct behind ten traits, so that a test tells its whole story in one place.
+
+use super::*;
+use mainstay_domain::{event::EventKind, id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow};
+use semver::Version;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+use tokio::sync::{Semaphore, broadcast};
+
+/// 2024-01-31T12:00:00Z: long ago, so that what is shown as relative to now is always in the past.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_706_702_400_000);
+
+/// What the fake holds, and what was asked of it.
+pub(crate) struct FakeWorld {
+    pub(crate) events: Mutex<Vec<Event>>,
+    sender: broadcast::Sender<Arc<Event>>,
+    pub(crate) operations: Mutex<Vec<(Operation, Vec<EffectEntry>)>>,
+    pub(crate) incidents: Mutex<Vec<Incident>>,
+    pub(crate) backups: Mutex<Vec<BackupRecord>>,
+    /// What was commanded, in words.
+    pub(crate) commands: Mutex<Vec<String>>,
+    paused: Mutex<BTreeSet<Option<TargetName>>>,
+    /// How often the host's facts were asked for.
+    pub(crate) gathered: AtomicU32,
+    pub(crate) clock_ms: AtomicU64,
+    /// Long work takes a permit before each of its three documents and before its end.
+    pub(crate) gate: Semaphore,
+}
+
+pub(crate) fn target(name: &str) -> TargetName {
+    TargetName::parse(name).unwrap()
+}
+
+pub(crate) fn job(name: &str) -> JobName {
+    JobName::parse(name).unwrap()
+}
+
+pub(crate) fn operation_id(number: u8) -> OperationId {
+    OperationId::parse(&format!("op-01K000000000000000000000{number:02}")).unwrap()
+}
+
+pub(crate) fn backup_id(number: u8) -> BackupId {
+    BackupId::parse(&format!("ful-01K000000000000000000000{number:02}")).unwrap()
+}
+
+/// A succeeded operation with one restart in its journal.
+pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
+    let id = operation_id(number);
+    let operation = Operation {
+        id: id.clone(),
+        incident: Some(IncidentId::parse("inc-01K0000000000000000000000A").unwrap()),
+        target: target("api"),
+        failure: FailureType::parse("api-gateway-down").unwrap(),
+        severity: Severity::High,
+        mode: Mode::Automatic,
+        state: OperationState::Succeeded,
+        attempts: 1,
+        handler: Some(PluginName::parse("restart-service").unwrap()),
+        handler_version: Some(Version::new(1, 0, 0)),
+        handler_digest: Some("ab".repeat(32)),
+        actions: vec!["restarted api".into()],
+        error: None,
+        detected_at: NOW,
+        started_at: Some(NOW + Duration::from_millis(10)),
+        finished_at: Some(NOW + Duration::from_millis(2_500)),
+        recovery_ms: Some(2_500),
+        rto_exceeded: false,
+        escalated: false,
+        dry_run: false,
+    };
+    let entry = |kind, result| EffectEntry {
+        operation: id.clone(),
+        number: 1,
+        at: NOW + Duration::from_millis(20),
+        kind,
+        effect: mainstay_domain::effect::Effect::TargetRestart {
+            target: "api".into(),
+        },
+        result,
+    };
+    let done = Ok(mainstay_domain::effect::Answer::Done);
+    let journal = vec![
+        entry(EntryKind::Intent, None),
+        entry(EntryKind::Result, Some(done)),
+    ];
+    (operation, journal)
+}
+
+/// A verified full backup of the job `state`.
+pub(crate) fn backup(number: u8) -> BackupRecord {
+    BackupRecord {
+        id: backup_id(number),
+        job: job("state"),
+        backup_type: BackupType::Full,
+        status: BackupStatus::Verified,
+        tier: "local".into(),
+        created_at: NOW,
+        parent: None,
+        base: backup_id(number),
+        documents: 3,
+        tombstones: 0,
+        size_bytes: 12_345,
+        stored_bytes: 2_345,
+        root_hash: "cd".repeat(32),
+        verified_at: Some(NOW),
+        held: false,
+        expires: None,
+        reason: None,
+    }
+}
+
+/// An open incident.
+pub(crate) fn incident() -> Incident {
+    Incident {
+        id: IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),
+        target: target("api"),
+        failure: FailureType::parse("api-gateway-down").unwrap(),
+        severity: Severity::High,
+        state: mainstay_domain::incident::IncidentState::Open,
+        opened_at: NOW,
+        closed_at: None,
+        recurrence: 0,
+        evidence: vec![Evidence {
+            check: "http".into(),
+            observed_at: NOW,
+            message: "connection refused".into(),
+            value: None,
+        }],
+        affected: vec!["external-api".into()],
+    }
+}
+
+impl FakeWorld {
+    /// A world with one operation, one incident, one backup and two events, whose subscribers keep `capacity` events.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        let world = Self {
+            events: Mutex::default(),
+            sender: broadcast::channel(capacity).0,
+            operations: Mutex::new(vec![operation(1)]),
+            incidents: Mutex::new(vec![incident()]),
+            backups: Mutex::new(vec![backup(1)]),
+            commands: Mutex::default(),
+            paused: Mutex::default(),
+            gathered: AtomicU32::new(0),
+            clock_ms: AtomicU64::new(0),
+            gate: Semaphore::new(0),
+        };
+        world.happen(EventKind::HostStarted, |event| event);
+        world.happen(EventKind::OperationSucceeded, |event| {
+            event
+                .with_target(&target("api"))
+                .with_plugin("restart-service@1.0.0")
+                .with_operation(&operation_id(1))
+        });
+        Arc::new(world)
+    }
+
+    /// Writes an event and tells the subscribers.
+    pub(crate) fn happen(&self, kind: EventKind, about: impl FnOnce(Event) -> Event) {
+        let mut events = self.events.lock().unwrap();
+        let mut event = about(Event::new(kind, Severity::Low, NOW, kind.as_str()));
+        event.seq = events.len() as u64 + 1;
+        events.push(event.clone());
+        // Nobody may be listening.
+        let _ = self.sender.send(Arc::new(event));
+    }
+
+    fn command(&self, text: String) {
+        self.commands.lock().unwrap().push(text);
+    }
+
+    async fn work(&self, progress: &OnProgress) {
+        for documents in 1..=3 {
+            self.gate.acquire().await.unwrap().forget();
+            progress(Progress {
+                documents,
+                total: Some(3),
+                bytes: documents * 100,
+            });
+        }
+        self.gate.acquire().await.unwrap().forget();
+    }
+
+    fn decided(
+        &self,
+        verb: &str,
+        id: OperationId,
+        by: &str,
+        reason: &str,
+    ) -> Result<Operation, Refused> {
+        self.command(format!("{verb} {id} by {by}: {reason}"));
+        let operations = self.operations.lock().unwrap();
+        let found = operations.iter().find(|(operation, _)| operation.id == id);
+        found
+            .map(|(operation, _)| operation.clone())
+            .ok_or_else(|| {
+                Refused(format!(
+                    "there is no operation {id}; `mainstay history` lists them"
+                ))
+            })
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> Boxed<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Clock for FakeWorld {
+    fn now(&self) -> Timestamp {
+        NOW + Duration::from_secs(60)
+    }
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_start(Duration::from_millis(self.clock_ms.load(Ordering::SeqCst)))
+    }
+}
+
+impl Journal for FakeWorld {
+    fn commit(
+        &self,
+        changes: Vec<Change>,
+    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+        for change in changes {
+            if let Change::Event(event) = change {
+                self.happen(event.kind, |_| event);
+            }
+        }
+        ready(Ok(Vec::new()))
+    }
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.sender.subscribe()
+    }
+}
+
+impl Records for FakeWorld {
+    fn recovered(&self) -> Reading<'_, Recovered> {
+        ready(Ok(Recovered::default()))
+    }
+    fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
+        let operations = self.operations.lock().unwrap();
+        let fits = |operation: &Operation| {
+            filter
+                .target
+                .as_ref()
+                .is_none_or(|target| *target == operation.target)
+                && filter
+                    .failure
+                    .as_ref()
+                    .is_none_or(|failure| *failure == operation.failure)
+                && filter.state.is_none_or(|state| state == operation.state)
+                && filter
+                    .since
+                    .is_none_or(|since| since <= operation.detected_at)
+        };
+        let found = operations
+            .iter()
+            .rev()
+            .map(|(operation, _)| operation.clone());
+        ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
+    }
+    fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
+        let operations = self.operations.lock().unwrap();
+        ready(Ok(operations
+            .iter()
+            .find(|(found, _)| found.id == id)
+            .cloned()))
+    }
+    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>> {
+        let incidents = self.incidents.lock().unwrap();
+        let found = incidents
+            .iter()
+            .filter(|incident| !open_only || incident.state.is_open());
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
+    fn recurrences(&self, _: TargetName, _: FailureType, _: Timestamp) -> Reading<'_, u32> {
+        ready(Ok(0))
+    }
+    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
+        ready(Ok(Vec::new()))
+    }
+    fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
+        let incidents = self.incidents.lock().unwrap();
+        ready(Ok(incidents
+            .iter()
+            .find(|incident| incident.id == id)
+            .cloned()))
+    }
+    fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock().unwrap();
+        let found = events.iter().filter(|event| event.seq > after);
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
+    fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock().unwrap();
+        let skipped = events.len().saturating_sub(limit as usize);
+        ready(Ok(events.iter().skip(skipped).cloned().collect()))
+    }
+}
+
+impl RecoveryControl for FakeWorld {
+    fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>> {
+        let RecoverRequest {
+            target: name,
+            failure,
+            dry_run,
+            by,
+        } = request;
+        if name != target("api") {
+            let why = format!("there is no target {name}; `mainstay status` lists them");
+            return ready(Err(Refused(why)));
+        }
+        self.command(format!(
+            "recover {name} from {failure} by {by}, dry run {dry_run}"
+        ));
+        let (mut operation, journal) = operation(2);
+        operation.dry_run = dry_run;
+        operation.mode = Mode::Manual;
+        let id = operation.id.clone();
+        self.operations.lock().unwrap().push((operation, journal));
+        self.happen(EventKind::OperationSucceeded, |event| {
+            event.with_operation(&id)
+        });
+        ready(Ok(id))
+    }
+    fn approve(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>> {
+        ready(self.decided("approve", id, &by, &reason))
+    }
+    fn reject(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>> {
+        ready(self.decided("reject", id, &by, &reason))
+    }
+    fn cancel(
+        &self,
+        id: OperationId,
+        by: String,
+        reason: String,
+    ) -> Boxed<'_, Result<Operation, Refused>> {
+        ready(self.decided("cancel", id, &by, &reason))
+    }
+    fn pause(
+        &self,
+        target: Option<TargetName>,
+        paused: bool,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>> {
+        self.command(format!("pause {target:?} {paused} by {by}"));
+        let kind = if paused {
+            self.paused.lock().unwrap().insert(target);
+            EventKind::HostPaused
+        } else {
+            self.paused.lock().unwrap().remove(&target);
+            EventKind::HostResumed
+        };
+        self.happen(kind, |event| event);
+        ready(Ok(()))
+    }
+    fn is_paused(&self, target: Option<&TargetName>) -> bool {
+        self.paused.lock().unwrap().contains(&target.cloned())
+    }
+    fn active(&self) -> Vec<Active> {
+        vec![Active {
+            target: target("api"),
+            incident: Some(incident().id),
+            operation: Some(operation_id(1)),
+        }]
+    }
+}
+
+impl BackupOperator for FakeWorld {
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            if job.as_str() != "state" {
+                return Err(Refused(format!(
+                    "there is no job {job}; `mainstay status` lists them"
+                )));
+            }
+            self.work(&progress).await;
+            self.command(format!("created {backup_type} of {job}"));
+            Ok(backup(2))
+        })
+    }
+    fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
+        let backups = self.backups.lock().unwrap();
+        let found = backups
+            .iter()
+            .filter(|backup| job.as_ref().is_none_or(|job| *job == backup.job));
+        found.cloned().collect()
+    }
+    fn verify(
+        &self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
+        Box::pin(async move {
+            self.work(&progress).await;
+            Err(Refused(format!("{id} is corrupted")))
+        })
+    }
+    fn restore(
+        &self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>> {
+        self.command(format!("restore {request:?}"));
+        self.drill(request.job, progress)
+    }
+    fn prune(&self, _: Option<JobName>, _: bool) -> Boxed<'_, Result<Pruned, Refused>> {
+        let verdict = Verdict {
+            id: backup_id(1).to_string(),
+            keep: false,
+            reason: "older than 30 days".into(),
+            expires: None,
+        };
+        ready(Ok(Pruned {
+            verdicts: vec![verdict],
+            expired: vec![backup(1)],
+        }))
+    }
+    fn drill(&self, _: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
+        Box::pin(async move {
+            self.work(&progress).await;
+            let elapsed = Duration::from_millis(7);
+            Ok(Restored {
+                chain: vec![backup(1)],
+                documents: 3,
+                bytes: 12_345,
+                elapsed,
+            })
+        })
+    }
+    fn jobs(&self) -> Vec<JobStatus> {
+        vec![JobStatus {
+            name: job("state"),
+            last_verified: Some(NOW),
+            last_status: Some(BackupStatus::Verified),
+            next_due: Some(NOW + Duration::from_secs(3_600)),
+            rpo_met: Some(true),
+        }]
+    }
+}
+
+impl Watch for FakeWorld {
+    fn check_now(&self, _: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
+        ready(Ok(Vec::new()))
+    }
+    fn handler_acted(&self, _: &TargetName) {}
+    fn is_failing(&self, _: &TargetName, _: &FailureType) -> bool {
+        false
+    }
+    fn health(&self, name: &TargetName) -> Option<(Health, CircuitState)> {
+        (*name == target("api")).then_some((Health::Failed, CircuitState::Open))
+    }
+    fn heartbeat(&self, name: &TargetName) -> bool {
+        self.command(format!("heartbeat {name}"));
+        *name == target("api")
+    }
+}
+
+impl TargetControl for FakeWorld {
+    fn status(&self, name: &TargetName) -> Option<TargetStatus> {
+        (*name == target("api")).then_some(TargetStatus {
+            health: Health::Failed,
+            running: Some(true),
+            pid: Some(4_242),
+            started_at: Some(NOW),
+            restarts: 2,
+        })
+    }
+    fn start(&self, _: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        ready(Ok(()))
+    }
+    fn stop(&self, _: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        ready(Ok(()))
+    }
+    fn restart(&self, _: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        ready(Ok(()))
+    }
+    fn signal(&self, _: TargetName, _: Signal) -> Boxed<'_, Result<(), EffectError>> {
+        ready(Ok(()))
+    }
+}
+
+impl PluginView for FakeWorld {
+    fn rows(&self) -> Vec<PluginRow> {
+        vec![PluginRow {
+            name: Some(PluginName::parse("restart-service").unwrap()),
+            version: Some(Version::new(1, 0, 0)),
+            kind: Some(mainstay_domain::plugin::PluginKind::RecoveryHandler),
+            state: mainstay_domain::plugin::PluginState::Serving,
+            contract: Some(Version::new(1, 0, 0)),
+            file: Some("restart-service.wasm".into()),
+            digest: "ab".repeat(32),
+            serves: vec!["api-gateway-down".into()],
+            calls: 5,
+            failures: 1,
+            last_error: Some("no answer".into()),
+            quarantined: false,
+        }]
+    }
+}
+
+impl HostView for FakeWorld {
+    fn facts(&self) -> StatusFacts {
+        self.gathered.fetch_add(1, Ordering::SeqCst);
+        StatusFacts {
+            name: "example".into(),
+            version: "0.1.0".into(),
+            phase: "normal".into(),
+            started_at: NOW,
+            contract_versions: vec!["1.0.0".into()],
+            config_digest: "ef".repeat(32),
+            targets: vec![(target("api"), 1), (target("redis"), 5)],
+        }
+    }
+    fn last_reload(&self) -> Option<LastReload> {
+        Some(LastReload {
+            at: NOW,
+            ok: false,
+            error: Some("mainstay.toml:3:1: no".into()),
+        })
+    }
+}
+
+/// An identifier that no fake holds.
+pub(crate) fn unknown_operation() -> OperationId {
+    OperationId::new(IdSource::new(1).next(NOW))
+}
