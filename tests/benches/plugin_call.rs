@@ -12,8 +12,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use mainstay_runtime::{
-    Call, EffectPort, Engine, Loader, LoaderOptions, LogLine, Plugin,
-    effects::Boxed,
+    Call, EffectPort, Engine, Loader, LoaderOptions, LogLine, Plugin, effects::Boxed,
 };
 use std::{hint::black_box, process::Command, sync::Arc, time::Duration};
 
@@ -52,21 +51,54 @@ fn request() -> RecoverRequest {
 async fn load() -> Plugin {
     let options = LoaderOptions::new(Engine::new().unwrap(), Arc::new(Nothing));
     let loader = Loader::new(options).unwrap();
-    let candidate = loader.load_file(&mainstay_tests::plugin("restart-service")).await.unwrap();
-    let target = [TargetGrant { verb: TargetVerb::Restart, target: None }].into_iter().collect();
-    let grants = Grants { target, ..Grants::default() };
-    loader.configure(&candidate, &PluginSpec { grants, ..PluginSpec::default() }).await.unwrap()
+    let candidate = loader
+        .load_file(&mainstay_tests::plugin("restart-service"))
+        .await
+        .unwrap();
+    let target = [TargetGrant {
+        verb: TargetVerb::Restart,
+        target: None,
+    }]
+    .into_iter()
+    .collect();
+    let grants = Grants {
+        target,
+        ..Grants::default()
+    };
+    loader
+        .configure(
+            &candidate,
+            &PluginSpec {
+                grants,
+                ..PluginSpec::default()
+            },
+        )
+        .await
+        .unwrap()
 }
 
 fn calls(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let plugin = runtime.block_on(load());
     let request = request();
-    criterion.bench_function("handler call, fresh store and instance, one effect", |bencher| {
-        bencher.to_async(&runtime).iter(|| async {
-            black_box(plugin.recover(&request, Duration::from_secs(10)).await.unwrap().unwrap())
-        });
-    });
+    criterion.bench_function(
+        "handler call, fresh store and instance, one effect",
+        |bencher| {
+            bencher.to_async(&runtime).iter(|| async {
+                black_box(
+                    plugin
+                        .recover(&request, Duration::from_secs(10))
+                        .await
+                        .unwrap()
+                        .unwrap(),
+                )
+            });
+        },
+    );
     criterion.bench_function("spawn of /bin/true", |bencher| {
         bencher.iter(|| Command::new("/bin/true").status().unwrap());
     });

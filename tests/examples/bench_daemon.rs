@@ -17,7 +17,9 @@ use std::{
 };
 
 fn main() {
-    let kills = std::env::args().nth(1).map_or(50, |text| text.parse().expect("the number of kills"));
+    let kills = std::env::args()
+        .nth(1)
+        .map_or(50, |text| text.parse().expect("the number of kills"));
     death_to_serving(kills);
     status_queries();
     idle_memory();
@@ -26,21 +28,43 @@ fn main() {
 fn print(what: &str, mut samples: Vec<Duration>) {
     samples.sort();
     let at = |share: f64| samples[((samples.len() - 1) as f64 * share).round() as usize];
-    println!("{what}: n {} min {:?} median {:?} p99 {:?} max {:?}", samples.len(), at(0.0), at(0.5), at(0.99), at(1.0));
+    println!(
+        "{what}: n {} min {:?} median {:?} p99 {:?} max {:?}",
+        samples.len(),
+        at(0.0),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 fn has_busybox() -> bool {
-    let applets = Command::new("busybox").arg("--list").stderr(Stdio::null()).output();
-    applets.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).lines().any(|applet| applet == "httpd"))
+    let applets = Command::new("busybox")
+        .arg("--list")
+        .stderr(Stdio::null())
+        .output();
+    applets.is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .any(|applet| applet == "httpd")
+    })
 }
 
 fn death_to_serving(kills: usize) {
     let port = free_port();
     let (server, run) = if has_busybox() {
-        ("busybox httpd", format!(r#"["busybox", "httpd", "-f", "-p", "127.0.0.1:{port}"]"#))
+        (
+            "busybox httpd",
+            format!(r#"["busybox", "httpd", "-f", "-p", "127.0.0.1:{port}"]"#),
+        )
     } else {
         let program = program().display();
-        ("the demo's service", format!(r#"["{program}", "demo-service", "--listen", "127.0.0.1:{port}", "--data", "data"]"#))
+        (
+            "the demo's service",
+            format!(
+                r#"["{program}", "demo-service", "--listen", "127.0.0.1:{port}", "--data", "data"]"#
+            ),
+        )
     };
     let config = format!(
         r#"
@@ -72,38 +96,77 @@ grants = {{ target = ["restart"] }}
     daemon.run();
     daemon.wait_for_plugins(1);
     let answers = || TcpStream::connect(("127.0.0.1", port)).is_ok();
-    wait_for("the server", || if answers() { Ok(()) } else { Err("refused".to_owned()) });
+    wait_for("the server", || {
+        if answers() {
+            Ok(())
+        } else {
+            Err("refused".to_owned())
+        }
+    });
     let mut serving = Vec::new();
     for round in 0..kills {
         let pid = daemon.pids()["web"];
         let begin = Instant::now();
-        kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+        kill_process(
+            Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+            Signal::KILL,
+        )
+        .unwrap();
         // The listening socket is gone with the process; only a new one accepts.
-        while Path::new(&format!("/proc/{pid}/fd")).read_dir().is_ok_and(|mut files| files.next().is_some()) {}
+        while Path::new(&format!("/proc/{pid}/fd"))
+            .read_dir()
+            .is_ok_and(|mut files| files.next().is_some())
+        {}
         while !answers() {}
         serving.push(begin.elapsed());
         wait_for("the operation to succeed", || {
             let history = daemon.json(&["history", "--limit", "1000"]);
-            let done = history.as_array().unwrap().iter().filter(|operation| operation["state"] == "succeeded").count();
-            if done > round { Ok(()) } else { Err(history[0].to_string()) }
+            let done = history
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|operation| operation["state"] == "succeeded")
+                .count();
+            if done > round {
+                Ok(())
+            } else {
+                Err(history[0].to_string())
+            }
         });
     }
     print(&format!("death to serving ({server})"), serving);
     let history = daemon.json(&["history", "--limit", "1000"]);
-    let verified = history.as_array().unwrap().iter().filter_map(|operation| operation["recovery_ms"].as_u64());
-    print("detection to verified", verified.map(Duration::from_millis).collect());
+    let verified = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|operation| operation["recovery_ms"].as_u64());
+    print(
+        "detection to verified",
+        verified.map(Duration::from_millis).collect(),
+    );
 }
 
 fn status_queries() {
-    let daemon = Daemon::start("[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n", &[&plugin("restart-service")]);
+    let daemon = Daemon::start(
+        "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n",
+        &[&plugin("restart-service")],
+    );
     let socket = daemon.path("state/mainstay.sock");
     let length = Duration::from_secs(3);
     let begin = Instant::now();
-    let clients: Vec<_> = (0..4).map(|_| std::thread::spawn({
-        let socket = socket.clone();
-        move || ask(&socket, length)
-    })).collect();
-    let samples: Vec<Duration> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            std::thread::spawn({
+                let socket = socket.clone();
+                move || ask(&socket, length)
+            })
+        })
+        .collect();
+    let samples: Vec<Duration> = clients
+        .into_iter()
+        .flat_map(|client| client.join().unwrap())
+        .collect();
     let rate = samples.len() as f64 / begin.elapsed().as_secs_f64();
     println!("status queries: {rate:.0} a second over 4 connections");
     print("one status query", samples);
@@ -116,7 +179,9 @@ fn ask(socket: &PathBuf, length: Duration) -> Vec<Duration> {
     let mut samples = Vec::new();
     while Instant::now() < end {
         let begin = Instant::now();
-        stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost: mainstay\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /v1/status HTTP/1.1\r\nhost: mainstay\r\n\r\n")
+            .unwrap();
         let mut body = 0;
         loop {
             let mut line = String::new();
@@ -137,9 +202,18 @@ fn ask(socket: &PathBuf, length: Duration) -> Vec<Duration> {
 
 fn idle_memory() {
     let mut daemon = Daemon::prepare("[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n");
-    let names = ["restart-service", "corruption-restore", "gfs-retention", "age-retention"];
+    let names = [
+        "restart-service",
+        "corruption-restore",
+        "gfs-retention",
+        "age-retention",
+    ];
     let mut components: Vec<PathBuf> = names.iter().map(|name| plugin(name)).collect();
-    components.extend([&[][..], &["v1_0_1"], &["v1_1_0"], &["v2_0_0"]].iter().map(|features| guest("probe", features)));
+    components.extend(
+        [&[][..], &["v1_0_1"], &["v1_1_0"], &["v2_0_0"]]
+            .iter()
+            .map(|features| guest("probe", features)),
+    );
     for component in &components {
         daemon.drop_plugin(component);
     }
@@ -147,12 +221,29 @@ fn idle_memory() {
     daemon.run();
     let rows = wait_for("the plugins to settle", || {
         let rows = daemon.json(&["plugin", "list"]);
-        let settled = rows.as_array().unwrap().iter().all(|row| row["state"] == "serving" || row["state"] == "rejected");
+        let settled = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["state"] == "serving" || row["state"] == "rejected");
         let all = rows.as_array().unwrap().len() == components.len();
-        if settled && all { Ok(rows) } else { Err(rows.to_string()) }
+        if settled && all {
+            Ok(rows)
+        } else {
+            Err(rows.to_string())
+        }
     });
-    let serving = rows.as_array().unwrap().iter().filter(|row| row["state"] == "serving").count();
+    let serving = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["state"] == "serving")
+        .count();
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap().to_owned();
+    let resident = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap()
+        .to_owned();
     println!("idle daemon with {serving} plugins: {resident}");
 }

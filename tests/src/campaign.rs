@@ -34,7 +34,9 @@ impl Random {
 
 /// A seed that was not there before, printed so that what it finds can be found again.
 pub fn fresh_seed() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     let seed = u64::try_from(now.as_nanos() % u128::from(u64::MAX)).unwrap();
     println!("seed {seed}");
     seed
@@ -43,7 +45,11 @@ pub fn fresh_seed() -> u64 {
 /// Count and seed from the command line, with a default count and a fresh seed.
 pub fn arguments(default_count: u32) -> (u32, u64) {
     let mut given = std::env::args().skip(1);
-    let count = given.next().map_or(default_count, |text| text.parse().expect("the count is a number"));
-    let seed = given.next().map_or_else(fresh_seed, |text| text.parse().expect("the seed is a number"));
+    let count = given.next().map_or(default_count, |text| {
+        text.parse().expect("the count is a number")
+    });
+    let seed = given.next().map_or_else(fresh_seed, |text| {
+        text.parse().expect("the seed is a number")
+    });
     (count, seed)
 }

@@ -23,7 +23,11 @@ impl Daemon {
         let directory = TempDir::new().unwrap();
         fs::create_dir(directory.path().join("plugins")).unwrap();
         fs::write(directory.path().join("mainstay.toml"), config).unwrap();
-        Self { directory, child: None, environment: Vec::new() }
+        Self {
+            directory,
+            child: None,
+            environment: Vec::new(),
+        }
     }
 
     /// As [`Daemon::prepare`], then started with these plugins.
@@ -48,23 +52,42 @@ impl Daemon {
 
     /// Copies a component into the plugin directory under its own name.
     pub fn drop_plugin(&self, component: &Path) {
-        fs::copy(component, self.path("plugins").join(component.file_name().unwrap())).unwrap();
+        fs::copy(
+            component,
+            self.path("plugins").join(component.file_name().unwrap()),
+        )
+        .unwrap();
     }
 
     /// Starts the daemon and waits until it answers.
     pub fn run(&mut self) {
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log")).unwrap();
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("daemon.log"))
+            .unwrap();
         let mut command = Command::new(program());
-        command.args(["run", "--config"]).arg(self.path("mainstay.toml"));
-        command.env("RUST_LOG", "trace").envs(self.environment.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command
+            .args(["run", "--config"])
+            .arg(self.path("mainstay.toml"));
+        command
+            .env("RUST_LOG", "trace")
+            .envs(self.environment.iter().cloned());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
         self.child = Some(command.spawn().unwrap());
         wait_for("the daemon to answer", || {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the daemon ended with {status}:\n{}", self.log());
             }
             let output = self.cli(&["status", "--json"]);
-            if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+            }
         });
     }
 
@@ -81,7 +104,11 @@ impl Daemon {
     /// Runs a command of the command line against this daemon.
     pub fn cli(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(program());
-        command.args(arguments).arg("--config").arg(self.path("mainstay.toml")).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("mainstay.toml"))
+            .stdin(Stdio::null());
         command.output().unwrap()
     }
 
@@ -92,21 +119,27 @@ impl Daemon {
         let output = self.cli(&arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?} failed: {stderr}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}"))
     }
 
     /// All events so far.
     pub fn events(&self) -> Vec<Value> {
         let output = self.cli(&["events", "--json", "--since", "0"]);
         let text = String::from_utf8(output.stdout).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Waits for an event that `wanted` accepts.
     pub fn wait_for_event(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         wait_for(what, || {
             let events = self.events();
-            let kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+            let kinds: Vec<&str> = events
+                .iter()
+                .filter_map(|event| event["kind"].as_str())
+                .collect();
             let seen = format!("{kinds:?}");
             events.into_iter().find(|event| wanted(event)).ok_or(seen)
         })
@@ -116,7 +149,11 @@ impl Daemon {
     pub fn wait_for_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         wait_for(what, || {
             let status = self.json(&["status"]);
-            if wanted(&status) { Ok(status) } else { Err(status.to_string()) }
+            if wanted(&status) {
+                Ok(status)
+            } else {
+                Err(status.to_string())
+            }
         })
     }
 
@@ -140,7 +177,9 @@ impl Daemon {
         let mut child = self.child.take().unwrap();
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let status = wait_for("the daemon to end", || child.try_wait().unwrap().ok_or_else(|| self.log()));
+        let status = wait_for("the daemon to end", || {
+            child.try_wait().unwrap().ok_or_else(|| self.log())
+        });
         status.success()
     }
 
@@ -161,7 +200,10 @@ impl Drop for Daemon {
         if std::thread::panicking() {
             let log = self.log();
             let tail = log.len().saturating_sub(4_000);
-            eprintln!("the daemon's log ends with:\n{}", log.get(tail..).unwrap_or(&log));
+            eprintln!(
+                "the daemon's log ends with:\n{}",
+                log.get(tail..).unwrap_or(&log)
+            );
         }
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -170,10 +212,17 @@ impl Drop for Daemon {
         // Children outlive a killed daemon; they are found by the directory that they run in or were given.
         let marker = self.directory.path().to_string_lossy().into_owned();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<i32>().ok())
+            else {
+                continue;
+            };
             let about = |file: &str| fs::read(entry.path().join(file)).unwrap_or_default();
             let text = [about("cmdline"), about("environ")].concat();
-            let inside = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
+            let inside =
+                fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
             if inside || String::from_utf8_lossy(&text).contains(&marker) {
                 if let Some(pid) = rustix::process::Pid::from_raw(pid) {
                     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);

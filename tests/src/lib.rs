@@ -3,7 +3,13 @@
 //!
 //! Invariant: nothing here sleeps and hopes; every wait has a predicate, a deadline, and an error that says what was
 //! last seen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "only tests use it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "only tests use it"
+)]
 
 pub mod campaign;
 mod daemon;
@@ -31,9 +37,15 @@ pub fn repository() -> &'static Path {
 
 /// The target directory and profile directory that the running test was built in.
 fn build_directories() -> (PathBuf, &'static str) {
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
     let executable = std::env::current_exe().unwrap();
-    let target = executable.ancestors().find(|path| path.file_name().is_some_and(|name| name == profile));
+    let target = executable
+        .ancestors()
+        .find(|path| path.file_name().is_some_and(|name| name == profile));
     (target.unwrap().parent().unwrap().to_owned(), profile)
 }
 
@@ -43,12 +55,17 @@ pub fn program() -> &'static Path {
     PROGRAM.get_or_init(|| {
         let (target, profile) = build_directories();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(repository()).args(["build", "--quiet", "--locked", "-p", "mainstay", "--bin", "mainstay"]);
+        cargo.current_dir(repository()).args([
+            "build", "--quiet", "--locked", "-p", "mainstay", "--bin", "mainstay",
+        ]);
         cargo.arg("--target-dir").arg(&target);
         if profile == "release" {
             cargo.arg("--release");
         }
-        assert!(cargo.status().unwrap().success(), "cannot build the program");
+        assert!(
+            cargo.status().unwrap().success(),
+            "cannot build the program"
+        );
         target.join(profile).join("mainstay")
     })
 }
@@ -59,7 +76,10 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T
     loop {
         match look() {
             Ok(found) => return found,
-            Err(seen) => assert!(Instant::now() < end, "waited {DEADLINE:?} for {what}; last seen: {seen}"),
+            Err(seen) => assert!(
+                Instant::now() < end,
+                "waited {DEADLINE:?} for {what}; last seen: {seen}"
+            ),
         }
         // The pace of looking, not a time that anything relies on.
         std::thread::sleep(Duration::from_millis(10));
@@ -68,5 +88,9 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T
 
 /// A TCP port that is free now.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }

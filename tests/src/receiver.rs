@@ -47,7 +47,11 @@ impl Receiver {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
         let answer: Answer = Arc::new(Mutex::new(String::new()));
-        let receiver = Self { url, received: Arc::clone(&received), answer: Arc::clone(&answer) };
+        let receiver = Self {
+            url,
+            received: Arc::clone(&received),
+            answer: Arc::clone(&answer),
+        };
         receiver.answer_with("200 OK", "", "thanks");
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -77,7 +81,10 @@ impl Receiver {
         wait_for(what, || {
             let received = self.received();
             let seen = format!("{} requests", received.len());
-            received.into_iter().find(|request| wanted(request)).ok_or(seen)
+            received
+                .into_iter()
+                .find(|request| wanted(request))
+                .ok_or(seen)
         })
     }
 }
@@ -98,13 +105,21 @@ fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: &Mutex<Stri
             headers.push((name.trim().to_lowercase(), value.trim().to_owned()));
         }
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, value)| value.parse().ok());
+    let length = headers
+        .iter()
+        .find(|(name, _)| name == "content-length")
+        .and_then(|(_, value)| value.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     if reader.read_exact(&mut body).is_err() {
         return;
     }
     let line = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
-    received.lock().unwrap().push(Received { at: Instant::now(), line, headers, body });
+    received.lock().unwrap().push(Received {
+        at: Instant::now(),
+        line,
+        headers,
+        body,
+    });
     let answer = answer.lock().unwrap().clone();
     let _ = (&stream).write_all(answer.as_bytes());
 }

@@ -33,12 +33,21 @@ grants = { target = ["restart"] }
 }
 
 fn starts(daemon: &Daemon, name: &str) -> usize {
-    fs::read_to_string(daemon.path(&format!("{name}.starts"))).unwrap_or_default().lines().count()
+    fs::read_to_string(daemon.path(&format!("{name}.starts")))
+        .unwrap_or_default()
+        .lines()
+        .count()
 }
 
 fn wait_until_started(daemon: &Daemon) {
     for name in ["a", "b", "c"] {
-        wait_for("a first start", || if starts(daemon, name) == 1 { Ok(()) } else { Err(name.to_owned()) });
+        wait_for("a first start", || {
+            if starts(daemon, name) == 1 {
+                Ok(())
+            } else {
+                Err(name.to_owned())
+            }
+        });
     }
 }
 
@@ -60,7 +69,11 @@ fn a_killed_daemons_children_are_adopted_and_never_doubled() {
             test_kill_process(pid(*raw)).expect("a child died with the daemon");
         }
         daemon.run();
-        assert_eq!(daemon.pids(), before, "the next daemon adopts each, with its pid");
+        assert_eq!(
+            daemon.pids(),
+            before,
+            "the next daemon adopts each, with its pid"
+        );
     }
     for name in ["a", "b", "c"] {
         assert_eq!(starts(&daemon, name), 1, "{name} was started twice");
@@ -78,13 +91,24 @@ fn one_that_died_meanwhile_is_recovered() {
     daemon.run();
     let operation = wait_for("the recovery of b", || {
         let history = daemon.json(&["history"]);
-        if history[0]["state"] == "succeeded" { Ok(history[0].clone()) } else { Err(history.to_string()) }
+        if history[0]["state"] == "succeeded" {
+            Ok(history[0].clone())
+        } else {
+            Err(history.to_string())
+        }
     });
     assert_eq!(operation["target"], "b");
     let after = daemon.pids();
     assert_eq!((after["a"], after["c"]), (before["a"], before["c"]));
     assert_ne!(after["b"], before["b"]);
-    assert_eq!((starts(&daemon, "a"), starts(&daemon, "b"), starts(&daemon, "c")), (1, 2, 1));
+    assert_eq!(
+        (
+            starts(&daemon, "a"),
+            starts(&daemon, "b"),
+            starts(&daemon, "c")
+        ),
+        (1, 2, 1)
+    );
 }
 
 #[test]
@@ -98,6 +122,10 @@ fn an_adopted_child_that_dies_is_recovered_at_once() {
     kill_process(pid(before["c"]), Signal::KILL).unwrap();
     wait_for("c to run again", || {
         let now = daemon.pids();
-        if now.get("c").is_some_and(|pid| *pid != before["c"]) { Ok(()) } else { Err(format!("{now:?}")) }
+        if now.get("c").is_some_and(|pid| *pid != before["c"]) {
+            Ok(())
+        } else {
+            Err(format!("{now:?}"))
+        }
     });
 }

@@ -11,7 +11,10 @@ const PINNED_1_0_0: &str = "PIN";
 #[test]
 fn the_published_contract_is_frozen() {
     let directory = repository().join("plugin-sdk/wit/1.0.0");
-    let mut files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     let mut hasher = blake3::Hasher::new();
     for file in files {
@@ -25,5 +28,8 @@ fn the_published_contract_is_frozen() {
         }
     }
     let found = hasher.finalize().to_hex().to_string();
-    assert_eq!(found, PINNED_1_0_0, "plugin-sdk/wit/1.0.0 is published: put changes into a new version's directory");
+    assert_eq!(
+        found, PINNED_1_0_0,
+        "plugin-sdk/wit/1.0.0 is published: put changes into a new version's directory"
+    );
 }

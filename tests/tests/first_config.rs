@@ -49,15 +49,25 @@ fn a_killed_server_comes_back_and_an_alert_arrives() {
     let plugins: Vec<_> = plugins.iter().map(std::path::PathBuf::as_path).collect();
     let daemon = Daemon::start(&config(free_port(), &receiver.url), &plugins);
     daemon.wait_for_plugins(2);
-    daemon.wait_for_status("the server to be healthy", |status| status["targets"][0]["health"] == "healthy");
+    daemon.wait_for_status("the server to be healthy", |status| {
+        status["targets"][0]["health"] == "healthy"
+    });
     let pid = daemon.pids()["web"];
 
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    kill_process(
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
+        Signal::KILL,
+    )
+    .unwrap();
 
     let operation = wait_for("the operation to succeed", || {
         let history = daemon.json(&["history"]);
         let newest = history[0].clone();
-        if newest["state"] == "succeeded" { Ok(newest) } else { Err(history.to_string()) }
+        if newest["state"] == "succeeded" {
+            Ok(newest)
+        } else {
+            Err(history.to_string())
+        }
     });
     assert_eq!(operation["target"], "web");
     assert_eq!(operation["handler"], "restart-service");
@@ -65,12 +75,17 @@ fn a_killed_server_comes_back_and_an_alert_arrives() {
     assert_eq!(operation["handler_digest"].as_str().unwrap().len(), 64);
     assert_ne!(daemon.pids()["web"], pid);
 
-    let alert = receiver.wait_for("the alert", |request| request.json()["kind"] == "operation.succeeded");
+    let alert = receiver.wait_for("the alert", |request| {
+        request.json()["kind"] == "operation.succeeded"
+    });
     assert_eq!(alert.line, "POST /alerts");
     assert_eq!(alert.json()["target"], "web");
 
-    let kinds: Vec<String> =
-        daemon.events().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+    let kinds: Vec<String> = daemon
+        .events()
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap().to_owned())
+        .collect();
     for kind in [
         "host.started",
         "plugin.serving",
@@ -86,12 +101,21 @@ fn a_killed_server_comes_back_and_an_alert_arrives() {
         "incident.closed",
         "alert.queued",
     ] {
-        assert!(kinds.iter().any(|seen| seen == kind), "no {kind} among {kinds:?}");
+        assert!(
+            kinds.iter().any(|seen| seen == kind),
+            "no {kind} among {kinds:?}"
+        );
     }
     let id = operation["id"].as_str().unwrap();
     let shown = daemon.json(&["operation", "show", id]);
     let journal = shown["journal"].as_array().unwrap();
-    let restart: Vec<_> = journal.iter().filter(|entry| entry["effect"] == "targets.restart").collect();
+    let restart: Vec<_> = journal
+        .iter()
+        .filter(|entry| entry["effect"] == "targets.restart")
+        .collect();
     assert_eq!(restart.len(), 2, "an intent and a result: {journal:?}");
-    assert_eq!((&restart[0]["kind"], &restart[1]["kind"]), (&"intent".into(), &"result".into()));
+    assert_eq!(
+        (&restart[0]["kind"], &restart[1]["kind"]),
+        (&"intent".into(), &"result".into())
+    );
 }

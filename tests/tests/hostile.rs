@@ -43,37 +43,60 @@ fn recover(daemon: &Daemon, failure: &str) -> Value {
 
 fn neighbour_serves(daemon: &Daemon) {
     let operation = recover(daemon, "good-deed");
-    assert_eq!(operation["state"], "succeeded", "the neighbour: {operation}");
+    assert_eq!(
+        operation["state"], "succeeded",
+        "the neighbour: {operation}"
+    );
     assert_eq!(operation["actions"][0], "probe 1.0.0");
 }
 
 /// The misdeed ends its own call, with a reason that holds all of `words`.
 fn ends(params: &str, words: &[&str]) {
-    let daemon = Daemon::start(&config(params, LIMITS), &[&guest("hostile", &[]), &guest("probe", &[])]);
+    let daemon = Daemon::start(
+        &config(params, LIMITS),
+        &[&guest("hostile", &[]), &guest("probe", &[])],
+    );
     daemon.wait_for_plugins(2);
     let operation = recover(&daemon, "misdeed");
     assert_eq!(operation["state"], "failed", "{operation}");
     let error = operation["error"].as_str().unwrap();
     for word in words {
-        assert!(error.contains(word), "the reason should hold `{word}`: {error}");
+        assert!(
+            error.contains(word),
+            "the reason should hold `{word}`: {error}"
+        );
     }
-    assert!(error.contains("hostile"), "the reason names the plugin: {error}");
+    assert!(
+        error.contains("hostile"),
+        "the reason names the plugin: {error}"
+    );
     neighbour_serves(&daemon);
 }
 
 /// The file is refused, with a reason that holds all of `words`.
 fn refused(write: impl FnOnce(&Path), words: &[&str]) {
-    let daemon = Daemon::start(&config(r#"{ do = "nothing" }"#, LIMITS), &[&guest("probe", &[])]);
+    let daemon = Daemon::start(
+        &config(r#"{ do = "nothing" }"#, LIMITS),
+        &[&guest("probe", &[])],
+    );
     daemon.wait_for_plugins(1);
     write(&daemon.path("plugins/bad.wasm"));
     let row = wait_for("the refusal", || {
         let rows = daemon.json(&["plugin", "list"]);
-        let row = rows.as_array().unwrap().iter().find(|row| row["state"] == "rejected").cloned();
+        let row = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["state"] == "rejected")
+            .cloned();
         row.ok_or_else(|| rows.to_string())
     });
     let reason = row["last_error"].as_str().unwrap().to_lowercase();
     for word in words {
-        assert!(reason.contains(word), "the reason should hold `{word}`: {reason}");
+        assert!(
+            reason.contains(word),
+            "the reason should hold `{word}`: {reason}"
+        );
     }
     daemon.wait_for_event("the event", |event| event["kind"] == "plugin.rejected");
     neighbour_serves(&daemon);
@@ -118,7 +141,10 @@ fn a_panic_says_what_it_panicked_with() {
 #[test]
 fn a_result_of_a_gibibyte_is_refused() {
     // It cannot even be built within the guest's memory; a smaller one is cut off by the result's own limit.
-    ends(r#"{ do = "huge-result", amount = 1073741824 }"#, &["memory"]);
+    ends(
+        r#"{ do = "huge-result", amount = 1073741824 }"#,
+        &["memory"],
+    );
     ends(r#"{ do = "huge-result", amount = 1048576 }"#, &["result"]);
 }
 
@@ -146,9 +172,15 @@ fn a_full_namespace_takes_no_more() {
 fn what_was_not_granted_is_denied_by_name() {
     ends(r#"{ do = "foreign-target", name = "job" }"#, &["restart"]);
     ends(r#"{ do = "foreign-command", name = "flush" }"#, &["flush"]);
-    ends(r#"{ do = "foreign-url", name = "http://127.0.0.1:2/" }"#, &["127.0.0.1:2"]);
+    ends(
+        r#"{ do = "foreign-url", name = "http://127.0.0.1:2/" }"#,
+        &["127.0.0.1:2"],
+    );
     ends(r#"{ do = "foreign-backup", name = "data" }"#, &["data"]);
-    ends(r#"{ do = "read-file", name = "/etc/passwd" }"#, &["hostile"]);
+    ends(
+        r#"{ do = "read-file", name = "/etc/passwd" }"#,
+        &["hostile"],
+    );
 }
 
 #[test]
@@ -164,12 +196,18 @@ fn a_guest_sees_no_environment() {
 
 #[test]
 fn a_trap_in_describe_is_refused() {
-    refused(copy_of(guest("hostile", &["trap-in-describe"])), &["describe", "trap"]);
+    refused(
+        copy_of(guest("hostile", &["trap-in-describe"])),
+        &["describe", "trap"],
+    );
 }
 
 #[test]
 fn a_loop_in_describe_is_refused() {
-    refused(copy_of(guest("hostile", &["loop-in-describe"])), &["describe", "deadline"]);
+    refused(
+        copy_of(guest("hostile", &["loop-in-describe"])),
+        &["describe", "deadline"],
+    );
 }
 
 #[test]
@@ -179,30 +217,45 @@ fn a_huge_description_is_refused() {
 
 #[test]
 fn a_loop_in_configure_is_refused() {
-    refused(copy_of(guest("hostile", &["loop-in-configure"])), &["configure", "deadline"]);
+    refused(
+        copy_of(guest("hostile", &["loop-in-configure"])),
+        &["configure", "deadline"],
+    );
 }
 
 #[test]
 fn a_memory_bomb_in_configure_is_refused() {
-    refused(copy_of(guest("hostile", &["memory-in-configure"])), &["configure", "memory"]);
+    refused(
+        copy_of(guest("hostile", &["memory-in-configure"])),
+        &["configure", "memory"],
+    );
 }
 
 #[test]
 fn a_component_of_another_world_is_refused() {
     let text = r#"(component (core module $m (func (export "f"))) (core instance $i (instantiate $m))
         (func $f (canon lift (core func $i "f"))) (export "greet" (func $f)))"#;
-    refused(|to| fs::write(to, wat::parse_str(text).unwrap()).unwrap(), &["mainstay:plugin", "greet"]);
+    refused(
+        |to| fs::write(to, wat::parse_str(text).unwrap()).unwrap(),
+        &["mainstay:plugin", "greet"],
+    );
 }
 
 #[test]
 fn a_core_module_is_refused() {
-    refused(|to| fs::write(to, wat::parse_str("(module)").unwrap()).unwrap(), &["core module"]);
+    refused(
+        |to| fs::write(to, wat::parse_str("(module)").unwrap()).unwrap(),
+        &["core module"],
+    );
 }
 
 #[test]
 fn a_truncated_component_is_refused() {
     let whole = fs::read(plugin("restart-service")).unwrap();
-    refused(|to| fs::write(to, &whole[..whole.len() * 2 / 3]).unwrap(), &["truncated"]);
+    refused(
+        |to| fs::write(to, &whole[..whole.len() * 2 / 3]).unwrap(),
+        &["truncated"],
+    );
 }
 
 #[test]
@@ -219,16 +272,29 @@ fn an_empty_file_is_refused() {
 
 #[test]
 fn a_plugin_that_fails_again_and_again_is_quarantined() {
-    let daemon = Daemon::start(&config(r#"{ do = "trap" }"#, LIMITS), &[&guest("hostile", &[]), &guest("probe", &[])]);
+    let daemon = Daemon::start(
+        &config(r#"{ do = "trap" }"#, LIMITS),
+        &[&guest("hostile", &[]), &guest("probe", &[])],
+    );
     daemon.wait_for_plugins(2);
     for _ in 0..5 {
         recover(&daemon, "misdeed");
     }
-    daemon.wait_for_event("the quarantine", |event| event["kind"] == "plugin.quarantined");
+    daemon.wait_for_event("the quarantine", |event| {
+        event["kind"] == "plugin.quarantined"
+    });
     let rows = daemon.json(&["plugin", "list"]);
-    let row = rows.as_array().unwrap().iter().find(|row| row["name"] == "hostile").unwrap();
+    let row = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["name"] == "hostile")
+        .unwrap();
     assert_eq!(row["quarantined"], true, "{row}");
     let operation = recover(&daemon, "misdeed");
-    assert!(operation["error"].as_str().unwrap().contains("rest"), "{operation}");
+    assert!(
+        operation["error"].as_str().unwrap().contains("rest"),
+        "{operation}"
+    );
     neighbour_serves(&daemon);
 }

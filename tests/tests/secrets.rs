@@ -51,7 +51,11 @@ fn start(config: &str) -> Daemon {
 
 fn recover(daemon: &Daemon) {
     let output = daemon.cli(&["recover", "job", "--failure", "service-down", "--wait"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn must_not_hold_the_secret(directory: &Path) {
@@ -61,7 +65,9 @@ fn must_not_hold_the_secret(directory: &Path) {
             must_not_hold_the_secret(&path);
         } else if path.file_name().is_some_and(|name| name != "token") && path.is_file() {
             let bytes = fs::read(&path).unwrap();
-            let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+            let found = bytes
+                .windows(SECRET.len())
+                .any(|window| window == SECRET.as_bytes());
             assert!(!found, "{} holds the secret", path.display());
         }
     }
@@ -75,22 +81,37 @@ fn a_secret_reaches_the_granted_host_and_no_file_or_log() {
     let daemon = start(&config(&receiver.url, &format!("{}/hook", receiver.url)));
     recover(&daemon);
     let request = receiver.wait_for("the alert", |request| request.line == "POST /hook");
-    let authorization = request.headers.iter().find(|(name, _)| name == "authorization").unwrap();
+    let authorization = request
+        .headers
+        .iter()
+        .find(|(name, _)| name == "authorization")
+        .unwrap();
     assert_eq!(authorization.1, format!("Bearer {SECRET}"));
-    let delivered = daemon.wait_for_event("the delivery", |event| event["kind"] == "alert.delivered");
-    assert!(delivered.to_string().contains("${secret:hook-token}"), "echoed secrets become placeholders: {delivered}");
+    let delivered =
+        daemon.wait_for_event("the delivery", |event| event["kind"] == "alert.delivered");
+    assert!(
+        delivered.to_string().contains("${secret:hook-token}"),
+        "echoed secrets become placeholders: {delivered}"
+    );
     must_not_hold_the_secret(daemon.directory.path());
 }
 
 #[test]
 fn a_secret_follows_no_redirect_to_another_host() {
     let (granted, other) = (Receiver::start(), Receiver::start());
-    granted.answer_with("307 Temporary Redirect", &format!("location: {}/stolen\r\n", other.url), "");
+    granted.answer_with(
+        "307 Temporary Redirect",
+        &format!("location: {}/stolen\r\n", other.url),
+        "",
+    );
     let daemon = start(&config(&granted.url, &format!("{}/hook", granted.url)));
     recover(&daemon);
     granted.wait_for("the alert", |request| request.line == "POST /hook");
     let refused = daemon.wait_for_event("the refusal", |event| {
-        matches!(event["kind"].as_str(), Some("alert.delayed" | "alert.abandoned"))
+        matches!(
+            event["kind"].as_str(),
+            Some("alert.delayed" | "alert.abandoned")
+        )
     });
     assert!(refused.to_string().contains("grant"), "{refused}");
     assert!(other.received().is_empty(), "the other host was reached");
@@ -103,7 +124,10 @@ fn a_host_without_a_grant_is_not_reached() {
     let daemon = start(&config(&granted.url, &format!("{}/hook", other.url)));
     recover(&daemon);
     daemon.wait_for_event("the refusal", |event| {
-        matches!(event["kind"].as_str(), Some("alert.delayed" | "alert.abandoned"))
+        matches!(
+            event["kind"].as_str(),
+            Some("alert.delayed" | "alert.abandoned")
+        )
     });
     assert!(other.received().is_empty() && granted.received().is_empty());
 }

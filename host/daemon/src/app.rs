@@ -11,8 +11,9 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
-        backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient, journal::SqliteJournal,
-        probe::HostProbe, process::HostProcesses, secrets::ConfiguredSecrets, watcher,
+        backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient,
+        journal::SqliteJournal, probe::HostProbe, process::HostProcesses,
+        secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess, Token},
     ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
@@ -74,9 +75,16 @@ impl HostView for Host {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: "normal".to_owned(),
             started_at: self.started_at,
-            contract_versions: ContractVersion::ALL.iter().map(|version| version.version().to_string()).collect(),
+            contract_versions: ContractVersion::ALL
+                .iter()
+                .map(|version| version.version().to_string())
+                .collect(),
             config_digest: spec.digest.clone(),
-            targets: spec.targets.iter().map(|target| (target.name.clone(), target.priority)).collect(),
+            targets: spec
+                .targets
+                .iter()
+                .map(|target| (target.name.clone(), target.priority))
+                .collect(),
         }
     }
 
@@ -112,11 +120,21 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
     let probe = Arc::new(HostProbe::new(clock.clone())?);
-    let monitor = Monitor::new(probe, journal.clone(), clock.clone(), findings_sender, spec.clone());
+    let monitor = Monitor::new(
+        probe,
+        journal.clone(),
+        clock.clone(),
+        findings_sender,
+        spec.clone(),
+    );
     let commands = Arc::new(LocalCommands::new(secrets.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {
-            processes: Arc::new(HostProcesses::new(&state_dir, secrets.clone(), clock.clone())?),
+            processes: Arc::new(HostProcesses::new(
+                &state_dir,
+                secrets.clone(),
+                clock.clone(),
+            )?),
             commands: commands.clone(),
             watch: Arc::new(monitor.clone()),
             journal: journal.clone(),
@@ -131,14 +149,19 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let plugins = Arc::new(Plugins::default());
     let stop_backups = CancellationToken::new();
     let parts = BackupParts {
-        store: Arc::new(LocalBackups::new(&state_dir, clock.clone(), stop_backups.clone())),
+        store: Arc::new(LocalBackups::new(
+            &state_dir,
+            clock.clone(),
+            stop_backups.clone(),
+        )),
         journal: journal.clone(),
         clock: clock.clone(),
         judge: plugins.clone(),
         spec: spec.clone(),
         seed: seed(&clock),
     };
-    let backups = BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
+    let backups =
+        BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
     let numbers = EffectNumbers::default();
     let effects = Effects {
         journal: journal.clone(),
@@ -153,13 +176,19 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
         numbers: numbers.clone(),
     };
-    let observer = PluginEvents { journal: journal.clone(), clock: clock.clone() };
+    let observer = PluginEvents {
+        journal: journal.clone(),
+        clock: clock.clone(),
+    };
     let (plugin_dir, specs) = {
         let spec = spec.borrow();
         (spec.host.plugin_dir.clone(), spec.plugins.clone())
     };
-    let host_options =
-        HostOptions { state_dir: Some(state_dir.clone()), specs, ..HostOptions::new(plugin_dir) };
+    let host_options = HostOptions {
+        state_dir: Some(state_dir.clone()),
+        specs,
+        ..HostOptions::new(plugin_dir)
+    };
     plugins.connect(PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?);
 
     // What decides and acts.
@@ -192,14 +221,23 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock: clock.clone(),
         last: last_reload.clone(),
     };
-    let metrics = Arc::new(Metrics::new(Arc::new(backups.clone()), plugins.clone(), clock.clone())?);
+    let metrics = Arc::new(Metrics::new(
+        Arc::new(backups.clone()),
+        plugins.clone(),
+        clock.clone(),
+    )?);
     let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {
         None => None,
         Some(api) => {
-            let token = secrets.value(&api.token).with_context(|| format!("secret `{}` is not there", api.token))?;
-            Some(TcpAccess { listen: api.listen, token: Token::new(&token) })
+            let token = secrets
+                .value(&api.token)
+                .with_context(|| format!("secret `{}` is not there", api.token))?;
+            Some(TcpAccess {
+                listen: api.listen,
+                token: Token::new(&token),
+            })
         }
     };
     let api_state = ApiState {
@@ -210,7 +248,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),
         plugins: plugins.clone(),
-        host: Arc::new(Host { spec: spec.clone(), started_at, last_reload }),
+        host: Arc::new(Host {
+            spec: spec.clone(),
+            started_at,
+            last_reload,
+        }),
         clock: clock.clone(),
         metrics,
     };
@@ -223,25 +265,48 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let work = tasks.stage("work");
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
-    work.spawn("backup", |stop| async move { report(backups.run(stop).await) });
+    work.spawn(
+        "backup",
+        |stop| async move { report(backups.run(stop).await) },
+    );
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let base = tasks.stage("base");
-    base.spawn("supervisor", |stop| async move { report(supervisor.run(stop).await) });
-    base.spawn("metrics", |stop| async move { report(counting.run(stop).await) });
+    base.spawn("supervisor", |stop| async move {
+        report(supervisor.run(stop).await)
+    });
+    base.spawn(
+        "metrics",
+        |stop| async move { report(counting.run(stop).await) },
+    );
 
     let name = spec.borrow().host.name.clone();
-    say(&journal, &clock, EventKind::HostStarted, format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION"))).await;
+    say(
+        &journal,
+        &clock,
+        EventKind::HostStarted,
+        format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION")),
+    )
+    .await;
     notify::ready();
     tracing::info!("ready");
     until_asked_to_stop(&hints_sender).await?;
     notify::stopping();
-    say(&journal, &clock, EventKind::HostStopping, "asked to stop".to_owned()).await;
+    say(
+        &journal,
+        &clock,
+        EventKind::HostStopping,
+        "asked to stop".to_owned(),
+    )
+    .await;
     let stragglers = tasks.stop(deadline).await;
     if stragglers.is_empty() {
         tracing::info!("stopped");
         return Ok(());
     }
-    anyhow::bail!("did not stop within {deadline:?}: {}", stragglers.join(", "))
+    anyhow::bail!(
+        "did not stop within {deadline:?}: {}",
+        stragglers.join(", ")
+    )
 }
 
 fn left_by(recovered: &Recovered) -> Left {
@@ -259,7 +324,9 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
     hasher.update(&clock.now().as_millis().to_le_bytes());
     hasher.update(&clock.monotonic().elapsed().as_nanos().to_le_bytes());
     let bytes = *hasher.finalize().as_bytes();
-    bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    bytes
+        .first_chunk()
+        .map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 /// A service's own error, which it can do no more about.

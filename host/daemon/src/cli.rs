@@ -44,7 +44,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Ending> {
     let client = || connect::connect(&global);
     match command {
         Command::Run => wiring::run(&global, out).await,
-        Command::DemoService { listen, data } => done(crate::demo::service::serve(listen, data).await),
+        Command::DemoService { listen, data } => {
+            done(crate::demo::service::serve(listen, data).await)
+        }
         Command::Demo { keep } => wiring::demo(out, keep).await,
         Command::Check => wiring::check(&global, out).await,
         Command::Completions { shell } => completions(out, shell),

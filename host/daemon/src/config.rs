@@ -117,7 +117,11 @@ fn read_all(path: &Path) -> Result<Vec<Source>, Vec<Problem>> {
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.is_empty() { Ok(sources) } else { Err(problems) }
+    if problems.is_empty() {
+        Ok(sources)
+    } else {
+        Err(problems)
+    }
 }
 
 /// The directory that lies beside a config and adds to it.

@@ -28,8 +28,12 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
     let begin = Instant::now();
     let mut timeline = Timeline::new(options.json);
     let source = plugins::repository();
-    let built = timeline.step("build-plugins", async { plugins::build(&source).await }).await;
-    let Some(built) = built else { return Ok(timeline.finish(begin.elapsed())) };
+    let built = timeline
+        .step("build-plugins", async { plugins::build(&source).await })
+        .await;
+    let Some(built) = built else {
+        return Ok(timeline.finish(begin.elapsed()));
+    };
     let mut stage = Stage::new(built, options.keep).await?;
     steps::play(&mut stage, &mut timeline).await;
     let clean = timeline.finish(begin.elapsed());

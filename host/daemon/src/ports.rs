@@ -526,7 +526,13 @@ pub enum Delivery {
 /// Calls alerters.
 pub trait Alerters: Send + Sync {
     /// One attempt, 1-based, by the newest version that fits.
-    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery>;
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        version: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery>;
 }
 
 /// Asks the retention policy of a job.

@@ -3,25 +3,28 @@
 //! Invariant: one task changes what serves, one change after the other; whoever asks for a plugin never waits for it.
 //! Invariant: a change that fails leaves what served before, and is told to the observer.
 
+mod build;
 mod diff;
+mod options;
 mod reload;
 mod rows;
 mod scan;
+mod shared;
 mod watch;
 
 pub use diff::{PluginDiff, Plugins};
+pub use options::{HostError, HostOptions};
 pub use reload::ApplyError;
 
 use crate::{
     cache::CompileCache,
     effects::EffectPort,
-    engine::{Engine, EngineError},
+    engine::Engine,
     error::LoadError,
     inspect::Inspection,
-    loader::{Loader, LoaderOptions, Now},
-    observer::{Observer, PluginEvent},
+    loader::{Loader, LoaderOptions},
+    observer::Observer,
     plugin::Plugin,
-    quarantine::QuarantinePolicy,
     registry::{NotServing, Registry},
     store::PluginStore,
 };
@@ -29,16 +32,15 @@ use mainstay_domain::{
     name::PluginName,
     plugin::{PluginKind, PluginRow},
     spec::PluginSpec,
-    time::Monotonic,
 };
 use reload::Reloader;
-use rows::{Ledger, Waiting};
 use semver::VersionReq;
+use shared::HostShared;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -48,52 +50,6 @@ use tokio::{
 
 /// What the operator says of plugins, by name.
 pub type Specs = BTreeMap<PluginName, PluginSpec>;
-
-/// How a host is started.
-pub struct HostOptions {
-    /// Where plugins are dropped; made where it is not there.
-    pub plugin_dir: PathBuf,
-    /// Where accepted components and compiled code are kept; none keeps nothing.
-    pub state_dir: Option<PathBuf>,
-    /// Grants, limits and settings.
-    pub specs: Specs,
-    /// When a failing plugin rests.
-    pub quarantine: QuarantinePolicy,
-    /// How often the directory is looked at without being told; default 3 s.
-    pub rescan: Duration,
-    /// How long a file that nobody closed must lie unchanged; default 250 ms.
-    pub settling: Duration,
-}
-
-impl HostOptions {
-    /// The defaults for a directory.
-    pub fn new(plugin_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            plugin_dir: plugin_dir.into(),
-            state_dir: None,
-            specs: Specs::new(),
-            quarantine: QuarantinePolicy::default(),
-            rescan: Duration::from_secs(3),
-            settling: Duration::from_millis(250),
-        }
-    }
-}
-
-/// Why a host does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// No engine.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A directory cannot be made or opened.
-    #[error("cannot open {path}: {source}")]
-    Directory {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// Hosts the plugins of one directory.
 pub struct PluginHost {
@@ -132,12 +88,7 @@ impl PluginHost {
             store = Some(PluginStore::open(&kept).map_err(at(&kept))?);
             loading.cache = Some(CompileCache::open(&compiled).map_err(at(&compiled))?);
         }
-        let shared = Arc::new(HostShared {
-            registry: Registry::default(),
-            state: Mutex::default(),
-            observer,
-            now: loading.now.clone(),
-        });
+        let shared = Arc::new(HostShared::new(observer, loading.now.clone()));
         let loader = Loader::new(loading)?;
         let mut reloader = Reloader::new(
             options.plugin_dir,
@@ -166,18 +117,17 @@ impl PluginHost {
         name: &PluginName,
         requirement: &VersionReq,
     ) -> Result<Arc<Plugin>, NotServing> {
-        self.shared.registry.get(kind, name, requirement)
+        self.shared.registry().get(kind, name, requirement)
     }
 
     /// What serves.
     pub fn registry(&self) -> &Registry<Plugin> {
-        &self.shared.registry
+        self.shared.registry()
     }
 
     /// Where every file and version stands.
     pub fn rows(&self) -> Vec<PluginRow> {
-        let serving = self.shared.registry.all();
-        self.shared.state().ledger.rows(&serving)
+        self.shared.rows()
     }
 
     /// Puts other grants, limits and settings in force: all of them, or none where a plugin refuses its own. Of
@@ -205,7 +155,7 @@ impl PluginHost {
     ) -> Result<Arc<Plugin>, LoadError> {
         let serving = self
             .shared
-            .registry
+            .registry()
             .all()
             .into_iter()
             .find(|plugin| plugin.identity().digest == digest);
@@ -237,7 +187,7 @@ impl PluginHost {
 
     /// Removes from the store every build that neither serves nor is in `needed`. Gives how many went.
     pub fn prune_store(&self, mut needed: BTreeSet<String>) -> io::Result<usize> {
-        let serving = self.shared.registry.all();
+        let serving = self.shared.registry().all();
         needed.extend(
             serving
                 .iter()
@@ -295,119 +245,6 @@ async fn follow(
         wait = reloader.look().await.unwrap_or(rescan).min(rescan);
         for done in looked {
             let _ = done.send(());
-        }
-    }
-}
-
-/// What the reload task and the host share.
-struct HostShared {
-    registry: Registry<Plugin>,
-    state: Mutex<Published>,
-    observer: Arc<dyn Observer>,
-    now: Now,
-}
-
-/// What was last published, and what became of the rest.
-#[derive(Default)]
-struct Published {
-    current: Plugins,
-    ledger: Ledger,
-}
-
-impl HostShared {
-    fn now(&self) -> Monotonic {
-        (self.now)()
-    }
-
-    fn state(&self) -> MutexGuard<'_, Published> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn current(&self) -> Plugins {
-        self.state().current.clone()
-    }
-
-    /// Swaps the registry, then tells what happened: whoever hears of it finds it so.
-    fn publish(
-        &self,
-        diff: &PluginDiff,
-        mut staged: BTreeMap<String, Plugin>,
-        desired: &Plugins,
-        waiting: BTreeMap<PathBuf, Waiting>,
-        files: BTreeMap<String, PathBuf>,
-    ) {
-        let present = self.registry.all();
-        let before = |digest: &str| {
-            present
-                .iter()
-                .find(|plugin| plugin.identity().digest == digest)
-        };
-        let changed = diff.change.iter().filter_map(|digest| {
-            let plugin = staged.remove(digest)?;
-            Some(Arc::new(match before(digest) {
-                Some(before) => plugin.continuing(before),
-                None => plugin,
-            }))
-        });
-        let mut incoming: Vec<Arc<Plugin>> = changed.collect();
-        let added = diff
-            .add
-            .iter()
-            .filter_map(|digest| staged.remove(digest).map(Arc::new));
-        let added: Vec<Arc<Plugin>> = added.collect();
-        incoming.extend(added.iter().cloned());
-        let replaced: BTreeSet<String> = incoming
-            .iter()
-            .map(|plugin| plugin.identity().digest.clone())
-            .collect();
-        let leaves = |plugin: &Plugin| {
-            let digest = &plugin.identity().digest;
-            replaced.contains(digest) || diff.remove.contains(digest)
-        };
-        drop(present);
-        let outgoing = match diff.is_empty() {
-            true => Vec::new(),
-            false => self.registry.publish(incoming, leaves).unwrap_or_else(|error| {
-                tracing::error!(%error, "two builds of one version; what served before still serves");
-                Vec::new()
-            }),
-        };
-        let gone: Vec<&Arc<Plugin>> = outgoing
-            .iter()
-            .filter(|plugin| diff.remove.contains(&plugin.identity().digest))
-            .collect();
-        {
-            let mut state = self.state();
-            for plugin in &gone {
-                state.ledger.depart(plugin);
-            }
-            let serving = self.registry.all();
-            let serves = |digest: &String| {
-                serving
-                    .iter()
-                    .any(|plugin| plugin.identity().digest == *digest)
-            };
-            state.current = desired.clone();
-            state.current.retain(|digest, _| serves(digest));
-            state.ledger.set_files(waiting, files.clone());
-        }
-        for plugin in &added {
-            plugin
-                .loaded
-                .retirement
-                .announce(plugin.identity().clone(), self.observer.clone());
-            self.observer.observe(PluginEvent::Serving {
-                plugin: plugin.identity().clone(),
-                kind: plugin.kind(),
-                file: files
-                    .get(&plugin.identity().digest)
-                    .cloned()
-                    .unwrap_or_default(),
-            });
-        }
-        for plugin in gone {
-            let plugin = plugin.identity().clone();
-            self.observer.observe(PluginEvent::Draining { plugin });
         }
     }
 }

@@ -3,6 +3,11 @@
 //! Invariant: nothing that serves is touched here; every step that fails says why and leaves nothing behind.
 //! Invariant: `describe` and `configure` run without any grant, under limits.
 
+mod candidate;
+
+pub(crate) use candidate::Loaded;
+pub use candidate::{Candidate, Descriptor};
+
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
@@ -11,21 +16,18 @@ use crate::{
     engine::{Engine, EngineError},
     error::LoadError,
     invoke::{Invocation, Patience},
-    observer::{LogObserver, Observer, PluginEvent},
+    observer::{LogObserver, Observer},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
 };
 use mainstay_domain::{
-    name::{FailureType, PluginName},
-    plugin::{Capability, PluginIdentity},
+    name::PluginName,
+    plugin::PluginIdentity,
     spec::{Grants, Limits, PluginSpec},
     time::Monotonic,
 };
 use semver::Version;
-use std::{
-    path::Path,
-    sync::{Arc, OnceLock},
-};
+use std::{path::Path, sync::Arc};
 
 /// The largest file that is taken for a plugin: a Python guest has 18 MB.
 pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
@@ -125,18 +127,15 @@ impl Loader {
             found: descriptor.version.chars().take(80).collect(),
             reason: error.to_string(),
         })?;
-        Ok(Candidate(Arc::new(Loaded {
-            identity: Arc::new(PluginIdentity {
-                name,
-                version,
-                digest,
-            }),
-            descriptor: Descriptor::parse(descriptor)?,
-            shape,
-            program,
-            size_bytes,
-            retirement: Retirement::default(),
-        })))
+        let identity = PluginIdentity {
+            name,
+            version,
+            digest,
+        };
+        let descriptor = Descriptor::parse(descriptor)?;
+        Ok(Candidate(Arc::new(Loaded::new(
+            identity, descriptor, shape, program, size_bytes,
+        ))))
     }
 
     async fn describe(
@@ -272,91 +271,6 @@ impl Surroundings {
         let program = self.linkers.link(shape.contract, shape.kind, &component);
         let program = program.map_err(|error| LoadError::Types(format!("{error:#}")))?;
         Ok((digest.to_hex().to_string(), shape, program))
-    }
-}
-
-/// What a plugin says of itself, checked.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Descriptor {
-    /// One sentence.
-    pub summary: String,
-    /// Failure types that it is meant for.
-    pub handles: Vec<FailureType>,
-    /// What it asks for, and why.
-    pub capabilities: Vec<Capability>,
-    /// JSON Schema of its settings.
-    pub settings_schema: Option<serde_json::Value>,
-}
-
-impl Descriptor {
-    fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
-        let handles = raw.handles.iter().map(|name| FailureType::parse(name));
-        let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
-        Ok(Self {
-            summary: raw.summary,
-            handles: handles
-                .collect::<Result<_, _>>()
-                .map_err(LoadError::Handles)?,
-            capabilities: raw.capabilities,
-            settings_schema: schema
-                .transpose()
-                .map_err(|error| LoadError::Schema(error.to_string()))?,
-        })
-    }
-}
-
-/// A component that was checked, compiled and described, and has no settings yet. Cheap to clone.
-#[derive(Clone)]
-pub struct Candidate(pub(crate) Arc<Loaded>);
-
-pub(crate) struct Loaded {
-    pub(crate) identity: Arc<PluginIdentity>,
-    pub(crate) shape: Shape,
-    pub(crate) descriptor: Descriptor,
-    pub(crate) program: Program,
-    size_bytes: u64,
-    /// Last, so that it is dropped when everything above is freed.
-    pub(crate) retirement: Retirement,
-}
-
-/// Tells the observer when a build that served is freed.
-#[derive(Default)]
-pub(crate) struct Retirement(OnceLock<(Arc<PluginIdentity>, Arc<dyn Observer>)>);
-
-impl Retirement {
-    /// From now on it is told; saying so again changes nothing.
-    pub(crate) fn announce(&self, plugin: Arc<PluginIdentity>, observer: Arc<dyn Observer>) {
-        let _ = self.0.set((plugin, observer));
-    }
-}
-
-impl Drop for Retirement {
-    fn drop(&mut self) {
-        if let Some((plugin, observer)) = self.0.take() {
-            observer.observe(PluginEvent::Retired { plugin });
-        }
-    }
-}
-
-impl Candidate {
-    /// What it calls itself.
-    pub fn identity(&self) -> &Arc<PluginIdentity> {
-        &self.0.identity
-    }
-
-    /// Kind, contract and imports.
-    pub fn shape(&self) -> &Shape {
-        &self.0.shape
-    }
-
-    /// What else it says of itself.
-    pub fn descriptor(&self) -> &Descriptor {
-        &self.0.descriptor
-    }
-
-    /// The size of the component.
-    pub fn size_bytes(&self) -> u64 {
-        self.0.size_bytes
     }
 }
 

@@ -4,6 +4,11 @@
 //! Invariant: at most `limits.concurrency` calls run at one time; a further call waits its turn in order, while its
 //! own timeout runs.
 
+mod record;
+
+pub use record::CallCounts;
+pub(crate) use record::Record;
+
 use crate::{
     contract::Shape,
     effects::{Call, Purpose},
@@ -11,8 +16,6 @@ use crate::{
     invoke::{Function, Invocation, Patience, exceeded},
     limits::{Exceeded, Limit, VERDICT_BYTES},
     loader::{Descriptor, Loaded, Surroundings},
-    observer::PluginEvent,
-    quarantine::{Admission, Quarantine, Verdict as Change},
 };
 use mainstay_domain::{
     backup::Verdict,
@@ -23,14 +26,8 @@ use mainstay_domain::{
     plugin::{PluginIdentity, PluginKind},
     spec::{Grants, Limits, PluginSpec},
 };
-use std::{
-    fmt::Display,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use record::Attempt;
+use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 /// One version of one plugin with one set of grants, limits and settings.
@@ -42,28 +39,6 @@ pub struct Plugin {
     settings: Arc<str>,
     turns: Semaphore,
     pub(crate) record: Arc<Record>,
-}
-
-/// What the calls of one version came to, over all its settings.
-#[derive(Default)]
-pub(crate) struct Record {
-    calls: AtomicU64,
-    failures: AtomicU64,
-    last_error: Mutex<Option<String>>,
-    quarantine: Mutex<Quarantine>,
-}
-
-/// What the calls of a plugin came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct CallCounts {
-    /// Calls begun.
-    pub calls: u64,
-    /// Calls that gave no answer, or answered with an error.
-    pub failures: u64,
-    /// What the last of them said.
-    pub last_error: Option<String>,
-    /// It failed too often and rests, or waits for its probe.
-    pub quarantined: bool,
 }
 
 /// What a call comes to: the plugin's answer, which may be an error of its own, or no answer.
@@ -121,7 +96,7 @@ impl Plugin {
 
     /// Whether a call made now would be refused because it failed too often.
     pub fn is_resting(&self) -> bool {
-        lock(&self.record.quarantine).is_resting((self.shared.now)())
+        self.record.is_resting((self.shared.now)())
     }
 
     /// Recovers a target.
@@ -206,7 +181,7 @@ impl Plugin {
         request: &R,
         call: Function<R, Result<T, E>>,
     ) -> Called<T, E> {
-        let attempt = self.begin(function)?;
+        let attempt = Attempt::begin(self).map_err(|cause| self.error(function, cause))?;
         let invocation = Invocation {
             function,
             call: Call {
@@ -233,20 +208,6 @@ impl Plugin {
         attempt.end(outcome)
     }
 
-    /// Counts a call, unless the plugin rests.
-    fn begin(&self, function: &'static str) -> Result<Attempt<'_>, CallError> {
-        let admission = lock(&self.record.quarantine).admit((self.shared.now)());
-        if let Admission::Resting(rest) = admission {
-            let last_error = lock(&self.record.last_error).clone().unwrap_or_default();
-            return Err(self.error(function, CallFailure::Resting(rest, last_error)));
-        }
-        self.record.calls.fetch_add(1, Relaxed);
-        Ok(Attempt {
-            plugin: self,
-            ended: false,
-        })
-    }
-
     fn error(&self, function: &'static str, cause: CallFailure) -> CallError {
         CallError {
             plugin: self.loaded.identity.clone(),
@@ -254,79 +215,6 @@ impl Plugin {
             cause,
         }
     }
-}
-
-impl Record {
-    pub(crate) fn counts(&self) -> CallCounts {
-        CallCounts {
-            calls: self.calls.load(Relaxed),
-            failures: self.failures.load(Relaxed),
-            last_error: lock(&self.last_error).clone(),
-            quarantined: lock(&self.quarantine).is_quarantined(),
-        }
-    }
-}
-
-/// A call that has begun. One that is dropped before its end tells nothing of the plugin.
-struct Attempt<'a> {
-    plugin: &'a Plugin,
-    ended: bool,
-}
-
-impl Attempt<'_> {
-    fn end<T, E: Display>(mut self, outcome: Called<T, E>) -> Called<T, E> {
-        self.ended = true;
-        let Record {
-            failures,
-            last_error,
-            quarantine,
-            ..
-        } = &*self.plugin.record;
-        let error = match &outcome {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(error) = &error {
-            failures.fetch_add(1, Relaxed);
-            *lock(last_error) = Some(error.clone());
-        }
-        let shared = &self.plugin.shared;
-        let change = match &outcome {
-            Ok(_) => lock(quarantine).answered(),
-            Err(error) if error.cause.is_the_plugins() => {
-                lock(quarantine).failed(&shared.quarantine, (shared.now)())
-            }
-            Err(_) => {
-                lock(quarantine).inconclusive();
-                Change::Unchanged
-            }
-        };
-        let plugin = self.plugin.identity().clone();
-        match change {
-            Change::Unchanged => {}
-            Change::Released => shared.observer.observe(PluginEvent::Released { plugin }),
-            Change::Quarantined(rest) => shared.observer.observe(PluginEvent::Quarantined {
-                plugin,
-                rest,
-                reason: error.unwrap_or_default(),
-            }),
-        }
-        outcome
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            lock(&self.plugin.record.quarantine).inconclusive();
-        }
-    }
-}
-
-/// These locks are held for moments and guard plain values, so one that a panic poisoned is still good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

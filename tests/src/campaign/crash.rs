@@ -75,28 +75,55 @@ pub fn crash(count: u32, seed: u64) {
     changes.join().unwrap();
     let listed = ids(&daemon.json(&["backup", "list"]), "status", "verified");
     for id in &verified {
-        assert!(listed.contains(id), "{id} was reported verified and is gone");
+        assert!(
+            listed.contains(id),
+            "{id} was reported verified and is gone"
+        );
     }
     for id in listed.iter().rev().take(40) {
         let output = daemon.cli(&["backup", "verify", id]);
-        assert!(output.status.success(), "{id}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{id}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    println!("{count} kills, {} operations, {} verified backups, seed {seed}", ended.len(), listed.len());
+    println!(
+        "{count} kills, {} operations, {} verified backups, seed {seed}",
+        ended.len(),
+        listed.len()
+    );
 }
 
 fn ids(rows: &Value, key: &str, wanted: &str) -> BTreeSet<String> {
-    let rows = rows.as_array().unwrap().iter().filter(|row| row[key] == wanted);
-    rows.map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    let rows = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row[key] == wanted);
+    rows.map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
-fn check(daemon: &Daemon, verified: &mut BTreeSet<String>, ended: &mut BTreeSet<String>, kill: u32) {
-    let started = daemon.json(&["status"])["host"]["started_at"].as_str().unwrap().to_owned();
+fn check(
+    daemon: &Daemon,
+    verified: &mut BTreeSet<String>,
+    ended: &mut BTreeSet<String>,
+    kill: u32,
+) {
+    let started = daemon.json(&["status"])["host"]["started_at"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let history = daemon.json(&["history", "--limit", "1000"]);
     for operation in history.as_array().unwrap() {
         let state = operation["state"].as_str().unwrap();
         let is_final = matches!(state, "succeeded" | "failed" | "partial" | "cancelled");
         let of_this_daemon = operation["detected_at"].as_str().unwrap() >= started.as_str();
-        assert!(is_final || of_this_daemon, "after kill {kill} an operation has no end state: {operation}");
+        assert!(
+            is_final || of_this_daemon,
+            "after kill {kill} an operation has no end state: {operation}"
+        );
         if is_final {
             ended.insert(operation["id"].as_str().unwrap().to_owned());
         }
@@ -104,11 +131,17 @@ fn check(daemon: &Daemon, verified: &mut BTreeSet<String>, ended: &mut BTreeSet<
     let listed = daemon.json(&["backup", "list"]);
     let present = ids(&listed, "status", "verified");
     for id in verified.iter() {
-        assert!(present.contains(id), "after kill {kill}, {id} was reported verified and is gone: {listed}");
+        assert!(
+            present.contains(id),
+            "after kill {kill}, {id} was reported verified and is gone: {listed}"
+        );
     }
     verified.extend(present);
     for target in ["one", "two", "three"] {
-        assert!(copies(daemon, target) <= 1, "after kill {kill}, {target} runs twice");
+        assert!(
+            copies(daemon, target) <= 1,
+            "after kill {kill}, {target} runs twice"
+        );
     }
 }
 
@@ -118,15 +151,26 @@ fn copies(daemon: &Daemon, target: &str) -> usize {
     let marks = |pid: &str| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let inside = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == root);
-        inside && environment.split(|byte| *byte == 0).any(|entry| {
-            entry.starts_with(b"MAINSTAY_TARGET=") && entry.ends_with(format!("/{target}").as_bytes())
-        })
+        inside
+            && environment.split(|byte| *byte == 0).any(|entry| {
+                entry.starts_with(b"MAINSTAY_TARGET=")
+                    && entry.ends_with(format!("/{target}").as_bytes())
+            })
     };
-    let processes = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    processes.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()) && marks(name)).count()
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    processes
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()) && marks(name))
+        .count()
 }
 
-fn keep_changing(directory: std::path::PathBuf, stop: Arc<AtomicBool>, seed: u64) -> thread::JoinHandle<()> {
+fn keep_changing(
+    directory: std::path::PathBuf,
+    stop: Arc<AtomicBool>,
+    seed: u64,
+) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let mut random = Random::new(seed);
         while !stop.load(Ordering::Relaxed) {

@@ -19,5 +19,9 @@ pub struct SwapReport {
 /// Swaps `count` times.
 pub fn swap(count: u32, seed: u64) -> SwapReport {
     let _ = (count, Random::new(seed));
-    SwapReport { calls: 0, versions: Vec::new(), resident: (0, 0) }
+    SwapReport {
+        calls: 0,
+        versions: Vec::new(),
+        resident: (0, 0),
+    }
 }

@@ -28,7 +28,12 @@ use crate::ports::{
     TakeBackup, TakenBackup,
 };
 use files::{Layout, unavailable};
-use mainstay_domain::{archive::{Manifest, ManifestError}, id::BackupId, name::JobName, spec::BackupSource};
+use mainstay_domain::{
+    archive::{Manifest, ManifestError},
+    id::BackupId,
+    name::JobName,
+    spec::BackupSource,
+};
 use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 

@@ -13,12 +13,19 @@ use tokio::sync::mpsc;
 /// # Errors
 /// The system gives no watch; without hints the files are still looked at every few seconds.
 pub fn watch(config: &Path, hints: mpsc::Sender<()>) -> Result<RecommendedWatcher, notify::Error> {
-    let mut watcher = notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
-        // Reading the files is no change of them.
-        if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
-            let _ = hints.try_send(());
-        }
-    })?;
+    let mut watcher =
+        notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
+            // Reading the files is no change of them.
+            if !matches!(
+                event,
+                Ok(notify::Event {
+                    kind: EventKind::Access(_),
+                    ..
+                })
+            ) {
+                let _ = hints.try_send(());
+            }
+        })?;
     let directory = match config.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

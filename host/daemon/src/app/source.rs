@@ -33,7 +33,10 @@ impl FileConfig {
 impl ConfigSource for FileConfig {
     fn load(&self) -> Boxed<'_, Result<Spec, String>> {
         Box::pin(async {
-            let loaded = self.read().await.map_err(|errors| config::render(&errors.problems, false))?;
+            let loaded = self
+                .read()
+                .await
+                .map_err(|errors| config::render(&errors.problems, false))?;
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }
@@ -51,7 +54,10 @@ impl ConfigSource for FileConfig {
     fn digest(&self) -> Boxed<'_, Option<String>> {
         Box::pin(async {
             let path = self.path.clone();
-            tokio::task::spawn_blocking(move || config::digest(&path)).await.ok().flatten()
+            tokio::task::spawn_blocking(move || config::digest(&path))
+                .await
+                .ok()
+                .flatten()
         })
     }
 }

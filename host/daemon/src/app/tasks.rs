@@ -44,8 +44,17 @@ impl Tasks {
             tracing::debug!(stage = stage.name, "stopping");
             stage.stop.cancel();
             stage.tracker.close();
-            if tokio::time::timeout_at(end, stage.tracker.wait()).await.is_err() {
-                stragglers.extend(stage.running.lock().unwrap_or_else(PoisonError::into_inner).iter());
+            if tokio::time::timeout_at(end, stage.tracker.wait())
+                .await
+                .is_err()
+            {
+                stragglers.extend(
+                    stage
+                        .running
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .iter(),
+                );
             }
         }
         stragglers
@@ -59,7 +68,10 @@ impl Stage {
         F: Future<Output = ()> + Send + 'static,
     {
         let running = Arc::clone(&self.running);
-        running.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(name);
         let work = service(self.stop.clone());
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
@@ -67,7 +79,10 @@ impl Stage {
             if !stop.is_cancelled() {
                 tracing::error!(service = name, "ended before it was asked to");
             }
-            running.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != name);
+            running
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|other| *other != name);
         });
     }
 }
@@ -87,7 +102,9 @@ mod tests {
                 order.lock().unwrap().push(name);
             });
         }
-        tasks.stage("third").spawn("deaf", |_| std::future::pending());
+        tasks
+            .stage("third")
+            .spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
         assert_eq!(*order.lock().unwrap(), ["first", "second"]);
     }

@@ -31,7 +31,10 @@ pub(super) async fn run(global: &Global, out: Output) -> anyhow::Result<Ending> 
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }
-            let options = RunOptions { spec: loaded.spec, config: file };
+            let options = RunOptions {
+                spec: loaded.spec,
+                config: file,
+            };
             app::run(options).await?;
             Ok(Ending::Done)
         }
@@ -44,8 +47,15 @@ pub(super) async fn run(global: &Global, out: Output) -> anyhow::Result<Ending> 
 
 /// `mainstay demo`.
 pub(super) async fn demo(out: Output, keep: bool) -> anyhow::Result<Ending> {
-    let options = DemoOptions { json: out.json, keep };
-    Ok(if demo::run(options).await? { Ending::Done } else { Ending::Failed })
+    let options = DemoOptions {
+        json: out.json,
+        keep,
+    };
+    Ok(if demo::run(options).await? {
+        Ending::Done
+    } else {
+        Ending::Failed
+    })
 }
 
 /// `mainstay check`.

@@ -1,6 +1,6 @@
 //! Builds the plugins that the demo drops: from this repository, with the toolchain that is there or is provided.
 
-use crate::toolchain::Toolchain;
+use crate::toolchain::{Build, Toolchain};
 use anyhow::Context;
 use std::{
     fs,
@@ -24,7 +24,11 @@ pub(super) struct Built {
 
 /// The repository that this program was built from.
 pub(super) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("."))
+        .to_owned()
 }
 
 /// Finds or provides the toolchain, then builds. What is built already is taken as it is, by cargo's own judgement.
@@ -40,14 +44,26 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
             source.display()
         );
     }
-    let toolchain = Toolchain::find_or_provide(&|line| eprintln!("toolchain: {line}"))?;
+    let report = |line: &str| eprintln!("{line}");
+    let toolchain = Toolchain::find_or_provide(source, &report)?;
     let target = source.join("target/guests");
     let kept = target.join("demo");
     fs::create_dir_all(&kept).with_context(|| format!("cannot create {}", kept.display()))?;
     // Builds of one package write to one place, so each result is kept under a name of its own.
-    let build = |directory: &Path, package: &str, features: &[&str], name: &str| -> anyhow::Result<PathBuf> {
-        eprintln!("building {name}");
-        let component = toolchain.build(directory, package, features, &target)?;
+    let build = |directory: &Path,
+                 package: &str,
+                 features: &[&str],
+                 name: &str|
+     -> anyhow::Result<PathBuf> {
+        report(&format!("building {name}"));
+        let build = Build {
+            manifest_dir: directory,
+            package: Some(package),
+            features,
+            target_dir: &target,
+            locked: directory == source,
+        };
+        let component = toolchain.build(&build, &report)?;
         let kept = kept.join(name).with_extension("wasm");
         fs::copy(&component, &kept).with_context(|| format!("cannot keep {}", kept.display()))?;
         Ok(kept)
@@ -61,18 +77,32 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
         looping: build(source, "hostile", &["loop-in-describe"], "looping")?,
         newer_restart_service: build(&newer, "restart-service", &[], "restart-service-newer")?,
     };
-    Ok((built, format!("six components, by {toolchain}")))
+    Ok((
+        built,
+        format!(
+            "six components, by the toolchain route `{}`",
+            toolchain.route().as_str()
+        ),
+    ))
 }
 
 /// A copy of a plugin's crate that differs in its version, as its author would make it.
 fn newer_version_of(source: &Path, plugin: &str, target: &Path) -> anyhow::Result<PathBuf> {
-    let (from, to) = (source.join("plugins").join(plugin), target.join("newer").join(plugin));
+    let (from, to) = (
+        source.join("plugins").join(plugin),
+        target.join("newer").join(plugin),
+    );
     copy_sources(&from.join("src"), &to.join("src"))?;
     let manifest = fs::read_to_string(from.join("Cargo.toml"))?;
-    let sdk = format!("mainstay-plugin-sdk = {{ path = {:?} }}", source.join("plugin-sdk"));
+    let sdk = format!(
+        "mainstay-plugin-sdk = {{ path = {:?} }}",
+        source.join("plugin-sdk")
+    );
     let workspace = fs::read_to_string(source.join("Cargo.toml"))?;
     let requirement = |name: &str| -> String {
-        let line = workspace.lines().find(|line| line.starts_with(&format!("{name} = ")));
+        let line = workspace
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} = ")));
         line.map_or_else(|| format!("{name} = \"*\""), str::to_owned)
     };
     let mut alone = String::new();
@@ -83,13 +113,17 @@ fn newer_version_of(source: &Path, plugin: &str, target: &Path) -> anyhow::Resul
             Some("license" | "authors" | "publish") => continue,
             Some("mainstay-plugin-sdk") => alone.push_str(&sdk),
             Some(name) => alone.push_str(&requirement(name)),
-            None if line.starts_with("version = ") => alone.push_str(&format!("version = {NEWER:?}")),
+            None if line.starts_with("version = ") => {
+                alone.push_str(&format!("version = {NEWER:?}"))
+            }
             None if line == "[lints]" => break,
             None => alone.push_str(line),
         }
         alone.push('\n');
     }
-    alone.push_str("\n[workspace]\n\n[profile.guest]\ninherits = \"release\"\nopt-level = \"s\"\nlto = true\n");
+    alone.push_str(
+        "\n[workspace]\n\n[profile.guest]\ninherits = \"release\"\nopt-level = \"s\"\nlto = true\n",
+    );
     alone.push_str("codegen-units = 1\npanic = \"abort\"\nstrip = true\n");
     write_if_changed(&to.join("Cargo.toml"), alone.as_bytes())?;
     if !to.join("Cargo.lock").exists() {
@@ -102,7 +136,9 @@ fn copy_sources(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
-        let Some(name) = path.file_name() else { continue };
+        let Some(name) = path.file_name() else {
+            continue;
+        };
         if path.is_dir() {
             copy_sources(&path, &to.join(name))?;
         } else {

@@ -17,17 +17,26 @@ impl Receiver {
         let receiver = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let routes = Router::new().route("/alerts", post(take)).with_state(receiver.clone());
+        let routes = Router::new()
+            .route("/alerts", post(take))
+            .with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok((receiver, address))
     }
 
     /// What has arrived.
     pub(super) fn alerts(&self) -> Vec<Value> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
 async fn take(State(receiver): State<Receiver>, Json(alert): Json<Value>) {
-    receiver.0.lock().unwrap_or_else(PoisonError::into_inner).push(alert);
+    receiver
+        .0
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(alert);
 }

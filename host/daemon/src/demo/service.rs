@@ -55,11 +55,18 @@ async fn store(
 ) -> Result<StatusCode, Answer> {
     let file = file_of(&directory, &name)?;
     fs::write(&file, &body).map_err(|error| failed(&error))?;
-    fs::write(hash_file(&file), blake3::hash(body.as_bytes()).to_hex().as_str()).map_err(|error| failed(&error))?;
+    fs::write(
+        hash_file(&file),
+        blake3::hash(body.as_bytes()).to_hex().as_str(),
+    )
+    .map_err(|error| failed(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn load(State(directory): State<Arc<PathBuf>>, UrlPath(name): UrlPath<String>) -> Result<String, Answer> {
+async fn load(
+    State(directory): State<Arc<PathBuf>>,
+    UrlPath(name): UrlPath<String>,
+) -> Result<String, Answer> {
     let file = file_of(&directory, &name)?;
     fs::read_to_string(file).map_err(|error| (StatusCode::NOT_FOUND, format!("{error}\n")))
 }
@@ -86,7 +93,10 @@ async fn integrity(State(directory): State<Arc<PathBuf>>) -> Result<String, Answ
         let bytes = fs::read(&file).map_err(|error| failed(&error))?;
         let wanted = fs::read_to_string(hash_file(&file)).map_err(|error| failed(&error))?;
         if blake3::hash(&bytes).to_hex().as_str() != wanted {
-            return Err(failed(&format!("{} does not have its hash", file.display())));
+            return Err(failed(&format!(
+                "{} does not have its hash",
+                file.display()
+            )));
         }
         sound += 1;
     }

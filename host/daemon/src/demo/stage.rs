@@ -39,12 +39,19 @@ impl Stage {
             receiver,
             service: format!("http://{free}"),
             receiver_url: format!("http://{address}"),
-            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?,
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(5))
+                .build()?,
             daemon: None,
             keep,
         };
         fs::write(stage.config_path(), stage.config(7))?;
-        for plugin in [&stage.built.restart_service, &stage.built.corruption_restore, &stage.built.webhook] {
+        for plugin in [
+            &stage.built.restart_service,
+            &stage.built.corruption_restore,
+            &stage.built.webhook,
+        ] {
             stage.drop_plugin(plugin)?;
         }
         stage.drop_plugin(&stage.built.gfs_retention)?;
@@ -69,7 +76,9 @@ impl Stage {
 
     /// Copies a plugin into the directory under its own name.
     pub(super) fn drop_plugin(&self, component: &Path) -> anyhow::Result<PathBuf> {
-        let name = component.file_name().context("a component without a file name")?;
+        let name = component
+            .file_name()
+            .context("a component without a file name")?;
         let to = self.directory.join("plugins").join(name);
         fs::copy(component, &to)?;
         Ok(to)
@@ -79,29 +88,54 @@ impl Stage {
         let log = fs::File::create(self.directory.join("daemon.log"))?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["run", "--config"]).arg(self.config_path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
         self.daemon = Some(command.spawn()?);
-        self.wait("the daemon to answer", async || self.status().await.map(drop)).await
+        self.wait("the daemon to answer", async || {
+            self.status().await.map(drop)
+        })
+        .await
     }
 
     /// SIGTERM; its exit code.
     pub(super) async fn stop_daemon(&mut self) -> anyhow::Result<i32> {
         let mut daemon = self.daemon.take().context("the daemon does not run")?;
-        let pid = daemon.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.context("the daemon has ended")?, rustix::process::Signal::TERM)?;
-        let status = tokio::time::timeout(DEADLINE, daemon.wait()).await.context("it does not end")??;
+        let pid = daemon
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(
+            pid.context("the daemon has ended")?,
+            rustix::process::Signal::TERM,
+        )?;
+        let status = tokio::time::timeout(DEADLINE, daemon.wait())
+            .await
+            .context("it does not end")??;
         status.code().context("a signal ended it")
     }
 
     /// Runs a command of the command line, as an operator would, and reads its JSON.
     pub(super) async fn cli(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(arguments).arg("--json").arg("--config").arg(self.config_path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .arg("--json")
+            .arg("--config")
+            .arg(self.config_path())
+            .stdin(Stdio::null());
         let output = command.output().await?;
         if !output.status.success() {
-            bail!("mainstay {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "mainstay {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
-        serde_json::from_slice(&output.stdout).with_context(|| format!("mainstay {} printed no JSON", arguments.join(" ")))
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("mainstay {} printed no JSON", arguments.join(" ")))
     }
 
     pub(super) async fn status(&self) -> anyhow::Result<Value> {
@@ -109,29 +143,52 @@ impl Stage {
     }
 
     /// A request to the service; its status.
-    pub(super) async fn service(&self, method: reqwest::Method, path: &str, body: &str) -> anyhow::Result<u16> {
+    pub(super) async fn service(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &str,
+    ) -> anyhow::Result<u16> {
         let url = format!("{}{path}", self.service);
-        let response = self.client.request(method, url).body(body.to_owned()).send().await?;
+        let response = self
+            .client
+            .request(method, url)
+            .body(body.to_owned())
+            .send()
+            .await?;
         Ok(response.status().as_u16())
     }
 
     /// Waits until `look` is ok; its last error where it never is.
-    pub(super) async fn wait<T>(&self, what: &str, look: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    pub(super) async fn wait<T>(
+        &self,
+        what: &str,
+        look: impl AsyncFn() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let end = Instant::now() + DEADLINE;
         loop {
             match look().await {
                 Ok(found) => return Ok(found),
-                Err(error) if Instant::now() > end => return Err(error.context(format!("waited for {what}"))),
+                Err(error) if Instant::now() > end => {
+                    return Err(error.context(format!("waited for {what}")));
+                }
                 Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }
     }
 
     /// Waits until a row of `plugin list` satisfies a predicate.
-    pub(super) async fn wait_for_plugin(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    pub(super) async fn wait_for_plugin(
+        &self,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
         self.wait(what, async || {
             let rows = self.cli(&["plugin", "list"]).await?;
-            let row = rows.as_array().and_then(|rows| rows.iter().find(|row| wanted(row))).cloned();
+            let row = rows
+                .as_array()
+                .and_then(|rows| rows.iter().find(|row| wanted(row)))
+                .cloned();
             row.with_context(|| format!("last seen: {rows}"))
         })
         .await

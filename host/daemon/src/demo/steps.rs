@@ -49,7 +49,9 @@ async fn start(stage: &mut Stage) -> Seen {
     let rows = stage
         .wait("four plugins to serve", async || {
             let rows = stage.cli(&["plugin", "list"]).await?;
-            let serving = rows.as_array().map_or(0, |rows| rows.iter().filter(|row| row["state"] == "serving").count());
+            let serving = rows.as_array().map_or(0, |rows| {
+                rows.iter().filter(|row| row["state"] == "serving").count()
+            });
             ensure!(serving == 4, "{serving} of 4 serve: {rows}");
             Ok(serving)
         })
@@ -62,15 +64,28 @@ fn target(status: &Value) -> &Value {
 }
 
 async fn steady(stage: &mut Stage) -> Seen {
-    for (name, body) in [("apples", "12"), ("pears", "7"), ("plums", "0"), ("quinces", "3")] {
-        let put = async || stage.service(Method::PUT, &format!("/documents/{name}"), body).await;
+    for (name, body) in [
+        ("apples", "12"),
+        ("pears", "7"),
+        ("plums", "0"),
+        ("quinces", "3"),
+    ] {
+        let put = async || {
+            stage
+                .service(Method::PUT, &format!("/documents/{name}"), body)
+                .await
+        };
         let status = stage.wait("the service", put).await?;
         ensure!(status == 204, "the service answered {status}");
     }
     let pid = stage
         .wait("the service to be healthy", async || {
             let status = stage.status().await?;
-            ensure!(target(&status)["health"] == "healthy", "{}", target(&status));
+            ensure!(
+                target(&status)["health"] == "healthy",
+                "{}",
+                target(&status)
+            );
             target(&status)["pid"].as_i64().context("it has no pid")
         })
         .await?;
@@ -79,18 +94,27 @@ async fn steady(stage: &mut Stage) -> Seen {
 
 async fn newest_operation(stage: &Stage) -> anyhow::Result<Value> {
     let history = stage.cli(&["history"]).await?;
-    history.as_array().and_then(|history| history.first()).cloned().context("the history is empty")
+    history
+        .as_array()
+        .and_then(|history| history.first())
+        .cloned()
+        .context("the history is empty")
 }
 
 async fn kill_and_recover(stage: &mut Stage) -> Seen {
     let status = stage.status().await?;
-    let pid = target(&status)["pid"].as_i64().context("the service has no pid")?;
+    let pid = target(&status)["pid"]
+        .as_i64()
+        .context("the service has no pid")?;
     let raw = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("no pid")?;
     rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
     let killed = Instant::now();
     // Only a new process can answer: the old one is dead.
     while !matches!(stage.service(Method::GET, "/health", "").await, Ok(200)) {
-        ensure!(killed.elapsed() < Duration::from_secs(30), "it does not serve again");
+        ensure!(
+            killed.elapsed() < Duration::from_secs(30),
+            "it does not serve again"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let serving = killed.elapsed();
@@ -116,16 +140,34 @@ async fn alert_received(stage: &mut Stage, kind: &str) -> Seen {
     let alert = stage
         .wait("the alert", async || {
             let alerts = stage.receiver.alerts();
-            let seen: Vec<String> = alerts.iter().map(|alert| alert["kind"].to_string()).collect();
-            alerts.into_iter().find(|alert| alert["kind"] == kind).with_context(|| format!("received {seen:?}"))
+            let seen: Vec<String> = alerts
+                .iter()
+                .map(|alert| alert["kind"].to_string())
+                .collect();
+            alerts
+                .into_iter()
+                .find(|alert| alert["kind"] == kind)
+                .with_context(|| format!("received {seen:?}"))
         })
         .await?;
-    Ok(((), format!("the receiver has: {}", alert["title"].as_str().unwrap_or_default())))
+    Ok((
+        (),
+        format!(
+            "the receiver has: {}",
+            alert["title"].as_str().unwrap_or_default()
+        ),
+    ))
 }
 
 async fn backup(stage: &mut Stage, backup_type: &str) -> Seen {
-    let made = stage.cli(&["backup", "create", "shop-data", "--type", backup_type]).await?;
-    let made = made.as_array().and_then(|made| made.first()).unwrap_or(&made).clone();
+    let made = stage
+        .cli(&["backup", "create", "shop-data", "--type", backup_type])
+        .await?;
+    let made = made
+        .as_array()
+        .and_then(|made| made.first())
+        .unwrap_or(&made)
+        .clone();
     ensure!(made["status"] == "verified", "{made}");
     let detail = format!(
         "{}: {} documents, {} tombstones, {} bytes stored, verified",
@@ -138,13 +180,19 @@ async fn backup(stage: &mut Stage, backup_type: &str) -> Seen {
 }
 
 async fn change_and_increment(stage: &mut Stage) -> Seen {
-    stage.service(Method::PUT, "/documents/apples", "13").await?;
+    stage
+        .service(Method::PUT, "/documents/apples", "13")
+        .await?;
     backup(stage, "incremental").await
 }
 
 async fn delete_and_increment(stage: &mut Stage) -> Seen {
-    stage.service(Method::DELETE, "/documents/pears", "").await?;
-    stage.service(Method::DELETE, "/documents/plums", "").await?;
+    stage
+        .service(Method::DELETE, "/documents/pears", "")
+        .await?;
+    stage
+        .service(Method::DELETE, "/documents/plums", "")
+        .await?;
     backup(stage, "incremental").await
 }
 
@@ -165,79 +213,142 @@ async fn corrupt_and_restore(stage: &mut Stage) -> Seen {
     let operation = stage
         .wait("the restore", async || {
             let operation = newest_operation(stage).await?;
-            ensure!(operation["failure"] == "data-corruption" && operation["state"] == "succeeded", "{operation}");
+            ensure!(
+                operation["failure"] == "data-corruption" && operation["state"] == "succeeded",
+                "{operation}"
+            );
             Ok(operation)
         })
         .await?;
     let elapsed = corrupted.elapsed();
     ensure!(state_of(stage)? == before, "the restored state differs");
     let status = stage.service(Method::GET, "/integrity", "").await?;
-    ensure!(status == 200, "the service finds its state unsound: {status}");
+    ensure!(
+        status == 200,
+        "the service finds its state unsound: {status}"
+    );
     let handler = operation["handler"].as_str().unwrap_or("?");
-    Ok(((), format!("{handler} restored {} files, equal, {} ms after the corruption", before.len(), elapsed.as_millis())))
+    Ok((
+        (),
+        format!(
+            "{handler} restored {} files, equal, {} ms after the corruption",
+            before.len(),
+            elapsed.as_millis()
+        ),
+    ))
 }
 
 async fn newer_plugin(stage: &mut Stage) -> Seen {
     stage.drop_plugin(&stage.built.newer_restart_service)?;
     let dropped = Instant::now();
     let is_newer = |row: &Value| row["name"] == "restart-service" && row["version"] == NEWER;
-    stage.wait_for_plugin("the newer version to serve", |row| is_newer(row) && row["state"] == "serving").await?;
+    stage
+        .wait_for_plugin("the newer version to serve", |row| {
+            is_newer(row) && row["state"] == "serving"
+        })
+        .await?;
     let serving = dropped.elapsed();
     fs::remove_file(stage.directory.join("plugins/restart-service.wasm"))?;
     stage
         .wait("the old version to be gone", async || {
             let rows = stage.cli(&["plugin", "list"]).await?;
             let rows = rows.as_array().context("no rows")?;
-            let old = rows.iter().find(|row| row["name"] == "restart-service" && row["version"] != NEWER);
+            let old = rows
+                .iter()
+                .find(|row| row["name"] == "restart-service" && row["version"] != NEWER);
             ensure!(old.is_none_or(|row| row["state"] == "retired"), "{old:?}");
             Ok(())
         })
         .await?;
     kill_and_recover(stage).await?;
     let operation = newest_operation(stage).await?;
-    ensure!(operation["handler_version"] == NEWER, "recovered by {}", operation["handler_version"]);
-    Ok(((), format!("{NEWER} serves after {} ms, the old one is retired, the next recovery used it", serving.as_millis())))
+    ensure!(
+        operation["handler_version"] == NEWER,
+        "recovered by {}",
+        operation["handler_version"]
+    );
+    Ok((
+        (),
+        format!(
+            "{NEWER} serves after {} ms, the old one is retired, the next recovery used it",
+            serving.as_millis()
+        ),
+    ))
 }
 
 /// The handler that served before still does.
 async fn still_serving(stage: &Stage) -> anyhow::Result<()> {
     let serves = |row: &Value| row["version"] == NEWER && row["state"] == "serving";
-    stage.wait_for_plugin("restart-service still to serve", serves).await.map(drop)
+    stage
+        .wait_for_plugin("restart-service still to serve", serves)
+        .await
+        .map(drop)
 }
 
 async fn rejected(stage: &Stage, file: &str) -> anyhow::Result<String> {
     let is_rejected = |row: &Value| {
-        row["file"].as_str().is_some_and(|path| path.ends_with(file)) && row["state"] == "rejected"
+        row["file"]
+            .as_str()
+            .is_some_and(|path| path.ends_with(file))
+            && row["state"] == "rejected"
     };
     let row = stage.wait_for_plugin("the rejection", is_rejected).await?;
     still_serving(stage).await?;
-    let reason: String = row["last_error"].as_str().unwrap_or("?").chars().take(100).collect();
+    let reason: String = row["last_error"]
+        .as_str()
+        .unwrap_or("?")
+        .chars()
+        .take(100)
+        .collect();
     fs::remove_file(stage.directory.join("plugins").join(file))?;
     Ok(reason)
 }
 
 async fn broken_plugin(stage: &mut Stage) -> Seen {
-    fs::write(stage.directory.join("plugins/broken.wasm"), b"\0asm this is no component")?;
-    Ok(((), format!("rejected: {}", rejected(stage, "broken.wasm").await?)))
+    fs::write(
+        stage.directory.join("plugins/broken.wasm"),
+        b"\0asm this is no component",
+    )?;
+    Ok((
+        (),
+        format!("rejected: {}", rejected(stage, "broken.wasm").await?),
+    ))
 }
 
 async fn half_written_plugin(stage: &mut Stage) -> Seen {
     let bytes = fs::read(&stage.built.newer_restart_service)?;
     let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
     fs::write(stage.directory.join("plugins/half.wasm"), half)?;
-    Ok(((), format!("rejected: {}", rejected(stage, "half.wasm").await?)))
+    Ok((
+        (),
+        format!("rejected: {}", rejected(stage, "half.wasm").await?),
+    ))
 }
 
 async fn looping_plugin(stage: &mut Stage) -> Seen {
     stage.drop_plugin(&stage.built.looping)?;
-    Ok(((), format!("rejected: {}", rejected(stage, "looping.wasm").await?)))
+    Ok((
+        (),
+        format!("rejected: {}", rejected(stage, "looping.wasm").await?),
+    ))
 }
 
 async fn retention_changed(stage: &mut Stage) -> Seen {
     let kept = async || {
-        let pruned = stage.cli(&["backup", "prune", "--job", "shop-data", "--dry-run"]).await?;
-        let verdicts = pruned["verdicts"].as_array().context("no verdicts")?.clone();
-        anyhow::Ok((verdicts.iter().filter(|verdict| verdict["keep"] == true).count(), verdicts.len()))
+        let pruned = stage
+            .cli(&["backup", "prune", "--job", "shop-data", "--dry-run"])
+            .await?;
+        let verdicts = pruned["verdicts"]
+            .as_array()
+            .context("no verdicts")?
+            .clone();
+        anyhow::Ok((
+            verdicts
+                .iter()
+                .filter(|verdict| verdict["keep"] == true)
+                .count(),
+            verdicts.len(),
+        ))
     };
     let (before, all) = kept().await?;
     fs::write(stage.config_path(), stage.config(1))?;
@@ -249,36 +360,59 @@ async fn retention_changed(stage: &mut Stage) -> Seen {
             Ok(after)
         })
         .await?;
-    let detail =
-        format!("{before} of {all} backups kept, {after} after the change, applied within {} ms", changed.elapsed().as_millis());
+    let detail = format!(
+        "{before} of {all} backups kept, {after} after the change, applied within {} ms",
+        changed.elapsed().as_millis()
+    );
     Ok(((), detail))
 }
 
 async fn invalid_config(stage: &mut Stage) -> Seen {
     let digest = stage.status().await?["host"]["config_digest"].clone();
-    let broken = stage.config(1).replace("every = \"200ms\"", "every = \"soon\"");
+    let broken = stage
+        .config(1)
+        .replace("every = \"200ms\"", "every = \"soon\"");
     fs::write(stage.config_path(), &broken)?;
     let error = stage
         .wait("the refusal", async || {
             // Not through `--config`: the file is broken, and the command line would say so itself.
             let socket = stage.directory.join("state/mainstay.sock");
-            let status = stage.cli(&["status", "--socket", &socket.to_string_lossy()]).await?;
+            let status = stage
+                .cli(&["status", "--socket", &socket.to_string_lossy()])
+                .await?;
             let reload = &status["last_reload"];
             ensure!(reload["ok"] == false, "{reload}");
-            ensure!(status["host"]["config_digest"] == digest, "the config was changed");
-            reload["error"].as_str().map(str::to_owned).context("no reason is given")
+            ensure!(
+                status["host"]["config_digest"] == digest,
+                "the config was changed"
+            );
+            reload["error"]
+                .as_str()
+                .map(str::to_owned)
+                .context("no reason is given")
         })
         .await?;
-    let place = error.lines().find(|line| line.contains("mainstay.toml:")).unwrap_or_default().trim().to_owned();
+    let place = error
+        .lines()
+        .find(|line| line.contains("mainstay.toml:"))
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     ensure!(!place.is_empty(), "no line and column: {error}");
     fs::write(stage.config_path(), stage.config(1))?;
     let what = error.lines().next().unwrap_or_default();
-    Ok(((), format!("refused ({what}; {place}), the one before still applies")))
+    Ok((
+        (),
+        format!("refused ({what}; {place}), the one before still applies"),
+    ))
 }
 
 async fn shutdown(stage: &mut Stage) -> Seen {
     let code = stage.stop_daemon().await?;
     ensure!(code == 0, "the daemon exited with {code}");
-    ensure!(stage.service(Method::GET, "/health", "").await.is_err(), "the service still runs");
+    ensure!(
+        stage.service(Method::GET, "/health", "").await.is_err(),
+        "the service still runs"
+    );
     Ok(((), "exit code 0, nothing left running".to_owned()))
 }

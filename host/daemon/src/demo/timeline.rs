@@ -17,7 +17,13 @@ pub(super) struct Timeline {
 impl Timeline {
     pub(super) fn new(json: bool) -> Self {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json, colour, begin: Instant::now(), steps: 0, failed: false }
+        Self {
+            json,
+            colour,
+            begin: Instant::now(),
+            steps: 0,
+            failed: false,
+        }
     }
 
     /// Whether a step has failed.
@@ -69,9 +75,16 @@ impl Timeline {
     pub(super) fn finish(&self, elapsed: Duration) -> bool {
         let (ok, steps, elapsed_ms) = (!self.failed, self.steps, millis(elapsed));
         if self.json {
-            println!("{}", serde_json::json!({ "ok": ok, "steps": steps, "elapsed_ms": elapsed_ms }));
+            println!(
+                "{}",
+                serde_json::json!({ "ok": ok, "steps": steps, "elapsed_ms": elapsed_ms })
+            );
         } else {
-            let verdict = if ok { "all ok" } else { "stopped at the step that failed" };
+            let verdict = if ok {
+                "all ok"
+            } else {
+                "stopped at the step that failed"
+            };
             println!("{steps} steps in {:.1} s: {verdict}", elapsed.as_secs_f64());
         }
         ok

@@ -65,8 +65,14 @@ impl AlertService {
     }
 
     /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
-    async fn start_due(&self, busy: &mut BTreeSet<PluginName>, deliveries: &mut JoinSet<PluginName>) -> Duration {
-        let Ok(outbox) = self.records.outbox().await else { return UNREADABLE };
+    async fn start_due(
+        &self,
+        busy: &mut BTreeSet<PluginName>,
+        deliveries: &mut JoinSet<PluginName>,
+    ) -> Duration {
+        let Ok(outbox) = self.records.outbox().await else {
+            return UNREADABLE;
+        };
         let now = self.clock.now();
         let mut rest = IDLE;
         for entry in outbox {
@@ -84,15 +90,24 @@ impl AlertService {
     }
 
     fn deliver(&self, entry: OutboxEntry) -> impl Future<Output = PluginName> + Send + 'static {
-        let (journal, alerters, clock) = (Arc::clone(&self.journal), Arc::clone(&self.alerters), Arc::clone(&self.clock));
+        let (journal, alerters, clock) = (
+            Arc::clone(&self.journal),
+            Arc::clone(&self.alerters),
+            Arc::clone(&self.clock),
+        );
         let version = {
             let spec = self.spec.borrow();
-            let route = spec.alerts.iter().find(|route| route.alerter == entry.alerter);
+            let route = spec
+                .alerts
+                .iter()
+                .find(|route| route.alerter == entry.alerter);
             route.map_or(semver::VersionReq::STAR, |route| route.version.clone())
         };
         async move {
             let (alerter, attempt) = (entry.alerter.clone(), entry.attempts.saturating_add(1));
-            let delivery = alerters.deliver(alerter.clone(), version, entry.alert.clone(), attempt).await;
+            let delivery = alerters
+                .deliver(alerter.clone(), version, entry.alert.clone(), attempt)
+                .await;
             let changes = outcome(entry, attempt, delivery, clock.now());
             // Where this cannot be written the entry stays as it was, and is delivered again: receivers deduplicate.
             if let Err(error) = journal.commit(changes).await {
@@ -107,7 +122,14 @@ impl AlertService {
 async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
     loop {
         match events.recv().await {
-            Ok(event) if matches!(event.kind, EventKind::AlertQueued | EventKind::PluginServing) => return,
+            Ok(event)
+                if matches!(
+                    event.kind,
+                    EventKind::AlertQueued | EventKind::PluginServing
+                ) =>
+            {
+                return;
+            }
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending().await,
@@ -119,9 +141,15 @@ async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) 
 fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp) -> Vec<Change> {
     let (alert, alerter) = (entry.alert.clone(), entry.alerter.clone());
     let event = |kind, severity, what: &str, detail: &str| {
-        let message = format!("{what}: {}{}{detail}", alert.title, if detail.is_empty() { "" } else { ": " });
+        let message = format!(
+            "{what}: {}{}{detail}",
+            alert.title,
+            if detail.is_empty() { "" } else { ": " }
+        );
         let data = serde_json::json!({ "alert": alert.id, "alerter": alerter, "attempt": attempt, "detail": detail });
-        let mut event = Event::new(kind, severity, now, message).with_plugin(&alerter).with_data(data);
+        let mut event = Event::new(kind, severity, now, message)
+            .with_plugin(&alerter)
+            .with_data(data);
         event.target.clone_from(&alert.target);
         event.operation.clone_from(&alert.operation);
         Change::Event(event)
@@ -130,21 +158,38 @@ fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp)
     match delivery {
         Delivery::Delivered { by, reference } => {
             let what = format!("{by} delivered");
-            vec![done(), event(EventKind::AlertDelivered, Severity::Low, &what, &reference.unwrap_or_default())]
+            vec![
+                done(),
+                event(
+                    EventKind::AlertDelivered,
+                    Severity::Low,
+                    &what,
+                    &reference.unwrap_or_default(),
+                ),
+            ]
         }
         Delivery::Refused(why) => {
             let what = format!("{alerter} refused for good");
-            vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
+            vec![
+                done(),
+                event(EventKind::AlertAbandoned, Severity::High, &what, &why),
+            ]
         }
         Delivery::Delayed { why, not_before } => match after_failure(entry, why.clone(), now) {
             Some(mut later) => {
                 later.due = later.due.max(now + not_before.unwrap_or_default());
                 let what = format!("{alerter} could not deliver, next attempt at {}", later.due);
-                vec![Change::Alert(later), event(EventKind::AlertDelayed, Severity::Medium, &what, &why)]
+                vec![
+                    Change::Alert(later),
+                    event(EventKind::AlertDelayed, Severity::Medium, &what, &why),
+                ]
             }
             None => {
                 let what = format!("{alerter} could not deliver, given up");
-                vec![done(), event(EventKind::AlertAbandoned, Severity::High, &what, &why)]
+                vec![
+                    done(),
+                    event(EventKind::AlertAbandoned, Severity::High, &what, &why),
+                ]
             }
         },
     }

@@ -14,7 +14,9 @@ mod retention;
 #[cfg(test)]
 mod tests;
 
-use crate::ports::{BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError};
+use crate::ports::{
+    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError,
+};
 use catalog::Catalog;
 use mainstay_domain::{
     backup::BackupRecord,
@@ -65,7 +67,8 @@ impl From<BackupError> for EffectError {
     fn from(error: BackupError) -> Self {
         let text = error.to_string();
         match error {
-            BackupError::Store(StoreError::Unavailable(_) | StoreError::Interrupted) | BackupError::Journal(_) => EffectError::Unavailable(text),
+            BackupError::Store(StoreError::Unavailable(_) | StoreError::Interrupted)
+            | BackupError::Journal(_) => EffectError::Unavailable(text),
             _ => EffectError::Failed(text),
         }
     }
@@ -128,7 +131,14 @@ impl BackupService {
         records: Vec<BackupRecord>,
         slots: Vec<(JobName, mainstay_domain::backup::BackupType, Timestamp)>,
     ) -> Result<Self, BackupError> {
-        let BackupParts { store, journal, clock, judge, spec, seed } = parts;
+        let BackupParts {
+            store,
+            journal,
+            clock,
+            judge,
+            spec,
+            seed,
+        } = parts;
         let core = Core {
             store,
             journal,
@@ -142,7 +152,9 @@ impl BackupService {
             tasks: TaskTracker::new(),
             wake: Notify::new(),
         };
-        let service = Self { core: Arc::new(core) };
+        let service = Self {
+            core: Arc::new(core),
+        };
         service.take_up_leftovers().await?;
         Ok(service)
     }
@@ -187,8 +199,14 @@ impl BackupService {
         let found = spec.jobs.iter().find(|job| &job.name == name).cloned();
         found.ok_or_else(|| {
             let known: Vec<&str> = spec.jobs.iter().map(|job| job.name.as_str()).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            BackupError::Refused(format!("there is no backup job `{name}` in the config; its jobs are: {known}"))
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            BackupError::Refused(format!(
+                "there is no backup job `{name}` in the config; its jobs are: {known}"
+            ))
         })
     }
 
@@ -216,11 +234,19 @@ impl BackupService {
     ) -> Result<T, StoreError> {
         let store = Arc::clone(&self.core.store);
         let ended = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
-        ended.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("the store broke off: {error}; report this as a defect"))))
+        ended.unwrap_or_else(|error| {
+            Err(StoreError::Unavailable(format!(
+                "the store broke off: {error}; report this as a defect"
+            )))
+        })
     }
 
     /// Makes records known here at once, and durable.
-    async fn commit(&self, records: Vec<BackupRecord>, mut others: Vec<Change>) -> Result<(), BackupError> {
+    async fn commit(
+        &self,
+        records: Vec<BackupRecord>,
+        mut others: Vec<Change>,
+    ) -> Result<(), BackupError> {
         let mut changes: Vec<Change> = records.iter().cloned().map(Change::Backup).collect();
         changes.append(&mut others);
         let written = {
@@ -237,31 +263,55 @@ impl BackupService {
     }
 
     async fn take_up_leftovers(&self) -> Result<(), BackupError> {
-        let sources: Vec<BackupSource> = self.core.spec.borrow().jobs.iter().flat_map(|job| job.sources.clone()).collect();
+        let sources: Vec<BackupSource> = self
+            .core
+            .spec
+            .borrow()
+            .jobs
+            .iter()
+            .flat_map(|job| job.sources.clone())
+            .collect();
         self.with_store(move |store| store.sweep(&sources)).await?;
         let unfinished = locked(&self.core.catalog).unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());
-            let committed = self.with_store(move |store| store.committed(&job, &id)).await;
+            let committed = self
+                .with_store(move |store| store.committed(&job, &id))
+                .await;
             match committed {
                 Ok(Some(manifest)) => {
-                    let message = format!("backup {} was stored and verified before the host stopped", record.id);
-                    let event = self.event(EventKind::BackupVerified, Severity::Low, message).with_backup(&record.job, &record.id);
-                    self.commit(vec![manifest.to_record()], vec![Change::Event(event)]).await?;
+                    let message = format!(
+                        "backup {} was stored and verified before the host stopped",
+                        record.id
+                    );
+                    let event = self
+                        .event(EventKind::BackupVerified, Severity::Low, message)
+                        .with_backup(&record.job, &record.id);
+                    self.commit(vec![manifest.to_record()], vec![Change::Event(event)])
+                        .await?;
                 }
                 Ok(None) | Err(_) => {
                     record.status = mainstay_domain::backup::BackupStatus::Failed;
-                    let reason = "the host stopped while it was taken; its pieces are removed".to_owned();
-                    let event = self.event(EventKind::BackupFailed, Severity::Medium, format!("backup {}: {reason}", record.id)).with_backup(&record.job, &record.id);
+                    let reason =
+                        "the host stopped while it was taken; its pieces are removed".to_owned();
+                    let event = self
+                        .event(
+                            EventKind::BackupFailed,
+                            Severity::Medium,
+                            format!("backup {}: {reason}", record.id),
+                        )
+                        .with_backup(&record.job, &record.id);
                     record.reason = Some(reason);
-                    self.commit(vec![record], vec![Change::Event(event)]).await?;
+                    self.commit(vec![record], vec![Change::Event(event)])
+                        .await?;
                 }
             }
         }
         let expired = locked(&self.core.catalog).expired();
         for record in expired {
             // A crash may have come between the record and the move; moving twice is moving once.
-            self.with_store(move |store| store.trash(&record.job, &record.id)).await?;
+            self.with_store(move |store| store.trash(&record.job, &record.id))
+                .await?;
         }
         Ok(())
     }
@@ -315,21 +365,29 @@ impl BackupService {
     }
 
     fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
-        let until = locked(&self.core.pauses).get(job).map(|(_, until)| *until)?;
+        let until = locked(&self.core.pauses)
+            .get(job)
+            .map(|(_, until)| *until)?;
         // A pause never is longer than this; where it is, the clock went back.
         (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
     }
 
     fn next_due(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {
         let next = next_backup(job, &self.slots(&job.name), now).ok()??;
-        Some(self.paused_until(&job.name, now).map_or(next, |until| until.max(next)))
+        Some(
+            self.paused_until(&job.name, now)
+                .map_or(next, |until| until.max(next)),
+        )
     }
 
     /// How long nothing is due. A job that runs wakes the loop when it ends.
     fn pause(&self) -> Duration {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
-        let waiting = spec.jobs.iter().filter(|job| self.turn_of(&job.name).try_lock().is_ok());
+        let waiting = spec
+            .jobs
+            .iter()
+            .filter(|job| self.turn_of(&job.name).try_lock().is_ok());
         let next = waiting.filter_map(|job| self.next_due(job, now)).min();
         next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN))
     }

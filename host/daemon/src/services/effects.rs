@@ -4,7 +4,10 @@
 //! result after it; an effect that only looks has its result. A dry run never acts.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
-use crate::ports::{BackupControl, Boxed, Clock, Commands, HttpClient, Journal, Secrets, TargetControl, Values, Watch};
+use crate::ports::{
+    BackupControl, Boxed, Clock, Commands, HttpClient, Journal, Secrets, TargetControl, Values,
+    Watch,
+};
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     event::{Event, EventKind},
@@ -65,7 +68,10 @@ impl EffectNumbers {
 
     /// The operation has ended.
     pub fn forget(&self, operation: &OperationId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(operation);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(operation);
     }
 }
 
@@ -73,20 +79,32 @@ impl EffectPort for Effects {
     fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
         Box::pin(async move {
             match &call.purpose {
-                Purpose::Recover { operation, dry_run: true, .. } => self.plan(call, operation, effect).await,
-                Purpose::Recover { operation, .. } => self.perform_for(call, operation, effect).await,
-                Purpose::Deliver { alert } => self.act(call, &effect, alert.to_string()).await,
-                Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => {
-                    Err(EffectError::Denied(format!("{} is not there for this call", effect.name())))
+                Purpose::Recover {
+                    operation,
+                    dry_run: true,
+                    ..
+                } => self.plan(call, operation, effect).await,
+                Purpose::Recover { operation, .. } => {
+                    self.perform_for(call, operation, effect).await
                 }
+                Purpose::Deliver { alert } => self.act(call, &effect, alert.to_string()).await,
+                Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => Err(
+                    EffectError::Denied(format!("{} is not there for this call", effect.name())),
+                ),
             }
         })
     }
 
     fn log(&self, call: &Call, line: LogLine) {
-        let clean = |text: &str| String::from_utf8_lossy(&self.secrets.conceal(text.as_bytes().to_vec())).into_owned();
+        let clean = |text: &str| {
+            String::from_utf8_lossy(&self.secrets.conceal(text.as_bytes().to_vec())).into_owned()
+        };
         let (plugin, message) = (call.plugin.to_string(), clean(&line.message));
-        let fields: Vec<String> = line.fields.iter().map(|(key, value)| format!("{key}={}", clean(value))).collect();
+        let fields: Vec<String> = line
+            .fields
+            .iter()
+            .map(|(key, value)| format!("{key}={}", clean(value)))
+            .collect();
         let fields = fields.join(" ");
         match line.level {
             LogLevel::Trace => tracing::trace!(plugin, fields, "{message}"),
@@ -100,7 +118,12 @@ impl EffectPort for Effects {
 
 impl Effects {
     /// Does it for an operation, with the journal around it.
-    async fn perform_for(&self, call: &Call, operation: &OperationId, effect: Effect) -> EffectResult {
+    async fn perform_for(
+        &self,
+        call: &Call,
+        operation: &OperationId,
+        effect: Effect,
+    ) -> EffectResult {
         let number = self.numbers.next(operation);
         let entry = |kind, result| EffectEntry {
             operation: operation.clone(),
@@ -111,13 +134,29 @@ impl Effects {
             result,
         };
         if !effect.only_reads() {
-            let intent = self.journal.commit(vec![Change::Effect(entry(EntryKind::Intent, None))]).await;
-            intent.map_err(|error| EffectError::Unavailable(format!("{} was not begun: {error}", effect.name())))?;
+            let intent = self
+                .journal
+                .commit(vec![Change::Effect(entry(EntryKind::Intent, None))])
+                .await;
+            intent.map_err(|error| {
+                EffectError::Unavailable(format!("{} was not begun: {error}", effect.name()))
+            })?;
         }
-        let result = self.act(call, &effect, format!("{operation}-{number}")).await;
-        let mut changes = vec![Change::Effect(entry(EntryKind::Result, Some(result.clone())))];
+        let result = self
+            .act(call, &effect, format!("{operation}-{number}"))
+            .await;
+        let mut changes = vec![Change::Effect(entry(
+            EntryKind::Result,
+            Some(result.clone()),
+        ))];
         if !matches!(effect, Effect::ClockNow) {
-            changes.push(Change::Event(self.performed(call, operation, &effect, &result, "performed")));
+            changes.push(Change::Event(self.performed(
+                call,
+                operation,
+                &effect,
+                &result,
+                "performed",
+            )));
         }
         // Written in order, so durable before the next intent; the end of the operation waits for it.
         drop(self.journal.commit(changes));
@@ -130,7 +169,10 @@ impl Effects {
         let facts = self.plan_facts(call, &effect).await;
         let result = match planned_answer(&effect, &facts) {
             Some(planned) => planned,
-            None => self.act(call, &effect, format!("{operation}-{number}")).await,
+            None => {
+                self.act(call, &effect, format!("{operation}-{number}"))
+                    .await
+            }
         };
         let event = self.performed(call, operation, &effect, &result, "planned");
         let entry = EffectEntry {
@@ -141,34 +183,60 @@ impl Effects {
             effect,
             result: Some(result.clone()),
         };
-        drop(self.journal.commit(vec![Change::Effect(entry), Change::Event(event)]));
+        drop(
+            self.journal
+                .commit(vec![Change::Effect(entry), Change::Event(event)]),
+        );
         result
     }
 
     /// What the plan's answers are made of, so that they are what would be answered.
     async fn plan_facts(&self, call: &Call, effect: &Effect) -> PlanFacts {
         let value = match effect {
-            Effect::KvCompareAndSet { key, .. } => {
-                self.values.get(call.plugin.name.clone(), key.clone()).await.ok().flatten().map(Into::into)
-            }
+            Effect::KvCompareAndSet { key, .. } => self
+                .values
+                .get(call.plugin.name.clone(), key.clone())
+                .await
+                .ok()
+                .flatten()
+                .map(Into::into),
             _ => None,
         };
         let restorable = match effect {
             Effect::BackupRestore { id, .. } => self.backups.restorable(id),
             _ => (0, 0),
         };
-        PlanFacts { now: self.clock.now(), value, restorable }
+        PlanFacts {
+            now: self.clock.now(),
+            value,
+            restorable,
+        }
     }
 
-    fn performed(&self, call: &Call, operation: &OperationId, effect: &Effect, result: &EffectResult, how: &str) -> Event {
+    fn performed(
+        &self,
+        call: &Call,
+        operation: &OperationId,
+        effect: &Effect,
+        result: &EffectResult,
+        how: &str,
+    ) -> Event {
         let (severity, outcome) = match result {
             Ok(_) => (Severity::Low, "done".to_owned()),
             Err(error) => (Severity::Medium, error.to_string()),
         };
         let message = format!("{} {how} for {}: {outcome}", effect.name(), call.plugin);
         let data = serde_json::json!({ "effect": effect.name(), "outcome": outcome, "planned": how == "planned" });
-        let event = Event::new(EventKind::EffectPerformed, severity, self.clock.now(), message);
-        let event = event.with_plugin(&call.plugin).with_operation(operation).with_data(data);
+        let event = Event::new(
+            EventKind::EffectPerformed,
+            severity,
+            self.clock.now(),
+            message,
+        );
+        let event = event
+            .with_plugin(&call.plugin)
+            .with_operation(operation)
+            .with_data(data);
         match &call.purpose {
             Purpose::Recover { target, .. } => event.with_target(target),
             _ => event,
@@ -187,43 +255,82 @@ impl Effects {
             }
             Effect::TargetStatus { target } => {
                 let target = target_name(&target)?;
-                self.targets.status(&target).map(Answer::Status).ok_or_else(|| unknown("target", &target))
+                self.targets
+                    .status(&target)
+                    .map(Answer::Status)
+                    .ok_or_else(|| unknown("target", &target))
             }
             Effect::TargetStart { target } => done(self.targets.start(target_name(&target)?).await),
             Effect::TargetStop { target } => done(self.targets.stop(target_name(&target)?).await),
-            Effect::TargetRestart { target } => done(self.targets.restart(target_name(&target)?).await),
-            Effect::TargetSend { target, signal } => done(self.targets.signal(target_name(&target)?, signal).await),
-            Effect::TargetCheck { target } => {
-                let seen = self.watch.check_now(target_name(&target)?).await?.into_iter();
-                let failing = seen.filter(|observation| observation.outcome == Outcome::Failed);
-                Ok(Answer::Evidence(failing.map(|observation| observation.evidence).collect()))
+            Effect::TargetRestart { target } => {
+                done(self.targets.restart(target_name(&target)?).await)
             }
-            Effect::CommandRun { name, arguments } => self.run_command(call, &name, arguments, key).await,
+            Effect::TargetSend { target, signal } => {
+                done(self.targets.signal(target_name(&target)?, signal).await)
+            }
+            Effect::TargetCheck { target } => {
+                let seen = self
+                    .watch
+                    .check_now(target_name(&target)?)
+                    .await?
+                    .into_iter();
+                let failing = seen.filter(|observation| observation.outcome == Outcome::Failed);
+                Ok(Answer::Evidence(
+                    failing.map(|observation| observation.evidence).collect(),
+                ))
+            }
+            Effect::CommandRun { name, arguments } => {
+                self.run_command(call, &name, arguments, key).await
+            }
             Effect::HttpSend(request) => {
-                let timeout = request.timeout_ms.map_or(call.limits.timeout, Duration::from_millis);
+                let timeout = request
+                    .timeout_ms
+                    .map_or(call.limits.timeout, Duration::from_millis);
                 let timeout = timeout.min(call.limits.timeout);
                 let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
-                self.http.send(request, granted, Some(key), timeout, bound).await.map(Answer::Response)
+                self.http
+                    .send(request, granted, Some(key), timeout, bound)
+                    .await
+                    .map(Answer::Response)
             }
-            Effect::KvGet { key } => {
-                self.values.get(plugin(), key).await.map(|value| Answer::Value(value.map(Into::into)))
-            }
-            Effect::KvSet { key, value } => {
-                done(self.values.set(plugin(), key, Some(value.0), call.grants.kv_bytes).await)
-            }
-            Effect::KvDelete { key } => done(self.values.set(plugin(), key, None, call.grants.kv_bytes).await),
-            Effect::KvCompareAndSet { key, expected, value } => {
+            Effect::KvGet { key } => self
+                .values
+                .get(plugin(), key)
+                .await
+                .map(|value| Answer::Value(value.map(Into::into))),
+            Effect::KvSet { key, value } => done(
+                self.values
+                    .set(plugin(), key, Some(value.0), call.grants.kv_bytes)
+                    .await,
+            ),
+            Effect::KvDelete { key } => done(
+                self.values
+                    .set(plugin(), key, None, call.grants.kv_bytes)
+                    .await,
+            ),
+            Effect::KvCompareAndSet {
+                key,
+                expected,
+                value,
+            } => {
                 let expected = expected.map(|blob| blob.0);
                 let bound = call.grants.kv_bytes;
-                self.values.compare_and_set(plugin(), key, expected, value.0, bound).await.map(Answer::Swapped)
+                self.values
+                    .compare_and_set(plugin(), key, expected, value.0, bound)
+                    .await
+                    .map(Answer::Swapped)
             }
             Effect::KvKeys { prefix } => self.values.keys(plugin(), prefix).await.map(Answer::Keys),
-            Effect::BackupNewest { job, before } => {
-                self.backups.newest(job_name(&job)?, before).await.map(Answer::Backup)
-            }
-            Effect::BackupCreate { job, backup_type } => {
-                self.backups.create(job_name(&job)?, backup_type).await.map(|backup| Answer::Backup(Some(backup)))
-            }
+            Effect::BackupNewest { job, before } => self
+                .backups
+                .newest(job_name(&job)?, before)
+                .await
+                .map(Answer::Backup),
+            Effect::BackupCreate { job, backup_type } => self
+                .backups
+                .create(job_name(&job)?, backup_type)
+                .await
+                .map(|backup| Answer::Backup(Some(backup))),
             Effect::BackupRestore { job, id } => {
                 let (documents, bytes) = self.backups.restore(job_name(&job)?, id).await?;
                 Ok(Answer::Restored { documents, bytes })
@@ -238,10 +345,14 @@ impl Effects {
         arguments: Vec<(String, String)>,
         key: String,
     ) -> EffectResult {
-        let name = CommandName::parse(name).map_err(|error| EffectError::Failed(error.to_string()))?;
+        let name =
+            CommandName::parse(name).map_err(|error| EffectError::Failed(error.to_string()))?;
         let spec = self.spec.borrow().commands.get(&name).cloned();
         let spec = spec.ok_or_else(|| unknown("command", &name))?;
-        self.commands.run(name, spec, arguments, key, call.limits.result_bytes).await.map(Answer::Output)
+        self.commands
+            .run(name, spec, arguments, key, call.limits.result_bytes)
+            .await
+            .map(Answer::Output)
     }
 }
 

@@ -2,7 +2,9 @@
 //! events.
 
 use crate::{
-    ports::{Alerters, Boxed, Clock, Delivery, Handled, Handlers, Journal, PluginView, RetentionJudge},
+    ports::{
+        Alerters, Boxed, Clock, Delivery, Handled, Handlers, Journal, PluginView, RetentionJudge,
+    },
     services::reload::PluginSettings,
 };
 use mainstay_domain::{
@@ -49,9 +51,15 @@ impl Plugins {
     }
 
     /// The version that a call goes to; the error is for people.
-    fn get(&self, kind: PluginKind, name: &PluginName, version: &VersionReq) -> Result<Arc<Plugin>, String> {
+    fn get(
+        &self,
+        kind: PluginKind,
+        name: &PluginName,
+        version: &VersionReq,
+    ) -> Result<Arc<Plugin>, String> {
         let host = self.host.get().ok_or("plugins are not loaded yet")?;
-        host.get(kind, name, version).map_err(|error| error.to_string())
+        host.get(kind, name, version)
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -66,33 +74,55 @@ impl Handlers for Plugins {
         Box::pin(async move {
             let plugin = match self.get(PluginKind::RecoveryHandler, &handler, &version) {
                 Ok(plugin) => plugin,
-                Err(error) => return Handled { by: None, result: Err(RecoveryFailure::Retryable(error)) },
+                Err(error) => {
+                    return Handled {
+                        by: None,
+                        result: Err(RecoveryFailure::Retryable(error)),
+                    };
+                }
             };
             let result = match plugin.recover(&request, timeout).await {
                 Ok(answer) => answer,
                 // A trap or a limit ends one call; another attempt may go well, or find another version.
                 Err(error) => Err(RecoveryFailure::Retryable(error.to_string())),
             };
-            Handled { by: Some(plugin.identity().as_ref().clone()), result }
+            Handled {
+                by: Some(plugin.identity().as_ref().clone()),
+                result,
+            }
         })
     }
 }
 
 impl Alerters for Plugins {
-    fn deliver(&self, alerter: PluginName, version: VersionReq, alert: Alert, attempt: u32) -> Boxed<'_, Delivery> {
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        version: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery> {
         Box::pin(async move {
-            let delayed = |why: String| Delivery::Delayed { why, not_before: None };
+            let delayed = |why: String| Delivery::Delayed {
+                why,
+                not_before: None,
+            };
             let plugin = match self.get(PluginKind::Alerter, &alerter, &version) {
                 Ok(plugin) => plugin,
                 Err(error) => return delayed(error),
             };
-            match plugin.deliver(&DeliverRequest { alert, attempt }, DELIVER_TIMEOUT).await {
-                Ok(Ok(receipt)) => {
-                    Delivery::Delivered { by: plugin.identity().as_ref().clone(), reference: receipt.reference }
-                }
-                Ok(Err(DeliveryFailure::RetryAfter { reason, after_ms })) => {
-                    Delivery::Delayed { why: reason, not_before: after_ms.map(Duration::from_millis) }
-                }
+            match plugin
+                .deliver(&DeliverRequest { alert, attempt }, DELIVER_TIMEOUT)
+                .await
+            {
+                Ok(Ok(receipt)) => Delivery::Delivered {
+                    by: plugin.identity().as_ref().clone(),
+                    reference: receipt.reference,
+                },
+                Ok(Err(DeliveryFailure::RetryAfter { reason, after_ms })) => Delivery::Delayed {
+                    why: reason,
+                    not_before: after_ms.map(Duration::from_millis),
+                },
                 Ok(Err(DeliveryFailure::Permanent(why))) => Delivery::Refused(why),
                 // A failing alerter queues: what traps today may be replaced tomorrow.
                 Err(error) => delayed(error.to_string()),
@@ -113,7 +143,10 @@ impl RetentionJudge for Plugins {
         Box::pin(async move {
             let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version)?;
             let request = JudgeRequest { job, now, backups };
-            plugin.judge(&request, JUDGE_TIMEOUT).await.map_err(|error| error.to_string())?
+            plugin
+                .judge(&request, JUDGE_TIMEOUT)
+                .await
+                .map_err(|error| error.to_string())?
         })
     }
 }
@@ -146,28 +179,59 @@ impl Observer for PluginEvents {
         let now = self.clock.now();
         let low = |kind, message: String| Event::new(kind, Severity::Low, now, message);
         let high = |kind, message: String| Event::new(kind, Severity::High, now, message);
-        let name = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = |file: &Path| {
+            file.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned()
+        };
         let event = match event {
             PluginEvent::Serving { plugin, kind, file } => {
                 let data = serde_json::json!({ "kind": kind, "digest": plugin.digest, "file": name(&file) });
-                low(EventKind::PluginServing, format!("{plugin} serves, from {}", name(&file))).with_plugin(&plugin).with_data(data)
+                low(
+                    EventKind::PluginServing,
+                    format!("{plugin} serves, from {}", name(&file)),
+                )
+                .with_plugin(&plugin)
+                .with_data(data)
             }
-            PluginEvent::Rejected { file, plugin, reason } => {
+            PluginEvent::Rejected {
+                file,
+                plugin,
+                reason,
+            } => {
                 let data = serde_json::json!({ "file": name(&file), "reason": reason });
-                let event = high(EventKind::PluginRejected, format!("{} refused: {reason}", name(&file))).with_data(data);
+                let event = high(
+                    EventKind::PluginRejected,
+                    format!("{} refused: {reason}", name(&file)),
+                )
+                .with_data(data);
                 match plugin {
                     Some(plugin) => event.with_plugin(plugin),
                     None => event,
                 }
             }
-            PluginEvent::Draining { plugin } => {
-                low(EventKind::PluginDraining, format!("{plugin} gets no new calls")).with_plugin(&plugin)
+            PluginEvent::Draining { plugin } => low(
+                EventKind::PluginDraining,
+                format!("{plugin} gets no new calls"),
+            )
+            .with_plugin(&plugin),
+            PluginEvent::Retired { plugin } => {
+                low(EventKind::PluginRetired, format!("{plugin} is freed")).with_plugin(&plugin)
             }
-            PluginEvent::Retired { plugin } => low(EventKind::PluginRetired, format!("{plugin} is freed")).with_plugin(&plugin),
-            PluginEvent::Quarantined { plugin, rest, reason } => {
-                high(EventKind::PluginQuarantined, format!("{plugin} rests for {rest:?}: {reason}")).with_plugin(&plugin)
+            PluginEvent::Quarantined {
+                plugin,
+                rest,
+                reason,
+            } => high(
+                EventKind::PluginQuarantined,
+                format!("{plugin} rests for {rest:?}: {reason}"),
+            )
+            .with_plugin(&plugin),
+            PluginEvent::Released { plugin } => {
+                low(EventKind::PluginReleased, format!("{plugin} answers again"))
+                    .with_plugin(&plugin)
             }
-            PluginEvent::Released { plugin } => low(EventKind::PluginReleased, format!("{plugin} answers again")).with_plugin(&plugin),
         };
         // Events of plugins are told in order; nothing waits for them.
         drop(self.journal.commit(vec![Change::Event(event)]));

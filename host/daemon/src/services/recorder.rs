@@ -23,7 +23,11 @@ pub struct Recorder {
 impl Recorder {
     /// Writes to `journal`, and routes alerts by the newest config.
     pub fn new(journal: Arc<dyn Journal>, spec: watch::Receiver<Arc<Spec>>, ids: IdSource) -> Self {
-        Self { journal, spec, ids: Mutex::new(ids) }
+        Self {
+            journal,
+            spec,
+            ids: Mutex::new(ids),
+        }
     }
 
     fn alerts(&self, event: &Event) -> Vec<Change> {
@@ -34,7 +38,9 @@ impl Recorder {
             let message = format!("alert for {} queued: {}", entry.alerter, entry.alert.title);
             let mut queued = Event::new(EventKind::AlertQueued, event.severity, event.at, message)
                 .with_plugin(&entry.alerter)
-                .with_data(serde_json::json!({ "alert": entry.alert.id, "alerter": entry.alerter }));
+                .with_data(
+                    serde_json::json!({ "alert": entry.alert.id, "alerter": entry.alerter }),
+                );
             queued.target.clone_from(&event.target);
             queued.operation.clone_from(&event.operation);
             [Change::Alert(entry), Change::Event(queued)]
@@ -44,7 +50,10 @@ impl Recorder {
 }
 
 impl Journal for Recorder {
-    fn commit(&self, mut changes: Vec<Change>) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+    fn commit(
+        &self,
+        mut changes: Vec<Change>,
+    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
         let events = changes.iter().filter_map(|change| match change {
             Change::Event(event) => Some(event),
             _ => None,

@@ -115,7 +115,18 @@ impl RecoveryEngine {
         let (sender, commands) = mpsc::channel(64);
         let board = RecoveryBoard::default();
         let handle = RecoveryHandle::new(sender, board.clone());
-        (Self { ports, spec, findings, commands, ids, board, state: State::default() }, handle)
+        (
+            Self {
+                ports,
+                spec,
+                findings,
+                commands,
+                ids,
+                board,
+                state: State::default(),
+            },
+            handle,
+        )
     }
 
     /// Runs until it is stopped. Handlers that run then are given until `stop`'s owner drops this future.
@@ -157,14 +168,25 @@ impl RecoveryEngine {
     }
 
     fn target(&self, name: &TargetName) -> Option<TargetSpec> {
-        self.spec.borrow().targets.iter().find(|target| target.name == *name).cloned()
+        self.spec
+            .borrow()
+            .targets
+            .iter()
+            .find(|target| target.name == *name)
+            .cloned()
     }
 
     /// Starts what is due; how long until the next look. Findings, commands and ends of operations come sooner.
     fn start_due(&mut self, runs: &mut JoinSet<Ended>) -> Duration {
         loop {
             let (_, now) = self.now();
-            let State { queue, incidents, paused_targets, paused_host, .. } = &mut self.state;
+            let State {
+                queue,
+                incidents,
+                paused_targets,
+                paused_host,
+                ..
+            } = &mut self.state;
             let conditions = Conditions {
                 host_paused: *paused_host,
                 is_paused: &|target| paused_targets.contains(target),
@@ -181,10 +203,14 @@ impl RecoveryEngine {
     }
 
     fn start(&mut self, id: &OperationId, runs: &mut JoinSet<Ended>) {
-        let Some(operation) = self.state.waiting.remove(id) else { return };
+        let Some(operation) = self.state.waiting.remove(id) else {
+            return;
+        };
         let key = (operation.target.clone(), operation.failure.clone());
         let cancel = CancellationToken::new();
-        self.state.running.insert(id.clone(), (key.clone(), cancel.clone()));
+        self.state
+            .running
+            .insert(id.clone(), (key.clone(), cancel.clone()));
         let run = Run {
             ports: self.ports.clone(),
             route: self.route_of(&operation),
@@ -218,19 +244,40 @@ impl RecoveryEngine {
 
     /// Shows outside what is open and runs.
     fn show(&self) {
-        let running = self.state.running.iter().map(|(id, ((target, _), _))| (target.clone(), id.clone()));
-        let waiting = self.state.waiting.values().map(|operation| (operation.target.clone(), operation.id.clone()));
+        let running = self
+            .state
+            .running
+            .iter()
+            .map(|(id, ((target, _), _))| (target.clone(), id.clone()));
+        let waiting = self
+            .state
+            .waiting
+            .values()
+            .map(|operation| (operation.target.clone(), operation.id.clone()));
         let operations = waiting.chain(running).collect();
-        let incidents = self.state.incidents.values().map(|open| (open.target.clone(), open.id.clone())).collect();
-        self.board.show(incidents, operations, self.state.paused_targets.clone(), self.state.paused_host);
+        let incidents = self
+            .state
+            .incidents
+            .values()
+            .map(|open| (open.target.clone(), open.id.clone()))
+            .collect();
+        self.board.show(
+            incidents,
+            operations,
+            self.state.paused_targets.clone(),
+            self.state.paused_host,
+        );
     }
 }
 
 /// An event about an operation; its data always names the failure, by which alerts are told apart.
 fn about(operation: &Operation, event: Event) -> Change {
-    let mut event = event.with_target(&operation.target).with_operation(&operation.id);
+    let mut event = event
+        .with_target(&operation.target)
+        .with_operation(&operation.id);
     if let serde_json::Value::Object(data) = &mut event.data {
-        data.entry("failure").or_insert_with(|| operation.failure.to_string().into());
+        data.entry("failure")
+            .or_insert_with(|| operation.failure.to_string().into());
     }
     Change::Event(event)
 }

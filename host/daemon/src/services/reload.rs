@@ -54,7 +54,10 @@ pub struct LastReloadCell(Arc<RwLock<Option<LastReload>>>);
 impl LastReloadCell {
     /// The outcome; absent before the first.
     pub fn get(&self) -> Option<LastReload> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set(&self, reload: LastReload) {
@@ -97,12 +100,19 @@ impl ReloadService {
                     .with_data(serde_json::json!({ "digest": spec.digest }))
             }
             Err(error) => {
-                let message = format!("config refused, the one before still applies: {}", first_line(error));
+                let message = format!(
+                    "config refused, the one before still applies: {}",
+                    first_line(error)
+                );
                 Event::new(EventKind::ConfigRejected, Severity::High, at, message)
                     .with_data(serde_json::json!({ "error": error }))
             }
         };
-        self.last.set(LastReload { at, ok: outcome.is_ok(), error: outcome.err() });
+        self.last.set(LastReload {
+            at,
+            ok: outcome.is_ok(),
+            error: outcome.err(),
+        });
         if let Err(error) = self.journal.commit(vec![Change::Event(event)]).await {
             tracing::error!(%error, "the outcome of a reload is not in the journal");
         }
@@ -112,7 +122,9 @@ impl ReloadService {
         let next = Arc::new(self.source.load().await?);
         let current = Arc::clone(&self.spec.borrow());
         if let Some(key) = needs_restart(&current.host, &next.host) {
-            return Err(format!("host.{key} changed: that needs a restart of the daemon"));
+            return Err(format!(
+                "host.{key} changed: that needs a restart of the daemon"
+            ));
         }
         self.source.adopt(&next)?;
         if next.plugins != current.plugins

@@ -116,9 +116,9 @@ impl Program {
     ) -> wasmtime::Result<RawDescriptor> {
         let instance = self.instantiate(store).await?;
         match &self.work {
-            Work::Recovery(indices) => drop(indices.load(&mut *store, &instance)?),
-            Work::Alerting(indices) => drop(indices.load(&mut *store, &instance)?),
-            Work::Retention(indices) => drop(indices.load(&mut *store, &instance)?),
+            Work::Recovery(indices) => indices.load(&mut *store, &instance).map(|_| ())?,
+            Work::Alerting(indices) => indices.load(&mut *store, &instance).map(|_| ())?,
+            Work::Retention(indices) => indices.load(&mut *store, &instance).map(|_| ())?,
         }
         let plugin = self.plugin.load(&mut *store, &instance)?;
         Ok(plugin.call_describe(store).await?.convert())

@@ -1,3 +1,5 @@
+//! Worlds and versions, by components with nothing in them.
+
 use super::{ContractError, check, serving};
 use semver::Version;
 

@@ -1,3 +1,5 @@
+//! The ticker's life.
+
 use super::{Engine, Ticking};
 use std::time::{Duration, Instant};
 

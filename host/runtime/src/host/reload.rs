@@ -5,23 +5,22 @@
 //! Invariant: a file whose new content is refused goes on serving what it last held.
 
 use super::{
-    HostShared, Specs,
+    Specs,
+    build::{Refusal, spec_of},
     diff::{PluginDiff, Plugins},
     rows::Waiting,
     scan::{self, Stamp, Step, Watched},
+    shared::HostShared,
     watch::DirectoryWatch,
 };
 use crate::{
     error::LoadError,
-    loader::{Candidate, Loader, MAX_PLUGIN_BYTES},
+    loader::{Candidate, Loader},
     observer::PluginEvent,
     plugin::Plugin,
     store::PluginStore,
 };
-use mainstay_domain::{
-    plugin::{PluginIdentity, PluginState},
-    spec::PluginSpec,
-};
+use mainstay_domain::plugin::{PluginIdentity, PluginState};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
@@ -32,10 +31,10 @@ use std::{
 };
 
 /// One file of the directory.
-struct Tracked {
+pub(super) struct Tracked {
     watched: Watched,
     /// What it last held that was accepted.
-    accepted: Option<Candidate>,
+    pub(super) accepted: Option<Candidate>,
     /// What it holds now, where that does not serve.
     waiting: Option<Waiting>,
 }
@@ -48,9 +47,9 @@ pub(super) struct Reloader {
     pub(super) watch: DirectoryWatch,
     pub(super) settling: Duration,
     pub(super) specs: Specs,
-    files: BTreeMap<PathBuf, Tracked>,
+    pub(super) files: BTreeMap<PathBuf, Tracked>,
     /// Built and not yet published, by digest.
-    staged: BTreeMap<String, Plugin>,
+    pub(super) staged: BTreeMap<String, Plugin>,
 }
 
 /// Why new settings were not applied; what served before still serves, under the settings of before.
@@ -276,71 +275,6 @@ impl Reloader {
         }
     }
 
-    /// Reads, loads, configures and stores what a file holds. What comes out is staged, unless it serves already.
-    async fn build(&mut self, path: &Path) -> Result<Candidate, Refusal> {
-        let bytes: Arc<[u8]> = read(path).await?.into();
-        let digest = blake3::hash(&bytes).to_hex().to_string();
-        if let Some(candidate) = self.accepted(&digest) {
-            return Ok(candidate);
-        }
-        let refused = |plugin: Option<&Candidate>, reason: LoadError| Refusal {
-            plugin: plugin.map(|candidate| candidate.identity().clone()),
-            digest: digest.clone(),
-            reason,
-        };
-        let candidate = self
-            .loader
-            .load(bytes.clone())
-            .await
-            .map_err(|reason| refused(None, reason))?;
-        if let Some(there) = self.same_version(&candidate) {
-            let identity = PluginIdentity::clone(candidate.identity());
-            return Err(refused(
-                Some(&candidate),
-                LoadError::SameVersion { identity, there },
-            ));
-        }
-        let spec = spec_of(&self.specs, &candidate);
-        let configured = self.loader.configure(&candidate, &spec).await;
-        let plugin = configured.map_err(|reason| refused(Some(&candidate), reason))?;
-        if let Some(store) = self.store.clone() {
-            let kept = tokio::task::spawn_blocking(move || store.keep(&bytes))
-                .await
-                .map_err(io::Error::other);
-            kept.flatten().map_err(|error| {
-                let reason =
-                    LoadError::Host(format!("cannot keep it in the plugin store: {error}"));
-                refused(Some(&candidate), reason)
-            })?;
-        }
-        self.staged.insert(digest, plugin);
-        Ok(candidate)
-    }
-
-    /// The digest of another build that goes by the same name and version.
-    fn same_version(&self, candidate: &Candidate) -> Option<String> {
-        let ours = candidate.identity();
-        let accepted = self
-            .files
-            .values()
-            .filter_map(|tracked| tracked.accepted.as_ref());
-        let mut others = accepted
-            .map(Candidate::identity)
-            .filter(|there| there.digest != ours.digest);
-        let same = others.find(|there| there.name == ours.name && there.version == ours.version)?;
-        Some(same.digest.clone())
-    }
-
-    fn accepted(&self, digest: &str) -> Option<Candidate> {
-        let mut accepted = self
-            .files
-            .values()
-            .filter_map(|tracked| tracked.accepted.as_ref());
-        accepted
-            .find(|candidate| candidate.identity().digest == digest)
-            .cloned()
-    }
-
     fn desired(&self, specs: &Specs) -> Plugins {
         let accepted = self
             .files
@@ -395,40 +329,4 @@ impl Reloader {
         self.shared
             .publish(&diff, staged, &desired, waiting.collect(), files.collect());
     }
-}
-
-/// Why a file was refused, and how far it came.
-struct Refusal {
-    plugin: Option<Arc<PluginIdentity>>,
-    digest: String,
-    reason: LoadError,
-}
-
-async fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let refused = |reason: LoadError| Refusal {
-        plugin: None,
-        digest: String::new(),
-        reason,
-    };
-    let unreadable = |error: io::Error| {
-        refused(LoadError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })
-    };
-    let found = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    if found > MAX_PLUGIN_BYTES {
-        return Err(refused(LoadError::TooLarge {
-            found,
-            allowed: MAX_PLUGIN_BYTES,
-        }));
-    }
-    tokio::fs::read(path).await.map_err(unreadable)
-}
-
-fn spec_of(specs: &Specs, candidate: &Candidate) -> PluginSpec {
-    specs
-        .get(&candidate.identity().name)
-        .cloned()
-        .unwrap_or_default()
 }

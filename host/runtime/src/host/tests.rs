@@ -1,3 +1,7 @@
+//! The life of plugins in a directory, from the outside.
+//!
+//! Length: every case shares one setup.
+
 use super::{HostOptions, PluginHost, Specs};
 use crate::{
     observer::PluginEvent,

@@ -1,3 +1,5 @@
+//! What is refused before it serves, and why.
+
 use crate::{
     inspect::Inspection,
     testing::{Guest, Recorder, loader},

@@ -1,3 +1,7 @@
+//! Every limit, on the path of a real call.
+//!
+//! Length: one table of limits is easier to check for gaps than several.
+
 use crate::{
     error::CallFailure,
     limits::Limit,

@@ -1,3 +1,5 @@
+//! Names, requirements and versions.
+
 use super::{NotServing, Registry, Versioned};
 use mainstay_domain::{
     name::{FailureType, PluginName},

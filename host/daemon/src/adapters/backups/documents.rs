@@ -103,7 +103,10 @@ impl<'a> SourceReader<'a> {
             }
         }
         if self.is_tolerant() && self.found.state.is_empty() {
-            return Err(StoreError::Source(format!("nothing could be read: {}", self.warnings.join("; "))));
+            return Err(StoreError::Source(format!(
+                "nothing could be read: {}",
+                self.warnings.join("; ")
+            )));
         }
         Ok(())
     }

@@ -1,4 +1,6 @@
 //! Real servers on free ports of this machine.
+//!
+//! Length: one server and one set of helpers serve every case.
 
 use super::*;
 use mainstay_domain::{blob::Blob, effect::HttpMethod};

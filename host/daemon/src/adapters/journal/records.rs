@@ -81,7 +81,8 @@ impl Records for SqliteJournal {
 
     fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
         let sql = "SELECT record FROM outbox ORDER BY rowid";
-        self.readers.read(move |connection| all(connection, sql, []))
+        self.readers
+            .read(move |connection| all(connection, sql, []))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {

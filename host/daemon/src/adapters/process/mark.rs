@@ -3,18 +3,30 @@
 //! A child is marked twice: by the variable `MAINSTAY_TARGET` in its environment, and by its output, which goes to the
 //! target's log. Programs that show their state in the process list (PostgreSQL, Redis, nginx) write over their first
 //! environment, and programs that log elsewhere leave the log; none is known to do both before it serves.
+//!
+//! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
+//! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
 
 use super::{
     log,
     stat::{self, ProcessStat},
 };
 use mainstay_domain::{journal::ProcessIdentity, name::TargetName, time::Timestamp};
-use rustix::process::{Pid, Signal, kill_process};
-use std::path::{Path, PathBuf};
+use rustix::{
+    fs::OFlags,
+    process::{Pid, Signal, kill_process},
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 /// Holds `STATE/TARGET/STARTED/RESTARTS`: a digest of the state directory, the target, when it was started in
 /// milliseconds since the Unix epoch, and how often it was restarted before.
 pub(super) const VARIABLE: &str = "MAINSTAY_TARGET";
+
+/// A child is made within a millisecond, or within some more where the machine is very busy.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// The marks of one state directory.
 #[derive(Debug, Clone)]
@@ -79,6 +91,44 @@ impl Marks {
         })
     }
 
+    /// Whether it is on the way from `fork` to `exec`: it writes to a log of ours, but not as its output.
+    fn is_in_the_making(&self, pid: u32) -> bool {
+        if pid == std::process::id() {
+            return false;
+        }
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        let mut numbers = descriptors
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|descriptor| {
+                let file = std::fs::read_link(descriptor.path()).ok()?;
+                log::target_of(&self.logs, &file)?;
+                descriptor.file_name().into_string().ok()
+            });
+        numbers.any(|number| writes(pid, &number))
+            && self.by_output(pid).is_none()
+            && self.by_environment(pid).is_none()
+    }
+
+    /// Waits until no process is in the making any more; blocks.
+    fn settle(&self) {
+        let start = Instant::now();
+        while let Some(pid) = stat::all()
+            .into_iter()
+            .find(|&pid| self.is_in_the_making(pid))
+        {
+            if start.elapsed() > SETTLE {
+                tracing::warn!(
+                    pid,
+                    "a process holds a log of a target and is none of its processes"
+                );
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
     /// lead a group of their own.
     pub(super) fn leaders(
@@ -86,6 +136,7 @@ impl Marks {
         boot_id: &str,
         now: Timestamp,
     ) -> Vec<(TargetName, ProcessIdentity)> {
+        self.settle();
         let mut found: Vec<_> = stat::all()
             .into_iter()
             .filter_map(|pid| {
@@ -132,6 +183,17 @@ impl Marks {
             }
         }
     }
+}
+
+/// Whether this descriptor is open for writing.
+fn writes(pid: u32, descriptor: &str) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
+    let info = info.unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| {
+        OFlags::from_bits_retain(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
+    })
 }
 
 #[cfg(test)]

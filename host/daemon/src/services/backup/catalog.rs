@@ -21,13 +21,24 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    pub(super) fn new(records: Vec<BackupRecord>, slots: Vec<(JobName, BackupType, Timestamp)>, ids: IdSource) -> Self {
+    pub(super) fn new(
+        records: Vec<BackupRecord>,
+        slots: Vec<(JobName, BackupType, Timestamp)>,
+        ids: IdSource,
+    ) -> Self {
         let mut by_job: HashMap<JobName, LastSlots> = HashMap::new();
         for (job, backup_type, slot) in slots {
             by_job.entry(job).or_default().insert(backup_type, slot);
         }
-        let records = records.into_iter().map(|record| (record.id.clone(), record)).collect();
-        Self { records, slots: by_job, ids }
+        let records = records
+            .into_iter()
+            .map(|record| (record.id.clone(), record))
+            .collect();
+        Self {
+            records,
+            slots: by_job,
+            ids,
+        }
     }
 
     pub(super) fn put(&mut self, record: BackupRecord) {
@@ -44,7 +55,10 @@ impl Catalog {
 
     /// The records of a job, or all, oldest first.
     pub(super) fn of(&self, job: Option<&JobName>) -> Vec<BackupRecord> {
-        let found = self.records.values().filter(|record| job.is_none_or(|job| &record.job == job));
+        let found = self
+            .records
+            .values()
+            .filter(|record| job.is_none_or(|job| &record.job == job));
         let mut found: Vec<BackupRecord> = found.cloned().collect();
         found.sort_by(by_age);
         found
@@ -59,12 +73,17 @@ impl Catalog {
     }
 
     pub(super) fn take_slots(&mut self, job: &JobName, slots: &[(BackupType, Timestamp)]) {
-        self.slots.entry(job.clone()).or_default().extend(slots.iter().copied());
+        self.slots
+            .entry(job.clone())
+            .or_default()
+            .extend(slots.iter().copied());
     }
 
     /// What a crash interrupted.
     pub(super) fn unfinished(&self) -> Vec<BackupRecord> {
-        self.with_status(|status| matches!(status, BackupStatus::Pending | BackupStatus::InProgress))
+        self.with_status(|status| {
+            matches!(status, BackupStatus::Pending | BackupStatus::InProgress)
+        })
     }
 
     /// What lies in the trash.
@@ -81,6 +100,10 @@ impl Catalog {
     }
 
     fn with_status(&self, is_wanted: impl Fn(BackupStatus) -> bool) -> Vec<BackupRecord> {
-        self.records.values().filter(|record| is_wanted(record.status)).cloned().collect()
+        self.records
+            .values()
+            .filter(|record| is_wanted(record.status))
+            .cloned()
+            .collect()
     }
 }

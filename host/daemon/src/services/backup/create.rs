@@ -41,8 +41,11 @@ impl BackupService {
     ) -> Result<BackupRecord, BackupError> {
         let taken = self.take_once(job, backup_type, &slots, &progress).await;
         match taken {
-            Err(BackupError::Store(StoreError::Corrupted { id, what })) if self.note_damage(&id, &what).await? => {
-                self.take_once(job, BackupType::Full, &slots, &progress).await
+            Err(BackupError::Store(StoreError::Corrupted { id, what }))
+                if self.note_damage(&id, &what).await? =>
+            {
+                self.take_once(job, BackupType::Full, &slots, &progress)
+                    .await
             }
             taken => taken,
         }
@@ -70,7 +73,9 @@ impl BackupService {
             tier: "local".to_owned(),
             created_at,
             parent: chain.last().map(|parent| parent.id.clone()),
-            base: chain.first().map_or_else(|| id.clone(), |base| base.id.clone()),
+            base: chain
+                .first()
+                .map_or_else(|| id.clone(), |base| base.id.clone()),
             documents: 0,
             tombstones: 0,
             size_bytes: 0,
@@ -83,10 +88,16 @@ impl BackupService {
         };
         let message = match backup_type == asked {
             true => format!("backup {id} of job {} began", job.name),
-            false => format!("backup {id} of job {} began; it is full and not {asked}, for there is no verified full backup to build on", job.name),
+            false => format!(
+                "backup {id} of job {} began; it is full and not {asked}, for there is no verified full backup to build on",
+                job.name
+            ),
         };
-        let started = self.event(EventKind::BackupStarted, Severity::Low, message).with_backup(&job.name, &id);
-        self.commit(vec![record.clone()], vec![Change::Event(started)]).await?;
+        let started = self
+            .event(EventKind::BackupStarted, Severity::Low, message)
+            .with_backup(&job.name, &id);
+        self.commit(vec![record.clone()], vec![Change::Event(started)])
+            .await?;
 
         let request = TakeBackup {
             id,
@@ -98,7 +109,10 @@ impl BackupService {
             created_at,
         };
         let progress = progress.clone();
-        match self.with_store(move |store| store.take(&request, &progress)).await {
+        match self
+            .with_store(move |store| store.take(&request, &progress))
+            .await
+        {
             Ok(taken) => self.note_taken(taken, slots).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
@@ -109,18 +123,39 @@ impl BackupService {
         }
     }
 
-    async fn note_taken(&self, taken: TakenBackup, slots: &[(BackupType, Timestamp)]) -> Result<BackupRecord, BackupError> {
+    async fn note_taken(
+        &self,
+        taken: TakenBackup,
+        slots: &[(BackupType, Timestamp)],
+    ) -> Result<BackupRecord, BackupError> {
         let TakenBackup { manifest, warnings } = taken;
         let record = manifest.to_record();
         for warning in &warnings {
             tracing::warn!(backup = %record.id, "{warning}");
         }
-        let more = if warnings.is_empty() { String::new() } else { format!("; {} things to know, the first: {}", warnings.len(), warnings.first().map_or("", String::as_str)) };
+        let more = if warnings.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "; {} things to know, the first: {}",
+                warnings.len(),
+                warnings.first().map_or("", String::as_str)
+            )
+        };
         let message = format!(
             "backup {} of job {} is verified: {} documents, {} deletions, {} bytes stored in {} ms{more}",
-            record.id, record.job, record.documents, record.tombstones, record.stored_bytes, manifest.elapsed_ms
+            record.id,
+            record.job,
+            record.documents,
+            record.tombstones,
+            record.stored_bytes,
+            manifest.elapsed_ms
         );
-        let severity = if warnings.is_empty() { Severity::Low } else { Severity::Medium };
+        let severity = if warnings.is_empty() {
+            Severity::Low
+        } else {
+            Severity::Medium
+        };
         let shown: Vec<&String> = warnings.iter().take(20).collect();
         let data = json!({
             "documents": record.documents,
@@ -130,33 +165,56 @@ impl BackupService {
             "elapsed_ms": manifest.elapsed_ms,
             "warnings": shown,
         });
-        let event = self.event(EventKind::BackupVerified, severity, message).with_backup(&record.job, &record.id).with_data(data);
+        let event = self
+            .event(EventKind::BackupVerified, severity, message)
+            .with_backup(&record.job, &record.id)
+            .with_data(data);
         let mut changes = vec![Change::Event(event)];
-        changes.extend(slots.iter().map(|(backup_type, slot)| Change::Slot(record.job.clone(), *backup_type, *slot)));
+        changes.extend(
+            slots
+                .iter()
+                .map(|(backup_type, slot)| Change::Slot(record.job.clone(), *backup_type, *slot)),
+        );
         self.commit(vec![record.clone()], changes).await?;
         locked(&self.core.catalog).take_slots(&record.job, slots);
         Ok(record)
     }
 
-    async fn note_failure(&self, record: BackupRecord, error: &StoreError) -> Result<(), BackupError> {
+    async fn note_failure(
+        &self,
+        record: BackupRecord,
+        error: &StoreError,
+    ) -> Result<(), BackupError> {
         let severity = match error {
             StoreError::Interrupted => Severity::Low,
             _ => Severity::High,
         };
-        let message = format!("backup {} of job {} was not taken: {error}", record.id, record.job);
-        let event = self.event(EventKind::BackupFailed, severity, message).with_backup(&record.job, &record.id);
+        let message = format!(
+            "backup {} of job {} was not taken: {error}",
+            record.id, record.job
+        );
+        let event = self
+            .event(EventKind::BackupFailed, severity, message)
+            .with_backup(&record.job, &record.id);
         let job = record.job.clone();
-        self.commit(vec![record], vec![Change::Event(event)]).await?;
+        self.commit(vec![record], vec![Change::Event(event)])
+            .await?;
         let forgotten = locked(&self.core.catalog).too_many_failed(&job);
         self.forget(forgotten).await
     }
 
     /// Drops records of which nothing is stored.
-    pub(super) async fn forget(&self, ids: Vec<mainstay_domain::id::BackupId>) -> Result<(), BackupError> {
+    pub(super) async fn forget(
+        &self,
+        ids: Vec<mainstay_domain::id::BackupId>,
+    ) -> Result<(), BackupError> {
         if ids.is_empty() {
             return Ok(());
         }
-        let written = self.core.journal.commit(ids.iter().cloned().map(Change::BackupRemoved).collect());
+        let written = self
+            .core
+            .journal
+            .commit(ids.iter().cloned().map(Change::BackupRemoved).collect());
         written.await?;
         let mut catalog = locked(&self.core.catalog);
         ids.iter().for_each(|id| catalog.remove(id));
@@ -164,16 +222,31 @@ impl BackupService {
     }
 
     /// Notes that a stored backup was found wrong; whether it was one that was thought right.
-    pub(super) async fn note_damage(&self, id: &mainstay_domain::id::BackupId, what: &str) -> Result<bool, BackupError> {
+    pub(super) async fn note_damage(
+        &self,
+        id: &mainstay_domain::id::BackupId,
+        what: &str,
+    ) -> Result<bool, BackupError> {
         let found = locked(&self.core.catalog).get(id);
-        let Some(mut record) = found.filter(|record| matches!(record.status, BackupStatus::Verified | BackupStatus::Completed)) else {
+        let Some(mut record) = found.filter(|record| {
+            matches!(
+                record.status,
+                BackupStatus::Verified | BackupStatus::Completed
+            )
+        }) else {
             return Ok(false);
         };
         record.status = BackupStatus::Corrupted;
         record.reason = Some(what.to_owned());
-        let message = format!("backup {id} of job {} is corrupted: {what}; backups that need it cannot be restored, and the next one is full", record.job);
-        let event = self.event(EventKind::BackupCorrupted, Severity::Critical, message).with_backup(&record.job, id);
-        self.commit(vec![record], vec![Change::Event(event)]).await?;
+        let message = format!(
+            "backup {id} of job {} is corrupted: {what}; backups that need it cannot be restored, and the next one is full",
+            record.job
+        );
+        let event = self
+            .event(EventKind::BackupCorrupted, Severity::Critical, message)
+            .with_backup(&record.job, id);
+        self.commit(vec![record], vec![Change::Event(event)])
+            .await?;
         Ok(true)
     }
 }

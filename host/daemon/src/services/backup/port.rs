@@ -1,7 +1,10 @@
 //! What the service offers to operators and to effects.
 
 use super::{BackupError, BackupService, locked};
-use crate::ports::{BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, Refused, RestoreRequest, Restored};
+use crate::ports::{
+    BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, Refused, RestoreRequest,
+    Restored,
+};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
     chain::{newest_verified, plan_restore},
@@ -16,7 +19,12 @@ fn refused(error: BackupError) -> Refused {
 }
 
 impl BackupOperator for BackupService {
-    fn create(&self, job: JobName, backup_type: BackupType, progress: OnProgress) -> Boxed<'_, Result<BackupRecord, Refused>> {
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
         let work = self.clone().create_now(job, backup_type, progress);
         Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
     }
@@ -27,12 +35,20 @@ impl BackupOperator for BackupService {
         records
     }
 
-    fn verify(&self, id: BackupId, progress: OnProgress) -> Boxed<'_, Result<BackupRecord, Refused>> {
+    fn verify(
+        &self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>> {
         let work = self.clone().verify_now(id, progress);
         Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
     }
 
-    fn restore(&self, request: RestoreRequest, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
+    fn restore(
+        &self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>> {
         let work = self.clone().restore_now(request, progress);
         Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
     }
@@ -51,14 +67,20 @@ impl BackupOperator for BackupService {
         let (now, spec) = (self.now(), self.core.spec.borrow().clone());
         let status = |job: &mainstay_domain::spec::JobSpec| {
             let records = locked(&self.core.catalog).of(Some(&job.name));
-            let last_verified = newest_verified(&records, &job.name, None).map(|record| record.created_at);
-            let newest = records.iter().rev().find(|record| record.status != BackupStatus::Expired);
+            let last_verified =
+                newest_verified(&records, &job.name, None).map(|record| record.created_at);
+            let newest = records
+                .iter()
+                .rev()
+                .find(|record| record.status != BackupStatus::Expired);
             JobStatus {
                 name: job.name.clone(),
                 last_verified,
                 last_status: newest.map(|record| record.status),
                 next_due: self.next_due(job, now),
-                rpo_met: job.rpo.map(|rpo| last_verified.is_some_and(|taken| now.since(taken) <= rpo)),
+                rpo_met: job
+                    .rpo
+                    .map(|rpo| last_verified.is_some_and(|taken| now.since(taken) <= rpo)),
             }
         };
         spec.jobs.iter().map(status).collect()
@@ -66,7 +88,11 @@ impl BackupOperator for BackupService {
 }
 
 impl BackupControl for BackupService {
-    fn newest(&self, job: JobName, before: Option<Timestamp>) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
+    fn newest(
+        &self,
+        job: JobName,
+        before: Option<Timestamp>,
+    ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         let found = self.job(&job).map(|_| {
             let records = locked(&self.core.catalog).of(Some(&job));
             newest_verified(&records, &job, before).map(BackupSummary::from)
@@ -74,24 +100,40 @@ impl BackupControl for BackupService {
         Box::pin(std::future::ready(found.map_err(EffectError::from)))
     }
 
-    fn create(&self, job: JobName, backup_type: BackupType) -> Boxed<'_, Result<BackupSummary, EffectError>> {
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+    ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
         let work = self.clone().create_now(job, backup_type, super::quiet());
         Box::pin(async move { Ok(BackupSummary::from(&self.in_own_task(work).await?)) })
     }
 
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>> {
         Box::pin(async move {
-            let id = BackupId::parse(&id).map_err(|error| EffectError::Failed(error.to_string()))?;
-            let request = RestoreRequest { job, id: Some(id), into: None, replace: true };
-            let restored = self.in_own_task(self.clone().restore_now(request, super::quiet())).await?;
+            let id =
+                BackupId::parse(&id).map_err(|error| EffectError::Failed(error.to_string()))?;
+            let request = RestoreRequest {
+                job,
+                id: Some(id),
+                into: None,
+                replace: true,
+            };
+            let restored = self
+                .in_own_task(self.clone().restore_now(request, super::quiet()))
+                .await?;
             Ok((restored.documents, restored.bytes))
         })
     }
 
     /// At most so many: what a later link of the chain replaces counts twice.
     fn restorable(&self, id: &str) -> (u64, u64) {
-        let Ok(id) = BackupId::parse(id) else { return (0, 0) };
+        let Ok(id) = BackupId::parse(id) else {
+            return (0, 0);
+        };
         let plan = plan_restore(&locked(&self.core.catalog).of(None), &id).unwrap_or_default();
-        plan.iter().fold((0, 0), |(documents, bytes), link| (documents + link.documents, bytes + link.size_bytes))
+        plan.iter().fold((0, 0), |(documents, bytes), link| {
+            (documents + link.documents, bytes + link.size_bytes)
+        })
     }
 }

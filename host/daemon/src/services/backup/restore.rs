@@ -21,19 +21,30 @@ fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
 
 impl BackupService {
     /// Reads a backup and all that it needs back from the tier.
-    pub(super) async fn verify_now(self, id: BackupId, progress: OnProgress) -> Result<BackupRecord, BackupError> {
+    pub(super) async fn verify_now(
+        self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Result<BackupRecord, BackupError> {
         let known = locked(&self.core.catalog).get(&id);
-        let job = known.map(|record| record.job).ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id.clone()))?;
+        let job = known
+            .map(|record| record.job)
+            .ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id.clone()))?;
         let _turn = self.turn_of(&job).lock_owned().await;
         let mut records = locked(&self.core.catalog).of(Some(&job));
         // What was once found wrong may be looked at again: a disk can be mended.
-        for record in records.iter_mut().filter(|record| record.status == BackupStatus::Corrupted) {
+        for record in records
+            .iter_mut()
+            .filter(|record| record.status == BackupStatus::Corrupted)
+        {
             record.status = BackupStatus::Completed;
         }
         let mut plan = plan_restore(&records, &id)?;
         let chain = ids(&plan);
         let of_job = job.clone();
-        let read = self.with_store(move |store| store.verify(&of_job, &chain, &progress)).await;
+        let read = self
+            .with_store(move |store| store.verify(&of_job, &chain, &progress))
+            .await;
         if let Err(error) = self.noted(read).await {
             return Err(error);
         }
@@ -45,16 +56,30 @@ impl BackupService {
                 record.reason = None;
             }
         }
-        let message = format!("backup {id} of job {job} was read back and is right, with the {} that it needs", plan.len() - 1);
-        let event = self.event(EventKind::BackupVerified, Severity::Low, message).with_backup(&job, &id);
+        let message = format!(
+            "backup {id} of job {job} was read back and is right, with the {} that it needs",
+            plan.len() - 1
+        );
+        let event = self
+            .event(EventKind::BackupVerified, Severity::Low, message)
+            .with_backup(&job, &id);
         let verified = plan.last().cloned();
         self.commit(plan, vec![Change::Event(event)]).await?;
         verified.ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id).into())
     }
 
     /// Restores into a directory, or in place after an emergency backup.
-    pub(super) async fn restore_now(self, request: RestoreRequest, progress: OnProgress) -> Result<Restored, BackupError> {
-        let RestoreRequest { job, id, into, replace } = request;
+    pub(super) async fn restore_now(
+        self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Result<Restored, BackupError> {
+        let RestoreRequest {
+            job,
+            id,
+            into,
+            replace,
+        } = request;
         let _turn = self.turn_of(&job).lock_owned().await;
         let plan = self.plan(&job, id)?;
         let place = match into {
@@ -70,23 +95,49 @@ impl BackupService {
                 RestorePlace::InPlace(spec.sources)
             }
         };
-        let restored = self.timed_restore(&job, plan, progress, move |store, job, chain, progress| store.restore(job, chain, &place, progress)).await?;
-        let event = self.event_of(EventKind::BackupRestored, Severity::Medium, &job, &restored, "was restored");
+        let restored = self
+            .timed_restore(&job, plan, progress, move |store, job, chain, progress| {
+                store.restore(job, chain, &place, progress)
+            })
+            .await?;
+        let event = self.event_of(
+            EventKind::BackupRestored,
+            Severity::Medium,
+            &job,
+            &restored,
+            "was restored",
+        );
         self.commit(Vec::new(), vec![Change::Event(event)]).await?;
         Ok(restored)
     }
 
     /// Restores the newest chain into a scratch directory and compares.
-    pub(super) async fn drill_now(self, job: JobName, progress: OnProgress) -> Result<Restored, BackupError> {
+    pub(super) async fn drill_now(
+        self,
+        job: JobName,
+        progress: OnProgress,
+    ) -> Result<Restored, BackupError> {
         let _turn = self.turn_of(&job).lock_owned().await;
         let plan = self.plan(&job, None)?;
         let newest = plan.last().map(|record| record.id.clone());
-        let drilled = self.timed_restore(&job, plan, progress, |store, job, chain, progress| store.drill(job, chain, progress)).await;
+        let drilled = self
+            .timed_restore(&job, plan, progress, |store, job, chain, progress| {
+                store.drill(job, chain, progress)
+            })
+            .await;
         let event = match &drilled {
-            Ok(restored) => self.event_of(EventKind::DrillPassed, Severity::Low, &job, restored, "was restored in a drill and is the same as what was read"),
+            Ok(restored) => self.event_of(
+                EventKind::DrillPassed,
+                Severity::Low,
+                &job,
+                restored,
+                "was restored in a drill and is the same as what was read",
+            ),
             Err(error) => {
                 let message = format!("the drill of job {job} failed: {error}");
-                let event = self.event(EventKind::DrillFailed, Severity::Critical, message).with_job(&job);
+                let event = self
+                    .event(EventKind::DrillFailed, Severity::Critical, message)
+                    .with_job(&job);
                 match &newest {
                     Some(id) => event.with_backup(&job, id),
                     None => event,
@@ -102,7 +153,9 @@ impl BackupService {
         let records = locked(&self.core.catalog).of(Some(job));
         let newest = || newest_verified(&records, job, None).map(|record| record.id.clone());
         let id = id.or_else(newest).ok_or_else(|| {
-            BackupError::Refused(format!("job {job} has no verified backup; take one with `mainstay backup create {job}`"))
+            BackupError::Refused(format!(
+                "job {job} has no verified backup; take one with `mainstay backup create {job}`"
+            ))
         })?;
         Ok(plan_restore(&records, &id)?)
     }
@@ -112,13 +165,27 @@ impl BackupService {
         job: &JobName,
         plan: Vec<BackupRecord>,
         progress: OnProgress,
-        work: impl FnOnce(&dyn crate::ports::BackupStore, &JobName, &[BackupId], &OnProgress) -> Result<RestoredTree, StoreError> + Send + 'static,
+        work: impl FnOnce(
+            &dyn crate::ports::BackupStore,
+            &JobName,
+            &[BackupId],
+            &OnProgress,
+        ) -> Result<RestoredTree, StoreError>
+        + Send
+        + 'static,
     ) -> Result<Restored, BackupError> {
         let (chain, job, started) = (ids(&plan), job.clone(), self.core.clock.monotonic());
-        let done = self.with_store(move |store| work(store, &job, &chain, &progress)).await;
+        let done = self
+            .with_store(move |store| work(store, &job, &chain, &progress))
+            .await;
         let RestoredTree { documents, bytes } = self.noted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);
-        Ok(Restored { chain: plan, documents, bytes, elapsed })
+        Ok(Restored {
+            chain: plan,
+            documents,
+            bytes,
+            elapsed,
+        })
     }
 
     /// Notes damage where that is what went wrong.
@@ -129,11 +196,28 @@ impl BackupService {
         Ok(result?)
     }
 
-    fn event_of(&self, kind: EventKind, severity: Severity, job: &JobName, restored: &Restored, what: &str) -> Event {
-        let Restored { chain, documents, bytes, elapsed } = restored;
+    fn event_of(
+        &self,
+        kind: EventKind,
+        severity: Severity,
+        job: &JobName,
+        restored: &Restored,
+        what: &str,
+    ) -> Event {
+        let Restored {
+            chain,
+            documents,
+            bytes,
+            elapsed,
+        } = restored;
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let id = chain.last().map_or_else(String::new, |record| record.id.to_string());
-        let message = format!("backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}", Duration::from_millis(millis));
+        let id = chain
+            .last()
+            .map_or_else(String::new, |record| record.id.to_string());
+        let message = format!(
+            "backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}",
+            Duration::from_millis(millis)
+        );
         let data = json!({ "documents": documents, "bytes": bytes, "elapsed_ms": millis, "chain": ids(chain) });
         let event = self.event(kind, severity, message).with_data(data);
         match chain.last() {
@@ -146,8 +230,18 @@ impl BackupService {
     /// to save, which the failed backup's event says; any other failure keeps the restore from going on.
     async fn save_before_restore(&self, job: &JobSpec) -> Result<(), BackupError> {
         let mut directories = job.clone();
-        directories.sources.retain(|source| matches!(source, BackupSource::Directory { .. }));
-        match self.take(&directories, BackupType::Emergency, Vec::new(), super::quiet()).await {
+        directories
+            .sources
+            .retain(|source| matches!(source, BackupSource::Directory { .. }));
+        match self
+            .take(
+                &directories,
+                BackupType::Emergency,
+                Vec::new(),
+                super::quiet(),
+            )
+            .await
+        {
             Ok(_) | Err(BackupError::Store(StoreError::Source(_))) => Ok(()),
             Err(error) => Err(BackupError::Refused(format!(
                 "nothing was restored, for the emergency backup of what is there now failed: {error}; restore --into another directory, or make that work"

@@ -23,11 +23,16 @@ impl BackupService {
     /// Judges the backups of a job now; for when the settings of its policy have changed.
     pub async fn retention_now(&self, job: JobName) -> Result<Pruned, BackupError> {
         let service = self.clone();
-        self.in_own_task(async move { service.judge_job(job, false).await }).await
+        self.in_own_task(async move { service.judge_job(job, false).await })
+            .await
     }
 
     /// Judges one job or all; in a dry run nothing changes.
-    pub(super) async fn prune_now(self, job: Option<JobName>, dry_run: bool) -> Result<Pruned, BackupError> {
+    pub(super) async fn prune_now(
+        self,
+        job: Option<JobName>,
+        dry_run: bool,
+    ) -> Result<Pruned, BackupError> {
         let jobs = match job {
             Some(job) => vec![job],
             None => {
@@ -36,7 +41,10 @@ impl BackupService {
                 with_policy.map(|job| job.name.clone()).collect()
             }
         };
-        let mut all = Pruned { verdicts: Vec::new(), expired: Vec::new() };
+        let mut all = Pruned {
+            verdicts: Vec::new(),
+            expired: Vec::new(),
+        };
         for job in jobs {
             let pruned = self.judge_job(job, dry_run).await?;
             all.verdicts.extend(pruned.verdicts);
@@ -49,14 +57,19 @@ impl BackupService {
     /// due at each start of the daemon, so a daemon that restarts often still gets to it.
     pub(super) fn start_retention(&self, spec: &Spec, now: Timestamp) {
         for job in &spec.jobs {
-            let Some(retention) = &job.retention else { continue };
+            let Some(retention) = &job.retention else {
+                continue;
+            };
             let last = locked(&self.core.judged).get(&job.name).copied();
             if last.is_none_or(|last| now.since(last) >= retention.every || last > now) {
                 locked(&self.core.judged).insert(job.name.clone(), now);
                 self.spawn_judgement(job.name.clone());
             }
         }
-        let ripe = locked(&self.core.catalog).expired().into_iter().filter(|record| record.expires.is_none_or(|at| at <= now));
+        let ripe = locked(&self.core.catalog)
+            .expired()
+            .into_iter()
+            .filter(|record| record.expires.is_none_or(|at| at <= now));
         let mut by_job: HashMap<JobName, Vec<BackupRecord>> = HashMap::new();
         ripe.for_each(|record| by_job.entry(record.job.clone()).or_default().push(record));
         for (job, records) in by_job {
@@ -96,21 +109,42 @@ impl BackupService {
         let _turn = self.turn_of(&job).lock_owned().await;
         let spec = self.job(&job)?;
         let Some(retention) = spec.retention.clone() else {
-            return Err(BackupError::Refused(format!("job {job} has no retention policy, so everything is kept; give it `retention = {{ policy = … }}`")));
+            return Err(BackupError::Refused(format!(
+                "job {job} has no retention policy, so everything is kept; give it `retention = {{ policy = … }}`"
+            )));
         };
         let (records, now) = (locked(&self.core.catalog).of(Some(&job)), self.now());
-        let judged = records.iter().filter(|record| is_judged(record.status)).map(BackupSummary::from).collect();
-        let wishes = self.core.judge.judge(retention.policy.clone(), retention.version.clone(), job.clone(), judged, now).await;
+        let judged = records
+            .iter()
+            .filter(|record| is_judged(record.status))
+            .map(BackupSummary::from)
+            .collect();
+        let wishes = self
+            .core
+            .judge
+            .judge(
+                retention.policy.clone(),
+                retention.version.clone(),
+                job.clone(),
+                judged,
+                now,
+            )
+            .await;
         let wishes = match wishes {
             Ok(wishes) => wishes,
             Err(why) => return Err(self.policy_failed(&spec, &retention, why).await?),
         };
         let verdicts = guard(&records, &wishes, retention.min_redundancy, now);
-        let by_id: HashMap<&str, &Verdict> = verdicts.iter().map(|verdict| (verdict.id.as_str(), verdict)).collect();
+        let by_id: HashMap<&str, &Verdict> = verdicts
+            .iter()
+            .map(|verdict| (verdict.id.as_str(), verdict))
+            .collect();
         let mut kept = Vec::new();
         let mut expired = Vec::new();
         for record in &records {
-            let Some(verdict) = by_id.get(record.id.as_str()) else { continue };
+            let Some(verdict) = by_id.get(record.id.as_str()) else {
+                continue;
+            };
             let mut judged = record.clone();
             if record.status != BackupStatus::Corrupted {
                 judged.reason = Some(verdict.reason.clone());
@@ -135,9 +169,19 @@ impl BackupService {
         Ok(Pruned { verdicts, expired })
     }
 
-    async fn policy_failed(&self, job: &JobSpec, retention: &RetentionSpec, why: String) -> Result<BackupError, BackupError> {
-        let text = format!("the retention policy {} of job {} failed, so everything is kept: {why}", retention.policy, job.name);
-        let event = self.event(EventKind::RetentionFailed, Severity::High, text.clone()).with_job(&job.name);
+    async fn policy_failed(
+        &self,
+        job: &JobSpec,
+        retention: &RetentionSpec,
+        why: String,
+    ) -> Result<BackupError, BackupError> {
+        let text = format!(
+            "the retention policy {} of job {} failed, so everything is kept: {why}",
+            retention.policy, job.name
+        );
+        let event = self
+            .event(EventKind::RetentionFailed, Severity::High, text.clone())
+            .with_job(&job.name);
         self.commit(Vec::new(), vec![Change::Event(event)]).await?;
         Ok(BackupError::Refused(text))
     }
@@ -147,9 +191,15 @@ impl BackupService {
         for record in expired {
             let until = record.expires.map_or_else(String::new, |at| at.to_string());
             let reason = record.reason.as_deref().unwrap_or("the policy let it go");
-            let message = format!("backup {} of job {} expired ({reason}); it lies in the trash until {until}", record.id, record.job);
-            let event = self.event(EventKind::BackupExpired, Severity::Low, message).with_backup(&record.job, &record.id);
-            self.commit(vec![record.clone()], vec![Change::Event(event)]).await?;
+            let message = format!(
+                "backup {} of job {} expired ({reason}); it lies in the trash until {until}",
+                record.id, record.job
+            );
+            let event = self
+                .event(EventKind::BackupExpired, Severity::Low, message)
+                .with_backup(&record.job, &record.id);
+            self.commit(vec![record.clone()], vec![Change::Event(event)])
+                .await?;
             let (job, id) = (record.job.clone(), record.id.clone());
             self.with_store(move |store| store.trash(&job, &id)).await?;
         }
@@ -161,7 +211,10 @@ impl BackupService {
     async fn delete(&self, mut records: Vec<BackupRecord>) -> Result<(), BackupError> {
         records.sort_by(|a, b| mainstay_domain::chain::by_age(b, a));
         for batch in records.chunks(BATCH) {
-            let files: Vec<(JobName, BackupId)> = batch.iter().map(|record| (record.job.clone(), record.id.clone())).collect();
+            let files: Vec<(JobName, BackupId)> = batch
+                .iter()
+                .map(|record| (record.job.clone(), record.id.clone()))
+                .collect();
             let deleted = self
                 .with_store(move |store| {
                     let gone = files.into_iter().filter(|(job, id)| {
@@ -176,10 +229,16 @@ impl BackupService {
                 .await?;
             let changes = |job: &JobName, id: &BackupId| {
                 let message = format!("backup {id} of job {job} was deleted from the trash");
-                let event = self.event(EventKind::BackupDeleted, Severity::Low, message).with_backup(job, id).with_data(json!({ "removed": 1 }));
+                let event = self
+                    .event(EventKind::BackupDeleted, Severity::Low, message)
+                    .with_backup(job, id)
+                    .with_data(json!({ "removed": 1 }));
                 [Change::BackupRemoved(id.clone()), Change::Event(event)]
             };
-            let whole = deleted.iter().flat_map(|(job, id)| changes(job, id)).collect();
+            let whole = deleted
+                .iter()
+                .flat_map(|(job, id)| changes(job, id))
+                .collect();
             if self.core.journal.commit(whole).await.is_err() {
                 for (job, id) in &deleted {
                     self.core.journal.commit(changes(job, id).to_vec()).await?;
@@ -206,7 +265,8 @@ impl BackupService {
                 let mut record = stored.manifest.to_record();
                 if !stored.intact {
                     record.status = BackupStatus::Corrupted;
-                    record.reason = Some("its stored bytes are not those that its manifest names".to_owned());
+                    record.reason =
+                        Some("its stored bytes are not those that its manifest names".to_owned());
                 } else if stored.in_trash {
                     record.status = BackupStatus::Expired;
                     record.expires = Some(now + std::time::Duration::from_secs(86_400));
@@ -214,7 +274,11 @@ impl BackupService {
                 record
             })
             .collect();
-        let unknown = |record: &&BackupRecord| locked(&self.core.catalog).get(&record.id).is_none_or(|known| known.status != record.status);
+        let unknown = |record: &&BackupRecord| {
+            locked(&self.core.catalog)
+                .get(&record.id)
+                .is_none_or(|known| known.status != record.status)
+        };
         let changed: Vec<BackupRecord> = records.iter().filter(unknown).cloned().collect();
         self.commit(changed, Vec::new()).await?;
         Ok(records)

@@ -26,10 +26,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 impl RecoveryEngine {
     pub(super) async fn found(&mut self, finding: Finding) {
         match finding {
-            Finding::Raised { target, failure, severity, evidence, detected_at } => {
-                self.raised((target, failure), severity, evidence, detected_at).await;
+            Finding::Raised {
+                target,
+                failure,
+                severity,
+                evidence,
+                detected_at,
+            } => {
+                self.raised((target, failure), severity, evidence, detected_at)
+                    .await;
             }
-            Finding::Cleared { target, failure, at } => self.cleared(&(target, failure), at),
+            Finding::Cleared {
+                target,
+                failure,
+                at,
+            } => self.cleared(&(target, failure), at),
         }
     }
 
@@ -39,7 +50,8 @@ impl RecoveryEngine {
             incident.recur(severity, evidence);
             let message = format!("{} of {} came back", key.1, key.0);
             let data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
-            let event = Event::new(EventKind::IncidentRecurred, severity, at, message).with_target(&key.0);
+            let event =
+                Event::new(EventKind::IncidentRecurred, severity, at, message).with_target(&key.0);
             let event = event.with_data(data);
             let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
             self.write(changes);
@@ -61,14 +73,31 @@ impl RecoveryEngine {
     ) -> Incident {
         let (target, failure) = key.clone();
         let since = at - RECURRENCE_WINDOW;
-        let recurrences = self.ports.records.recurrences(target.clone(), failure.clone(), since).await;
+        let recurrences = self
+            .ports
+            .records
+            .recurrences(target.clone(), failure.clone(), since)
+            .await;
         let id = IncidentId::new(self.ids.next(at));
         let message = format!("{target} has {failure}: {}", evidence.message);
-        let incident = Incident::open(id, target, failure, severity, evidence, at, recurrences.unwrap_or_default());
+        let incident = Incident::open(
+            id,
+            target,
+            failure,
+            severity,
+            evidence,
+            at,
+            recurrences.unwrap_or_default(),
+        );
         let data = serde_json::json!({ "incident": incident.id, "failure": incident.failure,
             "recurrence": incident.recurrence, "affected": incident.affected });
-        let event = Event::new(EventKind::IncidentOpened, severity, at, message).with_target(&key.0).with_data(data);
-        self.write(vec![Change::Incident(incident.clone()), Change::Event(event)]);
+        let event = Event::new(EventKind::IncidentOpened, severity, at, message)
+            .with_target(&key.0)
+            .with_data(data);
+        self.write(vec![
+            Change::Incident(incident.clone()),
+            Change::Event(event),
+        ]);
         incident
     }
 
@@ -77,8 +106,12 @@ impl RecoveryEngine {
         let (_, monotonic) = self.now();
         let detector = self.state.flapping.entry(key.0.clone()).or_default();
         if detector.opened(monotonic) {
-            let message = format!("{} fails again and again: its recoveries are spaced out as their strategy says", key.0);
-            let event = Event::new(EventKind::CircuitFlapping, Severity::High, at, message).with_target(&key.0);
+            let message = format!(
+                "{} fails again and again: its recoveries are spaced out as their strategy says",
+                key.0
+            );
+            let event = Event::new(EventKind::CircuitFlapping, Severity::High, at, message)
+                .with_target(&key.0);
             self.write(vec![Change::Event(event)]);
         }
     }
@@ -87,16 +120,26 @@ impl RecoveryEngine {
         let waits = |operation: &Operation| {
             !operation.dry_run && operation.target == key.0 && operation.failure == key.1
         };
-        self.state.waiting.values().any(waits) || self.state.running.values().any(|(running, _)| running == key)
+        self.state.waiting.values().any(waits)
+            || self
+                .state
+                .running
+                .values()
+                .any(|(running, _)| running == key)
     }
 
     /// Schedules an automatic operation for an open incident, or says why there is none.
     pub(super) fn schedule(&mut self, key: &Key, detected_at: Timestamp) {
-        let Some(incident) = self.state.incidents.get(key).cloned() else { return };
+        let Some(incident) = self.state.incidents.get(key).cloned() else {
+            return;
+        };
         let operation = self.new_operation(&incident, Mode::Automatic, detected_at);
         let (now, monotonic) = self.now();
         let Some(route) = self.route_of(&operation) else {
-            let message = format!("no route fits {} of {}: nothing is done about it", key.1, key.0);
+            let message = format!(
+                "no route fits {} of {}: nothing is done about it",
+                key.1, key.0
+            );
             self.escalate(key, None, message, now);
             return;
         };
@@ -107,27 +150,57 @@ impl RecoveryEngine {
         let pause = self.pause_before(key, &route, now, monotonic);
         let message = match pause {
             Duration::ZERO => format!("recovery of {} from {} is scheduled", key.0, key.1),
-            _ => format!("recovery of {} from {} is scheduled at {}, after a pause", key.0, key.1, now + pause),
+            _ => format!(
+                "recovery of {} from {} is scheduled at {}, after a pause",
+                key.0,
+                key.1,
+                now + pause
+            ),
         };
-        let data = serde_json::json!({ "incident": incident.id, "failure": key.1, "due": now + pause });
-        let event = Event::new(EventKind::OperationScheduled, incident.severity, now, message).with_data(data);
-        self.write(vec![Change::Operation(operation.clone()), about(&operation, event)]);
+        let data =
+            serde_json::json!({ "incident": incident.id, "failure": key.1, "due": now + pause });
+        let event = Event::new(
+            EventKind::OperationScheduled,
+            incident.severity,
+            now,
+            message,
+        )
+        .with_data(data);
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
         self.enqueue(operation, monotonic + pause);
     }
 
     /// How long until the next automatic operation: the rest of the cooldown after a success; after operations that did
     /// not help the cooldown again, doubled for each; and the back-off of a target that fails again and again.
-    fn pause_before(&self, key: &Key, route: &RouteSpec, now: Timestamp, monotonic: Monotonic) -> Duration {
-        let cooldown = self.state.cooldowns.until(&key.0, &key.1, route.cooldown, now);
+    fn pause_before(
+        &self,
+        key: &Key,
+        route: &RouteSpec,
+        now: Timestamp,
+        monotonic: Monotonic,
+    ) -> Duration {
+        let cooldown = self
+            .state
+            .cooldowns
+            .until(&key.0, &key.1, route.cooldown, now);
         let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(now));
         let after_failures = match self.state.failures_in_a_row.get(key) {
             None | Some(0) => Duration::ZERO,
             Some(failures) => {
                 let first = route.cooldown.max(SHORTEST_PAUSE);
-                first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+                first
+                    .saturating_mul(1 << failures.saturating_sub(1).min(16))
+                    .min(LONGEST_PAUSE)
             }
         };
-        let openings = self.state.flapping.get(&key.0).map_or(0, |detector| detector.excess(monotonic));
+        let openings = self
+            .state
+            .flapping
+            .get(&key.0)
+            .map_or(0, |detector| detector.excess(monotonic));
         let flapping = route.strategy.back_off(openings);
         after_success.max(after_failures).max(flapping)
     }
@@ -140,26 +213,54 @@ impl RecoveryEngine {
             operation.failure,
             id = operation.id
         );
-        let event = Event::new(EventKind::OperationAwaitingManual, operation.severity, now, message);
-        self.write(vec![Change::Operation(operation.clone()), about(&operation, event)]);
+        let event = Event::new(
+            EventKind::OperationAwaitingManual,
+            operation.severity,
+            now,
+            message,
+        );
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
         self.state.waiting.insert(operation.id.clone(), operation);
     }
 
-    pub(super) fn new_operation(&mut self, incident: &Incident, mode: Mode, detected_at: Timestamp) -> Operation {
+    pub(super) fn new_operation(
+        &mut self,
+        incident: &Incident,
+        mode: Mode,
+        detected_at: Timestamp,
+    ) -> Operation {
         let id = OperationId::new(self.ids.next(self.ports.clock.now()));
         let (target, failure) = (incident.target.clone(), incident.failure.clone());
-        let mut operation = Operation::scheduled(id, target, failure, incident.severity, mode, detected_at);
+        let mut operation =
+            Operation::scheduled(id, target, failure, incident.severity, mode, detected_at);
         operation.incident = Some(incident.id.clone());
         operation
     }
 
     /// People have to act.
-    pub(super) fn escalate(&mut self, key: &Key, operation: Option<&OperationId>, message: String, now: Timestamp) {
-        let Some(incident) = self.state.incidents.get_mut(key) else { return };
+    pub(super) fn escalate(
+        &mut self,
+        key: &Key,
+        operation: Option<&OperationId>,
+        message: String,
+        now: Timestamp,
+    ) {
+        let Some(incident) = self.state.incidents.get_mut(key) else {
+            return;
+        };
         if !incident.escalate() {
             return;
         }
-        let mut event = Event::new(EventKind::OperationEscalated, incident.severity, now, message).with_target(&key.0);
+        let mut event = Event::new(
+            EventKind::OperationEscalated,
+            incident.severity,
+            now,
+            message,
+        )
+        .with_target(&key.0);
         event.operation = operation.cloned();
         event.data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
         let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
@@ -168,18 +269,30 @@ impl RecoveryEngine {
 
     /// The failure is gone by the checks. Where an operation runs, its own validation decides.
     fn cleared(&mut self, key: &Key, at: Timestamp) {
-        if self.state.running.values().any(|(running, _)| running == key) {
+        if self
+            .state
+            .running
+            .values()
+            .any(|(running, _)| running == key)
+        {
             return;
         }
         let waiting: Vec<OperationId> = self
             .state
             .waiting
             .values()
-            .filter(|operation| !operation.dry_run && operation.target == key.0 && operation.failure == key.1)
+            .filter(|operation| {
+                !operation.dry_run && operation.target == key.0 && operation.failure == key.1
+            })
             .map(|operation| operation.id.clone())
             .collect();
         for id in waiting {
-            self.cancel_waiting(&id, OperationEvent::Cancelled, "the target became healthy by itself", at);
+            self.cancel_waiting(
+                &id,
+                OperationEvent::Cancelled,
+                "the target became healthy by itself",
+                at,
+            );
         }
         self.close(key, None, at);
     }
@@ -196,22 +309,36 @@ impl RecoveryEngine {
         let mut operation = self.state.waiting.remove(id)?;
         operation.error = Some(why.to_owned());
         let _ = operation.apply(event, now, Duration::MAX);
-        let message = format!("recovery of {} from {} cancelled: {why}", operation.target, operation.failure);
+        let message = format!(
+            "recovery of {} from {} cancelled: {why}",
+            operation.target, operation.failure
+        );
         let event = Event::new(EventKind::OperationCancelled, Severity::Low, now, message);
-        self.write(vec![Change::Operation(operation.clone()), about(&operation, event)]);
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
         Some(operation)
     }
 
     /// Closes an incident, if it is open.
     pub(super) fn close(&mut self, key: &Key, by: Option<&OperationId>, now: Timestamp) {
-        let Some(mut incident) = self.state.incidents.remove(key) else { return };
+        let Some(mut incident) = self.state.incidents.remove(key) else {
+            return;
+        };
         incident.close(by.is_some(), now);
         self.state.failures_in_a_row.remove(key);
-        let how = if by.is_some() { "recovered" } else { "became healthy by itself" };
+        let how = if by.is_some() {
+            "recovered"
+        } else {
+            "became healthy by itself"
+        };
         let open_ms = u64::try_from(now.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);
         let message = format!("{} {how} from {} after {open_ms} ms", key.0, key.1);
-        let data = serde_json::json!({ "incident": incident.id, "failure": key.1, "open_ms": open_ms });
-        let mut event = Event::new(EventKind::IncidentClosed, incident.severity, now, message).with_target(&key.0);
+        let data =
+            serde_json::json!({ "incident": incident.id, "failure": key.1, "open_ms": open_ms });
+        let mut event = Event::new(EventKind::IncidentClosed, incident.severity, now, message)
+            .with_target(&key.0);
         event.operation = by.cloned();
         event.data = data;
         self.write(vec![Change::Incident(incident), Change::Event(event)]);

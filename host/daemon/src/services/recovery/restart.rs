@@ -13,7 +13,8 @@ use mainstay_domain::{
 use std::time::Duration;
 
 /// The error of an operation that a crash cut off.
-const INTERRUPTED: &str = "interrupted: the daemon ended while it ran; its incident is taken up anew";
+const INTERRUPTED: &str =
+    "interrupted: the daemon ended while it ran; its incident is taken up anew";
 
 impl RecoveryEngine {
     /// Takes up what the daemon before left: open incidents, operations that await a person; what was cut off ends as
@@ -31,7 +32,10 @@ impl RecoveryEngine {
         self.state.paused_targets = recovered.paused_targets.into_iter().collect();
         self.state.cooldowns = Cooldowns::new(recovered.cooldowns, now);
         for incident in recovered.incidents {
-            self.state.incidents.insert((incident.target.clone(), incident.failure.clone()), incident);
+            self.state.incidents.insert(
+                (incident.target.clone(), incident.failure.clone()),
+                incident,
+            );
         }
         for operation in recovered.operations {
             if operation.state == OperationState::AwaitingManual {
@@ -52,32 +56,55 @@ impl RecoveryEngine {
     fn interrupted(&self, mut operation: Operation, now: Timestamp) {
         operation.error = Some(INTERRUPTED.to_owned());
         let _ = operation.apply(OperationEvent::Interrupted, now, Duration::MAX);
-        let message = format!("recovery of {} from {} was {INTERRUPTED}", operation.target, operation.failure);
+        let message = format!(
+            "recovery of {} from {} was {INTERRUPTED}",
+            operation.target, operation.failure
+        );
         let event = Event::new(EventKind::OperationFailed, operation.severity, now, message);
         let event = event.with_data(serde_json::json!({ "interrupted": true }));
-        self.write(vec![Change::Operation(operation.clone()), about(&operation, event)]);
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
     }
 
     /// Writes the end of an operation and what becomes of its incident, and waits until that is durable.
     pub(super) async fn ended(&mut self, ended: Ended) {
-        let Ended { operation, healthy, cooldown, runbook } = ended;
+        let Ended {
+            operation,
+            healthy,
+            cooldown,
+            runbook,
+        } = ended;
         let now = self.ports.clock.now();
         let key = (operation.target.clone(), operation.failure.clone());
         self.state.running.remove(&operation.id);
         self.state.queue.finished(&operation.target);
         self.ports.numbers.forget(&operation.id);
         let helped = operation.state == OperationState::Succeeded && !operation.dry_run;
-        let mut changes = vec![Change::Operation(operation.clone()), about(&operation, end_event(&operation, now))];
+        let mut changes = vec![
+            Change::Operation(operation.clone()),
+            about(&operation, end_event(&operation, now)),
+        ];
         if helped {
             let until = self.state.cooldowns.start(&key.0, &key.1, cooldown, now);
-            changes.extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
+            changes
+                .extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
         }
         let durable = self.ports.journal.commit(changes);
         if healthy {
             self.close(&key, helped.then_some(&operation.id), now);
-        } else if matches!(operation.state, OperationState::Failed | OperationState::Partial) && !operation.dry_run {
+        } else if matches!(
+            operation.state,
+            OperationState::Failed | OperationState::Partial
+        ) && !operation.dry_run
+        {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
-            let steps = if runbook.is_empty() { String::new() } else { format!("; steps: {}", runbook.join("; ")) };
+            let steps = if runbook.is_empty() {
+                String::new()
+            } else {
+                format!("; steps: {}", runbook.join("; "))
+            };
             let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
             self.escalate(&key, Some(&operation.id), message, now);
             // The failure holds: it is tried again, each time after a longer pause.
@@ -94,16 +121,40 @@ impl RecoveryEngine {
 fn end_event(operation: &Operation, now: Timestamp) -> Event {
     let (kind, severity, what) = match operation.state {
         OperationState::Succeeded => (EventKind::OperationSucceeded, Severity::Low, "succeeded"),
-        OperationState::Partial => (EventKind::OperationPartial, operation.severity, "is partial"),
-        OperationState::Cancelled => (EventKind::OperationCancelled, Severity::Low, "was cancelled"),
+        OperationState::Partial => (
+            EventKind::OperationPartial,
+            operation.severity,
+            "is partial",
+        ),
+        OperationState::Cancelled => (
+            EventKind::OperationCancelled,
+            Severity::Low,
+            "was cancelled",
+        ),
         _ => (EventKind::OperationFailed, operation.severity, "failed"),
     };
     // A success resolves what was fired with the failure's severity, so it is routed like it.
-    let severity = if operation.state == OperationState::Succeeded { operation.severity } else { severity };
-    let dry = if operation.dry_run { "dry run of the " } else { "" };
-    let took = operation.recovery_ms.map_or(String::new(), |ms| format!(" after {ms} ms"));
-    let error = operation.error.as_ref().map_or(String::new(), |error| format!(": {error}"));
-    let message = format!("{dry}recovery of {} from {} {what}{took}{error}", operation.target, operation.failure);
+    let severity = if operation.state == OperationState::Succeeded {
+        operation.severity
+    } else {
+        severity
+    };
+    let dry = if operation.dry_run {
+        "dry run of the "
+    } else {
+        ""
+    };
+    let took = operation
+        .recovery_ms
+        .map_or(String::new(), |ms| format!(" after {ms} ms"));
+    let error = operation
+        .error
+        .as_ref()
+        .map_or(String::new(), |error| format!(": {error}"));
+    let message = format!(
+        "{dry}recovery of {} from {} {what}{took}{error}",
+        operation.target, operation.failure
+    );
     let data = serde_json::json!({
         "incident": operation.incident, "failure": operation.failure, "state": operation.state,
         "attempts": operation.attempts, "handler": operation.handler, "handler_version": operation.handler_version,

@@ -58,27 +58,49 @@ enum Attempt {
 
 impl Run {
     pub(super) async fn to_its_end(mut self) -> Ended {
-        let cooldown = self.route.as_ref().map_or(Duration::ZERO, |route| route.cooldown);
+        let cooldown = self
+            .route
+            .as_ref()
+            .map_or(Duration::ZERO, |route| route.cooldown);
         let (healthy, runbook) = self.run().await;
-        Ended { operation: self.operation, healthy, cooldown, runbook }
+        Ended {
+            operation: self.operation,
+            healthy,
+            cooldown,
+            runbook,
+        }
     }
 
     async fn run(&mut self) -> (bool, Vec<String>) {
         let Some(route) = self.route.clone() else {
-            self.end(OperationEvent::GaveUp, Some("no route fits it any more".to_owned()));
+            self.end(
+                OperationEvent::GaveUp,
+                Some("no route fits it any more".to_owned()),
+            );
             return (false, Vec::new());
         };
         if self.operation.mode == Mode::Automatic && self.is_healthy().await {
-            self.end(OperationEvent::Cancelled, Some("the target was healthy before the first attempt".to_owned()));
+            self.end(
+                OperationEvent::Cancelled,
+                Some("the target was healthy before the first attempt".to_owned()),
+            );
             return (true, Vec::new());
         }
         loop {
             let is_first = self.operation.attempts == 0;
-            self.step_to(OperationEvent::AttemptBegan, is_first.then_some(EventKind::OperationStarted), "began");
+            self.step_to(
+                OperationEvent::AttemptBegan,
+                is_first.then_some(EventKind::OperationStarted),
+                "began",
+            );
             let attempt = self.operation.attempts;
             let error = match self.attempt(&route, attempt).await {
                 Attempt::Done => {
-                    self.step_to(OperationEvent::HandlerFinished, Some(EventKind::OperationValidating), "is validated");
+                    self.step_to(
+                        OperationEvent::HandlerFinished,
+                        Some(EventKind::OperationValidating),
+                        "is validated",
+                    );
                     // A dry run changed nothing that the checks could see.
                     if self.operation.dry_run || self.validate().await {
                         self.end(OperationEvent::Verified, None);
@@ -97,7 +119,10 @@ impl Run {
                 return (false, Vec::new());
             };
             if !self.wait(delay, &error).await {
-                self.end(OperationEvent::Cancelled, Some(format!("cancelled after attempt {attempt}: {error}")));
+                self.end(
+                    OperationEvent::Cancelled,
+                    Some(format!("cancelled after attempt {attempt}: {error}")),
+                );
                 return (false, Vec::new());
             }
         }
@@ -110,7 +135,12 @@ impl Run {
             return false;
         }
         match self.ports.watch.check_now(target.clone()).await {
-            Ok(seen) => !seen.is_empty() && seen.iter().all(|observation| observation.outcome != Outcome::Failed),
+            Ok(seen) => {
+                !seen.is_empty()
+                    && seen
+                        .iter()
+                        .all(|observation| observation.outcome != Outcome::Failed)
+            }
             Err(_) => false,
         }
     }
@@ -122,7 +152,9 @@ impl Run {
             if !step.always && !matches!(outcome, Attempt::Done) {
                 continue;
             }
-            let next = self.call(step, attempt, route.strategy.max_attempts()).await;
+            let next = self
+                .call(step, attempt, route.strategy.max_attempts())
+                .await;
             if matches!(outcome, Attempt::Done) {
                 outcome = next;
             }
@@ -133,8 +165,14 @@ impl Run {
     async fn call(&mut self, step: &StepSpec, attempt: u32, max_attempts: u32) -> Attempt {
         let request = self.request(step, attempt, max_attempts);
         let handlers = &self.ports.handlers;
-        let Handled { by, result } =
-            handlers.recover(step.handler.clone(), step.version.clone(), request, step.timeout).await;
+        let Handled { by, result } = handlers
+            .recover(
+                step.handler.clone(),
+                step.version.clone(),
+                request,
+                step.timeout,
+            )
+            .await;
         if let Some(by) = by {
             self.operation.handler = Some(by.name);
             self.operation.handler_version = Some(by.version);
@@ -143,14 +181,21 @@ impl Run {
         match result {
             Ok(report) => {
                 self.operation.actions.extend(report.actions);
-                self.operation.actions.extend(report.data_loss.map(|loss| format!("data loss: {loss}")));
+                self.operation
+                    .actions
+                    .extend(report.data_loss.map(|loss| format!("data loss: {loss}")));
                 Attempt::Done
             }
-            Err(RecoveryFailure::Retryable(why)) => Attempt::Again(format!("{}: {why}", step.handler)),
-            Err(RecoveryFailure::Permanent(why)) => Attempt::Hopeless(format!("{}: {why}", step.handler), Vec::new()),
-            Err(RecoveryFailure::NeedsOperator(steps)) => {
-                Attempt::Hopeless(format!("{} needs a person: {}", step.handler, steps.join("; ")), steps)
+            Err(RecoveryFailure::Retryable(why)) => {
+                Attempt::Again(format!("{}: {why}", step.handler))
             }
+            Err(RecoveryFailure::Permanent(why)) => {
+                Attempt::Hopeless(format!("{}: {why}", step.handler), Vec::new())
+            }
+            Err(RecoveryFailure::NeedsOperator(steps)) => Attempt::Hopeless(
+                format!("{} needs a person: {}", step.handler, steps.join("; ")),
+                steps,
+            ),
         }
     }
 
@@ -163,13 +208,20 @@ impl Run {
             target: operation.target.clone(),
             failure: operation.failure.clone(),
             severity: operation.severity,
-            recurrence: self.incident.as_ref().map_or(0, |incident| incident.recurrence),
+            recurrence: self
+                .incident
+                .as_ref()
+                .map_or(0, |incident| incident.recurrence),
             attempt,
             max_attempts,
             phase: "normal".to_owned(),
             detected_at: operation.detected_at,
             remaining: Some(self.rto().saturating_sub(spent)),
-            evidence: self.incident.as_ref().map(|incident| incident.evidence.clone()).unwrap_or_default(),
+            evidence: self
+                .incident
+                .as_ref()
+                .map(|incident| incident.evidence.clone())
+                .unwrap_or_default(),
             fencing: 1,
             dry_run: operation.dry_run,
             params: step.params.clone(),
@@ -178,15 +230,22 @@ impl Run {
 
     /// Runs the checks until the failure is gone, or the time for it is over.
     async fn validate(&mut self) -> bool {
-        let (target, failure) = (self.operation.target.clone(), self.operation.failure.clone());
+        let (target, failure) = (
+            self.operation.target.clone(),
+            self.operation.failure.clone(),
+        );
         self.ports.watch.handler_acted(&target);
-        let allowed = self.target.as_ref().map_or(Duration::from_secs(60), |target| target.validation_timeout);
+        let allowed = self
+            .target
+            .as_ref()
+            .map_or(Duration::from_secs(60), |target| target.validation_timeout);
         let end = self.ports.clock.monotonic() + allowed;
         let mut pause = FIRST_LOOK;
         loop {
             let seen = self.ports.watch.check_now(target.clone()).await;
             let failing = self.ports.watch.is_failing(&target, &failure);
-            let all_pass = seen.is_ok_and(|seen| seen.iter().all(|one| one.outcome != Outcome::Failed));
+            let all_pass =
+                seen.is_ok_and(|seen| seen.iter().all(|one| one.outcome != Outcome::Failed));
             if all_pass && !failing {
                 return true;
             }
@@ -200,12 +259,23 @@ impl Run {
 
     /// Waits before the next attempt; false where it was cancelled meanwhile.
     async fn wait(&mut self, delay: Duration, error: &str) -> bool {
-        let Operation { target, failure, attempts, .. } = &self.operation;
-        let message =
-            format!("attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}");
+        let Operation {
+            target,
+            failure,
+            attempts,
+            ..
+        } = &self.operation;
+        let message = format!(
+            "attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}"
+        );
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         let data = serde_json::json!({ "attempt": attempts, "error": error, "delay_ms": delay_ms });
-        self.write(EventKind::OperationRetrying, Severity::Medium, message, data);
+        self.write(
+            EventKind::OperationRetrying,
+            Severity::Medium,
+            message,
+            data,
+        );
         tokio::select! { biased;
             () = self.cancel.cancelled() => false,
             () = tokio::time::sleep(delay) => true,
@@ -214,12 +284,21 @@ impl Run {
 
     /// Moves on, and says so where others should hear of it.
     fn step_to(&mut self, event: OperationEvent, kind: Option<EventKind>, what: &str) {
-        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
+        let moved = self
+            .operation
+            .apply(event, self.ports.clock.now(), self.rto());
         debug_assert!(moved.is_ok(), "{moved:?}");
         match kind {
-            None => drop(self.ports.journal.commit(vec![Change::Operation(self.operation.clone())])),
+            None => drop(
+                self.ports
+                    .journal
+                    .commit(vec![Change::Operation(self.operation.clone())]),
+            ),
             Some(kind) => {
-                let message = format!("recovery of {} from {} {what}", self.operation.target, self.operation.failure);
+                let message = format!(
+                    "recovery of {} from {} {what}",
+                    self.operation.target, self.operation.failure
+                );
                 let data = serde_json::json!({ "attempt": self.operation.attempts });
                 self.write(kind, self.operation.severity, message, data);
             }
@@ -227,19 +306,26 @@ impl Run {
     }
 
     fn rto(&self) -> Duration {
-        self.target.as_ref().map_or(DEFAULT_RTO, |target| target.rto)
+        self.target
+            .as_ref()
+            .map_or(DEFAULT_RTO, |target| target.rto)
     }
 
     fn write(&self, kind: EventKind, severity: Severity, message: String, data: serde_json::Value) {
         let event = Event::new(kind, severity, self.ports.clock.now(), message).with_data(data);
-        let changes = vec![Change::Operation(self.operation.clone()), about(&self.operation, event)];
+        let changes = vec![
+            Change::Operation(self.operation.clone()),
+            about(&self.operation, event),
+        ];
         drop(self.ports.journal.commit(changes));
     }
 
     /// The end state; the engine writes it, together with what becomes of the incident.
     fn end(&mut self, event: OperationEvent, error: Option<String>) {
         self.operation.error = error;
-        let moved = self.operation.apply(event, self.ports.clock.now(), self.rto());
+        let moved = self
+            .operation
+            .apply(event, self.ports.clock.now(), self.rto());
         debug_assert!(moved.is_ok(), "{moved:?}");
     }
 }

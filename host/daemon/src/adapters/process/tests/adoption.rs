@@ -91,3 +91,23 @@ async fn what_a_leader_left_behind_ends_when_the_next_daemon_looks() {
         ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
     });
 }
+
+#[tokio::test]
+async fn a_child_in_the_making_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    // As after `fork`: the log is open, but not yet as the output, and there is no mark.
+    let log = processes.logs.join("web.log");
+    let script = format!("exec 9>>{}; sleep 0.1", log.display());
+    let mut making = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let holds =
+        || std::fs::read_link(format!("/proc/{}/fd/9", making.id())).is_ok_and(|file| file == log);
+    wait_until("it holds the log", holds);
+    assert_eq!(processes.find().await, []);
+    assert!(making.try_wait().unwrap().is_some(), "it was waited for");
+}

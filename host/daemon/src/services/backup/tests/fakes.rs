@@ -1,12 +1,13 @@
 //! A store and a judge that do what a test tells them.
 
 use super::*;
+use crate::services::testing::specs;
 use crate::ports::{BackupStore, RestorePlace, RestoredTree, RetentionJudge, StoredBackup, TakeBackup, TakenBackup};
 use mainstay_domain::{
     archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
     backup::{BackupSummary, Verdict},
     name::PluginName,
-    spec::{HostSpec, RetentionSpec, Schedule},
+    spec::{RetentionSpec, Schedule},
 };
 use std::{
     collections::{BTreeMap, HashSet, VecDeque},
@@ -247,23 +248,8 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
 }
 
 pub(super) fn spec_with(jobs: &[JobSpec]) -> Arc<Spec> {
-    Arc::new(Spec {
-        host: HostSpec {
-            name: "test".to_owned(),
-            state_dir: "/state".into(),
-            plugin_dir: "/plugins".into(),
-            shutdown_deadline: Duration::from_secs(1),
-            api: None,
-        },
-        targets: vec![],
-        commands: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        routes: vec![],
-        plugins: BTreeMap::new(),
-        alerts: vec![],
-        jobs: jobs.to_vec(),
-        digest: String::new(),
-    })
+    let nothing = specs::spec(Vec::new());
+    Arc::new(Spec { jobs: jobs.to_vec(), ..Spec::clone(&nothing) })
 }
 
 pub(super) fn record_of(service: &BackupService, id: &BackupId) -> BackupRecord {

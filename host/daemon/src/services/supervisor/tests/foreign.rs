@@ -1,7 +1,51 @@
 //! Services that others supervise.
 
 use super::*;
-use mainstay_domain::spec::ForeignCommands;
+use crate::ports::Boxed;
+use mainstay_domain::{
+    effect::CommandOutput,
+    name::CommandName,
+    spec::{CommandSpec, ForeignCommands},
+};
+
+/// Notes what is run, and answers with an exit code for each.
+#[derive(Default)]
+pub(super) struct NotedCommands {
+    run: Mutex<Vec<String>>,
+    exit_code: Mutex<i32>,
+}
+
+impl Commands for NotedCommands {
+    fn run(
+        &self,
+        _name: CommandName,
+        _spec: CommandSpec,
+        _arguments: Vec<(String, String)>,
+        _key: String,
+        _max_output: u64,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        unreachable!("the supervisor runs no named commands")
+    }
+
+    fn run_foreign(
+        &self,
+        argv: Vec<String>,
+        cwd: PathBuf,
+        _timeout: Duration,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        self.run
+            .lock()
+            .unwrap()
+            .push(format!("{} in {}", argv.join(" "), cwd.display()));
+        let output = CommandOutput {
+            exit_code: *self.exit_code.lock().unwrap(),
+            stdout: Vec::new().into(),
+            stderr: b"first\nno such unit\n".to_vec().into(),
+            truncated: false,
+        };
+        Box::pin(std::future::ready(Ok(output)))
+    }
+}
 
 fn words(text: &str) -> Option<Vec<String>> {
     Some(text.split(' ').map(str::to_owned).collect())

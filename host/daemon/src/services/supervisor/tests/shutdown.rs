@@ -1,6 +1,7 @@
 //! The clean end of the daemon.
 
 use super::*;
+use crate::ports::{Boxed, Exit};
 
 #[tokio::test]
 async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_left() {

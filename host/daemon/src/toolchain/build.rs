@@ -1,0 +1,210 @@
+//! Building a plugin's crate to a component.
+//!
+//! Invariant: each compiler has a target directory of its own; the route that adds a target to the active one shares it.
+
+use super::{QUESTION_TIMEOUT, Route, TARGET, Toolchain, run, run::RunError, tool};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The profile that is used where the workspace has it; else `release`.
+const PROFILE: &str = "guest";
+
+/// What is built.
+#[derive(Debug, Clone, Copy)]
+pub struct Build<'a> {
+    /// Where its `Cargo.toml` is, or that of its workspace.
+    pub manifest_dir: &'a Path,
+    /// Which package; absent: the one of `manifest_dir`.
+    pub package: Option<&'a str>,
+    /// Its features to switch on.
+    pub features: &'a [&'a str],
+    /// Where cargo may write; each toolchain gets a directory in it.
+    pub target_dir: &'a Path,
+    /// Whether `Cargo.lock` must be there and fit.
+    pub locked: bool,
+}
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The compiler or the linker refused; the error holds what they said.
+    #[error("cannot build the plugin in {directory}: {error}")]
+    Cargo {
+        /// Where.
+        directory: PathBuf,
+        /// What cargo said.
+        error: RunError,
+    },
+    /// It built something else.
+    #[error(
+        "building {directory} gave no component: its Cargo.toml needs `[lib]` with `crate-type = [\"cdylib\"]`"
+    )]
+    NoComponent {
+        /// Where.
+        directory: PathBuf,
+    },
+}
+
+impl Toolchain {
+    /// Builds, and answers with the path of the component. `report` hears each line that cargo prints.
+    pub fn build(&self, build: &Build<'_>, report: &dyn Fn(&str)) -> Result<PathBuf, BuildError> {
+        let directory = build.manifest_dir.to_path_buf();
+        let failed = |error| BuildError::Cargo {
+            directory: directory.clone(),
+            error,
+        };
+        let mut cargo = self.cargo(build.manifest_dir);
+        cargo.args(["build", "--target", TARGET, "--color", "never"]);
+        cargo.args(["--message-format", "json-render-diagnostics"]);
+        let has_profile = workspace_has_profile(build.manifest_dir).map_err(failed)?;
+        cargo.args(["--profile", if has_profile { PROFILE } else { "release" }]);
+        cargo
+            .arg("--target-dir")
+            .arg(build.target_dir.join(match self.route {
+                Route::Active | Route::Rustup => "active",
+                Route::Debian => "debian",
+            }));
+        if build.locked {
+            cargo.arg("--locked");
+        }
+        if let Some(package) = build.package {
+            cargo.args(["--package", package]);
+        }
+        if !build.features.is_empty() {
+            cargo.args(["--features", &build.features.join(",")]);
+        }
+        let messages = run::stream(cargo, report).map_err(failed)?;
+        component_of(&messages).ok_or(BuildError::NoComponent { directory })
+    }
+
+    fn cargo(&self, directory: &Path) -> Command {
+        let mut cargo = tool("cargo", directory);
+        // What an outer cargo, or a user's setting for native builds, says is not meant for guests.
+        for variable in [
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+        ] {
+            cargo.env_remove(variable);
+        }
+        if let Some(rustc) = &self.rustc {
+            cargo.env("RUSTC", rustc);
+        }
+        if let Some(linker) = &self.linker_directory {
+            cargo.env("PATH", with_path_in_front(linker));
+        }
+        cargo
+    }
+}
+
+fn with_path_in_front(directory: &Path) -> OsString {
+    let mut path = directory.as_os_str().to_owned();
+    if let Some(rest) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    path
+}
+
+fn workspace_has_profile(directory: &Path) -> Result<bool, RunError> {
+    let mut cargo = tool("cargo", directory);
+    cargo.args(["locate-project", "--workspace", "--message-format", "plain"]);
+    let manifest = run::capture(cargo, QUESTION_TIMEOUT)?;
+    let text = std::fs::read_to_string(manifest.trim()).unwrap_or_default();
+    Ok(text.parse::<toml::Table>().is_ok_and(|manifest| {
+        let profiles = manifest.get("profile").and_then(toml::Value::as_table);
+        profiles.is_some_and(|profiles| profiles.contains_key(PROFILE))
+    }))
+}
+
+/// The last component among cargo's messages: what was asked for is built after what it depends on.
+fn component_of(messages: &str) -> Option<PathBuf> {
+    let artifacts = messages.lines().rev().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message.get("reason")? == "compiler-artifact").then_some(message)
+    });
+    let mut files = artifacts.flat_map(|artifact| {
+        let names = artifact.get("filenames").and_then(|names| names.as_array());
+        let paths = names.into_iter().flatten().filter_map(|name| name.as_str());
+        paths.map(PathBuf::from).collect::<Vec<_>>()
+    });
+    files.find(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "wasm")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_component_is_the_last_one_built() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","filenames":["/t/dep.wasm","/t/libdep.rlib"]}"#,
+            "\n",
+            "not json\n",
+            r#"{"reason":"compiler-artifact","filenames":["/t/plugin.wasm"]}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","filenames":["/t/build-script"]}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(component_of(messages), Some("/t/plugin.wasm".into()));
+        assert_eq!(component_of(r#"{"reason":"build-finished"}"#), None);
+    }
+
+    #[test]
+    fn the_guest_profile_is_used_where_the_workspace_has_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let manifest = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+        std::fs::create_dir(directory.path().join("src")).unwrap();
+        std::fs::write(directory.path().join("src/lib.rs"), "").unwrap();
+        for (profile, expected) in [
+            ("", false),
+            ("[profile.guest]\ninherits = \"release\"\n", true),
+        ] {
+            let text = format!("{manifest}{profile}");
+            std::fs::write(directory.path().join("Cargo.toml"), text).unwrap();
+            assert_eq!(workspace_has_profile(directory.path()).unwrap(), expected);
+        }
+    }
+
+    /// By hand, for it takes minutes and the network:
+    /// `MAINSTAY_TOOLCHAIN=debian cargo test -p mainstay --lib builds_a_plugin -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "downloads and compiles"]
+    fn builds_a_plugin_by_the_forced_route() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let report = |line: &str| println!("  {line}");
+        let start = std::time::Instant::now();
+        let toolchain = Toolchain::find_or_provide(&root, &report).unwrap();
+        println!("{} after {:?}", toolchain.route().as_str(), start.elapsed());
+        let target = std::env::temp_dir().join("mainstay-toolchain-test");
+        let build = Build {
+            manifest_dir: &root,
+            package: Some("restart-service"),
+            features: &[],
+            target_dir: &target,
+            locked: true,
+        };
+        let component = toolchain.build(&build, &report).unwrap();
+        let size = component.metadata().unwrap().len();
+        println!(
+            "{} with {size} bytes after {:?}",
+            component.display(),
+            start.elapsed()
+        );
+        assert!(
+            std::fs::read(&component)
+                .unwrap()
+                .starts_with(b"\0asm\x0d\0\x01\0")
+        );
+    }
+}

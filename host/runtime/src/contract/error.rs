@@ -1,0 +1,83 @@
+//! Why a component is not taken, in words that say what was found and what is allowed.
+
+use mainstay_domain::plugin::PluginKind;
+
+/// Why a file is no plugin that this host can load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// It has no bytes.
+    #[error("the file is empty; a plugin is a WebAssembly component")]
+    Empty,
+    /// Its first bytes are those of something else.
+    #[error("it is not WebAssembly: it begins with {found}, and a component begins with `\\0asm`")]
+    NotWasm {
+        /// The first bytes, printable.
+        found: String,
+    },
+    /// It is a core module.
+    #[error(
+        "it is a core module and not a component; build it for wasm32-wasip2, or wrap it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Only a WIT package is in it.
+    #[error("it holds a WIT package and no component")]
+    WitPackage,
+    /// It ends early.
+    #[error("it is truncated: {0}; copy the whole file and rename it into place")]
+    Truncated(String),
+    /// It is broken.
+    #[error("it is no valid component: {0}")]
+    Invalid(String),
+    /// It exports none of the interfaces that a kind is told by.
+    #[error(
+        "it is no plugin of this host: it exports {found}; a plugin exports `mainstay:plugin/plugin` and one of \
+         `mainstay:plugin/recovery`, `mainstay:plugin/alerting`, `mainstay:plugin/retention`"
+    )]
+    WrongWorld {
+        /// What it exports.
+        found: String,
+    },
+    /// It exports the interface of its kind without `plugin`.
+    #[error(
+        "it exports `{exported}` but not `mainstay:plugin/plugin@{version}`, by which a plugin says its name"
+    )]
+    Nameless {
+        /// The interface of its kind.
+        exported: String,
+        /// Its version.
+        version: String,
+    },
+    /// It would be of two kinds.
+    #[error("it exports both `{0}` and `{1}`; a plugin is of one kind")]
+    TwoKinds(PluginKind, PluginKind),
+    /// It was built against a version that this host does not speak.
+    #[error(
+        "it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these"
+    )]
+    WrongVersion {
+        /// Its version.
+        found: String,
+        /// The versions of this host.
+        spoken: String,
+    },
+    /// Its interfaces are of two versions.
+    #[error("it mixes mainstay:plugin {one} and {other}; build it against one version")]
+    MixedVersions {
+        /// One version.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// It imports what its world does not have.
+    #[error(
+        "it imports `{import}`, which the world `{kind}` does not have; it may import {allowed}"
+    )]
+    ForeignImport {
+        /// The import.
+        import: String,
+        /// Its kind.
+        kind: PluginKind,
+        /// What it may import.
+        allowed: String,
+    },
+}

@@ -1,0 +1,51 @@
+//! How a host is started, and why it does not start.
+
+use super::Specs;
+use crate::{engine::EngineError, quarantine::QuarantinePolicy};
+use std::{io, path::PathBuf, time::Duration};
+
+/// How a host is started.
+pub struct HostOptions {
+    /// Where plugins are dropped; made where it is not there.
+    pub plugin_dir: PathBuf,
+    /// Where accepted components and compiled code are kept; none keeps nothing.
+    pub state_dir: Option<PathBuf>,
+    /// Grants, limits and settings.
+    pub specs: Specs,
+    /// When a failing plugin rests.
+    pub quarantine: QuarantinePolicy,
+    /// How often the directory is looked at without being told; default 3 s.
+    pub rescan: Duration,
+    /// How long a file that nobody closed must lie unchanged; default 250 ms.
+    pub settling: Duration,
+}
+
+impl HostOptions {
+    /// The defaults for a directory.
+    pub fn new(plugin_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            plugin_dir: plugin_dir.into(),
+            state_dir: None,
+            specs: Specs::new(),
+            quarantine: QuarantinePolicy::default(),
+            rescan: Duration::from_secs(3),
+            settling: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Why a host does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// No engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A directory cannot be made or opened.
+    #[error("cannot open {path}: {source}")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}

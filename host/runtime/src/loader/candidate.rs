@@ -1,0 +1,118 @@
+//! A component that was loaded: what it says of itself, its compiled code, and the moment when that is freed.
+
+use crate::{
+    bindings::{Program, RawDescriptor},
+    contract::Shape,
+    error::LoadError,
+    observer::{Observer, PluginEvent},
+};
+use mainstay_domain::{
+    name::FailureType,
+    plugin::{Capability, PluginIdentity},
+};
+use std::sync::{Arc, OnceLock};
+
+/// What a plugin says of itself, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Descriptor {
+    /// One sentence.
+    pub summary: String,
+    /// Failure types that it is meant for.
+    pub handles: Vec<FailureType>,
+    /// What it asks for, and why.
+    pub capabilities: Vec<Capability>,
+    /// JSON Schema of its settings.
+    pub settings_schema: Option<serde_json::Value>,
+}
+
+impl Descriptor {
+    pub(super) fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
+        let handles = raw.handles.iter().map(|name| FailureType::parse(name));
+        let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
+        Ok(Self {
+            summary: raw.summary,
+            handles: handles
+                .collect::<Result<_, _>>()
+                .map_err(LoadError::Handles)?,
+            capabilities: raw.capabilities,
+            settings_schema: schema
+                .transpose()
+                .map_err(|error| LoadError::Schema(error.to_string()))?,
+        })
+    }
+}
+
+/// A component that was checked, compiled and described, and has no settings yet. Cheap to clone.
+#[derive(Clone)]
+pub struct Candidate(pub(crate) Arc<Loaded>);
+
+/// What all settings of one build share.
+pub(crate) struct Loaded {
+    pub(crate) identity: Arc<PluginIdentity>,
+    pub(crate) shape: Shape,
+    pub(crate) descriptor: Descriptor,
+    pub(crate) program: Program,
+    size_bytes: u64,
+    /// Last, so that it is dropped when everything above is freed.
+    pub(crate) retirement: Retirement,
+}
+
+impl Loaded {
+    pub(super) fn new(
+        identity: PluginIdentity,
+        descriptor: Descriptor,
+        shape: Shape,
+        program: Program,
+        size_bytes: u64,
+    ) -> Self {
+        Self {
+            identity: Arc::new(identity),
+            shape,
+            descriptor,
+            program,
+            size_bytes,
+            retirement: Retirement::default(),
+        }
+    }
+}
+
+/// Tells the observer when a build that served is freed.
+#[derive(Default)]
+pub(crate) struct Retirement(OnceLock<(Arc<PluginIdentity>, Arc<dyn Observer>)>);
+
+impl Retirement {
+    /// From now on it is told; saying so again changes nothing.
+    pub(crate) fn announce(&self, plugin: Arc<PluginIdentity>, observer: Arc<dyn Observer>) {
+        let _ = self.0.set((plugin, observer));
+    }
+}
+
+impl Drop for Retirement {
+    fn drop(&mut self) {
+        if let Some((plugin, observer)) = self.0.take() {
+            observer.observe(PluginEvent::Retired { plugin });
+        }
+    }
+}
+
+impl Candidate {
+    /// What it calls itself.
+    pub fn identity(&self) -> &Arc<PluginIdentity> {
+        &self.0.identity
+    }
+
+    /// Kind, contract and imports.
+    pub fn shape(&self) -> &Shape {
+        &self.0.shape
+    }
+
+    /// What else it says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.0.descriptor
+    }
+
+    /// The size of the component.
+    pub fn size_bytes(&self) -> u64 {
+        self.0.size_bytes
+    }
+}
