@@ -1,1 +1,300 @@
+mod fakes;
+mod retention;
 
+use super::*;
+use crate::{
+    ports::{BackupControl, BackupOperator, RestoreRequest},
+    services::testing::{ManualClock, MemoryJournal, wait_until, within},
+};
+use fakes::{FakeJudge, FakeStore, job, record_of, spec_with};
+use mainstay_domain::{
+    backup::{BackupStatus, BackupType},
+    chain::by_age,
+    id::BackupId,
+};
+use tokio::task::JoinHandle;
+
+/// A service over stand-ins, and what it left in the journal.
+pub(super) struct Fixture {
+    pub(super) service: BackupService,
+    pub(super) store: Arc<FakeStore>,
+    pub(super) judge: Arc<FakeJudge>,
+    pub(super) journal: Arc<MemoryJournal>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) spec: watch::Sender<Arc<Spec>>,
+}
+
+impl Fixture {
+    pub(super) async fn new() -> Self {
+        Self::with(FakeStore::new(), MemoryJournal::new(), ManualClock::new(), &[job(None)]).await
+    }
+
+    async fn with(store: Arc<FakeStore>, journal: Arc<MemoryJournal>, clock: Arc<ManualClock>, jobs: &[JobSpec]) -> Self {
+        let (spec, receiver) = watch::channel(spec_with(jobs));
+        let judge = FakeJudge::new();
+        let (records, slots) = left_in(&journal);
+        let parts = BackupParts { store: store.clone(), journal: journal.clone(), clock: clock.clone(), judge: judge.clone(), spec: receiver, seed: journal.changes().len() as u64 };
+        let service = BackupService::open(parts, records, slots).await.unwrap();
+        Self { service, store, judge, journal, clock, spec }
+    }
+
+    /// The daemon is killed and started again: only journal, store and clock stay.
+    async fn restarted(self) -> Self {
+        let jobs = self.spec.borrow().jobs.clone();
+        Self::with(self.store, self.journal, self.clock, &jobs).await
+    }
+
+    fn start(&self) -> (JoinHandle<Result<(), BackupError>>, CancellationToken) {
+        let stop = CancellationToken::new();
+        (tokio::spawn(self.service.clone().run(stop.clone())), stop)
+    }
+
+    pub(super) async fn create(&self, backup_type: BackupType) -> Result<BackupRecord, String> {
+        within(BackupOperator::create(&self.service, job(None).name, backup_type, quiet())).await.map_err(|error| error.0)
+    }
+
+    pub(super) fn types(&self) -> Vec<BackupType> {
+        let mut records = self.service.list(None);
+        records.sort_by(by_age);
+        records.iter().filter(|record| record.status == BackupStatus::Verified).map(|record| record.backup_type).collect()
+    }
+
+    fn kinds(&self) -> Vec<EventKind> {
+        self.journal.kinds()
+    }
+}
+
+/// What a journal would hand to the next daemon.
+fn left_in(journal: &MemoryJournal) -> (Vec<BackupRecord>, Vec<(JobName, BackupType, Timestamp)>) {
+    let mut records: HashMap<BackupId, BackupRecord> = HashMap::new();
+    let mut slots = Vec::new();
+    for change in journal.changes() {
+        match change {
+            Change::Backup(record) => drop(records.insert(record.id.clone(), record)),
+            Change::BackupRemoved(id) => drop(records.remove(&id)),
+            Change::Slot(job, backup_type, slot) => slots.push((job, backup_type, slot)),
+            _ => {}
+        }
+    }
+    (records.into_values().collect(), slots)
+}
+
+const QUARTER: Duration = Duration::from_secs(900);
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn the_first_run_is_a_full_at_once_and_then_each_slot_has_one_run() {
+    let fixture = Fixture::new().await;
+    let (_running, _stop) = fixture.start();
+    wait_until("the first backup", || fixture.types().len() == 1).await;
+    for runs in 2..6 {
+        fixture.clock.advance(QUARTER);
+        fixture.service.core.wake.notify_one();
+        wait_until("the next backup", || fixture.types().len() == runs).await;
+    }
+    assert_eq!(fixture.types()[..3], [BackupType::Full, BackupType::Incremental, BackupType::Incremental]);
+    fixture.service.start_due();
+    assert_eq!(fixture.store.taken(), 5, "nothing is due before the next slot");
+}
+
+#[tokio::test]
+async fn trap_8_restarts_move_no_slot_and_a_missed_one_is_caught_up_once() {
+    let mut fixture = Fixture::new().await;
+    let mut fulls = 0;
+    for _ in 0..4 {
+        let (running, stop) = fixture.start();
+        fulls += 1;
+        wait_until("the day's full backup", || fixture.types().iter().filter(|kind| **kind == BackupType::Full).count() == fulls).await;
+        stop.cancel();
+        within(running).await.unwrap().unwrap();
+        fixture.clock.advance(24 * HOUR);
+        fixture = fixture.restarted().await;
+    }
+    assert_eq!(fixture.types(), [BackupType::Full; 4]);
+}
+
+#[tokio::test]
+async fn an_interrupted_backup_is_failed_and_its_slot_is_taken_again() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.hang();
+    let (_running, _stop) = fixture.start();
+    wait_until("a backup in progress", || fixture.store.hanging()).await;
+    let fixture = fixture.restarted().await;
+    fixture.store.go_on();
+    let failed = fixture.service.list(None).into_iter().find(|record| record.status == BackupStatus::Failed).unwrap();
+    assert!(failed.reason.unwrap().contains("the host stopped while it was taken"));
+    assert_eq!(fixture.store.sweeps(), 2);
+    let before = fixture.types().len();
+    let (_running, _stop) = fixture.start();
+    wait_until("the slot's backup", || fixture.types().len() > before).await;
+}
+
+#[tokio::test]
+async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
+    let fixture = Fixture::new().await;
+    let mut record = fixture.create(BackupType::Full).await.unwrap();
+    record.status = BackupStatus::InProgress;
+    fixture.journal.commit(vec![Change::Backup(record.clone())]).await.unwrap();
+    let fixture = fixture.restarted().await;
+    assert_eq!(fixture.service.list(None)[0].status, BackupStatus::Verified);
+}
+
+#[tokio::test]
+async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
+    let fixture = Fixture::new().await;
+    fixture.store.fail_next(StoreError::Unavailable("cannot write /x: No space left on device".to_owned()));
+    let (_running, _stop) = fixture.start();
+    wait_until("the failure", || fixture.kinds().contains(&EventKind::BackupFailed)).await;
+    wait_until("the pause", || fixture.service.paused_until(&job(None).name, fixture.service.now()).is_some()).await;
+    let event = fixture.journal.events().into_iter().find(|event| event.kind == EventKind::BackupFailed).unwrap();
+    assert!(event.message.contains("No space left") && event.severity == Severity::High, "{}", event.message);
+    fixture.service.start_due();
+    assert_eq!(fixture.store.taken(), 1, "it waits");
+    fixture.clock.advance(FIRST_PAUSE);
+    fixture.service.core.wake.notify_one();
+    wait_until("the backup", || fixture.types() == [BackupType::Full]).await;
+}
+
+#[tokio::test]
+async fn a_difference_without_a_verified_base_becomes_a_full_backup() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.create(BackupType::Incremental).await.unwrap().backup_type, BackupType::Full);
+    let message = fixture.journal.events()[0].message.clone();
+    assert!(message.contains("it is full and not incremental"), "{message}");
+    let incremental = fixture.create(BackupType::Incremental).await.unwrap();
+    let differential = fixture.create(BackupType::Differential).await.unwrap();
+    assert_eq!(differential.parent, Some(differential.base.clone()));
+    assert_eq!(incremental.base, differential.base);
+    let next = fixture.create(BackupType::Incremental).await.unwrap();
+    assert_eq!(next.parent, Some(differential.id), "of any kind");
+}
+
+#[tokio::test]
+async fn a_chain_that_turns_out_damaged_is_marked_and_a_full_backup_is_taken_instead() {
+    let fixture = Fixture::new().await;
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.fail_next(StoreError::Corrupted { id: full.id.clone(), what: "its archive is missing".to_owned() });
+    let taken = fixture.create(BackupType::Incremental).await.unwrap();
+    assert_eq!(taken.backup_type, BackupType::Full);
+    let damaged = record_of(&fixture.service, &full.id);
+    assert_eq!(damaged.status, BackupStatus::Corrupted);
+    assert!(fixture.kinds().contains(&EventKind::BackupCorrupted));
+}
+
+#[tokio::test]
+async fn one_backup_of_a_job_runs_at_a_time() {
+    let fixture = Fixture::new().await;
+    fixture.store.hang();
+    let both = async { tokio::join!(fixture.create(BackupType::Snapshot), fixture.create(BackupType::Snapshot)) };
+    let watch = async {
+        wait_until("the first one", || fixture.store.hanging()).await;
+        fixture.service.start_due();
+        fixture.store.go_on();
+    };
+    let ((first, second), ()) = tokio::join!(both, watch);
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(fixture.store.most_at_once(), 1);
+}
+
+#[tokio::test]
+async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it() {
+    let fixture = Fixture::new().await;
+    let (running, stop) = fixture.start();
+    wait_until("the first backup", || fixture.types().len() == 1).await;
+    fixture.store.hang();
+    let asked = tokio::time::timeout(Duration::from_millis(1), BackupOperator::create(&fixture.service, job(None).name, BackupType::Snapshot, quiet())).await;
+    assert!(asked.is_err(), "the caller is gone");
+    wait_until("the backup", || fixture.store.hanging()).await;
+    stop.cancel();
+    fixture.store.go_on();
+    within(running).await.unwrap().unwrap();
+    assert!(fixture.types().contains(&BackupType::Snapshot));
+    assert!(fixture.create(BackupType::Snapshot).await.unwrap_err().contains("stopping"));
+}
+
+#[tokio::test]
+async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told() {
+    let fixture = Fixture::new().await;
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    let request = |replace| RestoreRequest { job: job(None).name, id: None, into: None, replace };
+    let error = within(BackupOperator::restore(&fixture.service, request(false), quiet())).await.unwrap_err();
+    assert!(error.0.contains("--replace"), "{error}");
+    let restored = within(BackupOperator::restore(&fixture.service, request(true), quiet())).await.unwrap();
+    assert_eq!(restored.chain[0].id, full.id);
+    assert_eq!(fixture.types(), [BackupType::Full, BackupType::Emergency]);
+    assert!(fixture.kinds().ends_with(&[EventKind::BackupVerified, EventKind::BackupRestored]));
+
+    fixture.store.fail_next(StoreError::Unavailable("cannot write /x".to_owned()));
+    let error = within(BackupOperator::restore(&fixture.service, request(true), quiet())).await.unwrap_err();
+    assert!(error.0.contains("nothing was restored"), "{error}");
+    assert_eq!(fixture.store.restores(), 1);
+    // What cannot be read cannot be saved, and is what the restore is for.
+    fixture.store.fail_next(StoreError::Source("cannot read the source /data".to_owned()));
+    within(BackupControl::restore(&fixture.service, job(None).name, full.id.to_string())).await.unwrap();
+    assert_eq!(fixture.store.restores(), 2);
+}
+
+#[tokio::test]
+async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back() {
+    let fixture = Fixture::new().await;
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    let drill = || within(fixture.service.drill(job(None).name, quiet()));
+    drill().await.unwrap();
+    fixture.store.damage(&full.id);
+    drill().await.unwrap_err();
+    assert_eq!(record_of(&fixture.service, &full.id).status, BackupStatus::Corrupted);
+    let verify = || within(fixture.service.verify(full.id.clone(), quiet()));
+    verify().await.unwrap_err();
+    fixture.store.mend();
+    verify().await.unwrap();
+    assert_eq!(record_of(&fixture.service, &full.id).status, BackupStatus::Verified);
+    for kind in [EventKind::DrillPassed, EventKind::DrillFailed, EventKind::BackupCorrupted] {
+        assert!(fixture.kinds().contains(&kind), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_a_job_shows_its_next_slot_and_whether_its_objective_is_met() {
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.service.jobs()[0].rpo_met, Some(false), "there is no backup");
+    let (_running, _stop) = fixture.start();
+    wait_until("the first backup", || fixture.types().len() == 1).await;
+    let status = fixture.service.jobs()[0].clone();
+    assert_eq!((status.last_status, status.rpo_met), (Some(BackupStatus::Verified), Some(true)));
+    let now = fixture.service.now();
+    assert!(status.next_due.is_some_and(|next| next > now && next.since(now) <= QUARTER));
+    fixture.clock.advance(HOUR + QUARTER);
+    assert_eq!(fixture.service.jobs()[0].rpo_met, Some(false));
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
+    let fixture = Fixture::new().await;
+    let other = JobName::parse("other").unwrap();
+    let error = within(BackupOperator::create(&fixture.service, other.clone(), BackupType::Full, quiet())).await.unwrap_err();
+    assert!(error.0.contains("no backup job `other`") && error.0.contains("state"), "{error}");
+    assert!(within(BackupControl::newest(&fixture.service, other, None)).await.is_err());
+}
+
+#[tokio::test]
+async fn records_of_failures_do_not_grow_without_bound() {
+    let fixture = Fixture::new().await;
+    for _ in 0..60 {
+        fixture.store.fail_next(StoreError::Unavailable("no".to_owned()));
+        fixture.create(BackupType::Full).await.unwrap_err();
+    }
+    assert_eq!(fixture.service.list(None).len(), 50);
+}
+
+#[tokio::test]
+async fn a_lost_catalog_is_rebuilt_from_the_store() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    fixture.create(BackupType::Incremental).await.unwrap();
+    let known = fixture.service.list(None);
+    let fresh = Fixture::with(fixture.store.clone(), MemoryJournal::new(), fixture.clock.clone(), &[job(None)]).await;
+    assert!(fresh.service.list(None).is_empty());
+    within(fresh.service.rebuild()).await.unwrap();
+    assert_eq!(fresh.service.list(None), known);
+}

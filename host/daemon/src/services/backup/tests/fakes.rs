@@ -1,0 +1,257 @@
+//! A store and a judge that do what a test tells them.
+
+use super::*;
+use crate::services::testing::specs;
+use crate::ports::{BackupStore, RestorePlace, RestoredTree, RetentionJudge, StoredBackup, TakeBackup, TakenBackup};
+use mainstay_domain::{
+    archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
+    backup::{BackupSummary, Verdict},
+    name::PluginName,
+    spec::{RetentionSpec, Schedule},
+};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::Condvar,
+};
+
+#[derive(Default)]
+struct Behaviour {
+    manifests: BTreeMap<BackupId, Manifest>,
+    trashed: HashSet<BackupId>,
+    undeletable: HashSet<BackupId>,
+    damaged: HashSet<BackupId>,
+    failures: VecDeque<StoreError>,
+    hangs: bool,
+    hanging: bool,
+    running: u32,
+    most: u32,
+    taken: u32,
+    sweeps: u32,
+    restores: u32,
+}
+
+/// Stores nothing but manifests.
+#[derive(Default)]
+pub(in crate::services::backup) struct FakeStore {
+    behaviour: Mutex<Behaviour>,
+    moved: Condvar,
+}
+
+impl FakeStore {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Behaviour) -> T) -> T {
+        let done = work(&mut self.behaviour.lock().unwrap());
+        self.moved.notify_all();
+        done
+    }
+
+    /// The next backup that is taken fails so.
+    pub(super) fn fail_next(&self, error: StoreError) {
+        self.with(|it| it.failures.push_back(error));
+    }
+
+    /// Backups wait from now on.
+    pub(super) fn hang(&self) {
+        self.with(|it| it.hangs = true);
+    }
+
+    pub(super) fn go_on(&self) {
+        self.with(|it| it.hangs = false);
+    }
+
+    pub(super) fn hanging(&self) -> bool {
+        self.with(|it| it.hanging)
+    }
+
+    pub(super) fn damage(&self, id: &BackupId) {
+        self.with(|it| it.damaged.insert(id.clone()));
+    }
+
+    pub(super) fn mend(&self) {
+        self.with(|it| it.damaged.clear());
+    }
+
+    pub(super) fn keep_from_deletion(&self, id: &BackupId) {
+        self.with(|it| it.undeletable.insert(id.clone()));
+    }
+
+    pub(super) fn taken(&self) -> u32 {
+        self.with(|it| it.taken)
+    }
+
+    pub(super) fn most_at_once(&self) -> u32 {
+        self.with(|it| it.most)
+    }
+
+    pub(super) fn sweeps(&self) -> u32 {
+        self.with(|it| it.sweeps)
+    }
+
+    pub(super) fn restores(&self) -> u32 {
+        self.with(|it| it.restores)
+    }
+
+    pub(super) fn holds(&self, id: &BackupId) -> bool {
+        self.with(|it| it.manifests.contains_key(id))
+    }
+
+    pub(super) fn has_in_trash(&self, id: &BackupId) -> bool {
+        self.with(|it| it.trashed.contains(id))
+    }
+
+    fn check(&self, chain: &[BackupId]) -> Result<RestoredTree, StoreError> {
+        let damaged = self.with(|it| chain.iter().find(|id| it.damaged.contains(*id)).cloned());
+        match damaged {
+            Some(id) => Err(StoreError::Corrupted { id, what: "a bit was flipped".to_owned() }),
+            None => Ok(RestoredTree { documents: 1, bytes: 2 }),
+        }
+    }
+}
+
+impl BackupStore for FakeStore {
+    fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, StoreError> {
+        let mut it = self.behaviour.lock().unwrap();
+        it.taken += 1;
+        it.running += 1;
+        it.most = it.most.max(it.running);
+        while it.hangs {
+            it.hanging = true;
+            it = self.moved.wait(it).unwrap();
+        }
+        it.hanging = false;
+        it.running -= 1;
+        if let Some(error) = it.failures.pop_front() {
+            return Err(error);
+        }
+        let parent = request.chain.last().map(|id| ParentLink { id: id.clone(), manifest_hash: it.manifests[id].hash().unwrap() });
+        let manifest = Manifest {
+            format: FORMAT,
+            id: request.id.clone(),
+            job: request.job.clone(),
+            backup_type: request.backup_type,
+            parent,
+            base: request.chain.first().unwrap_or(&request.id).clone(),
+            created_at: request.created_at,
+            verified_at: request.created_at,
+            elapsed_ms: 1,
+            root_hash: ContentHash::of(b""),
+            documents: 1,
+            tombstones: 0,
+            size_bytes: 2,
+            stored_bytes: 3,
+            stored_hash: ContentHash::of(b""),
+            tier: "local".to_owned(),
+            compression: Compression::Zstd { level: request.compression },
+            encryption: Encryption::None,
+            sources: vec![],
+        };
+        it.manifests.insert(request.id.clone(), manifest.clone());
+        Ok(TakenBackup { manifest, warnings: vec![] })
+    }
+
+    fn verify(&self, _: &JobName, chain: &[BackupId], _: &OnProgress) -> Result<(), StoreError> {
+        self.check(chain).map(drop)
+    }
+
+    fn restore(&self, _: &JobName, chain: &[BackupId], _: &RestorePlace, _: &OnProgress) -> Result<RestoredTree, StoreError> {
+        self.with(|it| it.restores += 1);
+        self.check(chain)
+    }
+
+    fn drill(&self, _: &JobName, chain: &[BackupId], _: &OnProgress) -> Result<RestoredTree, StoreError> {
+        self.check(chain)
+    }
+
+    fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
+        self.with(|it| it.trashed.insert(id.clone()));
+        Ok(())
+    }
+
+    fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
+        self.with(|it| {
+            if it.undeletable.contains(id) {
+                return Err(StoreError::Unavailable("it is immutable".to_owned()));
+            }
+            it.manifests.remove(id);
+            Ok(())
+        })
+    }
+
+    fn sweep(&self, _: &[BackupSource]) -> Result<(), StoreError> {
+        self.with(|it| it.sweeps += 1);
+        Ok(())
+    }
+
+    fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {
+        Ok(self.with(|it| it.manifests.get(id).cloned()))
+    }
+
+    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError> {
+        let stored = |manifest: &Manifest| StoredBackup { manifest: manifest.clone(), intact: true, in_trash: false };
+        Ok(self.with(|it| it.manifests.values().map(stored).collect()))
+    }
+}
+
+/// Lets everything go, or what it is told.
+#[derive(Default)]
+pub(in crate::services::backup) struct FakeJudge {
+    answer: Mutex<Option<Result<Vec<Verdict>, String>>>,
+    asked: Mutex<Vec<Vec<BackupSummary>>>,
+}
+
+impl FakeJudge {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn answer(&self, answer: Result<Vec<Verdict>, String>) {
+        *self.answer.lock().unwrap() = Some(answer);
+    }
+
+    pub(super) fn times_asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+impl RetentionJudge for FakeJudge {
+    fn judge(
+        &self,
+        _: PluginName,
+        _: semver::VersionReq,
+        _: JobName,
+        backups: Vec<BackupSummary>,
+        _: Timestamp,
+    ) -> crate::ports::Boxed<'_, Result<Vec<Verdict>, String>> {
+        let expire = |backup: &BackupSummary| Verdict { id: backup.id.clone(), keep: false, reason: "too old".to_owned(), expires: None };
+        let everything = Ok(backups.iter().map(expire).collect());
+        self.asked.lock().unwrap().push(backups);
+        let answer = self.answer.lock().unwrap().clone().unwrap_or(everything);
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// A full each day, an incremental each quarter of an hour, within the hour.
+pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
+    JobSpec {
+        name: JobName::parse("state").unwrap(),
+        sources: vec![BackupSource::Directory { path: "/data".into(), prefix: String::new() }],
+        full: Some(Schedule::Every(24 * HOUR)),
+        differential: None,
+        incremental: Some(Schedule::Every(QUARTER)),
+        rpo: Some(HOUR),
+        compression: 3,
+        retention,
+    }
+}
+
+pub(super) fn spec_with(jobs: &[JobSpec]) -> Arc<Spec> {
+    let nothing = specs::spec(Vec::new());
+    Arc::new(Spec { jobs: jobs.to_vec(), ..Spec::clone(&nothing) })
+}
+
+pub(super) fn record_of(service: &BackupService, id: &BackupId) -> BackupRecord {
+    service.list(None).into_iter().find(|record| &record.id == id).unwrap()
+}
