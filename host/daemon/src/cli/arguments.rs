@@ -60,7 +60,13 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Log by this filter, e.g. `info,mainstay::api=debug`; instead of -v
-    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        hide_env_values = true
+    )]
     pub log: Option<String>,
     /// How log lines are written to standard error
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]

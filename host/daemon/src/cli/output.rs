@@ -66,9 +66,11 @@ impl Output {
             Sink::Standard => write_line(&mut io::stdout().lock(), text),
             #[cfg(test)]
             Sink::Memory(bytes) => {
-                let mut bytes = bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut bytes = bytes
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 write_line(&mut *bytes, text)
-            },
+            }
         };
         match written {
             Ok(()) => Ok(()),

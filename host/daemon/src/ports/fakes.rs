@@ -3,7 +3,9 @@
 //! Length: one struct behind ten traits, so that a test tells its whole story in one place.
 
 use super::*;
-use mainstay_domain::{event::EventKind, id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow};
+use mainstay_domain::{
+    event::EventKind, id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow,
+};
 use semver::Version;
 use std::{
     collections::BTreeSet,

@@ -8,8 +8,8 @@ use crate::{
     api::testing::{TOKEN, state},
     ports::fakes::FakeWorld,
 };
-use std::path::Path;
 use std::os::unix::{fs::PermissionsExt, net::UnixListener as StdListener};
+use std::path::Path;
 
 #[tokio::test]
 async fn the_socket_is_its_owners_alone() {
