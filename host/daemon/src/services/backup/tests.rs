@@ -26,16 +26,41 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) async fn new() -> Self {
-        Self::with(FakeStore::new(), MemoryJournal::new(), ManualClock::new(), &[job(None)]).await
+        Self::with(
+            FakeStore::new(),
+            MemoryJournal::new(),
+            ManualClock::new(),
+            &[job(None)],
+        )
+        .await
     }
 
-    async fn with(store: Arc<FakeStore>, journal: Arc<MemoryJournal>, clock: Arc<ManualClock>, jobs: &[JobSpec]) -> Self {
+    async fn with(
+        store: Arc<FakeStore>,
+        journal: Arc<MemoryJournal>,
+        clock: Arc<ManualClock>,
+        jobs: &[JobSpec],
+    ) -> Self {
         let (spec, receiver) = watch::channel(spec_with(jobs));
         let judge = FakeJudge::new();
         let (records, slots) = left_in(&journal);
-        let parts = BackupParts { store: store.clone(), journal: journal.clone(), clock: clock.clone(), judge: judge.clone(), spec: receiver, seed: journal.changes().len() as u64 };
+        let parts = BackupParts {
+            store: store.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            judge: judge.clone(),
+            spec: receiver,
+            seed: journal.changes().len() as u64,
+        };
         let service = BackupService::open(parts, records, slots).await.unwrap();
-        Self { service, store, judge, journal, clock, spec }
+        Self {
+            service,
+            store,
+            judge,
+            journal,
+            clock,
+            spec,
+        }
     }
 
     /// The daemon is killed and started again: only journal, store and clock stay.
@@ -50,13 +75,24 @@ impl Fixture {
     }
 
     pub(super) async fn create(&self, backup_type: BackupType) -> Result<BackupRecord, String> {
-        within(BackupOperator::create(&self.service, job(None).name, backup_type, quiet())).await.map_err(|error| error.0)
+        within(BackupOperator::create(
+            &self.service,
+            job(None).name,
+            backup_type,
+            quiet(),
+        ))
+        .await
+        .map_err(|error| error.0)
     }
 
     pub(super) fn types(&self) -> Vec<BackupType> {
         let mut records = self.service.list(None);
         records.sort_by(by_age);
-        records.iter().filter(|record| record.status == BackupStatus::Verified).map(|record| record.backup_type).collect()
+        records
+            .iter()
+            .filter(|record| record.status == BackupStatus::Verified)
+            .map(|record| record.backup_type)
+            .collect()
     }
 
     fn kinds(&self) -> Vec<EventKind> {
@@ -92,9 +128,20 @@ async fn the_first_run_is_a_full_at_once_and_then_each_slot_has_one_run() {
         fixture.service.core.wake.notify_one();
         wait_until("the next backup", || fixture.types().len() == runs).await;
     }
-    assert_eq!(fixture.types()[..3], [BackupType::Full, BackupType::Incremental, BackupType::Incremental]);
+    assert_eq!(
+        fixture.types()[..3],
+        [
+            BackupType::Full,
+            BackupType::Incremental,
+            BackupType::Incremental
+        ]
+    );
     fixture.service.start_due();
-    assert_eq!(fixture.store.taken(), 5, "nothing is due before the next slot");
+    assert_eq!(
+        fixture.store.taken(),
+        5,
+        "nothing is due before the next slot"
+    );
 }
 
 #[tokio::test]
@@ -104,7 +151,15 @@ async fn trap_8_restarts_move_no_slot_and_a_missed_one_is_caught_up_once() {
     for _ in 0..4 {
         let (running, stop) = fixture.start();
         fulls += 1;
-        wait_until("the day's full backup", || fixture.types().iter().filter(|kind| **kind == BackupType::Full).count() == fulls).await;
+        wait_until("the day's full backup", || {
+            fixture
+                .types()
+                .iter()
+                .filter(|kind| **kind == BackupType::Full)
+                .count()
+                == fulls
+        })
+        .await;
         stop.cancel();
         within(running).await.unwrap().unwrap();
         fixture.clock.advance(24 * HOUR);
@@ -122,8 +177,18 @@ async fn an_interrupted_backup_is_failed_and_its_slot_is_taken_again() {
     wait_until("a backup in progress", || fixture.store.hanging()).await;
     let fixture = fixture.restarted().await;
     fixture.store.go_on();
-    let failed = fixture.service.list(None).into_iter().find(|record| record.status == BackupStatus::Failed).unwrap();
-    assert!(failed.reason.unwrap().contains("the host stopped while it was taken"));
+    let failed = fixture
+        .service
+        .list(None)
+        .into_iter()
+        .find(|record| record.status == BackupStatus::Failed)
+        .unwrap();
+    assert!(
+        failed
+            .reason
+            .unwrap()
+            .contains("the host stopped while it was taken")
+    );
     assert_eq!(fixture.store.sweeps(), 2);
     let before = fixture.types().len();
     let (_running, _stop) = fixture.start();
@@ -135,7 +200,11 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
     let fixture = Fixture::new().await;
     let mut record = fixture.create(BackupType::Full).await.unwrap();
     record.status = BackupStatus::InProgress;
-    fixture.journal.commit(vec![Change::Backup(record.clone())]).await.unwrap();
+    fixture
+        .journal
+        .commit(vec![Change::Backup(record.clone())])
+        .await
+        .unwrap();
     let fixture = fixture.restarted().await;
     assert_eq!(fixture.service.list(None)[0].status, BackupStatus::Verified);
 }
@@ -143,12 +212,32 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
 #[tokio::test]
 async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
     let fixture = Fixture::new().await;
-    fixture.store.fail_next(StoreError::Unavailable("cannot write /x: No space left on device".to_owned()));
+    fixture.store.fail_next(StoreError::Unavailable(
+        "cannot write /x: No space left on device".to_owned(),
+    ));
     let (_running, _stop) = fixture.start();
-    wait_until("the failure", || fixture.kinds().contains(&EventKind::BackupFailed)).await;
-    wait_until("the pause", || fixture.service.paused_until(&job(None).name, fixture.service.now()).is_some()).await;
-    let event = fixture.journal.events().into_iter().find(|event| event.kind == EventKind::BackupFailed).unwrap();
-    assert!(event.message.contains("No space left") && event.severity == Severity::High, "{}", event.message);
+    wait_until("the failure", || {
+        fixture.kinds().contains(&EventKind::BackupFailed)
+    })
+    .await;
+    wait_until("the pause", || {
+        fixture
+            .service
+            .paused_until(&job(None).name, fixture.service.now())
+            .is_some()
+    })
+    .await;
+    let event = fixture
+        .journal
+        .events()
+        .into_iter()
+        .find(|event| event.kind == EventKind::BackupFailed)
+        .unwrap();
+    assert!(
+        event.message.contains("No space left") && event.severity == Severity::High,
+        "{}",
+        event.message
+    );
     fixture.service.start_due();
     assert_eq!(fixture.store.taken(), 1, "it waits");
     fixture.clock.advance(FIRST_PAUSE);
@@ -159,9 +248,19 @@ async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
 #[tokio::test]
 async fn a_difference_without_a_verified_base_becomes_a_full_backup() {
     let fixture = Fixture::new().await;
-    assert_eq!(fixture.create(BackupType::Incremental).await.unwrap().backup_type, BackupType::Full);
+    assert_eq!(
+        fixture
+            .create(BackupType::Incremental)
+            .await
+            .unwrap()
+            .backup_type,
+        BackupType::Full
+    );
     let message = fixture.journal.events()[0].message.clone();
-    assert!(message.contains("it is full and not incremental"), "{message}");
+    assert!(
+        message.contains("it is full and not incremental"),
+        "{message}"
+    );
     let incremental = fixture.create(BackupType::Incremental).await.unwrap();
     let differential = fixture.create(BackupType::Differential).await.unwrap();
     assert_eq!(differential.parent, Some(differential.base.clone()));
@@ -174,7 +273,10 @@ async fn a_difference_without_a_verified_base_becomes_a_full_backup() {
 async fn a_chain_that_turns_out_damaged_is_marked_and_a_full_backup_is_taken_instead() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
-    fixture.store.fail_next(StoreError::Corrupted { id: full.id.clone(), what: "its archive is missing".to_owned() });
+    fixture.store.fail_next(StoreError::Corrupted {
+        id: full.id.clone(),
+        what: "its archive is missing".to_owned(),
+    });
     let taken = fixture.create(BackupType::Incremental).await.unwrap();
     assert_eq!(taken.backup_type, BackupType::Full);
     let damaged = record_of(&fixture.service, &full.id);
@@ -186,7 +288,12 @@ async fn a_chain_that_turns_out_damaged_is_marked_and_a_full_backup_is_taken_ins
 async fn one_backup_of_a_job_runs_at_a_time() {
     let fixture = Fixture::new().await;
     fixture.store.hang();
-    let both = async { tokio::join!(fixture.create(BackupType::Snapshot), fixture.create(BackupType::Snapshot)) };
+    let both = async {
+        tokio::join!(
+            fixture.create(BackupType::Snapshot),
+            fixture.create(BackupType::Snapshot)
+        )
+    };
     let watch = async {
         wait_until("the first one", || fixture.store.hanging()).await;
         fixture.service.start_due();
@@ -203,35 +310,87 @@ async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it(
     let (running, stop) = fixture.start();
     wait_until("the first backup", || fixture.types().len() == 1).await;
     fixture.store.hang();
-    let asked = tokio::time::timeout(Duration::from_millis(1), BackupOperator::create(&fixture.service, job(None).name, BackupType::Snapshot, quiet())).await;
+    let asked = tokio::time::timeout(
+        Duration::from_millis(1),
+        BackupOperator::create(
+            &fixture.service,
+            job(None).name,
+            BackupType::Snapshot,
+            quiet(),
+        ),
+    )
+    .await;
     assert!(asked.is_err(), "the caller is gone");
     wait_until("the backup", || fixture.store.hanging()).await;
     stop.cancel();
     fixture.store.go_on();
     within(running).await.unwrap().unwrap();
     assert!(fixture.types().contains(&BackupType::Snapshot));
-    assert!(fixture.create(BackupType::Snapshot).await.unwrap_err().contains("stopping"));
+    assert!(
+        fixture
+            .create(BackupType::Snapshot)
+            .await
+            .unwrap_err()
+            .contains("stopping")
+    );
 }
 
 #[tokio::test]
 async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
-    let request = |replace| RestoreRequest { job: job(None).name, id: None, into: None, replace };
-    let error = within(BackupOperator::restore(&fixture.service, request(false), quiet())).await.unwrap_err();
+    let request = |replace| RestoreRequest {
+        job: job(None).name,
+        id: None,
+        into: None,
+        replace,
+    };
+    let error = within(BackupOperator::restore(
+        &fixture.service,
+        request(false),
+        quiet(),
+    ))
+    .await
+    .unwrap_err();
     assert!(error.0.contains("--replace"), "{error}");
-    let restored = within(BackupOperator::restore(&fixture.service, request(true), quiet())).await.unwrap();
+    let restored = within(BackupOperator::restore(
+        &fixture.service,
+        request(true),
+        quiet(),
+    ))
+    .await
+    .unwrap();
     assert_eq!(restored.chain[0].id, full.id);
     assert_eq!(fixture.types(), [BackupType::Full, BackupType::Emergency]);
-    assert!(fixture.kinds().ends_with(&[EventKind::BackupVerified, EventKind::BackupRestored]));
+    assert!(
+        fixture
+            .kinds()
+            .ends_with(&[EventKind::BackupVerified, EventKind::BackupRestored])
+    );
 
-    fixture.store.fail_next(StoreError::Unavailable("cannot write /x".to_owned()));
-    let error = within(BackupOperator::restore(&fixture.service, request(true), quiet())).await.unwrap_err();
+    fixture
+        .store
+        .fail_next(StoreError::Unavailable("cannot write /x".to_owned()));
+    let error = within(BackupOperator::restore(
+        &fixture.service,
+        request(true),
+        quiet(),
+    ))
+    .await
+    .unwrap_err();
     assert!(error.0.contains("nothing was restored"), "{error}");
     assert_eq!(fixture.store.restores(), 1);
     // What cannot be read cannot be saved, and is what the restore is for.
-    fixture.store.fail_next(StoreError::Source("cannot read the source /data".to_owned()));
-    within(BackupControl::restore(&fixture.service, job(None).name, full.id.to_string())).await.unwrap();
+    fixture.store.fail_next(StoreError::Source(
+        "cannot read the source /data".to_owned(),
+    ));
+    within(BackupControl::restore(
+        &fixture.service,
+        job(None).name,
+        full.id.to_string(),
+    ))
+    .await
+    .unwrap();
     assert_eq!(fixture.store.restores(), 2);
 }
 
@@ -243,13 +402,23 @@ async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back(
     drill().await.unwrap();
     fixture.store.damage(&full.id);
     drill().await.unwrap_err();
-    assert_eq!(record_of(&fixture.service, &full.id).status, BackupStatus::Corrupted);
+    assert_eq!(
+        record_of(&fixture.service, &full.id).status,
+        BackupStatus::Corrupted
+    );
     let verify = || within(fixture.service.verify(full.id.clone(), quiet()));
     verify().await.unwrap_err();
     fixture.store.mend();
     verify().await.unwrap();
-    assert_eq!(record_of(&fixture.service, &full.id).status, BackupStatus::Verified);
-    for kind in [EventKind::DrillPassed, EventKind::DrillFailed, EventKind::BackupCorrupted] {
+    assert_eq!(
+        record_of(&fixture.service, &full.id).status,
+        BackupStatus::Verified
+    );
+    for kind in [
+        EventKind::DrillPassed,
+        EventKind::DrillFailed,
+        EventKind::BackupCorrupted,
+    ] {
         assert!(fixture.kinds().contains(&kind), "{kind}");
     }
 }
@@ -257,13 +426,24 @@ async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back(
 #[tokio::test]
 async fn the_state_of_a_job_shows_its_next_slot_and_whether_its_objective_is_met() {
     let fixture = Fixture::new().await;
-    assert_eq!(fixture.service.jobs()[0].rpo_met, Some(false), "there is no backup");
+    assert_eq!(
+        fixture.service.jobs()[0].rpo_met,
+        Some(false),
+        "there is no backup"
+    );
     let (_running, _stop) = fixture.start();
     wait_until("the first backup", || fixture.types().len() == 1).await;
     let status = fixture.service.jobs()[0].clone();
-    assert_eq!((status.last_status, status.rpo_met), (Some(BackupStatus::Verified), Some(true)));
+    assert_eq!(
+        (status.last_status, status.rpo_met),
+        (Some(BackupStatus::Verified), Some(true))
+    );
     let now = fixture.service.now();
-    assert!(status.next_due.is_some_and(|next| next > now && next.since(now) <= QUARTER));
+    assert!(
+        status
+            .next_due
+            .is_some_and(|next| next > now && next.since(now) <= QUARTER)
+    );
     fixture.clock.advance(HOUR + QUARTER);
     assert_eq!(fixture.service.jobs()[0].rpo_met, Some(false));
 }
@@ -272,16 +452,32 @@ async fn the_state_of_a_job_shows_its_next_slot_and_whether_its_objective_is_met
 async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
     let fixture = Fixture::new().await;
     let other = JobName::parse("other").unwrap();
-    let error = within(BackupOperator::create(&fixture.service, other.clone(), BackupType::Full, quiet())).await.unwrap_err();
-    assert!(error.0.contains("no backup job `other`") && error.0.contains("state"), "{error}");
-    assert!(within(BackupControl::newest(&fixture.service, other, None)).await.is_err());
+    let error = within(BackupOperator::create(
+        &fixture.service,
+        other.clone(),
+        BackupType::Full,
+        quiet(),
+    ))
+    .await
+    .unwrap_err();
+    assert!(
+        error.0.contains("no backup job `other`") && error.0.contains("state"),
+        "{error}"
+    );
+    assert!(
+        within(BackupControl::newest(&fixture.service, other, None))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
 async fn records_of_failures_do_not_grow_without_bound() {
     let fixture = Fixture::new().await;
     for _ in 0..60 {
-        fixture.store.fail_next(StoreError::Unavailable("no".to_owned()));
+        fixture
+            .store
+            .fail_next(StoreError::Unavailable("no".to_owned()));
         fixture.create(BackupType::Full).await.unwrap_err();
     }
     assert_eq!(fixture.service.list(None).len(), 50);
@@ -293,7 +489,13 @@ async fn a_lost_catalog_is_rebuilt_from_the_store() {
     fixture.create(BackupType::Full).await.unwrap();
     fixture.create(BackupType::Incremental).await.unwrap();
     let known = fixture.service.list(None);
-    let fresh = Fixture::with(fixture.store.clone(), MemoryJournal::new(), fixture.clock.clone(), &[job(None)]).await;
+    let fresh = Fixture::with(
+        fixture.store.clone(),
+        MemoryJournal::new(),
+        fixture.clock.clone(),
+        &[job(None)],
+    )
+    .await;
     assert!(fresh.service.list(None).is_empty());
     within(fresh.service.rebuild()).await.unwrap();
     assert_eq!(fresh.service.list(None), known);

@@ -1,8 +1,10 @@
 //! A store and a judge that do what a test tells them.
 
 use super::*;
+use crate::ports::{
+    BackupStore, RestorePlace, RestoredTree, RetentionJudge, StoredBackup, TakeBackup, TakenBackup,
+};
 use crate::services::testing::specs;
-use crate::ports::{BackupStore, RestorePlace, RestoredTree, RetentionJudge, StoredBackup, TakeBackup, TakenBackup};
 use mainstay_domain::{
     archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
     backup::{BackupSummary, Verdict},
@@ -105,8 +107,14 @@ impl FakeStore {
     fn check(&self, chain: &[BackupId]) -> Result<RestoredTree, StoreError> {
         let damaged = self.with(|it| chain.iter().find(|id| it.damaged.contains(*id)).cloned());
         match damaged {
-            Some(id) => Err(StoreError::Corrupted { id, what: "a bit was flipped".to_owned() }),
-            None => Ok(RestoredTree { documents: 1, bytes: 2 }),
+            Some(id) => Err(StoreError::Corrupted {
+                id,
+                what: "a bit was flipped".to_owned(),
+            }),
+            None => Ok(RestoredTree {
+                documents: 1,
+                bytes: 2,
+            }),
         }
     }
 }
@@ -126,7 +134,10 @@ impl BackupStore for FakeStore {
         if let Some(error) = it.failures.pop_front() {
             return Err(error);
         }
-        let parent = request.chain.last().map(|id| ParentLink { id: id.clone(), manifest_hash: it.manifests[id].hash().unwrap() });
+        let parent = request.chain.last().map(|id| ParentLink {
+            id: id.clone(),
+            manifest_hash: it.manifests[id].hash().unwrap(),
+        });
         let manifest = Manifest {
             format: FORMAT,
             id: request.id.clone(),
@@ -144,24 +155,40 @@ impl BackupStore for FakeStore {
             stored_bytes: 3,
             stored_hash: ContentHash::of(b""),
             tier: "local".to_owned(),
-            compression: Compression::Zstd { level: request.compression },
+            compression: Compression::Zstd {
+                level: request.compression,
+            },
             encryption: Encryption::None,
             sources: vec![],
         };
         it.manifests.insert(request.id.clone(), manifest.clone());
-        Ok(TakenBackup { manifest, warnings: vec![] })
+        Ok(TakenBackup {
+            manifest,
+            warnings: vec![],
+        })
     }
 
     fn verify(&self, _: &JobName, chain: &[BackupId], _: &OnProgress) -> Result<(), StoreError> {
         self.check(chain).map(drop)
     }
 
-    fn restore(&self, _: &JobName, chain: &[BackupId], _: &RestorePlace, _: &OnProgress) -> Result<RestoredTree, StoreError> {
+    fn restore(
+        &self,
+        _: &JobName,
+        chain: &[BackupId],
+        _: &RestorePlace,
+        _: &OnProgress,
+    ) -> Result<RestoredTree, StoreError> {
         self.with(|it| it.restores += 1);
         self.check(chain)
     }
 
-    fn drill(&self, _: &JobName, chain: &[BackupId], _: &OnProgress) -> Result<RestoredTree, StoreError> {
+    fn drill(
+        &self,
+        _: &JobName,
+        chain: &[BackupId],
+        _: &OnProgress,
+    ) -> Result<RestoredTree, StoreError> {
         self.check(chain)
     }
 
@@ -190,7 +217,11 @@ impl BackupStore for FakeStore {
     }
 
     fn stored(&self) -> Result<Vec<StoredBackup>, StoreError> {
-        let stored = |manifest: &Manifest| StoredBackup { manifest: manifest.clone(), intact: true, in_trash: false };
+        let stored = |manifest: &Manifest| StoredBackup {
+            manifest: manifest.clone(),
+            intact: true,
+            in_trash: false,
+        };
         Ok(self.with(|it| it.manifests.values().map(stored).collect()))
     }
 }
@@ -225,7 +256,12 @@ impl RetentionJudge for FakeJudge {
         backups: Vec<BackupSummary>,
         _: Timestamp,
     ) -> crate::ports::Boxed<'_, Result<Vec<Verdict>, String>> {
-        let expire = |backup: &BackupSummary| Verdict { id: backup.id.clone(), keep: false, reason: "too old".to_owned(), expires: None };
+        let expire = |backup: &BackupSummary| Verdict {
+            id: backup.id.clone(),
+            keep: false,
+            reason: "too old".to_owned(),
+            expires: None,
+        };
         let everything = Ok(backups.iter().map(expire).collect());
         self.asked.lock().unwrap().push(backups);
         let answer = self.answer.lock().unwrap().clone().unwrap_or(everything);
@@ -237,7 +273,10 @@ impl RetentionJudge for FakeJudge {
 pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
     JobSpec {
         name: JobName::parse("state").unwrap(),
-        sources: vec![BackupSource::Directory { path: "/data".into(), prefix: String::new() }],
+        sources: vec![BackupSource::Directory {
+            path: "/data".into(),
+            prefix: String::new(),
+        }],
         full: Some(Schedule::Every(24 * HOUR)),
         differential: None,
         incremental: Some(Schedule::Every(QUARTER)),
@@ -249,9 +288,16 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
 
 pub(super) fn spec_with(jobs: &[JobSpec]) -> Arc<Spec> {
     let nothing = specs::spec(Vec::new());
-    Arc::new(Spec { jobs: jobs.to_vec(), ..Spec::clone(&nothing) })
+    Arc::new(Spec {
+        jobs: jobs.to_vec(),
+        ..Spec::clone(&nothing)
+    })
 }
 
 pub(super) fn record_of(service: &BackupService, id: &BackupId) -> BackupRecord {
-    service.list(None).into_iter().find(|record| &record.id == id).unwrap()
+    service
+        .list(None)
+        .into_iter()
+        .find(|record| &record.id == id)
+        .unwrap()
 }

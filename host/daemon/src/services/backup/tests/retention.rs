@@ -13,10 +13,19 @@ fn policy(min_redundancy: u32) -> RetentionSpec {
     }
 }
 
+/// Nothing is ever due but what a test asks for, and retention.
+fn judged_job(min_redundancy: u32) -> JobSpec {
+    JobSpec {
+        full: None,
+        incremental: None,
+        ..job(Some(policy(min_redundancy)))
+    }
+}
+
 /// Two chains: a full with an incremental, and a newer full.
 async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
     let fixture = Fixture::new().await;
-    fixture.spec.send_replace(spec_with(&[job(Some(policy(1)))]));
+    fixture.spec.send_replace(spec_with(&[judged_job(1)]));
     let mut records = Vec::new();
     for backup_type in [BackupType::Full, BackupType::Incremental, BackupType::Full] {
         records.push(fixture.create(backup_type).await.unwrap());
@@ -26,7 +35,9 @@ async fn two_chains() -> (Fixture, Vec<BackupRecord>) {
 }
 
 async fn prune(fixture: &Fixture, dry_run: bool) -> Result<crate::ports::Pruned, String> {
-    within(fixture.service.prune(None, dry_run)).await.map_err(|error| error.0)
+    within(fixture.service.prune(None, dry_run))
+        .await
+        .map_err(|error| error.0)
 }
 
 #[tokio::test]
@@ -38,20 +49,51 @@ async fn what_expires_goes_to_the_trash_and_later_away() {
 
     let pruned = prune(&fixture, false).await.unwrap();
     let expired: Vec<&BackupId> = pruned.expired.iter().map(|record| &record.id).collect();
-    assert_eq!(expired, [&records[1].id, &records[0].id], "what needs another goes first");
+    assert_eq!(
+        expired,
+        [&records[1].id, &records[0].id],
+        "what needs another goes first"
+    );
     let kept = record_of(&fixture.service, &records[2].id);
     assert_eq!(kept.status, BackupStatus::Verified);
-    assert!(kept.reason.unwrap().starts_with("kept by the host: it belongs to the newest verified chain"));
+    assert!(
+        kept.reason
+            .unwrap()
+            .starts_with("kept by the host: it belongs to the newest verified chain")
+    );
     let trashed = record_of(&fixture.service, &records[0].id);
-    assert_eq!((trashed.status, trashed.expires), (BackupStatus::Expired, Some(fixture.service.now() + 24 * HOUR)));
+    assert_eq!(
+        (trashed.status, trashed.expires),
+        (
+            BackupStatus::Expired,
+            Some(fixture.service.now() + 24 * HOUR)
+        )
+    );
     assert!(fixture.store.has_in_trash(&records[0].id) && fixture.store.holds(&records[0].id));
 
     fixture.clock.advance(24 * HOUR);
     fixture.service.start_due();
-    wait_until("the deletion", || !fixture.store.holds(&records[0].id) && !fixture.store.holds(&records[1].id)).await;
-    wait_until("its records", || fixture.service.list(None).iter().all(|record| record.status != BackupStatus::Expired)).await;
+    wait_until("the deletion", || {
+        !fixture.store.holds(&records[0].id) && !fixture.store.holds(&records[1].id)
+    })
+    .await;
+    wait_until("its records", || {
+        fixture
+            .service
+            .list(None)
+            .iter()
+            .all(|record| record.status != BackupStatus::Expired)
+    })
+    .await;
     assert!(fixture.store.holds(&records[2].id));
-    assert_eq!(fixture.kinds().iter().filter(|kind| **kind == EventKind::BackupDeleted).count(), 2);
+    assert_eq!(
+        fixture
+            .kinds()
+            .iter()
+            .filter(|kind| **kind == EventKind::BackupDeleted)
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -61,17 +103,35 @@ async fn one_that_cannot_be_deleted_keeps_no_other() {
     fixture.store.keep_from_deletion(&records[1].id);
     fixture.clock.advance(24 * HOUR);
     fixture.service.start_due();
-    wait_until("the other deletion", || !fixture.store.holds(&records[0].id)).await;
-    wait_until("its record", || fixture.service.list(None).iter().all(|record| record.id != records[0].id)).await;
-    assert_eq!(record_of(&fixture.service, &records[1].id).status, BackupStatus::Expired);
+    wait_until("the other deletion", || {
+        !fixture.store.holds(&records[0].id)
+    })
+    .await;
+    wait_until("its record", || {
+        fixture
+            .service
+            .list(None)
+            .iter()
+            .all(|record| record.id != records[0].id)
+    })
+    .await;
+    assert_eq!(
+        record_of(&fixture.service, &records[1].id).status,
+        BackupStatus::Expired
+    );
 }
 
 #[tokio::test]
 async fn a_failing_policy_keeps_everything_and_says_so() {
     let (fixture, _) = two_chains().await;
-    fixture.judge.answer(Err("it trapped: unreachable".to_owned()));
+    fixture
+        .judge
+        .answer(Err("it trapped: unreachable".to_owned()));
     let error = prune(&fixture, false).await.unwrap_err();
-    assert!(error.contains("so everything is kept: it trapped"), "{error}");
+    assert!(
+        error.contains("so everything is kept: it trapped"),
+        "{error}"
+    );
     assert_eq!(fixture.types().len(), 3);
     assert!(fixture.kinds().contains(&EventKind::RetentionFailed));
 }
@@ -79,7 +139,12 @@ async fn a_failing_policy_keeps_everything_and_says_so() {
 #[tokio::test]
 async fn a_lying_policy_breaks_no_chain() {
     let (fixture, records) = two_chains().await;
-    let verdict = |id: &str, keep| Verdict { id: id.to_owned(), keep, reason: "so it is".to_owned(), expires: None };
+    let verdict = |id: &str, keep| Verdict {
+        id: id.to_owned(),
+        keep,
+        reason: "so it is".to_owned(),
+        expires: None,
+    };
     let lies = vec![
         verdict(records[0].id.as_str(), false),
         verdict(records[1].id.as_str(), true),
@@ -88,7 +153,7 @@ async fn a_lying_policy_breaks_no_chain() {
         verdict("/etc/passwd", false),
     ];
     fixture.judge.answer(Ok(lies));
-    assert_eq!(prune(&fixture, false).await.unwrap().expired, []);
+    assert!(prune(&fixture, false).await.unwrap().expired.is_empty());
     let needed = record_of(&fixture.service, &records[0].id);
     assert!(needed.reason.unwrap().contains("needs it"));
 }
@@ -97,18 +162,25 @@ async fn a_lying_policy_breaks_no_chain() {
 async fn a_changed_policy_judges_at_once() {
     let (fixture, records) = two_chains().await;
     let (_running, _stop) = fixture.start();
-    wait_until("retention at the start", || fixture.judge.times_asked() == 1).await;
+    wait_until("retention at the start", || {
+        fixture.judge.times_asked() == 1
+    })
+    .await;
     wait_until("the trash", || fixture.store.has_in_trash(&records[0].id)).await;
-    fixture.spec.send_replace(spec_with(&[job(Some(policy(3)))]));
+    fixture.spec.send_replace(spec_with(&[judged_job(3)]));
     wait_until("retention again", || fixture.judge.times_asked() == 2).await;
-    within(fixture.service.retention_now(job(None).name)).await.unwrap();
+    within(fixture.service.retention_now(job(None).name))
+        .await
+        .unwrap();
     assert_eq!(fixture.judge.times_asked(), 3);
 }
 
 #[tokio::test]
 async fn a_job_without_a_policy_keeps_everything_and_pruning_it_says_so() {
     let fixture = Fixture::new().await;
-    let error = within(fixture.service.prune(Some(job(None).name), false)).await.unwrap_err();
+    let error = within(fixture.service.prune(Some(job(None).name), false))
+        .await
+        .unwrap_err();
     assert!(error.0.contains("everything is kept"), "{error}");
-    assert_eq!(prune(&fixture, false).await.unwrap().verdicts, []);
+    assert!(prune(&fixture, false).await.unwrap().verdicts.is_empty());
 }
