@@ -3,6 +3,8 @@
 //!
 //! Invariant: composing a chain gives exactly the state whose last difference ends it, deletions included.
 //! Invariant: a plan to restore holds every link from the backup back to one that stands alone, or is an error.
+//!
+//! Length: composing, joining and planning are one subject, each with its typed errors; apart they would share all imports.
 
 use crate::{
     archive::{DocumentKey, Entry, State},
@@ -307,7 +309,8 @@ pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
         .collect()
 }
 
-/// The newest backup of a job that is verified with all that it needs, at or before a time.
+/// The newest backup of a job that is verified with all that it needs, at or before a time. Never an emergency backup:
+/// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its name.
 pub fn newest_verified<'a>(
     records: &'a [BackupRecord],
     job: &JobName,
@@ -316,7 +319,8 @@ pub fn newest_verified<'a>(
     let verified = verified(records);
     let of_job = records
         .iter()
-        .filter(|record| &record.job == job && verified.contains(&record.id));
+        .filter(|record| &record.job == job && verified.contains(&record.id))
+        .filter(|record| record.backup_type != BackupType::Emergency);
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
     in_time.max_by(|a, b| by_age(a, b))
 }

@@ -198,6 +198,24 @@ fn a_new_backup_joins_the_newest_verified_chain() {
 }
 
 #[test]
+fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
+    let job = JobName::parse("state").unwrap();
+    let records = [
+        good("ful01", None, "ful01"),
+        good("inc02", Some("ful01"), "ful01"),
+        good("eme03", None, "eme03"),
+        record("inc04", Some("inc02"), "ful01", BackupStatus::Corrupted),
+    ];
+    let newest = |before| newest_verified(&records, &job, before).map(|record| record.id.clone());
+    assert_eq!(newest(None), Some(id("inc02")));
+    assert_eq!(
+        newest(Some(Timestamp::from_millis(1_500))),
+        Some(id("ful01"))
+    );
+    assert_eq!(newest(Some(Timestamp::from_millis(500))), None);
+}
+
+#[test]
 fn a_document_without_content_anywhere_is_an_error() {
     let mut composer = Composer::new();
     composer.document(&key("a"), entry("1"), true).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a document of any size is read with the memory of one part.
 //! Invariant: what is recorded is what was read: size and hash are those of the bytes that went into the archive.
+//!
+//! Length: a document's way from its source to its line in the archive is one story, told in order.
 
 use super::{
     check_stop,

@@ -2,6 +2,8 @@
 //!
 //! Invariant: whatever is read is checked: the stored bytes against the manifest, each manifest against its child, each
 //! document against its hash, and the state that the chain gives against the root hash.
+//!
+//! Length: one archive and one chain are read by the same rules, and the rules are easier to trust on one page.
 
 use super::{
     check_stop,

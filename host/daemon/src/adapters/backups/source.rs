@@ -98,10 +98,12 @@ pub(super) fn walk(
                 warnings,
             )?;
         } else {
-            let what = match () {
-                () if kind.is_socket() => "a socket",
-                () if kind.is_fifo() => "a pipe",
-                () => "a device",
+            let what = if kind.is_socket() {
+                "a socket"
+            } else if kind.is_fifo() {
+                "a pipe"
+            } else {
+                "a device"
             };
             warnings.push(format!("left out {}: it is {what}", path.display()));
         }

@@ -45,9 +45,7 @@ impl BackupService {
         let read = self
             .with_store(move |store| store.verify(&of_job, &chain, &progress))
             .await;
-        if let Err(error) = self.noted(read).await {
-            return Err(error);
-        }
+        self.noted(read).await?;
         let now = self.now();
         for record in &mut plan {
             record.verified_at = Some(now);
