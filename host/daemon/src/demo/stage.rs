@@ -31,6 +31,7 @@ impl Stage {
         let unique = format!("mainstay-demo-{}", std::process::id());
         let directory = std::env::temp_dir().join(unique);
         fs::create_dir_all(directory.join("plugins"))?;
+        fs::create_dir_all(directory.join("data"))?;
         let (receiver, address) = Receiver::start().await?;
         let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let stage = Self {

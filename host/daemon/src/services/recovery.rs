@@ -133,6 +133,7 @@ impl RecoveryEngine {
     pub async fn run(mut self, stop: CancellationToken) {
         self.take_up().await;
         let mut runs: JoinSet<Ended> = JoinSet::new();
+        let mut spec_is_open = true;
         loop {
             let rest = self.start_due(&mut runs);
             self.show();
@@ -144,7 +145,7 @@ impl RecoveryEngine {
                 },
                 Some(finding) = self.findings.recv() => self.found(finding).await,
                 Some(command) = self.commands.recv() => self.command(command).await,
-                changed = self.spec.changed() => if changed.is_err() { break },
+                changed = self.spec.changed(), if spec_is_open => spec_is_open = changed.is_ok(),
                 () = tokio::time::sleep(rest) => {}
             }
         }
