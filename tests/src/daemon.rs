@@ -223,10 +223,9 @@ impl Drop for Daemon {
             let text = [about("cmdline"), about("environ")].concat();
             let inside =
                 fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&marker));
-            if inside || String::from_utf8_lossy(&text).contains(&marker) {
-                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-                }
+            let is_ours = inside || String::from_utf8_lossy(&text).contains(&marker);
+            if let Some(pid) = rustix::process::Pid::from_raw(pid).filter(|_| is_ours) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
             }
         }
     }

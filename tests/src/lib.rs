@@ -3,13 +3,6 @@
 //!
 //! Invariant: nothing here sleeps and hopes; every wait has a predicate, a deadline, and an error that says what was
 //! last seen.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "only tests use it"
-)]
 
 pub mod campaign;
 mod daemon;

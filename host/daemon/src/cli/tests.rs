@@ -158,6 +158,7 @@ fn every_command_has_a_manual_with_examples_and_exit_codes() {
         manual.push_str(&format!("===== {path} =====\n{help}\n"));
         let names: Vec<String> = command
             .get_subcommands()
+            .filter(|command| !command.is_hide_set())
             .map(|command| command.get_name().to_owned())
             .collect();
         for name in names.iter().filter(|name| *name != "help") {

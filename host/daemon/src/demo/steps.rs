@@ -1,5 +1,10 @@
 //! The demo's steps, in order. Each does one thing and sees it happen.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into a JSON value answers null where there is nothing"
+)]
+
 use super::{plugins::NEWER, stage::Stage, timeline::Timeline};
 use anyhow::{Context, ensure};
 use reqwest::Method;

@@ -220,7 +220,7 @@ impl RecoveryEngine {
             operation,
             cancel,
         };
-        runs.spawn(run.to_its_end());
+        runs.spawn(run.finish());
     }
 
     fn route_of(&self, operation: &Operation) -> Option<RouteSpec> {

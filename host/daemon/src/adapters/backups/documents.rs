@@ -56,6 +56,9 @@ enum Content {
     Written(u32),
 }
 
+/// Is told of each part of a file: its number and its bytes.
+type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreError> + 'a;
+
 impl<'a> SourceReader<'a> {
     pub(super) fn new(
         layout: &'a Layout,
@@ -203,7 +206,7 @@ impl<'a> SourceReader<'a> {
         let now = entry_of(DocumentKind::File, metadata);
         let same = self.baseline.stamps.get(key)? == &Stamp::of(metadata)
             && (old.kind, old.size, old.mtime) == (now.kind, metadata.len(), now.mtime);
-        same.then(|| Entry {
+        same.then_some(Entry {
             size: old.size,
             hash: old.hash,
             ..now
@@ -315,7 +318,7 @@ impl<'a> SourceReader<'a> {
     fn for_each_part(
         &mut self,
         file: &mut File,
-        on_part: &mut dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreError>,
+        on_part: &mut OnPart<'_>,
     ) -> Result<(u64, ContentHash, std::io::Result<()>), StoreError> {
         let mut hasher = blake3::Hasher::new();
         let (mut number, mut size) = (0, 0);

@@ -38,12 +38,15 @@ pub(super) struct WalkRules<'a> {
     pub(super) stop: &'a CancellationToken,
 }
 
+/// Is told of each thing that is found, and may add warnings.
+pub(super) type OnFound<'a> = dyn FnMut(Found, &mut Vec<String>) -> Result<(), StoreError> + 'a;
+
 /// Hands on everything at and below `root`, each directory before what it holds, names sorted by their bytes.
 pub(super) fn walk(
     root: &Path,
     rules: &WalkRules<'_>,
     warnings: &mut Vec<String>,
-    on_found: &mut dyn FnMut(Found, &mut Vec<String>) -> Result<(), StoreError>,
+    on_found: &mut OnFound<'_>,
 ) -> Result<(), StoreError> {
     let unreadable = |error: io::Error| {
         StoreError::Source(format!(

@@ -147,10 +147,8 @@ async fn the_first_run_is_a_full_at_once_and_then_each_slot_has_one_run() {
 #[tokio::test]
 async fn trap_8_restarts_move_no_slot_and_a_missed_one_is_caught_up_once() {
     let mut fixture = Fixture::new().await;
-    let mut fulls = 0;
-    for _ in 0..4 {
+    for fulls in 1..=4 {
         let (running, stop) = fixture.start();
-        fulls += 1;
         wait_until("the day's full backup", || {
             fixture
                 .types()

@@ -57,7 +57,7 @@ enum Attempt {
 }
 
 impl Run {
-    pub(super) async fn to_its_end(mut self) -> Ended {
+    pub(super) async fn finish(mut self) -> Ended {
         let cooldown = self
             .route
             .as_ref()
