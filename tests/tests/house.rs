@@ -255,7 +255,11 @@ fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
             .to_str()
             .unwrap()
             .to_owned();
-        if matches!(module.as_str(), "lib" | "main") || path.ends_with("tests.rs") {
+        let only_tests = ["tests", "testing", "fakes"];
+        let is_test = inside
+            .components()
+            .any(|part| only_tests.iter().any(|name| part.as_os_str() == *name));
+        if matches!(module.as_str(), "lib" | "main") || is_test {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();

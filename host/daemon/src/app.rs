@@ -2,6 +2,8 @@
 //!
 //! This is the only module that knows both adapters and services. Reading it top to bottom is reading how the daemon
 //! is put together.
+//!
+//! Length: that reading is worth more in one piece.
 
 mod notify;
 mod source;

@@ -35,11 +35,12 @@ fn main() -> ExitCode {
 
 /// Sends log lines to standard error: the daemon's from `info` on, those of other commands from `warn` on.
 fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
+    // More than that is said of Mainstay only: the compiler inside would say gigabytes.
     let level = match global.verbose + u8::from(is_daemon) {
         0 => "warn",
         1 => "info",
-        2 => "debug",
-        _ => "trace",
+        2 => "info,mainstay=debug,mainstay_runtime=debug",
+        _ => "info,mainstay=trace,mainstay_runtime=trace",
     };
     let filter = global.log.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {

@@ -4,101 +4,22 @@
 //! Invariant: CPU time is counted in ticks that find the guest computing; a tick during an effect is not charged.
 
 use crate::{
-    effects::{Call, EffectPort, LogLine, LogSource, answer_bytes},
+    call_context::CallContext,
+    effects::answer_bytes,
     engine::{Engine, Running, Ticks},
-    limits::{Exceeded, INSTANCES, LOG_BYTES, LOG_LINE_BYTES, Limit, TABLE_ELEMENTS},
+    limits::{Exceeded, INSTANCES, Limit, TABLE_ELEMENTS},
     wasi::Wasi,
 };
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
     grant,
 };
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Arc;
 use wasmtime::{ResourceLimiter, Store, StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 
-/// How much of standard error is kept to explain a trap, bytes.
-const LAST_WORDS: usize = 400;
 /// The length of a tick, in which deadlines are counted.
 const TICK_MILLIS: u128 = crate::engine::TICK.as_millis();
-
-/// A call and where its effects and log lines go; shared with the pipes of standard output.
-pub(crate) struct CallContext {
-    pub(crate) call: Call,
-    pub(crate) settings: Arc<str>,
-    port: Arc<dyn EffectPort>,
-    log_lines: AtomicU32,
-    log_bytes: AtomicU64,
-    last_words: Mutex<String>,
-}
-
-impl CallContext {
-    pub(crate) fn new(call: Call, settings: Arc<str>, port: Arc<dyn EffectPort>) -> Arc<Self> {
-        Arc::new(Self {
-            call,
-            settings,
-            port,
-            log_lines: AtomicU32::new(0),
-            log_bytes: AtomicU64::new(0),
-            last_words: Mutex::default(),
-        })
-    }
-
-    /// Counts a log line and hands it on.
-    pub(crate) fn log(&self, mut line: LogLine) -> Result<(), Exceeded> {
-        let allowed = self.call.limits.log_lines;
-        if self.log_lines.fetch_add(1, Relaxed) >= allowed {
-            return Err(Exceeded::new(Limit::LogLines, allowed));
-        }
-        let fields = line
-            .fields
-            .iter()
-            .map(|(name, value)| name.len() + value.len());
-        let bytes = line.message.len() + fields.sum::<usize>();
-        let before = self.log_bytes.fetch_add(bytes as u64, Relaxed);
-        if before.saturating_add(bytes as u64) > LOG_BYTES {
-            return Err(Exceeded::new(Limit::LogBytes, LOG_BYTES));
-        }
-        if line.message.len() > LOG_LINE_BYTES {
-            line.message
-                .truncate(line.message.floor_char_boundary(LOG_LINE_BYTES));
-            line.message.push('…');
-        }
-        if line.source == LogSource::Stderr {
-            self.keep_last_words(&line.message);
-        }
-        self.port.log(&self.call, line);
-        Ok(())
-    }
-
-    /// What the guest last wrote to standard error, one line: where it panicked, this says why.
-    pub(crate) fn last_words(&self) -> String {
-        self.last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn keep_last_words(&self, line: &str) {
-        if line.starts_with("note: run with") {
-            return;
-        }
-        let mut words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        words.push_str(line);
-        let excess = words.len().saturating_sub(LAST_WORDS);
-        let cut = words.ceil_char_boundary(excess);
-        words.drain(..cut);
-    }
-}
 
 /// The state of one call's store.
 pub(crate) struct CallState {

@@ -1,6 +1,6 @@
 //! What `mainstay plugin inspect` shows of a component.
 
-use crate::loader::Candidate;
+use crate::candidate::Candidate;
 use mainstay_domain::{
     name::{FailureType, PluginName},
     plugin::{Capability, PluginKind},

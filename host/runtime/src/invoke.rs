@@ -4,7 +4,8 @@
 
 use crate::{
     bindings::Program,
-    call_state::{CallContext, CallState},
+    call_context::CallContext,
+    call_state::CallState,
     effects::{Boxed, Call, EffectPort, Purpose},
     engine::Engine,
     error::{CallError, CallFailure},

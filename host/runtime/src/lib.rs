@@ -12,7 +12,9 @@
 
 mod bindings;
 pub mod cache;
+mod call_context;
 mod call_state;
+mod candidate;
 pub mod contract;
 pub mod effects;
 pub mod engine;

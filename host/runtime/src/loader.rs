@@ -3,14 +3,12 @@
 //! Invariant: nothing that serves is touched here; every step that fails says why and leaves nothing behind.
 //! Invariant: `describe` and `configure` run without any grant, under limits.
 
-mod candidate;
-
-pub(crate) use candidate::Loaded;
-pub use candidate::{Candidate, Descriptor};
+pub use crate::candidate::{Candidate, Descriptor, Now};
 
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
+    candidate::{Loaded, Surroundings},
     contract::{self, Shape},
     effects::{Call, EffectPort, Purpose},
     engine::{Engine, EngineError},
@@ -31,20 +29,6 @@ use std::{path::Path, sync::Arc};
 
 /// The largest file that is taken for a plugin: a Python guest has 18 MB.
 pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
-
-/// Tells the time since some fixed point; tests give their own.
-pub type Now = Arc<dyn Fn() -> Monotonic + Send + Sync>;
-
-/// What all plugins of a host share.
-pub(crate) struct Surroundings {
-    pub(crate) engine: Engine,
-    pub(crate) effects: Arc<dyn EffectPort>,
-    pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) quarantine: QuarantinePolicy,
-    pub(crate) now: Now,
-    linkers: Linkers,
-    cache: Option<CompileCache>,
-}
 
 /// Loads plugins. Cheap to clone.
 #[derive(Clone)]

@@ -10,12 +10,12 @@ pub use record::CallCounts;
 pub(crate) use record::Record;
 
 use crate::{
+    candidate::{Descriptor, Loaded, Surroundings},
     contract::Shape,
     effects::{Call, Purpose},
     error::{CallError, CallFailure},
     invoke::{Function, Invocation, Patience, exceeded},
     limits::{Exceeded, Limit, VERDICT_BYTES},
-    loader::{Descriptor, Loaded, Surroundings},
 };
 use mainstay_domain::{
     backup::Verdict,

@@ -5,7 +5,7 @@
 //! Invariant: a guest that never uses WASI costs nothing for it: the context is made at its first use.
 
 use crate::{
-    call_state::CallContext,
+    call_context::CallContext,
     effects::{LogLevel, LogLine, LogSource, Purpose},
     limits::{Exceeded, LOG_LINE_BYTES},
 };

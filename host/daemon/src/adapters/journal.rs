@@ -15,6 +15,7 @@ mod error;
 mod lock;
 mod readers;
 mod records;
+mod rows;
 mod schema;
 mod values;
 mod writer;

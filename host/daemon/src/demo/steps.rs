@@ -5,7 +5,10 @@
     reason = "an index into a JSON value answers null where there is nothing"
 )]
 
-use super::{plugins::NEWER, stage::Stage, timeline::Timeline};
+mod config;
+mod plugins;
+
+use super::{stage::Stage, timeline::Timeline};
 use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::Value;
@@ -39,12 +42,12 @@ pub(super) async fn play(stage: &mut Stage, timeline: &mut Timeline) {
         "change-and-increment" => change_and_increment(stage),
         "delete-and-increment" => delete_and_increment(stage),
         "corrupt-and-restore" => corrupt_and_restore(stage),
-        "newer-plugin" => newer_plugin(stage),
-        "broken-plugin" => broken_plugin(stage),
-        "half-written-plugin" => half_written_plugin(stage),
-        "looping-plugin" => looping_plugin(stage),
-        "retention-changed" => retention_changed(stage),
-        "invalid-config" => invalid_config(stage),
+        "newer-plugin" => plugins::newer_plugin(stage),
+        "broken-plugin" => plugins::broken_plugin(stage),
+        "half-written-plugin" => plugins::half_written_plugin(stage),
+        "looping-plugin" => plugins::looping_plugin(stage),
+        "retention-changed" => config::retention_changed(stage),
+        "invalid-config" => config::invalid_config(stage),
         "shutdown" => shutdown(stage),
     }
 }
@@ -224,179 +227,6 @@ async fn corrupt_and_restore(stage: &mut Stage) -> Seen {
             before.len(),
             elapsed.as_millis()
         ),
-    ))
-}
-
-async fn newer_plugin(stage: &mut Stage) -> Seen {
-    stage.drop_plugin(&stage.built.newer_restart_service)?;
-    let dropped = Instant::now();
-    let is_newer = |row: &Value| row["name"] == "restart-service" && row["version"] == NEWER;
-    stage
-        .wait_for_plugin("the newer version to serve", |row| {
-            is_newer(row) && row["state"] == "serving"
-        })
-        .await?;
-    let serving = dropped.elapsed();
-    fs::remove_file(stage.directory.join("plugins/restart-service.wasm"))?;
-    stage
-        .wait("the old version to be gone", async || {
-            let rows = stage.cli(&["plugin", "list"]).await?;
-            let rows = rows.as_array().context("no rows")?;
-            let old = rows
-                .iter()
-                .find(|row| row["name"] == "restart-service" && row["version"] != NEWER);
-            ensure!(old.is_none_or(|row| row["state"] == "retired"), "{old:?}");
-            Ok(())
-        })
-        .await?;
-    kill_and_recover(stage).await?;
-    let operation = newest_success(stage, "api-gateway-down").await?;
-    ensure!(
-        operation["handler_version"] == NEWER,
-        "recovered by {}",
-        operation["handler_version"]
-    );
-    Ok((
-        (),
-        format!(
-            "{NEWER} serves after {} ms, the old one is retired, the next recovery used it",
-            serving.as_millis()
-        ),
-    ))
-}
-
-/// The handler that served before still does.
-async fn still_serving(stage: &Stage) -> anyhow::Result<()> {
-    let serves = |row: &Value| row["version"] == NEWER && row["state"] == "serving";
-    stage
-        .wait_for_plugin("restart-service still to serve", serves)
-        .await
-        .map(drop)
-}
-
-async fn rejected(stage: &Stage, file: &str) -> anyhow::Result<String> {
-    let is_rejected = |row: &Value| {
-        row["file"]
-            .as_str()
-            .is_some_and(|path| path.ends_with(file))
-            && row["state"] == "rejected"
-    };
-    let row = stage.wait_for_plugin("the rejection", is_rejected).await?;
-    still_serving(stage).await?;
-    let reason: String = row["last_error"]
-        .as_str()
-        .unwrap_or("?")
-        .chars()
-        .take(100)
-        .collect();
-    fs::remove_file(stage.directory.join("plugins").join(file))?;
-    Ok(reason)
-}
-
-async fn broken_plugin(stage: &mut Stage) -> Seen {
-    fs::write(
-        stage.directory.join("plugins/broken.wasm"),
-        b"\0asm this is no component",
-    )?;
-    Ok((
-        (),
-        format!("rejected: {}", rejected(stage, "broken.wasm").await?),
-    ))
-}
-
-async fn half_written_plugin(stage: &mut Stage) -> Seen {
-    let bytes = fs::read(&stage.built.newer_restart_service)?;
-    let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-    fs::write(stage.directory.join("plugins/half.wasm"), half)?;
-    Ok((
-        (),
-        format!("rejected: {}", rejected(stage, "half.wasm").await?),
-    ))
-}
-
-async fn looping_plugin(stage: &mut Stage) -> Seen {
-    stage.drop_plugin(&stage.built.looping)?;
-    Ok((
-        (),
-        format!("rejected: {}", rejected(stage, "looping.wasm").await?),
-    ))
-}
-
-async fn retention_changed(stage: &mut Stage) -> Seen {
-    let kept = async || {
-        let pruned = stage
-            .cli(&["backup", "prune", "--job", "shop-data", "--dry-run"])
-            .await?;
-        let verdicts = pruned["verdicts"]
-            .as_array()
-            .context("no verdicts")?
-            .clone();
-        anyhow::Ok((
-            verdicts
-                .iter()
-                .filter(|verdict| verdict["keep"] == true)
-                .count(),
-            verdicts.len(),
-        ))
-    };
-    // Whatever the policy says, the host keeps the newest verified chain; snapshots stand alone.
-    for _ in 0..2 {
-        backup(stage, "snapshot").await?;
-    }
-    let (before, all) = kept().await?;
-    fs::write(stage.config_path(), stage.config(1))?;
-    let changed = Instant::now();
-    let after = stage
-        .wait("the new setting to act", async || {
-            let (after, _) = kept().await?;
-            ensure!(after < before, "{after} of {all} are kept, as before");
-            Ok(after)
-        })
-        .await?;
-    let detail = format!(
-        "{before} of {all} backups kept, {after} after the change, applied within {} ms",
-        changed.elapsed().as_millis()
-    );
-    Ok(((), detail))
-}
-
-async fn invalid_config(stage: &mut Stage) -> Seen {
-    let digest = stage.status().await?["host"]["config_digest"].clone();
-    let broken = stage
-        .config(1)
-        .replace("every = \"200ms\"", "every = \"soon\"");
-    fs::write(stage.config_path(), &broken)?;
-    let error = stage
-        .wait("the refusal", async || {
-            // Not through `--config`: the file is broken, and the command line would say so itself.
-            let socket = stage.directory.join("state/mainstay.sock");
-            let status = stage
-                .cli(&["status", "--socket", &socket.to_string_lossy()])
-                .await?;
-            let reload = &status["last_reload"];
-            ensure!(reload["ok"] == false, "{reload}");
-            ensure!(
-                status["host"]["config_digest"] == digest,
-                "the config was changed"
-            );
-            reload["error"]
-                .as_str()
-                .map(str::to_owned)
-                .context("no reason is given")
-        })
-        .await?;
-    let place = error
-        .lines()
-        .find(|line| line.contains("mainstay.toml:"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    ensure!(!place.is_empty(), "no line and column: {error}");
-    fs::write(stage.config_path(), stage.config(1))?;
-    let what = error.lines().next().unwrap_or_default();
-    Ok((
-        (),
-        format!("refused ({what}; {place}), the one before still applies"),
     ))
 }
 

@@ -4,27 +4,26 @@
 //! result after it; an effect that only looks has its result. A dry run never acts.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
+mod act;
+mod numbers;
+
+pub use numbers::EffectNumbers;
+
 use crate::ports::{
     BackupControl, Boxed, Clock, Commands, HttpClient, Journal, Secrets, TargetControl, Values,
     Watch,
 };
 use mainstay_domain::{
-    effect::{Answer, Effect, EffectError, EffectResult},
+    effect::{Effect, EffectError, EffectResult},
     event::{Event, EventKind},
-    health::Outcome,
     id::OperationId,
     journal::{Change, EffectEntry, EntryKind},
-    name::{CommandName, JobName, TargetName},
     plan::{PlanFacts, planned_answer},
     severity::Severity,
     spec::Spec,
 };
 use mainstay_runtime::{Call, EffectPort, LogLine, Purpose, effects::LogLevel};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What effects are made of.
@@ -51,28 +50,6 @@ pub struct Effects {
     pub spec: watch::Receiver<Arc<Spec>>,
     /// The number of the last effect of each operation that runs.
     pub numbers: EffectNumbers,
-}
-
-/// The number of the last effect of each operation that has not ended. Numbers go on over the attempts and steps of
-/// an operation, so that a number is an idempotency key.
-#[derive(Debug, Clone, Default)]
-pub struct EffectNumbers(Arc<Mutex<HashMap<OperationId, u32>>>);
-
-impl EffectNumbers {
-    fn next(&self, operation: &OperationId) -> u32 {
-        let mut numbers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = numbers.entry(operation.clone()).or_default();
-        *number = number.saturating_add(1);
-        *number
-    }
-
-    /// The operation has ended.
-    pub fn forget(&self, operation: &OperationId) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(operation);
-    }
 }
 
 impl EffectPort for Effects {
@@ -242,128 +219,4 @@ impl Effects {
             _ => event,
         }
     }
-
-    /// The doing itself. `key` is the idempotency key.
-    async fn act(&self, call: &Call, effect: &Effect, key: String) -> EffectResult {
-        let done = |result: Result<(), EffectError>| result.map(|()| Answer::Done);
-        let plugin = || call.plugin.name.clone();
-        match effect.clone() {
-            Effect::ClockNow => Ok(Answer::Now(self.clock.now())),
-            Effect::ClockSleep { length_ms } => {
-                tokio::time::sleep(Duration::from_millis(length_ms)).await;
-                Ok(Answer::Done)
-            }
-            Effect::TargetStatus { target } => {
-                let target = target_name(&target)?;
-                self.targets
-                    .status(&target)
-                    .map(Answer::Status)
-                    .ok_or_else(|| unknown("target", &target))
-            }
-            Effect::TargetStart { target } => done(self.targets.start(target_name(&target)?).await),
-            Effect::TargetStop { target } => done(self.targets.stop(target_name(&target)?).await),
-            Effect::TargetRestart { target } => {
-                done(self.targets.restart(target_name(&target)?).await)
-            }
-            Effect::TargetSend { target, signal } => {
-                done(self.targets.signal(target_name(&target)?, signal).await)
-            }
-            Effect::TargetCheck { target } => {
-                let seen = self
-                    .watch
-                    .check_now(target_name(&target)?)
-                    .await?
-                    .into_iter();
-                let failing = seen.filter(|observation| observation.outcome == Outcome::Failed);
-                Ok(Answer::Evidence(
-                    failing.map(|observation| observation.evidence).collect(),
-                ))
-            }
-            Effect::CommandRun { name, arguments } => {
-                self.run_command(call, &name, arguments, key).await
-            }
-            Effect::HttpSend(request) => {
-                let timeout = request
-                    .timeout_ms
-                    .map_or(call.limits.timeout, Duration::from_millis);
-                let timeout = timeout.min(call.limits.timeout);
-                let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
-                self.http
-                    .send(request, granted, Some(key), timeout, bound)
-                    .await
-                    .map(Answer::Response)
-            }
-            Effect::KvGet { key } => self
-                .values
-                .get(plugin(), key)
-                .await
-                .map(|value| Answer::Value(value.map(Into::into))),
-            Effect::KvSet { key, value } => done(
-                self.values
-                    .set(plugin(), key, Some(value.0), call.grants.kv_bytes)
-                    .await,
-            ),
-            Effect::KvDelete { key } => done(
-                self.values
-                    .set(plugin(), key, None, call.grants.kv_bytes)
-                    .await,
-            ),
-            Effect::KvCompareAndSet {
-                key,
-                expected,
-                value,
-            } => {
-                let expected = expected.map(|blob| blob.0);
-                let bound = call.grants.kv_bytes;
-                self.values
-                    .compare_and_set(plugin(), key, expected, value.0, bound)
-                    .await
-                    .map(Answer::Swapped)
-            }
-            Effect::KvKeys { prefix } => self.values.keys(plugin(), prefix).await.map(Answer::Keys),
-            Effect::BackupNewest { job, before } => self
-                .backups
-                .newest(job_name(&job)?, before)
-                .await
-                .map(Answer::Backup),
-            Effect::BackupCreate { job, backup_type } => self
-                .backups
-                .create(job_name(&job)?, backup_type)
-                .await
-                .map(|backup| Answer::Backup(Some(backup))),
-            Effect::BackupRestore { job, id } => {
-                let (documents, bytes) = self.backups.restore(job_name(&job)?, id).await?;
-                Ok(Answer::Restored { documents, bytes })
-            }
-        }
-    }
-
-    async fn run_command(
-        &self,
-        call: &Call,
-        name: &str,
-        arguments: Vec<(String, String)>,
-        key: String,
-    ) -> EffectResult {
-        let name =
-            CommandName::parse(name).map_err(|error| EffectError::Failed(error.to_string()))?;
-        let spec = self.spec.borrow().commands.get(&name).cloned();
-        let spec = spec.ok_or_else(|| unknown("command", &name))?;
-        self.commands
-            .run(name, spec, arguments, key, call.limits.result_bytes)
-            .await
-            .map(Answer::Output)
-    }
-}
-
-fn target_name(text: &str) -> Result<TargetName, EffectError> {
-    TargetName::parse(text).map_err(|error| EffectError::Failed(error.to_string()))
-}
-
-fn job_name(text: &str) -> Result<JobName, EffectError> {
-    JobName::parse(text).map_err(|error| EffectError::Failed(error.to_string()))
-}
-
-fn unknown(what: &str, name: &impl std::fmt::Display) -> EffectError {
-    EffectError::Failed(format!("there is no {what} `{name}` in the config"))
 }

@@ -1,7 +1,7 @@
 //! Where every plugin file and version stands, as `mainstay plugin list` shows it.
 
 use crate::{
-    loader::Loaded,
+    candidate::Loaded,
     plugin::{Plugin, Record},
 };
 use mainstay_domain::plugin::{PluginIdentity, PluginRow, PluginState};

@@ -6,6 +6,7 @@
 use super::{
     SqliteJournal,
     changes::{Millis, word},
+    rows::{all, one, parsed, record, rows, timestamp},
 };
 use crate::ports::{HistoryFilter, Reading, Records, Recovered};
 use mainstay_domain::{
@@ -19,8 +20,9 @@ use mainstay_domain::{
     operation::{Operation, OperationState},
     time::Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params, types::Type};
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, Params, ToSql, params};
+
+const OUTBOX: &str = "SELECT record FROM outbox ORDER BY rowid";
 
 impl Records for SqliteJournal {
     fn recovered(&self) -> Reading<'_, Recovered> {
@@ -80,9 +82,7 @@ impl Records for SqliteJournal {
     }
 
     fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
-        let sql = "SELECT record FROM outbox ORDER BY rowid";
-        self.readers
-            .read(move |connection| all(connection, sql, []))
+        self.readers.read(|connection| all(connection, OUTBOX, []))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
@@ -183,7 +183,7 @@ fn recovered(connection: &Connection) -> rusqlite::Result<Recovered> {
             "SELECT record FROM incidents WHERE open ORDER BY opened_at, number",
             [],
         )?,
-        outbox: all(&snapshot, "SELECT record FROM outbox ORDER BY rowid", [])?,
+        outbox: all(&snapshot, OUTBOX, [])?,
         processes: rows(
             &snapshot,
             "SELECT target, record FROM processes ORDER BY target",
@@ -229,28 +229,6 @@ fn backup_type(text: &str) -> Result<BackupType, String> {
         .ok_or_else(|| format!("`{text}` is not a type of backup"))
 }
 
-fn one<T: DeserializeOwned>(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
-) -> rusqlite::Result<Option<T>> {
-    connection
-        .prepare_cached(sql)?
-        .query_row(parameters, |row| record(row, 0))
-        .optional()
-}
-
-fn all<T: DeserializeOwned>(
-    connection: &Connection,
-    sql: &str,
-    parameters: impl Params,
-) -> rusqlite::Result<Vec<T>> {
-    connection
-        .prepare_cached(sql)?
-        .query_map(parameters, |row| record(row, 0))?
-        .collect()
-}
-
 fn events(
     connection: &Connection,
     sql: &str,
@@ -264,41 +242,4 @@ fn events(
             Ok(event)
         })?
         .collect()
-}
-
-fn rows<T>(
-    connection: &Connection,
-    sql: &str,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    connection.prepare(sql)?.query_map([], read)?.collect()
-}
-
-/// A column that holds the JSON of a domain type.
-fn record<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let json = row.get_ref(column)?.as_bytes()?;
-    serde_json::from_slice(json).map_err(|error| unreadable(column, error))
-}
-
-/// A column that holds a name.
-fn parsed<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
-    row: &Row<'_>,
-    column: usize,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> rusqlite::Result<T> {
-    parse(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
-}
-
-fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    let millis: i64 = row.get(column)?;
-    Ok(Timestamp::from_millis(
-        u64::try_from(millis).unwrap_or_default(),
-    ))
-}
-
-fn unreadable(
-    column: usize,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }

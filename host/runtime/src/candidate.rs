@@ -1,16 +1,35 @@
 //! A component that was loaded: what it says of itself, its compiled code, and the moment when that is freed.
 
 use crate::{
-    bindings::{Program, RawDescriptor},
+    bindings::{Linkers, Program, RawDescriptor},
+    cache::CompileCache,
     contract::Shape,
+    effects::EffectPort,
+    engine::Engine,
     error::LoadError,
     observer::{Observer, PluginEvent},
+    quarantine::QuarantinePolicy,
 };
 use mainstay_domain::{
     name::FailureType,
     plugin::{Capability, PluginIdentity},
+    time::Monotonic,
 };
 use std::sync::{Arc, OnceLock};
+
+/// Tells the time since some fixed point; tests give their own.
+pub type Now = Arc<dyn Fn() -> Monotonic + Send + Sync>;
+
+/// What all plugins of a host share.
+pub(crate) struct Surroundings {
+    pub(crate) engine: Engine,
+    pub(crate) effects: Arc<dyn EffectPort>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) quarantine: QuarantinePolicy,
+    pub(crate) now: Now,
+    pub(crate) linkers: Linkers,
+    pub(crate) cache: Option<CompileCache>,
+}
 
 /// What a plugin says of itself, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +45,7 @@ pub struct Descriptor {
 }
 
 impl Descriptor {
-    pub(super) fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
+    pub(crate) fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
         let handles = raw.handles.iter().map(|name| FailureType::parse(name));
         let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
         Ok(Self {
@@ -58,7 +77,7 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn new(
+    pub(crate) fn new(
         identity: PluginIdentity,
         descriptor: Descriptor,
         shape: Shape,
