@@ -2,51 +2,10 @@
 //! beside what starting a process costs, in one run.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mainstay_domain::{
-    call::RecoverRequest,
-    effect::{Answer, Effect, EffectResult},
-    id::{IdSource, OperationId},
-    name::{FailureType, TargetName},
-    severity::Severity,
-    spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
-    time::Timestamp,
-};
-use mainstay_runtime::{
-    Call, EffectPort, Engine, Loader, LoaderOptions, LogLine, Plugin, effects::Boxed,
-};
+use mainstay_domain::spec::{Grants, PluginSpec, TargetGrant, TargetVerb};
+use mainstay_runtime::{Engine, Loader, LoaderOptions, Plugin};
+use mainstay_tests::campaign::{Nothing, recover_request};
 use std::{hint::black_box, process::Command, sync::Arc, time::Duration};
-
-/// Does nothing, at once: what is measured is the host.
-struct Nothing;
-
-impl EffectPort for Nothing {
-    fn perform<'a>(&'a self, _: &'a Call, _: Effect) -> Boxed<'a, EffectResult> {
-        Box::pin(std::future::ready(Ok(Answer::Done)))
-    }
-
-    fn log(&self, _: &Call, _: LogLine) {}
-}
-
-fn request() -> RecoverRequest {
-    let now = Timestamp::from_millis(1_700_000_000_000);
-    RecoverRequest {
-        operation: OperationId::new(IdSource::new(1).next(now)),
-        incident: None,
-        target: TargetName::parse("web").unwrap(),
-        failure: FailureType::parse("service-down").unwrap(),
-        severity: Severity::High,
-        recurrence: 0,
-        attempt: 1,
-        max_attempts: 5,
-        phase: "normal".to_owned(),
-        detected_at: now,
-        remaining: Some(Duration::from_secs(30)),
-        evidence: Vec::new(),
-        fencing: 1,
-        dry_run: false,
-        params: serde_json::json!({}),
-    }
-}
 
 async fn load() -> Plugin {
     let options = LoaderOptions::new(Engine::new().unwrap(), Arc::new(Nothing));
@@ -84,7 +43,7 @@ fn calls(criterion: &mut Criterion) {
         .build()
         .unwrap();
     let plugin = runtime.block_on(load());
-    let request = request();
+    let request = recover_request();
     criterion.bench_function(
         "handler call, fresh store and instance, one effect",
         |bencher| {

@@ -27,7 +27,7 @@ strategy = {{ kind = "immediate", max_attempts = 1 }}
 chain = [{{ handler = "probe" }}]
 
 [plugin.hostile]
-grants = {{ target = ["status"], http = ["http://127.0.0.1:1"], kv = "64KiB" }}
+grants = {{ target = ["status"], http = ["http://127.0.0.1:1"], kv = "16KiB" }}
 limits = {{ {limits} }}
 "#
     )

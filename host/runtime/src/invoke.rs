@@ -122,8 +122,14 @@ fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
         Some(Trap::StackOverflow) => exceeded(call, Exceeded::new(Limit::Stack, GUEST_STACK)),
         Some(trap) => CallFailure::Trapped {
             reason: match context.last_words() {
-                words if words.is_empty() => trap.to_string(),
-                words => format!("{trap}, after it wrote: {words}"),
+                words if !words.is_empty() => format!("{trap}, after it wrote: {words}"),
+                // Compilers put a guest's own stack at the start of its memory, so it overflows out of bounds.
+                _ if *trap == Trap::MemoryOutOfBounds => {
+                    format!(
+                        "{trap}; unbounded recursion, which uses up the guest's own stack, ends like this"
+                    )
+                }
+                _ => trap.to_string(),
             },
             frames: frames(error),
         },

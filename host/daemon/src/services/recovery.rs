@@ -7,7 +7,9 @@
 //! Invariant: every operation ends in the journal with an end state, also one that a crash cut off.
 
 mod board;
+mod commands;
 mod control;
+mod endings;
 mod findings;
 mod restart;
 mod run;

@@ -240,33 +240,6 @@ impl RecoveryEngine {
         operation
     }
 
-    /// People have to act.
-    pub(super) fn escalate(
-        &mut self,
-        key: &Key,
-        operation: Option<&OperationId>,
-        message: String,
-        now: Timestamp,
-    ) {
-        let Some(incident) = self.state.incidents.get_mut(key) else {
-            return;
-        };
-        if !incident.escalate() {
-            return;
-        }
-        let mut event = Event::new(
-            EventKind::OperationEscalated,
-            incident.severity,
-            now,
-            message,
-        )
-        .with_target(&key.0);
-        event.operation = operation.cloned();
-        event.data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
-        let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
-        self.write(changes);
-    }
-
     /// The failure is gone by the checks. Where an operation runs, its own validation decides.
     fn cleared(&mut self, key: &Key, at: Timestamp) {
         if self
@@ -295,52 +268,5 @@ impl RecoveryEngine {
             );
         }
         self.close(key, None, at);
-    }
-
-    /// Ends an operation that has not begun.
-    pub(super) fn cancel_waiting(
-        &mut self,
-        id: &OperationId,
-        event: OperationEvent,
-        why: &str,
-        now: Timestamp,
-    ) -> Option<Operation> {
-        self.state.queue.remove(id);
-        let mut operation = self.state.waiting.remove(id)?;
-        operation.error = Some(why.to_owned());
-        let _ = operation.apply(event, now, Duration::MAX);
-        let message = format!(
-            "recovery of {} from {} cancelled: {why}",
-            operation.target, operation.failure
-        );
-        let event = Event::new(EventKind::OperationCancelled, Severity::Low, now, message);
-        self.write(vec![
-            Change::Operation(operation.clone()),
-            about(&operation, event),
-        ]);
-        Some(operation)
-    }
-
-    /// Closes an incident, if it is open.
-    pub(super) fn close(&mut self, key: &Key, by: Option<&OperationId>, now: Timestamp) {
-        let Some(mut incident) = self.state.incidents.remove(key) else {
-            return;
-        };
-        incident.close(by.is_some(), now);
-        self.state.failures_in_a_row.remove(key);
-        let how = if by.is_some() {
-            "recovered"
-        } else {
-            "became healthy by itself"
-        };
-        let open_ms = u64::try_from(now.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);
-        let message = format!("{} {how} from {} after {open_ms} ms", key.0, key.1);
-        let data =
-            serde_json::json!({ "incident": incident.id, "failure": key.1, "open_ms": open_ms });
-        let mut event = Event::new(EventKind::IncidentClosed, incident.severity, now, message)
-            .with_target(&key.0);
-        event.operation = by.cloned();
-        event.data = data;
-        self.write(vec![Change::Incident(incident), Change::Event(event)]);
     }
 }

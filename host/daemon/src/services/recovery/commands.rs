@@ -1,0 +1,275 @@
+//! What the engine does at an operator's command.
+
+use super::{
+    RecoveryEngine, about,
+    control::{Command, Decided},
+};
+use crate::ports::{RecoverRequest, Refused};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    failure,
+    health::Evidence,
+    id::OperationId,
+    journal::Change,
+    name::TargetName,
+    operation::{Mode, Operation, OperationEvent, OperationState},
+    severity::Severity,
+};
+use std::time::Duration;
+
+impl RecoveryEngine {
+    pub(super) async fn command(&mut self, command: Command) {
+        match command {
+            Command::Recover(request, answer) => {
+                let _ = answer.send(self.recover(request).await);
+            }
+            Command::Approve(Decided {
+                id,
+                by,
+                reason,
+                answer,
+            }) => {
+                let _ = answer.send(self.approve(&id, &by, &reason));
+            }
+            Command::Reject(Decided {
+                id,
+                by,
+                reason,
+                answer,
+            }) => {
+                let _ = answer.send(self.reject(&id, &by, &reason));
+            }
+            Command::Cancel(Decided {
+                id,
+                by,
+                reason,
+                answer,
+            }) => {
+                let _ = answer.send(self.cancel(&id, &by, &reason));
+            }
+            Command::Pause {
+                target,
+                paused,
+                by,
+                answer,
+            } => {
+                let _ = answer.send(self.pause(target, paused, &by).await);
+            }
+        }
+    }
+
+    async fn recover(&mut self, request: RecoverRequest) -> Result<OperationId, Refused> {
+        let RecoverRequest {
+            target,
+            failure,
+            dry_run,
+            by,
+        } = request;
+        self.must_exist(&target)?;
+        let key = (target.clone(), failure.clone());
+        if !dry_run && self.has_operation(&key) {
+            let active = self
+                .board
+                .active()
+                .into_iter()
+                .find(|active| active.target == target);
+            let id = active
+                .and_then(|active| active.operation)
+                .map(|id| id.to_string())
+                .unwrap_or_default();
+            return Err(Refused(format!(
+                "{target} is being recovered from {failure} already: {id}"
+            )));
+        }
+        let (now, monotonic) = self.now();
+        let severity = failure::default_severity(&failure);
+        let mut operation = if dry_run {
+            let id = OperationId::new(self.ids.next(now));
+            let (target, failure) = (target.clone(), failure.clone());
+            let mut operation =
+                Operation::scheduled(id, target, failure, severity, Mode::Manual, now);
+            operation.dry_run = true;
+            operation
+        } else {
+            let message = format!("{by} asked for it");
+            let evidence = Evidence {
+                check: "operator".to_owned(),
+                observed_at: now,
+                message,
+                value: None,
+            };
+            if !self.state.incidents.contains_key(&key) {
+                let incident = self.open_incident(&key, severity, evidence, now).await;
+                self.state.incidents.insert(key.clone(), incident);
+            }
+            let Some(incident) = self.state.incidents.get(&key).cloned() else {
+                return Err(Refused(format!(
+                    "the incident of {target} was closed meanwhile"
+                )));
+            };
+            self.new_operation(&incident, Mode::Manual, now)
+        };
+        if self.route_of(&operation).is_none() {
+            return Err(Refused(format!(
+                "no route fits {failure} of {target}; add a [[route]] with failure = \"{failure}\""
+            )));
+        }
+        operation.severity = severity.max(operation.severity);
+        let what = if dry_run {
+            "a dry run of the recovery"
+        } else {
+            "recovery"
+        };
+        let message = format!("{what} of {target} from {failure} was asked for by {by}");
+        let data = serde_json::json!({ "by": by, "failure": failure, "dry_run": dry_run });
+        let event =
+            Event::new(EventKind::OperationScheduled, severity, now, message).with_data(data);
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
+        let id = operation.id.clone();
+        self.enqueue(operation, monotonic);
+        Ok(id)
+    }
+
+    fn must_exist(&self, target: &TargetName) -> Result<(), Refused> {
+        let spec = self.spec.borrow();
+        if spec.targets.iter().any(|known| known.name == *target) {
+            return Ok(());
+        }
+        let known: Vec<&str> = spec
+            .targets
+            .iter()
+            .map(|known| known.name.as_str())
+            .collect();
+        Err(Refused(format!(
+            "there is no target `{target}`; there are: {}",
+            known.join(", ")
+        )))
+    }
+
+    fn awaiting(&self, id: &OperationId) -> Result<Operation, Refused> {
+        match self.state.waiting.get(id) {
+            Some(operation) if operation.state == OperationState::AwaitingManual => {
+                Ok(operation.clone())
+            }
+            _ => Err(Refused(format!(
+                "{id} does not wait for a person; see mainstay operation show {id}"
+            ))),
+        }
+    }
+
+    fn approve(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
+        let mut operation = self.awaiting(id)?;
+        let (now, monotonic) = self.now();
+        operation
+            .apply(OperationEvent::Approved, now, Duration::MAX)
+            .map_err(|error| Refused(error.to_string()))?;
+        let message = format!(
+            "{by} approved the recovery of {} from {}: {reason}",
+            operation.target, operation.failure
+        );
+        let event = Event::new(
+            EventKind::OperationApproved,
+            operation.severity,
+            now,
+            message,
+        );
+        let event = event.with_data(serde_json::json!({ "by": by, "reason": reason }));
+        self.write(vec![
+            Change::Operation(operation.clone()),
+            about(&operation, event),
+        ]);
+        self.enqueue(operation.clone(), monotonic);
+        Ok(operation)
+    }
+
+    fn reject(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
+        self.awaiting(id)?;
+        let now = self.ports.clock.now();
+        let ended = self.cancel_waiting(
+            id,
+            OperationEvent::Rejected,
+            &format!("rejected by {by}: {reason}"),
+            now,
+        );
+        let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
+        let key = (operation.target.clone(), operation.failure.clone());
+        self.escalate(
+            &key,
+            Some(id),
+            format!(
+                "{by} rejected the recovery of {} from {}: {reason}",
+                key.0, key.1
+            ),
+            now,
+        );
+        Ok(operation)
+    }
+
+    fn cancel(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
+        let now = self.ports.clock.now();
+        if let Some(operation) = self.cancel_waiting(
+            id,
+            OperationEvent::Cancelled,
+            &format!("cancelled by {by}: {reason}"),
+            now,
+        ) {
+            return Ok(operation);
+        }
+        match self.state.running.get(id) {
+            Some((_, cancel)) => {
+                cancel.cancel();
+                Err(Refused(format!(
+                    "{id} runs: it ends before its next attempt, what runs now is not cut off"
+                )))
+            }
+            None => Err(Refused(format!(
+                "{id} neither waits nor runs; see mainstay operation show {id}"
+            ))),
+        }
+    }
+
+    async fn pause(
+        &mut self,
+        target: Option<TargetName>,
+        paused: bool,
+        by: &str,
+    ) -> Result<(), Refused> {
+        if let Some(target) = &target {
+            self.must_exist(target)?;
+        }
+        let what = target
+            .as_ref()
+            .map_or("the host".to_owned(), ToString::to_string);
+        let (kind, verb) = if paused {
+            (EventKind::HostPaused, "paused")
+        } else {
+            (EventKind::HostResumed, "resumed")
+        };
+        let mut event = Event::new(
+            kind,
+            Severity::Low,
+            self.ports.clock.now(),
+            format!("{by} {verb} {what}"),
+        );
+        event.target.clone_from(&target);
+        let event = event.with_data(serde_json::json!({ "by": by }));
+        let durable = self.ports.journal.commit(vec![
+            Change::Paused(target.clone(), paused),
+            Change::Event(event),
+        ]);
+        durable.await.map_err(|error| Refused(error.to_string()))?;
+        match target {
+            None => self.state.paused_host = paused,
+            Some(target) if paused => {
+                self.state.paused_targets.insert(target);
+            }
+            Some(target) => {
+                self.state.paused_targets.remove(&target);
+            }
+        }
+        Ok(())
+    }
+}
