@@ -9,9 +9,6 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Everything that Mainstay and the libraries around it say, but for the compiler's own steps: they are gigabytes.
-const MOST_VERBOSE: &str = "trace,cranelift_codegen=info,cranelift_frontend=info,regalloc2=info,wasmtime=info,wasmtime_internal_cranelift=info";
-
 /// A daemon that is started, killed and started again on the same state; its children are killed when it is dropped.
 pub struct Daemon {
     /// Config, plugins, state and data are below it.
@@ -74,7 +71,7 @@ impl Daemon {
             .args(["run", "--config"])
             .arg(self.path("mainstay.toml"));
         command
-            .env("RUST_LOG", MOST_VERBOSE)
+            .env("RUST_LOG", "trace")
             .envs(self.environment.iter().cloned());
         command
             .stdin(Stdio::null())

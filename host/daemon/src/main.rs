@@ -33,19 +33,33 @@ fn main() -> ExitCode {
     }
 }
 
+/// The compiler inside says gigabytes for each plugin at `debug` and below; nobody who asks for `trace` wants them.
+const COMPILER: [&str; 5] = [
+    "cranelift_codegen",
+    "cranelift_frontend",
+    "regalloc2",
+    "wasmtime",
+    "wasmtime_internal_cranelift",
+];
+
 /// Sends log lines to standard error: the daemon's from `info` on, those of other commands from `warn` on.
 fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
-    // More than that is said of Mainstay only: the compiler inside would say gigabytes.
     let level = match global.verbose + u8::from(is_daemon) {
         0 => "warn",
         1 => "info",
-        2 => "info,mainstay=debug,mainstay_runtime=debug",
-        _ => "info,mainstay=trace,mainstay_runtime=trace",
+        2 => "debug",
+        _ => "trace",
     };
     let filter = global.log.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {
         let given = filter.unwrap_or(level);
         format!("`{given}` is no log filter: {error}; e.g. `info,mainstay::api=debug` is one")
+    })?;
+    let filter = COMPILER.iter().try_fold(filter, |filter, module| {
+        let quiet = format!("{module}=warn")
+            .parse()
+            .map_err(|error| format!("{module}: {error}"))?;
+        Ok::<_, String>(filter.add_directive(quiet))
     })?;
     let colour = match global.color {
         Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
