@@ -1,7 +1,7 @@
 //! Numbers for Prometheus, counted from events, so that no other service has to count.
 //!
-//! Names are the seeds' [seed 002, 003] with `_` for `.`; counters end in `_total`. What can be looked up is looked
-//! up when it is asked for, so that an idle daemon has nothing to do here.
+//! Names are the seeds' [seed 002, 003] with `_` for `.`; those of recoveries end in `_total`. What can be looked up
+//! is looked up when it is asked for, so that an idle daemon has nothing to do here.
 //!
 //! Invariant: every label's value is a name of the config or of a plugin, so that the number of series is bounded.
 
@@ -154,9 +154,9 @@ impl Metrics {
                     return;
                 };
                 if event.kind == EventKind::BackupFailed {
-                    return count("backup_operations_created_failed_total");
+                    return count("backup_operations_created_failed");
                 }
-                count("backup_operations_created_success_total");
+                count("backup_operations_created_success");
                 histogram!("backup_operations_duration_seconds", "job" => job.clone())
                     .record(event.at.since(start).as_secs_f64());
                 let taken = self.backups.list(event.job.clone()).into_iter();
@@ -169,12 +169,12 @@ impl Metrics {
             }
             EventKind::BackupDeleted => {
                 count("backup_retention_cleaned_total");
-                count("backup_retention_cleaned_success_total");
-                count("backup_retention_removed_count_total");
+                count("backup_retention_cleaned_success");
+                count("backup_retention_removed_count");
             }
             EventKind::RetentionFailed => {
                 count("backup_retention_cleaned_total");
-                count("backup_retention_cleaned_failed_total");
+                count("backup_retention_cleaned_failed");
             }
             EventKind::DrillPassed => {
                 if let Some(millis) = event.data.get("elapsed_ms").and_then(|v| v.as_f64()) {

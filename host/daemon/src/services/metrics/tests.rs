@@ -94,10 +94,10 @@ async fn backups_are_counted_and_a_second_verification_is_not_a_second_backup() 
         &text,
         &[
             "backup_operations_created_total{job=\"state\"} 2",
-            "backup_operations_created_success_total{job=\"state\"} 1",
-            "backup_operations_created_failed_total{job=\"state\"} 1",
+            "backup_operations_created_success{job=\"state\"} 1",
+            "backup_operations_created_failed{job=\"state\"} 1",
             "backup_operations_size_bytes_total{job=\"state\"} 2345",
-            "backup_retention_removed_count_total{job=\"state\"} 1",
+            "backup_retention_removed_count{job=\"state\"} 1",
             "backup_newest_verified_age_seconds{job=\"state\"} 60",
             "plugin_calls_total{plugin=\"restart-service\",version=\"1.0.0\"} 5",
         ],
