@@ -202,7 +202,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         handlers: plugins.clone(),
         numbers,
     };
-    let (engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    engine.take_up().await;
     let alerts = AlertService {
         journal: journal.clone(),
         records: records.clone(),

@@ -33,10 +33,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The compiler inside says gigabytes for each plugin at `debug` and below; nobody who asks for `trace` wants them.
-const COMPILER: [&str; 5] = [
+/// The compiler inside says gigabytes for each plugin at `debug` and below, and the watcher tells of each line of a log
+/// that lies beside the config, which is a line of its own; nobody who asks for `trace` wants them.
+const QUIET: [&str; 6] = [
     "cranelift_codegen",
     "cranelift_frontend",
+    "notify",
     "regalloc2",
     "wasmtime",
     "wasmtime_internal_cranelift",
@@ -55,7 +57,7 @@ fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
         let given = filter.unwrap_or(level);
         format!("`{given}` is no log filter: {error}; e.g. `info,mainstay::api=debug` is one")
     })?;
-    let filter = COMPILER.iter().try_fold(filter, |filter, module| {
+    let filter = QUIET.iter().try_fold(filter, |filter, module| {
         let quiet = format!("{module}=warn")
             .parse()
             .map_err(|error| format!("{module}: {error}"))?;

@@ -15,14 +15,8 @@ use tokio::sync::mpsc;
 pub fn watch(config: &Path, hints: mpsc::Sender<()>) -> Result<RecommendedWatcher, notify::Error> {
     let mut watcher =
         notify::recommended_watcher(move |event: Result<notify::Event, notify::Error>| {
-            // Reading the files is no change of them.
-            if !matches!(
-                event,
-                Ok(notify::Event {
-                    kind: EventKind::Access(_),
-                    ..
-                })
-            ) {
+            let is_hint = event.as_ref().map_or(true, may_be_a_change);
+            if is_hint {
                 let _ = hints.try_send(());
             }
         })?;
@@ -36,4 +30,16 @@ pub fn watch(config: &Path, hints: mpsc::Sender<()>) -> Result<RecommendedWatche
         watcher.watch(&drop_ins, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
+}
+
+/// Reading the files is no change of them, and what else lies in the directory, a log perhaps, is no config. An event
+/// without a path says that some were lost.
+fn may_be_a_change(event: &notify::Event) -> bool {
+    let is_config = |path: &std::path::PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+            || path.ends_with("conf.d")
+    };
+    !matches!(event.kind, EventKind::Access(_))
+        && (event.paths.is_empty() || event.paths.iter().any(is_config))
 }

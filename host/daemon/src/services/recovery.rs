@@ -131,9 +131,8 @@ impl RecoveryEngine {
         )
     }
 
-    /// Runs until it is stopped. Handlers that run then are given until `stop`'s owner drops this future.
+    /// Runs until it is stopped; [`RecoveryEngine::take_up`] comes first. Handlers that run then are given until `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
-        self.take_up().await;
         let mut runs: JoinSet<Ended> = JoinSet::new();
         let mut spec_is_open = true;
         loop {

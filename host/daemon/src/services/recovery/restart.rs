@@ -18,8 +18,9 @@ const INTERRUPTED: &str =
 
 impl RecoveryEngine {
     /// Takes up what the daemon before left: open incidents, operations that await a person; what was cut off ends as
-    /// failed, and its incident gets a new operation.
-    pub(super) async fn take_up(&mut self) {
+    /// failed, and its incident gets a new operation. When this returns, that is durable: whoever asks from then on sees
+    /// no operation of an earlier daemon without an end.
+    pub async fn take_up(&mut self) {
         let recovered = match self.ports.records.recovered().await {
             Ok(recovered) => recovered,
             Err(error) => {
@@ -51,6 +52,10 @@ impl RecoveryEngine {
             }
         }
         self.show();
+        // Nothing to write: it waits for all that was written before.
+        if let Err(error) = self.ports.journal.commit(Vec::new()).await {
+            tracing::error!(%error, "what the daemon before left is not taken up durably");
+        }
     }
 
     fn interrupted(&self, mut operation: Operation, now: Timestamp) {
