@@ -12,7 +12,7 @@ pub(crate) use ticker::{Running, Ticks};
 
 use crate::limits::{GUEST_STACK, INSTANCES};
 use std::sync::Arc;
-use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Calls that run at one time, over all plugins; their stacks and memories are the pool.
 const CALLS: u32 = 256;
@@ -103,6 +103,7 @@ fn config() -> Config {
         .max_core_instances_per_component(u32::try_from(INSTANCES).unwrap_or(u32::MAX))
         .max_unused_warm_slots(WARM_SLOTS)
         .linear_memory_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto)
         .table_keep_resident(16 << 10)
         .async_stack_keep_resident(64 << 10);
     let mut config = Config::new();
