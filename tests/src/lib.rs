@@ -6,10 +6,12 @@
 
 pub mod campaign;
 mod daemon;
+mod figures;
 mod guests;
 mod receiver;
 
 pub use daemon::Daemon;
+pub use figures::{print_spread, resident_kb};
 pub use guests::{guest, plugin};
 pub use receiver::{Received, Receiver};
 

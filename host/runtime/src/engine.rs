@@ -12,7 +12,9 @@ pub(crate) use ticker::{Running, Ticks};
 
 use crate::limits::{GUEST_STACK, INSTANCES};
 use std::sync::Arc;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 /// Calls that run at one time, over all plugins; their stacks and memories are the pool.
 const CALLS: u32 = 256;

@@ -3,7 +3,7 @@
 //! Five plugins serve; one of them changes its version with each swap. No call may fail, each must be answered by one
 //! version or the other, every version that was replaced must be freed, and memory must stay flat.
 
-use crate::{guest, plugin, wait_for};
+use crate::{guest, plugin, resident_kb, wait_for};
 use mainstay_domain::{
     call::RecoverRequest,
     effect::{Answer, Effect, EffectResult},
@@ -127,10 +127,10 @@ pub async fn swap(count: u32) -> SwapReport {
             replace(&plugins, &versions[next], number % 4 < 2);
             wait_until_serving(&host_of_swaps, ["1.0.0", "1.0.1"][next]);
             if number == count / 10 {
-                resident.0 = resident_kb();
+                resident.0 = resident_kb(std::process::id());
             }
         }
-        resident.1 = resident_kb();
+        resident.1 = resident_kb(std::process::id());
         resident
     });
     let resident_kb = swapping.await.unwrap();
@@ -218,13 +218,4 @@ fn wait_until_serving(host: &PluginHost, version: &str) {
             Err(format!("{rows:?}"))
         }
     });
-}
-
-fn resident_kb() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
