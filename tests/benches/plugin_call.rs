@@ -7,7 +7,12 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mainstay_domain::spec::{Grants, PluginSpec, TargetGrant, TargetVerb};
 use mainstay_runtime::{Engine, Loader, LoaderOptions, Plugin};
 use mainstay_tests::campaign::{Nothing, recover_request};
-use std::{hint::black_box, process::Command, sync::Arc, time::{Duration, Instant}};
+use std::{
+    hint::black_box,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wasmtime::{
     Store,
     component::{Component, Linker, TypedFunc},

@@ -20,7 +20,7 @@ pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
     ports::{BackupOperator, Clock, HostView, Journal, PluginView, Records, RecoveryControl},
-    ports::{TargetControl, Watch},
+    ports::{TargetControl, Verb, Watch},
     services::{
         metrics::Metrics,
         state::{StatusCache, StatusSources},
@@ -28,14 +28,17 @@ use crate::{
 };
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, State},
     middleware,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use error::ApiError;
+use extract::{Body, Named};
+use mainstay_domain::id::OperationId;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wire::DecisionBody;
 
 /// The longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -154,6 +157,15 @@ impl ApiState {
     }
 }
 
+/// The path of one decision about an operation.
+fn deciding(verb: Verb) -> MethodRouter<Arc<Served>> {
+    post(
+        move |State(served): State<Arc<Served>>,
+              Named(id): Named<OperationId>,
+              Body(body): Body<DecisionBody>| { commands::decide(verb, served, id, body) },
+    )
+}
+
 /// Every path. Within `/v1` fields and paths are only ever added.
 fn routes(served: Arc<Served>) -> Router {
     let v1 = Router::new()
@@ -162,9 +174,9 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/incidents", get(reads::incidents))
         .route("/operations", get(reads::history))
         .route("/operations/{id}", get(reads::operation))
-        .route("/operations/{id}/approve", post(commands::approve))
-        .route("/operations/{id}/reject", post(commands::reject))
-        .route("/operations/{id}/cancel", post(commands::cancel))
+        .route("/operations/{id}/approve", deciding(Verb::Approve))
+        .route("/operations/{id}/reject", deciding(Verb::Reject))
+        .route("/operations/{id}/cancel", deciding(Verb::Cancel))
         .route("/events", get(events::events))
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
@@ -173,6 +185,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/backups", get(backups::list).post(backups::create))
         .route("/backups/{id}", get(backups::show))
         .route("/backups/{id}/verify", post(backups::verify))
+        .route("/rebuild", post(backups::rebuild))
         .route("/restore", post(backups::restore))
         .route("/prune", post(backups::prune))
         .route("/drill", post(backups::drill));

@@ -191,7 +191,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         specs,
         ..HostOptions::new(plugin_dir)
     };
-    plugins.connect(PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?);
+    let plugin_host =
+        PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?;
+    prune_plugin_store(&plugin_host, &recovered);
+    plugins.connect(plugin_host);
 
     // What decides and acts.
     let ports = RecoveryPorts {
@@ -203,7 +206,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         numbers,
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
-    engine.take_up().await;
+    engine.take_up(recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
         records: records.clone(),
@@ -317,6 +320,17 @@ fn left_by(recovered: &Recovered) -> Left {
         processes: recovered.processes.clone(),
         paused_targets: recovered.paused_targets.clone(),
         paused_host: recovered.paused_host,
+    }
+}
+
+/// Lets go of the builds that neither serve nor were at work in an operation that has not ended.
+fn prune_plugin_store(host: &PluginHost, recovered: &Recovered) {
+    let at_work = recovered.operations.iter();
+    let needed = at_work.filter_map(|operation| operation.handler_digest.clone());
+    match host.prune_store(needed.collect()) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "builds that nothing needs left the plugin store"),
+        Err(error) => tracing::warn!(%error, "the plugin store could not be pruned"),
     }
 }
 

@@ -336,6 +336,30 @@ pub struct RecoverRequest {
     pub by: String,
 }
 
+/// What a person decides about an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Lets an operation that awaits a person run.
+    Approve,
+    /// Ends an operation that awaits a person; its incident is escalated.
+    Reject,
+    /// Ends an operation that waits or runs; a running one before its next attempt.
+    Cancel,
+}
+
+/// A decision about an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Which operation.
+    pub id: OperationId,
+    /// What is decided.
+    pub verb: Verb,
+    /// Who decides, for the record.
+    pub by: String,
+    /// Why, for the record.
+    pub reason: String,
+}
+
 /// A target's open incident and its operation that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Active {
@@ -351,27 +375,8 @@ pub struct Active {
 pub trait RecoveryControl: Send + Sync {
     /// Schedules an operation in manual mode.
     fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>>;
-    /// Lets an operation that awaits a person run.
-    fn approve(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>>;
-    /// Ends an operation that awaits a person; its incident is escalated.
-    fn reject(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>>;
-    /// Ends an operation that waits or runs; a running one before its next attempt.
-    fn cancel(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Does what a person decided, where the operation's state allows it.
+    fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>>;
     /// Pauses or resumes automatic operations of a target, or with none of the host.
     fn pause(
         &self,
@@ -472,6 +477,8 @@ pub trait BackupOperator: Send + Sync {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
+    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
     /// Runs retention now.
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
     /// Restores the newest chain into a scratch directory and compares the root hash.

@@ -127,6 +127,8 @@ event_kinds! {
     BackupExpired = "backup.expired",
     /// A backup in the trash was deleted.
     BackupDeleted = "backup.deleted",
+    /// A stored backup that was not in the catalog was recorded.
+    BackupRecorded = "backup.recorded",
     /// A backup was restored.
     BackupRestored = "backup.restored",
     /// A retention policy failed; everything is kept.

@@ -105,6 +105,14 @@ pub(super) async fn drill(
     .await
 }
 
+pub(super) async fn rebuild(State(served): State<Arc<Served>>) -> Result<Response, ApiError> {
+    let backups = served.ports.backups.clone();
+    long_work(&served, |_| async move {
+        Ok(Done::of(backups.rebuild().await?))
+    })
+    .await
+}
+
 pub(super) async fn prune(
     State(served): State<Arc<Served>>,
     Body(body): Body<PruneBody>,

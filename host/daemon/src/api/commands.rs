@@ -8,7 +8,7 @@ use super::{
     extract::{Body, Named},
     wire::{DecisionBody, PauseBody, RecoverBody, Scheduled},
 };
-use crate::ports::{Boxed, RecoverRequest, RecoveryControl, Refused};
+use crate::ports::{Decision, RecoverRequest, Refused, Verb};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
 use std::{future::Future, sync::Arc};
@@ -46,66 +46,21 @@ pub(super) async fn recover(
     Ok(Json(Scheduled { operation }))
 }
 
-/// One of the three decisions of [`RecoveryControl`].
-type Decision = for<'a> fn(
-    &'a dyn RecoveryControl,
-    OperationId,
-    String,
-    String,
-) -> Boxed<'a, Result<Operation, Refused>>;
-
-async fn decide(
-    served: &Served,
-    decision: Decision,
+pub(super) async fn decide(
+    verb: Verb,
+    served: Arc<Served>,
     id: OperationId,
     body: DecisionBody,
 ) -> Result<Json<Operation>, ApiError> {
-    let (by, reason) = (named(body.by)?, short("reason", body.reason)?);
+    let decision = Decision {
+        id,
+        verb,
+        by: named(body.by)?,
+        reason: short("reason", body.reason)?,
+    };
     let recovery = served.ports.recovery.clone();
-    let decided = async move { decision(&*recovery, id, by, reason).await };
+    let decided = async move { recovery.decide(decision).await };
     Ok(Json(served.finish(decided).await?))
-}
-
-pub(super) async fn approve(
-    State(served): State<Arc<Served>>,
-    Named(id): Named<OperationId>,
-    Body(body): Body<DecisionBody>,
-) -> Result<Json<Operation>, ApiError> {
-    decide(
-        &served,
-        |recovery, id, by, reason| recovery.approve(id, by, reason),
-        id,
-        body,
-    )
-    .await
-}
-
-pub(super) async fn reject(
-    State(served): State<Arc<Served>>,
-    Named(id): Named<OperationId>,
-    Body(body): Body<DecisionBody>,
-) -> Result<Json<Operation>, ApiError> {
-    decide(
-        &served,
-        |recovery, id, by, reason| recovery.reject(id, by, reason),
-        id,
-        body,
-    )
-    .await
-}
-
-pub(super) async fn cancel(
-    State(served): State<Arc<Served>>,
-    Named(id): Named<OperationId>,
-    Body(body): Body<DecisionBody>,
-) -> Result<Json<Operation>, ApiError> {
-    decide(
-        &served,
-        |recovery, id, by, reason| recovery.cancel(id, by, reason),
-        id,
-        body,
-    )
-    .await
 }
 
 pub(super) async fn pause(

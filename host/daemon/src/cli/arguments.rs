@@ -350,11 +350,15 @@ pub enum BackupCommand {
     },
     /// List backups, newest first
     #[command(after_long_help = examples!("
-  mainstay backup list --job state"))]
+  mainstay backup list --job state
+  mainstay backup list --rebuild         after the journal was lost"))]
     List {
         /// Only of this job
         #[arg(long, value_parser = JobName::parse)]
         job: Option<JobName>,
+        /// First record whatever is stored and not in the catalog; reads every stored byte
+        #[arg(long)]
+        rebuild: bool,
     },
     /// Show one backup
     #[command(after_long_help = examples!("

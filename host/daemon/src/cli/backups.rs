@@ -22,7 +22,13 @@ pub(super) async fn run(
     command: BackupCommand,
 ) -> anyhow::Result<()> {
     match command {
-        BackupCommand::List { job } => {
+        BackupCommand::List { job, rebuild } => {
+            if rebuild {
+                let lines = client
+                    .post_lines("/v1/rebuild", &serde_json::json!({}))
+                    .await?;
+                result_of(out, lines, "reading what is stored").await?;
+            }
             let query = [("job", job.map(|job| job.to_string()))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
             present(out, &answer, show_backups)
@@ -78,18 +84,21 @@ pub(super) async fn run(
 }
 
 /// Shows progress, then the result.
-async fn finish(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result<()> {
+async fn finish(out: &Output, lines: Lines, what: &str) -> anyhow::Result<()> {
+    let result = result_of(out, lines, what).await?;
+    if out.json {
+        return out.json_line(&result);
+    }
+    show_report(out, result)
+}
+
+/// Shows progress until there is a result.
+async fn result_of(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result<BackupReport> {
     let mut display = ProgressDisplay::new(what, out.json);
     while let Some(line) = lines.next().await? {
         match parse::<WorkLine>(&line)? {
             WorkLine::Progress { progress } => display.show(progress),
-            WorkLine::Result { result } => {
-                drop(display);
-                if out.json {
-                    return out.json_line(&result);
-                }
-                return show_report(out, result);
-            }
+            WorkLine::Result { result } => return Ok(result),
             WorkLine::Error(error) => return Err(refused(error)),
         }
     }

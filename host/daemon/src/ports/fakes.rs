@@ -190,14 +190,14 @@ impl FakeWorld {
         self.gate.acquire().await.unwrap().forget();
     }
 
-    fn decided(
-        &self,
-        verb: &str,
-        id: OperationId,
-        by: &str,
-        reason: &str,
-    ) -> Result<Operation, Refused> {
-        self.command(format!("{verb} {id} by {by}: {reason}"));
+    fn decided(&self, decision: Decision) -> Result<Operation, Refused> {
+        let Decision {
+            id,
+            verb,
+            by,
+            reason,
+        } = decision;
+        self.command(format!("{verb:?} {id} by {by}: {reason}"));
         let operations = self.operations.lock().unwrap();
         let found = operations.iter().find(|(operation, _)| operation.id == id);
         found
@@ -330,29 +330,8 @@ impl RecoveryControl for FakeWorld {
         });
         ready(Ok(id))
     }
-    fn approve(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        ready(self.decided("approve", id, &by, &reason))
-    }
-    fn reject(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        ready(self.decided("reject", id, &by, &reason))
-    }
-    fn cancel(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        ready(self.decided("cancel", id, &by, &reason))
+    fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
+        ready(self.decided(decision))
     }
     fn pause(
         &self,
@@ -425,6 +404,10 @@ impl BackupOperator for FakeWorld {
     ) -> Boxed<'_, Result<Restored, Refused>> {
         self.command(format!("restore {request:?}"));
         self.drill(request.job, progress)
+    }
+    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
+        self.command("rebuild".to_owned());
+        ready(Ok(vec![backup(3)]))
     }
     fn prune(&self, _: Option<JobName>, _: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let verdict = Verdict {

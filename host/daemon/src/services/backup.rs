@@ -9,6 +9,7 @@
 mod catalog;
 mod create;
 mod port;
+mod rebuild;
 mod restore;
 mod retention;
 #[cfg(test)]

@@ -53,6 +53,11 @@ impl BackupOperator for BackupService {
         Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
     }
 
+    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
+        let work = self.clone().rebuild_now();
+        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+    }
+
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let work = self.clone().prune_now(job, dry_run);
         Box::pin(async move { self.in_own_task(work).await.map_err(refused) })

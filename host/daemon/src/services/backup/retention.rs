@@ -20,13 +20,6 @@ use std::collections::HashMap;
 const BATCH: usize = 50;
 
 impl BackupService {
-    /// Judges the backups of a job now; for when the settings of its policy have changed.
-    pub async fn retention_now(&self, job: JobName) -> Result<Pruned, BackupError> {
-        let service = self.clone();
-        self.in_own_task(async move { service.judge_job(job, false).await })
-            .await
-    }
-
     /// Judges one job or all; in a dry run nothing changes.
     pub(super) async fn prune_now(
         self,
@@ -85,11 +78,17 @@ impl BackupService {
         }
     }
 
-    /// Judges every job whose retention is not what it was.
+    /// Judges every job whose retention, or whose policy's settings, are not what they were.
     pub(super) fn judge_what_changed(&self, before: &Spec, after: &Spec) {
         for job in &after.jobs {
-            let was = before.jobs.iter().find(|old| old.name == job.name);
-            if job.retention.is_some() && was.is_some_and(|was| was.retention != job.retention) {
+            let (Some(retention), Some(was)) = (
+                &job.retention,
+                before.jobs.iter().find(|old| old.name == job.name),
+            ) else {
+                continue;
+            };
+            let settings = |spec: &Spec| spec.plugins.get(&retention.policy).cloned();
+            if was.retention.as_ref() != Some(retention) || settings(before) != settings(after) {
                 self.spawn_judgement(job.name.clone());
             }
         }
@@ -249,38 +248,5 @@ impl BackupService {
             deleted.iter().for_each(|(_, id)| catalog.remove(id));
         }
         Ok(())
-    }
-
-    /// Makes the catalog what the store holds: for when the journal is lost. What is damaged is corrupted, what lies in
-    /// the trash gets a new grace of a day.
-    ///
-    /// # Errors
-    /// The store cannot be read, or the journal not be written.
-    pub async fn rebuild(&self) -> Result<Vec<BackupRecord>, BackupError> {
-        let stored = self.with_store(|store| store.stored()).await?;
-        let now = self.now();
-        let records: Vec<BackupRecord> = stored
-            .into_iter()
-            .map(|stored| {
-                let mut record = stored.manifest.to_record();
-                if !stored.intact {
-                    record.status = BackupStatus::Corrupted;
-                    record.reason =
-                        Some("its stored bytes are not those that its manifest names".to_owned());
-                } else if stored.in_trash {
-                    record.status = BackupStatus::Expired;
-                    record.expires = Some(now + std::time::Duration::from_secs(86_400));
-                }
-                record
-            })
-            .collect();
-        let unknown = |record: &&BackupRecord| {
-            locked(&self.core.catalog)
-                .get(&record.id)
-                .is_none_or(|known| known.status != record.status)
-        };
-        let changed: Vec<BackupRecord> = records.iter().filter(unknown).cloned().collect();
-        self.commit(changed, Vec::new()).await?;
-        Ok(records)
     }
 }

@@ -496,5 +496,9 @@ async fn a_lost_catalog_is_rebuilt_from_the_store() {
     .await;
     assert!(fresh.service.list(None).is_empty());
     within(fresh.service.rebuild()).await.unwrap();
+    assert!(
+        within(fresh.service.rebuild()).await.unwrap().is_empty(),
+        "twice is once"
+    );
     assert_eq!(fresh.service.list(None), known);
 }

@@ -1,10 +1,7 @@
 //! What the engine does at an operator's command.
 
-use super::{
-    RecoveryEngine, about,
-    control::{Command, Decided},
-};
-use crate::ports::{RecoverRequest, Refused};
+use super::{RecoveryEngine, about, control::Command};
+use crate::ports::{Decision, RecoverRequest, Refused, Verb};
 use mainstay_domain::{
     event::{Event, EventKind},
     failure,
@@ -23,29 +20,19 @@ impl RecoveryEngine {
             Command::Recover(request, answer) => {
                 let _ = answer.send(self.recover(request).await);
             }
-            Command::Approve(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            }) => {
-                let _ = answer.send(self.approve(&id, &by, &reason));
-            }
-            Command::Reject(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            }) => {
-                let _ = answer.send(self.reject(&id, &by, &reason));
-            }
-            Command::Cancel(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            }) => {
-                let _ = answer.send(self.cancel(&id, &by, &reason));
+            Command::Decide(decision, answer) => {
+                let Decision {
+                    id,
+                    verb,
+                    by,
+                    reason,
+                } = decision;
+                let decided = match verb {
+                    Verb::Approve => self.approve(&id, &by, &reason),
+                    Verb::Reject => self.reject(&id, &by, &reason),
+                    Verb::Cancel => self.cancel(&id, &by, &reason),
+                };
+                let _ = answer.send(decided);
             }
             Command::Pause {
                 target,

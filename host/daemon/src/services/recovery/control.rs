@@ -1,17 +1,9 @@
 //! Operators' commands to the recovery engine, and their answers.
 
 use super::RecoveryBoard;
-use crate::ports::{Active, Boxed, RecoverRequest, RecoveryControl, Refused};
+use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused};
 use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
 use tokio::sync::{mpsc, oneshot};
-
-/// Who decided what about which operation, and why.
-pub(super) struct Decided {
-    pub(super) id: OperationId,
-    pub(super) by: String,
-    pub(super) reason: String,
-    pub(super) answer: oneshot::Sender<Result<Operation, Refused>>,
-}
 
 /// What an operator asks for.
 pub(super) enum Command {
@@ -19,9 +11,7 @@ pub(super) enum Command {
         RecoverRequest,
         oneshot::Sender<Result<OperationId, Refused>>,
     ),
-    Approve(Decided),
-    Reject(Decided),
-    Cancel(Decided),
+    Decide(Decision, oneshot::Sender<Result<Operation, Refused>>),
     Pause {
         target: Option<TargetName>,
         paused: bool,
@@ -62,52 +52,8 @@ impl RecoveryControl for RecoveryHandle {
         Box::pin(self.ask(|answer| Command::Recover(request, answer)))
     }
 
-    fn approve(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        Box::pin(self.ask(|answer| {
-            Command::Approve(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            })
-        }))
-    }
-
-    fn reject(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        Box::pin(self.ask(|answer| {
-            Command::Reject(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            })
-        }))
-    }
-
-    fn cancel(
-        &self,
-        id: OperationId,
-        by: String,
-        reason: String,
-    ) -> Boxed<'_, Result<Operation, Refused>> {
-        Box::pin(self.ask(|answer| {
-            Command::Cancel(Decided {
-                id,
-                by,
-                reason,
-                answer,
-            })
-        }))
+    fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
+        Box::pin(self.ask(|answer| Command::Decide(decision, answer)))
     }
 
     fn pause(

@@ -2,6 +2,7 @@
 //! what follows when a run has ended.
 
 use super::{RecoveryEngine, about, run::Ended};
+use crate::ports::Recovered;
 use mainstay_domain::{
     cooldown::Cooldowns,
     event::{Event, EventKind},
@@ -20,14 +21,7 @@ impl RecoveryEngine {
     /// Takes up what the daemon before left: open incidents, operations that await a person; what was cut off ends as
     /// failed, and its incident gets a new operation. When this returns, that is durable: whoever asks from then on sees
     /// no operation of an earlier daemon without an end.
-    pub async fn take_up(&mut self) {
-        let recovered = match self.ports.records.recovered().await {
-            Ok(recovered) => recovered,
-            Err(error) => {
-                tracing::error!(%error, "cannot read what the daemon before left");
-                return;
-            }
-        };
+    pub async fn take_up(&mut self, recovered: Recovered) {
         let now = self.ports.clock.now();
         self.state.paused_host = recovered.paused_host;
         self.state.paused_targets = recovered.paused_targets.into_iter().collect();

@@ -1,7 +1,11 @@
 //! What retention lets go, and what it never does.
 
 use super::*;
-use mainstay_domain::{backup::Verdict, name::PluginName, spec::RetentionSpec};
+use mainstay_domain::{
+    backup::Verdict,
+    name::PluginName,
+    spec::{PluginSpec, RetentionSpec},
+};
 
 fn policy(min_redundancy: u32) -> RetentionSpec {
     RetentionSpec {
@@ -169,10 +173,18 @@ async fn a_changed_policy_judges_at_once() {
     wait_until("the trash", || fixture.store.has_in_trash(&records[0].id)).await;
     fixture.spec.send_replace(spec_with(&[judged_job(3)]));
     wait_until("retention again", || fixture.judge.times_asked() == 2).await;
-    within(fixture.service.retention_now(job(None).name))
-        .await
-        .unwrap();
-    assert_eq!(fixture.judge.times_asked(), 3);
+    let mut spec = Spec::clone(&spec_with(&[judged_job(3)]));
+    let settings = serde_json::json!({ "full": "90d" });
+    let other = PluginSpec {
+        settings,
+        ..PluginSpec::default()
+    };
+    spec.plugins.insert(policy(1).policy, other);
+    fixture.spec.send_replace(Arc::new(spec));
+    wait_until("retention under other settings", || {
+        fixture.judge.times_asked() == 3
+    })
+    .await;
 }
 
 #[tokio::test]

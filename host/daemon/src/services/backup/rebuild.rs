@@ -1,0 +1,50 @@
+//! The catalog, made anew from what is stored: for when the journal was lost.
+
+use super::{BackupError, BackupService, locked};
+use crate::ports::StoredBackup;
+use mainstay_domain::{
+    backup::{BackupRecord, BackupStatus},
+    event::EventKind,
+    journal::Change,
+    severity::Severity,
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// What lies in the trash stays there as long again.
+const NEW_GRACE: Duration = Duration::from_secs(86_400);
+
+impl BackupService {
+    /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
+    pub(super) async fn rebuild_now(self) -> Result<Vec<BackupRecord>, BackupError> {
+        let stored = self.with_store(|store| store.stored()).await?;
+        let now = self.now();
+        let mut found: Vec<BackupRecord> = stored
+            .into_iter()
+            .map(|stored| record_of(stored, now))
+            .collect();
+        found.retain(|record| locked(&self.core.catalog).get(&record.id).is_none());
+        let event = |record: &BackupRecord| {
+            let message = format!("backup {} was found in the store, and recorded", record.id);
+            let event = self
+                .event(EventKind::BackupRecorded, Severity::Low, message)
+                .with_backup(&record.job, &record.id);
+            Change::Event(event)
+        };
+        let events = found.iter().map(event).collect();
+        self.commit(found.clone(), events).await?;
+        Ok(found)
+    }
+}
+
+fn record_of(stored: StoredBackup, now: Timestamp) -> BackupRecord {
+    let mut record = stored.manifest.to_record();
+    if !stored.intact {
+        record.status = BackupStatus::Corrupted;
+        record.reason = Some("its stored bytes are not those that its manifest names".to_owned());
+    } else if stored.in_trash {
+        record.status = BackupStatus::Expired;
+        record.expires = Some(now + NEW_GRACE);
+    }
+    record
+}
