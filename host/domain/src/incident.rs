@@ -99,12 +99,17 @@ impl Incident {
             return false;
         }
         self.recurrence = self.recurrence.saturating_add(1);
+        self.persist(severity, evidence);
+        true
+    }
+
+    /// The failure is seen again while it is being recovered: it has not gone, so it did not come back either.
+    pub fn persist(&mut self, severity: Severity, evidence: Evidence) {
         self.severity = self.severity.max(severity);
         self.evidence.push(evidence);
         if self.evidence.len() > FIRST_EVIDENCE + LAST_EVIDENCE {
             self.evidence.remove(FIRST_EVIDENCE);
         }
-        true
     }
 
     /// A person has to act. Whether that is news.

@@ -283,3 +283,6 @@ fn about(operation: &Operation, event: Event) -> Change {
     }
     Change::Event(event)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,15 @@ impl RecoveryEngine {
     }
 
     async fn raised(&mut self, key: Key, severity: Severity, evidence: Evidence, at: Timestamp) {
+        let is_being_recovered = self.is_running(&key);
+        if let Some(incident) = self.state.incidents.get_mut(&key)
+            && is_being_recovered
+        {
+            incident.persist(severity, evidence);
+            let changed = Change::Incident(incident.clone());
+            self.write(vec![changed]);
+            return;
+        }
         self.count_open(&key, at);
         if let Some(incident) = self.state.incidents.get_mut(&key) {
             incident.recur(severity, evidence);
@@ -120,12 +129,12 @@ impl RecoveryEngine {
         let waits = |operation: &Operation| {
             !operation.dry_run && operation.target == key.0 && operation.failure == key.1
         };
-        self.state.waiting.values().any(waits)
-            || self
-                .state
-                .running
-                .values()
-                .any(|(running, _)| running == key)
+        self.state.waiting.values().any(waits) || self.is_running(key)
+    }
+
+    fn is_running(&self, key: &Key) -> bool {
+        let mut running = self.state.running.values();
+        running.any(|(running, _)| running == key)
     }
 
     /// Schedules an automatic operation for an open incident, or says why there is none.
@@ -242,12 +251,7 @@ impl RecoveryEngine {
 
     /// The failure is gone by the checks. Where an operation runs, its own validation decides.
     fn cleared(&mut self, key: &Key, at: Timestamp) {
-        if self
-            .state
-            .running
-            .values()
-            .any(|(running, _)| running == key)
-        {
+        if self.is_running(key) {
             return;
         }
         let waiting: Vec<OperationId> = self

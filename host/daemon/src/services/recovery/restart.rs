@@ -7,7 +7,7 @@ use mainstay_domain::{
     cooldown::Cooldowns,
     event::{Event, EventKind},
     journal::Change,
-    operation::{Mode, Operation, OperationEvent, OperationState},
+    operation::{Operation, OperationEvent, OperationState},
     severity::Severity,
     time::Timestamp,
 };
@@ -91,13 +91,13 @@ impl RecoveryEngine {
                 .extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
         }
         let durable = self.ports.journal.commit(changes);
-        if healthy {
-            self.close(&key, helped.then_some(&operation.id), now);
-        } else if matches!(
+        let did_not_help = matches!(
             operation.state,
             OperationState::Failed | OperationState::Partial
-        ) && !operation.dry_run
-        {
+        );
+        if healthy {
+            self.close(&key, helped.then_some(&operation.id), now);
+        } else if did_not_help && !operation.dry_run {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
             let steps = if runbook.is_empty() {
                 String::new()
@@ -106,10 +106,11 @@ impl RecoveryEngine {
             };
             let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
             self.escalate(&key, Some(&operation.id), message, now);
-            // The failure holds: it is tried again, each time after a longer pause.
-            if operation.mode == Mode::Automatic {
-                self.schedule(&key, now);
-            }
+        }
+        // The failure holds, or came while this ran: it is tried again, each time after a longer pause. Whoever
+        // cancelled does not want that.
+        if operation.state != OperationState::Cancelled && !self.has_operation(&key) {
+            self.schedule(&key, now);
         }
         if let Err(error) = durable.await {
             tracing::error!(%error, operation = %operation.id, "the end of an operation is not in the journal");
