@@ -40,7 +40,7 @@ pub fn guest(name: &str, features: &[&str]) -> PathBuf {
                 manifest_dir: repository(),
                 package: Some(name),
                 features,
-                target_dir: &target,
+                target_dir: Some(&target),
                 locked: true,
             };
             let component = toolchain().build(&build, &report).unwrap();

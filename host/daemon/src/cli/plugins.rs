@@ -28,7 +28,8 @@ fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
     let handles = inspection.handles.iter().map(ToString::to_string).collect();
     let asks = inspection.capabilities.iter();
     let asks = asks.map(|asked| printable(&format!("{}: {}", asked.name, asked.why)));
-    let schema = inspection.settings_schema.as_ref();
+    let settings = inspection.settings_schema.as_ref();
+    let settings = settings.map_or_else(Vec::new, settings_of);
     for (name, text) in [
         (
             "plugin",
@@ -39,10 +40,7 @@ fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
         ("handles", list(handles)),
         ("asks for", list(asks.collect())),
         ("imports", list(inspection.imports.clone())),
-        (
-            "settings",
-            schema.map_or("none".to_owned(), ToString::to_string),
-        ),
+        ("settings", list(settings)),
         ("size", size(inspection.size_bytes)),
         ("digest", inspection.digest.clone()),
         (
@@ -53,6 +51,21 @@ fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
         out.line(&format!("{name:<12} {text}"))?;
     }
     Ok(())
+}
+
+/// A line for each setting of a JSON Schema: its name, whether it has to be there, and what it is, in one sentence.
+fn settings_of(schema: &serde_json::Value) -> Vec<String> {
+    let required = schema.get("required").and_then(|names| names.as_array());
+    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
+    let properties = schema.get("properties").and_then(|all| all.as_object());
+    let line = |(name, property): (&String, &serde_json::Value)| {
+        let text = property.get("description").and_then(|text| text.as_str());
+        let text = text.unwrap_or_default().replace('\n', " ");
+        let sentence = text.split_inclusive(". ").next().unwrap_or_default();
+        let required = if is_required(name) { " (required)" } else { "" };
+        printable(&format!("{name}{required}: {}", sentence.trim_end()))
+    };
+    properties.into_iter().flatten().map(line).collect()
 }
 
 pub(super) fn new(

@@ -131,7 +131,7 @@ pub(super) async fn build_component(directory: &Path, package: &str) -> anyhow::
             manifest_dir: &directory,
             package: Some(&package),
             features: &[],
-            target_dir: &directory.join("target"),
+            target_dir: None,
             locked: false,
         };
         Ok(toolchain.build(&build, &report)?)

@@ -60,7 +60,7 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
             manifest_dir: directory,
             package: Some(package),
             features,
-            target_dir: &target,
+            target_dir: Some(&target),
             locked: directory == source,
         };
         let component = toolchain.build(&build, &report)?;

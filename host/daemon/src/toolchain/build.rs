@@ -21,8 +21,9 @@ pub struct Build<'a> {
     pub package: Option<&'a str>,
     /// Its features to switch on.
     pub features: &'a [&'a str],
-    /// Where cargo may write; each toolchain gets a directory in it.
-    pub target_dir: &'a Path,
+    /// Where cargo may write, and each toolchain gets a directory in it; absent: `target/guests` of the workspace, so
+    /// that its plugins share what they depend on.
+    pub target_dir: Option<&'a Path>,
     /// Whether `Cargo.lock` must be there and fit.
     pub locked: bool,
 }
@@ -59,11 +60,16 @@ impl Toolchain {
         let mut cargo = self.cargo(build.manifest_dir);
         cargo.args(["build", "--target", TARGET, "--color", "never"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
-        let has_profile = workspace_has_profile(build.manifest_dir).map_err(failed)?;
+        let workspace = workspace_of(build.manifest_dir).map_err(failed)?;
+        let has_profile = has_profile(&workspace);
         cargo.args(["--profile", if has_profile { PROFILE } else { "release" }]);
+        let target_dir = build.target_dir.map_or_else(
+            || workspace.with_file_name("target").join("guests"),
+            Path::to_owned,
+        );
         cargo
             .arg("--target-dir")
-            .arg(build.target_dir.join(match self.route {
+            .arg(target_dir.join(match self.route {
                 Route::Active | Route::Rustup => "active",
                 Route::Debian => "debian",
             }));
@@ -112,15 +118,20 @@ fn with_path_in_front(directory: &Path) -> OsString {
     path
 }
 
-fn workspace_has_profile(directory: &Path) -> Result<bool, RunError> {
+/// The manifest of the workspace that a package is in, or its own.
+fn workspace_of(directory: &Path) -> Result<PathBuf, RunError> {
     let mut cargo = tool("cargo", directory);
     cargo.args(["locate-project", "--workspace", "--message-format", "plain"]);
     let manifest = run::capture(cargo, QUESTION_TIMEOUT)?;
-    let text = std::fs::read_to_string(manifest.trim()).unwrap_or_default();
-    Ok(text.parse::<toml::Table>().is_ok_and(|manifest| {
+    Ok(PathBuf::from(manifest.trim()))
+}
+
+fn has_profile(workspace: &Path) -> bool {
+    let text = std::fs::read_to_string(workspace).unwrap_or_default();
+    text.parse::<toml::Table>().is_ok_and(|manifest| {
         let profiles = manifest.get("profile").and_then(toml::Value::as_table);
         profiles.is_some_and(|profiles| profiles.contains_key(PROFILE))
-    }))
+    })
 }
 
 /// The last component among cargo's messages: what was asked for is built after what it depends on.
@@ -172,7 +183,8 @@ mod tests {
         ] {
             let text = format!("{manifest}{profile}");
             std::fs::write(directory.path().join("Cargo.toml"), text).unwrap();
-            assert_eq!(workspace_has_profile(directory.path()).unwrap(), expected);
+            let workspace = workspace_of(directory.path()).unwrap();
+            assert_eq!(has_profile(&workspace), expected);
         }
     }
 
@@ -191,7 +203,7 @@ mod tests {
             manifest_dir: &root,
             package: Some("restart-service"),
             features: &[],
-            target_dir: &target,
+            target_dir: Some(&target),
             locked: true,
         };
         let component = toolchain.build(&build, &report).unwrap();
