@@ -44,6 +44,11 @@ fn build_directories() -> (PathBuf, &'static str) {
     (target.unwrap().parent().unwrap().to_owned(), profile)
 }
 
+/// The target directory that the running test was built in; what tests build has directories in it.
+pub fn build_directory() -> PathBuf {
+    build_directories().0
+}
+
 /// The built `mainstay`, of the same profile as the test. Built on first use.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

@@ -99,21 +99,49 @@ pub(super) fn own_sdk() -> Option<PathBuf> {
     sdk.join("Cargo.toml").is_file().then_some(sdk)
 }
 
-/// Whether a workspace around this directory has the profile `guest`.
+/// Whether a workspace around this directory has it among its members, and has the profile `guest`.
 pub(super) fn is_in_workspace(directory: &Path) -> bool {
-    directory.ancestors().skip(1).any(|ancestor| {
-        let manifest = std::fs::read_to_string(ancestor.join("Cargo.toml")).unwrap_or_default();
+    directory.ancestors().skip(1).any(|root| {
+        let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
         let manifest: toml::Table = manifest.parse().unwrap_or_default();
         let profile = manifest
             .get("profile")
             .and_then(|profiles| profiles.get("guest"));
-        manifest.contains_key("workspace") && profile.is_some()
+        let members = manifest
+            .get("workspace")
+            .and_then(|workspace| workspace.get("members")?.as_array());
+        let mut members = members.into_iter().flatten().filter_map(|one| one.as_str());
+        profile.is_some() && members.any(|member| is_member(root, member, directory))
     })
+}
+
+/// A member is a path, or `…/*` for everything in one.
+fn is_member(root: &Path, member: &str, directory: &Path) -> bool {
+    match member.strip_suffix("/*") {
+        Some(parent) => directory.parent() == Some(&root.join(parent)),
+        None => directory == root.join(member),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_members_are_in_a_workspace() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = "[workspace]\nmembers = [\"one\", \"plugins/*\"]\n[profile.guest]\n";
+        std::fs::write(root.path().join("Cargo.toml"), manifest).unwrap();
+        for (path, expected) in [
+            ("one", true),
+            ("plugins/two", true),
+            ("plugins/two/three", false),
+            ("elsewhere", false),
+        ] {
+            let directory = root.path().join(path);
+            assert_eq!(is_in_workspace(&directory), expected, "{path}");
+        }
+    }
 
     #[test]
     fn every_placeholder_is_filled_and_both_manifests_are_toml() {

@@ -3,6 +3,7 @@
 //! Invariant: each compiler has a target directory of its own; the route that adds a target to the active one shares it.
 
 use super::{QUESTION_TIMEOUT, Route, TARGET, Toolchain, run, run::RunError, tool};
+use serde::Deserialize;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -21,8 +22,8 @@ pub struct Build<'a> {
     pub package: Option<&'a str>,
     /// Its features to switch on.
     pub features: &'a [&'a str],
-    /// Where cargo may write, and each toolchain gets a directory in it; absent: `target/guests` of the workspace, so
-    /// that its plugins share what they depend on.
+    /// Where cargo may write, and each toolchain gets a directory in it; absent: `guests` in the target directory of
+    /// the workspace, so that its plugins share what they depend on.
     pub target_dir: Option<&'a Path>,
     /// Whether `Cargo.lock` must be there and fit.
     pub locked: bool,
@@ -60,13 +61,12 @@ impl Toolchain {
         let mut cargo = self.cargo(build.manifest_dir);
         cargo.args(["build", "--target", TARGET, "--color", "never"]);
         cargo.args(["--message-format", "json-render-diagnostics"]);
-        let workspace = workspace_of(build.manifest_dir).map_err(failed)?;
-        let has_profile = has_profile(&workspace);
+        let workspace = Workspace::of(build.manifest_dir).map_err(failed)?;
+        let has_profile = workspace.has_profile();
         cargo.args(["--profile", if has_profile { PROFILE } else { "release" }]);
-        let target_dir = build.target_dir.map_or_else(
-            || workspace.with_file_name("target").join("guests"),
-            Path::to_owned,
-        );
+        let target_dir = build
+            .target_dir
+            .map_or_else(|| workspace.target_directory.join("guests"), Path::to_owned);
         cargo
             .arg("--target-dir")
             .arg(target_dir.join(match self.route {
@@ -118,20 +118,32 @@ fn with_path_in_front(directory: &Path) -> OsString {
     path
 }
 
-/// The manifest of the workspace that a package is in, or its own.
-fn workspace_of(directory: &Path) -> Result<PathBuf, RunError> {
-    let mut cargo = tool("cargo", directory);
-    cargo.args(["locate-project", "--workspace", "--message-format", "plain"]);
-    let manifest = run::capture(cargo, QUESTION_TIMEOUT)?;
-    Ok(PathBuf::from(manifest.trim()))
+/// The workspace that a package is in, or its own, as `cargo metadata` tells it.
+#[derive(Deserialize)]
+struct Workspace {
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
-fn has_profile(workspace: &Path) -> bool {
-    let text = std::fs::read_to_string(workspace).unwrap_or_default();
-    text.parse::<toml::Table>().is_ok_and(|manifest| {
-        let profiles = manifest.get("profile").and_then(toml::Value::as_table);
-        profiles.is_some_and(|profiles| profiles.contains_key(PROFILE))
-    })
+impl Workspace {
+    fn of(directory: &Path) -> Result<Self, RunError> {
+        let mut cargo = tool("cargo", directory);
+        cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+        let metadata = run::capture(cargo, QUESTION_TIMEOUT)?;
+        serde_json::from_str(&metadata).map_err(|error| RunError::Unreadable {
+            tool: "cargo metadata".to_owned(),
+            error,
+        })
+    }
+
+    fn has_profile(&self) -> bool {
+        let manifest = self.workspace_root.join("Cargo.toml");
+        let text = std::fs::read_to_string(manifest).unwrap_or_default();
+        text.parse::<toml::Table>().is_ok_and(|manifest| {
+            let profiles = manifest.get("profile").and_then(toml::Value::as_table);
+            profiles.is_some_and(|profiles| profiles.contains_key(PROFILE))
+        })
+    }
 }
 
 /// The last component among cargo's messages: what was asked for is built after what it depends on.
@@ -183,8 +195,8 @@ mod tests {
         ] {
             let text = format!("{manifest}{profile}");
             std::fs::write(directory.path().join("Cargo.toml"), text).unwrap();
-            let workspace = workspace_of(directory.path()).unwrap();
-            assert_eq!(has_profile(&workspace), expected);
+            let workspace = Workspace::of(directory.path()).unwrap();
+            assert_eq!(workspace.has_profile(), expected);
         }
     }
 

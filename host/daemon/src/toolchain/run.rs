@@ -32,6 +32,14 @@ pub enum RunError {
         /// The end of what it printed to its standard error.
         output: String,
     },
+    /// What it printed is not what was asked for.
+    #[error("{tool} answered with something else: {error}")]
+    Unreadable {
+        /// The program.
+        tool: String,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
     /// It was killed.
     #[error("{tool} did not end within {after:?}")]
     TimedOut {
