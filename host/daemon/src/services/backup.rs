@@ -242,7 +242,7 @@ impl BackupService {
         })
     }
 
-    /// Makes records known here at once, and durable.
+    /// Makes records known here at once, and durable; what cannot be made durable is as it was before.
     async fn commit(
         &self,
         records: Vec<BackupRecord>,
@@ -250,12 +250,23 @@ impl BackupService {
     ) -> Result<(), BackupError> {
         let mut changes: Vec<Change> = records.iter().cloned().map(Change::Backup).collect();
         changes.append(&mut others);
-        let written = {
+        let (written, before) = {
             let mut catalog = locked(&self.core.catalog);
-            records.into_iter().for_each(|record| catalog.put(record));
-            self.core.journal.commit(changes)
+            let put = |record: BackupRecord| (record.id.clone(), catalog.put(record));
+            let before: Vec<_> = records.into_iter().map(put).collect();
+            (self.core.journal.commit(changes), before)
         };
-        written.await?;
+        let written = written.await;
+        if written.is_err() {
+            let mut catalog = locked(&self.core.catalog);
+            for (id, before) in before {
+                match before {
+                    Some(before) => drop(catalog.put(before)),
+                    None => catalog.remove(&id),
+                }
+            }
+        }
+        written?;
         Ok(())
     }
 

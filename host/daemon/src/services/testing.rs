@@ -12,7 +12,10 @@ use mainstay_domain::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, broadcast};
@@ -43,6 +46,7 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
 pub(crate) struct MemoryJournal {
     changes: Mutex<Vec<Change>>,
     events: broadcast::Sender<Arc<Event>>,
+    is_full: AtomicBool,
 }
 
 impl MemoryJournal {
@@ -50,7 +54,13 @@ impl MemoryJournal {
         Arc::new(Self {
             changes: Mutex::default(),
             events: broadcast::channel(1_024).0,
+            is_full: AtomicBool::new(false),
         })
+    }
+
+    /// From now on nothing can be written, or again.
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, SeqCst);
     }
 
     /// Everything that was submitted, in order.
@@ -79,6 +89,12 @@ impl Journal for MemoryJournal {
         &self,
         changes: Vec<Change>,
     ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+        if self.is_full.load(SeqCst) {
+            return Box::pin(std::future::ready(Err(JournalError {
+                path: "memory".to_owned(),
+                what: "cannot be written: it is full".to_owned(),
+            })));
+        }
         let mut written = Vec::new();
         let mut all = self.changes.lock().unwrap();
         for mut change in changes {

@@ -41,8 +41,9 @@ impl Catalog {
         }
     }
 
-    pub(super) fn put(&mut self, record: BackupRecord) {
-        self.records.insert(record.id.clone(), record);
+    /// Gives what was there before.
+    pub(super) fn put(&mut self, record: BackupRecord) -> Option<BackupRecord> {
+        self.records.insert(record.id.clone(), record)
     }
 
     pub(super) fn remove(&mut self, id: &BackupId) {

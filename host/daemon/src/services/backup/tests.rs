@@ -470,6 +470,18 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
 }
 
 #[tokio::test]
+async fn what_the_journal_does_not_take_is_in_no_list() {
+    let fixture = Fixture::new().await;
+    fixture.journal.fill(true);
+    let error = fixture.create(BackupType::Full).await.unwrap_err();
+    assert!(error.to_string().contains("it is full"), "{error}");
+    assert!(fixture.service.list(None).is_empty());
+    fixture.journal.fill(false);
+    fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(fixture.service.list(None).len(), 1);
+}
+
+#[tokio::test]
 async fn records_of_failures_do_not_grow_without_bound() {
     let fixture = Fixture::new().await;
     for _ in 0..60 {
