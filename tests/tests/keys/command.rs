@@ -1,0 +1,1 @@
+//! Commands that plugins may be granted: `[command.NAME]`.

@@ -1,0 +1,1 @@
+//! Grants, limits and settings of plugins: `[plugin.NAME]`.

@@ -1,0 +1,1 @@
+//! Routes, strategies and chains: `[[route]]`.
