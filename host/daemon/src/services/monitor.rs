@@ -5,6 +5,8 @@
 //! Invariant: what a check saw before its target was stopped, started or configured anew does not count after it.
 //! Invariant: nothing here waits for the journal or for the recovery engine. Events are submitted; findings that the
 //! engine is too slow for are kept, the newest for each target and failure.
+//! Invariant: the checks of a supervised child begin when its process was first told of: started, adopted, or not to be
+//! had. Before, they would see the failure of what nobody has started yet.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
 mod events;
@@ -48,6 +50,8 @@ struct Core {
     /// Circuits that go half-open by themselves, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
     wake: Notify,
+    /// The process of a target was told of for the first time.
+    arrived: Notify,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -74,6 +78,7 @@ impl Monitor {
             news: Mutex::default(),
             ticks: Mutex::default(),
             wake: Notify::new(),
+            arrived: Notify::new(),
         };
         core.reconfigure(&present);
         Self {
@@ -97,6 +102,7 @@ impl Monitor {
                         schedule.add_tick(watched, due.since(core.clock.monotonic()));
                     }
                 }
+                () = core.arrived.notified() => schedule.add(core.unscheduled()),
                 changed = spec.changed(), if spec_is_open => match changed {
                     Ok(()) => {
                         let present = Arc::clone(&spec.borrow_and_update());
@@ -166,12 +172,11 @@ impl Core {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
         for watched in targets.values() {
-            for run in watched
-                .lock()
-                .checks
-                .iter()
-                .filter(|run| run.schedule_once())
-            {
+            let state = watched.lock();
+            if state.awaited {
+                continue;
+            }
+            for run in state.checks.iter().filter(|run| run.schedule_once()) {
                 found.push((Arc::clone(watched), Arc::clone(run)));
             }
         }
@@ -188,6 +193,9 @@ impl Core {
     fn take_up_news(&self, watched: &Arc<Watched>, news: ProcessNews) {
         let mut state = watched.lock();
         state.epoch += 1;
+        if std::mem::take(&mut state.awaited) {
+            self.arrived.notify_one();
+        }
         state.stopped = matches!(news, ProcessNews::Stopped);
         state.pid = match news {
             ProcessNews::Runs(pid) => pid,

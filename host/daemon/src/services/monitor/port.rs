@@ -21,7 +21,15 @@ impl Watch for Monitor {
                 ))
             })?;
             let mut runs = JoinSet::new();
-            let checks = watched.lock().checks.clone();
+            let checks = {
+                let state = watched.lock();
+                if state.awaited {
+                    return Err(EffectError::Unavailable(format!(
+                        "{target}: its process is only being started"
+                    )));
+                }
+                state.checks.clone()
+            };
             for (place, run) in checks.into_iter().enumerate() {
                 let (core, watched) = (Arc::clone(&self.core), Arc::clone(&watched));
                 runs.spawn(async move {

@@ -167,6 +167,22 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
 }
 
 #[tokio::test]
+async fn nothing_is_looked_at_before_its_process_was_told_of_and_then_at_once() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("late")];
+    web.checks[0].every = DEADLINE * 10;
+    let bench = Bench::new(vec![web, target("db", vec![check("tcp")])]);
+    bench.run();
+    wait_until("others are looked at", || bench.probe.looks("tcp") > 5).await;
+    let error = bench.monitor.check_now(name("web")).await.unwrap_err();
+    assert!(error.to_string().contains("being started"), "{error}");
+    assert_eq!(bench.probe.looks("late"), 0);
+    let news = ProcessNews::Down("no such program".to_owned());
+    bench.monitor.process_is(&name("web"), news);
+    wait_until("it is looked at", || bench.probe.looks("late") == 1).await;
+}
+
+#[tokio::test]
 async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a_restart() {
     let mut web = child("web", &["/bin/true"]);
     web.checks = vec![check("tcp")];
@@ -174,6 +190,9 @@ async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a
     bench.probe.show("tcp", Outcome::Failed);
     let gate = bench.probe.hold("tcp");
     bench.run();
+    bench
+        .monitor
+        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
     wait_until("a look began", || bench.probe.looks("tcp") == 1).await;
     bench.monitor.process_is(&name("web"), ProcessNews::Stopped);
     gate.add_permits(1);
@@ -191,7 +210,8 @@ async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a
     );
     assert_eq!(
         bench.monitor.health(&name("web")),
-        Some((Health::Unknown, CircuitState::Closed))
+        Some((Health::Healthy, CircuitState::Closed)),
+        "as it was before"
     );
     bench.probe.show("tcp", Outcome::Healthy);
     bench

@@ -34,6 +34,8 @@ pub(super) struct WatchedState {
     pub(super) pid: Option<u32>,
     /// On purpose.
     pub(super) stopped: bool,
+    /// Its process was not told of yet, so there is nothing that could be looked at.
+    pub(super) awaited: bool,
     pub(super) last_beat: Monotonic,
     /// When the circuit goes half-open by itself, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
@@ -70,6 +72,7 @@ impl Watched {
             epoch: 0,
             pid: None,
             stopped: false,
+            awaited: spec.process.is_some(),
             last_beat: now,
             tick_at: None,
         };
