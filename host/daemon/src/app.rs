@@ -305,6 +305,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     )
     .await;
     let stragglers = tasks.stop(deadline).await;
+    // What was told last is not waited for by who told it; the next daemon has to find it all the same.
+    report(journal.commit(Vec::new()).await.map(drop));
     if stragglers.is_empty() {
         tracing::info!("stopped");
         return Ok(());
