@@ -114,7 +114,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         anyhow::anyhow!(lines.join("\n"))
     })?);
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
-    let deadline = spec.borrow().host.shutdown_deadline;
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
     let mut tasks = Tasks::default();
@@ -142,6 +141,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             journal: journal.clone(),
             clock: clock.clone(),
             foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),
+            ends_at: tasks.ends_at(),
         },
         spec.clone(),
         left_by(&recovered),
@@ -304,6 +304,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         "asked to stop".to_owned(),
     )
     .await;
+    let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
     report(journal.commit(Vec::new()).await.map(drop));

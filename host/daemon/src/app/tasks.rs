@@ -2,9 +2,11 @@
 //!
 //! Invariant: this is where services are spawned; each is told to stop by its stage's token and waited for, all within
 //! one deadline, and what does not stop is named.
+//! Invariant: one that does not stop does not take the time of those after it: the last stage has half of the deadline
+//! for itself, in any case.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -12,7 +14,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Every stage, in the order in which they are stopped.
 #[derive(Default)]
-pub(super) struct Tasks(Vec<Stage>);
+pub(super) struct Tasks {
+    stages: Vec<Stage>,
+    ends_at: Arc<OnceLock<Instant>>,
+}
 
 /// Services that are stopped together.
 #[derive(Clone)]
@@ -32,33 +37,38 @@ impl Tasks {
             tracker: TaskTracker::new(),
             running: Arc::default(),
         };
-        self.0.push(stage.clone());
+        self.stages.push(stage.clone());
         stage
+    }
+
+    /// When all has to be over; set when the stop begins.
+    pub(super) fn ends_at(&self) -> Arc<OnceLock<Instant>> {
+        Arc::clone(&self.ends_at)
     }
 
     /// Stops all stages; the names of what still ran at the deadline.
     pub(super) async fn stop(self, deadline: Duration) -> Vec<&'static str> {
-        let end = Instant::now() + deadline;
-        let mut stragglers = Vec::new();
-        for stage in self.0 {
+        let start = Instant::now();
+        let end = *self.ends_at.get_or_init(|| start + deadline);
+        for stage in &self.stages {
             tracing::debug!(stage = stage.name, "stopping");
             stage.stop.cancel();
             stage.tracker.close();
-            if tokio::time::timeout_at(end, stage.tracker.wait())
-                .await
-                .is_err()
-            {
-                stragglers.extend(
-                    stage
-                        .running
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .iter(),
-                );
+            let _ = tokio::time::timeout_at(start + deadline / 2, stage.tracker.wait()).await;
+        }
+        let mut stragglers = Vec::new();
+        for stage in &self.stages {
+            let stopped = tokio::time::timeout_at(end, stage.tracker.wait()).await;
+            if stopped.is_err() {
+                stragglers.extend(locked(&stage.running).iter());
             }
         }
         stragglers
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Stage {
@@ -68,10 +78,7 @@ impl Stage {
         F: Future<Output = ()> + Send + 'static,
     {
         let running = Arc::clone(&self.running);
-        running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(name);
+        locked(&running).push(name);
         let work = service(self.stop.clone());
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
@@ -79,10 +86,7 @@ impl Stage {
             if !stop.is_cancelled() {
                 tracing::error!(service = name, "ended before it was asked to");
             }
-            running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .retain(|other| *other != name);
+            locked(&running).retain(|other| *other != name);
         });
     }
 }
@@ -107,5 +111,26 @@ mod tests {
             .spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
         assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_stop_leaves_half_of_the_time_to_the_last() {
+        let mut tasks = Tasks::default();
+        let stage = tasks.stage("work");
+        stage.spawn("deaf", |_| std::future::pending());
+        stage.spawn("slow", |stop| async move {
+            stop.cancelled().await;
+            tokio::time::sleep(Duration::from_millis(800)).await;
+        });
+        let (ends_at, left) = (tasks.ends_at(), Arc::new(OnceLock::new()));
+        let seen = Arc::clone(&left);
+        tasks.stage("last").spawn("last", |stop| async move {
+            stop.cancelled().await;
+            let time = ends_at.get().map(|end| *end - Instant::now());
+            let _ = seen.set(time);
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        });
+        assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
+        assert_eq!(left.get(), Some(&Some(Duration::from_millis(500))));
     }
 }

@@ -29,12 +29,15 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
-use tokio::sync::{SetOnce, watch};
+use tokio::{
+    sync::{SetOnce, watch},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use shutdown::Stragglers;
@@ -58,6 +61,9 @@ pub struct SupervisorPorts {
     pub clock: Arc<dyn Clock>,
     /// Where the commands of foreign services run: the directory of the config.
     pub foreign_cwd: PathBuf,
+    /// When the daemon has to have ended, once it stops; where it is not set, the host's shutdown deadline counts from
+    /// the stop of this service.
+    pub ends_at: Arc<OnceLock<Instant>>,
 }
 
 /// What the daemon before left; from [`crate::ports::Recovered`].
@@ -136,7 +142,9 @@ impl Supervisor {
         }
         core.closing.store(true, Ordering::SeqCst);
         let deadline = core.spec.borrow().host.shutdown_deadline;
-        core.shut_down(deadline).await
+        let end = core.ports.ends_at.get().copied();
+        core.shut_down(end.unwrap_or_else(|| Instant::now() + deadline), deadline)
+            .await
     }
 }
 

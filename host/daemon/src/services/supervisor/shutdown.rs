@@ -21,8 +21,11 @@ fn names(targets: &[TargetName]) -> String {
 }
 
 impl Core {
-    pub(super) async fn shut_down(self: &Arc<Self>, deadline: Duration) -> Result<(), Stragglers> {
-        let end = Instant::now() + deadline;
+    pub(super) async fn shut_down(
+        self: &Arc<Self>,
+        end: Instant,
+        deadline: Duration,
+    ) -> Result<(), Stragglers> {
         let stops = |managed: &Arc<Managed>| match managed.process_spec() {
             Some(process) => process.on_shutdown == OnShutdown::Stop,
             // It is not supervised any more, and is being stopped.

@@ -79,6 +79,7 @@ impl Daemon {
             journal: journal.clone(),
             clock,
             foreign_cwd: PathBuf::from("/etc"),
+            ends_at: Arc::default(),
         };
         Self {
             supervisor: Supervisor::new(ports, receiver, left),

@@ -100,6 +100,7 @@ async fn a_shutdown_names_what_does_not_stop() {
         journal: daemon.journal.clone(),
         clock: Arc::new(SystemClock::new()),
         foreign_cwd: PathBuf::from("/"),
+        ends_at: Arc::default(),
     };
     let supervisor = Supervisor::new(ports, receiver, Left::default());
     let service = tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
