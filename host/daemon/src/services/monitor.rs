@@ -152,7 +152,9 @@ impl Core {
                 }
                 None => {
                     let watched = Arc::new(Watched::new(target, now));
-                    if let Some(news) = news.get(&target.name) {
+                    // Of a process that a target of this name had before, a foreign service knows nothing.
+                    let news = news.get(&target.name).filter(|_| target.process.is_some());
+                    if let Some(news) = news {
                         self.take_up_news(&watched, news.clone());
                     }
                     watched

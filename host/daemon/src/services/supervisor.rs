@@ -17,7 +17,7 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 
-use crate::ports::{Clock, Commands, Journal, ProcessWatch, Processes};
+use crate::ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes};
 use decide::AtConfig;
 use mainstay_domain::{
     journal::ProcessIdentity,
@@ -196,7 +196,14 @@ impl Core {
         let (old, new) = managed.catch_up();
         match decide::at_config(old.as_ref(), new.as_ref()) {
             AtConfig::Keep => {}
-            AtConfig::Stop(why) => self.stop_process(managed, Some(why), true).await,
+            AtConfig::Stop(why) => {
+                self.stop_process(managed, Some(why), true).await;
+                if managed.is_listed() && managed.process_spec().is_none() {
+                    // A foreign service from now on: whether it runs is for its checks to say, so they count again.
+                    let news = ProcessNews::Runs(None);
+                    self.ports.watch.process_is(&managed.name, news);
+                }
+            }
             // The daemon stops, or a handler has stopped the target.
             _ if self.is_closing() || !managed.is_wanted() => {}
             AtConfig::Start => self.launch_or_tell(managed).await,

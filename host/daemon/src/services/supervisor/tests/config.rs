@@ -1,6 +1,7 @@
 //! What another config does to processes that run.
 
 use super::*;
+use crate::ports::Watch;
 
 #[tokio::test]
 async fn only_what_a_process_would_notice_restarts_it_and_the_event_says_what() {
@@ -96,4 +97,36 @@ async fn a_target_that_a_handler_stopped_stays_stopped_when_its_config_changes()
     })
     .await;
     daemon.shut_down().await.unwrap();
+}
+
+/// Waits until the target is looked at.
+async fn is_looked_at(daemon: &Daemon, target: &str) {
+    let seen = async {
+        loop {
+            match daemon.monitor.check_now(name(target)).await {
+                Ok(seen) if !seen.is_empty() => return,
+                _ => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+    };
+    within(seen).await;
+}
+
+#[tokio::test]
+async fn a_target_that_loses_its_run_is_ended_and_watched_as_a_foreign_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let (web, foreign) = (child("web", &SLEEP), target("web", vec![check("tcp")]));
+    let daemon = Daemon::start(dir.path(), vec![web.clone()], Left::default());
+    let stops = || daemon.told(EventKind::ProcessStopped).len();
+    daemon.runs("web", None).await;
+    daemon.config.send_replace(spec(vec![foreign.clone()]));
+    wait_until("it has ended", || stops() == 1).await;
+    is_looked_at(&daemon, "web").await;
+
+    daemon.config.send_replace(spec(vec![web]));
+    daemon.runs("web", None).await;
+    daemon.config.send_replace(spec(Vec::new()));
+    wait_until("it has ended again", || stops() == 2).await;
+    daemon.config.send_replace(spec(vec![foreign]));
+    is_looked_at(&daemon, "web").await;
 }
