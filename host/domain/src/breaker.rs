@@ -64,6 +64,15 @@ pub enum HealthChange {
     FailureCleared { failure: FailureType },
 }
 
+/// Where an observation comes from.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    /// A configured check.
+    Check,
+    /// The supervised child's life.
+    Exit,
+}
+
 /// Health and circuit of one target, over its checks.
 #[derive(Debug, Clone)]
 pub struct TargetHealth {
@@ -78,8 +87,8 @@ pub struct TargetHealth {
 
 impl TargetHealth {
     /// A target that nothing is known of. `exit` is what the exit of the supervised child is called, and how bad it is;
-    /// it is the check [`CheckName::process`], which one failure raises and one success clears. A configured check of
-    /// that name takes its place.
+    /// one failure raises it and one success clears it, whatever checks are configured: see
+    /// [`TargetHealth::observe_exit`].
     pub fn new(
         checks: &[CheckSpec],
         exit: Option<(&FailureType, Severity)>,
@@ -126,11 +135,21 @@ impl TargetHealth {
 
     /// Takes up what one check saw. What is no check of this target is not taken up.
     pub fn observe(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
+        self.take_up(seen, By::Check, now)
+    }
+
+    /// Takes up that the supervised child runs, or has ended. It is told apart from a configured check of the same name,
+    /// for an end is certain at once, and such a check has its own failure and its own `fail_after`.
+    pub fn observe_exit(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
+        self.take_up(seen, By::Exit, now)
+    }
+
+    fn take_up(&mut self, seen: &Observation, by: By, now: Monotonic) -> Vec<HealthChange> {
         let mut changes = Vec::new();
         match seen.outcome {
-            Outcome::Failed => self.failed(seen, now, &mut changes),
+            Outcome::Failed => self.failed(seen, by, now, &mut changes),
             // A warning is no failure: it counts as a success, and health shows it.
-            Outcome::Healthy | Outcome::Degraded => self.passed(seen, &mut changes),
+            Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, &mut changes),
         }
         self.settle(&mut changes);
         changes
@@ -179,14 +198,20 @@ impl TargetHealth {
         self.checks.iter().filter(|c| c.raised).map(|c| &c.failure)
     }
 
-    fn failed(&mut self, seen: &Observation, now: Monotonic, changes: &mut Vec<HealthChange>) {
+    fn failed(
+        &mut self,
+        seen: &Observation,
+        by: By,
+        now: Monotonic,
+        changes: &mut Vec<HealthChange>,
+    ) {
         let half_open = self.circuit == CircuitState::HalfOpen;
         let any_raised = self.failing().next().is_some();
-        let Some(failure) = self.find(&seen.check).map(|check| check.failure.clone()) else {
+        let Some(failure) = self.find(seen, by).map(|check| check.failure.clone()) else {
             return;
         };
         let already_holds = self.is_failing(&failure);
-        let Some(check) = self.find(&seen.check) else {
+        let Some(check) = self.find(seen, by) else {
             return;
         };
         check.last = Some(Outcome::Failed);
@@ -220,9 +245,9 @@ impl TargetHealth {
         }
     }
 
-    fn passed(&mut self, seen: &Observation, changes: &mut Vec<HealthChange>) {
+    fn passed(&mut self, seen: &Observation, by: By, changes: &mut Vec<HealthChange>) {
         let may_try = self.acted || self.circuit == CircuitState::HalfOpen;
-        let Some(check) = self.find(&seen.check) else {
+        let Some(check) = self.find(seen, by) else {
             return;
         };
         if check.last == Some(Outcome::Failed) {
@@ -294,7 +319,10 @@ impl TargetHealth {
         }
     }
 
-    fn find(&mut self, name: &CheckName) -> Option<&mut CheckCounter> {
-        self.checks.iter_mut().find(|check| check.name == *name)
+    fn find(&mut self, seen: &Observation, by: By) -> Option<&mut CheckCounter> {
+        self.checks.iter_mut().find(|check| match by {
+            By::Check => !check.is_told() && check.name == seen.check,
+            By::Exit => check.is_told(),
+        })
     }
 }

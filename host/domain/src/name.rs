@@ -120,7 +120,7 @@ kebab_name!(
 );
 
 impl CheckName {
-    /// The check that a supervised child's exit counts as, which no operator has to configure.
+    /// The name under which a supervised child's exit is shown, which no operator has to configure.
     pub fn process() -> Self {
         Self("process".to_owned())
     }

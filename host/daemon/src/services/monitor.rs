@@ -212,7 +212,7 @@ impl Core {
         state.last_beat = self.clock.monotonic();
         if state.spec.process.is_some() {
             let seen = self.process_seen(&state, down);
-            let changes = state.health.observe(&seen, self.clock.monotonic());
+            let changes = state.health.observe_exit(&seen, self.clock.monotonic());
             self.publish(watched, &mut state, &changes, Some(&seen));
         }
     }

@@ -46,7 +46,7 @@ impl CheckCounter {
         }
     }
 
-    fn is_told(&self) -> bool {
+    pub(super) fn is_told(&self) -> bool {
         self.kind.is_none()
     }
 
@@ -80,20 +80,19 @@ impl CheckCounter {
     }
 }
 
-/// One for each check, and for the child's exit where no check is called as it is.
+/// One for each check, and one for the child's exit.
 pub(super) fn counters(
     checks: &[CheckSpec],
     exit: Option<(&FailureType, Severity)>,
 ) -> Vec<CheckCounter> {
-    let process = CheckName::process();
-    let exit = exit.filter(|_| checks.iter().all(|check| check.name != process));
     let sampled = checks.iter().map(|check| CheckCounter {
         fail_after: check.fail_after,
         recover_after: check.recover_after,
         kind: Some(check.kind.clone()),
         ..CheckCounter::told(check.name.clone(), &check.failure, check.severity)
     });
-    let told = exit.map(|(failure, severity)| CheckCounter::told(process, failure, severity));
+    let told =
+        exit.map(|(failure, severity)| CheckCounter::told(CheckName::process(), failure, severity));
     sampled.chain(told).collect()
 }
 

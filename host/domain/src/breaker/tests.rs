@@ -61,6 +61,14 @@ fn at(seconds: u64) -> Monotonic {
     Monotonic::from_start(Duration::from_secs(seconds))
 }
 
+/// What a check saw, or `exit`, the life of the child.
+fn see(health: &mut TargetHealth, name: &str, outcome: Outcome, now: u64) -> Vec<HealthChange> {
+    match name {
+        "exit" => health.observe_exit(&seen("process", outcome), at(now)),
+        _ => health.observe(&seen(name, outcome), at(now)),
+    }
+}
+
 /// Steps: `a-` failed, `a+` healthy, `a~` degraded, `acted`, or a number: the second at which it is tried to tick.
 fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
     let mut changes = Vec::new();
@@ -77,7 +85,7 @@ fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
                 now = step.parse().unwrap();
                 health.tick(at(now))
             }
-            _ => health.observe(&seen(&step[..step.len() - 1], outcome), at(now)),
+            _ => see(health, &step[..step.len() - 1], outcome, now),
         });
     }
     changes
@@ -219,20 +227,20 @@ fn a_check_below_its_limit_reopens_a_trial_without_raising_a_failure_of_its_own(
 
 #[test]
 fn an_exit_is_raised_at_once_and_a_running_process_closes_the_trial() {
-    check(only_exit(), "process-", "open raise:service-down");
+    check(only_exit(), "exit-", "open raise:service-down");
     check(
         only_exit(),
-        "process- process+ acted",
+        "exit- exit+ acted",
         "open raise:service-down half clear:service-down closed",
     );
     check(
         only_exit(),
-        "process- acted process+",
+        "exit- acted exit+",
         "open raise:service-down half clear:service-down closed",
     );
     check(
         only_exit(),
-        "process- process+ 30 process-",
+        "exit- exit+ 30 exit-",
         "open raise:service-down half clear:service-down closed open raise:service-down",
     );
 }
@@ -247,17 +255,23 @@ fn a_running_process_does_not_have_to_be_told_again_for_other_checks_to_close() 
     );
     check(
         health,
-        "process+ a- a- 30 a+ a+",
+        "exit+ a- a- 30 a+ a+",
         "open raise:down half clear:down closed",
     );
 }
 
 #[test]
-fn a_configured_check_called_process_takes_the_place_of_the_exit() {
+fn an_exit_counts_at_once_beside_a_configured_check_called_process() {
     let failure = FailureType::parse("exited").unwrap();
     let checks = [check_spec("process", "gone", 2, 1)];
     let health = TargetHealth::new(&checks, Some((&failure, Severity::High)), BREAKER);
-    check(health, "process- process-", "open raise:gone");
+    check(health.clone(), "exit-", "open raise:exited");
+    check(health.clone(), "process- process-", "open raise:gone");
+    check(
+        health,
+        "exit- process- process- acted exit+ process+",
+        "open raise:exited raise:gone half clear:exited clear:gone closed",
+    );
 }
 
 #[test]
@@ -335,7 +349,7 @@ proptest! {
             check_spec("c", "down", 1, 3),
         ];
         let mut health = TargetHealth::new(&checks, Some((&failure, Severity::High)), BREAKER);
-        let names = ["a", "b", "c", "process"];
+        let names = ["a", "b", "c", "exit"];
         let outcomes = [Outcome::Healthy, Outcome::Degraded, Outcome::Failed];
         let mut now = 0;
         let mut raised = std::collections::BTreeSet::new();
@@ -345,7 +359,7 @@ proptest! {
             let mut changes = health.tick(at(now));
             changes.extend(match step {
                 12 => health.handler_acted(),
-                _ => health.observe(&seen(names[step / 3], outcomes[step % 3]), at(now)),
+                _ => see(&mut health, names[step / 3], outcomes[step % 3], now),
             });
             let mut circuit = before;
             for change in &changes {

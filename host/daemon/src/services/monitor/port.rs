@@ -41,9 +41,10 @@ impl Watch for Monitor {
             seen.sort_by_key(|(place, _)| *place);
             let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
             let mut state = watched.lock();
-            if state.exit_is_implicit() && !state.stopped {
+            if state.spec.process.is_some() && !state.stopped {
                 let process = self.core.process_seen(&state, None);
-                let changes = state.health.observe(&process, self.core.clock.monotonic());
+                let now = self.core.clock.monotonic();
+                let changes = state.health.observe_exit(&process, now);
                 self.core
                     .publish(&watched, &mut state, &changes, Some(&process));
                 seen.push(process);

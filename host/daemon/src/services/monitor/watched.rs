@@ -122,12 +122,6 @@ impl WatchedState {
         self.health = TargetHealth::new(&[], None, self.spec.breaker);
         changes
     }
-
-    /// Whether the supervised child is looked at without a configured check.
-    pub(super) fn exit_is_implicit(&self) -> bool {
-        let process = CheckName::process();
-        self.spec.process.is_some() && self.checks.iter().all(|run| run.spec.name != process)
-    }
 }
 
 fn exit_of(spec: &TargetSpec) -> Option<(&FailureType, Severity)> {
