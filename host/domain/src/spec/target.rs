@@ -170,6 +170,17 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
+    /// Whether it measures the supervised child; while none runs there is nothing to measure.
+    pub fn measures_child(&self) -> bool {
+        matches!(
+            self,
+            CheckKind::Memory {
+                max_bytes: Some(_),
+                ..
+            }
+        )
+    }
+
     /// The word that operators write.
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -23,11 +23,12 @@ impl Core {
         }
     }
 
-    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped.
+    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped, or the
+    /// child that the check measures does not run: that it ended is a failure of its own, and no other.
     pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
         let (spec, pid, epoch, last_beat) = {
             let state = watched.lock();
-            if state.stopped {
+            if state.stopped || (state.pid.is_none() && run.spec.kind.measures_child()) {
                 return None;
             }
             (

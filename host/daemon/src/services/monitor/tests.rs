@@ -183,6 +183,25 @@ async fn nothing_is_looked_at_before_its_process_was_told_of_and_then_at_once() 
 }
 
 #[tokio::test]
+async fn the_memory_of_a_child_that_has_ended_is_not_looked_at() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("memory"), check("tcp")];
+    web.checks[0].kind = CheckKind::Memory {
+        max_percent: 90.0,
+        max_bytes: Some(1),
+    };
+    let bench = Bench::new(vec![web]);
+    bench.run();
+    let news = ProcessNews::Down("process 7 exited with code 1".to_owned());
+    bench.monitor.process_is(&name("web"), news);
+    wait_until("the other is looked at", || bench.probe.looks("tcp") > 5).await;
+    assert_eq!(bench.probe.looks("memory"), 0);
+    let news = ProcessNews::Runs(Some(8));
+    bench.monitor.process_is(&name("web"), news);
+    wait_until("it is looked at", || bench.probe.looks("memory") > 0).await;
+}
+
+#[tokio::test]
 async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a_restart() {
     let mut web = child("web", &["/bin/true"]);
     web.checks = vec![check("tcp")];
