@@ -1,1 +1,147 @@
 //! The host itself: `[host]`.
+
+use crate::target::HOST;
+use mainstay_tests::{Daemon, free_port, guest, plugin};
+use rustix::process::{Pid, test_kill_process};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+};
+
+/// The status over TCP with these headers, as it is answered.
+fn ask(port: u16, headers: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let request =
+        format!("GET /v1/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Acts: `host.name`, `host.state_dir`, `host.plugin_dir`, `host.api.listen`, `host.api.token`
+#[test]
+fn the_host_has_its_name_its_directories_and_its_door() {
+    let port = free_port();
+    let mut daemon = Daemon::prepare(&format!(
+        r#"
+[host]
+name = "harbour-7"
+state_dir = "kept/here"
+plugin_dir = "dropped"
+api = {{ listen = "127.0.0.1:{port}", token = "door" }}
+
+[secrets]
+door = {{ file = "door" }}
+window = {{ file = "window" }}
+"#
+    ));
+    for secret in ["door", "window"] {
+        fs::write(daemon.path(secret), format!("opens-the-{secret}\n")).unwrap();
+        fs::set_permissions(daemon.path(secret), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::create_dir(daemon.path("dropped")).unwrap();
+    let probe = guest("probe", &[]);
+    fs::copy(&probe, daemon.path("dropped/probe.wasm")).unwrap();
+    // Into `plugins`, which is not the directory of this host.
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.run();
+
+    let status = daemon.wait_for_status("the plugin", |status| {
+        status["plugins"][0]["state"] == "serving"
+    });
+    assert_eq!(status["host"]["name"], "harbour-7");
+    assert_eq!(status["plugins"][0]["name"], "probe");
+    assert_eq!(status["plugins"].as_array().unwrap().len(), 1);
+    assert!(fs::read_dir(daemon.path("kept/here")).unwrap().count() > 0);
+    assert!(!daemon.path("state").exists());
+
+    let with = |token: &str| ask(port, &format!("authorization: Bearer {token}\r\n"));
+    let answer = with("opens-the-door");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("harbour-7"), "{answer}");
+    for refused in [ask(port, ""), with("opens-the-window"), with("door")] {
+        assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+        assert!(!refused.contains("harbour-7"), "{refused}");
+    }
+}
+
+#[test]
+fn a_host_without_a_name_has_that_of_the_machine() {
+    let daemon = Daemon::start(HOST, &[]);
+    let machine = rustix::system::uname();
+    let machine = machine.nodename().to_str().unwrap();
+    assert_eq!(daemon.json(&["status"])["host"]["name"], machine);
+}
+
+/// Acts: `host.shutdown_deadline`
+#[test]
+fn a_shutdown_ends_at_its_deadline_and_names_what_it_leaves() {
+    let config = |deadline: &str| {
+        let host = HOST.trim_end();
+        format!(
+            r#"
+{host}
+shutdown_deadline = "{deadline}"
+
+[[target]]
+name = "deaf"
+run = ["sh", "-c", "trap '' TERM; touch deaf; while :; do sleep 1; done"]
+grace = "1h"
+
+[[target]]
+name = "tedious"
+
+[[route]]
+failure = "tedious"
+chain = [{{ handler = "probe", params = {{ do = "sleep", length = "50m" }}, timeout = "1h" }}]
+
+[plugin.probe]
+limits = {{ timeout = "1h" }}
+"#
+        )
+    };
+    let probe = guest("probe", &[]);
+    let started = |deadline: &str| {
+        let daemon = Daemon::start(&config(deadline), &[&probe]);
+        daemon.wait_for_plugins(1);
+        daemon.wait_for_event("the child to start", |event| {
+            event["kind"] == "process.started"
+        });
+        mainstay_tests::wait_for("the child to be deaf", || {
+            daemon
+                .path("deaf")
+                .exists()
+                .then_some(())
+                .ok_or("not yet".to_owned())
+        });
+        daemon
+    };
+
+    // Within the deadline, which is that of the newest config, a child that does not heed SIGTERM gets SIGKILL.
+    let mut daemon = started("1h");
+    fs::write(daemon.path("mainstay.toml"), config("2s")).unwrap();
+    daemon.wait_for_event("the config", |event| event["kind"] == "config.applied");
+    assert!(daemon.stop(), "{}", daemon.log());
+    daemon.run();
+    let stopped = daemon.wait_for_event("the end", |event| event["kind"] == "process.stopped");
+    let message = stopped["message"].as_str().unwrap();
+    assert!(message.contains("signal 9"), "{message}");
+
+    // What is not over by then is named and left, and what can be ended meanwhile is ended.
+    let mut daemon = started("4s");
+    let recover = daemon.cli(&["recover", "tedious", "--failure", "tedious"]);
+    assert!(recover.status.success());
+    daemon.wait_for_event("the operation", |event| {
+        event["kind"] == "operation.started"
+    });
+    let pid = i32::try_from(daemon.pids()["deaf"]).unwrap();
+    assert!(!daemon.stop(), "{}", daemon.log());
+    let log = daemon.log();
+    let last = log.trim_end().lines().last().unwrap();
+    assert!(last.ends_with("did not stop within 4s: recovery"), "{last}");
+    let lives = test_kill_process(Pid::from_raw(pid).unwrap());
+    assert!(lives.is_err(), "the child was not stopped");
+}

@@ -1,0 +1,222 @@
+//! Supervised children: targets with `run`.
+
+use super::{
+    HOST, crash, environment, event_of, incident_of, recover, route, row_of, sleeper, start,
+};
+use mainstay_tests::{Daemon, wait_for};
+use rustix::process::{Pid, geteuid, test_kill_process};
+use std::fs;
+
+/// A line of what the system says of a process, e.g. `Umask`.
+fn status_of(pid: &str, label: &str) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(label));
+    line.unwrap().trim_start_matches(':').trim().to_owned()
+}
+
+/// Acts: `target.run`, `target.cwd`, `target.env`, `target.umask`
+#[test]
+fn a_child_runs_as_its_keys_say() {
+    // Not a shell's words: what they hold is handed over as it is.
+    let run = r#"["sh", "-c", "sleep 1000; :", "$HOME; *", "two words"]"#;
+    let config = format!(
+        "{HOST}[[target]]\nname = \"plain\"\nrun = {run}\n\
+         [[target]]\nname = \"told\"\nrun = {run}\ncwd = \"srv\"\nenv = {{ LOG = \"info\", LANG = \"tlh\" }}\numask = \"027\"\n"
+    );
+    let mut daemon = Daemon::prepare(&config);
+    fs::create_dir(daemon.path("srv")).unwrap();
+    daemon.set_env("LANG", "eo");
+    daemon.set_env("OF_THE_DAEMON", "yes");
+    daemon.run();
+    for target in ["plain", "told"] {
+        event_of(&daemon, target, "process.started");
+    }
+    let (plain, told) = (daemon.pids()["plain"], daemon.pids()["told"]);
+    for pid in [plain, told] {
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        let words: Vec<_> = words.trim_end_matches('\0').split('\0').collect();
+        assert_eq!(
+            words,
+            ["sh", "-c", "sleep 1000; :", "$HOME; *", "two words"]
+        );
+        assert_eq!(environment(pid)["OF_THE_DAEMON"], "yes");
+    }
+    let cwd = |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+    let directory = daemon.directory.path().canonicalize().unwrap();
+    assert_eq!(
+        (cwd(plain), cwd(told)),
+        (directory.clone(), directory.join("srv"))
+    );
+    let (without, with) = (environment(plain), environment(told));
+    assert_eq!((without["LANG"].as_str(), without.get("LOG")), ("eo", None));
+    assert_eq!(
+        (with["LANG"].as_str(), with["LOG"].as_str()),
+        ("tlh", "info")
+    );
+    assert_eq!(status_of(&told.to_string(), "Umask"), "0027");
+    let inherited = status_of(&plain.to_string(), "Umask");
+    assert_eq!(inherited, status_of("self", "Umask"));
+}
+
+/// Acts: `target.user`
+#[test]
+fn a_child_runs_as_its_user_where_the_daemon_is_root() {
+    let user = "[[target]]\nname = \"other\"\nrun = [\"sleep\", \"1000\"]\nuser = \"nobody\"\n";
+    let daemon = Daemon::start(&format!("{HOST}{user}{}", sleeper("own", "")), &[]);
+    event_of(&daemon, "own", "process.started");
+    let own = geteuid().as_raw().to_string();
+    let users = |pid: u32| status_of(&pid.to_string(), "Uid");
+    assert!(users(daemon.pids()["own"]).split('\t').all(|id| id == own));
+    if !geteuid().is_root() {
+        let incident = incident_of(&daemon, "other");
+        let why = incident["evidence"][0]["message"].as_str().unwrap();
+        assert!(why.contains("`nobody`") && why.contains("root"), "{why}");
+        return;
+    }
+    event_of(&daemon, "other", "process.started");
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let entry = passwd.lines().find(|line| line.starts_with("nobody:"));
+    let nobody = entry.unwrap().split(':').nth(2).unwrap();
+    let pid = daemon.pids()["other"];
+    assert!(
+        users(pid).split('\t').all(|id| id == nobody),
+        "{}",
+        users(pid)
+    );
+    assert_eq!(environment(pid)["USER"], "nobody");
+}
+
+/// Acts: `target.grace`
+#[test]
+fn a_child_has_its_grace_to_end_by_itself() {
+    let target = |name: &str, grace: &str| {
+        let run = format!(
+            "trap 'sleep 0.3; exit 7' TERM; echo >> {name}.ready; while :; do sleep 0.1; done"
+        );
+        format!(
+            "[[target]]\nname = \"{name}\"\nrun = [\"sh\", \"-c\", \"{run}\"]\ngrace = \"{grace}\"\n"
+        )
+    };
+    let config = [
+        target("hasty", "10ms"),
+        target("patient", "1m"),
+        route("again", "{ do = \"restart\" }"),
+    ];
+    let daemon = start(&config.concat());
+    for (target, end) in [("hasty", "signal 9"), ("patient", "code 7")] {
+        wait_for("the child to be ready", || {
+            let ready = daemon.path(&format!("{target}.ready")).exists();
+            ready.then_some(()).ok_or_else(|| target.to_owned())
+        });
+        recover(&daemon, target, "again");
+        let stopped = event_of(&daemon, target, "process.stopped");
+        let message = stopped["message"].as_str().unwrap();
+        assert!(message.contains(end), "{message}");
+    }
+}
+
+/// Acts: `target.on_shutdown`
+#[test]
+fn a_clean_shutdown_stops_or_leaves_a_child() {
+    let config = [
+        sleeper("left", "on_shutdown = \"leave\""),
+        sleeper("stopped", "on_shutdown = \"stop\""),
+        sleeper("default", ""),
+    ];
+    let mut daemon = Daemon::start(&format!("{HOST}{}", config.concat()), &[]);
+    let names = ["left", "stopped", "default"];
+    for target in names {
+        event_of(&daemon, target, "process.started");
+    }
+    let before = daemon.pids();
+    assert!(daemon.stop(), "{}", daemon.log());
+    let lives = |name: &str| {
+        let pid = i32::try_from(before[name]).unwrap();
+        test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+    };
+    assert_eq!(names.map(lives), [true, false, false]);
+
+    // The next daemon knows what was done, so nobody takes it for a crash.
+    daemon.run();
+    event_of(&daemon, "left", "process.adopted");
+    daemon.wait_for_status("all to run", |status| {
+        names.map(|name| row_of(status, name)["pid"].is_u64()) == [true; 3]
+    });
+    let after = daemon.pids();
+    assert_eq!(
+        names.map(|name| after[name] == before[name]),
+        [true, false, false]
+    );
+    assert_eq!(daemon.json(&["incidents"]), serde_json::json!([]));
+}
+
+/// Acts: `target.exit_failure`, `target.exit_severity`
+#[test]
+fn an_exit_is_called_as_its_target_says() {
+    // It looks again in a year: an exit is known without it, and goes by its own name.
+    let check = "[[target.check]]\nkind = \"process\"\nevery = \"300d\"\nfailure = \"api-gateway-down\"\nseverity = \"critical\"";
+    let own = "exit_failure = \"ledger-torn\"\nexit_severity = \"low\"";
+    let cases = [
+        ("told", own.to_owned(), "ledger-torn", "low"),
+        (
+            "told-with-check",
+            format!("{own}\n{check}"),
+            "ledger-torn",
+            "low",
+        ),
+        ("by-check", check.to_owned(), "api-gateway-down", "critical"),
+        ("by-default", String::new(), "service-down", "high"),
+    ];
+    let targets: String = cases
+        .iter()
+        .map(|(name, more, ..)| sleeper(name, more))
+        .collect();
+    let daemon = Daemon::start(&format!("{HOST}{targets}"), &[]);
+    for (name, _, failure, severity) in cases {
+        crash(&daemon, name);
+        let incident = incident_of(&daemon, name);
+        assert_eq!(incident["failure"], failure, "{incident}");
+        assert_eq!(incident["severity"], severity, "{incident}");
+    }
+}
+
+/// Acts: `target.log.max_bytes`, `target.log.keep`
+#[test]
+fn output_is_rotated_at_its_size_and_so_many_files_are_kept() {
+    let target = |name: &str, log: &str| {
+        let run =
+            format!("head -c 3000 /dev/zero | tr '\\\\0' x; echo >> {name}.wrote; exec sleep 1000");
+        format!("[[target]]\nname = \"{name}\"\nrun = [\"sh\", \"-c\", \"{run}\"]\n{log}\n")
+    };
+    let config = [
+        target("small", "log = { max_bytes = \"2KiB\", keep = 2 }"),
+        target("large", "log = { max_bytes = \"1MiB\", keep = 2 }"),
+        target("single", "log = { max_bytes = \"2KiB\", keep = 1 }"),
+        route("again", "{ do = \"restart\" }"),
+    ];
+    let daemon = start(&config.concat());
+    let size = |file: &str| {
+        fs::metadata(daemon.path("state/logs").join(file)).map_or(0, |file| file.len())
+    };
+    for target in ["small", "large", "single"] {
+        for start in 1..=4 {
+            wait_for("its output", || {
+                let wrote = fs::read_to_string(daemon.path(&format!("{target}.wrote")));
+                let count = wrote.unwrap_or_default().lines().count();
+                (count == start)
+                    .then_some(())
+                    .ok_or(format!("{target}: {count} of {start}"))
+            });
+            if start < 4 {
+                recover(&daemon, target, "again");
+            }
+        }
+    }
+    let files = |name: &str| ["", ".1", ".2", ".3"].map(|end| size(&format!("{name}.log{end}")));
+    // The last one while the child runs on.
+    wait_for("the last rotation", || {
+        let sizes = ["small", "single", "large"].map(files);
+        let wanted = [[0, 3000, 3000, 0], [0, 3000, 0, 0], [4 * 3000, 0, 0, 0]];
+        (sizes == wanted).then_some(()).ok_or(format!("{sizes:?}"))
+    });
+}
