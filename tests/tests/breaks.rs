@@ -1,0 +1,257 @@
+//! What breaks around a daemon: its disk is full, its journal is lost, its socket gets rubbish. It says so, goes on, and
+//! loses nothing that it promised.
+
+use mainstay_tests::{
+    Daemon,
+    campaign::{Random, fresh_seed},
+    plugin, wait_for,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    process::Command,
+    time::Duration,
+};
+
+const CONFIG: &str = r#"
+[host]
+state_dir = "state"
+plugin_dir = "plugins"
+
+[[target]]
+name = "web"
+run = ["sleep", "1000"]
+
+[[target]]
+name = "disk"
+[[target.check]]
+kind = "disk"
+path = "state"
+max_percent = 90
+every = "1h"
+failure = "disk-full"
+
+[[route]]
+failure = "service-down"
+cooldown = "0s"
+chain = [{ handler = "restart-service" }]
+[plugin.restart-service]
+grants = { target = ["restart"] }
+
+[[route]]
+failure = "disk-full"
+cooldown = "0s"
+strategy = { kind = "immediate", max_attempts = 3 }
+chain = [{ handler = "disk-cleanup" }]
+[plugin.disk-cleanup]
+grants = { dir = [{ path = "junk", write = true }] }
+settings = { directory = "junk", older_than = "1ms" }
+
+[[job]]
+name = "state"
+full = "24h"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+"#;
+
+/// A directory with data, where nothing runs yet.
+fn prepare(config: &str) -> Daemon {
+    let daemon = Daemon::prepare(config);
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/one"), "one").unwrap();
+    fs::create_dir(daemon.path("junk")).unwrap();
+    daemon
+}
+
+fn recovered(daemon: &Daemon, target: &str) -> Value {
+    wait_for("a recovery", || {
+        let history = daemon.json(&["history", "--target", target]);
+        let newest = history[0].clone();
+        if newest["state"] == "succeeded" {
+            Ok(newest)
+        } else {
+            Err(history.to_string())
+        }
+    })
+}
+
+fn verified(daemon: &Daemon) -> Vec<Value> {
+    let backups = daemon.json(&["backup", "list"]);
+    let backups = backups.as_array().unwrap().iter();
+    let verified = backups.filter(|backup| backup["status"] == "verified");
+    verified.cloned().collect()
+}
+
+/// Runs this very test in a mount namespace of its own, where it may mount. Whether this is the process in it.
+fn in_a_mount_namespace(test: &str) -> bool {
+    const MARK: &str = "MAINSTAY_TEST_MAY_MOUNT";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let allowed = Command::new("unshare").args(["-rm", "true"]).status();
+    if !allowed.is_ok_and(|status| status.success()) {
+        println!("this machine allows no mount namespace, so no disk can be filled");
+        return false;
+    }
+    // Built outside: what is built belongs to who builds it.
+    plugin("restart-service");
+    plugin("disk-cleanup");
+    let mut again = Command::new("unshare");
+    again.arg("-rm").arg(std::env::current_exe().unwrap());
+    again.args(["--exact", test, "--nocapture"]).env(MARK, "1");
+    assert!(again.status().unwrap().success());
+    false
+}
+
+/// What should free the disk keeps its record on that disk.
+#[test]
+fn a_full_disk_is_cleaned_up_and_nothing_is_lost() {
+    if !in_a_mount_namespace("a_full_disk_is_cleaned_up_and_nothing_is_lost") {
+        return;
+    }
+    let mut daemon = Daemon::prepare(CONFIG);
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]);
+    assert!(
+        mount
+            .arg(daemon.directory.path())
+            .status()
+            .unwrap()
+            .success()
+    );
+    for directory in ["plugins", "data", "junk"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    fs::write(daemon.path("mainstay.toml"), CONFIG).unwrap();
+    fs::write(daemon.path("data/one"), "one").unwrap();
+    daemon.drop_plugin(&plugin("restart-service"));
+    daemon.drop_plugin(&plugin("disk-cleanup"));
+    daemon.set_env("RUST_LOG", "info");
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    wait_for("the first backup", || match verified(&daemon).len() {
+        0 => Err(daemon.log()),
+        _ => Ok(()),
+    });
+    let before = verified(&daemon);
+
+    // Until nothing more fits, not one byte.
+    let mut junk = fs::File::create(daemon.path("junk/full.log")).unwrap();
+    while junk.write_all(&[0; 4096]).is_ok() {}
+    drop(junk);
+    daemon.cli(&["recover", "disk", "--failure", "disk-full", "--wait"]);
+    let operation = recovered(&daemon, "disk");
+    assert_eq!(operation["handler"], "disk-cleanup");
+    assert!(!daemon.path("junk/full.log").exists());
+
+    let pid = Pid::from_raw(i32::try_from(daemon.pids()["web"]).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+    recovered(&daemon, "web");
+    daemon.json(&["backup", "create", "state"]);
+    daemon.kill();
+    daemon.run();
+    let after = verified(&daemon);
+    assert_eq!(after.len(), before.len() + 1);
+    for backup in &after {
+        daemon.json(&["backup", "verify", backup["id"].as_str().unwrap()]);
+    }
+    daemon.kill();
+}
+
+/// The journal is an index of what is stored, and what is stored tells for itself.
+#[test]
+fn a_lost_journal_costs_no_backup() {
+    let mut daemon = prepare(CONFIG);
+    daemon.run();
+    daemon.json(&["backup", "create", "state"]);
+    fs::write(daemon.path("data/two"), "two").unwrap();
+    daemon.json(&["backup", "create", "state", "--type", "incremental"]);
+    let before = verified(&daemon);
+    assert!(before.len() >= 2);
+    assert!(daemon.stop());
+    for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let _ = fs::remove_file(daemon.path("state").join(file));
+    }
+    daemon.run();
+    let output = daemon.cli(&["backup", "list", "--rebuild", "--json"]);
+    let rebuilt: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for backup in &before {
+        let found = rebuilt
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["id"] == backup["id"]);
+        assert_eq!(found, Some(backup));
+    }
+    let into = daemon.path("restored");
+    let newest = before[0]["id"].as_str().unwrap();
+    daemon.json(&[
+        "backup",
+        "restore",
+        "state",
+        "--id",
+        newest,
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    assert_eq!(fs::read_to_string(into.join("two")).unwrap(), "two");
+}
+
+/// Whatever comes over the socket: an answer that says what is wrong with it, or the end of that connection.
+#[test]
+fn rubbish_on_the_socket_disturbs_nobody() {
+    let daemon = Daemon::start(CONFIG, &[]);
+    let socket = daemon.path("state/mainstay.sock");
+    let mut random = Random::new(fresh_seed());
+    let long = "a".repeat(200_000);
+    let mut requests: Vec<Vec<u8>> = [
+        "",
+        "\r\n\r\n",
+        "GET",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET /v1/status HTTP/9.9\r\nhost: a\r\n\r\n",
+        "BREW /v1/status HTTP/1.1\r\nhost: a\r\n\r\n",
+        "POST /v1/recover HTTP/1.1\r\nhost: a\r\ncontent-length: 18446744073709551615\r\n\r\n",
+        "POST /v1/recover HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\n{\"a\"",
+        "POST /v1/recover HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "GET /v1/operations/../../etc/passwd HTTP/1.1\r\nhost: a\r\n\r\n",
+        "GET /v1/events?since=-1 HTTP/1.1\r\nhost: a\r\n\r\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    requests.push(format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes());
+    requests.push(format!("GET / HTTP/1.1\r\nhost: a\r\nx: {long}\r\n\r\n").into_bytes());
+    let body = format!("{{\"by\": \"{long}\"}}");
+    let head = "POST /v1/pause HTTP/1.1\r\nhost: a\r\ncontent-type: application/json";
+    requests.push(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes());
+    for _ in 0..200 {
+        let length = random.below(2_000);
+        let bytes = (0..length).map(|_| random.number().to_le_bytes()[0]);
+        requests.push(bytes.collect());
+    }
+    for request in requests {
+        let answer = answer_to(&socket, &request);
+        let shown = String::from_utf8_lossy(&request[..request.len().min(80)]).into_owned();
+        let is_refused = answer.is_empty() || answer.starts_with("HTTP/1.1 4");
+        assert!(is_refused, "{shown:?} was answered with {answer}");
+    }
+    let status = daemon.json(&["status"]);
+    assert_eq!(status["host"]["paused"], false);
+}
+
+fn answer_to(socket: &std::path::Path, request: &[u8]) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    // It may hang up before all is sent.
+    let _ = stream.write_all(request);
+    let _ = stream.shutdown(Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
