@@ -25,6 +25,7 @@ pub mod inspect;
 mod invoke;
 pub mod limits;
 pub mod loader;
+mod memory;
 pub mod observer;
 pub mod plugin;
 pub mod quarantine;

@@ -14,6 +14,7 @@ use crate::{
     engine::{Engine, EngineError},
     error::LoadError,
     invoke::{Invocation, Patience},
+    memory,
     observer::{LogObserver, Observer},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
@@ -249,6 +250,7 @@ impl Surroundings {
                 if let Some(cache) = &self.cache {
                     cache.put(engine, &digest, &compiled);
                 }
+                tokio::task::spawn_blocking(memory::give_back);
                 compiled
             }
         };

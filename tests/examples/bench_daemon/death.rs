@@ -37,7 +37,7 @@ pub(crate) fn death_to_serving(kills: usize) {
     };
     let port = free_port();
     let daemon = supervised(port, &arguments(port));
-    let runit = Runit::start(&arguments);
+    let runit = Runit::start(arguments);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..kills {
         ours.push(kill_and_wait(port, || daemon.pids()["web"]));
