@@ -30,6 +30,7 @@ use crate::{
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
         supervisor::{Left, Supervisor, SupervisorPorts},
+        upkeep::Upkeep,
     },
 };
 use anyhow::Context;
@@ -277,6 +278,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     );
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let base = tasks.stage("base");
+    let upkeep = Upkeep {
+        journal: journal.clone(),
+        clock: clock.clone(),
+        spec: spec.clone(),
+    };
+    base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
     base.spawn("supervisor", |stop| async move {
         report(supervisor.run(stop).await)
     });

@@ -15,3 +15,4 @@ pub mod state;
 pub mod supervisor;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod upkeep;

@@ -42,6 +42,9 @@ pub enum Change {
     Cooldown(TargetName, FailureType, Timestamp),
     /// The last slot of a job's schedule that was taken up.
     Slot(JobName, BackupType, Timestamp),
+    /// Operations that ended, incidents that closed and events, from before then, are no longer needed. The newest of
+    /// each stay, whatever a clock says, and of very many some go at a time.
+    Forget(Timestamp),
 }
 
 /// What tells a process from a later one with the same number.

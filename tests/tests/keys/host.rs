@@ -1,7 +1,7 @@
 //! The host itself: `[host]`.
 
 use crate::target::HOST;
-use mainstay_tests::{Daemon, free_port, guest, plugin};
+use mainstay_tests::{Daemon, free_port, guest, plugin, wait_for};
 use rustix::process::{Pid, test_kill_process};
 use std::{
     fs,
@@ -19,6 +19,32 @@ fn ask(port: u16, headers: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// Acts: `host.keep_history`
+#[test]
+fn what_is_too_old_is_forgotten_but_for_the_newest() {
+    let config = |kept: &str| format!("{HOST}\nkeep_history = \"{kept}\"\n");
+    let mut daemon = Daemon::start(&config("90d"), &[]);
+    for round in 0..60 {
+        let verb = ["pause", "resume"][round % 2];
+        assert!(daemon.cli(&[verb]).status.success());
+        assert!(daemon.cli(&[verb]).status.success());
+    }
+    assert!(daemon.events().len() > 120);
+    assert!(daemon.stop());
+    daemon.run();
+    let before = daemon.events().len();
+    assert!(before > 120, "nothing is old yet");
+    assert!(daemon.stop());
+    fs::write(daemon.path("mainstay.toml"), config("1ms")).unwrap();
+    daemon.run();
+    wait_for("what is old to be forgotten", || {
+        match daemon.events().len() {
+            left @ 90..=110 => Ok(left),
+            left => Err(format!("{left} events")),
+        }
+    });
 }
 
 /// Acts: `host.name`, `host.state_dir`, `host.plugin_dir`, `host.api.listen`, `host.api.token`

@@ -12,6 +12,7 @@
 
 mod changes;
 mod error;
+mod forget;
 mod lock;
 mod readers;
 mod records;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: writing a change twice leaves what writing it once leaves, but for events, which are appended.
 
+use super::forget::forget;
 use mainstay_domain::{
     event::Event,
     incident::Incident,
@@ -80,6 +81,7 @@ pub(super) fn apply(
                  ON CONFLICT DO UPDATE SET at = excluded.at",
                 params![job.as_str(), backup_type.as_str(), Millis(at)],
             )?,
+            Change::Forget(before) => forget(connection, before)?,
         }
     }
     Ok(events)

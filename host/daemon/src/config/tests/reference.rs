@@ -280,6 +280,13 @@ fn host_keys(keys: &mut Keys) {
         |s| s.host.shutdown_deadline,
         seconds(7),
     );
+    let line = "keep_history = \"2d\"";
+    keys.host(
+        "host.keep_history",
+        line,
+        |s| s.host.keep_history,
+        hours(48),
+    );
     let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\" }";
     let listen: SocketAddr = "127.0.0.1:7070".parse().unwrap();
     keys.host(
@@ -926,6 +933,7 @@ fn what_is_not_written_has_its_documented_default() {
     let base = Path::new("/etc/mainstay");
     assert!(!spec.host.name.is_empty());
     assert_eq!(spec.host.shutdown_deadline, seconds(30));
+    assert_eq!(spec.host.keep_history, hours(90 * 24));
     assert_eq!(spec.host.api, None);
 
     let target = &spec.targets[0];

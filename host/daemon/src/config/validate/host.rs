@@ -15,6 +15,9 @@ use mainstay_domain::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
+/// How long history is kept by default.
+const QUARTER: Duration = Duration::from_secs(90 * 24 * 3600);
+
 pub(super) fn host(at: At<'_>) -> Option<HostSpec> {
     at.fields("[host]", |fields| {
         let name = fields.optional("name", word);
@@ -24,6 +27,7 @@ pub(super) fn host(at: At<'_>) -> Option<HostSpec> {
         Some(HostSpec {
             name: name.unwrap_or_else(machine_name),
             shutdown_deadline: fields.or("shutdown_deadline", thirty, positive_duration),
+            keep_history: fields.or("keep_history", QUARTER, positive_duration),
             api: fields.optional("api", api),
             state_dir: state_dir?,
             plugin_dir: plugin_dir?,

@@ -26,6 +26,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
             state_dir: PathBuf::from("/nonexistent/state"),
             plugin_dir: PathBuf::from("/nonexistent/plugins"),
             shutdown_deadline: Duration::from_secs(10),
+            keep_history: Duration::from_secs(3600),
             api: None,
         },
         targets,

@@ -132,3 +132,56 @@ async fn recurrences_are_counted_by_target_failure_and_time() {
     let newest = journal.incidents(false, 2).await.unwrap();
     assert_eq!(newest[0], incident(109, "web", IncidentState::Recovered));
 }
+
+#[tokio::test]
+async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    for n in 0..150 {
+        let state = if n == 3 {
+            OperationState::AwaitingManual
+        } else {
+            OperationState::Succeeded
+        };
+        let operation = operation(n, "api", state);
+        let closed = if n == 4 {
+            IncidentState::Open
+        } else {
+            IncidentState::Recovered
+        };
+        let incident = incident(n, "api", closed);
+        drop(journal.commit(vec![
+            Change::Effect(intent(&operation.id, 1)),
+            Change::Operation(operation),
+            Change::Incident(incident),
+            Change::Event(event(n)),
+        ]));
+    }
+    let counts = async || {
+        let operations = journal.history(everything()).await.unwrap();
+        let incidents = journal.incidents(false, u32::MAX).await.unwrap();
+        let events = journal.events(0, u32::MAX).await.unwrap();
+        (operations.len(), incidents.len(), events.len())
+    };
+    let oldest = operation(0, "api", OperationState::Succeeded).id;
+    journal.commit(Vec::new()).await.unwrap();
+    assert!(journal.operation(oldest.clone()).await.unwrap().is_some());
+    journal.commit(vec![Change::Forget(at(0))]).await.unwrap();
+    assert_eq!(counts().await, (150, 150, 150), "nothing is so old");
+    journal.commit(vec![Change::Forget(at(20))]).await.unwrap();
+    assert_eq!(counts().await, (131, 131, 130), "what is open stays");
+    journal
+        .commit(vec![Change::Forget(at(1_000))])
+        .await
+        .unwrap();
+    assert_eq!(counts().await, (101, 101, 100), "the newest stay");
+    assert!(journal.operation(oldest).await.unwrap().is_none());
+    let counted = journal.on_connection(|connection| {
+        let count = |row: &rusqlite::Row<'_>| row.get(0);
+        match connection.query_row("SELECT count(*) FROM effects", [], count)? {
+            101 => Ok(()),
+            _ => Err(rusqlite::Error::QueryReturnedNoRows),
+        }
+    });
+    counted.await.expect("what they did went with them");
+}
