@@ -7,6 +7,7 @@
 //! Invariant: every operation ends in the journal with an end state, also one that a crash cut off.
 
 mod board;
+mod by_hand;
 mod commands;
 mod control;
 mod endings;

@@ -5,7 +5,6 @@ use crate::ports::{Decision, RecoverRequest, Refused, Verb};
 use mainstay_domain::{
     event::{Event, EventKind},
     failure,
-    health::Evidence,
     id::OperationId,
     journal::Change,
     name::TargetName,
@@ -53,55 +52,24 @@ impl RecoveryEngine {
             by,
         } = request;
         self.must_exist(&target)?;
-        let key = (target.clone(), failure.clone());
-        if !dry_run && self.has_operation(&key) {
-            let active = self
-                .board
-                .active()
-                .into_iter()
-                .find(|active| active.target == target);
-            let id = active
-                .and_then(|active| active.operation)
-                .map(|id| id.to_string())
-                .unwrap_or_default();
-            return Err(Refused(format!(
-                "{target} is being recovered from {failure} already: {id}"
-            )));
-        }
+        let key = (target, failure);
         let (now, monotonic) = self.now();
-        let severity = failure::default_severity(&failure);
+        let default = failure::default_severity(&key.1);
+        let open = self.state.incidents.get(&key);
+        let severity = open.map_or(default, |incident| incident.severity.max(default));
+        self.must_have_route(&key, severity)?;
         let mut operation = if dry_run {
             let id = OperationId::new(self.ids.next(now));
-            let (target, failure) = (target.clone(), failure.clone());
+            let (target, failure) = key.clone();
             let mut operation =
                 Operation::scheduled(id, target, failure, severity, Mode::Manual, now);
             operation.dry_run = true;
             operation
         } else {
-            let message = format!("{by} asked for it");
-            let evidence = Evidence {
-                check: "operator".to_owned(),
-                observed_at: now,
-                message,
-                value: None,
-            };
-            if !self.state.incidents.contains_key(&key) {
-                let incident = self.open_incident(&key, severity, evidence, now).await;
-                self.state.incidents.insert(key.clone(), incident);
-            }
-            let Some(incident) = self.state.incidents.get(&key).cloned() else {
-                return Err(Refused(format!(
-                    "the incident of {target} was closed meanwhile"
-                )));
-            };
-            self.new_operation(&incident, Mode::Manual, now)
+            self.by_hand(&key, severity, &by, now).await?
         };
-        if self.route_of(&operation).is_none() {
-            return Err(Refused(format!(
-                "no route fits {failure} of {target}; add a [[route]] with failure = \"{failure}\""
-            )));
-        }
         operation.severity = severity.max(operation.severity);
+        let (target, failure) = key;
         let what = if dry_run {
             "a dry run of the recovery"
         } else {
