@@ -9,11 +9,13 @@ mod daemon;
 mod figures;
 mod guests;
 mod receiver;
+mod shorthand;
 
 pub use daemon::Daemon;
 pub use figures::{print_spread, resident_kb};
 pub use guests::{guest, plugin};
 pub use receiver::{Received, Receiver};
+pub use shorthand::{HOST, millis_between, sleeper, time};
 
 use std::{
     path::{Path, PathBuf},

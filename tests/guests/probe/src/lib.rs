@@ -41,7 +41,7 @@ struct Params {
     word: Option<String>,
     /// How long `sleep` sleeps.
     length: Option<DurationText>,
-    /// The command, URL or job that an effect is for.
+    /// The command, URL, job or file that it is about; of `restart` another target than the operation's.
     name: String,
 }
 
@@ -56,7 +56,7 @@ enum Deed {
     Echo,
     /// Reports the operation as it came.
     Operation,
-    /// Restarts the target.
+    /// Restarts the target, or the one that is named.
     Restart,
     /// Reads the target's status and runs its checks.
     Look,
@@ -74,6 +74,10 @@ enum Deed {
     Kv,
     /// Creates a snapshot of the job `name` and restores the newest backup.
     Backup,
+    /// Reads the file `name`.
+    Read,
+    /// Writes the word of the step or of the settings to the file `name`.
+    Write,
     /// Sleeps.
     Sleep,
     /// Counts, sleeps and restarts: three effects to crash between.
@@ -106,7 +110,8 @@ impl RecoveryHandler for Probe {
             Deed::Echo => report.and(params.word.unwrap_or(settings.word)),
             Deed::Operation => report.and(format!("{op:?}")),
             Deed::Restart => {
-                host.target(&op.target).restart()?;
+                let target = if name.is_empty() { &op.target } else { name };
+                host.target(target).restart()?;
                 report.and("restarted")
             }
             Deed::Look => {
@@ -153,6 +158,11 @@ impl RecoveryHandler for Probe {
                 let restored = host.backup(name).restore(&newest)?;
                 report.and(format!("restored {} documents", restored.documents))
             }
+            Deed::Read => report.and(std::fs::read_to_string(name).map_err(permanent)?),
+            Deed::Write => {
+                std::fs::write(name, params.word.unwrap_or(settings.word)).map_err(permanent)?;
+                report.and("written")
+            }
             Deed::Sleep => {
                 let before = host.now();
                 host.sleep(nap);
@@ -174,6 +184,11 @@ impl RecoveryHandler for Probe {
             }
         })
     }
+}
+
+/// What the file system refuses once it refuses again.
+fn permanent(error: std::io::Error) -> RecoveryFailure {
+    RecoveryFailure::Permanent(error.to_string())
 }
 
 /// Adds one to a durable count and gives it.

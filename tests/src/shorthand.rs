@@ -1,0 +1,87 @@
+//! What most tests ask of a daemon, in short forms.
+
+use crate::{Daemon, wait_for};
+use mainstay_domain::time::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// The host of a small config.
+pub const HOST: &str = r#"
+[host]
+state_dir = "state"
+plugin_dir = "plugins"
+"#;
+
+/// A supervised target that does nothing, for ever.
+pub fn sleeper(name: &str) -> String {
+    format!("\n[[target]]\nname = \"{name}\"\nrun = [\"/bin/sh\", \"-c\", \"exec sleep 1000\"]\n")
+}
+
+/// A time of the machine-readable surface.
+pub fn time(value: &Value) -> Timestamp {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
+}
+
+/// The milliseconds between two such times, 0 where the second is not later.
+pub fn millis_between(earlier: &Value, later: &Value) -> u64 {
+    u64::try_from(time(later).since(time(earlier)).as_millis()).unwrap()
+}
+
+impl Daemon {
+    /// Recovers by hand and waits for the end, whatever it is; gives the operation.
+    pub fn recover(&self, target: &str, failure: &str) -> Value {
+        let output = self.cli(&["recover", target, "--failure", failure, "--wait", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            panic!("{target} was not recovered from {failure}: {stderr}")
+        })
+    }
+
+    /// Kills the child of a target.
+    pub fn kill_child(&self, target: &str) {
+        let pid = i32::try_from(self.pids()[target]).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+
+    /// Waits until the newest operation of a target is in a state, and gives it.
+    pub fn wait_for_operation(&self, target: &str, state: &str) -> Value {
+        wait_for(&format!("an operation of {target} to be {state}"), || {
+            let history = self.json(&["history", "--target", target]);
+            if history[0]["state"] == state {
+                Ok(history[0].clone())
+            } else {
+                Err(history.to_string())
+            }
+        })
+    }
+
+    /// Waits until so many operations of a target have succeeded, and gives them, oldest first.
+    pub fn wait_for_successes(&self, target: &str, count: usize) -> Vec<Value> {
+        wait_for(&format!("{count} recoveries of {target}"), || {
+            let history = self.json(&["history", "--target", target, "--state", "succeeded"]);
+            let mut succeeded = history.as_array().unwrap().clone();
+            succeeded.reverse();
+            if succeeded.len() >= count {
+                Ok(succeeded)
+            } else {
+                Err(history.to_string())
+            }
+        })
+    }
+
+    /// The entries of an operation's journal of one kind, `intent` or `result`.
+    pub fn journal(&self, operation: &Value, kind: &str) -> Vec<Value> {
+        let id = operation["id"].as_str().unwrap();
+        let shown = self.json(&["operation", "show", id]);
+        let mut journal = shown["journal"].as_array().unwrap().clone();
+        journal.retain(|entry| entry["kind"] == kind);
+        journal
+    }
+
+    /// All events of a kind so far.
+    pub fn events_of(&self, kind: &str) -> Vec<Value> {
+        let mut events = self.events();
+        events.retain(|event| event["kind"] == kind);
+        events
+    }
+}

@@ -1,0 +1,77 @@
+//! How the attempts of an operation are spaced: `[route.strategy]`.
+
+use mainstay_tests::{Daemon, HOST, guest, millis_between, sleeper};
+
+/// Each attempt leaves its time in the operation's journal, then fails. The delays are those that the host announces,
+/// and at least so much passes between the attempts. A delay that was not capped would outlast the test.
+///
+/// Acts: `route.strategy(exponential)`, `route.strategy(exponential).max_attempts`
+/// Acts: `route.strategy(exponential).initial_delay`, `route.strategy(exponential).multiplier`
+/// Acts: `route.strategy(exponential).max_delay`
+/// Acts: `route.strategy(linear)`, `route.strategy(linear).max_attempts`, `route.strategy(linear).initial_delay`
+/// Acts: `route.strategy(linear).max_delay`
+/// Acts: `route.strategy(immediate).max_attempts`, `route.strategy(manual).max_attempts`
+#[test]
+fn attempts_are_as_many_and_as_far_apart_as_the_strategy_says() {
+    let strategies: [(&str, &str, &[u64]); 5] = [
+        (
+            "exponential",
+            r#"max_attempts = 4, initial_delay = "100ms", multiplier = 3.0, max_delay = "1m""#,
+            &[100, 300, 900],
+        ),
+        (
+            "capped",
+            r#"max_attempts = 3, initial_delay = "100ms", multiplier = 10000.0, max_delay = "250ms""#,
+            &[100, 250],
+        ),
+        (
+            "linear",
+            r#"max_attempts = 5, initial_delay = "150ms", max_delay = "400ms""#,
+            &[150, 300, 400, 400],
+        ),
+        ("immediate", "max_attempts = 3", &[0, 0]),
+        ("manual", "max_attempts = 2", &[0]),
+    ];
+    let routes = strategies.map(|(failure, keys, _)| {
+        let kind = failure.replace("capped", "exponential");
+        format!(
+            r#"
+[[route]]
+failure = "{failure}"
+strategy = {{ kind = "{kind}", {keys} }}
+chain = [
+    {{ handler = "probe", params = {{ do = "count" }} }},
+    {{ handler = "probe", params = {{ do = "retryable" }} }},
+]
+"#
+        )
+    });
+    let grants = "\n[plugin.probe]\ngrants = { kv = \"1KiB\" }\n";
+    let config = [HOST, &sleeper("job"), &routes.concat(), grants].concat();
+    let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    for (failure, _, delays) in strategies {
+        let operation = daemon.recover("job", failure);
+        assert_eq!(operation["state"], "failed", "{operation}");
+        assert_eq!(operation["attempts"], delays.len() + 1, "{failure}");
+
+        let retries = daemon.events_of("operation.retrying");
+        let own = retries
+            .iter()
+            .filter(|event| event["operation"] == operation["id"]);
+        let announced: Vec<u64> = own
+            .map(|event| event["data"]["delay_ms"].as_u64().unwrap())
+            .collect();
+        assert_eq!(announced, delays, "{failure}");
+
+        let mut marks = daemon.journal(&operation, "intent");
+        marks.retain(|entry| entry["effect"] == "kv.compare-and-set");
+        let gaps: Vec<u64> = marks
+            .windows(2)
+            .map(|pair| millis_between(&pair[0]["at"], &pair[1]["at"]))
+            .collect();
+        assert_eq!(gaps.len(), delays.len(), "{failure}");
+        let held = gaps.iter().zip(delays).all(|(gap, delay)| gap >= delay);
+        assert!(held, "{failure}: {gaps:?} is not {delays:?}");
+    }
+}
