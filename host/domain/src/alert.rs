@@ -15,7 +15,7 @@ mod routing;
 mod text;
 
 pub use delivery::{after_failure, retry_after};
-pub use routing::{alerts_for, is_alert_by_default, never_alerts};
+pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 
 /// Whether something is wrong or right again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 
 use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
 use mainstay_domain::{
-    alert::{OutboxEntry, after_failure},
+    alert::{OutboxEntry, after_failure, version_for},
     event::{Event, EventKind},
     journal::Change,
     name::PluginName,
@@ -95,14 +95,7 @@ impl AlertService {
             Arc::clone(&self.alerters),
             Arc::clone(&self.clock),
         );
-        let version = {
-            let spec = self.spec.borrow();
-            let route = spec
-                .alerts
-                .iter()
-                .find(|route| route.alerter == entry.alerter);
-            route.map_or(semver::VersionReq::STAR, |route| route.version.clone())
-        };
+        let version = version_for(&entry, &self.spec.borrow().alerts);
         async move {
             let (alerter, attempt) = (entry.alerter.clone(), entry.attempts.saturating_add(1));
             let delivery = alerters

@@ -7,6 +7,7 @@ use crate::{
     name::PluginName,
     spec::AlertRoute,
 };
+use semver::VersionReq;
 
 /// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
 /// ended it, for else the operation says so.
@@ -75,6 +76,25 @@ pub fn alerts_for(
         last_error: None,
     };
     alerters.into_iter().map(to).collect()
+}
+
+/// Which versions of its alerter may deliver an alert, by the routes of today: what the first says that sends it there,
+/// or, where none would send it any more, the first of that alerter. Any where there is none.
+pub fn version_for(entry: &OutboxEntry, routes: &[AlertRoute]) -> VersionReq {
+    let alert = &entry.alert;
+    let kind = EventKind::ALL
+        .iter()
+        .find(|kind| kind.as_str() == alert.kind);
+    let event = kind.map(|kind| {
+        let mut event = Event::new(*kind, alert.severity, alert.at, "");
+        event.target.clone_from(&alert.target);
+        event.operation.clone_from(&alert.operation);
+        event
+    });
+    let sends = |route: &&AlertRoute| event.as_ref().is_some_and(|event| fits(route, event));
+    let mut own = routes.iter().filter(|route| route.alerter == entry.alerter);
+    let found = own.clone().find(sends).or_else(|| own.next());
+    found.map_or(VersionReq::STAR, |route| route.version.clone())
 }
 
 fn fits(route: &AlertRoute, event: &Event) -> bool {

@@ -64,6 +64,30 @@ fn every_route_that_fits_sends_and_each_alerter_is_told_once() {
 }
 
 #[test]
+fn an_alert_is_for_the_version_of_the_route_that_sends_it() {
+    let version = |text: &str| VersionReq::parse(text).unwrap();
+    let of = |target: &str, text: &str| AlertRoute {
+        target: Some(TargetName::parse(target).unwrap()),
+        version: version(text),
+        ..route("webhook", Severity::Low)
+    };
+    let entry = &sent(
+        &operation_event(EventKind::OperationFailed),
+        &[of("cache", "^1")],
+    )[0];
+    let check = |routes: &[AlertRoute], expected: &str| {
+        assert_eq!(version_for(entry, routes), version(expected), "{routes:?}");
+    };
+    check(
+        &[of("web", "^9"), of("cache", "^1"), of("cache", "^2")],
+        "^1",
+    );
+    // Routes that have changed since: the alert still finds its way.
+    check(&[of("web", "^9")], "^9");
+    check(&[route("mail", Severity::Low)], "*");
+}
+
+#[test]
 fn a_route_that_names_kinds_gets_those_and_no_others() {
     let routes = [AlertRoute {
         events: vec![EventKind::CheckFailed],
