@@ -33,7 +33,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -109,6 +109,8 @@ struct Core {
     pauses: Mutex<HashMap<JobName, (u32, Timestamp)>>,
     /// When retention last ran in this life of the daemon.
     judged: Mutex<HashMap<JobName, Timestamp>>,
+    /// Whose retention was begun and has not ended.
+    judging: Mutex<HashSet<JobName>>,
     tasks: TaskTracker,
     wake: Notify,
 }
@@ -150,6 +152,7 @@ impl BackupService {
             turns: Mutex::default(),
             pauses: Mutex::default(),
             judged: Mutex::default(),
+            judging: Mutex::default(),
             tasks: TaskTracker::new(),
             wake: Notify::new(),
         };
@@ -169,15 +172,15 @@ impl BackupService {
         let mut spec = self.core.spec.clone();
         let mut before = Arc::clone(&spec.borrow_and_update());
         loop {
-            self.start_due();
+            let looked_at = self.start_due();
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(self.pause()) => {}
+                () = tokio::time::sleep(self.pause(looked_at)) => {}
                 () = self.core.wake.notified() => {}
                 changed = spec.changed() => {
                     if changed.is_err() {
                         // Nobody can change the config any more; only time goes on.
-                        tokio::select! { biased; () = stop.cancelled() => break, () = tokio::time::sleep(self.pause()) => {} }
+                        tokio::select! { biased; () = stop.cancelled() => break, () = tokio::time::sleep(self.pause(looked_at)) => {} }
                         continue;
                     }
                     let after = Arc::clone(&spec.borrow_and_update());
@@ -328,8 +331,8 @@ impl BackupService {
         Ok(())
     }
 
-    /// Starts what is due in every job whose turn it is.
-    fn start_due(&self) {
+    /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
+    fn start_due(&self) -> Timestamp {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
         for job in &spec.jobs {
@@ -341,6 +344,7 @@ impl BackupService {
             }
         }
         self.start_retention(&spec, now);
+        now
     }
 
     fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: OwnedMutexGuard<()>) {
@@ -392,15 +396,18 @@ impl BackupService {
         )
     }
 
-    /// How long nothing is due. A job that runs wakes the loop when it ends.
-    fn pause(&self) -> Duration {
+    /// How long nothing is due. A job or a judgement that runs wakes the loop when it ends.
+    fn pause(&self, looked_at: Timestamp) -> Duration {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
         let waiting = spec
             .jobs
             .iter()
             .filter(|job| self.turn_of(&job.name).try_lock().is_ok());
-        let next = waiting.filter_map(|job| self.next_due(job, now)).min();
+        let next = waiting
+            .filter_map(|job| self.next_due(job, now))
+            .chain(self.next_retention(&spec, looked_at))
+            .min();
         next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN))
     }
 }

@@ -54,7 +54,8 @@ impl BackupService {
                 continue;
             };
             let last = locked(&self.core.judged).get(&job.name).copied();
-            if last.is_none_or(|last| now.since(last) >= retention.every || last > now) {
+            let is_due = last.is_none_or(|last| now.since(last) >= retention.every || last > now);
+            if is_due && locked(&self.core.judging).insert(job.name.clone()) {
                 locked(&self.core.judged).insert(job.name.clone(), now);
                 self.spawn_judgement(job.name.clone());
             }
@@ -76,6 +77,25 @@ impl BackupService {
                 });
             }
         }
+    }
+
+    /// When retention is due next, or something has lain in the trash long enough. What was due when the loop looked
+    /// and was not begun waits for work that wakes the loop when it ends, or for the next look.
+    pub(super) fn next_retention(&self, spec: &Spec, looked_at: Timestamp) -> Option<Timestamp> {
+        let judging = locked(&self.core.judging);
+        let waiting = spec.jobs.iter().filter(|job| !judging.contains(&job.name));
+        let judged = locked(&self.core.judged);
+        let judgements = waiting.filter_map(|job| {
+            let retention = job.retention.as_ref()?;
+            Some(*judged.get(&job.name)? + retention.every)
+        });
+        let catalog = locked(&self.core.catalog);
+        let expired = catalog.expired();
+        let deletions = expired.iter().filter_map(|record| record.expires);
+        judgements
+            .chain(deletions)
+            .filter(|at| *at > looked_at)
+            .min()
     }
 
     /// Judges every job whose retention, or whose policy's settings, are not what they were.
@@ -101,6 +121,8 @@ impl BackupService {
             if let Err(error) = service.judge_job(job.clone(), false).await {
                 tracing::warn!(%job, %error, "retention kept everything");
             }
+            locked(&service.core.judging).remove(&job);
+            service.core.wake.notify_one();
         });
     }
 
@@ -140,6 +162,8 @@ impl BackupService {
             .collect();
         let mut kept = Vec::new();
         let mut expired = Vec::new();
+        // The policy may have taken its time; the trash keeps what it lets go for the whole of its own.
+        let in_trash_until = self.now() + retention.trash_for;
         for record in &records {
             let Some(verdict) = by_id.get(record.id.as_str()) else {
                 continue;
@@ -155,7 +179,7 @@ impl BackupService {
                 }
             } else {
                 judged.status = BackupStatus::Expired;
-                judged.expires = Some(now + retention.trash_for);
+                judged.expires = Some(in_trash_until);
                 expired.push(judged);
             }
         }
@@ -164,6 +188,7 @@ impl BackupService {
         if !dry_run {
             self.commit(kept, Vec::new()).await?;
             self.expire(&expired).await?;
+            self.core.wake.notify_one();
         }
         Ok(Pruned { verdicts, expired })
     }

@@ -188,6 +188,34 @@ async fn a_changed_policy_judges_at_once() {
 }
 
 #[tokio::test]
+async fn the_loop_looks_again_when_retention_or_the_trash_is_due() {
+    let (fixture, _) = two_chains().await;
+    let mut judged = judged_job(1);
+    judged.retention.as_mut().unwrap().every = 12 * HOUR;
+    let spec = spec_with(&[judged]);
+    fixture.spec.send_replace(Arc::clone(&spec));
+    let next = |looked_at| fixture.service.next_retention(&spec, looked_at);
+    let now = fixture.clock.now();
+    assert_eq!(next(now), None);
+
+    prune(&fixture, false).await.unwrap();
+    assert_eq!(next(now), Some(now + 24 * HOUR), "the trash");
+    assert_eq!(
+        next(now + 24 * HOUR),
+        None,
+        "it was begun, or is tried again"
+    );
+
+    fixture.clock.advance(HOUR);
+    let looked_at = fixture.service.start_due();
+    wait_until("the judgement", || {
+        next(looked_at) == Some(looked_at + 12 * HOUR)
+    })
+    .await;
+    assert_eq!(fixture.judge.times_asked(), 2);
+}
+
+#[tokio::test]
 async fn a_job_without_a_policy_keeps_everything_and_pruning_it_says_so() {
     let fixture = Fixture::new().await;
     let error = within(fixture.service.prune(Some(job(None).name), false))
