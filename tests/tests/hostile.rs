@@ -108,9 +108,10 @@ fn copy_of(component: std::path::PathBuf) -> impl FnOnce(&Path) {
     }
 }
 
+/// Acts: `plugin.*.limits.deadline`
 #[test]
 fn a_loop_ends_at_its_deadline() {
-    ends(r#"{ do = "loop" }"#, &["deadline"]);
+    ends(r#"{ do = "loop" }"#, &["deadline", "300ms"]);
 }
 
 #[test]
@@ -123,9 +124,10 @@ fn unbounded_recursion_ends_at_the_stack() {
     ends(r#"{ do = "recurse" }"#, &["stack"]);
 }
 
+/// Acts: `plugin.*.limits.memory`
 #[test]
 fn a_memory_bomb_ends_at_its_memory() {
-    ends(r#"{ do = "memory" }"#, &["memory"]);
+    ends(r#"{ do = "memory" }"#, &["memory", "32 MiB"]);
 }
 
 #[test]
@@ -138,6 +140,7 @@ fn a_panic_says_what_it_panicked_with() {
     ends(r#"{ do = "panic" }"#, &["the hostile guest panics"]);
 }
 
+/// Acts: `plugin.*.limits.result`
 #[test]
 fn a_result_of_a_gibibyte_is_refused() {
     // It cannot even be built within the guest's memory; a smaller one is cut off by the result's own limit.
@@ -145,22 +148,28 @@ fn a_result_of_a_gibibyte_is_refused() {
         r#"{ do = "huge-result", amount = 1073741824 }"#,
         &["memory"],
     );
-    ends(r#"{ do = "huge-result", amount = 1048576 }"#, &["result"]);
+    ends(
+        r#"{ do = "huge-result", amount = 100000 }"#,
+        &["result", "64 KiB"],
+    );
 }
 
+/// Acts: `plugin.*.limits.log_lines`
 #[test]
 fn a_flood_of_log_lines_ends_its_call() {
-    ends(r#"{ do = "log-flood" }"#, &["log"]);
+    ends(r#"{ do = "log-flood" }"#, &["log lines", "20 a call"]);
 }
 
+/// Acts: `plugin.*.limits.effects`
 #[test]
 fn a_flood_of_effects_ends_its_call() {
-    ends(r#"{ do = "effect-flood" }"#, &["effects"]);
+    ends(r#"{ do = "effect-flood" }"#, &["effects", "50 a call"]);
 }
 
+/// Acts: `plugin.*.limits.timeout`
 #[test]
 fn a_sleeper_ends_at_its_timeout() {
-    ends(r#"{ do = "sleep" }"#, &["timeout"]);
+    ends(r#"{ do = "sleep" }"#, &["timeout", "2s"]);
 }
 
 #[test]

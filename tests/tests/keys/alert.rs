@@ -1,1 +1,115 @@
 //! Alerts: `[[alert]]`.
+
+use mainstay_tests::{Daemon, HOST, Receiver, guest, plugin, sleeper, wait_for};
+use serde_json::Value;
+use std::fs;
+
+/// Two targets that a handler recovers at once, and both alerters.
+fn start(receiver: &Receiver, alerts: &str) -> Daemon {
+    let url = &receiver.url;
+    let rest = format!(
+        r#"
+[[route]]
+chain = [{{ handler = "probe" }}]
+
+{alerts}
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+
+[plugin.log-file]
+grants = {{ dir = [{{ path = "alerts", write = true }}] }}
+settings = {{ path = "alerts/all.jsonl" }}
+"#
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("a"), &sleeper("b"), &rest].concat());
+    fs::create_dir(daemon.path("alerts")).unwrap();
+    for component in [guest("probe", &[]), plugin("webhook"), plugin("log-file")] {
+        daemon.drop_plugin(&component);
+    }
+    daemon.run();
+    daemon.wait_for_plugins(3);
+    daemon
+}
+
+/// `KIND of TARGET`, for each.
+fn what<'a>(alerts: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    let word = |alert: &Value, key| alert[key].as_str().unwrap_or("nothing").to_owned();
+    let line = |alert| format!("{} of {}", word(alert, "kind"), word(alert, "target"));
+    alerts.into_iter().map(line).collect()
+}
+
+/// Acts: `alert.alerter`, `alert.events`, `alert.min_severity`, `alert.target`
+#[test]
+fn each_entry_sends_what_it_asks_for_and_nothing_else() {
+    let receiver = Receiver::start();
+    let daemon = start(
+        &receiver,
+        r#"
+[[alert]]
+alerter = "webhook"
+events = ["operation.succeeded"]
+target = "a"
+
+[[alert]]
+alerter = "log-file"
+min_severity = "critical"
+"#,
+    );
+    for (target, failure) in [
+        ("b", "odd"),
+        ("a", "odd"),
+        ("b", "data-corruption"),
+        ("a", "data-corruption"),
+    ] {
+        assert_eq!(daemon.recover(target, failure)["state"], "succeeded");
+    }
+    let (posted, logged) = wait_for("all alerts", || {
+        let delivered = daemon.events_of("alert.delivered").len();
+        let posted: Vec<Value> = receiver.received().iter().map(|one| one.json()).collect();
+        let logged = fs::read_to_string(daemon.path("alerts/all.jsonl")).unwrap_or_default();
+        let logged: Vec<Value> = logged
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        // Each is queued together with what it is about, so none is still to come.
+        if delivered == daemon.events_of("alert.queued").len() {
+            Ok((posted, logged))
+        } else {
+            Err(format!("{delivered}"))
+        }
+    });
+    assert_eq!(what(&posted), ["operation.succeeded of a"; 2]);
+    let of_one = |target: &str| {
+        ["incident.opened", "operation.succeeded"].map(|kind| format!("{kind} of {target}"))
+    };
+    assert_eq!(what(&logged), [of_one("b"), of_one("a")].concat());
+    assert!(logged.iter().all(|alert| alert["severity"] == "critical"));
+}
+
+/// Acts: `alert.version`
+#[test]
+fn an_alert_waits_for_the_version_of_its_entry() {
+    let receiver = Receiver::start();
+    let entry = |target, version| {
+        format!(
+            "\n[[alert]]\nalerter = \"webhook\"\nevents = [\"operation.succeeded\"]\n\
+             target = \"{target}\"\nversion = \"{version}\"\n"
+        )
+    };
+    let daemon = start(&receiver, &[entry("b", "^9"), entry("a", "^1")].concat());
+    daemon.recover("b", "odd");
+    let delayed = daemon.wait_for_event("the delay", |event| event["kind"] == "alert.delayed");
+    assert_eq!(delayed["target"], "b");
+    assert!(
+        delayed["message"].as_str().unwrap().contains("^9"),
+        "{delayed}"
+    );
+    daemon.recover("a", "odd");
+    daemon.wait_for_event("the delivery", |event| {
+        event["kind"] == "alert.delivered" && event["target"] == "a"
+    });
+    let posted: Vec<Value> = receiver.received().iter().map(|one| one.json()).collect();
+    assert_eq!(what(&posted), ["operation.succeeded of a"]);
+}

@@ -1,1 +1,78 @@
 //! Commands that plugins may be granted: `[command.NAME]`.
+
+use mainstay_tests::{Daemon, HOST, guest, millis_between, sleeper};
+use std::fs;
+
+const REST: &str = r#"
+[command.show]
+run = ["/bin/sh", "-c", "pwd; echo $0 $GREETING $HOME $MAINSTAY_TEST_MARK.", "{target}"]
+placeholders = ["target"]
+cwd = "below"
+env = { GREETING = "hello" }
+
+[command.at-home]
+run = ["/bin/sh", "-c", "pwd", "{target}"]
+placeholders = ["target"]
+
+[command.without-place]
+run = ["/bin/true"]
+
+[command.slow]
+run = ["/bin/sh", "-c", "echo $$ > pid; exec sleep 1000", "{target}"]
+placeholders = ["target"]
+timeout = "250ms"
+
+[plugin.probe]
+grants = { command = ["show", "at-home", "without-place", "slow"] }
+"#;
+
+/// The probe fills in the place `target`, in each.
+///
+/// Acts: `command.*.run`, `command.*.placeholders`, `command.*.cwd`, `command.*.env`, `command.*.timeout`
+#[test]
+fn a_command_runs_as_the_operator_wrote_it() {
+    let names = ["show", "at-home", "without-place", "slow"];
+    let routes = names.map(|name| {
+        format!(
+            r#"
+[[route]]
+failure = "{name}"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe", params = {{ do = "command", name = "{name}" }} }}]
+"#
+        )
+    });
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), REST, &routes.concat()].concat());
+    fs::create_dir(daemon.path("below")).unwrap();
+    daemon.set_env("MAINSTAY_TEST_MARK", "visible");
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let [show, at_home, without_place, slow] = names.map(|name| daemon.recover("job", name));
+
+    let home = daemon.directory.path().canonicalize().unwrap();
+    let said = |operation: &serde_json::Value| {
+        let text = operation["actions"][1].as_str().unwrap_or_default();
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let below = home.join("below");
+    assert_eq!(
+        said(&show),
+        ["exit", "0:", below.to_str().unwrap(), "job", "hello", "."]
+    );
+    assert_eq!(said(&at_home), ["exit", "0:", home.to_str().unwrap()]);
+
+    assert_eq!(without_place["state"], "failed");
+    let error = without_place["error"].as_str().unwrap();
+    assert!(error.contains("has no placeholder `target`"), "{error}");
+
+    assert_eq!(slow["state"], "failed");
+    let error = slow["error"].as_str().unwrap();
+    assert!(error.contains("250ms"), "{error}");
+    assert!(millis_between(&slow["started_at"], &slow["finished_at"]) >= 250);
+    let pid = fs::read_to_string(daemon.path("pid")).unwrap();
+    let process = format!("/proc/{}", pid.trim());
+    assert!(!fs::exists(process).unwrap(), "it was killed");
+}

@@ -1,1 +1,155 @@
 //! Backup jobs: `[[job]]`.
+
+mod retention;
+
+use mainstay_tests::{Daemon, HOST, campaign::Random, wait_for};
+use serde_json::Value;
+use std::fs;
+
+/// A config without targets that has these jobs, and what they back up: `data/words.txt`, in the directory `below`.
+fn prepare(jobs: &str) -> Daemon {
+    let daemon = Daemon::prepare(&[HOST, jobs].concat());
+    for directory in ["data", "below"] {
+        fs::create_dir(daemon.path(directory)).unwrap();
+    }
+    fs::write(daemon.path("data/words.txt"), words()).unwrap();
+    daemon
+}
+
+/// Text that can be compressed well or better.
+fn words() -> String {
+    let words = ["restart", "verify", "backup", "target", "incident", "chain"];
+    let mut random = Random::new(1);
+    let word = |_| {
+        let place = usize::try_from(random.below(6)).unwrap();
+        format!("{} {}\n", words[place], random.below(100))
+    };
+    (0..20_000).map(word).collect()
+}
+
+/// The verified backups of a job, newest first.
+fn verified(daemon: &Daemon, job: &str) -> Vec<Value> {
+    let backups = daemon.json(&["backup", "list", "--job", job]);
+    let mut backups = backups.as_array().unwrap().clone();
+    backups.retain(|backup| backup["status"] == "verified");
+    backups
+}
+
+fn status(daemon: &Daemon, job: &str) -> Value {
+    let status = daemon.json(&["status"]);
+    let mut jobs = status["jobs"].as_array().unwrap().iter();
+    jobs.find(|row| row["name"] == job).unwrap().clone()
+}
+
+/// Acts: `job.name`, `job.compression`
+/// Acts: `job.source(directory)`, `job.source(directory).path`, `job.source(directory).prefix`
+/// Acts: `job.source(command)`, `job.source(command).run`, `job.source(command).key`, `job.source(command).cwd`
+/// Acts: `job.source(command).timeout`
+#[test]
+fn a_job_stores_what_its_sources_yield_as_tightly_as_it_says() {
+    let mut daemon = prepare(
+        r#"
+[[job]]
+name = "loose"
+compression = 1
+source = [
+    { kind = "directory", path = "data" },
+    { kind = "command", run = ["/bin/pwd"], key = "where" },
+]
+
+[[job]]
+name = "tight"
+compression = 19
+source = [
+    { kind = "directory", path = "data", prefix = "files" },
+    { kind = "command", run = ["/bin/pwd"], key = "dump/where", cwd = "below" },
+]
+
+[[job]]
+name = "slow"
+source = [{ kind = "command", run = ["/bin/sleep", "1000"], key = "never", timeout = "250ms" }]
+"#,
+    );
+    daemon.run();
+    let home = daemon.directory.path().canonicalize().unwrap();
+    let stored = [
+        ("loose", "words.txt", "where", home.clone()),
+        ("tight", "files/words.txt", "dump/where", home.join("below")),
+    ]
+    .map(|(job, file, printed, place)| {
+        daemon.json(&["backup", "create", job]);
+        let into = daemon.path(&format!("restored-{job}"));
+        daemon.json(&["backup", "restore", job, "--into", into.to_str().unwrap()]);
+        assert_eq!(fs::read_to_string(into.join(file)).unwrap(), words());
+        let printed = fs::read_to_string(into.join(printed)).unwrap();
+        assert_eq!(printed.trim(), place.to_str().unwrap(), "{job}");
+        let newest = verified(&daemon, job)[0].clone();
+        assert_eq!(newest["job"], job);
+        newest["stored_bytes"].as_u64().unwrap()
+    });
+    assert!(stored[0] > stored[1], "{stored:?}");
+
+    let output = daemon.cli(&["backup", "create", "slow"]);
+    assert!(!output.status.success());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("did not end within 250ms"), "{stderr}");
+}
+
+/// Acts: `job.encryption`
+#[test]
+fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {
+    for (written, warned) in [("", true), ("encryption = \"none\"", false)] {
+        let source = "source = [{ kind = \"directory\", path = \"data\" }]";
+        let daemon = prepare(&format!(
+            "\n[[job]]\nname = \"state\"\n{source}\n{written}\n"
+        ));
+        let problems = daemon.json(&["check"])["problems"].to_string();
+        assert_eq!(problems.contains("unencrypted"), warned, "{problems}");
+    }
+}
+
+/// Acts: `job.incremental`, `job.differential`, `job.full.cron`, `job.full.zone`, `job.rpo`
+#[test]
+fn backups_are_taken_when_they_are_due() {
+    let source = "source = [{ kind = \"directory\", path = \"data\" }]\nencryption = \"none\"\n";
+    let job = |name: &str, keys: &str| format!("\n[[job]]\nname = \"{name}\"\n{keys}\n{source}");
+    let mut daemon = prepare(
+        &[
+            job("often", "differential = \"2s\"\nincremental = \"300ms\""),
+            job("seldom", "rpo = \"1h\""),
+            job(
+                "tokyo",
+                "full = { cron = \"30 3 * * *\", zone = \"Asia/Tokyo\" }\nrpo = \"1ms\"",
+            ),
+            job("utc", "full = { cron = \"45 3 * * *\" }"),
+        ]
+        .concat(),
+    );
+    daemon.run();
+    wait_for("a backup of each kind", || {
+        let backups = verified(&daemon, "often");
+        let has = |kind: &str| backups.iter().any(|backup| backup["type"] == kind);
+        let seen = format!("{backups:?}");
+        (has("full") && has("differential") && has("incremental"))
+            .then_some(())
+            .ok_or(seen)
+    });
+    for job in ["seldom", "tokyo", "utc"] {
+        let backups = wait_for(&format!("a backup of {job}"), || {
+            let backups = verified(&daemon, job);
+            let is_there = !backups.is_empty();
+            is_there.then_some(backups).ok_or_else(String::new)
+        });
+        let only_one = backups.len() == 1 && backups[0]["type"] == "full";
+        assert!(only_one, "{job}: {backups:?}");
+    }
+    let time_of_day = |job: &str| {
+        let due = status(&daemon, job)["next_due"].clone();
+        due.as_str().unwrap().split('T').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(time_of_day("tokyo"), "18:30:00.000Z");
+    assert_eq!(time_of_day("utc"), "03:45:00.000Z");
+    assert_eq!(status(&daemon, "seldom")["rpo_met"], true);
+    assert_eq!(status(&daemon, "tokyo")["rpo_met"], false);
+    assert_eq!(status(&daemon, "utc")["rpo_met"], Value::Null);
+}

@@ -1,0 +1,116 @@
+//! What is kept: `[job.retention]`.
+
+use super::prepare;
+use mainstay_tests::{Daemon, millis_between, plugin, time, wait_for};
+use serde_json::Value;
+use std::{fs, time::Duration};
+
+/// The policy would keep the newest backup only.
+const POLICY: &str = r#"
+[plugin.gfs-retention]
+settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }
+"#;
+
+fn job(name: &str, retention: &str) -> String {
+    format!(
+        r#"
+[[job]]
+name = "{name}"
+encryption = "none"
+source = [{{ kind = "directory", path = "data" }}]
+retention = {{ {retention} }}
+"#
+    )
+}
+
+/// What is in a job's directory below the state that belongs to a backup.
+fn files(daemon: &Daemon, directory: &str, id: &str) -> usize {
+    let entries = fs::read_dir(daemon.path("state/backups").join(directory));
+    let names = entries
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with(id))
+        .count()
+}
+
+/// The first event of a kind about a job.
+fn event(daemon: &Daemon, kind: &str, id: &str) -> Value {
+    daemon.wait_for_event(&format!("{kind} of {id}"), |event| {
+        event["kind"] == kind && event["backup"] == id
+    })
+}
+
+/// Acts: `job.retention.policy`, `job.retention.version`, `job.retention.every`
+/// Acts: `job.retention.min_redundancy`, `job.retention.trash_for`
+#[test]
+fn a_policy_lets_backups_go_as_often_as_far_and_as_slowly_as_the_job_says() {
+    let jobs = [
+        job(
+            "quick",
+            r#"policy = "gfs-retention", every = "1s", trash_for = "1500ms""#,
+        ),
+        job(
+            "careful",
+            r#"policy = "gfs-retention", version = "^1", min_redundancy = 2, trash_for = "48h""#,
+        ),
+        job("odd", r#"policy = "gfs-retention", version = "^9""#),
+    ];
+    let mut daemon = prepare(&[&jobs.concat(), POLICY].concat());
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let create = |job| -> String {
+        let taken = daemon.json(&["backup", "create", job]);
+        taken["backups"][0]["id"].as_str().unwrap().to_owned()
+    };
+
+    let careful = [(); 3].map(|()| create("careful"));
+    let quick = [(); 3].map(|()| create("quick"));
+    let taken_at = daemon.json(&["backup", "show", &quick[2]])["created_at"].clone();
+    // By itself, again and again: the first is let go, then deleted.
+    let expired = event(&daemon, "backup.expired", &quick[1]);
+    let deleted = event(&daemon, "backup.deleted", &quick[1]);
+    let until = expired["message"].as_str().unwrap().rsplit(' ').next();
+    let until = until.unwrap().into();
+    assert!(time(&deleted["at"]) >= time(&until), "{expired} {deleted}");
+    assert!(millis_between(&taken_at, &until) >= 1_500, "{expired}");
+    for directory in ["quick", "quick/trash"] {
+        assert_eq!(files(&daemon, directory, &quick[1]), 0);
+    }
+    wait_for("only the newest to be left", || {
+        let left = daemon.json(&["backup", "list", "--job", "quick"]);
+        let only = left.as_array().unwrap().len() == 1 && left[0]["id"] == quick[2].as_str();
+        only.then_some(()).ok_or_else(|| left.to_string())
+    });
+
+    // Within a day the other one is judged by hand alone.
+    let about_careful = |event: &Value| {
+        let backup = event["backup"].as_str().unwrap_or_default();
+        careful.iter().any(|id| id == backup)
+    };
+    let expired = daemon.events_of("backup.expired");
+    assert!(!expired.iter().any(about_careful), "{expired:?}");
+    let pruned = daemon.json(&["backup", "prune", "--job", "careful"]);
+    let kept = pruned["verdicts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["keep"] == true);
+    assert_eq!(kept.count(), 2, "{pruned}");
+    let reasons = pruned["verdicts"].to_string();
+    assert!(reasons.contains("last 1 of 1"), "the policy's: {reasons}");
+    assert!(reasons.contains("kept by the host"), "the job's: {reasons}");
+    let expired = event(&daemon, "backup.expired", &careful[0]);
+    assert_eq!(files(&daemon, "careful", &careful[0]), 0);
+    assert!(files(&daemon, "careful/trash", &careful[0]) > 0);
+    let shown = daemon.json(&["backup", "show", &careful[0]]);
+    let grace = Duration::from_millis(millis_between(&expired["at"], &shown["expires"]));
+    assert!(grace > Duration::from_secs(47 * 3_600), "{grace:?}");
+
+    let output = daemon.cli(&["backup", "prune", "--job", "odd"]);
+    assert!(!output.status.success());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("^9"), "{stderr}");
+}
