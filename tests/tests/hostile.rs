@@ -1,7 +1,6 @@
 //! Hostile guests: each is refused or ended with a reason that names it, and its neighbour keeps serving.
 
 use mainstay_tests::{Daemon, guest, plugin, wait_for};
-use serde_json::Value;
 use std::{fs, path::Path};
 
 /// A route per misdeed, and a neighbour that does as it should.
@@ -35,14 +34,8 @@ limits = {{ {limits} }}
 
 const LIMITS: &str = r#"memory = "32MiB", deadline = "300ms", timeout = "2s", result = "64KiB", log_lines = 20, effects = 50"#;
 
-fn recover(daemon: &Daemon, failure: &str) -> Value {
-    daemon.cli(&["recover", "job", "--failure", failure, "--wait"]);
-    let history = daemon.json(&["history", "--failure", failure]);
-    history[0].clone()
-}
-
 fn neighbour_serves(daemon: &Daemon) {
-    let operation = recover(daemon, "good-deed");
+    let operation = daemon.recover("job", "good-deed");
     assert_eq!(
         operation["state"], "succeeded",
         "the neighbour: {operation}"
@@ -57,7 +50,7 @@ fn ends(params: &str, words: &[&str]) {
         &[&guest("hostile", &[]), &guest("probe", &[])],
     );
     daemon.wait_for_plugins(2);
-    let operation = recover(&daemon, "misdeed");
+    let operation = daemon.recover("job", "misdeed");
     assert_eq!(operation["state"], "failed", "{operation}");
     let error = operation["error"].as_str().unwrap();
     for word in words {
@@ -199,7 +192,7 @@ fn a_guest_sees_no_environment() {
     daemon.drop_plugin(&guest("hostile", &[]));
     daemon.run();
     daemon.wait_for_plugins(1);
-    let operation = recover(&daemon, "misdeed");
+    let operation = daemon.recover("job", "misdeed");
     assert_eq!(operation["actions"][0], "[]", "{operation}");
 }
 
@@ -287,7 +280,7 @@ fn a_plugin_that_fails_again_and_again_is_quarantined() {
     );
     daemon.wait_for_plugins(2);
     for _ in 0..5 {
-        recover(&daemon, "misdeed");
+        daemon.recover("job", "misdeed");
     }
     daemon.wait_for_event("the quarantine", |event| {
         event["kind"] == "plugin.quarantined"
@@ -300,7 +293,7 @@ fn a_plugin_that_fails_again_and_again_is_quarantined() {
         .find(|row| row["name"] == "hostile")
         .unwrap();
     assert_eq!(row["quarantined"], true, "{row}");
-    let operation = recover(&daemon, "misdeed");
+    let operation = daemon.recover("job", "misdeed");
     assert!(
         operation["error"].as_str().unwrap().contains("rest"),
         "{operation}"
