@@ -43,11 +43,6 @@ fn event_of(daemon: &Daemon, target: &str, kind: &str) -> Value {
 }
 
 /// Recovers by hand, to the end; the operation.
-fn recover(daemon: &Daemon, target: &str, failure: &str) -> Value {
-    daemon.cli(&["recover", target, "--failure", failure, "--wait"]);
-    daemon.json(&["history", "--target", target, "--failure", failure])[0].clone()
-}
-
 /// Ends a supervised child as if it had crashed.
 pub(crate) fn crash(daemon: &Daemon, target: &str) {
     let pid = wait_for("the child", || {
@@ -181,7 +176,7 @@ fn a_recovery_that_takes_longer_than_its_objective_is_marked() {
     ];
     let daemon = start(&config.concat());
     for (target, exceeded) in [("tight", true), ("wide", false)] {
-        let operation = recover(&daemon, target, "late");
+        let operation = daemon.recover(target, "late");
         assert_eq!(operation["state"], "succeeded", "{operation}");
         assert_eq!(operation["rto_exceeded"], exceeded, "{operation}");
     }
@@ -214,7 +209,7 @@ fn what_stays_ill_is_validated_and_left_open_for_as_long_as_it_says() {
 
     daemon.cli(&["recover", "patient", "--failure", "still-deaf"]);
     event_of(&daemon, "patient", "operation.validating");
-    let operation = recover(&daemon, "hasty", "still-deaf");
+    let operation = daemon.recover("hasty", "still-deaf");
     assert_eq!(operation["state"], "partial", "{operation}");
     let validating = event_of(&daemon, "hasty", "operation.validating");
     let validated = millis(&operation["finished_at"]) - millis(&validating["at"]);
@@ -245,7 +240,7 @@ fn a_foreign_service_is_controlled_by_its_commands() {
         ("plain", "again", "stop start"),
         ("full", "anew", "restart stop start"),
     ] {
-        let operation = recover(&daemon, target, failure);
+        let operation = daemon.recover(target, failure);
         assert_eq!(operation["state"], "succeeded", "{operation}");
         let calls = std::fs::read_to_string(daemon.path(&format!("{target}.calls"))).unwrap();
         assert_eq!(calls.lines().collect::<Vec<_>>().join(" "), expected);

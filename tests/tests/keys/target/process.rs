@@ -1,8 +1,6 @@
 //! Supervised children: targets with `run`.
 
-use super::{
-    HOST, crash, environment, event_of, incident_of, recover, route, row_of, sleeper, start,
-};
+use super::{HOST, crash, environment, event_of, incident_of, route, row_of, sleeper, start};
 use mainstay_tests::{Daemon, wait_for};
 use rustix::process::{Pid, geteuid, test_kill_process};
 use std::fs;
@@ -108,7 +106,7 @@ fn a_child_has_its_grace_to_end_by_itself() {
             let ready = daemon.path(&format!("{target}.ready")).exists();
             ready.then_some(()).ok_or_else(|| target.to_owned())
         });
-        recover(&daemon, target, "again");
+        daemon.recover(target, "again");
         let stopped = event_of(&daemon, target, "process.stopped");
         let message = stopped["message"].as_str().unwrap();
         assert!(message.contains(end), "{message}");
@@ -208,7 +206,7 @@ fn output_is_rotated_at_its_size_and_so_many_files_are_kept() {
                     .ok_or(format!("{target}: {count} of {start}"))
             });
             if start < 4 {
-                recover(&daemon, target, "again");
+                daemon.recover(target, "again");
             }
         }
     }
