@@ -204,8 +204,14 @@ pub(super) async fn decide(
     let answer = client.post(&path, &body).await?;
     present(out, &answer, |out, operation: Operation| {
         let state = out.paint(&word(&operation.state), state_tone(operation.state));
+        let note = match verb {
+            "cancel" if !operation.state.is_final() => {
+                "; it ends before its next attempt, what runs now is not cut off"
+            }
+            _ => "",
+        };
         out.line(&format!(
-            "{} of {} is {state}",
+            "{} of {} is {state}{note}",
             operation.id, operation.target
         ))
     })

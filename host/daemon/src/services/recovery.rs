@@ -95,7 +95,7 @@ struct State {
     /// The order of those that are scheduled.
     queue: RecoveryQueue,
     /// Operations that run, and how to end them.
-    running: BTreeMap<OperationId, (Key, CancellationToken)>,
+    running: BTreeMap<OperationId, Running>,
     /// Rests after a success.
     cooldowns: Cooldowns,
     /// Targets that fail again and again.
@@ -105,6 +105,14 @@ struct State {
     /// Who is paused.
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
+}
+
+/// An operation that its own task owns.
+struct Running {
+    key: Key,
+    cancel: CancellationToken,
+    /// Who cancelled it, and why.
+    cancelled: Option<String>,
 }
 
 impl RecoveryEngine {
@@ -151,8 +159,8 @@ impl RecoveryEngine {
                 () = tokio::time::sleep(rest) => {}
             }
         }
-        for (_, cancel) in self.state.running.values() {
-            cancel.cancel();
+        for running in self.state.running.values() {
+            running.cancel.cancel();
         }
         while let Some(ended) = runs.join_next().await {
             if let Ok(ended) = ended {
@@ -211,9 +219,12 @@ impl RecoveryEngine {
         };
         let key = (operation.target.clone(), operation.failure.clone());
         let cancel = CancellationToken::new();
-        self.state
-            .running
-            .insert(id.clone(), (key.clone(), cancel.clone()));
+        let running = Running {
+            key: key.clone(),
+            cancel: cancel.clone(),
+            cancelled: None,
+        };
+        self.state.running.insert(id.clone(), running);
         let run = Run {
             ports: self.ports.clone(),
             route: self.route_of(&operation),
@@ -251,7 +262,7 @@ impl RecoveryEngine {
             .state
             .running
             .iter()
-            .map(|(id, ((target, _), _))| (target.clone(), id.clone()));
+            .map(|(id, running)| (running.key.0.clone(), id.clone()));
         let waiting = self
             .state
             .waiting

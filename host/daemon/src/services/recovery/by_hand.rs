@@ -40,7 +40,7 @@ impl RecoveryEngine {
             };
         }
         let mut running = self.state.running.iter();
-        if let Some((id, _)) = running.find(|(_, (running, _))| running == key) {
+        if let Some((id, _)) = running.find(|(_, running)| running.key == *key) {
             return Err(recovered_already(key, id));
         }
         let incident = match self.state.incidents.get(key) {

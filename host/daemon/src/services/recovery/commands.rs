@@ -29,7 +29,7 @@ impl RecoveryEngine {
                 let decided = match verb {
                     Verb::Approve => self.approve(&id, &by, &reason),
                     Verb::Reject => self.reject(&id, &by, &reason),
-                    Verb::Cancel => self.cancel(&id, &by, &reason),
+                    Verb::Cancel => self.cancel(&id, &by, &reason).await,
                 };
                 let _ = answer.send(decided);
             }
@@ -163,27 +163,31 @@ impl RecoveryEngine {
         Ok(operation)
     }
 
-    fn cancel(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
+    /// One that waits ends now. One that runs ends before its next attempt, for what a handler does is not cut off; it
+    /// is answered as it is.
+    async fn cancel(
+        &mut self,
+        id: &OperationId,
+        by: &str,
+        reason: &str,
+    ) -> Result<Operation, Refused> {
         let now = self.ports.clock.now();
-        if let Some(operation) = self.cancel_waiting(
-            id,
-            OperationEvent::Cancelled,
-            &format!("cancelled by {by}: {reason}"),
-            now,
-        ) {
+        let words = format!("cancelled by {by}: {reason}");
+        if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now) {
             return Ok(operation);
         }
-        match self.state.running.get(id) {
-            Some((_, cancel)) => {
-                cancel.cancel();
-                Err(Refused(format!(
-                    "{id} runs: it ends before its next attempt, what runs now is not cut off"
-                )))
-            }
-            None => Err(Refused(format!(
+        let Some(running) = self.state.running.get_mut(id) else {
+            return Err(Refused(format!(
                 "{id} neither waits nor runs; see mainstay operation show {id}"
-            ))),
-        }
+            )));
+        };
+        running.cancelled = Some(words);
+        running.cancel.cancel();
+        let known = self.ports.records.operation(id.clone()).await;
+        let known = known.map_err(|error| Refused(error.to_string()))?;
+        let (operation, _) =
+            known.ok_or_else(|| Refused(format!("{id} is not in the journal yet")))?;
+        Ok(operation)
     }
 
     async fn pause(

@@ -134,7 +134,7 @@ impl RecoveryEngine {
 
     fn is_running(&self, key: &Key) -> bool {
         let mut running = self.state.running.values();
-        running.any(|(running, _)| running == key)
+        running.any(|running| running.key == *key)
     }
 
     /// Schedules an automatic operation for an open incident, or says why there is none.

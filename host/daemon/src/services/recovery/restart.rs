@@ -70,14 +70,20 @@ impl RecoveryEngine {
     /// Writes the end of an operation and what becomes of its incident, and waits until that is durable.
     pub(super) async fn ended(&mut self, ended: Ended) {
         let Ended {
-            operation,
+            mut operation,
             healthy,
             cooldown,
             runbook,
         } = ended;
         let now = self.ports.clock.now();
         let key = (operation.target.clone(), operation.failure.clone());
-        self.state.running.remove(&operation.id);
+        let ran = self.state.running.remove(&operation.id);
+        if operation.state == OperationState::Cancelled
+            && let Some(words) = ran.and_then(|running| running.cancelled)
+        {
+            let before = operation.error.take().map(|error| format!("; {error}"));
+            operation.error = Some(words + &before.unwrap_or_default());
+        }
         self.state.queue.finished(&operation.target);
         self.ports.numbers.forget(&operation.id);
         let helped = operation.state == OperationState::Succeeded && !operation.dry_run;

@@ -112,7 +112,7 @@ impl Run {
             if !self.wait(delay, &error).await {
                 self.end(
                     OperationEvent::Cancelled,
-                    Some(format!("cancelled after attempt {attempt}: {error}")),
+                    Some(format!("it ended after attempt {attempt}: {error}")),
                 );
                 return (false, Vec::new());
             }
