@@ -65,8 +65,6 @@ event_kinds! {
     CircuitFlapping = "circuit.flapping",
     /// A failure was taken up.
     IncidentOpened = "incident.opened",
-    /// The failure came back while its incident was open.
-    IncidentRecurred = "incident.recurred",
     /// The failure is over.
     IncidentClosed = "incident.closed",
     /// A recovery is in the queue.

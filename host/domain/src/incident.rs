@@ -92,24 +92,18 @@ impl Incident {
         }
     }
 
-    /// The failure came back while the incident is open. It is as bad as it ever was. Whether it was taken up: not by
-    /// a closed incident, for that needs a new one.
-    pub fn recur(&mut self, severity: Severity, evidence: Evidence) -> bool {
+    /// The failure is seen again: it has not gone, so it did not come back either. It is as bad as it ever was. Whether
+    /// it was taken up: not by a closed incident, for that needs a new one.
+    pub fn persist(&mut self, severity: Severity, evidence: Evidence) -> bool {
         if !self.state.is_open() {
             return false;
         }
-        self.recurrence = self.recurrence.saturating_add(1);
-        self.persist(severity, evidence);
-        true
-    }
-
-    /// The failure is seen again while it is being recovered: it has not gone, so it did not come back either.
-    pub fn persist(&mut self, severity: Severity, evidence: Evidence) {
         self.severity = self.severity.max(severity);
         self.evidence.push(evidence);
         if self.evidence.len() > FIRST_EVIDENCE + LAST_EVIDENCE {
             self.evidence.remove(FIRST_EVIDENCE);
         }
+        true
     }
 
     /// A person has to act. Whether that is news.

@@ -102,9 +102,13 @@ struct State {
     flapping: BTreeMap<TargetName, FlapDetector>,
     /// Automatic operations in a row that did not succeed.
     failures_in_a_row: BTreeMap<Key, u32>,
+    /// Failures that a person took into their own hands: nothing automatic until they are over.
+    by_hand: BTreeSet<Key>,
     /// Who is paused.
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
+    /// Nothing is begun any more; what is open is for the next daemon.
+    is_stopping: bool,
 }
 
 /// An operation that its own task owns.
@@ -113,6 +117,8 @@ struct Running {
     cancel: CancellationToken,
     /// Who cancelled it, and why.
     cancelled: Option<String>,
+    /// Its failure went away by itself meanwhile, and is not back.
+    is_cleared: bool,
 }
 
 impl RecoveryEngine {
@@ -149,16 +155,17 @@ impl RecoveryEngine {
             self.show();
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                Some(ended) = runs.join_next(), if !runs.is_empty() => match ended {
-                    Ok(ended) => self.ended(ended).await,
-                    Err(error) => tracing::error!(%error, "an operation's task ended without its operation"),
-                },
+                Some(Ok(ended)) = runs.join_next() => self.ended(ended).await,
                 Some(finding) = self.findings.recv() => self.found(finding).await,
                 Some(command) = self.commands.recv() => self.command(command).await,
-                changed = self.spec.changed(), if spec_is_open => spec_is_open = changed.is_ok(),
+                changed = self.spec.changed(), if spec_is_open => {
+                    spec_is_open = changed.is_ok();
+                    self.let_go_of_removed_targets();
+                }
                 () = tokio::time::sleep(rest) => {}
             }
         }
+        self.state.is_stopping = true;
         for running in self.state.running.values() {
             running.cancel.cancel();
         }
@@ -223,6 +230,7 @@ impl RecoveryEngine {
             key: key.clone(),
             cancel: cancel.clone(),
             cancelled: None,
+            is_cleared: false,
         };
         self.state.running.insert(id.clone(), running);
         let run = Run {
@@ -233,7 +241,7 @@ impl RecoveryEngine {
             operation,
             cancel,
         };
-        runs.spawn(run.finish());
+        runs.spawn(run.end_in_any_case());
     }
 
     fn route_of(&self, operation: &Operation) -> Option<RouteSpec> {

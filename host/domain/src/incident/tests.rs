@@ -43,7 +43,7 @@ fn an_incident_opens_with_what_suffers_and_how_often_it_was() {
 fn the_first_and_the_last_evidence_stay() {
     let mut incident = incident();
     for number in 1..=100 {
-        assert!(incident.recur(Severity::Low, evidence(number)));
+        assert!(incident.persist(Severity::Low, evidence(number)));
     }
     let kept: Vec<_> = incident
         .evidence
@@ -55,12 +55,12 @@ fn the_first_and_the_last_evidence_stay() {
     assert_eq!(incident.severity, Severity::High, "it never gets milder");
 }
 
-/// What is done (`r` recur, `e` escalate, `v` verified, `h` healed), and the state after it.
+/// What is done (`p` persist, `e` escalate, `v` verified, `h` healed), and the state after it.
 fn check(steps: &str, expected: IncidentState) {
     let mut incident = incident();
     for step in steps.chars() {
         match step {
-            'r' => incident.recur(Severity::Critical, evidence("again")),
+            'p' => incident.persist(Severity::Critical, evidence("again")),
             'e' => incident.escalate(),
             'v' => incident.close(true, at(9)),
             _ => incident.close(false, at(9)),
@@ -73,13 +73,13 @@ fn check(steps: &str, expected: IncidentState) {
 #[test]
 fn an_incident_ends_as_what_ended_it_and_stays_so() {
     check("", IncidentState::Open);
-    check("rr", IncidentState::Open);
+    check("pp", IncidentState::Open);
     check("v", IncidentState::Recovered);
     check("h", IncidentState::SelfHealed);
     check("vh", IncidentState::Recovered);
-    check("hre", IncidentState::SelfHealed);
+    check("hpe", IncidentState::SelfHealed);
     check("e", IncidentState::Escalated);
-    check("er", IncidentState::Escalated);
+    check("ep", IncidentState::Escalated);
     check("eh", IncidentState::SelfHealed);
     check("ev", IncidentState::Recovered);
 }
@@ -91,7 +91,7 @@ proptest! {
         for step in steps {
             let before = incident.clone();
             let news = match step {
-                0 | 1 => incident.recur(Severity::Critical, evidence("again")),
+                0 | 1 => incident.persist(Severity::Critical, evidence("again")),
                 2 => incident.escalate(),
                 _ => incident.close(false, at(9)),
             };

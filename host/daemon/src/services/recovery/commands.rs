@@ -151,6 +151,7 @@ impl RecoveryEngine {
         );
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
         let key = (operation.target.clone(), operation.failure.clone());
+        self.state.by_hand.insert(key.clone());
         self.escalate(
             &key,
             Some(id),
@@ -174,6 +175,8 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         let words = format!("cancelled by {by}: {reason}");
         if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now) {
+            let key = (operation.target.clone(), operation.failure.clone());
+            self.state.by_hand.insert(key);
             return Ok(operation);
         }
         let Some(running) = self.state.running.get_mut(id) else {

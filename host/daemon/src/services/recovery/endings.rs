@@ -70,10 +70,11 @@ impl RecoveryEngine {
         };
         incident.close(by.is_some(), now);
         self.state.failures_in_a_row.remove(key);
-        let how = if by.is_some() {
-            "recovered"
-        } else {
-            "became healthy by itself"
+        self.state.by_hand.remove(key);
+        let how = match by {
+            Some(_) => "recovered",
+            None if self.target(&key.0).is_none() => "is no longer configured, which lets go of it",
+            None => "became healthy by itself",
         };
         let open_ms = u64::try_from(now.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);
         let message = format!("{} {how} from {} after {open_ms} ms", key.0, key.1);

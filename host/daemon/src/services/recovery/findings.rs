@@ -45,31 +45,31 @@ impl RecoveryEngine {
     }
 
     async fn raised(&mut self, key: Key, severity: Severity, evidence: Evidence, at: Timestamp) {
-        let is_being_recovered = self.is_running(&key);
-        if let Some(incident) = self.state.incidents.get_mut(&key)
-            && is_being_recovered
-        {
+        if let Some(incident) = self.state.incidents.get_mut(&key) {
             incident.persist(severity, evidence);
             let changed = Change::Incident(incident.clone());
             self.write(vec![changed]);
-            return;
-        }
-        self.count_open(&key, at);
-        if let Some(incident) = self.state.incidents.get_mut(&key) {
-            incident.recur(severity, evidence);
-            let message = format!("{} of {} came back", key.1, key.0);
-            let data = serde_json::json!({ "incident": incident.id, "failure": key.1 });
-            let event =
-                Event::new(EventKind::IncidentRecurred, severity, at, message).with_target(&key.0);
-            let event = event.with_data(data);
-            let changes = vec![Change::Incident(incident.clone()), Change::Event(event)];
-            self.write(changes);
+            self.set_cleared(&key, false);
         } else {
+            self.count_open(&key, at);
             let incident = self.open_incident(&key, severity, evidence, at).await;
             self.state.incidents.insert(key.clone(), incident);
         }
-        if !self.has_operation(&key) {
-            self.schedule(&key, at);
+        self.schedule_where_none_is(&key, at);
+    }
+
+    /// An open incident has one operation, but where a person took it into their own hands.
+    pub(super) fn schedule_where_none_is(&mut self, key: &Key, at: Timestamp) {
+        let is_wanted = !self.state.is_stopping && !self.state.by_hand.contains(key);
+        if is_wanted && !self.has_operation(key) {
+            self.schedule(key, at);
+        }
+    }
+
+    fn set_cleared(&mut self, key: &Key, is_cleared: bool) {
+        let running = self.state.running.values_mut();
+        for running in running.filter(|running| running.key == *key) {
+            running.is_cleared = is_cleared;
         }
     }
 
@@ -249,28 +249,40 @@ impl RecoveryEngine {
         operation
     }
 
-    /// The failure is gone by the checks. Where an operation runs, its own validation decides.
+    /// The failure is gone by the checks. Where an operation runs, its own validation decides first.
     fn cleared(&mut self, key: &Key, at: Timestamp) {
         if self.is_running(key) {
+            self.set_cleared(key, true);
             return;
         }
-        let waiting: Vec<OperationId> = self
-            .state
-            .waiting
-            .values()
-            .filter(|operation| {
-                !operation.dry_run && operation.target == key.0 && operation.failure == key.1
-            })
-            .map(|operation| operation.id.clone())
-            .collect();
-        for id in waiting {
-            self.cancel_waiting(
-                &id,
-                OperationEvent::Cancelled,
-                "the target became healthy by itself",
-                at,
-            );
-        }
+        self.cancel_all_waiting(key, "the target became healthy by itself", at);
         self.close(key, None, at);
+    }
+
+    fn cancel_all_waiting(&mut self, key: &Key, why: &str, at: Timestamp) {
+        let of_key = self.state.waiting.values().filter(|operation| {
+            !operation.dry_run && operation.target == key.0 && operation.failure == key.1
+        });
+        let waiting: Vec<OperationId> = of_key.map(|operation| operation.id.clone()).collect();
+        for id in waiting {
+            self.cancel_waiting(&id, OperationEvent::Cancelled, why, at);
+        }
+    }
+
+    /// What is no longer in the config cannot be looked at, so nothing could ever say that its failure is over.
+    pub(super) fn let_go_of_removed_targets(&mut self) {
+        let now = self.ports.clock.now();
+        let is_removed = |key: &&Key| self.target(&key.0).is_none() && !self.is_running(key);
+        let removed: Vec<Key> = self
+            .state
+            .incidents
+            .keys()
+            .filter(is_removed)
+            .cloned()
+            .collect();
+        for key in removed {
+            self.cancel_all_waiting(&key, "the target is no longer configured", now);
+            self.close(&key, None, now);
+        }
     }
 }

@@ -39,6 +39,7 @@ impl RecoveryEngine {
                 self.interrupted(operation, now);
             }
         }
+        self.let_go_of_removed_targets();
         let open: Vec<_> = self.state.incidents.keys().cloned().collect();
         for key in open {
             if !self.has_operation(&key) {
@@ -78,9 +79,11 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         let key = (operation.target.clone(), operation.failure.clone());
         let ran = self.state.running.remove(&operation.id);
+        let is_cleared = ran.as_ref().is_some_and(|running| running.is_cleared);
         if operation.state == OperationState::Cancelled
             && let Some(words) = ran.and_then(|running| running.cancelled)
         {
+            self.state.by_hand.insert(key.clone());
             let before = operation.error.take().map(|error| format!("; {error}"));
             operation.error = Some(words + &before.unwrap_or_default());
         }
@@ -101,7 +104,7 @@ impl RecoveryEngine {
             operation.state,
             OperationState::Failed | OperationState::Partial
         );
-        if healthy {
+        if healthy || is_cleared {
             self.close(&key, helped.then_some(&operation.id), now);
         } else if did_not_help && !operation.dry_run {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
@@ -113,11 +116,9 @@ impl RecoveryEngine {
             let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
             self.escalate(&key, Some(&operation.id), message, now);
         }
-        // The failure holds, or came while this ran: it is tried again, each time after a longer pause. Whoever
-        // cancelled does not want that.
-        if operation.state != OperationState::Cancelled && !self.has_operation(&key) {
-            self.schedule(&key, now);
-        }
+        self.let_go_of_removed_targets();
+        // The failure holds, or came while this ran: it is tried again, each time after a longer pause.
+        self.schedule_where_none_is(&key, now);
         if let Err(error) = durable.await {
             tracing::error!(%error, operation = %operation.id, "the end of an operation is not in the journal");
         }

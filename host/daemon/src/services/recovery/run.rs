@@ -48,7 +48,28 @@ pub(super) struct Ended {
 }
 
 impl Run {
-    pub(super) async fn finish(mut self) -> Ended {
+    /// A fault of the host in one operation ends that operation, and not the recovery of its target.
+    pub(super) async fn end_in_any_case(self) -> Ended {
+        let mut operation = self.operation.clone();
+        let clock = self.ports.clock.clone();
+        match tokio::spawn(self.finish()).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                let why = format!("it broke off: {error}; report this as a defect");
+                tracing::error!(operation = %operation.id, why);
+                operation.error = Some(why);
+                let _ = operation.apply(OperationEvent::Interrupted, clock.now(), Duration::MAX);
+                Ended {
+                    operation,
+                    healthy: false,
+                    cooldown: Duration::ZERO,
+                    runbook: Vec::new(),
+                }
+            }
+        }
+    }
+
+    async fn finish(mut self) -> Ended {
         let cooldown = self
             .route
             .as_ref()
@@ -105,18 +126,32 @@ impl Run {
                     return (false, runbook);
                 }
             };
+            if self.cancel.is_cancelled() {
+                return self.cancelled(attempt, &error);
+            }
             let Some(delay) = route.strategy.delay_before(attempt.saturating_add(1)) else {
                 self.end(OperationEvent::GaveUp, Some(error));
                 return (false, Vec::new());
             };
             if !self.wait(delay, &error).await {
+                return self.cancelled(attempt, &error);
+            }
+            if self.operation.mode == Mode::Automatic && self.is_healthy().await {
                 self.end(
                     OperationEvent::Cancelled,
-                    Some(format!("it ended after attempt {attempt}: {error}")),
+                    Some(format!(
+                        "the target was healthy after attempt {attempt}: {error}"
+                    )),
                 );
-                return (false, Vec::new());
+                return (true, Vec::new());
             }
         }
+    }
+
+    fn cancelled(&mut self, attempt: u32, error: &str) -> (bool, Vec<String>) {
+        let why = format!("it ended after attempt {attempt}: {error}");
+        self.end(OperationEvent::Cancelled, Some(why));
+        (false, Vec::new())
     }
 
     /// By the checks: at once where they hold the failure already, else by running them.

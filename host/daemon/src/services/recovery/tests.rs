@@ -112,7 +112,7 @@ struct Story {
     clock: Arc<ManualClock>,
     findings: mpsc::Sender<Finding>,
     operator: RecoveryHandle,
-    _spec: watch::Sender<Arc<Spec>>,
+    spec: watch::Sender<Arc<Spec>>,
     stop: CancellationToken,
 }
 
@@ -158,7 +158,7 @@ impl Story {
             clock,
             findings,
             operator,
-            _spec: spec_sender,
+            spec: spec_sender,
             stop,
         }
     }
@@ -173,6 +173,34 @@ impl Story {
             detected_at: Timestamp::from_millis(0),
         };
         self.findings.send(finding).await.unwrap();
+    }
+
+    async fn heals_by_itself(&self) {
+        self.patient.fails.store(false, SeqCst);
+        let finding = Finding::Cleared {
+            target: name("api"),
+            failure: failure("api-down"),
+            at: Timestamp::from_millis(0),
+        };
+        self.findings.send(finding).await.unwrap();
+    }
+
+    /// Returns when everything that was found before is taken up: findings go before commands.
+    async fn settled(&self) {
+        let other = Some(name("api"));
+        within(self.operator.pause(other, false, "ann".to_owned()))
+            .await
+            .unwrap();
+    }
+
+    async fn cancel(&self, id: &OperationId) -> Result<Operation, crate::ports::Refused> {
+        let decision = crate::ports::Decision {
+            id: id.clone(),
+            verb: crate::ports::Verb::Cancel,
+            by: "ann".to_owned(),
+            reason: "known".to_owned(),
+        };
+        within(self.operator.decide(decision)).await
     }
 
     async fn recover(&self, dry_run: bool) -> OperationId {
@@ -222,23 +250,19 @@ impl Drop for Story {
 }
 
 #[tokio::test]
-async fn what_is_still_seen_while_it_is_recovered_did_not_come_back() {
+async fn what_is_still_seen_is_the_same_incident() {
     let story = Story::begin(&[Answer::Heals]);
     story.fails().await;
     story
         .until("it to run", &[OperationState::InProgress])
         .await;
     story.fails().await;
-    // The engine takes findings before commands, so an answer says that the finding was taken.
-    within(story.operator.pause(None, false, "ann".to_owned()))
-        .await
-        .unwrap();
+    story.settled().await;
     story.patient.calls.add_permits(1);
     story
         .until("it to succeed", &[OperationState::Succeeded])
         .await;
     assert_eq!(story.count(EventKind::IncidentOpened), 1);
-    assert_eq!(story.count(EventKind::IncidentRecurred), 0);
     let incidents = story.journal.changes().into_iter();
     let evidence = incidents.filter_map(|change| match change {
         Change::Incident(incident) => Some(incident.evidence.len()),
@@ -280,7 +304,62 @@ async fn what_a_person_could_not_recover_is_tried_again_by_itself() {
 }
 
 #[tokio::test]
-async fn what_a_person_cancelled_is_not_tried_again() {
+async fn what_a_person_cancelled_is_not_tried_again_until_it_was_over() {
+    let story = Story::begin(&[]);
+    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
+    within(pause(true)).await.unwrap();
+    story.fails().await;
+    story
+        .until("it to wait", &[OperationState::Scheduled])
+        .await;
+    let id = story.operations()[0].id.clone();
+    story.cancel(&id).await.unwrap();
+    within(pause(false)).await.unwrap();
+    story.fails().await;
+    story.settled().await;
+    story
+        .until("nothing more", &[OperationState::Cancelled])
+        .await;
+    story.heals_by_itself().await;
+    story.fails().await;
+    let states = [OperationState::Cancelled, OperationState::InProgress];
+    story.until("another to run", &states).await;
+    assert_eq!(story.count(EventKind::IncidentOpened), 2);
+    assert_eq!(story.count(EventKind::CircuitFlapping), 0);
+}
+
+#[tokio::test]
+async fn one_steady_failure_is_no_flapping() {
+    let story = Story::begin(&[Answer::Heals]);
+    for _ in 0..20 {
+        story.fails().await;
+    }
+    story.settled().await;
+    assert_eq!(story.operations().len(), 1);
+    assert_eq!(story.count(EventKind::CircuitFlapping), 0);
+    assert_eq!(story.count(EventKind::IncidentOpened), 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_operation_of_a_target_that_healed_leaves_no_incident() {
+    let story = Story::begin(&[Answer::FailsForGood]);
+    story.fails().await;
+    story
+        .until("it to run", &[OperationState::InProgress])
+        .await;
+    story.heals_by_itself().await;
+    story.settled().await;
+    story.patient.calls.add_permits(1);
+    story.until("it to end", &[OperationState::Failed]).await;
+    wait_until("the incident to close", || {
+        story.count(EventKind::IncidentClosed) == 1
+    })
+    .await;
+    assert_eq!(story.operations().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_longer_configured_is_let_go_of() {
     let story = Story::begin(&[]);
     within(story.operator.pause(None, true, "ann".to_owned()))
         .await
@@ -289,16 +368,10 @@ async fn what_a_person_cancelled_is_not_tried_again() {
     story
         .until("it to wait", &[OperationState::Scheduled])
         .await;
-    let decision = crate::ports::Decision {
-        id: story.operations()[0].id.clone(),
-        verb: crate::ports::Verb::Cancel,
-        by: "ann".to_owned(),
-        reason: "known".to_owned(),
-    };
-    within(story.operator.decide(decision)).await.unwrap();
-    within(story.operator.pause(None, false, "ann".to_owned()))
-        .await
-        .unwrap();
-    assert_eq!(story.operations().len(), 1);
-    assert_eq!(story.operations()[0].state, OperationState::Cancelled);
+    story.spec.send_replace(spec(Vec::new()));
+    story.until("it to end", &[OperationState::Cancelled]).await;
+    wait_until("the incident to close", || {
+        story.count(EventKind::IncidentClosed) == 1
+    })
+    .await;
 }
