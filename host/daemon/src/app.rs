@@ -49,7 +49,6 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
 const FINDINGS: usize = 4096;
@@ -118,6 +117,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
     let mut tasks = Tasks::default();
+    // Stages are stopped in this order: what takes in work first, what others need last.
+    let intake = tasks.stage("intake");
+    let work = tasks.stage("work");
+    let base = tasks.stage("base");
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
@@ -150,12 +153,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // Plugins, and what they may ask for.
     let plugins = Arc::new(Plugins::default());
-    let stop_backups = CancellationToken::new();
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             &state_dir,
             clock.clone(),
-            stop_backups.clone(),
+            work.stopping(),
         )),
         journal: journal.clone(),
         clock: clock.clone(),
@@ -265,11 +267,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let api = Api::bind(api_state, &state_dir, tcp).await?;
 
-    // Stages are stopped in this order: what takes in work first, what others need last.
-    let intake = tasks.stage("intake");
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
     intake.spawn("api", |stop| async move { report(api.run(stop).await) });
-    let work = tasks.stage("work");
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.spawn(
@@ -277,7 +276,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         |stop| async move { report(backups.run(stop).await) },
     );
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
-    let base = tasks.stage("base");
     let upkeep = Upkeep {
         journal: journal.clone(),
         clock: clock.clone(),

@@ -5,12 +5,16 @@ use mainstay::cli::{Cli, Color, Global, LogFormat};
 use std::{
     io::{self, IsTerminal},
     process::ExitCode,
+    time::Duration,
 };
 use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 /// Bad usage or config.
 const BAD_USAGE: u8 = 2;
+
+/// How long blocking work that did not end within the shutdown deadline is waited for at the very end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -25,7 +29,12 @@ fn main() -> ExitCode {
         false => Builder::new_current_thread(),
     };
     match builder.enable_all().build() {
-        Ok(runtime) => runtime.block_on(cli.run()),
+        Ok(runtime) => {
+            let code = runtime.block_on(cli.run());
+            // What still blocks a thread was told to stop and had its time; dropping would wait for it without end.
+            runtime.shutdown_timeout(LAST_WAIT);
+            code
+        }
         Err(error) => {
             eprintln!("error: cannot start the runtime: {error}");
             ExitCode::FAILURE

@@ -72,6 +72,11 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Stage {
+    /// Is cancelled when the stage is being stopped; for work that must not outlive it.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Runs a service until the stage is stopped.
     pub(super) fn spawn<F>(&self, name: &'static str, service: impl FnOnce(CancellationToken) -> F)
     where
@@ -111,6 +116,15 @@ mod tests {
             .spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
         assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_a_service_waits_for_is_told_to_stop_with_its_stage() {
+        let mut tasks = Tasks::default();
+        let stage = tasks.stage("work");
+        let stopping = stage.stopping();
+        stage.spawn("waits", |_| stopping.cancelled_owned());
+        assert!(tasks.stop(Duration::from_secs(1)).await.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

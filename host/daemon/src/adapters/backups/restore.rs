@@ -3,8 +3,10 @@
 //! Invariant: while content is written there is no symbolic link in the new tree, and links are made only once the state
 //! is known to be a tree, so no archive can make a restore write elsewhere.
 //! Invariant: what is in place was checked against every hash and the root hash, and is durable.
+//! Invariant: a stop counts until the new trees are whole and durable; from then on the restore goes through.
 
 use super::{
+    check_stop,
     files::{Layout, unavailable},
     read::{Sink, read_chain},
     swap::Swap,
@@ -54,6 +56,7 @@ pub(super) fn restore(
         .map(|(prefix, swap)| (prefix.clone(), swap.staging().to_owned()))
         .collect();
     let (restored, _) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
+    check_stop(stop)?;
     let mut swaps: Vec<Swap> = places.into_iter().map(|(_, swap)| swap).collect();
     for swap in &mut swaps {
         swap.place()?;
@@ -100,7 +103,7 @@ pub(super) fn write_tree(
         open: None,
     };
     let state = read_chain(layout, stop, job, chain, progress, &mut tree)?;
-    let restored = tree.finish(&state)?;
+    let restored = tree.finish(&state, stop)?;
     Ok((restored, state))
 }
 
@@ -131,13 +134,18 @@ impl TreeWriter {
     }
 
     /// Makes permissions, owner and times those of the state. Owners only where the daemon may set them.
-    fn finish(&mut self, state: &State) -> Result<RestoredTree, StoreError> {
+    fn finish(
+        &mut self,
+        state: &State,
+        stop: &CancellationToken,
+    ) -> Result<RestoredTree, StoreError> {
         let mut restored = RestoredTree {
             documents: 0,
             bytes: 0,
         };
         let mut directories = Vec::new();
         for (key, entry) in state.iter() {
+            check_stop(stop)?;
             let Some(path) = self.place(key) else {
                 continue;
             };

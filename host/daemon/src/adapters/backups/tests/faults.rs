@@ -259,6 +259,23 @@ fn a_stop_ends_a_backup_and_leaves_nothing() {
     assert_eq!(fs::read_dir(fixture.job_dir()).unwrap().count(), 0);
 }
 
+#[test]
+fn a_stop_ends_a_restore_and_leaves_the_old_tree() {
+    let fixture = Fixture::new();
+    fixture.put("a", "good");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.put("a", "bad");
+    let stop = fixture.store.stop.clone();
+    let progress: OnProgress = Arc::new(move |_| stop.cancel());
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture.store.restore(&job(), &chain, &place, &progress);
+    assert_eq!(restored, Err(StoreError::Interrupted));
+    assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "bad");
+    let left = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(left, 2, "the source and the state, and nothing beside them");
+}
+
 /// Run again in a process of its own by the test below, for the limit holds for a whole process.
 #[test]
 #[ignore = "the test below runs it with a limit on file sizes"]
