@@ -672,8 +672,8 @@ pub trait BackupStore: Send + Sync {
     /// Deletes a backup from the trash; one that is gone is no error.
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
-    /// restore that was interrupted.
-    fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError>;
+    /// restore that was interrupted. What cannot be removed stays, with an error for each.
+    fn sweep(&self, sources: &[BackupSource]) -> Vec<StoreError>;
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError>;
     /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.

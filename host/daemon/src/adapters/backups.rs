@@ -115,16 +115,18 @@ impl BackupStore for LocalBackups {
         self.layout.delete(job, id)
     }
 
-    fn sweep(&self, sources: &[BackupSource]) -> Result<(), StoreError> {
-        for source in sources {
-            if let BackupSource::Directory { path, .. } = source {
-                swap::sweep(path)?;
-            }
-        }
-        for job in self.layout.jobs()? {
-            self.layout.sweep(&job)?;
-        }
-        Ok(())
+    fn sweep(&self, sources: &[BackupSource]) -> Vec<StoreError> {
+        let beside = sources.iter().map(|source| match source {
+            BackupSource::Directory { path, .. } => swap::sweep(path),
+            BackupSource::Command { .. } => Ok(()),
+        });
+        let (jobs, unlisted) = match self.layout.jobs() {
+            Ok(jobs) => (jobs, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        let within = jobs.iter().map(|job| self.layout.sweep(job));
+        let swept = beside.chain(within).chain([unlisted]);
+        swept.filter_map(Result::err).collect()
     }
 
     fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {

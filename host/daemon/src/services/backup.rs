@@ -128,7 +128,7 @@ impl BackupService {
     /// committed but not recorded is recorded. Nothing may use the store before.
     ///
     /// # Errors
-    /// The journal cannot be written, or the store cannot be read.
+    /// The journal cannot be written. What the store cannot do is logged, and done at the next start.
     pub async fn open(
         parts: BackupParts,
         records: Vec<BackupRecord>,
@@ -286,7 +286,10 @@ impl BackupService {
             .iter()
             .flat_map(|job| job.sources.clone())
             .collect();
-        self.with_store(move |store| store.sweep(&sources)).await?;
+        let swept = self.with_store(move |store| Ok(store.sweep(&sources)));
+        for error in swept.await.unwrap_or_else(|error| vec![error]) {
+            tracing::error!(%error, "what an interrupted backup or restore left stays for now");
+        }
         let unfinished = locked(&self.core.catalog).unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());
@@ -325,8 +328,10 @@ impl BackupService {
         let expired = locked(&self.core.catalog).expired();
         for record in expired {
             // A crash may have come between the record and the move; moving twice is moving once.
-            self.with_store(move |store| store.trash(&record.job, &record.id))
-                .await?;
+            let moved = self.with_store(move |store| store.trash(&record.job, &record.id));
+            if let Err(error) = moved.await {
+                tracing::error!(%error, "an expired backup is not in the trash for now");
+            }
         }
         Ok(())
     }

@@ -3,9 +3,9 @@
 use crate::ports::StoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -232,9 +232,28 @@ pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
     absent_is_fine(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
 }
 
-/// Removes a directory and all below it.
+/// Removes a directory and all below it, also where directories among it forbid that to their owner.
 pub(super) fn remove_tree(path: &Path) -> Result<(), StoreError> {
-    absent_is_fine(fs::remove_dir_all(path)).map_err(unavailable("cannot remove", path))
+    let removed = match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            open_to_owner(path).and_then(|()| fs::remove_dir_all(path))
+        }
+        removed => removed,
+    };
+    absent_is_fine(removed).map_err(unavailable("cannot remove", path))
+}
+
+/// Lets the owner of a directory, and of those below it, list and change them. Links are not followed.
+pub(super) fn open_to_owner(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_dir() {
+        return Ok(());
+    }
+    let mode = metadata.permissions().mode();
+    if mode & 0o700 != 0o700 {
+        fs::set_permissions(path, Permissions::from_mode(mode | 0o700))?;
+    }
+    fs::read_dir(path)?.try_for_each(|entry| open_to_owner(&entry?.path()))
 }
 
 fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {

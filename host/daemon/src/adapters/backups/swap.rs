@@ -115,10 +115,9 @@ impl Swap {
                 renameat_with(CWD, old, CWD, &self.target, RenameFlags::EXCHANGE)
                     .map_err(std::io::Error::from)
                     .or_else(|_| {
-                        fs::remove_dir_all(&self.target)
-                            .and_then(|()| fs::rename(old, &self.target))
-                    })
-                    .map_err(cannot)?;
+                        remove_tree(&self.target)?;
+                        fs::rename(old, &self.target).map_err(cannot)
+                    })?;
             } else {
                 remove_tree(&self.target)?;
             }
@@ -142,7 +141,10 @@ impl Drop for Swap {
 /// Removes what an interrupted restore left beside a directory, and puts an old tree back that was on its way out.
 pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
     let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
-    let (_, staging, old) = beside(&target)?;
+    // What cannot be replaced was not.
+    let Ok((_, staging, old)) = beside(&target) else {
+        return Ok(());
+    };
     if old.exists() && !target.exists() {
         fs::rename(&old, &target).map_err(unavailable("cannot put back", &old))?;
     }

@@ -208,6 +208,19 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_store_that_cannot_be_tidied_does_not_keep_the_service_from_starting() {
+    let fixture = Fixture::new().await;
+    let mut record = fixture.create(BackupType::Full).await.unwrap();
+    record.status = BackupStatus::Expired;
+    let written = fixture.journal.commit(vec![Change::Backup(record)]);
+    written.await.unwrap();
+    let error = "cannot remove /data: it is immutable".to_owned();
+    fixture.store.fail_upkeep(StoreError::Unavailable(error));
+    let fixture = fixture.restarted().await;
+    fixture.create(BackupType::Full).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
     let fixture = Fixture::new().await;
     fixture.store.fail_next(StoreError::Unavailable(

@@ -110,7 +110,7 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
         fs::write(fixture.job_dir().join(name), b"half").unwrap();
     }
     fs::create_dir_all(fixture.job_dir().join("drill/half")).unwrap();
-    fixture.store.sweep(&fixture.sources).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
     let mut names: Vec<_> = fs::read_dir(fixture.job_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -134,7 +134,7 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
         trash.join(format!("{id}.jsonl.zst")),
     )
     .unwrap();
-    fixture.store.sweep(&fixture.sources).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
     assert!(fixture.store.stored().unwrap()[0].in_trash);
     fixture.store.verify(&job(), &chain, &quiet()).unwrap();
 }
@@ -151,15 +151,64 @@ fn a_restore_that_crashed_leaves_the_old_tree_or_the_new_one() {
     };
     // Before the swap.
     fs::create_dir(beside("restore")).unwrap();
-    fixture.store.sweep(&fixture.sources).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
     assert!(!beside("restore").exists());
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     // Between the two renames, where names cannot be exchanged.
     fs::rename(fixture.data(), beside("old")).unwrap();
     fs::create_dir(beside("restore")).unwrap();
-    fixture.store.sweep(&fixture.sources).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     assert!(!beside("old").exists() && !beside("restore").exists());
+}
+
+#[test]
+fn one_source_that_cannot_be_swept_does_not_keep_the_others_from_it() {
+    let mut fixture = Fixture::new();
+    let left = fixture.directory.path().join(".data.mainstay-restore");
+    fs::create_dir(&left).unwrap();
+    let file = fixture.directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let directory = |path: PathBuf| BackupSource::Directory {
+        path,
+        prefix: String::new(),
+    };
+    let sources = ["/".into(), file.join("below"), fixture.data()];
+    fixture.sources = sources.map(directory).to_vec();
+    let problems = fixture.store.sweep(&fixture.sources);
+    assert_eq!(problems.len(), 1, "the root has none: {problems:?}");
+    assert!(!left.exists());
+}
+
+#[test]
+fn a_tree_with_read_only_directories_is_drilled_restored_and_removed() {
+    let fixture = Fixture::new();
+    fixture.put("locked/below/a", "good");
+    let mode = fs::Permissions::from_mode;
+    for name in ["locked/below", "locked"] {
+        fs::set_permissions(fixture.data().join(name), mode(0o555)).unwrap();
+    }
+    let good = fixture.tree(&fixture.data());
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture.store.restore(&job(), &chain, &place, &quiet());
+    restored.unwrap();
+    assert_same_tree(&fixture, &fixture.data(), &good);
+    let left = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(left, 2, "the source and the state, and nothing beside them");
+
+    // Nothing is forbidden to root, so what opens a tree to others is looked at itself.
+    let outside = fixture.directory.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::set_permissions(&outside, mode(0o555)).unwrap();
+    symlink(&outside, fixture.data().join("link")).unwrap();
+    files::open_to_owner(&fixture.data()).unwrap();
+    let permissions = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(permissions(&fixture.data().join("locked")), 0o755);
+    assert_eq!(permissions(&fixture.data().join("locked/below")), 0o755);
+    assert_eq!(permissions(&outside), 0o555, "a link is not followed");
 }
 
 #[test]

@@ -29,6 +29,7 @@ struct Behaviour {
     most: u32,
     taken: u32,
     sweeps: u32,
+    unswept: Vec<StoreError>,
     restores: u32,
 }
 
@@ -66,6 +67,11 @@ impl FakeStore {
 
     pub(super) fn hanging(&self) -> bool {
         self.with(|it| it.hanging)
+    }
+
+    /// Nothing can be swept or moved to the trash from now on.
+    pub(super) fn fail_upkeep(&self, error: StoreError) {
+        self.with(|it| it.unswept.push(error));
     }
 
     pub(super) fn damage(&self, id: &BackupId) {
@@ -193,8 +199,13 @@ impl BackupStore for FakeStore {
     }
 
     fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
-        self.with(|it| it.trashed.insert(id.clone()));
-        Ok(())
+        self.with(|it| match it.unswept.first() {
+            Some(error) => Err(error.clone()),
+            None => {
+                it.trashed.insert(id.clone());
+                Ok(())
+            }
+        })
     }
 
     fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
@@ -207,9 +218,11 @@ impl BackupStore for FakeStore {
         })
     }
 
-    fn sweep(&self, _: &[BackupSource]) -> Result<(), StoreError> {
-        self.with(|it| it.sweeps += 1);
-        Ok(())
+    fn sweep(&self, _: &[BackupSource]) -> Vec<StoreError> {
+        self.with(|it| {
+            it.sweeps += 1;
+            it.unswept.clone()
+        })
     }
 
     fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {
