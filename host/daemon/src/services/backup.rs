@@ -1,7 +1,8 @@
 //! Takes backups when they are due or asked for, proves them, restores them, and lets retention expire them.
 //!
 //! Invariant: of one job one thing runs at a time; what comes meanwhile waits its turn.
-//! Invariant: an operation that was begun goes on when who asked for it goes away, and ends in a record and an event.
+//! Invariant: an operation that was begun goes on when who asked for it goes away, and ends in a record and an event;
+//! one that still waits its turn goes away with who asked.
 //! Invariant: a slot counts as taken up only together with the verified backup that took it, so an interrupted or failed
 //! one is taken again; after a failure with growing pauses.
 //! Invariant: the baseline of the next difference is a verified backup, never one that is being taken.
@@ -216,6 +217,23 @@ impl BackupService {
 
     fn turn_of(&self, job: &JobName) -> Arc<Turn<()>> {
         Arc::clone(locked(&self.core.turns).entry(job.clone()).or_default())
+    }
+
+    /// Waits for a job's turn, and then does work in a task of its own.
+    async fn in_turn_of<T: Send + 'static>(
+        &self,
+        job: &JobName,
+        work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
+    ) -> Result<T, BackupError> {
+        let turn = self.turn_of(job).lock_owned().await;
+        let service = self.clone();
+        let work = async move {
+            let done = work.await;
+            drop(turn);
+            service.core.wake.notify_one();
+            done
+        };
+        self.in_own_task(work).await
     }
 
     /// Does work in a task of its own, which goes on when the caller goes away.

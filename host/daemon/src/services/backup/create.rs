@@ -15,19 +15,15 @@ use mainstay_domain::{
 use serde_json::json;
 
 impl BackupService {
-    /// Waits for the job's turn and takes a backup.
+    /// Takes a backup.
     pub(super) async fn create_now(
         self,
         job: JobName,
         backup_type: BackupType,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
-        let turn = self.turn_of(&job).lock_owned().await;
         let spec = self.job(&job)?;
-        let taken = self.take(&spec, backup_type, Vec::new(), progress).await;
-        drop(turn);
-        self.core.wake.notify_one();
-        taken
+        self.take(&spec, backup_type, Vec::new(), progress).await
     }
 
     /// Takes a backup; the caller has the job's turn. A difference that has nothing to build on, or whose chain turns

@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    chain::{newest_verified, plan_restore},
+    chain::{ChainError, newest_verified, plan_restore},
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -25,8 +25,8 @@ impl BackupOperator for BackupService {
         backup_type: BackupType,
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
-        let work = self.clone().create_now(job, backup_type, progress);
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        let work = self.clone().create_now(job.clone(), backup_type, progress);
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
@@ -40,8 +40,14 @@ impl BackupOperator for BackupService {
         id: BackupId,
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
-        let work = self.clone().verify_now(id, progress);
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        Box::pin(async move {
+            let known = locked(&self.core.catalog).get(&id);
+            let job = known
+                .map(|record| record.job)
+                .ok_or_else(|| refused(ChainError::Unknown(id.clone()).into()))?;
+            let work = self.clone().verify_now(job.clone(), id, progress);
+            self.in_turn_of(&job, work).await.map_err(refused)
+        })
     }
 
     fn restore(
@@ -49,8 +55,9 @@ impl BackupOperator for BackupService {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>> {
+        let job = request.job.clone();
         let work = self.clone().restore_now(request, progress);
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
@@ -64,8 +71,8 @@ impl BackupOperator for BackupService {
     }
 
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
-        let work = self.clone().drill_now(job, progress);
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        let work = self.clone().drill_now(job.clone(), progress);
+        Box::pin(async move { self.in_turn_of(&job, work).await.map_err(refused) })
     }
 
     fn jobs(&self) -> Vec<JobStatus> {
@@ -110,8 +117,10 @@ impl BackupControl for BackupService {
         job: JobName,
         backup_type: BackupType,
     ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
-        let work = self.clone().create_now(job, backup_type, super::quiet());
-        Box::pin(async move { Ok(BackupSummary::from(&self.in_own_task(work).await?)) })
+        let work = self
+            .clone()
+            .create_now(job.clone(), backup_type, super::quiet());
+        Box::pin(async move { Ok(BackupSummary::from(&self.in_turn_of(&job, work).await?)) })
     }
 
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>> {
@@ -119,14 +128,13 @@ impl BackupControl for BackupService {
             let id =
                 BackupId::parse(&id).map_err(|error| EffectError::Failed(error.to_string()))?;
             let request = RestoreRequest {
-                job,
+                job: job.clone(),
                 id: Some(id),
                 into: None,
                 replace: true,
             };
-            let restored = self
-                .in_own_task(self.clone().restore_now(request, super::quiet()))
-                .await?;
+            let work = self.clone().restore_now(request, super::quiet());
+            let restored = self.in_turn_of(&job, work).await?;
             Ok((restored.documents, restored.bytes))
         })
     }

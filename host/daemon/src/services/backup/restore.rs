@@ -1,10 +1,12 @@
 //! Reads backups back: to verify them, to restore them, and to prove in a drill that they can be.
+//!
+//! Invariant: whoever calls has the job's turn.
 
 use super::{BackupError, BackupService, locked};
 use crate::ports::{OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    chain::{newest_verified, plan_restore},
+    chain::{ChainError, newest_verified, plan_restore},
     event::{Event, EventKind},
     id::BackupId,
     journal::Change,
@@ -23,14 +25,10 @@ impl BackupService {
     /// Reads a backup and all that it needs back from the tier.
     pub(super) async fn verify_now(
         self,
+        job: JobName,
         id: BackupId,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
-        let known = locked(&self.core.catalog).get(&id);
-        let job = known
-            .map(|record| record.job)
-            .ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id.clone()))?;
-        let _turn = self.turn_of(&job).lock_owned().await;
         let mut records = locked(&self.core.catalog).of(Some(&job));
         // What was once found wrong may be looked at again: a disk can be mended.
         for record in records
@@ -63,7 +61,7 @@ impl BackupService {
             .with_backup(&job, &id);
         let verified = plan.last().cloned();
         self.commit(plan, vec![Change::Event(event)]).await?;
-        verified.ok_or_else(|| mainstay_domain::chain::ChainError::Unknown(id).into())
+        verified.ok_or_else(|| ChainError::Unknown(id).into())
     }
 
     /// Restores into a directory, or in place after an emergency backup.
@@ -78,7 +76,6 @@ impl BackupService {
             into,
             replace,
         } = request;
-        let _turn = self.turn_of(&job).lock_owned().await;
         let plan = self.plan(&job, id)?;
         let place = match into {
             Some(path) => RestorePlace::Into { path, replace },
@@ -115,7 +112,6 @@ impl BackupService {
         job: JobName,
         progress: OnProgress,
     ) -> Result<Restored, BackupError> {
-        let _turn = self.turn_of(&job).lock_owned().await;
         let plan = self.plan(&job, None)?;
         let newest = plan.last().map(|record| record.id.clone());
         let drilled = self

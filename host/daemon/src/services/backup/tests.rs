@@ -347,6 +347,29 @@ async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it(
 }
 
 #[tokio::test]
+async fn what_waits_its_turn_ends_with_its_caller() {
+    let fixture = Fixture::new().await;
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.hang();
+    let running = fixture.create(BackupType::Snapshot);
+    let others = async {
+        wait_until("the first one", || fixture.store.hanging()).await;
+        let (service, name) = (&fixture.service, job(None).name);
+        let restore = BackupControl::restore(service, name.clone(), full.id.to_string());
+        let create = BackupControl::create(service, name, BackupType::Snapshot);
+        let both = async { tokio::join!(restore, create) };
+        let asked = tokio::time::timeout(Duration::from_millis(5), both).await;
+        assert!(asked.is_err(), "the callers are gone");
+        fixture.store.go_on();
+    };
+    let (first, ()) = tokio::join!(running, others);
+    first.unwrap();
+    // Whoever had come before would have had their turn by the end of this one.
+    fixture.create(BackupType::Snapshot).await.unwrap();
+    assert_eq!((fixture.store.taken(), fixture.store.restores()), (3, 0));
+}
+
+#[tokio::test]
 async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
