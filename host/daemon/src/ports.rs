@@ -564,14 +564,25 @@ pub struct TakeBackup {
     pub job: JobName,
     /// What it is.
     pub backup_type: BackupType,
-    /// What is read.
+    /// What is read. Of an emergency backup a directory that is not there is an empty one.
     pub sources: Vec<BackupSource>,
+    /// What becomes of what is there and cannot be read.
+    pub unreadable: Unreadable,
     /// zstd level.
     pub compression: i32,
     /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
     pub chain: Vec<BackupId>,
     /// When its sources are read.
     pub created_at: Timestamp,
+}
+
+/// What a backup does where something that is there cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It fails.
+    Fails,
+    /// It stores the rest, with a warning.
+    IsLeftOut,
 }
 
 /// A stored backup that was read back and found right.

@@ -17,7 +17,7 @@ mod retention;
 mod tests;
 
 use crate::ports::{
-    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError,
+    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError, Unreadable,
 };
 use catalog::Catalog;
 use mainstay_domain::{
@@ -373,7 +373,7 @@ impl BackupService {
     fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: OwnedMutexGuard<()>) {
         let service = self.clone();
         self.core.tasks.spawn(async move {
-            let taken = service.take(&job, due.backup_type, due.slots, quiet()).await;
+            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
             let mut pauses = locked(&service.core.pauses);
             match taken {
                 Ok(_) => drop(pauses.remove(&job.name)),

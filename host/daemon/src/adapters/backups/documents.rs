@@ -12,7 +12,7 @@ use super::{
     source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
     write::ArchiveWriter,
 };
-use crate::ports::{OnProgress, Progress, StoreError, TakeBackup};
+use crate::ports::{OnProgress, Progress, StoreError, TakeBackup, Unreadable};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
     backup::BackupType,
@@ -21,7 +21,7 @@ use mainstay_domain::{
 use rustix::fs::OFlags;
 use std::{
     fs::{self, File, Metadata, OpenOptions},
-    io::{Read, Seek},
+    io::{ErrorKind, Read, Seek},
     os::unix::{
         ffi::OsStrExt,
         fs::{MetadataExt, OpenOptionsExt},
@@ -117,6 +117,15 @@ impl<'a> SourceReader<'a> {
     }
 
     fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), StoreError> {
+        let is_absent = || {
+            let found = fs::symlink_metadata(path);
+            found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        if self.request.backup_type == BackupType::Emergency && is_absent() {
+            self.warnings
+                .push(format!("the source {} is not there", path.display()));
+            return Ok(());
+        }
         let rules = WalkRules {
             except: self.layout.root(),
             tolerant: self.is_tolerant(),
@@ -130,7 +139,7 @@ impl<'a> SourceReader<'a> {
         });
         self.warnings = warnings;
         match walked {
-            // An emergency backup saves what it can, of those sources that are there.
+            // The other sources may be readable.
             Err(StoreError::Source(what)) if self.is_tolerant() => {
                 self.warnings.push(what);
                 Ok(())
@@ -305,7 +314,7 @@ impl<'a> SourceReader<'a> {
             writer.part(key, number, piece)
         })?;
         match ended.map_err(unreadable) {
-            // The parts are in the archive; an emergency backup closes them with what it could read.
+            // The parts are in the archive; they are closed with what could be read.
             Err(StoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
                 warnings.push(format!("{what}; its first {size} bytes are stored"));
             }
@@ -337,7 +346,7 @@ impl<'a> SourceReader<'a> {
     }
 
     fn is_tolerant(&self) -> bool {
-        self.request.backup_type == BackupType::Emergency
+        self.request.unreadable == Unreadable::IsLeftOut
     }
 
     /// Notes a document, and writes it where it differs from the baseline.

@@ -47,6 +47,7 @@ pub(super) fn restore(
     };
     let mut places = Vec::new();
     for (prefix, path, replace) in targets {
+        check_apart(layout, path)?;
         let prefix =
             KeyPrefix::parse(prefix).map_err(|error| StoreError::Unavailable(error.to_string()))?;
         places.push((prefix, Swap::begin(path, replace)?));
@@ -62,9 +63,24 @@ pub(super) fn restore(
         swap.place()?;
     }
     for swap in swaps {
-        swap.keep()?;
+        swap.keep();
     }
     Ok(restored)
+}
+
+/// A tree that held the backups would take them with it when it is replaced.
+fn check_apart(layout: &Layout, target: &Path) -> Result<(), StoreError> {
+    let (store, target) = (layout.root().canonicalize(), target.canonicalize());
+    match (store, target) {
+        (Ok(store), Ok(target)) if store.starts_with(&target) => {
+            Err(StoreError::Unavailable(format!(
+                "{} cannot be replaced: it holds the backups, which are in {}; restore into another directory",
+                target.display(),
+                store.display()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);

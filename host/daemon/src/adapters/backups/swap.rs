@@ -94,12 +94,13 @@ impl Swap {
         sync_dir(&self.parent)
     }
 
-    /// Removes the old tree.
-    pub(super) fn keep(mut self) -> Result<(), StoreError> {
+    /// Removes the old tree. Where that fails the new one is in place all the same, and the next sweep tries again.
+    pub(super) fn keep(mut self) {
         self.state = SwapState::Kept;
-        remove_tree(&self.staging)?;
-        remove_tree(&self.old)?;
-        sync_dir(&self.parent)
+        let removed = remove_tree(&self.staging).and(remove_tree(&self.old));
+        if let Err(error) = removed.and_then(|()| sync_dir(&self.parent)) {
+            tracing::error!(path = %self.target.display(), %error, "restored, but the old tree is still beside it");
+        }
     }
 
     /// Puts the old tree back.

@@ -2,7 +2,7 @@ mod faults;
 mod histories;
 
 use super::*;
-use crate::adapters::clock::SystemClock;
+use crate::{adapters::clock::SystemClock, ports::Unreadable};
 use mainstay_domain::{backup::BackupType, id::IdSource};
 use std::{
     os::unix::fs::{PermissionsExt, symlink},
@@ -72,6 +72,7 @@ impl Fixture {
             job: job(),
             backup_type,
             sources: self.sources.clone(),
+            unreadable: Unreadable::Fails,
             compression: 3,
             chain: chain.to_vec(),
             created_at: now,

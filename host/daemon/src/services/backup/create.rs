@@ -1,7 +1,7 @@
 //! One backup, from its record in progress to its record verified or failed.
 
 use super::{BackupError, BackupService, locked};
-use crate::ports::{OnProgress, StoreError, TakeBackup, TakenBackup};
+use crate::ports::{OnProgress, StoreError, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::join,
@@ -23,7 +23,13 @@ impl BackupService {
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
         let spec = self.job(&job)?;
-        self.take(&spec, backup_type, Vec::new(), progress).await
+        // Of what is about to be lost, some is better than none.
+        let unreadable = match backup_type {
+            BackupType::Emergency => Unreadable::IsLeftOut,
+            _ => Unreadable::Fails,
+        };
+        self.take(&spec, backup_type, unreadable, Vec::new(), progress)
+            .await
     }
 
     /// Takes a backup; the caller has the job's turn. A difference that has nothing to build on, or whose chain turns
@@ -32,15 +38,18 @@ impl BackupService {
         &self,
         job: &JobSpec,
         backup_type: BackupType,
+        unreadable: Unreadable,
         slots: Vec<(BackupType, Timestamp)>,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
-        let taken = self.take_once(job, backup_type, &slots, &progress).await;
+        let taken = self
+            .take_once(job, backup_type, unreadable, &slots, &progress)
+            .await;
         match taken {
             Err(BackupError::Store(StoreError::Corrupted { id, what }))
                 if self.note_damage(&id, &what).await? =>
             {
-                self.take_once(job, BackupType::Full, &slots, &progress)
+                self.take_once(job, BackupType::Full, unreadable, &slots, &progress)
                     .await
             }
             taken => taken,
@@ -51,6 +60,7 @@ impl BackupService {
         &self,
         job: &JobSpec,
         asked: BackupType,
+        unreadable: Unreadable,
         slots: &[(BackupType, Timestamp)],
         progress: &OnProgress,
     ) -> Result<BackupRecord, BackupError> {
@@ -100,6 +110,7 @@ impl BackupService {
             job: job.name.clone(),
             backup_type,
             sources: job.sources.clone(),
+            unreadable,
             compression: job.compression,
             chain: chain.into_iter().map(|link| link.id).collect(),
             created_at,

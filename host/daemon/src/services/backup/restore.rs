@@ -3,7 +3,9 @@
 //! Invariant: whoever calls has the job's turn.
 
 use super::{BackupError, BackupService, locked};
-use crate::ports::{OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError};
+use crate::ports::{
+    OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError, Unreadable,
+};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::{ChainError, newest_verified, plan_restore},
@@ -220,26 +222,24 @@ impl BackupService {
         }
     }
 
-    /// Takes an emergency backup of what a restore is about to replace. Where nothing of it can be read there is nothing
-    /// to save, which the failed backup's event says; any other failure keeps the restore from going on.
+    /// Takes an emergency backup of what a restore is about to replace: of all of it, or the restore does not go on, for
+    /// what is not saved would be lost.
     async fn save_before_restore(&self, job: &JobSpec) -> Result<(), BackupError> {
         let mut directories = job.clone();
         directories
             .sources
             .retain(|source| matches!(source, BackupSource::Directory { .. }));
-        match self
-            .take(
-                &directories,
-                BackupType::Emergency,
-                Vec::new(),
-                super::quiet(),
-            )
-            .await
-        {
-            Ok(_) | Err(BackupError::Store(StoreError::Source(_))) => Ok(()),
-            Err(error) => Err(BackupError::Refused(format!(
+        let saved = self.take(
+            &directories,
+            BackupType::Emergency,
+            Unreadable::Fails,
+            Vec::new(),
+            super::quiet(),
+        );
+        saved.await.map(drop).map_err(|error| {
+            BackupError::Refused(format!(
                 "nothing was restored, for the emergency backup of what is there now failed: {error}; restore --into another directory, or make that work"
-            ))),
-        }
+            ))
+        })
     }
 }

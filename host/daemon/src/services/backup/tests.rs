@@ -414,18 +414,23 @@ async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told
     .unwrap_err();
     assert!(error.0.contains("nothing was restored"), "{error}");
     assert_eq!(fixture.store.restores(), 1);
-    // What cannot be read cannot be saved, and is what the restore is for.
+    assert_eq!(fixture.store.unreadable(), Some(Unreadable::Fails));
+    // What cannot be read cannot be saved, and would be lost.
     fixture.store.fail_next(StoreError::Source(
-        "cannot read the source /data".to_owned(),
+        "cannot read /data/a: Permission denied".to_owned(),
     ));
-    within(BackupControl::restore(
+    let error = within(BackupControl::restore(
         &fixture.service,
         job(None).name,
         full.id.to_string(),
     ))
     .await
-    .unwrap();
-    assert_eq!(fixture.store.restores(), 2);
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("/data/a"), "{error}");
+    assert_eq!(fixture.store.restores(), 1);
+    fixture.create(BackupType::Emergency).await.unwrap();
+    assert_eq!(fixture.store.unreadable(), Some(Unreadable::IsLeftOut));
 }
 
 #[tokio::test]

@@ -276,7 +276,74 @@ fn a_file_that_cannot_be_read_fails_a_backup_and_special_files_are_named() {
 }
 
 #[test]
-fn the_store_does_not_back_itself_up() {
+fn an_emergency_backup_takes_what_is_there_and_leaves_out_only_what_it_may() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let absent = BackupSource::Directory {
+        path: fixture.directory.path().join("absent"),
+        prefix: "absent".to_owned(),
+    };
+    let taken = fixture.take(BackupType::Emergency, &[]);
+    assert_eq!(taken.warnings, [""; 0]);
+    fixture.sources.push(absent.clone());
+    let taken = fixture.take(BackupType::Emergency, &[]);
+    assert!(taken.warnings[0].ends_with("is not there"), "{taken:?}");
+    assert_eq!(taken.manifest.documents, 2);
+
+    let file = fixture.directory.path().join("file");
+    fs::write(&file, "no directory").unwrap();
+    fixture.sources.push(BackupSource::Directory {
+        path: file,
+        prefix: "file".to_owned(),
+    });
+    let mut request = fixture.request(BackupType::Emergency, &[]);
+    let refused = fixture.store.take(&request, &quiet());
+    assert!(
+        matches!(&refused, Err(StoreError::Source(what)) if what.contains("file")),
+        "{refused:?}"
+    );
+    request.unreadable = Unreadable::IsLeftOut;
+    let taken = fixture.store.take(&request, &quiet()).unwrap();
+    assert_eq!((taken.manifest.documents, taken.warnings.len()), (2, 2));
+
+    fixture.sources = vec![absent];
+    let nothing = fixture.take(BackupType::Emergency, &[]).manifest;
+    assert_eq!(nothing.documents, 0);
+    fixture
+        .store
+        .verify(&job(), &[nothing.id], &quiet())
+        .unwrap();
+}
+
+#[test]
+fn a_restore_of_several_sources_never_mixes_old_and_new() {
+    let mut fixture = Fixture::new();
+    let (data, other) = (fixture.data(), fixture.directory.path().join("other"));
+    fs::create_dir(&other).unwrap();
+    let directory = |(path, prefix): (&PathBuf, &str)| BackupSource::Directory {
+        path: path.clone(),
+        prefix: prefix.to_owned(),
+    };
+    fixture.sources = [(&data, "data"), (&other, "other")].map(directory).to_vec();
+    let put = |content: &str| {
+        [&data, &other].map(|directory| fs::write(directory.join("x"), content).unwrap())
+    };
+    put("good");
+    let chain = [fixture.take(BackupType::Full, &[]).manifest.id];
+    put("bad");
+    // A file that lies where only a directory can be removed keeps the first old tree from going wholly.
+    let left = fixture.directory.path().join(".data.mainstay-old");
+    let progress: OnProgress = Arc::new(move |_| fs::write(&left, "").unwrap());
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let restored = fixture.store.restore(&job(), &chain, &place, &progress);
+    restored.unwrap();
+    for path in [data.join("x"), other.join("x")] {
+        assert_eq!(fs::read_to_string(path).unwrap(), "good");
+    }
+}
+
+#[test]
+fn the_store_does_not_back_itself_up_nor_is_it_replaced() {
     let mut fixture = Fixture::new();
     fixture.put("a", "one");
     fixture.sources = vec![BackupSource::Directory {
@@ -292,6 +359,13 @@ fn the_store_does_not_back_itself_up() {
         "{:?}",
         taken.warnings
     );
+    let place = RestorePlace::InPlace(fixture.sources.clone());
+    let error = fixture
+        .store
+        .restore(&job(), &[taken.manifest.id], &place, &quiet())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("it holds the backups"), "{error}");
 }
 
 #[test]

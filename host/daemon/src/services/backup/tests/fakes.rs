@@ -28,6 +28,7 @@ struct Behaviour {
     running: u32,
     most: u32,
     taken: u32,
+    unreadable: Option<Unreadable>,
     sweeps: u32,
     unswept: Vec<StoreError>,
     restores: u32,
@@ -90,6 +91,11 @@ impl FakeStore {
         self.with(|it| it.taken)
     }
 
+    /// What was asked of the newest backup.
+    pub(super) fn unreadable(&self) -> Option<Unreadable> {
+        self.with(|it| it.unreadable)
+    }
+
     pub(super) fn most_at_once(&self) -> u32 {
         self.with(|it| it.most)
     }
@@ -129,6 +135,7 @@ impl BackupStore for FakeStore {
     fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, StoreError> {
         let mut it = self.behaviour.lock().unwrap();
         it.taken += 1;
+        it.unreadable = Some(request.unreadable);
         it.running += 1;
         it.most = it.most.max(it.running);
         while it.hangs {
