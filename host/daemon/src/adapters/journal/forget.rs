@@ -1,7 +1,7 @@
 //! What is no longer needed leaves the journal.
 //!
 //! Invariant: the newest of each kind stay, so that a clock that was wrong for a moment does not cost the whole history.
-//! Invariant: one call takes some milliseconds at most: of very many records some go at a time.
+//! Invariant: one call takes some tens of milliseconds at most: of very many records some go at a time.
 
 use super::changes::Millis;
 use mainstay_domain::time::Timestamp;
@@ -9,8 +9,10 @@ use rusqlite::{Connection, params};
 
 /// So many of each kind stay.
 const KEPT: u32 = 100;
-/// So many of each kind go at a time.
+/// So many operations and incidents go at a time.
 const BATCH: u32 = 5_000;
+/// So many of the oldest events are looked at, and may go, at a time.
+const EVENTS: u32 = 20_000;
 
 /// The oldest operations that have ended; what they did goes with them.
 const ENDED: &str = "
@@ -18,6 +20,19 @@ const ENDED: &str = "
     WHERE state IN ('succeeded', 'failed', 'partial', 'cancelled') AND detected_at < ?1
         AND detected_at < (SELECT detected_at FROM operations ORDER BY detected_at DESC LIMIT 1 OFFSET ?2 - 1)
     ORDER BY detected_at LIMIT ?3";
+
+/// The oldest events that are too old; and those whose time is later than the newest's, which a clock that was ahead
+/// gave them, where one that is too old came after them. A clock that was behind makes only its own events too old.
+/// Times of records are written in one length, so they compare as texts do.
+const OLD_EVENTS: &str = "
+    WITH front AS MATERIALIZED (
+        SELECT seq, json_extract(record, '$.at') AS at FROM events
+        WHERE seq <= (SELECT max(seq) FROM events) - ?2 ORDER BY seq LIMIT ?3)
+    DELETE FROM events WHERE seq IN (
+        SELECT seq FROM front
+        WHERE at < ?1
+            OR at > (SELECT json_extract(record, '$.at') FROM events ORDER BY seq DESC LIMIT 1)
+                AND seq < (SELECT max(seq) FROM front WHERE at < ?1))";
 
 /// Removes operations that ended, incidents that closed and events from before then.
 pub(super) fn forget(connection: &Connection, before: Timestamp) -> rusqlite::Result<()> {
@@ -35,12 +50,8 @@ pub(super) fn forget(connection: &Connection, before: Timestamp) -> rusqlite::Re
                  ORDER BY opened_at LIMIT ?3)",
         )?
         .execute(bounds)?;
-    // Times of records are written in one length, so they compare as texts do.
     connection
-        .prepare_cached(
-            "DELETE FROM events WHERE json_extract(record, '$.at') < ?1 AND seq IN (
-                 SELECT seq FROM events WHERE seq <= (SELECT max(seq) FROM events) - ?2 ORDER BY seq LIMIT ?3)",
-        )?
-        .execute(params![before.to_string(), KEPT, BATCH])?;
+        .prepare_cached(OLD_EVENTS)?
+        .execute(params![before.to_string(), KEPT, EVENTS])?;
     Ok(())
 }

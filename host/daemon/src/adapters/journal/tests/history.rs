@@ -5,7 +5,10 @@ use crate::{
     adapters::journal::SqliteJournal,
     ports::{HistoryFilter, Journal, Records},
 };
-use mainstay_domain::{incident::IncidentState, journal::Change, operation::OperationState};
+use mainstay_domain::{
+    event::Event, incident::IncidentState, journal::Change, operation::OperationState,
+};
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn history_is_filtered_and_newest_first() {
@@ -184,4 +187,46 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
         }
     });
     counted.await.expect("what they did went with them");
+}
+
+/// A journal with so many events, of which those in the range have another time.
+async fn events_of(
+    count: u64,
+    others: std::ops::Range<u64>,
+    time: u64,
+) -> (TempDir, SqliteJournal) {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    for n in 0..count {
+        let at = at(if others.contains(&n) { time } else { n });
+        drop(journal.commit(vec![Change::Event(Event { at, ..event(n) })]));
+    }
+    journal.commit(Vec::new()).await.unwrap();
+    (directory, journal)
+}
+
+async fn left_after(journal: &SqliteJournal, forgotten: u64) -> Vec<u64> {
+    let forget = vec![Change::Forget(at(forgotten))];
+    journal.commit(forget).await.unwrap();
+    let left = journal.events(0, u32::MAX).await.unwrap();
+    left.iter().map(|event| event.seq - 1).collect()
+}
+
+#[tokio::test]
+async fn events_of_a_clock_that_was_ahead_go_with_those_around_them() {
+    let (_directory, journal) = events_of(300, 0..40, 1_000_000).await;
+    let from = |first: u64| (first..300).collect::<Vec<_>>();
+    assert_eq!(left_after(&journal, 40).await, from(0), "none is too old");
+    assert_eq!(left_after(&journal, 60).await, from(60));
+
+    let (_directory, journal) = events_of(300, 50..80, 1_000_000).await;
+    assert_eq!(left_after(&journal, 50).await, from(50));
+    assert_eq!(left_after(&journal, 81).await, from(81));
+}
+
+#[tokio::test]
+async fn events_of_a_clock_that_was_behind_take_no_others_with_them() {
+    let (_directory, journal) = events_of(300, 150..160, 0).await;
+    let expected: Vec<u64> = (20..150).chain(160..300).collect();
+    assert_eq!(left_after(&journal, 20).await, expected);
 }
