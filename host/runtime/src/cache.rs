@@ -5,6 +5,7 @@
 
 use crate::{engine::Engine, files};
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -60,12 +61,29 @@ impl CompileCache {
         }
     }
 
+    /// Removes what was compiled of components whose digest is not needed any more, and by other engines.
+    pub(crate) fn prune(&self, engine: &Engine, needed: &BTreeSet<String>) -> io::Result<()> {
+        let kept: BTreeSet<String> = needed
+            .iter()
+            .map(|digest| file_name(engine, digest))
+            .collect();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // What is being written has another name.
+            let ours = name
+                .split_once('-')
+                .is_some_and(|(digest, _)| blake3::Hash::from_hex(digest).is_ok());
+            if ours && !kept.contains(&*name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, engine: &Engine, digest: &blake3::Hash) -> PathBuf {
-        self.directory.join(format!(
-            "{}-{:016x}",
-            digest.to_hex(),
-            engine.compatibility()
-        ))
+        self.directory.join(file_name(engine, &digest.to_hex()))
     }
 
     /// Over the file's name too, so that one authentic file cannot stand in for another.
@@ -76,6 +94,10 @@ impl CompileCache {
             .update(compiled)
             .finalize()
     }
+}
+
+fn file_name(engine: &Engine, digest: &str) -> String {
+    format!("{digest}-{:016x}", engine.compatibility())
 }
 
 #[allow(
@@ -117,6 +139,28 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_nothing_needs_is_pruned() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = CompileCache::open(directory.path()).unwrap();
+        let engine = Engine::with_ticking(Ticking::Manual).unwrap();
+        let component =
+            Component::new(engine.wasmtime(), wat::parse_str("(component)").unwrap()).unwrap();
+        let [needed, other] = [b"needed", b"other "].map(|bytes| blake3::hash(bytes));
+        cache.put(&engine, &needed, &component);
+        cache.put(&engine, &other, &component);
+        let of_another_engine = format!("{}-0123456789abcdef", needed.to_hex());
+        for name in [&*of_another_engine, ".new-1-1", "notes-of-mine"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let digests = [needed.to_hex().to_string()].into();
+        cache.prune(&engine, &digests).unwrap();
+        assert!(cache.get(&engine, &needed).is_some());
+        assert!(!cache.path(&engine, &other).exists());
+        assert!(!directory.path().join(of_another_engine).exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
     }
 
     #[test]

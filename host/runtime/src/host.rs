@@ -184,7 +184,8 @@ impl PluginHost {
         Ok(Inspection::from(&self.loader.load_file(path).await?))
     }
 
-    /// Removes from the store every build that neither serves nor is in `needed`. Gives how many went.
+    /// Removes from the store every build that neither serves nor is in `needed`, and what was compiled of it. Gives how
+    /// many builds went.
     pub fn prune_store(&self, mut needed: BTreeSet<String>) -> io::Result<usize> {
         let serving = self.shared.registry().all();
         needed.extend(
@@ -192,6 +193,7 @@ impl PluginHost {
                 .iter()
                 .map(|plugin| plugin.identity().digest.clone()),
         );
+        self.loader.prune_cache(&needed)?;
         self.store
             .as_ref()
             .map_or(Ok(0), |store| store.prune(&needed))

@@ -26,7 +26,7 @@ use mainstay_domain::{
     time::Monotonic,
 };
 use semver::Version;
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 
 /// The largest file that is taken for a plugin: a Python guest has 18 MB.
 pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
@@ -121,6 +121,14 @@ impl Loader {
         Ok(Candidate(Arc::new(Loaded::new(
             identity, descriptor, shape, program, size_bytes,
         ))))
+    }
+
+    /// Removes from the cache what is compiled and not `needed`.
+    pub(crate) fn prune_cache(&self, needed: &BTreeSet<String>) -> io::Result<()> {
+        let Surroundings { cache, engine, .. } = &*self.shared;
+        cache
+            .as_ref()
+            .map_or(Ok(()), |cache| cache.prune(engine, needed))
     }
 
     async fn describe(

@@ -393,8 +393,14 @@ async fn a_build_whose_file_is_gone_comes_back_by_its_digest() {
     let kept = setup.host.by_digest(&digest, &may_restart()).await.unwrap();
     assert!(kept.recover(&request(), LONG).await.unwrap().is_ok());
     assert_eq!(setup.version("*"), None, "it serves no one else");
+    let compiled = || {
+        let files = fs::read_dir(setup.root.path().join("state/compiled"));
+        files.unwrap().count()
+    };
     assert_eq!(setup.host.prune_store([digest.clone()].into()).unwrap(), 0);
+    assert_eq!(compiled(), 1);
     assert_eq!(setup.host.prune_store([].into()).unwrap(), 1);
+    assert_eq!(compiled(), 0);
     assert!(setup.host.by_digest(&digest, &may_restart()).await.is_err());
 }
 
