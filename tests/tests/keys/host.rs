@@ -171,3 +171,25 @@ limits = {{ timeout = "1h" }}
     let lives = test_kill_process(Pid::from_raw(pid).unwrap());
     assert!(lives.is_err(), "the child was not stopped");
 }
+
+#[test]
+fn a_backup_under_way_is_interrupted_by_a_shutdown() {
+    let host = HOST.trim_end();
+    let config = format!(
+        r#"
+{host}
+shutdown_deadline = "1h"
+
+[[job]]
+name = "endless"
+source = [{{ kind = "command", run = ["sleep", "1h"], key = "never", timeout = "2h" }}]
+full = "1d"
+encryption = "none"
+"#
+    );
+    let mut daemon = Daemon::start(&config, &[]);
+    daemon.wait_for_event("the backup", |event| event["kind"] == "backup.started");
+    assert!(daemon.stop(), "{}", daemon.log());
+    let left = fs::read_dir(daemon.path("state/backups/endless")).unwrap();
+    assert_eq!(left.count(), 0);
+}
