@@ -17,7 +17,7 @@ use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
     incident::Incident,
     journal::{Change, EffectEntry, ProcessIdentity},
-    name::{CommandName, FailureType, JobName, PluginName, TargetName},
+    name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
     severity::Severity,
@@ -25,7 +25,9 @@ use mainstay_domain::{
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
-use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
+};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -234,11 +236,13 @@ pub trait Commands: Send + Sync {
 
 /// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
 pub trait HttpClient: Send + Sync {
-    /// One request, one bounded response. `key` is sent as `Idempotency-Key` where the request has none.
+    /// One request, one bounded response, with no secrets but these. `key` is sent as `Idempotency-Key` where the
+    /// request has none.
     fn send(
         &self,
         request: HttpRequest,
         granted: Vec<HttpOrigin>,
+        secrets: BTreeSet<SecretName>,
         key: Option<String>,
         timeout: Duration,
         max_bytes: u64,

@@ -1,7 +1,8 @@
 //! The HTTP client of plugins: secrets go in at egress, only toward granted origins, and never come back.
 //!
 //! Invariant: no request leaves for an origin that is not granted, on the first hop or on any other.
-//! Invariant: `${secret:NAME}` is filled in what the guest wrote, never in what a server answered.
+//! Invariant: `${secret:NAME}` is filled in what the guest wrote, never in what a server answered, and only where the
+//! plugin may use that secret.
 //! Invariant: errors hold the URL as the guest wrote it, never as it was sent.
 //! Invariant: neither proxies nor any other setting are taken from the environment.
 
@@ -11,12 +12,13 @@ mod request;
 use crate::ports::{Boxed, HttpClient, Secrets};
 use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
+    name::SecretName,
     spec::HttpOrigin,
 };
 use redirect::Next;
-use request::Outgoing;
+use request::{Outgoing, UsableSecrets};
 use reqwest::{Client, ClientBuilder, Response, Url};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -60,10 +62,15 @@ impl EgressClient {
         &self,
         request: &HttpRequest,
         granted: &[HttpOrigin],
+        usable: &BTreeSet<SecretName>,
         key: Option<&str>,
         max_bytes: u64,
     ) -> Result<HttpResponse, EffectError> {
-        let mut outgoing = Outgoing::reveal(request, key, self.secrets.as_ref())?;
+        let secrets = UsableSecrets {
+            secrets: self.secrets.as_ref(),
+            usable,
+        };
+        let mut outgoing = Outgoing::reveal(request, key, &secrets)?;
         let written = &request.url;
         for hop in 0..=MAX_REDIRECTS {
             self.check_granted(&outgoing.url, granted, hop, written)?;
@@ -184,12 +191,13 @@ impl HttpClient for EgressClient {
         &self,
         request: HttpRequest,
         granted: Vec<HttpOrigin>,
+        secrets: BTreeSet<SecretName>,
         key: Option<String>,
         timeout: Duration,
         max_bytes: u64,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
-            let exchange = self.exchange(&request, &granted, key.as_deref(), max_bytes);
+            let exchange = self.exchange(&request, &granted, &secrets, key.as_deref(), max_bytes);
             match tokio::time::timeout(timeout, exchange).await {
                 Ok(answer) => answer,
                 Err(_) => Err(EffectError::TimedOut(format!(

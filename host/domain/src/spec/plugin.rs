@@ -2,7 +2,10 @@
 //!
 //! Invariant: the default grants nothing.
 
-use crate::name::{CommandName, JobName, TargetName};
+use crate::{
+    name::{CommandName, JobName, SecretName, TargetName},
+    template::{self, Part},
+};
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 /// What the operator says of one plugin, all its versions alike.
@@ -12,8 +15,39 @@ pub struct PluginSpec {
     pub grants: Grants,
     /// How much of it.
     pub limits: Limits,
-    /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, which the guest sees as it is written.
+    /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, which the guest sees as it is written, and
+    /// which lets it use that secret.
     pub settings: serde_json::Value,
+}
+
+impl PluginSpec {
+    /// The secrets that it may use: those that its settings name, and no others.
+    pub fn secrets(&self) -> BTreeSet<SecretName> {
+        let mut names = BTreeSet::new();
+        collect_secrets(&self.settings, &mut names);
+        names
+    }
+}
+
+fn collect_secrets(value: &serde_json::Value, names: &mut BTreeSet<SecretName>) {
+    match value {
+        serde_json::Value::String(text) => {
+            let parts = template::parts(text).unwrap_or_default().into_iter();
+            names.extend(parts.filter_map(|part| match part {
+                Part::Secret(name) => Some(name),
+                Part::Text(_) => None,
+            }));
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().for_each(|item| collect_secrets(item, names));
+        }
+        serde_json::Value::Object(fields) => {
+            fields
+                .values()
+                .for_each(|field| collect_secrets(field, names));
+        }
+        _ => {}
+    }
 }
 
 impl Default for PluginSpec {
@@ -143,5 +177,26 @@ impl Default for Limits {
             effects: 1_000,
             concurrency: 8,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_may_use_the_secrets_that_its_settings_name() {
+        let spec = PluginSpec {
+            settings: serde_json::json!({
+                "url": "https://x.example/?t=${secret:a}&u=${secret:b}",
+                "headers": { "authorization": "Bearer ${secret:c}" },
+                "list": [1, true, null, ["${secret:d}"]],
+                "${secret:key}": "not a value",
+            }),
+            ..PluginSpec::default()
+        };
+        let names: Vec<String> = spec.secrets().iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["a", "b", "c", "d"]);
+        assert!(PluginSpec::default().secrets().is_empty());
     }
 }

@@ -3,11 +3,15 @@
 //! Invariant: has no `Debug`, for it holds secrets.
 
 use crate::ports::Secrets;
-use mainstay_domain::effect::{EffectError, HttpRequest};
+use mainstay_domain::{
+    effect::{EffectError, HttpRequest},
+    name::SecretName,
+};
 use reqwest::{
     Client, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
+use std::collections::BTreeSet;
 
 /// Headers that say how a message is sent, or to whom. A guest that sets them could speak to another virtual host than
 /// the granted one, or smuggle a second request.
@@ -23,6 +27,33 @@ const OF_THE_HOST: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// The secrets, and which of them the plugin may use.
+pub(super) struct UsableSecrets<'a> {
+    pub(super) secrets: &'a dyn Secrets,
+    pub(super) usable: &'a BTreeSet<SecretName>,
+}
+
+impl UsableSecrets<'_> {
+    /// Fills them in; `part` says for people where the text stands.
+    fn reveal(&self, text: &str, part: &str) -> Result<String, EffectError> {
+        // Every opening that `Secrets::reveal` can see; what is no name it refuses itself.
+        for after in text.split("${secret:").skip(1) {
+            if let Some((name, _)) = after.split_once('}')
+                && let Ok(name) = SecretName::parse(name)
+                && !self.usable.contains(&name)
+            {
+                return Err(EffectError::Denied(format!(
+                    "{part}: the plugin may not use the secret `{name}`; the operator allows it by writing \
+                     ${{secret:{name}}} in that plugin's own settings, `[plugin.NAME] settings`"
+                )));
+            }
+        }
+        self.secrets
+            .reveal(text)
+            .map_err(|why| EffectError::Failed(format!("{part}: {why}")))
+    }
+}
 
 /// One header with what a redirect has to know of it.
 #[derive(Clone)]
@@ -46,11 +77,11 @@ impl Outgoing {
     pub(super) fn reveal(
         request: &HttpRequest,
         key: Option<&str>,
-        secrets: &dyn Secrets,
+        secrets: &UsableSecrets<'_>,
     ) -> Result<Self, EffectError> {
         let written = &request.url;
         let failed = |why: String| EffectError::Failed(format!("{written}: {why}"));
-        let url = secrets.reveal(written).map_err(failed)?;
+        let url = secrets.reveal(written, written)?;
         let url = Url::parse(&url).map_err(|error| failed(format!("this is no URL: {error}")))?;
         let method = Method::from_bytes(request.method.as_str().as_bytes())
             .map_err(|error| failed(error.to_string()))?;
@@ -72,7 +103,7 @@ impl Outgoing {
             method,
             url,
             headers,
-            body: reveal_body(&request.body.0, secrets).map_err(failed)?,
+            body: reveal_body(&request.body.0, secrets, written)?,
         })
     }
 
@@ -91,7 +122,7 @@ impl Outgoing {
     }
 }
 
-fn header(name: &str, value: &str, secrets: &dyn Secrets) -> Result<Header, EffectError> {
+fn header(name: &str, value: &str, secrets: &UsableSecrets<'_>) -> Result<Header, EffectError> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| EffectError::Failed(format!("`{name}` is not a header name")))?;
     if OF_THE_HOST.contains(&parsed.as_str()) {
@@ -99,9 +130,7 @@ fn header(name: &str, value: &str, secrets: &dyn Secrets) -> Result<Header, Effe
             "the header `{parsed}` is set by the host alone"
         )));
     }
-    let revealed = secrets
-        .reveal(value)
-        .map_err(|why| EffectError::Failed(format!("header `{parsed}`: {why}")))?;
+    let revealed = secrets.reveal(value, &format!("header `{parsed}`"))?;
     let is_secret = revealed != value;
     let mut value = HeaderValue::from_str(&revealed).map_err(|_| {
         EffectError::Failed(format!(
@@ -116,14 +145,19 @@ fn header(name: &str, value: &str, secrets: &dyn Secrets) -> Result<Header, Effe
     })
 }
 
-fn reveal_body(body: &[u8], secrets: &dyn Secrets) -> Result<Vec<u8>, String> {
+fn reveal_body(
+    body: &[u8],
+    secrets: &UsableSecrets<'_>,
+    written: &str,
+) -> Result<Vec<u8>, EffectError> {
     match std::str::from_utf8(body) {
         Ok(text) => secrets
-            .reveal(text)
-            .map(String::into_bytes)
-            .map_err(|why| format!("body: {why}")),
+            .reveal(text, &format!("{written}: body"))
+            .map(String::into_bytes),
         Err(_) if body.windows(9).any(|bytes| bytes == b"${secret:") => {
-            Err("body: it is not UTF-8 text, so its `${secret:…}` cannot be filled in".to_owned())
+            Err(EffectError::Failed(format!(
+                "{written}: body: it is not UTF-8 text, so its `${{secret:…}}` cannot be filled in"
+            )))
         }
         Err(_) => Ok(body.to_vec()),
     }

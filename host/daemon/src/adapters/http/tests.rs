@@ -126,6 +126,10 @@ async fn send_bounded(
         .send(
             request,
             granted,
+            [SecretName::parse("token"), SecretName::parse("none")]
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .unwrap(),
             Some("op-1/3".to_owned()),
             timeout,
             max_bytes,
@@ -241,6 +245,26 @@ async fn headers_of_the_host_are_denied_and_broken_ones_fail() {
             false => matches!(error, EffectError::Failed(_)),
         };
         assert!(as_expected, "{name}: {error}");
+    }
+    assert_eq!(server.heard(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_plugin_may_not_use_is_denied_wherever_it_stands() {
+    let server = Server::start(|_| ok("")).await;
+    let placeholder = "x${secret:token}${secret:api-token}";
+    let mut in_header = request(HttpMethod::Get, server.url("/"));
+    in_header.headers = headers(&[("x", placeholder)]);
+    let mut in_body = request(HttpMethod::Post, server.url("/"));
+    in_body.body = placeholder.as_bytes().to_vec().into();
+    let in_url = request(HttpMethod::Get, server.url("/?t=${secret:api-token}"));
+    for request in [in_url, in_header, in_body] {
+        let error = send(request, &[&server.origin]).await.unwrap_err();
+        assert!(
+            matches!(&error, EffectError::Denied(why)
+                if why.contains("secret `api-token`; the operator allows it by writing ${secret:api-token}")),
+            "{error}"
+        );
     }
     assert_eq!(server.heard(), [""; 0]);
 }

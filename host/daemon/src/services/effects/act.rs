@@ -7,7 +7,7 @@ use mainstay_domain::{
     name::{CommandName, JobName, TargetName},
 };
 use mainstay_runtime::Call;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 impl Effects {
     /// Does it. `key` is the idempotency key.
@@ -55,8 +55,10 @@ impl Effects {
                     .map_or(call.limits.timeout, Duration::from_millis);
                 let timeout = timeout.min(call.limits.timeout);
                 let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
+                let plugin = self.spec.borrow().plugins.get(&call.plugin.name).cloned();
+                let secrets = plugin.map_or_else(BTreeSet::new, |plugin| plugin.secrets());
                 self.http
-                    .send(request, granted, Some(key), timeout, bound)
+                    .send(request, granted, secrets, Some(key), timeout, bound)
                     .await
                     .map(Answer::Response)
             }
