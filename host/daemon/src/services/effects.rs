@@ -1,7 +1,8 @@
 //! Carries out what plugins ask for: journaled, and in a dry run answered by the plan.
 //!
 //! Invariant: an effect that acts for an operation has its intent in the journal, durable, before it happens, and its
-//! result after it; an effect that only looks has its result. A dry run never acts.
+//! result after it, even where the call that asked for it has timed out by then; an effect that only looks has its
+//! result. A dry run never acts.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
 mod act;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// What effects are made of.
+#[derive(Clone)]
 pub struct Effects {
     /// Intents and results.
     pub journal: Arc<dyn Journal>,
@@ -61,8 +63,19 @@ impl EffectPort for Effects {
                     dry_run: true,
                     ..
                 } => self.plan(call, operation, effect).await,
-                Purpose::Recover { operation, .. } => {
+                Purpose::Recover { operation, .. } if effect.only_reads() => {
                     self.perform_for(call, operation, effect).await
+                }
+                Purpose::Recover { operation, .. } => {
+                    // In a task of its own: the caller goes away at its timeout, and what was begun has a result.
+                    let (this, call, operation) = (self.clone(), call.clone(), operation.clone());
+                    let name = effect.name();
+                    let work = async move { this.perform_for(&call, &operation, effect).await };
+                    tokio::spawn(work).await.unwrap_or_else(|error| {
+                        Err(EffectError::TimedOut(format!(
+                            "{name} was interrupted: {error}"
+                        )))
+                    })
                 }
                 Purpose::Deliver { alert } => self.act(call, &effect, alert.to_string()).await,
                 Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => Err(
@@ -220,3 +233,6 @@ impl Effects {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
