@@ -1,28 +1,29 @@
 //! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error.
-//! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group.
+//! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group. Only one that
+//! hangs in the kernel leaves its thread there, and is the only one of its check.
 
+mod blocking;
 mod exec;
 mod http;
 mod local;
 #[cfg(test)]
 mod tests;
 
-use crate::{
-    adapters::process::stat::ProcessStat,
-    ports::{Boxed, Clock, Probe},
-};
+use crate::ports::{Boxed, Clock, Probe};
+use blocking::BlockingLooks;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec},
 };
-use std::{fmt::Display, io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 use tokio::net::TcpStream;
 
 /// Looks from this machine.
 pub struct HostProbe {
     http: reqwest::Client,
+    blocking: BlockingLooks,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,11 +63,12 @@ impl HostProbe {
     pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
         Ok(Self {
             http: http::client()?,
+            blocking: BlockingLooks::new(),
             clock,
         })
     }
 
-    async fn look(&self, check: &CheckSpec, pid: Option<u32>) -> Seen {
+    async fn look(&self, target: &TargetSpec, check: &CheckSpec, pid: Option<u32>) -> Seen {
         match &check.kind {
             CheckKind::Http {
                 url,
@@ -74,19 +76,18 @@ impl HostProbe {
                 body_contains,
             } => http::look(&self.http, url, *status, body_contains.as_deref()).await,
             CheckKind::Tcp { address } => connect(address).await,
-            CheckKind::Process { pid_file } => process(pid_file.as_deref(), pid),
             CheckKind::Exec {
                 run,
                 cwd,
                 degraded_exit,
             } => exec::look(run, cwd, *degraded_exit).await,
-            CheckKind::File { .. } | CheckKind::Disk { .. } | CheckKind::Memory { .. } => {
+            CheckKind::Process { .. }
+            | CheckKind::File { .. }
+            | CheckKind::Disk { .. }
+            | CheckKind::Memory { .. } => {
                 let (kind, now) = (check.kind.clone(), self.clock.now());
-                let looked = tokio::task::spawn_blocking(move || local::look(&kind, pid, now));
-                let looked = looked.await;
-                looked.unwrap_or_else(|error| {
-                    Seen::failed(format!("the look was interrupted: {error}"))
-                })
+                let look = move || local::look(&kind, pid, now);
+                self.blocking.look(&target.name, check, look).await
             }
             CheckKind::Heartbeat => {
                 Seen::failed("heartbeats come to the monitor; there is nothing to look at")
@@ -104,7 +105,7 @@ impl Probe for HostProbe {
     ) -> Boxed<'_, Observation> {
         Box::pin(async move {
             let observed_at = self.clock.now();
-            let seen = tokio::time::timeout(check.timeout, self.look(&check, pid)).await;
+            let seen = tokio::time::timeout(check.timeout, self.look(&target, &check, pid)).await;
             let seen = seen.unwrap_or_else(|_| Seen::failed(no_answer(&check)));
             Observation {
                 target: target.name.clone(),
@@ -177,31 +178,4 @@ async fn connect(address: &str) -> Seen {
         }
         Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
     }
-}
-
-fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
-    let pid = match pid_file {
-        None => supervised.ok_or_else(|| "the supervised process does not run".to_owned()),
-        Some(file) => read_pid(file),
-    };
-    let pid = match pid {
-        Ok(pid) => pid,
-        Err(why) => return Seen::failed(why),
-    };
-    match ProcessStat::read(pid) {
-        Some(stat) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
-        _ => Seen::failed(format!("process {pid} does not run")),
-    }
-}
-
-fn read_pid(file: &Path) -> Result<u32, String> {
-    let shown: &dyn Display = &file.display();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{shown}: {}", io_cause(&error)))?;
-    let first = text.split_ascii_whitespace().next().unwrap_or_default();
-    let pid = first.parse().ok().filter(|&pid: &u32| pid > 0);
-    pid.ok_or_else(|| {
-        let found: String = first.chars().take(20).collect();
-        format!("{shown} holds `{found}`, which is no process number")
-    })
 }

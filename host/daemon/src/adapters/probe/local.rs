@@ -1,8 +1,9 @@
-//! Files, file systems and memory. Blocking.
+//! Processes, files, file systems and memory. Blocking.
 
 use super::{Seen, io_cause, length};
 use crate::adapters::process::stat::{self, ProcessStat};
 use mainstay_domain::{health::Outcome, spec::CheckKind, time::Timestamp};
+use rustix::fs::{Mode, OFlags};
 use std::{
     fs::File,
     io::{self, Read},
@@ -12,9 +13,12 @@ use std::{
 
 /// So much of a file is looked through.
 const MAX_READ: u64 = 1 << 20;
+/// So much of a pid file is read: a number with space around it.
+const MAX_PID_FILE: u64 = 64;
 
 pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp) -> Seen {
     match kind {
+        CheckKind::Process { pid_file } => process(pid_file.as_deref(), pid),
         CheckKind::File {
             path,
             max_age,
@@ -83,13 +87,53 @@ fn file(
         return Ok(Seen::failed(message).with_value(as_f64(bytes)));
     }
     if let Some(wanted) = contains {
-        let mut content = Vec::new();
-        File::open(path)?.take(MAX_READ).read_to_end(&mut content)?;
+        let content = read_start(path, MAX_READ)?;
         if !String::from_utf8_lossy(&content).contains(wanted) {
             return Ok(Seen::failed(format!("{shown} does not hold `{wanted}`")));
         }
     }
     Ok(Seen::healthy(format!("{shown} is there, {bytes} bytes")).with_value(as_f64(bytes)))
+}
+
+/// The first bytes of a regular file. Anything else is refused: a FIFO and a device may never end, or never begin.
+fn read_start(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    // Of the opened file, so that it cannot be swapped in between.
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut content = Vec::new();
+    file.take(max_bytes).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
+    let pid = match pid_file {
+        None => supervised.ok_or_else(|| "the supervised process does not run".to_owned()),
+        Some(file) => read_pid(file),
+    };
+    let pid = match pid {
+        Ok(pid) => pid,
+        Err(why) => return Seen::failed(why),
+    };
+    match ProcessStat::read(pid) {
+        Some(stat) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
+        _ => Seen::failed(format!("process {pid} does not run")),
+    }
+}
+
+fn read_pid(file: &Path) -> Result<u32, String> {
+    let shown = file.display();
+    let content =
+        read_start(file, MAX_PID_FILE).map_err(|error| format!("{shown}: {}", io_cause(&error)))?;
+    let text = String::from_utf8_lossy(&content);
+    let first = text.split_ascii_whitespace().next().unwrap_or_default();
+    let pid = first.parse().ok().filter(|&pid: &u32| pid > 0);
+    pid.ok_or_else(|| {
+        let found: String = first.chars().take(20).collect();
+        format!("{shown} holds `{found}`, which is no process number")
+    })
 }
 
 fn judge_percent(what: &str, used: f64, max: f64, warn: Option<f64>) -> Seen {

@@ -1,6 +1,7 @@
 //! Processes, programs, files, disks and memory.
 
 use super::*;
+use crate::adapters::process::stat::ProcessStat;
 
 #[tokio::test]
 async fn a_process_is_known_by_its_number_or_its_pid_file() {
@@ -30,6 +31,19 @@ async fn a_process_is_known_by_its_number_or_its_pid_file() {
     ] {
         std::fs::write(&file, content).unwrap();
         check(by_file(), outcome, message).await;
+    }
+    // What never ends, or waits for a writer that never comes.
+    let fifo = dir.path().join("fifo");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).unwrap();
+    for file in [fifo, PathBuf::from("/dev/zero"), dir.path().to_owned()] {
+        let pid_file = Some(file);
+        check(
+            CheckKind::Process { pid_file },
+            Outcome::Failed,
+            "no regular file",
+        )
+        .await;
     }
     let supervised = CheckKind::Process { pid_file: None };
     check(
