@@ -29,7 +29,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -54,6 +54,8 @@ pub struct SqliteJournal {
     events: broadcast::Sender<Arc<Event>>,
     readers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
+    /// The last submission found the queue full.
+    is_full: AtomicBool,
     writer: Option<JoinHandle<()>>,
     _lock: StateLock,
 }
@@ -91,6 +93,7 @@ impl SqliteJournal {
             events,
             readers,
             transactions,
+            is_full: AtomicBool::new(false),
             writer: Some(writer),
             _lock: lock,
         })
@@ -111,6 +114,7 @@ impl SqliteJournal {
             Some(queue) => queue.try_send(work(ack)),
             None => Err(TrySendError::Disconnected(work(ack))),
         };
+        self.note_fullness(matches!(sent, Err(TrySendError::Full(_))));
         let path = self.path.clone();
         Box::pin(async move {
             match sent {
@@ -127,6 +131,24 @@ impl SqliteJournal {
                 Err(TrySendError::Disconnected(_)) => Err(error::writer_gone(&path)),
             }
         })
+    }
+}
+
+impl SqliteJournal {
+    /// Not every submission is awaited, so that some are refused is logged; once, until some are taken again.
+    fn note_fullness(&self, is_full: bool) {
+        let was_full = self.is_full.swap(is_full, Ordering::Relaxed);
+        let path = self.path.display();
+        if is_full && !was_full {
+            tracing::error!(
+                "the journal in {path} takes no more for now: {QUEUE_LENGTH} submissions wait for the disk, and those \
+                 after them are lost; is the disk full, or slow?"
+            );
+        } else if was_full && !is_full {
+            tracing::warn!(
+                "the journal in {path} takes submissions again; those in between were not written"
+            );
+        }
     }
 }
 

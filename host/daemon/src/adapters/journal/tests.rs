@@ -208,10 +208,13 @@ async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
         .await
         .unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let is_full = || journal.is_full.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(!is_full());
     let extra = 5_000;
     let answers: Vec<_> = (0..super::QUEUE_LENGTH + extra)
         .map(|n| journal.commit(vec![Change::Event(event(n as u64))]))
         .collect();
+    assert!(is_full(), "it is logged, though nobody has waited yet");
     blocker.execute_batch("ROLLBACK").unwrap();
     let (mut written, mut refused) = (0, 0);
     for answer in answers {
@@ -232,4 +235,6 @@ async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
     );
     let last = journal.last_events(1).await.unwrap();
     assert_eq!(last[0].seq as usize, written);
+    journal.commit(Vec::new()).await.unwrap();
+    assert!(!is_full());
 }
