@@ -10,6 +10,7 @@ use crate::{
     limits::{Exceeded, LOG_LINE_BYTES},
 };
 use bytes::Bytes;
+use mainstay_domain::spec::DirectoryGrant;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
@@ -61,11 +62,7 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
         _ => call.grants.dir.as_slice(),
     };
     for grant in granted {
-        let perms = if grant.write {
-            FsPerms::ReadWrite
-        } else {
-            FsPerms::ReadOnly
-        };
+        let perms = perms(&call.purpose, grant);
         if let Err(error) = builder.preopened_dir(&grant.path, &grant.guest_path, perms) {
             let line = LogLine {
                 level: LogLevel::Error,
@@ -81,6 +78,15 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
         }
     }
     builder.build()
+}
+
+/// A dry run changes nothing, so what can be changed otherwise is there to read.
+fn perms(purpose: &Purpose, grant: &DirectoryGrant) -> FsPerms {
+    match purpose {
+        Purpose::Recover { dry_run: true, .. } => FsPerms::ReadOnly,
+        _ if grant.write => FsPerms::ReadWrite,
+        _ => FsPerms::ReadOnly,
+    }
 }
 
 /// Standard output or standard error of a guest: each line is a log line. Guests open the stream anew for every
@@ -191,5 +197,33 @@ impl OutputStream for LinePipe {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(64 << 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::{id::OperationId, name::TargetName};
+
+    #[test]
+    fn a_directory_is_writable_where_it_is_granted_and_never_in_a_dry_run() {
+        for (dry_run, write, expected) in [
+            (false, false, FsPerms::ReadOnly),
+            (false, true, FsPerms::ReadWrite),
+            (true, false, FsPerms::ReadOnly),
+            (true, true, FsPerms::ReadOnly),
+        ] {
+            let purpose = Purpose::Recover {
+                operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+                target: TargetName::parse("api").unwrap(),
+                dry_run,
+            };
+            let grant = DirectoryGrant {
+                path: "/logs".into(),
+                guest_path: "logs".to_owned(),
+                write,
+            };
+            assert_eq!(perms(&purpose, &grant), expected, "{dry_run} {write}");
+        }
     }
 }
