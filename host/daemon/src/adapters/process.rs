@@ -26,6 +26,7 @@ mod tests;
 use crate::ports::{Boxed, Clock, Exit, Processes, Secrets};
 use child::Children;
 use launch::Launch;
+use log::Rotations;
 use mainstay_domain::{
     effect::Signal, journal::ProcessIdentity, name::TargetName, spec::ProcessSpec,
 };
@@ -41,6 +42,7 @@ use std::{
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {
     logs: PathBuf,
+    rotations: Rotations,
     marks: Marks,
     boot_id: String,
     children: Arc<Children>,
@@ -87,6 +89,7 @@ impl HostProcesses {
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
             logs,
+            rotations: Rotations::default(),
             marks,
             boot_id,
             secrets,
@@ -120,6 +123,7 @@ impl HostProcesses {
             account,
             umask: spec.umask,
             log: log::path(&self.logs, target),
+            rotations: self.rotations.clone(),
             log_max_bytes: spec.log_max_bytes,
             log_keep: spec.log_keep,
         };
@@ -212,14 +216,13 @@ impl Processes for HostProcesses {
     fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
         let path = log::path(&self.logs, target);
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
+        // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
+        let rotation = self.rotations.begin(&path);
         Box::pin(async move {
-            if !log::is_above(&path, max_bytes) {
+            let Some(rotation) = rotation else {
                 return Ok(());
-            }
-            let rotated = {
-                let path = path.clone();
-                tokio::task::spawn_blocking(move || log::rotate(&path, max_bytes, keep)).await
             };
+            let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
             let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
             rotated.map_err(|error| format!("cannot rotate {}: {error}", path.display()))
         })

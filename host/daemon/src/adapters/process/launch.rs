@@ -3,7 +3,11 @@
 //! Invariant: without `user` and `umask` nothing runs between `fork` and `exec`, so the standard library takes
 //! `posix_spawn`, whose cost does not grow with the daemon's memory.
 
-use super::{account::Account, log, stat::ProcessStat};
+use super::{
+    account::Account,
+    log::{self, Rotations},
+    stat::ProcessStat,
+};
 use rustix::{
     fs::Mode,
     process::{Pid, Signal, kill_process_group, umask},
@@ -25,6 +29,7 @@ pub(super) struct Launch {
     pub(super) account: Option<Account>,
     pub(super) umask: Option<u32>,
     pub(super) log: PathBuf,
+    pub(super) rotations: Rotations,
     pub(super) log_max_bytes: u64,
     pub(super) log_keep: u32,
 }
@@ -36,7 +41,12 @@ impl Launch {
             .run
             .split_first()
             .ok_or("`run` is empty; it needs at least a program")?;
-        let output = log::open(&self.log, self.log_max_bytes, self.log_keep)
+        let rotated = match self.rotations.begin(&self.log) {
+            Some(rotation) => rotation.run(self.log_max_bytes, self.log_keep),
+            None => Ok(()),
+        };
+        let output = rotated
+            .and_then(|()| log::open(&self.log))
             .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
         let mut command = Command::new(program);
         command

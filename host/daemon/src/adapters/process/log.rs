@@ -6,15 +6,58 @@
 //! writes meanwhile; elsewhere the file is truncated, and what is written between copy and truncation is lost.
 //!
 //! Invariant: `NAME.log` is the present file, `NAME.log.1` the newest rotated one, and none is above the number to keep.
+//! Invariant: of one file there is one rotation at a time; two would take off what only one of them has copied.
 
 use mainstay_domain::name::TargetName;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::{
+    collections::HashSet,
     fs::{DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+/// The files that are being rotated.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rotations(Arc<Mutex<HashSet<PathBuf>>>);
+
+/// One of them, until it is dropped.
+pub(super) struct Rotation {
+    path: PathBuf,
+    all: Rotations,
+}
+
+impl Rotations {
+    /// None where a rotation of this file runs.
+    pub(super) fn begin(&self, path: &Path) -> Option<Rotation> {
+        self.locked().insert(path.to_owned()).then(|| Rotation {
+            path: path.to_owned(),
+            all: self.clone(),
+        })
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Rotation {
+    fn drop(&mut self) {
+        self.all.locked().remove(&self.path);
+    }
+}
+
+impl Rotation {
+    /// Rotates the file where it is larger than it may be.
+    pub(super) fn run(self, max_bytes: u64, keep: u32) -> io::Result<()> {
+        if is_above(&self.path, max_bytes) {
+            rotate(&self.path, max_bytes, keep)?;
+        }
+        Ok(())
+    }
+}
 
 /// Makes the directory for logs; only its owner can look into it.
 pub(super) fn make_directory(logs: &Path) -> io::Result<()> {
@@ -32,11 +75,8 @@ pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
     TargetName::parse(name.strip_suffix(".log")?).ok()
 }
 
-/// Opens the file for standard output and standard error, rotated first where it is too large.
-pub(super) fn open(path: &Path, max_bytes: u64, keep: u32) -> io::Result<(File, File)> {
-    if is_above(path, max_bytes) {
-        rotate(path, max_bytes, keep)?;
-    }
+/// Opens the file for standard output and standard error.
+pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
     let file = OpenOptions::new()
         .create(true)
         .append(true)
@@ -46,12 +86,12 @@ pub(super) fn open(path: &Path, max_bytes: u64, keep: u32) -> io::Result<(File, 
 }
 
 /// Whether it is larger than it may be.
-pub(super) fn is_above(path: &Path, max_bytes: u64) -> bool {
+fn is_above(path: &Path, max_bytes: u64) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > max_bytes)
 }
 
 /// Moves the content of a file that is above `max_bytes` into `PATH.1`, and each older one a place further.
-pub(super) fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
+fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let metadata = file.metadata()?;
     if metadata.len() <= max_bytes {
@@ -141,7 +181,7 @@ mod tests {
     fn rotation_under_an_open_writer_loses_no_line_and_keeps_so_many_files() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("web.log");
-        let (mut writer, _) = open(&path, 10_000, 2).unwrap();
+        let (mut writer, _) = open(&path).unwrap();
         for turn in 0..5 {
             writer
                 .write_all(lines(turn * 2_000, (turn + 1) * 2_000).as_bytes())
@@ -181,6 +221,22 @@ mod tests {
         std::fs::write(&path, "again").unwrap();
         rotate(&path, 4, 0).unwrap();
         assert!(content(&path).is_empty() && !numbered(&path, 1).exists());
+    }
+
+    #[test]
+    fn a_file_that_is_being_rotated_is_not_rotated_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (web, other) = (dir.path().join("web.log"), dir.path().join("other.log"));
+        std::fs::write(&web, "too long").unwrap();
+        let rotations = Rotations::default();
+        let running = rotations.begin(&web).unwrap();
+        assert!(rotations.begin(&web).is_none() && rotations.begin(&other).is_some());
+        running.run(4, 1).unwrap();
+        assert_eq!(content(&numbered(&web, 1)), "too long");
+        // One that is within its size, or not there yet, is no error.
+        rotations.begin(&web).unwrap().run(4, 1).unwrap();
+        rotations.begin(&other).unwrap().run(4, 1).unwrap();
+        assert_eq!(content(&numbered(&web, 1)), "too long");
     }
 
     #[test]
