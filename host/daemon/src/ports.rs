@@ -197,8 +197,12 @@ pub trait Processes: Send + Sync {
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, String>>;
     /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
-    /// of a child. For children that a killed daemon started and could not write down.
-    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
+    /// of a child. For children that a killed daemon started and could not write down. Anyone can write a mark, so only
+    /// processes of the daemon's own user count, and for the targets in `users` those of that user.
+    fn find(
+        &self,
+        users: Vec<(TargetName, String)>,
+    ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
     /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
     fn boot_id(&self) -> &str;
     /// Whether this very process lives.

@@ -159,10 +159,19 @@ impl Processes for HostProcesses {
         })
     }
 
-    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
+    fn find(
+        &self,
+        users: Vec<(TargetName, String)>,
+    ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
         let (marks, boot_id, now) = (self.marks.clone(), self.boot_id.clone(), self.clock.now());
         Box::pin(async move {
-            let scan = tokio::task::spawn_blocking(move || marks.leaders(&boot_id, now));
+            let scan = tokio::task::spawn_blocking(move || {
+                let uids = users.into_iter().filter_map(|(target, user)| {
+                    // Without an account it cannot have been started under it either.
+                    Some((target, account::find(&user).ok()?.uid.as_raw()))
+                });
+                marks.leaders(&boot_id, now, &uids.collect())
+            });
             scan.await.unwrap_or_default()
         })
     }

@@ -4,6 +4,9 @@
 //! target's log. Programs that show their state in the process list (PostgreSQL, Redis, nginx) write over their first
 //! environment, and programs that log elsewhere leave the log; none is known to do both before it serves.
 //!
+//! Anyone can write such a mark: a variable is free, and a file of the same name can be had in a mount namespace of one's
+//! own. So a mark counts only where the process runs as the daemon, or as the user of the target that it names.
+//!
 //! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
 //! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
 
@@ -17,6 +20,7 @@ use rustix::{
     process::{Pid, Signal, kill_process},
 };
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -130,13 +134,15 @@ impl Marks {
     }
 
     /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
-    /// lead a group of their own.
+    /// lead a group of their own. `uids` has the users that targets run as, where it is not the daemon's own.
     pub(super) fn leaders(
         &self,
         boot_id: &str,
         now: Timestamp,
+        uids: &HashMap<TargetName, u32>,
     ) -> Vec<(TargetName, ProcessIdentity)> {
         self.settle();
+        let own = rustix::process::getuid().as_raw();
         let mut found: Vec<_> = stat::all()
             .into_iter()
             .filter_map(|pid| {
@@ -145,6 +151,16 @@ impl Marks {
                     return None;
                 }
                 let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+                let uid = stat::real_uid(pid)?;
+                if uid != own && uids.get(&mark.target) != Some(&uid) {
+                    tracing::warn!(
+                        pid,
+                        uid,
+                        target_name = %mark.target,
+                        "a process of another user has the mark of a target, and is left alone"
+                    );
+                    return None;
+                }
                 let (started_at, restarts) = mark.start.unwrap_or((now, 0));
                 let identity = ProcessIdentity {
                     pid,

@@ -39,6 +39,20 @@ impl ProcessStat {
     }
 }
 
+/// The real user of a process; none where there is no such process.
+pub(crate) fn real_uid(pid: u32) -> Option<u32> {
+    parse_uid(&std::fs::read(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn parse_uid(status: &[u8]) -> Option<u32> {
+    // The name of the process is escaped, so no line but the kernel's own begins like this.
+    let line = status
+        .split(|&byte| byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let real = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    real.into_iter().next()?.parse().ok()
+}
+
 /// The numbers of all processes.
 pub(crate) fn all() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -69,6 +83,15 @@ mod tests {
             let expected = (!name.ends_with(b"(")).then_some((b'S', 42, 98765));
             check(&line, expected);
         }
+    }
+
+    #[test]
+    fn the_real_user_is_the_first_of_four() {
+        let status = b"Name:\tsh\\nUid:\t5\nUmask:\t0022\nUid:\t1000\t0\t0\t0\nGid:\t7\t7\t7\t7\n";
+        assert_eq!(parse_uid(status), Some(1000));
+        assert_eq!(parse_uid(b"Name:\tsh\n"), None);
+        let own = rustix::process::getuid().as_raw();
+        assert_eq!(real_uid(std::process::id()), Some(own));
     }
 
     #[test]

@@ -20,7 +20,11 @@ impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
     pub(super) async fn take_over(self: &Arc<Self>) {
         let left = std::mem::take(&mut *locked(&self.left));
-        let found = self.ports.processes.find().await;
+        let users = self
+            .all()
+            .into_iter()
+            .filter_map(|managed| Some((managed.name.clone(), managed.process_spec()?.user?)));
+        let found = self.ports.processes.find(users.collect()).await;
         for managed in self.all() {
             let Some(process) = managed.process_spec() else {
                 continue;

@@ -45,12 +45,15 @@ async fn the_child_of_a_killed_daemon_lives_and_is_found_watched_and_ended_by_th
     let processes = processes(dir.path());
     assert!(processes.is_alive(&identity));
     // By its mark, as if nothing had been written down.
-    assert_eq!(processes.find().await, [(web(), identity.clone())]);
+    assert_eq!(
+        processes.find(Vec::new()).await,
+        [(web(), identity.clone())]
+    );
     let ended = processes.wait(identity.clone());
     processes.signal(&identity, Signal::Term).unwrap();
     assert_eq!(within(ended).await, Exit::Unknown);
     assert!(!processes.is_alive(&identity));
-    assert_eq!(processes.find().await, []);
+    assert_eq!(processes.find(Vec::new()).await, []);
 }
 
 #[tokio::test]
@@ -64,7 +67,7 @@ async fn a_child_that_wrote_over_its_environment_is_found_by_its_output() {
             .windows(17)
             .any(|w| w == b"\0MAINSTAY_TARGET=")
     });
-    let found = processes.find().await;
+    let found = processes.find(Vec::new()).await;
     let found: Vec<_> = found
         .iter()
         .map(|(target, found)| (target, found.pid, found.start_ticks))
@@ -108,6 +111,37 @@ async fn a_child_in_the_making_is_waited_for() {
     let holds =
         || std::fs::read_link(format!("/proc/{}/fd/9", making.id())).is_ok_and(|file| file == log);
     wait_until("it holds the log", holds);
-    assert_eq!(processes.find().await, []);
+    assert_eq!(processes.find(Vec::new()).await, []);
     assert!(making.try_wait().unwrap().is_some(), "it was waited for");
+}
+
+#[tokio::test]
+async fn a_process_of_another_user_is_no_child_whatever_mark_it_has() {
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root can start a process of another user.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let nobody = account::find("nobody").unwrap();
+    let mark = processes
+        .marks
+        .text(&web(), Timestamp::from_millis(1_700_000_000_000), 0);
+    let mut marked = std::process::Command::new("/bin/sleep")
+        .arg("1000")
+        .env(mark::VARIABLE, mark)
+        .uid(nobody.uid.as_raw())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    assert_eq!(processes.find(Vec::new()).await, []);
+    let as_nobody = vec![(web(), "nobody".to_owned())];
+    let found = processes.find(as_nobody).await;
+    assert_eq!(found.len(), 1, "the target itself runs as that user");
+    assert_eq!(found[0].1.pid, marked.id());
+    let of_another = TargetName::parse("other").unwrap();
+    let found = processes.find(vec![(of_another, "nobody".to_owned())]);
+    assert_eq!(found.await, []);
+    marked.kill().unwrap();
+    marked.wait().unwrap();
 }

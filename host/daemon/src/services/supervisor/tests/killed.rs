@@ -56,12 +56,12 @@ async fn a_daemon_killed_at_any_moment_leaves_at_most_one_copy_and_the_next_one_
         tokio::time::sleep(Duration::from_micros(u64::from(kill) * 170)).await;
         daemon.kill().unwrap();
         daemon.wait().unwrap();
-        let copies = onlooker.processes.find().await;
+        let copies = onlooker.processes.find(Vec::new()).await;
         assert!(copies.len() <= 1, "after kill {kill}: {copies:?}");
     }
     let copy = onlooker
         .processes
-        .find()
+        .find(Vec::new())
         .await
         .pop()
         .map(|(_, identity)| identity.pid);
@@ -71,5 +71,5 @@ async fn a_daemon_killed_at_any_moment_leaves_at_most_one_copy_and_the_next_one_
         None => assert!(matches!(last.finding().await, Finding::Raised { .. })),
     }
     last.shut_down().await.unwrap();
-    assert_eq!(onlooker.processes.find().await, []);
+    assert_eq!(onlooker.processes.find(Vec::new()).await, []);
 }

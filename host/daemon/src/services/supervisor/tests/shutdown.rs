@@ -63,7 +63,7 @@ impl Processes for Unkillable {
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
-    fn find(&self) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
+    fn find(&self, _: Vec<(TargetName, String)>) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
         Box::pin(std::future::ready(Vec::new()))
     }
     fn boot_id(&self) -> &str {
