@@ -47,7 +47,7 @@ use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
 use tasks::Tasks;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
 };
 
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
@@ -220,10 +220,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let last_reload = LastReloadCell::default();
     let source = FileConfig::new(config.clone(), secrets.clone());
     let (hints_sender, hints) = mpsc::channel(16);
-    let _watching = watcher::watch(&config, hints_sender.clone())?;
+    let _watching = watcher::watch(&config, hints_sender)?;
+    let reload_asked = Arc::new(Notify::new());
     let reload = ReloadService {
         source: Arc::new(source),
         hints,
+        asked: reload_asked.clone(),
         plugins: plugins.clone(),
         spec: spec_sender,
         journal: journal.clone(),
@@ -300,7 +302,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     .await;
     notify::ready();
     tracing::info!("ready");
-    until_asked_to_stop(&hints_sender).await?;
+    until_asked_to_stop(&reload_asked).await?;
     notify::stopping();
     say(
         &journal,
@@ -366,8 +368,8 @@ async fn say(journal: &Arc<dyn Journal>, clock: &Arc<dyn Clock>, kind: EventKind
     report(journal.commit(vec![Change::Event(event)]).await.map(drop));
 }
 
-/// SIGTERM and SIGINT stop the daemon; SIGHUP is a hint that the config changed.
-async fn until_asked_to_stop(hints: &mpsc::Sender<()>) -> anyhow::Result<()> {
+/// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload.
+async fn until_asked_to_stop(reload_asked: &Notify) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -375,8 +377,7 @@ async fn until_asked_to_stop(hints: &mpsc::Sender<()>) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            // A full channel holds hints enough.
-            _ = hang_up.recv() => drop(hints.try_send(())),
+            _ = hang_up.recv() => reload_asked.notify_one(),
         }
     }
 }

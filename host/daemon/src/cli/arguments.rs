@@ -97,8 +97,9 @@ pub enum Command {
     /// Run the daemon in the foreground
     ///
     /// Reads the config, adopts what an earlier daemon left, then watches and recovers until SIGTERM or SIGINT. Tells
-    /// systemd when it is ready (sd_notify). SIGHUP, and every change of the config's files, reloads the config; one
-    /// that is invalid changes nothing.
+    /// systemd when it is ready (sd_notify). Every change of the config's files reloads the config; one that is
+    /// invalid changes nothing. SIGHUP reloads it too, changed or not, and so reads the secrets anew: send it after a
+    /// secret was rotated. Children that run, and the token of the API over TCP, keep the value of their start.
     #[command(after_long_help = examples!("
   mainstay run
   mainstay --config /etc/mainstay/mainstay.toml --log-format json run"))]

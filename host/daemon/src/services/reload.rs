@@ -1,5 +1,7 @@
 //! Applies a changed config: parse, validate, compare, build, publish. What is wrong with it changes nothing.
 //!
+//! Invariant: a change of the files is taken up by itself; a change behind an unchanged config, of a secret's file say,
+//! is taken up when someone asks for it.
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config.
 
 use crate::ports::{Boxed, Clock, ConfigSource, Journal, LastReload};
@@ -15,7 +17,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// After a hint the files are given this long to come to rest: an editor writes several.
@@ -35,6 +37,8 @@ pub struct ReloadService {
     pub source: Arc<dyn ConfigSource>,
     /// A hint for each change that may have happened.
     pub hints: mpsc::Receiver<()>,
+    /// Somebody asks for a reload, whether anything has changed or not.
+    pub asked: Arc<Notify>,
     /// Where plugins are configured.
     pub plugins: Arc<dyn PluginSettings>,
     /// Where everyone gets the newest config.
@@ -70,20 +74,22 @@ impl ReloadService {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut seen = Some(self.spec.borrow().digest.clone());
         loop {
-            tokio::select! { biased;
+            let is_asked = tokio::select! { biased;
                 () = stop.cancelled() => return,
+                () = self.asked.notified() => true,
                 hint = self.hints.recv() => {
                     if hint.is_none() {
                         return;
                     }
                     tokio::time::sleep(DEBOUNCE).await;
                     while self.hints.try_recv().is_ok() {}
+                    false
                 }
-                () = tokio::time::sleep(RESCAN) => {}
-            }
+                () = tokio::time::sleep(RESCAN) => false,
+            };
             let digest = self.source.digest().await;
             // A file that was refused is not refused again until it changes.
-            if digest != seen {
+            if is_asked || digest != seen {
                 seen = digest;
                 self.reload().await;
             }
@@ -154,4 +160,66 @@ fn short(digest: &str) -> &str {
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::{ManualClock, MemoryJournal, specs::spec, wait_until};
+    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+    /// A config that never changes; counts how often its secrets are read.
+    #[derive(Default)]
+    struct Unchanged {
+        secrets_read: AtomicU32,
+    }
+
+    impl ConfigSource for Unchanged {
+        fn load(&self) -> Boxed<'_, Result<Spec, String>> {
+            Box::pin(async { Ok((*spec(Vec::new())).clone()) })
+        }
+        fn adopt(&self, _: &Spec) -> Result<(), String> {
+            self.secrets_read.fetch_add(1, SeqCst);
+            Ok(())
+        }
+        fn digest(&self) -> Boxed<'_, Option<String>> {
+            Box::pin(async { Some(String::new()) })
+        }
+    }
+
+    struct NoPlugins;
+
+    impl PluginSettings for NoPlugins {
+        fn apply(&self, _: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
+            Box::pin(async { Err("nothing of plugins has changed".to_owned()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_a_reload_has_the_secrets_of_an_unchanged_config_read_again() {
+        let (source, asked) = (Arc::new(Unchanged::default()), Arc::new(Notify::new()));
+        let (hint, hints) = mpsc::channel(1);
+        let journal = MemoryJournal::new();
+        let service = ReloadService {
+            source: source.clone(),
+            hints,
+            asked: asked.clone(),
+            plugins: Arc::new(NoPlugins),
+            spec: watch::channel(spec(Vec::new())).0,
+            journal: journal.clone(),
+            clock: ManualClock::new(),
+            last: LastReloadCell::default(),
+        };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(service.run(stop.clone()));
+        hint.send(()).await.unwrap();
+        // Taken up only after the hint before it was.
+        wait_until("the hint is taken", || hint.capacity() == 1).await;
+        asked.notify_one();
+        wait_until("the reload", || !journal.events().is_empty()).await;
+        assert_eq!(journal.kinds(), [EventKind::ConfigApplied]);
+        assert_eq!(source.secrets_read.load(SeqCst), 1);
+        stop.cancel();
+        running.await.unwrap();
+    }
 }
