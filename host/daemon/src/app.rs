@@ -95,7 +95,8 @@ impl HostView for Host {
     }
 }
 
-/// Runs the daemon until SIGTERM or SIGINT; an error is one of starting, or that something did not stop in time.
+/// Runs the daemon until SIGTERM or SIGINT, or until a service ends by itself; an error is one of starting, names that
+/// service, or says that something did not stop in time.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
     let state_dir = spec.host.state_dir.clone();
@@ -117,6 +118,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
     let mut tasks = Tasks::default();
+    let ended_early = tasks.ended_early();
     // Stages are stopped in this order: what takes in work first, what others need last.
     let intake = tasks.stage("intake");
     let work = tasks.stage("work");
@@ -287,10 +289,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     base.spawn("supervisor", |stop| async move {
         report(supervisor.run(stop).await)
     });
-    base.spawn(
-        "metrics",
-        |stop| async move { report(counting.run(stop).await) },
-    );
+    base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
     let name = spec.borrow().host.name.clone();
     say(
@@ -302,27 +301,32 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     .await;
     notify::ready();
     tracing::info!("ready");
-    until_asked_to_stop(&reload_asked).await?;
+    let why = tokio::select! { biased;
+        why = ended_early.wait() => Some(why.clone()),
+        asked = until_asked_to_stop(&reload_asked) => asked.map(|()| None)?,
+    };
     notify::stopping();
     say(
         &journal,
         &clock,
         EventKind::HostStopping,
-        "asked to stop".to_owned(),
+        why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
     )
     .await;
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
     report(journal.commit(Vec::new()).await.map(drop));
-    if stragglers.is_empty() {
-        tracing::info!("stopped");
-        return Ok(());
+    if !stragglers.is_empty() {
+        let why = why.map_or_else(String::new, |why| format!("{why}; "));
+        let stragglers = stragglers.join(", ");
+        anyhow::bail!("{why}did not stop within {deadline:?}: {stragglers}");
     }
-    anyhow::bail!(
-        "did not stop within {deadline:?}: {}",
-        stragglers.join(", ")
-    )
+    if let Some(why) = why {
+        anyhow::bail!("{why}; the daemon has stopped");
+    }
+    tracing::info!("stopped");
+    Ok(())
 }
 
 fn left_by(recovered: &Recovered) -> Left {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: this is where services are spawned; each is told to stop by its stage's token and waited for, all within
 //! one deadline, and what does not stop is named.
+//! Invariant: one that ends before it was asked to, or panics, is told; it is never missed in silence.
 //! Invariant: one that does not stop does not take the time of those after it: the last stage has half of the deadline
 //! for itself, in any case.
 
@@ -9,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::SetOnce, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Every stage, in the order in which they are stopped.
@@ -17,6 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(super) struct Tasks {
     stages: Vec<Stage>,
     ends_at: Arc<OnceLock<Instant>>,
+    ended_early: Arc<SetOnce<String>>,
 }
 
 /// Services that are stopped together.
@@ -26,6 +28,7 @@ pub(super) struct Stage {
     stop: CancellationToken,
     tracker: TaskTracker,
     running: Arc<Mutex<Vec<&'static str>>>,
+    ended_early: Arc<SetOnce<String>>,
 }
 
 impl Tasks {
@@ -36,6 +39,7 @@ impl Tasks {
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
             running: Arc::default(),
+            ended_early: Arc::clone(&self.ended_early),
         };
         self.stages.push(stage.clone());
         stage
@@ -44,6 +48,11 @@ impl Tasks {
     /// When all has to be over; set when the stop begins.
     pub(super) fn ends_at(&self) -> Arc<OnceLock<Instant>> {
         Arc::clone(&self.ends_at)
+    }
+
+    /// Set when a service ends though nobody asked it to: which one, and how.
+    pub(super) fn ended_early(&self) -> Arc<SetOnce<String>> {
+        Arc::clone(&self.ended_early)
     }
 
     /// Stops all stages; the names of what still ran at the deadline.
@@ -85,11 +94,19 @@ impl Stage {
         let running = Arc::clone(&self.running);
         locked(&running).push(name);
         let work = service(self.stop.clone());
-        let stop = self.stop.clone();
+        let (stop, ended_early) = (self.stop.clone(), Arc::clone(&self.ended_early));
         self.tracker.spawn(async move {
-            work.await;
-            if !stop.is_cancelled() {
-                tracing::error!(service = name, "ended before it was asked to");
+            // In a task of its own, where a panic ends nothing else.
+            let how = match tokio::spawn(work).await {
+                Ok(()) if stop.is_cancelled() => None,
+                Ok(()) => Some("ended before it was asked to".to_owned()),
+                Err(error) => Some(format!("was torn off: {error}")),
+            };
+            if let Some(how) = how {
+                let what = format!("the service {name} {how}");
+                tracing::error!("{what}");
+                // The first one is told; those after it may have ended because of it.
+                let _ = ended_early.set(what);
             }
             locked(&running).retain(|other| *other != name);
         });
@@ -125,6 +142,24 @@ mod tests {
         let stopping = stage.stopping();
         stage.spawn("waits", |_| stopping.cancelled_owned());
         assert!(tasks.stop(Duration::from_secs(1)).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_ends_early_or_panics_is_named_and_the_others_still_stop() {
+        async fn check(service: impl Future<Output = ()> + Send + 'static, how: &str) {
+            let mut tasks = Tasks::default();
+            let ended_early = tasks.ended_early();
+            let stage = tasks.stage("work");
+            stage.spawn("steady", |stop| async move { stop.cancelled().await });
+            assert!(ended_early.get().is_none());
+            stage.spawn("weak", |_| service);
+            let what = ended_early.wait().await;
+            assert!(what.starts_with("the service weak "), "{what}");
+            assert!(what.contains(how), "{what}");
+            assert_eq!(tasks.stop(Duration::from_secs(1)).await, [""; 0]);
+        }
+        check(async {}, "ended before it was asked to").await;
+        check(async { panic!("out of luck") }, "out of luck").await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ pub(crate) struct FakeWorld {
     /// How often the host's facts were asked for.
     pub(crate) gathered: AtomicU32,
     pub(crate) clock_ms: AtomicU64,
+    /// So many of the next reads of an operation fail.
+    pub(crate) failing_reads: AtomicU32,
     /// Long work takes a permit before each of its three documents and before its end.
     pub(crate) gate: Semaphore,
 }
@@ -152,6 +154,7 @@ impl FakeWorld {
             paused: Mutex::default(),
             gathered: AtomicU32::new(0),
             clock_ms: AtomicU64::new(0),
+            failing_reads: AtomicU32::new(0),
             gate: Semaphore::new(0),
         };
         world.happen(EventKind::HostStarted, |event| event);
@@ -267,6 +270,14 @@ impl Records for FakeWorld {
         ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
     }
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
+        let (set, get) = (Ordering::SeqCst, Ordering::SeqCst);
+        let one_less = |left: u32| left.checked_sub(1);
+        if self.failing_reads.fetch_update(set, get, one_less).is_ok() {
+            return ready(Err(JournalError {
+                path: "memory".to_owned(),
+                what: "cannot be read".to_owned(),
+            }));
+        }
         let operations = self.operations.lock().unwrap();
         ready(Ok(operations
             .iter()

@@ -14,7 +14,7 @@ use mainstay_domain::{
 };
 use metrics::{Label, counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Upper bounds of the buckets of times to recovery, in seconds [seed 002].
@@ -28,6 +28,8 @@ const RETRIES: [f64; 5] = [0.0, 1.0, 2.0, 3.0, 5.0];
 
 /// Histograms keep raw samples until upkeep; it is run after so many events, and whenever the numbers are asked for.
 const UPKEEP_AFTER: u32 = 100;
+/// Between two tries to read a journal that cannot be read.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The numbers.
 pub struct Metrics {
@@ -213,23 +215,29 @@ impl MetricsService {
         })
     }
 
-    /// Counts until `stop`, or until the journal is closed.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), JournalError> {
+    /// Counts until `stop`, or until the journal is closed. While the journal cannot be read nothing is counted, and all
+    /// of it when it can be again.
+    pub async fn run(mut self, stop: CancellationToken) {
         let handle = self.metrics.recorder.handle();
         let mut since_upkeep = 0;
         loop {
             let events = tokio::select! { biased;
-                () = stop.cancelled() => return Ok(()),
-                events = self.feed.next() => events?,
+                () = stop.cancelled() => return,
+                events = self.feed.next() => events,
             };
-            let Some(events) = events else {
-                return Ok(());
+            let events = match events {
+                Ok(Some(events)) => events,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, "events cannot be counted for now");
+                    tokio::select! { biased;
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(RETRY) => continue,
+                    }
+                }
             };
             for event in events {
-                self.count(&event).await?;
+                self.count(&event).await;
                 since_upkeep += 1;
             }
             if since_upkeep >= UPKEEP_AFTER {
@@ -239,11 +247,15 @@ impl MetricsService {
         }
     }
 
-    async fn count(&mut self, event: &Event) -> Result<(), JournalError> {
+    async fn count(&mut self, event: &Event) {
         let operation = match &event.operation {
-            Some(id) if is_counted(event.kind) => self.records.operation(id.clone()).await?,
-            _ => None,
+            Some(id) if is_counted(event.kind) => self.records.operation(id.clone()).await,
+            _ => Ok(None),
         };
+        let operation = operation.unwrap_or_else(|error| {
+            tracing::error!(%error, kind = event.kind.as_str(), "an operation is not counted");
+            None
+        });
         with_local_recorder(&self.metrics.recorder, || {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
             if let Some((operation, _)) = &operation {
@@ -251,7 +263,6 @@ impl MetricsService {
             }
             self.metrics.count_backup(event, &mut self.begun);
         });
-        Ok(())
     }
 }
 

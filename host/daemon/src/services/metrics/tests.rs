@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ports::fakes::{FakeWorld, backup_id, job, operation_id};
-use std::time::Duration;
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> String {
     let metrics = Metrics::new(world.clone(), world.clone(), world.clone()).unwrap();
@@ -25,7 +25,7 @@ async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> Stri
         tokio::task::yield_now().await;
     }
     stop.cancel();
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
     metrics.render()
 }
 
@@ -58,6 +58,20 @@ async fn recoveries_are_counted_by_target_failure_and_handler() {
         ],
     );
     assert!(!text.contains("completed_failed"), "{text}");
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_read_for_a_while_ends_no_counting() {
+    let world = FakeWorld::new(16);
+    let text = counted(&world, |world| {
+        world.failing_reads.store(1, SeqCst);
+        for kind in [EventKind::OperationStarted, EventKind::OperationSucceeded] {
+            world.happen(kind, |event| event.with_operation(&operation_id(1)));
+        }
+    })
+    .await;
+    check(&text, &["recovery_operations_completed_success_total"]);
+    assert!(!text.contains("operations_started_total"), "{text}");
 }
 
 #[tokio::test]
