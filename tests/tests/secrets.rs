@@ -90,8 +90,8 @@ fn a_secret_reaches_the_granted_host_and_no_file_or_log() {
     let delivered =
         daemon.wait_for_event("the delivery", |event| event["kind"] == "alert.delivered");
     assert!(
-        delivered.to_string().contains("${secret:hook-token}"),
-        "echoed secrets become placeholders: {delivered}"
+        delivered.to_string().contains("[secret:hook-token]"),
+        "echoed secrets become their names: {delivered}"
     );
     must_not_hold_the_secret(daemon.directory.path());
 }

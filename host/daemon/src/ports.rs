@@ -723,7 +723,7 @@ pub trait BackupControl: Send + Sync {
 pub trait Secrets: Send + Sync {
     /// The text with every `${secret:NAME}` replaced; the error names the secret, never a value.
     fn reveal(&self, text: &str) -> Result<String, String>;
-    /// The bytes with every known secret value replaced by its placeholder.
+    /// The bytes with `[secret:NAME]` in place of every known value: its name, and no request for it.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
 }
 

@@ -3,7 +3,9 @@
 //! Looked for are the value itself and, of values long enough not to be met by chance, its forms in JSON strings,
 //! in URLs and forms (percent-encoded), in hexadecimal and in base64 at each of the three alignments that a longer
 //! text such as `user:value` gives it.
-//! Invariant: one pass, longest form first, so that a placeholder is never searched itself.
+//! Invariant: one pass, longest form first, so that what stands for a secret is never searched itself.
+//! Invariant: what stands for a secret is no `${secret:NAME}`: a guest that passes on what it was told asks for no
+//! secret by that, whoever made the text.
 
 use std::fmt::Write;
 
@@ -19,7 +21,7 @@ pub(super) struct Needles {
 
 struct Needle {
     bytes: Vec<u8>,
-    placeholder: Vec<u8>,
+    instead: Vec<u8>,
 }
 
 impl Needles {
@@ -34,7 +36,7 @@ impl Needles {
                 {
                     needles.push(Needle {
                         bytes,
-                        placeholder: format!("${{secret:{name}}}").into_bytes(),
+                        instead: format!("[secret:{name}]").into_bytes(),
                     });
                 }
             }
@@ -53,7 +55,7 @@ impl Needles {
             match self.at_start_of(rest) {
                 Some(needle) => {
                     concealed.extend_from_slice(bytes.get(kept..at).unwrap_or_default());
-                    concealed.extend_from_slice(&needle.placeholder);
+                    concealed.extend_from_slice(&needle.instead);
                     at += needle.bytes.len();
                     kept = at;
                 }
