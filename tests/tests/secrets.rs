@@ -1,6 +1,6 @@
 //! A secret reaches the host that it is for, and nothing else.
 
-use mainstay_tests::{Daemon, Receiver, plugin};
+use mainstay_tests::{Daemon, HOST, Receiver, guest, plugin, sleeper};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 const SECRET: &str = "s3cr3t-Zq7-value";
@@ -130,4 +130,65 @@ fn a_host_without_a_grant_is_not_reached() {
         )
     });
     assert!(other.received().is_empty() && granted.received().is_empty());
+}
+
+/// What is granted is the secret that stands in the plugin's own settings, wherever else it is known.
+#[test]
+fn a_secret_that_a_plugins_settings_do_not_name_is_refused() {
+    let receiver = Receiver::start();
+    let route = format!(
+        r#"
+[secrets]
+hook-token = {{ file = "token" }}
+other-token = {{ file = "token" }}
+
+[plugin.probe]
+grants = {{ http = ["{0}"] }}
+settings = {{ word = "${{secret:hook-token}}" }}
+
+[[route]]
+failure = "own"
+chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=${{secret:hook-token}}" }} }}]
+
+[[route]]
+failure = "others"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=${{secret:other-token}}" }} }}]
+"#,
+        receiver.url
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &route].concat());
+    fs::write(daemon.path("token"), format!("{SECRET}\n")).unwrap();
+    fs::set_permissions(daemon.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+
+    let refused = daemon.recover("job", "others");
+    assert_eq!(refused["state"], "failed", "{refused}");
+    let error = refused["error"].as_str().unwrap();
+    assert!(
+        error.contains("may not use the secret `other-token`"),
+        "{error}"
+    );
+    assert!(receiver.received().is_empty(), "nothing was sent");
+    let done = daemon.recover("job", "own");
+    assert_eq!(done["state"], "succeeded", "{done}");
+    receiver.wait_for("the request", |request| request.line.contains(SECRET));
+}
+
+/// A changed secret shows in no config file, so it is read when the daemon is told to.
+#[test]
+fn a_rotated_secret_is_read_at_sighup() {
+    let receiver = Receiver::start();
+    let daemon = start(&config(&receiver.url, &format!("{}/hook", receiver.url)));
+    fs::write(daemon.path("token"), "rotated-Kx3-value\n").unwrap();
+    let pid = rustix::process::Pid::from_raw(daemon.pid().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
+    recover(&daemon);
+    receiver.wait_for("the alert with the new token", |request| {
+        let expected = "Bearer rotated-Kx3-value";
+        request.headers.iter().any(|(_, value)| value == expected)
+    });
 }

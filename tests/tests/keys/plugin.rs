@@ -128,6 +128,12 @@ dir = ["readable", { path = "changeable", write = true }]
     }
     let written = fs::read_to_string(daemon.path("changeable/file")).unwrap();
     assert_eq!(written, "from the settings");
+    fs::write(daemon.path("changeable/file"), "kept").unwrap();
+    let writing = DEEDS.iter().position(|deed| deed.0.contains("write"));
+    let failure = format!("deed-{}", writing.unwrap());
+    daemon.cli(&["recover", "job", "--failure", &failure, "--dry-run"]);
+    let kept = fs::read_to_string(daemon.path("changeable/file")).unwrap();
+    assert_eq!(kept, "kept", "a dry run changes nothing");
 
     let received = receiver.received().len();
     let (daemon, operations) = do_all(&receiver, "");
