@@ -14,6 +14,7 @@ mod endings;
 mod findings;
 mod restart;
 mod run;
+mod state;
 
 pub use board::RecoveryBoard;
 pub use control::RecoveryHandle;
@@ -24,25 +25,18 @@ use crate::{
 };
 use control::Command;
 use mainstay_domain::{
-    cooldown::Cooldowns,
     event::Event,
-    flap::FlapDetector,
     id::{IdSource, OperationId},
-    incident::Incident,
     journal::Change,
-    name::{FailureType, TargetName},
+    name::TargetName,
     operation::{Mode, Operation},
-    queue::{Conditions, Decision, QueueEntry, RecoveryQueue},
+    queue::{Conditions, Decision, QueueEntry},
     spec::{RouteSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use run::{Ended, Run};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroUsize,
-    sync::Arc,
-    time::Duration,
-};
+use state::{Key, Running, State};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -53,9 +47,6 @@ use tokio_util::sync::CancellationToken;
 const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// How long the engine rests where nothing is due; findings and commands wake it.
 const IDLE: Duration = Duration::from_secs(3600);
-
-/// An incident's key: one open incident per target and failure.
-type Key = (TargetName, FailureType);
 
 /// What the engine reaches the world through.
 #[derive(Clone)]
@@ -83,42 +74,6 @@ pub struct RecoveryEngine {
     ids: IdSource,
     board: RecoveryBoard,
     state: State,
-}
-
-/// What the engine knows; all of it can be found again in the journal.
-#[derive(Default)]
-struct State {
-    /// Open incidents.
-    incidents: BTreeMap<Key, Incident>,
-    /// Operations in the queue or awaiting a person.
-    waiting: BTreeMap<OperationId, Operation>,
-    /// The order of those that are scheduled.
-    queue: RecoveryQueue,
-    /// Operations that run, and how to end them.
-    running: BTreeMap<OperationId, Running>,
-    /// Rests after a success.
-    cooldowns: Cooldowns,
-    /// Targets that fail again and again.
-    flapping: BTreeMap<TargetName, FlapDetector>,
-    /// Automatic operations in a row that did not succeed.
-    failures_in_a_row: BTreeMap<Key, u32>,
-    /// Failures that a person took into their own hands: nothing automatic until they are over.
-    by_hand: BTreeSet<Key>,
-    /// Who is paused.
-    paused_targets: BTreeSet<TargetName>,
-    paused_host: bool,
-    /// Nothing is begun any more; what is open is for the next daemon.
-    is_stopping: bool,
-}
-
-/// An operation that its own task owns.
-struct Running {
-    key: Key,
-    cancel: CancellationToken,
-    /// Who cancelled it, and why.
-    cancelled: Option<String>,
-    /// Its failure went away by itself meanwhile, and is not back.
-    is_cleared: bool,
 }
 
 impl RecoveryEngine {

@@ -15,7 +15,7 @@ use mainstay_domain::{
     effect::EffectError,
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
-    name::PluginName,
+    name::{FailureType, PluginName},
     operation::OperationState,
     severity::Severity,
     spec::{StepSpec, Strategy},

@@ -1,0 +1,52 @@
+//! What the engine knows.
+
+use mainstay_domain::{
+    cooldown::Cooldowns,
+    flap::FlapDetector,
+    id::OperationId,
+    incident::Incident,
+    name::{FailureType, TargetName},
+    operation::Operation,
+    queue::RecoveryQueue,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_util::sync::CancellationToken;
+
+/// An incident's key: one open incident per target and failure.
+pub(super) type Key = (TargetName, FailureType);
+
+/// What the engine knows; all of it can be found again in the journal.
+#[derive(Default)]
+pub(super) struct State {
+    /// Open incidents.
+    pub(super) incidents: BTreeMap<Key, Incident>,
+    /// Operations in the queue or awaiting a person.
+    pub(super) waiting: BTreeMap<OperationId, Operation>,
+    /// The order of those that are scheduled.
+    pub(super) queue: RecoveryQueue,
+    /// Operations that run, and how to end them.
+    pub(super) running: BTreeMap<OperationId, Running>,
+    /// Rests after a success.
+    pub(super) cooldowns: Cooldowns,
+    /// Targets that fail again and again.
+    pub(super) flapping: BTreeMap<TargetName, FlapDetector>,
+    /// Automatic operations in a row that did not succeed.
+    pub(super) failures_in_a_row: BTreeMap<Key, u32>,
+    /// Failures that a person took into their own hands: nothing automatic until they are over.
+    pub(super) by_hand: BTreeSet<Key>,
+    /// Who is paused.
+    pub(super) paused_targets: BTreeSet<TargetName>,
+    pub(super) paused_host: bool,
+    /// Nothing is begun any more; what is open is for the next daemon.
+    pub(super) is_stopping: bool,
+}
+
+/// An operation that its own task owns.
+pub(super) struct Running {
+    pub(super) key: Key,
+    pub(super) cancel: CancellationToken,
+    /// Who cancelled it, and why.
+    pub(super) cancelled: Option<String>,
+    /// Its failure went away by itself meanwhile, and is not back.
+    pub(super) is_cleared: bool,
+}
