@@ -68,7 +68,7 @@ impl Warm {
         let mut config = wasmtime::Config::new();
         config.epoch_interruption(true).concurrency_support(false);
         let engine = wasmtime::Engine::new(&config).unwrap();
-        let component = Component::new(&engine, LENGTH_OF).unwrap();
+        let component = Component::new(&engine, wat::parse_str(LENGTH_OF).unwrap()).unwrap();
         let mut store = Store::new(&engine, ());
         store.set_epoch_deadline(1);
         let linker = Linker::new(&engine);
