@@ -54,10 +54,6 @@ pub enum Mode {
     Automatic,
     /// An operator, by command, or by approving.
     Manual,
-    /// An operator, past budgets and cooldowns.
-    Emergency,
-    /// An operator, in planned work.
-    Maintenance,
 }
 
 /// One operation. Serialised as `history --json` prints it.
