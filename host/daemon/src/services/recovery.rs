@@ -31,11 +31,12 @@ use mainstay_domain::{
     name::TargetName,
     operation::{Mode, Operation},
     queue::{Conditions, Decision, QueueEntry},
+    severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
 use run::{Ended, Run};
-use state::{Key, Running, State};
+use state::{Key, Running, State, key_of};
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
@@ -149,6 +150,11 @@ impl RecoveryEngine {
             .cloned()
     }
 
+    fn is_configured(&self, name: &TargetName) -> bool {
+        let spec = self.spec.borrow();
+        spec.targets.iter().any(|target| target.name == *name)
+    }
+
     /// Starts what is due; how long until the next look. Findings, commands and ends of operations come sooner.
     fn start_due(&mut self, runs: &mut JoinSet<Ended>) -> Duration {
         loop {
@@ -179,7 +185,7 @@ impl RecoveryEngine {
         let Some(operation) = self.state.waiting.remove(id) else {
             return;
         };
-        let key = (operation.target.clone(), operation.failure.clone());
+        let key = key_of(&operation);
         let cancel = CancellationToken::new();
         let running = Running {
             key: key.clone(),
@@ -190,7 +196,7 @@ impl RecoveryEngine {
         self.state.running.insert(id.clone(), running);
         let run = Run {
             ports: self.ports.clone(),
-            route: self.route_of(&operation),
+            route: self.route_of(&key, operation.severity),
             target: self.target(&operation.target),
             incident: self.state.incidents.get(&key).cloned(),
             operation,
@@ -199,10 +205,9 @@ impl RecoveryEngine {
         runs.spawn(run.end_in_any_case());
     }
 
-    fn route_of(&self, operation: &Operation) -> Option<RouteSpec> {
+    fn route_of(&self, (target, failure): &Key, severity: Severity) -> Option<RouteSpec> {
         let spec = self.spec.borrow();
-        let (target, failure) = (&operation.target, &operation.failure);
-        mainstay_domain::route::route(&spec.routes, target, failure, operation.severity).cloned()
+        mainstay_domain::route::route(&spec.routes, target, failure, severity).cloned()
     }
 
     /// Puts a scheduled operation into the queue.

@@ -8,7 +8,6 @@ use mainstay_domain::{
     health::Evidence,
     id::OperationId,
     operation::{Mode, Operation, OperationState},
-    route::route,
     severity::Severity,
     time::Timestamp,
 };
@@ -23,10 +22,7 @@ impl RecoveryEngine {
         now: Timestamp,
     ) -> Result<Operation, Refused> {
         let (target, failure) = key;
-        let own = |operation: &&Operation| {
-            !operation.dry_run && operation.target == *target && operation.failure == *failure
-        };
-        if let Some(waiting) = self.state.waiting.values().find(own) {
+        if let Some(waiting) = self.state.waiting_for(key).next() {
             let id = &waiting.id;
             return match (waiting.state, waiting.mode) {
                 (OperationState::Scheduled, Mode::Automatic) => Ok(Operation {
@@ -39,8 +35,7 @@ impl RecoveryEngine {
                 _ => Err(recovered_already(key, id)),
             };
         }
-        let mut running = self.state.running.iter();
-        if let Some((id, _)) = running.find(|(_, running)| running.key == *key) {
+        if let Some(id) = self.state.running_for(key) {
             return Err(recovered_already(key, id));
         }
         let incident = match self.state.incidents.get(key) {
@@ -61,13 +56,9 @@ impl RecoveryEngine {
     }
 
     /// Refuses what no route fits, before anything is opened for it.
-    pub(super) fn must_have_route(
-        &self,
-        (target, failure): &Key,
-        severity: Severity,
-    ) -> Result<(), Refused> {
-        let spec = self.spec.borrow();
-        match route(&spec.routes, target, failure, severity) {
+    pub(super) fn must_have_route(&self, key: &Key, severity: Severity) -> Result<(), Refused> {
+        let (target, failure) = key;
+        match self.route_of(key, severity) {
             Some(_) => Ok(()),
             None => Err(Refused(format!(
                 "no route fits {failure} of {target}; add a [[route]] with failure = \"{failure}\""

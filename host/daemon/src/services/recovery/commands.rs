@@ -1,6 +1,6 @@
 //! What the engine does at an operator's command.
 
-use super::{RecoveryEngine, about, control::Command};
+use super::{RecoveryEngine, about, control::Command, state::key_of};
 use crate::ports::{Decision, RecoverRequest, Refused, Verb};
 use mainstay_domain::{
     event::{Event, EventKind},
@@ -89,10 +89,10 @@ impl RecoveryEngine {
     }
 
     fn must_exist(&self, target: &TargetName) -> Result<(), Refused> {
-        let spec = self.spec.borrow();
-        if spec.targets.iter().any(|known| known.name == *target) {
+        if self.is_configured(target) {
             return Ok(());
         }
+        let spec = self.spec.borrow();
         let known: Vec<&str> = spec
             .targets
             .iter()
@@ -150,7 +150,7 @@ impl RecoveryEngine {
             now,
         );
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
-        let key = (operation.target.clone(), operation.failure.clone());
+        let key = key_of(&operation);
         self.state.by_hand.insert(key.clone());
         self.escalate(
             &key,
@@ -175,8 +175,7 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         let words = format!("cancelled by {by}: {reason}");
         if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now) {
-            let key = (operation.target.clone(), operation.failure.clone());
-            self.state.by_hand.insert(key);
+            self.state.by_hand.insert(key_of(&operation));
             return Ok(operation);
         }
         let Some(running) = self.state.running.get_mut(id) else {

@@ -73,7 +73,7 @@ impl RecoveryEngine {
         self.state.by_hand.remove(key);
         let how = match by {
             Some(_) => "recovered",
-            None if self.target(&key.0).is_none() => "is no longer configured, which lets go of it",
+            None if !self.is_configured(&key.0) => "is no longer configured, which lets go of it",
             None => "became healthy by itself",
         };
         let open_ms = u64::try_from(now.since(incident.opened_at).as_millis()).unwrap_or(u64::MAX);

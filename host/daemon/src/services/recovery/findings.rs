@@ -126,15 +126,11 @@ impl RecoveryEngine {
     }
 
     pub(super) fn has_operation(&self, key: &Key) -> bool {
-        let waits = |operation: &Operation| {
-            !operation.dry_run && operation.target == key.0 && operation.failure == key.1
-        };
-        self.state.waiting.values().any(waits) || self.is_running(key)
+        self.state.waiting_for(key).next().is_some() || self.is_running(key)
     }
 
     fn is_running(&self, key: &Key) -> bool {
-        let mut running = self.state.running.values();
-        running.any(|running| running.key == *key)
+        self.state.running_for(key).is_some()
     }
 
     /// Schedules an automatic operation for an open incident, or says why there is none.
@@ -144,7 +140,7 @@ impl RecoveryEngine {
         };
         let operation = self.new_operation(&incident, Mode::Automatic, detected_at);
         let (now, monotonic) = self.now();
-        let Some(route) = self.route_of(&operation) else {
+        let Some(route) = self.route_of(key, operation.severity) else {
             let message = format!(
                 "no route fits {} of {}: nothing is done about it",
                 key.1, key.0
@@ -260,10 +256,8 @@ impl RecoveryEngine {
     }
 
     fn cancel_all_waiting(&mut self, key: &Key, why: &str, at: Timestamp) {
-        let of_key = self.state.waiting.values().filter(|operation| {
-            !operation.dry_run && operation.target == key.0 && operation.failure == key.1
-        });
-        let waiting: Vec<OperationId> = of_key.map(|operation| operation.id.clone()).collect();
+        let waiting = self.state.waiting_for(key);
+        let waiting: Vec<OperationId> = waiting.map(|operation| operation.id.clone()).collect();
         for id in waiting {
             self.cancel_waiting(&id, OperationEvent::Cancelled, why, at);
         }
@@ -272,7 +266,7 @@ impl RecoveryEngine {
     /// What is no longer in the config cannot be looked at, so nothing could ever say that its failure is over.
     pub(super) fn let_go_of_removed_targets(&mut self) {
         let now = self.ports.clock.now();
-        let is_removed = |key: &&Key| self.target(&key.0).is_none() && !self.is_running(key);
+        let is_removed = |key: &&Key| !self.is_configured(&key.0) && !self.is_running(key);
         let removed: Vec<Key> = self
             .state
             .incidents

@@ -1,7 +1,7 @@
 //! The two ends of an operation's life outside its own run: what a new daemon makes of what the one before left, and
 //! what follows when a run has ended.
 
-use super::{RecoveryEngine, about, run::Ended};
+use super::{RecoveryEngine, about, run::Ended, state::key_of};
 use crate::ports::Recovered;
 use mainstay_domain::{
     cooldown::Cooldowns,
@@ -77,7 +77,7 @@ impl RecoveryEngine {
             runbook,
         } = ended;
         let now = self.ports.clock.now();
-        let key = (operation.target.clone(), operation.failure.clone());
+        let key = key_of(&operation);
         let ran = self.state.running.remove(&operation.id);
         let is_cleared = ran.as_ref().is_some_and(|running| running.is_cleared);
         if operation.state == OperationState::Cancelled

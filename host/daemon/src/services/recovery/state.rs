@@ -15,7 +15,13 @@ use tokio_util::sync::CancellationToken;
 /// An incident's key: one open incident per target and failure.
 pub(super) type Key = (TargetName, FailureType);
 
-/// What the engine knows; all of it can be found again in the journal.
+/// The key of the incident that an operation is for.
+pub(super) fn key_of(operation: &Operation) -> Key {
+    (operation.target.clone(), operation.failure.clone())
+}
+
+/// What the engine knows. The next engine finds again in the journal what is open and what waits; what flaps, what
+/// failed in a row and what is in people's hands it learns anew.
 #[derive(Default)]
 pub(super) struct State {
     /// Open incidents.
@@ -32,7 +38,7 @@ pub(super) struct State {
     pub(super) flapping: BTreeMap<TargetName, FlapDetector>,
     /// Automatic operations in a row that did not succeed.
     pub(super) failures_in_a_row: BTreeMap<Key, u32>,
-    /// Failures that a person took into their own hands: nothing automatic until they are over.
+    /// Open incidents that a person took into their own hands: nothing automatic until they are over.
     pub(super) by_hand: BTreeSet<Key>,
     /// Who is paused.
     pub(super) paused_targets: BTreeSet<TargetName>,
@@ -49,4 +55,20 @@ pub(super) struct Running {
     pub(super) cancelled: Option<String>,
     /// Its failure went away by itself meanwhile, and is not back.
     pub(super) is_cleared: bool,
+}
+
+impl State {
+    /// The operations of an incident that wait; a dry run is none of them.
+    pub(super) fn waiting_for<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Operation> {
+        let waiting = self.waiting.values();
+        waiting.filter(|one| !one.dry_run && one.target == key.0 && one.failure == key.1)
+    }
+
+    /// The operation of an incident that runs, if one does.
+    pub(super) fn running_for(&self, key: &Key) -> Option<&OperationId> {
+        let mut running = self.running.iter();
+        running
+            .find(|(_, running)| running.key == *key)
+            .map(|(id, _)| id)
+    }
 }
