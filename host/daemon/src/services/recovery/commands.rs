@@ -151,7 +151,7 @@ impl RecoveryEngine {
         );
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
         let key = key_of(&operation);
-        self.state.by_hand.insert(key.clone());
+        self.state.leave_to_people(&operation);
         self.escalate(
             &key,
             Some(id),
@@ -175,7 +175,7 @@ impl RecoveryEngine {
         let now = self.ports.clock.now();
         let words = format!("cancelled by {by}: {reason}");
         if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now) {
-            self.state.by_hand.insert(key_of(&operation));
+            self.state.leave_to_people(&operation);
             return Ok(operation);
         }
         let Some(running) = self.state.running.get_mut(id) else {

@@ -83,7 +83,7 @@ impl RecoveryEngine {
         if operation.state == OperationState::Cancelled
             && let Some(words) = ran.and_then(|running| running.cancelled)
         {
-            self.state.by_hand.insert(key.clone());
+            self.state.leave_to_people(&operation);
             let before = operation.error.take().map(|error| format!("; {error}"));
             operation.error = Some(words + &before.unwrap_or_default());
         }

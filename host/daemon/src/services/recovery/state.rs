@@ -64,6 +64,15 @@ impl State {
         waiting.filter(|one| !one.dry_run && one.target == key.0 && one.failure == key.1)
     }
 
+    /// A person ended this operation: its incident is in their hands. A dry run is none of it, and where no incident is
+    /// open the next one is for the engine again.
+    pub(super) fn leave_to_people(&mut self, operation: &Operation) {
+        let key = key_of(operation);
+        if !operation.dry_run && self.incidents.contains_key(&key) {
+            self.by_hand.insert(key);
+        }
+    }
+
     /// The operation of an incident that runs, if one does.
     pub(super) fn running_for(&self, key: &Key) -> Option<&OperationId> {
         let mut running = self.running.iter();

@@ -375,3 +375,24 @@ async fn what_is_no_longer_configured_is_let_go_of() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_dry_run_leaves_the_failure_to_the_engine() {
+    let story = Story::begin(&[Answer::FailsForGood, Answer::Heals]);
+    story.recover(false).await;
+    story
+        .until("it to run", &[OperationState::InProgress])
+        .await;
+    let id = story.recover(true).await;
+    story.cancel(&id).await.unwrap();
+    story.patient.calls.add_permits(2);
+    let mut states = [
+        OperationState::Failed,
+        OperationState::Cancelled,
+        OperationState::Scheduled,
+    ];
+    story.until("the next to wait", &states).await;
+    story.clock.advance(Duration::from_secs(5));
+    states[2] = OperationState::Succeeded;
+    story.until("it to succeed", &states).await;
+}
