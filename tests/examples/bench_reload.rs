@@ -1,13 +1,12 @@
 //! `cargo run --release -p mainstay-tests --example bench_reload -- [SWAPS]`: from the close of a new plugin's file to the
 //! first call that it serves, once with its compiled code in the cache and once without. Judges nothing.
 
-use mainstay_domain::{name::PluginName, plugin::PluginKind};
+use mainstay_domain::name::PluginName;
 use mainstay_runtime::{HostOptions, PluginHost, observer::LogObserver};
 use mainstay_tests::{
-    campaign::{Nothing, recover_request},
+    campaign::{Nothing, answer_of, recover_request},
     guest, print_spread,
 };
-use semver::VersionReq;
 use std::{
     fs,
     path::Path,
@@ -59,15 +58,7 @@ async fn swap(host: &PluginHost, plugins: &Path, version: &str, bytes: &[u8]) ->
     fs::write(plugins.join("probe.wasm"), bytes).unwrap();
     let begin = Instant::now();
     loop {
-        let probe = host
-            .get(PluginKind::RecoveryHandler, &name, &VersionReq::STAR)
-            .unwrap();
-        let report = probe
-            .recover(&request, Duration::from_secs(10))
-            .await
-            .unwrap()
-            .unwrap();
-        if report.actions[0] == wanted {
+        if answer_of(host, &name, &request).await == wanted {
             return begin.elapsed();
         }
         // Asking without a pause would take a core from the compiler.

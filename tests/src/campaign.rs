@@ -5,7 +5,7 @@ mod crash;
 mod swap;
 
 pub use crash::crash;
-pub use swap::{Nothing, SwapReport, recover_request, swap};
+pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same campaign.
 #[derive(Debug, Clone)]

@@ -6,7 +6,6 @@ use mainstay_tests::{
     campaign::{Random, fresh_seed},
     plugin, wait_for,
 };
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
@@ -65,18 +64,6 @@ fn prepare(config: &str) -> Daemon {
     fs::write(daemon.path("data/one"), "one").unwrap();
     fs::create_dir(daemon.path("junk")).unwrap();
     daemon
-}
-
-fn recovered(daemon: &Daemon, target: &str) -> Value {
-    wait_for("a recovery", || {
-        let history = daemon.json(&["history", "--target", target]);
-        let newest = history[0].clone();
-        if newest["state"] == "succeeded" {
-            Ok(newest)
-        } else {
-            Err(history.to_string())
-        }
-    })
 }
 
 fn verified(daemon: &Daemon) -> Vec<Value> {
@@ -143,14 +130,13 @@ fn a_full_disk_is_cleaned_up_and_nothing_is_lost() {
     let mut junk = fs::File::create(daemon.path("junk/full.log")).unwrap();
     while junk.write_all(&[0; 4096]).is_ok() {}
     drop(junk);
-    daemon.cli(&["recover", "disk", "--failure", "disk-full", "--wait"]);
-    let operation = recovered(&daemon, "disk");
+    let operation = daemon.recover("disk", "disk-full");
+    assert_eq!(operation["state"], "succeeded", "{operation}");
     assert_eq!(operation["handler"], "disk-cleanup");
     assert!(!daemon.path("junk/full.log").exists());
 
-    let pid = Pid::from_raw(i32::try_from(daemon.pids()["web"]).unwrap()).unwrap();
-    kill_process(pid, Signal::KILL).unwrap();
-    recovered(&daemon, "web");
+    daemon.kill_child("web");
+    daemon.wait_for_operation("web", "succeeded");
     daemon.json(&["backup", "create", "state"]);
     daemon.kill();
     daemon.run();
