@@ -38,7 +38,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Mutex as Turn, Notify, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex as Lock, Notify, OwnedMutexGuard, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The loop looks again after this even where nothing is due, for the wall clock may have been set.
@@ -105,7 +105,7 @@ struct Core {
     judge: Arc<dyn RetentionJudge>,
     spec: watch::Receiver<Arc<Spec>>,
     catalog: Mutex<Catalog>,
-    turns: Mutex<HashMap<JobName, Arc<Turn<()>>>>,
+    turns: Mutex<HashMap<JobName, Arc<Lock<()>>>>,
     /// Failures in a row, and when a job is tried again.
     pauses: Mutex<HashMap<JobName, (u32, Timestamp)>>,
     /// When retention last ran in this life of the daemon.
@@ -114,6 +114,19 @@ struct Core {
     judging: Mutex<HashSet<JobName>>,
     tasks: TaskTracker,
     wake: Notify,
+}
+
+/// A job's turn. Who gives it back wakes the loop, for something may have fallen due meanwhile.
+struct Turn {
+    held: Option<OwnedMutexGuard<()>>,
+    core: Arc<Core>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        drop(self.held.take());
+        self.core.wake.notify_one();
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -215,8 +228,20 @@ impl BackupService {
         })
     }
 
-    fn turn_of(&self, job: &JobName) -> Arc<Turn<()>> {
+    fn lock_of(&self, job: &JobName) -> Arc<Lock<()>> {
         Arc::clone(locked(&self.core.turns).entry(job.clone()).or_default())
+    }
+
+    /// A job's turn, when it is free.
+    async fn turn_of(&self, job: &JobName) -> Turn {
+        self.turn(self.lock_of(job).lock_owned().await)
+    }
+
+    fn turn(&self, held: OwnedMutexGuard<()>) -> Turn {
+        Turn {
+            held: Some(held),
+            core: Arc::clone(&self.core),
+        }
     }
 
     /// Waits for a job's turn, and then does work in a task of its own.
@@ -225,13 +250,10 @@ impl BackupService {
         job: &JobName,
         work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
     ) -> Result<T, BackupError> {
-        let turn = self.turn_of(job).lock_owned().await;
-        let service = self.clone();
+        let turn = self.turn_of(job).await;
         let work = async move {
-            let done = work.await;
-            drop(turn);
-            service.core.wake.notify_one();
-            done
+            let _turn = turn;
+            work.await
         };
         self.in_own_task(work).await
     }
@@ -359,18 +381,19 @@ impl BackupService {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
         for job in &spec.jobs {
-            if self.paused_until(&job.name, now).is_none()
+            // The turn first: what is due is judged by what the run before took up, not by what it is about to.
+            if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
+                && self.paused_until(&job.name, now).is_none()
                 && let Some(due) = self.due(job, now)
-                && let Ok(turn) = self.turn_of(&job.name).try_lock_owned()
             {
-                self.spawn_due(job.clone(), due, turn);
+                self.spawn_due(job.clone(), due, self.turn(held));
             }
         }
         self.start_retention(&spec, now);
         now
     }
 
-    fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: OwnedMutexGuard<()>) {
+    fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
         let service = self.clone();
         self.core.tasks.spawn(async move {
             let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
@@ -387,7 +410,6 @@ impl BackupService {
             }
             drop(pauses);
             drop(turn);
-            service.core.wake.notify_one();
         });
     }
 
@@ -426,7 +448,7 @@ impl BackupService {
         let waiting = spec
             .jobs
             .iter()
-            .filter(|job| self.turn_of(&job.name).try_lock().is_ok());
+            .filter(|job| self.lock_of(&job.name).try_lock().is_ok());
         let next = waiting
             .filter_map(|job| self.next_due(job, now))
             .chain(self.next_retention(&spec, looked_at))

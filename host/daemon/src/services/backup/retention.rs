@@ -14,7 +14,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// So many backups are deleted between two writes of the journal.
 const BATCH: usize = 50;
@@ -60,23 +60,28 @@ impl BackupService {
                 self.spawn_judgement(job.name.clone());
             }
         }
-        let ripe = locked(&self.core.catalog)
-            .expired()
-            .into_iter()
-            .filter(|record| record.expires.is_none_or(|at| at <= now));
-        let mut by_job: HashMap<JobName, Vec<BackupRecord>> = HashMap::new();
-        ripe.for_each(|record| by_job.entry(record.job.clone()).or_default().push(record));
-        for (job, records) in by_job {
-            if let Ok(turn) = self.turn_of(&job).try_lock_owned() {
+        let jobs: BTreeSet<JobName> = self.ripe(now).map(|record| record.job).collect();
+        for job in jobs {
+            if let Ok(held) = self.lock_of(&job).try_lock_owned() {
+                // Only now, for who had the turn before may have deleted some.
+                let records = self.ripe(now).filter(|record| record.job == job).collect();
                 let service = self.clone();
                 self.core.tasks.spawn(async move {
-                    if let Err(error) = service.delete(records).await {
-                        tracing::error!(%job, %error, "what lies in the trash could not be deleted");
+                    match service.delete(records).await {
+                        // What cannot be deleted must not wake the loop, which would try it again, for ever.
+                        Ok(0) => drop(held),
+                        Ok(_) => drop(service.turn(held)),
+                        Err(error) => tracing::error!(%job, %error, "what lies in the trash could not be deleted"),
                     }
-                    drop(turn);
                 });
             }
         }
+    }
+
+    /// What has lain in the trash long enough.
+    fn ripe(&self, now: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
+        let expired = locked(&self.core.catalog).expired().into_iter();
+        expired.filter(move |record| record.expires.is_none_or(|at| at <= now))
     }
 
     /// When retention is due next, or something has lain in the trash long enough. What was due when the loop looked
@@ -127,7 +132,7 @@ impl BackupService {
     }
 
     async fn judge_job(&self, job: JobName, dry_run: bool) -> Result<Pruned, BackupError> {
-        let _turn = self.turn_of(&job).lock_owned().await;
+        let _turn = self.turn_of(&job).await;
         let spec = self.job(&job)?;
         let Some(retention) = spec.retention.clone() else {
             return Err(BackupError::Refused(format!(
@@ -188,7 +193,6 @@ impl BackupService {
         if !dry_run {
             self.commit(kept, Vec::new()).await?;
             self.expire(&expired).await?;
-            self.core.wake.notify_one();
         }
         Ok(Pruned { verdicts, expired })
     }
@@ -231,8 +235,9 @@ impl BackupService {
     }
 
     /// Deletes in batches; where the journal does not take a batch it gets one record at a time [seed 003]. What cannot
-    /// be deleted is tried again at the next look.
-    async fn delete(&self, mut records: Vec<BackupRecord>) -> Result<(), BackupError> {
+    /// be deleted is tried again at the next look. How many went.
+    async fn delete(&self, mut records: Vec<BackupRecord>) -> Result<usize, BackupError> {
+        let mut gone = 0;
         records.sort_by(|a, b| mainstay_domain::chain::by_age(b, a));
         for batch in records.chunks(BATCH) {
             let files: Vec<(JobName, BackupId)> = batch
@@ -271,7 +276,8 @@ impl BackupService {
             }
             let mut catalog = locked(&self.core.catalog);
             deleted.iter().for_each(|(_, id)| catalog.remove(id));
+            gone += deleted.len();
         }
-        Ok(())
+        Ok(gone)
     }
 }

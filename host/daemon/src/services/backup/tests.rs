@@ -315,6 +315,35 @@ async fn one_backup_of_a_job_runs_at_a_time() {
     assert_eq!(fixture.store.most_at_once(), 1);
 }
 
+/// What is due was judged before the turn was there: of two who looked while a backup ended, one took the slot again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_slot_is_not_taken_twice_however_often_somebody_looks() {
+    for _ in 0..50 {
+        let fixture = Fixture::new().await;
+        let lookers: Vec<_> = (0..3)
+            .map(|_| {
+                let service = fixture.service.clone();
+                tokio::task::spawn_blocking(move || {
+                    while service
+                        .list(None)
+                        .iter()
+                        .all(|it| it.status != BackupStatus::Verified)
+                    {
+                        service.start_due();
+                    }
+                    for _ in 0..50 {
+                        service.start_due();
+                    }
+                })
+            })
+            .collect();
+        for looker in lookers {
+            looker.await.unwrap();
+        }
+        assert_eq!(fixture.store.taken(), 1);
+    }
+}
+
 #[tokio::test]
 async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it() {
     let fixture = Fixture::new().await;

@@ -21,6 +21,8 @@ struct Behaviour {
     manifests: BTreeMap<BackupId, Manifest>,
     trashed: HashSet<BackupId>,
     undeletable: HashSet<BackupId>,
+    /// How often one of them was tried.
+    denied: u32,
     damaged: HashSet<BackupId>,
     failures: VecDeque<StoreError>,
     hangs: bool,
@@ -85,6 +87,10 @@ impl FakeStore {
 
     pub(super) fn keep_from_deletion(&self, id: &BackupId) {
         self.with(|it| it.undeletable.insert(id.clone()));
+    }
+
+    pub(super) fn denied(&self) -> u32 {
+        self.with(|it| it.denied)
     }
 
     pub(super) fn taken(&self) -> u32 {
@@ -218,6 +224,7 @@ impl BackupStore for FakeStore {
     fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
         self.with(|it| {
             if it.undeletable.contains(id) {
+                it.denied += 1;
                 return Err(StoreError::Unavailable("it is immutable".to_owned()));
             }
             it.manifests.remove(id);

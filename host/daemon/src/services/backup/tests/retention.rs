@@ -126,6 +126,26 @@ async fn one_that_cannot_be_deleted_keeps_no_other() {
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_deleted_is_tried_once_a_look() {
+    let (fixture, records) = two_chains().await;
+    prune(&fixture, false).await.unwrap();
+    fixture.store.keep_from_deletion(&records[1].id);
+    fixture.clock.advance(24 * HOUR);
+    let (_running, _stop) = fixture.start();
+    let looks = 20;
+    for _ in 0..looks {
+        fixture.create(BackupType::Snapshot).await.unwrap();
+    }
+    wait_until("a try", || fixture.store.denied() > 0).await;
+    // Each backup wakes the loop, and so do the start, what could be deleted, and a backup that fell due.
+    assert!(
+        fixture.store.denied() <= looks + 5,
+        "{}",
+        fixture.store.denied()
+    );
+}
+
+#[tokio::test]
 async fn a_failing_policy_keeps_everything_and_says_so() {
     let (fixture, _) = two_chains().await;
     fixture
