@@ -22,7 +22,7 @@ use crate::{
     services::{
         alerts::AlertService,
         backup::{BackupParts, BackupService},
-        effects::{EffectNumbers, Effects},
+        effects::{Effects, EffectsUnderWay},
         metrics::{Metrics, MetricsService},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
@@ -169,7 +169,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
-    let numbers = EffectNumbers::default();
+    let under_way = EffectsUnderWay::default();
     let effects = Effects {
         journal: journal.clone(),
         clock: clock.clone(),
@@ -181,7 +181,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),
         spec: spec.clone(),
-        numbers: numbers.clone(),
+        under_way: under_way.clone(),
     };
     let observer = PluginEvents {
         journal: journal.clone(),
@@ -208,7 +208,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock: clock.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
-        numbers,
+        under_way,
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
     engine.take_up(recovered).await;

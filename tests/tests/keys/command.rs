@@ -76,3 +76,30 @@ chain = [{{ handler = "probe", params = {{ do = "command", name = "{name}" }} }}
     let process = format!("/proc/{}", pid.trim());
     assert!(!fs::exists(process).unwrap(), "it was killed");
 }
+
+/// A command goes on when the call that asked for it times out, and the next attempt waits for it.
+#[test]
+fn a_command_never_meets_that_of_the_next_attempt() {
+    let config = r#"
+[command.long]
+run = ["/bin/sh", "-c", "echo begin >> log; sleep 0.5; echo end >> log", "{target}"]
+placeholders = ["target"]
+
+[plugin.probe]
+grants = { command = ["long"] }
+
+[[route]]
+strategy = { kind = "immediate", max_attempts = 2 }
+chain = [{ handler = "probe", params = { do = "command", name = "long" }, timeout = "100ms" }]
+"#;
+    let config = [HOST, &sleeper("job"), config].concat();
+    let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    let operation = daemon.recover("job", "hangs");
+    assert_eq!(operation["state"], "failed");
+    assert_eq!(operation["attempts"], 2);
+    let error = operation["error"].as_str().unwrap();
+    assert!(error.contains("100ms"), "{error}");
+    let log = fs::read_to_string(daemon.path("log")).unwrap();
+    assert_eq!(log, "begin\nend\nbegin\nend\n");
+}

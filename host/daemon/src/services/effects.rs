@@ -6,9 +6,9 @@
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
 mod act;
-mod numbers;
+mod under_way;
 
-pub use numbers::EffectNumbers;
+pub use under_way::EffectsUnderWay;
 
 use crate::ports::{
     BackupControl, Boxed, Clock, Commands, HttpClient, Journal, Secrets, TargetControl, Values,
@@ -50,8 +50,8 @@ pub struct Effects {
     pub secrets: Arc<dyn Secrets>,
     /// For the commands that are configured.
     pub spec: watch::Receiver<Arc<Spec>>,
-    /// The number of the last effect of each operation that runs.
-    pub numbers: EffectNumbers,
+    /// What operations have asked for.
+    pub under_way: EffectsUnderWay,
 }
 
 impl EffectPort for Effects {
@@ -70,8 +70,9 @@ impl EffectPort for Effects {
                     // In a task of its own: the caller goes away at its timeout, and what was begun has a result.
                     let (this, call, operation) = (self.clone(), call.clone(), operation.clone());
                     let name = effect.name();
+                    let acting = self.under_way.acting(&operation);
                     let work = async move { this.perform_for(&call, &operation, effect).await };
-                    tokio::spawn(work).await.unwrap_or_else(|error| {
+                    acting.spawn(work).await.unwrap_or_else(|error| {
                         Err(EffectError::TimedOut(format!(
                             "{name} was interrupted: {error}"
                         )))
@@ -114,7 +115,7 @@ impl Effects {
         operation: &OperationId,
         effect: Effect,
     ) -> EffectResult {
-        let number = self.numbers.next(operation);
+        let number = self.under_way.next_number(operation);
         let entry = |kind, result| EffectEntry {
             operation: operation.clone(),
             number,
@@ -155,7 +156,7 @@ impl Effects {
 
     /// Looks where the effect only looks, and answers from the plan where it would act.
     async fn plan(&self, call: &Call, operation: &OperationId, effect: Effect) -> EffectResult {
-        let number = self.numbers.next(operation);
+        let number = self.under_way.next_number(operation);
         let facts = self.plan_facts(call, &effect).await;
         let result = match planned_answer(&effect, &facts) {
             Some(planned) => planned,

@@ -21,7 +21,7 @@ pub use control::RecoveryHandle;
 
 use crate::{
     ports::{Clock, Finding, Handlers, Journal, Records, Watch},
-    services::effects::EffectNumbers,
+    services::effects::EffectsUnderWay,
 };
 use control::Command;
 use mainstay_domain::{
@@ -62,8 +62,8 @@ pub struct RecoveryPorts {
     pub watch: Arc<dyn Watch>,
     /// The handlers.
     pub handlers: Arc<dyn Handlers>,
-    /// Effect numbers of operations that have ended are forgotten.
-    pub numbers: EffectNumbers,
+    /// What handlers asked for: waited for after each call, forgotten at the end of the operation.
+    pub under_way: EffectsUnderWay,
 }
 
 /// The engine.

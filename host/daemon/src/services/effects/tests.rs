@@ -139,6 +139,10 @@ struct Bench {
     call: Call,
 }
 
+fn operation() -> OperationId {
+    OperationId::parse("op-01K0000000000000000000000A").unwrap()
+}
+
 /// The caller is the plugin `caller` with these settings, at work for an operation.
 fn bench(settings: serde_json::Value) -> Bench {
     let world = Arc::new(World {
@@ -164,7 +168,7 @@ fn bench(settings: serde_json::Value) -> Bench {
         backups: world.clone(),
         secrets: world.clone(),
         spec: watch::channel(Arc::new(config)).1,
-        numbers: EffectNumbers::default(),
+        under_way: EffectsUnderWay::default(),
     };
     let call = Call {
         plugin: Arc::new(PluginIdentity {
@@ -174,7 +178,7 @@ fn bench(settings: serde_json::Value) -> Bench {
         }),
         kind: PluginKind::RecoveryHandler,
         purpose: Purpose::Recover {
-            operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+            operation: operation(),
             target: name("api"),
             dry_run: false,
         },
@@ -225,11 +229,13 @@ async fn an_effect_whose_caller_is_gone_still_has_its_result() {
         entries.iter().map(|entry| entry.kind).collect()
     };
     assert_eq!(kinds(), [EntryKind::Intent]);
+    let operation = operation();
+    let mut settled = Box::pin(bench.effects.under_way.settled(&operation));
+    let early = tokio::time::timeout(Duration::from_millis(20), &mut settled).await;
+    assert!(early.is_err(), "it still acts");
     bench.world.gate.add_permits(1);
-    wait_until("the result", || {
-        kinds() == [EntryKind::Intent, EntryKind::Result]
-    })
-    .await;
+    tokio::time::timeout(DEADLINE, settled).await.unwrap();
+    assert_eq!(kinds(), [EntryKind::Intent, EntryKind::Result]);
     let entries = entries(&bench.journal);
     assert_eq!(entries[0].number, entries[1].number);
     assert!(

@@ -79,7 +79,7 @@ mod tests {
     use crate::{
         ports::{Boxed, Handled, Handlers, fakes::FakeWorld},
         services::{
-            effects::EffectNumbers,
+            effects::EffectsUnderWay,
             recovery::RecoveryPorts,
             testing::specs::{failure, name, spec},
         },
@@ -120,7 +120,7 @@ mod tests {
             clock: world.clone(),
             watch: world,
             handlers: Arc::new(NoHandlers),
-            numbers: EffectNumbers::default(),
+            under_way: EffectsUnderWay::default(),
         };
         let mut spec = (*spec(Vec::new())).clone();
         spec.routes = vec![RouteSpec {

@@ -88,7 +88,7 @@ impl RecoveryEngine {
             operation.error = Some(words + &before.unwrap_or_default());
         }
         self.state.queue.finished(&operation.target);
-        self.ports.numbers.forget(&operation.id);
+        self.ports.under_way.forget(&operation.id);
         let helped = operation.state == OperationState::Succeeded && !operation.dry_run;
         let mut changes = vec![
             Change::Operation(operation.clone()),

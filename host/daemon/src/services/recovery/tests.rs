@@ -130,7 +130,7 @@ impl Story {
             clock: clock.clone(),
             watch: patient.clone(),
             handlers: patient.clone(),
-            numbers: EffectNumbers::default(),
+            under_way: EffectsUnderWay::default(),
         };
         let mut spec = Spec::clone(&spec(vec![target("api", Vec::new())]));
         spec.routes = vec![RouteSpec {

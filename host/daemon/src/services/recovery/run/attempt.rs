@@ -46,6 +46,8 @@ impl Run {
                 step.timeout,
             )
             .await;
+        // Who asked may have timed out; what it asked for must not meet what the next call asks for.
+        self.ports.under_way.settled(&self.operation.id).await;
         if let Some(by) = by {
             self.operation.handler = Some(by.name);
             self.operation.handler_version = Some(by.version);
