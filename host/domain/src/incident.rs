@@ -54,6 +54,9 @@ pub struct Incident {
     pub severity: Severity,
     /// Where it stands.
     pub state: IncidentState,
+    /// A person rejected or cancelled its recovery: nothing automatic is done about it until it is over.
+    #[serde(default)]
+    pub by_hand: bool,
     /// When it was detected.
     pub opened_at: Timestamp,
     /// When it was seen healthy again.
@@ -83,6 +86,7 @@ impl Incident {
             target,
             severity,
             state: IncidentState::Open,
+            by_hand: false,
             opened_at: detected_at,
             closed_at: None,
             recurrence,

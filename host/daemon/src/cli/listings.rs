@@ -59,7 +59,13 @@ pub(super) async fn incidents(
                 cell(&incident.target, Tone::Plain),
                 cell(&incident.failure, Tone::Plain),
                 cell(incident.severity, tone_of(incident.severity)),
-                cell(word(&incident.state), tone),
+                cell(
+                    match incident.by_hand && incident.state.is_open() {
+                        true => format!("{}, by hand", word(&incident.state)),
+                        false => word(&incident.state).to_string(),
+                    },
+                    tone,
+                ),
                 cell(relative(incident.opened_at, now), Tone::Plain),
                 maybe(incident.closed_at.map(|time| relative(time, now))),
                 cell(incident.recurrence, Tone::Plain),

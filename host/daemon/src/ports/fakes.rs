@@ -128,6 +128,7 @@ pub(crate) fn incident() -> Incident {
         failure: FailureType::parse("api-gateway-down").unwrap(),
         severity: Severity::High,
         state: mainstay_domain::incident::IncidentState::Open,
+        by_hand: false,
         opened_at: NOW,
         closed_at: None,
         recurrence: 0,

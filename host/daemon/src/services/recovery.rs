@@ -189,6 +189,7 @@ impl RecoveryEngine {
         let cancel = CancellationToken::new();
         let running = Running {
             key: key.clone(),
+            is_dry: operation.dry_run,
             cancel: cancel.clone(),
             cancelled: None,
             is_cleared: false,

@@ -77,11 +77,11 @@ fn recovered_already((target, failure): &Key, id: &OperationId) -> Refused {
 mod tests {
     use super::*;
     use crate::{
-        ports::{Boxed, Handled, Handlers, fakes::FakeWorld},
+        ports::{Boxed, Handled, Handlers, Recovered, fakes::FakeWorld},
         services::{
             effects::EffectsUnderWay,
             recovery::RecoveryPorts,
-            testing::specs::{failure, name, spec},
+            testing::specs::{failure, name, spec, target},
         },
     };
     use mainstay_domain::{
@@ -122,7 +122,7 @@ mod tests {
             handlers: Arc::new(NoHandlers),
             under_way: EffectsUnderWay::default(),
         };
-        let mut spec = (*spec(Vec::new())).clone();
+        let mut spec = (*spec(vec![target("api", Vec::new())])).clone();
         spec.routes = vec![RouteSpec {
             failure: Some(failure("down")),
             target: None,
@@ -180,6 +180,31 @@ mod tests {
             new.incident,
             Some(engine.state.incidents[&other].id.clone())
         );
+    }
+
+    #[tokio::test]
+    async fn the_next_daemon_leaves_to_people_what_this_one_did() {
+        for by_hand in [false, true] {
+            let (mut engine, key, _) = engine(None);
+            engine.state.waiting.clear();
+            let evidence = Evidence {
+                check: "ping".to_owned(),
+                observed_at: NOW,
+                message: "no answer".to_owned(),
+                value: None,
+            };
+            let mut incident = engine
+                .open_incident(&key, Severity::High, evidence, NOW)
+                .await;
+            incident.by_hand = by_hand;
+            engine
+                .take_up(Recovered {
+                    incidents: vec![incident],
+                    ..Recovered::default()
+                })
+                .await;
+            assert_eq!(engine.has_operation(&key), !by_hand);
+        }
     }
 
     #[test]

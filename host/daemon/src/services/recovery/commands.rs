@@ -141,8 +141,9 @@ impl RecoveryEngine {
     }
 
     fn reject(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
-        self.awaiting(id)?;
+        let waiting = self.awaiting(id)?;
         let now = self.ports.clock.now();
+        self.leave_to_people(&key_of(&waiting), waiting.dry_run);
         let ended = self.cancel_waiting(
             id,
             OperationEvent::Rejected,
@@ -151,7 +152,6 @@ impl RecoveryEngine {
         );
         let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
         let key = key_of(&operation);
-        self.state.leave_to_people(&operation);
         self.escalate(
             &key,
             Some(id),
@@ -174,9 +174,10 @@ impl RecoveryEngine {
     ) -> Result<Operation, Refused> {
         let now = self.ports.clock.now();
         let words = format!("cancelled by {by}: {reason}");
-        if let Some(operation) = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now) {
-            self.state.leave_to_people(&operation);
-            return Ok(operation);
+        if let Some(waiting) = self.state.waiting.get(id).cloned() {
+            self.leave_to_people(&key_of(&waiting), waiting.dry_run);
+            let ended = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now);
+            return Ok(ended.unwrap_or(waiting));
         }
         let Some(running) = self.state.running.get_mut(id) else {
             return Err(Refused(format!(
@@ -185,6 +186,8 @@ impl RecoveryEngine {
         };
         running.cancelled = Some(words);
         running.cancel.cancel();
+        let (key, is_dry) = (running.key.clone(), running.is_dry);
+        self.leave_to_people(&key, is_dry);
         let known = self.ports.records.operation(id.clone()).await;
         let known = known.map_err(|error| Refused(error.to_string()))?;
         let (operation, _) =

@@ -39,6 +39,20 @@ impl RecoveryEngine {
         self.write(changes);
     }
 
+    /// A person ends this operation: its incident is in their hands. A dry run is none of it, and where no incident is
+    /// open the next one is for the engine again. To be written before the end: a crash in between must not have the
+    /// next daemon do what the person did not want.
+    pub(super) fn leave_to_people(&mut self, key: &Key, dry_run: bool) {
+        let incident = self.state.incidents.get_mut(key);
+        if let Some(incident) = incident
+            && !dry_run
+        {
+            incident.by_hand = true;
+            let changed = Change::Incident(incident.clone());
+            self.write(vec![changed]);
+        }
+    }
+
     /// Ends an operation that has not begun.
     pub(super) fn cancel_waiting(
         &mut self,
@@ -70,7 +84,6 @@ impl RecoveryEngine {
         };
         incident.close(by.is_some(), now);
         self.state.failures_in_a_row.remove(key);
-        self.state.by_hand.remove(key);
         let how = match by {
             Some(_) => "recovered",
             None if !self.is_configured(&key.0) => "is no longer configured, which lets go of it",

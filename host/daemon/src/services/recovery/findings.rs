@@ -60,7 +60,12 @@ impl RecoveryEngine {
 
     /// An open incident has one operation, but where a person took it into their own hands.
     pub(super) fn schedule_where_none_is(&mut self, key: &Key, at: Timestamp) {
-        let is_wanted = !self.state.is_stopping && !self.state.by_hand.contains(key);
+        let is_wanted = !self.state.is_stopping
+            && self
+                .state
+                .incidents
+                .get(key)
+                .is_some_and(|incident| !incident.by_hand);
         if is_wanted && !self.has_operation(key) {
             self.schedule(key, at);
         }

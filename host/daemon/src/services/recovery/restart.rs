@@ -42,9 +42,7 @@ impl RecoveryEngine {
         self.let_go_of_removed_targets();
         let open: Vec<_> = self.state.incidents.keys().cloned().collect();
         for key in open {
-            if !self.has_operation(&key) {
-                self.schedule(&key, now);
-            }
+            self.schedule_where_none_is(&key, now);
         }
         self.show();
         // Nothing to write: it waits for all that was written before.
@@ -83,7 +81,6 @@ impl RecoveryEngine {
         if operation.state == OperationState::Cancelled
             && let Some(words) = ran.and_then(|running| running.cancelled)
         {
-            self.state.leave_to_people(&operation);
             let before = operation.error.take().map(|error| format!("; {error}"));
             operation.error = Some(words + &before.unwrap_or_default());
         }

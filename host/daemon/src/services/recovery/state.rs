@@ -20,8 +20,8 @@ pub(super) fn key_of(operation: &Operation) -> Key {
     (operation.target.clone(), operation.failure.clone())
 }
 
-/// What the engine knows. The next engine finds again in the journal what is open and what waits; what flaps, what
-/// failed in a row and what is in people's hands it learns anew.
+/// What the engine knows. The next engine finds again in the journal what is open and what waits; what flaps and
+/// what failed in a row it learns anew.
 #[derive(Default)]
 pub(super) struct State {
     /// Open incidents.
@@ -38,8 +38,6 @@ pub(super) struct State {
     pub(super) flapping: BTreeMap<TargetName, FlapDetector>,
     /// Automatic operations in a row that did not succeed.
     pub(super) failures_in_a_row: BTreeMap<Key, u32>,
-    /// Open incidents that a person took into their own hands: nothing automatic until they are over.
-    pub(super) by_hand: BTreeSet<Key>,
     /// Who is paused.
     pub(super) paused_targets: BTreeSet<TargetName>,
     pub(super) paused_host: bool,
@@ -50,6 +48,7 @@ pub(super) struct State {
 /// An operation that its own task owns.
 pub(super) struct Running {
     pub(super) key: Key,
+    pub(super) is_dry: bool,
     pub(super) cancel: CancellationToken,
     /// Who cancelled it, and why.
     pub(super) cancelled: Option<String>,
@@ -62,15 +61,6 @@ impl State {
     pub(super) fn waiting_for<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Operation> {
         let waiting = self.waiting.values();
         waiting.filter(|one| !one.dry_run && one.target == key.0 && one.failure == key.1)
-    }
-
-    /// A person ended this operation: its incident is in their hands. A dry run is none of it, and where no incident is
-    /// open the next one is for the engine again.
-    pub(super) fn leave_to_people(&mut self, operation: &Operation) {
-        let key = key_of(operation);
-        if !operation.dry_run && self.incidents.contains_key(&key) {
-            self.by_hand.insert(key);
-        }
     }
 
     /// The operation of an incident that runs, if one does.

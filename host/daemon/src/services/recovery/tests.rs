@@ -314,6 +314,12 @@ async fn what_a_person_cancelled_is_not_tried_again_until_it_was_over() {
         .await;
     let id = story.operations()[0].id.clone();
     story.cancel(&id).await.unwrap();
+    let written = story.journal.changes().into_iter().rev();
+    let mut written = written.filter_map(|change| match change {
+        Change::Incident(incident) => Some(incident.by_hand),
+        _ => None,
+    });
+    assert_eq!(written.next(), Some(true), "for the next daemon to know");
     within(pause(false)).await.unwrap();
     story.fails().await;
     story.settled().await;

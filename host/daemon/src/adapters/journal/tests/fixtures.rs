@@ -109,6 +109,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         failure: failure(&format!("{name}-down")),
         severity: Severity::Critical,
         state,
+        by_hand: n.is_multiple_of(2),
         opened_at: at(n),
         closed_at: None,
         recurrence: 1,
