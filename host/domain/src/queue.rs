@@ -30,7 +30,7 @@ pub struct QueueEntry {
     pub due: Monotonic,
     /// Targets that must not be failing.
     pub depends_on: Vec<TargetName>,
-    /// An operator asked for it.
+    /// An operator asked for it, or approved it: a pause and a failing dependency do not hold it.
     pub by_hand: bool,
 }
 

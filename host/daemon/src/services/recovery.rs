@@ -29,7 +29,7 @@ use mainstay_domain::{
     id::{IdSource, OperationId},
     journal::Change,
     name::TargetName,
-    operation::{Mode, Operation},
+    operation::Operation,
     queue::{Conditions, Decision, QueueEntry},
     severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
@@ -211,8 +211,8 @@ impl RecoveryEngine {
         mainstay_domain::route::route(&spec.routes, target, failure, severity).cloned()
     }
 
-    /// Puts a scheduled operation into the queue.
-    fn enqueue(&mut self, operation: Operation, due: Monotonic) {
+    /// Puts a scheduled operation into the queue; `by_hand` where a person asked for it or approved it.
+    fn enqueue(&mut self, operation: Operation, due: Monotonic, by_hand: bool) {
         let target = self.target(&operation.target);
         self.state.queue.push(QueueEntry {
             operation: operation.id.clone(),
@@ -220,7 +220,7 @@ impl RecoveryEngine {
             priority: target.as_ref().map_or(u8::MAX, |target| target.priority),
             due,
             depends_on: target.map(|target| target.depends_on).unwrap_or_default(),
-            by_hand: operation.mode != Mode::Automatic,
+            by_hand,
         });
         self.state.waiting.insert(operation.id.clone(), operation);
     }

@@ -55,8 +55,11 @@ fn a_manual_operation_does_what_a_person_decides() {
     let_time_pass(&daemon);
     assert!(!daemon.pids().contains_key("job"), "nobody approved it yet");
 
+    // A pause is one of automatic recovery; who approves knows of it.
+    daemon.cli(&["pause", "job"]);
     decide(&daemon, "approve", &first, "traffic is moved away");
     let approved = daemon.wait_for_operation("job", "succeeded");
+    daemon.cli(&["resume", "job"]);
     assert_eq!(approved["id"], first["id"]);
     assert!(daemon.pids().contains_key("job"));
     let event = &daemon.events_of("operation.approved")[0];

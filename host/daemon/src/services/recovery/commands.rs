@@ -84,7 +84,7 @@ impl RecoveryEngine {
             about(&operation, event),
         ]);
         let id = operation.id.clone();
-        self.enqueue(operation, monotonic);
+        self.enqueue(operation, monotonic, true);
         Ok(id)
     }
 
@@ -136,7 +136,7 @@ impl RecoveryEngine {
             Change::Operation(operation.clone()),
             about(&operation, event),
         ]);
-        self.enqueue(operation.clone(), monotonic);
+        self.enqueue(operation.clone(), monotonic, true);
         Ok(operation)
     }
 

@@ -180,7 +180,7 @@ impl RecoveryEngine {
             Change::Operation(operation.clone()),
             about(&operation, event),
         ]);
-        self.enqueue(operation, monotonic + pause);
+        self.enqueue(operation, monotonic + pause, false);
     }
 
     /// How long until the next automatic operation: the rest of the cooldown after a success; after operations that did

@@ -16,7 +16,7 @@ use mainstay_domain::{
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
     name::{FailureType, PluginName},
-    operation::OperationState,
+    operation::{Mode, OperationState},
     severity::Severity,
     spec::{StepSpec, Strategy},
 };
