@@ -7,7 +7,7 @@ use super::{
     problem::{Location, Problem},
 };
 use mainstay_domain::{
-    name::{FailureType, TargetName},
+    name::{FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
 };
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
@@ -74,6 +74,8 @@ pub(crate) struct Facts {
     pub(crate) raised: Vec<Raised>,
     /// Where the routes stand, in order.
     pub(crate) routes: Vec<Place>,
+    /// Which secret a step names for which handler, and where.
+    pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
 }
 
 /// A failure that a check or an exit can raise.

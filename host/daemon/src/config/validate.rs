@@ -44,6 +44,9 @@ pub(crate) fn validate(
     let spec = whole.fields("the config", |fields| read(fields, digest));
     judge::references(&context);
     judge::cycles(&context);
+    if let Some(spec) = &spec {
+        judge::secrets(&context, &spec.plugins);
+    }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);
     }

@@ -23,10 +23,15 @@ pub struct PluginSpec {
 impl PluginSpec {
     /// The secrets that it may use: those that its settings name, and no others.
     pub fn secrets(&self) -> BTreeSet<SecretName> {
-        let mut names = BTreeSet::new();
-        collect_secrets(&self.settings, &mut names);
-        names
+        secrets_in(&self.settings)
     }
+}
+
+/// The secrets that the texts of a value name.
+pub(super) fn secrets_in(value: &serde_json::Value) -> BTreeSet<SecretName> {
+    let mut names = BTreeSet::new();
+    collect_secrets(value, &mut names);
+    names
 }
 
 fn collect_secrets(value: &serde_json::Value, names: &mut BTreeSet<SecretName>) {

@@ -1,12 +1,13 @@
 //! Routes, chains, strategies and alert routes, as configured.
 
+use super::plugin::secrets_in;
 use crate::{
     event::EventKind,
-    name::{FailureType, PluginName, TargetName},
+    name::{FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
 };
 use semver::VersionReq;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Which chain an incident gets. The most specific route wins: target before failure before severity; of equals, the
 /// first in the file.
@@ -40,6 +41,13 @@ pub struct StepSpec {
     pub params: serde_json::Value,
     /// Wall time for one call, effects included; default 60 s.
     pub timeout: Duration,
+}
+
+impl StepSpec {
+    /// The secrets that its parameters name; the handler may use them only where its settings name them too.
+    pub fn secrets(&self) -> BTreeSet<SecretName> {
+        secrets_in(&self.params)
+    }
 }
 
 /// How attempts are spaced [seed 002].

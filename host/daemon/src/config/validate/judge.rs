@@ -5,7 +5,12 @@ use super::super::{
     document::Place,
     suggest::nearest,
 };
-use mainstay_domain::{dependency, name::TargetName, route, spec::RouteSpec};
+use mainstay_domain::{
+    dependency,
+    name::{PluginName, TargetName},
+    route,
+    spec::{PluginSpec, RouteSpec},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     slice,
@@ -56,6 +61,21 @@ pub(super) fn cycles(context: &Context<'_>) {
             cycle.to_string(),
             "a target waits while what it depends on fails, so these would wait for one another for ever",
         );
+    }
+}
+
+/// A plugin may use the secrets of its own settings, so a step can name no others.
+pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, PluginSpec>) {
+    let facts = context.facts.borrow();
+    for (handler, secret, place) in &facts.handed {
+        let may_use = |plugin: &PluginSpec| plugin.secrets().contains(secret);
+        if !plugins.get(handler).is_some_and(may_use) {
+            context.error(
+                *place,
+                format!("`params` names the secret `{secret}`, which `{handler}` may not use: its settings do not name it"),
+                format!("name it in [plugin.{handler}] settings, as \"${{secret:{secret}}}\", or take it out of `params`"),
+            );
+        }
     }
 }
 

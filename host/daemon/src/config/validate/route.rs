@@ -58,13 +58,22 @@ fn step(at: At<'_>) -> Option<StepSpec> {
         let handler = fields.required("handler", "handler = \"restart-service\"", handler);
         let always = |at| one_of("a condition of this version", &[("always", true)], at);
         let no_params = serde_json::Value::Object(serde_json::Map::new());
-        Some(StepSpec {
+        let mut params_at = at.node.place;
+        let params = |at: At<'_>| {
+            params_at = at.node.place;
+            json_object(at)
+        };
+        let step = StepSpec {
             version: fields.or("version", VersionReq::STAR, version),
             always: fields.or("when", false, always),
-            params: fields.or("params", no_params, json_object),
+            params: fields.or("params", no_params, params),
             timeout: fields.or("timeout", Duration::from_secs(60), positive_duration),
             handler: handler?,
-        })
+        };
+        let named = step.secrets().into_iter();
+        let handed = named.map(|secret| (step.handler.clone(), secret, params_at));
+        at.context.facts.borrow_mut().handed.extend(handed);
+        Some(step)
     })
 }
 
