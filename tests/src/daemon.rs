@@ -96,6 +96,12 @@ impl Daemon {
         self.child.as_ref().unwrap().id()
     }
 
+    /// Has it read its config and its secrets again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_raw(self.pid().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// What the daemon has logged.
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("daemon.log")).unwrap_or_default()

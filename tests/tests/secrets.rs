@@ -183,8 +183,7 @@ fn a_rotated_secret_is_read_at_sighup() {
     let receiver = Receiver::start();
     let daemon = start(&config(&receiver.url, &format!("{}/hook", receiver.url)));
     fs::write(daemon.path("token"), "rotated-Kx3-value\n").unwrap();
-    let pid = rustix::process::Pid::from_raw(daemon.pid().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    daemon.hang_up();
     daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
     recover(&daemon);
     receiver.wait_for("the alert with the new token", |request| {

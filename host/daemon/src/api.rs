@@ -127,10 +127,7 @@ impl Api {
             let Some((listener, token)) = self.tcp else {
                 return Ok(());
             };
-            let guarded = app.layer(middleware::from_fn_with_state(
-                Arc::new(token),
-                access::check,
-            ));
+            let guarded = app.layer(middleware::from_fn_with_state(token, access::check));
             axum::serve(listener, guarded)
                 .with_graceful_shutdown(stop.cancelled_owned())
                 .await

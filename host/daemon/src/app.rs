@@ -17,7 +17,7 @@ use crate::{
         journal::SqliteJournal, probe::HostProbe, process::HostProcesses,
         secrets::ConfiguredSecrets, watcher,
     },
-    api::{Api, ApiState, TcpAccess, Token},
+    api::{Api, ApiState, TcpAccess},
     ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
     services::{
         alerts::AlertService,
@@ -244,12 +244,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let tcp = match api_spec {
         None => None,
         Some(api) => {
-            let token = secrets
-                .value(&api.token)
-                .with_context(|| format!("secret `{}` is not there", api.token))?;
+            let current = {
+                let secrets = secrets.clone();
+                let name = api.token.clone();
+                move || secrets.value(&name)
+            };
+            current().with_context(|| format!("secret `{}` is not there", api.token))?;
             Some(TcpAccess {
                 listen: api.listen,
-                token: Token::new(&token),
+                token: Arc::new(current),
             })
         }
     };

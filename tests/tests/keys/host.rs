@@ -92,6 +92,12 @@ window = {{ file = "window" }}
         assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
         assert!(!refused.contains("harbour-7"), "{refused}");
     }
+
+    fs::write(daemon.path("door"), "another-key\n").unwrap();
+    daemon.hang_up();
+    daemon.wait_for_event("the reload", |event| event["kind"] == "config.applied");
+    assert!(with("another-key").starts_with("HTTP/1.1 200"));
+    assert!(with("opens-the-door").starts_with("HTTP/1.1 401"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Who may use the API over TCP: those who have the bearer token.
 //!
-//! Invariant: the token is neither kept nor printed; only its hash is, and hashes are compared in constant time.
+//! Invariant: the token is neither kept nor printed here; it is asked for anew for each request, so a rotated one counts
+//! at once, and only hashes are compared, in constant time.
 
 use super::error::ApiError;
 use axum::{
@@ -11,27 +12,17 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// What every request over TCP has to carry in `Authorization: Bearer …`.
-pub struct Token(blake3::Hash);
+/// What every request over TCP has to carry in `Authorization: Bearer …`, as it is now; while there is none, nobody
+/// passes.
+pub type Token = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
-impl Token {
-    /// The token with this text.
-    pub fn new(text: &str) -> Self {
-        Self(blake3::hash(text.as_bytes()))
-    }
-
-    /// Whether the text is the token. `blake3::Hash` compares in constant time.
-    fn is(&self, text: &[u8]) -> bool {
-        self.0 == blake3::hash(text)
-    }
+/// `blake3::Hash` compares in constant time.
+fn is(token: &Token, text: &[u8]) -> bool {
+    token().is_some_and(|token| blake3::hash(token.as_bytes()) == blake3::hash(text))
 }
 
 /// Lets a request with the token pass.
-pub(super) async fn check(
-    State(token): State<Arc<Token>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn check(State(token): State<Token>, request: Request, next: Next) -> Response {
     let given = request
         .headers()
         .get(AUTHORIZATION)
@@ -39,7 +30,7 @@ pub(super) async fn check(
         .and_then(|value| value.split_at_checked(b"Bearer ".len()))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
     match given {
-        Some((_, text)) if token.is(text) => next.run(request).await,
+        Some((_, text)) if is(&token, text) => next.run(request).await,
         _ => ApiError::unauthorized().into_response(),
     }
 }

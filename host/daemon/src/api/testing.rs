@@ -1,6 +1,6 @@
 //! A served API over a fake world, for the tests of the API and of its client.
 
-use super::{Api, ApiState, SOCKET_NAME, TcpAccess, Token};
+use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
 use crate::{ports::fakes::FakeWorld, services::metrics::Metrics};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -44,7 +44,7 @@ impl Served {
         let directory = tempfile::tempdir().unwrap();
         let access = TcpAccess {
             listen: "127.0.0.1:0".parse().unwrap(),
-            token: Token::new(TOKEN),
+            token: Arc::new(|| Some(TOKEN.to_owned())),
         };
         let api = Api::bind(state(&world), directory.path(), Some(access))
             .await
