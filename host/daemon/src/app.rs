@@ -134,6 +134,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         findings_sender,
         spec.clone(),
     );
+    monitor.resume(&recovered.incidents);
     let commands = Arc::new(LocalCommands::new(secrets.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {

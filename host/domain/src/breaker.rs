@@ -104,6 +104,21 @@ impl TargetHealth {
         }
     }
 
+    /// Takes up failures that held when the host ended: each holds until its checks pass afresh, and comes back at once
+    /// where one of them fails. What no check raises any more is not taken up.
+    pub fn resume(&mut self, failures: &[FailureType]) {
+        let held = self
+            .checks
+            .iter_mut()
+            .filter(|check| failures.contains(&check.failure));
+        for check in held {
+            check.raised = true;
+            check.on_trial = true;
+            self.circuit = CircuitState::HalfOpen;
+        }
+        self.health = counter::health_of(&self.checks);
+    }
+
     /// Takes up another config. A check that keeps its name, what it looks at and its failure keeps its counts; the
     /// failure of one that is gone is cleared, for nothing can see it any more.
     pub fn reconfigure(

@@ -337,6 +337,35 @@ fn what_is_no_check_of_the_target_changes_nothing() {
     assert_eq!(play(&mut only_a(), "z- z- z- z+"), []);
 }
 
+#[test]
+fn what_held_when_the_host_ended_holds_until_its_checks_pass_afresh() {
+    let (down, gone) = ("down", "gone");
+    let failures = [down, gone].map(|name| FailureType::parse(name).unwrap());
+    let mut health = three_checks();
+    health.resume(&failures);
+    assert_eq!(
+        (health.health(), health.circuit()),
+        (Health::Failed, CircuitState::HalfOpen)
+    );
+    assert!(health.is_failing(&failures[0]) && !health.is_failing(&failures[1]));
+    for (check, clears) in [("a", false), ("c", false), ("a", false), ("c", true)] {
+        let changes = health.observe(&seen(check, Outcome::Healthy), at(1));
+        let cleared = HealthChange::FailureCleared {
+            failure: failures[0].clone(),
+        };
+        assert_eq!(changes.contains(&cleared), clears, "{check}: {changes:?}");
+    }
+
+    let mut health = three_checks();
+    health.resume(&failures);
+    let changes = health.observe(&seen("a", Outcome::Failed), at(1));
+    assert!(
+        changes.contains(&HealthChange::CircuitOpened),
+        "{changes:?}"
+    );
+    assert!(health.is_failing(&failures[0]));
+}
+
 proptest! {
     #[test]
     fn whatever_happens_an_open_circuit_has_a_reason_and_a_closed_one_none(

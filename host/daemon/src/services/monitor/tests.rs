@@ -12,8 +12,11 @@ use crate::{
 use mainstay_domain::{
     breaker::CircuitState,
     event::EventKind,
-    health::{Health, Outcome},
+    health::{Evidence, Health, Outcome},
+    id::IncidentId,
+    severity::Severity,
     spec::{CheckKind, TargetSpec},
+    time::Timestamp,
 };
 use std::time::Duration;
 
@@ -164,6 +167,30 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
         .process_is(&name("web"), ProcessNews::Runs(Some(8)));
     bench.monitor.handler_acted(&name("web"));
     assert_eq!(bench.finding().await, "web cleared crashed");
+}
+
+#[tokio::test]
+async fn the_end_of_what_failed_before_the_daemon_is_told() {
+    let mut bench = Bench::new(vec![target("web", vec![check("tcp")])]);
+    let evidence = Evidence {
+        check: "tcp".to_owned(),
+        observed_at: Timestamp::from_millis(0),
+        message: "refused".to_owned(),
+        value: None,
+    };
+    let open = Incident::open(
+        IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),
+        name("web"),
+        failure("tcp-down"),
+        Severity::High,
+        evidence,
+        Timestamp::from_millis(0),
+        0,
+    );
+    bench.monitor.resume(&[open]);
+    assert!(bench.monitor.is_failing(&name("web"), &failure("tcp-down")));
+    bench.run();
+    assert_eq!(bench.finding().await, "web cleared tcp-down");
 }
 
 #[tokio::test]
