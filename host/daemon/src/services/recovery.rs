@@ -29,7 +29,7 @@ use mainstay_domain::{
     id::{IdSource, OperationId},
     journal::Change,
     name::TargetName,
-    operation::Operation,
+    operation::{Mode, Operation},
     queue::{Conditions, Decision, QueueEntry},
     severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
@@ -46,6 +46,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Operations that run at one time, over all targets.
 const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+/// How long until an end that the journal did not take is written again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// How long the engine rests where nothing is due; findings and commands wake it.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -107,7 +109,10 @@ impl RecoveryEngine {
         let mut runs: JoinSet<Ended> = JoinSet::new();
         let mut spec_is_open = true;
         loop {
-            let rest = self.start_due(&mut runs);
+            let mut rest = self.start_due(&mut runs);
+            if !self.state.unwritten.is_empty() {
+                rest = rest.min(WRITE_AGAIN);
+            }
             self.show();
             tokio::select! { biased;
                 () = stop.cancelled() => break,
@@ -116,9 +121,11 @@ impl RecoveryEngine {
                 Some(command) = self.commands.recv() => self.command(command).await,
                 changed = self.spec.changed(), if spec_is_open => {
                     spec_is_open = changed.is_ok();
-                    self.let_go_of_removed_targets();
+                    self.let_go_of_removed_targets().await;
                 }
-                () = tokio::time::sleep(rest) => {}
+                () = tokio::time::sleep(rest) => {
+                    let _ = self.write_kept().await;
+                }
             }
         }
         self.state.is_stopping = true;
@@ -211,8 +218,8 @@ impl RecoveryEngine {
         mainstay_domain::route::route(&spec.routes, target, failure, severity).cloned()
     }
 
-    /// Puts a scheduled operation into the queue; `by_hand` where a person asked for it or approved it.
-    fn enqueue(&mut self, operation: Operation, due: Monotonic, by_hand: bool) {
+    /// Puts a scheduled operation into the queue.
+    fn enqueue(&mut self, operation: Operation, due: Monotonic) {
         let target = self.target(&operation.target);
         self.state.queue.push(QueueEntry {
             operation: operation.id.clone(),
@@ -220,7 +227,7 @@ impl RecoveryEngine {
             priority: target.as_ref().map_or(u8::MAX, |target| target.priority),
             due,
             depends_on: target.map(|target| target.depends_on).unwrap_or_default(),
-            by_hand,
+            by_hand: operation.mode != Mode::Automatic,
         });
         self.state.waiting.insert(operation.id.clone(), operation);
     }

@@ -29,6 +29,16 @@ pub struct TargetSpec {
     pub validation_timeout: Duration,
 }
 
+impl TargetSpec {
+    /// Whether this check, or the child's life, is what raises the failure.
+    pub fn is_seen_by(&self, failure: &FailureType, check: &CheckName) -> bool {
+        let mut checks = self.checks.iter();
+        let exit = self.process.as_ref().map(|process| &process.exit_failure);
+        checks.any(|known| known.name == *check && known.failure == *failure)
+            || (*check == CheckName::process() && exit == Some(failure))
+    }
+}
+
 /// The host's own child.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSpec {

@@ -1,7 +1,7 @@
 //! What the engine does at an operator's command.
 
 use super::{RecoveryEngine, about, control::Command, state::key_of};
-use crate::ports::{Decision, RecoverRequest, Refused, Verb};
+use crate::ports::{Decision, JournalError, RecoverRequest, Refused, Verb};
 use mainstay_domain::{
     event::{Event, EventKind},
     failure,
@@ -27,8 +27,8 @@ impl RecoveryEngine {
                     reason,
                 } = decision;
                 let decided = match verb {
-                    Verb::Approve => self.approve(&id, &by, &reason),
-                    Verb::Reject => self.reject(&id, &by, &reason),
+                    Verb::Approve => self.approve(&id, &by, &reason).await,
+                    Verb::Reject => self.reject(&id, &by, &reason).await,
                     Verb::Cancel => self.cancel(&id, &by, &reason).await,
                 };
                 let _ = answer.send(decided);
@@ -58,6 +58,7 @@ impl RecoveryEngine {
         let open = self.state.incidents.get(&key);
         let severity = open.map_or(default, |incident| incident.severity.max(default));
         self.must_have_route(&key, severity)?;
+        let was_open = open.is_some();
         let mut operation = if dry_run {
             let id = OperationId::new(self.ids.next(now));
             let (target, failure) = key.clone();
@@ -79,12 +80,18 @@ impl RecoveryEngine {
         let data = serde_json::json!({ "by": by, "failure": failure, "dry_run": dry_run });
         let event =
             Event::new(EventKind::OperationScheduled, severity, now, message).with_data(data);
-        self.write(vec![
+        let changes = vec![
             Change::Operation(operation.clone()),
             about(&operation, event),
-        ]);
+        ];
+        if let Err(error) = self.ports.journal.commit(changes).await {
+            if !was_open {
+                self.state.incidents.remove(&(target, failure));
+            }
+            return Err(unwritten(&error));
+        }
         let id = operation.id.clone();
-        self.enqueue(operation, monotonic, true);
+        self.enqueue(operation, monotonic);
         Ok(id)
     }
 
@@ -115,7 +122,12 @@ impl RecoveryEngine {
         }
     }
 
-    fn approve(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
+    async fn approve(
+        &mut self,
+        id: &OperationId,
+        by: &str,
+        reason: &str,
+    ) -> Result<Operation, Refused> {
         let mut operation = self.awaiting(id)?;
         let (now, monotonic) = self.now();
         operation
@@ -132,36 +144,32 @@ impl RecoveryEngine {
             message,
         );
         let event = event.with_data(serde_json::json!({ "by": by, "reason": reason }));
-        self.write(vec![
+        let changes = vec![
             Change::Operation(operation.clone()),
             about(&operation, event),
-        ]);
-        self.enqueue(operation.clone(), monotonic, true);
+        ];
+        let durable = self.ports.journal.commit(changes).await;
+        durable.map_err(|error| unwritten(&error))?;
+        self.enqueue(operation.clone(), monotonic);
         Ok(operation)
     }
 
-    fn reject(&mut self, id: &OperationId, by: &str, reason: &str) -> Result<Operation, Refused> {
-        let waiting = self.awaiting(id)?;
+    async fn reject(
+        &mut self,
+        id: &OperationId,
+        by: &str,
+        reason: &str,
+    ) -> Result<Operation, Refused> {
+        let key = key_of(&self.awaiting(id)?);
+        let message = format!(
+            "{by} rejected the recovery of {} from {}: {reason}",
+            key.0, key.1
+        );
         let now = self.ports.clock.now();
-        self.leave_to_people(&key_of(&waiting), waiting.dry_run);
-        let ended = self.cancel_waiting(
-            id,
-            OperationEvent::Rejected,
-            &format!("rejected by {by}: {reason}"),
-            now,
-        );
-        let operation = ended.ok_or_else(|| Refused(format!("{id} ended meanwhile")))?;
-        let key = key_of(&operation);
-        self.escalate(
-            &key,
-            Some(id),
-            format!(
-                "{by} rejected the recovery of {} from {}: {reason}",
-                key.0, key.1
-            ),
-            now,
-        );
-        Ok(operation)
+        let words = format!("rejected by {by}: {reason}");
+        let (operation, mut changes) = self.end_by_person(id, OperationEvent::Rejected, &words)?;
+        changes.extend(self.escalate(&key, Some(id), message, now));
+        self.conclude_by_person(&operation, changes).await
     }
 
     /// One that waits ends now. One that runs ends before its next attempt, for what a handler does is not cut off; it
@@ -172,27 +180,58 @@ impl RecoveryEngine {
         by: &str,
         reason: &str,
     ) -> Result<Operation, Refused> {
-        let now = self.ports.clock.now();
         let words = format!("cancelled by {by}: {reason}");
-        if let Some(waiting) = self.state.waiting.get(id).cloned() {
-            self.leave_to_people(&key_of(&waiting), waiting.dry_run);
-            let ended = self.cancel_waiting(id, OperationEvent::Cancelled, &words, now);
-            return Ok(ended.unwrap_or(waiting));
+        if let Some(running) = self.state.running.get_mut(id) {
+            running.cancelled = Some(words);
+            running.cancel.cancel();
+            let (key, is_dry) = (running.key.clone(), running.is_dry);
+            let changes = self.leave_to_people(&key, is_dry);
+            let durable = self.conclude(changes).await;
+            durable.map_err(|error| not_durable(id, &error))?;
+            let known = self.ports.records.operation(id.clone()).await;
+            let known = known.map_err(|error| Refused(error.to_string()))?;
+            let known = known.map(|(operation, _)| operation);
+            return known.ok_or_else(|| Refused(format!("{id} is not in the journal yet")));
         }
-        let Some(running) = self.state.running.get_mut(id) else {
-            return Err(Refused(format!(
+        let (operation, changes) = self.end_by_person(id, OperationEvent::Cancelled, &words)?;
+        self.conclude_by_person(&operation, changes).await
+    }
+
+    /// Ends an operation that waits as a person wants it: its incident is in their hands, or over where no check sees it.
+    fn end_by_person(
+        &mut self,
+        id: &OperationId,
+        event: OperationEvent,
+        words: &str,
+    ) -> Result<(Operation, Vec<Change>), Refused> {
+        let now = self.ports.clock.now();
+        let ended = self.cancel_waiting(id, event, words, now);
+        let (operation, mut changes) = ended.ok_or_else(|| {
+            Refused(format!(
                 "{id} neither waits nor runs; see mainstay operation show {id}"
-            )));
-        };
-        running.cancelled = Some(words);
-        running.cancel.cancel();
-        let (key, is_dry) = (running.key.clone(), running.is_dry);
-        self.leave_to_people(&key, is_dry);
-        let known = self.ports.records.operation(id.clone()).await;
-        let known = known.map_err(|error| Refused(error.to_string()))?;
-        let (operation, _) =
-            known.ok_or_else(|| Refused(format!("{id} is not in the journal yet")))?;
-        Ok(operation)
+            ))
+        })?;
+        let key = key_of(&operation);
+        let is_over = !operation.dry_run
+            && !self.has_operation(&key)
+            && !self.ports.watch.is_failing(&key.0, &key.1);
+        changes.extend(match is_over {
+            true => self.close(&key, None, now),
+            false => self.leave_to_people(&key, operation.dry_run),
+        });
+        Ok((operation, changes))
+    }
+
+    /// Answers a person when their decision is durable. It holds in any case; one that is not durable yet is kept, and
+    /// told.
+    async fn conclude_by_person(
+        &mut self,
+        operation: &Operation,
+        changes: Vec<Change>,
+    ) -> Result<Operation, Refused> {
+        let durable = self.conclude(changes).await;
+        durable.map_err(|error| not_durable(&operation.id, &error))?;
+        Ok(operation.clone())
     }
 
     async fn pause(
@@ -236,4 +275,19 @@ impl RecoveryEngine {
         }
         Ok(())
     }
+}
+
+/// Nothing was done, for it could not be written first.
+fn unwritten(error: &JournalError) -> Refused {
+    Refused(format!(
+        "nothing was done, for the journal cannot be written: {error}"
+    ))
+}
+
+/// It was done, and cannot be written yet.
+fn not_durable(id: &OperationId, error: &JournalError) -> Refused {
+    Refused(format!(
+        "{id} is ended as you asked, but the journal cannot be written yet: {error}; it is tried again, and a daemon that \
+         ends before that forgets it"
+    ))
 }

@@ -40,7 +40,7 @@ impl RecoveryEngine {
                 target,
                 failure,
                 at,
-            } => self.cleared(&(target, failure), at),
+            } => self.cleared(&(target, failure), at).await,
         }
     }
 
@@ -150,7 +150,8 @@ impl RecoveryEngine {
                 "no route fits {} of {}: nothing is done about it",
                 key.1, key.0
             );
-            self.escalate(key, None, message, now);
+            let changes = self.escalate(key, None, message, now);
+            self.write(changes);
             return;
         };
         if route.strategy.awaits_approval() {
@@ -180,7 +181,7 @@ impl RecoveryEngine {
             Change::Operation(operation.clone()),
             about(&operation, event),
         ]);
-        self.enqueue(operation, monotonic + pause, false);
+        self.enqueue(operation, monotonic + pause);
     }
 
     /// How long until the next automatic operation: the rest of the cooldown after a success; after operations that did
@@ -251,25 +252,18 @@ impl RecoveryEngine {
     }
 
     /// The failure is gone by the checks. Where an operation runs, its own validation decides first.
-    fn cleared(&mut self, key: &Key, at: Timestamp) {
+    async fn cleared(&mut self, key: &Key, at: Timestamp) {
         if self.is_running(key) {
             self.set_cleared(key, true);
             return;
         }
-        self.cancel_all_waiting(key, "the target became healthy by itself", at);
-        self.close(key, None, at);
-    }
-
-    fn cancel_all_waiting(&mut self, key: &Key, why: &str, at: Timestamp) {
-        let waiting = self.state.waiting_for(key);
-        let waiting: Vec<OperationId> = waiting.map(|operation| operation.id.clone()).collect();
-        for id in waiting {
-            self.cancel_waiting(&id, OperationEvent::Cancelled, why, at);
-        }
+        let mut changes = self.cancel_all_waiting(key, "the target became healthy by itself", at);
+        changes.extend(self.close(key, None, at));
+        let _ = self.conclude(changes).await;
     }
 
     /// What is no longer in the config cannot be looked at, so nothing could ever say that its failure is over.
-    pub(super) fn let_go_of_removed_targets(&mut self) {
+    pub(super) async fn let_go_of_removed_targets(&mut self) {
         let now = self.ports.clock.now();
         let is_removed = |key: &&Key| !self.is_configured(&key.0) && !self.is_running(key);
         let removed: Vec<Key> = self
@@ -279,9 +273,15 @@ impl RecoveryEngine {
             .filter(is_removed)
             .cloned()
             .collect();
+        let mut changes = Vec::new();
         for key in removed {
-            self.cancel_all_waiting(&key, "the target is no longer configured", now);
-            self.close(&key, None, now);
+            changes.extend(self.cancel_all_waiting(
+                &key,
+                "the target is no longer configured",
+                now,
+            ));
+            changes.extend(self.close(&key, None, now));
         }
+        let _ = self.conclude(changes).await;
     }
 }

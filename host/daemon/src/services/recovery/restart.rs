@@ -1,7 +1,7 @@
 //! The two ends of an operation's life outside its own run: what a new daemon makes of what the one before left, and
 //! what follows when a run has ended.
 
-use super::{RecoveryEngine, about, run::Ended, state::key_of};
+use super::{Key, RecoveryEngine, about, run::Ended, state::key_of};
 use crate::ports::Recovered;
 use mainstay_domain::{
     cooldown::Cooldowns,
@@ -16,6 +16,10 @@ use std::time::Duration;
 /// The error of an operation that a crash cut off.
 const INTERRUPTED: &str =
     "interrupted: the daemon ended while it ran; its incident is taken up anew";
+
+/// The error of one that had not begun.
+const NOT_BEGUN: &str =
+    "not begun: the daemon ended while it waited; its incident is taken up anew";
 
 impl RecoveryEngine {
     /// Takes up what the daemon before left: open incidents, operations that await a person; what was cut off ends as
@@ -39,9 +43,10 @@ impl RecoveryEngine {
                 self.interrupted(operation, now);
             }
         }
-        self.let_go_of_removed_targets();
+        self.let_go_of_removed_targets().await;
         let open: Vec<_> = self.state.incidents.keys().cloned().collect();
         for key in open {
+            self.let_go_of_what_nothing_sees(&key, now).await;
             self.schedule_where_none_is(&key, now);
         }
         self.show();
@@ -51,22 +56,54 @@ impl RecoveryEngine {
         }
     }
 
+    /// Where people are to act, only the checks can say that it is over: what none of them sees any more would stay open
+    /// for ever.
+    async fn let_go_of_what_nothing_sees(&mut self, key: &Key, now: Timestamp) {
+        let is_by_hand = self
+            .state
+            .incidents
+            .get(key)
+            .is_some_and(|open| open.by_hand);
+        let is_left_to_people = is_by_hand || self.state.waiting_for(key).next().is_some();
+        if is_left_to_people && !self.ports.watch.is_failing(&key.0, &key.1) {
+            let mut changes =
+                self.cancel_all_waiting(key, "no check sees this failure any more", now);
+            changes.extend(self.close(key, None, now));
+            let _ = self.conclude(changes).await;
+        }
+    }
+
     fn interrupted(&self, mut operation: Operation, now: Timestamp) {
-        operation.error = Some(INTERRUPTED.to_owned());
-        let _ = operation.apply(OperationEvent::Interrupted, now, Duration::MAX);
+        let (why, end, kind, severity) = match operation.state {
+            OperationState::Scheduled => (
+                NOT_BEGUN,
+                OperationEvent::Cancelled,
+                EventKind::OperationCancelled,
+                Severity::Low,
+            ),
+            _ => (
+                INTERRUPTED,
+                OperationEvent::Interrupted,
+                EventKind::OperationFailed,
+                operation.severity,
+            ),
+        };
+        operation.error = Some(why.to_owned());
+        let _ = operation.apply(end, now, Duration::MAX);
         let message = format!(
-            "recovery of {} from {} was {INTERRUPTED}",
+            "recovery of {} from {} was {why}",
             operation.target, operation.failure
         );
-        let event = Event::new(EventKind::OperationFailed, operation.severity, now, message);
-        let event = event.with_data(serde_json::json!({ "interrupted": true }));
+        let event = Event::new(kind, severity, now, message);
+        let data = serde_json::json!({ "interrupted": true, "dry_run": operation.dry_run });
+        let event = event.with_data(data);
         self.write(vec![
             Change::Operation(operation.clone()),
             about(&operation, event),
         ]);
     }
 
-    /// Writes the end of an operation and what becomes of its incident, and waits until that is durable.
+    /// Writes the end of an operation together with what becomes of its incident, and waits until that is durable.
     pub(super) async fn ended(&mut self, ended: Ended) {
         let Ended {
             mut operation,
@@ -96,13 +133,12 @@ impl RecoveryEngine {
             changes
                 .extend(until.map(|until| Change::Cooldown(key.0.clone(), key.1.clone(), until)));
         }
-        let durable = self.ports.journal.commit(changes);
         let did_not_help = matches!(
             operation.state,
             OperationState::Failed | OperationState::Partial
         );
         if healthy || is_cleared {
-            self.close(&key, helped.then_some(&operation.id), now);
+            changes.extend(self.close(&key, helped.then_some(&operation.id), now));
         } else if did_not_help && !operation.dry_run {
             *self.state.failures_in_a_row.entry(key.clone()).or_default() += 1;
             let steps = if runbook.is_empty() {
@@ -111,14 +147,12 @@ impl RecoveryEngine {
                 format!("; steps: {}", runbook.join("; "))
             };
             let message = format!("recovery of {} from {} did not help{steps}", key.0, key.1);
-            self.escalate(&key, Some(&operation.id), message, now);
+            changes.extend(self.escalate(&key, Some(&operation.id), message, now));
         }
-        self.let_go_of_removed_targets();
+        let _ = self.conclude(changes).await;
+        self.let_go_of_removed_targets().await;
         // The failure holds, or came while this ran: it is tried again, each time after a longer pause.
         self.schedule_where_none_is(&key, now);
-        if let Err(error) = durable.await {
-            tracing::error!(%error, operation = %operation.id, "the end of an operation is not in the journal");
-        }
     }
 }
 

@@ -6,15 +6,19 @@
 mod attempt;
 
 use super::{RecoveryPorts, about};
+use crate::ports::Clock;
 use attempt::Attempt;
 use mainstay_domain::{
+    breaker::CircuitState,
+    effect::EffectError,
     event::{Event, EventKind},
-    health::Outcome,
+    health::{Observation, Outcome},
     incident::Incident,
     journal::Change,
     operation::{Mode, Operation, OperationEvent},
     severity::Severity,
     spec::{RouteSpec, TargetSpec},
+    time::Monotonic,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +29,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(2);
 const SLOWEST_LOOK: Duration = Duration::from_millis(250);
 /// For a target that is no longer configured.
 const DEFAULT_RTO: Duration = Duration::from_secs(300);
+/// For such a target too.
+const DEFAULT_VALIDATION: Duration = Duration::from_secs(60);
 
 /// An operation that runs.
 pub(super) struct Run {
@@ -74,7 +80,11 @@ impl Run {
             .route
             .as_ref()
             .map_or(Duration::ZERO, |route| route.cooldown);
-        let (healthy, runbook) = self.run().await;
+        let (mut healthy, runbook) = self.run().await;
+        if !healthy && !self.operation.dry_run && !self.holds() {
+            // Nobody else would see the end of what no check holds: asked for by hand, or over in this very moment.
+            healthy = self.cancel.is_cancelled() || self.looks_healthy().await;
+        }
         Ended {
             operation: self.operation,
             healthy,
@@ -91,7 +101,7 @@ impl Run {
             );
             return (false, Vec::new());
         };
-        if self.operation.mode == Mode::Automatic && self.is_healthy().await {
+        if self.operation.mode == Mode::Automatic && self.looks_healthy().await {
             self.end(
                 OperationEvent::Cancelled,
                 Some("the target was healthy before the first attempt".to_owned()),
@@ -136,7 +146,7 @@ impl Run {
             if !self.wait(delay, &error).await {
                 return self.cancelled(attempt, &error);
             }
-            if self.operation.mode == Mode::Automatic && self.is_healthy().await {
+            if self.operation.mode == Mode::Automatic && self.looks_healthy().await {
                 self.end(
                     OperationEvent::Cancelled,
                     Some(format!(
@@ -154,49 +164,67 @@ impl Run {
         (false, Vec::new())
     }
 
-    /// By the checks: at once where they hold the failure already, else by running them.
-    async fn is_healthy(&self) -> bool {
-        let (target, failure) = (&self.operation.target, &self.operation.failure);
-        if self.ports.watch.is_failing(target, failure) {
-            return false;
-        }
-        match self.ports.watch.check_now(target.clone()).await {
-            Ok(seen) => {
-                !seen.is_empty()
-                    && seen
-                        .iter()
-                        .all(|observation| observation.outcome != Outcome::Failed)
+    /// Whether the failure holds, by the checks.
+    fn holds(&self) -> bool {
+        let Operation {
+            target, failure, ..
+        } = &self.operation;
+        self.ports.watch.is_failing(target, failure)
+    }
+
+    /// Runs the checks, but where their circuit is open: it is what they saw last. A child that is only being started
+    /// or adopted is waited for.
+    async fn looks_healthy(&self) -> bool {
+        let target = &self.operation.target;
+        let mut looks = Looks::until(self.ports.clock.monotonic() + self.allowed());
+        loop {
+            let circuit = self.ports.watch.health(target).map(|(_, circuit)| circuit);
+            if self.holds() && circuit == Some(CircuitState::Open) {
+                return false;
             }
-            Err(_) => false,
+            match self.ports.watch.check_now(target.clone()).await {
+                Ok(seen) => return !seen.is_empty() && self.all_pass(&seen),
+                Err(EffectError::Unavailable(_)) => {
+                    let is_over = self.cancel.is_cancelled();
+                    if is_over || !looks.again(&*self.ports.clock).await {
+                        return false;
+                    }
+                }
+                Err(_) => return false,
+            }
         }
+    }
+
+    /// Whether the checks that see this failure passed: another failure of the target is not this operation's. One that
+    /// no check sees is judged by all of them.
+    fn all_pass(&self, seen: &[Observation]) -> bool {
+        let is_own = |one: &&Observation| {
+            let target = self.target.as_ref();
+            target.is_some_and(|target| target.is_seen_by(&self.operation.failure, &one.check))
+        };
+        let has_own = seen.iter().any(|one| is_own(&one));
+        let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
+        judged.all(|one| one.outcome != Outcome::Failed)
+    }
+
+    fn allowed(&self) -> Duration {
+        let target = self.target.as_ref();
+        target.map_or(DEFAULT_VALIDATION, |target| target.validation_timeout)
     }
 
     /// Runs the checks until the failure is gone, or the time for it is over.
     async fn validate(&mut self) -> bool {
-        let (target, failure) = (
-            self.operation.target.clone(),
-            self.operation.failure.clone(),
-        );
+        let target = self.operation.target.clone();
         self.ports.watch.handler_acted(&target);
-        let allowed = self
-            .target
-            .as_ref()
-            .map_or(Duration::from_secs(60), |target| target.validation_timeout);
-        let end = self.ports.clock.monotonic() + allowed;
-        let mut pause = FIRST_LOOK;
+        let mut looks = Looks::until(self.ports.clock.monotonic() + self.allowed());
         loop {
             let seen = self.ports.watch.check_now(target.clone()).await;
-            let failing = self.ports.watch.is_failing(&target, &failure);
-            let all_pass =
-                seen.is_ok_and(|seen| seen.iter().all(|one| one.outcome != Outcome::Failed));
-            if all_pass && !failing {
+            if seen.is_ok_and(|seen| self.all_pass(&seen)) && !self.holds() {
                 return true;
             }
-            if self.ports.clock.monotonic() >= end || self.cancel.is_cancelled() {
+            if self.cancel.is_cancelled() || !looks.again(&*self.ports.clock).await {
                 return false;
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(SLOWEST_LOOK);
         }
     }
 
@@ -270,5 +298,30 @@ impl Run {
             .operation
             .apply(event, self.ports.clock.now(), self.rto());
         debug_assert!(moved.is_ok(), "{moved:?}");
+    }
+}
+
+/// Looks at a target, ever more slowly, up to a time.
+struct Looks {
+    end: Monotonic,
+    pause: Duration,
+}
+
+impl Looks {
+    fn until(end: Monotonic) -> Self {
+        Self {
+            end,
+            pause: FIRST_LOOK,
+        }
+    }
+
+    /// Waits for the next look; false where the time is over.
+    async fn again(&mut self, clock: &dyn Clock) -> bool {
+        if clock.monotonic() >= self.end {
+            return false;
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(SLOWEST_LOOK);
+        true
     }
 }

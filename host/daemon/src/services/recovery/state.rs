@@ -5,11 +5,12 @@ use mainstay_domain::{
     flap::FlapDetector,
     id::OperationId,
     incident::Incident,
+    journal::Change,
     name::{FailureType, TargetName},
     operation::Operation,
     queue::RecoveryQueue,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tokio_util::sync::CancellationToken;
 
 /// An incident's key: one open incident per target and failure.
@@ -41,6 +42,8 @@ pub(super) struct State {
     /// Who is paused.
     pub(super) paused_targets: BTreeSet<TargetName>,
     pub(super) paused_host: bool,
+    /// Ends that the journal has not taken yet, in their order.
+    pub(super) unwritten: VecDeque<Vec<Change>>,
     /// Nothing is begun any more; what is open is for the next daemon.
     pub(super) is_stopping: bool,
 }
@@ -63,11 +66,11 @@ impl State {
         waiting.filter(|one| !one.dry_run && one.target == key.0 && one.failure == key.1)
     }
 
-    /// The operation of an incident that runs, if one does.
+    /// The operation of an incident that runs, if one does; a dry run is none.
     pub(super) fn running_for(&self, key: &Key) -> Option<&OperationId> {
         let mut running = self.running.iter();
         running
-            .find(|(_, running)| running.key == *key)
+            .find(|(_, running)| running.key == *key && !running.is_dry)
             .map(|(id, _)| id)
     }
 }

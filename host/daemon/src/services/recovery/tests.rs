@@ -5,7 +5,7 @@ use crate::{
     ports::{Boxed, Handled, RecoverRequest, RecoveryControl, fakes::FakeWorld},
     services::testing::{
         ManualClock, MemoryJournal,
-        specs::{failure, name, spec, target},
+        specs::{check, failure, name, spec, target},
         wait_until, within,
     },
 };
@@ -16,20 +16,24 @@ use mainstay_domain::{
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
     name::{FailureType, PluginName},
-    operation::{Mode, OperationState},
+    operation::OperationState,
     severity::Severity,
     spec::{StepSpec, Strategy},
 };
 use semver::VersionReq;
 use std::sync::{
     Mutex,
-    atomic::{AtomicBool, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
 };
 use tokio::sync::Semaphore;
 
 /// A target, and the handler that recovers it: each call waits for a permit and then takes the next answer.
 struct Patient {
     fails: AtomicBool,
+    /// Another failure of the target, which nobody here recovers.
+    ails: AtomicBool,
+    /// So many looks find its process not there yet.
+    unborn: AtomicU32,
     calls: Semaphore,
     answers: Mutex<Vec<Answer>>,
 }
@@ -72,17 +76,24 @@ impl Handlers for Patient {
 
 impl Watch for Patient {
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
-        let outcome = match self.fails.load(SeqCst) {
-            true => Outcome::Failed,
-            false => Outcome::Healthy,
-        };
-        let observation = Observation {
-            target,
-            check: mainstay_domain::name::CheckName::parse("tcp").unwrap(),
-            outcome,
+        let is_unborn = self
+            .unborn
+            .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1));
+        if is_unborn.is_ok() {
+            let error = EffectError::Unavailable("it is only being started".to_owned());
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let looks = [("api", &self.fails), ("disk", &self.ails)];
+        let seen = looks.map(|(check, fails)| Observation {
+            target: target.clone(),
+            check: mainstay_domain::name::CheckName::parse(check).unwrap(),
+            outcome: match fails.load(SeqCst) {
+                true => Outcome::Failed,
+                false => Outcome::Healthy,
+            },
             evidence: evidence(),
-        };
-        Box::pin(std::future::ready(Ok(vec![observation])))
+        });
+        Box::pin(std::future::ready(Ok(seen.to_vec())))
     }
     fn handler_acted(&self, _: &TargetName) {}
     fn is_failing(&self, _: &TargetName, _: &FailureType) -> bool {
@@ -120,6 +131,8 @@ impl Story {
     fn begin(answers: &[Answer]) -> Self {
         let patient = Arc::new(Patient {
             fails: AtomicBool::new(true),
+            ails: AtomicBool::new(false),
+            unborn: AtomicU32::new(0),
             calls: Semaphore::new(0),
             answers: Mutex::new(answers.to_vec()),
         });
@@ -132,7 +145,8 @@ impl Story {
             handlers: patient.clone(),
             under_way: EffectsUnderWay::default(),
         };
-        let mut spec = Spec::clone(&spec(vec![target("api", Vec::new())]));
+        let checks = vec![check("api"), check("disk")];
+        let mut spec = Spec::clone(&spec(vec![target("api", checks)]));
         spec.routes = vec![RouteSpec {
             failure: None,
             target: None,
@@ -191,6 +205,15 @@ impl Story {
         within(self.operator.pause(other, false, "ann".to_owned()))
             .await
             .unwrap();
+    }
+
+    /// Returns when no operation runs any more, whatever the journal says of it.
+    async fn settles_in_memory(&self) {
+        wait_until("no operation to be active", || {
+            let active = self.operator.active();
+            active.iter().all(|one| one.operation.is_none())
+        })
+        .await;
     }
 
     async fn cancel(&self, id: &OperationId) -> Result<Operation, crate::ports::Refused> {
@@ -401,4 +424,117 @@ async fn a_cancelled_dry_run_leaves_the_failure_to_the_engine() {
     story.clock.advance(Duration::from_secs(5));
     states[2] = OperationState::Succeeded;
     story.until("it to succeed", &states).await;
+}
+
+#[tokio::test]
+async fn another_failure_of_the_target_does_not_keep_this_one_from_being_verified() {
+    let story = Story::begin(&[Answer::Heals]);
+    story.patient.ails.store(true, SeqCst);
+    story.patient.calls.add_permits(1);
+    story.fails().await;
+    story
+        .until("it to succeed", &[OperationState::Succeeded])
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_whose_process_is_only_being_started_is_waited_for() {
+    let story = Story::begin(&[]);
+    story.patient.unborn.store(5, SeqCst);
+    story.fails().await;
+    story.patient.fails.store(false, SeqCst);
+    story.until("it to end", &[OperationState::Cancelled]).await;
+    assert_eq!(story.count(EventKind::IncidentClosed), 1);
+    assert_eq!(story.operations()[0].attempts, 0, "no handler was called");
+}
+
+#[tokio::test]
+async fn what_no_check_holds_is_over_when_its_operation_was_cancelled() {
+    let story = Story::begin(&[Answer::FailsForGood, Answer::FailsForGood]);
+    story.patient.fails.store(false, SeqCst);
+    let id = story.recover(false).await;
+    story
+        .until("it to run", &[OperationState::InProgress])
+        .await;
+    // It is cancelled; what is answered is read from a journal that these stories do not have.
+    drop(story.cancel(&id).await);
+    story.patient.calls.add_permits(1);
+    wait_until("the incident to close", || {
+        story.count(EventKind::IncidentClosed) == 1
+    })
+    .await;
+
+    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
+    within(pause(true)).await.unwrap();
+    story.fails().await;
+    let states = [OperationState::Failed, OperationState::Scheduled];
+    story.until("the next to wait", &states).await;
+    let id = story.operations()[1].id.clone();
+    story.patient.fails.store(false, SeqCst);
+    story.cancel(&id).await.unwrap();
+    assert_eq!(story.count(EventKind::IncidentClosed), 2);
+}
+
+#[tokio::test]
+async fn a_failure_that_goes_during_a_dry_run_takes_what_waits_with_it() {
+    let story = Story::begin(&[]);
+    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
+    within(pause(true)).await.unwrap();
+    story.fails().await;
+    story
+        .until("it to wait", &[OperationState::Scheduled])
+        .await;
+    story.recover(true).await;
+    let states = [OperationState::Scheduled, OperationState::InProgress];
+    story.until("the dry run", &states).await;
+    story.heals_by_itself().await;
+    let states = [OperationState::Cancelled, OperationState::InProgress];
+    story.until("what waited to end", &states).await;
+    assert_eq!(story.count(EventKind::IncidentClosed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_the_journal_did_not_take_is_written_when_it_can_be() {
+    let story = Story::begin(&[Answer::Heals]);
+    story.fails().await;
+    story
+        .until("it to run", &[OperationState::InProgress])
+        .await;
+    story.journal.fill(true);
+    story.patient.calls.add_permits(1);
+    story.settles_in_memory().await;
+    assert_eq!(story.operations()[0].state, OperationState::InProgress);
+    story.journal.fill(false);
+    story.until("its end", &[OperationState::Succeeded]).await;
+    assert_eq!(story.count(EventKind::IncidentClosed), 1);
+}
+
+#[tokio::test]
+async fn what_a_person_wants_and_cannot_be_written_is_not_answered_as_done() {
+    let story = Story::begin(&[]);
+    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
+    within(pause(true)).await.unwrap();
+    story.fails().await;
+    story
+        .until("it to wait", &[OperationState::Scheduled])
+        .await;
+    story.journal.fill(true);
+    let id = story.operations()[0].id.clone();
+    let refused = story.cancel(&id).await.unwrap_err().to_string();
+    assert!(refused.contains("cannot be written yet"), "{refused}");
+    let request = RecoverRequest {
+        target: name("api"),
+        failure: failure("slow"),
+        dry_run: false,
+        by: "ann".to_owned(),
+    };
+    let refused = within(story.operator.recover(request)).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("nothing was done"),
+        "{refused}"
+    );
+    story.journal.fill(false);
+    story
+        .until("it to be kept", &[OperationState::Cancelled])
+        .await;
 }
