@@ -22,6 +22,10 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_706_702_400_000);
 /// What the fake holds, and what was asked of it.
 pub(crate) struct FakeWorld {
     pub(crate) events: Mutex<Vec<Event>>,
+    /// Alerts not yet delivered.
+    pub(crate) outbox: Mutex<Vec<OutboxEntry>>,
+    /// So many of the next commits fail.
+    pub(crate) failing_commits: AtomicU32,
     sender: broadcast::Sender<Arc<Event>>,
     pub(crate) operations: Mutex<Vec<(Operation, Vec<EffectEntry>)>>,
     pub(crate) incidents: Mutex<Vec<Incident>>,
@@ -147,6 +151,8 @@ impl FakeWorld {
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         let world = Self {
             events: Mutex::default(),
+            outbox: Mutex::default(),
+            failing_commits: AtomicU32::new(0),
             sender: broadcast::channel(capacity).0,
             operations: Mutex::new(vec![operation(1)]),
             incidents: Mutex::new(vec![incident()]),
@@ -176,6 +182,17 @@ impl FakeWorld {
         events.push(event.clone());
         // Nobody may be listening.
         let _ = self.sender.send(Arc::new(event));
+    }
+
+    /// Puts an alert into the outbox, or changes it where it is.
+    pub(crate) fn put(&self, entry: OutboxEntry) {
+        let mut outbox = self.outbox.lock().unwrap();
+        let is_it =
+            |one: &&mut OutboxEntry| one.alert.id == entry.alert.id && one.alerter == entry.alerter;
+        match outbox.iter_mut().find(is_it) {
+            Some(there) => *there = entry,
+            None => outbox.push(entry),
+        }
     }
 
     fn command(&self, text: String) {
@@ -214,6 +231,13 @@ impl FakeWorld {
     }
 }
 
+/// Whether one was left.
+fn one_less(left: &AtomicU32) -> bool {
+    let (set, get) = (Ordering::SeqCst, Ordering::SeqCst);
+    left.fetch_update(set, get, |left| left.checked_sub(1))
+        .is_ok()
+}
+
 fn ready<'a, T: Send + 'a>(value: T) -> Boxed<'a, T> {
     Box::pin(std::future::ready(value))
 }
@@ -232,9 +256,22 @@ impl Journal for FakeWorld {
         &self,
         changes: Vec<Change>,
     ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+        if one_less(&self.failing_commits) {
+            return ready(Err(JournalError {
+                path: "memory".to_owned(),
+                what: "cannot be written".to_owned(),
+            }));
+        }
         for change in changes {
-            if let Change::Event(event) = change {
-                self.happen(event.kind, |_| event);
+            match change {
+                Change::Event(event) => self.happen(event.kind, |_| event),
+                Change::Alert(entry) => self.put(entry),
+                Change::AlertDone(alert, alerter) => self
+                    .outbox
+                    .lock()
+                    .unwrap()
+                    .retain(|entry| entry.alert.id != alert || entry.alerter != alerter),
+                _ => {}
             }
         }
         ready(Ok(Vec::new()))
@@ -271,9 +308,7 @@ impl Records for FakeWorld {
         ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
     }
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
-        let (set, get) = (Ordering::SeqCst, Ordering::SeqCst);
-        let one_less = |left: u32| left.checked_sub(1);
-        if self.failing_reads.fetch_update(set, get, one_less).is_ok() {
+        if one_less(&self.failing_reads) {
             return ready(Err(JournalError {
                 path: "memory".to_owned(),
                 what: "cannot be read".to_owned(),
@@ -296,7 +331,7 @@ impl Records for FakeWorld {
         ready(Ok(0))
     }
     fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
-        ready(Ok(Vec::new()))
+        ready(Ok(self.outbox.lock().unwrap().clone()))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock().unwrap();

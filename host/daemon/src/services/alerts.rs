@@ -4,10 +4,12 @@
 //! as long as `domain::alert` allows; each of these is an event.
 //! Invariant: each alerter has one delivery under way at most, the oldest that is due, so that a slow alerter delays
 //! no other and an alert that it cannot take delays none behind it.
+//! Invariant: an alerter has its next delivery only when the outcome of the one before is in the journal: while
+//! nothing can be written, nothing is sent twice.
 
 use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
 use mainstay_domain::{
-    alert::{OutboxEntry, after_failure, version_for},
+    alert::{OutboxEntry, after_failure, retry_after, version_for},
     event::{Event, EventKind},
     journal::Change,
     name::PluginName,
@@ -15,10 +17,10 @@ use mainstay_domain::{
     spec::Spec,
     time::Timestamp,
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
-    task::JoinSet,
+    task::{Id, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,17 +47,17 @@ impl AlertService {
     /// Runs until it is stopped; deliveries under way are finished first.
     pub async fn run(self, stop: CancellationToken) {
         let mut events = self.journal.subscribe();
-        let mut busy: BTreeSet<PluginName> = BTreeSet::new();
-        let mut deliveries: JoinSet<PluginName> = JoinSet::new();
+        // Which alerter each task delivers for.
+        let mut busy: HashMap<Id, PluginName> = HashMap::new();
+        let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
-            let rest = self.start_due(&mut busy, &mut deliveries).await;
+            let rest = self.start_due(&mut busy, &mut deliveries, &stop).await;
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                Some(done) = deliveries.join_next(), if !deliveries.is_empty() => match done {
-                    Ok(alerter) => { busy.remove(&alerter); }
-                    // A delivery that panicked is tried again: its entry is still in the outbox.
-                    Err(_) => busy.clear(),
-                },
+                Some(done) = deliveries.join_next_with_id(), if !deliveries.is_empty() => {
+                    let id = done.map_or_else(|error| error.id(), |(id, ())| id);
+                    busy.remove(&id);
+                }
                 // A new plugin may deliver what the one before could not.
                 () = next_reason(&mut events) => {}
                 () = tokio::time::sleep(rest) => {}
@@ -67,8 +69,9 @@ impl AlertService {
     /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
     async fn start_due(
         &self,
-        busy: &mut BTreeSet<PluginName>,
-        deliveries: &mut JoinSet<PluginName>,
+        busy: &mut HashMap<Id, PluginName>,
+        deliveries: &mut JoinSet<()>,
+        stop: &CancellationToken,
     ) -> Duration {
         let Ok(outbox) = self.records.outbox().await else {
             return UNREADABLE;
@@ -76,20 +79,25 @@ impl AlertService {
         let now = self.clock.now();
         let mut rest = IDLE;
         for entry in outbox {
-            if busy.contains(&entry.alerter) {
+            if busy.values().any(|alerter| *alerter == entry.alerter) {
                 continue;
             }
             if entry.due > now {
                 rest = rest.min(entry.due.since(now));
             } else {
-                busy.insert(entry.alerter.clone());
-                deliveries.spawn(self.deliver(entry));
+                let alerter = entry.alerter.clone();
+                let task = deliveries.spawn(self.deliver(entry, stop.clone()));
+                busy.insert(task.id(), alerter);
             }
         }
         rest
     }
 
-    fn deliver(&self, entry: OutboxEntry) -> impl Future<Output = PluginName> + Send + 'static {
+    fn deliver(
+        &self,
+        entry: OutboxEntry,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (journal, alerters, clock) = (
             Arc::clone(&self.journal),
             Arc::clone(&self.alerters),
@@ -97,16 +105,37 @@ impl AlertService {
         );
         let version = version_for(&entry, &self.spec.borrow().alerts);
         async move {
-            let (alerter, attempt) = (entry.alerter.clone(), entry.attempts.saturating_add(1));
-            let delivery = alerters
-                .deliver(alerter.clone(), version, entry.alert.clone(), attempt)
-                .await;
+            let attempt = entry.attempts.saturating_add(1);
+            let (alerter, alert) = (entry.alerter.clone(), entry.alert.clone());
+            let call = async move { alerters.deliver(alerter, version, alert, attempt).await };
+            // A fault of the host in one delivery is a failed attempt: it waits for the next like every other.
+            let delivery = tokio::spawn(call).await.unwrap_or_else(|error| {
+                let why = format!("it broke off: {error}; report this as a defect");
+                tracing::error!(alert = %entry.alert.id, why);
+                Delivery::Delayed {
+                    why,
+                    not_before: None,
+                }
+            });
             let changes = outcome(entry, attempt, delivery, clock.now());
-            // Where this cannot be written the entry stays as it was, and is delivered again: receivers deduplicate.
-            if let Err(error) = journal.commit(changes).await {
-                tracing::error!(%error, "the outcome of a delivery is not in the journal");
-            }
-            alerter
+            write(&*journal, changes, &stop).await;
+        }
+    }
+}
+
+/// Writes an outcome, as often as it takes, for an entry that stays as it was is delivered again. `stop` ends it after
+/// one more try; the next daemon then delivers again, and receivers deduplicate.
+async fn write(journal: &dyn Journal, changes: Vec<Change>, stop: &CancellationToken) {
+    let mut failures: u32 = 0;
+    while let Err(error) = journal.commit(changes.clone()).await {
+        tracing::error!(%error, "the outcome of a delivery is not in the journal");
+        if stop.is_cancelled() {
+            return;
+        }
+        failures = failures.saturating_add(1);
+        tokio::select! { biased;
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(retry_after(failures)) => {}
         }
     }
 }
@@ -187,3 +216,6 @@ fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp)
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

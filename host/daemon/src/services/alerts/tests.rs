@@ -1,0 +1,184 @@
+//! When what is in the outbox is delivered, in paused time.
+
+use super::*;
+use crate::{
+    ports::{
+        Boxed,
+        fakes::{FakeWorld, NOW},
+    },
+    services::testing::specs::spec,
+};
+use mainstay_domain::{
+    alert::{Alert, AlertStatus},
+    id::{AlertId, IdSource},
+    plugin::PluginIdentity,
+    time::Monotonic,
+};
+use semver::{Version, VersionReq};
+use std::sync::{Mutex, atomic::Ordering::SeqCst};
+use tokio::time::Instant;
+
+/// A wall clock that goes on as the paused time does.
+struct PausedClock(Instant);
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        NOW + self.0.elapsed()
+    }
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::from_start(self.0.elapsed())
+    }
+}
+
+/// What an alerter does with an attempt.
+enum Act {
+    Deliver,
+    DeliverAfter(Duration),
+    Panic,
+}
+
+/// Alerters that do as they are told, and the attempts made: alerter, title of the alert, seconds after the start.
+struct FakeAlerters {
+    act: fn(alerter: &str, title: &str, attempt: u32) -> Act,
+    attempts: Mutex<Vec<(String, String, u64)>>,
+    start: Instant,
+}
+
+impl Alerters for FakeAlerters {
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        _: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery> {
+        let made = (
+            alerter.to_string(),
+            alert.title.clone(),
+            self.start.elapsed().as_secs(),
+        );
+        self.attempts.lock().unwrap().push(made);
+        let act = (self.act)(alerter.as_str(), &alert.title, attempt);
+        Box::pin(async move {
+            match act {
+                Act::Deliver => {}
+                Act::DeliverAfter(length) => tokio::time::sleep(length).await,
+                Act::Panic => panic!("as told"),
+            }
+            let by = PluginIdentity {
+                name: alerter,
+                version: Version::new(1, 0, 0),
+                digest: "ab".repeat(32),
+            };
+            Delivery::Delivered {
+                by,
+                reference: None,
+            }
+        })
+    }
+}
+
+/// An alert for an alerter, due at once; what has the same key is about the same thing.
+fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntry {
+    OutboxEntry {
+        alert: Alert {
+            id: AlertId::new(IdSource::new(number).next(NOW)),
+            dedup_key: dedup_key.to_owned(),
+            status: AlertStatus::Firing,
+            severity: Severity::High,
+            at: NOW,
+            kind: "operation.failed".to_owned(),
+            title: title.to_owned(),
+            body: String::new(),
+            target: None,
+            operation: None,
+            labels: Vec::new(),
+        },
+        alerter: PluginName::parse(alerter).unwrap(),
+        attempts: 0,
+        due: NOW,
+        last_error: None,
+    }
+}
+
+/// Runs the service for so long, and stops it: the attempts made, and how long the stop took.
+async fn attempts(
+    world: &Arc<FakeWorld>,
+    length: Duration,
+    act: fn(&str, &str, u32) -> Act,
+) -> (Vec<(String, String, u64)>, Duration) {
+    let start = Instant::now();
+    let alerters = Arc::new(FakeAlerters {
+        act,
+        attempts: Mutex::default(),
+        start,
+    });
+    let (_spec, spec) = watch::channel(spec(Vec::new()));
+    let service = AlertService {
+        journal: world.clone(),
+        records: world.clone(),
+        alerters: alerters.clone(),
+        clock: Arc::new(PausedClock(start)),
+        spec,
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(service.run(stop.clone()));
+    tokio::time::sleep(length).await;
+    stop.cancel();
+    let stopping = Instant::now();
+    running.await.unwrap();
+    let made = alerters.attempts.lock().unwrap().clone();
+    (made, stopping.elapsed())
+}
+
+/// When each attempt of an alerter was made, in seconds.
+fn times_of(alerter: &str, made: &[(String, String, u64)]) -> Vec<u64> {
+    let own = made.iter().filter(|(by, ..)| by == alerter);
+    own.map(|(.., seconds)| *seconds).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_journal_cannot_be_written_nothing_is_sent_twice() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "first"));
+    world.failing_commits.store(5, SeqCst);
+    let (made, _) = attempts(&world, Duration::from_secs(60), |_, _, _| Act::Deliver).await;
+    assert_eq!(times_of("webhook", &made), [0]);
+    assert!(world.outbox.lock().unwrap().is_empty());
+    let events = world.events.lock().unwrap();
+    assert_eq!(events.last().unwrap().kind, EventKind::AlertDelivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_journal_that_cannot_be_written() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "first"));
+    world.failing_commits.store(u32::MAX, SeqCst);
+    let (made, stopping) =
+        attempts(&world, Duration::from_secs(3_600), |_, _, _| Act::Deliver).await;
+    assert_eq!(times_of("webhook", &made), [0]);
+    assert_eq!(stopping, Duration::ZERO);
+    let tried = u32::MAX - world.failing_commits.load(SeqCst);
+    assert!(tried < 25, "the pauses grow: {tried}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_panics_is_an_attempt_that_failed_and_frees_no_other_alerter() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "slow", "a", "first"));
+    world.put(entry(2, "broken", "a", "first"));
+    let (made, _) = attempts(
+        &world,
+        Duration::from_secs(5),
+        |alerter, _, _| match alerter {
+            "slow" => Act::DeliverAfter(Duration::from_secs(60)),
+            _ => Act::Panic,
+        },
+    )
+    .await;
+    assert_eq!(times_of("slow", &made), [0]);
+    assert_eq!(times_of("broken", &made), [0, 1, 3]);
+    let outbox = world.outbox.lock().unwrap();
+    assert_eq!(outbox.len(), 1);
+    assert_eq!(outbox[0].attempts, 3);
+}
