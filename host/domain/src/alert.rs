@@ -14,7 +14,7 @@ mod delivery;
 mod routing;
 mod text;
 
-pub use delivery::{after_failure, retry_after};
+pub use delivery::{after_failure, next_deliveries, retry_after};
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 
 /// Whether something is wrong or right again.

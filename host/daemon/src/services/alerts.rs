@@ -4,12 +4,14 @@
 //! as long as `domain::alert` allows; each of these is an event.
 //! Invariant: each alerter has one delivery under way at most, the oldest that is due, so that a slow alerter delays
 //! no other and an alert that it cannot take delays none behind it.
+//! Invariant: what one alerter is told about one thing it is told in the order in which it happened, so that the word
+//! that it is over is never followed by the word that it began.
 //! Invariant: an alerter has its next delivery only when the outcome of the one before is in the journal: while
 //! nothing can be written, nothing is sent twice.
 
 use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
 use mainstay_domain::{
-    alert::{OutboxEntry, after_failure, retry_after, version_for},
+    alert::{OutboxEntry, after_failure, next_deliveries, retry_after, version_for},
     event::{Event, EventKind},
     journal::Change,
     name::PluginName,
@@ -76,21 +78,14 @@ impl AlertService {
         let Ok(outbox) = self.records.outbox().await else {
             return UNREADABLE;
         };
-        let now = self.clock.now();
-        let mut rest = IDLE;
-        for entry in outbox {
-            if busy.values().any(|alerter| *alerter == entry.alerter) {
-                continue;
-            }
-            if entry.due > now {
-                rest = rest.min(entry.due.since(now));
-            } else {
-                let alerter = entry.alerter.clone();
-                let task = deliveries.spawn(self.deliver(entry, stop.clone()));
-                busy.insert(task.id(), alerter);
-            }
+        let taken = busy.values().cloned().collect();
+        let (due, rest) = next_deliveries(outbox, taken, self.clock.now());
+        for entry in due {
+            let alerter = entry.alerter.clone();
+            let task = deliveries.spawn(self.deliver(entry, stop.clone()));
+            busy.insert(task.id(), alerter);
         }
-        rest
+        rest.unwrap_or(IDLE)
     }
 
     fn deliver(

@@ -1,11 +1,41 @@
-//! When an alert that was not delivered is tried again, and when it is given up.
+//! Which alerts are delivered now, when one that was not delivered is tried again, and when it is given up.
 
 use super::OutboxEntry;
-use crate::time::Timestamp;
-use std::time::Duration;
+use crate::{name::PluginName, time::Timestamp};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 const LONGEST: Duration = Duration::from_secs(300);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The oldest due entry of each alerter that is not busy, and how long until the next is due, if one is. `outbox` is
+/// in the order in which the alerts were raised. What is said about one thing is delivered in that order: while an
+/// earlier entry for the same alerter and with the same key is in the outbox, a later one has to wait.
+pub fn next_deliveries(
+    outbox: Vec<OutboxEntry>,
+    mut busy: BTreeSet<PluginName>,
+    now: Timestamp,
+) -> (Vec<OutboxEntry>, Option<Duration>) {
+    let mut earlier = HashSet::new();
+    let mut deliveries = Vec::new();
+    let mut rest: Option<Duration> = None;
+    for entry in outbox {
+        let is_first = earlier.insert((entry.alerter.clone(), entry.alert.dedup_key.clone()));
+        if !is_first || busy.contains(&entry.alerter) {
+            continue;
+        }
+        if entry.due > now {
+            let wait = entry.due.since(now);
+            rest = Some(rest.map_or(wait, |rest| rest.min(wait)));
+        } else {
+            busy.insert(entry.alerter.clone());
+            deliveries.push(entry);
+        }
+    }
+    (deliveries, rest)
+}
 
 /// How long is waited after so many attempts: a second, doubled each time up to five minutes; nothing before the first.
 pub fn retry_after(attempts: u32) -> Duration {
@@ -55,16 +85,14 @@ mod tests {
         check(u32::MAX, 300);
     }
 
-    #[test]
-    fn an_alert_is_tried_for_a_day_and_then_given_up() {
-        let at = Timestamp::from_millis(1_000);
-        let mut entry = OutboxEntry {
+    fn entry(alerter: &str, dedup_key: &str, due: Timestamp) -> OutboxEntry {
+        OutboxEntry {
             alert: Alert {
                 id: AlertId::parse("alr-01K0000000000000000000000A").unwrap(),
-                dedup_key: "key".to_owned(),
+                dedup_key: dedup_key.to_owned(),
                 status: AlertStatus::Firing,
                 severity: Severity::High,
-                at,
+                at: due,
                 kind: "operation.failed".to_owned(),
                 title: String::new(),
                 body: String::new(),
@@ -72,11 +100,67 @@ mod tests {
                 operation: None,
                 labels: Vec::new(),
             },
-            alerter: PluginName::parse("webhook").unwrap(),
+            alerter: PluginName::parse(alerter).unwrap(),
             attempts: 0,
-            due: at,
+            due,
             last_error: None,
-        };
+        }
+    }
+
+    /// The outbox as alerter, key and the second in which it is due; what is delivered in second 100, by its place.
+    fn check_next(
+        outbox: &[(&str, &str, u64)],
+        busy: &[&str],
+        expected: &[usize],
+        rest: Option<u64>,
+    ) {
+        let second = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
+        let entries: Vec<_> = outbox
+            .iter()
+            .map(|(alerter, key, due)| entry(alerter, key, second(*due)))
+            .collect();
+        let busy = busy.iter().map(|name| PluginName::parse(name).unwrap());
+        let found = next_deliveries(entries.clone(), busy.collect(), second(100));
+        let expected = expected.iter().map(|place| entries[*place].clone());
+        assert_eq!(
+            found,
+            (expected.collect(), rest.map(Duration::from_secs)),
+            "{outbox:?}"
+        );
+    }
+
+    #[test]
+    fn each_alerter_gets_its_oldest_due_alert_unless_it_is_busy() {
+        check_next(&[], &[], &[], None);
+        let outbox = [
+            ("mail", "a", 100),
+            ("mail", "b", 90),
+            ("page", "a", 130),
+            ("page", "b", 120),
+            ("log", "a", 90),
+        ];
+        check_next(&outbox, &["log"], &[0], Some(20));
+        check_next(&outbox, &["mail", "page"], &[4], None);
+    }
+
+    #[test]
+    fn no_alert_overtakes_an_earlier_one_about_the_same() {
+        // The firing one is delayed, the resolved one has to wait for it; others do not.
+        let outbox = [
+            ("page", "a", 130),
+            ("page", "a", 100),
+            ("mail", "a", 100),
+            ("page", "b", 100),
+        ];
+        check_next(&outbox, &[], &[2, 3], Some(30));
+        check_next(&outbox[..2], &[], &[], Some(30));
+        check_next(&outbox[..2], &["page"], &[], None);
+    }
+
+    #[test]
+    fn an_alert_is_tried_for_a_day_and_then_given_up() {
+        let at = Timestamp::from_millis(1_000);
+        let mut entry = entry("webhook", "key", at);
         let mut attempts = 0;
         let end = loop {
             let now = entry.due;

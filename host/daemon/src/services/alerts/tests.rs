@@ -34,6 +34,7 @@ impl Clock for PausedClock {
 enum Act {
     Deliver,
     DeliverAfter(Duration),
+    Delay,
     Panic,
 }
 
@@ -63,6 +64,12 @@ impl Alerters for FakeAlerters {
             match act {
                 Act::Deliver => {}
                 Act::DeliverAfter(length) => tokio::time::sleep(length).await,
+                Act::Delay => {
+                    return Delivery::Delayed {
+                        why: "busy".to_owned(),
+                        not_before: None,
+                    };
+                }
                 Act::Panic => panic!("as told"),
             }
             let by = PluginIdentity {
@@ -181,4 +188,22 @@ async fn a_delivery_that_panics_is_an_attempt_that_failed_and_frees_no_other_ale
     let outbox = world.outbox.lock().unwrap();
     assert_eq!(outbox.len(), 1);
     assert_eq!(outbox[0].attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_resolves_an_alert_is_not_delivered_before_it() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "firing"));
+    world.put(entry(2, "webhook", "a", "resolved"));
+    world.put(entry(3, "webhook", "b", "other"));
+    let (made, _) = attempts(&world, Duration::from_secs(60), |_, title, attempt| match (
+        title, attempt,
+    ) {
+        ("firing", 1) => Act::Delay,
+        _ => Act::Deliver,
+    })
+    .await;
+    let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["firing", "other", "firing", "resolved"]);
+    assert_eq!(times_of("webhook", &made), [0, 0, 1, 1]);
 }
