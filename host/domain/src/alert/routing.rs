@@ -39,7 +39,8 @@ pub fn never_alerts(kind: EventKind) -> bool {
     kind.as_str().starts_with("alert.")
 }
 
-/// The messages about an event: one for each alerter of a route that fits, all the same alert.
+/// The messages about an event: one for each alerter of a route that fits, all the same alert. None about a dry run,
+/// also where a route names the kind.
 pub fn alerts_for(
     event: &Event,
     routes: &[AlertRoute],
@@ -104,8 +105,16 @@ fn fits(route: &AlertRoute, event: &Event) -> bool {
     };
     kind_fits
         && !never_alerts(event.kind)
+        && !is_of_dry_run(event)
         && event.severity >= route.min_severity
         && (route.target.is_none() || route.target == event.target)
+}
+
+/// Whether an event is of a dry run: nothing is wrong or right again by it, whatever its kind.
+fn is_of_dry_run(event: &Event) -> bool {
+    let is_true = |name: &str| event.data.get(name).and_then(|value| value.as_bool()) == Some(true);
+    // Its effects say that they were only planned.
+    is_true("dry_run") || is_true("planned")
 }
 
 fn status(kind: EventKind) -> AlertStatus {

@@ -117,6 +117,34 @@ fn an_event_about_an_alert_never_becomes_one_even_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_dry_run_is_no_alert_even_where_its_kind_is_asked_for() {
+    let routes = [
+        AlertRoute {
+            events: EventKind::ALL.to_vec(),
+            ..route("log", Severity::Low)
+        },
+        route("webhook", Severity::Low),
+    ];
+    let of = |kind, data| operation_event(kind).with_data(data);
+    for kind in [
+        EventKind::OperationScheduled,
+        EventKind::OperationSucceeded,
+        EventKind::OperationFailed,
+    ] {
+        let dry = serde_json::json!({ "failure": "redis-down", "dry_run": true });
+        check(&of(kind, dry), &routes, &[]);
+        let real = serde_json::json!({ "failure": "redis-down", "dry_run": false });
+        assert!(!sent(&of(kind, real), &routes).is_empty(), "{kind}");
+    }
+    let effect = |planned: bool| {
+        let data = serde_json::json!({ "effect": "target.restart", "planned": planned });
+        of(EventKind::EffectPerformed, data)
+    };
+    check(&effect(true), &routes, &[]);
+    check(&effect(false), &routes, &["log"]);
+}
+
+#[test]
 fn by_default_only_what_somebody_should_know_is_an_alert() {
     let default: Vec<_> = EventKind::ALL
         .iter()
