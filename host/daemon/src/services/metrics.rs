@@ -258,7 +258,10 @@ impl MetricsService {
         });
         with_local_recorder(&self.metrics.recorder, || {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
-            if let Some((operation, _)) = &operation {
+            // A dry run is no recovery.
+            if let Some((operation, _)) = &operation
+                && !operation.dry_run
+            {
                 self.metrics.count_operation(event.kind, operation);
             }
             self.metrics.count_backup(event, &mut self.begun);

@@ -61,6 +61,19 @@ async fn recoveries_are_counted_by_target_failure_and_handler() {
 }
 
 #[tokio::test]
+async fn a_dry_run_is_not_counted_as_a_recovery() {
+    let world = FakeWorld::new(16);
+    world.operations.lock().unwrap()[0].0.dry_run = true;
+    let text = counted(&world, |world| {
+        for kind in [EventKind::OperationStarted, EventKind::OperationSucceeded] {
+            world.happen(kind, |event| event.with_operation(&operation_id(1)));
+        }
+    })
+    .await;
+    assert!(!text.contains("recovery_operation"), "{text}");
+}
+
+#[tokio::test]
 async fn a_journal_that_cannot_be_read_for_a_while_ends_no_counting() {
     let world = FakeWorld::new(16);
     let text = counted(&world, |world| {
