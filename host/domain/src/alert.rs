@@ -9,12 +9,13 @@ use crate::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 mod delivery;
 mod routing;
 mod text;
 
-pub use delivery::{after_failure, next_deliveries, retry_after};
+pub use delivery::{after_failure, after_giving_up, next_deliveries, retry_after};
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 
 /// Whether something is wrong or right again.
@@ -63,6 +64,9 @@ pub struct OutboxEntry {
     pub alerter: PluginName,
     /// Attempts made so far.
     pub attempts: u32,
+    /// For how long it has been tried, the wait until `due` included.
+    #[serde(default)]
+    pub tried_for: Duration,
     /// Not sooner than this.
     pub due: Timestamp,
     /// What the last attempt said.

@@ -11,7 +11,9 @@
 
 use crate::ports::{Alerters, Clock, Delivery, Journal, Records};
 use mainstay_domain::{
-    alert::{OutboxEntry, after_failure, next_deliveries, retry_after, version_for},
+    alert::{
+        OutboxEntry, after_failure, after_giving_up, next_deliveries, retry_after, version_for,
+    },
     event::{Event, EventKind},
     journal::Change,
     name::PluginName,
@@ -93,8 +95,9 @@ impl AlertService {
         entry: OutboxEntry,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (journal, alerters, clock) = (
+        let (journal, records, alerters, clock) = (
             Arc::clone(&self.journal),
+            Arc::clone(&self.records),
             Arc::clone(&self.alerters),
             Arc::clone(&self.clock),
         );
@@ -112,14 +115,14 @@ impl AlertService {
                     not_before: None,
                 }
             });
-            let changes = outcome(entry, attempt, delivery, clock.now());
+            let changes = outcome(&*records, entry, attempt, delivery, clock.now()).await;
             write(&*journal, changes, &stop).await;
         }
     }
 }
 
-/// Writes an outcome, as often as it takes, for an entry that stays as it was is delivered again. `stop` ends it after
-/// one more try; the next daemon then delivers again, and receivers deduplicate.
+/// Writes an outcome, trying until it is written: an entry that stayed as it was would be delivered again. `stop` ends
+/// it after one more try; the next daemon then delivers again, and receivers deduplicate.
 async fn write(journal: &dyn Journal, changes: Vec<Change>, stop: &CancellationToken) {
     let mut failures: u32 = 0;
     while let Err(error) = journal.commit(changes.clone()).await {
@@ -155,7 +158,13 @@ async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) 
 }
 
 /// What is written after an attempt.
-fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp) -> Vec<Change> {
+async fn outcome(
+    records: &dyn Records,
+    entry: OutboxEntry,
+    attempt: u32,
+    delivery: Delivery,
+    now: Timestamp,
+) -> Vec<Change> {
     let (alert, alerter) = (entry.alert.clone(), entry.alerter.clone());
     let event = |kind, severity, what: &str, detail: &str| {
         let message = format!(
@@ -192,23 +201,26 @@ fn outcome(entry: OutboxEntry, attempt: u32, delivery: Delivery, now: Timestamp)
                 event(EventKind::AlertAbandoned, Severity::High, &what, &why),
             ]
         }
-        Delivery::Delayed { why, not_before } => match after_failure(entry, why.clone(), now) {
-            Some(mut later) => {
-                later.due = later.due.max(now + not_before.unwrap_or_default());
-                let what = format!("{alerter} could not deliver, next attempt at {}", later.due);
-                vec![
-                    Change::Alert(later),
-                    event(EventKind::AlertDelayed, Severity::Medium, &what, &why),
-                ]
+        Delivery::Delayed { why, not_before } => {
+            match after_failure(entry, why.clone(), not_before, now) {
+                Some(later) => {
+                    let what =
+                        format!("{alerter} could not deliver, next attempt at {}", later.due);
+                    vec![
+                        Change::Alert(later),
+                        event(EventKind::AlertDelayed, Severity::Medium, &what, &why),
+                    ]
+                }
+                None => {
+                    let what = format!("{alerter} could not deliver, given up");
+                    let event = event(EventKind::AlertAbandoned, Severity::High, &what, &why);
+                    // Where the outbox cannot be read, what waited behind this is tried for longer.
+                    let outbox = records.outbox().await.unwrap_or_default();
+                    let next = after_giving_up(&alert, &alerter, outbox, now).map(Change::Alert);
+                    [done(), event].into_iter().chain(next).collect()
+                }
             }
-            None => {
-                let what = format!("{alerter} could not deliver, given up");
-                vec![
-                    done(),
-                    event(EventKind::AlertAbandoned, Severity::High, &what, &why),
-                ]
-            }
-        },
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     spec::AlertRoute,
 };
 use semver::VersionReq;
+use std::time::Duration;
 
 /// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
 /// ended it, for else the operation says so.
@@ -73,6 +74,7 @@ pub fn alerts_for(
         alert: alert.clone(),
         alerter: alerter.clone(),
         attempts: 0,
+        tried_for: Duration::ZERO,
         due: event.at,
         last_error: None,
     };

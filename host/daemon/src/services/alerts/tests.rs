@@ -34,7 +34,7 @@ impl Clock for PausedClock {
 enum Act {
     Deliver,
     DeliverAfter(Duration),
-    Delay,
+    Delay(Option<Duration>),
     Panic,
 }
 
@@ -58,16 +58,22 @@ impl Alerters for FakeAlerters {
             alert.title.clone(),
             self.start.elapsed().as_secs(),
         );
-        self.attempts.lock().unwrap().push(made);
-        let act = (self.act)(alerter.as_str(), &alert.title, attempt);
+        let mut attempts = self.attempts.lock().unwrap();
+        attempts.push(made);
+        let act = match attempts.len() {
+            // Attempts without pause are to fail a test and not to hang it.
+            1_000.. => Act::DeliverAfter(Duration::from_secs(3_600)),
+            _ => (self.act)(alerter.as_str(), &alert.title, attempt),
+        };
+        drop(attempts);
         Box::pin(async move {
             match act {
                 Act::Deliver => {}
                 Act::DeliverAfter(length) => tokio::time::sleep(length).await,
-                Act::Delay => {
+                Act::Delay(not_before) => {
                     return Delivery::Delayed {
                         why: "busy".to_owned(),
-                        not_before: None,
+                        not_before,
                     };
                 }
                 Act::Panic => panic!("as told"),
@@ -103,6 +109,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntr
         },
         alerter: PluginName::parse(alerter).unwrap(),
         attempts: 0,
+        tried_for: Duration::ZERO,
         due: NOW,
         last_error: None,
     }
@@ -160,12 +167,12 @@ async fn while_the_journal_cannot_be_written_nothing_is_sent_twice() {
 async fn a_stop_does_not_wait_for_a_journal_that_cannot_be_written() {
     let world = FakeWorld::new(16);
     world.put(entry(1, "webhook", "a", "first"));
-    world.failing_commits.store(u32::MAX, SeqCst);
+    world.failing_commits.store(1_000, SeqCst);
     let (made, stopping) =
         attempts(&world, Duration::from_secs(3_600), |_, _, _| Act::Deliver).await;
     assert_eq!(times_of("webhook", &made), [0]);
     assert_eq!(stopping, Duration::ZERO);
-    let tried = u32::MAX - world.failing_commits.load(SeqCst);
+    let tried = 1_000 - world.failing_commits.load(SeqCst);
     assert!(tried < 25, "the pauses grow: {tried}");
 }
 
@@ -199,11 +206,43 @@ async fn what_resolves_an_alert_is_not_delivered_before_it() {
     let (made, _) = attempts(&world, Duration::from_secs(60), |_, title, attempt| match (
         title, attempt,
     ) {
-        ("firing", 1) => Act::Delay,
+        ("firing", 1) => Act::Delay(None),
         _ => Act::Deliver,
     })
     .await;
     let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     assert_eq!(titles, ["firing", "other", "firing", "resolved"]);
     assert_eq!(times_of("webhook", &made), [0, 0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_asks_for_years_is_tried_again_after_an_hour() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "first"));
+    let length = Duration::from_secs(2 * 3_600);
+    let (made, _) = attempts(&world, length, |_, _, attempt| match attempt {
+        1 => Act::Delay(Some(Duration::from_secs(999_999_999))),
+        _ => Act::Deliver,
+    })
+    .await;
+    assert_eq!(times_of("webhook", &made), [0, 3_600]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_piles_up_behind_an_alerter_that_is_gone_is_given_up_within_the_same_day() {
+    let world = FakeWorld::new(16);
+    for number in 1..=3 {
+        world.put(entry(number, "webhook", "a", &number.to_string()));
+    }
+    let length = Duration::from_secs(25 * 3_600);
+    let (made, _) = attempts(&world, length, |_, _, _| Act::Delay(None)).await;
+    assert!(world.outbox.lock().unwrap().is_empty());
+    let of = |title: &str| made.iter().filter(|(_, made, _)| made == title).count();
+    assert!(of("1") > 280, "{}", of("1"));
+    assert_eq!((of("2"), of("3")), (1, 1));
+    let events = world.events.lock().unwrap();
+    let given_up = events
+        .iter()
+        .filter(|event| event.kind == EventKind::AlertAbandoned);
+    assert_eq!(given_up.count(), 3);
 }

@@ -162,6 +162,7 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
         },
         alerter: plugin("webhook"),
         attempts: 2,
+        tried_for: std::time::Duration::from_secs(3),
         due: at(n + 5),
         last_error: Some("503".to_owned()),
     }
