@@ -63,7 +63,7 @@ pub struct ApiState {
 struct Served {
     ports: ApiState,
     status: StatusCache,
-    /// Begun work, which outlives its requests.
+    /// Begun commands, which outlive their requests.
     work: TaskTracker,
     stop: CancellationToken,
 }
@@ -108,7 +108,7 @@ impl Api {
             .and_then(|(listener, _)| listener.local_addr().ok())
     }
 
-    /// Serves until `stop`, then waits for the requests and the work that were begun.
+    /// Serves until `stop`, then waits for the requests and the commands that were begun.
     ///
     /// # Errors
     /// A listener broke.

@@ -1,9 +1,10 @@
 //! Backups: listed at once; taken, verified, restored and drilled as long work.
 //!
-//! Long work answers with lines: its progress at most every 100 ms, then one result or one error. Where it is
-//! refused before it makes progress, the answer is an ordinary error.
+//! Long work answers with lines: its progress at most every 100 ms, then one result or one error. The first line comes
+//! within a second, also where the work still waits its turn; where it is refused before, the answer is an ordinary
+//! error.
 //!
-//! Invariant: long work that was begun ends, also where the client has gone.
+//! Invariant: long work goes away with its client while it waits its turn. What was begun is the service's own, and ends.
 
 use super::{
     Served,
@@ -26,10 +27,17 @@ use mainstay_domain::{
     id::BackupId,
 };
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
-use tokio::{sync::watch, task::JoinHandle, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// By then an answer begins, so that who asked sees that the work waits.
+const FIRST_LINE_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) async fn list(
     State(served): State<Arc<Served>>,
@@ -174,19 +182,21 @@ where
         sender.send_replace(progress);
     }));
     let clock = served.ports.clock.clone();
-    let task = served.work.spawn(async move {
+    // In a task, so that a client that does not read holds up nobody; it ends with the answer.
+    let task = tokio::spawn(async move {
         let start = clock.monotonic();
         let done = work.await?;
         Ok(done.report(clock.monotonic().since(start)))
     });
     let mut work = Work {
-        task: Some(task),
+        task: Some(AbortOnDropHandle::new(task)),
         progress,
         next: Instant::now(),
     };
-    let first = match work.next_line().await {
-        Some(Err(error)) => return Err(error),
-        line => line,
+    let first = match timeout(FIRST_LINE_WITHIN, work.next_line()).await {
+        Ok(Some(Err(error))) => return Err(error),
+        Ok(line) => line,
+        Err(_) => Some(Ok(work.progress_line())),
     };
     let lines = stream::unfold((first, work), |(first, mut work)| async move {
         let next = match first {
@@ -200,7 +210,7 @@ where
 }
 
 struct Work {
-    task: Option<JoinHandle<Result<BackupReport, Refused>>>,
+    task: Option<AbortOnDropHandle<Result<BackupReport, Refused>>>,
     progress: watch::Receiver<Progress>,
     next: Instant,
 }
@@ -225,12 +235,23 @@ impl Work {
                     Err(_) => Err(ApiError::ended()),
                 })
             }
-            () = progress => {
-                self.next = Instant::now() + PROGRESS_EVERY;
-                let Progress { documents, total, bytes } = *self.progress.borrow_and_update();
-                let progress = ProgressView { documents, total, bytes };
-                Some(Ok(WorkLine::Progress { progress }))
-            }
+            () = progress => Some(Ok(self.progress_line())),
         }
+    }
+
+    /// How far it has come by now.
+    fn progress_line(&mut self) -> WorkLine {
+        self.next = Instant::now() + PROGRESS_EVERY;
+        let Progress {
+            documents,
+            total,
+            bytes,
+        } = *self.progress.borrow_and_update();
+        let progress = ProgressView {
+            documents,
+            total,
+            bytes,
+        };
+        WorkLine::Progress { progress }
     }
 }

@@ -14,7 +14,7 @@ use std::{
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Mutex as Turn, Semaphore, broadcast};
 
 /// 2024-01-31T12:00:00Z: long ago, so that what is shown as relative to now is always in the past.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_706_702_400_000);
@@ -31,7 +31,7 @@ pub(crate) struct FakeWorld {
     pub(crate) incidents: Mutex<Vec<Incident>>,
     pub(crate) backups: Mutex<Vec<BackupRecord>>,
     /// What was commanded, in words.
-    pub(crate) commands: Mutex<Vec<String>>,
+    pub(crate) commands: Arc<Mutex<Vec<String>>>,
     paused: Mutex<BTreeSet<Option<TargetName>>>,
     /// How often the host's facts were asked for.
     pub(crate) gathered: AtomicU32,
@@ -39,7 +39,9 @@ pub(crate) struct FakeWorld {
     /// So many of the next reads of an operation fail.
     pub(crate) failing_reads: AtomicU32,
     /// Long work takes a permit before each of its three documents and before its end.
-    pub(crate) gate: Semaphore,
+    pub(crate) gate: Arc<Semaphore>,
+    /// Long work waits for it before it begins.
+    pub(crate) turn: Arc<Turn<()>>,
 }
 
 pub(crate) fn target(name: &str) -> TargetName {
@@ -157,12 +159,13 @@ impl FakeWorld {
             operations: Mutex::new(vec![operation(1)]),
             incidents: Mutex::new(vec![incident()]),
             backups: Mutex::new(vec![backup(1)]),
-            commands: Mutex::default(),
+            commands: Arc::default(),
             paused: Mutex::default(),
             gathered: AtomicU32::new(0),
             clock_ms: AtomicU64::new(0),
             failing_reads: AtomicU32::new(0),
-            gate: Semaphore::new(0),
+            gate: Arc::new(Semaphore::new(0)),
+            turn: Arc::default(),
         };
         world.happen(EventKind::HostStarted, |event| event);
         world.happen(EventKind::OperationSucceeded, |event| {
@@ -199,16 +202,30 @@ impl FakeWorld {
         self.commands.lock().unwrap().push(text);
     }
 
-    async fn work(&self, progress: &OnProgress) {
-        for documents in 1..=3 {
-            self.gate.acquire().await.unwrap().forget();
-            progress(Progress {
-                documents,
-                total: Some(3),
-                bytes: documents * 100,
-            });
-        }
-        self.gate.acquire().await.unwrap().forget();
+    /// Waits its turn, and works in a task of its own, as the real service does; `done`, in words, is what it commands
+    /// at its end.
+    async fn work(&self, progress: OnProgress, done: Option<String>) {
+        let turn = self.turn.clone().lock_owned().await;
+        let (gate, commands) = (self.gate.clone(), self.commands.clone());
+        let begun = tokio::spawn(async move {
+            let _turn = turn;
+            for documents in 1..=3 {
+                gate.acquire().await.unwrap().forget();
+                progress(Progress {
+                    documents,
+                    total: Some(3),
+                    bytes: documents * 100,
+                });
+            }
+            gate.acquire().await.unwrap().forget();
+            commands.lock().unwrap().extend(done);
+        });
+        begun.await.unwrap();
+    }
+
+    /// How much long work has its turn in its own hands, or waits for it.
+    pub(crate) fn in_line(&self) -> usize {
+        Arc::strong_count(&self.turn) - 1
     }
 
     fn decided(&self, decision: Decision) -> Result<Operation, Refused> {
@@ -422,8 +439,8 @@ impl BackupOperator for FakeWorld {
                     "there is no job {job}; `mainstay status` lists them"
                 )));
             }
-            self.work(&progress).await;
-            self.command(format!("created {backup_type} of {job}"));
+            let done = format!("created {backup_type} of {job}");
+            self.work(progress, Some(done)).await;
             Ok(backup(2))
         })
     }
@@ -440,7 +457,7 @@ impl BackupOperator for FakeWorld {
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
         Box::pin(async move {
-            self.work(&progress).await;
+            self.work(progress, None).await;
             Err(Refused(format!("{id} is corrupted")))
         })
     }
@@ -470,7 +487,7 @@ impl BackupOperator for FakeWorld {
     }
     fn drill(&self, _: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {
         Box::pin(async move {
-            self.work(&progress).await;
+            self.work(progress, None).await;
             let elapsed = Duration::from_millis(7);
             Ok(Restored {
                 chain: vec![backup(1)],

@@ -1,7 +1,7 @@
 //! What is answered bit by bit.
 
 use super::*;
-use crate::ports::fakes::backup_id;
+use crate::{ports::fakes::backup_id, services::testing::wait_until};
 use mainstay_domain::event::{Event, EventKind};
 use serde_json::json;
 use std::time::Duration;
@@ -114,7 +114,7 @@ async fn work_that_fails_on_its_way_ends_with_its_error() {
 }
 
 #[tokio::test]
-async fn work_ends_though_its_client_has_gone_and_the_daemon_waits_for_it() {
+async fn work_that_was_begun_ends_though_its_client_has_gone() {
     let served = Served::start().await;
     served.world.gate.add_permits(1);
     let request = served
@@ -125,15 +125,45 @@ async fn work_ends_though_its_client_has_gone_and_the_daemon_waits_for_it() {
     read(&mut response, |lines| lines.len() == 1).await;
     drop(response);
     served.stop.cancel();
-    assert!(served.world.commands.lock().unwrap().is_empty());
-    served.world.gate.add_permits(3);
+    // The API has forgotten it by then.
     tokio::time::timeout(SOON, served.running)
         .await
         .unwrap()
         .unwrap()
         .unwrap();
+    assert!(served.world.commands.lock().unwrap().is_empty());
+    served.world.gate.add_permits(3);
+    wait_until("the end of the work", || served.world.in_line() == 0).await;
     assert_eq!(
         *served.world.commands.lock().unwrap(),
         ["created full of state"]
     );
+}
+
+#[tokio::test]
+async fn work_that_waits_its_turn_says_so_and_goes_away_with_its_client() {
+    let served = Served::start().await;
+    served.world.gate.add_permits(100);
+    let others = served.world.turn.lock().await;
+    let request = || {
+        let request = served.client().post("http://mainstay/v1/backups");
+        request.json(&json!({"job": "state"})).send()
+    };
+    // Before the first line of the answer.
+    let asked = tokio::spawn(request());
+    wait_until("a request that waits", || served.world.in_line() == 1).await;
+    asked.abort();
+    wait_until("the work to go away", || served.world.in_line() == 0).await;
+    // And after it.
+    let mut response = request().await.unwrap();
+    let lines = read(&mut response, |lines| lines.len() == 1).await;
+    assert_eq!(
+        lines,
+        ["{\"progress\":{\"documents\":0,\"total\":null,\"bytes\":0}}\n"]
+    );
+    assert_eq!(served.world.in_line(), 1);
+    drop(response);
+    wait_until("the work to go away", || served.world.in_line() == 0).await;
+    drop(others);
+    assert!(served.world.commands.lock().unwrap().is_empty());
 }
