@@ -15,7 +15,7 @@ use mainstay_domain::{
     chain::{Difference, compose},
     spec::BackupSource,
 };
-use std::{fs, sync::Arc};
+use std::{fs, io::ErrorKind, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
@@ -47,6 +47,7 @@ fn write_and_verify(
     let started = clock.monotonic();
     let (job, id) = (&request.job, &request.id);
     let manifests = read::read_manifests(layout, job, &request.chain)?;
+    check_archives(layout, &manifests)?;
     let silent: OnProgress = Arc::new(|_| ());
     let baseline = match manifests.last() {
         None => Index::default(),
@@ -146,6 +147,34 @@ fn write_and_verify(
     write_create_only(&layout.manifest(job, id), &bytes)?;
     keep_index(layout, request, &found);
     Ok(TakenBackup { manifest, warnings })
+}
+
+/// Whether the archives of a chain are there as long as they were stored. With a good index none of them is read, and
+/// what builds on a lost one cannot be restored.
+fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), StoreError> {
+    for Manifest {
+        id,
+        job,
+        stored_bytes,
+        ..
+    } in manifests
+    {
+        let (path, _) = layout.find(job, id);
+        let what = match fs::metadata(&path) {
+            Ok(found) if found.len() == *stored_bytes => continue,
+            Ok(found) => format!(
+                "its archive has {} bytes, and {stored_bytes} were stored",
+                found.len()
+            ),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                "its archive is missing".to_owned()
+            }
+            Err(error) => return Err(unavailable("cannot read", &path)(error)),
+        };
+        let id = id.clone();
+        return Err(StoreError::Corrupted { id, what });
+    }
+    Ok(())
 }
 
 /// Stores the index of what was taken, and drops that of a parent that no differential needs. The backup is committed

@@ -57,6 +57,36 @@ fn trap_4_a_flip_of_any_stored_byte_is_detected() {
 }
 
 #[test]
+fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
+    let fixture = Fixture::new();
+    fixture.put("a", "some content");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.put("a", "other");
+    fixture.extend(BackupType::Incremental, &mut chain);
+    for id in &chain {
+        let archive = fixture.job_dir().join(format!("{id}.jsonl.zst"));
+        let good = fs::read(&archive).unwrap();
+        let damages: [&dyn Fn(); 3] = [
+            &|| fs::remove_file(&archive).unwrap(),
+            &|| fs::write(&archive, &good[..good.len() - 1]).unwrap(),
+            &|| fs::write(&archive, [&good[..], b"x"].concat()).unwrap(),
+        ];
+        for damage in damages {
+            damage();
+            let request = fixture.request(BackupType::Incremental, &chain);
+            let refused = fixture.store.take(&request, &quiet());
+            assert!(
+                matches!(&refused, Err(StoreError::Corrupted { id: found, .. }) if found == id),
+                "{refused:?}"
+            );
+            fs::write(&archive, &good).unwrap();
+        }
+    }
+    fixture.extend(BackupType::Incremental, &mut chain);
+}
+
+#[test]
 fn trap_2_a_link_without_its_chain_is_refused() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
