@@ -56,6 +56,16 @@ enum Content {
     Written(u32),
 }
 
+/// What reading a file once gave.
+struct Attempt {
+    entry: Entry,
+    content: Content,
+    /// None where the file changed too lately.
+    stamp: Option<Stamp>,
+    /// Whether the file was the same before and after.
+    is_same: bool,
+}
+
 /// Is told of each part of a file: its number and its bytes.
 type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreError> + 'a;
 
@@ -230,45 +240,71 @@ impl<'a> SourceReader<'a> {
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), StoreError> {
+        let Some(mut read) = self.read_once(&key, path, rules, warnings)? else {
+            return Ok(());
+        };
+        if !read.is_same {
+            let told = warnings.len();
+            let again = self.read_once(&key, path, rules, warnings)?;
+            let in_parts = |read: &Attempt| matches!(read.content, Content::Written(_));
+            match again {
+                // Its parts are in the archive, where only such a document's own line or its parts anew may follow.
+                again if in_parts(&read) && !again.as_ref().is_some_and(in_parts) => {
+                    warnings.truncate(told);
+                }
+                Some(again) => read = again,
+                None => return Ok(()),
+            }
+        }
+        if !read.is_same {
+            warnings.push(format!(
+                "{} changed while it was read; what was read is stored",
+                path.display()
+            ));
+        }
+        self.record(key, read.entry, read.content, read.stamp)
+    }
+
+    /// Reads a file as it is now; none where it vanished, or cannot be read and that is tolerated.
+    fn read_once(
+        &mut self,
+        key: &DocumentKey,
+        path: &Path,
+        rules: &WalkRules<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Attempt>, StoreError> {
         // Without following a link, or waiting for a pipe, that took the file's place.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let mut again = true;
-        loop {
-            let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-            let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
-                return Ok(());
-            };
-            let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
-                return Ok(());
-            };
-            let stamp = Stamp::settled(&before);
-            let (size, hash, content) =
-                match self.read_content(&key, &mut file, path, before.len(), warnings) {
-                    Err(StoreError::Source(what)) if rules.tolerant => {
-                        warnings.push(what);
-                        return Ok(());
-                    }
-                    read => read?,
-                };
-            let after = file.metadata().ok();
-            let is_same = size == before.len()
-                && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
-            if is_same || !again {
-                if !is_same {
-                    warnings.push(format!(
-                        "{} changed while it was read; what was read is stored",
-                        path.display()
-                    ));
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
+            return Ok(None);
+        };
+        let Some(before) = tolerate(file.metadata(), path, rules, warnings)? else {
+            return Ok(None);
+        };
+        let stamp = Stamp::settled(&before);
+        let (size, hash, content) =
+            match self.read_content(key, &mut file, path, before.len(), warnings) {
+                Err(StoreError::Source(what)) if rules.tolerant => {
+                    warnings.push(what);
+                    return Ok(None);
                 }
-                let entry = Entry {
-                    size,
-                    hash,
-                    ..entry_of(DocumentKind::File, &before)
-                };
-                return self.record(key, entry, content, stamp.filter(|_| is_same));
-            }
-            again = false;
-        }
+                read => read?,
+            };
+        let after = file.metadata().ok();
+        let is_same = size == before.len()
+            && after.is_some_and(|after| Stamp::of(&after) == Stamp::of(&before));
+        let entry = Entry {
+            size,
+            hash,
+            ..entry_of(DocumentKind::File, &before)
+        };
+        Ok(Some(Attempt {
+            entry,
+            content,
+            stamp: stamp.filter(|_| is_same),
+            is_same,
+        }))
     }
 
     /// Reads content; what is too large for one line goes into the archive at once, unless it is the baseline's.
@@ -320,7 +356,12 @@ impl<'a> SourceReader<'a> {
             }
             ended => ended?,
         }
-        Ok((size, hash, Content::Written(parts)))
+        let content = match parts {
+            // It was emptied meanwhile; a document in parts has at least one.
+            0 => Content::Here(Vec::new()),
+            _ => Content::Written(parts),
+        };
+        Ok((size, hash, content))
     }
 
     /// Reads to the end, or to an error of the file, and answers with size and hash of what was read.

@@ -86,6 +86,95 @@ fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
     fixture.extend(BackupType::Incremental, &mut chain);
 }
 
+/// Takes a backup of `large` while `change` is done to it, once, after its first bytes were read; gives the restored
+/// content and the warnings.
+#[track_caller]
+fn take_while_it_changes(
+    fixture: &Fixture,
+    request: &TakeBackup,
+    change: impl Fn(&Path) + Send + Sync + 'static,
+) -> (Option<Vec<u8>>, Vec<String>) {
+    let (path, done) = (fixture.data().join("large"), Mutex::new(false));
+    let progress: OnProgress = Arc::new(move |progress| {
+        let mut done = done.lock().unwrap();
+        if progress.bytes > 0 && !*done {
+            change(&path);
+            *done = true;
+        }
+    });
+    let taken = fixture.store.take(request, &progress).unwrap();
+    let mut chain = request.chain.clone();
+    chain.push(taken.manifest.id.clone());
+    let restored = fixture.restore_into(&chain, &format!("restored-{}", request.id));
+    let content = fs::read(restored.unwrap().join("large")).ok();
+    (content, taken.warnings)
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+    std::io::Write::write_all(&mut file, bytes).unwrap();
+}
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn a_large_file_that_changes_and_is_gone_or_small_at_the_second_look_is_stored_as_first_read() {
+    let check = |unreadable, change: fn(&Path), expected: Vec<u8>| {
+        let fixture = Fixture::new();
+        fixture.put("large", vec![1; 2 * MIB]);
+        fixture.put("next", "what follows");
+        let request = TakeBackup {
+            unreadable,
+            ..fixture.request(BackupType::Full, &[])
+        };
+        let (content, warnings) = take_while_it_changes(&fixture, &request, change);
+        assert!(content == Some(expected), "what was read first is stored");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].ends_with("changed while it was read; what was read is stored"),
+            "{warnings:?}"
+        );
+    };
+    for unreadable in [Unreadable::Fails, Unreadable::IsLeftOut] {
+        let is_gone = |path: &Path| {
+            append(path, b"more");
+            fs::remove_file(path).unwrap();
+        };
+        check(
+            unreadable,
+            is_gone,
+            [&vec![1; 2 * MIB][..], b"more"].concat(),
+        );
+        let is_small = |path: &Path| fs::write(path, "small").unwrap();
+        check(unreadable, is_small, vec![1; MIB]);
+    }
+}
+
+#[test]
+fn a_large_file_that_becomes_what_the_baseline_has_or_nothing_while_it_is_read_is_stored() {
+    let fixture = Fixture::new();
+    fixture.put("large", vec![1; 3 * MIB]);
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+
+    fixture.put("large", vec![2; 2 * MIB]);
+    let request = fixture.request(BackupType::Incremental, &chain);
+    let (content, warnings) = take_while_it_changes(&fixture, &request, |path| {
+        fs::write(path, vec![1; 3 * MIB]).unwrap();
+    });
+    let mixed = [vec![2; MIB], vec![1; 2 * MIB]].concat();
+    assert!(content == Some(mixed), "{warnings:?}");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+
+    // It is as long as the baseline's, so it is read once to be compared, and then has nothing to be stored.
+    fixture.put("large", vec![2; 3 * MIB]);
+    let request = fixture.request(BackupType::Incremental, &chain);
+    let (content, warnings) = take_while_it_changes(&fixture, &request, |path| {
+        fs::write(path, "").unwrap();
+    });
+    assert_eq!((content, warnings), (Some(vec![]), vec![]));
+}
+
 #[test]
 fn trap_2_a_link_without_its_chain_is_refused() {
     let fixture = Fixture::new();
