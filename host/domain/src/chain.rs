@@ -282,6 +282,13 @@ pub fn by_age(a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
         .then_with(|| ulid(a).cmp(&ulid(b)))
 }
 
+/// Older before newer, with those that lie in the future before all others: they were taken while the clock was wrong,
+/// and would be the newest ones until it is that late.
+pub fn by_age_at(now: Timestamp, a: &BackupRecord, b: &BackupRecord) -> std::cmp::Ordering {
+    let is_past = |record: &BackupRecord| record.created_at <= now;
+    is_past(a).cmp(&is_past(b)).then_with(|| by_age(a, b))
+}
+
 /// The backups that are verified with all that they need.
 pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
     let by_id: HashMap<&BackupId, &BackupRecord> =
@@ -311,10 +318,12 @@ pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
 
 /// The newest backup of a job that is verified with all that it needs, at or before a time. Never an emergency backup:
 /// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its name.
+/// One from the future only where there is no other.
 pub fn newest_verified<'a>(
     records: &'a [BackupRecord],
     job: &JobName,
     before: Option<Timestamp>,
+    now: Timestamp,
 ) -> Option<&'a BackupRecord> {
     let verified = verified(records);
     let of_job = records
@@ -322,18 +331,19 @@ pub fn newest_verified<'a>(
         .filter(|record| &record.job == job && verified.contains(&record.id))
         .filter(|record| record.backup_type != BackupType::Emergency);
     let in_time = of_job.filter(|record| before.is_none_or(|before| record.created_at <= before));
-    in_time.max_by(|a, b| by_age(a, b))
+    in_time.max_by(|a, b| by_age_at(now, a, b))
 }
 
 /// What a new backup of this type is the difference to: the chain of its parent, the full one first. Empty where it
 /// stands alone; none where it needs a verified full backup and there is none.
 ///
 /// A differential joins the newest verified full; an incremental joins the newest verified backup of any kind in the
-/// chain of that full.
+/// chain of that full. What lies in the future is older than all else here.
 pub fn join(
     records: &[BackupRecord],
     job: &JobName,
     backup_type: BackupType,
+    now: Timestamp,
 ) -> Option<Vec<BackupRecord>> {
     if backup_type.stands_alone() {
         return Some(Vec::new());
@@ -345,12 +355,12 @@ pub fn join(
             .filter(|record| &record.job == job && verified.contains(&record.id))
     };
     let fulls = usable().filter(|record| record.backup_type == BackupType::Full);
-    let base = fulls.max_by(|a, b| by_age(a, b))?;
+    let base = fulls.max_by(|a, b| by_age_at(now, a, b))?;
     let parent = match backup_type {
         BackupType::Differential => base,
         _ => usable()
             .filter(|record| record.base == base.id)
-            .max_by(|a, b| by_age(a, b))?,
+            .max_by(|a, b| by_age_at(now, a, b))?,
     };
     plan_restore(records, &parent.id).ok()
 }

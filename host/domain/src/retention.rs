@@ -10,7 +10,7 @@
 
 use crate::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
-    chain::{by_age, verified},
+    chain::{by_age_at, verified},
     id::BackupId,
     time::Timestamp,
 };
@@ -36,7 +36,7 @@ pub fn guard(
             kept.insert(&record.id, why);
         }
     }
-    for (record, why) in newest_chains(records, min_redundancy) {
+    for (record, why) in newest_chains(records, min_redundancy, now) {
         kept.entry(&record.id).or_insert(why);
     }
     keep_what_is_needed(records, &mut kept);
@@ -114,15 +114,21 @@ fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) ->
 }
 
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
-/// backup is no replacement for them.
-fn newest_chains(records: &[BackupRecord], min_redundancy: u32) -> Vec<(&BackupRecord, String)> {
+/// backup is no replacement for them. Those from the future come last; each of them is kept for that alone.
+fn newest_chains(
+    records: &[BackupRecord],
+    min_redundancy: u32,
+    now: Timestamp,
+) -> Vec<(&BackupRecord, String)> {
     let mut bases: Vec<&BackupRecord> = records
         .iter()
         .filter(|r| r.backup_type.stands_alone() && r.status == BackupStatus::Verified)
         .collect();
     bases.sort_by(|a, b| {
         let is_full = |record: &BackupRecord| record.backup_type == BackupType::Full;
-        is_full(b).cmp(&is_full(a)).then_with(|| by_age(b, a))
+        is_full(b)
+            .cmp(&is_full(a))
+            .then_with(|| by_age_at(now, b, a))
     });
     let count = usize::try_from(min_redundancy.max(1)).unwrap_or(usize::MAX);
     let verified = verified(records);

@@ -65,6 +65,9 @@ fn good(name: &str, parent: Option<&str>, base: &str) -> BackupRecord {
     record(name, parent, base, BackupStatus::Verified)
 }
 
+/// Later than any record here.
+const NOW: Timestamp = Timestamp::from_millis(100_000);
+
 fn names(records: &[BackupRecord]) -> Vec<BackupId> {
     records.iter().map(|record| record.id.clone()).collect()
 }
@@ -152,7 +155,7 @@ fn parents_that_lead_in_a_circle_end() {
 fn a_new_backup_joins_the_newest_verified_chain() {
     let job = JobName::parse("state").unwrap();
     let joined = |records: &[BackupRecord], backup_type| {
-        join(records, &job, backup_type).map(|chain| names(&chain))
+        join(records, &job, backup_type, NOW).map(|chain| names(&chain))
     };
     let mut records = vec![];
     assert_eq!(
@@ -206,13 +209,43 @@ fn the_newest_verified_backup_is_never_what_a_restore_was_to_get_rid_of() {
         good("eme03", None, "eme03"),
         record("inc04", Some("inc02"), "ful01", BackupStatus::Corrupted),
     ];
-    let newest = |before| newest_verified(&records, &job, before).map(|record| record.id.clone());
+    let newest =
+        |before| newest_verified(&records, &job, before, NOW).map(|record| record.id.clone());
     assert_eq!(newest(None), Some(id("inc02")));
     assert_eq!(
         newest(Some(Timestamp::from_millis(1_500))),
         Some(id("ful01"))
     );
     assert_eq!(newest(Some(Timestamp::from_millis(500))), None);
+}
+
+#[test]
+fn a_backup_from_the_future_is_the_newest_only_where_there_is_no_other() {
+    #[track_caller]
+    fn check(records: &[BackupRecord], now: u64, newest: &str, base: &str) {
+        let (job, now) = (
+            JobName::parse("state").unwrap(),
+            Timestamp::from_millis(now),
+        );
+        let found = |before| newest_verified(records, &job, before, now).map(|r| r.id.clone());
+        assert_eq!(found(None), Some(id(newest)));
+        assert_eq!(found(Some(NOW)), Some(id(newest)));
+        let joined = |backup_type| join(records, &job, backup_type, now).unwrap();
+        let parent = joined(BackupType::Incremental).last().unwrap().id.clone();
+        assert_eq!(parent, id(newest));
+        assert_eq!(names(&joined(BackupType::Differential)), [id(base)]);
+    }
+    let records = [
+        good("ful01", None, "ful01"),
+        good("inc02", Some("ful01"), "ful01"),
+        good("ful90", None, "ful90"),
+        good("inc91", Some("ful90"), "ful90"),
+        good("inc03", Some("inc91"), "ful90"),
+    ];
+    check(&records[..4], 50_000, "inc02", "ful01");
+    check(&records[..4], 91_000, "inc91", "ful90");
+    check(&records[2..4], 50_000, "inc91", "ful90");
+    check(&records[2..], 50_000, "inc03", "ful90");
 }
 
 #[test]

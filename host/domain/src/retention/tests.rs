@@ -132,6 +132,15 @@ fn held_unfinished_and_future_backups_stay() {
 }
 
 #[test]
+fn a_chain_from_the_future_does_not_stand_in_for_the_newest_verified_one() {
+    let mut records = two_chains();
+    records.push(record(6, BackupType::Full, None));
+    check(&records, &[], 1, &[0, 1, 2, 3, 4, 5]);
+    records[6].created_at = NOW + std::time::Duration::from_secs(1);
+    check(&records, &[], 1, &[0, 1, 2, 5]);
+}
+
+#[test]
 fn missing_double_unknown_and_contradicting_verdicts_keep() {
     let records = two_chains();
     assert!(

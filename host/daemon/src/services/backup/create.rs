@@ -66,7 +66,7 @@ impl BackupService {
     ) -> Result<BackupRecord, BackupError> {
         let created_at = self.now();
         let records = locked(&self.core.catalog).of(Some(&job.name));
-        let (backup_type, chain) = match join(&records, &job.name, asked) {
+        let (backup_type, chain) = match join(&records, &job.name, asked, created_at) {
             Some(chain) => (asked, chain),
             None => (BackupType::Full, Vec::new()),
         };

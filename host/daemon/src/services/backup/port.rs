@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    chain::{ChainError, newest_verified, plan_restore},
+    chain::{ChainError, by_age_at, newest_verified, plan_restore},
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -80,19 +80,19 @@ impl BackupOperator for BackupService {
         let status = |job: &mainstay_domain::spec::JobSpec| {
             let records = locked(&self.core.catalog).of(Some(&job.name));
             let last_verified =
-                newest_verified(&records, &job.name, None).map(|record| record.created_at);
+                newest_verified(&records, &job.name, None, now).map(|record| record.created_at);
             let newest = records
                 .iter()
-                .rev()
-                .find(|record| record.status != BackupStatus::Expired);
+                .filter(|record| record.status != BackupStatus::Expired)
+                .max_by(|a, b| by_age_at(now, a, b));
             JobStatus {
                 name: job.name.clone(),
                 last_verified,
                 last_status: newest.map(|record| record.status),
                 next_due: self.next_due(job, now),
-                rpo_met: job
-                    .rpo
-                    .map(|rpo| last_verified.is_some_and(|taken| now.since(taken) <= rpo)),
+                rpo_met: job.rpo.map(|rpo| {
+                    last_verified.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
+                }),
             }
         };
         spec.jobs.iter().map(status).collect()
@@ -107,7 +107,7 @@ impl BackupControl for BackupService {
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         let found = self.job(&job).map(|_| {
             let records = locked(&self.core.catalog).of(Some(&job));
-            newest_verified(&records, &job, before).map(BackupSummary::from)
+            newest_verified(&records, &job, before, self.now()).map(BackupSummary::from)
         });
         Box::pin(std::future::ready(found.map_err(EffectError::from)))
     }

@@ -147,7 +147,8 @@ impl BackupService {
     /// The chain of a backup of a job, or of its newest verified one.
     fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Vec<BackupRecord>, BackupError> {
         let records = locked(&self.core.catalog).of(Some(job));
-        let newest = || newest_verified(&records, job, None).map(|record| record.id.clone());
+        let newest =
+            || newest_verified(&records, job, None, self.now()).map(|record| record.id.clone());
         let id = id.or_else(newest).ok_or_else(|| {
             BackupError::Refused(format!(
                 "job {job} has no verified backup; take one with `mainstay backup create {job}`"

@@ -517,6 +517,38 @@ async fn the_state_of_a_job_shows_its_next_slot_and_whether_its_objective_is_met
 }
 
 #[tokio::test]
+async fn a_backup_from_while_the_clock_was_ahead_does_not_meet_the_objective_nor_stay_the_newest() {
+    let fixture = Fixture::new().await;
+    let mut ahead = fixture.create(BackupType::Full).await.unwrap();
+    ahead.created_at = ahead.created_at + 1_000 * HOUR;
+    locked(&fixture.service.core.catalog).put(ahead.clone());
+    let state = || fixture.service.jobs()[0].clone();
+    assert_eq!(state().rpo_met, Some(false));
+
+    fixture.store.fail_next(StoreError::Interrupted);
+    fixture.create(BackupType::Full).await.unwrap_err();
+    assert_eq!(state().last_status, Some(BackupStatus::Failed));
+    fixture.clock.advance(Duration::from_secs(1));
+    let full = fixture.create(BackupType::Full).await.unwrap();
+    assert_eq!(
+        (state().last_verified, state().rpo_met),
+        (Some(full.created_at), Some(true))
+    );
+    fixture.clock.advance(Duration::from_secs(1));
+    let next = fixture.create(BackupType::Incremental).await.unwrap();
+    assert_eq!(next.parent, Some(full.id));
+    let drilled = within(fixture.service.drill(job(None).name, quiet())).await;
+    assert_eq!(drilled.unwrap().chain.last(), Some(&next));
+    let newest = within(BackupControl::newest(
+        &fixture.service,
+        job(None).name,
+        None,
+    ))
+    .await;
+    assert_eq!(newest.unwrap().unwrap().id, next.id.to_string());
+}
+
+#[tokio::test]
 async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
     let fixture = Fixture::new().await;
     let other = JobName::parse("other").unwrap();
