@@ -67,7 +67,7 @@ impl BackupOperator for BackupService {
 
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>> {
         let work = self.clone().prune_now(job, dry_run);
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        Box::pin(async move { work.await.map_err(refused) })
     }
 
     fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>> {

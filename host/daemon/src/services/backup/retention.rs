@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 const BATCH: usize = 50;
 
 impl BackupService {
-    /// Judges one job or all; in a dry run nothing changes.
+    /// Judges one job or all, each in its turn; in a dry run nothing changes.
     pub(super) async fn prune_now(
         self,
         job: Option<JobName>,
@@ -39,7 +39,8 @@ impl BackupService {
             expired: Vec::new(),
         };
         for job in jobs {
-            let pruned = self.judge_job(job, dry_run).await?;
+            let judged = self.clone().judge_job(job.clone(), dry_run);
+            let pruned = self.in_turn_of(&job, judged).await?;
             all.verdicts.extend(pruned.verdicts);
             all.expired.extend(pruned.expired);
         }
@@ -123,7 +124,8 @@ impl BackupService {
         let service = self.clone();
         self.core.tasks.spawn(async move {
             // A failing policy is an event; here is nobody else to tell.
-            if let Err(error) = service.judge_job(job.clone(), false).await {
+            let judged = service.clone().judge_job(job.clone(), false);
+            if let Err(error) = service.in_turn_of(&job, judged).await {
                 tracing::warn!(%job, %error, "retention kept everything");
             }
             locked(&service.core.judging).remove(&job);
@@ -131,8 +133,8 @@ impl BackupService {
         });
     }
 
-    async fn judge_job(&self, job: JobName, dry_run: bool) -> Result<Pruned, BackupError> {
-        let _turn = self.turn_of(&job).await;
+    /// Judges one job; the caller has its turn.
+    async fn judge_job(self, job: JobName, dry_run: bool) -> Result<Pruned, BackupError> {
         let spec = self.job(&job)?;
         let Some(retention) = spec.retention.clone() else {
             return Err(BackupError::Refused(format!(

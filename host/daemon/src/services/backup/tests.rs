@@ -378,6 +378,8 @@ async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it(
 #[tokio::test]
 async fn what_waits_its_turn_ends_with_its_caller() {
     let fixture = Fixture::new().await;
+    let judged = job(Some(retention::policy(1)));
+    fixture.spec.send_replace(spec_with(&[judged]));
     let full = fixture.create(BackupType::Full).await.unwrap();
     fixture.store.hang();
     let running = fixture.create(BackupType::Snapshot);
@@ -386,8 +388,9 @@ async fn what_waits_its_turn_ends_with_its_caller() {
         let (service, name) = (&fixture.service, job(None).name);
         let restore = BackupControl::restore(service, name.clone(), full.id.to_string());
         let create = BackupControl::create(service, name, BackupType::Snapshot);
-        let both = async { tokio::join!(restore, create) };
-        let asked = tokio::time::timeout(Duration::from_millis(5), both).await;
+        let prune = fixture.service.prune(None, false);
+        let all = async { tokio::join!(restore, create, prune) };
+        let asked = tokio::time::timeout(Duration::from_millis(5), all).await;
         assert!(asked.is_err(), "the callers are gone");
         fixture.store.go_on();
     };
@@ -396,6 +399,7 @@ async fn what_waits_its_turn_ends_with_its_caller() {
     // Whoever had come before would have had their turn by the end of this one.
     fixture.create(BackupType::Snapshot).await.unwrap();
     assert_eq!((fixture.store.taken(), fixture.store.restores()), (3, 0));
+    assert_eq!(fixture.judge.times_asked(), 0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use mainstay_domain::{
     spec::{PluginSpec, RetentionSpec},
 };
 
-fn policy(min_redundancy: u32) -> RetentionSpec {
+pub(super) fn policy(min_redundancy: u32) -> RetentionSpec {
     RetentionSpec {
         policy: PluginName::parse("gfs-retention").unwrap(),
         version: semver::VersionReq::STAR,
