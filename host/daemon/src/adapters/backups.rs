@@ -21,6 +21,7 @@ mod scan;
 mod source;
 mod swap;
 mod take;
+mod tree;
 mod write;
 
 use crate::ports::{

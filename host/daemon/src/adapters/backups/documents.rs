@@ -10,6 +10,7 @@ use super::{
     files::{Layout, create_private, remove_file, unavailable},
     index::{Index, Stamp},
     source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
+    tree::target,
     write::ArchiveWriter,
 };
 use crate::ports::{OnProgress, Progress, StoreError, TakeBackup, Unreadable};
@@ -18,14 +19,10 @@ use mainstay_domain::{
     backup::BackupType,
     spec::BackupSource,
 };
-use rustix::fs::OFlags;
 use std::{
-    fs::{self, File, Metadata, OpenOptions},
+    fs::{self, File, Metadata},
     io::{ErrorKind, Read, Seek},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{MetadataExt, OpenOptionsExt},
-    },
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 use tokio_util::sync::CancellationToken;
@@ -184,7 +181,7 @@ impl<'a> SourceReader<'a> {
     fn read_found(
         &mut self,
         key: DocumentKey,
-        found: &Found,
+        found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), StoreError> {
@@ -194,11 +191,9 @@ impl<'a> SourceReader<'a> {
             return self.record(key, entry, Content::Here(Vec::new()), None);
         }
         if kind.is_symlink() {
-            let Some(target) = tolerate(fs::read_link(&found.path), &found.path, rules, warnings)?
-            else {
+            let Some(target) = tolerate(target(&found.place), &found.path, rules, warnings)? else {
                 return Ok(());
             };
-            let target = target.as_os_str().as_bytes().to_vec();
             let (size, hash) = (target.len() as u64, ContentHash::of(&target));
             let entry = Entry {
                 size,
@@ -216,7 +211,7 @@ impl<'a> SourceReader<'a> {
                 Some(Stamp::of(&found.metadata)),
             );
         }
-        self.read_file(key, &found.path, rules, warnings)
+        self.read_file(key, found, rules, warnings)
     }
 
     /// What the baseline says of a file that need not be read, with the metadata that it has now.
@@ -236,16 +231,16 @@ impl<'a> SourceReader<'a> {
     fn read_file(
         &mut self,
         key: DocumentKey,
-        path: &Path,
+        found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<(), StoreError> {
-        let Some(mut read) = self.read_once(&key, path, rules, warnings)? else {
+        let Some(mut read) = self.read_once(&key, found, rules, warnings)? else {
             return Ok(());
         };
         if !read.is_same {
             let told = warnings.len();
-            let again = self.read_once(&key, path, rules, warnings)?;
+            let again = self.read_once(&key, found, rules, warnings)?;
             let in_parts = |read: &Attempt| matches!(read.content, Content::Written(_));
             match again {
                 // Its parts are in the archive, where only such a document's own line or its parts anew may follow.
@@ -259,7 +254,7 @@ impl<'a> SourceReader<'a> {
         if !read.is_same {
             warnings.push(format!(
                 "{} changed while it was read; what was read is stored",
-                path.display()
+                found.path.display()
             ));
         }
         self.record(key, read.entry, read.content, read.stamp)
@@ -269,13 +264,11 @@ impl<'a> SourceReader<'a> {
     fn read_once(
         &mut self,
         key: &DocumentKey,
-        path: &Path,
+        found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
     ) -> Result<Option<Attempt>, StoreError> {
-        // Without following a link, or waiting for a pipe, that took the file's place.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let (path, opened) = (&found.path, found.tree.file(&found.relative));
         let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
             return Ok(None);
         };

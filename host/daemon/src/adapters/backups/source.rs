@@ -1,15 +1,19 @@
 //! Reads sources: walks directories in a fixed order, and runs programs for what they print.
 //!
-//! Invariant: a walk never leaves its directory: symbolic links are found, not followed.
+//! Invariant: a walk never leaves its directory: symbolic links are found, not followed, also where one takes the place
+//! of a directory meanwhile.
 //! Invariant: what cannot be read is an error, never left out in silence; only what vanished meanwhile, and what is no
 //! file, directory or link, is left out, with a warning.
 
-use super::check_stop;
+use super::{
+    check_stop,
+    tree::{Tree, names},
+};
 use crate::ports::StoreError;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::OsString,
-    fs::{self, File, Metadata},
+    fs::{File, Metadata},
     io::{self, ErrorKind, Read},
     os::unix::{ffi::OsStrExt, fs::FileTypeExt, process::CommandExt, process::ExitStatusExt},
     path::{Path, PathBuf},
@@ -20,13 +24,17 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// Something that a walk found.
-pub(super) struct Found {
+pub(super) struct Found<'a> {
     /// Relative to where the walk began; `.` for that itself.
     pub(super) relative: Vec<u8>,
-    /// Where it is.
+    /// Where it is, for people.
     pub(super) path: PathBuf,
     /// What it is, links not followed.
     pub(super) metadata: Metadata,
+    /// It itself, whatever takes its name; not open for reading.
+    pub(super) place: File,
+    /// Where it is opened by its relative name.
+    pub(super) tree: &'a Tree,
 }
 
 /// How a walk deals with what it meets.
@@ -39,7 +47,7 @@ pub(super) struct WalkRules<'a> {
 }
 
 /// Is told of each thing that is found, and may add warnings.
-pub(super) type OnFound<'a> = dyn FnMut(Found, &mut Vec<String>) -> Result<(), StoreError> + 'a;
+pub(super) type OnFound<'a> = dyn FnMut(Found<'_>, &mut Vec<String>) -> Result<(), StoreError> + 'a;
 
 /// Hands on everything at and below `root`, each directory before what it holds, names sorted by their bytes.
 pub(super) fn walk(
@@ -55,6 +63,7 @@ pub(super) fn walk(
         ))
     };
     let root = root.canonicalize().map_err(unreadable)?;
+    let tree = Tree::open(&root).map_err(unreadable)?;
     let except = rules.except.canonicalize().ok();
     let mut open = vec![(b".".to_vec(), root.clone())];
     while let Some((relative, path)) = open.pop() {
@@ -66,40 +75,31 @@ pub(super) fn walk(
             ));
             continue;
         }
-        let metadata = match tolerate(fs::symlink_metadata(&path), &path, rules, warnings)? {
-            Some(metadata) => metadata,
-            None => continue,
+        let looked_at = tree
+            .place(&relative)
+            .and_then(|place| Ok((place.metadata()?, place)));
+        let Some((metadata, place)) = tolerate(looked_at, &path, rules, warnings)? else {
+            continue;
         };
         let kind = metadata.file_type();
+        let mut inside = Vec::new();
         if kind.is_dir() {
-            let Some(names) = tolerate(sorted_names(&path), &path, rules, warnings)? else {
+            let Some(names) = tolerate(names(&place), &path, rules, warnings)? else {
                 continue;
             };
-            on_found(
-                Found {
-                    relative: relative.clone(),
-                    path: path.clone(),
-                    metadata,
-                },
-                warnings,
-            )?;
-            for name in names.into_iter().rev() {
-                open.push((below(&relative, &name), path.join(&name)));
-            }
-        } else if relative == b"." {
-            return Err(StoreError::Source(format!(
-                "the source {} is not a directory",
-                root.display()
-            )));
-        } else if kind.is_file() || kind.is_symlink() {
-            on_found(
-                Found {
-                    relative,
-                    path,
-                    metadata,
-                },
-                warnings,
-            )?;
+            let names = names.into_iter().rev();
+            inside.extend(names.map(|name| (below(&relative, &name), path.join(&name))));
+        }
+        if kind.is_dir() || kind.is_file() || kind.is_symlink() {
+            let found = Found {
+                relative,
+                path,
+                metadata,
+                place,
+                tree: &tree,
+            };
+            on_found(found, warnings)?;
+            open.append(&mut inside);
         } else {
             let what = if kind.is_socket() {
                 "a socket"
@@ -146,13 +146,6 @@ fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
         b"." => name.as_bytes().to_vec(),
         _ => [relative, b"/", name.as_bytes()].concat(),
     }
-}
-
-fn sorted_names(directory: &Path) -> io::Result<Vec<OsString>> {
-    let names = fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.file_name()));
-    let mut names: Vec<OsString> = names.collect::<io::Result<_>>()?;
-    names.sort();
-    Ok(names)
 }
 
 /// Runs a program in a process group of its own and puts what it prints into `output`. Exit code 0, in time, or it is

@@ -176,6 +176,37 @@ fn a_large_file_that_becomes_what_the_baseline_has_or_nothing_while_it_is_read_i
 }
 
 #[test]
+fn a_directory_that_becomes_a_link_or_a_file_while_it_is_read_leads_nowhere() {
+    let check = |replace: fn(&Path)| {
+        let fixture = Fixture::new();
+        fixture.put("d/below/secret", "inside");
+        let outside = fixture.directory.path().join("outside");
+        fs::create_dir_all(outside.join("below")).unwrap();
+        fs::write(outside.join("below/secret"), "outside").unwrap();
+        let (directory, moved) = (fixture.data().join("d"), fixture.directory.path().join("m"));
+        // The third one is `d/below`: it is listed by then, and the file in it not yet looked at.
+        let progress: OnProgress = Arc::new(move |progress| {
+            if progress.documents == 3 && !moved.exists() {
+                fs::rename(&directory, &moved).unwrap();
+                replace(&directory);
+            }
+        });
+        let request = fixture.request(BackupType::Full, &[]);
+        let TakenBackup { manifest, warnings } = fixture.store.take(&request, &progress).unwrap();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].ends_with("d/below/secret: it vanished while it was read"),
+            "{warnings:?}"
+        );
+        let restored = fixture.restore_into(&[manifest.id], "restored").unwrap();
+        let left = fs::read_dir(restored.join("d/below")).unwrap().count();
+        assert_eq!(left, 0);
+    };
+    check(|directory| symlink("../outside", directory).unwrap());
+    check(|directory| fs::write(directory, "").unwrap());
+}
+
+#[test]
 fn trap_2_a_link_without_its_chain_is_refused() {
     let fixture = Fixture::new();
     fixture.put("a", "one");

@@ -1,0 +1,136 @@
+//! A directory whose content is opened without ever leaving it.
+//!
+//! Invariant: no symbolic link is followed, at no place of a name: whoever may change a source while it is read cannot
+//! turn a directory into a way out of it.
+
+use rustix::{
+    fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat},
+    io::Errno,
+};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    os::{fd::OwnedFd, unix::ffi::OsStringExt},
+    path::Path,
+};
+
+/// A directory that is held open.
+pub(super) struct Tree {
+    root: OwnedFd,
+}
+
+impl Tree {
+    /// Opens a directory.
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = openat(CWD, root, flags, Mode::empty())?;
+        Ok(Self { root })
+    }
+
+    /// A place in the directory, for its metadata and for [`names`] and [`target`]; `.` is the directory itself.
+    pub(super) fn place(&self, relative: &[u8]) -> io::Result<File> {
+        self.at(relative, OFlags::PATH)
+    }
+
+    /// A file, to be read; without waiting for a pipe that took its place.
+    pub(super) fn file(&self, relative: &[u8]) -> io::Result<File> {
+        self.at(relative, OFlags::RDONLY | OFlags::NONBLOCK)
+    }
+
+    fn at(&self, relative: &[u8], flags: OFlags) -> io::Result<File> {
+        let opened = match self.in_one_step(relative, flags) {
+            // The kernel is older than 5.6, or a sandbox does not know the call.
+            Err(Errno::NOSYS | Errno::PERM) => self.step_by_step(relative, flags),
+            opened => opened,
+        };
+        match opened {
+            Ok(opened) => Ok(opened.into()),
+            // A link or a file took its place, or that of a directory above it: what was listed is gone.
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(Errno::NOENT.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn in_one_step(&self, relative: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        openat2(&self.root, relative, flags, Mode::empty(), resolve)
+    }
+
+    fn step_by_step(&self, relative: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let mut names = relative.split(|byte| *byte == b'/');
+        let last = names.next_back().unwrap_or(b".");
+        let always = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut above: Option<OwnedFd> = None;
+        for name in names {
+            let flags = always | OFlags::PATH | OFlags::DIRECTORY;
+            let from = above.as_ref().unwrap_or(&self.root);
+            above = Some(openat(from, name, flags, Mode::empty())?);
+        }
+        let from = above.as_ref().unwrap_or(&self.root);
+        openat(from, last, always | flags, Mode::empty())
+    }
+}
+
+/// The names in a directory, sorted by their bytes.
+pub(super) fn names(directory: &File) -> io::Result<Vec<OsString>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listed = Dir::new(openat(directory, ".", flags, Mode::empty())?)?;
+    let mut names = Vec::new();
+    for entry in listed {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if !matches!(name.as_slice(), b"." | b"..") {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Where a symbolic link leads.
+pub(super) fn target(link: &File) -> io::Result<Vec<u8>> {
+    Ok(readlinkat(link, "", Vec::new())?.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, io::Read, os::unix::fs::symlink};
+
+    #[test]
+    fn a_tree_is_not_left_by_a_link_whatever_the_kernel_has() {
+        type Opens = fn(&Tree, &[u8], OFlags) -> rustix::io::Result<OwnedFd>;
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/b/file"), "inside").unwrap();
+        symlink("a", root.join("link")).unwrap();
+        symlink("a/b/file", root.join("last")).unwrap();
+        let tree = Tree::open(&root).unwrap();
+        for opens in [Tree::in_one_step as Opens, Tree::step_by_step] {
+            let open = |relative: &str, flags| opens(&tree, relative.as_bytes(), flags);
+            let mut text = String::new();
+            let mut file = File::from(open("a/b/file", OFlags::RDONLY).unwrap());
+            file.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "inside");
+            let listed = names(&open(".", OFlags::PATH).unwrap().into()).unwrap();
+            assert_eq!(listed, ["a", "last", "link"]);
+
+            let link = File::from(open("last", OFlags::PATH).unwrap());
+            assert!(link.metadata().unwrap().is_symlink());
+            assert_eq!(target(&link).unwrap(), b"a/b/file");
+            assert_eq!(open("last", OFlags::RDONLY).unwrap_err(), Errno::LOOP);
+            for below in ["link/b/file", "link/b", "last/x", "a/b/file/x"] {
+                let refused = open(below, OFlags::PATH).unwrap_err();
+                assert!(matches!(refused, Errno::LOOP | Errno::NOTDIR), "{below}");
+            }
+            assert_eq!(open("a/x", OFlags::PATH).unwrap_err(), Errno::NOENT);
+        }
+        for below in ["link/b/file", "last"] {
+            let gone = tree.file(below.as_bytes()).unwrap_err();
+            assert_eq!(gone.kind(), io::ErrorKind::NotFound, "{below}");
+        }
+        assert!(Tree::open(&root.join("link")).is_err());
+    }
+}
