@@ -14,6 +14,7 @@
 
 mod documents;
 mod files;
+mod held;
 mod index;
 mod read;
 mod restore;

@@ -8,6 +8,7 @@
 use super::{
     check_stop,
     files::{Layout, unavailable},
+    held::held,
     read::{Sink, read_chain},
     swap::Swap,
 };
@@ -56,8 +57,11 @@ pub(super) fn restore(
         .iter()
         .map(|(prefix, swap)| (prefix.clone(), swap.staging().to_owned()))
         .collect();
-    let (restored, _) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
+    let (restored, state) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
     check_stop(stop)?;
+    if let RestorePlace::InPlace(_) = place {
+        places = held(layout, job, chain, &state, places)?;
+    }
     let mut swaps: Vec<Swap> = places.into_iter().map(|(_, swap)| swap).collect();
     for swap in &mut swaps {
         swap.place()?;

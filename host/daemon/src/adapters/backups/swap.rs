@@ -71,6 +71,11 @@ impl Swap {
         })
     }
 
+    /// The place that the new tree is for.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Where the new tree is to be written.
     pub(super) fn staging(&self) -> &Path {
         &self.staging

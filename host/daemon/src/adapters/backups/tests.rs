@@ -1,5 +1,6 @@
 mod faults;
 mod histories;
+mod in_place;
 
 use super::*;
 use crate::{adapters::clock::SystemClock, ports::Unreadable};

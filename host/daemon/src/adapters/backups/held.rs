@@ -1,0 +1,72 @@
+//! Which of a job's sources a backup holds, so that a restore in place replaces those only.
+
+use super::{files::Layout, read::read_manifests, swap::Swap};
+use crate::ports::StoreError;
+use mainstay_domain::{
+    archive::{DocumentKey, DocumentKind, KeyPrefix, Manifest, SourceNote, State},
+    backup::BackupType,
+    id::BackupId,
+    name::JobName,
+};
+
+/// The places of the sources that a backup holds. One that was no source of it, or had another prefix then, would be
+/// emptied, so that is refused; one that an emergency backup found absent stays as it is.
+pub(super) fn held(
+    layout: &Layout,
+    job: &JobName,
+    chain: &[BackupId],
+    state: &State,
+    places: Vec<(KeyPrefix, Swap)>,
+) -> Result<Vec<(KeyPrefix, Swap)>, StoreError> {
+    let manifests = read_manifests(layout, job, chain)?;
+    let Some(backup) = manifests.last() else {
+        return Ok(Vec::new());
+    };
+    let mut held = Vec::new();
+    for (prefix, swap) in places {
+        match holds(backup, state, &prefix) {
+            Holds::Directory => held.push((prefix, swap)),
+            Holds::Absence => tracing::warn!(
+                backup = %backup.id,
+                "the source {} was not there when the backup was taken, and stays as it is",
+                swap.target().display()
+            ),
+            Holds::Nothing => {
+                return Err(StoreError::Unavailable(format!(
+                    "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
+                    backup.id,
+                    swap.target().display(),
+                    prefix.as_str()
+                )));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// What a backup says of a directory source.
+#[derive(Debug, PartialEq, Eq)]
+enum Holds {
+    /// What it held.
+    Directory,
+    /// That it was not there.
+    Absence,
+    /// Nothing: it was no source of the backup.
+    Nothing,
+}
+
+/// A walk always records the directory that it begins at, so what has none was not read.
+fn holds(backup: &Manifest, state: &State, prefix: &KeyPrefix) -> Holds {
+    let was_source = backup.sources.iter().any(|source| match source {
+        SourceNote::Directory { prefix: noted, .. } => {
+            KeyPrefix::parse(noted).is_ok_and(|noted| &noted == prefix)
+        }
+        SourceNote::Command { .. } => false,
+    });
+    let root = state.get(&prefix.join(&DocumentKey::root()));
+    match root.map(|entry| entry.kind) {
+        Some(DocumentKind::Directory) if was_source => Holds::Directory,
+        None if was_source && backup.backup_type == BackupType::Emergency => Holds::Absence,
+        _ => Holds::Nothing,
+    }
+}

@@ -1,0 +1,88 @@
+//! What a restore in place may replace.
+
+use super::*;
+
+fn directory(path: &Path, prefix: &str) -> BackupSource {
+    BackupSource::Directory {
+        path: path.to_owned(),
+        prefix: prefix.to_owned(),
+    }
+}
+
+impl Fixture {
+    fn restore_in_place(&self, id: &BackupId) -> Result<RestoredTree, StoreError> {
+        let place = RestorePlace::InPlace(self.sources.clone());
+        let chain = std::slice::from_ref(id);
+        self.store.restore(&job(), chain, &place, &quiet())
+    }
+
+    fn other(&self) -> PathBuf {
+        let other = self.directory.path().join("other");
+        fs::create_dir_all(&other).unwrap();
+        other
+    }
+}
+
+fn read(path: &Path, name: &str) -> String {
+    fs::read_to_string(path.join(name)).unwrap()
+}
+
+#[test]
+fn a_source_that_the_backup_does_not_hold_is_not_emptied() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.put("app/a", "below");
+    fixture.sources = vec![directory(&fixture.data(), "")];
+    let backup = fixture.take(BackupType::Full, &[]).manifest.id;
+    fixture.put("a", "two");
+    let (data, other) = (fixture.data(), fixture.other());
+    fs::write(other.join("b"), "new").unwrap();
+    for sources in [
+        // A source was added, with or without a directory of that name in the backup; a prefix was changed.
+        vec![directory(&data, ""), directory(&other, "other")],
+        vec![directory(&data, ""), directory(&other, "app")],
+        vec![directory(&data, "data")],
+    ] {
+        fixture.sources = sources;
+        let error = fixture.restore_in_place(&backup).unwrap_err().to_string();
+        assert!(
+            error.contains("holds nothing of the source") && error.contains("--into"),
+            "{error}"
+        );
+        assert_eq!(
+            (read(&data, "a"), read(&other, "b")),
+            ("two".into(), "new".into())
+        );
+    }
+    let left = fs::read_dir(fixture.directory.path()).unwrap().count();
+    assert_eq!(
+        left, 3,
+        "two sources and the state, and nothing beside them"
+    );
+}
+
+#[test]
+fn a_source_that_an_emergency_backup_found_absent_stays_as_it_is() {
+    let mut fixture = Fixture::new();
+    fixture.put("a", "one");
+    let absent = fixture.directory.path().join("other");
+    fixture.sources = vec![
+        directory(&fixture.data(), "data"),
+        directory(&absent, "other"),
+    ];
+    let backup = fixture.take(BackupType::Emergency, &[]).manifest.id;
+    fixture.put("a", "two");
+    fs::write(fixture.other().join("b"), "new").unwrap();
+    fixture.restore_in_place(&backup).unwrap();
+    let (data, other) = (fixture.data(), fixture.other());
+    assert_eq!(
+        (read(&data, "a"), read(&other, "b")),
+        ("one".into(), "new".into())
+    );
+
+    // One that was added since was not absent then.
+    let added = fixture.directory.path().join("added");
+    fixture.sources.push(directory(&added, "added"));
+    let error = fixture.restore_in_place(&backup).unwrap_err().to_string();
+    assert!(error.contains("added"), "{error}");
+}
