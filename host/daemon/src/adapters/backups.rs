@@ -16,6 +16,7 @@ mod documents;
 mod files;
 mod held;
 mod index;
+mod mounts;
 mod read;
 mod restore;
 mod scan;

@@ -1,5 +1,6 @@
 //! Where backups lie, and how files are made durable and private.
 
+use super::mounts::check_none_within;
 use crate::ports::StoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
@@ -232,8 +233,13 @@ pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
     absent_is_fine(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
 }
 
-/// Removes a directory and all below it, also where directories among it forbid that to their owner.
+/// Removes a directory and all below it, also where directories among it forbid that to their owner; not where
+/// something is mounted in it.
 pub(super) fn remove_tree(path: &Path) -> Result<(), StoreError> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        let real = path.canonicalize();
+        check_none_within(&real.map_err(unavailable("cannot remove", path))?)?;
+    }
     let removed = match fs::remove_dir_all(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             open_to_owner(path).and_then(|()| fs::remove_dir_all(path))

@@ -6,8 +6,12 @@
 //! the two renames leaves no tree in place until [`sweep`], at the next start or restore, renames the old one back.
 //!
 //! Invariant: at every moment one of the two trees is whole on the disk.
+//! Invariant: no tree is replaced that something is mounted in.
 
-use super::files::{remove_tree, sync_dir, unavailable};
+use super::{
+    files::{remove_tree, sync_dir, unavailable},
+    mounts::check_none_within,
+};
 use crate::ports::StoreError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
@@ -40,6 +44,7 @@ impl Swap {
     pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, StoreError> {
         let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
         let (parent, staging, old) = beside(&target)?;
+        check_none_within(&target)?;
         sweep(&target)?;
         let is_occupied = match fs::read_dir(&target) {
             Ok(mut entries) => entries.next().is_some(),
@@ -83,6 +88,7 @@ impl Swap {
 
     /// Puts the new tree, which is durable, in place.
     pub(super) fn place(&mut self) -> Result<(), StoreError> {
+        check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
         if !self.target.exists() {
             fs::rename(&self.staging, &self.target).map_err(cannot)?;

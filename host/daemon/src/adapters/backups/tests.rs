@@ -1,6 +1,7 @@
 mod faults;
 mod histories;
 mod in_place;
+mod swaps;
 
 use super::*;
 use crate::{adapters::clock::SystemClock, ports::Unreadable};

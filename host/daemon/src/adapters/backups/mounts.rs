@@ -1,0 +1,74 @@
+//! What is mounted where: a tree that is renamed or removed would take what is mounted in it along.
+
+use super::files::unavailable;
+use crate::ports::StoreError;
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+/// The kernel's list of what this process sees mounted (proc_pid_mountinfo(5)).
+const MOUNTS: &str = "/proc/self/mountinfo";
+
+/// Refuses a directory, whose path has no links in it, that is or holds a mount point.
+pub(super) fn check_none_within(directory: &Path) -> Result<(), StoreError> {
+    let list = fs::read(MOUNTS).map_err(unavailable("cannot read", Path::new(MOUNTS)))?;
+    match mounted_within(&list, directory) {
+        None => Ok(()),
+        Some(mounted) => Err(StoreError::Unavailable(format!(
+            "{} cannot be replaced or removed: {} is a mount point, and what is mounted there would go with it; unmount it, or restore into another directory",
+            directory.display(),
+            mounted.display()
+        ))),
+    }
+}
+
+/// The first mount point of the list at or below a directory.
+fn mounted_within(list: &[u8], directory: &Path) -> Option<PathBuf> {
+    let lines = list.split(|byte| *byte == b'\n');
+    let points = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    let mut paths = points.map(|point| PathBuf::from(OsStr::from_bytes(&unescape(point))));
+    paths.find(|path| path.starts_with(directory))
+}
+
+/// The kernel writes space, tab, line feed and backslash as `\` with three octal digits.
+fn unescape(point: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(point.len());
+    let mut rest = point;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after
+            .get(..3)
+            .filter(|_| *first == b'\\')
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        path.push(escaped.unwrap_or(*first));
+        let read = if escaped.is_some() { 4 } else { 1 };
+        rest = rest.get(read..).unwrap_or_default();
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_point_is_found_at_and_below_a_directory_and_nowhere_else() {
+        let list = b"27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
+            31 27 254:1 / /srv/data/volume rw shared:5 - ext4 /dev/vdb rw\n\
+            32 27 254:0 /bound /srv/a\\040b\\134c/bound rw - ext4 /dev/vda rw\n";
+        for (directory, found) in [
+            ("/srv/data", Some("/srv/data/volume")),
+            ("/srv/data/volume", Some("/srv/data/volume")),
+            ("/srv/a b\\c", Some("/srv/a b\\c/bound")),
+            ("/srv/data/vol", None),
+            ("/srv/data/volume/below", None),
+            ("/home", None),
+        ] {
+            let mounted = mounted_within(list, Path::new(directory));
+            assert_eq!(mounted.as_deref(), found.map(Path::new), "{directory}");
+        }
+    }
+}
