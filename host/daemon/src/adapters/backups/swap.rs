@@ -6,6 +6,8 @@
 //! the two renames leaves no tree in place until [`sweep`], at the next start or restore, renames the old one back.
 //!
 //! Invariant: at every moment one of the two trees is whole on the disk.
+//! Invariant: without leave to replace, what is in the place stays, also where it came while the new tree was written.
+//! Invariant: of the restores to one place one is under way at a time.
 //! Invariant: no tree is replaced that something is mounted in.
 
 use super::{
@@ -15,9 +17,12 @@ use super::{
 use crate::ports::StoreError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder},
+    io::ErrorKind,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// A tree that is written beside the place that it is for.
@@ -26,7 +31,38 @@ pub(super) struct Swap {
     parent: PathBuf,
     staging: PathBuf,
     old: PathBuf,
+    replace: bool,
     state: SwapState,
+    _claim: Claim,
+}
+
+/// The targets of the restores that are under way. A job's turn keeps no other job from the same target, and the names
+/// beside it are the same for all.
+static CLAIMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// The right to a target, until it is dropped.
+struct Claim(PathBuf);
+
+impl Claim {
+    fn on(target: &Path) -> Result<Self, StoreError> {
+        if claimed().insert(target.to_owned()) {
+            return Ok(Self(target.to_owned()));
+        }
+        Err(StoreError::Unavailable(format!(
+            "another restore to {} is under way; wait until it has ended, or restore into another directory",
+            target.display()
+        )))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        claimed().remove(&self.0);
+    }
+}
+
+fn claimed() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +80,7 @@ impl Swap {
     pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, StoreError> {
         let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
         let (parent, staging, old) = beside(&target)?;
+        let claim = Claim::on(&target)?;
         check_none_within(&target)?;
         sweep(&target)?;
         let is_occupied = match fs::read_dir(&target) {
@@ -72,7 +109,9 @@ impl Swap {
             parent,
             staging,
             old,
+            replace,
             state: SwapState::Staged,
+            _claim: claim,
         })
     }
 
@@ -90,8 +129,12 @@ impl Swap {
     pub(super) fn place(&mut self) -> Result<(), StoreError> {
         check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
-        if !self.target.exists() {
-            fs::rename(&self.staging, &self.target).map_err(cannot)?;
+        if !self.replace || !self.target.exists() {
+            // Over nothing, or over an empty directory: what came there since is not replaced.
+            fs::rename(&self.staging, &self.target).map_err(|error| match error.kind() {
+                ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => self.filled(),
+                _ => cannot(error),
+            })?;
         } else if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE)
             .is_err()
         {
@@ -103,6 +146,13 @@ impl Swap {
         }
         self.state = SwapState::Placed;
         sync_dir(&self.parent)
+    }
+
+    fn filled(&self) -> StoreError {
+        StoreError::Unavailable(format!(
+            "something was put into {} while the backup was read, and nothing was restored; restore into a new directory, or say --replace to lose what it holds",
+            self.target.display()
+        ))
     }
 
     /// Removes the old tree. Where that fails the new one is in place all the same, and the next sweep tries again.
