@@ -262,7 +262,7 @@ pub(super) fn open_to_owner(path: &Path) -> io::Result<()> {
     fs::read_dir(path)?.try_for_each(|entry| open_to_owner(&entry?.path()))
 }
 
-fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| {
         if error.kind() == ErrorKind::NotFound {
             Ok(())

@@ -3,7 +3,8 @@
 //! The new tree is written beside the old as `.NAME.mainstay-restore`. Where the file system can exchange two names, one
 //! rename puts the new in place and the old under that name, to be removed: a crash before it leaves the old tree, a
 //! crash after it the new one. Where it cannot, the old is first renamed to `.NAME.mainstay-old`, and a crash between
-//! the two renames leaves no tree in place until [`sweep`], at the next start or restore, renames the old one back.
+//! the two renames leaves no tree in place until [`sweep`], at the next start or restore, renames the old one back. So
+//! where both names are there, the new tree never was in place.
 //!
 //! Invariant: at every moment one of the two trees is whole on the disk.
 //! Invariant: without leave to replace, what is in the place stays, also where it came while the new tree was written.
@@ -11,7 +12,7 @@
 //! Invariant: no tree is replaced that something is mounted in.
 
 use super::{
-    files::{remove_tree, sync_dir, unavailable},
+    files::{absent_is_fine, remove_tree, sync_dir, unavailable},
     mounts::check_none_within,
 };
 use crate::ports::StoreError;
@@ -19,7 +20,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -78,11 +79,11 @@ enum SwapState {
 impl Swap {
     /// Makes an empty directory beside `target`, which must be free, empty, or a directory that may be replaced.
     pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, StoreError> {
-        let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+        let target = resolve(target);
         let (parent, staging, old) = beside(&target)?;
         let claim = Claim::on(&target)?;
         check_none_within(&target)?;
-        sweep(&target)?;
+        tidy(&target, &staging, &old)?;
         let is_occupied = match fs::read_dir(&target) {
             Ok(mut entries) => entries.next().is_some(),
             Err(_) => fs::symlink_metadata(&target).is_ok(),
@@ -140,7 +141,7 @@ impl Swap {
         {
             fs::rename(&self.target, &self.old).map_err(&cannot)?;
             if let Err(error) = fs::rename(&self.staging, &self.target) {
-                fs::rename(&self.old, &self.target).map_err(&cannot)?;
+                put_back(&self.old, &self.target)?;
                 return Err(cannot(error));
             }
         }
@@ -167,25 +168,22 @@ impl Swap {
     /// Puts the old tree back.
     fn undo(&self) -> Result<(), StoreError> {
         if self.state == SwapState::Placed {
-            let cannot = unavailable("cannot put the old tree back at", &self.target);
-            let old = if self.old.exists() {
-                &self.old
-            } else {
-                &self.staging
-            };
-            if old.exists() {
-                renameat_with(CWD, old, CWD, &self.target, RenameFlags::EXCHANGE)
-                    .map_err(std::io::Error::from)
-                    .or_else(|_| {
-                        remove_tree(&self.target)?;
-                        fs::rename(old, &self.target).map_err(cannot)
-                    })?;
-            } else {
-                remove_tree(&self.target)?;
-            }
+            let taken_out = self.take_out();
+            taken_out.map_err(unavailable("cannot put the old tree back at", &self.target))?;
         }
-        remove_tree(&self.staging)?;
-        remove_tree(&self.old)
+        tidy(&self.target, &self.staging, &self.old)
+    }
+
+    /// Takes the new tree out of its place again, so that it is in `staging`, and the old one in place or at `old`.
+    fn take_out(&self) -> io::Result<()> {
+        // Only an exchange leaves something there, the old tree.
+        if self.staging.exists() {
+            if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE).is_ok() {
+                return Ok(());
+            }
+            fs::rename(&self.staging, &self.old)?;
+        }
+        absent_is_fine(fs::rename(&self.target, &self.staging))
     }
 }
 
@@ -202,16 +200,60 @@ impl Drop for Swap {
 
 /// Removes what an interrupted restore left beside a directory, and puts an old tree back that was on its way out.
 pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
-    let target = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+    let target = resolve(target);
     // What cannot be replaced was not.
     let Ok((_, staging, old)) = beside(&target) else {
         return Ok(());
     };
-    if old.exists() && !target.exists() {
-        fs::rename(&old, &target).map_err(unavailable("cannot put back", &old))?;
+    tidy(&target, &staging, &old)
+}
+
+/// Where the new tree is still in `staging`, the old one is the only whole one, and goes back where it was.
+fn tidy(target: &Path, staging: &Path, old: &Path) -> Result<(), StoreError> {
+    let is_placed = is_there(target)? && !is_there(staging)?;
+    if !is_placed && is_there(old)? {
+        put_back(old, target)?;
     }
-    remove_tree(&staging)?;
-    remove_tree(&old)
+    remove_tree(staging)?;
+    remove_tree(old)
+}
+
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unavailable("cannot look at", path)(error)),
+    }
+}
+
+/// Renames over nothing or over an empty directory; the kernel refuses everything else.
+fn put_back(old: &Path, target: &Path) -> Result<(), StoreError> {
+    fs::rename(old, target).map_err(|error| {
+        StoreError::Unavailable(format!(
+            "cannot put {} back at {}: {error}; it holds what was there before a restore that did not end, so both are kept: move one of them away",
+            old.display(),
+            target.display()
+        ))
+    })
+}
+
+/// The path without links, also where nothing is at its end yet, or any more: a restore that was interrupted may have
+/// left the link to its target dangling.
+fn resolve(path: &Path) -> PathBuf {
+    match path.canonicalize() {
+        Ok(found) => return found,
+        Err(error) if error.kind() != ErrorKind::NotFound => return path.to_owned(),
+        Err(_) => {}
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return path.to_owned();
+    };
+    let parent = resolve(parent);
+    let path = parent.join(name);
+    match fs::read_link(&path) {
+        Ok(link) => resolve(&parent.join(link)),
+        Err(_) => path,
+    }
 }
 
 fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), StoreError> {

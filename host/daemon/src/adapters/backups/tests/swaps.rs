@@ -47,3 +47,88 @@ fn of_two_restores_to_one_place_the_second_is_refused() {
     drop(first);
     Swap::begin(&link, false).unwrap();
 }
+
+/// As it is between the two renames, where names cannot be exchanged: the source is at `old`, the new tree in `staging`.
+fn between_renames(fixture: &Fixture) -> [PathBuf; 2] {
+    fixture.put("a", "old");
+    let [old, staging] = ["old", "restore"].map(|what| {
+        let name = format!(".data.mainstay-{what}");
+        fixture.directory.path().join(name)
+    });
+    fs::rename(fixture.data(), &old).unwrap();
+    [old, staging]
+}
+
+#[test]
+fn an_old_tree_whose_place_was_taken_meanwhile_is_kept() {
+    let fixture = Fixture::new();
+    let swap = Swap::begin(&fixture.data(), true).unwrap();
+    let [old, staging] = between_renames(&fixture);
+    fs::write(staging.join("a"), "new").unwrap();
+    fixture.put("b", "recreated");
+    drop(swap);
+    let problems = fixture.store.sweep(&fixture.sources);
+    let error = problems[0].to_string();
+    assert!(error.contains("move one of them away"), "{error}");
+    assert!(Swap::begin(&fixture.data(), true).is_err());
+    assert_eq!(fs::read_to_string(old.join("a")).unwrap(), "old");
+    assert_eq!(
+        fs::read_to_string(fixture.data().join("b")).unwrap(),
+        "recreated"
+    );
+
+    fs::remove_dir_all(fixture.data()).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
+    assert!(!old.exists() && !staging.exists());
+}
+
+#[test]
+fn an_old_tree_goes_back_over_an_empty_directory_and_where_a_link_leads() {
+    let mut fixture = Fixture::new();
+    let [old, staging] = between_renames(&fixture);
+    for directory in [&staging, &fixture.data()] {
+        fs::create_dir(directory).unwrap();
+    }
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
+
+    let links = tempfile::tempdir().unwrap();
+    let link = links.path().join("link");
+    symlink(fixture.data(), &link).unwrap();
+    fixture.sources = vec![BackupSource::Directory {
+        path: link,
+        prefix: String::new(),
+    }];
+    between_renames(&fixture);
+    fs::create_dir(&staging).unwrap();
+    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
+    assert!(!old.exists() && !staging.exists());
+}
+
+#[test]
+fn a_tree_that_was_placed_by_either_way_is_taken_out_again() {
+    let fixture = Fixture::new();
+    let placed = |by_exchange: bool| {
+        let mut swap = Swap::begin(&fixture.data(), true).unwrap();
+        fs::write(swap.staging().join("a"), "new").unwrap();
+        if by_exchange {
+            fixture.put("a", "old");
+            swap.place().unwrap();
+        } else {
+            let [_, staging] = between_renames(&fixture);
+            // Over nothing, which is the second rename.
+            swap.place().unwrap();
+            assert!(!staging.exists());
+        }
+        swap
+    };
+    for by_exchange in [true, false] {
+        let swap = placed(by_exchange);
+        assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "new");
+        drop(swap);
+        assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
+        assert_eq!(fs::read_dir(fixture.directory.path()).unwrap().count(), 1);
+    }
+}
