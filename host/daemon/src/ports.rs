@@ -434,7 +434,7 @@ pub struct Restored {
     pub documents: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// How long it took.
+    /// How long it took, with the emergency backup where one was taken.
     pub elapsed: Duration,
 }
 
@@ -658,6 +658,12 @@ pub struct StoredBackup {
     pub in_trash: bool,
 }
 
+/// A restored state that waits beside its place. Dropping it removes it, and blocks as placing it does.
+pub trait StagedRestore: Send {
+    /// Puts it in place: all of it, or nothing is changed.
+    fn place(self: Box<Self>) -> Result<RestoredTree, StoreError>;
+}
+
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
 /// the one that stands alone first.
 pub trait BackupStore: Send + Sync {
@@ -671,14 +677,15 @@ pub trait BackupStore: Send + Sync {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<(), StoreError>;
-    /// Restores the state that a chain gives: all of it, or nothing is changed.
-    fn restore(
+    /// Writes the state that a chain gives beside the place that it is for, whole and durable; what is in place does
+    /// not change.
+    fn stage(
         &self,
         job: &JobName,
         chain: &[BackupId],
         place: &RestorePlace,
         progress: &OnProgress,
-    ) -> Result<RestoredTree, StoreError>;
+    ) -> Result<Box<dyn StagedRestore>, StoreError>;
     /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
     fn drill(
         &self,

@@ -27,8 +27,8 @@ mod tree;
 mod write;
 
 use crate::ports::{
-    BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StoreError, StoredBackup,
-    TakeBackup, TakenBackup,
+    BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StagedRestore, StoreError,
+    StoredBackup, TakeBackup, TakenBackup,
 };
 use files::{Layout, unavailable};
 use mainstay_domain::{
@@ -91,14 +91,15 @@ impl BackupStore for LocalBackups {
         read::read_chain(&self.layout, &self.stop, job, chain, progress, &mut nowhere).map(|_| ())
     }
 
-    fn restore(
+    fn stage(
         &self,
         job: &JobName,
         chain: &[BackupId],
         place: &RestorePlace,
         progress: &OnProgress,
-    ) -> Result<RestoredTree, StoreError> {
-        restore::restore(&self.layout, &self.stop, job, chain, place, progress)
+    ) -> Result<Box<dyn StagedRestore>, StoreError> {
+        let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
+        Ok(Box::new(staged))
     }
 
     fn drill(

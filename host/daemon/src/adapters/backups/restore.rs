@@ -12,7 +12,7 @@ use super::{
     read::{Sink, read_chain},
     swap::Swap,
 };
-use crate::ports::{OnProgress, RestorePlace, RestoredTree, StoreError};
+use crate::ports::{OnProgress, RestorePlace, RestoredTree, StagedRestore, StoreError};
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     id::BackupId,
@@ -33,15 +33,33 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Restores all, or changes nothing.
-pub(super) fn restore(
+/// The new trees, whole and durable beside their places.
+pub(super) struct StagedTrees {
+    swaps: Vec<Swap>,
+    restored: RestoredTree,
+}
+
+impl StagedRestore for StagedTrees {
+    fn place(mut self: Box<Self>) -> Result<RestoredTree, StoreError> {
+        for swap in &mut self.swaps {
+            swap.place()?;
+        }
+        for swap in self.swaps {
+            swap.keep();
+        }
+        Ok(self.restored)
+    }
+}
+
+/// Writes the new trees beside their places.
+pub(super) fn stage(
     layout: &Layout,
     stop: &CancellationToken,
     job: &JobName,
     chain: &[BackupId],
     place: &RestorePlace,
     progress: &OnProgress,
-) -> Result<RestoredTree, StoreError> {
+) -> Result<StagedTrees, StoreError> {
     let (targets, ignored) = match place {
         RestorePlace::Into { path, replace } => (vec![("", path, *replace)], HashSet::new()),
         RestorePlace::InPlace(sources) => in_place(sources)?,
@@ -62,14 +80,8 @@ pub(super) fn restore(
     if let RestorePlace::InPlace(_) = place {
         places = held(layout, job, chain, &state, places)?;
     }
-    let mut swaps: Vec<Swap> = places.into_iter().map(|(_, swap)| swap).collect();
-    for swap in &mut swaps {
-        swap.place()?;
-    }
-    for swap in swaps {
-        swap.keep();
-    }
-    Ok(restored)
+    let swaps = places.into_iter().map(|(_, swap)| swap).collect();
+    Ok(StagedTrees { swaps, restored })
 }
 
 /// A tree that held the backups would take them with it when it is replaced.

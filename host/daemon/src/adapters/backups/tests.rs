@@ -30,6 +30,18 @@ fn job() -> JobName {
     JobName::parse("state").unwrap()
 }
 
+impl LocalBackups {
+    fn restore(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        place: &RestorePlace,
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError> {
+        self.stage(job, chain, place, progress)?.place()
+    }
+}
+
 impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();

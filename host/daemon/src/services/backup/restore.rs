@@ -66,7 +66,8 @@ impl BackupService {
         verified.ok_or_else(|| ChainError::Unknown(id).into())
     }
 
-    /// Restores into a directory, or in place after an emergency backup.
+    /// Restores into a directory, or in place after an emergency backup: once all that was asked for is read and
+    /// written beside its place, so that only what changes during the backup itself is not saved.
     pub(super) async fn restore_now(
         self,
         request: RestoreRequest,
@@ -79,8 +80,8 @@ impl BackupService {
             replace,
         } = request;
         let plan = self.plan(&job, id)?;
-        let place = match into {
-            Some(path) => RestorePlace::Into { path, replace },
+        let (place, replaced) = match into {
+            Some(path) => (RestorePlace::Into { path, replace }, None),
             None if !replace => {
                 return Err(BackupError::Refused(format!(
                     "a restore in place replaces what the sources of job {job} hold now; say --replace, or restore --into a new directory"
@@ -88,15 +89,33 @@ impl BackupService {
             }
             None => {
                 let spec = self.job(&job)?;
-                self.save_before_restore(&spec).await?;
-                RestorePlace::InPlace(spec.sources)
+                (RestorePlace::InPlace(spec.sources.clone()), Some(spec))
             }
         };
-        let restored = self
-            .timed_restore(&job, plan, progress, move |store, job, chain, progress| {
-                store.restore(job, chain, &place, progress)
+        let started = self.core.clock.monotonic();
+        let (chain, of_job) = (ids(&plan), job.clone());
+        let staged = self
+            .with_store(move |store| store.stage(&of_job, &chain, &place, &progress))
+            .await;
+        let staged = self.noted(staged).await?;
+        // As late as can be: what is written after it was read is lost when the trees are exchanged.
+        if let Some(spec) = replaced
+            && let Err(error) = self.save_before_restore(&spec).await
+        {
+            self.with_store(move |_| {
+                drop(staged);
+                Ok(())
             })
             .await?;
+            return Err(error);
+        }
+        let RestoredTree { documents, bytes } = self.with_store(move |_| staged.place()).await?;
+        let restored = Restored {
+            chain: plan,
+            documents,
+            bytes,
+            elapsed: self.core.clock.monotonic().since(started),
+        };
         let event = self.event_of(
             EventKind::BackupRestored,
             Severity::Medium,
@@ -116,11 +135,7 @@ impl BackupService {
     ) -> Result<Restored, BackupError> {
         let plan = self.plan(&job, None)?;
         let newest = plan.last().map(|record| record.id.clone());
-        let drilled = self
-            .timed_restore(&job, plan, progress, |store, job, chain, progress| {
-                store.drill(job, chain, progress)
-            })
-            .await;
+        let drilled = self.timed_drill(&job, plan, progress).await;
         let event = match &drilled {
             Ok(restored) => self.event_of(
                 EventKind::DrillPassed,
@@ -157,23 +172,15 @@ impl BackupService {
         Ok(plan_restore(&records, &id)?)
     }
 
-    async fn timed_restore(
+    async fn timed_drill(
         &self,
         job: &JobName,
         plan: Vec<BackupRecord>,
         progress: OnProgress,
-        work: impl FnOnce(
-            &dyn crate::ports::BackupStore,
-            &JobName,
-            &[BackupId],
-            &OnProgress,
-        ) -> Result<RestoredTree, StoreError>
-        + Send
-        + 'static,
     ) -> Result<Restored, BackupError> {
         let (chain, job, started) = (ids(&plan), job.clone(), self.core.clock.monotonic());
         let done = self
-            .with_store(move |store| work(store, &job, &chain, &progress))
+            .with_store(move |store| store.drill(&job, &chain, &progress))
             .await;
         let RestoredTree { documents, bytes } = self.noted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);

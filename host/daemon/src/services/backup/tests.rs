@@ -403,7 +403,8 @@ async fn what_waits_its_turn_ends_with_its_caller() {
 }
 
 #[tokio::test]
-async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told() {
+async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_and_needs_to_be_told()
+{
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
     let request = |replace| RestoreRequest {
@@ -429,6 +430,8 @@ async fn a_restore_in_place_takes_an_emergency_backup_first_and_needs_to_be_told
     .unwrap();
     assert_eq!(restored.chain[0].id, full.id);
     assert_eq!(fixture.types(), [BackupType::Full, BackupType::Emergency]);
+    let steps = ["taken", "staged", "taken", "placed"];
+    assert_eq!(fixture.store.steps(), steps);
     assert!(
         fixture
             .kinds()

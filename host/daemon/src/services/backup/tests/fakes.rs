@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, RestorePlace, RestoredTree, RetentionJudge, StoredBackup, TakeBackup, TakenBackup,
+    BackupStore, RestorePlace, RestoredTree, RetentionJudge, StagedRestore, StoredBackup,
+    TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -33,13 +34,14 @@ struct Behaviour {
     unreadable: Option<Unreadable>,
     sweeps: u32,
     unswept: Vec<StoreError>,
-    restores: u32,
+    /// What was done to take backups and to restore them, in order.
+    steps: Vec<&'static str>,
 }
 
 /// Stores nothing but manifests.
 #[derive(Default)]
 pub(in crate::services::backup) struct FakeStore {
-    behaviour: Mutex<Behaviour>,
+    behaviour: Arc<Mutex<Behaviour>>,
     moved: Condvar,
 }
 
@@ -110,8 +112,13 @@ impl FakeStore {
         self.with(|it| it.sweeps)
     }
 
-    pub(super) fn restores(&self) -> u32 {
-        self.with(|it| it.restores)
+    pub(super) fn restores(&self) -> usize {
+        let steps = self.steps();
+        steps.iter().filter(|step| **step == "placed").count()
+    }
+
+    pub(super) fn steps(&self) -> Vec<&'static str> {
+        self.with(|it| it.steps.clone())
     }
 
     pub(super) fn holds(&self, id: &BackupId) -> bool {
@@ -137,10 +144,23 @@ impl FakeStore {
     }
 }
 
+struct FakeStaged {
+    behaviour: Arc<Mutex<Behaviour>>,
+    restored: RestoredTree,
+}
+
+impl StagedRestore for FakeStaged {
+    fn place(self: Box<Self>) -> Result<RestoredTree, StoreError> {
+        self.behaviour.lock().unwrap().steps.push("placed");
+        Ok(self.restored)
+    }
+}
+
 impl BackupStore for FakeStore {
     fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, StoreError> {
         let mut it = self.behaviour.lock().unwrap();
         it.taken += 1;
+        it.steps.push("taken");
         it.unreadable = Some(request.unreadable);
         it.running += 1;
         it.most = it.most.max(it.running);
@@ -191,15 +211,20 @@ impl BackupStore for FakeStore {
         self.check(chain).map(drop)
     }
 
-    fn restore(
+    fn stage(
         &self,
         _: &JobName,
         chain: &[BackupId],
         _: &RestorePlace,
         _: &OnProgress,
-    ) -> Result<RestoredTree, StoreError> {
-        self.with(|it| it.restores += 1);
-        self.check(chain)
+    ) -> Result<Box<dyn StagedRestore>, StoreError> {
+        let restored = self.check(chain)?;
+        self.with(|it| it.steps.push("staged"));
+        let behaviour = self.behaviour.clone();
+        Ok(Box::new(FakeStaged {
+            behaviour,
+            restored,
+        }))
     }
 
     fn drill(
