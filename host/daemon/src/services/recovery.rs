@@ -260,7 +260,8 @@ impl RecoveryEngine {
     }
 }
 
-/// An event about an operation; its data always names the failure, by which alerts are told apart.
+/// An event about an operation; its data always names the failure, by which alerts are told apart, and says whether it is
+/// a dry run, which is no alert.
 fn about(operation: &Operation, event: Event) -> Change {
     let mut event = event
         .with_target(&operation.target)
@@ -268,6 +269,8 @@ fn about(operation: &Operation, event: Event) -> Change {
     if let serde_json::Value::Object(data) = &mut event.data {
         data.entry("failure")
             .or_insert_with(|| operation.failure.to_string().into());
+        data.entry("dry_run")
+            .or_insert_with(|| operation.dry_run.into());
     }
     Change::Event(event)
 }

@@ -95,8 +95,7 @@ impl RecoveryEngine {
             operation.target, operation.failure
         );
         let event = Event::new(kind, severity, now, message);
-        let data = serde_json::json!({ "interrupted": true, "dry_run": operation.dry_run });
-        let event = event.with_data(data);
+        let event = event.with_data(serde_json::json!({ "interrupted": true }));
         self.write(vec![
             Change::Operation(operation.clone()),
             about(&operation, event),
