@@ -120,12 +120,15 @@ impl TargetHealth {
     }
 
     /// Takes up another config. A check that keeps its name, what it looks at and its failure keeps its counts; the
-    /// failure of one that is gone is cleared, for nothing can see it any more.
+    /// failure of one that is gone is cleared, for nothing can see it any more. `process` is what is known of the
+    /// supervised child: where its exit is called otherwise now, nobody would tell of it again.
     pub fn reconfigure(
         &mut self,
         checks: &[CheckSpec],
         exit: Option<(&FailureType, Severity)>,
         breaker: BreakerSpec,
+        process: Option<&Observation>,
+        now: Monotonic,
     ) -> Vec<HealthChange> {
         let mut changes = Vec::new();
         let failing_before: Vec<FailureType> = self.failing().cloned().collect();
@@ -136,6 +139,11 @@ impl TargetHealth {
             }
         }
         self.open_for = breaker.open_for;
+        // Before anything is cleared, so that the circuit of a child that is still down does not close in between.
+        let is_untold = |check: &CheckCounter| check.is_told() && check.last.is_none();
+        if let Some(seen) = process.filter(|_| self.checks.iter().any(is_untold)) {
+            self.count(seen, By::Exit, now, &mut changes);
+        }
         for failure in failing_before {
             if !self.is_failing(&failure) {
                 changes.push(HealthChange::FailureCleared { failure });
@@ -161,13 +169,23 @@ impl TargetHealth {
 
     fn take_up(&mut self, seen: &Observation, by: By, now: Monotonic) -> Vec<HealthChange> {
         let mut changes = Vec::new();
-        match seen.outcome {
-            Outcome::Failed => self.failed(seen, by, now, &mut changes),
-            // A warning is no failure: it counts as a success, and health shows it.
-            Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, &mut changes),
-        }
+        self.count(seen, by, now, &mut changes);
         self.settle(&mut changes);
         changes
+    }
+
+    fn count(
+        &mut self,
+        seen: &Observation,
+        by: By,
+        now: Monotonic,
+        changes: &mut Vec<HealthChange>,
+    ) {
+        match seen.outcome {
+            Outcome::Failed => self.failed(seen, by, now, changes),
+            // A warning is no failure: it counts as a success, and health shows it.
+            Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, changes),
+        }
     }
 
     /// Half-opens a circuit that was open for long enough; see [`TargetHealth::next_tick`].

@@ -166,8 +166,10 @@ impl Core {
             let watched = match before.remove(&target.name) {
                 Some(watched) => {
                     let mut state = watched.lock();
-                    let changes = state.reconfigure(target, now);
-                    self.publish(&watched, &mut state, &changes, None);
+                    let news = news.get(&target.name);
+                    let process = news.and_then(|news| self.process_known(&state, news));
+                    let changes = state.reconfigure(target, process.as_ref(), now);
+                    self.publish(&watched, &mut state, &changes, process.as_ref());
                     drop(state);
                     watched
                 }

@@ -324,12 +324,41 @@ fn another_config_keeps_the_counts_of_what_is_the_same() {
         every: Duration::from_secs(60),
         ..check_spec("a", "down", 2, 2)
     };
-    assert_eq!(health.reconfigure(&[slower], None, BREAKER), []);
+    assert_eq!(
+        health.reconfigure(&[slower], None, BREAKER, None, at(0)),
+        []
+    );
     assert_eq!(words(&play(&mut health, "a-")), "open raise:down");
     let renamed = [check_spec("a", "slow", 2, 2)];
-    let changes = health.reconfigure(&renamed, None, BREAKER);
+    let changes = health.reconfigure(&renamed, None, BREAKER, None, at(0));
     assert_eq!(words(&changes), "clear:down closed");
     assert_eq!(health.health(), Health::Unknown);
+}
+
+#[test]
+fn a_child_that_is_down_stays_down_when_its_exit_is_called_otherwise() {
+    let down = seen("process", Outcome::Failed);
+    let mut health = only_exit();
+    play(&mut health, "exit-");
+    let failure = FailureType::parse("slow").unwrap();
+    let exit = Some((&failure, Severity::High));
+    let changes = health.reconfigure(&[], exit, BREAKER, Some(&down), at(1));
+    assert_eq!(words(&changes), "raise:slow clear:service-down");
+    assert_eq!(
+        (health.health(), health.circuit()),
+        (Health::Failed, CircuitState::Open)
+    );
+
+    // Another name for what a check, which is gone, has raised already.
+    let mut health = TargetHealth::new(&[check_spec("a", "slow", 1, 1)], None, BREAKER);
+    play(&mut health, "a-");
+    let changes = health.reconfigure(&[], exit, BREAKER, Some(&down), at(1));
+    assert!(!words(&changes).contains("clear"), "{changes:?}");
+    assert_eq!(health.circuit(), CircuitState::Open);
+
+    // What was told already is not counted once more.
+    let changes = health.reconfigure(&[], exit, BREAKER, Some(&down), at(2));
+    assert_eq!(changes, []);
 }
 
 #[test]

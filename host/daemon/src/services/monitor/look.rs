@@ -4,6 +4,7 @@ use super::{
     Core,
     watched::{CheckRun, Watched, WatchedState},
 };
+use crate::ports::ProcessNews;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     name::{CheckName, TargetName},
@@ -95,6 +96,20 @@ impl Core {
                 value,
             },
         }
+    }
+
+    /// What the last news says of the supervised process; none where it says nothing.
+    pub(super) fn process_known(
+        &self,
+        state: &WatchedState,
+        news: &ProcessNews,
+    ) -> Option<Observation> {
+        let down = match news {
+            ProcessNews::Down(why) => Some(why.clone()),
+            ProcessNews::Runs(Some(_)) => None,
+            ProcessNews::Runs(None) | ProcessNews::Stopped => return None,
+        };
+        Some(self.process_seen(state, down))
     }
 
     /// The supervised process as an observation: down, for a reason, or as it is known.

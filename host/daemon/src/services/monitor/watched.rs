@@ -6,7 +6,7 @@
 use super::locked;
 use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
-    health::Outcome,
+    health::{Observation, Outcome},
     name::{CheckName, FailureType, TargetName},
     severity::Severity,
     spec::{CheckSpec, TargetSpec},
@@ -87,8 +87,13 @@ impl Watched {
 }
 
 impl WatchedState {
-    /// Takes up another config of the same target.
-    pub(super) fn reconfigure(&mut self, spec: &TargetSpec, now: Monotonic) -> Vec<HealthChange> {
+    /// Takes up another config of the same target; `process` is what is known of its process.
+    pub(super) fn reconfigure(
+        &mut self,
+        spec: &TargetSpec,
+        process: Option<&Observation>,
+        now: Monotonic,
+    ) -> Vec<HealthChange> {
         if *self.spec == *spec {
             return Vec::new();
         }
@@ -103,8 +108,9 @@ impl WatchedState {
         self.spec = Arc::new(spec.clone());
         self.epoch += 1;
         self.last_beat = now;
+        let exit = exit_of(spec);
         self.health
-            .reconfigure(&spec.checks, exit_of(spec), spec.breaker)
+            .reconfigure(&spec.checks, exit, spec.breaker, process, now)
     }
 
     /// The target is not in the config any more: nothing of it is run, and nothing of it fails.

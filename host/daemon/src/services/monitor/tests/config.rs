@@ -57,3 +57,45 @@ async fn news_of_a_target_that_is_not_known_yet_is_kept_for_it() {
         Health::Healthy
     );
 }
+
+#[tokio::test]
+async fn a_process_that_is_down_is_still_down_when_a_new_config_calls_its_end_otherwise() {
+    let mut bench = Bench::new(vec![child("web", &["/bin/true"])]);
+    bench.run();
+    let news = ProcessNews::Down("process 7 exited with code 1".to_owned());
+    bench.monitor.process_is(&name("web"), news);
+    assert_eq!(bench.finding().await, "web raised crashed");
+    let mut other = child("web", &["/bin/true"]);
+    other.process.as_mut().unwrap().exit_failure = failure("tcp-down");
+    bench.config.send_replace(spec(vec![other]));
+    let Finding::Raised {
+        failure: kind,
+        evidence,
+        ..
+    } = within(bench.findings.recv()).await.unwrap()
+    else {
+        panic!("it should be raised");
+    };
+    assert_eq!(
+        (kind, evidence.message.as_str()),
+        (failure("tcp-down"), "process 7 exited with code 1")
+    );
+    assert_eq!(bench.finding().await, "web cleared crashed");
+    assert_eq!(
+        bench.monitor.health(&name("web")),
+        Some((Health::Failed, CircuitState::Open))
+    );
+    assert_eq!(bench.count(EventKind::CircuitClosed), 0);
+}
+
+#[tokio::test]
+async fn a_first_start_that_fails_before_its_config_is_taken_up_is_a_failure() {
+    let mut bench = Bench::new(vec![target("web", Vec::new())]);
+    let news = ProcessNews::Down("no such program".to_owned());
+    bench.monitor.process_is(&name("web"), news);
+    bench.run();
+    bench
+        .config
+        .send_replace(spec(vec![child("web", &["/no/such"])]));
+    assert_eq!(bench.finding().await, "web raised crashed");
+}
