@@ -103,7 +103,11 @@ impl Supervisor {
     pub fn new(ports: SupervisorPorts, mut spec: watch::Receiver<Arc<Spec>>, left: Left) -> Self {
         let present = Arc::clone(&spec.borrow_and_update());
         let targets = present.targets.iter();
-        let managed = |target: &TargetSpec| Managed::new(target, target.process.clone());
+        let managed = |target: &TargetSpec| {
+            let managed = Managed::new(&target.name, target.process.clone());
+            managed.set_spec(Some(target));
+            managed
+        };
         let targets = targets.map(|target| (target.name.clone(), managed(target)));
         Self {
             core: Arc::new(Core {
@@ -157,6 +161,13 @@ impl Core {
             .cloned()
     }
 
+    /// The target, listed or not.
+    fn get_or_add(&self, target: &TargetName) -> Arc<Managed> {
+        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let managed = targets.entry(target.clone());
+        Arc::clone(managed.or_insert_with(|| Managed::new(target, None)))
+    }
+
     fn all(&self) -> Vec<Arc<Managed>> {
         let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
         targets.values().cloned().collect()
@@ -179,7 +190,7 @@ impl Core {
         for target in &spec.targets {
             let managed = targets.entry(target.name.clone());
             managed
-                .or_insert_with(|| Managed::new(target, None))
+                .or_insert_with(|| Managed::new(&target.name, None))
                 .set_spec(Some(target));
         }
         for managed in targets.values() {

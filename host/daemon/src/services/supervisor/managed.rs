@@ -10,7 +10,7 @@ use mainstay_domain::{
     journal::{Change, ProcessIdentity},
     name::TargetName,
     severity::Severity,
-    spec::{ProcessSpec, TargetSpec},
+    spec::{ForeignCommands, ProcessSpec, TargetSpec},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -20,13 +20,15 @@ use std::{
 pub(super) struct Managed {
     pub(super) name: TargetName,
     /// Held by who works on it.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
 }
 
 struct State {
     /// As the config has it now.
-    spec: Arc<TargetSpec>,
+    process_spec: Option<ProcessSpec>,
+    /// As the config has them now.
+    commands: ForeignCommands,
     /// What the process was last started with, or was to be.
     applied: Option<ProcessSpec>,
     /// Whether the config still has it. One that is gone is kept, so that its end comes before its next start.
@@ -42,15 +44,16 @@ struct State {
 }
 
 impl Managed {
-    /// `applied` is what a process of it was started with.
-    pub(super) fn new(spec: &TargetSpec, applied: Option<ProcessSpec>) -> Arc<Self> {
+    /// Not in the config until [`Managed::set_spec`]; `applied` is what a process of it was started with.
+    pub(super) fn new(name: &TargetName, applied: Option<ProcessSpec>) -> Arc<Self> {
         Arc::new(Self {
-            name: spec.name.clone(),
-            turn: tokio::sync::Mutex::new(()),
+            name: name.clone(),
+            turn: Arc::default(),
             state: Mutex::new(State {
-                spec: Arc::new(spec.clone()),
+                process_spec: None,
+                commands: ForeignCommands::default(),
                 applied,
-                listed: true,
+                listed: false,
                 wanted: true,
                 process: None,
                 stopping: false,
@@ -59,12 +62,12 @@ impl Managed {
         })
     }
 
-    pub(super) fn spec(&self) -> Arc<TargetSpec> {
-        Arc::clone(&locked(&self.state).spec)
+    pub(super) fn process_spec(&self) -> Option<ProcessSpec> {
+        locked(&self.state).process_spec.clone()
     }
 
-    pub(super) fn process_spec(&self) -> Option<ProcessSpec> {
-        self.spec().process.clone()
+    pub(super) fn commands(&self) -> ForeignCommands {
+        locked(&self.state).commands.clone()
     }
 
     pub(super) fn process(&self) -> Option<ProcessIdentity> {
@@ -97,19 +100,17 @@ impl Managed {
     pub(super) fn set_spec(&self, spec: Option<&TargetSpec>) {
         let mut state = locked(&self.state);
         state.listed = spec.is_some();
+        state.process_spec = spec.and_then(|spec| spec.process.clone());
         match spec {
-            Some(spec) => state.spec = Arc::new(spec.clone()),
-            None => {
-                Arc::make_mut(&mut state.spec).process = None;
-                state.wanted = true;
-            }
+            Some(spec) => state.commands = spec.commands.clone(),
+            None => state.wanted = true,
         }
     }
 
     /// Takes the present config as applied; what its process was started with, and what it is to be started with.
     pub(super) fn catch_up(&self) -> (Option<ProcessSpec>, Option<ProcessSpec>) {
         let mut state = locked(&self.state);
-        let present = state.spec.process.clone();
+        let present = state.process_spec.clone();
         (
             std::mem::replace(&mut state.applied, present.clone()),
             present,
@@ -193,8 +194,7 @@ impl Core {
         }
         state.process = None;
         let severity = state
-            .spec
-            .process
+            .process_spec
             .as_ref()
             .map_or(Severity::Medium, |p| p.exit_severity);
         let why = end_of(&identity, exit, self.ports.clock.now());

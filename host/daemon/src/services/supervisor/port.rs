@@ -79,8 +79,7 @@ impl Core {
     }
 
     async fn order_foreign(&self, managed: &Managed, verb: Verb) -> Result<(), EffectError> {
-        let spec = managed.spec();
-        let commands = &spec.commands;
+        let commands = managed.commands();
         let argv = |command: &Option<Vec<String>>, name: &str| {
             command.clone().ok_or_else(|| {
                 EffectError::Failed(format!(

@@ -45,7 +45,7 @@ impl Core {
             );
             self.take_over_one(&managed, &process, decision).await;
         }
-        self.end_unwanted(&left.processes, &found);
+        self.end_unwanted(&left.processes, &found).await;
         let _ = self.taken_over.set(());
     }
 
@@ -90,8 +90,9 @@ impl Core {
         }
     }
 
-    /// Ends processes of targets that the config does not name any more.
-    fn end_unwanted(
+    /// Ends processes of targets that the config does not name any more. It takes the turn of each, so that one which
+    /// comes back meanwhile is started after the end, and its record is written after the old one is gone.
+    async fn end_unwanted(
         self: &Arc<Self>,
         recorded: &[(TargetName, ProcessIdentity)],
         found: &[(TargetName, ProcessIdentity)],
@@ -104,8 +105,11 @@ impl Core {
         for name in names.into_iter().filter(|name| is_unwanted(name)).cloned() {
             let all = recorded.iter().chain(found).filter(|(of, _)| *of == name);
             let identities: Vec<_> = all.map(|(_, identity)| identity.clone()).collect();
+            // Free: nobody works on a target before all is taken over.
+            let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
             self.tasks.spawn(async move {
+                let _turn = turn;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {
                         core.ports.processes.stop(identity.clone(), DEFAULT_GRACE).await;

@@ -114,6 +114,33 @@ async fn a_process_that_the_config_no_longer_names_is_ended() {
 }
 
 #[tokio::test]
+async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow_end = "trap 'sleep 0.2; exit' TERM; echo ready; while :; do sleep 0.01; done";
+    let mut web = child("web", &["/bin/sh", "-c", slow_end]);
+    web.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
+    let mut before = Daemon::start(dir.path(), vec![web], Left::default());
+    let pid = before.runs("web", None).await;
+    let log = dir.path().join("logs/web.log");
+    wait_until("it is ready", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+    before.shut_down().await.unwrap();
+
+    let mut daemon = Daemon::start(dir.path(), Vec::new(), left(&before, &["web"]));
+    daemon.config.send_replace(spec(vec![child("web", &SLEEP)]));
+    let again = daemon.runs("web", Some(pid)).await;
+    assert!(!lives(pid), "the old one ended before the new one began");
+    wait_until("the end is told", || {
+        !daemon.told(EventKind::ProcessStopped).is_empty()
+    })
+    .await;
+    assert_eq!(daemon.record("web").map(|record| record.pid), Some(again));
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_paused_target_is_not_started_but_told() {
     let dir = tempfile::tempdir().unwrap();
     let left = Left {
