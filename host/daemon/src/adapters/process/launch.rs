@@ -41,12 +41,13 @@ impl Launch {
             .run
             .split_first()
             .ok_or("`run` is empty; it needs at least a program")?;
-        let rotated = match self.rotations.begin(&self.log) {
-            Some(rotation) => rotation.run(self.log_max_bytes, self.log_keep),
-            None => Ok(()),
-        };
-        let output = rotated
-            .and_then(|()| log::open(&self.log))
+        if let Some(rotation) = self.rotations.begin(&self.log)
+            && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
+        {
+            // Better a log that is too long than a target that does not run, on a full disk say.
+            tracing::warn!(log = %self.log.display(), %error, "the log grows on");
+        }
+        let output = log::open(&self.log)
             .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
         let mut command = Command::new(program);
         command

@@ -112,7 +112,7 @@ fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
         }
         file.set_len(0)?;
     }
-    if let Some((partial, _)) = copy {
+    if let Some((partial, _copy)) = copy {
         for number in (1..keep).rev() {
             let older = numbered(path, number + 1);
             match std::fs::rename(numbered(path, number), older) {
@@ -120,21 +120,32 @@ fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
                 _ => {}
             }
         }
-        std::fs::rename(partial, numbered(path, 1))?;
+        std::fs::rename(&partial.0, numbered(path, 1))?;
     }
     remove_above(path, keep)
 }
 
+/// A copy that is not yet in its place. What is left of it when a rotation fails is deleted: on a full disk it would
+/// take the last bytes that others need.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After its renaming it is not there any more.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// Copies the first `length` bytes beside the file.
-fn copy_front(file: &mut File, path: &Path, length: u64) -> io::Result<(PathBuf, File)> {
-    let partial = with_suffix(path, "partial");
+fn copy_front(file: &mut File, path: &Path, length: u64) -> io::Result<(Partial, File)> {
+    let partial = Partial(with_suffix(path, "partial"));
     let mut options = OpenOptions::new();
     let mut copy = options
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&partial)?;
+        .open(&partial.0)?;
     file.seek(SeekFrom::Start(0))?;
     io::copy(&mut file.take(length), &mut copy)?;
     Ok((partial, copy))
@@ -221,6 +232,20 @@ mod tests {
         std::fs::write(&path, "again").unwrap();
         rotate(&path, 4, 0).unwrap();
         assert!(content(&path).is_empty() && !numbered(&path, 1).exists());
+    }
+
+    #[test]
+    fn a_rotation_that_finds_the_disk_full_leaves_the_file_and_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.log");
+        let long = lines(0, 2_000);
+        std::fs::write(&path, &long).unwrap();
+        let partial = with_suffix(&path, "partial");
+        std::os::unix::fs::symlink("/dev/full", &partial).unwrap();
+        let error = rotate(&path, 10_000, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(partial.symlink_metadata().is_err(), "it is deleted");
+        assert_eq!(content(&path), long);
     }
 
     #[test]

@@ -256,3 +256,18 @@ async fn output_above_its_size_is_rotated_while_the_child_writes() {
     assert!((rotated + &output(dir.path())).ends_with("19999\n20000\nwritten\n"));
     within(processes.stop(identity, DEADLINE)).await;
 }
+
+#[tokio::test]
+async fn a_child_starts_though_its_log_cannot_be_rotated() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let logs = dir.path().join("logs");
+    std::fs::write(logs.join("web.log"), "a line that is too long\n").unwrap();
+    // As where the disk is full.
+    std::os::unix::fs::symlink("/dev/full", logs.join("web.log.partial")).unwrap();
+    let mut spec = shell("echo started");
+    spec.log_max_bytes = 4;
+    let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
+    assert_eq!(within(processes.wait(identity)).await, Exit::Code(0));
+    assert_eq!(output(dir.path()), "a line that is too long\nstarted\n");
+}
