@@ -44,7 +44,7 @@ pub use shutdown::Stragglers;
 
 /// How often the size of output files is looked at.
 const ROTATE_EVERY: Duration = Duration::from_secs(5);
-/// For processes of targets that the config does not name any more; the default of `grace`.
+/// For what the daemon before left of targets that the config does not name any more; the default of `grace`.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// What the supervisor works with.

@@ -2,10 +2,9 @@
 //!
 //! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
 
-use super::{Core, events::end_of, locked};
+use super::{Core, DEFAULT_GRACE, events::end_of, locked};
 use crate::ports::ProcessNews;
 use mainstay_domain::{
-    effect::EffectError,
     event::EventKind,
     journal::{Change, ProcessIdentity},
     name::TargetName,
@@ -31,6 +30,8 @@ struct State {
     commands: ForeignCommands,
     /// What the process was last started with, or was to be.
     applied: Option<ProcessSpec>,
+    /// Of the last config that its process was started or kept with; it holds also where the config is gone.
+    grace: Duration,
     /// Whether the config still has it. One that is gone is kept, so that its end comes before its next start.
     listed: bool,
     /// Whether it should run; a handler that stops it changes that.
@@ -52,6 +53,9 @@ impl Managed {
             state: Mutex::new(State {
                 process_spec: None,
                 commands: ForeignCommands::default(),
+                grace: applied
+                    .as_ref()
+                    .map_or(DEFAULT_GRACE, |applied| applied.grace),
                 applied,
                 listed: false,
                 wanted: true,
@@ -111,6 +115,9 @@ impl Managed {
     pub(super) fn catch_up(&self) -> (Option<ProcessSpec>, Option<ProcessSpec>) {
         let mut state = locked(&self.state);
         let present = state.process_spec.clone();
+        if let Some(present) = &present {
+            state.grace = present.grace;
+        }
         (
             std::mem::replace(&mut state.applied, present.clone()),
             present,
@@ -132,6 +139,7 @@ impl Core {
         let restarts = {
             let mut state = locked(&managed.state);
             state.applied = Some(process.clone());
+            state.grace = process.grace;
             state.restarts.map_or(0, |before| before.saturating_add(1))
         };
         let started = self
@@ -235,11 +243,7 @@ impl Core {
         let (process, grace) = {
             let mut state = locked(&managed.state);
             state.stopping = true;
-            let grace = state.applied.as_ref().map(|process| process.grace);
-            (
-                state.process.clone(),
-                grace.unwrap_or(super::DEFAULT_GRACE).min(longest),
-            )
+            (state.process.clone(), state.grace.min(longest))
         };
         self.ports
             .watch
@@ -265,33 +269,5 @@ impl Core {
         if for_good {
             self.submit(vec![Change::Process(managed.name.clone(), None)]);
         }
-    }
-
-    /// Runs a command of a foreign service to its end.
-    pub(super) async fn run_foreign(
-        &self,
-        managed: &Managed,
-        argv: &[String],
-    ) -> Result<(), EffectError> {
-        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
-        let words = argv.join(" ");
-        let output = self
-            .ports
-            .commands
-            .run_foreign(argv, cwd, super::port::FOREIGN_TIMEOUT)
-            .await?;
-        if output.exit_code == 0 {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
-        let last = text
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or("it printed no error");
-        Err(EffectError::Failed(format!(
-            "{}: `{words}` exited with code {}: {last}",
-            managed.name, output.exit_code
-        )))
     }
 }

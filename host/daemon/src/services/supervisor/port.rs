@@ -11,7 +11,7 @@ use mainstay_domain::{
 use std::{sync::Arc, time::Duration};
 
 /// After this the command of a foreign service counts as in doubt; the default wall time of a step.
-pub(super) const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60);
+const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
@@ -128,6 +128,30 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Runs a command of a foreign service to its end.
+    async fn run_foreign(&self, managed: &Managed, argv: &[String]) -> Result<(), EffectError> {
+        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
+        let words = argv.join(" ");
+        let output = self
+            .ports
+            .commands
+            .run_foreign(argv, cwd, FOREIGN_TIMEOUT)
+            .await?;
+        if output.exit_code == 0 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
+        let last = text
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("it printed no error");
+        Err(EffectError::Failed(format!(
+            "{}: `{words}` exited with code {}: {last}",
+            managed.name, output.exit_code
+        )))
     }
 }
 

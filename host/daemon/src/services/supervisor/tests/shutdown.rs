@@ -45,7 +45,11 @@ async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_le
 }
 
 /// Processes that neither SIGTERM nor SIGKILL ends, as those that hang in the kernel.
-struct Unkillable;
+#[derive(Default)]
+struct Unkillable {
+    /// How long each that was to be stopped had.
+    graces: Mutex<Vec<Duration>>,
+}
 
 impl Processes for Unkillable {
     fn spawn(
@@ -78,7 +82,8 @@ impl Processes for Unkillable {
     fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), String> {
         Ok(())
     }
-    fn stop(&self, _identity: ProcessIdentity, _grace: Duration) -> Boxed<'static, Exit> {
+    fn stop(&self, _identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
+        self.graces.lock().unwrap().push(grace);
         Box::pin(std::future::pending())
     }
     fn rotate(&self, _target: &TargetName, _spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
@@ -86,15 +91,15 @@ impl Processes for Unkillable {
     }
 }
 
-#[tokio::test]
-async fn a_shutdown_names_what_does_not_stop() {
-    let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
-    let mut config = (*spec(vec![child("web", &SLEEP), child("db", &SLEEP)])).clone();
-    config.host.shutdown_deadline = Duration::from_millis(50);
-    let (_config, receiver) = watch::channel(Arc::new(config));
+/// A supervisor over such processes.
+fn over_unkillable(
+    daemon: &Daemon,
+    config: Arc<Spec>,
+) -> (Supervisor, Arc<Unkillable>, watch::Sender<Arc<Spec>>) {
+    let (sender, receiver) = watch::channel(config);
+    let processes = Arc::new(Unkillable::default());
     let ports = SupervisorPorts {
-        processes: Arc::new(Unkillable),
+        processes: processes.clone(),
         commands: daemon.commands.clone(),
         watch: Arc::new(daemon.monitor.clone()),
         journal: daemon.journal.clone(),
@@ -103,6 +108,16 @@ async fn a_shutdown_names_what_does_not_stop() {
         ends_at: Arc::default(),
     };
     let supervisor = Supervisor::new(ports, receiver, Left::default());
+    (supervisor, processes, sender)
+}
+
+#[tokio::test]
+async fn a_shutdown_names_what_does_not_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let mut config = (*spec(vec![child("web", &SLEEP), child("db", &SLEEP)])).clone();
+    config.host.shutdown_deadline = Duration::from_millis(50);
+    let (supervisor, _processes, _config) = over_unkillable(&daemon, Arc::new(config));
     let service = tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
     let runs = |target| supervisor.status(&name(target)).unwrap().pid.is_some();
     wait_until("they run", || runs("web") && runs("db")).await;
@@ -114,4 +129,20 @@ async fn a_shutdown_names_what_does_not_stop() {
             .starts_with("db, web did not stop within 50ms"),
         "{stragglers}"
     );
+}
+
+#[tokio::test]
+async fn a_target_that_leaves_the_config_has_the_grace_that_it_had_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let mut web = child("web", &SLEEP);
+    web.process.as_mut().unwrap().grace = Duration::from_secs(77);
+    let (supervisor, processes, config) = over_unkillable(&daemon, spec(vec![web]));
+    tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
+    let runs = || supervisor.status(&name("web")).unwrap().pid.is_some();
+    wait_until("it runs", runs).await;
+    config.send_replace(spec(Vec::new()));
+    let graces = || processes.graces.lock().unwrap().clone();
+    wait_until("it is stopped", || !graces().is_empty()).await;
+    assert_eq!(graces(), [Duration::from_secs(77)]);
 }
