@@ -24,12 +24,17 @@ impl Core {
         }
     }
 
-    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped, or the
-    /// child that the check measures does not run: that it ended is a failure of its own, and no other.
+    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped, the
+    /// config has the check no more, or otherwise, or the child that it measures does not run: that it ended is a
+    /// failure of its own, and no other.
     pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
         let (spec, pid, epoch, last_beat) = {
             let state = watched.lock();
-            if state.stopped || (state.pid.is_none() && run.spec.kind.measures_child()) {
+            // It may have been retired while it waited for its turn, and one of the same name would get what it sees.
+            if run.is_retired()
+                || state.stopped
+                || (state.pid.is_none() && run.spec.kind.measures_child())
+            {
                 return None;
             }
             (

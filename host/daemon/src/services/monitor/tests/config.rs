@@ -99,3 +99,18 @@ async fn a_first_start_that_fails_before_its_config_is_taken_up_is_a_failure() {
         .send_replace(spec(vec![child("web", &["/no/such"])]));
     assert_eq!(bench.finding().await, "web raised crashed");
 }
+
+#[tokio::test]
+async fn a_check_that_changed_while_it_waited_for_its_turn_is_not_looked_at_as_it_was() {
+    let bench = Bench::new(vec![target("db", vec![check("tcp")])]);
+    bench.probe.show("tcp", Outcome::Failed);
+    let core = &bench.monitor.core;
+    let watched = core.get(&name("db")).unwrap();
+    let waiting = Arc::clone(&watched.lock().checks[0]);
+    let mut other = check("tcp");
+    other.kind = CheckKind::Heartbeat;
+    core.reconfigure(&spec(vec![target("db", vec![other])]));
+    assert_eq!(core.look(&watched, &waiting).await, None);
+    assert_eq!(bench.probe.looks("tcp"), 0);
+    assert!(!bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
+}
