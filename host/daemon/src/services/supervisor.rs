@@ -204,6 +204,9 @@ impl Core {
 
     /// Makes the process as the present config says, whatever was asked for meanwhile.
     async fn catch_up(self: &Arc<Self>, managed: &Arc<Managed>) {
+        if self.is_closing() {
+            return; // The shutdown stops what is to be stopped, in time.
+        }
         let (old, new) = managed.catch_up();
         match decide::at_config(old.as_ref(), new.as_ref()) {
             AtConfig::Keep => {}
@@ -215,12 +218,14 @@ impl Core {
                     self.ports.watch.process_is(&managed.name, news);
                 }
             }
-            // The daemon stops, or a handler has stopped the target.
-            _ if self.is_closing() || !managed.is_wanted() => {}
+            // A handler has stopped the target.
+            _ if !managed.is_wanted() => {}
             AtConfig::Start => self.launch_or_tell(managed).await,
             AtConfig::Restart(why) => {
                 self.stop_process(managed, Some(why), false).await;
-                self.launch_or_tell(managed).await;
+                if !self.is_closing() {
+                    self.launch_or_tell(managed).await;
+                }
             }
         }
     }

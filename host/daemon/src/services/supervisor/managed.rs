@@ -124,6 +124,13 @@ impl Managed {
         )
     }
 
+    /// From here on its end is no news. Its process, where there is one, and how long that has to end by itself.
+    pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Duration) {
+        let mut state = locked(&self.state);
+        state.stopping = true;
+        (state.process.clone(), state.grace)
+    }
+
     /// This one ran before.
     pub(super) fn remember(&self, identity: &ProcessIdentity) {
         locked(&self.state).restarts = Some(identity.restarts);
@@ -240,16 +247,16 @@ impl Core {
         for_good: bool,
         longest: Duration,
     ) {
-        let (process, grace) = {
-            let mut state = locked(&managed.state);
-            state.stopping = true;
-            (state.process.clone(), state.grace.min(longest))
-        };
+        let (process, grace) = managed.begin_stop();
         self.ports
             .watch
             .process_is(&managed.name, ProcessNews::Stopped);
         if let Some(identity) = process {
-            let exit = self.ports.processes.stop(identity.clone(), grace).await;
+            let exit = self
+                .ports
+                .processes
+                .stop(identity.clone(), grace.min(longest))
+                .await;
             let end = end_of(&identity, exit, self.ports.clock.now());
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let message = format!("{}: stopped: {end}{because}", managed.name);

@@ -31,11 +31,7 @@ impl Supervisor {
             let tasks = core.tasks.clone();
             let work = tasks.spawn(async move {
                 let _turn = managed.turn.lock().await;
-                if core.is_closing() {
-                    return Err(EffectError::Unavailable(
-                        "the daemon is stopping; the next one takes this up".to_owned(),
-                    ));
-                }
+                core.unless_closing()?;
                 match managed.process_spec() {
                     Some(_) => core.order_process(&managed, verb, seen).await,
                     None => core.order_foreign(&managed, verb).await,
@@ -49,6 +45,15 @@ impl Supervisor {
 }
 
 impl Core {
+    fn unless_closing(&self) -> Result<(), EffectError> {
+        match self.is_closing() {
+            true => Err(EffectError::Unavailable(
+                "the daemon is stopping; the next one takes this up".to_owned(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     async fn order_process(
         self: &Arc<Self>,
         managed: &Arc<Managed>,
@@ -69,6 +74,8 @@ impl Core {
             Verb::Restart => self.stop_process(managed, None, false).await,
         }
         managed.set_wanted(true);
+        // Once more, for the stop may have lasted.
+        self.unless_closing()?;
         let launched = self.launch(managed).await;
         launched.map_err(|why| {
             self.ports

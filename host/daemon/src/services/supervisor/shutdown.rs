@@ -36,11 +36,17 @@ impl Core {
         for managed in &waiting {
             let (core, managed) = (Arc::clone(self), Arc::clone(managed));
             work.spawn(async move {
-                let _turn = managed.turn.lock().await;
                 // SIGKILL must come while there is time to see it work.
-                let longest = end.saturating_duration_since(Instant::now()).mul_f64(0.9);
+                let longest = || end.saturating_duration_since(Instant::now()).mul_f64(0.9);
+                let _turn = match managed.turn.try_lock() {
+                    Ok(turn) => turn,
+                    Err(_) => {
+                        core.hurry_stop(&managed, longest()).await;
+                        managed.turn.lock().await
+                    }
+                };
                 let why = Some("the daemon stops".to_owned());
-                core.stop_within(&managed, why, true, longest).await;
+                core.stop_within(&managed, why, true, longest()).await;
             });
         }
         let all = async { while work.join_next().await.is_some() {} };
@@ -52,5 +58,16 @@ impl Core {
         let mut targets: Vec<_> = waiting.iter().map(|managed| managed.name.clone()).collect();
         targets.sort();
         Err(Stragglers { targets, deadline })
+    }
+
+    /// Without the turn: who has it may be stopping the process, with a grace that is longer than the daemon has. Two
+    /// stops of one process end it once, and nothing is started after it, for the daemon is closing.
+    async fn hurry_stop(&self, managed: &Managed, longest: Duration) {
+        if let (Some(identity), grace) = managed.begin_stop() {
+            self.ports
+                .processes
+                .stop(identity, grace.min(longest))
+                .await;
+        }
     }
 }

@@ -44,6 +44,42 @@ async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_le
     within(daemon.processes.stop(record, DEADLINE)).await;
 }
 
+#[tokio::test]
+async fn a_shutdown_cuts_short_a_restart_that_waits_for_the_old_process_and_starts_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let deaf = [
+        "/bin/sh",
+        "-c",
+        "trap '' TERM; echo ready; while :; do sleep 1; done",
+    ];
+    let mut stubborn = child("deaf", &deaf);
+    stubborn.process.as_mut().unwrap().grace = DEADLINE * 10;
+    let mut daemon = Daemon::start(dir.path(), vec![stubborn.clone()], Left::default());
+    let mut config = (*spec(vec![stubborn])).clone();
+    config.host.shutdown_deadline = Duration::from_millis(500);
+    daemon.config.send_replace(Arc::new(config));
+    let pid = daemon.runs("deaf", None).await;
+    let log = dir.path().join("logs/deaf.log");
+    wait_until("it is deaf", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+    let supervisor = daemon.supervisor.clone();
+    let restart = tokio::spawn(async move { supervisor.restart(name("deaf")).await });
+    let managed = daemon.supervisor.core.get(&name("deaf")).unwrap();
+    let has_turn = || managed.turn.try_lock().is_err();
+    wait_until("the restart has its turn", has_turn).await;
+    daemon.shut_down().await.unwrap();
+    assert!(!lives(pid));
+    let refused = within(restart).await.unwrap().unwrap_err();
+    assert!(
+        refused.to_string().contains("the daemon is stopping"),
+        "{refused}"
+    );
+    assert_eq!(daemon.told(EventKind::ProcessStarted).len(), 1);
+    assert!(daemon.findings.try_recv().is_err(), "nothing failed");
+}
+
 /// Processes that neither SIGTERM nor SIGKILL ends, as those that hang in the kernel.
 #[derive(Default)]
 struct Unkillable {
