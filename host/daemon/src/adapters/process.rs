@@ -181,9 +181,11 @@ impl Processes for HostProcesses {
     }
 
     fn is_alive(&self, identity: &ProcessIdentity) -> bool {
-        self.children
-            .stat(identity)
-            .is_some_and(|stat| !stat.has_ended())
+        match self.children.stat(identity) {
+            Ok(stat) => stat.is_some_and(|stat| !stat.has_ended()),
+            // Taken for dead by mistake, it would get a second copy.
+            Err(_) => true,
+        }
     }
 
     fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit> {
@@ -191,7 +193,13 @@ impl Processes for HostProcesses {
     }
 
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String> {
-        if !self.is_alive(identity) {
+        let stat = self.children.stat(identity).map_err(|error| {
+            format!(
+                "no signal was sent, for process {} cannot be looked at: {error}",
+                identity.pid
+            )
+        })?;
+        if stat.is_none_or(|stat| stat.has_ended()) {
             return Ok(());
         }
         send(identity, number(signal)).map_err(|error| {
@@ -204,9 +212,10 @@ impl Processes for HostProcesses {
 
     fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
         let children = Arc::clone(&self.children);
-        let alive = self.is_alive(&identity);
         Box::pin(async move {
-            if alive {
+            // An error must not keep the signal back, nor may the signal go to another that has the number by now.
+            let stat = children.wait_for_stat(&identity).await;
+            if stat.is_some_and(|stat| !stat.has_ended()) {
                 // A stopped process acts on SIGTERM only once it is continued. Errors show as a process that lives on.
                 let _ = send(&identity, rustix::process::Signal::TERM);
                 let _ = send(&identity, rustix::process::Signal::CONT);
@@ -215,7 +224,7 @@ impl Processes for HostProcesses {
             if let Ok(exit) = tokio::time::timeout(grace, ended).await {
                 return exit;
             }
-            if children.stat(&identity).is_some() {
+            if children.wait_for_stat(&identity).await.is_some() {
                 let _ = send(&identity, rustix::process::Signal::KILL);
             }
             children.wait(identity).await

@@ -118,8 +118,12 @@ fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
         Err(why) => return Seen::failed(why),
     };
     match ProcessStat::read(pid) {
-        Some(stat) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
-        _ => Seen::failed(format!("process {pid} does not run")),
+        Ok(Some(stat)) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
+        Ok(_) => Seen::failed(format!("process {pid} does not run")),
+        Err(error) => Seen::failed(format!(
+            "process {pid} cannot be looked at: {}",
+            io_cause(&error)
+        )),
     }
 }
 
@@ -185,8 +189,9 @@ fn parse_memory(text: &str) -> Option<f64> {
 /// Resident memory of a process group; what its members share is counted for each.
 fn resident_bytes(group: u32) -> u64 {
     let members = stat::all().into_iter();
+    let is_member = |stat: ProcessStat| stat.group == group;
     let members =
-        members.filter(|&pid| ProcessStat::read(pid).is_some_and(|stat| stat.group == group));
+        members.filter(|&pid| ProcessStat::read(pid).ok().flatten().is_some_and(is_member));
     let resident = members.filter_map(|pid| {
         kilobytes(
             &std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?,

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// Between two tries where the machine cannot open a pidfd.
+/// Between two tries where the machine cannot open a pidfd, or look at a process.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The processes that are waited for.
@@ -44,11 +44,25 @@ impl Children {
     }
 
     /// What this very process is now, ended or not; none where it was reaped or is of another boot.
-    pub(super) fn stat(&self, identity: &ProcessIdentity) -> Option<ProcessStat> {
+    pub(super) fn stat(&self, identity: &ProcessIdentity) -> io::Result<Option<ProcessStat>> {
         if identity.boot_id != self.boot_id {
-            return None;
+            return Ok(None);
         }
-        ProcessStat::read(identity.pid).filter(|stat| stat.start_ticks == identity.start_ticks)
+        let stat = ProcessStat::read(identity.pid)?;
+        Ok(stat.filter(|stat| stat.start_ticks == identity.start_ticks))
+    }
+
+    /// The same, once it can be told.
+    pub(super) async fn wait_for_stat(&self, identity: &ProcessIdentity) -> Option<ProcessStat> {
+        loop {
+            match self.stat(identity) {
+                Ok(stat) => return stat,
+                Err(error) => {
+                    tracing::warn!(pid = identity.pid, %error, "cannot look at a process yet");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
     }
 
     /// Resolves when the process has ended.
@@ -91,7 +105,7 @@ impl Children {
             Err(error) => return Err(error.into()),
         };
         // After opening, not before: the process that has this start time now also had the number then.
-        if self.stat(identity).is_none() {
+        if self.stat(identity)?.is_none() {
             return Ok(None);
         }
         let child = Arc::new(Child {

@@ -66,14 +66,15 @@ impl Launch {
             .map_err(|error| self.explain(program, &error))?;
         let pid = child.id();
         // It is not reaped yet, so it is there, even where it has ended already.
-        let Some(stat) = ProcessStat::read(pid) else {
-            let _ =
-                Pid::from_raw(pid.cast_signed()).map(|pid| kill_process_group(pid, Signal::KILL));
-            return Err(format!(
-                "cannot supervise `{program}`: /proc/{pid}/stat cannot be read; is /proc mounted?"
-            ));
+        let why = match ProcessStat::read(pid) {
+            Ok(Some(stat)) => return Ok((pid, stat.start_ticks)),
+            Ok(None) => "is /proc mounted?".to_owned(),
+            Err(error) => error.to_string(),
         };
-        Ok((pid, stat.start_ticks))
+        let _ = Pid::from_raw(pid.cast_signed()).map(|pid| kill_process_group(pid, Signal::KILL));
+        Err(format!(
+            "cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}"
+        ))
     }
 
     fn explain(&self, program: &str, error: &io::Error) -> String {

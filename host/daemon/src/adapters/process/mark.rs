@@ -146,7 +146,7 @@ impl Marks {
         let mut found: Vec<_> = stat::all()
             .into_iter()
             .filter_map(|pid| {
-                let stat = ProcessStat::read(pid)?;
+                let stat = ProcessStat::read(pid).ok()??;
                 if stat.group != pid || stat.has_ended() {
                     return None;
                 }
@@ -179,8 +179,8 @@ impl Marks {
     /// Kills what is left of the group of a leader that is not there any more.
     pub(super) fn end_leftovers(&self, leader: &ProcessIdentity) {
         for pid in stat::all() {
-            let in_group = ProcessStat::read(pid)
-                .is_some_and(|stat| stat.group == leader.pid && !stat.has_ended());
+            let stat = ProcessStat::read(pid).ok().flatten();
+            let in_group = stat.is_some_and(|stat| stat.group == leader.pid && !stat.has_ended());
             let is_marked = || {
                 let start = self.by_environment(pid).and_then(|mark| mark.start);
                 start.is_some_and(|(started_at, _)| started_at == leader.started_at)

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the command name, which may hold spaces, parentheses and bytes that are no text, is never looked into.
 
+use std::io;
+
 /// Part of one line of `/proc/PID/stat`; see proc_pid_stat(5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessStat {
@@ -14,9 +16,14 @@ pub(crate) struct ProcessStat {
 }
 
 impl ProcessStat {
-    /// What a process is now; none where there is no such process.
-    pub(crate) fn read(pid: u32) -> Option<Self> {
-        Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+    /// What a process is now; none where there is no such process. An error says nothing about the process: the daemon
+    /// may have no descriptors left.
+    pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
+        match std::fs::read(format!("/proc/{pid}/stat")) {
+            Ok(line) => Ok(Self::parse(&line)),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn parse(line: &[u8]) -> Option<Self> {
@@ -37,6 +44,12 @@ impl ProcessStat {
     pub(crate) fn has_ended(&self) -> bool {
         matches!(self.state, b'Z' | b'X' | b'x')
     }
+}
+
+/// It was not there, or ended while it was read.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 /// The real user of a process; none where there is no such process.
@@ -103,8 +116,9 @@ mod tests {
 
     #[test]
     fn this_very_process_is_there_and_has_not_ended() {
-        let stat = ProcessStat::read(std::process::id()).unwrap();
+        let stat = ProcessStat::read(std::process::id()).unwrap().unwrap();
         assert!(stat.start_ticks > 0 && !stat.has_ended());
         assert!(all().contains(&std::process::id()));
+        assert_eq!(ProcessStat::read(u32::MAX).unwrap(), None);
     }
 }

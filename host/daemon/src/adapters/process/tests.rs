@@ -1,6 +1,7 @@
 //! Real processes: what is started is found, waited for and ended, by this daemon and by the next.
 
 mod adoption;
+mod descriptors;
 mod measurement;
 
 use super::*;
@@ -158,7 +159,9 @@ async fn everyone_who_waits_hears_of_the_same_end_and_nothing_is_left() {
     assert_eq!((first, second), (Exit::Signal(10), Exit::Signal(10)));
     assert!(!processes.is_alive(&identity));
     assert!(
-        ProcessStat::read(identity.pid).is_none_or(|s| s.start_ticks != identity.start_ticks),
+        ProcessStat::read(identity.pid)
+            .unwrap()
+            .is_none_or(|s| s.start_ticks != identity.start_ticks),
         "it is reaped"
     );
     processes.signal(&identity, Signal::Term).unwrap();
@@ -192,7 +195,9 @@ async fn stopping_asks_first_and_kills_the_whole_group_after_the_grace() {
         Exit::Signal(9)
     );
     wait_until("the grandchild ends", || {
-        ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
+        ProcessStat::read(grandchild)
+            .unwrap()
+            .is_none_or(|s| s.has_ended())
     });
 }
 
@@ -205,7 +210,9 @@ async fn a_leader_that_dies_takes_its_group_along() {
     let grandchild: u32 = output.trim().parse().unwrap();
     assert_eq!(exit, Exit::Code(0));
     wait_until("the grandchild ends", || {
-        ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
+        ProcessStat::read(grandchild)
+            .unwrap()
+            .is_none_or(|s| s.has_ended())
     });
 }
 

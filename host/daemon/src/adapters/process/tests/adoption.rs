@@ -81,17 +81,23 @@ async fn what_a_leader_left_behind_ends_when_the_next_daemon_looks() {
     let dir = tempfile::tempdir().unwrap();
     let identity = orphan(dir.path(), "sleep 1000 & echo $!");
     wait_until("the leader ends", || {
-        ProcessStat::read(identity.pid).is_none_or(|s| s.has_ended())
+        ProcessStat::read(identity.pid)
+            .unwrap()
+            .is_none_or(|s| s.has_ended())
     });
     let grandchild: u32 = output(dir.path()).trim().parse().unwrap();
     assert!(
-        ProcessStat::read(grandchild).is_some_and(|s| !s.has_ended()),
+        ProcessStat::read(grandchild)
+            .unwrap()
+            .is_some_and(|s| !s.has_ended()),
         "it was left behind"
     );
     let processes = processes(dir.path());
     assert_eq!(within(processes.wait(identity)).await, Exit::Unknown);
     wait_until("the grandchild ends", || {
-        ProcessStat::read(grandchild).is_none_or(|s| s.has_ended())
+        ProcessStat::read(grandchild)
+            .unwrap()
+            .is_none_or(|s| s.has_ended())
     });
 }
 
