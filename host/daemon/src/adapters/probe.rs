@@ -15,9 +15,15 @@ use crate::ports::{Boxed, Clock, Probe};
 use blocking::BlockingLooks;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
+    name::TargetName,
     spec::{CheckKind, CheckSpec, TargetSpec},
 };
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::net::TcpStream;
 
 /// Looks from this machine.
@@ -75,24 +81,63 @@ impl HostProbe {
                 status,
                 body_contains,
             } => http::look(&self.http, url, *status, body_contains.as_deref()).await,
-            CheckKind::Tcp { address } => connect(address).await,
+            CheckKind::Tcp { address } => self.connect(&target.name, check, address).await,
             CheckKind::Exec {
                 run,
                 cwd,
                 degraded_exit,
-            } => exec::look(run, cwd, *degraded_exit).await,
+            } => {
+                let (program, cwd) = (run.clone(), cwd.clone());
+                let start = move || exec::start(&program, &cwd);
+                match self.blocking.look(&target.name, check, start).await {
+                    Ok(started) => exec::look(run, started, *degraded_exit).await,
+                    Err(seen) => seen,
+                }
+            }
             CheckKind::Process { .. }
             | CheckKind::File { .. }
             | CheckKind::Disk { .. }
             | CheckKind::Memory { .. } => {
                 let (kind, now) = (check.kind.clone(), self.clock.now());
                 let look = move || local::look(&kind, pid, now);
-                self.blocking.look(&target.name, check, look).await
+                let seen = self.blocking.look(&target.name, check, look).await;
+                seen.unwrap_or_else(|seen| seen)
             }
             CheckKind::Heartbeat => {
                 Seen::failed("heartbeats come to the monitor; there is nothing to look at")
             }
         }
+    }
+
+    async fn connect(&self, target: &TargetName, check: &CheckSpec, address: &str) -> Seen {
+        let start = tokio::time::Instant::now();
+        let connected = match self.resolve(target, check, address).await {
+            Ok(Ok(addresses)) => TcpStream::connect(&*addresses).await,
+            Ok(Err(error)) => Err(error),
+            Err(seen) => return seen,
+        };
+        match connected {
+            Ok(_) => {
+                let millis = start.elapsed().as_secs_f64() * 1e3;
+                Seen::healthy(format!("{address} took the connection")).with_value(millis)
+            }
+            Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
+        }
+    }
+
+    /// A name takes a thread until its server answers.
+    async fn resolve(
+        &self,
+        target: &TargetName,
+        check: &CheckSpec,
+        address: &str,
+    ) -> Result<io::Result<Vec<SocketAddr>>, Seen> {
+        if let Ok(literal) = address.parse() {
+            return Ok(Ok(vec![literal]));
+        }
+        let name = address.to_owned();
+        let resolve = move || Ok(name.to_socket_addrs()?.collect());
+        self.blocking.look(target, check, resolve).await
     }
 }
 
@@ -166,16 +211,5 @@ fn io_cause(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         _ => error.to_string(),
-    }
-}
-
-async fn connect(address: &str) -> Seen {
-    let start = tokio::time::Instant::now();
-    match TcpStream::connect(address).await {
-        Ok(_) => {
-            let millis = start.elapsed().as_secs_f64() * 1e3;
-            Seen::healthy(format!("{address} took the connection")).with_value(millis)
-        }
-        Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
     }
 }

@@ -1,4 +1,4 @@
-//! Looks that block a thread: one at a time for each check, and few in all.
+//! Looks that block a thread, or the part of a look that does: one at a time for each check, and few in all.
 //!
 //! Invariant: a look that hangs, on a file system that does not answer say, holds one thread until it ends; before that
 //! no further look of its check begins.
@@ -42,32 +42,31 @@ impl BlockingLooks {
         }
     }
 
-    /// Looks on a thread of its own. May be dropped: the look goes on, but what it sees is lost.
-    pub(super) async fn look(
+    /// Looks on a thread of its own. May be dropped: the look goes on, but what it sees is lost. The error is what is
+    /// seen where it cannot be done.
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         target: &TargetName,
         check: &CheckSpec,
-        look: impl FnOnce() -> Seen + Send + 'static,
-    ) -> Seen {
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Seen> {
         let interrupted = |error: &dyn std::fmt::Display| {
             Seen::failed(format!("the look was interrupted: {error}"))
         };
         let Some(running) = self.begin((target.clone(), check.name.clone(), check.kind.clone()))
         else {
-            return Seen::failed(format!(
+            return Err(Seen::failed(format!(
                 "an earlier look of the {} check still hangs; no other begins before it ends",
                 check.kind.as_str()
-            ));
+            )));
         };
-        let thread = match Arc::clone(&self.threads).acquire_owned().await {
-            Ok(thread) => thread,
-            Err(error) => return interrupted(&error),
-        };
+        let thread = Arc::clone(&self.threads).acquire_owned().await;
+        let thread = thread.map_err(|error| interrupted(&error))?;
         let looking = tokio::task::spawn_blocking(move || {
             let _until_it_ends = (running, thread);
             look()
         });
-        looking.await.unwrap_or_else(|error| interrupted(&error))
+        looking.await.map_err(|error| interrupted(&error))
     }
 
     fn begin(&self, looked: Looked) -> Option<Running> {
@@ -109,16 +108,16 @@ mod tests {
         assert!(timed_out.is_err());
 
         let again = looks.look(&api, &check, || Seen::healthy("began"));
-        let seen = again.await;
+        let seen = again.await.unwrap_err();
         assert!(seen.message.contains("an earlier look"), "{seen:?}");
         let free = || looks.threads.available_permits();
         assert_eq!(free(), MAX_THREADS - 1);
         let other = looks.look(&web, &check, || Seen::healthy("another target"));
-        assert_eq!(other.await.message, "another target");
+        assert_eq!(other.await.unwrap().message, "another target");
 
         release.send(()).unwrap();
         wait_until("its end", || free() == MAX_THREADS).await;
         let after = looks.look(&api, &check, || Seen::healthy("well again"));
-        assert_eq!(after.await.message, "well again");
+        assert_eq!(after.await.unwrap().message, "well again");
     }
 }

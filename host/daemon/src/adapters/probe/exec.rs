@@ -15,12 +15,23 @@ use tokio::{
 /// So much of the end of the output is kept.
 const TAIL: usize = 4096;
 
-pub(super) async fn look(run: &[String], cwd: &Path, degraded_exit: Option<i32>) -> Seen {
+/// A program that runs.
+pub(super) struct Started {
+    output: pipe::Receiver,
+    group: Group,
+}
+
+/// Watches it to its end.
+pub(super) async fn look(
+    run: &[String],
+    started: io::Result<Started>,
+    degraded_exit: Option<i32>,
+) -> Seen {
     let words = run.join(" ");
     let cannot =
         |error: io::Error| Seen::failed(format!("cannot run `{words}`: {}", io_cause(&error)));
-    let (mut output, mut group) = match start(run, cwd) {
-        Ok(started) => started,
+    let (mut output, mut group) = match started {
+        Ok(started) => (started.output, started.group),
         Err(error) => return cannot(error),
     };
     let mut tail = Vec::new();
@@ -63,7 +74,8 @@ impl Drop for Group {
     }
 }
 
-fn start(run: &[String], cwd: &Path) -> io::Result<(pipe::Receiver, Group)> {
+/// Blocks until the program is loaded, or could not be: for ever on a file system that does not answer.
+pub(super) fn start(run: &[String], cwd: &Path) -> io::Result<Started> {
     let (program, arguments) = run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let (reader, writer) = io::pipe()?;
     let mut command = Command::new(program);
@@ -76,8 +88,9 @@ fn start(run: &[String], cwd: &Path) -> io::Result<(pipe::Receiver, Group)> {
         .process_group(0);
     let leader = command.spawn()?;
     let id = leader.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+    let group = Group { leader, id };
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    Ok((output, Group { leader, id }))
+    Ok(Started { output, group })
 }
 
 /// Whether there may be more.

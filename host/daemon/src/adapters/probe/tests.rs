@@ -32,9 +32,13 @@ fn target() -> Arc<TargetSpec> {
     })
 }
 
-async fn look(kind: CheckKind, pid: Option<u32>, timeout: Duration) -> Observation {
+fn probe() -> HostProbe {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let check = CheckSpec {
+    HostProbe::new(Arc::new(SystemClock::new())).unwrap()
+}
+
+fn check_of(kind: CheckKind, timeout: Duration) -> Arc<CheckSpec> {
+    Arc::new(CheckSpec {
         name: CheckName::parse("it").unwrap(),
         kind,
         every: SECOND,
@@ -44,9 +48,13 @@ async fn look(kind: CheckKind, pid: Option<u32>, timeout: Duration) -> Observati
         jitter: Duration::ZERO,
         failure: FailureType::parse("service-down").unwrap(),
         severity: Severity::High,
-    };
-    let probe = HostProbe::new(Arc::new(SystemClock::new())).unwrap();
-    probe.observe(target(), Arc::new(check), pid).await
+    })
+}
+
+async fn look(kind: CheckKind, pid: Option<u32>, timeout: Duration) -> Observation {
+    probe()
+        .observe(target(), check_of(kind, timeout), pid)
+        .await
 }
 
 async fn check(kind: CheckKind, outcome: Outcome, message: &str) {

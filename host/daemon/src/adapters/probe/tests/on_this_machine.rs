@@ -111,6 +111,28 @@ async fn a_program_is_judged_by_its_exit_and_its_last_line_is_the_evidence() {
 }
 
 #[tokio::test]
+async fn what_can_hang_at_its_start_waits_on_a_thread_of_its_own_and_within_the_timeout() {
+    let by_name = CheckKind::Tcp {
+        address: "localhost:1".to_owned(),
+    };
+    for kind in [exec("true", None), by_name] {
+        let (probe, check) = (probe(), check_of(kind, 20 * SECOND));
+        let (release, hang) = std::sync::mpsc::channel::<()>();
+        // As a program on a file system that does not answer, and a name server that does not.
+        let target = target();
+        let hanging = probe.blocking.look(&target.name, &check, move || {
+            let _ = hang.recv();
+        });
+        let hanging = tokio::time::timeout(Duration::from_millis(1), hanging).await;
+        assert!(hanging.is_err());
+        let seen = probe.observe(target, check.clone(), None).await;
+        let message = seen.evidence.message;
+        assert!(message.contains("an earlier look"), "{message}");
+        drop(release);
+    }
+}
+
+#[tokio::test]
 async fn a_program_that_runs_too_long_is_killed_with_all_it_started() {
     let dir = tempfile::tempdir().unwrap();
     let pids = dir.path().join("pids");
