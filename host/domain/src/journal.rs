@@ -60,6 +60,9 @@ pub struct ProcessIdentity {
     pub started_at: Timestamp,
     /// How often the host restarted the target before.
     pub restarts: u32,
+    /// A digest of what of its config the process would notice; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
 }
 
 /// What kind of entry it is.

@@ -133,6 +133,7 @@ impl HostProcesses {
             boot_id: self.boot_id.clone(),
             started_at,
             restarts,
+            config: None,
         };
         Ok((launch, identity))
     }

@@ -221,12 +221,7 @@ impl Core {
             // A handler has stopped the target.
             _ if !managed.is_wanted() => {}
             AtConfig::Start => self.launch_or_tell(managed).await,
-            AtConfig::Restart(why) => {
-                self.stop_process(managed, Some(why), false).await;
-                if !self.is_closing() {
-                    self.launch_or_tell(managed).await;
-                }
-            }
+            AtConfig::Restart(why) => self.relaunch(managed, why).await,
         }
     }
 

@@ -168,6 +168,7 @@ impl Marks {
                     boot_id: boot_id.to_owned(),
                     started_at,
                     restarts,
+                    config: None,
                 };
                 Some((mark.target, identity))
             })

@@ -94,6 +94,25 @@ pub(super) fn at_config(old: Option<&ProcessSpec>, new: Option<&ProcessSpec>) ->
     }
 }
 
+/// A digest of what a running process would notice: the fields that [`at_config`] compares.
+pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
+    let cwd = process.cwd.as_os_str().as_encoded_bytes();
+    let noticed = (
+        &process.run,
+        cwd,
+        &process.env,
+        &process.user,
+        process.umask,
+    );
+    let text = serde_json::to_vec(&noticed).ok()?;
+    Some(blake3::hash(&text).to_hex().to_string())
+}
+
+/// Whether a process was started with what it would notice to be otherwise now.
+pub(super) fn is_outdated(identity: &ProcessIdentity, process: &ProcessSpec) -> bool {
+    identity.config.is_some() && identity.config != digest(process)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +125,7 @@ mod tests {
             boot_id: "now".to_owned(),
             started_at: Timestamp::from_millis(start),
             restarts: 0,
+            config: None,
         }
     }
 

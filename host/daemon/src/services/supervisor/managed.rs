@@ -2,7 +2,7 @@
 //!
 //! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
 
-use super::{Core, DEFAULT_GRACE, events::end_of, locked};
+use super::{Core, DEFAULT_GRACE, decide, events::end_of, locked};
 use crate::ports::ProcessNews;
 use mainstay_domain::{
     event::EventKind,
@@ -154,7 +154,10 @@ impl Core {
             .processes
             .spawn(&managed.name, &process, restarts)
             .await;
-        let identity = started.map_err(|why| format!("{}: {why}", managed.name))?;
+        let identity = ProcessIdentity {
+            config: decide::digest(&process),
+            ..started.map_err(|why| format!("{}: {why}", managed.name))?
+        };
         let message = format!("{}: started process {}", managed.name, identity.pid);
         self.now_runs(managed, identity, EventKind::ProcessStarted, message);
         Ok(())
@@ -169,9 +172,26 @@ impl Core {
         }
     }
 
-    /// Takes over a process that an earlier daemon started.
-    pub(super) fn adopt(self: &Arc<Self>, managed: &Arc<Managed>, identity: ProcessIdentity) {
-        let message = format!("{}: adopted process {}", managed.name, identity.pid);
+    /// Stops it, and starts it with the present config.
+    pub(super) async fn relaunch(self: &Arc<Self>, managed: &Arc<Managed>, why: String) {
+        self.stop_process(managed, Some(why), false).await;
+        if !self.is_closing() {
+            self.launch_or_tell(managed).await;
+        }
+    }
+
+    /// Takes over a process that an earlier daemon started, with another config where it is outdated.
+    pub(super) fn adopt(
+        self: &Arc<Self>,
+        managed: &Arc<Managed>,
+        identity: ProcessIdentity,
+        is_outdated: bool,
+    ) {
+        let since = match is_outdated {
+            true => ", which was started with another config",
+            false => "",
+        };
+        let message = format!("{}: adopted process {}{since}", managed.name, identity.pid);
         self.now_runs(managed, identity, EventKind::ProcessAdopted, message);
     }
 

@@ -43,7 +43,8 @@ impl Core {
                 self.ports.processes.boot_id(),
                 paused,
             );
-            self.take_over_one(&managed, &process, decision).await;
+            self.take_over_one(&managed, &process, decision, paused)
+                .await;
         }
         self.end_unwanted(&left.processes, &found).await;
         let _ = self.taken_over.set(());
@@ -54,9 +55,16 @@ impl Core {
         managed: &Arc<Managed>,
         process: &ProcessSpec,
         decision: AtStart,
+        paused: bool,
     ) {
         match decision {
-            AtStart::Adopt(identity) => self.adopt(managed, identity),
+            AtStart::Adopt(identity) => {
+                let is_outdated = decide::is_outdated(&identity, process);
+                self.adopt(managed, identity, is_outdated);
+                if is_outdated && !paused {
+                    self.renew(managed).await;
+                }
+            }
             AtStart::Start => {
                 let (core, managed) = (Arc::clone(self), Arc::clone(managed));
                 self.tasks.spawn(async move {
@@ -88,6 +96,21 @@ impl Core {
                     .process_is(&managed.name, ProcessNews::Down(why));
             }
         }
+    }
+
+    /// Starts an adopted process anew, as a reload would have done.
+    async fn renew(self: &Arc<Self>, managed: &Arc<Managed>) {
+        // Free: nobody works on a target before all is taken over.
+        let turn = Arc::clone(&managed.turn).lock_owned().await;
+        let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+        self.tasks.spawn(async move {
+            let _turn = turn;
+            // Where it has ended by itself, recovery decides.
+            if managed.process().is_some() && !core.is_closing() {
+                let why = "its config changed while no daemon was there";
+                core.relaunch(&managed, why.to_owned()).await;
+            }
+        });
     }
 
     /// Ends processes of targets that the config does not name any more. It takes the turn of each, so that one which

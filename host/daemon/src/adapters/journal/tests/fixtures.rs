@@ -198,5 +198,6 @@ pub(super) fn process_identity() -> ProcessIdentity {
         boot_id: "f00".to_owned(),
         started_at: at(1),
         restarts: 3,
+        config: None,
     }
 }

@@ -46,6 +46,45 @@ async fn a_process_that_lives_is_adopted_and_not_doubled() {
 }
 
 #[tokio::test]
+async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_it_is_paused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let pid = before.runs("web", None).await;
+    before.shut_down().await.unwrap();
+
+    let mut other = lasting("web");
+    let process = other.process.as_mut().unwrap();
+    process.env.insert("A".to_owned(), "b".to_owned());
+    let left = left(&before, &["web"]);
+    let paused = Left {
+        paused_host: true,
+        ..left.clone()
+    };
+    let mut daemon = Daemon::start(dir.path(), vec![other.clone()], paused);
+    within(daemon.supervisor.start(name("web"))).await.unwrap();
+    assert_eq!(daemon.pid("web"), Some(pid));
+    assert_eq!(
+        daemon.told(EventKind::ProcessAdopted),
+        [format!(
+            "web: adopted process {pid}, which was started with another config"
+        )]
+    );
+    daemon.shut_down().await.unwrap();
+
+    other.process.as_mut().unwrap().on_shutdown = OnShutdown::Stop;
+    let mut daemon = Daemon::start(dir.path(), vec![other], left);
+    daemon.runs("web", Some(pid)).await;
+    assert!(!lives(pid));
+    let told = daemon.told(EventKind::ProcessStopped);
+    assert!(
+        told[0].ends_with("; its config changed while no daemon was there"),
+        "{told:?}"
+    );
+    assert!(daemon.findings.try_recv().is_err(), "nothing failed");
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_process_that_was_never_written_down_is_adopted_by_its_mark() {
     let dir = tempfile::tempdir().unwrap();
     let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());

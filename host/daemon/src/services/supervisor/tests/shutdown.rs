@@ -100,6 +100,7 @@ impl Processes for Unkillable {
             boot_id: String::new(),
             started_at: mainstay_domain::time::Timestamp::from_millis(0),
             restarts,
+            config: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
