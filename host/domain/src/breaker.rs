@@ -143,6 +143,13 @@ impl TargetHealth {
         let is_untold = |check: &CheckCounter| check.is_told() && check.last.is_none();
         if let Some(seen) = process.filter(|_| self.checks.iter().any(is_untold)) {
             self.count(seen, By::Exit, now, &mut changes);
+            let reopened = changes.contains(&HealthChange::CircuitOpened);
+            changes.retain(|change| match change {
+                HealthChange::FailureRaised { failure, .. } => {
+                    reopened || !failing_before.contains(failure)
+                }
+                _ => true,
+            });
         }
         for failure in failing_before {
             if !self.is_failing(&failure) {
