@@ -9,15 +9,18 @@
 
 mod catalog;
 mod create;
+mod due;
+mod leftovers;
 mod port;
 mod rebuild;
 mod restore;
 mod retention;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use crate::ports::{
-    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError, Unreadable,
+    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError,
 };
 use catalog::Catalog;
 use mainstay_domain::{
@@ -28,9 +31,8 @@ use mainstay_domain::{
     id::IdSource,
     journal::Change,
     name::JobName,
-    schedule::{DueBackup, LastSlots, due_backup, next_backup},
     severity::Severity,
-    spec::{BackupSource, JobSpec, Spec},
+    spec::{JobSpec, Spec},
     time::Timestamp,
 };
 use std::{
@@ -38,14 +40,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Mutex as Lock, Notify, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex as Lock, Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The loop looks again after this even where nothing is due, for the wall clock may have been set.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
-
-/// The pause after a failed backup; doubled for each further one up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause after a failed backup.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Why something was not done.
@@ -114,19 +112,6 @@ struct Core {
     judging: Mutex<HashSet<JobName>>,
     tasks: TaskTracker,
     wake: Notify,
-}
-
-/// A job's turn. Who gives it back wakes the loop, for something may have fallen due meanwhile.
-struct Turn {
-    held: Option<OwnedMutexGuard<()>>,
-    core: Arc<Core>,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        drop(self.held.take());
-        self.core.wake.notify_one();
-    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -228,49 +213,6 @@ impl BackupService {
         })
     }
 
-    fn lock_of(&self, job: &JobName) -> Arc<Lock<()>> {
-        Arc::clone(locked(&self.core.turns).entry(job.clone()).or_default())
-    }
-
-    /// A job's turn, when it is free.
-    async fn turn_of(&self, job: &JobName) -> Turn {
-        self.turn(self.lock_of(job).lock_owned().await)
-    }
-
-    fn turn(&self, held: OwnedMutexGuard<()>) -> Turn {
-        Turn {
-            held: Some(held),
-            core: Arc::clone(&self.core),
-        }
-    }
-
-    /// Waits for a job's turn, and then does work in a task of its own.
-    async fn in_turn_of<T: Send + 'static>(
-        &self,
-        job: &JobName,
-        work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
-    ) -> Result<T, BackupError> {
-        let turn = self.turn_of(job).await;
-        let work = async move {
-            let _turn = turn;
-            work.await
-        };
-        self.in_own_task(work).await
-    }
-
-    /// Does work in a task of its own, which goes on when the caller goes away.
-    async fn in_own_task<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
-    ) -> Result<T, BackupError> {
-        let stopping = || BackupError::Store(StoreError::Interrupted);
-        if self.core.tasks.is_closed() {
-            return Err(stopping());
-        }
-        let ended = self.core.tasks.spawn(work).await;
-        ended.unwrap_or_else(|_| Err(stopping()))
-    }
-
     /// Calls the store on a blocking thread.
     async fn with_store<T: Send + 'static>(
         &self,
@@ -315,144 +257,5 @@ impl BackupService {
 
     fn event(&self, kind: EventKind, severity: Severity, message: impl Into<String>) -> Event {
         Event::new(kind, severity, self.now(), message)
-    }
-
-    async fn take_up_leftovers(&self) -> Result<(), BackupError> {
-        let sources: Vec<BackupSource> = self
-            .core
-            .spec
-            .borrow()
-            .jobs
-            .iter()
-            .flat_map(|job| job.sources.clone())
-            .collect();
-        let swept = self.with_store(move |store| Ok(store.sweep(&sources)));
-        for error in swept.await.unwrap_or_else(|error| vec![error]) {
-            tracing::error!(%error, "what an interrupted backup or restore left stays for now");
-        }
-        let unfinished = locked(&self.core.catalog).unfinished();
-        for mut record in unfinished {
-            let (job, id) = (record.job.clone(), record.id.clone());
-            let committed = self
-                .with_store(move |store| store.committed(&job, &id))
-                .await;
-            match committed {
-                Ok(Some(manifest)) => {
-                    let message = format!(
-                        "backup {} was stored and verified before the host stopped",
-                        record.id
-                    );
-                    let event = self
-                        .event(EventKind::BackupVerified, Severity::Low, message)
-                        .with_backup(&record.job, &record.id);
-                    self.commit(vec![manifest.to_record()], vec![Change::Event(event)])
-                        .await?;
-                }
-                Ok(None) | Err(_) => {
-                    record.status = mainstay_domain::backup::BackupStatus::Failed;
-                    let reason =
-                        "the host stopped while it was taken; its pieces are removed".to_owned();
-                    let event = self
-                        .event(
-                            EventKind::BackupFailed,
-                            Severity::Medium,
-                            format!("backup {}: {reason}", record.id),
-                        )
-                        .with_backup(&record.job, &record.id);
-                    record.reason = Some(reason);
-                    self.commit(vec![record], vec![Change::Event(event)])
-                        .await?;
-                }
-            }
-        }
-        let expired = locked(&self.core.catalog).expired();
-        for record in expired {
-            // A crash may have come between the record and the move; moving twice is moving once.
-            let moved = self.with_store(move |store| store.trash(&record.job, &record.id));
-            if let Err(error) = moved.await {
-                tracing::error!(%error, "an expired backup is not in the trash for now");
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
-    fn start_due(&self) -> Timestamp {
-        let now = self.now();
-        let spec = Arc::clone(&self.core.spec.borrow());
-        for job in &spec.jobs {
-            // The turn first: what is due is judged by what the run before took up, not by what it is about to.
-            if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
-                && self.paused_until(&job.name, now).is_none()
-                && let Some(due) = self.due(job, now)
-            {
-                self.spawn_due(job.clone(), due, self.turn(held));
-            }
-        }
-        self.start_retention(&spec, now);
-        now
-    }
-
-    fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
-        let service = self.clone();
-        self.core.tasks.spawn(async move {
-            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
-            let mut pauses = locked(&service.core.pauses);
-            match taken {
-                Ok(_) => drop(pauses.remove(&job.name)),
-                Err(error) => {
-                    let (failures, until) = pauses.entry(job.name.clone()).or_insert((0, Timestamp::from_millis(0)));
-                    let pause = FIRST_PAUSE.saturating_mul(1 << (*failures).min(10)).min(LONGEST_PAUSE);
-                    *failures = failures.saturating_add(1);
-                    *until = service.now() + pause;
-                    tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
-                }
-            }
-            drop(pauses);
-            drop(turn);
-        });
-    }
-
-    fn due(&self, job: &JobSpec, now: Timestamp) -> Option<DueBackup> {
-        let slots = self.slots(&job.name);
-        due_backup(job, &slots, now).unwrap_or_else(|error| {
-            tracing::error!(job = %job.name, %error, "the job has no schedule that can be kept");
-            None
-        })
-    }
-
-    fn slots(&self, job: &JobName) -> LastSlots {
-        locked(&self.core.catalog).slots(job)
-    }
-
-    fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
-        let until = locked(&self.core.pauses)
-            .get(job)
-            .map(|(_, until)| *until)?;
-        // A pause never is longer than this; where it is, the clock went back.
-        (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
-    }
-
-    fn next_due(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {
-        let next = next_backup(job, &self.slots(&job.name), now).ok()??;
-        Some(
-            self.paused_until(&job.name, now)
-                .map_or(next, |until| until.max(next)),
-        )
-    }
-
-    /// How long nothing is due. A job or a judgement that runs wakes the loop when it ends.
-    fn pause(&self, looked_at: Timestamp) -> Duration {
-        let now = self.now();
-        let spec = Arc::clone(&self.core.spec.borrow());
-        let waiting = spec
-            .jobs
-            .iter()
-            .filter(|job| self.lock_of(&job.name).try_lock().is_ok());
-        let next = waiting
-            .filter_map(|job| self.next_due(job, now))
-            .chain(self.next_retention(&spec, looked_at))
-            .min();
-        next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN))
     }
 }

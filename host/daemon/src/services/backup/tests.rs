@@ -1,9 +1,9 @@
 mod fakes;
 mod retention;
 
-use super::*;
+use super::{due::FIRST_PAUSE, *};
 use crate::{
-    ports::{BackupControl, BackupOperator, RestoreRequest},
+    ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
     services::testing::{ManualClock, MemoryJournal, wait_until, within},
 };
 use fakes::{FakeJudge, FakeStore, job, record_of, spec_with};
@@ -11,6 +11,7 @@ use mainstay_domain::{
     backup::{BackupStatus, BackupType},
     chain::by_age,
     id::BackupId,
+    spec::BackupSource,
 };
 use tokio::task::JoinHandle;
 

@@ -1,0 +1,98 @@
+//! Which backups are due, and how long nothing is.
+
+use super::{BackupService, LONGEST_PAUSE, locked, quiet, turns::Turn};
+use crate::ports::Unreadable;
+use mainstay_domain::{
+    name::JobName,
+    schedule::{DueBackup, LastSlots, due_backup, next_backup},
+    spec::JobSpec,
+    time::Timestamp,
+};
+use std::{sync::Arc, time::Duration};
+
+/// The loop looks again after this even where nothing is due, for the wall clock may have been set.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The pause after a failed backup; doubled for each further one up to [`LONGEST_PAUSE`].
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(60);
+
+impl BackupService {
+    /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
+    pub(super) fn start_due(&self) -> Timestamp {
+        let now = self.now();
+        let spec = Arc::clone(&self.core.spec.borrow());
+        for job in &spec.jobs {
+            // The turn first: what is due is judged by what the run before took up, not by what it is about to.
+            if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
+                && self.paused_until(&job.name, now).is_none()
+                && let Some(due) = self.due(job, now)
+            {
+                self.spawn_due(job.clone(), due, self.turn(held));
+            }
+        }
+        self.start_retention(&spec, now);
+        now
+    }
+
+    fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
+        let service = self.clone();
+        self.core.tasks.spawn(async move {
+            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
+            let mut pauses = locked(&service.core.pauses);
+            match taken {
+                Ok(_) => drop(pauses.remove(&job.name)),
+                Err(error) => {
+                    let (failures, until) = pauses.entry(job.name.clone()).or_insert((0, Timestamp::from_millis(0)));
+                    let pause = FIRST_PAUSE.saturating_mul(1 << (*failures).min(10)).min(LONGEST_PAUSE);
+                    *failures = failures.saturating_add(1);
+                    *until = service.now() + pause;
+                    tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
+                }
+            }
+            drop(pauses);
+            drop(turn);
+        });
+    }
+
+    pub(super) fn due(&self, job: &JobSpec, now: Timestamp) -> Option<DueBackup> {
+        let slots = self.slots(&job.name);
+        due_backup(job, &slots, now).unwrap_or_else(|error| {
+            tracing::error!(job = %job.name, %error, "the job has no schedule that can be kept");
+            None
+        })
+    }
+
+    fn slots(&self, job: &JobName) -> LastSlots {
+        locked(&self.core.catalog).slots(job)
+    }
+
+    pub(super) fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
+        let until = locked(&self.core.pauses)
+            .get(job)
+            .map(|(_, until)| *until)?;
+        // A pause never is longer than this; where it is, the clock went back.
+        (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
+    }
+
+    pub(super) fn next_due(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {
+        let next = next_backup(job, &self.slots(&job.name), now).ok()??;
+        Some(
+            self.paused_until(&job.name, now)
+                .map_or(next, |until| until.max(next)),
+        )
+    }
+
+    /// How long nothing is due. A job or a judgement that runs wakes the loop when it ends.
+    pub(super) fn pause(&self, looked_at: Timestamp) -> Duration {
+        let now = self.now();
+        let spec = Arc::clone(&self.core.spec.borrow());
+        let waiting = spec
+            .jobs
+            .iter()
+            .filter(|job| self.lock_of(&job.name).try_lock().is_ok());
+        let next = waiting
+            .filter_map(|job| self.next_due(job, now))
+            .chain(self.next_retention(&spec, looked_at))
+            .min();
+        next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN))
+    }
+}

@@ -1,0 +1,69 @@
+//! What a daemon that was killed left of its backups, taken up by the next.
+
+use super::{BackupError, BackupService, locked};
+use mainstay_domain::{
+    backup::BackupStatus, event::EventKind, journal::Change, severity::Severity, spec::BackupSource,
+};
+
+impl BackupService {
+    /// Removes pieces, and makes their records say so; records what was committed and not recorded; moves to the trash what
+    /// had expired.
+    pub(super) async fn take_up_leftovers(&self) -> Result<(), BackupError> {
+        let sources: Vec<BackupSource> = self
+            .core
+            .spec
+            .borrow()
+            .jobs
+            .iter()
+            .flat_map(|job| job.sources.clone())
+            .collect();
+        let swept = self.with_store(move |store| Ok(store.sweep(&sources)));
+        for error in swept.await.unwrap_or_else(|error| vec![error]) {
+            tracing::error!(%error, "what an interrupted backup or restore left stays for now");
+        }
+        let unfinished = locked(&self.core.catalog).unfinished();
+        for mut record in unfinished {
+            let (job, id) = (record.job.clone(), record.id.clone());
+            let committed = self
+                .with_store(move |store| store.committed(&job, &id))
+                .await;
+            match committed {
+                Ok(Some(manifest)) => {
+                    let message = format!(
+                        "backup {} was stored and verified before the host stopped",
+                        record.id
+                    );
+                    let event = self
+                        .event(EventKind::BackupVerified, Severity::Low, message)
+                        .with_backup(&record.job, &record.id);
+                    self.commit(vec![manifest.to_record()], vec![Change::Event(event)])
+                        .await?;
+                }
+                Ok(None) | Err(_) => {
+                    record.status = BackupStatus::Failed;
+                    let reason =
+                        "the host stopped while it was taken; its pieces are removed".to_owned();
+                    let event = self
+                        .event(
+                            EventKind::BackupFailed,
+                            Severity::Medium,
+                            format!("backup {}: {reason}", record.id),
+                        )
+                        .with_backup(&record.job, &record.id);
+                    record.reason = Some(reason);
+                    self.commit(vec![record], vec![Change::Event(event)])
+                        .await?;
+                }
+            }
+        }
+        let expired = locked(&self.core.catalog).expired();
+        for record in expired {
+            // A crash may have come between the record and the move; moving twice is moving once.
+            let moved = self.with_store(move |store| store.trash(&record.job, &record.id));
+            if let Err(error) = moved.await {
+                tracing::error!(%error, "an expired backup is not in the trash for now");
+            }
+        }
+        Ok(())
+    }
+}

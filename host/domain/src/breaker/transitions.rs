@@ -1,0 +1,137 @@
+//! What one observation, or a trial, does to the circuit.
+
+use super::{By, CheckCounter, CircuitState, HealthChange, TargetHealth, counter};
+use crate::{
+    health::{Observation, Outcome},
+    time::Monotonic,
+};
+
+impl TargetHealth {
+    pub(super) fn failed(
+        &mut self,
+        seen: &Observation,
+        by: By,
+        now: Monotonic,
+        changes: &mut Vec<HealthChange>,
+    ) {
+        let half_open = self.circuit == CircuitState::HalfOpen;
+        let any_raised = self.failing().next().is_some();
+        let Some(failure) = self.find(seen, by).map(|check| check.failure.clone()) else {
+            return;
+        };
+        let already_holds = self.is_failing(&failure);
+        let Some(check) = self.find(seen, by) else {
+            return;
+        };
+        check.last = Some(Outcome::Failed);
+        check.failures = check.failures.saturating_add(1);
+        check.successes = 0;
+        changes.push(HealthChange::CheckFailed {
+            check: check.name.clone(),
+            in_a_row: check.failures,
+        });
+        // In a trial the failure that is tried comes back at once; one that did not hold still has its `fail_after`,
+        // so that a target that is starting does not raise everything it has. But an open circuit has a reason.
+        let recurs = half_open && (already_holds || !any_raised);
+        let counts = recurs || check.failures >= check.fail_after;
+        let (severity, name) = (check.severity, check.name.clone());
+        if counts {
+            check.raised = true;
+            check.on_trial = false;
+        }
+        if half_open || (counts && self.circuit == CircuitState::Closed) {
+            self.circuit = CircuitState::Open;
+            self.opened_at = now;
+            changes.push(HealthChange::CircuitOpened);
+        }
+        if counts && (half_open || !already_holds) {
+            changes.push(HealthChange::FailureRaised {
+                check: name,
+                failure,
+                severity,
+                evidence: seen.evidence.clone(),
+            });
+        }
+    }
+
+    pub(super) fn passed(&mut self, seen: &Observation, by: By, changes: &mut Vec<HealthChange>) {
+        let may_try = self.acted || self.circuit == CircuitState::HalfOpen;
+        let Some(check) = self.find(seen, by) else {
+            return;
+        };
+        if check.last == Some(Outcome::Failed) {
+            changes.push(HealthChange::CheckRecovered {
+                check: check.name.clone(),
+            });
+        }
+        check.last = Some(seen.outcome);
+        check.failures = 0;
+        let begins = check.raised && !check.on_trial && may_try;
+        if begins {
+            check.begin_trial();
+        }
+        check.successes = check.successes.saturating_add(1);
+        if begins {
+            self.half_open(changes);
+        }
+    }
+
+    /// Starts a trial: every check has to pass afresh.
+    pub(super) fn try_again(&mut self, changes: &mut Vec<HealthChange>) {
+        for check in &mut self.checks {
+            check.begin_trial();
+        }
+        self.half_open(changes);
+        self.settle(changes);
+    }
+
+    /// Draws the conclusions from what the checks have seen.
+    pub(super) fn settle(&mut self, changes: &mut Vec<HealthChange>) {
+        let mut cleared = Vec::new();
+        for check in self.checks.iter_mut().filter(|c| c.raised && c.on_trial) {
+            if check.successes >= check.recover_after {
+                check.raised = false;
+                cleared.push(check.failure.clone());
+            }
+        }
+        for failure in cleared {
+            if !self.is_failing(&failure) {
+                changes.push(HealthChange::FailureCleared { failure });
+            }
+        }
+        if self.circuit == CircuitState::Open && self.failing().next().is_none() {
+            self.half_open(changes);
+        }
+        if self.circuit == CircuitState::HalfOpen && self.checks.iter().all(CheckCounter::is_proven)
+        {
+            self.close(changes);
+        }
+        let health = counter::health_of(&self.checks);
+        if health != self.health {
+            let from = std::mem::replace(&mut self.health, health);
+            changes.push(HealthChange::HealthChanged { from, to: health });
+        }
+    }
+
+    pub(super) fn half_open(&mut self, changes: &mut Vec<HealthChange>) {
+        if self.circuit != CircuitState::HalfOpen {
+            self.circuit = CircuitState::HalfOpen;
+            changes.push(HealthChange::CircuitHalfOpened);
+        }
+    }
+
+    pub(super) fn close(&mut self, changes: &mut Vec<HealthChange>) {
+        self.acted = false;
+        if self.circuit != CircuitState::Closed {
+            self.circuit = CircuitState::Closed;
+            changes.push(HealthChange::CircuitClosed);
+        }
+    }
+
+    pub(super) fn find(&mut self, seen: &Observation, by: By) -> Option<&mut CheckCounter> {
+        self.checks.iter_mut().find(|check| match by {
+            By::Check => !check.is_told() && check.name == seen.check,
+            By::Exit => check.is_told(),
+        })
+    }
+}
