@@ -9,11 +9,13 @@ use crate::{
     effects::{Boxed, Call, EffectPort, Purpose},
     engine::Engine,
     error::{CallError, CallFailure},
-    limits::{Exceeded, GUEST_STACK, Limit},
+    limits::{Exceeded, GUEST_STACK, HANDLES, Limit},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime::{
+    PoolConcurrencyLimitError, Store, Trap, WasmBacktrace, component::ResourceTableError,
+};
 
 /// The innermost frames that a trap names.
 const FRAMES: usize = 3;
@@ -114,6 +116,9 @@ fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         return CallFailure::Busy(full.to_string());
+    }
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return exceeded(call, Exceeded::new(Limit::Handles, HANDLES));
     }
     if is_hostcall_fuel(error) {
         return exceeded(call, Exceeded::new(Limit::Result, call.limits.result_bytes));

@@ -9,6 +9,9 @@ use std::{fmt, time::Duration};
 pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 /// Core instances, tables and memories of one call; a Python guest has about twenty.
 pub(crate) const INSTANCES: usize = 128;
+/// WASI handles that one call holds at one time: open files and directories, streams, timers. A file is a descriptor of
+/// the daemon's process, and eight calls of a plugin hold no more than half of the 1,024 that are common.
+pub(crate) const HANDLES: usize = 64;
 /// Stack of a guest, bytes.
 pub(crate) const GUEST_STACK: usize = 512 << 10;
 /// Bytes of all log lines of one call.
@@ -25,6 +28,8 @@ pub enum Limit {
     Memory,
     /// Tables.
     Table,
+    /// WASI handles: open files and directories, streams, timers.
+    Handles,
     /// The stack: calls that are too deep.
     Stack,
     /// CPU time.
@@ -51,6 +56,7 @@ impl Limit {
         match self {
             Limit::Memory => "memory",
             Limit::Table => "table size",
+            Limit::Handles => "open files and other handles",
             Limit::Stack => "stack",
             Limit::Deadline => "CPU deadline",
             Limit::Timeout => "timeout",
@@ -73,7 +79,7 @@ impl Limit {
             Limit::LogLines => Some("log_lines"),
             Limit::Effects => Some("effects"),
             Limit::Concurrency => Some("concurrency"),
-            Limit::Table | Limit::Stack | Limit::LogBytes => None,
+            Limit::Table | Limit::Handles | Limit::Stack | Limit::LogBytes => None,
         }
     }
 }
@@ -123,6 +129,7 @@ impl fmt::Display for Exceeded {
             Limit::LogLines | Limit::Effects => write!(f, "{allowed} a call"),
             Limit::Concurrency => write!(f, "{allowed} calls at one time"),
             Limit::Table => write!(f, "{allowed} elements"),
+            Limit::Handles => write!(f, "{allowed} at one time"),
             _ if allowed.is_multiple_of(1 << 20) => write!(f, "{} MiB", allowed >> 20),
             _ if allowed.is_multiple_of(1 << 10) => write!(f, "{} KiB", allowed >> 10),
             _ => write!(f, "{allowed} bytes"),

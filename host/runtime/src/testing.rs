@@ -79,13 +79,17 @@ impl Guest {
         } = self;
         let (name_len, version_len) = (name.len(), version.len());
         let work = match *world {
-            "recovery-handler" => "mainstay:plugin/recovery@1.0.0#recover",
+            "recovery-handler" | "with-timers" => "mainstay:plugin/recovery@1.0.0#recover",
             "alerter" => "mainstay:plugin/alerting@1.0.0#deliver",
             other => panic!("no guest of the world {other} is written yet"),
         };
         let effects = match *world {
             "recovery-handler" => {
                 r#"(import "mainstay:plugin/targets@1.0.0" "restart" (func $restart (param i32 i32 i32)))"#
+            }
+            "with-timers" => {
+                r#"(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $timer (param i64) (result i32)))
+                (import "wasi:io/poll@0.2.0" "[resource-drop]pollable" (func $drop (param i32)))"#
             }
             _ => "",
         };
@@ -120,11 +124,34 @@ impl Guest {
     }
 }
 
+/// A recovery handler that may import timers of WASI beside its own world.
+const WITH_TIMERS: &str = r#"
+    package test:guests;
+    world with-timers {
+        include mainstay:plugin/recovery-handler@1.0.0;
+        import wasi:clocks/monotonic-clock@0.2.0;
+    }
+    package wasi:clocks@0.2.0 {
+        interface monotonic-clock {
+            use wasi:io/poll@0.2.0.{pollable};
+            subscribe-duration: func(when: u64) -> pollable;
+        }
+    }
+    package wasi:io@0.2.0 {
+        interface poll { resource pollable; }
+    }
+"#;
+
 /// A component of a world, from a core module in text.
 pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit/1.0.0");
     let (package, _) = resolve.push_dir(&wit).unwrap();
+    let timers = resolve.push_str("timers.wit", WITH_TIMERS).unwrap();
+    let package = match world {
+        "with-timers" => timers,
+        _ => package,
+    };
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(core).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();

@@ -2,12 +2,13 @@
 //!
 //! Invariant: no environment, no arguments, no sockets, no standard input. Clocks and random numbers are there,
 //! since the standard libraries of guest languages cannot start without them; they are not part of the record.
+//! Invariant: what a guest opens and does not drop is bounded; it is the daemon's descriptors and memory.
 //! Invariant: a guest that never uses WASI costs nothing for it: the context is made at its first use.
 
 use crate::{
     call_context::CallContext,
     effects::{LogLevel, LogLine, LogSource, Purpose},
-    limits::{Exceeded, LOG_LINE_BYTES},
+    limits::{Exceeded, HANDLES, LOG_LINE_BYTES},
 };
 use bytes::Bytes;
 use mainstay_domain::spec::DirectoryGrant;
@@ -32,9 +33,11 @@ pub(crate) struct Wasi {
 
 impl Wasi {
     pub(crate) fn new(context: Arc<CallContext>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
         Self {
             context,
-            table: ResourceTable::new(),
+            table,
             made: None,
         }
     }

@@ -133,6 +133,38 @@ async fn a_memory_bomb_ends_at_its_memory_limit() {
     .await;
 }
 
+/// A guest that may import timers of WASI.
+fn with_timers(recover: &'static str) -> Guest {
+    Guest {
+        world: "with-timers",
+        ..recovering(recover)
+    }
+}
+
+#[tokio::test]
+async fn a_hoard_of_wasi_handles_ends_the_call() {
+    check_exceeds(
+        with_timers("(loop (drop (call $timer (i64.const 0))) (br 0))"),
+        Limits::default(),
+        Limit::Handles,
+        &["64 at one time", "this limit is fixed"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn handles_that_are_dropped_do_not_count() {
+    let frugal = "(local $made i32)
+        (loop
+            (call $drop (call $timer (i64.const 0)))
+            (local.set $made (i32.add (local.get $made) (i32.const 1)))
+            (br_if 0 (i32.lt_u (local.get $made) (i32.const 1000))))";
+    let recorder = Arc::new(Recorder::default());
+    let plugin = plugin(&recorder, &with_timers(frugal), &PluginSpec::default()).await;
+    let answer = plugin.recover(&request(), LONG).await.unwrap();
+    assert_eq!(answer, Ok(Report::default()));
+}
+
 #[tokio::test]
 async fn a_result_that_is_too_large_is_not_taken() {
     let huge = "(drop (memory.grow (i32.const 64)))
