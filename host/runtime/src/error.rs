@@ -158,3 +158,16 @@ pub enum LoadError {
     #[error("{0}")]
     Host(String),
 }
+
+impl LoadError {
+    /// Whether the reason is not in the component, so that the same bytes may be accepted at another time.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            LoadError::Unreadable { .. } | LoadError::Host(_) => true,
+            LoadError::Describe(cause) | LoadError::Configure(CallError { cause, .. }) => {
+                !cause.is_the_plugins()
+            }
+            _ => false,
+        }
+    }
+}

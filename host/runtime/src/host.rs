@@ -10,6 +10,7 @@ mod reload;
 mod rows;
 mod scan;
 mod shared;
+mod take_up;
 mod watch;
 
 pub use diff::{PluginDiff, Plugins};
@@ -94,7 +95,7 @@ impl PluginHost {
             loader.clone(),
             store.clone(),
             shared.clone(),
-            options.settling,
+            (options.settling, options.rescan),
             options.specs,
         );
         let due = reloader.look_first().await;

@@ -6,35 +6,33 @@
 
 use super::{
     ApplyError, Specs,
-    build::{Refusal, spec_of},
+    build::spec_of,
     diff::{PluginDiff, Plugins},
     rows::Waiting,
-    scan::{Stamp, Step, Watched},
+    scan::{Stamp, Watched},
     shared::HostShared,
     watch::DirectoryWatch,
 };
 use crate::{
     loader::{Candidate, Loader},
-    observer::PluginEvent,
     plugin::Plugin,
     store::PluginStore,
 };
-use mainstay_domain::plugin::PluginState;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
 /// One file of the directory.
 pub(super) struct Tracked {
-    watched: Watched,
+    pub(super) watched: Watched,
     /// What it last held that was accepted.
     pub(super) accepted: Option<Candidate>,
     /// What it holds now, where that does not serve.
-    waiting: Option<Waiting>,
+    pub(super) waiting: Option<Waiting>,
 }
 
 pub(super) struct Reloader {
@@ -43,6 +41,8 @@ pub(super) struct Reloader {
     pub(super) shared: Arc<HostShared>,
     pub(super) watch: DirectoryWatch,
     pub(super) settling: Duration,
+    /// What failed for a reason outside the file is tried again after this.
+    pub(super) rescan: Duration,
     pub(super) specs: Specs,
     pub(super) files: BTreeMap<PathBuf, Tracked>,
     /// Built and not yet published, by digest.
@@ -55,7 +55,7 @@ impl Reloader {
         loader: Loader,
         store: Option<PluginStore>,
         shared: Arc<HostShared>,
-        settling: Duration,
+        (settling, rescan): (Duration, Duration),
         specs: Specs,
     ) -> Self {
         Self {
@@ -64,6 +64,7 @@ impl Reloader {
             store,
             shared,
             settling,
+            rescan,
             specs,
             files: BTreeMap::new(),
             staged: BTreeMap::new(),
@@ -93,13 +94,7 @@ impl Reloader {
                 "cannot read the plugin directory; what serves goes on"
             ),
         }
-        let mut due: Option<Duration> = None;
-        let paths: Vec<PathBuf> = self.files.keys().cloned().collect();
-        for path in paths {
-            if let Some(wait) = self.take_up(&path).await {
-                due = Some(due.map_or(wait, |due| due.min(wait)));
-            }
-        }
+        let due = self.take_up_all().await;
         self.publish().await;
         due
     }
@@ -128,13 +123,7 @@ impl Reloader {
         }
         self.specs = specs;
         // What was refused may be acceptable under the new settings.
-        for tracked in self
-            .files
-            .values_mut()
-            .filter(|tracked| tracked.waiting.is_some())
-        {
-            tracked.watched.reconsider();
-        }
+        self.reconsider();
         self.look().await;
         Ok(())
     }
@@ -145,7 +134,17 @@ impl Reloader {
         is_closed: impl Fn(&OsStr) -> bool,
     ) {
         let now = self.shared.now();
-        self.files.retain(|path, _| found.contains_key(path));
+        let gone = self
+            .files
+            .extract_if(.., |path, _| !found.contains_key(path));
+        // What was refused may be acceptable without a version that left.
+        if gone
+            .filter(|(_, tracked)| tracked.accepted.is_some())
+            .count()
+            > 0
+        {
+            self.reconsider();
+        }
         for (path, (stamp, age)) in found {
             let closed = path.file_name().is_some_and(&is_closed);
             let tracked = self.files.entry(path.clone()).or_insert_with(|| Tracked {
@@ -154,74 +153,6 @@ impl Reloader {
                 waiting: None,
             });
             tracked.watched.seen(*stamp, closed, now);
-        }
-    }
-
-    /// Takes one step with one file; gives the time after which the next is due.
-    async fn take_up(&mut self, path: &Path) -> Option<Duration> {
-        let now = self.shared.now();
-        let step = self.files.get(path)?.watched.next(self.settling, now);
-        let settled = match step {
-            Step::Rest => return None,
-            Step::Wait(wait) => {
-                self.found(path);
-                return Some(wait);
-            }
-            Step::Read { settled } => settled,
-        };
-        let outcome = self.build(path).await;
-        let tracked = self.files.get_mut(path)?;
-        match outcome {
-            Ok(candidate) => {
-                tracked.watched.judge();
-                tracked.accepted = Some(candidate);
-                tracked.waiting = None;
-                None
-            }
-            Err(_) if !settled => {
-                tracked.watched.doubt();
-                self.found(path);
-                Some(self.settling)
-            }
-            Err(refusal) => {
-                tracked.watched.judge();
-                let Refusal {
-                    plugin,
-                    digest,
-                    reason,
-                } = refusal;
-                let reason = reason.to_string();
-                let before = tracked.waiting.replace(Waiting {
-                    state: PluginState::Rejected,
-                    plugin: plugin.clone(),
-                    digest,
-                    reason: Some(reason.clone()),
-                });
-                // Said once, however often it is judged again.
-                if before.is_none_or(|before| before.reason.as_ref() != Some(&reason)) {
-                    let file = path.to_owned();
-                    self.shared.observer.observe(PluginEvent::Rejected {
-                        file,
-                        plugin,
-                        reason,
-                    });
-                }
-                None
-            }
-        }
-    }
-
-    /// A file that waits until it has settled.
-    fn found(&mut self, path: &Path) {
-        if let Some(tracked) = self.files.get_mut(path)
-            && tracked.waiting.is_none()
-        {
-            tracked.waiting = Some(Waiting {
-                state: PluginState::Found,
-                plugin: None,
-                digest: String::new(),
-                reason: None,
-            });
         }
     }
 

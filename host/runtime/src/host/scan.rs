@@ -50,6 +50,8 @@ pub(crate) struct Watched {
     closed: bool,
     /// What was read under this stamp counts: it was accepted, or refused when it had settled.
     judged: bool,
+    /// What was read failed for a reason that may pass by itself: not to be read again before this.
+    put_off: Option<Monotonic>,
 }
 
 /// What to do about a file.
@@ -75,6 +77,7 @@ impl Watched {
             age,
             closed: false,
             judged: false,
+            put_off: None,
         }
     }
 
@@ -89,10 +92,12 @@ impl Watched {
     pub(crate) fn next(&self, settling: Duration, now: Monotonic) -> Step {
         let quiet = now.since(self.since).saturating_add(self.age);
         let settled = quiet >= settling;
-        match (self.judged, settled || self.closed) {
-            (true, _) => Step::Rest,
-            (false, true) => Step::Read { settled },
-            (false, false) => Step::Wait(settling.saturating_sub(quiet)),
+        let ahead = self.put_off.map(|until| until.since(now));
+        match ahead.filter(|ahead| !ahead.is_zero()) {
+            _ if self.judged => Step::Rest,
+            Some(ahead) => Step::Wait(ahead),
+            None if settled || self.closed => Step::Read { settled },
+            None => Step::Wait(settling.saturating_sub(quiet)),
         }
     }
 
@@ -106,9 +111,15 @@ impl Watched {
         self.closed = false;
     }
 
-    /// What it holds is to be judged again, under other settings.
+    /// What was read does not count, for the reason was not in it: read it again, but not before `until`.
+    pub(crate) fn put_off(&mut self, until: Monotonic) {
+        self.put_off = Some(until);
+    }
+
+    /// What it holds is to be judged again, under other settings or beside other files.
     pub(crate) fn reconsider(&mut self) {
         self.judged = false;
+        self.put_off = None;
     }
 }
 
@@ -181,6 +192,29 @@ mod tests {
     fn a_file_that_was_there_long_before_is_read_at_once() {
         let file = Watched::new(stamp(1), Duration::from_secs(60), at(0));
         assert_eq!(file.next(SETTLING, at(0)), Step::Read { settled: true });
+    }
+
+    #[test]
+    fn what_failed_for_a_passing_reason_is_read_again_later_and_at_once_when_it_changes() {
+        let put_off = || {
+            let mut file = Watched::new(stamp(1), Duration::from_secs(60), at(0));
+            file.put_off(at(3_000));
+            file
+        };
+        let mut file = put_off();
+        assert_eq!(
+            file.next(SETTLING, at(1_000)),
+            Step::Wait(Duration::from_secs(2))
+        );
+        assert_eq!(file.next(SETTLING, at(3_000)), Step::Read { settled: true });
+        file.reconsider();
+        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read { settled: true });
+        let mut file = put_off();
+        file.seen(stamp(2), true, at(1_000));
+        assert_eq!(
+            file.next(SETTLING, at(1_000)),
+            Step::Read { settled: false }
+        );
     }
 
     #[test]

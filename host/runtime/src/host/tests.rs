@@ -10,7 +10,7 @@ use crate::{
 };
 use mainstay_domain::{
     name::PluginName,
-    plugin::{PluginKind, PluginState},
+    plugin::{PluginKind, PluginRow, PluginState},
     spec::PluginSpec,
 };
 use semver::VersionReq;
@@ -284,12 +284,7 @@ async fn the_same_version_with_other_bytes_is_refused() {
         .until("it should serve", |setup| setup.version("*").is_some())
         .await;
     let digest = setup.get("*").unwrap().identity().digest.clone();
-    let other = Guest {
-        version: "1.0.0",
-        recover: "",
-        ..Guest::default()
-    }
-    .build();
+    let other = rebuilt();
     setup.drop_in("b.wasm", &other);
     let rejected = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("already there with other bytes"));
     setup
@@ -302,6 +297,74 @@ async fn the_same_version_with_other_bytes_is_refused() {
         })
         .await;
     assert_eq!(setup.get("*").unwrap().identity().digest, digest);
+}
+
+/// The same name and version as `build("1.0.0")`, with other bytes.
+fn rebuilt() -> Vec<u8> {
+    Guest {
+        version: "1.0.0",
+        recover: "",
+        ..Guest::default()
+    }
+    .build()
+}
+
+#[tokio::test]
+async fn a_refused_build_serves_once_the_file_that_stood_in_its_way_is_removed_or_replaced() {
+    let digest = blake3::hash(&rebuilt()).to_hex().to_string();
+    for replacement in [None, Some(build("2.0.0"))] {
+        let setup = Setup::start(&[("b.wasm", build("1.0.0"))]).await;
+        for name in ["a.wasm", "c.wasm"] {
+            setup.drop_in(name, &rebuilt());
+            setup
+                .until("it should be refused", |setup| {
+                    setup.state_of(name) == [PluginState::Rejected]
+                })
+                .await;
+        }
+        match replacement {
+            None => fs::remove_file(setup.path("b.wasm")).unwrap(),
+            Some(bytes) => setup.drop_in("b.wasm", &bytes),
+        }
+        setup
+            .until("it should serve", |setup| {
+                setup
+                    .get("=1.0.0")
+                    .is_some_and(|plugin| plugin.identity().digest == digest)
+            })
+            .await;
+        let refused = |row: &PluginRow| row.state == PluginState::Rejected;
+        setup
+            .until("no file should be refused any more", |setup| {
+                !setup.host.rows().iter().any(refused)
+            })
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_host_refuses_a_file_until_it_is_over() {
+    let setup = Setup::start(&[]).await;
+    let (store, away) = (
+        setup.root.path().join("state/plugins"),
+        setup.root.path().join("away"),
+    );
+    fs::rename(&store, &away).unwrap();
+    fs::write(&store, b"").unwrap();
+    setup.drop_in("a.wasm", &build("1.0.0"));
+    let rejected = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("plugin store"));
+    setup
+        .until("it should be refused", |setup| setup.heard(rejected) == 1)
+        .await;
+    setup.host.rescan().await;
+    assert_eq!(setup.version("*"), None);
+    fs::remove_file(&store).unwrap();
+    fs::rename(&away, &store).unwrap();
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    assert_eq!(setup.heard(rejected), 1, "said once");
+    assert_eq!(setup.state_of("a.wasm"), [PluginState::Serving]);
 }
 
 #[tokio::test]

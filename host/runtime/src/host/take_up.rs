@@ -1,0 +1,128 @@
+//! One step with each file: read it when it is worth reading, and judge what was read when that counts.
+//!
+//! Invariant: a file is refused for good only for what it holds. What failed for the host's own reasons is tried again,
+//! and what another file stands in the way of is judged again once that is gone.
+
+use super::{build::Refusal, reload::Reloader, rows::Waiting, scan::Step};
+use crate::observer::PluginEvent;
+use mainstay_domain::plugin::PluginState;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+impl Reloader {
+    /// Takes one step with each file; gives the time after which the next is due.
+    pub(super) async fn take_up_all(&mut self) -> Option<Duration> {
+        loop {
+            let mut due: Option<Duration> = None;
+            let mut is_version_free = false;
+            let paths: Vec<PathBuf> = self.files.keys().cloned().collect();
+            for path in paths {
+                let held = self.digest_of(&path);
+                if let Some(wait) = self.take_up(&path).await {
+                    due = Some(due.map_or(wait, |due| due.min(wait)));
+                }
+                is_version_free |= held.is_some() && held != self.digest_of(&path);
+            }
+            if !is_version_free {
+                return due;
+            }
+            // What was refused may be acceptable without a version that was replaced.
+            self.reconsider();
+        }
+    }
+
+    /// Has every file that does not serve judged again.
+    pub(super) fn reconsider(&mut self) {
+        for tracked in self.files.values_mut() {
+            if tracked.waiting.is_some() {
+                tracked.watched.reconsider();
+            }
+        }
+    }
+
+    /// What the file serves.
+    fn digest_of(&self, path: &Path) -> Option<String> {
+        let accepted = self.files.get(path)?.accepted.as_ref()?;
+        Some(accepted.identity().digest.clone())
+    }
+
+    /// Takes one step with one file; gives the time after which the next is due.
+    pub(super) async fn take_up(&mut self, path: &Path) -> Option<Duration> {
+        let now = self.shared.now();
+        let settled = match self.files.get(path)?.watched.next(self.settling, now) {
+            Step::Rest => return None,
+            Step::Wait(wait) => {
+                self.found(path);
+                return Some(wait);
+            }
+            Step::Read { settled } => settled,
+        };
+        let refusal = match self.build(path).await {
+            Ok(candidate) => {
+                let tracked = self.files.get_mut(path)?;
+                tracked.watched.judge();
+                tracked.accepted = Some(candidate);
+                tracked.waiting = None;
+                return None;
+            }
+            Err(refusal) => refusal,
+        };
+        if !settled {
+            self.files.get_mut(path)?.watched.doubt();
+            self.found(path);
+            return Some(self.settling);
+        }
+        let again = self.shared.now() + self.rescan;
+        let watched = &mut self.files.get_mut(path)?.watched;
+        let may_pass = refusal.reason.may_pass();
+        match may_pass {
+            true => watched.put_off(again),
+            false => watched.judge(),
+        }
+        self.refuse(path, refusal);
+        may_pass.then_some(self.rescan)
+    }
+
+    /// A file that waits until it has settled.
+    fn found(&mut self, path: &Path) {
+        if let Some(tracked) = self.files.get_mut(path)
+            && tracked.waiting.is_none()
+        {
+            tracked.waiting = Some(Waiting {
+                state: PluginState::Found,
+                plugin: None,
+                digest: String::new(),
+                reason: None,
+            });
+        }
+    }
+
+    /// A file that does not serve for what it holds.
+    fn refuse(&mut self, path: &Path, refusal: Refusal) {
+        let Refusal {
+            plugin,
+            digest,
+            reason,
+        } = refusal;
+        let Some(tracked) = self.files.get_mut(path) else {
+            return;
+        };
+        let reason = reason.to_string();
+        let before = tracked.waiting.replace(Waiting {
+            state: PluginState::Rejected,
+            plugin: plugin.clone(),
+            digest,
+            reason: Some(reason.clone()),
+        });
+        // Said once, however often it is judged again.
+        if before.is_none_or(|before| before.reason.as_ref() != Some(&reason)) {
+            self.shared.observer.observe(PluginEvent::Rejected {
+                file: path.to_owned(),
+                plugin,
+                reason,
+            });
+        }
+    }
+}
