@@ -128,7 +128,7 @@ impl Reloader {
         Ok(())
     }
 
-    fn track(
+    pub(super) fn track(
         &mut self,
         found: &BTreeMap<PathBuf, (Stamp, Duration)>,
         is_closed: impl Fn(&OsStr) -> bool,

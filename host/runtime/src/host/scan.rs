@@ -81,12 +81,15 @@ impl Watched {
         }
     }
 
-    /// It is seen again. `closed`: its writer closed it, or it was renamed into place, since the last time.
-    pub(crate) fn seen(&mut self, stamp: Stamp, closed: bool, now: Monotonic) {
-        if self.stamp != stamp {
+    /// It is seen again. `closed`: its writer closed it, or it was renamed into place, since the last time. Gives
+    /// whether it is another than before.
+    pub(crate) fn seen(&mut self, stamp: Stamp, closed: bool, now: Monotonic) -> bool {
+        let has_changed = self.stamp != stamp;
+        if has_changed {
             *self = Self::new(stamp, Duration::ZERO, now);
         }
         self.closed |= closed;
+        has_changed
     }
 
     pub(crate) fn next(&self, settling: Duration, now: Monotonic) -> Step {

@@ -3,10 +3,16 @@
 //! Invariant: a file is refused for good only for what it holds. What failed for the host's own reasons is tried again,
 //! and what another file stands in the way of is judged again once that is gone.
 
-use super::{build::Refusal, reload::Reloader, rows::Waiting, scan::Step};
+use super::{
+    build::Refusal,
+    reload::Reloader,
+    rows::Waiting,
+    scan::{Stamp, Step},
+};
 use crate::observer::PluginEvent;
 use mainstay_domain::plugin::PluginState;
 use std::{
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -50,8 +56,7 @@ impl Reloader {
 
     /// Takes one step with one file; gives the time after which the next is due.
     pub(super) async fn take_up(&mut self, path: &Path) -> Option<Duration> {
-        let now = self.shared.now();
-        let settled = match self.files.get(path)?.watched.next(self.settling, now) {
+        let settled = match self.next_step(path).await? {
             Step::Rest => return None,
             Step::Wait(wait) => {
                 self.found(path);
@@ -69,7 +74,7 @@ impl Reloader {
             }
             Err(refusal) => refusal,
         };
-        if !settled {
+        if self.has_changed(path).await || !settled {
             self.files.get_mut(path)?.watched.doubt();
             self.found(path);
             return Some(self.settling);
@@ -83,6 +88,33 @@ impl Reloader {
         }
         self.refuse(path, refusal);
         may_pass.then_some(self.rescan)
+    }
+
+    /// What to do about a file by what it shows now: while others were built it may have changed.
+    async fn next_step(&mut self, path: &Path) -> Option<Step> {
+        let step = |reloader: &Self| {
+            let now = reloader.shared.now();
+            let watched = &reloader.files.get(path)?.watched;
+            Some(watched.next(reloader.settling, now))
+        };
+        match step(self)? {
+            Step::Read { .. } => {
+                self.has_changed(path).await;
+                step(self)
+            }
+            known => Some(known),
+        }
+    }
+
+    /// Looks at a file again: whether it is another than before, or gone.
+    async fn has_changed(&mut self, path: &Path) -> bool {
+        let found = tokio::fs::metadata(path).await;
+        let now = self.shared.now();
+        match (found, self.files.get_mut(path)) {
+            (Ok(metadata), Some(tracked)) => tracked.watched.seen(Stamp::of(&metadata), false, now),
+            (Err(error), Some(_)) => error.kind() == io::ErrorKind::NotFound,
+            (_, None) => true,
+        }
     }
 
     /// A file that waits until it has settled.
@@ -126,3 +158,6 @@ impl Reloader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

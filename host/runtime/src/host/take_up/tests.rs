@@ -1,0 +1,103 @@
+//! Files that change while others are built, under a clock that the test moves.
+
+use super::*;
+use crate::{
+    engine::{Engine, Ticking},
+    host::{Specs, shared::HostShared},
+    loader::{Loader, LoaderOptions, Now},
+    testing::{Guest, Recorder},
+};
+use mainstay_domain::time::Monotonic;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+
+const SETTLING: Duration = Duration::from_millis(250);
+
+struct Bench {
+    reloader: Reloader,
+    recorder: Arc<Recorder>,
+    millis: Arc<AtomicU64>,
+    directory: tempfile::TempDir,
+}
+
+fn bench() -> Bench {
+    let (recorder, millis) = (Arc::new(Recorder::default()), Arc::new(AtomicU64::new(0)));
+    let clock = millis.clone();
+    let now: Now =
+        Arc::new(move || Monotonic::from_start(Duration::from_millis(clock.load(SeqCst))));
+    let engine = Engine::with_ticking(Ticking::Thread).unwrap();
+    let mut options = LoaderOptions::new(engine, recorder.clone());
+    options.now = now.clone();
+    let directory = tempfile::tempdir().unwrap();
+    let reloader = Reloader::new(
+        directory.path().to_owned(),
+        Loader::new(options).unwrap(),
+        None,
+        Arc::new(HostShared::new(recorder.clone(), now)),
+        (SETTLING, Duration::from_secs(3)),
+        Specs::new(),
+    );
+    Bench {
+        reloader,
+        recorder,
+        millis,
+        directory,
+    }
+}
+
+impl Bench {
+    /// Notes what lies there now.
+    async fn look(&mut self) {
+        let found = self.reloader.watch.list().await.unwrap();
+        self.reloader.track(&found, |_| false);
+    }
+
+    fn pass(&self, time: Duration) {
+        self.millis
+            .fetch_add(u64::try_from(time.as_millis()).unwrap(), SeqCst);
+    }
+
+    fn events(&self) -> usize {
+        self.recorder.events.lock().unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_changed_since_the_last_look_has_not_settled() {
+    let mut bench = bench();
+    let (path, whole) = (
+        bench.directory.path().join("b.wasm"),
+        Guest::default().build(),
+    );
+    fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+    bench.look().await;
+    // Another file is built, and meanwhile this one grows.
+    bench.pass(2 * SETTLING);
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    assert_eq!(bench.reloader.take_up(&path).await, Some(SETTLING));
+    assert_eq!(bench.events(), 0, "neither loaded nor refused");
+
+    fs::write(&path, &whole).unwrap();
+    bench.look().await;
+    bench.pass(SETTLING);
+    assert_eq!(bench.reloader.take_up(&path).await, None);
+    assert!(bench.reloader.digest_of(&path).is_some());
+    assert_eq!(bench.events(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_when_its_turn_comes_is_not_refused() {
+    let mut bench = bench();
+    let path = bench.directory.path().join("b.wasm");
+    fs::write(&path, b"").unwrap();
+    bench.look().await;
+    bench.pass(2 * SETTLING);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(bench.reloader.take_up(&path).await, Some(SETTLING));
+    assert_eq!(bench.events(), 0);
+}
