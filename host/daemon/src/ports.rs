@@ -738,8 +738,13 @@ pub trait Secrets: Send + Sync {
 pub trait ConfigSource: Send + Sync {
     /// Reads, parses and validates.
     fn load(&self) -> Boxed<'_, Result<Spec, String>>;
-    /// Takes up what a config names outside itself: its secrets. On an error what was there before stays.
-    fn adopt(&self, spec: &Spec) -> Result<(), String>;
+    /// Reads what a config names outside itself: its secrets. Until [`ConfigSource::adopt`] these stand beside those of
+    /// before, which win where a name is in both. On an error nothing changes.
+    fn prepare(&self, spec: &Spec) -> Result<(), String>;
+    /// From now on what was prepared counts alone.
+    fn adopt(&self);
+    /// What was prepared never counts.
+    fn abandon(&self);
     /// BLAKE3 over the text of all its files; `None` where they cannot be read.
     fn digest(&self) -> Boxed<'_, Option<String>>;
 }

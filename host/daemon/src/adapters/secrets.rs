@@ -2,6 +2,8 @@
 //!
 //! Invariant: no value is in an error, in `Debug`, or in a log.
 //! Invariant: a reload that finds any secret unreadable changes nothing.
+//! Invariant: until a reload is adopted or abandoned, every name of before has its value of before, and nothing is read
+//! to go back to it.
 
 mod needles;
 
@@ -14,7 +16,7 @@ use std::{
     io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 /// The longest value, in bytes; nothing that is called a secret is longer.
@@ -36,31 +38,68 @@ pub struct SecretError {
 
 /// The secrets of the config that is applied.
 pub struct ConfiguredSecrets {
-    loaded: RwLock<Arc<Loaded>>,
+    state: RwLock<State>,
 }
 
-#[derive(Default)]
+struct State {
+    adopted: Arc<Loaded>,
+    /// A config that is being applied.
+    prepared: Option<Prepared>,
+}
+
+struct Prepared {
+    next: Arc<Loaded>,
+    /// Those of both configs; where a name is in both, the value of before.
+    both: Arc<Loaded>,
+}
+
+type Values = BTreeMap<SecretName, String>;
+
 struct Loaded {
-    values: BTreeMap<SecretName, String>,
+    values: Values,
     needles: Needles,
 }
 
 impl ConfiguredSecrets {
     /// Reads every secret; all errors are reported together.
     pub fn load(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
+        let adopted = Arc::new(Loaded::of(read(sources)?));
         Ok(Self {
-            loaded: RwLock::new(Arc::new(Loaded::read(sources)?)),
+            state: RwLock::new(State {
+                adopted,
+                prepared: None,
+            }),
         })
     }
 
-    /// Reads every secret anew and then replaces them all; on any error the ones before stay.
-    pub fn reload(
+    /// Reads every secret anew. Until [`Self::adopt`] they stand beside the ones of before, which win; on any error
+    /// nothing changes.
+    pub fn prepare(
         &self,
         sources: &BTreeMap<SecretName, SecretSource>,
     ) -> Result<(), Vec<SecretError>> {
-        let loaded = Arc::new(Loaded::read(sources)?);
-        *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+        let next = read(sources)?;
+        let mut state = self.state();
+        let mut both = next.clone();
+        both.extend(state.adopted.values.clone());
+        state.prepared = Some(Prepared {
+            next: Arc::new(Loaded::of(next)),
+            both: Arc::new(Loaded::of(both)),
+        });
         Ok(())
+    }
+
+    /// From now on what was prepared counts alone.
+    pub fn adopt(&self) {
+        let mut state = self.state();
+        if let Some(prepared) = state.prepared.take() {
+            state.adopted = prepared.next;
+        }
+    }
+
+    /// What was prepared never counts.
+    pub fn abandon(&self) {
+        self.state().prepared = None;
     }
 
     /// A value, for who compares it in the host itself.
@@ -69,7 +108,13 @@ impl ConfiguredSecrets {
     }
 
     fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded.read().unwrap_or_else(PoisonError::into_inner))
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let both = state.prepared.as_ref().map(|prepared| &prepared.both);
+        Arc::clone(both.unwrap_or(&state.adopted))
+    }
+
+    fn state(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,31 +152,35 @@ impl Secrets for ConfiguredSecrets {
 }
 
 impl Loaded {
-    fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
-        let mut values = BTreeMap::new();
-        let mut errors = Vec::new();
-        for (name, source) in sources {
-            let value = match source {
-                SecretSource::File(path) => read_file(path),
-                SecretSource::Env(variable) => read_variable(variable),
-            };
-            match value.and_then(check_value) {
-                Ok(value) => drop(values.insert(name.clone(), value)),
-                Err(what) => errors.push(SecretError {
-                    name: name.clone(),
-                    what,
-                }),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+    fn of(values: Values) -> Self {
         let needles = Needles::of(
             values
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        Ok(Self { values, needles })
+        Self { values, needles }
+    }
+}
+
+fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Values, Vec<SecretError>> {
+    let mut values = Values::new();
+    let mut errors = Vec::new();
+    for (name, source) in sources {
+        let value = match source {
+            SecretSource::File(path) => read_file(path),
+            SecretSource::Env(variable) => read_variable(variable),
+        };
+        match value.and_then(check_value) {
+            Ok(value) => drop(values.insert(name.clone(), value)),
+            Err(what) => errors.push(SecretError {
+                name: name.clone(),
+                what,
+            }),
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(values),
+        false => Err(errors),
     }
 }
 

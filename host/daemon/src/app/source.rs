@@ -44,11 +44,19 @@ impl ConfigSource for FileConfig {
         })
     }
 
-    fn adopt(&self, spec: &Spec) -> Result<(), String> {
-        self.secrets.reload(&spec.secrets).map_err(|errors| {
+    fn prepare(&self, spec: &Spec) -> Result<(), String> {
+        self.secrets.prepare(&spec.secrets).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             lines.join("\n")
         })
+    }
+
+    fn adopt(&self) {
+        self.secrets.adopt();
+    }
+
+    fn abandon(&self) {
+        self.secrets.abandon();
     }
 
     fn digest(&self) -> Boxed<'_, Option<String>> {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a change of the files is taken up by itself; a change behind an unchanged config, of a secret's file say,
 //! is taken up when someone asks for it.
-//! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config.
+//! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
+//! the secrets that belong to it.
 
 use crate::ports::{Boxed, Clock, ConfigSource, Journal, LastReload};
 use mainstay_domain::{
@@ -132,14 +133,16 @@ impl ReloadService {
                 "host.{key} changed: that needs a restart of the daemon"
             ));
         }
-        self.source.adopt(&next)?;
+        // While plugins are configured, calls go on under the settings of before.
+        self.source.prepare(&next)?;
         if next.plugins != current.plugins
             && let Err(error) = self.plugins.apply(next.plugins.clone()).await
         {
-            self.source.adopt(&current)?;
+            self.source.abandon();
             return Err(error);
         }
         self.spec.send_replace(Arc::clone(&next));
+        self.source.adopt();
         Ok(next)
     }
 }
@@ -166,51 +169,96 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::services::testing::{ManualClock, MemoryJournal, specs::spec, wait_until};
-    use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+    use std::sync::Mutex;
 
-    /// A config that never changes; counts how often its secrets are read.
-    #[derive(Default)]
-    struct Unchanged {
-        secrets_read: AtomicU32,
+    /// A config that is always the same; notes what became of its secrets, and which config then served.
+    struct Source {
+        config: Arc<Spec>,
+        serving: watch::Receiver<Arc<Spec>>,
+        steps: Mutex<Vec<(&'static str, bool)>>,
     }
 
-    impl ConfigSource for Unchanged {
-        fn load(&self) -> Boxed<'_, Result<Spec, String>> {
-            Box::pin(async { Ok((*spec(Vec::new())).clone()) })
+    impl Source {
+        fn note(&self, step: &'static str) {
+            let is_next = self.serving.borrow().plugins == self.config.plugins;
+            self.steps.lock().unwrap().push((step, is_next));
         }
-        fn adopt(&self, _: &Spec) -> Result<(), String> {
-            self.secrets_read.fetch_add(1, SeqCst);
+    }
+
+    impl ConfigSource for Source {
+        fn load(&self) -> Boxed<'_, Result<Spec, String>> {
+            Box::pin(async { Ok((*self.config).clone()) })
+        }
+        fn prepare(&self, _: &Spec) -> Result<(), String> {
+            self.note("prepare");
             Ok(())
+        }
+        fn adopt(&self) {
+            self.note("adopt");
+        }
+        fn abandon(&self) {
+            self.note("abandon");
         }
         fn digest(&self) -> Boxed<'_, Option<String>> {
             Box::pin(async { Some(String::new()) })
         }
     }
 
-    struct NoPlugins;
+    struct Configured(Result<(), String>);
 
-    impl PluginSettings for NoPlugins {
+    impl PluginSettings for Configured {
         fn apply(&self, _: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
-            Box::pin(async { Err("nothing of plugins has changed".to_owned()) })
+            Box::pin(async { self.0.clone() })
+        }
+    }
+
+    struct Bench {
+        source: Arc<Source>,
+        journal: Arc<MemoryJournal>,
+        service: ReloadService,
+        hint: mpsc::Sender<()>,
+    }
+
+    /// `next` is there; plugins answer to their settings with `configured`.
+    fn bench(next: Arc<Spec>, configured: Result<(), String>) -> Bench {
+        let (hint, hints) = mpsc::channel(1);
+        let (sender, serving) = watch::channel(spec(Vec::new()));
+        let journal = MemoryJournal::new();
+        let source = Arc::new(Source {
+            config: next,
+            serving,
+            steps: Mutex::default(),
+        });
+        let service = ReloadService {
+            source: source.clone(),
+            hints,
+            asked: Arc::default(),
+            plugins: Arc::new(Configured(configured)),
+            spec: sender,
+            journal: journal.clone(),
+            clock: ManualClock::new(),
+            last: LastReloadCell::default(),
+        };
+        Bench {
+            source,
+            journal,
+            service,
+            hint,
         }
     }
 
     #[tokio::test]
     async fn who_asks_for_a_reload_has_the_secrets_of_an_unchanged_config_read_again() {
-        let (source, asked) = (Arc::new(Unchanged::default()), Arc::new(Notify::new()));
-        let (hint, hints) = mpsc::channel(1);
-        let journal = MemoryJournal::new();
-        let service = ReloadService {
-            source: source.clone(),
-            hints,
-            asked: asked.clone(),
-            plugins: Arc::new(NoPlugins),
-            spec: watch::channel(spec(Vec::new())).0,
-            journal: journal.clone(),
-            clock: ManualClock::new(),
-            last: LastReloadCell::default(),
-        };
-        let stop = CancellationToken::new();
+        let Bench {
+            source,
+            journal,
+            service,
+            hint,
+        } = bench(
+            spec(Vec::new()),
+            Err("nothing of plugins has changed".to_owned()),
+        );
+        let (asked, stop) = (service.asked.clone(), CancellationToken::new());
         let running = tokio::spawn(service.run(stop.clone()));
         hint.send(()).await.unwrap();
         // Taken up only after the hint before it was.
@@ -218,8 +266,31 @@ mod tests {
         asked.notify_one();
         wait_until("the reload", || !journal.events().is_empty()).await;
         assert_eq!(journal.kinds(), [EventKind::ConfigApplied]);
-        assert_eq!(source.secrets_read.load(SeqCst), 1);
+        assert_eq!(
+            *source.steps.lock().unwrap(),
+            [("prepare", true), ("adopt", true)]
+        );
         stop.cancel();
         running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn secrets_are_adopted_only_once_the_config_that_names_them_serves() {
+        let mut next = (*spec(Vec::new())).clone();
+        let plugin = PluginName::parse("slack").unwrap();
+        next.plugins.insert(plugin, PluginSpec::default());
+        let next = Arc::new(next);
+        for (configured, then) in [
+            (Ok(()), ("adopt", true)),
+            (Err("refused".to_owned()), ("abandon", false)),
+        ] {
+            let bench = bench(next.clone(), configured.clone());
+            let outcome = bench.service.try_reload().await.map(drop);
+            assert_eq!(outcome, configured);
+            assert_eq!(
+                *bench.source.steps.lock().unwrap(),
+                [("prepare", false), then]
+            );
+        }
     }
 }

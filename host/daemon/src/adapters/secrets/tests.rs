@@ -17,12 +17,7 @@ fn private_file(directory: &Path, contents: &[u8], mode: u32) -> SecretSource {
 /// Secrets with these values, through files.
 fn secrets(values: &[(&str, &str)]) -> ConfiguredSecrets {
     let directory = tempfile::tempdir().unwrap();
-    let sources = values.iter().map(|(key, value)| {
-        let path = directory.path().join(key);
-        fs::create_dir(&path).unwrap();
-        (name(key), private_file(&path, value.as_bytes(), 0o600))
-    });
-    ConfiguredSecrets::load(&sources.collect()).unwrap()
+    ConfiguredSecrets::load(&sources(directory.path(), values)).unwrap()
 }
 
 fn loaded_from(contents: &[u8], mode: u32) -> Result<String, String> {
@@ -90,15 +85,54 @@ fn every_unreadable_secret_is_reported() {
     );
 }
 
+/// The sources of secrets with these values, in files of this directory.
+fn sources(directory: &Path, values: &[(&str, &str)]) -> BTreeMap<SecretName, SecretSource> {
+    let sources = values.iter().map(|(key, value)| {
+        let path = directory.join(key);
+        fs::create_dir_all(&path).unwrap();
+        (name(key), private_file(&path, value.as_bytes(), 0o600))
+    });
+    sources.collect()
+}
+
 #[test]
 fn a_reload_that_fails_leaves_the_values_before() {
     let secrets = secrets(&[("token", "hunter22")]);
     let missing = BTreeMap::from([(name("token"), SecretSource::File("/nonexistent".into()))]);
-    assert!(secrets.reload(&missing).is_err());
+    assert!(secrets.prepare(&missing).is_err());
     assert_eq!(secrets.reveal("${secret:token}").as_deref(), Ok("hunter22"));
-    secrets.reload(&BTreeMap::new()).unwrap();
+    secrets.adopt();
+    assert_eq!(secrets.reveal("${secret:token}").as_deref(), Ok("hunter22"));
+    secrets.prepare(&BTreeMap::new()).unwrap();
+    secrets.adopt();
     assert!(secrets.reveal("${secret:token}").is_err());
-    assert_eq!(secrets.conceal(b"hunter22".to_vec()), b"hunter22");
+}
+
+#[test]
+fn while_a_reload_is_prepared_every_name_of_before_has_its_value_of_before() {
+    const TEXT: &str = "${secret:token}";
+    let directory = tempfile::tempdir().unwrap();
+    let secrets = secrets(&[("token", "hunter22"), ("old", "goes")]);
+    let next = sources(
+        directory.path(),
+        &[("token", "correct-horse"), ("new", "comes")],
+    );
+    let prepare = || {
+        secrets.prepare(&next).unwrap();
+        assert_eq!(secrets.reveal(TEXT).as_deref(), Ok("hunter22"));
+        assert_eq!(secrets.reveal("${secret:old}").as_deref(), Ok("goes"));
+        assert_eq!(secrets.reveal("${secret:new}").as_deref(), Ok("comes"));
+    };
+    prepare();
+    secrets.abandon();
+    assert_eq!(secrets.reveal(TEXT).as_deref(), Ok("hunter22"));
+    assert!(secrets.reveal("${secret:new}").is_err());
+
+    prepare();
+    secrets.adopt();
+    assert_eq!(secrets.reveal(TEXT).as_deref(), Ok("correct-horse"));
+    assert_eq!(secrets.reveal("${secret:new}").as_deref(), Ok("comes"));
+    assert!(secrets.reveal("${secret:old}").is_err());
 }
 
 #[test]
