@@ -2,6 +2,7 @@
 //!
 //! Invariant: no value is in an error, in `Debug`, or in a log.
 //! Invariant: a reload that finds any secret unreadable changes nothing.
+//! Invariant: a value that was replaced is still taken out, for programs that were started with it still run.
 //! Invariant: until a reload is adopted or abandoned, every name of before has its value of before, and nothing is read
 //! to go back to it.
 
@@ -25,6 +26,9 @@ pub const MAX_SECRET_BYTES: u64 = 16 << 10;
 /// The longest form of a value that [`Secrets::conceal`] looks for. Who cuts bytes before they are concealed must drop
 /// this many before the cut, for a secret that is cut in two is not recognised.
 pub const MAX_CONCEALED_BYTES: usize = 3 * MAX_SECRET_BYTES as usize;
+
+/// How many values of one name are still looked for after they were replaced.
+const EARLIER_VALUES: usize = 2;
 
 /// Why a secret cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,15 +59,20 @@ struct Prepared {
 
 type Values = BTreeMap<SecretName, String>;
 
+/// Values that are not in force any more, newest first: programs that were started with one may still print it.
+type Earlier = BTreeMap<SecretName, Vec<String>>;
+
 struct Loaded {
     values: Values,
+    earlier: Earlier,
+    /// Of all these.
     needles: Needles,
 }
 
 impl ConfiguredSecrets {
     /// Reads every secret; all errors are reported together.
     pub fn load(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
-        let adopted = Arc::new(Loaded::of(read(sources)?));
+        let adopted = Arc::new(Loaded::of(read(sources)?, Earlier::new()));
         Ok(Self {
             state: RwLock::new(State {
                 adopted,
@@ -80,11 +89,12 @@ impl ConfiguredSecrets {
     ) -> Result<(), Vec<SecretError>> {
         let next = read(sources)?;
         let mut state = self.state();
+        let earlier = state.adopted.earlier_than(&next);
         let mut both = next.clone();
         both.extend(state.adopted.values.clone());
         state.prepared = Some(Prepared {
-            next: Arc::new(Loaded::of(next)),
-            both: Arc::new(Loaded::of(both)),
+            next: Arc::new(Loaded::of(next, earlier)),
+            both: Arc::new(Loaded::of(both, state.adopted.earlier.clone())),
         });
         Ok(())
     }
@@ -152,13 +162,34 @@ impl Secrets for ConfiguredSecrets {
 }
 
 impl Loaded {
-    fn of(values: Values) -> Self {
+    fn of(values: Values, earlier: Earlier) -> Self {
+        let old = earlier
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
         let needles = Needles::of(
             values
                 .iter()
+                .chain(old)
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        Self { values, needles }
+        Self {
+            values,
+            earlier,
+            needles,
+        }
+    }
+
+    /// What is to be remembered once `next` has replaced these.
+    fn earlier_than(&self, next: &Values) -> Earlier {
+        let mut earlier = self.earlier.clone();
+        for (name, value) in &self.values {
+            if next.get(name) != Some(value) {
+                let values = earlier.entry(name.clone()).or_default();
+                values.insert(0, value.clone());
+                values.truncate(EARLIER_VALUES);
+            }
+        }
+        earlier
     }
 }
 

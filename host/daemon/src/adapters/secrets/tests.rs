@@ -136,6 +136,38 @@ fn while_a_reload_is_prepared_every_name_of_before_has_its_value_of_before() {
 }
 
 #[test]
+fn a_value_that_was_rotated_out_is_still_concealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let secrets = secrets(&[("token", "value-1"), ("gone", "farewell")]);
+    let shown = |text: &str| String::from_utf8(secrets.conceal(text.into())).unwrap();
+    // Read again without a change between any two.
+    for value in ["value-2", "value-2", "value-3", "value-3"] {
+        let next = sources(directory.path(), &[("token", value)]);
+        secrets.prepare(&next).unwrap();
+        secrets.adopt();
+        assert_eq!(
+            shown(&format!("value-1, {value}, farewell")),
+            "[secret:token], [secret:token], [secret:gone]"
+        );
+    }
+}
+
+#[test]
+fn both_values_are_concealed_while_a_reload_is_prepared_and_neither_is_forgotten_after() {
+    let directory = tempfile::tempdir().unwrap();
+    let secrets = secrets(&[("token", "hunter22")]);
+    let next = sources(directory.path(), &[("token", "correct-horse")]);
+    let shown = |text: &str| String::from_utf8(secrets.conceal(text.into())).unwrap();
+    secrets.prepare(&next).unwrap();
+    assert_eq!(shown("hunter22"), "[secret:token]");
+    secrets.adopt();
+    assert_eq!(
+        shown("hunter22 correct-horse"),
+        "[secret:token] [secret:token]"
+    );
+}
+
+#[test]
 fn placeholders_are_revealed_once_and_unknown_ones_are_errors() {
     let secrets = secrets(&[("a", "1${secret:b}"), ("b", "2")]);
     for (text, revealed) in [
