@@ -5,11 +5,11 @@
 use mainstay_domain::{
     effect::{Answer, Effect, EffectResult},
     id::{AlertId, OperationId},
-    name::{JobName, TargetName},
+    name::{JobName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     spec::{Grants, Limits},
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,6 +35,8 @@ pub struct Call {
     pub purpose: Purpose,
     /// What it may do. Already checked; here for adapters that check again (redirects) or need the amount (kv).
     pub grants: Arc<Grants>,
+    /// The secrets that its settings name, and so that it may use.
+    pub secrets: Arc<BTreeSet<SecretName>>,
     /// How much of it.
     pub limits: Limits,
 }

@@ -220,6 +220,7 @@ fn ungranted(
             kind: shape.kind,
             purpose,
             grants: Arc::new(Grants::default()),
+            secrets: Arc::default(),
             limits,
         },
         settings,

@@ -23,11 +23,12 @@ use mainstay_domain::{
         DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
         Report,
     },
+    name::SecretName,
     plugin::{PluginIdentity, PluginKind},
     spec::{Grants, Limits, PluginSpec},
 };
 use record::Attempt;
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 /// One version of one plugin with one set of grants, limits and settings.
@@ -35,6 +36,7 @@ pub struct Plugin {
     shared: Arc<Surroundings>,
     pub(crate) loaded: Arc<Loaded>,
     grants: Arc<Grants>,
+    secrets: Arc<BTreeSet<SecretName>>,
     limits: Limits,
     settings: Arc<str>,
     turns: Semaphore,
@@ -55,6 +57,7 @@ impl Plugin {
             shared,
             loaded,
             grants: Arc::new(spec.grants.clone()),
+            secrets: Arc::new(spec.secrets()),
             limits: spec.limits,
             settings,
             turns: Semaphore::new(usize::try_from(spec.limits.concurrency).unwrap_or(1).max(1)),
@@ -189,6 +192,7 @@ impl Plugin {
                 kind: self.kind(),
                 purpose,
                 grants: self.grants.clone(),
+                secrets: self.secrets.clone(),
                 limits: self.limits,
             },
             settings: self.settings.clone(),

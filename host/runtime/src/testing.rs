@@ -11,12 +11,13 @@ use mainstay_domain::{
     call::RecoverRequest,
     effect::{Answer, Effect, EffectResult},
     id::OperationId,
-    name::{FailureType, TargetName},
+    name::{FailureType, SecretName, TargetName},
     severity::Severity,
     spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
     time::Timestamp,
 };
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -167,6 +168,8 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) effects: Mutex<Vec<Effect>>,
+    /// The secrets that the caller of each may use.
+    pub(crate) secrets: Mutex<Vec<BTreeSet<SecretName>>>,
     pub(crate) lines: Mutex<Vec<LogLine>>,
     pub(crate) events: Mutex<Vec<PluginEvent>>,
     /// How long an effect takes.
@@ -174,8 +177,10 @@ pub(crate) struct Recorder {
 }
 
 impl EffectPort for Recorder {
-    fn perform<'a>(&'a self, _: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
+    fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
         Box::pin(async move {
+            let secrets = BTreeSet::clone(&call.secrets);
+            self.secrets.lock().unwrap().push(secrets);
             self.effects.lock().unwrap().push(effect);
             let delay = *self.delay.lock().unwrap();
             if !delay.is_zero() {

@@ -43,6 +43,18 @@ async fn a_granted_effect_reaches_the_port_and_the_report_comes_back() {
 }
 
 #[tokio::test]
+async fn a_call_carries_the_secrets_that_the_settings_of_its_plugin_name() {
+    let recorder = Arc::new(Recorder::default());
+    let spec = PluginSpec {
+        settings: serde_json::json!({ "url": "https://hooks.example/${secret:hook-token}" }),
+        ..may_restart()
+    };
+    let plugin = plugin(&recorder, &recovering(RESTART), &spec).await;
+    assert!(plugin.recover(&request(), LONG).await.unwrap().is_ok());
+    assert_eq!(*recorder.secrets.lock().unwrap(), [spec.secrets()]);
+}
+
+#[tokio::test]
 async fn a_denied_effect_never_reaches_the_port_and_names_the_missing_grant() {
     let recorder = Arc::new(Recorder::default());
     let plugin = plugin(&recorder, &recovering(RESTART), &PluginSpec::default()).await;

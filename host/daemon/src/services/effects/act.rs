@@ -55,8 +55,7 @@ impl Effects {
                     .map_or(call.limits.timeout, Duration::from_millis);
                 let timeout = timeout.min(call.limits.timeout);
                 let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
-                let plugin = self.spec.borrow().plugins.get(&call.plugin.name).cloned();
-                let secrets = plugin.map_or_else(BTreeSet::new, |plugin| plugin.secrets());
+                let secrets = BTreeSet::clone(&call.secrets);
                 self.http
                     .send(request, granted, secrets, Some(key), timeout, bound)
                     .await

@@ -143,20 +143,13 @@ fn operation() -> OperationId {
     OperationId::parse("op-01K0000000000000000000000A").unwrap()
 }
 
-/// The caller is the plugin `caller` with these settings, at work for an operation.
-fn bench(settings: serde_json::Value) -> Bench {
+/// The caller is the plugin `caller`, at work for an operation.
+fn bench() -> Bench {
     let world = Arc::new(World {
         gate: Semaphore::new(0),
         sent: Mutex::default(),
     });
     let (journal, others) = (MemoryJournal::new(), FakeWorld::new(16));
-    let caller = PluginName::parse("caller").unwrap();
-    let mut config = (*spec(Vec::new())).clone();
-    let plugin = PluginSpec {
-        settings,
-        ..PluginSpec::default()
-    };
-    config.plugins.insert(caller.clone(), plugin);
     let effects = Effects {
         journal: journal.clone(),
         clock: ManualClock::new(),
@@ -167,12 +160,12 @@ fn bench(settings: serde_json::Value) -> Bench {
         values: world.clone(),
         backups: world.clone(),
         secrets: world.clone(),
-        spec: watch::channel(Arc::new(config)).1,
+        spec: watch::channel(spec(Vec::new())).1,
         under_way: EffectsUnderWay::default(),
     };
     let call = Call {
         plugin: Arc::new(PluginIdentity {
-            name: caller,
+            name: PluginName::parse("caller").unwrap(),
             version: semver::Version::new(1, 0, 0),
             digest: "ab".repeat(32),
         }),
@@ -183,6 +176,7 @@ fn bench(settings: serde_json::Value) -> Bench {
             dry_run: false,
         },
         grants: Arc::new(Grants::default()),
+        secrets: Arc::default(),
         limits: Limits::default(),
     };
     Bench {
@@ -214,7 +208,7 @@ fn entries(journal: &MemoryJournal) -> Vec<EffectEntry> {
 
 #[tokio::test]
 async fn an_effect_whose_caller_is_gone_still_has_its_result() {
-    let bench = bench(serde_json::json!({}));
+    let bench = bench();
     let performing = bench
         .effects
         .perform(&bench.call, request(HttpMethod::Post));
@@ -245,14 +239,24 @@ async fn an_effect_whose_caller_is_gone_still_has_its_result() {
 }
 
 #[tokio::test]
-async fn a_plugin_may_use_the_secrets_of_its_own_settings() {
-    let bench = bench(serde_json::json!({ "token": "Bearer ${secret:hook-token}" }));
+async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_by_now() {
+    let mut bench = bench();
+    let own = BTreeSet::from([SecretName::parse("hook-token").unwrap()]);
+    bench.call.secrets = Arc::new(own.clone());
+    let mut config = (*spec(Vec::new())).clone();
+    let changed = PluginSpec {
+        settings: serde_json::json!({ "token": "Bearer ${secret:another}" }),
+        ..PluginSpec::default()
+    };
+    config
+        .plugins
+        .insert(bench.call.plugin.name.clone(), changed);
+    bench.effects.spec = watch::channel(Arc::new(config)).1;
     bench.world.gate.add_permits(2);
     for method in [HttpMethod::Get, HttpMethod::Post] {
         let performing = bench.effects.perform(&bench.call, request(method));
         let answer = tokio::time::timeout(DEADLINE, performing).await;
         assert!(answer.unwrap().is_ok());
     }
-    let own = BTreeSet::from([SecretName::parse("hook-token").unwrap()]);
     assert_eq!(*bench.world.sent.lock().unwrap(), [own.clone(), own]);
 }
