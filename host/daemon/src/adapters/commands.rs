@@ -17,6 +17,7 @@ use mainstay_domain::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     future::Future,
+    io,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{ExitStatus, Stdio},
@@ -61,29 +62,25 @@ impl LocalCommands {
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| not_started(what, &error))?;
-        let mut group = ProcessGroup::of(&child);
+        let group = ProcessGroup::of(&child);
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
         let reading = async {
             tokio::join!(stdout.read(&mut out), stderr.read(&mut err));
         };
-        let ended = tokio::time::timeout(timeout, wait_and_read(&mut child, reading)).await;
-        let status = match ended {
-            Ok(Ok(status)) => status,
-            Ok(Err(error)) => {
+        let status = match end_of(group, child.wait(), reading, timeout).await {
+            Some(Ok(status)) => status,
+            Some(Err(error)) => {
                 return Err(EffectError::TimedOut(format!(
                     "{what} cannot be awaited: {error}"
                 )));
             }
-            Err(_) => {
-                drop(group);
-                let _ = child.wait().await;
+            None => {
                 return Err(EffectError::TimedOut(format!(
                     "{what} did not end within {timeout:?} and was killed with its process group"
                 )));
             }
         };
-        group.has_ended();
         let truncated = stdout.truncated() || stderr.truncated();
         Ok(CommandOutput {
             exit_code: exit_code(status),
@@ -163,28 +160,43 @@ fn program(what: &str, argv: &[String]) -> Result<Command, EffectError> {
     Ok(command)
 }
 
-/// Resolves with the program's end, once its output is read or `OUTPUT_GRACE` is over.
-async fn wait_and_read(
-    child: &mut Child,
+/// The program's end, once its output is read or `OUTPUT_GRACE` is over; none where it did not end within the timeout
+/// and its group was killed.
+async fn end_of(
+    mut group: ProcessGroup,
+    waiting: impl Future<Output = io::Result<ExitStatus>>,
     reading: impl Future<Output = ()>,
-) -> std::io::Result<ExitStatus> {
-    tokio::pin!(reading);
-    tokio::select! {
-        status = child.wait() => {
-            let status = status?;
-            let _ = tokio::time::timeout(OUTPUT_GRACE, reading).await;
-            Ok(status)
+    timeout: Duration,
+) -> Option<io::Result<ExitStatus>> {
+    tokio::pin!(waiting, reading);
+    let mut is_read = false;
+    let ending = async {
+        loop {
+            tokio::select! { biased;
+                status = &mut waiting => return status,
+                () = &mut reading, if !is_read => is_read = true,
+            }
         }
-        () = &mut reading => child.wait().await,
+    };
+    let Ok(status) = tokio::time::timeout(timeout, ending).await else {
+        drop(group);
+        let _ = waiting.await;
+        return None;
+    };
+    if status.is_ok() {
+        // Before anything else is awaited: what it left behind in its group is to live.
+        group.has_ended();
     }
+    if !is_read {
+        let _ = tokio::time::timeout(OUTPUT_GRACE, reading).await;
+    }
+    Some(status)
 }
 
-fn not_started(what: &str, error: &std::io::Error) -> EffectError {
+fn not_started(what: &str, error: &io::Error) -> EffectError {
     let text = format!("{what} cannot be started: {error}");
     match error.kind() {
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory => {
-            EffectError::Unavailable(text)
-        }
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => EffectError::Unavailable(text),
         _ => EffectError::Failed(text),
     }
 }
