@@ -37,6 +37,9 @@ const FOREIGN_OUTPUT: u64 = 64 << 10;
 /// for ever.
 const OUTPUT_GRACE: Duration = Duration::from_millis(250);
 
+/// How long the end of a killed program is awaited.
+const KILL_GRACE: Duration = Duration::from_millis(250);
+
 /// Runs programs on this machine.
 pub struct LocalCommands {
     secrets: Arc<dyn Secrets>,
@@ -180,7 +183,8 @@ async fn end_of(
     };
     let Ok(status) = tokio::time::timeout(timeout, ending).await else {
         drop(group);
-        let _ = waiting.await;
+        // What cannot even be killed, in uninterruptible sleep, is reaped by tokio when it ends.
+        let _ = tokio::time::timeout(KILL_GRACE, waiting).await;
         return None;
     };
     if status.is_ok() {

@@ -277,3 +277,15 @@ async fn a_start_command_that_ends_just_in_time_leaves_its_daemon_alive() {
     let status = daemon.wait().await.unwrap();
     assert_eq!(status.signal(), Some(15), "it was not killed before");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_not_even_a_kill_ends_is_not_awaited_for_ever() {
+    let (mut child, group) = sleeper();
+    let began = tokio::time::Instant::now();
+    let timeout = Duration::from_secs(5);
+    let end = end_of(group, std::future::pending(), async {}, timeout).await;
+    assert!(end.is_none());
+    assert_eq!(began.elapsed(), timeout + KILL_GRACE);
+    let status = child.wait().await.unwrap();
+    assert_eq!(status.signal(), Some(9), "its group was killed");
+}
