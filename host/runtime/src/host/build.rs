@@ -66,12 +66,13 @@ impl Reloader {
         Some(same.digest.clone())
     }
 
+    /// What is built of these bytes already.
     pub(super) fn accepted(&self, digest: &str) -> Option<Candidate> {
-        let mut accepted = self
+        let held = self
             .files
             .values()
             .filter_map(|tracked| tracked.accepted.as_ref());
-        accepted
+        held.chain(&self.left)
             .find(|candidate| candidate.identity().digest == digest)
             .cloned()
     }

@@ -45,6 +45,8 @@ pub(super) struct Reloader {
     pub(super) rescan: Duration,
     pub(super) specs: Specs,
     pub(super) files: BTreeMap<PathBuf, Tracked>,
+    /// What files held that are gone since the last publication: where one was only renamed, it goes on serving.
+    pub(super) left: Vec<Candidate>,
     /// Built and not yet published, by digest.
     pub(super) staged: BTreeMap<String, Plugin>,
 }
@@ -67,6 +69,7 @@ impl Reloader {
             rescan,
             specs,
             files: BTreeMap::new(),
+            left: Vec::new(),
             staged: BTreeMap::new(),
         }
     }
@@ -137,14 +140,12 @@ impl Reloader {
         let gone = self
             .files
             .extract_if(.., |path, _| !found.contains_key(path));
-        // What was refused may be acceptable without a version that left.
-        if gone
-            .filter(|(_, tracked)| tracked.accepted.is_some())
-            .count()
-            > 0
-        {
+        let left: Vec<Candidate> = gone.filter_map(|(_, tracked)| tracked.accepted).collect();
+        if !left.is_empty() {
+            // What was refused may be acceptable without a version that left.
             self.reconsider();
         }
+        self.left.extend(left);
         for (path, (stamp, age)) in found {
             let closed = path.file_name().is_some_and(&is_closed);
             let tracked = self.files.entry(path.clone()).or_insert_with(|| Tracked {
@@ -197,6 +198,7 @@ impl Reloader {
             }
         }
         let staged = std::mem::take(&mut self.staged);
+        self.left.clear();
         let waiting = self
             .files
             .iter()

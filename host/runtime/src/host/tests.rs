@@ -18,7 +18,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 struct Setup {
@@ -229,6 +229,31 @@ async fn a_removed_file_retires_its_version() {
             setup.heard(|event| matches!(event, PluginEvent::Retired { .. })) == 1
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_renamed_file_goes_on_serving_the_very_build() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    let (old, new) = (setup.path("a.wasm"), setup.path("b.wasm"));
+    // It was written long ago, so it is read as soon as it is seen.
+    let written = SystemTime::now() - LONG;
+    let file = fs::File::options().append(true).open(&old).unwrap();
+    file.set_modified(written).unwrap();
+    setup.host.rescan().await;
+    let before = setup.get("*").expect("it serves");
+    fs::rename(old, new).unwrap();
+    setup
+        .until("it should serve from its new name", |setup| {
+            setup.state_of("b.wasm") == [PluginState::Serving]
+        })
+        .await;
+    assert!(Arc::ptr_eq(&before, &setup.get("*").unwrap()));
+    drop(before);
+    setup.host.rescan().await;
+    assert_eq!(
+        setup.heard(|event| !matches!(event, PluginEvent::Serving { .. })),
+        0
+    );
 }
 
 #[tokio::test]
