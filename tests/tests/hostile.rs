@@ -26,7 +26,7 @@ strategy = {{ kind = "immediate", max_attempts = 1 }}
 chain = [{{ handler = "probe" }}]
 
 [plugin.hostile]
-grants = {{ target = ["status"], http = ["http://127.0.0.1:1"], kv = "16KiB" }}
+grants = {{ target = ["status"], http = ["http://127.0.0.1:1"], kv = "16KiB", dir = ["plugins"] }}
 limits = {{ {limits} }}
 "#
     )
@@ -121,6 +121,14 @@ fn unbounded_recursion_ends_at_the_stack() {
 #[test]
 fn a_memory_bomb_ends_at_its_memory() {
     ends(r#"{ do = "memory" }"#, &["memory", "32 MiB"]);
+}
+
+#[test]
+fn a_hoard_of_open_files_ends_at_its_limit() {
+    ends(
+        r#"{ do = "hold-files", name = "plugins" }"#,
+        &["open files", "64 at one time"],
+    );
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(crate) enum Misdeed {
     ForeignBackup,
     /// Reads the file `name`, which it was not granted.
     ReadFile,
+    /// Opens the file or directory `name` again and again, and closes none.
+    HoldFiles,
     /// Reads the environment; reports what it saw.
     Environment,
     /// Asks for a name of `amount` bytes; 1 MiB by default.
@@ -136,6 +138,15 @@ impl Misdeed {
             }
             Self::ReadFile => {
                 return seen(std::fs::read_to_string(name).map_err(|error| error.to_string()));
+            }
+            Self::HoldFiles => {
+                let mut held = Vec::new();
+                loop {
+                    match std::fs::File::open(name) {
+                        Ok(file) => held.push(black_box(file)),
+                        Err(error) => return seen(Err(error.to_string())),
+                    }
+                }
             }
             Self::Environment => {
                 return seen(Ok(format!("{:?}", std::env::vars().collect::<Vec<_>>())));
