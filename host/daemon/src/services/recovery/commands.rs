@@ -58,7 +58,6 @@ impl RecoveryEngine {
         let open = self.state.incidents.get(&key);
         let severity = open.map_or(default, |incident| incident.severity.max(default));
         self.must_have_route(&key, severity)?;
-        let was_open = open.is_some();
         let mut operation = if dry_run {
             let id = OperationId::new(self.ids.next(now));
             let (target, failure) = key.clone();
@@ -84,15 +83,18 @@ impl RecoveryEngine {
             Change::Operation(operation.clone()),
             about(&operation, event),
         ];
-        if let Err(error) = self.ports.journal.commit(changes).await {
-            if !was_open {
-                self.state.incidents.remove(&(target, failure));
-            }
-            return Err(unwritten(&error));
-        }
+        self.write_at_once(changes).await;
         let id = operation.id.clone();
         self.enqueue(operation, monotonic);
         Ok(id)
+    }
+
+    /// What a person wants done is durable before it is answered. Where it cannot be, it is done all the same: it may be
+    /// what frees the disk, and the next step of the operation writes the whole of it again.
+    async fn write_at_once(&self, changes: Vec<Change>) {
+        if let Err(error) = self.ports.journal.commit(changes).await {
+            tracing::error!(%error, "an operation begins that is not in the journal yet");
+        }
     }
 
     fn must_exist(&self, target: &TargetName) -> Result<(), Refused> {
@@ -148,8 +150,7 @@ impl RecoveryEngine {
             Change::Operation(operation.clone()),
             about(&operation, event),
         ];
-        let durable = self.ports.journal.commit(changes).await;
-        durable.map_err(|error| unwritten(&error))?;
+        self.write_at_once(changes).await;
         self.enqueue(operation.clone(), monotonic);
         Ok(operation)
     }
@@ -275,13 +276,6 @@ impl RecoveryEngine {
         }
         Ok(())
     }
-}
-
-/// Nothing was done, for it could not be written first.
-fn unwritten(error: &JournalError) -> Refused {
-    Refused(format!(
-        "nothing was done, for the journal cannot be written: {error}"
-    ))
 }
 
 /// It was done, and cannot be written yet.
