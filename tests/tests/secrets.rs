@@ -153,7 +153,7 @@ chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=${{secret
 [[route]]
 failure = "others"
 strategy = {{ kind = "immediate", max_attempts = 1 }}
-chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=${{secret:other-token}}" }} }}]
+chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=$[secret:other-token]" }} }}]
 "#,
         receiver.url
     );

