@@ -105,14 +105,10 @@ impl TargetHealth {
         }
     }
 
-    /// Takes up failures that held when the host ended: each holds until its checks pass afresh, and comes back at once
+    /// Takes up a failure that held when the host ended: it holds until its checks pass afresh, and comes back at once
     /// where one of them fails. What no check raises any more is not taken up.
-    pub fn resume(&mut self, failures: &[FailureType]) {
-        let held = self
-            .checks
-            .iter_mut()
-            .filter(|check| failures.contains(&check.failure));
-        for check in held {
+    pub fn resume(&mut self, failure: &FailureType) {
+        for check in self.checks.iter_mut().filter(|c| c.failure == *failure) {
             check.raised = true;
             check.on_trial = true;
             self.circuit = CircuitState::HalfOpen;

@@ -20,11 +20,7 @@ mod watched;
 
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
-    breaker::HealthChange,
-    health::Observation,
-    incident::Incident,
-    name::{FailureType, TargetName},
-    spec::Spec,
+    breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
     time::Monotonic,
 };
 use outlet::Outlet;
@@ -93,16 +89,9 @@ impl Monitor {
 
     /// Takes up what failed when the daemon before ended, so that its end is seen and told; before anything is looked at.
     pub fn resume(&self, incidents: &[Incident]) {
-        let mut failures: HashMap<&TargetName, Vec<FailureType>> = HashMap::new();
         for open in incidents {
-            failures
-                .entry(&open.target)
-                .or_default()
-                .push(open.failure.clone());
-        }
-        for (target, failures) in failures {
-            if let Some(watched) = self.core.get(target) {
-                watched.lock().health.resume(&failures);
+            if let Some(watched) = self.core.get(&open.target) {
+                watched.lock().health.resume(&open.failure);
             }
         }
     }

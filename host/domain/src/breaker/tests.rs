@@ -371,7 +371,7 @@ fn what_held_when_the_host_ended_holds_until_its_checks_pass_afresh() {
     let (down, gone) = ("down", "gone");
     let failures = [down, gone].map(|name| FailureType::parse(name).unwrap());
     let mut health = three_checks();
-    health.resume(&failures);
+    failures.iter().for_each(|failure| health.resume(failure));
     assert_eq!(
         (health.health(), health.circuit()),
         (Health::Failed, CircuitState::HalfOpen)
@@ -386,7 +386,7 @@ fn what_held_when_the_host_ended_holds_until_its_checks_pass_afresh() {
     }
 
     let mut health = three_checks();
-    health.resume(&failures);
+    failures.iter().for_each(|failure| health.resume(failure));
     let changes = health.observe(&seen("a", Outcome::Failed), at(1));
     assert!(
         changes.contains(&HealthChange::CircuitOpened),
