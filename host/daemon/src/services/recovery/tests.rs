@@ -189,6 +189,19 @@ impl Story {
         self.findings.send(finding).await.unwrap();
     }
 
+    async fn pause(&self, paused: bool) {
+        within(self.operator.pause(None, paused, "ann".to_owned()))
+            .await
+            .unwrap();
+    }
+
+    /// Pauses the host and fails: the operation waits, so that these are the states of all.
+    async fn fails_while_paused(&self, states: &[OperationState]) {
+        self.pause(true).await;
+        self.fails().await;
+        self.until("it to wait", states).await;
+    }
+
     async fn heals_by_itself(&self) {
         self.patient.fails.store(false, SeqCst);
         let finding = Finding::Cleared {
@@ -329,12 +342,7 @@ async fn what_a_person_could_not_recover_is_tried_again_by_itself() {
 #[tokio::test]
 async fn what_a_person_cancelled_is_not_tried_again_until_it_was_over() {
     let story = Story::begin(&[]);
-    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
-    within(pause(true)).await.unwrap();
-    story.fails().await;
-    story
-        .until("it to wait", &[OperationState::Scheduled])
-        .await;
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     let id = story.operations()[0].id.clone();
     story.cancel(&id).await.unwrap();
     let written = story.journal.changes().into_iter().rev();
@@ -343,7 +351,7 @@ async fn what_a_person_cancelled_is_not_tried_again_until_it_was_over() {
         _ => None,
     });
     assert_eq!(written.next(), Some(true), "for the next daemon to know");
-    within(pause(false)).await.unwrap();
+    story.pause(false).await;
     story.fails().await;
     story.settled().await;
     story
@@ -390,13 +398,7 @@ async fn a_cancelled_operation_of_a_target_that_healed_leaves_no_incident() {
 #[tokio::test]
 async fn what_is_no_longer_configured_is_let_go_of() {
     let story = Story::begin(&[]);
-    within(story.operator.pause(None, true, "ann".to_owned()))
-        .await
-        .unwrap();
-    story.fails().await;
-    story
-        .until("it to wait", &[OperationState::Scheduled])
-        .await;
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.spec.send_replace(spec(Vec::new()));
     story.until("it to end", &[OperationState::Cancelled]).await;
     wait_until("the incident to close", || {
@@ -464,11 +466,8 @@ async fn what_no_check_holds_is_over_when_its_operation_was_cancelled() {
     })
     .await;
 
-    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
-    within(pause(true)).await.unwrap();
-    story.fails().await;
     let states = [OperationState::Failed, OperationState::Scheduled];
-    story.until("the next to wait", &states).await;
+    story.fails_while_paused(&states).await;
     let id = story.operations()[1].id.clone();
     story.patient.fails.store(false, SeqCst);
     story.cancel(&id).await.unwrap();
@@ -478,12 +477,7 @@ async fn what_no_check_holds_is_over_when_its_operation_was_cancelled() {
 #[tokio::test]
 async fn a_failure_that_goes_during_a_dry_run_takes_what_waits_with_it() {
     let story = Story::begin(&[]);
-    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
-    within(pause(true)).await.unwrap();
-    story.fails().await;
-    story
-        .until("it to wait", &[OperationState::Scheduled])
-        .await;
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.recover(true).await;
     let states = [OperationState::Scheduled, OperationState::InProgress];
     story.until("the dry run", &states).await;
@@ -513,12 +507,7 @@ async fn an_end_that_the_journal_did_not_take_is_written_when_it_can_be() {
 async fn a_decision_that_cannot_be_written_is_not_answered_as_done_and_a_recovery_begins_all_the_same()
  {
     let story = Story::begin(&[]);
-    let pause = |paused| story.operator.pause(None, paused, "ann".to_owned());
-    within(pause(true)).await.unwrap();
-    story.fails().await;
-    story
-        .until("it to wait", &[OperationState::Scheduled])
-        .await;
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.journal.fill(true);
     let id = story.operations()[0].id.clone();
     let refused = story.cancel(&id).await.unwrap_err().to_string();
