@@ -76,7 +76,7 @@ impl RecoveryEngine {
             "recovery"
         };
         let message = format!("{what} of {target} from {failure} was asked for by {by}");
-        let data = serde_json::json!({ "by": by, "failure": failure, "dry_run": dry_run });
+        let data = serde_json::json!({ "by": by });
         let event =
             Event::new(EventKind::OperationScheduled, severity, now, message).with_data(data);
         let changes = vec![
@@ -170,7 +170,7 @@ impl RecoveryEngine {
         let words = format!("rejected by {by}: {reason}");
         let (operation, mut changes) = self.end_by_person(id, OperationEvent::Rejected, &words)?;
         changes.extend(self.escalate(&key, Some(id), message, now));
-        self.conclude_by_person(&operation, changes).await
+        self.conclude_by_person(operation, changes).await
     }
 
     /// One that waits ends now. One that runs ends before its next attempt, for what a handler does is not cut off; it
@@ -195,7 +195,7 @@ impl RecoveryEngine {
             return known.ok_or_else(|| Refused(format!("{id} is not in the journal yet")));
         }
         let (operation, changes) = self.end_by_person(id, OperationEvent::Cancelled, &words)?;
-        self.conclude_by_person(&operation, changes).await
+        self.conclude_by_person(operation, changes).await
     }
 
     /// Ends an operation that waits as a person wants it: its incident is in their hands, or over where no check sees it.
@@ -227,12 +227,12 @@ impl RecoveryEngine {
     /// told.
     async fn conclude_by_person(
         &mut self,
-        operation: &Operation,
+        operation: Operation,
         changes: Vec<Change>,
     ) -> Result<Operation, Refused> {
         let durable = self.conclude(changes).await;
         durable.map_err(|error| not_durable(&operation.id, &error))?;
-        Ok(operation.clone())
+        Ok(operation)
     }
 
     async fn pause(

@@ -99,19 +99,16 @@ impl RecoveryEngine {
         Some((operation, changes))
     }
 
-    /// Ends every operation of an incident that has not begun.
-    pub(super) fn cancel_all_waiting(
-        &mut self,
-        key: &Key,
-        why: &str,
-        at: Timestamp,
-    ) -> Vec<Change> {
+    /// Closes an incident that nobody recovered, and ends its operations that have not begun.
+    pub(super) fn let_go(&mut self, key: &Key, why: &str, at: Timestamp) -> Vec<Change> {
         let waiting = self.state.waiting_for(key);
         let waiting: Vec<OperationId> = waiting.map(|operation| operation.id.clone()).collect();
         let cancelled = waiting
             .iter()
             .filter_map(|id| self.cancel_waiting(id, OperationEvent::Cancelled, why, at));
-        cancelled.flat_map(|(_, changes)| changes).collect()
+        let mut changes: Vec<Change> = cancelled.flat_map(|(_, changes)| changes).collect();
+        changes.extend(self.close(key, None, at));
+        changes
     }
 
     /// Closes an incident, if it is open.

@@ -257,8 +257,7 @@ impl RecoveryEngine {
             self.set_cleared(key, true);
             return;
         }
-        let mut changes = self.cancel_all_waiting(key, "the target became healthy by itself", at);
-        changes.extend(self.close(key, None, at));
+        let changes = self.let_go(key, "the target became healthy by itself", at);
         let _ = self.conclude(changes).await;
     }
 
@@ -275,12 +274,7 @@ impl RecoveryEngine {
             .collect();
         let mut changes = Vec::new();
         for key in removed {
-            changes.extend(self.cancel_all_waiting(
-                &key,
-                "the target is no longer configured",
-                now,
-            ));
-            changes.extend(self.close(&key, None, now));
+            changes.extend(self.let_go(&key, "the target is no longer configured", now));
         }
         let _ = self.conclude(changes).await;
     }

@@ -66,9 +66,7 @@ impl RecoveryEngine {
             .is_some_and(|open| open.by_hand);
         let is_left_to_people = is_by_hand || self.state.waiting_for(key).next().is_some();
         if is_left_to_people && !self.ports.watch.is_failing(&key.0, &key.1) {
-            let mut changes =
-                self.cancel_all_waiting(key, "no check sees this failure any more", now);
-            changes.extend(self.close(key, None, now));
+            let changes = self.let_go(key, "no check sees this failure any more", now);
             let _ = self.conclude(changes).await;
         }
     }
@@ -196,7 +194,7 @@ fn end_event(operation: &Operation, now: Timestamp) -> Event {
         "incident": operation.incident, "failure": operation.failure, "state": operation.state,
         "attempts": operation.attempts, "handler": operation.handler, "handler_version": operation.handler_version,
         "actions": operation.actions, "error": operation.error, "recovery_ms": operation.recovery_ms,
-        "rto_exceeded": operation.rto_exceeded, "dry_run": operation.dry_run,
+        "rto_exceeded": operation.rto_exceeded,
     });
     Event::new(kind, severity, now, message).with_data(data)
 }

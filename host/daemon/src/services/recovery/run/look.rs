@@ -68,7 +68,7 @@ impl Run {
     }
 
     /// Runs the checks until the failure is gone, or the time for it is over.
-    pub(super) async fn validate(&mut self) -> bool {
+    pub(super) async fn validate(&self) -> bool {
         let target = self.operation.target.clone();
         self.ports.watch.handler_acted(&target);
         let mut looks = Looks::until(self.ports.clock.monotonic() + self.allowed());
