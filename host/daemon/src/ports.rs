@@ -267,10 +267,21 @@ pub trait TargetControl: Send + Sync {
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>>;
 }
 
-/// What the monitor tells the recovery engine, over a bounded channel.
+/// What the monitor tells the recovery engine, over a bounded channel; in order for each target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds.
+    /// The supervised process ended by itself, and should run. Told for each such end, before what it raises; not where
+    /// it was stopped on purpose, nor where it could not be started.
+    Exited {
+        /// The target.
+        target: TargetName,
+        /// When that was seen.
+        at: Timestamp,
+        /// How it ended: its exit code, or the signal that ended it.
+        evidence: Evidence,
+    },
+    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds, and for
+    /// each exit.
     Raised {
         /// The target.
         target: TargetName,
@@ -311,9 +322,14 @@ pub trait Watch: Send + Sync {
 /// What the supervisor tells the monitor of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessNews {
-    /// It was started or adopted; with the number of the supervised process, where it is one.
+    /// It was started just now, so its start period begins; with the number of the supervised process, where it is one.
+    Started(Option<u32>),
+    /// It may run, and nobody started it now: it was adopted, or a command that should have started or stopped it
+    /// failed.
     Runs(Option<u32>),
-    /// Its supervised process does not run, and should; why, for people.
+    /// Its supervised process ended by itself, and should run; how it ended, for people.
+    Exited(String),
+    /// Its supervised process was not started, and should run; why, for people.
     Down(String),
     /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
     Stopped,

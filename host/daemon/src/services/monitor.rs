@@ -7,6 +7,7 @@
 //! engine is too slow for are kept, the newest for each target and failure.
 //! Invariant: the checks of a supervised child begin when its process was first told of: started, adopted, or not to be
 //! had. Before, they would see the failure of what nobody has started yet.
+//! Invariant: an exit is told to the engine before the failure that it raises, and both before its end.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
 mod events;
@@ -48,7 +49,7 @@ struct Core {
     targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
     /// The last of each target, for those that the supervisor starts before they are watched.
     news: Mutex<HashMap<TargetName, ProcessNews>>,
-    /// Circuits that go half-open by themselves, on their way into the schedule.
+    /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
     wake: Notify,
     /// The process of a target was told of for the first time.
@@ -109,7 +110,7 @@ impl Monitor {
                 () = stop.cancelled() => break,
                 () = core.wake.notified() => {
                     for (watched, due) in std::mem::take(&mut *locked(&core.ticks)) {
-                        schedule.add_tick(watched, due.since(core.clock.monotonic()));
+                        schedule.add_tick(watched, due, core.clock.monotonic());
                     }
                 }
                 () = core.arrived.notified() => schedule.add(core.unscheduled()),
@@ -122,15 +123,18 @@ impl Monitor {
                     Err(_) => spec_is_open = false,
                 },
                 () = core.outlet.send_kept() => {}
-                due = schedule.next() => match due {
-                    Due::Tick(watched) => core.tick(&watched),
-                    Due::Check(watched, run) => {
+                due = schedule.next() => {
+                    let runs = match due {
+                        Due::Tick(watched, due) => core.tick(&watched, due),
+                        Due::Check(watched, run) => vec![(watched, run)],
+                    };
+                    for (watched, run) in runs {
                         let (core, stop) = (Arc::clone(&core), stop.clone());
                         checks.spawn(async move {
                             stop.run_until_cancelled(core.run_scheduled(watched, run)).await
                         });
                     }
-                },
+                }
             }
         }
         checks.close();
@@ -197,36 +201,68 @@ impl Core {
         found
     }
 
-    fn tick(&self, watched: &Arc<Watched>) {
+    /// The checks to look at now: those that have not passed by the end of a start.
+    fn tick(&self, watched: &Arc<Watched>, due: Monotonic) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
         let mut state = watched.lock();
+        if state.tick_at != Some(due) {
+            return Vec::new(); // What it was for is over; another one is on its way, or none is needed.
+        }
         state.tick_at = None;
         let changes = state.health.tick(self.clock.monotonic());
         self.publish(watched, &mut state, &changes, None);
+        let is_late = |run: &&Arc<CheckRun>| {
+            let late = HealthChange::CheckLate {
+                check: run.spec.name.clone(),
+            };
+            changes.contains(&late)
+        };
+        let late = state.checks.iter().filter(is_late);
+        late.map(|run| (Arc::clone(watched), Arc::clone(run)))
+            .collect()
     }
 
     fn take_up_news(&self, watched: &Arc<Watched>, news: ProcessNews) {
         let mut state = watched.lock();
+        let now = self.clock.monotonic();
         state.epoch += 1;
         if std::mem::take(&mut state.awaited) {
             self.arrived.notify_one();
         }
         state.stopped = matches!(news, ProcessNews::Stopped);
-        state.pid = match news {
-            ProcessNews::Runs(pid) => pid,
-            ProcessNews::Down(_) | ProcessNews::Stopped => None,
+        let start_period = state.spec.start_period;
+        let mut changes = match news {
+            ProcessNews::Started(_) => state.health.started(start_period, now),
+            ProcessNews::Runs(_) => Vec::new(),
+            ProcessNews::Exited(_) | ProcessNews::Down(_) | ProcessNews::Stopped => {
+                state.health.ended()
+            }
         };
-        let down = match news {
-            ProcessNews::Down(why) => Some(why),
-            ProcessNews::Runs(_) => None,
-            ProcessNews::Stopped => return,
+        let has_exited = matches!(news, ProcessNews::Exited(_));
+        let (pid, down) = match news {
+            ProcessNews::Started(pid) | ProcessNews::Runs(pid) => (pid, None),
+            ProcessNews::Exited(why) | ProcessNews::Down(why) => (None, Some(why)),
+            ProcessNews::Stopped => (None, None),
         };
-        // A target that just started owes its first heartbeat within one period from now.
-        state.last_beat = self.clock.monotonic();
-        if state.spec.process.is_some() {
-            let seen = self.process_seen(&state, down);
-            let changes = state.health.observe_exit(&seen, self.clock.monotonic());
-            self.publish(watched, &mut state, &changes, Some(&seen));
+        state.pid = pid;
+        if state.stopped {
+            self.publish(watched, &mut state, &changes, None);
+            return;
         }
+        // A target that just started owes its first heartbeat within one period from now.
+        state.last_beat = now;
+        let is_child = state.spec.process.is_some();
+        let seen = is_child.then(|| self.process_seen(&state, down));
+        if let Some(seen) = &seen {
+            if has_exited {
+                self.outlet.send(Finding::Exited {
+                    target: seen.target.clone(),
+                    at: seen.evidence.observed_at,
+                    evidence: seen.evidence.clone(),
+                });
+            }
+            changes.extend(state.health.observe_exit(seen, now));
+        }
+        self.publish(watched, &mut state, &changes, seen.as_ref());
     }
 
     /// Tells the others what changed; with the target's lock held, so that they hear it in order.

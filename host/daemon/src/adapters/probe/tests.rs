@@ -29,6 +29,7 @@ fn target() -> Arc<TargetSpec> {
         checks: Vec::new(),
         breaker: BreakerSpec { open_for: SECOND },
         validation_timeout: SECOND,
+        start_period: SECOND,
     })
 }
 

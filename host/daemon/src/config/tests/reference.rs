@@ -375,6 +375,13 @@ fn target_keys(keys: &mut Keys) {
         |s| target(s).validation_timeout,
         seconds(9),
     );
+    let line = "run = [\"x\"]\nstart_period = \"0s\"";
+    keys.target(
+        "target.start_period",
+        line,
+        |s| target(s).start_period,
+        Duration::ZERO,
+    );
     let breaker = BreakerSpec {
         open_for: seconds(9),
     };
@@ -940,6 +947,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(target.priority, 5);
     assert_eq!(target.rto, minutes(5));
     assert_eq!(target.validation_timeout, seconds(60));
+    assert_eq!(target.start_period, seconds(10));
     assert_eq!(target.breaker.open_for, seconds(30));
     assert_eq!(target.commands, ForeignCommands::default());
     let process = target.process.as_ref().unwrap();

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 mod config;
 mod measurement;
+mod start;
 
 struct Bench {
     monitor: Monitor,
@@ -63,6 +64,7 @@ impl Bench {
 
     async fn finding(&mut self) -> String {
         match within(self.findings.recv()).await.unwrap() {
+            Finding::Exited { target, .. } => format!("{target} exited"),
             Finding::Raised {
                 target, failure, ..
             } => format!("{target} raised {failure}"),

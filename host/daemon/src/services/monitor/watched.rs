@@ -37,7 +37,7 @@ pub(super) struct WatchedState {
     /// Its process was not told of yet, so there is nothing that could be looked at.
     pub(super) awaited: bool,
     pub(super) last_beat: Monotonic,
-    /// When the circuit goes half-open by itself, where the schedule knows it.
+    /// When the circuit goes half-open by itself, or the start ends, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Meter {
     target: TargetName,
     check: CheckName,
     kind: &'static str,
-    outcomes: [OnceLock<Counter>; 3],
+    outcomes: [OnceLock<Counter>; 4],
 }
 
 impl Watched {
@@ -142,7 +142,7 @@ impl CheckRun {
                 target: target.clone(),
                 check: check.name.clone(),
                 kind: check.kind.as_str(),
-                outcomes: [const { OnceLock::new() }; 3],
+                outcomes: [const { OnceLock::new() }; 4],
             },
             spec: Arc::new(check.clone()),
             turn: tokio::sync::Mutex::new(()),
@@ -167,11 +167,12 @@ impl CheckRun {
 }
 
 impl Meter {
-    /// It was run, with this outcome, for so long.
-    pub(super) fn ran(&self, outcome: &Outcome, length: Duration) {
+    /// It was run, with this outcome, for so long; a failure that the start excuses is counted apart.
+    pub(super) fn ran(&self, outcome: Outcome, is_not_yet: bool, length: Duration) {
         let (place, word) = match outcome {
             Outcome::Healthy => (0, "healthy"),
             Outcome::Degraded => (1, "degraded"),
+            Outcome::Failed if is_not_yet => (3, "starting"),
             Outcome::Failed => (2, "failed"),
         };
         if let Some(counter) = self.outcomes.get(place) {

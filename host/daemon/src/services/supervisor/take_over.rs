@@ -75,6 +75,10 @@ impl Core {
                 });
             }
             AtStart::Tell { ended, why } => {
+                let news = match ended {
+                    Some(_) => ProcessNews::Exited(why.clone()),
+                    None => ProcessNews::Down(why.clone()),
+                };
                 if let Some(identity) = ended {
                     // Ends at once, and ends what is left of the group.
                     self.ports
@@ -91,9 +95,7 @@ impl Core {
                     );
                     self.submit(vec![event]);
                 }
-                self.ports
-                    .watch
-                    .process_is(&managed.name, ProcessNews::Down(why));
+                self.ports.watch.process_is(&managed.name, news);
             }
         }
     }

@@ -183,6 +183,9 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
         .signal(name("web"), Signal::Kill)
         .await
         .unwrap();
+    let Finding::Exited { evidence: told, .. } = daemon.finding().await else {
+        panic!("its exit should be told");
+    };
     let Finding::Raised {
         failure,
         severity,
@@ -192,6 +195,7 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
     else {
         panic!("it should be raised");
     };
+    assert_eq!(told, evidence);
     assert_eq!(
         (failure.as_str(), severity),
         ("crashed", Severity::Critical)
