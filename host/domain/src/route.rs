@@ -93,6 +93,7 @@ mod tests {
             severity: word().map(|w| Severity::ALL.into_iter().find(|s| s.as_str() == w).unwrap()),
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
+            relapse_window: Duration::ZERO,
             chain: Vec::new(),
         }
     }

@@ -634,8 +634,14 @@ fn route_keys(keys: &mut Keys) {
     );
     keys.route(
         "route.cooldown",
-        "cooldown = \"0s\"",
+        "cooldown = \"9s\"",
         |r| r.cooldown,
+        seconds(9),
+    );
+    keys.route(
+        "route.relapse_window",
+        "relapse_window = \"0s\"",
+        |r| r.relapse_window,
         Duration::ZERO,
     );
     let line = "strategy = { kind = \"exponential\", max_attempts = 3, initial_delay = \"2s\", multiplier = 1.5, max_delay = \"4s\" }";
@@ -999,7 +1005,8 @@ fn what_is_not_written_has_its_documented_default() {
         (&route.failure, &route.target, route.severity),
         (&None, &None, None)
     );
-    assert_eq!(route.cooldown, seconds(300));
+    assert_eq!(route.cooldown, Duration::ZERO);
+    assert_eq!(route.relapse_window, seconds(60));
     let strategy = Strategy::Exponential {
         max_attempts: 5,
         initial_delay: seconds(1),
