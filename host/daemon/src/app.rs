@@ -114,6 +114,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })?);
+    let environment = secrets.child_environment();
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
@@ -126,7 +127,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
-    let probe = Arc::new(HostProbe::new(clock.clone())?);
+    let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
     let monitor = Monitor::new(
         probe,
         journal.clone(),
@@ -135,12 +136,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec.clone(),
     );
     monitor.resume(&recovered.incidents);
-    let commands = Arc::new(LocalCommands::new(secrets.clone()));
+    let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {
             processes: Arc::new(HostProcesses::new(
                 &state_dir,
                 secrets.clone(),
+                environment.clone(),
                 clock.clone(),
             )?),
             commands: commands.clone(),
@@ -159,6 +161,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             &state_dir,
+            environment,
             clock.clone(),
             work.stopping(),
         )),
