@@ -23,7 +23,7 @@ use crate::{
         alerts::AlertService,
         backup::{BackupParts, BackupService},
         effects::{Effects, EffectsUnderWay},
-        metrics::{Metrics, MetricsService},
+        metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
         recorder::Recorder,
@@ -128,10 +128,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
     let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
+    let numbers = Numbers::new()?;
     let monitor = Monitor::new(
         probe,
         journal.clone(),
         clock.clone(),
+        numbers.clone(),
         findings_sender,
         spec.clone(),
     );
@@ -239,10 +241,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last: last_reload.clone(),
     };
     let metrics = Arc::new(Metrics::new(
+        numbers,
         Arc::new(backups.clone()),
         plugins.clone(),
         clock.clone(),
-    )?);
+    ));
     let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {

@@ -43,6 +43,7 @@ impl Bench {
             probe.clone(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver,
         );

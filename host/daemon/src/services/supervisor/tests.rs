@@ -5,6 +5,7 @@ use crate::{
     adapters::{clock::SystemClock, process::HostProcesses},
     ports::{Finding, Secrets, TargetControl},
     services::{
+        metrics::Numbers,
         monitor::Monitor,
         testing::{
             DEADLINE, MemoryJournal, ScriptedProbe,
@@ -70,6 +71,7 @@ impl Daemon {
             ScriptedProbe::new(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver.clone(),
         );
