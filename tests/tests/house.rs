@@ -338,3 +338,32 @@ fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
         graph["ports"]
     );
 }
+
+/// What a program inherits is decided in one place; see `adapters/environment.rs`. The toolchain, the demo and the
+/// command line start programs for a person, in no daemon.
+#[test]
+fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
+    let source = root().join("host/daemon/src");
+    let elsewhere = [
+        "toolchain",
+        "toolchain.rs",
+        "demo",
+        "cli",
+        "tests",
+        "tests.rs",
+    ];
+    let mut starting = Vec::new();
+    for (path, text) in source_files() {
+        let Ok(inside) = path.strip_prefix(&source) else {
+            continue;
+        };
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let mut parts = inside.components();
+        if code.contains("Command::new(")
+            && !parts.any(|part| elsewhere.iter().any(|name| part.as_os_str() == *name))
+        {
+            starting.push(inside.display().to_string());
+        }
+    }
+    assert_eq!(starting, ["adapters/environment.rs"]);
+}

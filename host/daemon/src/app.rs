@@ -23,7 +23,7 @@ use crate::{
         alerts::AlertService,
         backup::{BackupParts, BackupService},
         effects::{Effects, EffectsUnderWay},
-        metrics::{Metrics, MetricsService},
+        metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
         recorder::Recorder,
@@ -114,6 +114,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })?);
+    let environment = secrets.child_environment();
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
@@ -126,21 +127,24 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
-    let probe = Arc::new(HostProbe::new(clock.clone())?);
+    let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
+    let numbers = Numbers::new()?;
     let monitor = Monitor::new(
         probe,
         journal.clone(),
         clock.clone(),
+        numbers.clone(),
         findings_sender,
         spec.clone(),
     );
     monitor.resume(&recovered.incidents);
-    let commands = Arc::new(LocalCommands::new(secrets.clone()));
+    let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {
             processes: Arc::new(HostProcesses::new(
                 &state_dir,
                 secrets.clone(),
+                environment.clone(),
                 clock.clone(),
             )?),
             commands: commands.clone(),
@@ -159,6 +163,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             &state_dir,
+            environment,
             clock.clone(),
             work.stopping(),
         )),
@@ -236,10 +241,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last: last_reload.clone(),
     };
     let metrics = Arc::new(Metrics::new(
+        numbers,
         Arc::new(backups.clone()),
         plugins.clone(),
         clock.clone(),
-    )?);
+    ));
     let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {

@@ -11,6 +11,7 @@ mod local;
 #[cfg(test)]
 mod tests;
 
+use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Probe};
 use blocking::BlockingLooks;
 use mainstay_domain::{
@@ -30,6 +31,7 @@ use tokio::net::TcpStream;
 pub struct HostProbe {
     http: reqwest::Client,
     blocking: BlockingLooks,
+    environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,10 +68,14 @@ impl Seen {
 
 impl HostProbe {
     /// The TLS provider of the program must be installed. The error is that of the HTTP client.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        environment: Arc<ChildEnvironment>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             http: http::client()?,
             blocking: BlockingLooks::new(),
+            environment,
             clock,
         })
     }
@@ -87,8 +93,9 @@ impl HostProbe {
                 cwd,
                 degraded_exit,
             } => {
+                let environment = Arc::clone(&self.environment);
                 let (program, cwd) = (run.clone(), cwd.clone());
-                let start = move || exec::start(&program, &cwd);
+                let start = move || exec::start(&environment, &program, &cwd);
                 match self.blocking.look(&target.name, check, start).await {
                     Ok(started) => exec::look(run, started, *degraded_exit).await,
                     Err(seen) => seen,

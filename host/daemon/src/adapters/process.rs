@@ -23,6 +23,7 @@ pub(crate) mod stat;
 #[cfg(test)]
 mod tests;
 
+use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, Processes, Secrets};
 use child::Children;
 use launch::Launch;
@@ -47,6 +48,7 @@ pub struct HostProcesses {
     boot_id: String,
     children: Arc<Children>,
     secrets: Arc<dyn Secrets>,
+    environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
 
@@ -65,6 +67,7 @@ impl HostProcesses {
     pub fn new(
         state_dir: &Path,
         secrets: Arc<dyn Secrets>,
+        environment: Arc<ChildEnvironment>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProcessesError> {
         let failed = |operation, path: &Path| {
@@ -93,6 +96,7 @@ impl HostProcesses {
             marks,
             boot_id,
             secrets,
+            environment,
             clock,
         })
     }
@@ -119,6 +123,7 @@ impl HostProcesses {
         let launch = Launch {
             run: spec.run.clone(),
             cwd: spec.cwd.clone(),
+            environment: Arc::clone(&self.environment),
             env,
             account,
             umask: spec.umask,

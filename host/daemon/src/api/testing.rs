@@ -1,7 +1,10 @@
 //! A served API over a fake world, for the tests of the API and of its client.
 
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
-use crate::{ports::fakes::FakeWorld, services::metrics::Metrics};
+use crate::{
+    ports::fakes::FakeWorld,
+    services::metrics::{Metrics, Numbers},
+};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -21,7 +24,8 @@ pub(crate) struct Served {
 
 /// The state of an API over a fake world.
 pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
-    let metrics = Metrics::new(world.clone(), world.clone(), world.clone()).unwrap();
+    let numbers = Numbers::new().unwrap();
+    let metrics = Metrics::new(numbers, world.clone(), world.clone(), world.clone());
     ApiState {
         journal: world.clone(),
         records: world.clone(),

@@ -19,6 +19,7 @@ mod schedule;
 mod tests;
 mod watched;
 
+use super::metrics::Numbers;
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
@@ -44,6 +45,7 @@ struct Core {
     probe: Arc<dyn Probe>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    numbers: Numbers,
     outlet: Outlet,
     spec: watch::Receiver<Arc<Spec>>,
     targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
@@ -61,11 +63,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Monitor {
-    /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them.
+    /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them. Looks are counted in
+    /// `numbers`.
     pub fn new(
         probe: Arc<dyn Probe>,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
+        numbers: Numbers,
         findings: mpsc::Sender<Finding>,
         mut spec: watch::Receiver<Arc<Spec>>,
     ) -> Self {
@@ -74,6 +78,7 @@ impl Monitor {
             probe,
             journal,
             clock,
+            numbers,
             outlet: Outlet::new(findings),
             spec,
             targets: RwLock::default(),
@@ -161,13 +166,13 @@ impl Core {
                     let mut state = watched.lock();
                     let news = news.get(&target.name);
                     let process = news.and_then(|news| self.process_known(&state, news));
-                    let changes = state.reconfigure(target, process.as_ref(), now);
+                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
                     self.publish(&watched, &mut state, &changes, process.as_ref());
                     drop(state);
                     watched
                 }
                 None => {
-                    let watched = Arc::new(Watched::new(target, now));
+                    let watched = Arc::new(Watched::new(target, &self.numbers, now));
                     // Of a process that a target of this name had before, a foreign service knows nothing.
                     let news = news.get(&target.name).filter(|_| target.process.is_some());
                     if let Some(news) = news {

@@ -1,6 +1,7 @@
 //! Real programs.
 
 use super::*;
+use crate::adapters::environment::{OF_THE_TESTS, without_that_of_the_tests};
 use std::{collections::BTreeMap, time::Instant};
 
 /// `${secret:token}` is `hunter22`.
@@ -44,7 +45,7 @@ async fn run(
     max_output: u64,
 ) -> Result<CommandOutput, EffectError> {
     let name = CommandName::parse("tool").unwrap();
-    let commands = LocalCommands::new(Arc::new(OneSecret));
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
     commands
         .run(name, spec, values(pairs), "op-1/2".to_owned(), max_output)
         .await
@@ -134,6 +135,16 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
         matches!(&error, EffectError::Failed(why) if why.contains("OTHER")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
+    let commands = LocalCommands::new(Arc::new(OneSecret), without_that_of_the_tests());
+    let run = commands.run_foreign(vec!["env".to_owned()], "/".into(), Duration::from_secs(20));
+    let output = run.await.unwrap();
+    let printed = text(&output.stdout);
+    assert!(printed.contains("PATH="), "{printed}");
+    assert!(!printed.contains(OF_THE_TESTS), "{printed}");
 }
 
 #[tokio::test]
@@ -234,7 +245,7 @@ async fn a_dropped_run_kills_the_whole_group() {
 
 #[tokio::test]
 async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
-    let commands = LocalCommands::new(Arc::new(OneSecret));
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
     let argv = ["sh", "-c", "sleep 300 & echo $!"]
         .map(str::to_owned)
         .to_vec();

@@ -1,6 +1,7 @@
 //! Secrets in and out.
 
 use super::*;
+use crate::adapters::environment::OF_THE_TESTS;
 use std::fs;
 
 fn name(text: &str) -> SecretName {
@@ -133,6 +134,32 @@ fn while_a_reload_is_prepared_every_name_of_before_has_its_value_of_before() {
     assert_eq!(secrets.reveal(TEXT).as_deref(), Ok("correct-horse"));
     assert_eq!(secrets.reveal("${secret:new}").as_deref(), Ok("comes"));
     assert!(secrets.reveal("${secret:old}").is_err());
+}
+
+#[test]
+fn what_a_config_reads_from_the_environment_is_inherited_by_no_program_after_it() {
+    let variable = SecretSource::Env(OF_THE_TESTS.to_owned());
+    let named = BTreeMap::from([(name("token"), variable)]);
+    let inherits = |secrets: &ConfiguredSecrets| {
+        let mut command = secrets.child_environment().inheriting("env");
+        let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        printed.contains(OF_THE_TESTS)
+    };
+    let secrets = ConfiguredSecrets::load(&named).unwrap();
+    assert!(!inherits(&secrets));
+    secrets.prepare(&BTreeMap::new()).unwrap();
+    secrets.adopt();
+    assert!(!inherits(&secrets), "the secret is gone, its value is not");
+
+    let secrets = ConfiguredSecrets::load(&BTreeMap::new()).unwrap();
+    assert!(inherits(&secrets));
+    secrets.prepare(&named).unwrap();
+    assert!(!inherits(&secrets), "it is being applied");
+    secrets.abandon();
+    assert!(inherits(&secrets), "it was refused");
+    secrets.prepare(&named).unwrap();
+    secrets.adopt();
+    assert!(!inherits(&secrets));
 }
 
 #[test]

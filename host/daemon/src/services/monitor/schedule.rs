@@ -81,7 +81,7 @@ impl Schedule {
                 Entry::Check { watched, run, beat } => {
                     let now = Instant::now();
                     let lateness = now.saturating_duration_since(beat + run.spec.jitter);
-                    metrics::histogram!("check_lateness_seconds").record(lateness);
+                    run.meter.began(lateness);
                     let (next, missed) = next_beat(beat, period(&run), now);
                     if missed > 0 {
                         run.meter.skipped(missed);

@@ -44,6 +44,7 @@ impl Bench {
             probe.clone(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver,
         );

@@ -5,6 +5,7 @@ use crate::{
     adapters::{clock::SystemClock, process::HostProcesses},
     ports::{Finding, Secrets, TargetControl},
     services::{
+        metrics::Numbers,
         monitor::Monitor,
         testing::{
             DEADLINE, MemoryJournal, ScriptedProbe,
@@ -60,8 +61,9 @@ struct Daemon {
 impl Daemon {
     fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: Left) -> Self {
         let clock = Arc::new(SystemClock::new());
-        let processes = HostProcesses::new(state_dir, Arc::new(NoSecrets), clock.clone()).unwrap();
-        let (processes, journal) = (Arc::new(processes), MemoryJournal::new());
+        let secrets = Arc::new(NoSecrets);
+        let processes = HostProcesses::new(state_dir, secrets, Arc::default(), clock.clone());
+        let (processes, journal) = (Arc::new(processes.unwrap()), MemoryJournal::new());
         let commands = Arc::new(NotedCommands::default());
         let (sender, findings) = mpsc::channel(64);
         let (config, receiver) = watch::channel(spec(targets));
@@ -69,6 +71,7 @@ impl Daemon {
             ScriptedProbe::new(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver.clone(),
         );
