@@ -6,7 +6,7 @@ use super::{
     failure::Ending,
     output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of, word},
 };
-use crate::api::wire::ErrorBody;
+use crate::{api::wire::ErrorBody, console};
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_domain::{
@@ -200,7 +200,7 @@ pub(super) async fn events(
     if !follow {
         return Ok(Ending::Done);
     }
-    eprintln!("mainstay: the daemon has stopped");
+    console::note("mainstay: the daemon has stopped");
     Ok(Ending::Failed)
 }
 
