@@ -1,6 +1,6 @@
 //! How a command ends when it is not done.
 
-use crate::config::{ConfigErrors, NoConfig};
+use crate::config::{ConfigErrors, NoConfig, NoStateDir};
 use std::{io, process::ExitCode};
 
 /// What a command that has already said everything ends with.
@@ -47,7 +47,10 @@ pub(super) fn conclude(ending: anyhow::Result<Ending>) -> ExitCode {
     }
     // What cannot be told on standard error cannot be told at all.
     let _ = tell(&error, &mut io::stderr().lock());
-    let is_usage = error.is::<Usage>() || error.is::<NoConfig>() || error.is::<ConfigErrors>();
+    let is_usage = error.is::<Usage>()
+        || error.is::<NoConfig>()
+        || error.is::<NoStateDir>()
+        || error.is::<ConfigErrors>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 

@@ -194,6 +194,9 @@ pub(super) async fn events(
         ("limit", since.is_none().then(|| limit.to_string())),
     ];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    if follow {
+        lines = lines.followed();
+    }
     while let Some(line) = lines.next().await? {
         show_event(out, &line)?;
     }
