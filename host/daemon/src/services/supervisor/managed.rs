@@ -215,7 +215,7 @@ impl Core {
             .watch
             .process_is(&managed.name, ProcessNews::Runs(Some(identity.pid)));
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.tasks
+        self.parts
             .spawn(async move { core.watch_end(managed, identity).await });
     }
 
