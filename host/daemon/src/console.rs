@@ -7,7 +7,9 @@
 
 use std::{
     fmt::Display,
+    fs::File,
     io::{self, Write},
+    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +21,21 @@ use std::{
 
 /// Log lines that may wait for the stream.
 const QUEUE_LENGTH: usize = 8_192;
+
+/// How long the last words of a program are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Writes what a program says before it ends to standard error; it ends even where the reader has stopped reading.
+pub fn last_words(text: Vec<u8>) {
+    let (written, heard) = sync_channel(1);
+    let saying = thread::Builder::new().spawn(move || {
+        let _ = io::stderr().write_all(&text);
+        let _ = written.try_send(());
+    });
+    if saying.is_ok() {
+        let _ = heard.recv_timeout(LAST_WORDS);
+    }
+}
 
 /// Writes a line to standard error.
 pub fn note(line: impl Display) {
@@ -54,9 +71,10 @@ impl LogQueue {
     /// A queue to standard error.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system gives no thread or no descriptor.
     pub fn start() -> io::Result<Self> {
-        Self::to(io::stderr())
+        // Beside the lock of `io::stderr`: a write that hangs must not hang those who have something else to say.
+        Self::to(File::from(io::stderr().as_fd().try_clone_to_owned()?))
     }
 
     fn to(stream: impl Write + Send + 'static) -> io::Result<Self> {

@@ -6,6 +6,7 @@ use mainstay::{
     console::{self, LogQueue},
 };
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     io::{self, IsTerminal},
     process::ExitCode,
     time::Duration,
@@ -31,9 +32,24 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_USAGE);
         }
     };
+    log_panics(log.clone());
     let code = run(cli);
     log.flush_within(LAST_LINES);
     code
+}
+
+/// Has panics told like everything else. The hook of the standard library writes to standard error itself, and where
+/// nobody reads that a service which panics would hang, and be taken for alive.
+fn log_panics(log: LogQueue) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let backtrace = Backtrace::capture();
+        match backtrace.status() {
+            BacktraceStatus::Captured => tracing::error!("{panic}\n{backtrace}"),
+            _ => tracing::error!("{panic}"),
+        }
+        // The whole program may end with it.
+        log.flush_within(LAST_LINES);
+    }));
 }
 
 fn run(cli: Cli) -> ExitCode {
@@ -93,7 +109,8 @@ fn log(global: &Global, is_daemon: bool) -> Result<LogQueue, String> {
         Color::Always => true,
         Color::Never => false,
     };
-    let queue = LogQueue::start().map_err(|error| format!("cannot log: no thread ({error})"))?;
+    let queue = LogQueue::start()
+        .map_err(|error| format!("cannot log: no thread, or no descriptor ({error})"))?;
     let writer = queue.clone();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
