@@ -204,6 +204,32 @@ fn the_domain_is_pure() {
     }
 }
 
+/// They panic where nothing takes the line, and with them who logs; `console` is best effort.
+#[test]
+fn what_runs_in_the_program_prints_with_no_macro_that_panics() {
+    let macros = ["println!(", "eprintln!(", "print!(", "eprint!("];
+    let sources = ["host/daemon/src", "host/runtime/src"].map(|source| root().join(source));
+    let found: Vec<String> = source_files()
+        .into_iter()
+        .filter(|(path, _)| sources.iter().any(|source| path.starts_with(source)))
+        .filter(|(path, _)| {
+            let is_test = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs";
+            !path.components().any(|part| is_test(part.as_os_str()))
+        })
+        .filter(|(_, text)| {
+            let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+            let mut code = code.filter(|line| !line.trim_start().starts_with("//"));
+            code.any(|line| macros.iter().any(|name| line.contains(name)))
+        })
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(
+        found.is_empty(),
+        "write with `console::note` or `console::print`:\n{}",
+        found.join("\n")
+    );
+}
+
 /// The first module of a path inside `crate::`, for every import of a file.
 fn imports_of(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

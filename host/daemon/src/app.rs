@@ -120,6 +120,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
+    tasks.watch(sqlite.broken());
     // Stages are stopped in this order: what takes in work first, what others need last.
     let intake = tasks.stage("intake");
     let work = tasks.stage("work");
@@ -204,6 +205,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let plugin_host =
         PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?;
+    tasks.watch(plugin_host.broken());
     prune_plugin_store(&plugin_host, &recovered);
     plugins.connect(plugin_host);
 
@@ -282,13 +284,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let api = Api::bind(api_state, &state_dir, tcp).await?;
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
-    intake.spawn("api", |stop| async move { report(api.run(stop).await) });
+    intake.try_spawn("api", |stop| api.run(stop));
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
-    work.spawn(
-        "backup",
-        |stop| async move { report(backups.run(stop).await) },
-    );
+    work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = Upkeep {
         journal: journal.clone(),
@@ -296,9 +295,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
-    base.spawn("supervisor", |stop| async move {
-        report(supervisor.run(stop).await)
-    });
+    base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
     let name = spec.borrow().host.name.clone();

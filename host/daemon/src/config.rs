@@ -9,12 +9,14 @@ mod context;
 mod document;
 mod problem;
 mod reader;
+mod state_dir;
 mod suggest;
 mod validate;
 mod values;
 
 pub use context::Thing;
 pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
+pub use state_dir::{NoStateDir, state_dir};
 
 use context::Context;
 use document::Source;

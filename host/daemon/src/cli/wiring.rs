@@ -3,7 +3,7 @@
 use super::{arguments::Global, check, failure::Ending, output::Output};
 use crate::{
     app::{self, RunOptions},
-    config,
+    config, console,
     demo::{self, DemoOptions},
     toolchain::{Build, Toolchain},
 };
@@ -37,7 +37,7 @@ pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending>
             Ok(Ending::Done)
         }
         Err(errors) => {
-            eprintln!("{}", config::render(&errors.problems, out.colour));
+            console::note(config::render(&errors.problems, out.colour));
             Ok(Ending::BadConfig)
         }
     }
@@ -63,10 +63,10 @@ pub(super) async fn demo_service(
 ) -> anyhow::Result<Ending> {
     match listen {
         Some(address) => demo::service::serve(address, data.to_owned()).await?,
-        None => println!(
+        None => console::print(format_args!(
             "{} documents are sound",
             demo::service::verify(data).map_err(anyhow::Error::msg)?
-        ),
+        )),
     }
     Ok(Ending::Done)
 }
@@ -125,7 +125,7 @@ pub(super) async fn build_component(directory: &Path, package: &str) -> anyhow::
     let directory = std::path::absolute(directory)?;
     let package = package.to_owned();
     let build = move || -> anyhow::Result<PathBuf> {
-        let report = |step: &str| eprintln!("{step}");
+        let report = |step: &str| console::note(step);
         let toolchain = Toolchain::find_or_provide(&directory, &report)?;
         let build = Build {
             manifest_dir: &directory,

@@ -17,7 +17,10 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 
-use crate::ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes};
+use crate::{
+    ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes},
+    services::parts::Parts,
+};
 use decide::AtConfig;
 use mainstay_domain::{
     journal::ProcessIdentity,
@@ -91,7 +94,10 @@ struct Core {
     /// Set when what the daemon before left was taken over; until then no work begins.
     taken_over: SetOnce<()>,
     closing: AtomicBool,
+    /// Work that somebody waits for.
     tasks: TaskTracker,
+    /// Work that nobody waits for, such as waiting for the end of a process.
+    parts: Parts,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -118,6 +124,7 @@ impl Supervisor {
                 taken_over: SetOnce::new(),
                 closing: AtomicBool::new(false),
                 tasks: TaskTracker::new(),
+                parts: Parts::default(),
             }),
         }
     }
@@ -134,6 +141,8 @@ impl Supervisor {
         loop {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
+                // The end of a process would be missed, or a target never be worked on again.
+                panic = core.parts.torn() => std::panic::resume_unwind(panic),
                 changed = spec.changed(), if spec_is_open => match changed {
                     Ok(()) => {
                         let present = Arc::clone(&spec.borrow_and_update());
@@ -195,7 +204,7 @@ impl Core {
         }
         for managed in targets.values() {
             let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-            self.tasks.spawn(async move {
+            self.parts.spawn(async move {
                 let _turn = managed.turn.lock().await;
                 core.catch_up(&managed).await;
             });
@@ -229,7 +238,7 @@ impl Core {
         for managed in self.all() {
             if let (Some(process), Some(_)) = (managed.process_spec(), managed.process()) {
                 let core = Arc::clone(self);
-                self.tasks.spawn(async move {
+                self.parts.spawn(async move {
                     if let Err(error) = core.ports.processes.rotate(&managed.name, &process).await {
                         tracing::warn!(target_name = %managed.name, %error, "the log grows on");
                     }

@@ -216,7 +216,7 @@ impl Core {
         };
         self.ports.watch.process_is(&managed.name, news);
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.tasks
+        self.parts
             .spawn(async move { core.watch_end(managed, identity).await });
     }
 

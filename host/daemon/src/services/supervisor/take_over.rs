@@ -67,7 +67,7 @@ impl Core {
             }
             AtStart::Start => {
                 let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-                self.tasks.spawn(async move {
+                self.parts.spawn(async move {
                     let _turn = managed.turn.lock().await;
                     if managed.wants_process() && !core.is_closing() {
                         core.launch_or_tell(&managed).await;
@@ -105,7 +105,7 @@ impl Core {
         // Free: nobody works on a target before all is taken over.
         let turn = Arc::clone(&managed.turn).lock_owned().await;
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.tasks.spawn(async move {
+        self.parts.spawn(async move {
             let _turn = turn;
             // Where it has ended by itself, recovery decides.
             if managed.process().is_some() && !core.is_closing() {
@@ -133,7 +133,7 @@ impl Core {
             // Free: nobody works on a target before all is taken over.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
-            self.tasks.spawn(async move {
+            self.parts.spawn(async move {
                 let _turn = turn;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {

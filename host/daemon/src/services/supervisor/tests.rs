@@ -29,6 +29,7 @@ mod killed;
 mod measurement;
 mod predecessor;
 mod shutdown;
+mod torn;
 
 use foreign::NotedCommands;
 
