@@ -732,8 +732,8 @@ pub trait Secrets: Send + Sync {
     fn value(&self, name: &SecretName) -> Result<String, String>;
     /// What an operator wrote with every `${secret:NAME}` replaced. Only for that: in any other text it means nothing.
     /// The error names the secret, never a value.
-    fn reveal(&self, template: &str) -> Result<String, String> {
-        template::expand(template, |name| self.value(name))
+    fn reveal(&self, written: &str) -> Result<String, String> {
+        template::expand(written, |name| self.value(name))
     }
     /// The bytes with `[secret:NAME]` in place of every known value.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
