@@ -102,7 +102,7 @@ impl SecretHandles {
         let (mut kept, mut at) = (0, 0);
         while let Some(found) = self.find(bytes, at) {
             let end = found + PREFIX.len() + DIGITS;
-            let handle = bytes.get(found..end).map(str::from_utf8);
+            let handle = bytes.get(found..end).map(std::str::from_utf8);
             let name = match handle {
                 Some(Ok(handle)) => self.by_handle.get(handle),
                 Some(Err(_)) | None => None,
