@@ -18,7 +18,7 @@ use crate::{
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
-    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
+    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, Secrets, StatusFacts},
     services::{
         alerts::AlertService,
         backup::{BackupParts, BackupService},
@@ -256,7 +256,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             let current = {
                 let secrets = secrets.clone();
                 let name = api.token.clone();
-                move || secrets.value(&name)
+                move || secrets.value(&name).ok()
             };
             current().with_context(|| format!("secret `{}` is not there", api.token))?;
             Some(TcpAccess {

@@ -20,14 +20,14 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
+    secret::SecretHandles,
     severity::Severity,
     spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
+    template,
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
-use std::{
-    collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
-};
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -240,13 +240,13 @@ pub trait Commands: Send + Sync {
 
 /// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
 pub trait HttpClient: Send + Sync {
-    /// One request, one bounded response, with no secrets but these. `key` is sent as `Idempotency-Key` where the
-    /// request has none.
+    /// One request, one bounded response. Values are put in place of these handles and of nothing else; errors hold no
+    /// handle. `key` is sent as `Idempotency-Key` where the request has none.
     fn send(
         &self,
         request: HttpRequest,
         granted: Vec<HttpOrigin>,
-        secrets: BTreeSet<SecretName>,
+        secrets: Arc<SecretHandles>,
         key: Option<String>,
         timeout: Duration,
         max_bytes: u64,
@@ -744,9 +744,14 @@ pub trait BackupControl: Send + Sync {
 
 /// Reads secrets and keeps them out of texts.
 pub trait Secrets: Send + Sync {
-    /// The text with every `${secret:NAME}` replaced; the error names the secret, never a value.
-    fn reveal(&self, text: &str) -> Result<String, String>;
-    /// The bytes with `[secret:NAME]` in place of every known value: its name, and no request for it.
+    /// A value; the error is a sentence for people.
+    fn value(&self, name: &SecretName) -> Result<String, String>;
+    /// What an operator wrote with every `${secret:NAME}` replaced. Only for that: in any other text it means nothing.
+    /// The error names the secret, never a value.
+    fn reveal(&self, written: &str) -> Result<String, String> {
+        template::expand(written, |name| self.value(name))
+    }
+    /// The bytes with `[secret:NAME]` in place of every known value.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
 }
 

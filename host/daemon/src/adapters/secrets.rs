@@ -124,11 +124,6 @@ impl ConfiguredSecrets {
         Arc::clone(&self.environment)
     }
 
-    /// A value, for who compares it in the host itself.
-    pub fn value(&self, name: &SecretName) -> Option<String> {
-        self.loaded().values.get(name).cloned()
-    }
-
     fn loaded(&self) -> Arc<Loaded> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let both = state.prepared.as_ref().map(|prepared| &prepared.both);
@@ -147,25 +142,11 @@ impl std::fmt::Debug for ConfiguredSecrets {
 }
 
 impl Secrets for ConfiguredSecrets {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        const OPEN: &str = "${secret:";
-        let loaded = self.loaded();
-        let mut revealed = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once(OPEN) {
-            revealed.push_str(before);
-            let (name, after) = after
-                .split_once('}')
-                .ok_or_else(|| format!("`{OPEN}` without a closing `}}`"))?;
-            let name = SecretName::parse(name).map_err(|error| error.to_string())?;
-            let value = loaded.values.get(&name).ok_or_else(|| {
-                format!("secret `{name}` is not known; add it to [secrets] in the config")
-            })?;
-            revealed.push_str(value);
-            rest = after;
-        }
-        revealed.push_str(rest);
-        Ok(revealed)
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        let value = self.loaded().values.get(name).cloned();
+        value.ok_or_else(|| {
+            format!("secret `{name}` is not known; add it to [secrets] in the config")
+        })
     }
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {

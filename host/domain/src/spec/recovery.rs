@@ -39,7 +39,7 @@ pub struct StepSpec {
     pub version: VersionReq,
     /// Whether it runs even where an earlier step of the same attempt has failed.
     pub always: bool,
-    /// Handed to the handler; a JSON object.
+    /// Handed to the handler; a JSON object, with secrets as in its settings.
     pub params: serde_json::Value,
     /// Wall time for one call, effects included; default 60 s.
     pub timeout: Duration,

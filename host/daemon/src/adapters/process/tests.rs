@@ -10,7 +10,11 @@ use crate::adapters::{
     environment::{OF_THE_TESTS, without_that_of_the_tests},
 };
 use mainstay_domain::spec::OnShutdown;
-use mainstay_domain::{name::FailureType, severity::Severity, time::Timestamp};
+use mainstay_domain::{
+    name::{FailureType, SecretName},
+    severity::Severity,
+    time::Timestamp,
+};
 use stat::ProcessStat;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,10 +25,10 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        match text.contains("${secret:unknown}") {
-            true => Err("there is no secret `unknown`".to_owned()),
-            false => Ok(text.replace("${secret:token}", "s3cr3t")),
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        match name.as_str() {
+            "token" => Ok("s3cr3t".to_owned()),
+            other => Err(format!("there is no secret `{other}`")),
         }
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {

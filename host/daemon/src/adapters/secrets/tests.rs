@@ -212,7 +212,7 @@ fn placeholders_are_revealed_once_and_unknown_ones_are_errors() {
             "secret `c` is not known; add it to [secrets]",
         ),
         ("${secret:A}", "`A` is not a secret name"),
-        ("${secret:a", "without a closing"),
+        ("${secret:a", "has no `}`"),
     ] {
         assert!(secrets.reveal(text).unwrap_err().contains(words), "{text}");
     }

@@ -18,6 +18,7 @@ use mainstay_domain::{
     effect::{EffectError, Signal},
     event::EventKind,
     journal::Change,
+    name::SecretName,
     severity::Severity,
     spec::{OnShutdown, ProcessSpec},
 };
@@ -38,8 +39,8 @@ const SLEEP: [&str; 2] = ["/bin/sleep", "1000"];
 struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        Ok(text.to_owned())
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        Err(format!("there is no secret `{name}`"))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
