@@ -32,6 +32,7 @@ pub mod operation;
 pub mod plan;
 pub mod plugin;
 pub mod queue;
+pub mod recovery;
 pub mod retention;
 pub mod route;
 pub mod schedule;

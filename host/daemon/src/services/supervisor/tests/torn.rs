@@ -57,7 +57,15 @@ async fn where_a_process_is_waited_for_no_more_the_service_ends_too() {
     let (_config, spec) = watch::channel(spec(vec![child("web", &SLEEP)]));
     let (clock, journal) = (Arc::new(SystemClock::new()), MemoryJournal::new());
     let probe = ScriptedProbe::new();
-    let monitor = Monitor::new(probe, journal.clone(), clock.clone(), sender, spec.clone());
+    let numbers = crate::services::metrics::Numbers::new().unwrap();
+    let monitor = Monitor::new(
+        probe,
+        journal.clone(),
+        clock.clone(),
+        numbers,
+        sender,
+        spec.clone(),
+    );
     let ports = SupervisorPorts {
         processes: Arc::new(NoEnd),
         commands: Arc::new(NotedCommands::default()),

@@ -1,0 +1,3 @@
+//! What the machine does.
+
+pub(crate) mod world;
