@@ -27,8 +27,6 @@ mod recovered;
 mod schedule;
 mod settings;
 mod shown;
-#[cfg(test)]
-pub(crate) mod tests;
 mod words;
 
 pub use case::{Attempt, Case, Failed, Looks, Running, SoFar, Stage, Why, Work};

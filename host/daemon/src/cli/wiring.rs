@@ -24,23 +24,21 @@ use std::{
 /// `mainstay run`.
 pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = std::path::absolute(config::find(global.config.as_deref())?)?;
-    match config::load(&file) {
+    // Of what was read only the spec lives on: the texts of many files would stay in memory with the rest.
+    let spec = match config::load(&file) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }
-            let options = RunOptions {
-                spec: loaded.spec,
-                config: file,
-            };
-            app::run(options).await?;
-            Ok(Ending::Done)
+            loaded.spec
         }
         Err(errors) => {
             console::note(config::render(&errors.problems, out.colour));
-            Ok(Ending::BadConfig)
+            return Ok(Ending::BadConfig);
         }
-    }
+    };
+    app::run(RunOptions { spec, config: file }).await?;
+    Ok(Ending::Done)
 }
 
 /// `mainstay demo`.

@@ -1,3 +1,0 @@
-//! What the machine does.
-
-pub(crate) mod world;
