@@ -146,6 +146,13 @@ impl RecoveryQueue {
             .map(|(entry, place)| (entry, place))
     }
 
+    /// The operations that keep their targets busy, those that rest included.
+    pub fn busy(&self) -> impl Iterator<Item = (&TargetName, &OperationId)> {
+        self.busy
+            .iter()
+            .map(|(target, busy)| (target, &busy.operation))
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -138,6 +138,7 @@ impl Recovery {
             Input::Stop => self.stopping = true,
         }
         self.wake_due(at, &mut out);
+        self.let_go_of_removed(at, &mut out);
         self.start_due(at, &mut out)?;
         out.shown = std::mem::take(&mut self.changed);
         Ok(out)

@@ -58,6 +58,17 @@ impl Recovery {
                 return broken("its target does not know it");
             }
         }
+        for (target, id) in self.queue.busy() {
+            let case = self.operations.get(id).and_then(|key| self.cases.get(key));
+            let is_its = case.is_some_and(|case| match &case.stage {
+                Stage::Running(_) => true,
+                Stage::Queued(work) => work.error.is_some(),
+                _ => false,
+            });
+            if !is_its {
+                return Err(format!("{target} is kept busy by {id}: {case:?}"));
+            }
+        }
         let failing = self.cases.values().filter(|case| case.is_failing()).count();
         let counted: u32 = self.failing.values().sum();
         let pairs = [

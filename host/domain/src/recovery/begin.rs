@@ -7,10 +7,11 @@ use super::{
 use crate::{
     call::RecoverRequest,
     name::PluginName,
-    operation::{Mode, OperationEvent},
+    operation::{Mode, Operation, OperationEvent, OperationState},
     spec::{RouteSpec, StepSpec},
-    time::Monotonic,
+    time::{Monotonic, Timestamp},
 };
+use std::time::Duration;
 
 impl Recovery {
     /// The queue says that the operation of this case goes on. One that waited looks afresh before it acts.
@@ -80,6 +81,11 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
+        if std::mem::take(&mut running.work.cut_off) {
+            // It is the same attempt once more.
+            let operation = &mut running.work.operation;
+            operation.attempts = operation.attempts.saturating_sub(1);
+        }
         self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
         if is_first {
             let event = words::started(&running.work.operation, at.now);
@@ -271,12 +277,19 @@ impl Recovery {
     pub(super) fn retime(&mut self, work: &mut Work, due: Monotonic, at: At, out: &mut Outcome) {
         let entry = self.entry(&work.operation, due);
         let wait = due.since(at.monotonic);
-        work.operation.due = (!wait.is_zero()).then(|| at.now + wait);
+        work.operation.due = due_of(&work.operation, wait, at.now);
         work.operation.revision += 1;
         out.writes
             .push(crate::journal::Change::Operation(work.operation.clone()));
         self.queue.push(entry);
     }
+}
+
+/// What the record says of a wait: one that rests between its attempts always has a time, by which the next daemon tells
+/// it from one that acts.
+pub(super) fn due_of(operation: &Operation, wait: Duration, now: Timestamp) -> Option<Timestamp> {
+    let rests = operation.state != OperationState::Scheduled;
+    (rests || !wait.is_zero()).then(|| now + wait)
 }
 
 fn look_action(key: &CaseKey, work: &Work, acted: bool, number: u64) -> Action {

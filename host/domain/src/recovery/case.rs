@@ -25,7 +25,9 @@ pub struct Case {
     pub stage: Stage,
     /// Whether the failure holds, by the checks. What a person asked for need not.
     pub holds: bool,
-    /// When the checks last said so.
+    /// The checks said during its operation that it is over, and have not taken it back.
+    pub(super) cleared: bool,
+    /// When the checks last said that it holds.
     pub(super) seen_at: Option<Monotonic>,
     /// The handler that was missing when it was tried last; when it serves, no pause holds.
     pub(super) missing: Option<PluginName>,
@@ -71,6 +73,8 @@ pub struct Work {
     pub effects: u32,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
+    /// The daemon ended during its last call, of which nobody knows what it did.
+    pub cut_off: bool,
 }
 
 impl Work {
@@ -80,6 +84,7 @@ impl Work {
             hopeless: BTreeSet::new(),
             effects: 0,
             error: None,
+            cut_off: false,
         }
     }
 }
@@ -176,6 +181,7 @@ impl Case {
             incident,
             stage,
             holds: false,
+            cleared: false,
             seen_at: None,
             missing: None,
         }

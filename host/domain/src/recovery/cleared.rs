@@ -10,6 +10,7 @@ impl Recovery {
             case.seen_at = None;
             match &mut case.stage {
                 Stage::Running(running) => {
+                    case.cleared = true;
                     if let Attempt::Looking(looks) | Attempt::Validating(looks) =
                         &mut running.attempt
                         && let Some(next) = &mut looks.next

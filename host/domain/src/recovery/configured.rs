@@ -18,6 +18,16 @@ impl Recovery {
         }
     }
 
+    /// What ran when its target was taken out of the config is let go of when it runs no more.
+    pub(super) fn let_go_of_removed(&mut self, at: At, out: &mut Outcome) {
+        let unknown = self.changed.iter();
+        let unknown = unknown.filter(|target| !self.settings.knows(target));
+        let keys: Vec<CaseKey> = unknown.flat_map(|target| self.keys_of(target)).collect();
+        for key in keys {
+            self.with(&key, |machine, case| machine.follow(case, at, out));
+        }
+    }
+
     fn follow(&mut self, case: &mut super::Case, at: At, out: &mut Outcome) {
         let key = case.key();
         if !self.settings.knows(&key.target) {

@@ -90,6 +90,10 @@ impl Recovery {
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
         case.incident.tried_at = Some(at.now);
+        if case.cleared {
+            self.close(case, None, Closed::ByItself, at.now, out);
+            return Ok(());
+        }
         if !case.holds && operation.mode == Mode::Manual {
             // A person asked for it, and no check sees anything that could end it.
             self.close(case, None, Closed::Unseen, at.now, out);

@@ -3,7 +3,7 @@
 use super::{
     At, Attempt, Case, IllegalMove, Look, Looks, Outcome, Recovery, Running, Seen, Stage,
 };
-use crate::id::OperationId;
+use crate::{id::OperationId, operation::OperationEvent};
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
 const STILL_FAILS: &str = "the handler was done, but the checks still fail";
@@ -52,6 +52,11 @@ impl Recovery {
         let is_over = look.seen == Seen::Healthy && !look.holds;
         let again = |looks: &mut Looks| looks.again(at.monotonic);
         match &mut running.attempt {
+            // The call that the daemon's end cut off is the likeliest cause.
+            Attempt::Looking(_) if is_over && running.work.cut_off => {
+                self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
+                self.succeeded(case, running, at, out)
+            }
             Attempt::Looking(_) if is_over => {
                 self.healthy_without(case, running.work, at, out)
             }

@@ -6,7 +6,7 @@
 
 use super::{
     Action, At, Case, CaseKey, Command, IllegalMove, Kept, Outcome, Recovery, Refusal, Reply, Stage,
-    Ticket, Verb, Work, words,
+    Ticket, Verb, Work, begin::due_of, words,
 };
 use crate::{
     failure,
@@ -18,6 +18,7 @@ use crate::{
     queue::Hold,
     severity::Severity,
 };
+use std::time::Duration;
 
 /// A decision, without its verb.
 struct Decided<'a> {
@@ -167,7 +168,7 @@ impl Recovery {
         let operation = &mut work.operation;
         operation.mode = Mode::Manual;
         operation.severity = severity.max(operation.severity);
-        operation.due = None;
+        operation.due = due_of(operation, Duration::ZERO, at.now);
         operation.revision += 1;
         let operation = operation.clone();
         out.writes.push(Change::Operation(operation.clone()));

@@ -38,6 +38,7 @@ impl Recovery {
         }
         self.with(&key, |machine, case| {
             case.holds = true;
+            case.cleared = false;
             case.seen_at = Some(at.monotonic);
             if matches!(case.stage, Stage::Watched { .. }) {
                 machine.relapsed(case, severity, evidence, at, out);

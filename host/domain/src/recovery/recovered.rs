@@ -48,9 +48,8 @@ impl Recovery {
                 false => drop(operations.insert(key, operation)),
             }
         }
-        for incident in recovered.incidents {
+        for (key, incident) in newest(recovered.incidents) {
             let mut case = Case::new(incident, Stage::Unrouted);
-            let key = case.key();
             case.holds = !recovered.unseen.contains(&key);
             let operation = operations.remove(&key).map(|operation| Work {
                 effects: recovered
@@ -140,7 +139,7 @@ impl Recovery {
                     self.let_go(case, "no check sees this failure any more", at, out);
                 }
             }
-            OperationState::Validating => {
+            OperationState::Validating if due.is_none() => {
                 let key = case.key();
                 let Some(route) = self.settings.route(&key, work.operation.severity).cloned()
                 else {
@@ -158,7 +157,8 @@ impl Recovery {
             }
             OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out),
             _ => {
-                if work.operation.state == OperationState::InProgress {
+                if work.operation.state != OperationState::Scheduled {
+                    // It rests between two attempts.
                     work.error
                         .get_or_insert_with(|| "its last attempt did not help".to_owned());
                 }
@@ -192,7 +192,6 @@ impl Recovery {
     fn cut_off(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
         let operation = &mut work.operation;
         operation.interruptions = operation.interruptions.saturating_add(1);
-        operation.attempts = operation.attempts.saturating_sub(1);
         if operation.interruptions >= INTERRUPTIONS {
             let why = format!(
                 "the daemon ended {INTERRUPTIONS} times while a handler of it was called"
@@ -207,6 +206,7 @@ impl Recovery {
         operation.revision += 1;
         out.writes.push(Change::Operation(operation.clone()));
         out.writes.push(words::resumed(operation, at.now));
+        work.cut_off = true;
         self.queue_again(case, work, at.monotonic);
     }
 
@@ -220,4 +220,23 @@ impl Recovery {
         // Legal for whatever has no end; the table's own tests see to that.
         let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
     }
+}
+
+/// Of each failure the incident that is open, else the one that closed last.
+fn newest(incidents: Vec<Incident>) -> BTreeMap<CaseKey, Incident> {
+    let rank = |incident: &Incident| (incident.state.is_open(), incident.id.clone());
+    let mut newest: BTreeMap<CaseKey, Incident> = BTreeMap::new();
+    for incident in incidents {
+        let key = CaseKey {
+            target: incident.target.clone(),
+            failure: incident.failure.clone(),
+        };
+        let is_newer = newest
+            .get(&key)
+            .is_none_or(|known| rank(known) < rank(&incident));
+        if is_newer {
+            newest.insert(key, incident);
+        }
+    }
+    newest
 }

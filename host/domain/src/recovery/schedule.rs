@@ -149,6 +149,10 @@ impl Recovery {
         self.step(&mut work, OperationEvent::NeedsPerson, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
         case.stage = Stage::Asking(work);
+        if case.cleared {
+            // Nothing more would ever say that it is over.
+            self.let_go(case, "the target became healthy by itself", at, out);
+        }
         Ok(())
     }
 }

@@ -8,10 +8,10 @@ use mainstay_domain::{
     call::{RecoveryFailure, Report},
     health::Evidence,
     id::{IdSource, IncidentId, OperationId},
-    incident::{Incident, IncidentState},
+    incident::Incident,
     journal::Change,
     name::{CheckName, FailureType, PluginName, TargetName},
-    operation::{Operation, OperationState},
+    operation::{Mode, Operation, OperationState},
     recovery::{
         Action, At, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered, Recovery, Reply, Seen,
         Ticket, Verb,
@@ -49,14 +49,14 @@ pub(super) struct Trace {
     busy: bool,
 }
 
-/// How the recovery of one failure ended.
+/// How the recovery of one failure ended. Whether the last operation is said to have helped is no part of it: where a
+/// handler heals its target and fails all the same, that depends on who looks first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct End {
     incidents: usize,
-    state: IncidentState,
     escalated: bool,
-    /// The last operation's.
-    operation: Option<OperationState>,
+    /// The last incident was recovered or healed, and its last operation succeeded or was no longer needed.
+    is_well: bool,
 }
 
 /// What a run of a trace came to.
@@ -110,7 +110,7 @@ struct World<'a> {
     clock: Duration,
     failing: BTreeSet<CaseKey>,
     /// Calls that nobody has answered.
-    calls: Vec<(OperationId, CaseKey, PluginName, u32)>,
+    calls: Vec<(OperationId, CaseKey, PluginName, u32, bool)>,
     /// Looks that nobody has answered.
     looks: Vec<(OperationId, u64, CaseKey)>,
     /// Findings on their way.
@@ -192,7 +192,11 @@ impl<'a> World<'a> {
                 let spec = Arc::clone(&self.spec);
                 self.input(Input::Spec(spec));
                 let known: BTreeSet<_> = self.spec.targets.iter().map(|target| target.name.clone()).collect();
-                self.failing.retain(|key| known.contains(&key.target));
+                // Who watched a target that is gone says that its failures are over.
+                let removed: Vec<CaseKey> = self.failing.extract_if(.., |key| !known.contains(&key.target)).collect();
+                for key in removed {
+                    self.input(Input::Cleared(key));
+                }
             }
             95 => self.crash(),
             _ => self.input(Input::Tick),
@@ -230,20 +234,20 @@ impl<'a> World<'a> {
             return;
         }
         let place = (which % self.calls.len() as u64) as usize;
-        let (id, key, handler, attempt) = self.calls.remove(place);
+        let (id, key, handler, attempt, is_last) = self.calls.remove(place);
         let fate = hash(&(self.trace.seed, &key, &handler, attempt, self.trace.busy)) % 20;
         let failed = |failure| Err(NotHandled::Failed(failure));
         let result = match fate {
             // What is tried often enough works in the end.
-            _ if attempt >= 3 && !self.trace.busy => Ok(Report::default()),
+            _ if is_last && !self.trace.busy => Ok(Report::default()),
             0..=9 => Ok(Report::default()),
             10..=14 => failed(RecoveryFailure::Retryable("not yet".to_owned())),
-            15 | 16 => failed(RecoveryFailure::Permanent("never".to_owned())),
+            15 | 16 if self.trace.busy => failed(RecoveryFailure::Permanent("never".to_owned())),
             17 if self.trace.busy => failed(RecoveryFailure::NeedsOperator(vec!["plug it in".to_owned()])),
             18 if self.trace.busy => Err(NotHandled::Missing("nobody serves".to_owned())),
             _ => failed(RecoveryFailure::Retryable("not yet".to_owned())),
         };
-        let heals = result.is_ok() && (fate < 7 || attempt >= 3);
+        let heals = result.is_ok() && (fate < 7 || is_last);
         if heals && self.failing.remove(&key) {
             self.findings.push(Input::Cleared(key));
         }
@@ -330,7 +334,8 @@ impl<'a> World<'a> {
                 Action::Call(call) => {
                     let request = &call.request;
                     let key = CaseKey { target: request.target.clone(), failure: request.failure.clone() };
-                    self.calls.push((request.operation.clone(), key, call.handler.clone(), request.attempt));
+                    let is_last = request.attempt >= request.max_attempts;
+                    self.calls.push((request.operation.clone(), key, call.handler.clone(), request.attempt, is_last));
                 }
                 Action::Look { operation, number, target, failure, .. } => {
                     self.looks.push((operation, number, CaseKey { target, failure }));
@@ -344,7 +349,7 @@ impl<'a> World<'a> {
         }
         assert_eq!(answers, u32::from(ticket.is_some()), "{:?}: {shown}: one answer each", self.trace);
         if let Err(broken) = self.machine.audit() {
-            panic!("{:?} after input {}: {shown}: {broken}", self.trace, self.inputs);
+            panic!("{broken}\n{:?} after input {}: {shown}", self.trace, self.inputs);
         }
         self.journal.check(self.trace, shown);
     }
@@ -404,6 +409,15 @@ impl<'a> World<'a> {
             self.heal(&key);
         }
         self.settle();
+        // What a person asked for waits for a person.
+        let open = self.journal.operations.values();
+        let asking = open.filter(|one| one.state == OperationState::AwaitingManual && one.mode == Mode::Manual);
+        for id in asking.map(|one| one.id.clone()).collect::<Vec<_>>() {
+            self.tickets += 1;
+            let command = Command::Decide { id, revision: None, verb: Verb::Reject, by: "ann".to_owned(), reason: "no".to_owned() };
+            self.input(Input::Person(command, Ticket(self.tickets)));
+        }
+        self.settle();
     }
 
     fn ran(mut self) -> Ran {
@@ -420,9 +434,9 @@ impl<'a> World<'a> {
             let mut own = operations.values().filter(|one| one.incident.as_ref() == Some(&incident.id));
             let end = End {
                 incidents: ends.get(&name).map_or(0, |end| end.incidents) + 1,
-                state: incident.state,
                 escalated: incident.escalated,
-                operation: own.next_back().map(|one| one.state),
+                is_well: !incident.state.is_open()
+                    && own.next_back().is_none_or(|one| matches!(one.state, OperationState::Succeeded | OperationState::Cancelled)),
             };
             ends.insert(name, end);
         }
