@@ -324,6 +324,8 @@ pub trait ProcessWatch: Watch {
     /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
     /// monitor does not know yet is kept for it.
     fn process_is(&self, target: &TargetName, news: ProcessNews);
+    /// Something that `status` shows of its process has changed, and is no news for its checks.
+    fn row_changed(&self, target: &TargetName);
 }
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.

@@ -4,6 +4,10 @@
 //! except that building may take at most a third of one core's time: after an answer that took `t` to build, the
 //! same one is given for `2 t` whatever happens. On a host with some hundred targets that is well below 1 ms.
 
+mod changed;
+
+pub use changed::ChangedTargets;
+
 use crate::ports::{
     BackupOperator, Clock, HostView, Journal, PluginView, RecoveryControl, TargetControl, Watch,
 };

@@ -6,7 +6,10 @@
 use super::locked;
 use crate::ports::Finding;
 use mainstay_domain::name::{FailureType, TargetName};
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    sync::Mutex,
+};
 use tokio::sync::{
     Notify,
     mpsc::{self, error::TrySendError},
@@ -14,8 +17,31 @@ use tokio::sync::{
 
 pub(super) struct Outlet {
     findings: mpsc::Sender<Finding>,
-    kept: Mutex<HashMap<(TargetName, FailureType), Finding>>,
+    kept: Mutex<Kept>,
     has_kept: Notify,
+}
+
+/// In the order in which the first of each was kept.
+#[derive(Default)]
+struct Kept {
+    findings: HashMap<(TargetName, FailureType), Finding>,
+    order: VecDeque<(TargetName, FailureType)>,
+}
+
+impl Kept {
+    fn put(&mut self, key: (TargetName, FailureType), finding: Finding) {
+        match self.findings.entry(key) {
+            Entry::Occupied(mut kept) => drop(kept.insert(finding)),
+            Entry::Vacant(place) => {
+                self.order.push_back(place.key().clone());
+                place.insert(finding);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<Finding> {
+        self.findings.remove(&self.order.pop_front()?)
+    }
 }
 
 impl Outlet {
@@ -32,14 +58,14 @@ impl Outlet {
         let mut kept = locked(&self.kept);
         let key = key(&finding);
         // One that is kept must not be overtaken.
-        let sent = match kept.contains_key(&key) {
+        let sent = match kept.findings.contains_key(&key) {
             true => Err(TrySendError::Full(finding)),
             false => self.findings.try_send(finding),
         };
         match sent {
             Ok(()) => {}
             Err(TrySendError::Full(finding)) => {
-                kept.insert(key, finding);
+                kept.put(key, finding);
                 self.has_kept.notify_one();
             }
             // The engine is gone: the daemon is stopping.
@@ -51,19 +77,18 @@ impl Outlet {
 
     /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
     pub(super) async fn send_kept(&self) {
-        while locked(&self.kept).is_empty() {
+        while locked(&self.kept).order.is_empty() {
             self.has_kept.notified().await;
         }
         let room = self.findings.reserve().await;
         let mut kept = locked(&self.kept);
         match room {
             Ok(room) => {
-                let next = kept.keys().next().cloned();
-                if let Some(finding) = next.and_then(|key| kept.remove(&key)) {
+                if let Some(finding) = kept.pop() {
                     room.send(finding);
                 }
             }
-            Err(_) => kept.clear(),
+            Err(_) => *kept = Kept::default(),
         }
     }
 }
@@ -108,9 +133,6 @@ mod tests {
             outlet.send_kept().await;
             rest.extend(receiver.recv().await);
         }
-        rest.sort_by_key(|finding| format!("{finding:?}"));
-        let mut expected = vec![cleared("a", 6), cleared("b", 5)];
-        expected.sort_by_key(|finding| format!("{finding:?}"));
-        assert_eq!(rest, expected);
+        assert_eq!(rest, [cleared("a", 6), cleared("b", 5)]);
     }
 }
