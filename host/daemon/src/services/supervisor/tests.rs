@@ -27,6 +27,7 @@ mod foreign;
 mod killed;
 mod measurement;
 mod predecessor;
+mod scale;
 mod shutdown;
 
 use foreign::NotedCommands;
