@@ -14,7 +14,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient,
-        journal::SqliteJournal, probe::HostProbe, process::HostProcesses,
+        journal::SqliteJournal, limits, probe::HostProbe, process::HostProcesses,
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
@@ -99,6 +99,8 @@ impl HostView for Host {
 /// service, or says that something did not stop in time.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
+    let open_files = limits::raise_open_files();
+    tracing::debug!(?open_files, "files that may be open");
     let state_dir = spec.host.state_dir.clone();
     fs::DirBuilder::new()
         .recursive(true)
