@@ -5,6 +5,7 @@ pub mod clock;
 pub mod commands;
 pub mod http;
 pub mod journal;
+pub mod limits;
 pub mod probe;
 pub mod process;
 pub mod secrets;

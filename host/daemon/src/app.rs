@@ -38,12 +38,18 @@ use mainstay_domain::{
     event::{Event, EventKind},
     id::IdSource,
     journal::Change,
+    name::TargetName,
     severity::Severity,
     spec::Spec,
     time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tasks::Tasks;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -67,6 +73,28 @@ struct Host {
     spec: watch::Receiver<Arc<Spec>>,
     started_at: Timestamp,
     last_reload: LastReloadCell,
+    /// The config in use with what is shown of its targets, so that they are listed once for each config.
+    listed: Mutex<Option<(Arc<Spec>, ListedTargets)>>,
+}
+
+/// Every target with its priority.
+type ListedTargets = Arc<[(TargetName, u8)]>;
+
+impl Host {
+    fn targets(&self, spec: &Arc<Spec>) -> ListedTargets {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, targets)) = &*listed
+            && Arc::ptr_eq(of, spec)
+        {
+            return Arc::clone(targets);
+        }
+        let targets = spec.targets.iter();
+        let targets: ListedTargets = targets
+            .map(|target| (target.name.clone(), target.priority))
+            .collect();
+        *listed = Some((Arc::clone(spec), Arc::clone(&targets)));
+        targets
+    }
 }
 
 impl HostView for Host {
@@ -82,11 +110,7 @@ impl HostView for Host {
                 .map(|version| version.version().to_string())
                 .collect(),
             config_digest: spec.digest.clone(),
-            targets: spec
-                .targets
-                .iter()
-                .map(|target| (target.name.clone(), target.priority))
-                .collect(),
+            targets: self.targets(&spec),
         }
     }
 
@@ -271,8 +295,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             spec: spec.clone(),
             started_at,
             last_reload,
+            listed: Mutex::default(),
         }),
         clock: clock.clone(),
+        changed: monitor.changed(),
         metrics,
     };
     let api = Api::bind(api_state, &state_dir, tcp).await?;

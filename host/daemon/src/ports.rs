@@ -396,6 +396,14 @@ pub trait RecoveryControl: Send + Sync {
     ) -> Boxed<'_, Result<(), Refused>>;
     /// Whether the host, or a target, is paused.
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
+    /// Those of these targets that are paused. This asks for each of them; who knows all that are paused has a shorter way.
+    fn paused_among<'a>(
+        &self,
+        targets: &mut dyn Iterator<Item = &'a TargetName>,
+    ) -> BTreeSet<TargetName> {
+        let paused = targets.filter(|target| self.is_paused(Some(target)));
+        paused.cloned().collect()
+    }
     /// What is open or runs, one entry a target.
     fn active(&self) -> Vec<Active>;
 }
@@ -766,8 +774,8 @@ pub struct StatusFacts {
     pub contract_versions: Vec<String>,
     /// Of the config in use; BLAKE3, hexadecimal.
     pub config_digest: String,
-    /// Every target of the config in use with its priority, in its order.
-    pub targets: Vec<(TargetName, u8)>,
+    /// Every target of the config in use with its priority, in its order; the same one for as long as that serves.
+    pub targets: Arc<[(TargetName, u8)]>,
 }
 
 /// How the last reload of config or plugins ended.

@@ -1,7 +1,10 @@
 //! A served API over a fake world, for the tests of the API and of its client.
 
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
-use crate::{ports::fakes::FakeWorld, services::metrics::Metrics};
+use crate::{
+    ports::fakes::FakeWorld,
+    services::{metrics::Metrics, state::ChangedTargets},
+};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -32,6 +35,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         plugins: world.clone(),
         host: world.clone(),
         clock: world.clone(),
+        changed: ChangedTargets::default(),
         metrics: Arc::new(metrics),
     }
 }
