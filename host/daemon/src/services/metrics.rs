@@ -9,12 +9,17 @@ use super::feed::EventFeed;
 use crate::ports::{BackupOperator, Clock, Journal, JournalError, PluginView, Records};
 use mainstay_domain::{
     event::{Event, EventKind},
+    name::{FailureType, TargetName},
     operation::Operation,
     time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Upper bounds of the buckets of times to recovery, in seconds [seed 002].
@@ -26,8 +31,9 @@ const BACKUP_SECONDS: [f64; 7] = [0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0]
 /// Upper bounds of the buckets of attempts after the first.
 const RETRIES: [f64; 5] = [0.0, 1.0, 2.0, 3.0, 5.0];
 
-/// Histograms keep raw samples until upkeep; it is run after so many events, and whenever the numbers are asked for.
-const UPKEEP_AFTER: u32 = 100;
+/// Histograms keep raw samples until upkeep, which goes through all of them; it is run after at least so many events, and
+/// whenever the numbers are asked for.
+const UPKEEP_AFTER: usize = 100;
 /// Between two tries to read a journal that cannot be read.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -194,6 +200,8 @@ pub struct MetricsService {
     records: Arc<dyn Records>,
     feed: EventFeed,
     begun: HashMap<String, Timestamp>,
+    /// Each of them has histograms of its own.
+    recovered: HashSet<(TargetName, FailureType)>,
 }
 
 impl MetricsService {
@@ -212,6 +220,7 @@ impl MetricsService {
             records,
             feed,
             begun: HashMap::new(),
+            recovered: HashSet::new(),
         })
     }
 
@@ -240,7 +249,7 @@ impl MetricsService {
                 self.count(&event).await;
                 since_upkeep += 1;
             }
-            if since_upkeep >= UPKEEP_AFTER {
+            if since_upkeep >= upkeep_after(self.recovered.len()) {
                 handle.run_upkeep();
                 since_upkeep = 0;
             }
@@ -256,6 +265,10 @@ impl MetricsService {
             tracing::error!(%error, kind = event.kind.as_str(), "an operation is not counted");
             None
         });
+        if let Some((operation, _)) = &operation {
+            let key = (operation.target.clone(), operation.failure.clone());
+            self.recovered.insert(key);
+        }
         with_local_recorder(&self.metrics.recorder, || {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
             // A dry run is no recovery.
@@ -267,6 +280,11 @@ impl MetricsService {
             self.metrics.count_backup(event, &mut self.begun);
         });
     }
+}
+
+/// After how many events upkeep is run, by the number of series: so that an event costs the same however many there are.
+fn upkeep_after(series: usize) -> usize {
+    UPKEEP_AFTER.max(series)
 }
 
 /// Whether the event changes a number about its operation.

@@ -130,3 +130,18 @@ async fn backups_are_counted_and_a_second_verification_is_not_a_second_backup() 
         ],
     );
 }
+
+#[test]
+fn upkeep_costs_an_event_the_same_however_many_targets_there_are() {
+    for targets in [10_usize, 1_000, 100_000] {
+        let (events, mut since, mut gone_through) = (targets * 10, 0, 0);
+        for event in 0..events {
+            let series = event / 10 + 1;
+            since += 1;
+            if since >= upkeep_after(series) {
+                (since, gone_through) = (0, gone_through + series);
+            }
+        }
+        assert!(gone_through <= events, "{gone_through} for {events} events");
+    }
+}
