@@ -31,8 +31,7 @@ const BACKUP_SECONDS: [f64; 7] = [0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0]
 /// Upper bounds of the buckets of attempts after the first.
 const RETRIES: [f64; 5] = [0.0, 1.0, 2.0, 3.0, 5.0];
 
-/// Histograms keep raw samples until upkeep, which goes through all of them; it is run after at least so many events, and
-/// whenever the numbers are asked for.
+/// Histograms keep raw samples until upkeep, which goes through all; it is run when asked for, and after so many events.
 const UPKEEP_AFTER: usize = 100;
 /// Between two tries to read a journal that cannot be read.
 const RETRY: Duration = Duration::from_secs(1);
@@ -200,7 +199,6 @@ pub struct MetricsService {
     records: Arc<dyn Records>,
     feed: EventFeed,
     begun: HashMap<String, Timestamp>,
-    /// Each of them has histograms of its own.
     recovered: HashSet<(TargetName, FailureType)>,
 }
 
@@ -266,8 +264,8 @@ impl MetricsService {
             None
         });
         if let Some((operation, _)) = &operation {
-            let key = (operation.target.clone(), operation.failure.clone());
-            self.recovered.insert(key);
+            self.recovered
+                .insert((operation.target.clone(), operation.failure.clone()));
         }
         with_local_recorder(&self.metrics.recorder, || {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
@@ -282,7 +280,7 @@ impl MetricsService {
     }
 }
 
-/// After how many events upkeep is run, by the number of series: so that an event costs the same however many there are.
+/// So that an event costs the same however many series there are.
 fn upkeep_after(series: usize) -> usize {
     UPKEEP_AFTER.max(series)
 }
