@@ -59,6 +59,9 @@ use tokio::{
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
 const FINDINGS: usize = 4096;
 
+/// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
+const OTHER_FILES: u64 = 512;
+
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -124,7 +127,7 @@ impl HostView for Host {
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
     let open_files = limits::raise_open_files();
-    tracing::debug!(?open_files, "files that may be open");
+    warn_of_few_files(&spec, open_files);
     let state_dir = spec.host.state_dir.clone();
     fs::DirBuilder::new()
         .recursive(true)
@@ -359,6 +362,21 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Each supervised process takes a descriptor while it lives; where they run out, looks and starts fail.
+fn warn_of_few_files(spec: &Spec, open_files: Option<u64>) {
+    let supervised = spec.targets.iter();
+    let supervised = supervised.filter(|target| target.process.is_some()).count();
+    let needed =
+        u64::try_from(supervised).map_or(u64::MAX, |count| count.saturating_add(OTHER_FILES));
+    if let Some(open_files) = open_files.filter(|&open_files| open_files < needed) {
+        tracing::warn!(
+            open_files,
+            needed,
+            "the daemon may not open as many files as its processes and checks need; raise its hard limit, e.g. with LimitNOFILE= of systemd"
+        );
+    }
 }
 
 fn left_by(recovered: &Recovered) -> Left {

@@ -401,7 +401,7 @@ pub trait RecoveryControl: Send + Sync {
         &self,
         targets: &mut dyn Iterator<Item = &'a TargetName>,
     ) -> BTreeSet<TargetName> {
-        let paused = targets.filter(|target| self.is_paused(Some(target)));
+        let paused = targets.filter(|target| self.is_paused(Some(*target)));
         paused.cloned().collect()
     }
     /// What is open or runs, one entry a target.

@@ -178,6 +178,8 @@ impl Cached {
         self.news = self.news.resubscribe();
         if let Err(error) = self.renew(sources) {
             tracing::error!(%error, "cannot write the status as JSON");
+            // The rows may be newer than the answer, so the next one is put together whatever has changed.
+            self.around = Default::default();
         }
         self.built = sources.clock.monotonic();
         self.cost = self.built.since(start);

@@ -28,11 +28,6 @@ impl ChangedTargets {
         std::mem::take(&mut *self.locked())
     }
 
-    /// Whether nothing was noted since.
-    pub fn is_empty(&self) -> bool {
-        self.locked().is_empty()
-    }
-
     fn locked(&self) -> MutexGuard<'_, HashSet<TargetName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
