@@ -28,6 +28,9 @@ use std::{
 };
 use tokio::net::TcpStream;
 
+/// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
+const HELD_UP: Duration = Duration::from_millis(250);
+
 /// Looks from this machine.
 pub struct HostProbe {
     http: reqwest::Client,
@@ -42,6 +45,8 @@ struct Seen {
     outcome: Outcome,
     message: String,
     value: Option<f64>,
+    /// It ran out of time while the daemon itself was held up.
+    is_late: bool,
 }
 
 impl Seen {
@@ -50,6 +55,7 @@ impl Seen {
             outcome,
             message: message.into(),
             value: None,
+            is_late: false,
         }
     }
 
@@ -159,8 +165,12 @@ async fn connect(address: &str, to: impl tokio::net::ToSocketAddrs) -> Seen {
 /// The look, or that it had no answer within the check's timeout. A wait for a thread is no part of it, for that says
 /// nothing about the target.
 async fn within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
+    let start = tokio::time::Instant::now();
     let seen = tokio::time::timeout(check.timeout, look).await;
-    seen.unwrap_or_else(|_| Seen::failed(no_answer(check)))
+    seen.unwrap_or_else(|_| Seen {
+        is_late: start.elapsed() > check.timeout + HELD_UP,
+        ..Seen::failed(no_answer(check))
+    })
 }
 
 impl Probe for HostProbe {
@@ -172,7 +182,11 @@ impl Probe for HostProbe {
     ) -> Boxed<'_, Observation> {
         Box::pin(async move {
             let observed_at = self.clock.now();
-            let seen = self.look(&target, &check, pid).await;
+            let mut seen = self.look(&target, &check, pid).await;
+            if seen.as_ref().is_ok_and(|seen| seen.is_late) {
+                // Once more, for that the daemon was held up says nothing about the target.
+                seen = self.look(&target, &check, pid).await;
+            }
             let seen = seen.unwrap_or_else(|seen| seen);
             Observation {
                 target: target.name.clone(),
