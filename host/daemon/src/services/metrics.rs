@@ -15,11 +15,7 @@ use mainstay_domain::{
 };
 use metrics::{Label, counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Upper bounds of the buckets of times to recovery, in seconds [seed 002].
@@ -199,7 +195,7 @@ pub struct MetricsService {
     records: Arc<dyn Records>,
     feed: EventFeed,
     begun: HashMap<String, Timestamp>,
-    recovered: HashSet<(TargetName, FailureType)>,
+    recovered: std::collections::HashSet<(TargetName, FailureType)>,
 }
 
 impl MetricsService {
@@ -218,7 +214,7 @@ impl MetricsService {
             records,
             feed,
             begun: HashMap::new(),
-            recovered: HashSet::new(),
+            recovered: Default::default(),
         })
     }
 
