@@ -45,7 +45,7 @@ fn likely_socket(file: &Path) -> Option<PathBuf> {
 /// Where a text that may be cut says that its daemon listens; nothing where that takes more than to read one table.
 fn socket_in(text: &str, base: &Path) -> Option<PathBuf> {
     // A header within a text of several lines is none.
-    let first_text = [r#"""""#, "'''"].iter().filter_map(|mark| text.find(mark));
+    let first_text = [r#"""""#, "'''"].iter().filter_map(|mark| text.find(*mark));
     let text = text.get(..first_text.min().unwrap_or(text.len()))?;
     let below = text.lines().skip_while(|line| line.trim() != "[host]");
     let lines: Vec<&str> = below

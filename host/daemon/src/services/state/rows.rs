@@ -138,7 +138,7 @@ fn different<'a>(
 ) -> impl Iterator<Item = &'a TargetName> {
     let changed = now
         .iter()
-        .filter(|(name, shown)| before.get(*name) != Some(*shown));
-    let gone = before.keys().filter(|name| !now.contains_key(*name));
+        .filter(move |(name, shown)| before.get(*name) != Some(*shown));
+    let gone = before.keys().filter(move |name| !now.contains_key(*name));
     changed.map(|(name, _)| name).chain(gone)
 }

@@ -180,6 +180,8 @@ impl Core {
             state.process = Some(identity.clone());
             state.restarts = Some(identity.restarts);
         }
+        // Before the event: who has seen that sees this too.
+        self.ports.watch.row_changed(&managed.name);
         self.submit(vec![
             Change::Process(managed.name.clone(), Some(identity.clone())),
             self.process_event(managed, kind, Severity::Low, message, &identity),
@@ -201,6 +203,7 @@ impl Core {
             return;
         }
         state.process = None;
+        self.ports.watch.row_changed(&managed.name);
         let severity = state
             .process_spec
             .as_ref()
@@ -244,12 +247,21 @@ impl Core {
         self.ports
             .watch
             .process_is(&managed.name, ProcessNews::Stopped);
-        if let Some(identity) = process {
-            let exit = self
-                .ports
-                .processes
-                .stop(identity.clone(), grace.min(longest))
-                .await;
+        let ended = match process {
+            Some(identity) => {
+                let grace = grace.min(longest);
+                let exit = self.ports.processes.stop(identity.clone(), grace).await;
+                Some((identity, exit))
+            }
+            None => None,
+        };
+        {
+            let mut state = locked(&managed.state);
+            state.process = None;
+            state.stopping = false;
+        }
+        self.ports.watch.row_changed(&managed.name);
+        if let Some((identity, exit)) = ended {
             let end = end_of(&identity, exit, self.ports.clock.now());
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let message = format!("{}: stopped: {end}{because}", managed.name);
@@ -261,12 +273,6 @@ impl Core {
                 &identity,
             )]);
         }
-        {
-            let mut state = locked(&managed.state);
-            state.process = None;
-            state.stopping = false;
-        }
-        self.ports.watch.row_changed(&managed.name);
         if for_good {
             self.submit(vec![Change::Process(managed.name.clone(), None)]);
         }
