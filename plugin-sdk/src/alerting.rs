@@ -10,7 +10,7 @@
 //! impl Alerter for Pager {
 //!     fn deliver(&self, alert: &Alert, host: &mut impl Host) -> Result<Receipt> {
 //!         let request = Request::post_json("https://pager.example/v1", alert.title.as_str());
-//!         let response = host.http(request.header("x-key", "${secret:pager}"))?;
+//!         let response = host.http(request)?;
 //!         Ok(Receipt::with_reference(response.text()))
 //!     }
 //! }

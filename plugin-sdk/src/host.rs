@@ -35,7 +35,7 @@ pub trait Log {
 
 /// The operator's settings. Always granted.
 pub trait Settings {
-    /// The settings as a JSON object, `{}` where there are none.
+    /// The settings as a JSON object, `{}` where there are none. A handle of the call stands in them for each secret.
     fn settings_json(&mut self) -> String;
 
     /// The settings as the plugin's own type.

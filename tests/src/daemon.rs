@@ -102,13 +102,16 @@ impl Daemon {
         command
             .args(["run", "--config"])
             .arg(self.path("mainstay.toml"));
-        command
-            .env("RUST_LOG", "trace")
-            .envs(self.environment.iter().cloned());
+        command.stdout(Stdio::null()).stderr(log);
+        self.run_as(command);
+    }
+
+    /// Starts the daemon by this command, with the output that the command has, and waits until it answers.
+    pub fn run_as(&mut self, mut command: Command) {
         command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
+            .env("RUST_LOG", "trace")
+            .envs(self.environment.iter().cloned());
         self.child = Some(command.spawn().unwrap());
     }
 

@@ -9,6 +9,7 @@ mod daemon;
 mod figures;
 mod guests;
 mod receiver;
+pub mod scale;
 mod shorthand;
 
 pub use daemon::Daemon;

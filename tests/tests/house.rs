@@ -204,6 +204,32 @@ fn the_domain_is_pure() {
     }
 }
 
+/// They panic where nothing takes the line, and with them who logs; `console` is best effort.
+#[test]
+fn what_runs_in_the_program_prints_with_no_macro_that_panics() {
+    let macros = ["println!(", "eprintln!(", "print!(", "eprint!("];
+    let sources = ["host/daemon/src", "host/runtime/src"].map(|source| root().join(source));
+    let found: Vec<String> = source_files()
+        .into_iter()
+        .filter(|(path, _)| sources.iter().any(|source| path.starts_with(source)))
+        .filter(|(path, _)| {
+            let is_test = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs";
+            !path.components().any(|part| is_test(part.as_os_str()))
+        })
+        .filter(|(_, text)| {
+            let code = text.lines().take_while(|line| *line != "#[cfg(test)]");
+            let mut code = code.filter(|line| !line.trim_start().starts_with("//"));
+            code.any(|line| macros.iter().any(|name| line.contains(name)))
+        })
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(
+        found.is_empty(),
+        "write with `console::note` or `console::print`:\n{}",
+        found.join("\n")
+    );
+}
+
 /// The first module of a path inside `crate::`, for every import of a file.
 fn imports_of(text: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -337,4 +363,33 @@ fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
         "ports speak domain types only: {:?}",
         graph["ports"]
     );
+}
+
+/// What a program inherits is decided in one place; see `adapters/environment.rs`. The toolchain, the demo and the
+/// command line start programs for a person, in no daemon.
+#[test]
+fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
+    let source = root().join("host/daemon/src");
+    let elsewhere = [
+        "toolchain",
+        "toolchain.rs",
+        "demo",
+        "cli",
+        "tests",
+        "tests.rs",
+    ];
+    let mut starting = Vec::new();
+    for (path, text) in source_files() {
+        let Ok(inside) = path.strip_prefix(&source) else {
+            continue;
+        };
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
+        let mut parts = inside.components();
+        if code.contains("Command::new(")
+            && !parts.any(|part| elsewhere.iter().any(|name| part.as_os_str() == *name))
+        {
+            starting.push(inside.display().to_string());
+        }
+    }
+    assert_eq!(starting, ["adapters/environment.rs"]);
 }

@@ -1,6 +1,6 @@
-//! A secret reaches the host that it is for, and nothing else.
+//! A secret reaches the host that it is for, and nothing else; and no text from outside names one.
 
-use mainstay_tests::{Daemon, HOST, Receiver, guest, plugin, sleeper};
+use mainstay_tests::{Daemon, HOST, Received, Receiver, free_port, guest, plugin, sleeper};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 const SECRET: &str = "s3cr3t-Zq7-value";
@@ -40,8 +40,7 @@ settings = {{ url = "{url}", headers = {{ authorization = "Bearer ${{secret:hook
 
 fn start(config: &str) -> Daemon {
     let mut daemon = Daemon::prepare(config);
-    fs::write(daemon.path("token"), format!("{SECRET}\n")).unwrap();
-    fs::set_permissions(daemon.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    write_token(&daemon);
     daemon.drop_plugin(&plugin("restart-service"));
     daemon.drop_plugin(&plugin("webhook"));
     daemon.run();
@@ -58,6 +57,7 @@ fn recover(daemon: &Daemon) {
     );
 }
 
+/// Neither its value nor a handle that stood for it in a call.
 fn must_not_hold_the_secret(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -65,12 +65,18 @@ fn must_not_hold_the_secret(directory: &Path) {
             must_not_hold_the_secret(&path);
         } else if path.file_name().is_some_and(|name| name != "token") && path.is_file() {
             let bytes = fs::read(&path).unwrap();
-            let found = bytes
-                .windows(SECRET.len())
-                .any(|window| window == SECRET.as_bytes());
-            assert!(!found, "{} holds the secret", path.display());
+            for kept_out in [SECRET, "mainstay-secret-"] {
+                let mut windows = bytes.windows(kept_out.len());
+                let found = windows.any(|window| window == kept_out.as_bytes());
+                assert!(!found, "{} holds {kept_out}", path.display());
+            }
         }
     }
+}
+
+fn write_token(daemon: &Daemon) {
+    fs::write(daemon.path("token"), format!("{SECRET}\n")).unwrap();
+    fs::set_permissions(daemon.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[test]
@@ -132,49 +138,144 @@ fn a_host_without_a_grant_is_not_reached() {
     assert!(other.received().is_empty() && granted.received().is_empty());
 }
 
-/// What is granted is the secret that stands in the plugin's own settings, wherever else it is known.
+/// What is granted is the secret that the operator wrote into the plugin's own settings. A name that a guest makes up
+/// is text, that of this very secret too.
 #[test]
-fn a_secret_that_a_plugins_settings_do_not_name_is_refused() {
+fn a_secret_that_a_guest_only_names_is_sent_as_text() {
     let receiver = Receiver::start();
-    let route = format!(
-        r#"
+    let route = r#"
 [secrets]
-hook-token = {{ file = "token" }}
-other-token = {{ file = "token" }}
+hook-token = { file = "token" }
 
 [plugin.probe]
-grants = {{ http = ["{0}"] }}
-settings = {{ word = "${{secret:hook-token}}" }}
+grants = { http = ["RECEIVER"] }
+settings = { word = "${secret:hook-token}" }
 
 [[route]]
-failure = "own"
-chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=${{secret:hook-token}}" }} }}]
+failure = "written"
+chain = [{ handler = "probe", params = { do = "http", name = "RECEIVER/?t=${secret:hook-token}" } }]
 
 [[route]]
-failure = "others"
-strategy = {{ kind = "immediate", max_attempts = 1 }}
-chain = [{{ handler = "probe", params = {{ do = "http", name = "{0}/?t=$[secret:other-token]" }} }}]
-"#,
-        receiver.url
-    );
+failure = "named"
+chain = [{ handler = "probe", params = { do = "http", name = "RECEIVER/?t=$[secret:hook-token]$[secret:nosuch]" } }]
+"#;
+    let route = route.replace("RECEIVER", &receiver.url);
     let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &route].concat());
-    fs::write(daemon.path("token"), format!("{SECRET}\n")).unwrap();
-    fs::set_permissions(daemon.path("token"), fs::Permissions::from_mode(0o600)).unwrap();
+    write_token(&daemon);
     daemon.drop_plugin(&guest("probe", &[]));
     daemon.run();
     daemon.wait_for_plugins(1);
 
-    let refused = daemon.recover("job", "others");
-    assert_eq!(refused["state"], "failed", "{refused}");
-    let error = refused["error"].as_str().unwrap();
-    assert!(
-        error.contains("may not use the secret `other-token`"),
-        "{error}"
-    );
-    assert!(receiver.received().is_empty(), "nothing was sent");
-    let done = daemon.recover("job", "own");
-    assert_eq!(done["state"], "succeeded", "{done}");
-    receiver.wait_for("the request", |request| request.line.contains(SECRET));
+    let named = daemon.recover("job", "named");
+    assert_eq!(named["state"], "succeeded", "{named}");
+    let lines = || -> Vec<String> {
+        let received = receiver.received().into_iter();
+        received.map(|request| request.line).collect()
+    };
+    let as_text = "GET /?t=${secret:hook-token}${secret:nosuch}".to_owned();
+    assert_eq!(lines(), [as_text.clone()]);
+    let written = daemon.recover("job", "written");
+    assert_eq!(written["state"], "succeeded", "{written}");
+    assert_eq!(lines(), [as_text, format!("GET /?t={SECRET}")]);
+    must_not_hold_the_secret(daemon.directory.path());
+}
+
+/// The alerts of the next test: what causes each is in its config or done by it. `said` is what a check prints.
+const TAINTED: &str = r#"
+[[target]]
+name = "api"
+[[target.check]]
+kind = "exec"
+run = ["sh", "-c", "cat said; exit 1"]
+every = "1m"
+timeout = "1m"
+fail_after = 1
+failure = "odd"
+
+[secrets]
+hook = { file = "token" }
+
+[[route]]
+failure = "odd"
+strategy = { kind = "manual" }
+chain = [{ handler = "probe" }]
+
+[[route]]
+failure = "reported"
+chain = [{ handler = "probe", params = { do = "echo", word = "used ${secret:hook}" } }]
+
+[[route]]
+failure = "unreachable"
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "probe", params = { do = "http", name = "CLOSED/?t=${secret:hook}&u=$[secret:nosuch]" } }]
+
+[plugin.probe]
+grants = { http = ["CLOSED"] }
+settings = { word = "${secret:hook}" }
+
+[[alert]]
+min_severity = "low"
+events = ["incident.opened", "operation.escalated", "operation.succeeded", "operation.failed",
+    "plugin.rejected", "config.rejected"]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = { http = ["RECEIVER"] }
+settings = { url = "RECEIVER/hook?t=${secret:hook}", headers = { authorization = "Bearer ${secret:hook}" } }
+"#;
+
+#[test]
+fn a_text_that_names_secrets_reaches_the_receiver_as_text() {
+    const SAID: &str = "${secret:hook} ${secret:nosuch} ${secret:";
+    let receiver = Receiver::start();
+    let config = TAINTED
+        .replace("RECEIVER", &receiver.url)
+        .replace("CLOSED", &format!("http://127.0.0.1:{}", free_port()));
+    let config = [HOST, &sleeper("job"), &config].concat();
+    let mut daemon = Daemon::prepare(&config);
+    write_token(&daemon);
+    fs::write(daemon.path("said"), SAID).unwrap();
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(2);
+
+    // The value is where the operator wrote the secret, and nowhere else.
+    let alert = |kind: &str, text: &str| {
+        let body = |request: &Received| String::from_utf8_lossy(&request.body).into_owned();
+        let request = receiver.wait_for(&format!("{kind} with {text}"), |request| {
+            request.json()["kind"] == kind && body(request).contains(text)
+        });
+        assert_eq!(request.line, format!("POST /hook?t={SECRET}"));
+        let authorization = ("authorization".to_owned(), format!("Bearer {SECRET}"));
+        assert!(request.headers.contains(&authorization), "{kind}");
+        assert!(!body(&request).contains(SECRET), "{kind}");
+    };
+    alert("incident.opened", SAID);
+
+    let held = daemon.wait_for_operation("api", "awaiting-manual");
+    let id = held["id"].as_str().unwrap();
+    let rejecting = ["reject", id, "--by", "${secret:hook}", "--reason"];
+    let rejected = daemon.cli(&[rejecting.as_slice(), &["${secret:nosuch}"]].concat());
+    assert!(rejected.status.success());
+    alert("operation.escalated", "${secret:nosuch}");
+
+    // What a handler passes on of its own handles is shown with their names.
+    let reported = daemon.recover("job", "reported");
+    assert_eq!(reported["actions"][1], "used ${secret:hook}", "{reported}");
+    alert("operation.succeeded", "used ${secret:hook}");
+    let failed = daemon.recover("job", "unreachable");
+    let error = failed["error"].as_str().unwrap();
+    let url = "/?t=${secret:hook}&u=${secret:nosuch}";
+    assert!(error.contains(url), "{error}");
+    alert("operation.failed", url);
+
+    fs::write(daemon.path("plugins/${secret:hook}.wasm"), "no plugin").unwrap();
+    alert("plugin.rejected", "${secret:hook}.wasm");
+    let broken = config.replace("word = \"${secret:hook}\"", "word = \"${secret:nosuch}\"");
+    fs::write(daemon.path("mainstay.toml"), broken).unwrap();
+    alert("config.rejected", "${secret:nosuch}");
+    must_not_hold_the_secret(daemon.directory.path());
 }
 
 /// A changed secret shows in no config file, so it is read when the daemon is told to.

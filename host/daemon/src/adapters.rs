@@ -3,6 +3,7 @@
 pub mod backups;
 pub mod clock;
 pub mod commands;
+pub mod environment;
 pub mod http;
 pub mod journal;
 pub mod limits;

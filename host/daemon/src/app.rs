@@ -18,12 +18,12 @@ use crate::{
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
-    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
+    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, Secrets, StatusFacts},
     services::{
         alerts::AlertService,
         backup::{BackupParts, BackupService},
         effects::{Effects, EffectsUnderWay},
-        metrics::{Metrics, MetricsService},
+        metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
         recorder::Recorder,
@@ -143,11 +143,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })?);
+    let environment = secrets.child_environment();
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
     let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
+    tasks.watch(sqlite.broken());
     // Stages are stopped in this order: what takes in work first, what others need last.
     let intake = tasks.stage("intake");
     let work = tasks.stage("work");
@@ -155,21 +157,24 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
-    let probe = Arc::new(HostProbe::new(clock.clone())?);
+    let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
+    let numbers = Numbers::new()?;
     let monitor = Monitor::new(
         probe,
         journal.clone(),
         clock.clone(),
+        numbers.clone(),
         findings_sender,
         spec.clone(),
     );
     monitor.resume(&recovered.incidents);
-    let commands = Arc::new(LocalCommands::new(secrets.clone()));
+    let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
     let supervisor = Supervisor::new(
         SupervisorPorts {
             processes: Arc::new(HostProcesses::new(
                 &state_dir,
                 secrets.clone(),
+                environment.clone(),
                 clock.clone(),
             )?),
             commands: commands.clone(),
@@ -188,6 +193,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             &state_dir,
+            environment,
             clock.clone(),
             work.stopping(),
         )),
@@ -228,6 +234,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let plugin_host =
         PluginHost::start(host_options, Arc::new(effects), Arc::new(observer)).await?;
+    tasks.watch(plugin_host.broken());
     prune_plugin_store(&plugin_host, &recovered);
     plugins.connect(plugin_host);
 
@@ -265,10 +272,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last: last_reload.clone(),
     };
     let metrics = Arc::new(Metrics::new(
+        numbers,
         Arc::new(backups.clone()),
         plugins.clone(),
         clock.clone(),
-    )?);
+    ));
     let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {
@@ -277,7 +285,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             let current = {
                 let secrets = secrets.clone();
                 let name = api.token.clone();
-                move || secrets.value(&name)
+                move || secrets.value(&name).ok()
             };
             current().with_context(|| format!("secret `{}` is not there", api.token))?;
             Some(TcpAccess {
@@ -307,13 +315,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let api = Api::bind(api_state, &state_dir, tcp).await?;
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
-    intake.spawn("api", |stop| async move { report(api.run(stop).await) });
+    intake.try_spawn("api", |stop| api.run(stop));
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
-    work.spawn(
-        "backup",
-        |stop| async move { report(backups.run(stop).await) },
-    );
+    work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = Upkeep {
         journal: journal.clone(),
@@ -321,9 +326,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
-    base.spawn("supervisor", |stop| async move {
-        report(supervisor.run(stop).await)
-    });
+    base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
     let name = spec.borrow().host.name.clone();

@@ -7,17 +7,23 @@
 mod addresses;
 mod context;
 mod document;
+mod group;
 mod problem;
 mod reader;
+mod state_dir;
 mod suggest;
+mod text;
 mod validate;
 mod values;
+mod work;
 
 pub use context::Thing;
 pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
+pub use state_dir::{NoStateDir, state_dir};
 
 use context::Context;
-use document::Source;
+use document::{Place, Source};
+use group::grouped;
 use mainstay_domain::spec::Spec;
 use problem::Location;
 use std::{
@@ -26,6 +32,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+use text::Text;
 
 /// Where the config is when nobody says, in this order.
 const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
@@ -72,21 +79,31 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The files that it was read from, in order.
     pub files: Vec<PathBuf>,
-    defined: BTreeMap<(Thing, String), Location>,
+    sources: Vec<Source>,
+    defined: BTreeMap<(Thing, String), Place>,
 }
 
 impl Loaded {
     /// The problem, placed where the config defines a thing; unplaced where it does not.
     #[must_use]
     pub fn problem_about(&self, thing: Thing, name: &str, problem: Problem) -> Problem {
-        problem.at_some(self.defined.get(&(thing, name.to_owned())).cloned())
+        let defined = self.defined.get(&(thing, name.to_owned()));
+        problem.at_some(defined.and_then(|place| document::locate(&self.sources, *place)))
     }
+}
+
+/// The problems as they are told: those of a kind that is there too often are one.
+pub fn told(problems: Vec<Problem>) -> Vec<Problem> {
+    let unplaced = problems.into_iter().map(|problem| ((), problem));
+    grouped(unplaced.collect(), |(), problem| problem)
 }
 
 /// Reads the file, and the files `conf.d/*.toml` beside it in the order of their names. Relative paths in all of them
 /// are relative to the directory of the first.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
-    let sources = read_all(path).map_err(|problems| ConfigErrors { problems })?;
+    let sources = read_all(path).map_err(|problems| ConfigErrors {
+        problems: told(problems),
+    })?;
     let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     parse(&sources, base.parent().unwrap_or(Path::new("/")))
 }
@@ -168,11 +185,11 @@ fn read(path: &Path) -> Result<Source, Problem> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source {
             path: path.to_owned(),
-            text,
+            text: text.into(),
         }),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes());
+            let text = Text::from(String::from_utf8_lossy(error.as_bytes()).into_owned());
             let place = Location::new(path, &text, valid..valid + '\u{fffd}'.len_utf8());
             Err(Problem::error(
                 "the file is not UTF-8: this byte is no part of a character",
@@ -185,7 +202,14 @@ fn read(path: &Path) -> Result<Source, Problem> {
 
 /// Reads texts that were already read from their files.
 fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
-    let table = document::parse(sources).map_err(|problems| ConfigErrors { problems })?;
+    let placed = |problems: Vec<(Place, Problem)>| {
+        grouped(problems, |place, problem: Problem| {
+            problem.at_some(document::locate(sources, place))
+        })
+    };
+    let table = document::parse(sources).map_err(|problems| ConfigErrors {
+        problems: placed(problems),
+    })?;
     if table.is_empty() {
         let problem = Problem::error(
             "the config is empty",
@@ -202,17 +226,15 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
     let digest = digest_of(sources);
     let context = Context::new(sources, base);
     let (spec, problems, facts) = validate::validate(context, table, digest);
+    let problems = placed(problems);
     let has_error = problems.iter().any(Problem::is_error);
     match spec {
         Some(spec) if !has_error => Ok(Loaded {
             spec,
             warnings: problems,
             files: sources.iter().map(|source| source.path.clone()).collect(),
-            defined: facts
-                .defined
-                .into_iter()
-                .filter_map(|(thing, place)| Some((thing, document::locate(sources, place)?)))
-                .collect(),
+            sources: sources.to_vec(),
+            defined: facts.defined,
         }),
         _ => Err(ConfigErrors { problems }),
     }

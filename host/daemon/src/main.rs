@@ -1,8 +1,12 @@
 //! The program: reads the command line, sets up what is set up once, and hands over to [`mainstay::cli`].
 
 use clap::Parser;
-use mainstay::cli::{Cli, Color, Global, LogFormat};
+use mainstay::{
+    cli::{Cli, Color, Global, LogFormat},
+    console::{self, LogQueue},
+};
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     io::{self, IsTerminal},
     process::ExitCode,
     time::Duration,
@@ -13,15 +17,42 @@ use tracing_subscriber::EnvFilter;
 /// Bad usage or config.
 const BAD_USAGE: u8 = 2;
 
+/// How long the last log lines are waited for.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// How long blocking work that did not end within the shutdown deadline is waited for at the very end.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log(&cli.global, cli.is_daemon()) {
-        eprintln!("error: {error}");
-        return ExitCode::from(BAD_USAGE);
-    }
+    let log = match log(&cli.global, cli.is_daemon()) {
+        Ok(log) => log,
+        Err(error) => {
+            console::note(format_args!("error: {error}"));
+            return ExitCode::from(BAD_USAGE);
+        }
+    };
+    log_panics(log.clone());
+    let code = run(cli);
+    log.flush_within(LAST_LINES);
+    code
+}
+
+/// Has panics told like everything else. The hook of the standard library writes to standard error itself, and where
+/// nobody reads that a service which panics would hang, and be taken for alive.
+fn log_panics(log: LogQueue) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let backtrace = Backtrace::capture();
+        match backtrace.status() {
+            BacktraceStatus::Captured => tracing::error!("{panic}\n{backtrace}"),
+            _ => tracing::error!("{panic}"),
+        }
+        // The whole program may end with it.
+        log.flush_within(LAST_LINES);
+    }));
+}
+
+fn run(cli: Cli) -> ExitCode {
     // It fails only where a provider is there already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = match cli.is_daemon() {
@@ -36,7 +67,7 @@ fn main() -> ExitCode {
             code
         }
         Err(error) => {
-            eprintln!("error: cannot start the runtime: {error}");
+            console::note(format_args!("error: cannot start the runtime: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -53,8 +84,9 @@ const QUIET: [&str; 6] = [
     "wasmtime_internal_cranelift",
 ];
 
-/// Sends log lines to standard error: the daemon's from `info` on, those of other commands from `warn` on.
-fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
+/// Sends log lines to standard error: the daemon's from `info` on, those of other commands from `warn` on. Best effort:
+/// see [`LogQueue`].
+fn log(global: &Global, is_daemon: bool) -> Result<LogQueue, String> {
     let level = match global.verbose + u8::from(is_daemon) {
         0 => "warn",
         1 => "info",
@@ -77,13 +109,18 @@ fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
         Color::Always => true,
         Color::Never => false,
     };
+    let queue = LogQueue::start()
+        .map_err(|error| format!("cannot log: no thread, or no descriptor ({error})"))?;
+    let writer = queue.clone();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(move || writer.clone())
+        // It would print them with `eprintln!`, which panics where nothing takes them.
+        .log_internal_errors(false)
         .with_ansi(colour);
     match global.log_format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
     }
-    Ok(())
+    Ok(queue)
 }

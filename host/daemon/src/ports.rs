@@ -20,8 +20,10 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
+    secret::SecretHandles,
     severity::Severity,
     spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
+    template,
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
@@ -240,13 +242,13 @@ pub trait Commands: Send + Sync {
 
 /// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
 pub trait HttpClient: Send + Sync {
-    /// One request, one bounded response, with no secrets but these. `key` is sent as `Idempotency-Key` where the
-    /// request has none.
+    /// One request, one bounded response. Values are put in place of these handles and of nothing else; errors hold no
+    /// handle. `key` is sent as `Idempotency-Key` where the request has none.
     fn send(
         &self,
         request: HttpRequest,
         granted: Vec<HttpOrigin>,
-        secrets: BTreeSet<SecretName>,
+        secrets: Arc<SecretHandles>,
         key: Option<String>,
         timeout: Duration,
         max_bytes: u64,
@@ -267,10 +269,21 @@ pub trait TargetControl: Send + Sync {
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>>;
 }
 
-/// What the monitor tells the recovery engine, over a bounded channel.
+/// What the monitor tells the recovery engine, over a bounded channel; in order for each target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds.
+    /// The supervised process ended by itself, and should run. Told for each such end, before what it raises; not where
+    /// it was stopped on purpose, nor where it could not be started.
+    Exited {
+        /// The target.
+        target: TargetName,
+        /// When that was seen.
+        at: Timestamp,
+        /// How it ended: its exit code, or the signal that ended it.
+        evidence: Evidence,
+    },
+    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds, and for
+    /// each exit.
     Raised {
         /// The target.
         target: TargetName,
@@ -311,9 +324,14 @@ pub trait Watch: Send + Sync {
 /// What the supervisor tells the monitor of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessNews {
-    /// It was started or adopted; with the number of the supervised process, where it is one.
+    /// It was started just now, so its start period begins; with the number of the supervised process, where it is one.
+    Started(Option<u32>),
+    /// It may run, and nobody started it now: it was adopted, or a command that should have started or stopped it
+    /// failed.
     Runs(Option<u32>),
-    /// Its supervised process does not run, and should; why, for people.
+    /// Its supervised process ended by itself, and should run; how it ended, for people.
+    Exited(String),
+    /// Its supervised process was not started, and should run; why, for people.
     Down(String),
     /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
     Stopped,
@@ -738,9 +756,14 @@ pub trait BackupControl: Send + Sync {
 
 /// Reads secrets and keeps them out of texts.
 pub trait Secrets: Send + Sync {
-    /// The text with every `${secret:NAME}` replaced; the error names the secret, never a value.
-    fn reveal(&self, text: &str) -> Result<String, String>;
-    /// The bytes with `[secret:NAME]` in place of every known value: its name, and no request for it.
+    /// A value; the error is a sentence for people.
+    fn value(&self, name: &SecretName) -> Result<String, String>;
+    /// What an operator wrote with every `${secret:NAME}` replaced. Only for that: in any other text it means nothing.
+    /// The error names the secret, never a value.
+    fn reveal(&self, written: &str) -> Result<String, String> {
+        template::expand(written, |name| self.value(name))
+    }
+    /// The bytes with `[secret:NAME]` in place of every known value.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
 }
 

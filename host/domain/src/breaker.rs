@@ -2,9 +2,10 @@
 //!
 //! A check whose failures in a row reach its `fail_after` raises its failure and opens the circuit. The circuit goes
 //! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
+//! What a target may do while it starts, and what a stranger may not do for it, is in `start` and `stranger`.
 //!
-//! Invariant: a failure is raised once for each time that it begins to hold, and again for each time that it reopens a
-//! half-open circuit, never for each failing run.
+//! Invariant: a failure is raised once for each time that it begins to hold, again for each time that it reopens a
+//! half-open circuit and for each end of the supervised child, never for each failing run.
 //! Invariant: an open circuit has at least one failure that is raised; a closed one has none.
 //! Invariant: a failure of another type neither delays nor hides the end of this one: each clears by its own checks.
 
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod counter;
+mod start;
+mod stranger;
 #[cfg(test)]
 mod tests;
 mod transitions;
@@ -63,6 +66,9 @@ pub enum HealthChange {
     },
     /// Every check that raised this failure passes again.
     FailureCleared { failure: FailureType },
+    /// The start period is over, and this check has not passed in it: what it sees counts from now on, so it is looked
+    /// at now.
+    CheckLate { check: CheckName },
 }
 
 /// Where an observation comes from.
@@ -83,6 +89,8 @@ pub struct TargetHealth {
     opened_at: Monotonic,
     /// A handler has acted since the circuit was last closed, so a success need not wait for `open_for`.
     acted: bool,
+    /// When the start period ends; only while a check has not passed since the start.
+    start_ends: Option<Monotonic>,
     health: Health,
 }
 
@@ -101,6 +109,7 @@ impl TargetHealth {
             circuit: CircuitState::Closed,
             opened_at: Monotonic::default(),
             acted: false,
+            start_ends: None,
             health: Health::Unknown,
         }
     }
@@ -116,9 +125,10 @@ impl TargetHealth {
         self.health = counter::health_of(&self.checks);
     }
 
-    /// Takes up another config. A check that keeps its name, what it looks at and its failure keeps its counts; the
-    /// failure of one that is gone is cleared, for nothing can see it any more. `process` is what is known of the
-    /// supervised child: where its exit is called otherwise now, nobody would tell of it again.
+    /// Takes up another config. A check that judges as before keeps its counts. One that keeps its name and its failure
+    /// only has seen nothing yet: a failure that it raised holds until it passes afresh. The failure of one that is gone
+    /// is cleared, for nothing can see it any more. `process` is what is known of the supervised child: where its exit
+    /// is called otherwise now, nobody would tell of it again.
     pub fn reconfigure(
         &mut self,
         checks: &[CheckSpec],
@@ -130,9 +140,11 @@ impl TargetHealth {
         let mut changes = Vec::new();
         let failing_before: Vec<FailureType> = self.failing().cloned().collect();
         let before = std::mem::replace(&mut self.checks, counter::counters(checks, exit));
+        let starts = self.start_ends.is_some_and(|end| now < end);
         for check in &mut self.checks {
+            check.starting = starts && !check.is_told();
             if let Some(old) = before.iter().find(|old| old.is_same(check)) {
-                check.keep_counts_of(old);
+                check.keep_what_holds_of(old);
             }
         }
         self.open_for = breaker.open_for;
@@ -185,6 +197,9 @@ impl TargetHealth {
         now: Monotonic,
         changes: &mut Vec<HealthChange>,
     ) {
+        if matches!(by, By::Check) && (self.is_strangers(seen) || self.is_not_yet(seen, now)) {
+            return;
+        }
         match seen.outcome {
             Outcome::Failed => self.failed(seen, by, now, changes),
             // A warning is no failure: it counts as a success, and health shows it.
@@ -192,17 +207,27 @@ impl TargetHealth {
         }
     }
 
-    /// Half-opens a circuit that was open for long enough; see [`TargetHealth::next_tick`].
+    /// Ends a start period that is over, and half-opens a circuit that was open for long enough; see
+    /// [`TargetHealth::next_tick`].
     pub fn tick(&mut self, now: Monotonic) -> Vec<HealthChange> {
         let mut changes = Vec::new();
-        if self.next_tick().is_some_and(|due| due <= now) {
+        let is_due = |due: Option<Monotonic>| due.is_some_and(|due| due <= now);
+        if is_due(self.start_ends) {
+            self.end_start(&mut changes);
+        }
+        if is_due(self.half_opens_at()) {
             self.try_again(&mut changes);
         }
         changes
     }
 
-    /// When [`TargetHealth::tick`] has something to do: only while the circuit is open.
+    /// When [`TargetHealth::tick`] has something to do: only while the target starts, or the circuit is open.
     pub fn next_tick(&self) -> Option<Monotonic> {
+        let both = [self.start_ends, self.half_opens_at()];
+        both.into_iter().flatten().min()
+    }
+
+    fn half_opens_at(&self) -> Option<Monotonic> {
         (self.circuit == CircuitState::Open).then(|| self.opened_at + self.open_for)
     }
 

@@ -46,7 +46,7 @@ pub struct RecoverRequest {
     pub fencing: u64,
     /// Effects are only planned.
     pub dry_run: bool,
-    /// Parameters of the chain's step; a JSON object.
+    /// Parameters of the chain's step as the operator wrote them, secrets by name; a JSON object.
     pub params: serde_json::Value,
 }
 

@@ -12,7 +12,12 @@ use std::{collections::HashMap, time::Duration};
 #[derive(Debug, Clone, Default)]
 pub struct Cooldowns {
     until: HashMap<(TargetName, FailureType), Timestamp>,
+    /// Past ones are let go when there are so many, so that a start costs no look at all of them.
+    sweep_at: usize,
 }
+
+/// Fewer than these are not worth a sweep.
+const SWEEP_FROM: usize = 64;
 
 impl Cooldowns {
     /// Those that the journal holds; past ones are let go.
@@ -23,6 +28,7 @@ impl Cooldowns {
         let entries = recorded.into_iter().filter(|(_, _, until)| *until > now);
         Self {
             until: entries.map(|(t, f, until)| ((t, f), until)).collect(),
+            sweep_at: SWEEP_FROM,
         }
     }
 
@@ -34,9 +40,12 @@ impl Cooldowns {
         length: Duration,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        self.until.retain(|_, until| *until > now);
         if length.is_zero() {
             return None;
+        }
+        if self.until.len() >= self.sweep_at {
+            self.until.retain(|_, until| *until > now);
+            self.sweep_at = (2 * self.until.len()).max(SWEEP_FROM);
         }
         let until = now + length;
         self.until.insert((target.clone(), failure.clone()), until);

@@ -1,9 +1,13 @@
-//! Which target depends on which: an order with dependencies first, or the cycle that there is.
+//! Which target depends on which: an order with dependencies first, or the cycles that there are.
 //!
 //! Invariant: no recursion, so a chain of any length is fine.
+//! Invariant: one walk finds every cycle; looking for the next one never begins anew.
 
 use crate::name::TargetName;
 use std::collections::HashMap;
+
+/// A circle of more targets is told by those at its beginning and its end.
+const SHOWN_OF_A_CIRCLE: usize = 12;
 
 /// Targets that wait for one another for ever: each depends on the next, the last on the first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,7 +19,13 @@ pub struct DependencyCycle(pub Vec<TargetName>);
 
 fn circle(names: &[TargetName]) -> String {
     let round = names.iter().chain(names.first());
-    let words: Vec<&str> = round.map(TargetName::as_str).collect();
+    let mut words: Vec<&str> = round.map(TargetName::as_str).collect();
+    let left_out = names.len().saturating_sub(SHOWN_OF_A_CIRCLE);
+    let more = format!("… {left_out} more …");
+    if left_out > 0 {
+        let half = SHOWN_OF_A_CIRCLE / 2;
+        words.splice(half..half + left_out, [more.as_str()]);
+    }
     words.join(" → ")
 }
 
@@ -28,38 +38,99 @@ enum Visit {
 pub fn order<'a>(
     targets: &[(&'a TargetName, &'a [TargetName])],
 ) -> Result<Vec<&'a TargetName>, DependencyCycle> {
+    let walk = walk(targets);
+    match walk.cycles.closing.first() {
+        Some(closing) => Err(walk.cycles.closed_by(closing)),
+        None => Ok(walk.ordered),
+    }
+}
+
+/// A dependency without which there would be one cycle less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing<'a> {
+    /// The target that depends.
+    pub from: &'a TargetName,
+    /// Which of its dependencies it is, from 0.
+    pub number: usize,
+    /// What it depends on.
+    pub to: &'a TargetName,
+}
+
+/// Every cycle of some targets.
+#[derive(Debug)]
+pub struct Cycles<'a> {
+    closing: Vec<Closing<'a>>,
+    /// From which target the walk came to each.
+    came_from: HashMap<&'a TargetName, &'a TargetName>,
+}
+
+impl<'a> Cycles<'a> {
+    /// The dependencies that close them, in the order of the walk. Without these there is no cycle.
+    pub fn closing(&self) -> &[Closing<'a>] {
+        &self.closing
+    }
+
+    /// The cycle that a dependency closes.
+    pub fn closed_by(&self, closing: &Closing<'_>) -> DependencyCycle {
+        let mut names = vec![closing.from.clone()];
+        let mut at = closing.from;
+        while at != closing.to
+            && let Some(before) = self.came_from.get(at).copied()
+        {
+            at = before;
+            names.push(at.clone());
+        }
+        names.reverse();
+        DependencyCycle(names)
+    }
+}
+
+/// Every cycle; of two that are closed by the same dependency the one that the walk takes, from the first target on.
+pub fn cycles<'a>(targets: &[(&'a TargetName, &'a [TargetName])]) -> Cycles<'a> {
+    walk(targets).cycles
+}
+
+struct Walk<'a> {
+    /// The targets, each after those that it depends on.
+    ordered: Vec<&'a TargetName>,
+    cycles: Cycles<'a>,
+}
+
+fn walk<'a>(targets: &[(&'a TargetName, &'a [TargetName])]) -> Walk<'a> {
     let depends_on: HashMap<&TargetName, &'a [TargetName]> = targets.iter().copied().collect();
     let mut visits: HashMap<&TargetName, Visit> = HashMap::new();
     let mut ordered = Vec::with_capacity(targets.len());
+    let mut closing = Vec::new();
+    let mut came_from: HashMap<&'a TargetName, &'a TargetName> = HashMap::new();
     for (start, needs) in targets {
         if visits.contains_key(start) {
             continue;
         }
         visits.insert(start, Visit::Begun);
         // The way from the start to where we are, each with what of its dependencies is still to be looked at.
-        let mut path = vec![(*start, needs.iter())];
-        while let Some((name, remaining)) = path.last_mut() {
-            let Some(next) = remaining.next() else {
-                visits.insert(name, Visit::Done);
-                ordered.push(*name);
+        let mut path = vec![(*start, needs.iter().enumerate())];
+        while let Some(&mut (from, ref mut remaining)) = path.last_mut() {
+            let Some((number, to)) = remaining.next() else {
+                visits.insert(from, Visit::Done);
+                ordered.push(from);
                 path.pop();
                 continue;
             };
-            match (visits.get(next), depends_on.get(next)) {
-                (Some(Visit::Begun), _) => {
-                    let on_path = path.iter().map(|(name, _)| *name);
-                    let cycle = on_path.skip_while(|name| *name != next);
-                    return Err(DependencyCycle(cycle.cloned().collect()));
-                }
+            match (visits.get(to), depends_on.get(to)) {
+                (Some(Visit::Begun), _) => closing.push(Closing { from, number, to }),
                 (None, Some(needs)) => {
-                    visits.insert(next, Visit::Begun);
-                    path.push((next, needs.iter()));
+                    visits.insert(to, Visit::Begun);
+                    came_from.insert(to, from);
+                    path.push((to, needs.iter().enumerate()));
                 }
                 (Some(Visit::Done), _) | (None, None) => {}
             }
         }
     }
-    Ok(ordered)
+    Walk {
+        ordered,
+        cycles: Cycles { closing, came_from },
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +181,49 @@ mod tests {
     }
 
     #[test]
+    fn a_long_circle_is_named_by_its_beginning_and_its_end() {
+        let names: Vec<String> = (0..14).map(|n| format!("t{n}")).collect();
+        let graph: Vec<String> = (0..14).map(|n| format!("t{n}:t{}", (n + 1) % 14)).collect();
+        let expected = "circle: t0 → t1 → t2 → t3 → t4 → t5 → … 2 more … → t8 → t9 → t10 → t11 → t12 → t13 → t0;";
+        check(&graph.join(" "), Err(expected));
+        let graph: Vec<String> = (0..12).map(|n| format!("t{n}:t{}", (n + 1) % 12)).collect();
+        let expected = format!("circle: {} → t0;", names[..12].join(" → "));
+        check(&graph.join(" "), Err(expected.as_str()));
+    }
+
+    /// Every cycle by looking for the first one again and again, each time without what closed the one before.
+    fn one_by_one(graph: &[(TargetName, Vec<TargetName>)]) -> Vec<DependencyCycle> {
+        let mut graph = graph.to_vec();
+        let mut found = Vec::new();
+        loop {
+            let targets: Vec<_> = graph.iter().map(|(n, d)| (n, d.as_slice())).collect();
+            let Err(cycle) = order(&targets) else {
+                return found;
+            };
+            let (last, first) = (cycle.0.last().unwrap(), cycle.0.first().unwrap());
+            let (_, needs) = graph.iter_mut().find(|(name, _)| name == last).unwrap();
+            let closing = needs.iter().position(|need| need == first).unwrap();
+            needs.remove(closing);
+            found.push(cycle);
+        }
+    }
+
+    fn in_one_walk(graph: &[(TargetName, Vec<TargetName>)]) -> Vec<DependencyCycle> {
+        let targets: Vec<_> = graph.iter().map(|(n, d)| (n, d.as_slice())).collect();
+        let cycles = cycles(&targets);
+        let closing = cycles.closing().iter();
+        closing.map(|closing| cycles.closed_by(closing)).collect()
+    }
+
+    #[test]
+    fn a_hundred_thousand_cycles_are_found_in_one_walk() {
+        let graph: Vec<_> = (0..100_000)
+            .map(|n| (name(&format!("t{n}")), vec![name(&format!("t{}", n ^ 1))]))
+            .collect();
+        assert_eq!(in_one_walk(&graph).len(), 50_000);
+    }
+
+    #[test]
     fn a_chain_of_a_hundred_thousand_is_fine() {
         let graph: Vec<_> = (0..100_000)
             .map(|n| (name(&format!("t{n}")), vec![name(&format!("t{}", n + 1))]))
@@ -118,6 +232,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn one_walk_finds_the_cycles_that_are_found_one_by_one(
+            edges in proptest::collection::vec((0_usize..8, 0_usize..8), 0..30),
+        ) {
+            let graph: Vec<_> = (0..8).map(|n| {
+                let needs = edges.iter().filter(|(from, _)| *from == n);
+                (name(&format!("t{n}")), needs.map(|(_, to)| name(&format!("t{to}"))).collect::<Vec<_>>())
+            }).collect();
+            prop_assert_eq!(in_one_walk(&graph), one_by_one(&graph));
+        }
+
         #[test]
         fn every_target_follows_what_it_depends_on(edges in proptest::collection::vec((0_usize..12, 0_usize..12), 0..40)) {
             // Only towards greater numbers, so there is no cycle.

@@ -1,7 +1,8 @@
 //! What a plugin may ask the host to do, and what the host answers.
 //!
-//! Invariant: an effect holds `${secret:NAME}` placeholders and never a secret's value, so that it can be journaled
-//! and shown as it is. Shapes follow the interfaces in `plugin-sdk/wit/1.0.0/effects.wit`.
+//! Invariant: an effect holds handles and never a secret's value; what is journaled and shown is the effect as
+//! [`crate::secret::Shown`] makes it, with `${secret:NAME}` in place of each handle. Shapes follow the interfaces in
+//! `plugin-sdk/wit/1.0.0/effects.wit`.
 //!
 //! Length: one type for each item of that file, and most lines are their docs.
 
@@ -223,7 +224,7 @@ impl HttpMethod {
     }
 }
 
-/// One HTTP request; URL, header values and body may hold `${secret:NAME}`.
+/// One HTTP request; URL, header values and body may hold handles of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpRequest {
     /// The method.
@@ -238,7 +239,7 @@ pub struct HttpRequest {
     pub timeout_ms: Option<u64>,
 }
 
-/// One HTTP response; secrets that the server echoed are put back into their placeholders.
+/// One HTTP response; `[secret:NAME]` stands for each secret that the server echoed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpResponse {
     /// 100 to 599.

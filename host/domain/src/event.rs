@@ -65,6 +65,8 @@ event_kinds! {
     CircuitFlapping = "circuit.flapping",
     /// A failure was taken up.
     IncidentOpened = "incident.opened",
+    /// The failure came back right after its recovery: it is the same incident.
+    IncidentReopened = "incident.reopened",
     /// The failure is over.
     IncidentClosed = "incident.closed",
     /// A recovery is in the queue.
@@ -75,6 +77,8 @@ event_kinds! {
     OperationApproved = "operation.approved",
     /// A recovery began.
     OperationStarted = "operation.started",
+    /// The daemon ended during a call of a recovery, and another goes on with it.
+    OperationResumed = "operation.resumed",
     /// An attempt failed and another follows.
     OperationRetrying = "operation.retrying",
     /// The handler is done, the checks decide.

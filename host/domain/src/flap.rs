@@ -17,6 +17,8 @@ const REMEMBERED: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub struct FlapDetector {
     opens: VecDeque<Monotonic>,
+    /// Openings from before the start of the program: until when each counts.
+    before: VecDeque<Duration>,
     told: bool,
 }
 
@@ -35,6 +37,17 @@ impl FlapDetector {
         begins
     }
 
+    /// It opened so long ago, before the program started; what was told of it then is not told again.
+    pub fn opened_before(&mut self, age: Duration, now: Monotonic) {
+        if age < WINDOW {
+            self.before.push_back(WINDOW.saturating_sub(age) + now.elapsed());
+            if self.before.len() > REMEMBERED {
+                self.before.pop_front();
+            }
+            self.told |= self.is_flapping(now);
+        }
+    }
+
     /// Whether it has opened too often of late.
     pub fn is_flapping(&self, now: Monotonic) -> bool {
         self.recent(now) > MAX_OPENS
@@ -48,7 +61,8 @@ impl FlapDetector {
 
     fn recent(&self, now: Monotonic) -> usize {
         let in_window = |at: &&Monotonic| now.since(**at) < WINDOW;
-        self.opens.iter().rev().take_while(in_window).count()
+        let earlier = self.before.iter().filter(|until| now.elapsed() < **until);
+        self.opens.iter().rev().take_while(in_window).count() + earlier.count()
     }
 }
 

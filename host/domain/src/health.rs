@@ -15,6 +15,8 @@ pub enum Health {
     /// No check has answered yet.
     #[default]
     Unknown,
+    /// It was started a moment ago, and not every check has passed since.
+    Starting,
     /// Every check passes.
     Healthy,
     /// It works, but a check warns, or has failed too seldom to count.

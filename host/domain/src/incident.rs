@@ -67,7 +67,31 @@ pub struct Incident {
     pub evidence: Vec<Evidence>,
     /// What else suffers, by the failure type.
     pub affected: Vec<String>,
+    /// It was handed to people at some time; that is said once.
+    #[serde(default)]
+    pub escalated: bool,
+    /// How often it came back within the relapse window of its recovery.
+    #[serde(default)]
+    pub relapses: u32,
+    /// Attempts in the present round; a round is as many as the strategy allows.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Rounds in a row that did not help.
+    #[serde(default)]
+    pub failures_in_a_row: u32,
+    /// When its last operation ended: what the next one waits is counted from here.
+    #[serde(default)]
+    pub tried_at: Option<Timestamp>,
+    /// A failure that comes back before this is this incident again.
+    #[serde(default)]
+    pub relapse_until: Option<Timestamp>,
+    /// When it was opened and reopened, oldest first, the last of them.
+    #[serde(default)]
+    pub openings: Vec<Timestamp>,
 }
+
+/// So many openings of an incident are kept; more would not make any strategy wait longer.
+const OPENINGS: usize = 16;
 
 impl Incident {
     /// A failure is taken up. `recurrence` is how often it was within its window before.
@@ -93,7 +117,31 @@ impl Incident {
             evidence: vec![evidence],
             affected: affected.iter().map(ToString::to_string).collect(),
             failure,
+            escalated: false,
+            relapses: 0,
+            attempts: 0,
+            failures_in_a_row: 0,
+            tried_at: None,
+            relapse_until: None,
+            openings: vec![detected_at],
         }
+    }
+
+    /// The failure came back right after its recovery: it was not over. Detection stays the first one.
+    pub fn reopen(&mut self, severity: Severity, evidence: Evidence, now: Timestamp) {
+        self.state = match self.escalated {
+            true => IncidentState::Escalated,
+            false => IncidentState::Open,
+        };
+        self.closed_at = None;
+        self.relapse_until = None;
+        self.relapses = self.relapses.saturating_add(1);
+        self.recurrence = self.recurrence.saturating_add(1);
+        self.openings.push(now);
+        if self.openings.len() > OPENINGS {
+            self.openings.remove(0);
+        }
+        self.persist(severity, evidence);
     }
 
     /// The failure is seen again: it has not gone, so it did not come back either. It is as bad as it ever was. Whether
@@ -115,6 +163,7 @@ impl Incident {
         let is_news = self.state == IncidentState::Open;
         if is_news {
             self.state = IncidentState::Escalated;
+            self.escalated = true;
         }
         is_news
     }

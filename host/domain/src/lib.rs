@@ -5,7 +5,8 @@
 //!
 //! Where to look: the *words* are `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
 //! `operation`, `alert`, `backup`, `plugin`; `spec` is what an operator configures, validated; `journal` is what
-//! must survive a crash. The *decisions* are the modules whose items are functions.
+//! must survive a crash. The *decisions* are the modules whose items are functions; `secret` is how a guest has secrets
+//! without having them.
 
 pub mod alert;
 pub mod archive;
@@ -31,9 +32,11 @@ pub mod operation;
 pub mod plan;
 pub mod plugin;
 pub mod queue;
+pub mod recovery;
 pub mod retention;
 pub mod route;
 pub mod schedule;
+pub mod secret;
 pub mod severity;
 pub mod spec;
 pub mod strategy;

@@ -99,6 +99,18 @@ pub struct Operation {
     pub escalated: bool,
     /// Whether effects were only planned.
     pub dry_run: bool,
+    /// How often it has changed: what a person decides about one revision is refused for a later one.
+    #[serde(default)]
+    pub revision: u64,
+    /// What a person has to do, in order, where it waits for one or a handler said so.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// Its next attempt is not before this, where it waits for its time.
+    #[serde(default)]
+    pub due: Option<Timestamp>,
+    /// How often the daemon ended during one of its calls.
+    #[serde(default)]
+    pub interruptions: u32,
 }
 
 /// What happens to an operation.
@@ -233,6 +245,10 @@ impl Operation {
             rto_exceeded: false,
             escalated: false,
             dry_run: false,
+            revision: 0,
+            steps: Vec::new(),
+            due: None,
+            interruptions: 0,
         }
     }
 
@@ -246,6 +262,8 @@ impl Operation {
         rto: Duration,
     ) -> Result<(), IllegalMove> {
         self.state = next(self.state, event)?;
+        self.revision = self.revision.saturating_add(1);
+        self.due = None;
         let elapsed = now.since(self.detected_at);
         self.rto_exceeded |= elapsed > rto && !self.dry_run;
         match event {

@@ -1,15 +1,19 @@
 //! Which recovery starts next.
 //!
-//! Due ones first; of those the lower priority number, then the older. One that may not start yet, for its target is
-//! busy or paused or what it depends on is failing, is set aside until that is over, and stands in nobody's way.
+//! Due ones first; of those the lower priority number, then the more severe, then the older. One that may not start
+//! yet, for its target is busy or paused or what it depends on is failing, is set aside until that is over, and stands
+//! in nobody's way.
 //!
-//! Invariant: one operation a target at a time; a further one is kept until that has ended.
+//! Invariant: one operation a target at a time; a further one is kept until that has ended. One that rests between its
+//! attempts waits here too: meanwhile only a more severe one of its target may start, and it takes nobody's place among
+//! those that run.
 //! Invariant: what is asked for by hand waits for neither a pause nor a dependency, but for its target.
-//! Invariant: each call costs O(log n) and a look at each distinct reason for which something is set aside, however
-//! many are set aside for it.
+//! Invariant: each call costs O(log n), and a look at each operation that a reason held when that reason is over. The
+//! caller says when a reason is over, with [`RecoveryQueue::is_over`].
 
-use crate::{id::OperationId, name::TargetName, time::Monotonic};
+use crate::{id::OperationId, name::TargetName, severity::Severity, time::Monotonic};
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroUsize,
 };
@@ -17,7 +21,7 @@ use std::{
 #[cfg(test)]
 mod tests;
 
-/// An operation that waits for its start.
+/// An operation that waits for its start, or for its next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueEntry {
     /// Which; older ones have lesser identifiers.
@@ -26,6 +30,8 @@ pub struct QueueEntry {
     pub target: TargetName,
     /// Lower is more urgent.
     pub priority: u8,
+    /// How bad its failure is.
+    pub severity: Severity,
     /// Not before this.
     pub due: Monotonic,
     /// Targets that must not be failing.
@@ -49,7 +55,8 @@ pub struct Conditions<'a> {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// This one starts: it is no longer in the queue, and its target is busy until [`RecoveryQueue::finished`].
+    /// This one starts: it is no longer in the queue, and its target is busy until [`RecoveryQueue::finished`] or
+    /// [`RecoveryQueue::rest`].
     Start(OperationId),
     /// Nothing can start before this.
     WaitUntil(Monotonic),
@@ -59,28 +66,49 @@ pub enum Decision {
 
 /// Why an operation that is due is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Hold {
+pub enum Hold {
+    /// The host is paused.
     HostPaused,
+    /// Its target is paused.
     TargetPaused(TargetName),
+    /// Its target has another operation.
     TargetBusy(TargetName),
+    /// This target, which it depends on, is failing.
     Dependency(TargetName),
 }
 
-#[derive(Debug, Clone)]
-enum Place {
+/// Where an operation stands in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// It waits for its time.
     Waiting,
+    /// It is due, and starts as soon as there is room.
     Ready,
+    /// It is due, and set aside.
     Held(Hold),
 }
 
-/// Every operation that is scheduled, and the targets that are busy.
+/// The order of what is due.
+type Rank = (u8, Reverse<Severity>, OperationId);
+
+/// What keeps a target busy.
+#[derive(Debug, Clone)]
+struct Busy {
+    operation: OperationId,
+    severity: Severity,
+    /// Between two attempts.
+    rests: bool,
+}
+
+/// Every operation that waits, and the targets that are busy.
 #[derive(Debug, Default)]
 pub struct RecoveryQueue {
     entries: HashMap<OperationId, (QueueEntry, Place)>,
     waiting: BTreeSet<(Monotonic, OperationId)>,
-    ready: BTreeSet<(u8, OperationId)>,
+    ready: BTreeSet<Rank>,
     held: BTreeMap<Hold, BTreeSet<OperationId>>,
-    busy: BTreeSet<TargetName>,
+    busy: BTreeMap<TargetName, Busy>,
+    running: usize,
 }
 
 impl RecoveryQueue {
@@ -98,7 +126,7 @@ impl RecoveryQueue {
         let id = operation.clone();
         match place {
             Place::Waiting => drop(self.waiting.remove(&(entry.due, id))),
-            Place::Ready => drop(self.ready.remove(&(entry.priority, id))),
+            Place::Ready => drop(self.ready.remove(&rank(&entry))),
             Place::Held(hold) => {
                 if let Some(ids) = self.held.get_mut(&hold) {
                     ids.remove(operation);
@@ -109,6 +137,13 @@ impl RecoveryQueue {
             }
         }
         Some(entry)
+    }
+
+    /// The entry of an operation that waits, and where it stands.
+    pub fn get(&self, operation: &OperationId) -> Option<(&QueueEntry, &Place)> {
+        self.entries
+            .get(operation)
+            .map(|(entry, place)| (entry, place))
     }
 
     /// How many wait.
@@ -123,23 +158,60 @@ impl RecoveryQueue {
 
     /// How many run.
     pub fn running(&self) -> usize {
-        self.busy.len()
+        self.running
     }
 
-    /// The operation of this target has ended, or awaits a person: another may start.
-    pub fn finished(&mut self, target: &TargetName) {
-        self.busy.remove(target);
+    /// This operation runs already, for it ran when the host ended: its target is busy.
+    pub fn occupy(&mut self, operation: OperationId, target: TargetName, severity: Severity) {
+        self.make_busy(operation, target, severity);
     }
 
-    /// What to do now. Ask again when one was put in or has finished, when a pause or a failure began or ended, and at
-    /// the time that the answer names.
-    pub fn next(&mut self, conditions: &Conditions<'_>, now: Monotonic) -> Decision {
-        if self.busy.len() >= conditions.max_running.get() {
-            return Decision::Idle;
+    /// An operation that runs rests until its next attempt, which is due as the entry says.
+    pub fn rest(&mut self, entry: QueueEntry) {
+        if let Some(busy) = self.busy.get_mut(&entry.target)
+            && busy.operation == entry.operation
+            && !busy.rests
+        {
+            busy.rests = true;
+            self.running = self.running.saturating_sub(1);
         }
-        self.take_up_due(now);
-        self.take_up_held(conditions);
-        while let Some((_, id)) = self.ready.pop_first() {
+        self.is_over(&Hold::TargetBusy(entry.target.clone()));
+        self.push(entry);
+    }
+
+    /// This operation of the target has ended, or awaits a person: another may start.
+    pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
+        let is_it = |busy: &Busy| busy.operation == *operation;
+        if !self.busy.get(target).is_some_and(is_it) {
+            return;
+        }
+        if let Some(busy) = self.busy.remove(target)
+            && !busy.rests
+        {
+            self.running = self.running.saturating_sub(1);
+        }
+        self.is_over(&Hold::TargetBusy(target.clone()));
+    }
+
+    /// A reason may be over: what it held is looked at again.
+    pub fn is_over(&mut self, hold: &Hold) {
+        for id in self.held.remove(hold).unwrap_or_default() {
+            self.make_ready(id);
+        }
+    }
+
+    /// What to do now. Ask again when one was put in, rests or has finished, when a reason is over, and at the time that
+    /// the answer names.
+    pub fn next(&mut self, conditions: &Conditions<'_>, now: Monotonic) -> Decision {
+        while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, id)) = self.waiting.pop_first() {
+                self.make_ready(id);
+            }
+        }
+        while self.running < conditions.max_running.get() {
+            let Some((_, _, id)) = self.ready.pop_first() else {
+                break;
+            };
             let Some((entry, place)) = self.entries.get_mut(&id) else {
                 continue;
             };
@@ -149,8 +221,9 @@ impl RecoveryQueue {
                     self.held.entry(hold).or_default().insert(id);
                 }
                 None => {
-                    self.busy.insert(entry.target.clone());
+                    let (target, severity) = (entry.target.clone(), entry.severity);
                     self.entries.remove(&id);
+                    self.make_busy(id.clone(), target, severity);
                     return Decision::Start(id);
                 }
             }
@@ -161,60 +234,59 @@ impl RecoveryQueue {
         }
     }
 
-    fn take_up_due(&mut self, now: Monotonic) {
-        while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, id)) = self.waiting.pop_first() {
-                make_ready(id, &mut self.entries, &mut self.ready);
-            }
+    fn make_busy(&mut self, operation: OperationId, target: TargetName, severity: Severity) {
+        let busy = Busy {
+            operation,
+            severity,
+            rests: false,
+        };
+        let before = self.busy.insert(target, busy);
+        // What rested counted for none.
+        if before.is_none_or(|before| before.rests) {
+            self.running = self.running.saturating_add(1);
         }
     }
 
-    fn take_up_held(&mut self, conditions: &Conditions<'_>) {
-        let over =
-            |hold: &Hold, _: &mut BTreeSet<OperationId>| !holds(hold, &self.busy, conditions);
-        for (_, ids) in self.held.extract_if(.., over) {
-            for id in ids {
-                make_ready(id, &mut self.entries, &mut self.ready);
-            }
+    fn make_ready(&mut self, id: OperationId) {
+        if let Some((entry, place)) = self.entries.get_mut(&id) {
+            *place = Place::Ready;
+            self.ready.insert(rank(entry));
         }
     }
 }
 
-fn make_ready(
-    id: OperationId,
-    entries: &mut HashMap<OperationId, (QueueEntry, Place)>,
-    ready: &mut BTreeSet<(u8, OperationId)>,
-) {
-    if let Some((entry, place)) = entries.get_mut(&id) {
-        *place = Place::Ready;
-        ready.insert((entry.priority, id));
-    }
+fn rank(entry: &QueueEntry) -> Rank {
+    (
+        entry.priority,
+        Reverse(entry.severity),
+        entry.operation.clone(),
+    )
 }
 
 /// The first reason why an operation may not start.
 fn hold_of(
     entry: &QueueEntry,
-    busy: &BTreeSet<TargetName>,
+    busy: &BTreeMap<TargetName, Busy>,
     conditions: &Conditions<'_>,
 ) -> Option<Hold> {
-    let target = || entry.target.clone();
-    let own = [
-        Hold::HostPaused,
-        Hold::TargetPaused(target()),
-        Hold::TargetBusy(target()),
-    ];
-    let dependencies = entry.depends_on.iter().cloned().map(Hold::Dependency);
-    own.into_iter().chain(dependencies).find(|hold| {
-        let heeded = !entry.by_hand || matches!(hold, Hold::TargetBusy(_));
-        heeded && holds(hold, busy, conditions)
-    })
-}
-
-fn holds(hold: &Hold, busy: &BTreeSet<TargetName>, conditions: &Conditions<'_>) -> bool {
-    match hold {
-        Hold::HostPaused => conditions.host_paused,
-        Hold::TargetPaused(target) => (conditions.is_paused)(target),
-        Hold::TargetBusy(target) => busy.contains(target),
-        Hold::Dependency(target) => (conditions.is_failing)(target),
+    let is_held_by_target = busy.get(&entry.target).is_some_and(|busy| {
+        let gives_way = busy.operation == entry.operation || entry.severity > busy.severity;
+        !(busy.rests && gives_way)
+    });
+    if is_held_by_target {
+        return Some(Hold::TargetBusy(entry.target.clone()));
     }
+    if entry.by_hand {
+        return None;
+    }
+    if conditions.host_paused {
+        return Some(Hold::HostPaused);
+    }
+    if (conditions.is_paused)(&entry.target) {
+        return Some(Hold::TargetPaused(entry.target.clone()));
+    }
+    let mut dependencies = entry.depends_on.iter();
+    dependencies
+        .find(|target| (conditions.is_failing)(target))
+        .map(|target| Hold::Dependency(target.clone()))
 }

@@ -3,6 +3,10 @@
 //! Invariant: the most specific wins: one for the target before one for the failure before one for the severity, and of
 //! two severities the higher; of equals, the first in the file.
 
+mod table;
+
+pub use table::RouteTable;
+
 use crate::{
     name::{FailureType, TargetName},
     severity::Severity,
@@ -39,15 +43,11 @@ pub struct Unreachable {
 
 /// Every route that no incident can get; a warning each.
 pub fn unreachable(routes: &[RouteSpec]) -> Vec<Unreachable> {
-    let numbered = || routes.iter().enumerate();
-    numbered()
+    let table = RouteTable::new(routes);
+    let numbered = routes.iter().enumerate();
+    numbered
         .filter_map(|(number, route)| {
-            let hides = |&(other_number, other): &(usize, &RouteSpec)| {
-                let (own, others) = (specificity(route), specificity(other));
-                let wins = others > own || (others == own && other_number < number);
-                wins && covers(other, route)
-            };
-            let (behind, _) = numbered().find(hides)?;
+            let behind = table.hides(routes, number, route)?;
             Some(Unreachable {
                 route: number,
                 behind,
@@ -93,6 +93,7 @@ mod tests {
             severity: word().map(|w| Severity::ALL.into_iter().find(|s| s.as_str() == w).unwrap()),
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
+            relapse_window: Duration::ZERO,
             chain: Vec::new(),
         }
     }
@@ -142,7 +143,60 @@ mod tests {
         check_unreachable(&["- - high", "- - critical"], &[]);
     }
 
+    /// By comparing each route with each.
+    fn unreachable_of_all(routes: &[RouteSpec]) -> Vec<Unreachable> {
+        let numbered = || routes.iter().enumerate();
+        let found = numbered().filter_map(|(number, route)| {
+            let hides = |&(other_number, other): &(usize, &RouteSpec)| {
+                let (own, others) = (specificity(route), specificity(other));
+                let wins = others > own || (others == own && other_number < number);
+                wins && covers(other, route)
+            };
+            let (behind, _) = numbered().find(hides)?;
+            Some(Unreachable {
+                route: number,
+                behind,
+            })
+        });
+        found.collect()
+    }
+
+    #[test]
+    fn a_hundred_thousand_routes_are_judged_in_one_pass() {
+        let routes: Vec<RouteSpec> = (0..100_000)
+            .map(|n| spec(&format!("t{} down -", n / 2)))
+            .collect();
+        assert_eq!(unreachable(&routes).len(), 50_000);
+        let table = RouteTable::new(&routes);
+        let failure = FailureType::parse("down").unwrap();
+        let taken = |n: usize| {
+            let target = TargetName::parse(&format!("t{n}")).unwrap();
+            table.place(&target, &failure, Severity::Low)
+        };
+        assert_eq!((0..100_000).filter_map(taken).count(), 50_000);
+    }
+
     proptest! {
+        #[test]
+        fn a_table_says_what_a_look_at_every_route_says(choices in proptest::collection::vec((0_usize..3, 0_usize..3, 0_usize..5), 0..12)) {
+            let (targets, failures) = (["-", "api", "web"], ["-", "down", "slow"]);
+            let severities = ["-", "low", "medium", "high", "critical"];
+            let specs: Vec<_> = choices.iter()
+                .map(|(t, f, s)| spec(&format!("{} {} {}", targets[*t], failures[*f], severities[*s])))
+                .collect();
+            prop_assert_eq!(unreachable(&specs), unreachable_of_all(&specs));
+            let table = RouteTable::new(&specs);
+            for target in ["api", "web", "db"].map(|name| TargetName::parse(name).unwrap()) {
+                for failure in ["down", "slow", "full"].map(|name| FailureType::parse(name).unwrap()) {
+                    for severity in Severity::ALL {
+                        let other = table.place(&target, &failure, severity).and_then(|place| specs.get(place));
+                        let one = route(&specs, &target, &failure, severity);
+                        prop_assert_eq!(one.map(std::ptr::from_ref), other.map(std::ptr::from_ref));
+                    }
+                }
+            }
+        }
+
         #[test]
         fn an_unreachable_route_is_never_taken(choices in proptest::collection::vec((0_usize..3, 0_usize..3, 0_usize..5), 0..6)) {
             let (targets, failures) = (["-", "api", "web"], ["-", "down", "slow"]);

@@ -46,7 +46,7 @@ pub struct Spec {
 impl Spec {
     /// The target with this name, found without going through all.
     pub fn target(&self, name: &TargetName) -> Option<&TargetSpec> {
-        self.targets.get(name)
+        self.targets.named(name)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `${secret:NAME}` placeholders in a text.
+//! `${secret:NAME}` placeholders in a text that an operator wrote. Nowhere else do they mean anything.
 //!
 //! Invariant: putting the parts together again gives the text.
 //! Invariant: what begins like a placeholder and is none is an error, so that a misspelt one is never sent as it is.
@@ -76,6 +76,33 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
     Ok(parts)
 }
 
+/// The text with `value` in place of each placeholder; an error is a sentence for people. One pass: what was put in is
+/// not searched itself.
+///
+/// ```
+/// use mainstay_domain::template::expand;
+/// let expanded = expand("Bearer ${secret:token}", |name| Ok(format!("<{name}>")));
+/// assert_eq!(expanded.as_deref(), Ok("Bearer <token>"));
+/// ```
+pub fn expand(
+    text: &str,
+    mut value: impl FnMut(&SecretName) -> Result<String, String>,
+) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    for part in parts(text).map_err(|error| error.to_string())? {
+        match part {
+            Part::Text(text) => expanded.push_str(text),
+            Part::Secret(name) => expanded.push_str(&value(&name)?),
+        }
+    }
+    Ok(expanded)
+}
+
+/// How an operator writes a secret.
+pub fn placeholder(name: &SecretName) -> String {
+    format!("${{secret:{name}}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +143,25 @@ mod tests {
         check_error("${secret:a}${secret:}", "at offset 11: `` is not a");
     }
 
+    #[test]
+    fn a_template_is_expanded_once_and_says_what_it_cannot_have() {
+        let value = |name: &SecretName| match name.as_str() {
+            "a" => Ok("1${secret:b}".to_owned()),
+            other => Err(format!("there is no `{other}`")),
+        };
+        let expand = |text| expand(text, value);
+        assert_eq!(expand("<${secret:a}>").as_deref(), Ok("<1${secret:b}>"));
+        assert_eq!(expand("x${secret:b}").unwrap_err(), "there is no `b`");
+        assert!(expand("${secret:a").unwrap_err().contains("has no `}`"));
+    }
+
     proptest! {
         #[test]
         fn the_parts_together_are_the_text(text in "([a-z$\\{\\}:]|\\$\\{secret:[a-z]{1,3}\\}){0,12}") {
             if let Ok(parts) = parts(&text) {
                 let whole: String = parts.iter().map(|part| match part {
                     Part::Text(text) => (*text).to_owned(),
-                    Part::Secret(name) => format!("${{secret:{name}}}"),
+                    Part::Secret(name) => placeholder(name),
                 }).collect();
                 prop_assert_eq!(whole, text);
             }

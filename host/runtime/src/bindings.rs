@@ -14,6 +14,7 @@ use mainstay_domain::{
     },
     plugin::{Capability, PluginKind},
 };
+use std::borrow::Cow;
 use wasmtime::{Engine, Store, component::Component};
 
 /// What a plugin says of itself, as it says it.
@@ -83,8 +84,9 @@ impl Program {
         store: &mut Store<CallState>,
         request: &RecoverRequest,
     ) -> Calling<Result<Report, RecoveryFailure>> {
+        let request = told(store, request);
         match self {
-            Program::V1_0_0(program) => program.recover(store, request).await,
+            Program::V1_0_0(program) => program.recover(store, &request).await,
         }
     }
 
@@ -106,5 +108,17 @@ impl Program {
         match self {
             Program::V1_0_0(program) => program.judge(store, request).await,
         }
+    }
+}
+
+/// The request as the guest sees it: its parameters are the operator's words, as the settings are.
+fn told<'a>(store: &Store<CallState>, request: &'a RecoverRequest) -> Cow<'a, RecoverRequest> {
+    let secrets = &store.data().context.call.secrets;
+    match secrets.is_empty() {
+        true => Cow::Borrowed(request),
+        false => Cow::Owned(RecoverRequest {
+            params: secrets.put_into(&request.params),
+            ..request.clone()
+        }),
     }
 }

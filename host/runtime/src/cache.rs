@@ -3,7 +3,7 @@
 //! Invariant: a file is deserialised only when its BLAKE3 MAC under this host's own key is right: deserialising runs
 //! whatever code is in it. A file that is absent, torn, foreign or from another engine is a miss, never an error.
 
-use crate::{engine::Engine, files};
+use crate::{engine::Engine, files, seeds::random_key};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -122,8 +122,7 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
             io::Error::new(io::ErrorKind::InvalidData, text)
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut key = [0; KEY_BYTES];
-            io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut key)?;
+            let key: [u8; KEY_BYTES] = random_key()?;
             files::write_atomically(path, &[&key])?;
             Ok(key)
         }

@@ -1,11 +1,12 @@
 //! A call and where its effects and log lines go.
 //!
-//! Invariant: log lines are counted before they are handed on, whichever way they came.
+//! Invariant: log lines are counted before they are handed on, whichever way they came, and hold no handle of a secret.
 
 use crate::{
     effects::{Call, EffectPort, LogLine, LogSource},
     limits::{Exceeded, LOG_BYTES, LOG_LINE_BYTES, Limit},
 };
+use mainstay_domain::secret::Shown;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -41,6 +42,8 @@ impl CallContext {
         if self.log_lines.fetch_add(1, Relaxed) >= allowed {
             return Err(Exceeded::new(Limit::LogLines, allowed));
         }
+        line.message = line.message.shown(&self.call.secrets);
+        line.fields = line.fields.shown(&self.call.secrets);
         let fields = line
             .fields
             .iter()

@@ -9,6 +9,7 @@ use crate::{
     error::LoadError,
     observer::{Observer, PluginEvent},
     quarantine::QuarantinePolicy,
+    seeds::Seeds,
 };
 use mainstay_domain::{
     name::FailureType,
@@ -29,6 +30,7 @@ pub(crate) struct Surroundings {
     pub(crate) now: Now,
     pub(crate) linkers: Linkers,
     pub(crate) cache: Option<CompileCache>,
+    pub(crate) seeds: Seeds,
 }
 
 /// What a plugin says of itself, checked.

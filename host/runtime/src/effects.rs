@@ -5,11 +5,12 @@
 use mainstay_domain::{
     effect::{Answer, Effect, EffectResult},
     id::{AlertId, OperationId},
-    name::{JobName, SecretName, TargetName},
+    name::{JobName, TargetName},
     plugin::{PluginIdentity, PluginKind},
+    secret::SecretHandles,
     spec::{Grants, Limits},
 };
-use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -35,8 +36,10 @@ pub struct Call {
     pub purpose: Purpose,
     /// What it may do. Already checked; here for adapters that check again (redirects) or need the amount (kv).
     pub grants: Arc<Grants>,
-    /// The secrets that its settings name, and so that it may use.
-    pub secrets: Arc<BTreeSet<SecretName>>,
+    /// What stands in it for the secrets that its settings name. An effect may hold these handles; a port that puts
+    /// values in place of them does so toward granted places only, and keeps and shows the effect with
+    /// [`mainstay_domain::secret::Shown`]. What the guest logs and answers is shown so already.
+    pub secrets: Arc<SecretHandles>,
     /// How much of it.
     pub limits: Limits,
 }

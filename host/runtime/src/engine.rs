@@ -47,6 +47,13 @@ struct Inner {
     ticker: ticker::Ticker,
 }
 
+impl EngineError {
+    /// The system gives no random numbers.
+    pub(crate) fn no_random_numbers(error: &std::io::Error) -> Self {
+        Self(format!("the system gives no random numbers: {error}"))
+    }
+}
+
 impl Engine {
     /// An engine whose deadlines are counted by a thread of its own.
     pub fn new() -> Result<Self, EngineError> {

@@ -44,7 +44,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{SetOnce, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -58,6 +58,8 @@ pub struct PluginHost {
     store: Option<PluginStore>,
     requests: mpsc::Sender<Request>,
     task: JoinHandle<()>,
+    /// Set where the reload task has panicked.
+    broken: Arc<SetOnce<String>>,
 }
 
 /// What is asked of the reload task.
@@ -100,14 +102,32 @@ impl PluginHost {
         );
         let due = reloader.look_first().await;
         let (requests, asked) = mpsc::channel(16);
-        let task = tokio::spawn(follow(reloader, asked, options.rescan, due));
+        let following = tokio::spawn(follow(reloader, asked, options.rescan, due));
+        let broken = Arc::new(SetOnce::new());
+        let told = broken.clone();
+        let task = tokio::spawn(async move {
+            if let Err(error) = following.await
+                && error.is_panic()
+            {
+                let what = format!("the plugin directory is followed no more: {error}");
+                let _ = told.set(what);
+            }
+        });
         Ok(Self {
             shared,
             loader,
             store,
             requests,
             task,
+            broken,
         })
+    }
+
+    /// Resolves with what happened where the task that follows the directory breaks off, by a defect of this crate or
+    /// of the observer. What serves goes on; nothing that changes afterwards is taken up, so a host is to be started anew.
+    pub fn broken(&self) -> impl Future<Output = String> + Send + use<> {
+        let broken = self.broken.clone();
+        async move { broken.wait().await.clone() }
     }
 
     /// The newest version that matches, is of the kind, and does not rest.

@@ -30,6 +30,8 @@ pub mod observer;
 pub mod plugin;
 pub mod quarantine;
 pub mod registry;
+mod seeds;
+mod settings;
 pub mod store;
 #[cfg(test)]
 mod testing;

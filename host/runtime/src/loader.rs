@@ -18,10 +18,13 @@ use crate::{
     observer::{LogObserver, Observer},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
+    seeds::Seeds,
+    settings::{Settings, Told},
 };
 use mainstay_domain::{
     name::PluginName,
     plugin::PluginIdentity,
+    secret::Shown,
     spec::{Grants, Limits, PluginSpec},
     time::Monotonic,
 };
@@ -72,6 +75,7 @@ impl Loader {
     /// A loader over an engine.
     pub fn new(options: LoaderOptions) -> Result<Self, EngineError> {
         let linkers = Linkers::new(options.engine.wasmtime())?;
+        let seeds = Seeds::new().map_err(|error| EngineError::no_random_numbers(&error))?;
         Ok(Self {
             shared: Arc::new(Surroundings {
                 engine: options.engine,
@@ -81,6 +85,7 @@ impl Loader {
                 now: options.now,
                 linkers,
                 cache: options.cache,
+                seeds,
             }),
         })
     }
@@ -148,7 +153,7 @@ impl Loader {
             shape,
             Purpose::Describe,
             Limits::default(),
-            "{}".into(),
+            Told::nothing(),
         );
         let Surroundings {
             engine, effects, ..
@@ -165,14 +170,15 @@ impl Loader {
             .map_err(|error| LoadError::Describe(error.cause))
     }
 
-    /// Checks the settings with the plugin itself. What comes out is ready to serve.
+    /// Checks the settings with the plugin itself, as its calls will see them. What comes out is ready to serve.
     pub async fn configure(
         &self,
         candidate: &Candidate,
         spec: &PluginSpec,
     ) -> Result<Plugin, LoadError> {
         let loaded = &candidate.0;
-        let settings: Arc<str> = spec.settings.to_string().into();
+        let settings = Settings::of(spec);
+        let told = settings.for_call(&self.shared.seeds);
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -180,7 +186,7 @@ impl Loader {
             &loaded.shape,
             Purpose::Configure,
             spec.limits,
-            settings.clone(),
+            told.clone(),
         );
         let Surroundings {
             engine, effects, ..
@@ -189,12 +195,12 @@ impl Loader {
             engine,
             effects.clone(),
             &loaded.program,
-            &settings,
+            &told.settings,
             |program, store, settings| Box::pin(program.configure(store, settings)),
         );
         configured.await?.map_err(|reason| LoadError::Settings {
             plugin: loaded.identity.name.clone(),
-            reason,
+            reason: reason.shown(&told.secrets),
         })?;
         Ok(Plugin::new(
             self.shared.clone(),
@@ -211,7 +217,7 @@ fn ungranted(
     shape: &Shape,
     purpose: Purpose,
     limits: Limits,
-    settings: Arc<str>,
+    told: Told,
 ) -> Invocation {
     Invocation {
         function,
@@ -220,10 +226,10 @@ fn ungranted(
             kind: shape.kind,
             purpose,
             grants: Arc::new(Grants::default()),
-            secrets: Arc::default(),
+            secrets: told.secrets,
             limits,
         },
-        settings,
+        settings: told.settings,
         patience: Patience::new(None, limits.timeout),
         extra_result_bytes: 0,
     }

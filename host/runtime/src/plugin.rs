@@ -16,6 +16,7 @@ use crate::{
     error::{CallError, CallFailure},
     invoke::{Function, Invocation, Patience, exceeded},
     limits::{Exceeded, Limit, VERDICT_BYTES},
+    settings::{Settings, Told},
 };
 use mainstay_domain::{
     backup::Verdict,
@@ -23,12 +24,12 @@ use mainstay_domain::{
         DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
         Report,
     },
-    name::SecretName,
     plugin::{PluginIdentity, PluginKind},
+    secret::Shown,
     spec::{Grants, Limits, PluginSpec},
 };
 use record::Attempt;
-use std::{collections::BTreeSet, fmt::Display, sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 /// One version of one plugin with one set of grants, limits and settings.
@@ -36,9 +37,8 @@ pub struct Plugin {
     shared: Arc<Surroundings>,
     pub(crate) loaded: Arc<Loaded>,
     grants: Arc<Grants>,
-    secrets: Arc<BTreeSet<SecretName>>,
     limits: Limits,
-    settings: Arc<str>,
+    settings: Settings,
     turns: Semaphore,
     pub(crate) record: Arc<Record>,
 }
@@ -51,13 +51,12 @@ impl Plugin {
         shared: Arc<Surroundings>,
         loaded: Arc<Loaded>,
         spec: &PluginSpec,
-        settings: Arc<str>,
+        settings: Settings,
     ) -> Self {
         Self {
             shared,
             loaded,
             grants: Arc::new(spec.grants.clone()),
-            secrets: Arc::new(spec.secrets()),
             limits: spec.limits,
             settings,
             turns: Semaphore::new(usize::try_from(spec.limits.concurrency).unwrap_or(1).max(1)),
@@ -175,7 +174,7 @@ impl Plugin {
         }
     }
 
-    async fn call<R, T, E: Display>(
+    async fn call<R, T: Shown, E: Display + Shown>(
         &self,
         function: &'static str,
         purpose: Purpose,
@@ -185,6 +184,7 @@ impl Plugin {
         call: Function<R, Result<T, E>>,
     ) -> Called<T, E> {
         let attempt = Attempt::begin(self).map_err(|cause| self.error(function, cause))?;
+        let Told { settings, secrets } = self.settings.for_call(&self.shared.seeds);
         let invocation = Invocation {
             function,
             call: Call {
@@ -192,10 +192,10 @@ impl Plugin {
                 kind: self.kind(),
                 purpose,
                 grants: self.grants.clone(),
-                secrets: self.secrets.clone(),
+                secrets: secrets.clone(),
                 limits: self.limits,
             },
-            settings: self.settings.clone(),
+            settings,
             patience: Patience::new(Some(timeout), self.limits.timeout),
             extra_result_bytes,
         };
@@ -209,7 +209,7 @@ impl Plugin {
         let outcome = invocation
             .run(engine, effects.clone(), &self.loaded.program, request, call)
             .await;
-        attempt.end(outcome)
+        attempt.end(outcome.map(|answer| answer.shown(&secrets)))
     }
 
     fn error(&self, function: &'static str, cause: CallFailure) -> CallError {

@@ -11,13 +11,13 @@ use mainstay_domain::{
     call::RecoverRequest,
     effect::{Answer, Effect, EffectResult},
     id::OperationId,
-    name::{FailureType, SecretName, TargetName},
+    name::{FailureType, TargetName},
+    secret::SecretHandles,
     severity::Severity,
     spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
     time::Timestamp,
 };
 use std::{
-    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -61,6 +61,19 @@ pub(crate) const RESTART: &str = r#"
         (i32.store (i32.const 268) (i32.load (i32.const 524)))
     ))
 "#;
+/// Of the world `tells`: takes its settings and its parameters for keys of its values, logs the parameters, and fails
+/// for good with them.
+pub(crate) const TELL: &str = r#"
+    (call $settings (i32.const 512))
+    (call $get (i32.load (i32.const 512)) (i32.load (i32.const 516)) (i32.const 520))
+    (call $get (i32.load offset=100 (local.get 0)) (i32.load offset=104 (local.get 0)) (i32.const 520))
+    (call $log (i32.const 2) (i32.load offset=100 (local.get 0)) (i32.load offset=104 (local.get 0))
+        (i32.const 0) (i32.const 0))
+    (i32.store8 (i32.const 256) (i32.const 1))
+    (i32.store8 (i32.const 260) (i32.const 1))
+    (i32.store (i32.const 264) (i32.load offset=100 (local.get 0)))
+    (i32.store (i32.const 268) (i32.load offset=104 (local.get 0)))
+"#;
 /// Writes a log line of one letter.
 pub(crate) const LOG: &str =
     "(call $log (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0))";
@@ -80,13 +93,19 @@ impl Guest {
         } = self;
         let (name_len, version_len) = (name.len(), version.len());
         let work = match *world {
-            "recovery-handler" | "with-timers" => "mainstay:plugin/recovery@1.0.0#recover",
+            "recovery-handler" | "with-timers" | "tells" => {
+                "mainstay:plugin/recovery@1.0.0#recover"
+            }
             "alerter" => "mainstay:plugin/alerting@1.0.0#deliver",
             other => panic!("no guest of the world {other} is written yet"),
         };
         let effects = match *world {
             "recovery-handler" => {
                 r#"(import "mainstay:plugin/targets@1.0.0" "restart" (func $restart (param i32 i32 i32)))"#
+            }
+            "tells" => {
+                r#"(import "mainstay:plugin/settings@1.0.0" "get" (func $settings (param i32)))
+                (import "mainstay:plugin/kv@1.0.0" "get" (func $get (param i32 i32 i32)))"#
             }
             "with-timers" => {
                 r#"(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $timer (param i64) (result i32)))
@@ -149,9 +168,10 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
     let wit = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit/1.0.0");
     let (package, _) = resolve.push_dir(&wit).unwrap();
     let timers = resolve.push_str("timers.wit", WITH_TIMERS).unwrap();
-    let package = match world {
-        "with-timers" => timers,
-        _ => package,
+    let (package, world) = match world {
+        "with-timers" => (timers, world),
+        "tells" => (package, "recovery-handler"),
+        _ => (package, world),
     };
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     let mut module = wat::parse_str(core).unwrap();
@@ -168,8 +188,8 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) effects: Mutex<Vec<Effect>>,
-    /// The secrets that the caller of each may use.
-    pub(crate) secrets: Mutex<Vec<BTreeSet<SecretName>>>,
+    /// What stands for the secrets of the caller of each.
+    pub(crate) secrets: Mutex<Vec<Arc<SecretHandles>>>,
     pub(crate) lines: Mutex<Vec<LogLine>>,
     pub(crate) events: Mutex<Vec<PluginEvent>>,
     /// How long an effect takes.
@@ -179,8 +199,7 @@ pub(crate) struct Recorder {
 impl EffectPort for Recorder {
     fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
         Box::pin(async move {
-            let secrets = BTreeSet::clone(&call.secrets);
-            self.secrets.lock().unwrap().push(secrets);
+            self.secrets.lock().unwrap().push(call.secrets.clone());
             self.effects.lock().unwrap().push(effect);
             let delay = *self.delay.lock().unwrap();
             if !delay.is_zero() {

@@ -39,7 +39,7 @@ impl Request {
         .header("content-type", "application/json")
     }
 
-    /// Adds a header; the value may hold `${secret:NAME}`.
+    /// Adds a header; the value may hold what the settings have for a secret, in whose place the host puts its value.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));

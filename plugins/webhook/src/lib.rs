@@ -1,7 +1,7 @@
 //! Posts alerts as JSON to a URL.
 //!
 //! Invariant: the same alert is sent with the same idempotency key in each attempt.
-//! Invariant: secrets stay names here; the host puts the values in.
+//! Invariant: no secret is here; the host puts their values in place of what the settings have for them.
 
 mod decide;
 mod settings;

@@ -15,7 +15,7 @@ fn host() -> ScriptedHost {
 }
 
 #[test]
-fn an_alert_is_posted_as_json_with_its_key_and_the_secret_by_name() {
+fn an_alert_is_posted_as_json_with_its_key_and_what_the_settings_have_for_a_secret() {
     let mut host = host();
     host.on_http(URL, Ok(Response::new(200, "")));
     assert_eq!(

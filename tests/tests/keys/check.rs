@@ -157,7 +157,7 @@ fn what_is_on_the_machine_is_judged_as_its_keys_say() {
 fn a_child_is_judged_by_its_life_and_by_the_memory_of_its_group() {
     let target = |name: &str, run: &str, check: &str| {
         format!(
-            "[[target]]\nname = \"{name}\"\nrun = {run}\nexit_failure = \"crashed\"\n\
+            "[[target]]\nname = \"{name}\"\nrun = {run}\nexit_failure = \"crashed\"\nstart_period = \"0s\"\n\
              [[target.check]]\nevery = \"200ms\"\n{check}\n"
         )
     };

@@ -1,6 +1,7 @@
-//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`].
+//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`] and [`start`].
 
 mod process;
+mod start;
 
 use mainstay_tests::{Daemon, guest, wait_for};
 use serde_json::Value;

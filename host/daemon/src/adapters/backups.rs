@@ -26,6 +26,7 @@ mod take;
 mod tree;
 mod write;
 
+use super::environment::ChildEnvironment;
 use crate::ports::{
     BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StagedRestore, StoreError,
     StoredBackup, TakeBackup, TakenBackup,
@@ -46,15 +47,22 @@ pub const TIER: &str = "local";
 /// Backups in the host's state directory.
 pub struct LocalBackups {
     layout: Layout,
+    environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 }
 
 impl LocalBackups {
-    /// A store in `state_dir`; long work ends soon after `stop`.
-    pub fn new(state_dir: &Path, clock: Arc<dyn Clock>, stop: CancellationToken) -> Self {
+    /// A store in `state_dir`; programs that are sources get `environment`, and long work ends soon after `stop`.
+    pub fn new(
+        state_dir: &Path,
+        environment: Arc<ChildEnvironment>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             layout: Layout::new(state_dir),
+            environment,
             clock,
             stop,
         }
@@ -74,6 +82,7 @@ impl BackupStore for LocalBackups {
     fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError> {
         take::take(
             &self.layout,
+            &self.environment,
             self.clock.as_ref(),
             &self.stop,
             request,

@@ -6,7 +6,7 @@
 
 mod arguments;
 
-use super::{limits, secrets::MAX_CONCEALED_BYTES};
+use super::{environment::ChildEnvironment, limits, secrets::MAX_CONCEALED_BYTES};
 use crate::ports::{Boxed, Commands, Secrets};
 use mainstay_domain::{
     blob::Blob,
@@ -29,8 +29,6 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// Where programs are looked for when the daemon itself has no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Kept of each output of a foreign service's command.
 const FOREIGN_OUTPUT: u64 = 64 << 10;
 /// How long output is awaited once the program itself has ended; a daemon that it left behind may hold the pipe open
@@ -43,12 +41,16 @@ const KILL_GRACE: Duration = Duration::from_millis(250);
 /// Runs programs on this machine.
 pub struct LocalCommands {
     secrets: Arc<dyn Secrets>,
+    environment: Arc<ChildEnvironment>,
 }
 
 impl LocalCommands {
     /// `secrets` fills environments and is taken out of outputs.
-    pub fn new(secrets: Arc<dyn Secrets>) -> Self {
-        Self { secrets }
+    pub fn new(secrets: Arc<dyn Secrets>, environment: Arc<ChildEnvironment>) -> Self {
+        Self {
+            secrets,
+            environment,
+        }
     }
 
     async fn run_to_end(
@@ -102,12 +104,8 @@ impl LocalCommands {
         key: &str,
     ) -> Result<Command, EffectError> {
         let filled = arguments::fill(name, spec, arguments)?;
-        let mut command = program(name.as_str(), &filled)?;
-        command.current_dir(&spec.cwd).env_clear();
-        command.env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into()),
-        );
+        let mut command = program(name.as_str(), &filled, |name| self.environment.bare(name))?;
+        command.current_dir(&spec.cwd);
         for (variable, value) in &spec.env {
             let value = self.secrets.reveal(value).map_err(|why| {
                 EffectError::Failed(format!(
@@ -138,7 +136,7 @@ impl Commands for LocalCommands {
         })
     }
 
-    /// With the daemon's own environment, as a supervised process has it.
+    /// With what a supervised process inherits too.
     fn run_foreign(
         &self,
         argv: Vec<String>,
@@ -147,7 +145,7 @@ impl Commands for LocalCommands {
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         Box::pin(async move {
             let what = format!("`{}`", argv.join(" "));
-            let mut command = program(&what, &argv)?;
+            let mut command = program(&what, &argv, |name| self.environment.inheriting(name))?;
             command.current_dir(cwd);
             self.run_to_end(&what, command, timeout, FOREIGN_OUTPUT)
                 .await
@@ -155,11 +153,16 @@ impl Commands for LocalCommands {
     }
 }
 
-fn program(what: &str, argv: &[String]) -> Result<Command, EffectError> {
+/// The program with its arguments; `begin` gives it its environment.
+fn program(
+    what: &str,
+    argv: &[String],
+    begin: impl FnOnce(&str) -> std::process::Command,
+) -> Result<Command, EffectError> {
     let (program, arguments) = argv
         .split_first()
         .ok_or_else(|| EffectError::Failed(format!("{what} names no program")))?;
-    let mut command = Command::new(program);
+    let mut command = Command::from(begin(program));
     command.args(arguments);
     Ok(command)
 }

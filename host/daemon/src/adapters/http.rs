@@ -1,9 +1,9 @@
 //! The HTTP client of plugins: secrets go in at egress, only toward granted origins, and never come back.
 //!
 //! Invariant: no request leaves for an origin that is not granted, on the first hop or on any other.
-//! Invariant: `${secret:NAME}` is filled in what the guest wrote, never in what a server answered, and only where the
-//! plugin may use that secret.
-//! Invariant: errors hold the URL as the guest wrote it, never as it was sent.
+//! Invariant: a secret's value is put in place of a handle of the call and of nothing else, in what the guest wrote and
+//! never in what a server answered. The text `${secret:NAME}` is sent as it stands.
+//! Invariant: errors hold the URL with names in place of handles, never as it was sent.
 //! Invariant: neither proxies nor any other setting are taken from the environment.
 
 mod redirect;
@@ -12,13 +12,13 @@ mod request;
 use crate::ports::{Boxed, HttpClient, Secrets};
 use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
-    name::SecretName,
+    secret::{SecretHandles, Shown},
     spec::HttpOrigin,
 };
 use redirect::Next;
-use request::{Outgoing, UsableSecrets};
+use request::{CallSecrets, Outgoing};
 use reqwest::{Client, ClientBuilder, Response, Url};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -62,13 +62,13 @@ impl EgressClient {
         &self,
         request: &HttpRequest,
         granted: &[HttpOrigin],
-        usable: &BTreeSet<SecretName>,
+        handles: &SecretHandles,
         key: Option<&str>,
         max_bytes: u64,
     ) -> Result<HttpResponse, EffectError> {
-        let secrets = UsableSecrets {
-            secrets: self.secrets.as_ref(),
-            usable,
+        let secrets = CallSecrets {
+            values: self.secrets.as_ref(),
+            handles,
         };
         let mut outgoing = Outgoing::reveal(request, key, &secrets)?;
         let written = &request.url;
@@ -191,20 +191,22 @@ impl HttpClient for EgressClient {
         &self,
         request: HttpRequest,
         granted: Vec<HttpOrigin>,
-        secrets: BTreeSet<SecretName>,
+        secrets: Arc<SecretHandles>,
         key: Option<String>,
         timeout: Duration,
         max_bytes: u64,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
             let exchange = self.exchange(&request, &granted, &secrets, key.as_deref(), max_bytes);
-            match tokio::time::timeout(timeout, exchange).await {
-                Ok(answer) => answer,
-                Err(_) => Err(EffectError::TimedOut(format!(
+            let answer = tokio::time::timeout(timeout, exchange).await;
+            let answer = answer.unwrap_or_else(|_| {
+                Err(EffectError::TimedOut(format!(
                     "{} has not answered within {timeout:?}; the request may have been carried out",
                     request.url
-                ))),
-            }
+                )))
+            });
+            // Errors hold what the guest wrote.
+            answer.map_err(|error| error.shown(&secrets))
         })
     }
 }

@@ -26,6 +26,7 @@ use lock::StateLock;
 use mainstay_domain::{event::Event, journal::Change};
 use readers::Readers;
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -34,7 +35,7 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{SetOnce, broadcast, oneshot};
 use writer::{Work, Writer};
 
 /// The file's name in the state directory.
@@ -57,6 +58,8 @@ pub struct SqliteJournal {
     /// The last submission found the queue full.
     is_full: AtomicBool,
     writer: Option<JoinHandle<()>>,
+    /// Set where the writer has panicked.
+    broken: Arc<SetOnce<String>>,
     _lock: StateLock,
 }
 
@@ -81,9 +84,16 @@ impl SqliteJournal {
             events: events.clone(),
             transactions: Arc::clone(&transactions),
         };
+        let broken = Arc::new(SetOnce::new());
+        let (told, at) = (Arc::clone(&broken), path.clone());
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                let ended = catch_unwind(AssertUnwindSafe(move || writer.run()));
+                if let Err(panic) = ended {
+                    let _ = told.set(error::writer_panicked(&at, &*panic));
+                }
+            })
             .map_err(|error| {
                 error::sentence(&path, format!("cannot be written to: no thread ({error})"))
             })?;
@@ -95,8 +105,16 @@ impl SqliteJournal {
             transactions,
             is_full: AtomicBool::new(false),
             writer: Some(writer),
+            broken,
             _lock: lock,
         })
+    }
+
+    /// Resolves with what happened where the writer breaks off. From then on nothing is written any more, so whoever
+    /// opened the journal has to end and to open it anew.
+    pub fn broken(&self) -> impl Future<Output = String> + Send + use<> {
+        let broken = Arc::clone(&self.broken);
+        async move { broken.wait().await.clone() }
     }
 
     /// How many transactions, and so fsyncs, were committed since the journal was opened.
@@ -171,10 +189,9 @@ impl Drop for SqliteJournal {
         // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
         self.readers.close();
         self.queue = None;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!(path = %self.path.display(), "the journal's writer has panicked");
+        if let Some(writer) = self.writer.take() {
+            // Where it has panicked that was told.
+            let _ = writer.join();
         }
     }
 }

@@ -13,6 +13,7 @@ mod local;
 #[cfg(test)]
 mod tests;
 
+use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Probe};
 use blocking::{BlockingLooks, Turn};
 use groups::Groups;
@@ -36,6 +37,7 @@ pub struct HostProbe {
     http: reqwest::Client,
     blocking: BlockingLooks,
     groups: Arc<Groups>,
+    environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
 
@@ -75,11 +77,15 @@ impl Seen {
 
 impl HostProbe {
     /// The TLS provider of the program must be installed. The error is that of the HTTP client.
-    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        environment: Arc<ChildEnvironment>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             http: http::client()?,
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
+            environment,
             clock,
         })
     }
@@ -114,9 +120,11 @@ impl HostProbe {
                 degraded_exit,
             } => {
                 let turn = self.blocking.turn(&target.name, check).await?;
+                let environment = Arc::clone(&self.environment);
                 let (program, cwd) = (run.clone(), cwd.clone());
+                let start = move || exec::start(&environment, &program, &cwd);
                 let look = async {
-                    match turn.run(move || exec::start(&program, &cwd)).await {
+                    match turn.run(start).await {
                         Ok(started) => exec::look(run, started, *degraded_exit).await,
                         Err(seen) => seen,
                     }

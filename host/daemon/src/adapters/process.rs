@@ -24,6 +24,7 @@ pub(crate) mod stat;
 #[cfg(test)]
 mod tests;
 
+use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, Processes, Secrets};
 use child::Children;
 use launch::Launch;
@@ -55,6 +56,7 @@ pub struct HostProcesses {
     children: Arc<Children>,
     starts: Arc<Semaphore>,
     secrets: Arc<dyn Secrets>,
+    environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
 
@@ -73,6 +75,7 @@ impl HostProcesses {
     pub fn new(
         state_dir: &Path,
         secrets: Arc<dyn Secrets>,
+        environment: Arc<ChildEnvironment>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProcessesError> {
         let failed = |operation, path: &Path| {
@@ -102,6 +105,7 @@ impl HostProcesses {
             marks,
             boot_id,
             secrets,
+            environment,
             clock,
         })
     }
@@ -128,6 +132,7 @@ impl HostProcesses {
         let launch = Launch {
             run: spec.run.clone(),
             cwd: spec.cwd.clone(),
+            environment: Arc::clone(&self.environment),
             env,
             account,
             umask: spec.umask,

@@ -8,11 +8,12 @@
 
 mod needles;
 
+use super::environment::ChildEnvironment;
 use crate::ports::Secrets;
 use mainstay_domain::{name::SecretName, spec::SecretSource};
 use needles::Needles;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Read,
     os::unix::fs::PermissionsExt,
@@ -43,6 +44,7 @@ pub struct SecretError {
 /// The secrets of the config that is applied.
 pub struct ConfiguredSecrets {
     state: RwLock<State>,
+    environment: Arc<ChildEnvironment>,
 }
 
 struct State {
@@ -78,6 +80,7 @@ impl ConfiguredSecrets {
                 adopted,
                 prepared: None,
             }),
+            environment: Arc::new(ChildEnvironment::without(variables(sources))),
         })
     }
 
@@ -92,6 +95,7 @@ impl ConfiguredSecrets {
         let earlier = state.adopted.earlier_than(&next);
         let mut both = next.clone();
         both.extend(state.adopted.values.clone());
+        self.environment.prepare(variables(sources));
         state.prepared = Some(Prepared {
             next: Arc::new(Loaded::of(next, earlier)),
             both: Arc::new(Loaded::of(both, state.adopted.earlier.clone())),
@@ -104,17 +108,20 @@ impl ConfiguredSecrets {
         let mut state = self.state();
         if let Some(prepared) = state.prepared.take() {
             state.adopted = prepared.next;
+            self.environment.adopt();
         }
     }
 
     /// What was prepared never counts.
     pub fn abandon(&self) {
-        self.state().prepared = None;
+        let mut state = self.state();
+        state.prepared = None;
+        self.environment.abandon();
     }
 
-    /// A value, for who compares it in the host itself.
-    pub fn value(&self, name: &SecretName) -> Option<String> {
-        self.loaded().values.get(name).cloned()
+    /// What programs inherit: not the variables that these secrets are read from.
+    pub fn child_environment(&self) -> Arc<ChildEnvironment> {
+        Arc::clone(&self.environment)
     }
 
     fn loaded(&self) -> Arc<Loaded> {
@@ -135,25 +142,11 @@ impl std::fmt::Debug for ConfiguredSecrets {
 }
 
 impl Secrets for ConfiguredSecrets {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        const OPEN: &str = "${secret:";
-        let loaded = self.loaded();
-        let mut revealed = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once(OPEN) {
-            revealed.push_str(before);
-            let (name, after) = after
-                .split_once('}')
-                .ok_or_else(|| format!("`{OPEN}` without a closing `}}`"))?;
-            let name = SecretName::parse(name).map_err(|error| error.to_string())?;
-            let value = loaded.values.get(&name).ok_or_else(|| {
-                format!("secret `{name}` is not known; add it to [secrets] in the config")
-            })?;
-            revealed.push_str(value);
-            rest = after;
-        }
-        revealed.push_str(rest);
-        Ok(revealed)
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        let value = self.loaded().values.get(name).cloned();
+        value.ok_or_else(|| {
+            format!("secret `{name}` is not known; add it to [secrets] in the config")
+        })
     }
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
@@ -191,6 +184,15 @@ impl Loaded {
         }
         earlier
     }
+}
+
+/// The variables of the daemon's environment among the sources.
+fn variables(sources: &BTreeMap<SecretName, SecretSource>) -> BTreeSet<String> {
+    let variables = sources.values().filter_map(|source| match source {
+        SecretSource::Env(variable) => Some(variable.clone()),
+        SecretSource::File(_) => None,
+    });
+    variables.collect()
 }
 
 fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Values, Vec<SecretError>> {

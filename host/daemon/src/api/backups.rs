@@ -1,6 +1,7 @@
 //! Backups: listed at once; taken, verified, restored and drilled as long work.
 //!
-//! Long work answers with lines: its progress at most every 100 ms, then one result or one error. The first line comes
+//! Long work answers with lines: its progress at most every 100 ms, and every second where nothing moves, so that who asked
+//! can tell slow work from a daemon that hangs; then one result or one error. The first line comes
 //! within a second, also where the work still waits its turn; where it is refused before, the answer is an ordinary
 //! error.
 //!
@@ -35,6 +36,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Where there is no progress to tell, the one before is told again after this.
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// By then an answer begins, so that who asked sees that the work waits.
 const FIRST_LINE_WITHIN: Duration = Duration::from_secs(1);
@@ -221,9 +225,10 @@ impl Work {
         let task = self.task.as_mut()?;
         let progress = async {
             tokio::time::sleep_until(self.next).await;
-            if self.progress.changed().await.is_err() {
-                // The work is over, and its result is about to come.
-                std::future::pending::<()>().await;
+            match timeout(ALIVE_EVERY, self.progress.changed()).await {
+                Ok(Ok(())) | Err(_) => {}
+                // The work tells no progress; or it is over, and its result is about to come.
+                Ok(Err(_)) => tokio::time::sleep(ALIVE_EVERY).await,
             }
         };
         tokio::select! { biased;

@@ -3,7 +3,10 @@
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
 use crate::{
     ports::fakes::FakeWorld,
-    services::{metrics::Metrics, state::ChangedTargets},
+    services::{
+        metrics::{Metrics, Numbers},
+        state::ChangedTargets,
+    },
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -24,7 +27,8 @@ pub(crate) struct Served {
 
 /// The state of an API over a fake world.
 pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
-    let metrics = Metrics::new(world.clone(), world.clone(), world.clone()).unwrap();
+    let numbers = Numbers::new().unwrap();
+    let metrics = Metrics::new(numbers, world.clone(), world.clone(), world.clone());
     ApiState {
         journal: world.clone(),
         records: world.clone(),

@@ -2,11 +2,14 @@
 //!
 //! Invariant: this is where services are spawned; each is told to stop by its stage's token and waited for, all within
 //! one deadline, and what does not stop is named.
-//! Invariant: one that ends before it was asked to, or panics, is told; it is never missed in silence.
+//! Invariant: one that ends before it was asked to, or panics, ends the daemon and is its reason; it is never missed in
+//! silence. The same holds for what is no service: the journal's thread, the task that follows the plugin directory.
 //! Invariant: one that does not stop does not take the time of those after it: the last stage has half of the deadline
 //! for itself, in any case.
 
 use std::{
+    convert::Infallible,
+    fmt::Display,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -55,6 +58,17 @@ impl Tasks {
         Arc::clone(&self.ended_early)
     }
 
+    /// Has what is no service end the daemon too: `broken` says how it broke off, or never resolves.
+    pub(super) fn watch(&self, broken: impl Future<Output = String> + Send + 'static) {
+        let ended_early = Arc::clone(&self.ended_early);
+        tokio::spawn(async move {
+            let what = broken.await;
+            tracing::error!("{what}");
+            // The first one is told; those after it may have ended because of it.
+            let _ = ended_early.set(what);
+        });
+    }
+
     /// Stops all stages; the names of what still ran at the deadline.
     pub(super) async fn stop(self, deadline: Duration) -> Vec<&'static str> {
         let start = Instant::now();
@@ -91,6 +105,24 @@ impl Stage {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.try_spawn(name, |stop| {
+            let work = service(stop);
+            async move {
+                work.await;
+                Ok::<(), Infallible>(())
+            }
+        });
+    }
+
+    /// Runs a service that may fail, until the stage is stopped.
+    pub(super) fn try_spawn<F, E>(
+        &self,
+        name: &'static str,
+        service: impl FnOnce(CancellationToken) -> F,
+    ) where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display + Send + 'static,
+    {
         let running = Arc::clone(&self.running);
         locked(&running).push(name);
         let work = service(self.stop.clone());
@@ -98,8 +130,14 @@ impl Stage {
         self.tracker.spawn(async move {
             // In a task of its own, where a panic ends nothing else.
             let how = match tokio::spawn(work).await {
-                Ok(()) if stop.is_cancelled() => None,
-                Ok(()) => Some("ended before it was asked to".to_owned()),
+                Ok(Ok(())) if stop.is_cancelled() => None,
+                Ok(Ok(())) => Some("ended before it was asked to".to_owned()),
+                Ok(Err(error)) if stop.is_cancelled() => {
+                    // The daemon ends anyway, and the others have their own end to come to.
+                    tracing::error!("{error}");
+                    None
+                }
+                Ok(Err(error)) => Some(format!("failed: {error}")),
                 Err(error) => Some(format!("was torn off: {error}")),
             };
             if let Some(how) = how {
@@ -160,6 +198,26 @@ mod tests {
         }
         check(async {}, "ended before it was asked to").await;
         check(async { panic!("out of luck") }, "out of luck").await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_fails_is_told_with_its_reason() {
+        let mut tasks = Tasks::default();
+        let ended_early = tasks.ended_early();
+        let stage = tasks.stage("work");
+        stage.try_spawn("weak", |_| std::future::ready(Err("the listener broke")));
+        let what = ended_early.wait().await;
+        assert_eq!(what, "the service weak failed: the listener broke");
+        assert_eq!(tasks.stop(Duration::from_secs(1)).await, [""; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_service_ends_the_daemon_too_where_it_breaks_off() {
+        let tasks = Tasks::default();
+        let ended_early = tasks.ended_early();
+        tasks.watch(std::future::pending());
+        tasks.watch(std::future::ready("the thread is gone".to_owned()));
+        assert_eq!(ended_early.wait().await, "the thread is gone");
     }
 
     #[tokio::test(start_paused = true)]

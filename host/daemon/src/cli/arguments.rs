@@ -19,6 +19,10 @@ use std::{path::PathBuf, time::Duration};
 /// One daemon, `mainstay run`, does the work; every other command talks to it over a Unix socket in its state
 /// directory, or works on files. How to recover, whom to alert and what to keep are WebAssembly plugins that are
 /// dropped into a directory and hot-reloaded.
+///
+/// Of the config, commands that talk to the daemon need only `host.state_dir`, whatever else is wrong in it. They give up
+/// where an answer takes longer than --timeout. Long work on backups is given up where the daemon says nothing of it for
+/// as long, at least 5 s; what is followed (`events --follow`, `recover --wait`) may be silent for any time.
 #[derive(Debug, Parser)]
 #[command(
     name = "mainstay",
@@ -50,6 +54,9 @@ pub struct Global {
     /// The daemon's socket; else mainstay.sock in the config's state_dir
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+    /// How long to wait for the daemon's answer: 500ms, 10s, 2m
+    #[arg(long, global = true, value_name = "LENGTH", default_value = "10s", value_parser = parse_timeout)]
+    pub timeout: Duration,
     /// Print JSON, in a documented and stable form
     #[arg(long, global = true)]
     pub json: bool,
@@ -517,19 +524,34 @@ fn parse_kind(text: &str) -> Result<PluginKind, String> {
     parse_word(text, "recovery-handler, alerter and retention-policy")
 }
 
-fn parse_since(text: &str) -> Result<Since, String> {
-    let unit = |unit: char| match unit {
-        's' => Some(1),
-        'm' => Some(60),
-        'h' => Some(3_600),
-        'd' => Some(86_400),
-        _ => None,
+/// A whole number and a unit.
+fn length_of(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
     };
-    let length = text.chars().next_back().and_then(unit).and_then(|seconds| {
-        let number = text.get(..text.len() - 1)?.parse::<u64>().ok()?;
-        number.checked_mul(seconds).map(Duration::from_secs)
-    });
-    if let Some(length) = length {
+    let number = number.parse::<u64>().ok()?;
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_millis(1)..=Duration::from_secs(86_400);
+    length_of(text)
+        .filter(|length| allowed.contains(length))
+        .ok_or_else(|| {
+            "allowed are a whole number and a unit, from 1ms to 1d, like 500ms, 10s or 2m"
+                .to_owned()
+        })
+}
+
+fn parse_since(text: &str) -> Result<Since, String> {
+    if let Some(length) = length_of(text) {
         return Ok(Since::Ago(length));
     }
     let help = "a length back from now like 90s, 15m, 24h or 7d is allowed too";

@@ -12,6 +12,7 @@ use mainstay_domain::{
 use mainstay_runtime::loader::Loader;
 use semver::VersionReq;
 use std::{
+    collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
 };
@@ -24,23 +25,28 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<CheckReport> {
     };
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = wiring::loader()?;
-    let mut served = Vec::new();
-    for component in components(&loaded, &mut problems) {
+    let mut found = Vec::new();
+    let mut served = Served::new();
+    for component in components(&loaded, &mut found) {
         match serve(&loader, &loaded, &component).await {
-            Ok(plugin) => served.push(plugin),
-            Err(problem) => problems.push(*problem),
+            Ok((kind, identity)) => {
+                let versions = served.entry(identity.name.clone()).or_default();
+                versions.push((kind, identity));
+            }
+            Err(problem) => found.push(*problem),
         }
     }
-    problems.extend(
+    found.extend(
         wanted(&loaded)
-            .into_iter()
+            .iter()
             .filter_map(|wanted| wanted.missing(&served)),
     );
+    problems.extend(config::told(found));
     Ok(CheckReport::new(problems))
 }
 
-/// A plugin that would serve.
-type Served = (PluginKind, PluginIdentity);
+/// The plugins that would serve, by name.
+type Served = HashMap<PluginName, Vec<(PluginKind, PluginIdentity)>>;
 
 /// The components in the plugin directory, by name.
 fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
@@ -70,7 +76,11 @@ fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
 }
 
 /// Does with a component what the daemon does before it serves.
-async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Served, Box<Problem>> {
+async fn serve(
+    loader: &Loader,
+    loaded: &Loaded,
+    file: &Path,
+) -> Result<(PluginKind, PluginIdentity), Box<Problem>> {
     let candidate = loader.load_file(file).await.map_err(|error| {
         let help =
             "`mainstay plugin inspect` shows what a component is; build it anew or remove it";
@@ -92,6 +102,7 @@ async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Served, 
 }
 
 /// A plugin that the config names.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Wanted<'a> {
     kind: PluginKind,
     name: &'a PluginName,
@@ -100,6 +111,7 @@ struct Wanted<'a> {
     by: String,
 }
 
+/// What the config names, each once however many routes name it.
 fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
     let spec = &loaded.spec;
     let handlers = spec
@@ -126,21 +138,23 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
             by: format!("the job {}", job.name),
         })
     });
-    handlers.chain(alerters).chain(policies).collect()
+    let mut known = HashSet::new();
+    let all = handlers.chain(alerters).chain(policies);
+    all.filter(|wanted| known.insert(wanted.clone())).collect()
 }
 
 impl Wanted<'_> {
     /// The problem where no plugin is what is wanted. A warning: it may be dropped in later.
-    fn missing(&self, served: &[Served]) -> Option<Problem> {
-        let fits = |(kind, found): &&Served| {
-            *kind == self.kind && found.name == *self.name && self.version.matches(&found.version)
+    fn missing(&self, served: &Served) -> Option<Problem> {
+        let of_this_name = served.get(self.name).map(Vec::as_slice).unwrap_or_default();
+        let fits = |(kind, found): &(PluginKind, PluginIdentity)| {
+            *kind == self.kind && self.version.matches(&found.version)
         };
-        if served.iter().any(|plugin| fits(&plugin)) {
+        if of_this_name.iter().any(fits) {
             return None;
         }
-        let found: Vec<String> = served
+        let found: Vec<String> = of_this_name
             .iter()
-            .filter(|(_, found)| found.name == *self.name)
             .map(|(kind, found)| format!("{found}, {kind}"))
             .collect();
         let found = if found.is_empty() {

@@ -1,4 +1,7 @@
 //! The client of the admin API, over its Unix socket.
+//!
+//! Invariant: a daemon that does not answer, stopped or stuck, is given up after `--timeout`; only what is followed may be
+//! silent for longer.
 
 use super::failure::WithHelp;
 use crate::api::wire::ErrorBody;
@@ -9,19 +12,28 @@ use std::{
     collections::VecDeque,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
+use tokio::time::timeout;
+
+/// Work that tells how it goes has a word at least every second; see the API's backups. Below this a busy machine would
+/// be taken for a dead daemon.
+const LEAST_SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection to the daemon.
 pub(super) struct Client {
     http: reqwest::Client,
     socket: PathBuf,
+    /// How long an answer is waited for.
+    patience: Duration,
 }
 
 impl Client {
     /// Connects, so that a daemon that is not there is told at once.
-    pub(super) async fn connect(socket: &Path) -> anyhow::Result<Self> {
-        tokio::net::UnixStream::connect(socket)
+    pub(super) async fn connect(socket: &Path, patience: Duration) -> anyhow::Result<Self> {
+        timeout(patience, tokio::net::UnixStream::connect(socket))
             .await
+            .map_err(|_| silent(socket, patience))?
             .map_err(|error| no_answer(socket, &error))?;
         let http = reqwest::Client::builder()
             .unix_socket(socket)
@@ -30,25 +42,26 @@ impl Client {
         Ok(Self {
             http,
             socket: socket.to_owned(),
+            patience,
         })
     }
 
     /// Reads a path; the text of a good answer.
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<String> {
-        let response = self.request(Method::GET, path, None::<&()>).await?;
-        response.text().await.with_context(|| self.broke())
+        self.text_of(self.request(Method::GET, path, None::<&()>))
+            .await
     }
 
     /// Sends a command; the text of a good answer.
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<String> {
-        let response = self.request(Method::POST, path, Some(body)).await?;
-        response.text().await.with_context(|| self.broke())
+        self.text_of(self.request(Method::POST, path, Some(body)))
+            .await
     }
 
     /// Reads a path that answers with lines.
     pub(super) async fn get_lines(&self, path: &str) -> anyhow::Result<Lines> {
-        let response = self.request(Method::GET, path, None::<&()>).await?;
-        Ok(Lines::new(response, self.broke()))
+        self.lines_of(self.request(Method::GET, path, None::<&()>))
+            .await
     }
 
     /// Sends a command that answers with lines.
@@ -57,8 +70,36 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<Lines> {
-        let response = self.request(Method::POST, path, Some(body)).await?;
-        Ok(Lines::new(response, self.broke()))
+        self.lines_of(self.request(Method::POST, path, Some(body)))
+            .await
+    }
+
+    /// The whole text of an answer, in time.
+    async fn text_of(
+        &self,
+        answer: impl Future<Output = anyhow::Result<Response>>,
+    ) -> anyhow::Result<String> {
+        let text = async { answer.await?.text().await.with_context(|| self.broke()) };
+        timeout(self.patience, text)
+            .await
+            .map_err(|_| silent(&self.socket, self.patience))?
+    }
+
+    /// The lines of an answer that begins in time.
+    async fn lines_of(
+        &self,
+        answer: impl Future<Output = anyhow::Result<Response>>,
+    ) -> anyhow::Result<Lines> {
+        let response = timeout(self.patience, answer)
+            .await
+            .map_err(|_| silent(&self.socket, self.patience))??;
+        Ok(Lines {
+            response,
+            partial: Vec::new(),
+            whole: VecDeque::new(),
+            socket: self.socket.clone(),
+            patience: Some(self.patience.max(LEAST_SILENCE)),
+        })
     }
 
     async fn request(
@@ -86,8 +127,12 @@ impl Client {
     }
 
     fn broke(&self) -> String {
-        format!("the connection to {} broke", self.socket.display())
+        broke(&self.socket)
     }
+}
+
+fn broke(socket: &Path) -> String {
+    format!("the connection to {} broke", socket.display())
 }
 
 /// What the daemon does not do, as an error.
@@ -107,6 +152,10 @@ fn no_answer(socket: &Path, error: &io::Error) -> WithHelp {
             format!("the daemon's socket {socket} is not open to this user"),
             "use it as the user that the daemon runs as",
         ),
+        io::ErrorKind::WouldBlock => (
+            format!("the daemon takes no more connections on {socket}: too many wait already"),
+            STUCK,
+        ),
         _ => (
             format!("cannot connect to {socket}: {error}"),
             "name the daemon's socket with --socket",
@@ -118,22 +167,35 @@ fn no_answer(socket: &Path, error: &io::Error) -> WithHelp {
     }
 }
 
+const STUCK: &str = "it is stopped, stuck or very busy: look at its log and its process, and start it again where it \
+                     is stuck; --timeout 1m waits longer";
+
+/// There is a daemon, and it says nothing.
+fn silent(socket: &Path, patience: Duration) -> WithHelp {
+    let socket = socket.display();
+    WithHelp {
+        error: format!(
+            "the daemon has not answered within {patience:?}: somebody listens on {socket} and says nothing"
+        ),
+        help: Some(format!("{STUCK}; a command that was sent may yet be done")),
+    }
+}
+
 /// An answer that comes line by line.
 pub(super) struct Lines {
     response: Response,
     partial: Vec<u8>,
     whole: VecDeque<String>,
-    broke: String,
+    socket: PathBuf,
+    /// How long it may be silent.
+    patience: Option<Duration>,
 }
 
 impl Lines {
-    fn new(response: Response, broke: String) -> Self {
-        Self {
-            response,
-            partial: Vec::new(),
-            whole: VecDeque::new(),
-            broke,
-        }
+    /// Lines that come when something happens, which may be never.
+    pub(super) fn followed(mut self) -> Self {
+        self.patience = None;
+        self
     }
 
     /// The next line without its end; `None` after the last. May be dropped.
@@ -142,8 +204,13 @@ impl Lines {
             if let Some(line) = self.whole.pop_front() {
                 return Ok(Some(line));
             }
-            let chunk = self.response.chunk().await;
-            let Some(chunk) = chunk.with_context(|| self.broke.clone())? else {
+            let chunk = match self.patience {
+                Some(patience) => timeout(patience, self.response.chunk())
+                    .await
+                    .map_err(|_| silent(&self.socket, patience))?,
+                None => self.response.chunk().await,
+            };
+            let Some(chunk) = chunk.with_context(|| broke(&self.socket))? else {
                 return Ok(None);
             };
             for byte in chunk {

@@ -1,10 +1,11 @@
 //! Which daemon is meant.
 //!
-//! Invariant: a command costs the same however many targets the config has. Where the lines of `[host]` alone lead to a
-//! daemon that listens, the rest of the config is not read: it is the daemon's, and may be in the midst of a change.
+//! Invariant: a command costs the same however many targets the config has, where its beginning leads to a daemon that
+//! listens.
 
 use super::{arguments::Global, client::Client};
 use crate::{api::SOCKET_NAME, config};
+use anyhow::Context;
 use std::{
     fs::File,
     io::Read,
@@ -14,20 +15,22 @@ use std::{
 /// The lines of `[host]` are looked for in so many bytes.
 const BEGINNING: u64 = 64 << 10;
 
-/// Connects to the daemon of `--socket`, else of the config.
+/// Connects to the daemon of `--socket`, else of the config, of which only `host.state_dir` has to be legible: a daemon
+/// serves on while its config is being broken and mended.
 pub(super) async fn connect(global: &Global) -> anyhow::Result<Client> {
     if let Some(socket) = &global.socket {
-        return Client::connect(socket).await;
+        return Client::connect(socket, global.timeout).await;
     }
-    let file = config::find(global.config.as_deref())?;
+    let file = config::find(global.config.as_deref())
+        .context("cannot tell where the daemon's socket is; name it with --socket, or a config")?;
     if let Some(socket) = likely_socket(&file)
-        && let Ok(client) = Client::connect(&socket).await
+        && let Ok(client) = Client::connect(&socket, global.timeout).await
     {
         return Ok(client);
     }
-    // It stands elsewhere, or nobody listens: what is wrong is told as `check` tells it.
-    let loaded = config::load(&file)?;
-    Client::connect(&loaded.spec.host.state_dir.join(SOCKET_NAME)).await
+    // It stands elsewhere, or nobody listens.
+    let socket = config::state_dir(&file)?.join(SOCKET_NAME);
+    Client::connect(&socket, global.timeout).await
 }
 
 /// Where the beginning of a config says that its daemon listens.

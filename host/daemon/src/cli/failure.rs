@@ -1,6 +1,9 @@
 //! How a command ends when it is not done.
 
-use crate::config::{ConfigErrors, NoConfig};
+use crate::{
+    config::{ConfigErrors, NoConfig, NoStateDir},
+    console,
+};
 use std::{io, process::ExitCode};
 
 /// What a command that has already said everything ends with.
@@ -45,9 +48,14 @@ pub(super) fn conclude(ending: anyhow::Result<Ending>) -> ExitCode {
     if error.is::<OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    // What cannot be told on standard error cannot be told at all.
-    let _ = tell(&error, &mut io::stderr().lock());
-    let is_usage = error.is::<Usage>() || error.is::<NoConfig>() || error.is::<ConfigErrors>();
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = tell(&error, &mut text);
+    console::last_words(text);
+    let is_usage = error.is::<Usage>()
+        || error.is::<NoConfig>()
+        || error.is::<NoStateDir>()
+        || error.is::<ConfigErrors>();
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 

@@ -6,7 +6,7 @@ use super::{
     failure::Ending,
     output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of, word},
 };
-use crate::api::wire::ErrorBody;
+use crate::{api::wire::ErrorBody, console};
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_domain::{
@@ -194,13 +194,16 @@ pub(super) async fn events(
         ("limit", since.is_none().then(|| limit.to_string())),
     ];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    if follow {
+        lines = lines.followed();
+    }
     while let Some(line) = lines.next().await? {
         show_event(out, &line)?;
     }
     if !follow {
         return Ok(Ending::Done);
     }
-    eprintln!("mainstay: the daemon has stopped");
+    console::note("mainstay: the daemon has stopped");
     Ok(Ending::Failed)
 }
 

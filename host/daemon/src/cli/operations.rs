@@ -163,7 +163,8 @@ async fn await_end(
         ("follow", Some("true".to_owned())),
         ("since", Some(since.to_string())),
     ];
-    let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    let lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    let mut lines = lines.followed();
     loop {
         match tokio::time::timeout(LOOK_EVERY, lines.next()).await {
             Ok(Ok(Some(line))) => {

@@ -6,6 +6,7 @@ use super::{
     scaffold::{Scaffold, is_in_workspace, own_sdk},
     wiring,
 };
+use crate::console;
 use anyhow::{Context, ensure};
 use mainstay_domain::{name::PluginName, plugin::PluginKind};
 use std::{
@@ -172,7 +173,7 @@ pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Endin
         .await
         .context("cannot start cargo; is Rust installed?")?;
     if !status.success() {
-        eprintln!("the native tests of {name} failed");
+        console::note(format_args!("the native tests of {name} failed"));
         return Ok(Ending::Failed);
     }
     let built = wiring::build_component(directory, &name).await?;

@@ -1,7 +1,7 @@
 //! How far long work has come: a bar on a terminal, a line now and then elsewhere, always on standard error.
 
 use super::output::size;
-use crate::api::wire::ProgressView;
+use crate::{api::wire::ProgressView, console};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     io::{self, IsTerminal},
@@ -54,12 +54,12 @@ impl ProgressDisplay {
             Self::Lines(last) if last.elapsed() >= LINE_EVERY => {
                 *last = Instant::now();
                 let total = progress.total.map(|total| format!(" of {total}"));
-                eprintln!(
+                console::note(format_args!(
                     "{}{} documents, {}",
                     progress.documents,
                     total.unwrap_or_default(),
                     size(progress.bytes)
-                );
+                ));
             }
             Self::Lines(_) | Self::Nothing => {}
         }

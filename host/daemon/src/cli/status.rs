@@ -101,7 +101,7 @@ fn show_jobs(out: &Output, jobs: Vec<JobRow>, now: Timestamp) -> anyhow::Result<
 
 fn health_tone(health: Health) -> Tone {
     match health {
-        Health::Unknown => Tone::Plain,
+        Health::Unknown | Health::Starting => Tone::Plain,
         Health::Healthy => Tone::Good,
         Health::Degraded => Tone::Warn,
         Health::Failed => Tone::Bad,

@@ -144,6 +144,28 @@ async fn a_daemon_that_does_not_run_is_told_with_its_socket() {
     assert!(error.contains("/no/such.toml"), "{error}");
 }
 
+#[tokio::test]
+async fn a_daemon_that_does_not_answer_is_given_up_after_the_timeout() {
+    // It is installed already where another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("mainstay.sock");
+    let _never_accepts = tokio::net::UnixListener::bind(&socket).unwrap();
+    let socket = socket.to_str().unwrap();
+    for command in [
+        "status",
+        "events --follow",
+        "pause --by ann",
+        "backup create state",
+        "recover api --failure f --wait --by ann",
+    ] {
+        let line = format!("mainstay --socket {socket} --timeout 20ms {command}");
+        let error = error_of(&line).await;
+        assert!(error.contains("has not answered within 20ms"), "{error}");
+        assert!(error.contains(socket), "{error}");
+    }
+}
+
 #[test]
 fn every_command_has_a_manual_with_examples_and_exit_codes() {
     fn visit(command: &mut clap::Command, path: &str, manual: &mut String) {
@@ -185,6 +207,8 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay history --state done", "awaiting-manual");
     check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
+    check("mainstay status --timeout 5", "500ms, 10s or 2m");
+    check("mainstay status --timeout 0s", "from 1ms");
     check("mainstay backup create state --type half", "differential");
     check("mainstay backup restore state", "--into");
     check(

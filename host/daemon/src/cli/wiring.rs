@@ -3,7 +3,7 @@
 use super::{arguments::Global, check, failure::Ending, output::Output};
 use crate::{
     app::{self, RunOptions},
-    config,
+    config, console,
     demo::{self, DemoOptions},
     toolchain::{Build, Toolchain},
 };
@@ -24,23 +24,21 @@ use std::{
 /// `mainstay run`.
 pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = std::path::absolute(config::find(global.config.as_deref())?)?;
-    match config::load(&file) {
+    // Of what was read only the spec lives on: the texts of many files would stay in memory with the rest.
+    let spec = match config::load(&file) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }
-            let options = RunOptions {
-                spec: loaded.spec,
-                config: file,
-            };
-            app::run(options).await?;
-            Ok(Ending::Done)
+            loaded.spec
         }
         Err(errors) => {
-            eprintln!("{}", config::render(&errors.problems, out.colour));
-            Ok(Ending::BadConfig)
+            console::note(config::render(&errors.problems, out.colour));
+            return Ok(Ending::BadConfig);
         }
-    }
+    };
+    app::run(RunOptions { spec, config: file }).await?;
+    Ok(Ending::Done)
 }
 
 /// `mainstay demo`.
@@ -63,10 +61,10 @@ pub(super) async fn demo_service(
 ) -> anyhow::Result<Ending> {
     match listen {
         Some(address) => demo::service::serve(address, data.to_owned()).await?,
-        None => println!(
+        None => console::print(format_args!(
             "{} documents are sound",
             demo::service::verify(data).map_err(anyhow::Error::msg)?
-        ),
+        )),
     }
     Ok(Ending::Done)
 }
@@ -125,7 +123,7 @@ pub(super) async fn build_component(directory: &Path, package: &str) -> anyhow::
     let directory = std::path::absolute(directory)?;
     let package = package.to_owned();
     let build = move || -> anyhow::Result<PathBuf> {
-        let report = |step: &str| eprintln!("{step}");
+        let report = |step: &str| console::note(step);
         let toolchain = Toolchain::find_or_provide(&directory, &report)?;
         let build = Build {
             manifest_dir: &directory,

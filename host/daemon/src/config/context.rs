@@ -1,6 +1,7 @@
 //! What is shared while one config is read: the problems so far, and what is judged when all is read.
 //!
-//! Invariant: a problem is kept once, however often its value is read.
+//! Invariant: a problem is told once, however often its value is read.
+//! Invariant: to keep one more problem costs the same however many there are.
 
 use super::{
     document::{Place, Source, locate},
@@ -10,7 +11,11 @@ use mainstay_domain::{
     name::{FailureType, PluginName, SecretName, TargetName},
     severity::Severity,
 };
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 /// What is shared while one config is read.
 pub(crate) struct Context<'a> {
@@ -18,8 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) sources: &'a [Source],
     /// What relative paths are relative to.
     pub(crate) base: &'a Path,
-    /// What is wrong so far.
-    problems: RefCell<Vec<Problem>>,
+    /// What is wrong so far, and where.
+    problems: RefCell<Vec<(Place, Problem)>>,
     /// What was learnt of the things in it, to be judged when all is read.
     pub(crate) facts: RefCell<Facts>,
 }
@@ -103,27 +108,25 @@ impl<'a> Context<'a> {
     }
 
     /// Keeps an error about a place.
+    #[track_caller]
     pub(crate) fn error(&self, place: Place, message: impl Into<String>, help: impl Into<String>) {
         self.report(place, Problem::error(message, help));
     }
 
     /// Keeps a warning about a place.
+    #[track_caller]
     pub(crate) fn warn(&self, place: Place, message: impl Into<String>, help: impl Into<String>) {
         self.report(place, Problem::warning(message, help));
     }
 
     fn report(&self, place: Place, problem: Problem) {
-        let problem = problem.at_some(locate(self.sources, place));
-        let mut problems = self.problems.borrow_mut();
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
+        self.problems.borrow_mut().push((place, problem));
     }
 
     /// Whether nothing keeps the config from being used.
     pub(crate) fn is_usable(&self) -> bool {
         let problems = self.problems.borrow();
-        !problems.iter().any(Problem::is_error)
+        !problems.iter().any(|(_, problem)| problem.is_error())
     }
 
     /// Where a place is, for people.
@@ -132,16 +135,13 @@ impl<'a> Context<'a> {
     }
 
     /// Everything that was reported, in the order of the files.
-    pub(crate) fn into_problems(self) -> (Vec<Problem>, Facts) {
+    pub(crate) fn into_problems(self) -> (Vec<(Place, Problem)>, Facts) {
         let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| {
-            let file = self
-                .sources
-                .iter()
-                .position(|source| Some(source.path.display().to_string()) == problem.file);
-            (file, problem.line, problem.column)
-        });
-        (problems, self.facts.into_inner())
+        problems.sort_by_key(|(place, _)| place.order());
+        let are_new = first_ones(&problems);
+        let once = problems.into_iter().zip(are_new);
+        let once = once.filter_map(|(problem, is_new)| is_new.then_some(problem));
+        (once.collect(), self.facts.into_inner())
     }
 
     /// A thing of this name is defined here; a second of its kind is an error.
@@ -165,4 +165,14 @@ impl<'a> Context<'a> {
         let mut facts = self.facts.borrow_mut();
         facts.referred.push((thing, name.to_owned(), place));
     }
+}
+
+/// Of each problem whether none before it is the same.
+fn first_ones(problems: &[(Place, Problem)]) -> Vec<bool> {
+    let mut told = HashSet::new();
+    let are_new = problems.iter().map(|(place, problem)| {
+        let (message, help) = (problem.message.as_str(), problem.help.as_str());
+        told.insert((*place, problem.severity, message, help))
+    });
+    are_new.collect()
 }

@@ -4,9 +4,13 @@
 //! Invariant: files add up without one silently winning: tables merge, arrays of tables append, and everything else
 //! that stands in two files is a problem that names both places.
 
-use super::problem::{Location, Problem};
+use super::{
+    problem::{Location, Problem},
+    text::Text,
+    work,
+};
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, HashSet, btree_map},
     ops::Range,
     path::PathBuf,
 };
@@ -21,11 +25,11 @@ pub(crate) struct Source {
     /// As it is shown.
     pub(crate) path: PathBuf,
     /// All of it.
-    pub(crate) text: String,
+    pub(crate) text: Text,
 }
 
 /// Some bytes of one of the files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     /// Which file, by its number.
     pub(crate) file: usize,
@@ -69,36 +73,54 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-impl Source {
-    /// Where a byte range of this file is, for people.
-    pub(crate) fn locate(&self, range: Range<usize>) -> Location {
-        Location::new(&self.path, &self.text, range)
+impl Place {
+    fn new(file: usize, range: Range<usize>) -> Self {
+        Self {
+            file,
+            start: range.start,
+            end: range.end,
+        }
+    }
+
+    /// By what places are sorted as people read.
+    pub(crate) fn order(self) -> (usize, usize) {
+        (self.file, self.start)
     }
 }
 
 /// Where a place is, for people.
 pub(crate) fn locate(sources: &[Source], place: Place) -> Option<Location> {
     let source = sources.get(place.file)?;
-    Some(source.locate(place.start..place.end))
+    Some(Location::new(
+        &source.path,
+        &source.text,
+        place.start..place.end,
+    ))
 }
 
 /// Reads every file and joins them, in order.
-pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<Problem>> {
+pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<(Place, Problem)>> {
     let mut problems = Vec::new();
     let mut whole = Table::new();
+    let mut growing = HashSet::new();
     for (file, source) in sources.iter().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         problems.extend(errors.iter().map(|error| {
             let range = error.span().unwrap_or(source.text.len()..source.text.len());
-            Problem::error(error.message(), advice(error.message())).at(source.locate(range))
+            let problem = Problem::error(error.message(), advice(error.message()));
+            (Place::new(file, range), problem)
         }));
         let mut reader = FileReader {
             file,
-            source,
             problems: &mut problems,
         };
         let table = reader.table(table.into_inner());
-        merge(sources, &mut whole, table, &mut problems);
+        let mut joint = Joint {
+            sources,
+            growing: &mut growing,
+            problems: &mut problems,
+        };
+        joint.merge(&mut whole, table);
     }
     if problems.is_empty() {
         Ok(whole)
@@ -123,17 +145,12 @@ fn advice(message: &str) -> &'static str {
 /// Turns the parser's tree of one file into ours.
 struct FileReader<'a> {
     file: usize,
-    source: &'a Source,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut Vec<(Place, Problem)>,
 }
 
 impl FileReader<'_> {
     fn place(&self, range: Range<usize>) -> Place {
-        Place {
-            file: self.file,
-            start: range.start,
-            end: range.end,
-        }
+        Place::new(self.file, range)
     }
 
     fn table(&mut self, table: DeTable<'_>) -> Table {
@@ -153,13 +170,12 @@ impl FileReader<'_> {
                 match i64::from_str_radix(number.as_str(), number.radix()) {
                     Ok(number) => Value::Integer(number),
                     Err(_) => {
-                        self.problems.push(
-                            Problem::error(
-                                format!("the number {number} is too large"),
-                                "whole numbers are from -2^63 to 2^63 - 1",
-                            )
-                            .at(self.source.locate(range.clone())),
+                        let problem = Problem::error(
+                            format!("the number {number} is too large"),
+                            "whole numbers are from -2^63 to 2^63 - 1",
                         );
+                        let place = self.place(range.clone());
+                        self.problems.push((place, problem));
                         Value::Integer(0)
                     }
                 }
@@ -181,35 +197,51 @@ impl FileReader<'_> {
     }
 }
 
-fn merge(sources: &[Source], into: &mut Table, from: Table, problems: &mut Vec<Problem>) {
-    for (key, entry) in from {
-        let mut present = match into.entry(key) {
-            btree_map::Entry::Vacant(slot) => {
-                slot.insert(entry);
-                continue;
-            }
-            btree_map::Entry::Occupied(present) => present,
-        };
-        let name = present.key().clone();
-        let first = present.get_mut();
-        match (&mut first.node.value, entry.node.value) {
-            (Value::Table(into), Value::Table(from)) => merge(sources, into, from, problems),
-            (Value::Array(into), Value::Array(from)) if all_tables(into) && all_tables(&from) => {
-                into.extend(from);
-            }
-            _ => {
-                let before = locate(sources, first.key).map(|at| at.to_string());
-                let problem = Problem::error(
-                    format!("`{name}` is already set at {}", before.unwrap_or_default()),
-                    "remove one of the two; over several files, only tables and arrays of tables add up",
-                );
-                problems.push(problem.at_some(locate(sources, entry.key)));
+/// Where the files are joined.
+struct Joint<'a> {
+    sources: &'a [Source],
+    /// Arrays, by their first key, that something was appended to: all of their elements are tables, and to look at
+    /// each of them again for every further file would cost the square of the files.
+    growing: &'a mut HashSet<Place>,
+    problems: &'a mut Vec<(Place, Problem)>,
+}
+
+impl Joint<'_> {
+    fn merge(&mut self, into: &mut Table, from: Table) {
+        for (key, entry) in from {
+            let mut present = match into.entry(key) {
+                btree_map::Entry::Vacant(slot) => {
+                    slot.insert(entry);
+                    continue;
+                }
+                btree_map::Entry::Occupied(present) => present,
+            };
+            let name = present.key().clone();
+            let first = present.get_mut();
+            let is_growing = self.growing.contains(&first.key);
+            match (&mut first.node.value, entry.node.value) {
+                (Value::Table(into), Value::Table(from)) => self.merge(into, from),
+                (Value::Array(into), Value::Array(from))
+                    if (is_growing || all_tables(into)) && all_tables(&from) =>
+                {
+                    into.extend(from);
+                    self.growing.insert(first.key);
+                }
+                _ => {
+                    let before = locate(self.sources, first.key).map(|at| at.to_string());
+                    let problem = Problem::error(
+                        format!("`{name}` is already set at {}", before.unwrap_or_default()),
+                        "remove one of the two; over several files, only tables and arrays of tables add up",
+                    );
+                    self.problems.push((entry.key, problem));
+                }
             }
         }
     }
 }
 
 fn all_tables(items: &[Node]) -> bool {
+    work::did(items.len());
     items
         .iter()
         .all(|item| matches!(item.value, Value::Table(_)))

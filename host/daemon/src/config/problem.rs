@@ -2,12 +2,13 @@
 //!
 //! Invariant: a problem says what was found, what is allowed and what to do next, and can be shown without its file.
 
+use super::text::Text;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
-use std::{fmt, ops::Range, path::Path};
+use std::{fmt, ops::Range, panic, path::Path, slice};
 
 /// Whether a config can be used in spite of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemSeverity {
     /// It cannot.
@@ -32,8 +33,23 @@ pub struct Problem {
     /// What is allowed, or what to do next.
     pub help: String,
     #[serde(skip)]
-    excerpt: Option<Box<Excerpt>>,
+    inside: Box<Inside>,
 }
+
+/// What programs are not told of a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Inside {
+    told_at: Teller,
+    excerpt: Option<Box<Excerpt>>,
+    /// Where the problem stands for many: the first of them, which people are shown in its place.
+    alike: Vec<Problem>,
+}
+
+/// The place of the program that tells a problem. What the same place tells is of one kind, whatever names are in it.
+type Teller = &'static panic::Location<'static>;
+
+/// Problems of one kind differ only in what they are about.
+pub(crate) type Kind = (ProblemSeverity, Teller);
 
 /// The line of the file that a problem is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,23 +69,15 @@ pub(crate) struct Location {
 
 impl Location {
     /// Where a byte range of a text is; what lies behind the end of its first line is not marked.
-    pub(crate) fn new(path: &Path, text: &str, range: Range<usize>) -> Self {
-        let start = (0..=range.start.min(text.len()))
-            .rev()
-            .find(|byte| text.is_char_boundary(*byte))
-            .unwrap_or(0);
-        let (before, after) = text.split_at(start);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let head = before.get(line_start..).unwrap_or_default();
-        let tail = after.lines().next().unwrap_or_default();
-        let length = range.end.saturating_sub(start).min(tail.len());
+    pub(crate) fn new(path: &Path, text: &Text, range: Range<usize>) -> Self {
+        let spot = text.spot(range);
         Self {
             file: path.display().to_string(),
-            line: before.matches('\n').count() + 1,
-            column: head.chars().count() + 1,
+            line: spot.line,
+            column: spot.column,
             excerpt: Box::new(Excerpt {
-                text: format!("{head}{tail}"),
-                marked: head.len()..head.len() + length,
+                text: spot.text.to_owned(),
+                marked: spot.marked,
             }),
         }
     }
@@ -83,6 +91,7 @@ impl fmt::Display for Location {
 
 impl Problem {
     /// A problem that makes the config unusable, without a place yet.
+    #[track_caller]
     pub fn error(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             severity: ProblemSeverity::Error,
@@ -91,11 +100,16 @@ impl Problem {
             column: None,
             message: message.into(),
             help: help.into(),
-            excerpt: None,
+            inside: Box::new(Inside {
+                told_at: panic::Location::caller(),
+                excerpt: None,
+                alike: Vec::new(),
+            }),
         }
     }
 
     /// A problem that leaves the config usable, without a place yet.
+    #[track_caller]
     pub fn warning(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             severity: ProblemSeverity::Warning,
@@ -106,6 +120,16 @@ impl Problem {
     /// Whether the config cannot be used because of it.
     pub fn is_error(&self) -> bool {
         self.severity == ProblemSeverity::Error
+    }
+
+    /// What it has in common with others of its kind.
+    pub(crate) fn kind(&self) -> Kind {
+        (self.severity, self.inside.told_at)
+    }
+
+    /// This stands for many; people are shown one more of them.
+    pub(crate) fn show(&mut self, alike: Problem) {
+        self.inside.alike.push(alike);
     }
 
     /// About a whole file.
@@ -121,7 +145,7 @@ impl Problem {
         self.file = Some(location.file);
         self.line = Some(location.line);
         self.column = Some(location.column);
-        self.excerpt = Some(location.excerpt);
+        self.inside.excerpt = Some(location.excerpt);
         self
     }
 
@@ -141,7 +165,7 @@ impl Problem {
         };
         let title = level.primary_title(self.message.as_str());
         let help = Level::HELP.message(self.help.as_str());
-        match (&self.excerpt, &self.file) {
+        match (&self.inside.excerpt, &self.file) {
             (Some(excerpt), file) => {
                 let marked = AnnotationKind::Primary.span(excerpt.marked.clone());
                 let snippet = Snippet::source(excerpt.text.as_str())
@@ -156,7 +180,7 @@ impl Problem {
     }
 }
 
-/// The problems as text, one after the other.
+/// The problems as text, one after the other; of a group its first ones.
 pub fn render(problems: &[Problem], colour: bool) -> String {
     let renderer = if colour {
         Renderer::styled()
@@ -165,6 +189,10 @@ pub fn render(problems: &[Problem], colour: bool) -> String {
     };
     let texts: Vec<String> = problems
         .iter()
+        .flat_map(|problem| match problem.inside.alike.as_slice() {
+            [] => slice::from_ref(problem),
+            alike => alike,
+        })
         .map(|problem| renderer.render(&[problem.group()]))
         .collect();
     texts.join("\n\n")

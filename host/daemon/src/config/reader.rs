@@ -23,12 +23,14 @@ pub(crate) struct At<'a> {
 
 impl<'a> At<'a> {
     /// Refuses the value: says what was found, that it is not `wanted`, and what to write instead.
+    #[track_caller]
     pub(crate) fn not<T>(self, wanted: &str, help: impl Into<String>) -> Option<T> {
         let found = shown(&self.node.value);
         self.refuse(format!("`{}` is {found}, not {wanted}", self.key), help)
     }
 
     /// Refuses the value in words of its own.
+    #[track_caller]
     pub(crate) fn refuse<T>(
         self,
         message: impl Into<String>,
@@ -138,6 +140,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a key that must be there; `example` is how it may be written.
+    #[track_caller]
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
@@ -167,6 +170,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses a key that says nothing here.
+    #[track_caller]
     pub(crate) fn forbid(&mut self, key: &'static str, why: &str, help: &str) {
         if self.get(key).is_some() {
             let place = self.table.get(key).map_or(self.place, |entry| entry.key);
@@ -176,6 +180,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses the table as a whole.
+    #[track_caller]
     pub(crate) fn needs(&self, message: &str, help: &str) {
         self.context.error(self.place, message, help);
     }

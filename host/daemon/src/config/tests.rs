@@ -3,6 +3,7 @@
 mod corpus;
 mod files;
 mod reference;
+mod scale;
 
 use super::{ConfigErrors, Loaded, Source, parse};
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::path::Path;
 fn load_text(text: &str) -> Result<Loaded, ConfigErrors> {
     let source = Source {
         path: "mainstay.toml".into(),
-        text: text.to_owned(),
+        text: text.to_owned().into(),
     };
     parse(&[source], Path::new("/etc/mainstay"))
 }

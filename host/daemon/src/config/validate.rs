@@ -26,7 +26,7 @@ pub(crate) fn validate(
     context: Context<'_>,
     table: Table,
     digest: String,
-) -> (Option<Spec>, Vec<Problem>, Facts) {
+) -> (Option<Spec>, Vec<(Place, Problem)>, Facts) {
     let start = Place {
         file: 0,
         start: 0,

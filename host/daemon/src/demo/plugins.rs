@@ -1,6 +1,9 @@
 //! Builds the plugins that the demo drops: from this repository, with the toolchain that is there or is provided.
 
-use crate::toolchain::{Build, Toolchain};
+use crate::{
+    console,
+    toolchain::{Build, Toolchain},
+};
 use anyhow::Context;
 use std::{
     fs,
@@ -44,7 +47,7 @@ fn build_blocking(source: &Path) -> anyhow::Result<(Built, String)> {
             source.display()
         );
     }
-    let report = |line: &str| eprintln!("{line}");
+    let report = |line: &str| console::note(line);
     let toolchain = Toolchain::find_or_provide(source, &report)?;
     let target = source.join("target/guests");
     let kept = target.join("demo");

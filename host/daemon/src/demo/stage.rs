@@ -1,6 +1,7 @@
 //! Where the demo plays: a temporary directory, the daemon, the service's address, the receiver.
 
 use super::{plugins::Built, receiver::Receiver};
+use crate::console;
 use anyhow::{Context, bail};
 use serde_json::Value;
 use std::{
@@ -201,9 +202,12 @@ impl Stage {
             let _ = self.stop_daemon().await;
         }
         if self.keep {
-            eprintln!("kept {}", self.directory.display());
+            console::note(format_args!("kept {}", self.directory.display()));
         } else if let Err(error) = fs::remove_dir_all(&self.directory) {
-            eprintln!("cannot remove {}: {error}", self.directory.display());
+            console::note(format_args!(
+                "cannot remove {}: {error}",
+                self.directory.display()
+            ));
         }
     }
 }

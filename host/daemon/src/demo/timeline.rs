@@ -1,5 +1,6 @@
 //! What the demo prints: a readable timeline, or one JSON line a step.
 
+use crate::console;
 use std::{
     io::IsTerminal,
     time::{Duration, Instant},
@@ -58,7 +59,7 @@ impl Timeline {
         let elapsed_ms = millis(elapsed);
         if self.json {
             let line = serde_json::json!({ "step": name, "ok": ok, "elapsed_ms": elapsed_ms, "detail": detail });
-            println!("{line}");
+            console::print(line);
             return;
         }
         let at = self.begin.elapsed().as_secs_f64();
@@ -68,16 +69,17 @@ impl Timeline {
             (false, true) => "\x1b[31mFAIL\x1b[0m",
             (false, false) => "FAIL",
         };
-        println!("{at:8.3} s  {mark}  {name:<24} {elapsed_ms:>7} ms  {detail}");
+        console::print(format_args!(
+            "{at:8.3} s  {mark}  {name:<24} {elapsed_ms:>7} ms  {detail}"
+        ));
     }
 
     /// The last line; whether everything was ok.
     pub(super) fn finish(&self, elapsed: Duration) -> bool {
         let (ok, steps, elapsed_ms) = (!self.failed, self.steps, millis(elapsed));
         if self.json {
-            println!(
-                "{}",
-                serde_json::json!({ "ok": ok, "steps": steps, "elapsed_ms": elapsed_ms })
+            console::print(
+                serde_json::json!({ "ok": ok, "steps": steps, "elapsed_ms": elapsed_ms }),
             );
         } else {
             let verdict = if ok {
@@ -85,7 +87,10 @@ impl Timeline {
             } else {
                 "stopped at the step that failed"
             };
-            println!("{steps} steps in {:.1} s: {verdict}", elapsed.as_secs_f64());
+            console::print(format_args!(
+                "{steps} steps in {:.1} s: {verdict}",
+                elapsed.as_secs_f64()
+            ));
         }
         ok
     }

@@ -84,6 +84,10 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         rto_exceeded: false,
         escalated: false,
         dry_run: false,
+        revision: 1,
+        steps: Vec::new(),
+        due: None,
+        interruptions: 0,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -145,6 +149,13 @@ pub(crate) fn incident() -> Incident {
             value: None,
         }],
         affected: vec!["external-api".into()],
+        escalated: false,
+        relapses: 0,
+        attempts: 0,
+        failures_in_a_row: 0,
+        tried_at: None,
+        relapse_until: None,
+        openings: Vec::new(),
     }
 }
 

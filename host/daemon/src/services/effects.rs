@@ -3,6 +3,7 @@
 //! Invariant: an effect that acts for an operation has its intent in the journal, durable, before it happens, and its
 //! result after it, even where the call that asked for it has timed out by then; an effect that only looks has its
 //! result. A dry run never acts.
+//! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
 mod act;
@@ -20,6 +21,7 @@ use mainstay_domain::{
     id::OperationId,
     journal::{Change, EffectEntry, EntryKind},
     plan::{PlanFacts, planned_answer},
+    secret::Shown,
     severity::Severity,
     spec::Spec,
 };
@@ -94,7 +96,7 @@ impl EffectPort for Effects {
         let fields: Vec<String> = line
             .fields
             .iter()
-            .map(|(key, value)| format!("{key}={}", clean(value)))
+            .map(|(key, value)| format!("{}={}", clean(key), clean(value)))
             .collect();
         let fields = fields.join(" ");
         match line.level {
@@ -116,12 +118,13 @@ impl Effects {
         effect: Effect,
     ) -> EffectResult {
         let number = self.under_way.next_number(operation);
+        let shown = effect.clone().shown(&call.secrets);
         let entry = |kind, result| EffectEntry {
             operation: operation.clone(),
             number,
             at: self.clock.now(),
             kind,
-            effect: effect.clone(),
+            effect: shown.clone(),
             result,
         };
         if !effect.only_reads() {
@@ -157,8 +160,9 @@ impl Effects {
     /// Looks where the effect only looks, and answers from the plan where it would act.
     async fn plan(&self, call: &Call, operation: &OperationId, effect: Effect) -> EffectResult {
         let number = self.under_way.next_number(operation);
-        let facts = self.plan_facts(call, &effect).await;
-        let result = match planned_answer(&effect, &facts) {
+        let shown = effect.clone().shown(&call.secrets);
+        let facts = self.plan_facts(call, &shown).await;
+        let result = match planned_answer(&shown, &facts) {
             Some(planned) => planned,
             None => {
                 self.act(call, &effect, format!("{operation}-{number}"))
@@ -171,7 +175,7 @@ impl Effects {
             number,
             at: self.clock.now(),
             kind: EntryKind::Planned,
-            effect,
+            effect: shown,
             result: Some(result.clone()),
         };
         drop(

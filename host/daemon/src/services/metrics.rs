@@ -1,86 +1,59 @@
-//! Numbers for Prometheus, counted from events, so that no other service has to count.
+//! Numbers for Prometheus, counted from events, so that no other service has to count; only what makes no events, the
+//! runs of checks, is counted where it happens.
 //!
 //! Names are the seeds' [seed 002, 003] with `_` for `.`; those of recoveries end in `_total`. What can be looked up
 //! is looked up when it is asked for, so that an idle daemon has nothing to do here.
 //!
 //! Invariant: every label's value is a name of the config or of a plugin, so that the number of series is bounded.
 
+mod numbers;
+
+pub use numbers::{MetricsError, Numbers};
+
 use super::feed::EventFeed;
 use crate::ports::{BackupOperator, Clock, Journal, JournalError, PluginView, Records};
 use mainstay_domain::{
     event::{Event, EventKind},
-    name::{FailureType, TargetName},
     operation::Operation,
     time::Timestamp,
 };
-use metrics::{Label, counter, gauge, histogram, with_local_recorder};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use metrics::{Label, counter, gauge, histogram};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// Upper bounds of the buckets of times to recovery, in seconds [seed 002].
-const RECOVERY_SECONDS: [f64; 7] = [1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
-
-/// Upper bounds of the buckets of backup times, in seconds.
-const BACKUP_SECONDS: [f64; 7] = [0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0];
-
-/// Upper bounds of the buckets of attempts after the first.
-const RETRIES: [f64; 5] = [0.0, 1.0, 2.0, 3.0, 5.0];
-
-/// Histograms keep raw samples until upkeep, which goes through all; it is run when asked for, and after so many events.
-const UPKEEP_AFTER: usize = 100;
+/// No event puts more samples into histograms.
+const SAMPLES_OF_AN_EVENT: u32 = 2;
 /// Between two tries to read a journal that cannot be read.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The numbers.
+/// The numbers, and what is looked up when they are asked for.
 pub struct Metrics {
-    recorder: PrometheusRecorder,
+    numbers: Numbers,
     backups: Arc<dyn BackupOperator>,
     plugins: Arc<dyn PluginView>,
     clock: Arc<dyn Clock>,
 }
 
-/// The buckets cannot be set; a defect of the program.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot set up the metrics")]
-pub struct MetricsError(#[from] metrics_exporter_prometheus::BuildError);
-
 impl Metrics {
-    /// Numbers that all start at zero.
-    ///
-    /// # Errors
-    /// A defect of the program.
+    /// These numbers, which others write into too.
     pub fn new(
+        numbers: Numbers,
         backups: Arc<dyn BackupOperator>,
         plugins: Arc<dyn PluginView>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, MetricsError> {
-        let exactly = |name: &str| Matcher::Full(name.to_owned());
-        let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(
-                exactly("recovery_operation_duration_seconds"),
-                &RECOVERY_SECONDS,
-            )?
-            .set_buckets_for_metric(exactly("recovery_operation_retry_attempts"), &RETRIES)?
-            .set_buckets_for_metric(
-                exactly("backup_operations_duration_seconds"),
-                &BACKUP_SECONDS,
-            )?
-            .build_recorder();
-        Ok(Self {
-            recorder,
+    ) -> Self {
+        Self {
+            numbers,
             backups,
             plugins,
             clock,
-        })
+        }
     }
 
     /// Every number in the text format of Prometheus.
     pub fn render(&self) -> String {
-        with_local_recorder(&self.recorder, || self.look_up());
-        let handle = self.recorder.handle();
-        handle.run_upkeep();
-        handle.render()
+        self.numbers.write(|| self.look_up());
+        self.numbers.render()
     }
 
     fn look_up(&self) {
@@ -195,7 +168,6 @@ pub struct MetricsService {
     records: Arc<dyn Records>,
     feed: EventFeed,
     begun: HashMap<String, Timestamp>,
-    recovered: std::collections::HashSet<(TargetName, FailureType)>,
 }
 
 impl MetricsService {
@@ -214,15 +186,12 @@ impl MetricsService {
             records,
             feed,
             begun: HashMap::new(),
-            recovered: Default::default(),
         })
     }
 
     /// Counts until `stop`, or until the journal is closed. While the journal cannot be read nothing is counted, and all
     /// of it when it can be again.
     pub async fn run(mut self, stop: CancellationToken) {
-        let handle = self.metrics.recorder.handle();
-        let mut since_upkeep = 0;
         loop {
             let events = tokio::select! { biased;
                 () = stop.cancelled() => return,
@@ -241,11 +210,6 @@ impl MetricsService {
             };
             for event in events {
                 self.count(&event).await;
-                since_upkeep += 1;
-            }
-            if since_upkeep >= upkeep_after(self.recovered.len()) {
-                handle.run_upkeep();
-                since_upkeep = 0;
             }
         }
     }
@@ -259,11 +223,7 @@ impl MetricsService {
             tracing::error!(%error, kind = event.kind.as_str(), "an operation is not counted");
             None
         });
-        if let Some((operation, _)) = &operation {
-            self.recovered
-                .insert((operation.target.clone(), operation.failure.clone()));
-        }
-        with_local_recorder(&self.metrics.recorder, || {
+        self.metrics.numbers.write(|| {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
             // A dry run is no recovery.
             if let Some((operation, _)) = &operation
@@ -273,12 +233,8 @@ impl MetricsService {
             }
             self.metrics.count_backup(event, &mut self.begun);
         });
+        self.metrics.numbers.sampled(SAMPLES_OF_AN_EVENT);
     }
-}
-
-/// So that an event costs the same however many series there are.
-fn upkeep_after(series: usize) -> usize {
-    UPKEEP_AFTER.max(series)
 }
 
 /// Whether the event changes a number about its operation.

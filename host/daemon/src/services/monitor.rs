@@ -9,6 +9,7 @@
 //! had. Before, they would see the failure of what nobody has started yet.
 //! Invariant: what one target tells costs the same whatever the number of targets; another config costs a comparison for
 //! each, and work for those that it changes.
+//! Invariant: an exit is told to the engine before the failure that it raises, and both before its end.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
 mod events;
@@ -20,10 +21,8 @@ mod schedule;
 mod tests;
 mod watched;
 
-use crate::{
-    ports::{Clock, Finding, Journal, Probe, ProcessNews},
-    services::state::ChangedTargets,
-};
+use super::{metrics::Numbers, state::ChangedTargets};
+use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
     time::Monotonic,
@@ -48,12 +47,13 @@ struct Core {
     probe: Arc<dyn Probe>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    numbers: Numbers,
     outlet: Outlet,
     spec: watch::Receiver<Arc<Spec>>,
     targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
     /// The last of each target, for those that the supervisor starts before they are watched.
     news: Mutex<HashMap<TargetName, ProcessNews>>,
-    /// Circuits that go half-open by themselves, on their way into the schedule.
+    /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
     /// Those that may have checks which are not in the schedule yet.
     fresh: Mutex<Vec<Arc<Watched>>>,
@@ -67,11 +67,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Monitor {
-    /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them.
+    /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them. Looks are counted in
+    /// `numbers`.
     pub fn new(
         probe: Arc<dyn Probe>,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
+        numbers: Numbers,
         findings: mpsc::Sender<Finding>,
         mut spec: watch::Receiver<Arc<Spec>>,
     ) -> Self {
@@ -80,6 +82,7 @@ impl Monitor {
             probe,
             journal,
             clock,
+            numbers,
             outlet: Outlet::new(findings),
             spec,
             targets: RwLock::default(),
@@ -124,7 +127,7 @@ impl Monitor {
                 () = core.wake.notified() => {
                     schedule.add(core.unscheduled());
                     for (watched, due) in std::mem::take(&mut *locked(&core.ticks)) {
-                        schedule.add_tick(watched, due.since(core.clock.monotonic()));
+                        schedule.add_tick(watched, due, core.clock.monotonic());
                     }
                 }
                 changed = spec.changed(), if spec_is_open => match changed {
@@ -136,15 +139,18 @@ impl Monitor {
                     Err(_) => spec_is_open = false,
                 },
                 () = core.outlet.send_kept() => {}
-                due = schedule.next() => match due {
-                    Due::Tick(watched) => core.tick(&watched),
-                    Due::Check(watched, run) => {
+                due = schedule.next() => {
+                    let runs = match due {
+                        Due::Tick(watched, due) => core.tick(&watched, due),
+                        Due::Check(watched, run) => vec![(watched, run)],
+                    };
+                    for (watched, run) in runs {
                         let (core, stop) = (Arc::clone(&core), stop.clone());
                         checks.spawn(async move {
                             stop.run_until_cancelled(core.run_scheduled(watched, run)).await
                         });
                     }
-                },
+                }
             }
         }
         checks.close();
@@ -173,13 +179,13 @@ impl Core {
                     }
                     let news = news.get(&target.name);
                     let process = news.and_then(|news| self.process_known(&state, news));
-                    let changes = state.reconfigure(target, process.as_ref(), now);
+                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
                     self.publish(watched, &mut state, &changes, process.as_ref());
                     drop(state);
                     locked(&self.fresh).push(Arc::clone(watched));
                 }
                 None => {
-                    let watched = Arc::new(Watched::new(target, now));
+                    let watched = Arc::new(Watched::new(target, &self.numbers, now));
                     // Of a process that a target of this name had before, a foreign service knows nothing.
                     let news = news.get(&target.name).filter(|_| target.process.is_some());
                     if let Some(news) = news {
@@ -220,37 +226,69 @@ impl Core {
         found
     }
 
-    fn tick(&self, watched: &Arc<Watched>) {
+    /// The checks to look at now: those that have not passed by the end of a start.
+    fn tick(&self, watched: &Arc<Watched>, due: Monotonic) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
         let mut state = watched.lock();
+        if state.tick_at != Some(due) {
+            return Vec::new(); // What it was for is over; another one is on its way, or none is needed.
+        }
         state.tick_at = None;
         let changes = state.health.tick(self.clock.monotonic());
         self.publish(watched, &mut state, &changes, None);
+        let is_late = |run: &&Arc<CheckRun>| {
+            let late = HealthChange::CheckLate {
+                check: run.spec.name.clone(),
+            };
+            changes.contains(&late)
+        };
+        let late = state.checks.iter().filter(is_late);
+        late.map(|run| (Arc::clone(watched), Arc::clone(run)))
+            .collect()
     }
 
     fn take_up_news(&self, watched: &Arc<Watched>, news: ProcessNews) {
         let mut state = watched.lock();
+        let now = self.clock.monotonic();
         state.epoch += 1;
         if std::mem::take(&mut state.awaited) {
             locked(&self.fresh).push(Arc::clone(watched));
             self.wake.notify_one();
         }
         state.stopped = matches!(news, ProcessNews::Stopped);
-        state.pid = match news {
-            ProcessNews::Runs(pid) => pid,
-            ProcessNews::Down(_) | ProcessNews::Stopped => None,
+        let start_period = state.spec.start_period;
+        let mut changes = match news {
+            ProcessNews::Started(_) => state.health.started(start_period, now),
+            ProcessNews::Runs(_) => Vec::new(),
+            ProcessNews::Exited(_) | ProcessNews::Down(_) | ProcessNews::Stopped => {
+                state.health.ended()
+            }
         };
-        let down = match news {
-            ProcessNews::Down(why) => Some(why),
-            ProcessNews::Runs(_) => None,
-            ProcessNews::Stopped => return,
+        let has_exited = matches!(news, ProcessNews::Exited(_));
+        let (pid, down) = match news {
+            ProcessNews::Started(pid) | ProcessNews::Runs(pid) => (pid, None),
+            ProcessNews::Exited(why) | ProcessNews::Down(why) => (None, Some(why)),
+            ProcessNews::Stopped => (None, None),
         };
-        // A target that just started owes its first heartbeat within one period from now.
-        state.last_beat = self.clock.monotonic();
-        if state.spec.process.is_some() {
-            let seen = self.process_seen(&state, down);
-            let changes = state.health.observe_exit(&seen, self.clock.monotonic());
-            self.publish(watched, &mut state, &changes, Some(&seen));
+        state.pid = pid;
+        if state.stopped {
+            self.publish(watched, &mut state, &changes, None);
+            return;
         }
+        // A target that just started owes its first heartbeat within one period from now.
+        state.last_beat = now;
+        let is_child = state.spec.process.is_some();
+        let seen = is_child.then(|| self.process_seen(&state, down));
+        if let Some(seen) = &seen {
+            if has_exited {
+                self.outlet.send(Finding::Exited {
+                    target: seen.target.clone(),
+                    at: seen.evidence.observed_at,
+                    evidence: seen.evidence.clone(),
+                });
+            }
+            changes.extend(state.health.observe_exit(seen, now));
+        }
+        self.publish(watched, &mut state, &changes, seen.as_ref());
     }
 
     /// Tells the others what changed; with the target's lock held, so that they hear it in order.

@@ -225,6 +225,7 @@ impl RecoveryEngine {
             operation: operation.id.clone(),
             target: operation.target.clone(),
             priority: target.as_ref().map_or(u8::MAX, |target| target.priority),
+            severity: operation.severity,
             due,
             depends_on: target.map(|target| target.depends_on).unwrap_or_default(),
             by_hand: operation.mode != Mode::Automatic,

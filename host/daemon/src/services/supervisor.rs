@@ -17,7 +17,10 @@ mod take_over;
 #[cfg(test)]
 mod tests;
 
-use crate::ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes};
+use crate::{
+    ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes},
+    services::parts::Parts,
+};
 use decide::AtConfig;
 use mainstay_domain::{
     journal::ProcessIdentity,
@@ -93,7 +96,10 @@ struct Core {
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
+    /// Work that somebody waits for.
     tasks: TaskTracker,
+    /// Work that nobody waits for, such as waiting for the end of a process.
+    parts: Parts,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -122,6 +128,7 @@ impl Supervisor {
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
                 tasks: TaskTracker::new(),
+                parts: Parts::default(),
             }),
         }
     }
@@ -138,6 +145,8 @@ impl Supervisor {
         loop {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
+                // The end of a process would be missed, or a target never be worked on again.
+                panic = core.parts.torn() => std::panic::resume_unwind(panic),
                 changed = spec.changed(), if spec_is_open => match changed {
                     Ok(()) => {
                         let present = Arc::clone(&spec.borrow_and_update());
@@ -186,7 +195,7 @@ impl Core {
         for managed in self.set_specs(spec) {
             self.ports.watch.row_changed(&managed.name);
             let core = Arc::clone(self);
-            self.tasks.spawn(async move {
+            self.parts.spawn(async move {
                 let _turn = managed.turn.lock().await;
                 core.catch_up(&managed).await;
             });
@@ -243,7 +252,7 @@ impl Core {
             return;
         };
         let core = Arc::clone(self);
-        self.tasks.spawn(async move {
+        self.parts.spawn(async move {
             let _turn = turn;
             for managed in core.all() {
                 if core.is_closing() {

@@ -8,6 +8,7 @@ use crate::{
     severity::Severity,
     spec::{CheckKind, CheckSpec},
 };
+use std::time::Duration;
 
 /// What one check has seen.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(super) struct CheckCounter {
     pub(super) name: CheckName,
     /// Absent for the supervised child's exit. That one is told, not sampled: its last outcome is how it is now.
     pub(super) kind: Option<CheckKind>,
+    /// How long a look may take; and of a heartbeat, how far apart two may be.
+    limit: Duration,
     pub(super) failure: FailureType,
     pub(super) severity: Severity,
     pub(super) fail_after: u32,
@@ -27,6 +30,8 @@ pub(super) struct CheckCounter {
     pub(super) raised: bool,
     /// Its successes count: the target was tried again since the failure was raised.
     pub(super) on_trial: bool,
+    /// The target was started, and this has not passed since: a failure of it is none yet.
+    pub(super) starting: bool,
 }
 
 impl CheckCounter {
@@ -34,6 +39,7 @@ impl CheckCounter {
         Self {
             name,
             kind: None,
+            limit: Duration::ZERO,
             failure: failure.clone(),
             severity,
             fail_after: 1,
@@ -43,6 +49,7 @@ impl CheckCounter {
             successes: 0,
             raised: false,
             on_trial: false,
+            starting: false,
         }
     }
 
@@ -57,7 +64,14 @@ impl CheckCounter {
         self.successes = if runs { self.recover_after } else { 0 };
     }
 
-    fn last_failed(&self) -> bool {
+    /// What it counted before was of the process before. Where its failure is raised, it still is.
+    pub(super) fn begin_start(&mut self, has_period: bool) {
+        self.failures = 0;
+        self.successes = 0;
+        self.starting = has_period;
+    }
+
+    pub(super) fn last_failed(&self) -> bool {
         self.last == Some(Outcome::Failed)
     }
 
@@ -67,16 +81,32 @@ impl CheckCounter {
         !self.raised && (told || self.successes >= self.recover_after)
     }
 
+    /// Whether this is the other one in another config.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.name == other.name && self.kind == other.kind && self.failure == other.failure
+        self.name == other.name
+            && self.failure == other.failure
+            && self.is_told() == other.is_told()
     }
 
-    pub(super) fn keep_counts_of(&mut self, old: &Self) {
+    /// Whether what the other one saw is what this one would have seen and counted.
+    fn judges_as(&self, other: &Self) -> bool {
+        let all = |check: &Self| (check.limit, check.fail_after, check.recover_after);
+        self.kind == other.kind && all(self) == all(other)
+    }
+
+    /// Takes over the counts of the same check in the config before. Where it judges otherwise now it has seen nothing
+    /// yet: what was raised is on trial, so that its first looks decide.
+    pub(super) fn keep_what_holds_of(&mut self, old: &Self) {
+        self.raised = old.raised;
+        if !self.judges_as(old) {
+            self.on_trial = old.raised;
+            return;
+        }
         self.last = old.last;
         self.failures = old.failures;
         self.successes = old.successes;
-        self.raised = old.raised;
         self.on_trial = old.on_trial;
+        self.starting = old.starting;
     }
 }
 
@@ -89,6 +119,10 @@ pub(super) fn counters(
         fail_after: check.fail_after,
         recover_after: check.recover_after,
         kind: Some(check.kind.clone()),
+        limit: match check.kind {
+            CheckKind::Heartbeat => check.every,
+            _ => check.timeout,
+        },
         ..CheckCounter::told(check.name.clone(), &check.failure, check.severity)
     });
     let told =
@@ -98,8 +132,14 @@ pub(super) fn counters(
 
 /// How the target is, by its checks.
 pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
-    if checks.iter().any(|c| c.raised) {
+    let starts = checks.iter().any(|c| c.starting);
+    // While it starts, what was raised before is not known to be so still.
+    let is_seen = |c: &CheckCounter| !c.starting && c.last_failed();
+    if checks.iter().any(|c| c.raised && (!starts || is_seen(c))) {
         return Health::Failed;
+    }
+    if starts {
+        return Health::Starting;
     }
     let seen = checks.iter().filter_map(|c| c.last);
     seen.fold(Health::Unknown, |health, outcome| match outcome {

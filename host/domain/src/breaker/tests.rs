@@ -6,10 +6,15 @@ use super::*;
 use crate::{name::TargetName, spec::CheckKind, time::Timestamp};
 use proptest::prelude::*;
 
+mod start;
+mod stranger;
+
 fn check_spec(name: &str, failure: &str, fail_after: u32, recover_after: u32) -> CheckSpec {
     CheckSpec {
         name: CheckName::parse(name).unwrap(),
-        kind: CheckKind::Heartbeat,
+        kind: CheckKind::Tcp {
+            address: "127.0.0.1:1".to_owned(),
+        },
         every: Duration::from_secs(10),
         timeout: Duration::from_secs(1),
         fail_after,
@@ -24,6 +29,8 @@ const BREAKER: BreakerSpec = BreakerSpec {
     open_for: Duration::from_secs(30),
 };
 
+const START: Duration = Duration::from_secs(10);
+
 /// `a` and `c` raise `down` after 2 failures and 3, `b` raises `slow` after 3; 2 successes close each.
 fn three_checks() -> TargetHealth {
     let checks = [
@@ -36,6 +43,13 @@ fn three_checks() -> TargetHealth {
 
 fn only_a() -> TargetHealth {
     TargetHealth::new(&[check_spec("a", "down", 2, 2)], None, BREAKER)
+}
+
+/// `a`, and the exit of the child, which is called `exited`.
+fn a_and_exit() -> TargetHealth {
+    let failure = FailureType::parse("exited").unwrap();
+    let exit = Some((&failure, Severity::High));
+    TargetHealth::new(&[check_spec("a", "down", 2, 2)], exit, BREAKER)
 }
 
 fn only_exit() -> TargetHealth {
@@ -69,7 +83,8 @@ fn see(health: &mut TargetHealth, name: &str, outcome: Outcome, now: u64) -> Vec
     }
 }
 
-/// Steps: `a-` failed, `a+` healthy, `a~` degraded, `acted`, or a number: the second at which it is tried to tick.
+/// Steps: `a-` failed, `a+` healthy, `a~` degraded, `acted`, `start` for ten seconds, `ended`, or a number: the second at
+/// which it is tried to tick.
 fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
     let mut changes = Vec::new();
     let mut now = 0;
@@ -81,6 +96,8 @@ fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
         };
         changes.extend(match step {
             "acted" => health.handler_acted(),
+            "start" => health.started(START, at(now)),
+            "ended" => health.ended(),
             _ if step.parse::<u64>().is_ok() => {
                 now = step.parse().unwrap();
                 health.tick(at(now))
@@ -99,6 +116,7 @@ fn words(changes: &[HealthChange]) -> String {
         HealthChange::CircuitClosed => Some("closed".to_owned()),
         HealthChange::FailureRaised { failure, .. } => Some(format!("raise:{failure}")),
         HealthChange::FailureCleared { failure } => Some(format!("clear:{failure}")),
+        HealthChange::CheckLate { check } => Some(format!("late:{check}")),
         _ => None,
     });
     words.collect::<Vec<_>>().join(" ")
@@ -246,6 +264,17 @@ fn an_exit_is_raised_at_once_and_a_running_process_closes_the_trial() {
 }
 
 #[test]
+fn each_exit_is_raised_while_the_failure_holds_but_not_that_the_process_is_still_down() {
+    let once = "open raise:service-down";
+    check(only_exit(), "exit- exit- exit-", once);
+    check(
+        only_exit(),
+        "exit- exit+ exit- exit- exit+ exit-",
+        "open raise:service-down raise:service-down raise:service-down",
+    );
+}
+
+#[test]
 fn a_running_process_does_not_have_to_be_told_again_for_other_checks_to_close() {
     let failure = FailureType::parse("exited").unwrap();
     let health = TargetHealth::new(
@@ -336,6 +365,38 @@ fn another_config_keeps_the_counts_of_what_is_the_same() {
 }
 
 #[test]
+fn a_check_whose_settings_changed_has_seen_nothing_yet() {
+    let other = || CheckSpec {
+        kind: CheckKind::Tcp {
+            address: "127.0.0.1:2".to_owned(),
+        },
+        ..check_spec("a", "down", 2, 2)
+    };
+    let slower = || CheckSpec {
+        timeout: Duration::from_secs(2),
+        ..check_spec("a", "down", 2, 2)
+    };
+    let both: [fn() -> CheckSpec; 2] = [other, slower];
+    for changed in both {
+        let mut health = only_a();
+        play(&mut health, "a-");
+        health.reconfigure(&[changed()], None, BREAKER, None, at(0));
+        assert_eq!(health.health(), Health::Unknown);
+        assert_eq!(words(&play(&mut health, "a-")), "", "counted anew");
+        assert_eq!(words(&play(&mut health, "a-")), "open raise:down");
+
+        // Nobody has seen that it passes.
+        health.reconfigure(&[check_spec("a", "down", 2, 2)], None, BREAKER, None, at(0));
+        assert_eq!(
+            (health.health(), health.circuit()),
+            (Health::Failed, CircuitState::Open)
+        );
+        assert_eq!(words(&play(&mut health, "a+")), "");
+        assert_eq!(words(&play(&mut health, "a+")), "clear:down half closed");
+    }
+}
+
+#[test]
 fn a_child_that_is_down_stays_down_when_its_exit_is_called_otherwise() {
     let down = seen("process", Outcome::Failed);
     let mut health = only_exit();
@@ -398,7 +459,7 @@ fn what_held_when_the_host_ended_holds_until_its_checks_pass_afresh() {
 proptest! {
     #[test]
     fn whatever_happens_an_open_circuit_has_a_reason_and_a_closed_one_none(
-        steps in proptest::collection::vec((0_usize..13, 0_u64..20), 0..200)
+        steps in proptest::collection::vec((0_usize..15, 0_u64..20), 0..200)
     ) {
         let failure = FailureType::parse("exited").unwrap();
         let checks = [
@@ -417,6 +478,8 @@ proptest! {
             let mut changes = health.tick(at(now));
             changes.extend(match step {
                 12 => health.handler_acted(),
+                13 => health.started(START, at(now)),
+                14 => health.ended(),
                 _ => see(&mut health, names[step / 3], outcomes[step % 3], now),
             });
             let mut circuit = before;

@@ -23,9 +23,12 @@ impl TargetHealth {
         let Some(check) = self.find(seen, by) else {
             return;
         };
+        // A process that ends is news each time; that it still does not run is none.
+        let has_ended = check.is_told() && !check.last_failed();
         check.last = Some(Outcome::Failed);
         check.failures = check.failures.saturating_add(1);
         check.successes = 0;
+        check.starting = false;
         changes.push(HealthChange::CheckFailed {
             check: check.name.clone(),
             in_a_row: check.failures,
@@ -44,7 +47,7 @@ impl TargetHealth {
             self.opened_at = now;
             changes.push(HealthChange::CircuitOpened);
         }
-        if counts && (half_open || !already_holds) {
+        if counts && (half_open || has_ended || !already_holds) {
             changes.push(HealthChange::FailureRaised {
                 check: name,
                 failure,
@@ -66,6 +69,7 @@ impl TargetHealth {
         }
         check.last = Some(seen.outcome);
         check.failures = 0;
+        check.starting = false;
         let begins = check.raised && !check.on_trial && may_try;
         if begins {
             check.begin_trial();
@@ -105,6 +109,9 @@ impl TargetHealth {
         if self.circuit == CircuitState::HalfOpen && self.checks.iter().all(CheckCounter::is_proven)
         {
             self.close(changes);
+        }
+        if self.checks.iter().all(|check| !check.starting) {
+            self.start_ends = None;
         }
         let health = counter::health_of(&self.checks);
         if health != self.health {

@@ -21,6 +21,7 @@ fn entry(number: u64, target: &str, priority: u8, due: u64) -> QueueEntry {
         operation: id(number),
         target: name(target),
         priority,
+        severity: Severity::Medium,
         due: at(due),
         depends_on: Vec::new(),
         by_hand: false,
@@ -44,6 +45,12 @@ impl World {
             is_failing: &|target| self.failing.contains(&target.as_str()),
             max_running: NonZeroUsize::new(self.max_running).unwrap_or(NonZeroUsize::MAX),
         };
+        // The machine says which reason is over; here any may be.
+        queue.is_over(&Hold::HostPaused);
+        for target in NAMES.into_iter().chain(["redis", "api"]).map(name) {
+            queue.is_over(&Hold::TargetPaused(target.clone()));
+            queue.is_over(&Hold::Dependency(target));
+        }
         queue.next(&conditions, at(now))
     }
 }
@@ -88,7 +95,7 @@ fn trap_5_a_second_failure_during_a_recovery_is_kept_and_starts_after_it() {
     assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
     queue.push(entry(2, "a", 1, 0));
     assert_eq!(world.ask(&mut queue, 0), Decision::Idle);
-    queue.finished(&name("a"));
+    queue.finished(&name("a"), &id(1));
     assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(2)));
 }
 
@@ -160,7 +167,7 @@ fn what_was_taken_out_does_not_start_wherever_it_stood() {
         world.ask(&mut queue, now);
         assert_eq!(queue.remove(&id(1)), None, "it has started");
         assert!(queue.remove(&id(2)).is_some() && queue.remove(&id(3)).is_some());
-        queue.finished(&name("a"));
+        queue.finished(&name("a"), &id(1));
         assert_eq!(World::default().ask(&mut queue, 99), Decision::Idle);
         assert!(queue.is_empty());
     }
@@ -190,7 +197,40 @@ fn a_hundred_thousand_that_wait_for_one_target_are_looked_at_once() {
     for _ in 0..1_000 {
         assert_eq!(queue.next(&conditions, at(0)), Decision::Idle);
     }
-    assert_eq!(asked.get(), 1_000);
+    assert_eq!(asked.get(), 0, "nothing changed for them");
+}
+
+#[test]
+fn of_equally_urgent_ones_the_more_severe_starts_first() {
+    let severe = QueueEntry {
+        severity: Severity::Critical,
+        ..entry(3, "c", 5, 0)
+    };
+    let entries = [entry(1, "a", 5, 0), entry(2, "b", 4, 0), severe];
+    check(&World::default(), &entries, 0, &[2, 3, 1], Decision::Idle);
+}
+
+#[test]
+fn between_the_attempts_of_the_lesser_only_the_more_severe_starts() {
+    let mut queue = RecoveryQueue::default();
+    let world = World::default();
+    queue.push(entry(1, "a", 5, 0));
+    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+    let severe = QueueEntry {
+        severity: Severity::Critical,
+        ..entry(3, "a", 5, 0)
+    };
+    queue.push(entry(2, "a", 5, 0));
+    queue.push(severe);
+    assert_eq!(world.ask(&mut queue, 0), Decision::Idle, "not during one");
+    queue.rest(entry(1, "a", 5, 10));
+    assert_eq!(queue.running(), 0, "what rests takes nobody's place");
+    assert_eq!(world.ask(&mut queue, 1), Decision::Start(id(3)));
+    assert_eq!(world.ask(&mut queue, 20), Decision::Idle);
+    queue.finished(&name("a"), &id(3));
+    assert_eq!(world.ask(&mut queue, 20), Decision::Start(id(1)));
+    queue.finished(&name("a"), &id(1));
+    assert_eq!(world.ask(&mut queue, 20), Decision::Start(id(2)));
 }
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -198,7 +238,7 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// The rule, written as plainly as can be: what starts among `entries`.
 fn plainly(
     entries: &[QueueEntry],
-    busy: &[TargetName],
+    busy: &[(TargetName, OperationId)],
     world: &World,
     now: u64,
 ) -> Option<OperationId> {
@@ -212,12 +252,13 @@ fn plainly(
                 .depends_on
                 .iter()
                 .all(|d| !world.failing.contains(&d.as_str()));
-        entry.due <= at(now) && !busy.contains(&entry.target) && (entry.by_hand || free)
+        let is_busy = busy.iter().any(|(target, _)| *target == entry.target);
+        entry.due <= at(now) && !is_busy && (entry.by_hand || free)
     };
     entries
         .iter()
         .filter(may_start)
-        .min_by_key(|entry| (entry.priority, entry.operation.clone()))
+        .min_by_key(|entry| rank(entry))
         .map(|entry| entry.operation.clone())
 }
 
@@ -228,7 +269,8 @@ proptest! {
     ) {
         let mut queue = RecoveryQueue::default();
         let mut world = World { max_running: 3, ..World::default() };
-        let (mut entries, mut busy): (Vec<QueueEntry>, Vec<TargetName>) = (Vec::new(), Vec::new());
+        let mut entries: Vec<QueueEntry> = Vec::new();
+        let mut busy: Vec<(TargetName, OperationId)> = Vec::new();
         let mut now = 0;
         let toggle = |names: &mut Vec<&'static str>, which: usize| {
             match names.iter().position(|n| *n == NAMES[which]) {
@@ -242,6 +284,7 @@ proptest! {
                     let pushed = QueueEntry {
                         depends_on: if bits & 1 == 1 { vec![name(NAMES[(which + 1) % 4])] } else { vec![] },
                         by_hand: bits & 6 == 6,
+                        severity: [Severity::Low, Severity::High][usize::from(bits >> 3)],
                         ..entry(number, NAMES[which], bits % 3, now + wait)
                     };
                     queue.push(pushed.clone());
@@ -251,8 +294,10 @@ proptest! {
                 4 => toggle(&mut world.failing, which),
                 5 => world.host_paused = !world.host_paused && bits > 8,
                 6 => {
-                    queue.finished(&name(NAMES[which]));
-                    busy.retain(|b| b.as_str() != NAMES[which]);
+                    if let Some(place) = busy.iter().position(|(target, _)| target.as_str() == NAMES[which]) {
+                        let (target, operation) = busy.remove(place);
+                        queue.finished(&target, &operation);
+                    }
                 }
                 _ if bits > 8 && !entries.is_empty() => {
                     let gone = entries.remove(which % entries.len());
@@ -265,7 +310,7 @@ proptest! {
                 Decision::Start(started) => {
                     prop_assert_eq!(Some(&started), expected.as_ref());
                     let place = entries.iter().position(|e| e.operation == started).unwrap();
-                    busy.push(entries.remove(place).target);
+                    busy.push((entries.remove(place).target, started));
                 }
                 Decision::WaitUntil(due) => {
                     prop_assert_eq!(expected, None);

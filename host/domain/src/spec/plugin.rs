@@ -15,8 +15,8 @@ pub struct PluginSpec {
     pub grants: Grants,
     /// How much of it.
     pub limits: Limits,
-    /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, which the guest sees as it is written, and
-    /// which lets it use that secret.
+    /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, in place of which the guest sees a handle of
+    /// its call, see [`crate::secret`]; so it may use that secret.
     pub settings: serde_json::Value,
 }
 

@@ -21,9 +21,11 @@ pub struct RouteSpec {
     pub severity: Option<Severity>,
     /// How attempts are spaced.
     pub strategy: Strategy,
-    /// After a success, no automatic operation for the same target and failure for this long; default 300 s
-    /// [seed 001].
+    /// After a success, no automatic operation for the same target and failure for this long; default zero, for a
+    /// second death should not wait (the seed's 300 s [seed 001] where written).
     pub cooldown: Duration,
+    /// A failure that comes back within this time of its recovery is the same incident; default 60 s, zero for never.
+    pub relapse_window: Duration,
     /// What is run, in order. At least one.
     pub chain: Vec<StepSpec>,
 }
@@ -37,7 +39,7 @@ pub struct StepSpec {
     pub version: VersionReq,
     /// Whether it runs even where an earlier step of the same attempt has failed.
     pub always: bool,
-    /// Handed to the handler; a JSON object.
+    /// Handed to the handler; a JSON object, with secrets as in its settings.
     pub params: serde_json::Value,
     /// Wall time for one call, effects included; default 60 s.
     pub timeout: Duration,

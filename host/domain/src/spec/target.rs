@@ -27,6 +27,9 @@ pub struct TargetSpec {
     pub breaker: BreakerSpec,
     /// How long the checks may take to pass after a handler has acted; default 60 s [seed 000].
     pub validation_timeout: Duration,
+    /// From a start until each check has passed once, but at most for so long, a check that fails is `starting` and not
+    /// failed; default 10 s, zero for none. An end of the process is a failure at once.
+    pub start_period: Duration,
 }
 
 impl TargetSpec {
@@ -189,6 +192,20 @@ impl CheckKind {
                 ..
             }
         )
+    }
+
+    /// Whether its success means that the target itself works. The other kinds look at the machine that it runs on.
+    pub fn asks_the_service(&self) -> bool {
+        match self {
+            CheckKind::Disk { .. } => false,
+            CheckKind::Memory { max_bytes, .. } => max_bytes.is_some(),
+            CheckKind::Http { .. }
+            | CheckKind::Tcp { .. }
+            | CheckKind::Process { .. }
+            | CheckKind::Exec { .. }
+            | CheckKind::File { .. }
+            | CheckKind::Heartbeat => true,
+        }
     }
 
     /// The word that operators write.

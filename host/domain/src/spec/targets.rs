@@ -15,7 +15,7 @@ pub struct Targets {
 
 impl Targets {
     /// The target with this name; the first where a config that was refused names it twice.
-    pub fn get(&self, name: &TargetName) -> Option<&TargetSpec> {
+    pub fn named(&self, name: &TargetName) -> Option<&TargetSpec> {
         self.list.get(*self.places.get(name)?)
     }
 }
@@ -73,6 +73,7 @@ mod tests {
                 open_for: Duration::from_secs(30),
             },
             validation_timeout: Duration::from_secs(60),
+            start_period: Duration::ZERO,
         }
     }
 
@@ -88,7 +89,7 @@ mod tests {
             prop_assert_eq!(&*targets, list.as_slice());
             for name in 0..20 {
                 let name = TargetName::parse(&format!("t{name}")).unwrap();
-                prop_assert_eq!(targets.get(&name), list.iter().find(|target| target.name == name));
+                prop_assert_eq!(targets.named(&name), list.iter().find(|target| target.name == name));
             }
         }
     }

@@ -1,11 +1,13 @@
 //! The ticker: a thread that lets the epochs of an engine pass while calls run, and sleeps while none does.
 //!
-//! Invariant: it holds the engine weakly and ends with it.
+//! Invariant: it holds the engine weakly and ends with it, and with nothing else: a guest that computes would never be
+//! interrupted again.
 //! Invariant: a guest that computes sees a tick at least every [`TICK`] plus what the system takes to wake a thread;
 //! an async timer instead would starve on a machine whose every core computes.
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
@@ -68,8 +70,11 @@ impl Ticker {
                 let (engine, ticks, shared) = (engine.weak(), ticks.clone(), shared.clone());
                 let ticker = thread::Builder::new()
                     .name("mainstay-ticker".to_owned())
-                    .stack_size(64 << 10)
-                    .spawn(move || tick_while_alive(&engine, &ticks, &shared))?;
+                    // Room for a panic to be told.
+                    .stack_size(256 << 10)
+                    .spawn(move || {
+                        again_after_panics(|| tick_while_alive(&engine, &ticks, &shared));
+                    })?;
                 Some(ticker.thread().clone())
             }
         };
@@ -121,6 +126,13 @@ impl Drop for Running {
     }
 }
 
+/// Works until it ends by itself.
+fn again_after_panics(work: impl Fn()) {
+    while catch_unwind(AssertUnwindSafe(&work)).is_err() {
+        tracing::error!("the ticker has panicked, and goes on; report this as a defect");
+    }
+}
+
 fn tick_while_alive(engine: &EngineWeak, ticks: &Ticks, shared: &Shared) {
     let mut idle = 0;
     while !shared.stopped.load(SeqCst) {
@@ -142,5 +154,17 @@ fn tick_while_alive(engine: &EngineWeak, ticks: &Ticks, shared: &Shared) {
             Some(engine) => ticks.advance(&engine),
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticker_that_panics_goes_on() {
+        let begun = AtomicU64::new(0);
+        again_after_panics(|| assert!(begun.fetch_add(1, SeqCst) >= 2, "out of luck"));
+        assert_eq!(begun.load(SeqCst), 3);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{HostOptions, PluginHost, Specs};
 use crate::{
-    observer::PluginEvent,
+    observer::{Observer, PluginEvent},
     plugin::Plugin,
     testing::{Guest, LONG, RESTART, Recorder, may_restart, request},
 };
@@ -539,4 +539,35 @@ async fn a_hundred_swaps_under_load_lose_no_call() {
     let (made, ()) = tokio::join!(calls, swaps);
     assert!(made > 100, "{made}");
     assert_eq!(setup.host.registry().all().len(), 1);
+}
+
+/// An observer that panics where a plugin is refused.
+struct Fragile;
+
+impl Observer for Fragile {
+    fn observe(&self, event: PluginEvent) {
+        assert!(
+            !matches!(event, PluginEvent::Rejected { .. }),
+            "out of luck"
+        );
+    }
+}
+
+#[tokio::test]
+async fn where_the_directory_is_followed_no_more_that_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let options = HostOptions {
+        settling: Duration::from_millis(60),
+        rescan: Duration::from_millis(300),
+        ..HostOptions::new(root.path().to_owned())
+    };
+    let effects = Arc::new(Recorder::default());
+    let host = PluginHost::start(options, effects, Arc::new(Fragile))
+        .await
+        .unwrap();
+    let broken = host.broken();
+    fs::write(root.path().join("bad.wasm"), "no component").unwrap();
+    let what = tokio::time::timeout(LONG, broken).await.unwrap();
+    assert!(what.contains("out of luck"), "{what}");
+    host.stop().await;
 }

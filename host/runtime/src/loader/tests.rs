@@ -42,6 +42,41 @@ async fn what_is_no_plugin_is_refused_with_what_it_is() {
     check_refused(broken, &["no valid component"]).await;
 }
 
+/// A guest that refuses its settings with their own text, but for so many bytes at the end.
+async fn refused_with(settings: &str, left_out: usize) -> String {
+    let configure = format!(
+        r#"(i32.store8 (i32.const 256) (i32.const 1))
+        (i32.store (i32.const 260) (local.get 0))
+        (i32.store (i32.const 264) (i32.sub (local.get 1) (i32.const {left_out})))"#
+    );
+    let guest = Guest {
+        configure: configure.leak(),
+        ..Guest::default()
+    };
+    let spec = PluginSpec {
+        settings: serde_json::from_str(settings).unwrap(),
+        ..PluginSpec::default()
+    };
+    let loader = loader(&Arc::new(Recorder::default()));
+    let candidate = loader.load(guest.build().into()).await.unwrap();
+    match loader.configure(&candidate, &spec).await {
+        Ok(_) => panic!("it refuses whatever it is given"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn settings_are_checked_as_calls_see_them_and_refused_as_they_were_written() {
+    const SETTINGS: &str = r#"{"url":"https://x.example/${secret:hook}"}"#;
+    let refused = refused_with(SETTINGS, 0).await;
+    assert!(refused.contains(SETTINGS), "{refused}");
+    // Of a handle that is cut it shows that there was one.
+    let cut = refused_with(SETTINGS, 3).await;
+    assert!(cut.contains("https://x.example/mainstay-secret-"), "{cut}");
+    let plain = refused_with(r#"{"url":"https://x.example/"}"#, 0).await;
+    assert!(plain.contains(r#"{"url":"https://x.example/"}"#), "{plain}");
+}
+
 #[tokio::test]
 async fn describe_is_under_limits_and_what_it_says_is_checked() {
     let trapping = Guest {

@@ -6,12 +6,13 @@ use crate::{
     error::CallFailure,
     limits::Limit,
     observer::PluginEvent,
-    testing::{Guest, LOG, LONG, RESTART, Recorder, may_restart, plugin, request},
+    testing::{Guest, LOG, LONG, RESTART, Recorder, TELL, may_restart, plugin, request},
 };
 use mainstay_domain::{
     call::{RecoveryFailure, Report},
     effect::Effect,
-    spec::{Limits, PluginSpec},
+    secret::Shown,
+    spec::{Grants, Limits, PluginSpec},
 };
 use std::{
     sync::Arc,
@@ -43,15 +44,51 @@ async fn a_granted_effect_reaches_the_port_and_the_report_comes_back() {
 }
 
 #[tokio::test]
-async fn a_call_carries_the_secrets_that_the_settings_of_its_plugin_name() {
+async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_names() {
+    const SETTINGS: &str = r#"{"url":"https://hooks.example/${secret:hook}"}"#;
+    const PARAMS: &str = r#"{"a":"${secret:hook}","b":"${secret:of-nobody}"}"#;
     let recorder = Arc::new(Recorder::default());
     let spec = PluginSpec {
-        settings: serde_json::json!({ "url": "https://hooks.example/${secret:hook-token}" }),
-        ..may_restart()
+        settings: serde_json::from_str(SETTINGS).unwrap(),
+        grants: Grants {
+            kv_bytes: 1,
+            ..Grants::default()
+        },
+        ..PluginSpec::default()
     };
-    let plugin = plugin(&recorder, &recovering(RESTART), &spec).await;
-    assert!(plugin.recover(&request(), LONG).await.unwrap().is_ok());
-    assert_eq!(*recorder.secrets.lock().unwrap(), [spec.secrets()]);
+    let guest = Guest {
+        world: "tells",
+        ..recovering(TELL)
+    };
+    let plugin = plugin(&recorder, &guest, &spec).await;
+    let mut request = request();
+    request.params = serde_json::from_str(PARAMS).unwrap();
+    for _ in 0..2 {
+        let failure = plugin.recover(&request, LONG).await.unwrap();
+        assert_eq!(failure, Err(RecoveryFailure::Permanent(PARAMS.to_owned())));
+    }
+    assert_eq!(plugin.counts().last_error.as_deref(), Some(PARAMS));
+    for line in recorder.lines.lock().unwrap().iter() {
+        assert_eq!(line.message, PARAMS);
+    }
+    let effects = recorder.effects.lock().unwrap().clone();
+    let seen: Vec<String> = effects
+        .into_iter()
+        .map(|effect| match effect {
+            Effect::KvGet { key } => key,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let handles = recorder.secrets.lock().unwrap();
+    let written = [SETTINGS, PARAMS, SETTINGS, PARAMS];
+    for ((seen, written), handles) in seen.iter().zip(written).zip(handles.iter()) {
+        assert!(!seen.contains("hook}"), "{seen}");
+        assert_eq!(seen.clone().shown(handles), written);
+    }
+    assert_eq!(seen.len(), written.len());
+    // The handles of the first call mean nothing in the second.
+    assert_ne!(seen[0], seen[2]);
+    assert_eq!(seen[0].clone().shown(&handles[2]), seen[0]);
 }
 
 #[tokio::test]

@@ -13,7 +13,10 @@ use super::{
     tree::target,
     write::ArchiveWriter,
 };
-use crate::ports::{OnProgress, Progress, StoreError, TakeBackup, Unreadable};
+use crate::{
+    adapters::environment::ChildEnvironment,
+    ports::{OnProgress, Progress, StoreError, TakeBackup, Unreadable},
+};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
     backup::BackupType,
@@ -30,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 /// Reads sources into an archive.
 pub(super) struct SourceReader<'a> {
     layout: &'a Layout,
+    environment: &'a ChildEnvironment,
     stop: &'a CancellationToken,
     request: &'a TakeBackup,
     progress: &'a OnProgress,
@@ -69,6 +73,7 @@ type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreE
 impl<'a> SourceReader<'a> {
     pub(super) fn new(
         layout: &'a Layout,
+        environment: &'a ChildEnvironment,
         stop: &'a CancellationToken,
         request: &'a TakeBackup,
         progress: &'a OnProgress,
@@ -78,6 +83,7 @@ impl<'a> SourceReader<'a> {
         let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
         Self {
             layout,
+            environment,
             stop,
             request,
             progress,
@@ -108,7 +114,8 @@ impl<'a> SourceReader<'a> {
                     let key = DocumentKey::parse(key)
                         .map_err(|error| StoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
-                    run_command(run, cwd, *timeout, &create_private(&path)?, self.stop)?;
+                    let spool = create_private(&path)?;
+                    run_command(self.environment, run, cwd, *timeout, &spool, self.stop)?;
                     self.read_output(key, &path)?;
                     remove_file(&path)?;
                 }

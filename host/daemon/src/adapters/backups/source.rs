@@ -9,7 +9,7 @@ use super::{
     check_stop,
     tree::{Tree, names},
 };
-use crate::ports::StoreError;
+use crate::{adapters::environment::ChildEnvironment, ports::StoreError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::OsString,
@@ -17,7 +17,7 @@ use std::{
     io::{self, ErrorKind, Read},
     os::unix::{ffi::OsStrExt, fs::FileTypeExt, process::CommandExt, process::ExitStatusExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::mpsc::{RecvTimeoutError, channel},
     time::{Duration, Instant},
 };
@@ -151,6 +151,7 @@ fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
 /// Runs a program in a process group of its own and puts what it prints into `output`. Exit code 0, in time, or it is
 /// an error with the end of what it said.
 pub(super) fn run_command(
+    environment: &ChildEnvironment,
     run: &[String],
     cwd: &Path,
     timeout: Duration,
@@ -167,7 +168,7 @@ pub(super) fn run_command(
     let stdout = output
         .try_clone()
         .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
-    let mut command = Command::new(program);
+    let mut command = environment.inheriting(program);
     command
         .args(arguments)
         .current_dir(cwd)

@@ -8,7 +8,10 @@ use super::{
     read,
     write::ArchiveWriter,
 };
-use crate::ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup};
+use crate::{
+    adapters::environment::ChildEnvironment,
+    ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup},
+};
 use mainstay_domain::{
     archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
     backup::BackupType,
@@ -21,13 +24,14 @@ use tokio_util::sync::CancellationToken;
 /// Takes a backup. Whatever fails, nothing is left of it.
 pub(super) fn take(
     layout: &Layout,
+    environment: &ChildEnvironment,
     clock: &dyn Clock,
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
 ) -> Result<TakenBackup, StoreError> {
     create_private_dir(&layout.job(&request.job))?;
-    let taken = write_and_verify(layout, clock, stop, request, progress);
+    let taken = write_and_verify(layout, environment, clock, stop, request, progress);
     if taken.is_err() {
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
@@ -39,6 +43,7 @@ pub(super) fn take(
 
 fn write_and_verify(
     layout: &Layout,
+    environment: &ChildEnvironment,
     clock: &dyn Clock,
     stop: &CancellationToken,
     request: &TakeBackup,
@@ -90,7 +95,15 @@ fn write_and_verify(
         created_at: request.created_at,
     };
     let writer = ArchiveWriter::create(&partial, header, request.compression)?;
-    let mut reader = SourceReader::new(layout, stop, request, progress, &baseline, writer);
+    let mut reader = SourceReader::new(
+        layout,
+        environment,
+        stop,
+        request,
+        progress,
+        &baseline,
+        writer,
+    );
     reader.read_sources()?;
     let SourceReader {
         mut writer,

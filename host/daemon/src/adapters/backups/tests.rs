@@ -4,7 +4,13 @@ mod in_place;
 mod swaps;
 
 use super::*;
-use crate::{adapters::clock::SystemClock, ports::Unreadable};
+use crate::{
+    adapters::{
+        clock::SystemClock,
+        environment::{OF_THE_TESTS, without_that_of_the_tests},
+    },
+    ports::Unreadable,
+};
 use mainstay_domain::{backup::BackupType, id::IdSource};
 use std::{
     os::unix::fs::{PermissionsExt, symlink},
@@ -49,6 +55,7 @@ impl Fixture {
         fs::create_dir(&source).unwrap();
         let store = LocalBackups::new(
             &directory.path().join("state"),
+            without_that_of_the_tests(),
             Arc::new(SystemClock::new()),
             CancellationToken::new(),
         );
@@ -265,6 +272,23 @@ fn a_command_source_is_stored_as_a_document_and_the_same_output_is_no_change() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("no directory among its sources"), "{error}");
+}
+
+#[test]
+fn a_command_source_inherits_no_variable_of_a_secret() {
+    let mut fixture = Fixture::new();
+    fixture.sources = vec![BackupSource::Command {
+        run: vec!["env".to_owned()],
+        cwd: "/".into(),
+        key: "environment".to_owned(),
+        timeout: Duration::from_secs(20),
+    }];
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    let restored = fixture.restore_into(&chain, "restored").unwrap();
+    let printed = fs::read_to_string(restored.join("environment")).unwrap();
+    assert!(printed.contains("PATH="), "{printed}");
+    assert!(!printed.contains(OF_THE_TESTS), "{printed}");
 }
 
 #[test]

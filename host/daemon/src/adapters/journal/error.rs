@@ -2,7 +2,7 @@
 
 use crate::ports::JournalError;
 use rusqlite::{Error, ErrorCode};
-use std::path::Path;
+use std::{any::Any, path::Path};
 
 /// "the journal in PATH …".
 pub(super) fn sentence(path: &Path, what: impl Into<String>) -> JournalError {
@@ -15,6 +15,17 @@ pub(super) fn sentence(path: &Path, what: impl Into<String>) -> JournalError {
 /// The writer has ended before it could answer.
 pub(super) fn writer_gone(path: &Path) -> JournalError {
     sentence(path, "is closed: the daemon is stopping")
+}
+
+/// The writer has ended by a defect of the program.
+pub(super) fn writer_panicked(path: &Path, panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let why = text.unwrap_or("it panicked without a word");
+    format!(
+        "the journal in {} has lost its writer: {why}",
+        path.display()
+    )
 }
 
 /// An error of SQLite as a sentence.

@@ -1,5 +1,6 @@
 //! The journal as its callers see it: order, group commit, every change, every query.
 
+mod broken;
 mod crash;
 mod disk;
 mod fixtures;

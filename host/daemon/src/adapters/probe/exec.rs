@@ -3,7 +3,7 @@
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
 
 use super::{Seen, io_cause};
-use crate::adapters::limits;
+use crate::adapters::{environment::ChildEnvironment, limits};
 use mainstay_domain::health::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{io, os::fd::OwnedFd, path::Path, process::Stdio};
@@ -76,10 +76,14 @@ impl Drop for Group {
 }
 
 /// Blocks until the program is loaded, or could not be: for ever on a file system that does not answer.
-pub(super) fn start(run: &[String], cwd: &Path) -> io::Result<Started> {
+pub(super) fn start(
+    environment: &ChildEnvironment,
+    run: &[String],
+    cwd: &Path,
+) -> io::Result<Started> {
     let (program, arguments) = run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let (reader, writer) = io::pipe()?;
-    let mut command = Command::new(program);
+    let mut command = Command::from(environment.inheriting(program));
     command
         .args(arguments)
         .current_dir(cwd)

@@ -1,7 +1,7 @@
 //! Real sockets, programs and files.
 
 use super::*;
-use crate::adapters::clock::SystemClock;
+use crate::adapters::{clock::SystemClock, environment::without_that_of_the_tests};
 use mainstay_domain::{
     name::{CheckName, FailureType, TargetName},
     severity::Severity,
@@ -29,12 +29,13 @@ fn target() -> Arc<TargetSpec> {
         checks: Vec::new(),
         breaker: BreakerSpec { open_for: SECOND },
         validation_timeout: SECOND,
+        start_period: SECOND,
     })
 }
 
 fn probe() -> HostProbe {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HostProbe::new(Arc::new(SystemClock::new())).unwrap()
+    HostProbe::new(without_that_of_the_tests(), Arc::new(SystemClock::new())).unwrap()
 }
 
 fn check_of(kind: CheckKind, timeout: Duration) -> Arc<CheckSpec> {

@@ -8,7 +8,7 @@ use super::{
     log::{self, Rotations},
     stat::ProcessStat,
 };
-use crate::adapters::limits;
+use crate::adapters::{environment::ChildEnvironment, limits};
 use rustix::{
     fs::Mode,
     process::{Pid, Resource, Signal, kill_process_group, setrlimit, umask},
@@ -19,13 +19,15 @@ use std::{
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 /// What is started.
 pub(super) struct Launch {
     pub(super) run: Vec<String>,
     pub(super) cwd: PathBuf,
-    /// Added to the daemon's own.
+    pub(super) environment: Arc<ChildEnvironment>,
+    /// Added to that.
     pub(super) env: Vec<(String, String)>,
     pub(super) account: Option<Account>,
     pub(super) umask: Option<u32>,
@@ -50,7 +52,7 @@ impl Launch {
         }
         let output = log::open(&self.log)
             .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
-        let mut command = Command::new(program);
+        let mut command = self.environment.inheriting(program);
         command
             .args(arguments)
             .current_dir(&self.cwd)

@@ -5,9 +5,16 @@ mod descriptors;
 mod measurement;
 
 use super::*;
-use crate::adapters::clock::SystemClock;
+use crate::adapters::{
+    clock::SystemClock,
+    environment::{OF_THE_TESTS, without_that_of_the_tests},
+};
 use mainstay_domain::spec::OnShutdown;
-use mainstay_domain::{name::FailureType, severity::Severity, time::Timestamp};
+use mainstay_domain::{
+    name::{FailureType, SecretName},
+    severity::Severity,
+    time::Timestamp,
+};
 use stat::ProcessStat;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -18,10 +25,10 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        match text.contains("${secret:unknown}") {
-            true => Err("there is no secret `unknown`".to_owned()),
-            false => Ok(text.replace("${secret:token}", "s3cr3t")),
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        match name.as_str() {
+            "token" => Ok("s3cr3t".to_owned()),
+            other => Err(format!("there is no secret `{other}`")),
         }
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
@@ -30,7 +37,8 @@ impl Secrets for OneSecret {
 }
 
 fn processes(state_dir: &Path) -> HostProcesses {
-    HostProcesses::new(state_dir, Arc::new(OneSecret), Arc::new(SystemClock::new())).unwrap()
+    let (environment, clock) = (without_that_of_the_tests(), Arc::new(SystemClock::new()));
+    HostProcesses::new(state_dir, Arc::new(OneSecret), environment, clock).unwrap()
 }
 
 fn web() -> TargetName {
@@ -98,6 +106,20 @@ async fn a_child_runs_where_and_with_what_it_was_told_and_its_end_is_told() {
     let (exit, output) = run(dir.path(), &spec).await.unwrap();
     assert_eq!(output, "/usr\nx-s3cr3t\noops\n0027\nweb/0\n");
     assert_eq!(exit, Exit::Code(3));
+}
+
+#[tokio::test]
+async fn a_child_has_the_variable_of_a_secret_only_where_its_own_environment_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = shell(&format!("echo ${{{OF_THE_TESTS}-nothing}}"));
+    run(dir.path(), &spec).await.unwrap();
+    // Between `fork` and `exec`, not by `posix_spawn`.
+    spec.umask = Some(0o027);
+    run(dir.path(), &spec).await.unwrap();
+    let token = "${secret:token}".to_owned();
+    spec.env.insert(OF_THE_TESTS.to_owned(), token);
+    let (_, output) = run(dir.path(), &spec).await.unwrap();
+    assert_eq!(output, "nothing\nnothing\ns3cr3t\n");
 }
 
 #[tokio::test]

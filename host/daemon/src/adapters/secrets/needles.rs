@@ -4,8 +4,7 @@
 //! in URLs and forms (percent-encoded), in hexadecimal and in base64 at each of the three alignments that a longer
 //! text such as `user:value` gives it.
 //! Invariant: one pass, longest form first, so that what stands for a secret is never searched itself.
-//! Invariant: what stands for a secret is no `${secret:NAME}`: a guest that passes on what it was told asks for no
-//! secret by that, whoever made the text.
+//! Invariant: what stands for a secret is no `${secret:NAME}`: who pastes it into a config names no secret by that.
 
 use std::fmt::Write;
 

@@ -1,6 +1,7 @@
 //! Secrets in and out.
 
 use super::*;
+use crate::adapters::environment::OF_THE_TESTS;
 use std::fs;
 
 fn name(text: &str) -> SecretName {
@@ -136,6 +137,32 @@ fn while_a_reload_is_prepared_every_name_of_before_has_its_value_of_before() {
 }
 
 #[test]
+fn what_a_config_reads_from_the_environment_is_inherited_by_no_program_after_it() {
+    let variable = SecretSource::Env(OF_THE_TESTS.to_owned());
+    let named = BTreeMap::from([(name("token"), variable)]);
+    let inherits = |secrets: &ConfiguredSecrets| {
+        let mut command = secrets.child_environment().inheriting("env");
+        let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        printed.contains(OF_THE_TESTS)
+    };
+    let secrets = ConfiguredSecrets::load(&named).unwrap();
+    assert!(!inherits(&secrets));
+    secrets.prepare(&BTreeMap::new()).unwrap();
+    secrets.adopt();
+    assert!(!inherits(&secrets), "the secret is gone, its value is not");
+
+    let secrets = ConfiguredSecrets::load(&BTreeMap::new()).unwrap();
+    assert!(inherits(&secrets));
+    secrets.prepare(&named).unwrap();
+    assert!(!inherits(&secrets), "it is being applied");
+    secrets.abandon();
+    assert!(inherits(&secrets), "it was refused");
+    secrets.prepare(&named).unwrap();
+    secrets.adopt();
+    assert!(!inherits(&secrets));
+}
+
+#[test]
 fn a_value_that_was_rotated_out_is_still_concealed() {
     let directory = tempfile::tempdir().unwrap();
     let secrets = secrets(&[("token", "value-1"), ("gone", "farewell")]);
@@ -185,7 +212,7 @@ fn placeholders_are_revealed_once_and_unknown_ones_are_errors() {
             "secret `c` is not known; add it to [secrets]",
         ),
         ("${secret:A}", "`A` is not a secret name"),
-        ("${secret:a", "without a closing"),
+        ("${secret:a", "has no `}`"),
     ] {
         assert!(secrets.reveal(text).unwrap_err().contains(words), "{text}");
     }

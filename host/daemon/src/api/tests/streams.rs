@@ -95,6 +95,23 @@ async fn long_work_tells_its_progress() {
 }
 
 #[tokio::test]
+async fn long_work_that_stands_still_goes_on_to_give_signs_of_life() {
+    let served = Served::start().await;
+    let url = "http://mainstay/v1/backups";
+    let request = served.client().post(url).json(&json!({"job": "state"}));
+    let mut response = request.send().await.unwrap();
+    let still = "{\"progress\":{\"documents\":0,\"total\":null,\"bytes\":0}}\n";
+    let lines = read(&mut response, |lines| lines.len() >= 2).await;
+    assert_eq!(lines[..2], [still, still]);
+    served.world.gate.add_permits(100);
+    let lines = read(&mut response, |_| false).await;
+    assert!(
+        lines.last().unwrap().starts_with("{\"result\":"),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
 async fn work_that_fails_on_its_way_ends_with_its_error() {
     let served = Served::start().await;
     served.world.gate.add_permits(1);

@@ -375,6 +375,13 @@ fn target_keys(keys: &mut Keys) {
         |s| target(s).validation_timeout,
         seconds(9),
     );
+    let line = "run = [\"x\"]\nstart_period = \"0s\"";
+    keys.target(
+        "target.start_period",
+        line,
+        |s| target(s).start_period,
+        Duration::ZERO,
+    );
     let breaker = BreakerSpec {
         open_for: seconds(9),
     };
@@ -627,8 +634,14 @@ fn route_keys(keys: &mut Keys) {
     );
     keys.route(
         "route.cooldown",
-        "cooldown = \"0s\"",
+        "cooldown = \"9s\"",
         |r| r.cooldown,
+        seconds(9),
+    );
+    keys.route(
+        "route.relapse_window",
+        "relapse_window = \"0s\"",
+        |r| r.relapse_window,
         Duration::ZERO,
     );
     let line = "strategy = { kind = \"exponential\", max_attempts = 3, initial_delay = \"2s\", multiplier = 1.5, max_delay = \"4s\" }";
@@ -940,6 +953,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(target.priority, 5);
     assert_eq!(target.rto, minutes(5));
     assert_eq!(target.validation_timeout, seconds(60));
+    assert_eq!(target.start_period, seconds(10));
     assert_eq!(target.breaker.open_for, seconds(30));
     assert_eq!(target.commands, ForeignCommands::default());
     let process = target.process.as_ref().unwrap();
@@ -991,7 +1005,8 @@ fn what_is_not_written_has_its_documented_default() {
         (&route.failure, &route.target, route.severity),
         (&None, &None, None)
     );
-    assert_eq!(route.cooldown, seconds(300));
+    assert_eq!(route.cooldown, Duration::ZERO);
+    assert_eq!(route.relapse_window, seconds(60));
     let strategy = Strategy::Exponential {
         max_attempts: 5,
         initial_delay: seconds(1),

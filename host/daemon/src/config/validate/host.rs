@@ -13,7 +13,10 @@ use mainstay_domain::{
     name::{CommandName, SecretName},
     spec::{ApiSpec, CommandSpec, HostSpec, SecretSource},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long history is kept by default.
 const QUARTER: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -63,11 +66,14 @@ pub(super) fn commands(at: At<'_>) -> Option<BTreeMap<CommandName, CommandSpec>>
 
 fn command<'a>(at: At<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
     let arguments = fields.required("run", "run = [\"program\", \"argument\"]", run);
+    let used = arguments.as_deref().map(used_placeholders);
     let placeholders = fields.list("placeholders", "placeholders = [\"key\"]", |at| {
         let found: CommandName = name(CommandName::parse)(at)?;
         let written = format!("{{{found}}}");
-        let is_used = |run: &Vec<String>| run.iter().any(|argument| argument.contains(&written));
-        if arguments.as_ref().is_some_and(|run| !is_used(run)) {
+        if used
+            .as_ref()
+            .is_some_and(|used| !used.contains(found.as_str()))
+        {
             return at.refuse(
                 format!("no argument of the command holds {written}"),
                 format!("write {written} where its value is to stand, or remove the placeholder"),
@@ -82,6 +88,16 @@ fn command<'a>(at: At<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
         timeout: fields.or("timeout", Duration::from_secs(30), positive_duration),
         run: arguments?,
     })
+}
+
+/// Whatever stands in braces in some arguments and has none itself.
+fn used_placeholders(arguments: &[String]) -> BTreeSet<&str> {
+    let behind_braces = arguments
+        .iter()
+        .flat_map(|argument| argument.split('{').skip(1));
+    behind_braces
+        .filter_map(|text| text.split_once('}').map(|(inside, _)| inside))
+        .collect()
 }
 
 pub(super) fn secrets(at: At<'_>) -> Option<BTreeMap<SecretName, SecretSource>> {

@@ -1,30 +1,43 @@
 //! What can only be judged when everything has been read: references, cycles, and routes that miss or are missed.
+//!
+//! Invariant: each costs about as much as the config is long, however much of it is wrong. What would cost more, a look
+//! at every name or the whole of a circle, is done only for the problems that are told, which are the first ones.
 
 use super::super::{
-    context::{Context, Raised},
+    context::{Context, Raised, Thing},
     document::Place,
+    group::MOST_ERRORS,
     suggest::nearest,
 };
 use mainstay_domain::{
-    dependency,
-    name::{PluginName, TargetName},
-    route,
+    dependency::{self, Closing},
+    name::{FailureType, PluginName, SecretName, TargetName},
+    route::{self, RouteTable},
+    severity::Severity,
     spec::{PluginSpec, RouteSpec},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    slice,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Every thing that is referred to must exist.
 pub(super) fn references(context: &Context<'_>) {
     let facts = context.facts.borrow();
-    for (thing, name, place) in &facts.referred {
-        if facts.defined.contains_key(&(*thing, name.clone())) {
-            continue;
-        }
+    let mut looked_at = BTreeSet::new();
+    let mut dangling: Vec<&(Thing, String, Place)> = facts
+        .referred
+        .iter()
+        .filter(|(thing, name, _)| !facts.defined.contains_key(&(*thing, name.clone())))
+        .filter(|reference| looked_at.insert(*reference))
+        .collect();
+    dangling.sort_by_key(|(_, _, place)| place.order());
+    let mut meant_by: BTreeMap<(Thing, &str), Option<&str>> = BTreeMap::new();
+    for (number, (thing, name, place)) in dangling.into_iter().enumerate() {
         let same_kind = facts.defined.keys().filter(|(kind, _)| kind == thing);
-        let help = match nearest(name, same_kind.map(|(_, name)| name.as_str())) {
+        let look = || nearest(name, same_kind.map(|(_, name)| name.as_str()));
+        let meant = match number < MOST_ERRORS {
+            true => *meant_by.entry((*thing, name.as_str())).or_insert_with(look),
+            false => None,
+        };
+        let help = match meant {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => format!("add {}", thing.example(name)),
         };
@@ -36,29 +49,35 @@ pub(super) fn references(context: &Context<'_>) {
 /// Nothing may wait for itself. Each cycle is told once, at the dependency that closes it.
 pub(super) fn cycles(context: &Context<'_>) {
     let facts = context.facts.borrow();
-    let mut edges: Vec<&(TargetName, TargetName, Place)> = facts.dependencies.iter().collect();
-    loop {
-        let mut depends_on: BTreeMap<&TargetName, Vec<TargetName>> = BTreeMap::new();
-        for (from, to, _) in &edges {
-            depends_on.entry(from).or_default().push(to.clone());
-        }
-        let targets: Vec<(&TargetName, &[TargetName])> = depends_on
-            .iter()
-            .map(|(name, others)| (*name, others.as_slice()))
-            .collect();
-        let Err(cycle) = dependency::order(&targets) else {
-            return;
+    let mut depends_on: BTreeMap<&TargetName, (Vec<TargetName>, Vec<Place>)> = BTreeMap::new();
+    for (from, to, place) in &facts.dependencies {
+        let (others, places) = depends_on.entry(from).or_default();
+        others.push(to.clone());
+        places.push(*place);
+    }
+    let targets: Vec<(&TargetName, &[TargetName])> = depends_on
+        .iter()
+        .map(|(name, (others, _))| (*name, others.as_slice()))
+        .collect();
+    let cycles = dependency::cycles(&targets);
+    let place_of = |closing: &Closing<'_>| {
+        let (_, places) = depends_on.get(closing.from)?;
+        places.get(closing.number).copied()
+    };
+    let mut found: Vec<(Place, Closing<'_>)> = cycles
+        .closing()
+        .iter()
+        .filter_map(|closing| Some((place_of(closing)?, *closing)))
+        .collect();
+    found.sort_by_key(|(place, _)| place.order());
+    for (number, (place, closing)) in found.into_iter().enumerate() {
+        let message = match number < MOST_ERRORS {
+            true => cycles.closed_by(&closing).to_string(),
+            false => format!("`{}` closes a circle of dependencies", closing.from),
         };
-        let closing = |edge: &&(TargetName, TargetName, Place)| {
-            Some(&edge.0) == cycle.0.last() && Some(&edge.1) == cycle.0.first()
-        };
-        let Some(number) = edges.iter().position(closing) else {
-            return;
-        };
-        let (_, _, place) = edges.remove(number);
         context.error(
-            *place,
-            cycle.to_string(),
+            place,
+            message,
             "a target waits while what it depends on fails, so these would wait for one another for ever",
         );
     }
@@ -67,9 +86,13 @@ pub(super) fn cycles(context: &Context<'_>) {
 /// A plugin may use the secrets of its own settings, so a step can name no others.
 pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, PluginSpec>) {
     let facts = context.facts.borrow();
+    let mut usable: HashMap<&PluginName, BTreeSet<SecretName>> = HashMap::new();
     for (handler, secret, place) in &facts.handed {
-        let may_use = |plugin: &PluginSpec| plugin.secrets().contains(secret);
-        if !plugins.get(handler).is_some_and(may_use) {
+        let of_settings = || plugins.get(handler).map(PluginSpec::secrets);
+        let may_use = usable
+            .entry(handler)
+            .or_insert_with(|| of_settings().unwrap_or_default());
+        if !may_use.contains(secret) {
             context.error(
                 *place,
                 format!("`params` names the secret `{secret}`, which `{handler}` may not use: its settings do not name it"),
@@ -82,10 +105,15 @@ pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, Plug
 /// Routes that nothing reaches, and failures that reach no route. Needs a config without errors.
 pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
     let facts = context.facts.borrow();
-    let hidden = route::unreachable(routes);
+    let hidden: HashMap<usize, usize> = route::unreachable(routes)
+        .into_iter()
+        .map(|hidden| (hidden.route, hidden.behind))
+        .collect();
+    let worst = worst_of(&facts.raised);
     for (number, (route, place)) in routes.iter().zip(&facts.routes).enumerate() {
-        let wins = hidden.iter().find(|hidden| hidden.route == number);
-        let winner = wins.and_then(|hidden| facts.routes.get(hidden.behind));
+        let winner = hidden
+            .get(&number)
+            .and_then(|behind| facts.routes.get(*behind));
         if let Some(winner) = winner.and_then(|place| context.locate(*place)) {
             context.warn(
                 *place,
@@ -94,8 +122,10 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
             );
             continue;
         }
-        let fits = |raised: &Raised| is_routed(slice::from_ref(route), raised);
-        if !facts.raised.iter().any(fits) {
+        let worst = worst.get(&(route.target.as_ref(), route.failure.as_ref()));
+        let is_reached =
+            worst.is_some_and(|worst| route.severity.is_none_or(|least| least <= *worst));
+        if !is_reached {
             context.warn(
                 *place,
                 "this route never matches by itself: no check and no exit of a target raises what it asks for",
@@ -103,15 +133,17 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
             );
         }
     }
-    let mut told = BTreeSet::new();
+    let table = RouteTable::new(routes);
+    let mut told = HashSet::new();
     for raised in &facts.raised {
         let Raised {
             target,
             failure,
+            severity,
             place,
-            ..
         } = raised;
-        if !is_routed(routes, raised) && told.insert((target, failure)) {
+        let is_routed = table.place(target, failure, *severity).is_some();
+        if !is_routed && told.insert((target, failure)) {
             context.warn(
                 *place,
                 format!("no route fits `{failure}` of target `{target}`: it is reported, and nobody recovers it"),
@@ -121,6 +153,23 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
     }
 }
 
-fn is_routed(routes: &[RouteSpec], raised: &Raised) -> bool {
-    route::route(routes, &raised.target, &raised.failure, raised.severity).is_some()
+/// What a route can ask for.
+type Asked<'a> = (Option<&'a TargetName>, Option<&'a FailureType>);
+
+/// How bad what can be raised is at worst: of each target and failure, of each alone, and of all.
+fn worst_of(raised: &[Raised]) -> HashMap<Asked<'_>, Severity> {
+    let mut worst: HashMap<Asked<'_>, Severity> = HashMap::new();
+    for raised in raised {
+        let (target, failure) = (Some(&raised.target), Some(&raised.failure));
+        for asked in [
+            (target, failure),
+            (target, None),
+            (None, failure),
+            (None, None),
+        ] {
+            let known = worst.entry(asked).or_insert(raised.severity);
+            *known = raised.severity.max(*known);
+        }
+    }
+    worst
 }

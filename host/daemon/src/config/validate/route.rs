@@ -17,13 +17,16 @@ use mainstay_domain::{
 use semver::VersionReq;
 use std::time::Duration;
 
+const RELAPSE_WINDOW: Duration = Duration::from_secs(60);
+
 pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
     at.fields("this route", |fields| {
         let failure = fields.optional("failure", name(FailureType::parse));
         let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
         let least = fields.optional("severity", severity);
         let strategy = fields.optional("strategy", strategy);
-        let cooldown = fields.or("cooldown", Duration::from_secs(300), duration);
+        let cooldown = fields.or("cooldown", Duration::ZERO, duration);
+        let relapse_window = fields.or("relapse_window", RELAPSE_WINDOW, duration);
         let example = "chain = [ { handler = \"restart-service\" } ]";
         let chain = fields.required("chain", example, |at| {
             let steps = at.each(&format!("write {example}"), step)?;
@@ -47,6 +50,7 @@ pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
                 max_delay: MAX_DELAY,
             }),
             cooldown,
+            relapse_window,
             chain: chain?,
         })
     })

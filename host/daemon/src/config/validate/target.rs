@@ -51,6 +51,10 @@ pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
                     let help = "add run = [\"program\", \"argument\"], or remove it";
                     fields.forbid(key, "it has no `run`", help);
                 }
+                if commands.is_none() {
+                    let help = "add `run`, or the `commands` that start it, or remove it";
+                    fields.forbid("start_period", "the host does not start it", help);
+                }
                 None
             }
         };
@@ -75,6 +79,7 @@ pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
                 Duration::from_secs(60),
                 positive_duration,
             ),
+            start_period: fields.or("start_period", Duration::from_secs(10), duration),
             name: target_name?,
         })
     })

@@ -13,6 +13,7 @@ use semver::VersionReq;
 use std::borrow::Borrow;
 
 /// One of some words.
+#[track_caller]
 pub(crate) fn one_of<'a, T: Copy>(
     what: &'static str,
     words: &[(&str, T)],

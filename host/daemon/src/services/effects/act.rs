@@ -1,20 +1,27 @@
 //! The doing itself: one adapter or service for each effect.
+//!
+//! Invariant: handles of secrets go to the HTTP client, which puts values in their place, and nowhere else.
 
 use super::Effects;
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     health::Outcome,
     name::{CommandName, JobName, TargetName},
+    secret::Shown,
 };
 use mainstay_runtime::Call;
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 impl Effects {
     /// Does it. `key` is the idempotency key.
     pub(super) async fn act(&self, call: &Call, effect: &Effect, key: String) -> EffectResult {
         let done = |result: Result<(), EffectError>| result.map(|()| Answer::Done);
         let plugin = || call.plugin.name.clone();
-        match effect.clone() {
+        let effect = match effect {
+            Effect::HttpSend(_) => effect.clone(),
+            other => other.clone().shown(&call.secrets),
+        };
+        match effect {
             Effect::ClockNow => Ok(Answer::Now(self.clock.now())),
             Effect::ClockSleep { length_ms } => {
                 tokio::time::sleep(Duration::from_millis(length_ms)).await;
@@ -55,7 +62,7 @@ impl Effects {
                     .map_or(call.limits.timeout, Duration::from_millis);
                 let timeout = timeout.min(call.limits.timeout);
                 let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
-                let secrets = BTreeSet::clone(&call.secrets);
+                let secrets = call.secrets.clone();
                 self.http
                     .send(request, granted, secrets, Some(key), timeout, bound)
                     .await

@@ -1,4 +1,4 @@
-//! Effects against a world whose HTTP requests take as long as the test wants.
+//! Effects against a world that notes what it is told, and whose HTTP requests take as long as the test wants.
 
 use super::*;
 use crate::{
@@ -15,18 +15,21 @@ use mainstay_domain::{
     effect::{Answer, CommandOutput, HttpMethod, HttpRequest, HttpResponse},
     name::{CommandName, JobName, PluginName, SecretName},
     plugin::{PluginIdentity, PluginKind},
+    secret::SecretHandles,
     spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec},
     time::Timestamp,
 };
-use std::{collections::BTreeSet, path::PathBuf, sync::Mutex, time::Duration};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 use tokio::sync::Semaphore;
 
-/// Everything but HTTP is not there.
+/// Everything but HTTP, commands and the writing of values is not there.
 struct World {
     /// A request takes a permit before it is answered.
     gate: Semaphore,
-    /// The secrets that came with each request.
-    sent: Mutex<Vec<BTreeSet<SecretName>>>,
+    /// Each request, and what stands for secrets in it.
+    sent: Mutex<Vec<(HttpRequest, Arc<SecretHandles>)>>,
+    /// Every text that commands and values were given.
+    told: Mutex<Vec<String>>,
 }
 
 fn not_there<'a, T: Send + 'a>() -> Boxed<'a, Result<T, EffectError>> {
@@ -36,15 +39,15 @@ fn not_there<'a, T: Send + 'a>() -> Boxed<'a, Result<T, EffectError>> {
 impl HttpClient for World {
     fn send(
         &self,
-        _: HttpRequest,
+        request: HttpRequest,
         _: Vec<HttpOrigin>,
-        secrets: BTreeSet<SecretName>,
+        secrets: Arc<SecretHandles>,
         _: Option<String>,
         _: Duration,
         _: u64,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
-            self.sent.lock().unwrap().push(secrets);
+            self.sent.lock().unwrap().push((request, secrets));
             self.gate.acquire().await.unwrap().forget();
             Ok(HttpResponse {
                 status: 204,
@@ -60,10 +63,12 @@ impl Commands for World {
         &self,
         _: CommandName,
         _: CommandSpec,
-        _: Vec<(String, String)>,
+        arguments: Vec<(String, String)>,
         _: String,
         _: u64,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
+        let mut told = self.told.lock().unwrap();
+        told.extend(arguments.into_iter().map(|(_, value)| value));
         not_there()
     }
     fn run_foreign(
@@ -83,10 +88,12 @@ impl Values for World {
     fn set(
         &self,
         _: PluginName,
-        _: String,
-        _: Option<Vec<u8>>,
+        key: String,
+        value: Option<Vec<u8>>,
         _: u64,
     ) -> Boxed<'_, Result<(), EffectError>> {
+        let value = String::from_utf8(value.unwrap_or_default()).unwrap();
+        self.told.lock().unwrap().extend([key, value]);
         not_there()
     }
     fn compare_and_set(
@@ -124,8 +131,8 @@ impl BackupControl for World {
 }
 
 impl Secrets for World {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        Ok(text.to_owned())
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        Err(format!("there is no secret `{name}`"))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
@@ -148,6 +155,7 @@ fn bench() -> Bench {
     let world = Arc::new(World {
         gate: Semaphore::new(0),
         sent: Mutex::default(),
+        told: Mutex::default(),
     });
     let (journal, others) = (MemoryJournal::new(), FakeWorld::new(16));
     let effects = Effects {
@@ -241,8 +249,8 @@ async fn an_effect_whose_caller_is_gone_still_has_its_result() {
 #[tokio::test]
 async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_by_now() {
     let mut bench = bench();
-    let own = BTreeSet::from([SecretName::parse("hook-token").unwrap()]);
-    bench.call.secrets = Arc::new(own.clone());
+    let own = hook_token();
+    bench.call.secrets = own.clone();
     let mut config = (*spec(Vec::new())).clone();
     let changed = PluginSpec {
         settings: serde_json::json!({ "token": "Bearer ${secret:another}" }),
@@ -258,5 +266,101 @@ async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_
         let answer = tokio::time::timeout(DEADLINE, performing).await;
         assert!(answer.unwrap().is_ok());
     }
-    assert_eq!(*bench.world.sent.lock().unwrap(), [own.clone(), own]);
+    let sent = bench.world.sent.lock().unwrap();
+    let secrets: Vec<_> = sent.iter().map(|(_, secrets)| secrets.clone()).collect();
+    assert_eq!(secrets, [own.clone(), own]);
+}
+
+/// Handles of a call that may use one secret.
+fn hook_token() -> Arc<SecretHandles> {
+    let names = [SecretName::parse("hook-token").unwrap()].into();
+    Arc::new(SecretHandles::draw(&[7; 32], &names))
+}
+
+/// A call that may use one secret, and what it sees of it.
+fn bench_with_secret() -> (Bench, String) {
+    let mut bench = bench();
+    bench.call.secrets = hook_token();
+    let seen = bench.call.secrets.put_into(&SHOWN.into());
+    bench.world.gate.add_permits(8);
+    (bench, seen.as_str().unwrap().to_owned())
+}
+
+const SHOWN: &str = "Bearer ${secret:hook-token}";
+
+#[tokio::test]
+async fn the_journal_shows_the_name_where_the_request_has_a_handle() {
+    for dry_run in [false, true] {
+        let (mut bench, seen) = bench_with_secret();
+        bench.call.purpose = Purpose::Recover {
+            operation: operation(),
+            target: name("api"),
+            dry_run,
+        };
+        for method in [HttpMethod::Get, HttpMethod::Post] {
+            let with = |text: &str| {
+                let Effect::HttpSend(mut request) = request(method) else {
+                    panic!("it is a request")
+                };
+                request.headers = vec![("authorization".to_owned(), text.to_owned())];
+                request.body = Blob(text.as_bytes().to_vec());
+                request
+            };
+            let asked = Effect::HttpSend(with(&seen));
+            bench.effects.perform(&bench.call, asked).await.unwrap();
+            for entry in entries(&bench.journal) {
+                let Effect::HttpSend(written) = entry.effect else {
+                    panic!("{:?}", entry.effect)
+                };
+                let expected = with(SHOWN);
+                assert_eq!(
+                    (&written.headers, &written.body),
+                    (&expected.headers, &expected.body)
+                );
+            }
+            // A dry run does not post.
+            if !dry_run || method == HttpMethod::Get {
+                let (sent, _) = bench.world.sent.lock().unwrap().pop().unwrap();
+                assert_eq!(sent, with(&seen));
+            }
+        }
+        let journal = format!("{:?}", bench.journal.changes());
+        assert!(
+            journal.contains(SHOWN) && !journal.contains(&seen),
+            "{journal}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_the_http_client_is_told_of_handles() {
+    let (mut bench, seen) = bench_with_secret();
+    let mut config = (*spec(Vec::new())).clone();
+    let command = CommandSpec {
+        run: vec!["true".to_owned()],
+        placeholders: Vec::new(),
+        cwd: PathBuf::from("/"),
+        env: Default::default(),
+        timeout: DEADLINE,
+    };
+    let flush = CommandName::parse("flush").unwrap();
+    config.commands.insert(flush.clone(), command);
+    bench.effects.spec = watch::channel(Arc::new(config)).1;
+    let asked = [
+        Effect::CommandRun {
+            name: flush.to_string(),
+            arguments: vec![("key".to_owned(), seen.clone())],
+        },
+        Effect::KvSet {
+            key: seen.clone(),
+            value: Blob(seen.clone().into_bytes()),
+        },
+        Effect::KvDelete { key: seen },
+    ];
+    for effect in asked {
+        let answer = bench.effects.perform(&bench.call, effect).await;
+        assert!(answer.is_err(), "this world only notes it");
+    }
+    let told = bench.world.told.lock().unwrap();
+    assert_eq!(*told, [SHOWN, SHOWN, SHOWN, SHOWN, ""]);
 }

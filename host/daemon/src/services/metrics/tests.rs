@@ -1,12 +1,31 @@
 //! Which numbers events make.
 
 use super::*;
-use crate::ports::fakes::{FakeWorld, backup_id, job, operation_id};
+use crate::{
+    ports::{
+        Watch,
+        fakes::{FakeWorld, backup_id, job, operation_id},
+    },
+    services::{
+        monitor::Monitor,
+        testing::{
+            ManualClock, MemoryJournal, ScriptedProbe,
+            specs::{check as check_of, name, spec, target},
+            wait_until, within,
+        },
+    },
+};
+use mainstay_domain::health::Outcome;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
+    let (backups, plugins, clock) = (world.clone(), world.clone(), world.clone());
+    Arc::new(Metrics::new(numbers.clone(), backups, plugins, clock))
+}
 
 async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> String {
-    let metrics = Metrics::new(world.clone(), world.clone(), world.clone()).unwrap();
-    let metrics = Arc::new(metrics);
+    let metrics = metrics(world, &Numbers::new().unwrap());
     let service = MetricsService::new(metrics.clone(), &**world, world.clone())
         .await
         .unwrap();
@@ -131,17 +150,69 @@ async fn backups_are_counted_and_a_second_verification_is_not_a_second_backup() 
     );
 }
 
-#[test]
-fn upkeep_costs_an_event_the_same_however_many_targets_there_are() {
-    for targets in [10_usize, 1_000, 100_000] {
-        let (events, mut since, mut gone_through) = (targets * 10, 0, 0);
-        for event in 0..events {
-            let series = event / 10 + 1;
-            since += 1;
-            if since >= upkeep_after(series) {
-                (since, gone_through) = (0, gone_through + series);
-            }
+/// A monitor of the check `tcp` of the target `db`, what it looks with, and the numbers that it writes into.
+fn watching() -> (Monitor, Arc<ScriptedProbe>, Numbers) {
+    let (probe, numbers) = (ScriptedProbe::new(), Numbers::new().unwrap());
+    // Nobody takes up findings, or changes the config.
+    let (findings, _) = mpsc::channel(16);
+    let (_, config) = watch::channel(spec(vec![target("db", vec![check_of("tcp")])]));
+    let monitor = Monitor::new(
+        probe.clone(),
+        MemoryJournal::new(),
+        ManualClock::new(),
+        numbers.clone(),
+        findings,
+        config,
+    );
+    (monitor, probe, numbers)
+}
+
+#[tokio::test]
+async fn checks_are_counted_by_outcome_and_timed() {
+    let (monitor, probe, numbers) = watching();
+    let metrics = metrics(&FakeWorld::new(16), &numbers);
+    for (outcome, times) in [
+        (Outcome::Healthy, 2),
+        (Outcome::Degraded, 1),
+        (Outcome::Failed, 3),
+    ] {
+        probe.show("tcp", outcome);
+        for _ in 0..times {
+            within(monitor.check_now(name("db"))).await.unwrap();
         }
-        assert!(gone_through <= events, "{gone_through} for {events} events");
     }
+    let labels = "target=\"db\",check=\"tcp\"";
+    check(
+        &metrics.render(),
+        &[
+            &format!("checks_total{{{labels},outcome=\"healthy\"}} 2\n"),
+            &format!("checks_total{{{labels},outcome=\"degraded\"}} 1\n"),
+            &format!("checks_total{{{labels},outcome=\"failed\"}} 3\n"),
+            "check_duration_seconds_bucket{kind=\"tcp\",le=\"30\"} 6\n",
+            "check_duration_seconds_count{kind=\"tcp\"} 6\n",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn runs_that_are_late_or_left_out_are_counted() {
+    let (monitor, probe, numbers) = watching();
+    let metrics = metrics(&FakeWorld::new(16), &numbers);
+    let gate = probe.hold("tcp");
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(monitor.run(stop.clone()));
+    let skipped = "checks_skipped_total{target=\"db\",check=\"tcp\"} ";
+    wait_until("runs are left out", || metrics.render().contains(skipped)).await;
+    gate.add_permits(1);
+    let ran = "checks_total{target=\"db\",check=\"tcp\",outcome=\"healthy\"} 1\n";
+    wait_until("the one before ends", || metrics.render().contains(ran)).await;
+    let late = "check_lateness_seconds_count ";
+    let begun = || {
+        let text = metrics.render();
+        let count = text.lines().find_map(|line| line.strip_prefix(late));
+        count.map_or(0, |count| count.parse::<u64>().unwrap())
+    };
+    wait_until("more runs are due", || begun() >= 3).await;
+    stop.cancel();
+    within(running).await.unwrap();
 }

@@ -81,6 +81,7 @@ fn event(
             format!("{name}: the circuit closed, every check passes"),
         )),
         HealthChange::CheckFailed { .. }
+        | HealthChange::CheckLate { .. }
         | HealthChange::HealthChanged { .. }
         | HealthChange::FailureRaised { .. }
         | HealthChange::FailureCleared { .. } => None,

@@ -25,8 +25,9 @@ impl Core {
     }
 
     /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped, the
-    /// config has the check no more, or otherwise, or the child that it measures does not run: that it ended is a
-    /// failure of its own, and no other.
+    /// config has the check no more, or otherwise, or the child does not run and it measures that, or was answered by a
+    /// stranger in its place: that it ended is a failure of its own, and no other. A failure that the start excuses says
+    /// so.
     pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
         let (spec, pid, epoch, last_beat) = {
             let state = watched.lock();
@@ -45,13 +46,20 @@ impl Core {
             )
         };
         let start = self.clock.monotonic();
-        let seen = match run.spec.kind {
+        let mut seen = match run.spec.kind {
             CheckKind::Heartbeat => self.heartbeat_seen(&spec.name, &run.spec, last_beat),
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
         let end = self.clock.monotonic();
-        run.meter.ran(&seen.outcome, end.since(start));
         let mut state = watched.lock();
+        let is_not_yet = state.health.is_not_yet(&seen, end);
+        run.meter.ran(seen.outcome, is_not_yet, end.since(start));
+        if state.health.is_strangers(&seen) {
+            return None;
+        }
+        if is_not_yet {
+            seen.evidence.message = format!("starting: {}", seen.evidence.message);
+        }
         if state.epoch == epoch {
             let changes = state.health.observe(&seen, end);
             self.publish(watched, &mut state, &changes, Some(&seen));
@@ -110,9 +118,11 @@ impl Core {
         news: &ProcessNews,
     ) -> Option<Observation> {
         let down = match news {
-            ProcessNews::Down(why) => Some(why.clone()),
-            ProcessNews::Runs(Some(_)) => None,
-            ProcessNews::Runs(None) | ProcessNews::Stopped => return None,
+            ProcessNews::Exited(why) | ProcessNews::Down(why) => Some(why.clone()),
+            ProcessNews::Started(Some(_)) | ProcessNews::Runs(Some(_)) => None,
+            ProcessNews::Started(None) | ProcessNews::Runs(None) | ProcessNews::Stopped => {
+                return None;
+            }
         };
         Some(self.process_seen(state, down))
     }

@@ -1,7 +1,9 @@
 //! Findings on their way to the recovery engine.
 //!
-//! Invariant: sending never waits. While the engine's channel is full, the newest finding of each target and failure is
-//! kept, and sent when there is room; an older one that it replaces is nothing the engine could still act on.
+//! Invariant: sending never waits. While the engine's channel is full, of each target the newest exit and the newest
+//! finding of each failure are kept, and sent when there is room; an older one that it replaces is nothing the engine
+//! could still act on.
+//! Invariant: what the engine hears of one target is in the order in which it happened.
 
 use super::locked;
 use crate::ports::Finding;
@@ -21,26 +23,37 @@ pub(super) struct Outlet {
     has_kept: Notify,
 }
 
-/// In the order in which the first of each was kept.
 #[derive(Default)]
 struct Kept {
-    findings: HashMap<(TargetName, FailureType), Finding>,
-    order: VecDeque<(TargetName, FailureType)>,
+    /// Oldest first; no target without one.
+    of_targets: HashMap<TargetName, VecDeque<Finding>>,
+    /// Whose turn it is: to look for one in the map would cost more the more has left it.
+    order: VecDeque<TargetName>,
 }
 
 impl Kept {
-    fn put(&mut self, key: (TargetName, FailureType), finding: Finding) {
-        match self.findings.entry(key) {
-            Entry::Occupied(mut kept) => drop(kept.insert(finding)),
+    fn put(&mut self, finding: Finding) {
+        let of_target = match self.of_targets.entry(key(&finding).0.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 self.order.push_back(place.key().clone());
-                place.insert(finding);
+                place.insert(VecDeque::new())
             }
-        }
+        };
+        of_target.retain(|older| key(older) != key(&finding));
+        of_target.push_back(finding);
     }
 
     fn pop(&mut self) -> Option<Finding> {
-        self.findings.remove(&self.order.pop_front()?)
+        let target = self.order.pop_front()?;
+        let of_target = self.of_targets.get_mut(&target)?;
+        let finding = of_target.pop_front();
+        if of_target.is_empty() {
+            self.of_targets.remove(&target);
+        } else {
+            self.order.push_back(target);
+        }
+        finding
     }
 }
 
@@ -56,16 +69,16 @@ impl Outlet {
     /// Sends it at once, or keeps it.
     pub(super) fn send(&self, finding: Finding) {
         let mut kept = locked(&self.kept);
-        let key = key(&finding);
+        let (target, _) = key(&finding);
         // One that is kept must not be overtaken.
-        let sent = match kept.findings.contains_key(&key) {
+        let sent = match kept.of_targets.contains_key(target) {
             true => Err(TrySendError::Full(finding)),
             false => self.findings.try_send(finding),
         };
         match sent {
             Ok(()) => {}
             Err(TrySendError::Full(finding)) => {
-                kept.put(key, finding);
+                kept.put(finding);
                 self.has_kept.notify_one();
             }
             // The engine is gone: the daemon is stopping.
@@ -93,28 +106,65 @@ impl Outlet {
     }
 }
 
-fn key(finding: &Finding) -> (TargetName, FailureType) {
+/// What a newer finding replaces; an exit is of no failure.
+fn key(finding: &Finding) -> (&TargetName, Option<&FailureType>) {
     match finding {
+        Finding::Exited { target, .. } => (target, None),
         Finding::Raised {
             target, failure, ..
         }
         | Finding::Cleared {
             target, failure, ..
-        } => (target.clone(), failure.clone()),
+        } => (target, Some(failure)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::time::Timestamp;
+    use mainstay_domain::{health::Evidence, severity::Severity, time::Timestamp};
 
-    fn cleared(failure: &str, millis: u64) -> Finding {
+    fn target(name: &str) -> TargetName {
+        TargetName::parse(name).unwrap()
+    }
+
+    fn evidence(millis: u64) -> Evidence {
+        Evidence {
+            check: "process".to_owned(),
+            observed_at: Timestamp::from_millis(millis),
+            message: "process 7 exited with code 1".to_owned(),
+            value: None,
+        }
+    }
+
+    fn exited(millis: u64) -> Finding {
+        Finding::Exited {
+            target: target("web"),
+            at: Timestamp::from_millis(millis),
+            evidence: evidence(millis),
+        }
+    }
+
+    fn raised(failure: &str, millis: u64) -> Finding {
+        Finding::Raised {
+            target: target("web"),
+            failure: FailureType::parse(failure).unwrap(),
+            severity: Severity::High,
+            evidence: evidence(millis),
+            detected_at: Timestamp::from_millis(millis),
+        }
+    }
+
+    fn cleared_of(name: &str, failure: &str, millis: u64) -> Finding {
         Finding::Cleared {
-            target: TargetName::parse("web").unwrap(),
+            target: target(name),
             failure: FailureType::parse(failure).unwrap(),
             at: Timestamp::from_millis(millis),
         }
+    }
+
+    fn cleared(failure: &str, millis: u64) -> Finding {
+        cleared_of("web", failure, millis)
     }
 
     #[tokio::test]
@@ -125,7 +175,7 @@ mod tests {
         for millis in 2..=4 {
             outlet.send(cleared("a", millis));
         }
-        outlet.send(cleared("b", 5));
+        outlet.send(cleared_of("db", "b", 5));
         assert_eq!(receiver.recv().await, Some(cleared("a", 1)));
         outlet.send(cleared("a", 6)); // There is room, but an older one is kept.
         let mut rest = Vec::new();
@@ -133,6 +183,30 @@ mod tests {
             outlet.send_kept().await;
             rest.extend(receiver.recv().await);
         }
-        assert_eq!(rest, [cleared("a", 6), cleared("b", 5)]);
+        rest.sort_by_key(|finding| format!("{finding:?}"));
+        let mut expected = vec![cleared("a", 6), cleared_of("db", "b", 5)];
+        expected.sort_by_key(|finding| format!("{finding:?}"));
+        assert_eq!(rest, expected);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_target_comes_in_the_order_in_which_it_happened() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let outlet = Outlet::new(sender);
+        outlet.send(cleared("a", 0)); // Fills it.
+        for finding in [exited(1), raised("a", 1), raised("b", 2), cleared("a", 3)] {
+            outlet.send(finding);
+        }
+        outlet.send(exited(4));
+        outlet.send(raised("a", 4));
+        let mut heard = vec![receiver.recv().await.unwrap()];
+        for _ in 0..3 {
+            outlet.send_kept().await;
+            heard.extend(receiver.recv().await);
+        }
+        let expected = [cleared("a", 0), raised("b", 2), exited(4), raised("a", 4)];
+        assert_eq!(heard, expected);
+        outlet.send(exited(5)); // Nothing is kept any more.
+        assert_eq!(receiver.recv().await, Some(exited(5)));
     }
 }

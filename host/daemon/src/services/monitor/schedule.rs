@@ -4,6 +4,7 @@
 //! not those after it, and beats that passed while the machine slept are left out and counted.
 
 use super::watched::{CheckRun, Watched};
+use mainstay_domain::time::Monotonic;
 use std::{
     future::poll_fn,
     hash::{BuildHasher, Hasher, RandomState},
@@ -22,8 +23,8 @@ const FARTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// What is due.
 pub(super) enum Due {
     Check(Arc<Watched>, Arc<CheckRun>),
-    /// Its circuit goes half-open by itself.
-    Tick(Arc<Watched>),
+    /// Its circuit goes half-open by itself, or its start ends, at this time.
+    Tick(Arc<Watched>, Monotonic),
 }
 
 enum Entry {
@@ -33,7 +34,7 @@ enum Entry {
         /// Without jitter.
         beat: Instant,
     },
-    Tick(Arc<Watched>),
+    Tick(Arc<Watched>, Monotonic),
 }
 
 pub(super) struct Schedule {
@@ -60,10 +61,10 @@ impl Schedule {
         }
     }
 
-    pub(super) fn add_tick(&mut self, watched: Arc<Watched>, after: Duration) {
+    pub(super) fn add_tick(&mut self, watched: Arc<Watched>, due: Monotonic, now: Monotonic) {
         // Not at once where clocks differ: a tick that comes too soon is asked for again.
-        let after = after.clamp(Duration::from_millis(1), FARTHEST);
-        self.wheel.insert(Entry::Tick(watched), after);
+        let after = due.since(now).clamp(Duration::from_millis(1), FARTHEST);
+        self.wheel.insert(Entry::Tick(watched, due), after);
     }
 
     /// Waits for what is due next, and has put its next run into the wheel. May be dropped.
@@ -75,12 +76,12 @@ impl Schedule {
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             });
             match entry.await {
-                Entry::Tick(watched) => return Due::Tick(watched),
+                Entry::Tick(watched, due) => return Due::Tick(watched, due),
                 Entry::Check { run, .. } if run.is_retired() => {}
                 Entry::Check { watched, run, beat } => {
                     let now = Instant::now();
                     let lateness = now.saturating_duration_since(beat + run.spec.jitter);
-                    metrics::histogram!("check_lateness_seconds").record(lateness);
+                    run.meter.began(lateness);
                     let (next, missed) = next_beat(beat, period(&run), now);
                     if missed > 0 {
                         run.meter.skipped(missed);

@@ -23,6 +23,7 @@ use std::time::Duration;
 mod config;
 mod measurement;
 mod scale;
+mod start;
 
 struct Bench {
     monitor: Monitor,
@@ -44,6 +45,7 @@ impl Bench {
             probe.clone(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver,
         );
@@ -64,6 +66,7 @@ impl Bench {
 
     async fn finding(&mut self) -> String {
         match within(self.findings.recv()).await.unwrap() {
+            Finding::Exited { target, .. } => format!("{target} exited"),
             Finding::Raised {
                 target, failure, ..
             } => format!("{target} raised {failure}"),

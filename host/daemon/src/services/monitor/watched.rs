@@ -4,6 +4,7 @@
 //! began to look at in an earlier one does not count.
 
 use super::locked;
+use crate::services::metrics::Numbers;
 use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
     health::{Observation, Outcome},
@@ -12,7 +13,7 @@ use mainstay_domain::{
     spec::{CheckSpec, TargetSpec},
     time::Monotonic,
 };
-use metrics::Counter;
+use metrics::{Counter, Histogram};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
@@ -37,7 +38,7 @@ pub(super) struct WatchedState {
     /// Its process was not told of yet, so there is nothing that could be looked at.
     pub(super) awaited: bool,
     pub(super) last_beat: Monotonic,
-    /// When the circuit goes half-open by itself, where the schedule knows it.
+    /// When the circuit goes half-open by itself, or the start ends, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
 }
 
@@ -56,15 +57,18 @@ pub(super) struct Meter {
     target: TargetName,
     check: CheckName,
     kind: &'static str,
-    outcomes: [OnceLock<Counter>; 3],
+    numbers: Numbers,
+    outcomes: [OnceLock<Counter>; 4],
+    duration: OnceLock<Histogram>,
+    lateness: OnceLock<Histogram>,
 }
 
 impl Watched {
-    pub(super) fn new(spec: &TargetSpec, now: Monotonic) -> Self {
+    pub(super) fn new(spec: &TargetSpec, numbers: &Numbers, now: Monotonic) -> Self {
         let checks = spec
             .checks
             .iter()
-            .map(|check| CheckRun::new(&spec.name, check));
+            .map(|check| CheckRun::new(&spec.name, check, numbers));
         let state = WatchedState {
             checks: checks.collect(),
             health: TargetHealth::new(&spec.checks, exit_of(spec), spec.breaker),
@@ -92,6 +96,7 @@ impl WatchedState {
         &mut self,
         spec: &TargetSpec,
         process: Option<&Observation>,
+        numbers: &Numbers,
         now: Monotonic,
     ) -> Vec<HealthChange> {
         if *self.spec == *spec {
@@ -102,7 +107,7 @@ impl WatchedState {
             let same = before.iter().position(|run| *run.spec == *check);
             let run = same.map(|place| before.swap_remove(place));
             self.checks
-                .push(run.unwrap_or_else(|| CheckRun::new(&spec.name, check)));
+                .push(run.unwrap_or_else(|| CheckRun::new(&spec.name, check, numbers)));
         }
         before.iter().for_each(|run| run.retire());
         self.spec = Arc::new(spec.clone());
@@ -136,13 +141,16 @@ fn exit_of(spec: &TargetSpec) -> Option<(&FailureType, Severity)> {
 }
 
 impl CheckRun {
-    fn new(target: &TargetName, check: &CheckSpec) -> Arc<Self> {
+    fn new(target: &TargetName, check: &CheckSpec, numbers: &Numbers) -> Arc<Self> {
         Arc::new(Self {
             meter: Meter {
                 target: target.clone(),
                 check: check.name.clone(),
                 kind: check.kind.as_str(),
-                outcomes: [const { OnceLock::new() }; 3],
+                numbers: numbers.clone(),
+                outcomes: [const { OnceLock::new() }; 4],
+                duration: OnceLock::new(),
+                lateness: OnceLock::new(),
             },
             spec: Arc::new(check.clone()),
             turn: tokio::sync::Mutex::new(()),
@@ -167,28 +175,48 @@ impl CheckRun {
 }
 
 impl Meter {
-    /// It was run, with this outcome, for so long.
-    pub(super) fn ran(&self, outcome: &Outcome, length: Duration) {
+    /// It was run, with this outcome, for so long; a failure that the start excuses is counted apart.
+    pub(super) fn ran(&self, outcome: Outcome, is_not_yet: bool, length: Duration) {
         let (place, word) = match outcome {
             Outcome::Healthy => (0, "healthy"),
             Outcome::Degraded => (1, "degraded"),
+            Outcome::Failed if is_not_yet => (3, "starting"),
             Outcome::Failed => (2, "failed"),
         };
         if let Some(counter) = self.outcomes.get(place) {
             counter.get_or_init(|| self.counter(word)).increment(1);
         }
-        metrics::histogram!("check_duration_seconds", "kind" => self.kind).record(length);
+        let duration = self.duration.get_or_init(|| {
+            let create = || metrics::histogram!("check_duration_seconds", "kind" => self.kind);
+            self.numbers.write(create)
+        });
+        duration.record(length);
+        self.numbers.sampled(1);
+    }
+
+    /// It began so much later than it was due.
+    pub(super) fn began(&self, late: Duration) {
+        let lateness = self.lateness.get_or_init(|| {
+            let create = || metrics::histogram!("check_lateness_seconds");
+            self.numbers.write(create)
+        });
+        lateness.record(late);
+        self.numbers.sampled(1);
     }
 
     fn counter(&self, outcome: &'static str) -> Counter {
         let (target, check) = (self.target.to_string(), self.check.to_string());
-        metrics::counter!("checks_total", "target" => target, "check" => check, "outcome" => outcome)
+        self.numbers.write(|| {
+            metrics::counter!("checks_total", "target" => target, "check" => check, "outcome" => outcome)
+        })
     }
 
     /// So many runs were left out, because it still ran or the machine slept.
     pub(super) fn skipped(&self, count: u64) {
         let (target, check) = (self.target.to_string(), self.check.to_string());
-        metrics::counter!("checks_skipped_total", "target" => target, "check" => check)
-            .increment(count);
+        self.numbers.write(|| {
+            metrics::counter!("checks_skipped_total", "target" => target, "check" => check)
+                .increment(count);
+        });
     }
 }

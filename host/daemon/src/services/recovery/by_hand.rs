@@ -129,6 +129,7 @@ mod tests {
             severity: Some(Severity::High),
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
+            relapse_window: Duration::ZERO,
             chain: Vec::new(),
         }];
         let (_, spec) = watch::channel(Arc::new(spec));

@@ -26,6 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 impl RecoveryEngine {
     pub(super) async fn found(&mut self, finding: Finding) {
         match finding {
+            Finding::Exited { .. } => {}
             Finding::Raised {
                 target,
                 failure,

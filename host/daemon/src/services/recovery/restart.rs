@@ -118,7 +118,7 @@ impl RecoveryEngine {
             let before = operation.error.take().map(|error| format!("; {error}"));
             operation.error = Some(words + &before.unwrap_or_default());
         }
-        self.state.queue.finished(&operation.target);
+        self.state.queue.finished(&operation.target, &operation.id);
         self.ports.under_way.forget(&operation.id);
         let helped = operation.state == OperationState::Succeeded && !operation.dry_run;
         let mut changes = vec![

@@ -153,6 +153,7 @@ impl Story {
             severity: None,
             strategy: Strategy::Immediate { max_attempts: 1 },
             cooldown: Duration::ZERO,
+            relapse_window: Duration::ZERO,
             chain: vec![StepSpec {
                 handler: PluginName::parse("healer").unwrap(),
                 version: VersionReq::STAR,

@@ -139,9 +139,8 @@ impl Core {
     /// Starts it where nobody waits for the answer: a failure is told to the monitor, and recovery takes it up.
     pub(super) async fn launch_or_tell(self: &Arc<Self>, managed: &Arc<Managed>) {
         if let Err(why) = self.launch(managed).await {
-            self.ports
-                .watch
-                .process_is(&managed.name, ProcessNews::Down(why));
+            let news = ProcessNews::Down(why);
+            self.ports.watch.process_is(&managed.name, news);
         }
     }
 
@@ -186,11 +185,13 @@ impl Core {
             Change::Process(managed.name.clone(), Some(identity.clone())),
             self.process_event(managed, kind, Severity::Low, message, &identity),
         ]);
-        self.ports
-            .watch
-            .process_is(&managed.name, ProcessNews::Runs(Some(identity.pid)));
+        let news = match kind {
+            EventKind::ProcessStarted => ProcessNews::Started(Some(identity.pid)),
+            _ => ProcessNews::Runs(Some(identity.pid)),
+        };
+        self.ports.watch.process_is(&managed.name, news);
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.tasks
+        self.parts
             .spawn(async move { core.watch_end(managed, identity).await });
     }
 
@@ -219,9 +220,8 @@ impl Core {
         );
         self.submit(vec![event]);
         // With the state held: news of a later start must not come before this.
-        self.ports
-            .watch
-            .process_is(&managed.name, ProcessNews::Down(why));
+        let news = ProcessNews::Exited(why);
+        self.ports.watch.process_is(&managed.name, news);
     }
 
     /// Ends the process where there is one. `for_good`: it should not live any more; else another one follows.

@@ -101,7 +101,7 @@ impl Core {
                 self.run_foreign(managed, &argv(&commands.start, "start")?)
                     .await?;
                 managed.set_wanted(true);
-                news(ProcessNews::Runs(None));
+                news(ProcessNews::Started(None));
             }
             Verb::Stop => {
                 let stop = argv(&commands.stop, "stop")?;
@@ -130,7 +130,10 @@ impl Core {
                 }
                 managed.set_wanted(true);
                 // Whether it worked is for its checks to say, so they count again.
-                news(ProcessNews::Runs(None));
+                news(match &done {
+                    Ok(()) => ProcessNews::Started(None),
+                    Err(_) => ProcessNews::Runs(None),
+                });
                 return done;
             }
         }

@@ -18,7 +18,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// What was left, by target.
 struct LeftOf<'a> {
@@ -85,14 +85,18 @@ impl Core {
             }
         }
         // Many at once: what is left of their groups is looked for in one go.
-        while endings.join_next().await.is_some() {}
+        while let Some(told) = endings.join_next().await {
+            if let Err(Ok(panic)) = told.map_err(JoinError::try_into_panic) {
+                std::panic::resume_unwind(panic);
+            }
+        }
         self.end_unwanted(&left.processes, &found).await;
         let _ = self.taken_over.set(());
     }
 
     fn start_first(self: &Arc<Self>, managed: Arc<Managed>) {
         let core = Arc::clone(self);
-        self.tasks.spawn(async move {
+        self.parts.spawn(async move {
             let _turn = managed.turn.lock().await;
             if managed.wants_process() && !core.is_closing() {
                 core.launch_or_tell(&managed).await;
@@ -107,6 +111,10 @@ impl Core {
         ended: Option<ProcessIdentity>,
         why: String,
     ) {
+        let news = match ended {
+            Some(_) => ProcessNews::Exited(why.clone()),
+            None => ProcessNews::Down(why.clone()),
+        };
         if let Some(identity) = ended {
             // Ends at once, and ends what is left of the group.
             self.ports
@@ -123,9 +131,7 @@ impl Core {
             );
             self.submit(vec![event]);
         }
-        self.ports
-            .watch
-            .process_is(&managed.name, ProcessNews::Down(why));
+        self.ports.watch.process_is(&managed.name, news);
     }
 
     /// Starts an adopted process anew, as a reload would have done.
@@ -133,7 +139,7 @@ impl Core {
         // Free: nobody works on a target before all is taken over.
         let turn = Arc::clone(&managed.turn).lock_owned().await;
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.tasks.spawn(async move {
+        self.parts.spawn(async move {
             let _turn = turn;
             // Where it has ended by itself, recovery decides.
             if managed.process().is_some() && !core.is_closing() {
@@ -165,7 +171,7 @@ impl Core {
             // Free: nobody works on a target before all is taken over.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
-            self.tasks.spawn(async move {
+            self.parts.spawn(async move {
                 let _turn = turn;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {

@@ -5,6 +5,7 @@ use crate::{
     adapters::{clock::SystemClock, process::HostProcesses},
     ports::{Finding, Secrets, TargetControl},
     services::{
+        metrics::Numbers,
         monitor::Monitor,
         testing::{
             DEADLINE, MemoryJournal, ScriptedProbe,
@@ -17,6 +18,7 @@ use mainstay_domain::{
     effect::{EffectError, Signal},
     event::EventKind,
     journal::Change,
+    name::SecretName,
     severity::Severity,
     spec::{OnShutdown, ProcessSpec},
 };
@@ -29,6 +31,7 @@ mod measurement;
 mod predecessor;
 mod scale;
 mod shutdown;
+mod torn;
 
 use foreign::NotedCommands;
 
@@ -37,8 +40,8 @@ const SLEEP: [&str; 2] = ["/bin/sleep", "1000"];
 struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn reveal(&self, text: &str) -> Result<String, String> {
-        Ok(text.to_owned())
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        Err(format!("there is no secret `{name}`"))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
@@ -61,8 +64,9 @@ struct Daemon {
 impl Daemon {
     fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: Left) -> Self {
         let clock = Arc::new(SystemClock::new());
-        let processes = HostProcesses::new(state_dir, Arc::new(NoSecrets), clock.clone()).unwrap();
-        let (processes, journal) = (Arc::new(processes), MemoryJournal::new());
+        let secrets = Arc::new(NoSecrets);
+        let processes = HostProcesses::new(state_dir, secrets, Arc::default(), clock.clone());
+        let (processes, journal) = (Arc::new(processes.unwrap()), MemoryJournal::new());
         let commands = Arc::new(NotedCommands::default());
         let (sender, findings) = mpsc::channel(64);
         let (config, receiver) = watch::channel(spec(targets));
@@ -70,6 +74,7 @@ impl Daemon {
             ScriptedProbe::new(),
             journal.clone(),
             clock.clone(),
+            Numbers::new().unwrap(),
             sender,
             receiver.clone(),
         );
@@ -184,6 +189,9 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
         .signal(name("web"), Signal::Kill)
         .await
         .unwrap();
+    let Finding::Exited { evidence: told, .. } = daemon.finding().await else {
+        panic!("its exit should be told");
+    };
     let Finding::Raised {
         failure,
         severity,
@@ -193,6 +201,7 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
     else {
         panic!("it should be raised");
     };
+    assert_eq!(told, evidence);
     assert_eq!(
         (failure.as_str(), severity),
         ("crashed", Severity::Critical)

@@ -54,6 +54,7 @@ pub(crate) fn target(text: &str, checks: Vec<CheckSpec>) -> TargetSpec {
             open_for: Duration::from_secs(30),
         },
         validation_timeout: Duration::from_secs(60),
+        start_period: Duration::ZERO,
     }
 }
 

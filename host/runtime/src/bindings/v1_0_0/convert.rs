@@ -40,11 +40,22 @@ macro_rules! same_cases {
 same_cases!(Severity => types::Severity: Low Medium High Critical);
 same_cases!(BackupType => types::BackupType: Full Incremental Differential Snapshot Emergency);
 same_cases!(types::BackupType => BackupType: Full Incremental Differential Snapshot Emergency);
-same_cases!(Health => targets::Health: Unknown Healthy Degraded Failed);
 same_cases!(targets::Signal => Signal: Hup Int Term Kill Usr1 Usr2);
 same_cases!(http::Method => HttpMethod: Get Head Post Put Patch Delete Options);
 same_cases!(log::Level => LogLevel: Trace Debug Info Warn Error);
 same_cases!(AlertStatus => alerting::AlertStatus: Firing Resolved);
+
+impl Convert<targets::Health> for Health {
+    fn convert(self) -> targets::Health {
+        match self {
+            // The contract has no word for a start: of what starts nothing is known yet.
+            Health::Unknown | Health::Starting => targets::Health::Unknown,
+            Health::Healthy => targets::Health::Healthy,
+            Health::Degraded => targets::Health::Degraded,
+            Health::Failed => targets::Health::Failed,
+        }
+    }
+}
 
 impl Convert<types::EffectError> for EffectError {
     fn convert(self) -> types::EffectError {

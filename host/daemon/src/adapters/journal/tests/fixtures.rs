@@ -99,6 +99,10 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         rto_exceeded: false,
         escalated: false,
         dry_run: false,
+        revision: 1,
+        steps: Vec::new(),
+        due: None,
+        interruptions: 0,
     }
 }
 
@@ -120,6 +124,13 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
             value: Some(0.25),
         }],
         affected: vec!["checkout".to_owned()],
+        escalated: false,
+        relapses: 0,
+        attempts: 0,
+        failures_in_a_row: 0,
+        tried_at: None,
+        relapse_until: None,
+        openings: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Processes, programs, files, disks and memory.
 
 use super::*;
-use crate::adapters::process::stat::ProcessStat;
+use crate::adapters::{environment::OF_THE_TESTS, process::stat::ProcessStat};
 
 #[tokio::test]
 async fn a_process_is_known_by_its_number_or_its_pid_file() {
@@ -130,6 +130,12 @@ async fn what_can_hang_at_its_start_waits_on_a_thread_of_its_own_and_within_the_
         assert!(message.contains("an earlier look"), "{message}");
         drop(release);
     }
+}
+
+#[tokio::test]
+async fn a_program_inherits_the_daemons_environment_without_the_variables_of_secrets() {
+    let script = format!("echo ${{PATH:+a path}}, ${{{OF_THE_TESTS}-no secret}}");
+    check(exec(&script, None), Outcome::Healthy, ": a path, no secret").await;
 }
 
 #[tokio::test]

@@ -55,7 +55,8 @@ async fn measure(count: u32, every: Duration) {
     let (_config, receiver) = watch::channel(spec(targets.collect()));
     let begin = Instant::now();
     let clock = Arc::new(SystemClock::new());
-    let monitor = Monitor::new(probe.clone(), MemoryJournal::new(), clock, sender, receiver);
+    let (journal, numbers) = (MemoryJournal::new(), Numbers::new().unwrap());
+    let monitor = Monitor::new(probe.clone(), journal, clock, numbers, sender, receiver);
     let built = begin.elapsed();
     let stop = CancellationToken::new();
     let service = tokio::spawn(monitor.run(stop.clone()));

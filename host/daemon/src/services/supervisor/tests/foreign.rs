@@ -1,9 +1,10 @@
 //! Services that others supervise.
 
 use super::*;
-use crate::ports::Boxed;
+use crate::ports::{Boxed, Watch};
 use mainstay_domain::{
     effect::CommandOutput,
+    health::Health,
     name::CommandName,
     spec::{CommandSpec, ForeignCommands},
 };
@@ -118,5 +119,28 @@ async fn a_foreign_service_has_its_own_restart_and_says_what_is_missing() {
         error.to_string().contains("no supervised process"),
         "{error}"
     );
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_service_starts_when_the_command_that_started_it_has_ended_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = foreign(ForeignCommands {
+        restart: words("svc restart db"),
+        ..ForeignCommands::default()
+    });
+    db.start_period = DEADLINE * 10;
+    db.checks = vec![check("tcp")];
+    db.checks[0].every = DEADLINE * 10;
+    let mut daemon = Daemon::start(dir.path(), vec![db], Left::default());
+    let health = |daemon: &Daemon| daemon.monitor.health(&name("db")).unwrap().0;
+    wait_until("it is looked at", || health(&daemon) == Health::Healthy).await;
+    within(daemon.supervisor.restart(name("db"))).await.unwrap();
+    assert_eq!(health(&daemon), Health::Starting);
+    *daemon.commands.exit_code.lock().unwrap() = 5;
+    within(daemon.supervisor.restart(name("db")))
+        .await
+        .unwrap_err();
+    assert_eq!(health(&daemon), Health::Healthy, "as it was last seen");
     daemon.shut_down().await.unwrap();
 }

@@ -68,7 +68,7 @@ async fn a_daemon_killed_at_any_moment_leaves_at_most_one_copy_and_the_next_one_
     let mut last = Daemon::start(dir.path(), vec![child("web", &SLEEP)], left_in(dir.path()));
     match copy {
         Some(pid) => assert_eq!(last.runs("web", None).await, pid),
-        None => assert!(matches!(last.finding().await, Finding::Raised { .. })),
+        None => assert!(matches!(last.finding().await, Finding::Exited { .. })),
     }
     last.shut_down().await.unwrap();
     assert_eq!(onlooker.processes.find(Vec::new()).await, []);

@@ -20,6 +20,7 @@ async fn how_long_from_an_end_to_its_finding() {
             .unwrap();
         daemon.finding().await;
         found.push(begin.elapsed());
+        assert!(matches!(daemon.finding().await, Finding::Raised { .. }));
         daemon.supervisor.restart(name("web")).await.unwrap();
         back.push(begin.elapsed());
         crate::ports::Watch::handler_acted(&daemon.monitor, &name("web"));

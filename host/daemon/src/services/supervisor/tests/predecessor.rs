@@ -39,7 +39,7 @@ async fn a_process_that_lives_is_adopted_and_not_doubled() {
         .await
         .unwrap();
     assert!(
-        matches!(daemon.finding().await, Finding::Raised { .. }),
+        matches!(daemon.finding().await, Finding::Exited { .. }),
         "its end is seen"
     );
     daemon.shut_down().await.unwrap();
@@ -113,8 +113,8 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
     within(before.processes.stop(left.processes[0].1.clone(), DEADLINE)).await;
 
     let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], left);
-    let Finding::Raised { evidence, .. } = daemon.finding().await else {
-        panic!("it should be raised");
+    let Finding::Exited { evidence, .. } = daemon.finding().await else {
+        panic!("its exit should be told");
     };
     assert_eq!(
         evidence.message,

@@ -1,0 +1,90 @@
+//! Where numbers are written: one recorder for all who count.
+//!
+//! Invariant: raw samples of histograms never pile up, however long nobody asks for the numbers.
+
+use metrics::with_local_recorder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// Upper bounds of the buckets of each histogram; seconds, where the name does not say otherwise.
+const BUCKETS: [(&str, &[f64]); 5] = [
+    // [seed 002]
+    (
+        "recovery_operation_duration_seconds",
+        &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0],
+    ),
+    // Attempts after the first.
+    (
+        "recovery_operation_retry_attempts",
+        &[0.0, 1.0, 2.0, 3.0, 5.0],
+    ),
+    (
+        "backup_operations_duration_seconds",
+        &[0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0],
+    ),
+    (
+        "check_duration_seconds",
+        &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
+    ),
+    (
+        "check_lateness_seconds",
+        &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
+    ),
+];
+
+/// Histograms keep raw samples until upkeep; it is run after so many, and whenever the numbers are asked for.
+const UPKEEP_AFTER: u32 = 1_000;
+
+/// All numbers of the daemon; clones are the same ones.
+#[derive(Clone)]
+pub struct Numbers {
+    recorder: Arc<PrometheusRecorder>,
+    /// Since the last upkeep.
+    samples: Arc<AtomicU32>,
+}
+
+/// The buckets cannot be set; a defect of the program.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the metrics")]
+pub struct MetricsError(#[from] metrics_exporter_prometheus::BuildError);
+
+impl Numbers {
+    /// Numbers that all start at zero.
+    ///
+    /// # Errors
+    /// A defect of the program.
+    pub fn new() -> Result<Self, MetricsError> {
+        let mut builder = PrometheusBuilder::new();
+        for (name, bounds) in BUCKETS {
+            builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)?;
+        }
+        Ok(Self {
+            recorder: Arc::new(builder.build_recorder()),
+            samples: Arc::default(),
+        })
+    }
+
+    /// Does what counts; the macros of `metrics` write here meanwhile.
+    pub(crate) fn write<T>(&self, count: impl FnOnce() -> T) -> T {
+        with_local_recorder(&*self.recorder, count)
+    }
+
+    /// Samples were put into histograms.
+    pub(crate) fn sampled(&self, samples: u32) {
+        let before = self.samples.fetch_add(samples, Ordering::Relaxed);
+        if before.saturating_add(samples) >= UPKEEP_AFTER {
+            self.samples.store(0, Ordering::Relaxed);
+            self.recorder.handle().run_upkeep();
+        }
+    }
+
+    /// Every number in the text format of Prometheus.
+    pub(super) fn render(&self) -> String {
+        let handle = self.recorder.handle();
+        handle.run_upkeep();
+        handle.render()
+    }
+}

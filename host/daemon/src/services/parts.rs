@@ -1,0 +1,85 @@
+//! The long-living tasks of one service.
+//!
+//! Invariant: none of them breaks off in silence. A service waits for [`Parts::torn`] beside its work and panics with
+//! the part's own panic, so that whoever observes services observes their parts.
+
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// What a task panicked with.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// The tasks. Clones are the same ones.
+#[derive(Clone, Default)]
+pub(crate) struct Parts(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    panic: Mutex<Option<Panic>>,
+    torn: Notify,
+}
+
+impl Parts {
+    /// Runs work that nobody waits for.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let work = tokio::spawn(work);
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            // What is cancelled is so because the whole program ends.
+            let panic = work.await.err().and_then(|end| end.try_into_panic().ok());
+            if panic.is_some() {
+                *shared.panic.lock().unwrap_or_else(PoisonError::into_inner) = panic;
+                shared.torn.notify_one();
+            }
+        });
+    }
+
+    /// Resolves where one has panicked. May be dropped; one at a time waits.
+    pub(crate) async fn torn(&self) -> Panic {
+        loop {
+            let panic = self
+                .0
+                .panic
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            match panic {
+                Some(panic) => return panic,
+                None => self.0.torn.notified().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::within;
+
+    #[tokio::test]
+    async fn a_part_that_panics_is_told_and_one_that_ends_is_not() {
+        let parts = Parts::default();
+        let (said, heard) = tokio::sync::oneshot::channel();
+        parts.spawn(async move { said.send(()).unwrap() });
+        within(heard).await.unwrap();
+        parts.spawn(async { panic!("out of luck") });
+        let panic = within(parts.torn()).await;
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"out of luck"));
+    }
+
+    #[tokio::test]
+    async fn one_that_panicked_while_nobody_waited_is_told_later() {
+        let parts = Parts::default();
+        parts.spawn(async { panic!("early") });
+        within(async {
+            while parts.0.panic.lock().unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        within(parts.torn()).await;
+    }
+}

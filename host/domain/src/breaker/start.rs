@@ -1,0 +1,54 @@
+//! The start of a target: until each of its checks has passed once, or its start period is over, one that fails has seen
+//! a start and no failure.
+//!
+//! Invariant: an end of the process itself is never excused, and with it the start is over.
+//! Invariant: what a failing check saw during the start is not counted, so it neither opens nor reopens the circuit.
+
+use super::{HealthChange, TargetHealth};
+use crate::{
+    health::{Observation, Outcome},
+    time::Monotonic,
+};
+use std::time::Duration;
+
+impl TargetHealth {
+    /// Its process, or the foreign service, was started just now. A failure that is raised stays so until its checks
+    /// pass; with a `period` of zero they count at once.
+    pub fn started(&mut self, period: Duration, now: Monotonic) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        let has_period = !period.is_zero();
+        self.start_ends = has_period.then(|| now + period);
+        for check in self.checks.iter_mut().filter(|check| !check.is_told()) {
+            check.begin_start(has_period);
+        }
+        self.settle(&mut changes);
+        changes
+    }
+
+    /// Its process has ended, or is stopped on purpose: nothing starts any more.
+    pub fn ended(&mut self) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        for check in &mut self.checks {
+            check.starting = false;
+        }
+        self.settle(&mut changes);
+        changes
+    }
+
+    /// Whether this is a failure of a check that the start excuses: the check has not passed since, and still has time.
+    pub fn is_not_yet(&self, seen: &Observation, now: Monotonic) -> bool {
+        let has_time = self.start_ends.is_some_and(|end| now < end);
+        let excused = || self.sampled(seen).is_some_and(|check| check.starting);
+        seen.outcome == Outcome::Failed && has_time && excused()
+    }
+
+    pub(super) fn end_start(&mut self, changes: &mut Vec<HealthChange>) {
+        for check in self.checks.iter_mut().filter(|check| check.starting) {
+            check.starting = false;
+            changes.push(HealthChange::CheckLate {
+                check: check.name.clone(),
+            });
+        }
+        self.settle(changes);
+    }
+}

@@ -1,0 +1,343 @@
+//! Recovery as one pure machine: what failed, what is done about it, and what has to be written of it.
+//!
+//! [`Recovery::apply`] takes an input with the time, and gives what is to be written and what is to be done. A driver
+//! receives, applies, writes in order, and does; it decides nothing. One file here for each input.
+//!
+//! Invariant: no clock, no I/O, no randomness but that of the seed: the same inputs give the same outcomes.
+//! Invariant: one case for each failure of each target, and one operation of it at most, for it is a part of its stage.
+//! Invariant: what the journal holds after an input is enough to go on from there: see [`Input::Recovered`].
+//! Invariant: an input costs O(log n) in the number of cases, but for a config and for the end of a reason that held
+//! many, which look at each that they concern.
+//! Invariant: an input that cannot come is a typed error, and changes nothing.
+
+mod audit;
+mod begin;
+mod called;
+mod case;
+mod cleared;
+mod configured;
+mod dry_run;
+mod endings;
+mod exited;
+mod input;
+mod looked;
+mod person;
+mod raised;
+mod recovered;
+mod schedule;
+mod settings;
+mod shown;
+mod words;
+
+pub use case::{Attempt, Case, Failed, Looks, Running, SoFar, Stage, Why, Work};
+pub use input::{
+    Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
+    Recovered, Refusal, Reply, Seen, Shown, Ticket, Verb,
+};
+
+use crate::{
+    cooldown::Cooldowns,
+    flap::FlapDetector,
+    id::{IdSource, OperationId},
+    journal::Change,
+    name::{FailureType, PluginName, TargetName},
+    operation::OperationEvent,
+    queue::{Conditions, Decision, Hold, RecoveryQueue},
+    spec::Spec,
+    time::{Monotonic, Timestamp},
+};
+use dry_run::DryRun;
+use settings::Settings;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    num::NonZeroUsize,
+    sync::Arc,
+};
+
+/// Operations that run at one time, over all targets.
+pub const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+/// Every failure that is taken up, and what is done about it.
+#[derive(Debug)]
+pub struct Recovery {
+    ids: IdSource,
+    settings: Settings,
+    cases: BTreeMap<CaseKey, Case>,
+    /// The failures of each target among the cases.
+    failures: BTreeMap<TargetName, BTreeSet<FailureType>>,
+    /// How many cases of each target are failing.
+    failing: BTreeMap<TargetName, u32>,
+    /// Whose operation it is.
+    operations: BTreeMap<OperationId, CaseKey>,
+    /// Dry runs that have not ended.
+    dry_runs: BTreeMap<OperationId, DryRun>,
+    queue: RecoveryQueue,
+    /// When which case has to be looked at again.
+    timers: BTreeSet<(Monotonic, CaseKey)>,
+    /// When each failure was opened of late, for its recurrence.
+    opened: BTreeMap<CaseKey, VecDeque<Timestamp>>,
+    flaps: BTreeMap<TargetName, FlapDetector>,
+    cooldowns: Cooldowns,
+    /// The cases whose next operation waits for a handler that is missing.
+    missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
+    paused_targets: BTreeSet<TargetName>,
+    paused_host: bool,
+    stopping: bool,
+    /// Looks that were asked for.
+    looks: u64,
+    changed: BTreeSet<TargetName>,
+}
+
+impl Recovery {
+    /// A machine without cases. `ids` must be seeded anew for each run of the program.
+    pub fn new(spec: Arc<Spec>, ids: IdSource) -> Self {
+        Self {
+            ids,
+            settings: Settings::new(spec),
+            cases: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            failing: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            dry_runs: BTreeMap::new(),
+            queue: RecoveryQueue::default(),
+            timers: BTreeSet::new(),
+            opened: BTreeMap::new(),
+            flaps: BTreeMap::new(),
+            cooldowns: Cooldowns::default(),
+            missing: BTreeMap::new(),
+            paused_targets: BTreeSet::new(),
+            paused_host: false,
+            stopping: false,
+            looks: 0,
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes one input up.
+    ///
+    /// # Errors
+    /// The input cannot come in this state; nothing has changed.
+    pub fn apply(&mut self, input: Input, at: At) -> Result<Outcome, IllegalMove> {
+        let mut out = Outcome::default();
+        match input {
+            Input::Raised {
+                key,
+                severity,
+                evidence,
+                detected_at,
+            } => self.raised(key, severity, evidence, detected_at, at, &mut out),
+            Input::Cleared(key) => self.cleared(&key, at, &mut out),
+            Input::Exited(target, evidence) => self.exited(&target, &evidence, at, &mut out)?,
+            Input::Called(id, handled) => self.called(&id, handled, at, &mut out)?,
+            Input::Looked(id, look) => self.looked(&id, look, at, &mut out)?,
+            Input::Person(command, ticket) => self.person(command, ticket, at, &mut out)?,
+            Input::Serves(handler) => self.serves(&handler, at, &mut out),
+            Input::Spec(spec) => self.configured(spec, at, &mut out),
+            Input::Tick => {}
+            Input::Recovered(recovered) => self.recovered(recovered, at, &mut out),
+            Input::Stop => self.stopping = true,
+        }
+        self.wake_due(at, &mut out);
+        self.start_due(at, &mut out)?;
+        out.shown = std::mem::take(&mut self.changed);
+        Ok(out)
+    }
+
+    /// When [`Input::Tick`] is due next; none where only another input can change anything.
+    pub fn wakes_at(&mut self, now: Monotonic) -> Option<Monotonic> {
+        let timer = self.timers.first().map(|(due, _)| *due);
+        let queued = match self.stopping {
+            true => None,
+            false => match self.ask_queue(now) {
+                Decision::WaitUntil(due) => Some(due),
+                Decision::Start(_) | Decision::Idle => None,
+            },
+        };
+        [timer, queued].into_iter().flatten().min()
+    }
+
+    /// Every case, in order.
+    pub fn cases(&self) -> impl Iterator<Item = (&CaseKey, &Case)> {
+        self.cases.iter()
+    }
+
+    /// Whether the host, or a target, is paused.
+    pub fn is_paused(&self, target: Option<&TargetName>) -> bool {
+        target.map_or(self.paused_host, |target| {
+            self.paused_targets.contains(target)
+        })
+    }
+
+    /// Whether no handler is called for an operation.
+    pub fn is_idle(&self) -> bool {
+        self.queue.running() == 0 && self.dry_runs.is_empty()
+    }
+
+    fn ask_queue(&mut self, now: Monotonic) -> Decision {
+        let conditions = Conditions {
+            host_paused: self.paused_host,
+            is_paused: &|target| self.paused_targets.contains(target),
+            // Recovering what it depends on first is what helps.
+            is_failing: &|target| self.failing.contains_key(target),
+            max_running: CONCURRENT_OPERATIONS,
+        };
+        self.queue.next(&conditions, now)
+    }
+
+    /// Begins whatever is due and has room.
+    fn start_due(&mut self, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+        if self.stopping {
+            return Ok(());
+        }
+        while let Decision::Start(id) = self.ask_queue(at.monotonic) {
+            let key = self.operations.get(&id).cloned();
+            if let Some(key) = key {
+                self.with(&key, |machine, case| machine.begin(case, at, out))
+                    .transpose()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the clock alone asks for.
+    fn wake_due(&mut self, at: At, out: &mut Outcome) {
+        while self
+            .timers
+            .first()
+            .is_some_and(|(due, _)| *due <= at.monotonic)
+        {
+            let Some((_, key)) = self.timers.pop_first() else {
+                return;
+            };
+            self.with(&key, |machine, case| machine.wake(case, at, out));
+        }
+    }
+
+    /// Takes a case out, lets it be changed, and puts it back with everything that is kept about it elsewhere. None
+    /// where there is no such case.
+    fn with<T>(
+        &mut self,
+        key: &CaseKey,
+        change: impl FnOnce(&mut Self, &mut Case) -> T,
+    ) -> Option<T> {
+        let mut case = self.cases.remove(key)?;
+        let before = Kept::of(&case);
+        let result = change(self, &mut case);
+        self.put(key, case, &before);
+        Some(result)
+    }
+
+    /// Keeps a case, which was kept as `before` says, and brings up to date what is kept about it.
+    fn put(&mut self, key: &CaseKey, case: Case, before: &Kept) {
+        let after = Kept::of(&case);
+        if before.wakes_at != after.wakes_at {
+            before
+                .wakes_at
+                .map(|due| self.timers.remove(&(due, key.clone())));
+            after
+                .wakes_at
+                .map(|due| self.timers.insert((due, key.clone())));
+        }
+        if before.operation != after.operation {
+            before.operation.as_ref().map(|id| self.operations.remove(id));
+            after
+                .operation
+                .clone()
+                .map(|id| self.operations.insert(id, key.clone()));
+        }
+        if before.missing != after.missing {
+            if let Some(handler) = &before.missing
+                && let Some(keys) = self.missing.get_mut(handler)
+            {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.missing.remove(handler);
+                }
+            }
+            if let Some(handler) = after.missing.clone() {
+                self.missing.entry(handler).or_default().insert(key.clone());
+            }
+        }
+        if before.is_failing != after.is_failing {
+            self.count_failing(&key.target, after.is_failing);
+        }
+        if before.is_kept != after.is_kept {
+            let failures = self.failures.entry(key.target.clone()).or_default();
+            match after.is_kept {
+                true => failures.insert(key.failure.clone()),
+                false => failures.remove(&key.failure),
+            };
+            if failures.is_empty() {
+                self.failures.remove(&key.target);
+            }
+        }
+        self.changed.insert(key.target.clone());
+        if after.is_kept {
+            self.cases.insert(key.clone(), case);
+        }
+    }
+
+    fn count_failing(&mut self, target: &TargetName, one_more: bool) {
+        let count = self.failing.entry(target.clone()).or_default();
+        *count = match one_more {
+            true => count.saturating_add(1),
+            false => count.saturating_sub(1),
+        };
+        if *count == 0 {
+            self.failing.remove(target);
+            self.queue.is_over(&Hold::Dependency(target.clone()));
+        }
+    }
+
+    /// The cases of a target.
+    fn keys_of(&self, target: &TargetName) -> Vec<CaseKey> {
+        let failures = self.failures.get(target).into_iter().flatten();
+        let key = |failure: &FailureType| CaseKey {
+            target: target.clone(),
+            failure: failure.clone(),
+        };
+        failures.map(key).collect()
+    }
+
+    /// Lets an event happen to an operation, and writes its new value.
+    fn step(
+        &self,
+        work: &mut Work,
+        event: OperationEvent,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let operation = &mut work.operation;
+        let rto = self.settings.rto(&operation.target);
+        operation
+            .apply(event, at.now, rto)
+            .map_err(|illegal| IllegalMove::Operation(operation.id.clone(), illegal))?;
+        out.writes.push(Change::Operation(operation.clone()));
+        Ok(())
+    }
+}
+
+/// What the machine keeps about a case beside it.
+#[derive(Default)]
+struct Kept {
+    is_kept: bool,
+    is_failing: bool,
+    wakes_at: Option<Monotonic>,
+    operation: Option<OperationId>,
+    missing: Option<PluginName>,
+}
+
+impl Kept {
+    fn of(case: &Case) -> Self {
+        match case.stage {
+            Stage::Over => Self::default(),
+            _ => Self {
+                is_kept: true,
+                is_failing: case.is_failing(),
+                wakes_at: case.wakes_at(),
+                operation: case.operation().cloned(),
+                missing: case.missing.clone(),
+            },
+        }
+    }
+}

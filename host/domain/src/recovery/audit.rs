@@ -1,0 +1,75 @@
+//! Whether everything that the machine keeps beside its cases agrees with them.
+
+use super::{Attempt, Recovery, Stage};
+
+impl Recovery {
+    /// Checks the machine against its own invariants; looks at every case. For campaigns and tests.
+    ///
+    /// # Errors
+    /// What is broken.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut running = 0_usize;
+        let (mut timers, mut operations, mut queued) = (0_usize, 0_usize, 0_usize);
+        for (key, case) in &self.cases {
+            let broken = |what: &str| Err(format!("{key:?}: {what}: {case:?}"));
+            if let Some(due) = case.wakes_at() {
+                timers += 1;
+                if !self.timers.contains(&(due, key.clone())) {
+                    return broken("its timer is not kept");
+                }
+            }
+            if let Some(id) = case.operation() {
+                operations += 1;
+                if self.operations.get(id) != Some(key) {
+                    return broken("its operation is not known as its own");
+                }
+            }
+            let is_open = case.incident.state.is_open();
+            if case.operation().is_some() && !is_open {
+                return broken("it is closed, and has an operation");
+            }
+            let entry = case.operation().and_then(|id| self.queue.get(id));
+            match &case.stage {
+                Stage::Queued(_) => {
+                    queued += 1;
+                    if entry.is_none() {
+                        return broken("it waits in no queue");
+                    }
+                }
+                Stage::Running(one) => {
+                    running += 1;
+                    if entry.is_some() {
+                        return broken("it runs and waits");
+                    }
+                    let is_calling = matches!(one.attempt, Attempt::Calling { .. });
+                    if is_calling && case.wakes_at().is_some() {
+                        return broken("it is called and has a timer");
+                    }
+                }
+                Stage::Over => return broken("it is over, and kept"),
+                Stage::Watched { .. } | Stage::Unrouted | Stage::WithPeople(_) | Stage::Asking(_) => {
+                    if entry.is_some() {
+                        return broken("it waits without an operation that may start");
+                    }
+                }
+            }
+            let known = self.failures.get(&key.target);
+            if !known.is_some_and(|failures| failures.contains(&key.failure)) {
+                return broken("its target does not know it");
+            }
+        }
+        let failing = self.cases.values().filter(|case| case.is_failing()).count();
+        let counted: u32 = self.failing.values().sum();
+        let pairs = [
+            ("timers", timers, self.timers.len()),
+            ("operations", operations, self.operations.len()),
+            ("queued", queued, self.queue.len()),
+            ("running", running, self.queue.running()),
+            ("failing", failing, counted as usize),
+        ];
+        match pairs.iter().find(|(_, cases, kept)| cases != kept) {
+            Some((what, cases, kept)) => Err(format!("{what}: {cases} of the cases, and {kept} kept")),
+            None => Ok(()),
+        }
+    }
+}

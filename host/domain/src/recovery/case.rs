@@ -1,0 +1,233 @@
+//! One failure of one target, and where its recovery stands.
+
+use super::input::CaseKey;
+use crate::{
+    id::OperationId,
+    incident::Incident,
+    name::PluginName,
+    operation::Operation,
+    spec::RouteSpec,
+    time::{Monotonic, Timestamp},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// Between two looks: at first this, then doubled up to [`SLOWEST_LOOK`].
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+/// A target that starts slowly is not asked more often than this.
+const SLOWEST_LOOK: Duration = Duration::from_millis(250);
+
+/// A failure that is taken up, from its first detection until it can no longer come back as the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// What is known of the failure; the journal has the same.
+    pub incident: Incident,
+    /// What is done about it.
+    pub stage: Stage,
+    /// Whether the failure holds, by the checks. What a person asked for need not.
+    pub holds: bool,
+    /// When the checks last said so.
+    pub(super) seen_at: Option<Monotonic>,
+    /// The handler that was missing when it was tried last; when it serves, no pause holds.
+    pub(super) missing: Option<PluginName>,
+}
+
+/// Where the recovery of a failure stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// No route fits.
+    Unrouted,
+    /// People have it in their hands until it is over.
+    WithPeople(Why),
+    /// An operation waits for its time, its turn, or its next attempt.
+    Queued(Work),
+    /// An operation waits for a person's decision.
+    Asking(Work),
+    /// An operation runs.
+    Running(Box<Running>),
+    /// Recovered. What comes back until then is the same incident.
+    Watched {
+        /// Until when.
+        until: Monotonic,
+    },
+    /// It leaves the machine with this input; no case is kept with it.
+    Over,
+}
+
+/// Why people have a failure in their hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// A person rejected its recovery, or cancelled it.
+    Decided,
+}
+
+/// An operation, and what it knows beside its record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Work {
+    /// Its record.
+    pub operation: Operation,
+    /// Steps of the chain that said that no attempt will help; they are not called again.
+    pub hopeless: BTreeSet<usize>,
+    /// Effects so far; their numbers go on.
+    pub effects: u32,
+    /// Why the last attempt did not help; none before the first.
+    pub error: Option<String>,
+}
+
+impl Work {
+    pub(super) fn new(operation: Operation) -> Self {
+        Self {
+            operation,
+            hopeless: BTreeSet::new(),
+            effects: 0,
+            error: None,
+        }
+    }
+}
+
+/// An operation that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// The operation.
+    pub work: Work,
+    /// The route as it was when this attempt began.
+    pub route: Arc<RouteSpec>,
+    /// What it is doing.
+    pub attempt: Attempt,
+    /// Who cancelled it, and why; it ends after the call.
+    pub cancelled: Option<String>,
+}
+
+/// What an operation that runs is doing. The driver owes an answer in each of these, but for a look that is not yet due.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attempt {
+    /// Looks whether it is still needed.
+    Looking(Looks),
+    /// A step of the chain is called.
+    Calling {
+        /// Which, from 0.
+        step: usize,
+        /// What the steps before it came to.
+        so_far: SoFar,
+    },
+    /// The handlers are done; the checks decide.
+    Validating(Looks),
+}
+
+/// What the steps of an attempt came to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SoFar {
+    /// A step that counts is done.
+    pub done: bool,
+    /// No attempt of a step will help; the chain went on.
+    pub hopeless: Option<String>,
+    /// What ended the chain, but for the steps that always run.
+    pub failed: Option<Failed>,
+}
+
+/// What ended a chain early.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failed {
+    /// Another attempt may help.
+    Retryable(String),
+    /// No version of this handler serves.
+    Missing(PluginName, String),
+    /// A person has to do this first.
+    NeedsOperator(String, Vec<String>),
+}
+
+/// Looks at a target, ever more slowly, up to a time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looks {
+    /// No look after this.
+    pub until: Monotonic,
+    /// Between the last and the next.
+    pause: Duration,
+    /// When the next is due; none while one is under way.
+    pub next: Option<Monotonic>,
+    /// The one that is under way, or was last.
+    pub number: u64,
+}
+
+impl Looks {
+    /// The first is under way.
+    pub(super) fn begun(until: Monotonic, number: u64) -> Self {
+        Self {
+            until,
+            pause: FIRST_LOOK,
+            next: None,
+            number,
+        }
+    }
+
+    /// Waits for the next look; false where the time is over.
+    pub(super) fn again(&mut self, now: Monotonic) -> bool {
+        if now >= self.until {
+            return false;
+        }
+        self.next = Some((now + self.pause).min(self.until));
+        self.pause = (self.pause * 2).min(SLOWEST_LOOK);
+        true
+    }
+}
+
+impl Case {
+    pub(super) fn new(incident: Incident, stage: Stage) -> Self {
+        Self {
+            incident,
+            stage,
+            holds: false,
+            seen_at: None,
+            missing: None,
+        }
+    }
+
+    pub(super) fn key(&self) -> CaseKey {
+        CaseKey {
+            target: self.incident.target.clone(),
+            failure: self.incident.failure.clone(),
+        }
+    }
+
+    /// Its operation that has not ended.
+    pub fn work(&self) -> Option<&Work> {
+        match &self.stage {
+            Stage::Queued(work) | Stage::Asking(work) => Some(work),
+            Stage::Running(running) => Some(&running.work),
+            Stage::Unrouted | Stage::WithPeople(_) | Stage::Watched { .. } | Stage::Over => None,
+        }
+    }
+
+    pub(super) fn work_mut(&mut self) -> Option<&mut Work> {
+        match &mut self.stage {
+            Stage::Queued(work) | Stage::Asking(work) => Some(work),
+            Stage::Running(running) => Some(&mut running.work),
+            Stage::Unrouted | Stage::WithPeople(_) | Stage::Watched { .. } | Stage::Over => None,
+        }
+    }
+
+    pub(super) fn operation(&self) -> Option<&OperationId> {
+        self.work().map(|work| &work.operation.id)
+    }
+
+    /// Whether what depends on the target waits for it.
+    pub(super) fn is_failing(&self) -> bool {
+        !matches!(self.stage, Stage::Watched { .. } | Stage::Over)
+    }
+
+    /// When it has to be looked at again by the clock alone. The queue has times of its own.
+    pub(super) fn wakes_at(&self) -> Option<Monotonic> {
+        match &self.stage {
+            Stage::Watched { until } => Some(*until),
+            Stage::Running(running) => match &running.attempt {
+                Attempt::Looking(looks) | Attempt::Validating(looks) => looks.next,
+                Attempt::Calling { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The incident's detection: every time of its recovery is counted from here.
+    pub(super) fn detected_at(&self) -> Timestamp {
+        self.incident.opened_at
+    }
+}

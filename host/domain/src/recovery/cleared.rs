@@ -1,0 +1,25 @@
+//! Every check that raised a failure passes again.
+
+use super::{At, Attempt, CaseKey, Outcome, Recovery, Stage};
+
+impl Recovery {
+    /// The failure is over. Where an operation runs, its own look says so.
+    pub(super) fn cleared(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
+        self.with(key, |machine, case| {
+            case.holds = false;
+            case.seen_at = None;
+            match &mut case.stage {
+                Stage::Running(running) => {
+                    if let Attempt::Looking(looks) | Attempt::Validating(looks) =
+                        &mut running.attempt
+                        && let Some(next) = &mut looks.next
+                    {
+                        *next = at.monotonic;
+                    }
+                }
+                Stage::Watched { .. } | Stage::Over => {}
+                _ => machine.let_go(case, "the target became healthy by itself", at, out),
+            }
+        });
+    }
+}

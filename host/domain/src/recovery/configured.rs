@@ -1,0 +1,66 @@
+//! Another config is in use.
+
+use super::{At, CaseKey, Outcome, Recovery, Stage, settings::Settings};
+use crate::{operation::Mode, spec::Spec};
+use std::sync::Arc;
+
+impl Recovery {
+    /// What waits follows the config: priorities, dependencies, pauses and routes. What is no longer configured is let
+    /// go of, for nothing could ever say that its failure is over.
+    pub(super) fn configured(&mut self, spec: Arc<Spec>, at: At, out: &mut Outcome) {
+        self.settings = Settings::new(spec);
+        let settings = &self.settings;
+        self.opened.retain(|key, _| settings.knows(&key.target));
+        self.flaps.retain(|target, _| settings.knows(target));
+        let keys: Vec<CaseKey> = self.cases.keys().cloned().collect();
+        for key in keys {
+            self.with(&key, |machine, case| machine.follow(case, at, out));
+        }
+    }
+
+    fn follow(&mut self, case: &mut super::Case, at: At, out: &mut Outcome) {
+        let key = case.key();
+        if !self.settings.knows(&key.target) {
+            match case.stage {
+                // It is let go of when its operation has ended.
+                Stage::Running(_) => {}
+                Stage::Watched { .. } => self.proved(case, at, out),
+                _ => self.let_go(case, "the target is no longer configured", at, out),
+            }
+            return;
+        }
+        let route = self.settings.route(&key, case.incident.severity).cloned();
+        match &mut case.stage {
+            Stage::Unrouted if route.is_some() => self.schedule(case, at, out),
+            Stage::Queued(work) if work.operation.mode == Mode::Automatic => {
+                let Some(route) = route else {
+                    return;
+                };
+                let wait = match &work.error {
+                    // Between two attempts its strategy says when the next is.
+                    Some(_) => {
+                        let next = work.operation.attempts.saturating_add(1);
+                        let delay = route.strategy.delay_before(next).unwrap_or_default();
+                        let due = work.operation.due.unwrap_or(at.now);
+                        due.since(at.now).min(delay)
+                    }
+                    None => self.pause(&key, &case.incident, &route, at),
+                };
+                let (due, entry) = (at.monotonic + wait, self.queue.get(&work.operation.id));
+                let is_as_before = entry.is_some_and(|(entry, _)| {
+                    let wanted = self.entry(&work.operation, entry.due);
+                    // A millisecond is what a record's time is exact to.
+                    *entry == wanted && entry.due.since(due).max(due.since(entry.due)).as_millis() <= 1
+                });
+                if !is_as_before {
+                    self.retime(work, due, at, out);
+                }
+            }
+            Stage::Queued(work) => {
+                let entry = self.entry(&work.operation, at.monotonic);
+                self.queue.push(entry);
+            }
+            _ => {}
+        }
+    }
+}

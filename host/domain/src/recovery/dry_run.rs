@@ -1,0 +1,191 @@
+//! Dry runs: one attempt whose effects are planned. They are no cases, pass no queue, and hold nothing back.
+
+use super::{
+    Action, At, Call, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal, Reply,
+    SoFar, Ticket, Work, called::take, words,
+};
+use crate::{
+    call::RecoverRequest,
+    id::OperationId,
+    operation::{Mode, Operation, OperationEvent},
+    severity::Severity,
+    spec::RouteSpec,
+};
+use std::sync::Arc;
+
+/// So many run at one time: a plan costs a call, and nobody reads hundreds at once.
+const CONCURRENT_DRY_RUNS: usize = 16;
+
+/// A dry run, in the middle of its chain.
+#[derive(Debug)]
+pub(super) struct DryRun {
+    work: Work,
+    route: Arc<RouteSpec>,
+    step: usize,
+    so_far: SoFar,
+    /// Who cancelled it, and why.
+    pub(super) cancelled: Option<String>,
+}
+
+impl DryRun {
+    pub(super) fn operation(&self) -> &Operation {
+        &self.work.operation
+    }
+}
+
+impl Recovery {
+    /// Begins a dry run at once.
+    pub(super) fn begin_dry_run(
+        &mut self,
+        key: &CaseKey,
+        severity: Severity,
+        by: &str,
+        ticket: Ticket,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let refused = |refusal| Action::Answer(ticket, Reply::Refused(refusal));
+        if self.dry_runs.len() >= CONCURRENT_DRY_RUNS {
+            let why = format!(
+                "{CONCURRENT_DRY_RUNS} dry runs are under way, which is as many as may be; ask again when one has ended"
+            );
+            out.after.push(refused(Refusal::Conflict(why)));
+            return Ok(());
+        }
+        let Some(route) = self.settings.route(key, severity).cloned() else {
+            return Ok(());
+        };
+        let id = OperationId::new(self.ids.next(at.now));
+        let (target, failure) = (key.target.clone(), key.failure.clone());
+        let known = self.cases.get(key);
+        let detected_at = known.map_or(at.now, super::Case::detected_at);
+        let mut operation =
+            Operation::scheduled(id.clone(), target, failure, severity, Mode::Manual, detected_at);
+        operation.dry_run = true;
+        let mut work = Work::new(operation);
+        out.writes
+            .push(words::asked_for(&work.operation, by, at.now));
+        self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
+        out.writes.push(words::started(&work.operation, at.now));
+        out.after.push(Action::Answer(
+            ticket,
+            Reply::Operation(work.operation.clone()),
+        ));
+        let dry_run = DryRun {
+            work,
+            route,
+            step: 0,
+            so_far: SoFar::default(),
+            cancelled: None,
+        };
+        self.dry_run_step(dry_run, 0, at, out)
+    }
+
+    fn dry_run_step(
+        &mut self,
+        mut dry_run: DryRun,
+        from: usize,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let mut steps = dry_run.route.chain.iter().enumerate().skip(from);
+        let next = steps.find(|(_, step)| step.always || dry_run.so_far.failed.is_none());
+        if let Some((place, step)) = next
+            && dry_run.cancelled.is_none()
+        {
+            let operation = &dry_run.work.operation;
+            let known = self.cases.get(&CaseKey {
+                target: operation.target.clone(),
+                failure: operation.failure.clone(),
+            });
+            let incident = known.map(|case| &case.incident);
+            let call = Call {
+                handler: step.handler.clone(),
+                version: step.version.clone(),
+                timeout: step.timeout,
+                effects: dry_run.work.effects,
+                request: RecoverRequest {
+                    operation: operation.id.clone(),
+                    incident: None,
+                    target: operation.target.clone(),
+                    failure: operation.failure.clone(),
+                    severity: operation.severity,
+                    recurrence: incident.map_or(0, |incident| incident.recurrence),
+                    attempt: 1,
+                    max_attempts: dry_run.route.strategy.max_attempts(),
+                    phase: "normal".to_owned(),
+                    detected_at: operation.detected_at,
+                    remaining: Some(
+                        self.settings
+                            .rto(&operation.target)
+                            .saturating_sub(at.now.since(operation.detected_at)),
+                    ),
+                    evidence: incident
+                        .map(|incident| incident.evidence.clone())
+                        .unwrap_or_default(),
+                    fencing: 1,
+                    dry_run: true,
+                    params: step.params.clone(),
+                },
+            };
+            out.after.push(Action::Call(Box::new(call)));
+            dry_run.step = place;
+            self.dry_runs
+                .insert(dry_run.work.operation.id.clone(), dry_run);
+            return Ok(());
+        }
+        let DryRun {
+            mut work,
+            so_far,
+            cancelled,
+            ..
+        } = dry_run;
+        if let Some(why) = cancelled {
+            return self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out);
+        }
+        let error = match so_far.failed {
+            Some(Failed::Retryable(why) | Failed::Missing(_, why) | Failed::NeedsOperator(why, _)) => {
+                Some(why)
+            }
+            None if so_far.done => None,
+            None => so_far.hopeless.or(Some("its chain has no step that counts".to_owned())),
+        };
+        match error {
+            None => {
+                self.step(&mut work, OperationEvent::HandlerFinished, at, out)?;
+                // It changed nothing that the checks could see.
+                self.step(&mut work, OperationEvent::Verified, at, out)?;
+            }
+            Some(why) => {
+                work.operation.error = Some(why);
+                self.step(&mut work, OperationEvent::GaveUp, at, out)?;
+            }
+        }
+        out.writes
+            .push(words::ended(&work.operation, false, false, at.now));
+        Ok(())
+    }
+
+    pub(super) fn dry_run_called(
+        &mut self,
+        id: &OperationId,
+        handled: Handled,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let Some(mut dry_run) = self.dry_runs.remove(id) else {
+            return Ok(());
+        };
+        dry_run.work.effects = dry_run.work.effects.max(handled.effects);
+        if let Some(step) = dry_run.route.chain.get(dry_run.step) {
+            take(
+                &mut dry_run.work.operation,
+                step,
+                handled,
+                &mut dry_run.so_far,
+            );
+        }
+        let from = dry_run.step.saturating_add(1);
+        self.dry_run_step(dry_run, from, at, out)
+    }
+}

@@ -1,0 +1,267 @@
+//! How operations end, and what becomes of their incidents.
+
+use super::{
+    At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words,
+};
+use crate::{
+    id::OperationId,
+    journal::Change,
+    operation::{Mode, OperationEvent},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+impl Recovery {
+    /// The checks pass: the failure is recovered, and for a while what comes back is the same incident.
+    pub(super) fn succeeded(
+        &mut self,
+        case: &mut Case,
+        running: Running,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let Running {
+            mut work, route, ..
+        } = running;
+        work.operation.error = None;
+        self.step(&mut work, OperationEvent::Verified, at, out)?;
+        let operation = &work.operation;
+        let relapsed = case.incident.relapses > 0;
+        out.writes
+            .push(words::ended(operation, relapsed, false, at.now));
+        self.queue.finished(&operation.target, &operation.id);
+        let key = case.key();
+        let until =
+            self.cooldowns
+                .start(&key.target, &key.failure, route.cooldown, at.now);
+        out.writes
+            .extend(until.map(|until| Change::Cooldown(key.target, key.failure, until)));
+        case.incident.attempts = operation.attempts;
+        case.incident.tried_at = Some(at.now);
+        case.missing = None;
+        let id = operation.id.clone();
+        self.watch(case, Some(&id), route.relapse_window, at, out);
+        Ok(())
+    }
+
+    /// The target was healthy without this operation, or by an attempt of it that was thought to have failed.
+    pub(super) fn healthy_without(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let tried = work.operation.started_at.is_some();
+        let why = match work.error.take().filter(|_| tried) {
+            None => "the target was healthy before the first attempt".to_owned(),
+            Some(error) => format!(
+                "the target was healthy after attempt {}: {error}",
+                work.operation.attempts
+            ),
+        };
+        let window = self.window(case);
+        case.incident.attempts = work.operation.attempts;
+        case.incident.tried_at = Some(at.now);
+        self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
+        match tried {
+            true => self.watch(case, None, window, at, out),
+            false => self.close(case, None, Closed::ByItself, at.now, out),
+        }
+        Ok(())
+    }
+
+    /// No attempt is left, or none would help.
+    pub(super) fn give_up(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        why: String,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        work.operation.error = Some(why);
+        self.step(&mut work, OperationEvent::GaveUp, at, out)?;
+        let operation = work.operation;
+        let again = case.incident.escalated;
+        out.writes
+            .push(words::ended(&operation, false, again, at.now));
+        self.queue.finished(&operation.target, &operation.id);
+        case.incident.attempts = 0;
+        case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
+        case.incident.tried_at = Some(at.now);
+        if !case.holds && operation.mode == Mode::Manual {
+            // A person asked for it, and no check sees anything that could end it.
+            self.close(case, None, Closed::Unseen, at.now, out);
+            return Ok(());
+        }
+        out.writes.push(Change::Incident(case.incident.clone()));
+        let message = words::did_not_help(&operation);
+        self.escalate(case, Some(&operation.id), message, at.now, out);
+        let missing = case.missing.clone();
+        self.schedule(case, at, out);
+        case.missing = missing;
+        Ok(())
+    }
+
+    /// A person ended the operation: what holds is in their hands.
+    pub(super) fn cancelled(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        why: &str,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
+        self.leave_to_people(case, at, out);
+        Ok(())
+    }
+
+    /// Nothing automatic is done about it until it is over.
+    pub(super) fn leave_to_people(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        if !case.holds {
+            self.close(case, None, Closed::ByItself, at.now, out);
+            return;
+        }
+        case.incident.by_hand = true;
+        out.writes.push(Change::Incident(case.incident.clone()));
+        case.stage = Stage::WithPeople(Why::Decided);
+    }
+
+    /// Ends an operation that is no longer wanted.
+    pub(super) fn cancel_operation(
+        &mut self,
+        work: &mut Work,
+        event: OperationEvent,
+        why: &str,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let (target, id) = (work.operation.target.clone(), work.operation.id.clone());
+        self.queue.remove(&id);
+        self.queue.finished(&target, &id);
+        work.operation.error = Some(why.to_owned());
+        self.step(work, event, at, out)?;
+        out.writes
+            .push(words::cancelled(&work.operation, why, at.now));
+        Ok(())
+    }
+
+    /// Closes an incident that nobody recovered, and ends its operation, which does not run.
+    pub(super) fn let_go(&mut self, case: &mut Case, why: &str, at: At, out: &mut Outcome) {
+        let tried = case.work().is_some_and(|work| work.error.is_some());
+        let attempts = case.work().map(|work| work.operation.attempts);
+        match std::mem::replace(&mut case.stage, Stage::Over) {
+            Stage::Queued(mut work) | Stage::Asking(mut work) => {
+                // Legal in every state that waits; the table's own tests see to that.
+                let _ =
+                    self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+            }
+            _ => {}
+        }
+        if tried {
+            let window = self.window(case);
+            case.incident.attempts = attempts.unwrap_or_default();
+            case.incident.tried_at = Some(at.now);
+            self.watch(case, None, window, at, out);
+            return;
+        }
+        let how = match self.settings.knows(&case.incident.target) {
+            true => Closed::ByItself,
+            false => Closed::Removed,
+        };
+        self.close(case, None, how, at.now, out);
+    }
+
+    /// Healthy after an attempt: closed at once the first time, and where it came back before only when it lasts.
+    fn watch(
+        &mut self,
+        case: &mut Case,
+        by: Option<&OperationId>,
+        window: Duration,
+        at: At,
+        out: &mut Outcome,
+    ) {
+        let is_watched = !window.is_zero() && self.settings.knows(&case.incident.target);
+        case.incident.relapse_until = is_watched.then(|| at.now + window);
+        let how = match by {
+            Some(_) => Closed::Recovered,
+            None => Closed::ByItself,
+        };
+        match case.incident.relapses {
+            0 => self.close(case, by, how, at.now, out),
+            _ if is_watched => out.writes.push(Change::Incident(case.incident.clone())),
+            _ => self.close(case, by, Closed::Lasting, at.now, out),
+        }
+        case.stage = match is_watched {
+            true => Stage::Watched {
+                until: at.monotonic + window,
+            },
+            false => Stage::Over,
+        };
+    }
+
+    /// It did not come back in time: it is over.
+    pub(super) fn proved(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        if case.incident.state.is_open() {
+            self.close(case, None, Closed::Lasting, at.now, out);
+        }
+        case.stage = Stage::Over;
+    }
+
+    fn window(&self, case: &Case) -> Duration {
+        let route = self.settings.route(&case.key(), case.incident.severity);
+        route.map_or(Duration::ZERO, |route| route.relapse_window)
+    }
+
+    /// Closes an incident; the case is over.
+    pub(super) fn close(
+        &mut self,
+        case: &mut Case,
+        by: Option<&OperationId>,
+        how: Closed,
+        now: Timestamp,
+        out: &mut Outcome,
+    ) {
+        case.stage = Stage::Over;
+        let recovered = matches!(how, Closed::Recovered | Closed::Lasting);
+        if !case.incident.close(recovered, now) {
+            return;
+        }
+        out.writes.push(Change::Incident(case.incident.clone()));
+        out.writes
+            .push(words::closed(&case.incident, by, how, now));
+    }
+
+    /// People have to act; said once for each incident.
+    pub(super) fn escalate(
+        &mut self,
+        case: &mut Case,
+        operation: Option<&OperationId>,
+        message: String,
+        now: Timestamp,
+        out: &mut Outcome,
+    ) {
+        if case.incident.escalate() {
+            out.writes.push(Change::Incident(case.incident.clone()));
+            out.writes
+                .push(words::escalated(&case.incident, operation, message, now));
+        }
+    }
+}
+
+/// How an incident came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// An operation was verified.
+    Recovered,
+    /// It had come back before, and then stayed healthy for the relapse window.
+    Lasting,
+    /// The checks pass, and no operation was verified.
+    ByItself,
+    /// No check sees it.
+    Unseen,
+    /// Its target is not configured any more.
+    Removed,
+}

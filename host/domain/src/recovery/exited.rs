@@ -1,0 +1,35 @@
+//! The supervised process of a target ended by itself.
+
+use super::{At, Attempt, IllegalMove, Outcome, Recovery, Stage};
+use crate::{health::Evidence, name::TargetName};
+
+impl Recovery {
+    /// A validation of this target has its answer: nothing more can be seen of a process that is gone.
+    pub(super) fn exited(
+        &mut self,
+        target: &TargetName,
+        evidence: &Evidence,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        for key in self.keys_of(target) {
+            let outcome = self.with(&key, |machine, case| {
+                let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));
+                if !is_validating {
+                    return Ok(());
+                }
+                let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over)
+                else {
+                    return Ok(());
+                };
+                let why = format!(
+                    "the process ended after the handler was done: {}",
+                    evidence.message
+                );
+                machine.attempt_failed(case, *running, why, at, out)
+            });
+            outcome.transpose()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! What the machine is told, and what it asks for.
+
+use crate::{
+    call::{RecoverRequest, RecoveryFailure, Report},
+    health::Evidence,
+    id::{IncidentId, OperationId},
+    incident::Incident,
+    journal::Change,
+    name::{FailureType, PluginName, TargetName},
+    operation::{self, Operation},
+    plugin::PluginIdentity,
+    severity::Severity,
+    spec::Spec,
+    time::{Monotonic, Timestamp},
+};
+use semver::VersionReq;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What a case is about: there is one for each failure of each target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaseKey {
+    /// The target.
+    pub target: TargetName,
+    /// Its failure.
+    pub failure: FailureType,
+}
+
+/// Both clocks, as they stood when an input came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// Wall-clock time, for records.
+    pub now: Timestamp,
+    /// Monotonic time, for waits.
+    pub monotonic: Monotonic,
+}
+
+/// What the machine is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A failure began to hold, or is seen again.
+    Raised {
+        /// Which.
+        key: CaseKey,
+        /// How bad it is.
+        severity: Severity,
+        /// What was seen.
+        evidence: Evidence,
+        /// When.
+        detected_at: Timestamp,
+    },
+    /// Every check that raises this failure passes again.
+    Cleared(CaseKey),
+    /// The supervised process of a target ended by itself.
+    Exited(TargetName, Evidence),
+    /// A handler answered.
+    Called(OperationId, Handled),
+    /// The checks of an operation's target were run. One that nobody waits for any more changes nothing.
+    Looked(OperationId, Look),
+    /// A person asks for something; [`Action::Answer`] carries the reply.
+    Person(Command, Ticket),
+    /// A handler serves that may not have served before.
+    Serves(PluginName),
+    /// Another config is in use.
+    Spec(Arc<Spec>),
+    /// Time has passed.
+    Tick,
+    /// What the daemon before left; the first input.
+    Recovered(Recovered),
+    /// The daemon ends: nothing is begun any more, and what is open is for the next one.
+    Stop,
+}
+
+/// What a handler answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handled {
+    /// The version that was called; absent where none serves.
+    pub by: Option<PluginIdentity>,
+    /// What it answered.
+    pub result: Result<Report, NotHandled>,
+    /// Effects so far in this operation.
+    pub effects: u32,
+}
+
+/// Why a handler did not do its step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHandled {
+    /// Its own answer, or a trap or a limit, which is retryable.
+    #[error("{0}")]
+    Failed(RecoveryFailure),
+    /// No version that fits serves.
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// What one run of the checks of an operation's target gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Which look it answers.
+    pub number: u64,
+    /// What the checks of this failure saw now.
+    pub seen: Seen,
+    /// Whether the failure still holds, by all that they saw of late.
+    pub holds: bool,
+}
+
+/// What the checks of one failure saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// All pass.
+    Healthy,
+    /// One fails.
+    Failing,
+    /// The supervised process does not run.
+    Down,
+    /// Nothing can be seen yet: the process is only being started or adopted.
+    NotYet,
+}
+
+/// What becomes of a person's command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// The operation that it concerns, as it is now.
+    Operation(Operation),
+    /// It is done.
+    Done,
+    /// It is not done.
+    Refused(Refusal),
+}
+
+/// Why a person's command is not carried out; sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The target or operation is not there.
+    #[error("{0}")]
+    Unknown(String),
+    /// It is there, and not in the state that the command needs: somebody was faster, or it is the same once more.
+    #[error("{0}")]
+    Conflict(String),
+    /// No config of today allows it.
+    #[error("{0}")]
+    NotAllowed(String),
+}
+
+/// Tells a command's reply from others; the driver's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Recovers a target, now.
+    Recover {
+        /// Of what.
+        key: CaseKey,
+        /// Effects are only planned.
+        dry_run: bool,
+        /// Who asks.
+        by: String,
+    },
+    /// Decides about an operation.
+    Decide {
+        /// Which.
+        id: OperationId,
+        /// The revision that was looked at; none: whichever it has.
+        revision: Option<u64>,
+        /// What is decided.
+        verb: Verb,
+        /// Who decides.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Holds automatic operations of a target, or with none of the host, back.
+    Pause {
+        /// Whose.
+        target: Option<TargetName>,
+        /// Or lets them go again.
+        paused: bool,
+        /// Who asks.
+        by: String,
+    },
+}
+
+/// What a person decides about an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Lets an operation that awaits a person run.
+    Approve,
+    /// Ends an operation that awaits a person; its incident is escalated.
+    Reject,
+    /// Ends an operation that waits or runs; a running one after its call.
+    Cancel,
+}
+
+/// What the machine asks for, once what it wrote is in the journal's order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Call a handler; [`Input::Called`] answers.
+    Call(Box<Call>),
+    /// Run the checks of an operation's target; [`Input::Looked`] answers.
+    Look {
+        /// For which operation.
+        operation: OperationId,
+        /// Tells looks apart.
+        number: u64,
+        /// Which target.
+        target: TargetName,
+        /// Which failure.
+        failure: FailureType,
+        /// A handler has acted since the last look: only fresh successes count.
+        acted: bool,
+    },
+    /// Answer a person, when it is durable.
+    Answer(Ticket, Reply),
+}
+
+/// A call of a handler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// Its name.
+    pub handler: PluginName,
+    /// Which of its versions.
+    pub version: VersionReq,
+    /// What it is asked.
+    pub request: RecoverRequest,
+    /// Wall time.
+    pub timeout: Duration,
+    /// Effects of the operation before this call.
+    pub effects: u32,
+}
+
+/// What an input changes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// To be written, together and in this order.
+    pub writes: Vec<Change>,
+    /// To be done, once `writes` are in the journal's queue; an answer once they are durable.
+    pub after: Vec<Action>,
+    /// The targets whose [`Shown`] is another.
+    pub shown: BTreeSet<TargetName>,
+}
+
+/// What is shown of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Its open incident, the newest where there are several.
+    pub incident: Option<IncidentId>,
+    /// Its operation that has not ended; one that runs before one that waits.
+    pub operation: Option<OperationId>,
+    /// Until when its next operation rests, and why.
+    pub rests: Option<(Timestamp, String)>,
+}
+
+/// What the journal holds of recovery.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// Open incidents, and those that closed within the last hour.
+    pub incidents: Vec<Incident>,
+    /// Operations without an end.
+    pub operations: Vec<Operation>,
+    /// The number of the last effect of each of these, where it has any.
+    pub effects: BTreeMap<OperationId, u32>,
+    /// Failures that no check sees now.
+    pub unseen: BTreeSet<CaseKey>,
+    /// Paused targets.
+    pub paused_targets: BTreeSet<TargetName>,
+    /// The host is paused.
+    pub paused_host: bool,
+    /// Cooldowns, past ones included.
+    pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
+}
+
+/// An input that cannot come in the state that the machine is in: a defect of the driver. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalMove {
+    /// The operation's own table forbids it.
+    #[error("{0} cannot go there")]
+    Operation(OperationId, #[source] operation::IllegalMove),
+    /// Nothing was called for it.
+    #[error("{0} was answered a call, and none is under way")]
+    NotCalling(OperationId),
+}

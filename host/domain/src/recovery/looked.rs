@@ -1,0 +1,85 @@
+//! The checks of an operation's target were run.
+
+use super::{
+    At, Attempt, Case, IllegalMove, Look, Looks, Outcome, Recovery, Running, Seen, Stage,
+};
+use crate::id::OperationId;
+
+/// What is said of an attempt whose handlers were done while the checks did not pass.
+const STILL_FAILS: &str = "the handler was done, but the checks still fail";
+
+impl Recovery {
+    pub(super) fn looked(
+        &mut self,
+        id: &OperationId,
+        look: Look,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let Some(key) = self.operations.get(id).cloned() else {
+            return Ok(());
+        };
+        let awaited = |case: &Case| match &case.stage {
+            Stage::Running(running) => match &running.attempt {
+                Attempt::Looking(looks) | Attempt::Validating(looks) => {
+                    looks.next.is_none() && looks.number == look.number
+                }
+                Attempt::Calling { .. } => false,
+            },
+            _ => false,
+        };
+        if !self.cases.get(&key).is_some_and(awaited) {
+            return Ok(());
+        }
+        let outcome = self.with(&key, |machine, case| {
+            case.holds = look.holds;
+            let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over) else {
+                return Ok(());
+            };
+            machine.judge(case, *running, look, at, out)
+        });
+        outcome.unwrap_or(Ok(()))
+    }
+
+    fn judge(
+        &mut self,
+        case: &mut Case,
+        mut running: Running,
+        look: Look,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        let is_over = look.seen == Seen::Healthy && !look.holds;
+        let again = |looks: &mut Looks| looks.again(at.monotonic);
+        match &mut running.attempt {
+            Attempt::Looking(_) if is_over => {
+                self.healthy_without(case, running.work, at, out)
+            }
+            Attempt::Looking(looks) => {
+                // What passes once may fail again; what is not there yet may come.
+                let is_open = matches!(look.seen, Seen::Healthy | Seen::NotYet);
+                if is_open && again(looks) {
+                    case.stage = Stage::Running(Box::new(running));
+                    return Ok(());
+                }
+                self.attempt(case, running, at, out)
+            }
+            Attempt::Validating(_) if is_over => self.succeeded(case, running, at, out),
+            Attempt::Validating(looks) => {
+                if look.seen == Seen::Down {
+                    let why = "the process ended after the handler was done".to_owned();
+                    return self.attempt_failed(case, running, why, at, out);
+                }
+                if again(looks) {
+                    case.stage = Stage::Running(Box::new(running));
+                    return Ok(());
+                }
+                self.attempt_failed(case, running, STILL_FAILS.to_owned(), at, out)
+            }
+            Attempt::Calling { .. } => {
+                case.stage = Stage::Running(Box::new(running));
+                Ok(())
+            }
+        }
+    }
+}

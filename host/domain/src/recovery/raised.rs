@@ -1,0 +1,156 @@
+//! A failure began to hold, or is seen again.
+
+use super::{At, Case, CaseKey, Outcome, Recovery, Stage, words};
+use crate::{
+    flap::FlapDetector,
+    health::Evidence,
+    id::IncidentId,
+    incident::Incident,
+    journal::Change,
+    severity::Severity,
+    time::{Monotonic, Timestamp},
+};
+use std::time::Duration;
+
+/// A failure that comes back within this time counts as a recurrence.
+const RECURRENCE_WINDOW: Duration = Duration::from_secs(3600);
+/// So many openings of one failure are remembered within it.
+const REMEMBERED: usize = 64;
+
+impl Recovery {
+    pub(super) fn raised(
+        &mut self,
+        key: CaseKey,
+        severity: Severity,
+        evidence: Evidence,
+        detected_at: Timestamp,
+        at: At,
+        out: &mut Outcome,
+    ) {
+        if !self.cases.contains_key(&key) {
+            let incident = self.open(&key, severity, evidence, detected_at, at, out);
+            let mut case = Case::new(incident, Stage::Unrouted);
+            case.holds = true;
+            case.seen_at = Some(at.monotonic);
+            self.schedule(&mut case, at, out);
+            self.put(&key, case, &super::Kept::default());
+            return;
+        }
+        self.with(&key, |machine, case| {
+            case.holds = true;
+            case.seen_at = Some(at.monotonic);
+            if matches!(case.stage, Stage::Watched { .. }) {
+                machine.relapsed(case, severity, evidence, at, out);
+                return;
+            }
+            let was = case.incident.severity;
+            case.incident.persist(severity, evidence);
+            out.writes.push(Change::Incident(case.incident.clone()));
+            if case.incident.severity > was {
+                machine.worsened(case, at, out);
+            }
+        });
+    }
+
+    /// It is worse than it was known to be.
+    fn worsened(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        let severity = case.incident.severity;
+        if matches!(case.stage, Stage::Unrouted) {
+            self.schedule(case, at, out);
+            return;
+        }
+        let Some(work) = case.work_mut() else {
+            return;
+        };
+        work.operation.severity = severity;
+        out.writes.push(Change::Operation(work.operation.clone()));
+        let due = self
+            .queue
+            .get(&work.operation.id)
+            .map(|(entry, _)| entry.due);
+        if let Some(due) = due {
+            let entry = self.entry(&work.operation, due);
+            self.queue.push(entry);
+        }
+    }
+
+    /// It came back right after its recovery: it was never over.
+    fn relapsed(
+        &mut self,
+        case: &mut Case,
+        severity: Severity,
+        evidence: Evidence,
+        at: At,
+        out: &mut Outcome,
+    ) {
+        let message = evidence.message.clone();
+        case.incident.reopen(severity, evidence, at.now);
+        self.count_opening(&case.key(), at, out);
+        out.writes.push(Change::Incident(case.incident.clone()));
+        out.writes
+            .push(words::reopened(&case.incident, &message, at.now));
+        self.schedule(case, at, out);
+    }
+
+    /// A new incident, written.
+    pub(super) fn open(
+        &mut self,
+        key: &CaseKey,
+        severity: Severity,
+        evidence: Evidence,
+        detected_at: Timestamp,
+        at: At,
+        out: &mut Outcome,
+    ) -> Incident {
+        let recurrence = self.recurrence(key, at.now);
+        let id = IncidentId::new(self.ids.next(at.now));
+        let message = evidence.message.clone();
+        let (target, failure) = (key.target.clone(), key.failure.clone());
+        let incident = Incident::open(
+            id,
+            target,
+            failure,
+            severity,
+            evidence,
+            detected_at,
+            recurrence,
+        );
+        out.writes.push(Change::Incident(incident.clone()));
+        out.writes
+            .push(words::opened(&incident, &message, at.now));
+        self.count_opening(key, at, out);
+        incident
+    }
+
+    fn recurrence(&mut self, key: &CaseKey, now: Timestamp) -> u32 {
+        let Some(opened) = self.opened.get_mut(key) else {
+            return 0;
+        };
+        let since = now - RECURRENCE_WINDOW;
+        opened.retain(|opened| *opened >= since);
+        u32::try_from(opened.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Remembers an opening; one alert when a target begins to fail again and again.
+    fn count_opening(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
+        self.remember_opening(key, at.now);
+        let flaps = self.flaps.entry(key.target.clone()).or_default();
+        if flaps.opened(at.monotonic) {
+            out.writes.push(words::flapping(&key.target, at.now));
+        }
+    }
+
+    pub(super) fn remember_opening(&mut self, key: &CaseKey, when: Timestamp) {
+        let opened = self.opened.entry(key.clone()).or_default();
+        opened.push_back(when);
+        if opened.len() > REMEMBERED {
+            opened.pop_front();
+        }
+    }
+
+    /// How many openings of a target are too many of late.
+    pub(super) fn flap_excess(&self, key: &CaseKey, now: Monotonic) -> u32 {
+        let flaps: Option<&FlapDetector> = self.flaps.get(&key.target);
+        flaps.map_or(0, |flaps| flaps.excess(now))
+    }
+}

@@ -1,0 +1,223 @@
+//! What the daemon before left is gone on with, at the stage where it stood.
+
+use super::{
+    At, Attempt, Case, CaseKey, Kept, Outcome, Recovered, Recovery, Running, Stage, Why,
+    Work, words,
+};
+use crate::{
+    cooldown::Cooldowns,
+    flap::FlapDetector,
+    id::IncidentId,
+    incident::Incident,
+    journal::Change,
+    name::TargetName,
+    operation::{Operation, OperationEvent, OperationState},
+    time::{Monotonic, Timestamp},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The daemon may end so often during the calls of one operation before a person is asked: a guest that takes the
+/// daemon with it must not do so for ever.
+const INTERRUPTIONS: u32 = 3;
+
+impl Recovery {
+    pub(super) fn recovered(&mut self, recovered: Recovered, at: At, out: &mut Outcome) {
+        self.paused_host = recovered.paused_host;
+        self.paused_targets = recovered.paused_targets;
+        self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
+        self.remember(&recovered.incidents, at);
+        let open = recovered.incidents.iter();
+        let open: BTreeSet<IncidentId> = open
+            .filter(|incident| incident.state.is_open())
+            .map(|incident| incident.id.clone())
+            .collect();
+        let mut operations: BTreeMap<CaseKey, Operation> = BTreeMap::new();
+        for operation in recovered.operations {
+            let key = CaseKey {
+                target: operation.target.clone(),
+                failure: operation.failure.clone(),
+            };
+            let is_orphan = operation.dry_run
+                || operations.contains_key(&key)
+                || !operation.incident.as_ref().is_some_and(|id| open.contains(id));
+            match is_orphan {
+                true => self.interrupted(operation, at, out),
+                false => drop(operations.insert(key, operation)),
+            }
+        }
+        for incident in recovered.incidents {
+            let mut case = Case::new(incident, Stage::Unrouted);
+            let key = case.key();
+            case.holds = !recovered.unseen.contains(&key);
+            let operation = operations.remove(&key).map(|operation| Work {
+                effects: recovered
+                    .effects
+                    .get(&operation.id)
+                    .copied()
+                    .unwrap_or_default(),
+                error: operation.error.clone(),
+                ..Work::new(operation)
+            });
+            self.go_on(&mut case, operation, at, out);
+            self.put(&key, case, &Kept::default());
+        }
+    }
+
+    /// Openings of late, for recurrence and flapping.
+    fn remember(&mut self, incidents: &[Incident], at: At) {
+        let mut openings: Vec<(Timestamp, CaseKey)> = Vec::new();
+        for incident in incidents {
+            let key = || CaseKey {
+                target: incident.target.clone(),
+                failure: incident.failure.clone(),
+            };
+            openings.extend(incident.openings.iter().map(|when| (*when, key())));
+        }
+        openings.sort();
+        for (when, key) in openings {
+            self.remember_opening(&key, when);
+            self.flap(&key.target, when, at);
+        }
+    }
+
+    fn flap(&mut self, target: &TargetName, when: Timestamp, at: At) {
+        // The detector counts from the start of the program: what was before it is told by its age.
+        let age = at.now.since(when);
+        let flaps: &mut FlapDetector = self.flaps.entry(target.clone()).or_default();
+        flaps.opened_before(age, at.monotonic);
+    }
+
+    /// The stage at which an incident stood.
+    fn go_on(&mut self, case: &mut Case, work: Option<Work>, at: At, out: &mut Outcome) {
+        let incident = &case.incident;
+        let left = |until: Timestamp| until.since(at.now);
+        if !incident.state.is_open() || (work.is_none() && incident.relapse_until.is_some()) {
+            let left = incident.relapse_until.map_or(Duration::ZERO, left);
+            // A clock that went back makes it no longer than it was.
+            let window = incident
+                .relapse_until
+                .zip(incident.tried_at)
+                .map_or(Duration::ZERO, |(until, tried)| until.since(tried));
+            case.stage = Stage::Watched {
+                until: at.monotonic + left.min(window),
+            };
+            if left.is_zero() {
+                self.proved(case, at, out);
+            }
+            return;
+        }
+        if !self.settings.knows(&incident.target) {
+            if let Some(work) = work {
+                case.stage = Stage::Queued(work);
+            }
+            self.let_go(case, "the target is no longer configured", at, out);
+            return;
+        }
+        let is_left_to_people = incident.by_hand
+            || work
+                .as_ref()
+                .is_some_and(|work| work.operation.state == OperationState::AwaitingManual);
+        case.stage = match work {
+            Some(work) => return self.go_on_with(case, work, at, out),
+            None if incident.by_hand => Stage::WithPeople(Why::Decided),
+            None => return self.schedule(case, at, out),
+        };
+        if is_left_to_people && !case.holds {
+            // Only the checks can say that it is over, and none of them sees it.
+            self.let_go(case, "no check sees this failure any more", at, out);
+        }
+    }
+
+    fn go_on_with(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+        let due = work.operation.due;
+        match work.operation.state {
+            OperationState::AwaitingManual => {
+                case.stage = Stage::Asking(work);
+                if !case.holds {
+                    self.let_go(case, "no check sees this failure any more", at, out);
+                }
+            }
+            OperationState::Validating => {
+                let key = case.key();
+                let Some(route) = self.settings.route(&key, work.operation.severity).cloned()
+                else {
+                    return self.queue_again(case, work, at.monotonic);
+                };
+                let (id, target) = (work.operation.id.clone(), key.target.clone());
+                self.queue.occupy(id, target, work.operation.severity);
+                let looks = self.look(&key, &work, false, at, out);
+                case.stage = Stage::Running(Box::new(Running {
+                    work,
+                    route,
+                    attempt: Attempt::Validating(looks),
+                    cancelled: None,
+                }));
+            }
+            OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out),
+            _ => {
+                if work.operation.state == OperationState::InProgress {
+                    work.error
+                        .get_or_insert_with(|| "its last attempt did not help".to_owned());
+                }
+                let left = due.map_or(Duration::ZERO, |due| due.since(at.now));
+                let left = left.min(self.longest_wait(case, &work, at));
+                self.queue_again(case, work, at.monotonic + left);
+            }
+        }
+    }
+
+    /// A clock that went back makes a wait no longer than its rules say.
+    fn longest_wait(&self, case: &Case, work: &Work, at: At) -> Duration {
+        let key = case.key();
+        let Some(route) = self.settings.route(&key, case.incident.severity) else {
+            return Duration::ZERO;
+        };
+        let next = work.operation.attempts.saturating_add(1);
+        match &work.error {
+            Some(_) => route.strategy.delay_before(next).unwrap_or_default(),
+            None => self.pause(&key, &case.incident, route, at),
+        }
+    }
+
+    fn queue_again(&mut self, case: &mut Case, work: Work, due: Monotonic) {
+        let entry = self.entry(&work.operation, due);
+        self.queue.push(entry);
+        case.stage = Stage::Queued(work);
+    }
+
+    /// The daemon ended during a call: the attempt is made again, but not for ever.
+    fn cut_off(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+        let operation = &mut work.operation;
+        operation.interruptions = operation.interruptions.saturating_add(1);
+        operation.attempts = operation.attempts.saturating_sub(1);
+        if operation.interruptions >= INTERRUPTIONS {
+            let why = format!(
+                "the daemon ended {INTERRUPTIONS} times while a handler of it was called"
+            );
+            let steps = vec![
+                "see in its journal and in the daemon's log what ended the daemon".to_owned(),
+            ];
+            // Legal for what is in progress; the table's own tests see to that.
+            let _ = self.ask(case, work, why, steps, at, out);
+            return;
+        }
+        operation.revision += 1;
+        out.writes.push(Change::Operation(operation.clone()));
+        out.writes.push(words::resumed(operation, at.now));
+        self.queue_again(case, work, at.monotonic);
+    }
+
+    /// Ends an operation that nothing goes on with: a dry run, or one whose incident is not open.
+    fn interrupted(&mut self, operation: Operation, at: At, out: &mut Outcome) {
+        let mut work = Work::new(operation);
+        let why = match work.operation.dry_run {
+            true => "the daemon ended while it ran; ask for it again",
+            false => "the daemon ended, and its incident is not open any more",
+        };
+        // Legal for whatever has no end; the table's own tests see to that.
+        let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+    }
+}

@@ -1,0 +1,154 @@
+//! When an incident gets its next operation.
+//!
+//! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
+//! daemon, or another config, comes to the same.
+
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, words};
+use crate::{
+    id::OperationId,
+    incident::Incident,
+    journal::Change,
+    operation::{Mode, Operation, OperationEvent},
+    queue::QueueEntry,
+    spec::RouteSpec,
+    time::{Monotonic, Timestamp},
+};
+use std::time::Duration;
+
+/// After a round that did not help, the next waits for the cooldown and at least this, doubled each time up to
+/// [`LONGEST_PAUSE`].
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+impl Recovery {
+    /// Gives an open incident its next automatic operation, or says why there is none.
+    pub(super) fn schedule(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        let key = case.key();
+        let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
+            case.stage = Stage::Unrouted;
+            let message = format!(
+                "no route fits {} of {}: nothing is done about it",
+                key.failure, key.target
+            );
+            self.escalate(case, None, message, at.now, out);
+            return;
+        };
+        if case.incident.attempts >= route.strategy.max_attempts() {
+            self.round_is_over(case, at, out);
+        }
+        let operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
+        let mut work = Work::new(operation);
+        if route.strategy.awaits_approval() {
+            // A table of legal moves that forbids this would be a defect that the tests of that table see.
+            let _ = self.step(&mut work, OperationEvent::NeedsPerson, at, out);
+            out.writes.push(words::awaits(&work.operation, at.now));
+            case.stage = Stage::Asking(work);
+            return;
+        }
+        let pause = self.pause(&key, &case.incident, &route, at);
+        work.operation.due = (!pause.is_zero()).then(|| at.now + pause);
+        out.writes.push(Change::Operation(work.operation.clone()));
+        out.writes.push(words::scheduled(&work.operation, at.now));
+        let entry = self.entry(&work.operation, at.monotonic + pause);
+        self.queue.push(entry);
+        case.stage = Stage::Queued(work);
+    }
+
+    /// The failure came back after the last attempt of a round, so none of them helped.
+    fn round_is_over(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        let attempts = case.incident.attempts;
+        case.incident.attempts = 0;
+        case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
+        out.writes.push(Change::Incident(case.incident.clone()));
+        let message = format!(
+            "{} had {} again after each of {attempts} attempts: none of them lasted",
+            case.incident.target, case.incident.failure
+        );
+        self.escalate(case, None, message, at.now, out);
+    }
+
+    /// How long the next operation waits.
+    pub(super) fn pause(
+        &self,
+        key: &CaseKey,
+        incident: &Incident,
+        route: &RouteSpec,
+        at: At,
+    ) -> Duration {
+        let cooldown =
+            self.cooldowns
+                .until(&key.target, &key.failure, route.cooldown, at.now);
+        let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(at.now));
+        let next = incident.attempts.saturating_add(1);
+        let relapse = route.strategy.delay_before(next).unwrap_or_default();
+        let rounds = match incident.failures_in_a_row.checked_sub(1) {
+            None => Duration::ZERO,
+            // Within a round its own delays count.
+            Some(_) if incident.attempts > 0 => Duration::ZERO,
+            Some(earlier) => {
+                let first = route.cooldown.max(SHORTEST_PAUSE);
+                let grown = first.saturating_mul(1 << earlier.min(16));
+                grown.min(LONGEST_PAUSE.max(route.cooldown))
+            }
+        };
+        let flapping = route
+            .strategy
+            .back_off(self.flap_excess(key, at.monotonic));
+        let after_failures = relapse.max(rounds).max(flapping);
+        // Counted from the end of the last operation; a clock that went back makes it no longer.
+        let since = incident.tried_at.unwrap_or(at.now);
+        let left = (since + after_failures).since(at.now).min(after_failures);
+        after_success.max(left)
+    }
+
+    pub(super) fn new_operation(
+        &mut self,
+        incident: &Incident,
+        mode: Mode,
+        now: Timestamp,
+    ) -> Operation {
+        let id = OperationId::new(self.ids.next(now));
+        let (target, failure) = (incident.target.clone(), incident.failure.clone());
+        let detected_at = incident.opened_at;
+        let mut operation =
+            Operation::scheduled(id, target, failure, incident.severity, mode, detected_at);
+        operation.incident = Some(incident.id.clone());
+        operation.attempts = incident.attempts;
+        operation
+    }
+
+    pub(super) fn entry(&self, operation: &Operation, due: Monotonic) -> QueueEntry {
+        let target = self.settings.target(&operation.target);
+        QueueEntry {
+            operation: operation.id.clone(),
+            target: operation.target.clone(),
+            priority: target.map_or(u8::MAX, |target| target.priority),
+            severity: operation.severity,
+            due,
+            depends_on: target.map_or_else(Vec::new, |target| target.depends_on.clone()),
+            by_hand: operation.mode != Mode::Automatic,
+        }
+    }
+
+    /// A handler says that a person has to do something first: the operation waits for them, with the steps.
+    pub(super) fn ask(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        why: String,
+        steps: Vec<String>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.queue
+            .finished(&work.operation.target, &work.operation.id);
+        work.operation.steps = steps;
+        work.operation.error = Some(why.clone());
+        work.error = Some(why);
+        self.step(&mut work, OperationEvent::NeedsPerson, at, out)?;
+        out.writes.push(words::awaits(&work.operation, at.now));
+        case.stage = Stage::Asking(work);
+        Ok(())
+    }
+}

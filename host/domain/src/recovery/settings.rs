@@ -1,0 +1,72 @@
+//! The config as the machine looks things up in it: by name, not by a walk over all.
+
+use super::input::CaseKey;
+use crate::{
+    name::TargetName,
+    route::RouteTable,
+    severity::Severity,
+    spec::{RouteSpec, Spec, TargetSpec},
+};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// For a target that is no longer configured.
+const DEFAULT_RTO: Duration = Duration::from_secs(300);
+/// For a target that is no longer configured.
+const DEFAULT_VALIDATION: Duration = Duration::from_secs(60);
+
+/// The config in use.
+#[derive(Debug)]
+pub(super) struct Settings {
+    spec: Arc<Spec>,
+    targets: HashMap<TargetName, usize>,
+    table: RouteTable,
+    /// By their place in the config.
+    routes: Vec<Arc<RouteSpec>>,
+}
+
+impl Settings {
+    pub(super) fn new(spec: Arc<Spec>) -> Self {
+        let named = spec.targets.iter().enumerate();
+        let targets = named.map(|(place, target)| (target.name.clone(), place));
+        Self {
+            targets: targets.collect(),
+            table: RouteTable::new(&spec.routes),
+            routes: spec.routes.iter().cloned().map(Arc::new).collect(),
+            spec,
+        }
+    }
+
+    pub(super) fn target(&self, name: &TargetName) -> Option<&TargetSpec> {
+        self.spec.targets.get(*self.targets.get(name)?)
+    }
+
+    pub(super) fn knows(&self, name: &TargetName) -> bool {
+        self.targets.contains_key(name)
+    }
+
+    /// The names, for a refusal; of very many the first.
+    pub(super) fn some_names(&self) -> String {
+        const SHOWN: usize = 20;
+        let names = self.spec.targets.iter().map(|target| target.name.as_str());
+        let shown: Vec<&str> = names.take(SHOWN).collect();
+        match self.spec.targets.len().checked_sub(SHOWN) {
+            None | Some(0) => shown.join(", "),
+            Some(more) => format!("{} and {more} more", shown.join(", ")),
+        }
+    }
+
+    /// The route that an incident gets.
+    pub(super) fn route(&self, key: &CaseKey, severity: Severity) -> Option<&Arc<RouteSpec>> {
+        let place = self.table.place(&key.target, &key.failure, severity)?;
+        self.routes.get(place)
+    }
+
+    pub(super) fn rto(&self, target: &TargetName) -> Duration {
+        self.target(target).map_or(DEFAULT_RTO, |target| target.rto)
+    }
+
+    pub(super) fn validation(&self, target: &TargetName) -> Duration {
+        let target = self.target(target);
+        target.map_or(DEFAULT_VALIDATION, |target| target.validation_timeout)
+    }
+}

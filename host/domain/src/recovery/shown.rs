@@ -1,0 +1,44 @@
+//! What is shown of a target.
+
+use super::{Recovery, Shown, Stage};
+use crate::name::TargetName;
+
+impl Recovery {
+    /// What is shown of a target now; nothing where nothing is open.
+    pub fn shown(&self, target: &TargetName) -> Shown {
+        let mut shown = Shown::default();
+        let mut runs = false;
+        for key in self.keys_of(target) {
+            let Some(case) = self.cases.get(&key) else {
+                continue;
+            };
+            if case.incident.state.is_open() {
+                shown.incident = shown.incident.take().max(Some(case.incident.id.clone()));
+            }
+            let Some(work) = case.work() else {
+                continue;
+            };
+            let is_running = matches!(case.stage, Stage::Running(_));
+            if is_running || !runs {
+                shown.operation = Some(work.operation.id.clone());
+            }
+            runs |= is_running;
+            if let (Stage::Queued(_), Some(due)) = (&case.stage, work.operation.due) {
+                shown.rests = Some((due, rest_words(case)));
+            }
+        }
+        shown
+    }
+}
+
+fn rest_words(case: &super::Case) -> String {
+    let incident = &case.incident;
+    match case.work().and_then(|work| work.error.as_ref()) {
+        Some(_) => "between two attempts".to_owned(),
+        None if incident.failures_in_a_row > 0 => {
+            format!("{} rounds did not help", incident.failures_in_a_row)
+        }
+        None if incident.relapses > 0 => "it came back after its recovery".to_owned(),
+        None => "it was recovered not long ago".to_owned(),
+    }
+}

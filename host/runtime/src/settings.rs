@@ -1,0 +1,93 @@
+//! The operator's settings as a call of a plugin sees them: a handle in place of each secret.
+
+use crate::seeds::Seeds;
+use mainstay_domain::{name::SecretName, secret::SecretHandles, spec::PluginSpec};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The settings of one plugin.
+pub(crate) struct Settings {
+    written: serde_json::Value,
+    /// What every call sees where there is no secret in them.
+    text: Arc<str>,
+    secrets: BTreeSet<SecretName>,
+}
+
+/// What one call is told of them.
+#[derive(Clone)]
+pub(crate) struct Told {
+    /// JSON, with handles.
+    pub(crate) settings: Arc<str>,
+    /// The secrets that the settings name, and no others.
+    pub(crate) secrets: Arc<SecretHandles>,
+}
+
+impl Settings {
+    pub(crate) fn of(spec: &PluginSpec) -> Self {
+        Self {
+            written: spec.settings.clone(),
+            text: spec.settings.to_string().into(),
+            secrets: spec.secrets(),
+        }
+    }
+
+    /// For a new call, with handles of its own.
+    pub(crate) fn for_call(&self, seeds: &Seeds) -> Told {
+        if self.secrets.is_empty() {
+            return Told {
+                settings: self.text.clone(),
+                secrets: Arc::default(),
+            };
+        }
+        let secrets = SecretHandles::draw(&seeds.draw(), &self.secrets);
+        Told {
+            settings: secrets.put_into(&self.written).to_string().into(),
+            secrets: Arc::new(secrets),
+        }
+    }
+}
+
+impl Told {
+    /// What a call is told that has no settings.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            settings: "{}".into(),
+            secrets: Arc::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::secret::Shown;
+    use serde_json::json;
+
+    fn told(settings: serde_json::Value, times: usize) -> Vec<Told> {
+        let settings = Settings::of(&PluginSpec {
+            settings,
+            ..PluginSpec::default()
+        });
+        let seeds = Seeds::new().unwrap();
+        (0..times).map(|_| settings.for_call(&seeds)).collect()
+    }
+
+    #[test]
+    fn each_call_sees_handles_of_its_own_in_its_settings() {
+        const WRITTEN: &str = r#"{"token":"Bearer ${secret:hook}"}"#;
+        let told = told(json!({ "token": "Bearer ${secret:hook}" }), 2);
+        for Told { settings, secrets } in &told {
+            assert!(!settings.contains("hook"), "{settings}");
+            assert_eq!(settings.to_string().shown(secrets), WRITTEN);
+        }
+        assert_ne!(told[0].settings, told[1].settings);
+        let other = &told[1].secrets;
+        assert_ne!(told[0].settings.to_string().shown(other), WRITTEN);
+    }
+
+    #[test]
+    fn settings_without_a_secret_are_seen_as_they_were_written() {
+        let told = told(json!({ "grace": "2s" }), 1);
+        assert_eq!(&*told[0].settings, r#"{"grace":"2s"}"#);
+        assert!(told[0].secrets.is_empty());
+    }
+}
