@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub struct Daemon {
     /// Config, plugins, state and data are below it.
     pub directory: TempDir,
+    program: Option<PathBuf>,
     child: Option<Child>,
     environment: Vec<(String, String)>,
 }
@@ -25,6 +26,7 @@ impl Daemon {
         fs::write(directory.path().join("mainstay.toml"), config).unwrap();
         Self {
             directory,
+            program: None,
             child: None,
             environment: Vec::new(),
         }
@@ -45,6 +47,15 @@ impl Daemon {
         self.directory.path().join(below)
     }
 
+    /// Has another build of the program run, the command line included.
+    pub fn set_program(&mut self, program: &Path) {
+        self.program = Some(program.to_owned());
+    }
+
+    fn program(&self) -> &Path {
+        self.program.as_deref().unwrap_or_else(|| program())
+    }
+
     /// Sets a variable for the daemon's next start.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -61,12 +72,33 @@ impl Daemon {
 
     /// Starts the daemon and waits until it answers.
     pub fn run(&mut self) {
+        self.begin();
+        wait_for("the daemon to answer", || {
+            self.must_live();
+            let output = self.cli(&["status", "--json"]);
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+            }
+        });
+    }
+
+    /// Panics with the log where the daemon has ended.
+    pub fn must_live(&mut self) {
+        if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+            panic!("the daemon ended with {status}:\n{}", self.log());
+        }
+    }
+
+    /// Starts the daemon and waits for nothing.
+    pub fn begin(&mut self) {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.path("daemon.log"))
             .unwrap();
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program());
         command
             .args(["run", "--config"])
             .arg(self.path("mainstay.toml"));
@@ -81,17 +113,6 @@ impl Daemon {
             .env("RUST_LOG", "trace")
             .envs(self.environment.iter().cloned());
         self.child = Some(command.spawn().unwrap());
-        wait_for("the daemon to answer", || {
-            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
-                panic!("the daemon ended with {status}:\n{}", self.log());
-            }
-            let output = self.cli(&["status", "--json"]);
-            if output.status.success() {
-                Ok(())
-            } else {
-                Err(String::from_utf8_lossy(&output.stderr).into_owned())
-            }
-        });
     }
 
     /// The daemon's process number.
@@ -112,7 +133,7 @@ impl Daemon {
 
     /// Runs a command of the command line against this daemon.
     pub fn cli(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program());
         command
             .args(arguments)
             .arg("--config")

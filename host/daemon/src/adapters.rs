@@ -6,6 +6,7 @@ pub mod commands;
 pub mod environment;
 pub mod http;
 pub mod journal;
+pub mod limits;
 pub mod probe;
 pub mod process;
 pub mod secrets;

@@ -23,7 +23,7 @@ use crate::{
     ports::{TargetControl, Verb, Watch},
     services::{
         metrics::Metrics,
-        state::{StatusCache, StatusSources},
+        state::{ChangedTargets, StatusCache, StatusSources},
     },
 };
 use axum::{
@@ -56,6 +56,7 @@ pub struct ApiState {
     pub plugins: Arc<dyn PluginView>,
     pub host: Arc<dyn HostView>,
     pub clock: Arc<dyn Clock>,
+    pub changed: ChangedTargets,
     pub metrics: Arc<Metrics>,
 }
 
@@ -150,6 +151,7 @@ impl ApiState {
             recovery: self.recovery.clone(),
             backups: self.backups.clone(),
             clock: self.clock.clone(),
+            changed: self.changed.clone(),
         }
     }
 }

@@ -14,7 +14,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient,
-        journal::SqliteJournal, probe::HostProbe, process::HostProcesses,
+        journal::SqliteJournal, limits, probe::HostProbe, process::HostProcesses,
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
@@ -38,12 +38,18 @@ use mainstay_domain::{
     event::{Event, EventKind},
     id::IdSource,
     journal::Change,
+    name::TargetName,
     severity::Severity,
     spec::Spec,
     time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tasks::Tasks;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -52,6 +58,9 @@ use tokio::{
 
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
 const FINDINGS: usize = 4096;
+
+/// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
+const OTHER_FILES: u64 = 512;
 
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
@@ -67,6 +76,28 @@ struct Host {
     spec: watch::Receiver<Arc<Spec>>,
     started_at: Timestamp,
     last_reload: LastReloadCell,
+    /// The config in use with what is shown of its targets, so that they are listed once for each config.
+    listed: Mutex<Option<(Arc<Spec>, ListedTargets)>>,
+}
+
+/// Every target with its priority.
+type ListedTargets = Arc<[(TargetName, u8)]>;
+
+impl Host {
+    fn targets(&self, spec: &Arc<Spec>) -> ListedTargets {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, targets)) = &*listed
+            && Arc::ptr_eq(of, spec)
+        {
+            return Arc::clone(targets);
+        }
+        let targets = spec.targets.iter();
+        let targets: ListedTargets = targets
+            .map(|target| (target.name.clone(), target.priority))
+            .collect();
+        *listed = Some((Arc::clone(spec), Arc::clone(&targets)));
+        targets
+    }
 }
 
 impl HostView for Host {
@@ -82,11 +113,7 @@ impl HostView for Host {
                 .map(|version| version.version().to_string())
                 .collect(),
             config_digest: spec.digest.clone(),
-            targets: spec
-                .targets
-                .iter()
-                .map(|target| (target.name.clone(), target.priority))
-                .collect(),
+            targets: self.targets(&spec),
         }
     }
 
@@ -99,6 +126,8 @@ impl HostView for Host {
 /// service, or says that something did not stop in time.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
+    let open_files = limits::raise_open_files();
+    warn_of_few_files(&spec, open_files);
     let state_dir = spec.host.state_dir.clone();
     fs::DirBuilder::new()
         .recursive(true)
@@ -277,8 +306,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             spec: spec.clone(),
             started_at,
             last_reload,
+            listed: Mutex::default(),
         }),
         clock: clock.clone(),
+        changed: monitor.changed(),
         metrics,
     };
     let api = Api::bind(api_state, &state_dir, tcp).await?;
@@ -334,6 +365,21 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Each supervised process takes a descriptor while it lives; where they run out, looks and starts fail.
+fn warn_of_few_files(spec: &Spec, open_files: Option<u64>) {
+    let supervised = spec.targets.iter();
+    let supervised = supervised.filter(|target| target.process.is_some()).count();
+    let needed =
+        u64::try_from(supervised).map_or(u64::MAX, |count| count.saturating_add(OTHER_FILES));
+    if let Some(open_files) = open_files.filter(|&open_files| open_files < needed) {
+        tracing::warn!(
+            open_files,
+            needed,
+            "the daemon may not open as many files as its processes and checks need; raise its hard limit, e.g. with LimitNOFILE= of systemd"
+        );
+    }
 }
 
 fn left_by(recovered: &Recovered) -> Left {

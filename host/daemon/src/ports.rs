@@ -27,7 +27,9 @@ use mainstay_domain::{
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
-use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
+};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -340,6 +342,8 @@ pub trait ProcessWatch: Watch {
     /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
     /// monitor does not know yet is kept for it.
     fn process_is(&self, target: &TargetName, news: ProcessNews);
+    /// Something that `status` shows of its process has changed, and is no news for its checks.
+    fn row_changed(&self, target: &TargetName);
 }
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.
@@ -410,6 +414,14 @@ pub trait RecoveryControl: Send + Sync {
     ) -> Boxed<'_, Result<(), Refused>>;
     /// Whether the host, or a target, is paused.
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
+    /// Those of these targets that are paused. This asks for each of them; who knows all that are paused has a shorter way.
+    fn paused_among<'a>(
+        &self,
+        targets: &mut dyn Iterator<Item = &'a TargetName>,
+    ) -> BTreeSet<TargetName> {
+        let paused = targets.filter(|target| self.is_paused(Some(*target)));
+        paused.cloned().collect()
+    }
     /// What is open or runs, one entry a target.
     fn active(&self) -> Vec<Active>;
 }
@@ -785,8 +797,8 @@ pub struct StatusFacts {
     pub contract_versions: Vec<String>,
     /// Of the config in use; BLAKE3, hexadecimal.
     pub config_digest: String,
-    /// Every target of the config in use with its priority, in its order.
-    pub targets: Vec<(TargetName, u8)>,
+    /// Every target of the config in use with its priority, in its order; the same one for as long as that serves.
+    pub targets: Arc<[(TargetName, u8)]>,
 }
 
 /// How the last reload of config or plugins ended.

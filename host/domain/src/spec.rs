@@ -7,6 +7,7 @@ mod job;
 mod plugin;
 mod recovery;
 mod target;
+mod targets;
 
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
@@ -14,8 +15,9 @@ pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{
     BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec,
 };
+pub use targets::Targets;
 
-use crate::name::{CommandName, PluginName, SecretName};
+use crate::name::{CommandName, PluginName, SecretName, TargetName};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// One whole config. Paths are absolute.
@@ -24,7 +26,7 @@ pub struct Spec {
     /// The host's own part.
     pub host: HostSpec,
     /// Managed targets, in the order of the file; names are unique, dependencies exist and have no cycle.
-    pub targets: Vec<TargetSpec>,
+    pub targets: Targets,
     /// Commands that plugins may be granted.
     pub commands: BTreeMap<CommandName, CommandSpec>,
     /// Where secrets come from.
@@ -39,6 +41,13 @@ pub struct Spec {
     pub jobs: Vec<JobSpec>,
     /// BLAKE3 over the text of all its files, hexadecimal.
     pub digest: String,
+}
+
+impl Spec {
+    /// The target with this name, found without going through all.
+    pub fn target(&self, name: &TargetName) -> Option<&TargetSpec> {
+        self.targets.named(name)
+    }
 }
 
 /// The host's own part of the config. A change of `state_dir`, `plugin_dir` or the API needs a restart.

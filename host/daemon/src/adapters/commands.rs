@@ -6,7 +6,7 @@
 
 mod arguments;
 
-use super::{environment::ChildEnvironment, secrets::MAX_CONCEALED_BYTES};
+use super::{environment::ChildEnvironment, limits, secrets::MAX_CONCEALED_BYTES};
 use crate::ports::{Boxed, Commands, Secrets};
 use mainstay_domain::{
     blob::Blob,
@@ -67,6 +67,7 @@ impl LocalCommands {
             .process_group(0)
             .kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| not_started(what, &error))?;
+        child.id().into_iter().for_each(limits::give_back);
         let group = ProcessGroup::of(&child);
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());

@@ -1,11 +1,13 @@
 //! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory.
 //!
-//! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error.
+//! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
+//! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target.
 //! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group. Only one that
 //! hangs in the kernel leaves its thread there, and is the only one of its check.
 
 mod blocking;
 mod exec;
+mod groups;
 mod http;
 mod local;
 #[cfg(test)]
@@ -13,10 +15,10 @@ mod tests;
 
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Probe};
-use blocking::BlockingLooks;
+use blocking::{BlockingLooks, Turn};
+use groups::Groups;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
-    name::TargetName,
     spec::{CheckKind, CheckSpec, TargetSpec},
 };
 use std::{
@@ -27,10 +29,14 @@ use std::{
 };
 use tokio::net::TcpStream;
 
+/// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
+const HELD_UP: Duration = Duration::from_millis(250);
+
 /// Looks from this machine.
 pub struct HostProbe {
     http: reqwest::Client,
     blocking: BlockingLooks,
+    groups: Arc<Groups>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
@@ -41,6 +47,8 @@ struct Seen {
     outcome: Outcome,
     message: String,
     value: Option<f64>,
+    /// It ran out of time while the daemon itself was held up.
+    is_late: bool,
 }
 
 impl Seen {
@@ -49,6 +57,7 @@ impl Seen {
             outcome,
             message: message.into(),
             value: None,
+            is_late: false,
         }
     }
 
@@ -75,77 +84,101 @@ impl HostProbe {
         Ok(Self {
             http: http::client()?,
             blocking: BlockingLooks::new(),
+            groups: Arc::default(),
             environment,
             clock,
         })
     }
 
-    async fn look(&self, target: &TargetSpec, check: &CheckSpec, pid: Option<u32>) -> Seen {
+    /// The error is what is seen where the look itself could not be done.
+    async fn look(
+        &self,
+        target: &TargetSpec,
+        check: &CheckSpec,
+        pid: Option<u32>,
+    ) -> Result<Seen, Seen> {
         match &check.kind {
             CheckKind::Http {
                 url,
                 status,
                 body_contains,
-            } => http::look(&self.http, url, *status, body_contains.as_deref()).await,
-            CheckKind::Tcp { address } => self.connect(&target.name, check, address).await,
+            } => {
+                let look = http::look(&self.http, url, *status, body_contains.as_deref());
+                Ok(within(check, look).await)
+            }
+            CheckKind::Tcp { address } => match address.parse::<SocketAddr>() {
+                Ok(literal) => Ok(within(check, connect(address, literal)).await),
+                // A name takes a thread until its server answers.
+                Err(_) => {
+                    let turn = self.blocking.turn(&target.name, check).await?;
+                    Ok(within(check, resolve_and_connect(address, turn)).await)
+                }
+            },
             CheckKind::Exec {
                 run,
                 cwd,
                 degraded_exit,
             } => {
+                let turn = self.blocking.turn(&target.name, check).await?;
                 let environment = Arc::clone(&self.environment);
                 let (program, cwd) = (run.clone(), cwd.clone());
                 let start = move || exec::start(&environment, &program, &cwd);
-                match self.blocking.look(&target.name, check, start).await {
-                    Ok(started) => exec::look(run, started, *degraded_exit).await,
-                    Err(seen) => seen,
-                }
+                let look = async {
+                    match turn.run(start).await {
+                        Ok(started) => exec::look(run, started, *degraded_exit).await,
+                        Err(seen) => seen,
+                    }
+                };
+                Ok(within(check, look).await)
             }
             CheckKind::Process { .. }
             | CheckKind::File { .. }
             | CheckKind::Disk { .. }
             | CheckKind::Memory { .. } => {
+                let turn = self.blocking.turn(&target.name, check).await?;
                 let (kind, now) = (check.kind.clone(), self.clock.now());
-                let look = move || local::look(&kind, pid, now);
-                let seen = self.blocking.look(&target.name, check, look).await;
-                seen.unwrap_or_else(|seen| seen)
+                let groups = Arc::clone(&self.groups);
+                let look = turn.run(move || local::look(&kind, pid, now, &groups));
+                let look = async { look.await.unwrap_or_else(|seen| seen) };
+                Ok(within(check, look).await)
             }
-            CheckKind::Heartbeat => {
-                Seen::failed("heartbeats come to the monitor; there is nothing to look at")
-            }
+            CheckKind::Heartbeat => Err(Seen::failed(
+                "heartbeats come to the monitor; there is nothing to look at",
+            )),
         }
     }
+}
 
-    async fn connect(&self, target: &TargetName, check: &CheckSpec, address: &str) -> Seen {
-        let start = tokio::time::Instant::now();
-        let connected = match self.resolve(target, check, address).await {
-            Ok(Ok(addresses)) => TcpStream::connect(&*addresses).await,
-            Ok(Err(error)) => Err(error),
-            Err(seen) => return seen,
-        };
-        match connected {
-            Ok(_) => {
-                let millis = start.elapsed().as_secs_f64() * 1e3;
-                Seen::healthy(format!("{address} took the connection")).with_value(millis)
-            }
-            Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
-        }
+async fn resolve_and_connect(address: &str, turn: Turn) -> Seen {
+    let name = address.to_owned();
+    let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
+    match turn.run(resolve).await {
+        Ok(Ok(addresses)) => connect(address, &*addresses).await,
+        Ok(Err(error)) => Seen::failed(format!("{address}: {}", io_cause(&error))),
+        Err(seen) => seen,
     }
+}
 
-    /// A name takes a thread until its server answers.
-    async fn resolve(
-        &self,
-        target: &TargetName,
-        check: &CheckSpec,
-        address: &str,
-    ) -> Result<io::Result<Vec<SocketAddr>>, Seen> {
-        if let Ok(literal) = address.parse() {
-            return Ok(Ok(vec![literal]));
+async fn connect(address: &str, to: impl tokio::net::ToSocketAddrs) -> Seen {
+    let start = tokio::time::Instant::now();
+    match TcpStream::connect(to).await {
+        Ok(_) => {
+            let millis = start.elapsed().as_secs_f64() * 1e3;
+            Seen::healthy(format!("{address} took the connection")).with_value(millis)
         }
-        let name = address.to_owned();
-        let resolve = move || Ok(name.to_socket_addrs()?.collect());
-        self.blocking.look(target, check, resolve).await
+        Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
     }
+}
+
+/// The look, or that it had no answer within the check's timeout. A wait for a thread is no part of it, for that says
+/// nothing about the target.
+async fn within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
+    let start = tokio::time::Instant::now();
+    let seen = tokio::time::timeout(check.timeout, look).await;
+    seen.unwrap_or_else(|_| Seen {
+        is_late: start.elapsed() > check.timeout + HELD_UP,
+        ..Seen::failed(no_answer(check))
+    })
 }
 
 impl Probe for HostProbe {
@@ -157,8 +190,12 @@ impl Probe for HostProbe {
     ) -> Boxed<'_, Observation> {
         Box::pin(async move {
             let observed_at = self.clock.now();
-            let seen = tokio::time::timeout(check.timeout, self.look(&target, &check, pid)).await;
-            let seen = seen.unwrap_or_else(|_| Seen::failed(no_answer(&check)));
+            let mut seen = self.look(&target, &check, pid).await;
+            if seen.as_ref().is_ok_and(|seen| seen.is_late) {
+                // Once more, for that the daemon was held up says nothing about the target.
+                seen = self.look(&target, &check, pid).await;
+            }
+            let seen = seen.unwrap_or_else(|seen| seen);
             Observation {
                 target: target.name.clone(),
                 check: check.name.clone(),

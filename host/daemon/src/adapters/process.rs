@@ -14,6 +14,7 @@
 //! `posix_spawn` that is used wherever neither `user` nor `umask` is set.
 
 mod account;
+mod batch;
 mod child;
 mod launch;
 mod log;
@@ -34,11 +35,17 @@ use mainstay_domain::{
 use mark::Marks;
 use rustix::process::{Pid, kill_process_group};
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::Semaphore;
+
+/// So many children are started at a time. A start is work for the machine and not for the daemon, and the threads that
+/// it takes are wanted by others, who must not wait behind some thousand starts.
+const STARTS: usize = 64;
 
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {
@@ -47,6 +54,7 @@ pub struct HostProcesses {
     marks: Marks,
     boot_id: String,
     children: Arc<Children>,
+    starts: Arc<Semaphore>,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
@@ -91,6 +99,7 @@ impl HostProcesses {
         let marks = Marks::new(&logs);
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
+            starts: Arc::new(Semaphore::new(STARTS)),
             logs,
             rotations: Rotations::default(),
             marks,
@@ -151,10 +160,17 @@ impl Processes for HostProcesses {
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, String>> {
-        let prepared = self.prepare(target, spec, restarts);
+        let (target, spec) = (target.clone(), spec.clone());
         Box::pin(async move {
-            let (launch, identity) = prepared?;
-            let started = tokio::task::spawn_blocking(move || launch.start()).await;
+            let turn = Arc::clone(&self.starts).acquire_owned().await;
+            let turn = turn.map_err(|error| format!("the start was interrupted: {error}"))?;
+            // Not before its turn has come, so that its start time is when it starts.
+            let (launch, identity) = self.prepare(&target, &spec, restarts)?;
+            let start = move || {
+                let _turn = turn;
+                launch.start()
+            };
+            let started = tokio::task::spawn_blocking(start).await;
             let (pid, start_ticks) =
                 started.map_err(|error| format!("the start was interrupted: {error}"))??;
             Ok(ProcessIdentity {
@@ -172,9 +188,13 @@ impl Processes for HostProcesses {
         let (marks, boot_id, now) = (self.marks.clone(), self.boot_id.clone(), self.clock.now());
         Box::pin(async move {
             let scan = tokio::task::spawn_blocking(move || {
+                // Many targets share few users, and each is read from files.
+                let mut known: HashMap<String, Option<u32>> = HashMap::new();
                 let uids = users.into_iter().filter_map(|(target, user)| {
+                    let find = |user: &String| Some(account::find(user).ok()?.uid.as_raw());
                     // Without an account it cannot have been started under it either.
-                    Some((target, account::find(&user).ok()?.uid.as_raw()))
+                    let uid = *known.entry(user).or_insert_with_key(find);
+                    Some((target, uid?))
                 });
                 marks.leaders(&boot_id, now, &uids.collect())
             });

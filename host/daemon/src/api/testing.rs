@@ -3,7 +3,10 @@
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
 use crate::{
     ports::fakes::FakeWorld,
-    services::metrics::{Metrics, Numbers},
+    services::{
+        metrics::{Metrics, Numbers},
+        state::ChangedTargets,
+    },
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -36,6 +39,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         plugins: world.clone(),
         host: world.clone(),
         clock: world.clone(),
+        changed: ChangedTargets::default(),
         metrics: Arc::new(metrics),
     }
 }

@@ -61,7 +61,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         host::host,
     );
     Some(Spec {
-        targets: fields.list("target", "[[target]]", target::target),
+        targets: fields.list("target", "[[target]]", target::target).into(),
         commands: fields.or("command", Default::default(), host::commands),
         secrets: fields.or("secrets", Default::default(), host::secrets),
         routes: fields.list("route", "[[route]]", route::route),

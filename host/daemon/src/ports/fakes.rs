@@ -589,7 +589,7 @@ impl HostView for FakeWorld {
             started_at: NOW,
             contract_versions: vec!["1.0.0".into()],
             config_digest: "ef".repeat(32),
-            targets: vec![(target("api"), 1), (target("redis"), 5)],
+            targets: [(target("api"), 1), (target("redis"), 5)].into(),
         }
     }
     fn last_reload(&self) -> Option<LastReload> {

@@ -171,11 +171,16 @@ impl BackupService {
         let mut spec = self.core.spec.clone();
         let mut before = Arc::clone(&spec.borrow_and_update());
         loop {
+            let begun = tokio::time::Instant::now();
             let looked_at = self.start_due();
+            let pause = self.pause(looked_at);
+            // A look goes through every job, and each end of a job wakes the loop: many that end together must not take
+            // a look each.
+            let rest = begun.elapsed() * 2;
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(self.pause(looked_at)) => {}
-                () = self.core.wake.notified() => {}
+                () = tokio::time::sleep(pause.max(rest)) => {}
+                () = self.woken_after(rest) => {}
                 changed = spec.changed() => {
                     if changed.is_err() {
                         // Nobody can change the config any more; only time goes on.
@@ -191,6 +196,14 @@ impl BackupService {
         self.core.tasks.close();
         self.core.tasks.wait().await;
         Ok(())
+    }
+
+    /// May be dropped: who wakes meanwhile is kept.
+    async fn woken_after(&self, rest: Duration) {
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+        }
+        self.core.wake.notified().await;
     }
 
     fn now(&self) -> Timestamp {

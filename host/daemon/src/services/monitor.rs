@@ -7,6 +7,8 @@
 //! engine is too slow for are kept, the newest for each target and failure.
 //! Invariant: the checks of a supervised child begin when its process was first told of: started, adopted, or not to be
 //! had. Before, they would see the failure of what nobody has started yet.
+//! Invariant: what one target tells costs the same whatever the number of targets; another config costs a comparison for
+//! each, and work for those that it changes.
 //! Invariant: an exit is told to the engine before the failure that it raises, and both before its end.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
@@ -14,12 +16,13 @@ mod events;
 mod look;
 mod outlet;
 mod port;
+mod reconfigure;
 mod schedule;
 #[cfg(test)]
 mod tests;
 mod watched;
 
-use super::metrics::Numbers;
+use super::{metrics::Numbers, state::ChangedTargets};
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
@@ -53,9 +56,11 @@ struct Core {
     news: Mutex<HashMap<TargetName, ProcessNews>>,
     /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
+    /// Those that may have checks which are not in the schedule yet.
+    fresh: Mutex<Vec<Arc<Watched>>>,
     wake: Notify,
-    /// The process of a target was told of for the first time.
-    arrived: Notify,
+    /// Of which something that `status` shows has changed.
+    changed: ChangedTargets,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,8 +89,9 @@ impl Monitor {
             targets: RwLock::default(),
             news: Mutex::default(),
             ticks: Mutex::default(),
+            fresh: Mutex::default(),
             wake: Notify::new(),
-            arrived: Notify::new(),
+            changed: ChangedTargets::default(),
         };
         core.reconfigure(&present);
         Self {
@@ -98,8 +104,14 @@ impl Monitor {
         for open in incidents {
             if let Some(watched) = self.core.get(&open.target) {
                 watched.lock().health.resume(&open.failure);
+                self.core.changed.note(&open.target);
             }
         }
+    }
+
+    /// The targets whose row in `status` has changed, as the monitor and the supervisor tell.
+    pub fn changed(&self) -> ChangedTargets {
+        self.core.changed.clone()
     }
 
     /// Looks until it is told to stop; checks that still run then are given up.
@@ -114,11 +126,11 @@ impl Monitor {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 () = core.wake.notified() => {
+                    schedule.add(core.unscheduled());
                     for (watched, due) in std::mem::take(&mut *locked(&core.ticks)) {
                         schedule.add_tick(watched, due, core.clock.monotonic());
                     }
                 }
-                () = core.arrived.notified() => schedule.add(core.unscheduled()),
                 changed = spec.changed(), if spec_is_open => match changed {
                     Ok(()) => {
                         let present = Arc::clone(&spec.borrow_and_update());
@@ -153,59 +165,6 @@ impl Core {
         targets.get(target).cloned()
     }
 
-    /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
-    fn reconfigure(&self, spec: &Spec) {
-        let now = self.clock.monotonic();
-        // Held throughout, and always taken first: news that comes meanwhile is taken up after the config.
-        let mut news = locked(&self.news);
-        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *targets);
-        for target in &spec.targets {
-            let watched = match before.remove(&target.name) {
-                Some(watched) => {
-                    let mut state = watched.lock();
-                    let news = news.get(&target.name);
-                    let process = news.and_then(|news| self.process_known(&state, news));
-                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
-                    self.publish(&watched, &mut state, &changes, process.as_ref());
-                    drop(state);
-                    watched
-                }
-                None => {
-                    let watched = Arc::new(Watched::new(target, &self.numbers, now));
-                    // Of a process that a target of this name had before, a foreign service knows nothing.
-                    let news = news.get(&target.name).filter(|_| target.process.is_some());
-                    if let Some(news) = news {
-                        self.take_up_news(&watched, news.clone());
-                    }
-                    watched
-                }
-            };
-            targets.insert(target.name.clone(), watched);
-        }
-        for (name, watched) in before {
-            let mut state = watched.lock();
-            let changes = state.retire();
-            self.publish(&watched, &mut state, &changes, None);
-            news.remove(&name);
-        }
-    }
-
-    fn unscheduled(&self) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
-        let mut found = Vec::new();
-        for watched in targets.values() {
-            let state = watched.lock();
-            if state.awaited {
-                continue;
-            }
-            for run in state.checks.iter().filter(|run| run.schedule_once()) {
-                found.push((Arc::clone(watched), Arc::clone(run)));
-            }
-        }
-        found
-    }
-
     /// The checks to look at now: those that have not passed by the end of a start.
     fn tick(&self, watched: &Arc<Watched>, due: Monotonic) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
         let mut state = watched.lock();
@@ -231,7 +190,8 @@ impl Core {
         let now = self.clock.monotonic();
         state.epoch += 1;
         if std::mem::take(&mut state.awaited) {
-            self.arrived.notify_one();
+            locked(&self.fresh).push(Arc::clone(watched));
+            self.wake.notify_one();
         }
         state.stopped = matches!(news, ProcessNews::Stopped);
         let start_period = state.spec.start_period;
@@ -278,6 +238,9 @@ impl Core {
         changes: &[HealthChange],
         seen: Option<&Observation>,
     ) {
+        if !changes.is_empty() {
+            self.changed.note(&state.spec.name);
+        }
         let at = self.clock.now();
         let events = events::of(&state.spec, changes, seen, at);
         if !events.is_empty() {

@@ -29,7 +29,7 @@ use mainstay_domain::{
 };
 use managed::Managed;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
@@ -94,6 +94,8 @@ struct Core {
     /// Set when what the daemon before left was taken over; until then no work begins.
     taken_over: SetOnce<()>,
     closing: AtomicBool,
+    /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
+    rotating: Arc<tokio::sync::Mutex<()>>,
     /// Work that somebody waits for.
     tasks: TaskTracker,
     /// Work that nobody waits for, such as waiting for the end of a process.
@@ -110,8 +112,9 @@ impl Supervisor {
         let present = Arc::clone(&spec.borrow_and_update());
         let targets = present.targets.iter();
         let managed = |target: &TargetSpec| {
-            let managed = Managed::new(&target.name, target.process.clone());
+            let managed = Managed::new(&target.name);
             managed.set_spec(Some(target));
+            managed.catch_up();
             managed
         };
         let targets = targets.map(|target| (target.name.clone(), managed(target)));
@@ -123,6 +126,7 @@ impl Supervisor {
                 targets: RwLock::new(targets.collect()),
                 taken_over: SetOnce::new(),
                 closing: AtomicBool::new(false),
+                rotating: Arc::default(),
                 tasks: TaskTracker::new(),
                 parts: Parts::default(),
             }),
@@ -174,7 +178,7 @@ impl Core {
     fn get_or_add(&self, target: &TargetName) -> Arc<Managed> {
         let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
         let managed = targets.entry(target.clone());
-        Arc::clone(managed.or_insert_with(|| Managed::new(target, None)))
+        Arc::clone(managed.or_insert_with(|| Managed::new(target)))
     }
 
     fn all(&self) -> Vec<Arc<Managed>> {
@@ -186,29 +190,37 @@ impl Core {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Takes up another config, each target on a task of its own.
+    /// Takes up another config, each target that it changes on a task of its own.
     fn reconfigure(self: &Arc<Self>, spec: &Spec) {
-        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
-        let named: HashSet<_> = spec.targets.iter().map(|target| &target.name).collect();
-        for gone in targets
-            .values()
-            .filter(|managed| !named.contains(&managed.name))
-        {
-            gone.set_spec(None);
-        }
-        for target in &spec.targets {
-            let managed = targets.entry(target.name.clone());
-            managed
-                .or_insert_with(|| Managed::new(&target.name, None))
-                .set_spec(Some(target));
-        }
-        for managed in targets.values() {
-            let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+        for managed in self.set_specs(spec) {
+            self.ports.watch.row_changed(&managed.name);
+            let core = Arc::clone(self);
             self.parts.spawn(async move {
                 let _turn = managed.turn.lock().await;
                 core.catch_up(&managed).await;
             });
         }
+    }
+
+    /// The targets of which the config says something else than before.
+    fn set_specs(&self, spec: &Spec) -> Vec<Arc<Managed>> {
+        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let gone = targets
+            .values()
+            .filter(|managed| spec.target(&managed.name).is_none() && managed.set_spec(None));
+        let mut changed: Vec<_> = gone.cloned().collect();
+        for target in &spec.targets {
+            let known = targets.get(&target.name).cloned();
+            let managed = known.unwrap_or_else(|| {
+                let managed = Managed::new(&target.name);
+                targets.insert(target.name.clone(), Arc::clone(&managed));
+                managed
+            });
+            if managed.set_spec(Some(target)) {
+                changed.push(managed);
+            }
+        }
+        changed
     }
 
     /// Makes the process as the present config says, whatever was asked for meanwhile.
@@ -217,7 +229,7 @@ impl Core {
             return; // The shutdown stops what is to be stopped, in time.
         }
         let (old, new) = managed.catch_up();
-        match decide::at_config(old.as_ref(), new.as_ref()) {
+        match decide::at_config(old.as_deref(), new.as_deref()) {
             AtConfig::Keep => {}
             AtConfig::Stop(why) => {
                 self.stop_process(managed, Some(why), true).await;
@@ -234,16 +246,25 @@ impl Core {
         }
     }
 
+    /// One file after the other: all at once would take every thread there is.
     fn rotate(self: &Arc<Self>) {
-        for managed in self.all() {
-            if let (Some(process), Some(_)) = (managed.process_spec(), managed.process()) {
-                let core = Arc::clone(self);
-                self.parts.spawn(async move {
-                    if let Err(error) = core.ports.processes.rotate(&managed.name, &process).await {
-                        tracing::warn!(target_name = %managed.name, %error, "the log grows on");
-                    }
-                });
+        let Ok(turn) = Arc::clone(&self.rotating).try_lock_owned() else {
+            return;
+        };
+        let core = Arc::clone(self);
+        self.parts.spawn(async move {
+            let _turn = turn;
+            for managed in core.all() {
+                if core.is_closing() {
+                    return;
+                }
+                let (Some(process), true) = (managed.process_spec(), managed.runs()) else {
+                    continue;
+                };
+                if let Err(error) = core.ports.processes.rotate(&managed.name, &process).await {
+                    tracing::warn!(target_name = %managed.name, %error, "the log grows on");
+                }
             }
-        }
+        });
     }
 }

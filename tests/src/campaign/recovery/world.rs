@@ -601,7 +601,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             keep_history: Duration::from_secs(3600),
             api: None,
         },
-        targets,
+        targets: targets.into(),
         commands: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes,

@@ -3,34 +3,67 @@
 //! Invariant: a look that hangs, on a file system that does not answer say, holds one thread until it ends; before that
 //! no further look of its check begins.
 
-use super::Seen;
+use super::{Seen, length};
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckKind, CheckSpec},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Semaphore;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Threads in all; the rest of those that tokio has for such work is for others.
 const MAX_THREADS: usize = 64;
 
-/// A check that was changed by a new config is another one.
-type Looked = (TargetName, CheckName, CheckKind);
+type Check = (TargetName, CheckName);
+
+/// What each check looks at. One that was changed by a new config is another one.
+type Looks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
 
 pub(super) struct BlockingLooks {
-    running: Arc<Mutex<Vec<Looked>>>,
+    running: Looks,
     threads: Arc<Semaphore>,
 }
 
 /// Ends with the look, not with who waits for it.
 struct Running {
-    looked: Looked,
-    running: Arc<Mutex<Vec<Looked>>>,
+    check: Check,
+    kind: CheckKind,
+    running: Looks,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        locked(&self.running).retain(|other| *other != self.looked);
+        let mut running = locked(&self.running);
+        if let Some(kinds) = running.get_mut(&self.check) {
+            kinds.retain(|kind| *kind != self.kind);
+            if kinds.is_empty() {
+                running.remove(&self.check);
+            }
+        }
+    }
+}
+
+/// One look of one check, which has its thread.
+pub(super) struct Turn {
+    _running: Running,
+    _thread: OwnedSemaphorePermit,
+}
+
+impl Turn {
+    /// Looks on a thread of its own. May be dropped: the look goes on, but what it sees is lost. The error is what is
+    /// seen where it cannot be done.
+    pub(super) async fn run<T: Send + 'static>(
+        self,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Seen> {
+        let looking = tokio::task::spawn_blocking(move || {
+            let _until_it_ends = self;
+            look()
+        });
+        looking.await.map_err(|error| interrupted(&error))
     }
 }
 
@@ -42,44 +75,48 @@ impl BlockingLooks {
         }
     }
 
-    /// Looks on a thread of its own. May be dropped: the look goes on, but what it sees is lost. The error is what is
-    /// seen where it cannot be done.
-    pub(super) async fn look<T: Send + 'static>(
-        &self,
-        target: &TargetName,
-        check: &CheckSpec,
-        look: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Seen> {
-        let interrupted = |error: &dyn std::fmt::Display| {
-            Seen::failed(format!("the look was interrupted: {error}"))
-        };
-        let Some(running) = self.begin((target.clone(), check.name.clone(), check.kind.clone()))
-        else {
+    /// Waits for a thread, for as long as the period of the check. The error is what is seen where there is none, or
+    /// where an earlier look of the check still hangs.
+    pub(super) async fn turn(&self, target: &TargetName, check: &CheckSpec) -> Result<Turn, Seen> {
+        let Some(running) = self.begin(target, check) else {
             return Err(Seen::failed(format!(
                 "an earlier look of the {} check still hangs; no other begins before it ends",
                 check.kind.as_str()
             )));
         };
-        let thread = Arc::clone(&self.threads).acquire_owned().await;
-        let thread = thread.map_err(|error| interrupted(&error))?;
-        let looking = tokio::task::spawn_blocking(move || {
-            let _until_it_ends = (running, thread);
-            look()
-        });
-        looking.await.map_err(|error| interrupted(&error))
+        let thread = Arc::clone(&self.threads).acquire_owned();
+        match tokio::time::timeout(check.every, thread).await {
+            Ok(Ok(thread)) => Ok(Turn {
+                _running: running,
+                _thread: thread,
+            }),
+            Ok(Err(error)) => Err(interrupted(&error)),
+            Err(_) => Err(Seen::failed(format!(
+                "no thread was free within {} for the {} check, for the looks of {MAX_THREADS} others do not end",
+                length(check.every),
+                check.kind.as_str()
+            ))),
+        }
     }
 
-    fn begin(&self, looked: Looked) -> Option<Running> {
+    fn begin(&self, target: &TargetName, check: &CheckSpec) -> Option<Running> {
+        let key = (target.clone(), check.name.clone());
         let mut running = locked(&self.running);
-        if running.contains(&looked) {
+        let kinds = running.entry(key.clone()).or_default();
+        if kinds.contains(&check.kind) {
             return None;
         }
-        running.push(looked.clone());
+        kinds.push(check.kind.clone());
         Some(Running {
-            looked,
+            check: key,
+            kind: check.kind.clone(),
             running: Arc::clone(&self.running),
         })
     }
+}
+
+fn interrupted(error: &dyn std::fmt::Display) -> Seen {
+    Seen::failed(format!("the look was interrupted: {error}"))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -94,6 +131,62 @@ mod tests {
         wait_until,
     };
     use std::{sync::mpsc, time::Duration};
+
+    impl BlockingLooks {
+        /// As the probe does it.
+        pub(in super::super) async fn look<T: Send + 'static>(
+            &self,
+            target: &TargetName,
+            check: &CheckSpec,
+            look: impl FnOnce() -> T + Send + 'static,
+        ) -> Result<T, Seen> {
+            self.turn(target, check).await?.run(look).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thousand_looks_at_once_are_kept_apart_and_leave_nothing_behind() {
+        let looks = Arc::new(BlockingLooks::new());
+        let mut check = check_of("disk");
+        check.every = Duration::from_secs(20);
+        let (check, mut all) = (Arc::new(check), tokio::task::JoinSet::new());
+        for number in 0..1_000 {
+            let (looks, check) = (Arc::clone(&looks), Arc::clone(&check));
+            all.spawn(async move {
+                let target = name(&format!("t-{number}"));
+                looks.look(&target, &check, move || number).await
+            });
+        }
+        let mut seen: Vec<i32> = all
+            .join_all()
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..1_000).collect::<Vec<_>>());
+        wait_until("all have ended", || locked(&looks.running).is_empty()).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_a_thread_is_no_failure_before_the_period_is_over() {
+        let looks = BlockingLooks::new();
+        let mut check = check_of("disk");
+        (check.timeout, check.every) = (Duration::from_secs(1), Duration::from_secs(10));
+        let others = Arc::clone(&looks.threads);
+        let others = others.acquire_many_owned(64).await.unwrap();
+        let target = name("api");
+        let mut turn = Box::pin(looks.turn(&target, &check));
+        let early = tokio::time::timeout(Duration::from_secs(9), &mut turn).await;
+        assert!(early.is_err(), "it waits longer than its timeout");
+        let seen = turn.await.err().unwrap();
+        assert!(
+            seen.message.contains("no thread was free within 10 s"),
+            "{seen:?}"
+        );
+        drop(others);
+        assert!(looks.turn(&target, &check).await.is_ok());
+    }
 
     #[tokio::test]
     async fn a_check_whose_look_hangs_has_one_thread_and_says_so() {

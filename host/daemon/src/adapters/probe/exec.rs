@@ -3,7 +3,7 @@
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
 
 use super::{Seen, io_cause};
-use crate::adapters::environment::ChildEnvironment;
+use crate::adapters::{environment::ChildEnvironment, limits};
 use mainstay_domain::health::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{io, os::fd::OwnedFd, path::Path, process::Stdio};
@@ -92,6 +92,7 @@ pub(super) fn start(
         .stderr(writer)
         .process_group(0);
     let leader = command.spawn()?;
+    leader.id().into_iter().for_each(limits::give_back);
     let id = leader.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
     let group = Group { leader, id };
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;

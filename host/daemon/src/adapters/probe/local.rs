@@ -1,7 +1,7 @@
 //! Processes, files, file systems and memory. Blocking.
 
-use super::{Seen, io_cause, length};
-use crate::adapters::process::stat::{self, ProcessStat};
+use super::{Seen, groups::Groups, io_cause, length};
+use crate::adapters::process::stat::ProcessStat;
 use mainstay_domain::{health::Outcome, spec::CheckKind, time::Timestamp};
 use rustix::fs::{Mode, OFlags};
 use std::{
@@ -16,7 +16,7 @@ const MAX_READ: u64 = 1 << 20;
 /// So much of a pid file is read: a number with space around it.
 const MAX_PID_FILE: u64 = 64;
 
-pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp) -> Seen {
+pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &Groups) -> Seen {
     match kind {
         CheckKind::Process { pid_file } => process(pid_file.as_deref(), pid),
         CheckKind::File {
@@ -43,7 +43,7 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp) -> Seen {
             max_bytes: Some(max_bytes),
             ..
         } => match pid {
-            Some(pid) => judge_bytes(pid, resident_bytes(pid), *max_bytes),
+            Some(pid) => judge_bytes(pid, resident_bytes(pid, groups), *max_bytes),
             None => Seen::failed("the supervised process does not run"),
         },
         CheckKind::Memory { max_percent, .. } => match memory_percent() {
@@ -187,8 +187,9 @@ fn parse_memory(text: &str) -> Option<f64> {
 }
 
 /// Resident memory of a process group; what its members share is counted for each.
-fn resident_bytes(group: u32) -> u64 {
-    let members = stat::all().into_iter();
+fn resident_bytes(group: u32, groups: &Groups) -> u64 {
+    let members = groups.members(group).into_iter();
+    // Once more, for a number may belong to another process by now.
     let is_member = |stat: ProcessStat| stat.group == group;
     let members =
         members.filter(|&pid| ProcessStat::read(pid).ok().flatten().is_some_and(is_member));

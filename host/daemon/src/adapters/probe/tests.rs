@@ -69,6 +69,22 @@ async fn check(kind: CheckKind, outcome: Outcome, message: &str) {
     assert_eq!((seen.target.as_str(), seen.check.as_str()), ("web", "it"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_time_out_that_comes_too_late_is_known_as_the_daemons_own() {
+    let check = check_of(CheckKind::Heartbeat, SECOND);
+    let seen = within(&check, std::future::pending()).await;
+    assert_eq!((seen.outcome, seen.is_late), (Outcome::Failed, false));
+
+    let mut held_up = Box::pin(within(&check, std::future::pending()));
+    let begun = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(held_up.as_mut().poll(context).is_pending())
+    });
+    assert!(begun.await);
+    tokio::time::advance(3 * SECOND).await;
+    let seen = held_up.await;
+    assert_eq!((seen.outcome, seen.is_late), (Outcome::Failed, true));
+}
+
 /// A server that answers every request with this text, and says where it is.
 async fn server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

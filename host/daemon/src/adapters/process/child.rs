@@ -4,7 +4,7 @@
 //! Invariant: an error of the machine (no descriptors left) is waited out; it never looks like the end of a process,
 //! for that would lead to a second copy.
 
-use super::{mark::Marks, send, stat::ProcessStat};
+use super::{batch::Batch, mark::Marks, send, stat::ProcessStat};
 use crate::ports::Exit;
 use mainstay_domain::journal::ProcessIdentity;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     io,
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -24,7 +24,28 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) struct Children {
     boot_id: String,
     marks: Marks,
-    open: Mutex<HashMap<u32, Arc<Child>>>,
+    open: Mutex<Open>,
+    /// Leaders whose groups are to be looked through.
+    leftovers: Batch<ProcessIdentity>,
+}
+
+#[derive(Default)]
+struct Open {
+    children: HashMap<u32, Arc<Child>>,
+    /// The number and the start of those whose end is known; they go when another one comes.
+    ended: Vec<(u32, u64)>,
+}
+
+impl Open {
+    /// Not by going through all: at each start that would be over every process that lives.
+    fn forget_ended(&mut self) {
+        for (pid, start_ticks) in self.ended.drain(..) {
+            let child = self.children.get(&pid);
+            if child.is_some_and(|child| child.identity.start_ticks == start_ticks) {
+                self.children.remove(&pid);
+            }
+        }
+    }
 }
 
 /// One process that is waited for.
@@ -39,7 +60,8 @@ impl Children {
         Self {
             boot_id,
             marks,
-            open: Mutex::new(HashMap::new()),
+            open: Mutex::default(),
+            leftovers: Batch::default(),
         }
     }
 
@@ -69,7 +91,7 @@ impl Children {
     pub(super) async fn wait(self: Arc<Self>, identity: ProcessIdentity) -> Exit {
         loop {
             let ended = match self.child(&identity) {
-                Ok(Some(child)) => child.ended().await,
+                Ok(Some(child)) => self.ended(&child).await,
                 Ok(None) => {
                     self.end_leftovers(identity).await;
                     return Exit::Unknown;
@@ -86,16 +108,33 @@ impl Children {
         }
     }
 
+    async fn ended(&self, child: &Child) -> io::Result<Exit> {
+        let exit = child.ended().await?;
+        let ended = (child.identity.pid, child.identity.start_ticks);
+        self.locked().ended.push(ended);
+        Ok(exit)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many processes are kept.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> usize {
+        self.locked().children.len()
+    }
+
     /// The process with an open pidfd; none where it is not there any more.
     fn child(&self, identity: &ProcessIdentity) -> io::Result<Option<Arc<Child>>> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(child) = open.get(&identity.pid)
+        let mut open = self.locked();
+        if let Some(child) = open.children.get(&identity.pid)
             && child.identity.start_ticks == identity.start_ticks
             && child.identity.boot_id == identity.boot_id
         {
             return Ok(Some(Arc::clone(child)));
         }
-        open.retain(|_, child| child.known_exit().is_none());
+        open.forget_ended();
         let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else {
             return Ok(None);
         };
@@ -113,16 +152,20 @@ impl Children {
             pidfd: watched(pidfd)?,
             exit: Mutex::new(None),
         });
-        open.insert(identity.pid, Arc::clone(&child));
+        open.children.insert(identity.pid, Arc::clone(&child));
         Ok(Some(child))
     }
 
     /// Kills what is left of the group of a leader that ended while no daemon was there. The number of the group may
     /// belong to others by now, so only processes that also carry the leader's mark are touched.
-    async fn end_leftovers(self: Arc<Self>, identity: ProcessIdentity) {
+    async fn end_leftovers(&self, identity: ProcessIdentity) {
         if identity.boot_id == self.boot_id {
-            let scan = tokio::task::spawn_blocking(move || self.marks.end_leftovers(&identity));
-            let _ = scan.await;
+            let marks = self.marks.clone();
+            let scan = |leaders: Vec<ProcessIdentity>| async move {
+                let scan = tokio::task::spawn_blocking(move || marks.end_leftovers(&leaders));
+                let _ = scan.await;
+            };
+            self.leftovers.join(identity, scan).await;
         }
     }
 }
@@ -143,10 +186,6 @@ impl Child {
         let ready = self.pidfd.readable().await?;
         drop(ready);
         Ok(self.reap())
-    }
-
-    fn known_exit(&self) -> Option<Exit> {
-        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reap(&self) -> Exit {

@@ -8,10 +8,10 @@ use super::{
     log::{self, Rotations},
     stat::ProcessStat,
 };
-use crate::adapters::environment::ChildEnvironment;
+use crate::adapters::{environment::ChildEnvironment, limits};
 use rustix::{
     fs::Mode,
-    process::{Pid, Signal, kill_process_group, umask},
+    process::{Pid, Resource, Signal, kill_process_group, setrlimit, umask},
     thread::{set_thread_gid, set_thread_groups, set_thread_uid},
 };
 use std::{
@@ -68,6 +68,7 @@ impl Launch {
             .spawn()
             .map_err(|error| self.explain(program, &error))?;
         let pid = child.id();
+        limits::give_back(pid);
         // It is not reaped yet, so it is there, even where it has ended already.
         let why = match ProcessStat::read(pid) {
             Ok(Some(stat)) => return Ok((pid, stat.start_ticks)),
@@ -104,7 +105,11 @@ impl Launch {
     reason = "the standard library has no safe way to set supplementary groups and the mask of a child"
 )]
 fn before_exec(command: &mut Command, account: Option<Account>, mask: Option<u32>) {
+    let open_files = limits::of_children();
     let change = move || {
+        if let Some(open_files) = open_files {
+            setrlimit(Resource::Nofile, open_files)?;
+        }
         if let Some(mask) = mask {
             umask(Mode::from_bits_truncate(mask));
         }
@@ -117,7 +122,7 @@ fn before_exec(command: &mut Command, account: Option<Account>, mask: Option<u32
         Ok(())
     };
     // SAFETY: the closure runs in the forked child of a program with threads, where only what is async-signal-safe may
-    // be called. It makes four plain system calls over memory that was allocated before the fork; it allocates nothing,
+    // be called. It makes five plain system calls over memory that was allocated before the fork; it allocates nothing,
     // takes no lock and cannot panic.
     unsafe {
         command.pre_exec(change);

@@ -177,23 +177,32 @@ impl Marks {
         found
     }
 
-    /// Kills what is left of the group of a leader that is not there any more.
-    pub(super) fn end_leftovers(&self, leader: &ProcessIdentity) {
+    /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many
+    /// the leaders are.
+    pub(super) fn end_leftovers(&self, leaders: &[ProcessIdentity]) {
+        let mut started: HashMap<u32, Vec<Timestamp>> = HashMap::new();
+        for leader in leaders {
+            started
+                .entry(leader.pid)
+                .or_default()
+                .push(leader.started_at);
+        }
         for pid in stat::all() {
             let stat = ProcessStat::read(pid).ok().flatten();
-            let in_group = stat.is_some_and(|stat| stat.group == leader.pid && !stat.has_ended());
-            let is_marked = || {
+            let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
+                continue;
+            };
+            let is_marked = |starts: &Vec<Timestamp>| {
                 let start = self.by_environment(pid).and_then(|mark| mark.start);
-                start.is_some_and(|(started_at, _)| started_at == leader.started_at)
+                start.is_some_and(|(started_at, _)| starts.contains(&started_at))
             };
             let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
             if let Some(number) = number
-                && in_group
-                && is_marked()
+                && started.get(&stat.group).is_some_and(is_marked)
             {
                 tracing::warn!(
                     pid,
-                    leader = leader.pid,
+                    leader = stat.group,
                     "killing what a dead process left behind"
                 );
                 let _ = kill_process(number, Signal::KILL);

@@ -190,6 +190,28 @@ async fn everyone_who_waits_hears_of_the_same_end_and_nothing_is_left() {
 }
 
 #[tokio::test]
+async fn what_has_ended_is_forgotten_when_another_one_comes_and_what_lives_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let lasting = spec(&["/bin/sleep", "1000"]);
+    let lives = processes.spawn(&web(), &lasting, 0).await.unwrap();
+    let mut still = processes.wait(lives.clone());
+    let begun = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(still.as_mut().poll(context).is_pending())
+    });
+    assert!(begun.await, "it lives");
+    for _ in 0..3 {
+        let short = spec(&["/bin/true"]);
+        let identity = processes.spawn(&web(), &short, 0).await.unwrap();
+        assert_eq!(within(processes.wait(identity)).await, Exit::Code(0));
+        // The one that lives, and the one that ended last.
+        assert_eq!(processes.children.known(), 2);
+    }
+    processes.signal(&lives, Signal::Kill).unwrap();
+    assert_eq!(within(still).await, Exit::Signal(9));
+}
+
+#[tokio::test]
 async fn stopping_asks_first_and_kills_the_whole_group_after_the_grace() {
     let dir = tempfile::tempdir().unwrap();
     let processes = processes(dir.path());

@@ -1,4 +1,6 @@
 //! What is known of every backup, in memory, in step with the journal.
+//!
+//! Invariant: what is asked of one job costs what that job has, not what all have.
 
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -8,7 +10,7 @@ use mainstay_domain::{
     schedule::LastSlots,
     time::Timestamp,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// So many records of failed backups are kept for each job.
 const FAILED_KEPT: usize = 50;
@@ -16,6 +18,8 @@ const FAILED_KEPT: usize = 50;
 /// Records, slots and identifiers.
 pub(super) struct Catalog {
     records: BTreeMap<BackupId, BackupRecord>,
+    /// Which of them each job has.
+    of_jobs: HashMap<JobName, BTreeSet<BackupId>>,
     slots: HashMap<JobName, LastSlots>,
     ids: IdSource,
 }
@@ -30,24 +34,42 @@ impl Catalog {
         for (job, backup_type, slot) in slots {
             by_job.entry(job).or_default().insert(backup_type, slot);
         }
-        let records = records
-            .into_iter()
-            .map(|record| (record.id.clone(), record))
-            .collect();
-        Self {
-            records,
+        let mut catalog = Self {
+            records: BTreeMap::new(),
+            of_jobs: HashMap::new(),
             slots: by_job,
             ids,
+        };
+        for record in records {
+            catalog.put(record);
         }
+        catalog
     }
 
     /// Gives what was there before.
     pub(super) fn put(&mut self, record: BackupRecord) -> Option<BackupRecord> {
-        self.records.insert(record.id.clone(), record)
+        let (id, job) = (record.id.clone(), record.job.clone());
+        let before = self.records.insert(id.clone(), record);
+        if let Some(before) = before.as_ref().filter(|before| before.job != job) {
+            self.forget_of(&before.job, &id);
+        }
+        self.of_jobs.entry(job).or_default().insert(id);
+        before
     }
 
     pub(super) fn remove(&mut self, id: &BackupId) {
-        self.records.remove(id);
+        if let Some(record) = self.records.remove(id) {
+            self.forget_of(&record.job, id);
+        }
+    }
+
+    fn forget_of(&mut self, job: &JobName, id: &BackupId) {
+        if let Some(ids) = self.of_jobs.get_mut(job) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.of_jobs.remove(job);
+            }
+        }
     }
 
     pub(super) fn get(&self, id: &BackupId) -> Option<BackupRecord> {
@@ -56,11 +78,13 @@ impl Catalog {
 
     /// The records of a job, or all, oldest first.
     pub(super) fn of(&self, job: Option<&JobName>) -> Vec<BackupRecord> {
-        let found = self
-            .records
-            .values()
-            .filter(|record| job.is_none_or(|job| &record.job == job));
-        let mut found: Vec<BackupRecord> = found.cloned().collect();
+        let mut found: Vec<BackupRecord> = match job {
+            None => self.records.values().cloned().collect(),
+            Some(job) => {
+                let ids = self.of_jobs.get(job).into_iter().flatten();
+                ids.filter_map(|id| self.get(id)).collect()
+            }
+        };
         found.sort_by(by_age);
         found
     }
@@ -106,5 +130,41 @@ impl Catalog {
             .filter(|record| is_wanted(record.status))
             .cloned()
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::fakes;
+    use proptest::prelude::*;
+
+    fn record(number: u8, job: u8) -> BackupRecord {
+        BackupRecord {
+            job: fakes::job(&format!("job-{job}")),
+            ..fakes::backup(number)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_job_has_what_going_through_all_records_gives(
+            steps in proptest::collection::vec((any::<bool>(), 1_u8..20, 0_u8..4), 0..60),
+        ) {
+            let mut catalog = Catalog::new(vec![record(1, 0)], Vec::new(), IdSource::new(1));
+            for (puts, number, job) in steps {
+                match puts {
+                    true => drop(catalog.put(record(number, job))),
+                    false => catalog.remove(&fakes::backup_id(number)),
+                }
+            }
+            let all = catalog.of(None);
+            for job in (0..4).map(|job| fakes::job(&format!("job-{job}"))) {
+                let expected: Vec<_> = all.iter().filter(|record| record.job == job).cloned().collect();
+                prop_assert_eq!(catalog.of(Some(&job)), expected);
+            }
+            let listed: usize = catalog.of_jobs.values().map(BTreeSet::len).sum();
+            prop_assert_eq!(listed, all.len());
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::locked;
 use crate::ports::Finding;
 use mainstay_domain::name::{FailureType, TargetName};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::Mutex,
 };
 use tokio::sync::{
@@ -19,9 +19,42 @@ use tokio::sync::{
 
 pub(super) struct Outlet {
     findings: mpsc::Sender<Finding>,
-    /// Oldest first; no target without one.
-    kept: Mutex<HashMap<TargetName, VecDeque<Finding>>>,
+    kept: Mutex<Kept>,
     has_kept: Notify,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Oldest first; no target without one.
+    of_targets: HashMap<TargetName, VecDeque<Finding>>,
+    /// Whose turn it is: to look for one in the map would cost more the more has left it.
+    order: VecDeque<TargetName>,
+}
+
+impl Kept {
+    fn put(&mut self, finding: Finding) {
+        let of_target = match self.of_targets.entry(key(&finding).0.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                self.order.push_back(place.key().clone());
+                place.insert(VecDeque::new())
+            }
+        };
+        of_target.retain(|older| key(older) != key(&finding));
+        of_target.push_back(finding);
+    }
+
+    fn pop(&mut self) -> Option<Finding> {
+        let target = self.order.pop_front()?;
+        let of_target = self.of_targets.get_mut(&target)?;
+        let finding = of_target.pop_front();
+        if of_target.is_empty() {
+            self.of_targets.remove(&target);
+        } else {
+            self.order.push_back(target);
+        }
+        finding
+    }
 }
 
 impl Outlet {
@@ -38,16 +71,14 @@ impl Outlet {
         let mut kept = locked(&self.kept);
         let (target, _) = key(&finding);
         // One that is kept must not be overtaken.
-        let sent = match kept.contains_key(target) {
+        let sent = match kept.of_targets.contains_key(target) {
             true => Err(TrySendError::Full(finding)),
             false => self.findings.try_send(finding),
         };
         match sent {
             Ok(()) => {}
             Err(TrySendError::Full(finding)) => {
-                let of_target = kept.entry(key(&finding).0.clone()).or_default();
-                of_target.retain(|older| key(older) != key(&finding));
-                of_target.push_back(finding);
+                kept.put(finding);
                 self.has_kept.notify_one();
             }
             // The engine is gone: the daemon is stopping.
@@ -59,25 +90,18 @@ impl Outlet {
 
     /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
     pub(super) async fn send_kept(&self) {
-        while locked(&self.kept).is_empty() {
+        while locked(&self.kept).order.is_empty() {
             self.has_kept.notified().await;
         }
         let room = self.findings.reserve().await;
         let mut kept = locked(&self.kept);
         match room {
             Ok(room) => {
-                let Some(target) = kept.keys().next().cloned() else {
-                    return;
-                };
-                let mut of_target = kept.remove(&target).unwrap_or_default();
-                if let Some(finding) = of_target.pop_front() {
+                if let Some(finding) = kept.pop() {
                     room.send(finding);
                 }
-                if !of_target.is_empty() {
-                    kept.insert(target, of_target);
-                }
             }
-            Err(_) => kept.clear(),
+            Err(_) => *kept = Kept::default(),
         }
     }
 }

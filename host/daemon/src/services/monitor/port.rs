@@ -93,5 +93,10 @@ impl ProcessWatch for Monitor {
         if let Some(watched) = self.core.get(target) {
             self.core.take_up_news(&watched, news);
         }
+        self.core.changed.note(target);
+    }
+
+    fn row_changed(&self, target: &TargetName) {
+        self.core.changed.note(target);
     }
 }

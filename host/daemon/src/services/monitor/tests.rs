@@ -22,6 +22,7 @@ use std::time::Duration;
 
 mod config;
 mod measurement;
+mod scale;
 mod start;
 
 struct Bench {

@@ -5,6 +5,8 @@ use crate::ports::fakes::FakeWorld;
 use mainstay_domain::event::EventKind;
 use std::sync::atomic::Ordering;
 
+mod renewal;
+
 fn cache(world: &Arc<FakeWorld>) -> StatusCache {
     let sources = StatusSources {
         host: world.clone(),
@@ -14,6 +16,7 @@ fn cache(world: &Arc<FakeWorld>) -> StatusCache {
         recovery: world.clone(),
         backups: world.clone(),
         clock: world.clone(),
+        changed: ChangedTargets::default(),
     };
     StatusCache::new(sources, &**world)
 }

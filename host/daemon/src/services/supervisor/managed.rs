@@ -2,6 +2,8 @@
 //!
 //! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
 
+mod config;
+
 use super::{Core, DEFAULT_GRACE, decide, events::end_of, locked};
 use crate::ports::ProcessNews;
 use mainstay_domain::{
@@ -9,7 +11,7 @@ use mainstay_domain::{
     journal::{Change, ProcessIdentity},
     name::TargetName,
     severity::Severity,
-    spec::{ForeignCommands, ProcessSpec, TargetSpec},
+    spec::{ForeignCommands, ProcessSpec},
 };
 use std::{
     sync::{Arc, Mutex},
@@ -25,11 +27,11 @@ pub(super) struct Managed {
 
 struct State {
     /// As the config has it now.
-    process_spec: Option<ProcessSpec>,
+    process_spec: Option<Arc<ProcessSpec>>,
     /// As the config has them now.
     commands: ForeignCommands,
     /// What the process was last started with, or was to be.
-    applied: Option<ProcessSpec>,
+    applied: Option<Arc<ProcessSpec>>,
     /// Of the last config that its process was started or kept with; it holds also where the config is gone.
     grace: Duration,
     /// Whether the config still has it. One that is gone is kept, so that its end comes before its next start.
@@ -45,18 +47,16 @@ struct State {
 }
 
 impl Managed {
-    /// Not in the config until [`Managed::set_spec`]; `applied` is what a process of it was started with.
-    pub(super) fn new(name: &TargetName, applied: Option<ProcessSpec>) -> Arc<Self> {
+    /// Not in the config until [`Managed::set_spec`].
+    pub(super) fn new(name: &TargetName) -> Arc<Self> {
         Arc::new(Self {
             name: name.clone(),
             turn: Arc::default(),
             state: Mutex::new(State {
                 process_spec: None,
                 commands: ForeignCommands::default(),
-                grace: applied
-                    .as_ref()
-                    .map_or(DEFAULT_GRACE, |applied| applied.grace),
-                applied,
+                grace: DEFAULT_GRACE,
+                applied: None,
                 listed: false,
                 wanted: true,
                 process: None,
@@ -66,16 +66,13 @@ impl Managed {
         })
     }
 
-    pub(super) fn process_spec(&self) -> Option<ProcessSpec> {
-        locked(&self.state).process_spec.clone()
-    }
-
-    pub(super) fn commands(&self) -> ForeignCommands {
-        locked(&self.state).commands.clone()
-    }
-
     pub(super) fn process(&self) -> Option<ProcessIdentity> {
         locked(&self.state).process.clone()
+    }
+
+    /// Whether its process lives.
+    pub(super) fn runs(&self) -> bool {
+        locked(&self.state).process.is_some()
     }
 
     pub(super) fn restarts(&self) -> u32 {
@@ -100,30 +97,6 @@ impl Managed {
         locked(&self.state).listed
     }
 
-    /// Another config; none where it is gone from it. [`Managed::catch_up`] tells what that means for the process.
-    pub(super) fn set_spec(&self, spec: Option<&TargetSpec>) {
-        let mut state = locked(&self.state);
-        state.listed = spec.is_some();
-        state.process_spec = spec.and_then(|spec| spec.process.clone());
-        match spec {
-            Some(spec) => state.commands = spec.commands.clone(),
-            None => state.wanted = true,
-        }
-    }
-
-    /// Takes the present config as applied; what its process was started with, and what it is to be started with.
-    pub(super) fn catch_up(&self) -> (Option<ProcessSpec>, Option<ProcessSpec>) {
-        let mut state = locked(&self.state);
-        let present = state.process_spec.clone();
-        if let Some(present) = &present {
-            state.grace = present.grace;
-        }
-        (
-            std::mem::replace(&mut state.applied, present.clone()),
-            present,
-        )
-    }
-
     /// From here on its end is no news. Its process, where there is one, and how long that has to end by itself.
     pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Duration) {
         let mut state = locked(&self.state);
@@ -145,7 +118,7 @@ impl Core {
         };
         let restarts = {
             let mut state = locked(&managed.state);
-            state.applied = Some(process.clone());
+            state.applied = Some(Arc::clone(&process));
             state.grace = process.grace;
             state.restarts.map_or(0, |before| before.saturating_add(1))
         };
@@ -206,6 +179,8 @@ impl Core {
             state.process = Some(identity.clone());
             state.restarts = Some(identity.restarts);
         }
+        // Before the event: who has seen that sees this too.
+        self.ports.watch.row_changed(&managed.name);
         self.submit(vec![
             Change::Process(managed.name.clone(), Some(identity.clone())),
             self.process_event(managed, kind, Severity::Low, message, &identity),
@@ -229,6 +204,7 @@ impl Core {
             return;
         }
         state.process = None;
+        self.ports.watch.row_changed(&managed.name);
         let severity = state
             .process_spec
             .as_ref()
@@ -271,12 +247,21 @@ impl Core {
         self.ports
             .watch
             .process_is(&managed.name, ProcessNews::Stopped);
-        if let Some(identity) = process {
-            let exit = self
-                .ports
-                .processes
-                .stop(identity.clone(), grace.min(longest))
-                .await;
+        let ended = match process {
+            Some(identity) => {
+                let grace = grace.min(longest);
+                let exit = self.ports.processes.stop(identity.clone(), grace).await;
+                Some((identity, exit))
+            }
+            None => None,
+        };
+        {
+            let mut state = locked(&managed.state);
+            state.process = None;
+            state.stopping = false;
+        }
+        self.ports.watch.row_changed(&managed.name);
+        if let Some((identity, exit)) = ended {
             let end = end_of(&identity, exit, self.ports.clock.now());
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let message = format!("{}: stopped: {end}{because}", managed.name);
@@ -287,11 +272,6 @@ impl Core {
                 message,
                 &identity,
             )]);
-        }
-        {
-            let mut state = locked(&managed.state);
-            state.process = None;
-            state.stopping = false;
         }
         if for_good {
             self.submit(vec![Change::Process(managed.name.clone(), None)]);

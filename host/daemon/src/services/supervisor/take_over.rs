@@ -1,7 +1,7 @@
 //! What the daemon before left, taken over before anything else is done.
 
 use super::{
-    Core, DEFAULT_GRACE,
+    Core, DEFAULT_GRACE, Left,
     decide::{self, AtStart},
     locked,
     managed::Managed,
@@ -14,90 +14,124 @@ use mainstay_domain::{
     severity::Severity,
     spec::ProcessSpec,
 };
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+use tokio::task::{JoinError, JoinSet};
+
+/// What was left, by target.
+struct LeftOf<'a> {
+    recorded: HashMap<&'a TargetName, &'a ProcessIdentity>,
+    /// Oldest first.
+    marked: HashMap<&'a TargetName, Vec<&'a ProcessIdentity>>,
+    paused: HashSet<&'a TargetName>,
+}
+
+impl<'a> LeftOf<'a> {
+    fn new(left: &'a Left, found: &'a [(TargetName, ProcessIdentity)]) -> Self {
+        let mut marked: HashMap<_, Vec<_>> = HashMap::new();
+        for (name, identity) in found {
+            marked.entry(name).or_default().push(identity);
+        }
+        Self {
+            recorded: left
+                .processes
+                .iter()
+                .map(|left| (&left.0, &left.1))
+                .collect(),
+            marked,
+            paused: left.paused_targets.iter().collect(),
+        }
+    }
+}
 
 impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
     pub(super) async fn take_over(self: &Arc<Self>) {
         let left = std::mem::take(&mut *locked(&self.left));
-        let users = self
-            .all()
-            .into_iter()
-            .filter_map(|managed| Some((managed.name.clone(), managed.process_spec()?.user?)));
+        let users = self.all().into_iter().filter_map(|managed| {
+            Some((managed.name.clone(), managed.process_spec()?.user.clone()?))
+        });
         let found = self.ports.processes.find(users.collect()).await;
+        let left_of = LeftOf::new(&left, &found);
+        let mut endings = JoinSet::new();
         for managed in self.all() {
             let Some(process) = managed.process_spec() else {
                 continue;
             };
-            let record = left
-                .processes
-                .iter()
-                .find(|(name, _)| *name == managed.name);
-            let record = record.map(|(_, identity)| identity);
-            let marked = found.iter().filter(|(name, _)| *name == managed.name);
-            let paused = left.paused_host || left.paused_targets.contains(&managed.name);
+            let record = left_of.recorded.get(&managed.name).copied();
+            let marked = left_of.marked.get(&managed.name);
+            let paused = left.paused_host || left_of.paused.contains(&managed.name);
             let decision = decide::at_start(
                 record,
                 record.is_some_and(|identity| self.ports.processes.is_alive(identity)),
-                marked.map(|(_, identity)| identity),
+                marked.into_iter().flatten().copied(),
                 self.ports.processes.boot_id(),
                 paused,
             );
-            self.take_over_one(&managed, &process, decision, paused)
-                .await;
+            match decision {
+                AtStart::Adopt(identity) => {
+                    let is_outdated = decide::is_outdated(&identity, &process);
+                    self.adopt(&managed, identity, is_outdated);
+                    if is_outdated && !paused {
+                        self.renew(&managed).await;
+                    }
+                }
+                AtStart::Start => self.start_first(managed),
+                AtStart::Tell { ended, why } => {
+                    endings.spawn(Arc::clone(self).tell_end(managed, process, ended, why));
+                }
+            }
+        }
+        // Many at once: what is left of their groups is looked for in one go.
+        while let Some(told) = endings.join_next().await {
+            if let Err(Ok(panic)) = told.map_err(JoinError::try_into_panic) {
+                std::panic::resume_unwind(panic);
+            }
         }
         self.end_unwanted(&left.processes, &found).await;
         let _ = self.taken_over.set(());
     }
 
-    async fn take_over_one(
-        self: &Arc<Self>,
-        managed: &Arc<Managed>,
-        process: &ProcessSpec,
-        decision: AtStart,
-        paused: bool,
+    fn start_first(self: &Arc<Self>, managed: Arc<Managed>) {
+        let core = Arc::clone(self);
+        self.parts.spawn(async move {
+            let _turn = managed.turn.lock().await;
+            if managed.wants_process() && !core.is_closing() {
+                core.launch_or_tell(&managed).await;
+            }
+        });
+    }
+
+    async fn tell_end(
+        self: Arc<Self>,
+        managed: Arc<Managed>,
+        process: Arc<ProcessSpec>,
+        ended: Option<ProcessIdentity>,
+        why: String,
     ) {
-        match decision {
-            AtStart::Adopt(identity) => {
-                let is_outdated = decide::is_outdated(&identity, process);
-                self.adopt(managed, identity, is_outdated);
-                if is_outdated && !paused {
-                    self.renew(managed).await;
-                }
-            }
-            AtStart::Start => {
-                let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-                self.parts.spawn(async move {
-                    let _turn = managed.turn.lock().await;
-                    if managed.wants_process() && !core.is_closing() {
-                        core.launch_or_tell(&managed).await;
-                    }
-                });
-            }
-            AtStart::Tell { ended, why } => {
-                let news = match ended {
-                    Some(_) => ProcessNews::Exited(why.clone()),
-                    None => ProcessNews::Down(why.clone()),
-                };
-                if let Some(identity) = ended {
-                    // Ends at once, and ends what is left of the group.
-                    self.ports
-                        .processes
-                        .stop(identity.clone(), process.grace)
-                        .await;
-                    managed.remember(&identity);
-                    let message = format!("{}: {why}", managed.name);
-                    let event = self.event(
-                        managed,
-                        EventKind::ProcessExited,
-                        process.exit_severity,
-                        message,
-                    );
-                    self.submit(vec![event]);
-                }
-                self.ports.watch.process_is(&managed.name, news);
-            }
+        let news = match ended {
+            Some(_) => ProcessNews::Exited(why.clone()),
+            None => ProcessNews::Down(why.clone()),
+        };
+        if let Some(identity) = ended {
+            // Ends at once, and ends what is left of the group.
+            self.ports
+                .processes
+                .stop(identity.clone(), process.grace)
+                .await;
+            managed.remember(&identity);
+            let message = format!("{}: {why}", managed.name);
+            let event = self.event(
+                &managed,
+                EventKind::ProcessExited,
+                process.exit_severity,
+                message,
+            );
+            self.submit(vec![event]);
         }
+        self.ports.watch.process_is(&managed.name, news);
     }
 
     /// Starts an adopted process anew, as a reload would have done.
@@ -126,10 +160,14 @@ impl Core {
             self.get(name)
                 .is_none_or(|managed| managed.process_spec().is_none())
         };
-        let names: HashSet<_> = recorded.iter().chain(found).map(|(name, _)| name).collect();
-        for name in names.into_iter().filter(|name| is_unwanted(name)).cloned() {
-            let all = recorded.iter().chain(found).filter(|(of, _)| *of == name);
-            let identities: Vec<_> = all.map(|(_, identity)| identity.clone()).collect();
+        let mut unwanted: HashMap<&TargetName, Vec<ProcessIdentity>> = HashMap::new();
+        for (name, identity) in recorded.iter().chain(found) {
+            if is_unwanted(name) {
+                unwanted.entry(name).or_default().push(identity.clone());
+            }
+        }
+        for (name, identities) in unwanted {
+            let name = name.clone();
             // Free: nobody works on a target before all is taken over.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);

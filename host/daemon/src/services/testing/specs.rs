@@ -29,7 +29,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
             keep_history: Duration::from_secs(3600),
             api: None,
         },
-        targets,
+        targets: targets.into(),
         commands: BTreeMap::new(),
         secrets: BTreeMap::new(),
         routes: Vec::new(),

@@ -4,6 +4,38 @@ use super::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{fs::File, future::poll_fn, os::fd::AsRawFd, task::Poll};
 
+/// Not a test of its own: the limit holds for a whole process.
+#[tokio::test]
+#[ignore = "the test below runs it as a process of its own"]
+async fn a_daemon_that_was_started_with_few_descriptors() {
+    let dir = PathBuf::from(std::env::var("DESCRIPTORS_STATE").unwrap());
+    let few = Rlimit {
+        current: Some(200),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, few).unwrap();
+    assert_eq!(crate::adapters::limits::raise_open_files(), few.maximum);
+    assert_eq!(getrlimit(Resource::Nofile).current, few.maximum);
+    let processes = processes(&dir);
+    let mut masked = spec(&["/bin/sleep", "1000"]);
+    masked.umask = Some(0o022);
+    for spec in [spec(&["/bin/sleep", "1000"]), masked] {
+        let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", identity.pid)).unwrap();
+        let open_files = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"));
+        let soft = open_files.unwrap().split_ascii_whitespace().next();
+        assert_eq!(soft, Some("200"));
+        within(processes.stop(identity, DEADLINE)).await;
+    }
+}
+
+#[test]
+fn the_daemon_has_all_descriptors_and_its_children_what_it_was_started_with() {
+    run_alone("a_daemon_that_was_started_with_few_descriptors");
+}
+
 /// Whether it has no result yet.
 async fn is_pending<T>(work: &mut Boxed<'_, T>) -> bool {
     poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_pending())).await
@@ -41,13 +73,15 @@ async fn a_daemon_that_runs_out_of_descriptors() {
 
 #[test]
 fn a_process_that_cannot_be_looked_at_lives_and_is_stopped_once_it_can() {
+    run_alone("a_daemon_that_runs_out_of_descriptors");
+}
+
+/// Runs one of the tests above as a process of its own.
+fn run_alone(test: &str) {
     let dir = tempfile::tempdir().unwrap();
+    let test = format!("adapters::process::tests::descriptors::{test}");
     let helper = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "adapters::process::tests::descriptors::a_daemon_that_runs_out_of_descriptors",
-            "--ignored",
-        ])
+        .args(["--exact", &test, "--ignored"])
         .env("DESCRIPTORS_STATE", dir.path())
         .output()
         .unwrap();

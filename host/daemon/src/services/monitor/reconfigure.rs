@@ -1,0 +1,74 @@
+//! Another config: what of it is new, and what is gone.
+//!
+//! Invariant: a target that stays as it is costs a comparison, and nothing of it is touched.
+
+use super::{
+    Core, locked,
+    watched::{CheckRun, Watched},
+};
+use mainstay_domain::spec::Spec;
+use std::sync::{Arc, PoisonError};
+
+impl Core {
+    /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
+    pub(super) fn reconfigure(&self, spec: &Spec) {
+        let now = self.clock.monotonic();
+        // Held throughout, and always taken first: news that comes meanwhile is taken up after the config.
+        let mut news = locked(&self.news);
+        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        for target in &spec.targets {
+            match targets.get(&target.name) {
+                Some(watched) => {
+                    let mut state = watched.lock();
+                    if *state.spec == *target {
+                        continue;
+                    }
+                    let news = news.get(&target.name);
+                    let process = news.and_then(|news| self.process_known(&state, news));
+                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
+                    self.publish(watched, &mut state, &changes, process.as_ref());
+                    drop(state);
+                    locked(&self.fresh).push(Arc::clone(watched));
+                }
+                None => {
+                    let watched = Arc::new(Watched::new(target, &self.numbers, now));
+                    // Of a process that a target of this name had before, a foreign service knows nothing.
+                    let news = news.get(&target.name).filter(|_| target.process.is_some());
+                    if let Some(news) = news {
+                        self.take_up_news(&watched, news.clone());
+                    }
+                    locked(&self.fresh).push(Arc::clone(&watched));
+                    targets.insert(target.name.clone(), watched);
+                }
+            }
+            self.changed.note(&target.name);
+        }
+        targets.retain(|name, watched| {
+            let is_named = spec.target(name).is_some();
+            if !is_named {
+                let mut state = watched.lock();
+                let changes = state.retire();
+                self.publish(watched, &mut state, &changes, None);
+                news.remove(name);
+            }
+            is_named
+        });
+    }
+
+    /// The checks that are to be put into the schedule, of those targets only that have new ones. One whose process was
+    /// not told of yet comes again when it is.
+    pub(super) fn unscheduled(&self) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
+        let fresh = std::mem::take(&mut *locked(&self.fresh));
+        let mut found = Vec::new();
+        for watched in fresh {
+            let state = watched.lock();
+            if state.awaited {
+                continue;
+            }
+            for run in state.checks.iter().filter(|run| run.schedule_once()) {
+                found.push((Arc::clone(&watched), Arc::clone(run)));
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,139 @@
+//! `cargo run --release -p mainstay-tests --example bench_live -- [PROGRAM [BEFORE]]`: how what the daemon costs grows with
+//! what it has.
+//!
+//! Start until ready, `status --json` and resident memory with many targets; from the SIGKILL of many processes at once
+//! until all are back, with how many operations that took; the first start of many processes, with how many incidents
+//! that made. With a second program each figure stands beside that program's, and their ratio. Prints; judges nothing.
+
+mod first;
+mod killed;
+mod many;
+
+use mainstay_tests::{Daemon, plugin, program};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What takes longer is not waited for.
+const LONGEST: Duration = Duration::from_secs(180);
+
+fn main() {
+    let mut programs: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    if programs.is_empty() {
+        programs.push(program().to_owned());
+    }
+    for count in [10_000, 100_000] {
+        compare(&programs, |program| many::measure(program, count));
+    }
+    let mut back = Vec::new();
+    for count in [300, 2_000] {
+        back.push(compare(&programs, |program| {
+            killed::measure(program, count)
+        }));
+    }
+    for (program, (few, many)) in programs.iter().zip(back[0].iter().zip(&back[1])) {
+        let (Some(few), Some(many)) = (few, many) else {
+            continue;
+        };
+        let times = many[0].1 / few[0].1;
+        println!(
+            "{}: 2000 are back after {times:.2} times as long as 300",
+            program.display()
+        );
+    }
+    compare(&programs, |program| first::measure(program, 3_000));
+}
+
+/// What was measured, and the number.
+type Figures = Vec<(String, f64)>;
+
+/// Measures each program and prints its figures, those of the second with the ratio.
+fn compare(
+    programs: &[PathBuf],
+    measure: impl Fn(&Path) -> Option<Figures>,
+) -> Vec<Option<Figures>> {
+    let all: Vec<_> = programs.iter().map(|program| measure(program)).collect();
+    for (program, figures) in programs.iter().zip(&all) {
+        let Some(figures) = figures else {
+            println!("{}: not within {LONGEST:?}", program.display());
+            continue;
+        };
+        for (what, number) in figures {
+            println!("{}: {what}: {number:.3}", program.display());
+        }
+    }
+    if let [Some(now), Some(before)] = all.as_slice() {
+        for ((what, now), (_, before)) in now.iter().zip(before) {
+            println!("{what}: {:.2} of before", now / before);
+        }
+    }
+    all
+}
+
+const HOST: &str =
+    "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\nshutdown_deadline = \"60s\"\n";
+
+/// A config of so many supervised processes, each restarted by a recovery when it ends.
+fn processes(count: usize, every: &str) -> String {
+    let mut config = HOST.to_owned();
+    for number in 0..count {
+        config.push_str(&format!(
+            r#"
+[[target]]
+name = "t-{number}"
+run = ["/bin/sleep", "1000000"]
+[[target.check]]
+kind = "process"
+every = "{every}"
+recover_after = 1
+failure = "process-dead"
+"#
+        ));
+    }
+    config.push_str(
+        r#"
+[[route]]
+failure = "process-dead"
+strategy = { kind = "immediate" }
+chain = [{ handler = "restart-service" }]
+cooldown = "0s"
+[plugin.restart-service]
+grants = { target = ["restart"] }
+"#,
+    );
+    config
+}
+
+/// A daemon with this config, that is ready; and how long that took. None where it took too long.
+fn ready(program: &Path, config: &str, with_plugin: bool) -> Option<(Daemon, Duration)> {
+    let mut daemon = Daemon::prepare(config);
+    daemon.set_program(program);
+    daemon.set_env("RUST_LOG", "info");
+    if with_plugin {
+        daemon.drop_plugin(&plugin("restart-service"));
+    }
+    let begin = Instant::now();
+    daemon.begin();
+    within(|| {
+        daemon.must_live();
+        // The line that is written before the daemon serves.
+        daemon.log().lines().any(|line| line.ends_with("ready"))
+    })?;
+    let took = begin.elapsed();
+    Some((daemon, took))
+}
+
+/// How long it took until this holds; none where it took too long.
+fn within(mut holds: impl FnMut() -> bool) -> Option<Duration> {
+    let begin = Instant::now();
+    while !holds() {
+        if begin.elapsed() > LONGEST {
+            return None;
+        }
+        // The pace of looking.
+        thread::sleep(Duration::from_millis(5));
+    }
+    Some(begin.elapsed())
+}

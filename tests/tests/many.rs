@@ -1,0 +1,91 @@
+//! Many processes at once, and a daemon that was started with fewer descriptors than it has processes.
+
+use mainstay_tests::{Daemon, plugin, program, wait_for};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use std::{collections::BTreeSet, fs};
+
+const COUNT: usize = 300;
+/// The soft limit that the daemon starts with.
+const FEW: u64 = 200;
+
+fn config() -> String {
+    let mut config = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n".to_owned();
+    for number in 0..COUNT {
+        config.push_str(&format!(
+            r#"
+[[target]]
+name = "t-{number}"
+run = ["/bin/sleep", "1000000"]
+[[target.check]]
+kind = "process"
+every = "1s"
+recover_after = 1
+failure = "process-dead"
+"#
+        ));
+    }
+    config.push_str(
+        r#"
+[[route]]
+failure = "process-dead"
+strategy = { kind = "immediate" }
+chain = [{ handler = "restart-service" }]
+cooldown = "0s"
+[plugin.restart-service]
+grants = { target = ["restart"] }
+"#,
+    );
+    config
+}
+
+#[test]
+fn many_processes_start_without_an_incident_and_come_back_with_one_operation_each() {
+    let handler = plugin("restart-service");
+    program();
+    // It holds for this whole program, which has no other test, and for what it starts.
+    let few = Rlimit {
+        current: Some(FEW),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, few).unwrap();
+    let mut daemon = Daemon::prepare(&config());
+    daemon.drop_plugin(&handler);
+    daemon.set_env("RUST_LOG", "info");
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let all_run = |daemon: &Daemon| match daemon.pids() {
+        pids if pids.len() == COUNT => Ok(pids),
+        pids => Err(format!("{} run", pids.len())),
+    };
+    let before = wait_for("all to run", || all_run(&daemon));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", before["t-0"])).unwrap();
+    let soft = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|values| values.split_whitespace().next());
+    assert_eq!(soft, Some(FEW.to_string().as_str()));
+    assert_eq!(daemon.json(&["incidents"]), serde_json::json!([]));
+
+    for pid in before.values() {
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    }
+    let operations = wait_for("all to be recovered", || {
+        let history = daemon.json(&["history", "--limit", "1000"]);
+        let operations = history.as_array().unwrap().clone();
+        let succeeded = operations
+            .iter()
+            .filter(|operation| operation["state"] == "succeeded");
+        match succeeded.count() {
+            COUNT.. => Ok(operations),
+            count => Err(format!("{count} succeeded")),
+        }
+    });
+    let targets: BTreeSet<_> = operations
+        .iter()
+        .map(|operation| operation["target"].as_str().unwrap())
+        .collect();
+    assert_eq!((operations.len(), targets.len()), (COUNT, COUNT));
+    let after = wait_for("all to run again", || all_run(&daemon));
+    assert!(after.iter().all(|(target, pid)| before[target] != *pid));
+    assert!(daemon.stop());
+}
