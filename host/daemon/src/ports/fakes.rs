@@ -24,7 +24,7 @@ pub(crate) struct FakeWorld {
     pub(crate) events: Mutex<Vec<Event>>,
     /// Alerts not yet delivered.
     pub(crate) outbox: Mutex<Vec<OutboxEntry>>,
-    /// So many of the next commits fail.
+    /// So many of the next commits are not taken.
     pub(crate) failing_commits: AtomicU32,
     sender: broadcast::Sender<Arc<Event>>,
     pub(crate) operations: Mutex<Vec<(Operation, Vec<EffectEntry>)>>,
@@ -269,12 +269,10 @@ impl Clock for FakeWorld {
 }
 
 impl Journal for FakeWorld {
-    fn commit(
-        &self,
-        changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+    fn commit(&self, changes: Vec<Change>) -> Commit {
         if one_less(&self.failing_commits) {
             return ready(Err(JournalError {
+                kind: JournalErrorKind::Full,
                 path: "memory".to_owned(),
                 what: "cannot be written".to_owned(),
             }));
@@ -291,7 +289,7 @@ impl Journal for FakeWorld {
                 _ => {}
             }
         }
-        ready(Ok(Vec::new()))
+        ready(Ok(Committed::Durable(Vec::new())))
     }
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.sender.subscribe()
@@ -327,6 +325,7 @@ impl Records for FakeWorld {
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
         if one_less(&self.failing_reads) {
             return ready(Err(JournalError {
+                kind: JournalErrorKind::Unavailable,
                 path: "memory".to_owned(),
                 what: "cannot be read".to_owned(),
             }));

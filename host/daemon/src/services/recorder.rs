@@ -2,7 +2,7 @@
 //!
 //! Invariant: an alert is in the outbox if and only if its event is in the journal, for both are one transaction.
 
-use crate::ports::{Boxed, Journal, JournalError};
+use crate::ports::{Commit, Journal};
 use mainstay_domain::{
     alert::alerts_for,
     event::{Event, EventKind},
@@ -50,10 +50,7 @@ impl Recorder {
 }
 
 impl Journal for Recorder {
-    fn commit(
-        &self,
-        mut changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+    fn commit(&self, mut changes: Vec<Change>) -> Commit {
         let events = changes.iter().filter_map(|change| match change {
             Change::Event(event) => Some(event),
             _ => None,
