@@ -20,7 +20,7 @@ use crate::{
     api::{Api, ApiState, TcpAccess},
     ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
     services::{
-        alerts::AlertService,
+        alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         effects::{Effects, EffectsUnderWay},
         metrics::{Metrics, MetricsService},
@@ -116,7 +116,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     })?);
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
-    let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
+    let (arriving, arrivals) = arrivals();
+    let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), arriving);
+    let journal: Arc<dyn Journal> = Arc::new(recorder);
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
     // Stages are stopped in this order: what takes in work first, what others need last.
@@ -212,10 +214,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         under_way,
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let undelivered = recovered.outbox.clone();
     engine.take_up(recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
-        records: records.clone(),
+        left: undelivered,
+        arrivals,
         alerters: plugins.clone(),
         clock: clock.clone(),
         spec: spec.clone(),

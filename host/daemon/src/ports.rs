@@ -143,7 +143,7 @@ pub struct Recovered {
     pub operations: Vec<Operation>,
     /// Open incidents.
     pub incidents: Vec<Incident>,
-    /// Alerts not yet delivered.
+    /// Alerts not yet delivered, oldest first.
     pub outbox: Vec<OutboxEntry>,
     /// Processes that should live.
     pub processes: Vec<(TargetName, ProcessIdentity)>,
@@ -176,8 +176,6 @@ pub trait Records: Send + Sync {
         failure: FailureType,
         since: Timestamp,
     ) -> Reading<'_, u32>;
-    /// Alerts not yet delivered, oldest first.
-    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.

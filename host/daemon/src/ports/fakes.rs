@@ -346,9 +346,6 @@ impl Records for FakeWorld {
     fn recurrences(&self, _: TargetName, _: FailureType, _: Timestamp) -> Reading<'_, u32> {
         ready(Ok(0))
     }
-    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
-        ready(Ok(self.outbox.lock().unwrap().clone()))
-    }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock().unwrap();
         ready(Ok(incidents
