@@ -18,7 +18,7 @@ use crate::{
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
-    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
+    ports::{Clock, Committed, HostView, Journal, LastReload, Records, Recovered, StatusFacts},
     services::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
@@ -29,6 +29,7 @@ use crate::{
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
+        room::RoomService,
         supervisor::{Left, Supervisor, SupervisorPorts},
         upkeep::Upkeep,
     },
@@ -294,6 +295,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
+    let room = RoomService {
+        room: sqlite.room(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+    };
+    base.spawn("room", |stop| async move { room.run(stop).await });
     base.spawn("supervisor", |stop| async move {
         report(supervisor.run(stop).await)
     });
@@ -324,7 +331,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
-    report(journal.commit(Vec::new()).await.map(drop));
+    match journal.commit(Vec::new()).await {
+        Ok(Committed::Durable(_)) => {}
+        Ok(Committed::Held) => tracing::error!(
+            "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"
+        ),
+        Err(error) => tracing::error!("{error}"),
+    }
     if !stragglers.is_empty() {
         let why = why.map_or_else(String::new, |why| format!("{why}; "));
         let stragglers = stragglers.join(", ");

@@ -80,6 +80,8 @@ fn log(global: &Global, is_daemon: bool) -> Result<(), String> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A line that cannot be written, on a full disk, is lost; it would end the thread that wrote it else.
+        .log_internal_errors(false)
         .with_ansi(colour);
     match global.log_format {
         LogFormat::Text => lines.init(),
