@@ -2,9 +2,11 @@
 //! programs in `examples/` run them with any.
 
 mod crash;
+mod full_disk;
 mod swap;
 
 pub use crash::crash;
+pub use full_disk::full_disk;
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same campaign.
