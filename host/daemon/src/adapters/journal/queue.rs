@@ -78,7 +78,7 @@ struct State {
     load: Load,
     /// Why nothing can be written now.
     held: Option<JournalError>,
-    /// The last submission was refused.
+    /// Submissions have been refused since the line was within its bound.
     is_refusing: bool,
     is_closed: bool,
 }
@@ -108,8 +108,8 @@ impl Queue {
         let total = state.load.plus(load);
         // One that alone is above the bound has to be written some time.
         let is_refused = state.load != Load::default() && !total.is_within(bound);
-        let is_news = std::mem::replace(&mut state.is_refusing, is_refused) != is_refused;
         if is_refused {
+            let is_news = !std::mem::replace(&mut state.is_refusing, true);
             drop(state);
             let why = self.overloaded();
             if is_news {
@@ -118,7 +118,8 @@ impl Queue {
             }
             return work.refuse(why);
         }
-        if is_news {
+        if state.is_refusing && total.is_within(self.bound) {
+            state.is_refusing = false;
             tracing::warn!(
                 path = %self.path.display(),
                 "the journal takes submissions again; those in between were not taken"

@@ -55,9 +55,9 @@ impl Reserve {
 
     /// A quarter of a small disk is enough.
     fn wanted(&self) -> u64 {
-        let total = statvfs(self.directory.as_path())
-            .map(|found| found.f_blocks.saturating_mul(found.f_frsize))
-            .unwrap_or(u64::MAX);
+        let total = statvfs(self.directory.as_path()).map_or(u64::MAX, |found| {
+            found.f_blocks.saturating_mul(found.f_frsize)
+        });
         (total / 4).clamp(2 * LAST, SIZE)
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 /// Alerts that an event calls for.
 pub struct Arrival {
-    /// They.
+    /// The alerts, one for each alerter.
     pub entries: Vec<OutboxEntry>,
     /// Answered when what they are about is written, or cannot be for now.
     pub written: Commit,
