@@ -100,6 +100,7 @@ impl Writer {
                         self.queue.written(waiting.load());
                         self.answer(waiting.work, done);
                     }
+                    size = size.saturating_mul(2);
                     retries.end(&self.path);
                 }
                 Err(error) if may_pass(&error) => {
