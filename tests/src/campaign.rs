@@ -2,10 +2,12 @@
 //! programs in `examples/` run them with any.
 
 mod crash;
+mod full_disk;
 mod recovery;
 mod swap;
 
 pub use crash::crash;
+pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 

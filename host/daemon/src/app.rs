@@ -18,9 +18,11 @@ use crate::{
         secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
-    ports::{Clock, HostView, Journal, LastReload, Records, Recovered, Secrets, StatusFacts},
+    ports::{
+        Clock, Committed, HostView, Journal, LastReload, Records, Recovered, Secrets, StatusFacts,
+    },
     services::{
-        alerts::AlertService,
+        alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         effects::{Effects, EffectsUnderWay},
         metrics::{Metrics, MetricsService, Numbers},
@@ -29,6 +31,7 @@ use crate::{
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
+        room::RoomService,
         supervisor::{Left, Supervisor, SupervisorPorts},
         upkeep::Upkeep,
     },
@@ -146,7 +149,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let environment = secrets.child_environment();
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
-    let journal: Arc<dyn Journal> = Arc::new(Recorder::new(sqlite.clone(), spec.clone(), ids()));
+    let (arriving, arrivals) = arrivals();
+    let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), arriving);
+    let journal: Arc<dyn Journal> = Arc::new(recorder);
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
     tasks.watch(sqlite.broken());
@@ -248,10 +253,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         under_way,
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let undelivered = recovered.outbox.clone();
     engine.take_up(recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
-        records: records.clone(),
+        left: undelivered,
+        arrivals,
         alerters: plugins.clone(),
         clock: clock.clone(),
         spec: spec.clone(),
@@ -326,6 +333,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
+    let room = RoomService {
+        room: sqlite.room(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+    };
+    base.spawn("room", |stop| async move { room.run(stop).await });
     base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
@@ -354,7 +367,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
-    report(journal.commit(Vec::new()).await.map(drop));
+    match journal.commit(Vec::new()).await {
+        Ok(Committed::Durable(_)) => {}
+        Ok(Committed::Held) => tracing::error!(
+            "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"
+        ),
+        Err(error) => tracing::error!("{error}"),
+    }
     if !stragglers.is_empty() {
         let why = why.map_or_else(String::new, |why| format!("{why}; "));
         let stragglers = stragglers.join(", ");

@@ -42,27 +42,82 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Monotonic;
 }
 
-/// The journal cannot be written or read: the disk is full or broken, or the writer is gone.
+/// Why the journal did not take or give something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JournalErrorKind {
+    /// More waits for the disk than the journal keeps in memory. What was submitted was not taken.
+    Full,
+    /// It cannot be opened, read or written now: the disk is full or broken, or somebody else holds the file.
+    Unavailable,
+    /// It will not get better by itself: the file is damaged or not ours, or what was submitted is refused.
+    Unreadable,
+    /// The writer is gone: the daemon is stopping.
+    Closed,
+}
+
+/// The journal cannot be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the journal in {path} {what}")]
 pub struct JournalError {
+    /// What kind of failure it is; callers decide by it.
+    pub kind: JournalErrorKind,
     /// Its file.
     pub path: String,
     /// What happened, and what to do.
     pub what: String,
 }
 
-/// Writes what must survive a crash. Submissions are written in order; those that come together share one fsync.
+/// What became of a submission that the journal took.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Committed {
+    /// It is on the disk; the submitted events with their `seq`.
+    Durable(Vec<Arc<Event>>),
+    /// The disk takes nothing now. It is held in memory, in its place in the order, and written when the disk does;
+    /// only the end of the daemon before that loses it. Nothing is to be submitted again.
+    Held,
+}
+
+impl Committed {
+    /// Whether it survives a crash.
+    pub fn is_durable(&self) -> bool {
+        matches!(self, Self::Durable(_))
+    }
+
+    /// The submitted events with their `seq`; none where they have none yet.
+    pub fn events(self) -> Vec<Arc<Event>> {
+        match self {
+            Self::Durable(events) => events,
+            Self::Held => Vec::new(),
+        }
+    }
+}
+
+/// The answer of the journal to a submission, on its way.
+pub type Commit = Boxed<'static, Result<Committed, JournalError>>;
+
+/// Writes what must survive a crash. Submissions are written in order; those that come together share one fsync. A
+/// write that fails in a way that may pass is tried again until it works, with everything behind it waiting: a caller
+/// repeats nothing but what was refused with [`JournalErrorKind::Full`].
 pub trait Journal: Send + Sync {
     /// Submits changes that are written together or not at all. The submission itself happens at once, in this call;
-    /// the future resolves when they are durable, and may be dropped by who does not need to know.
-    /// The answer holds the submitted events with their `seq`.
-    fn commit(&self, changes: Vec<Change>)
-    -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>>;
+    /// the future resolves when they are durable, or at once where the disk takes nothing now, and may be dropped by
+    /// who does not need to know.
+    fn commit(&self, changes: Vec<Change>) -> Commit;
 
     /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
     /// [`Records::events`] from the last `seq` it saw.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;
+}
+
+/// Whether what is submitted to the journal can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// It can, and has always been since the journal was opened.
+    Enough,
+    /// The disk was found full, or fails; why, for people. It holds until [`Room::Regained`].
+    Full(String),
+    /// It was full. Everything that was held is written, and there is a reserve again.
+    Regained,
 }
 
 /// An answer of the journal, on its way.
@@ -90,7 +145,7 @@ pub struct Recovered {
     pub operations: Vec<Operation>,
     /// Open incidents.
     pub incidents: Vec<Incident>,
-    /// Alerts not yet delivered.
+    /// Alerts not yet delivered, oldest first.
     pub outbox: Vec<OutboxEntry>,
     /// Processes that should live.
     pub processes: Vec<(TargetName, ProcessIdentity)>,
@@ -123,8 +178,6 @@ pub trait Records: Send + Sync {
         failure: FailureType,
         since: Timestamp,
     ) -> Reading<'_, u32>;
-    /// Alerts not yet delivered, oldest first.
-    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.

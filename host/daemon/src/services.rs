@@ -12,6 +12,7 @@ pub mod plugins;
 pub mod recorder;
 pub mod recovery;
 pub mod reload;
+pub mod room;
 pub mod state;
 pub mod supervisor;
 #[cfg(test)]

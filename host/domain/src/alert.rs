@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod delivery;
+mod outbox;
 mod routing;
 mod text;
 
-pub use delivery::{after_failure, after_giving_up, next_deliveries, retry_after};
+pub use delivery::{after_failure, retry_after};
+pub use outbox::Outbox;
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 
 /// Whether something is wrong or right again.

@@ -180,6 +180,21 @@ impl Effect {
             _ => false,
         }
     }
+
+    /// Whether it may begin while its intent is only held in memory, because the disk is full: a daemon that ends then
+    /// forgets it, and may do it once more. A target is started or stopped again, and a backup taken or restored again,
+    /// without harm, and recovery goes on; what reaches further must not happen without a trace.
+    pub fn may_begin_unrecorded(&self) -> bool {
+        match self {
+            Effect::TargetStart { .. }
+            | Effect::TargetStop { .. }
+            | Effect::TargetRestart { .. }
+            | Effect::TargetSend { .. }
+            | Effect::BackupCreate { .. }
+            | Effect::BackupRestore { .. } => true,
+            _ => self.only_reads(),
+        }
+    }
 }
 
 /// A signal that a plugin may send.

@@ -35,6 +35,10 @@ event_kinds! {
     HostStarted = "host.started",
     /// The daemon was asked to stop.
     HostStopping = "host.stopping",
+    /// The disk of the journal was found full, or fails; what cannot be written is held.
+    JournalFull = "journal.full",
+    /// Everything that was held is written, and the reserve is whole again.
+    JournalWritable = "journal.writable",
     /// An operator paused the host or a target.
     HostPaused = "host.paused",
     /// An operator resumed the host or a target.

@@ -4,59 +4,66 @@
 //! Invariant: one thread writes, in the order of the calls of [`Journal::commit`]; whatever waits when it is ready
 //! shares one transaction and one fsync, and a submission that is refused fails alone.
 //! Invariant: readers have connections of their own and never hold up the writer.
-//! Invariant: the queue to the writer is bounded. When it is full a commit is refused at once, with an error and
-//! without waiting, for its callers run on threads that everybody shares; what was accepted before is still written.
+//! Invariant: a write that fails in a way that may pass is tried again until it works, and what is behind it waits in
+//! order; nothing that was taken is dropped while the daemon lives.
+//! Invariant: the line before the writer is bounded. What is above is refused at once, with an error and without
+//! waiting, for its callers run on threads that everybody shares.
 //!
-//! A full or failing disk gives errors, not a panic: nothing that was acknowledged is lost, and commits work again
-//! once the disk does.
+//! On a disk that is full a reserve is let go of first. Where that is used up too, commits are answered as held, and
+//! are written when there is room.
 
 mod changes;
 mod error;
 mod forget;
+mod load;
 mod lock;
+mod queue;
 mod readers;
 mod records;
+mod reserve;
 mod rows;
 mod schema;
+mod store;
 mod values;
 mod writer;
 
-use crate::ports::{Boxed, Journal, JournalError};
+use crate::ports::{Boxed, Commit, Journal, JournalError, JournalErrorKind, Room};
+use load::Load;
 use lock::StateLock;
 use mainstay_domain::{event::Event, journal::Change};
+use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
+use reserve::Reserve;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
 };
-use tokio::sync::{SetOnce, broadcast, oneshot};
-use writer::{Work, Writer};
+use store::Store;
+use tokio::sync::{SetOnce, broadcast, oneshot, watch};
+use writer::Writer;
 
 /// The file's name in the state directory.
 pub const FILE_NAME: &str = "journal.db";
 
-/// Submissions that may wait for the writer.
-const QUEUE_LENGTH: usize = 16_384;
-
 /// Events that a subscriber may be behind before it is told that it lags.
 const SUBSCRIBER_LAG: usize = 4_096;
 
-/// The journal in SQLite. Dropping it waits until everything submitted is written.
+/// The journal in SQLite. Dropping it waits until everything submitted is written, on a full disk for some seconds.
 #[derive(Debug)]
 pub struct SqliteJournal {
     path: PathBuf,
-    queue: Option<SyncSender<Work>>,
+    queue: Arc<Queue>,
     events: broadcast::Sender<Arc<Event>>,
     readers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
-    /// The last submission found the queue full.
-    is_full: AtomicBool,
+    room: watch::Receiver<Room>,
+    #[cfg(test)]
+    faults: Arc<store::Faults>,
     writer: Option<JoinHandle<()>>,
     /// Set where the writer has panicked.
     broken: Arc<SetOnce<String>>,
@@ -70,40 +77,73 @@ impl SqliteJournal {
     /// Refused, with nothing changed: a directory that others may write to, one that another daemon uses, a file that
     /// is damaged, is not a journal, or is from a newer version.
     pub fn open(state_dir: &Path) -> Result<Self, JournalError> {
+        Self::open_bounded(state_dir, BOUND)
+    }
+
+    fn open_bounded(state_dir: &Path, bound: Load) -> Result<Self, JournalError> {
         let path = state_dir.join(FILE_NAME);
         let lock = StateLock::take(state_dir, &path)?;
-        let connection = schema::open(&path)?;
+        let mut reserve = Reserve::of(state_dir);
+        let connection = loop {
+            match schema::open(&path) {
+                // Even to open it some room is needed.
+                Err(error) if error.kind == JournalErrorKind::Unavailable && reserve.release() => {
+                    tracing::error!(%error, "the reserve is let go of; trying again");
+                }
+                opened => break opened?,
+            }
+        };
+        let (room_sender, room) = watch::channel(match reserve.was_released() {
+            true => Room::Full(format!(
+                "the journal in {} found its disk full before this daemon was started",
+                path.display()
+            )),
+            false => Room::Enough,
+        });
         let readers = Arc::new(Readers::new(path.clone()));
-        let (queue, work) = sync_channel(QUEUE_LENGTH);
+        let queue = Arc::new(Queue::new(path.clone(), bound));
         let (events, _) = broadcast::channel(SUBSCRIBER_LAG);
         let transactions = Arc::new(AtomicU64::new(0));
+        #[cfg(test)]
+        let faults = Arc::<store::Faults>::default();
         let writer = Writer {
             path: path.clone(),
-            connection,
-            work,
+            store: Store {
+                path: path.clone(),
+                connection,
+                transactions: Arc::clone(&transactions),
+                #[cfg(test)]
+                faults: Arc::clone(&faults),
+            },
+            queue: Arc::clone(&queue),
             events: events.clone(),
-            transactions: Arc::clone(&transactions),
+            reserve,
+            room: room_sender,
         };
         let broken = Arc::new(SetOnce::new());
-        let (told, at) = (Arc::clone(&broken), path.clone());
+        let (told, at, line) = (Arc::clone(&broken), path.clone(), Arc::clone(&queue));
         let writer = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
                 let ended = catch_unwind(AssertUnwindSafe(move || writer.run()));
                 if let Err(panic) = ended {
+                    line.end();
                     let _ = told.set(error::writer_panicked(&at, &*panic));
                 }
             })
             .map_err(|error| {
-                error::sentence(&path, format!("cannot be written to: no thread ({error})"))
+                let what = format!("cannot be written to: no thread ({error})");
+                error::sentence(&path, JournalErrorKind::Unavailable, what)
             })?;
         Ok(Self {
             path,
-            queue: Some(queue),
+            queue,
             events,
             readers,
             transactions,
-            is_full: AtomicBool::new(false),
+            room,
+            #[cfg(test)]
+            faults,
             writer: Some(writer),
             broken,
             _lock: lock,
@@ -122,61 +162,31 @@ impl SqliteJournal {
         self.transactions.load(Ordering::Relaxed)
     }
 
-    /// Hands work to the writer, in this call; the answer comes when it is durable.
+    /// Whether what is submitted can be written.
+    pub fn room(&self) -> watch::Receiver<Room> {
+        self.room.clone()
+    }
+
+    /// Hands work to the writer, in this call; the answer comes when it is durable, or as [`Queue`] says.
     fn submit<T: Send + 'static>(
         &self,
-        work: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Work,
+        work: impl FnOnce(Ack<T>) -> Work,
     ) -> Boxed<'static, Result<T, JournalError>> {
         let (ack, answer) = oneshot::channel();
-        let sent = match &self.queue {
-            Some(queue) => queue.try_send(work(ack)),
-            None => Err(TrySendError::Disconnected(work(ack))),
-        };
-        self.note_fullness(matches!(sent, Err(TrySendError::Full(_))));
+        self.queue.push(work(ack));
         let path = self.path.clone();
         Box::pin(async move {
-            match sent {
-                Ok(()) => answer
-                    .await
-                    .unwrap_or_else(|_| Err(error::writer_gone(&path))),
-                Err(TrySendError::Full(_)) => Err(error::sentence(
-                    &path,
-                    format!(
-                        "takes no more for now: {QUEUE_LENGTH} submissions wait for the disk; this one was not \
-                         written, try it again later"
-                    ),
-                )),
-                Err(TrySendError::Disconnected(_)) => Err(error::writer_gone(&path)),
-            }
+            answer
+                .await
+                .unwrap_or_else(|_| Err(error::writer_gone(&path)))
         })
-    }
-}
-
-impl SqliteJournal {
-    /// Not every submission is awaited, so that some are refused is logged; once, until some are taken again.
-    fn note_fullness(&self, is_full: bool) {
-        let was_full = self.is_full.swap(is_full, Ordering::Relaxed);
-        let path = self.path.display();
-        if is_full && !was_full {
-            tracing::error!(
-                "the journal in {path} takes no more for now: {QUEUE_LENGTH} submissions wait for the disk, and those \
-                 after them are lost; is the disk full, or slow?"
-            );
-        } else if was_full && !is_full {
-            tracing::warn!(
-                "the journal in {path} takes submissions again; those in between were not written"
-            );
-        }
     }
 }
 
 impl Journal for SqliteJournal {
     /// With no changes: resolves when everything submitted before is durable.
-    fn commit(
-        &self,
-        changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
-        self.submit(|ack| Work::Changes(changes, ack))
+    fn commit(&self, changes: Vec<Change>) -> Commit {
+        self.submit(|ack| Work::Changes(changes, Some(ack)))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
@@ -188,7 +198,7 @@ impl Drop for SqliteJournal {
     fn drop(&mut self) {
         // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
         self.readers.close();
-        self.queue = None;
+        self.queue.close();
         if let Some(writer) = self.writer.take() {
             // Where it has panicked that was told.
             let _ = writer.join();

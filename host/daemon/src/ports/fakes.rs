@@ -24,7 +24,7 @@ pub(crate) struct FakeWorld {
     pub(crate) events: Mutex<Vec<Event>>,
     /// Alerts not yet delivered.
     pub(crate) outbox: Mutex<Vec<OutboxEntry>>,
-    /// So many of the next commits fail.
+    /// So many of the next commits are not taken.
     pub(crate) failing_commits: AtomicU32,
     sender: broadcast::Sender<Arc<Event>>,
     pub(crate) operations: Mutex<Vec<(Operation, Vec<EffectEntry>)>>,
@@ -280,12 +280,10 @@ impl Clock for FakeWorld {
 }
 
 impl Journal for FakeWorld {
-    fn commit(
-        &self,
-        changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+    fn commit(&self, changes: Vec<Change>) -> Commit {
         if one_less(&self.failing_commits) {
             return ready(Err(JournalError {
+                kind: JournalErrorKind::Full,
                 path: "memory".to_owned(),
                 what: "cannot be written".to_owned(),
             }));
@@ -302,7 +300,7 @@ impl Journal for FakeWorld {
                 _ => {}
             }
         }
-        ready(Ok(Vec::new()))
+        ready(Ok(Committed::Durable(Vec::new())))
     }
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.sender.subscribe()
@@ -338,6 +336,7 @@ impl Records for FakeWorld {
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
         if one_less(&self.failing_reads) {
             return ready(Err(JournalError {
+                kind: JournalErrorKind::Unavailable,
                 path: "memory".to_owned(),
                 what: "cannot be read".to_owned(),
             }));
@@ -357,9 +356,6 @@ impl Records for FakeWorld {
     }
     fn recurrences(&self, _: TargetName, _: FailureType, _: Timestamp) -> Reading<'_, u32> {
         ready(Ok(0))
-    }
-    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
-        ready(Ok(self.outbox.lock().unwrap().clone()))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock().unwrap();

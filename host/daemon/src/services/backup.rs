@@ -240,7 +240,8 @@ impl BackupService {
         })
     }
 
-    /// Makes records known here at once, and durable; what cannot be made durable is as it was before.
+    /// Makes records known here at once, and durable, or on a full disk held in order; what the journal does not take is
+    /// as it was before.
     async fn commit(
         &self,
         records: Vec<BackupRecord>,
@@ -266,6 +267,14 @@ impl BackupService {
         }
         written?;
         Ok(())
+    }
+
+    /// Tells what has happened already. Where the journal does not take it, it has happened all the same.
+    async fn tell(&self, event: Event) {
+        let told = self.commit(Vec::new(), vec![Change::Event(event)]);
+        if let Err(error) = told.await {
+            tracing::error!(%error, "it was done, and is not in the journal");
+        }
     }
 
     fn event(&self, kind: EventKind, severity: Severity, message: impl Into<String>) -> Event {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: an effect that acts for an operation has its intent in the journal, durable, before it happens, and its
 //! result after it, even where the call that asked for it has timed out by then; an effect that only looks has its
-//! result. A dry run never acts.
+//! result. A dry run never acts. On a full disk an intent is held in memory: what does no harm when it is done twice
+//! begins all the same, see [`Effect::may_begin_unrecorded`]; anything else is refused.
 //! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 
@@ -132,9 +133,18 @@ impl Effects {
                 .journal
                 .commit(vec![Change::Effect(entry(EntryKind::Intent, None))])
                 .await;
-            intent.map_err(|error| {
-                EffectError::Unavailable(format!("{} was not begun: {error}", effect.name()))
-            })?;
+            let not_begun = |why: &str| {
+                EffectError::Unavailable(format!("{} was not begun: {why}", effect.name()))
+            };
+            let intent = intent.map_err(|error| not_begun(&error.to_string()))?;
+            if !intent.is_durable() && !effect.may_begin_unrecorded() {
+                let why = not_begun(
+                    "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
+                );
+                let refused = entry(EntryKind::Result, Some(Err(why.clone())));
+                drop(self.journal.commit(vec![Change::Effect(refused)]));
+                return Err(why);
+            }
         }
         let result = self
             .act(call, &effect, format!("{operation}-{number}"))

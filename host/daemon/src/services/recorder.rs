@@ -1,69 +1,92 @@
 //! The journal as every service sees it: what alerts an event calls for is written together with the event.
 //!
-//! Invariant: an alert is in the outbox if and only if its event is in the journal, for both are one transaction.
+//! Invariant: an alert is in the durable outbox if and only if its event is in the journal, for both are one transaction.
+//! Invariant: alerts are handed on to be delivered in the order in which their events are written.
 
-use crate::ports::{Boxed, Journal, JournalError};
+use super::alerts::Arrival;
+use crate::ports::{Commit, Journal};
 use mainstay_domain::{
-    alert::alerts_for,
+    alert::{OutboxEntry, alerts_for},
     event::{Event, EventKind},
     id::IdSource,
     journal::Change,
     spec::Spec,
 };
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 /// A journal that adds the alerts.
 pub struct Recorder {
     journal: Arc<dyn Journal>,
     spec: watch::Receiver<Arc<Spec>>,
+    /// Held while a submission with alerts is handed on, so that they keep its order.
     ids: Mutex<IdSource>,
+    arrivals: mpsc::UnboundedSender<Arrival>,
 }
 
 impl Recorder {
-    /// Writes to `journal`, and routes alerts by the newest config.
-    pub fn new(journal: Arc<dyn Journal>, spec: watch::Receiver<Arc<Spec>>, ids: IdSource) -> Self {
+    /// Writes to `journal`, routes alerts by the newest config, and hands them on to `arrivals`.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        spec: watch::Receiver<Arc<Spec>>,
+        ids: IdSource,
+        arrivals: mpsc::UnboundedSender<Arrival>,
+    ) -> Self {
         Self {
             journal,
             spec,
             ids: Mutex::new(ids),
+            arrivals,
         }
-    }
-
-    fn alerts(&self, event: &Event) -> Vec<Change> {
-        let spec = Arc::clone(&self.spec.borrow());
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = alerts_for(event, &spec.alerts, &spec.host.name, &mut ids);
-        let changes = entries.into_iter().flat_map(|entry| {
-            let message = format!("alert for {} queued: {}", entry.alerter, entry.alert.title);
-            let mut queued = Event::new(EventKind::AlertQueued, event.severity, event.at, message)
-                .with_plugin(&entry.alerter)
-                .with_data(
-                    serde_json::json!({ "alert": entry.alert.id, "alerter": entry.alerter }),
-                );
-            queued.target.clone_from(&event.target);
-            queued.operation.clone_from(&event.operation);
-            [Change::Alert(entry), Change::Event(queued)]
-        });
-        changes.collect()
     }
 }
 
+/// That an alert is in the outbox.
+fn queued(entry: &OutboxEntry, event: &Event) -> Event {
+    let message = format!("alert for {} queued: {}", entry.alerter, entry.alert.title);
+    let mut queued = Event::new(EventKind::AlertQueued, event.severity, event.at, message)
+        .with_plugin(&entry.alerter)
+        .with_data(serde_json::json!({ "alert": entry.alert.id, "alerter": entry.alerter }));
+    queued.target.clone_from(&event.target);
+    queued.operation.clone_from(&event.operation);
+    queued
+}
+
 impl Journal for Recorder {
-    fn commit(
-        &self,
-        mut changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
-        let events = changes.iter().filter_map(|change| match change {
-            Change::Event(event) => Some(event),
-            _ => None,
-        });
-        let alerts: Vec<Change> = events.flat_map(|event| self.alerts(event)).collect();
-        changes.extend(alerts);
-        self.journal.commit(changes)
+    fn commit(&self, mut changes: Vec<Change>) -> Commit {
+        let spec = Arc::clone(&self.spec.borrow());
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = Vec::new();
+        let mut added = Vec::new();
+        for change in &changes {
+            let Change::Event(event) = change else {
+                continue;
+            };
+            for entry in alerts_for(event, &spec.alerts, &spec.host.name, &mut ids) {
+                added.extend([
+                    Change::Alert(entry.clone()),
+                    Change::Event(queued(&entry, event)),
+                ]);
+                entries.push(entry);
+            }
+        }
+        if entries.is_empty() {
+            drop(ids);
+            return self.journal.commit(changes);
+        }
+        changes.extend(added);
+        let committed = self.journal.commit(changes);
+        // Answered after what was submitted before it, and of the same kind.
+        let written = self.journal.commit(Vec::new());
+        // Where nobody delivers any more, the next daemon does.
+        let _ = self.arrivals.send(Arrival { entries, written });
+        committed
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.journal.subscribe()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,9 @@
 
 pub(crate) mod specs;
 
-use crate::ports::{Boxed, Clock, Journal, JournalError, Probe};
+use crate::ports::{
+    Boxed, Clock, Commit, Committed, Journal, JournalError, JournalErrorKind, Probe,
+};
 use mainstay_domain::{
     event::{Event, EventKind},
     health::{Evidence, Observation, Outcome},
@@ -47,6 +49,7 @@ pub(crate) struct MemoryJournal {
     changes: Mutex<Vec<Change>>,
     events: broadcast::Sender<Arc<Event>>,
     is_full: AtomicBool,
+    is_held: AtomicBool,
 }
 
 impl MemoryJournal {
@@ -55,10 +58,16 @@ impl MemoryJournal {
             changes: Mutex::default(),
             events: broadcast::channel(1_024).0,
             is_full: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
         })
     }
 
-    /// From now on nothing can be written, or again.
+    /// From now on what is submitted is taken and said to be held, as on a full disk.
+    pub(crate) fn hold(&self) {
+        self.is_held.store(true, SeqCst);
+    }
+
+    /// From now on nothing is taken, or again.
     pub(crate) fn fill(&self, is_full: bool) {
         self.is_full.store(is_full, SeqCst);
     }
@@ -85,12 +94,10 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn commit(
-        &self,
-        changes: Vec<Change>,
-    ) -> Boxed<'static, Result<Vec<Arc<Event>>, JournalError>> {
+    fn commit(&self, changes: Vec<Change>) -> Commit {
         if self.is_full.load(SeqCst) {
             return Box::pin(std::future::ready(Err(JournalError {
+                kind: JournalErrorKind::Full,
                 path: "memory".to_owned(),
                 what: "cannot be written: it is full".to_owned(),
             })));
@@ -106,7 +113,11 @@ impl Journal for MemoryJournal {
             }
             all.push(change);
         }
-        Box::pin(std::future::ready(Ok(written)))
+        let committed = match self.is_held.load(SeqCst) {
+            true => Committed::Held,
+            false => Committed::Durable(written),
+        };
+        Box::pin(std::future::ready(Ok(committed)))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

@@ -1,48 +1,18 @@
-//! Which alerts are delivered now, when one that was not delivered is tried again, and when it is given up.
+//! When an alert that was not delivered is tried again, and when it is given up.
 //!
 //! Invariant: a wall clock that jumps, as at the first synchronisation after a boot, neither has an alert given up
 //! early nor has it wait for longer than [`LONGEST_WAIT`].
 
-use super::{Alert, OutboxEntry};
-use crate::{name::PluginName, time::Timestamp};
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use super::OutboxEntry;
+use crate::time::Timestamp;
+use std::time::Duration;
 
 /// The longest wait of the host's own back-off.
 const LONGEST: Duration = Duration::from_secs(300);
 /// The longest wait at all; a receiver that asks for more gets this.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
-const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The oldest due entry of each alerter that is not busy, and how long until the next is due, if one is. `outbox` is
-/// in the order in which the alerts were raised. What is said about one thing is delivered in that order: while an
-/// earlier entry for the same alerter and with the same key is in the outbox, a later one has to wait.
-pub fn next_deliveries(
-    outbox: Vec<OutboxEntry>,
-    mut busy: BTreeSet<PluginName>,
-    now: Timestamp,
-) -> (Vec<OutboxEntry>, Option<Duration>) {
-    let mut earlier = HashSet::new();
-    let mut deliveries = Vec::new();
-    let mut rest: Option<Duration> = None;
-    for entry in outbox {
-        let is_first = earlier.insert((entry.alerter.clone(), entry.alert.dedup_key.clone()));
-        if !is_first || busy.contains(&entry.alerter) {
-            continue;
-        }
-        let wait = entry.due.since(now);
-        // Nothing waits for longer than the longest wait: the clock has gone back.
-        if !wait.is_zero() && wait <= LONGEST_WAIT {
-            rest = Some(rest.map_or(wait, |rest| rest.min(wait)));
-        } else {
-            busy.insert(entry.alerter.clone());
-            deliveries.push(entry);
-        }
-    }
-    (deliveries, rest)
-}
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// For so long an alert is tried.
+pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long is waited after so many attempts: a second, doubled each time up to five minutes; nothing before the first.
 pub fn retry_after(attempts: u32) -> Duration {
@@ -72,25 +42,6 @@ pub fn after_failure(
     entry.due = now + wait;
     entry.last_error = Some(error);
     Some(entry)
-}
-
-/// An alerter could not deliver an alert for a day. The next one about the same that had to wait for it, where there
-/// is one: the time that it waited counts as tried, for else what piles up behind an alerter that is gone would be
-/// given up a day after one another.
-pub fn after_giving_up(
-    alert: &Alert,
-    alerter: &PluginName,
-    outbox: Vec<OutboxEntry>,
-    now: Timestamp,
-) -> Option<OutboxEntry> {
-    let mut next = outbox.into_iter().find(|entry| {
-        entry.alerter == *alerter
-            && entry.alert.dedup_key == alert.dedup_key
-            && entry.alert.id != alert.id
-    })?;
-    next.tried_for = now.since(next.alert.at).min(GIVEN_UP_AFTER);
-    next.due = now;
-    Some(next)
 }
 
 #[cfg(test)]
@@ -144,67 +95,11 @@ mod tests {
         }
     }
 
-    /// The outbox as alerter, key and the second in which it is due; what is delivered in second 100, by its place.
-    fn check_next(
-        outbox: &[(&str, &str, u64)],
-        busy: &[&str],
-        expected: &[usize],
-        rest: Option<u64>,
-    ) {
-        let second = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
-        let entries: Vec<_> = outbox
-            .iter()
-            .map(|(alerter, key, due)| entry(alerter, key, second(*due)))
-            .collect();
-        let busy = busy.iter().map(|name| PluginName::parse(name).unwrap());
-        let found = next_deliveries(entries.clone(), busy.collect(), second(100));
-        let expected = expected.iter().map(|place| entries[*place].clone());
-        assert_eq!(
-            found,
-            (expected.collect(), rest.map(Duration::from_secs)),
-            "{outbox:?}"
-        );
-    }
-
-    #[test]
-    fn each_alerter_gets_its_oldest_due_alert_unless_it_is_busy() {
-        check_next(&[], &[], &[], None);
-        let outbox = [
-            ("mail", "a", 100),
-            ("mail", "b", 90),
-            ("page", "a", 130),
-            ("page", "b", 120),
-            ("log", "a", 90),
-        ];
-        check_next(&outbox, &["log"], &[0], Some(20));
-        check_next(&outbox, &["mail", "page"], &[4], None);
-    }
-
-    #[test]
-    fn no_alert_overtakes_an_earlier_one_about_the_same() {
-        // The firing one is delayed, the resolved one has to wait for it; others do not.
-        let outbox = [
-            ("page", "a", 130),
-            ("page", "a", 100),
-            ("mail", "a", 100),
-            ("page", "b", 100),
-        ];
-        check_next(&outbox, &[], &[2, 3], Some(30));
-        check_next(&outbox[..2], &[], &[], Some(30));
-        check_next(&outbox[..2], &["page"], &[], None);
-    }
-
     const SECOND: Duration = Duration::from_secs(1);
     const HOUR: Duration = Duration::from_secs(3_600);
 
     fn no_route(entry: OutboxEntry, now: Timestamp) -> Option<OutboxEntry> {
         after_failure(entry, "no route".to_owned(), None, now)
-    }
-
-    #[test]
-    fn a_clock_that_went_back_has_nothing_wait_for_longer_than_the_longest_wait() {
-        check_next(&[("page", "a", 100 + 3_600)], &[], &[], Some(3_600));
-        check_next(&[("page", "a", 100 + 3_601)], &[], &[0], None);
     }
 
     #[test]
@@ -229,27 +124,6 @@ mod tests {
         check(30 * SECOND, 30 * SECOND);
         check(2 * HOUR, HOUR);
         check(Duration::MAX, HOUR);
-    }
-
-    #[test]
-    fn what_waited_behind_an_alert_is_given_up_a_day_after_it_was_raised_too() {
-        let at = Timestamp::from_millis(1_000);
-        let given_up = entry("page", "a", at);
-        let mut behind = entry("page", "a", at + 6 * HOUR);
-        behind.alert.id = AlertId::parse("alr-01K0000000000000000000000B").unwrap();
-        let outbox = vec![given_up.clone(), entry("mail", "a", at), behind.clone()];
-        let (alert, now) = (&given_up.alert, at + 24 * HOUR);
-        let next = after_giving_up(alert, &given_up.alerter, outbox, now).unwrap();
-        assert_eq!(next.alert, behind.alert);
-        assert_eq!((next.tried_for, next.due), (18 * HOUR, now));
-        let alone = vec![given_up.clone()];
-        assert_eq!(after_giving_up(alert, &given_up.alerter, alone, now), None);
-        // Where it is a day old already it has one attempt.
-        let old = OutboxEntry {
-            tried_for: GIVEN_UP_AFTER,
-            ..next
-        };
-        assert_eq!(no_route(old, now), None);
     }
 
     #[test]

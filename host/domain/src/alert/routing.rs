@@ -29,7 +29,9 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::BackupFailed
         | K::BackupCorrupted
         | K::RetentionFailed
-        | K::DrillFailed => true,
+        | K::DrillFailed
+        | K::JournalFull
+        | K::JournalWritable => true,
         K::IncidentClosed => event.operation.is_none(),
         _ => false,
     }
@@ -131,6 +133,7 @@ fn status(kind: EventKind) -> AlertStatus {
         | K::ConfigApplied
         | K::BackupVerified
         | K::DrillPassed
+        | K::JournalWritable
         | K::HostResumed => AlertStatus::Resolved,
         _ => AlertStatus::Firing,
     }

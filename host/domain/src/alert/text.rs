@@ -77,6 +77,8 @@ fn headline(kind: EventKind) -> &'static str {
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",
         K::DrillFailed => "its restore drill failed",
+        K::JournalFull => "the disk of the state directory is full",
+        K::JournalWritable => "the state directory is written again",
         other => other.as_str(),
     }
 }
@@ -107,6 +109,10 @@ fn did(event: &Event) -> String {
         K::BackupCorrupted => "it marked the backup, and restores nothing from it",
         K::RetentionFailed => "it kept every backup",
         K::DrillFailed => "it left the stored backups and the sources as they are",
+        K::JournalFull => {
+            "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"
+        }
+        K::JournalWritable => "it wrote all that it held",
         _ => "it recorded it",
     };
     let attempts = event.data.get("attempts").and_then(|n| n.as_u64());
@@ -130,7 +136,13 @@ fn next_step(event: &Event) -> String {
         (K::IncidentOpened, _) => {
             "nothing yet; if no recovery follows, look at `mainstay status`".to_owned()
         }
-        (K::IncidentClosed | K::OperationSucceeded | K::PluginReleased, _) => "nothing".to_owned(),
+        (
+            K::IncidentClosed | K::OperationSucceeded | K::PluginReleased | K::JournalWritable,
+            _,
+        ) => "nothing".to_owned(),
+        (K::JournalFull, _) => {
+            "free some space on the disk of `host.state_dir`, and do not restart the daemon before that".to_owned()
+        }
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
         }

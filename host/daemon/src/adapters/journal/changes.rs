@@ -14,10 +14,11 @@ use rusqlite::{Connection, Error, params, types::ToSqlOutput};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Writes the changes; answers with the events among them, numbered.
+/// Writes the changes; answers with the events among them, numbered. They stay with who holds them, for they are
+/// written again where the transaction fails.
 pub(super) fn apply(
     connection: &Connection,
-    changes: Vec<Change>,
+    changes: &[Change],
 ) -> rusqlite::Result<Vec<Arc<Event>>> {
     let mut events = Vec::new();
     for change in changes {
@@ -29,16 +30,16 @@ pub(super) fn apply(
         };
         match change {
             Change::Event(event) => events.push(Arc::new(append_event(connection, event)?)),
-            Change::Incident(incident) => write_incident(connection, &incident)?,
-            Change::Operation(operation) => write_operation(connection, &operation)?,
-            Change::Effect(entry) => append_effect(connection, &entry)?,
+            Change::Incident(incident) => write_incident(connection, incident)?,
+            Change::Operation(operation) => write_operation(connection, operation)?,
+            Change::Effect(entry) => append_effect(connection, entry)?,
             Change::Alert(entry) => execute(
                 "INSERT INTO outbox (alert, alerter, record) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET record = excluded.record",
                 params![
                     entry.alert.id.as_str(),
                     entry.alerter.as_str(),
-                    to_json(&entry)?
+                    to_json(entry)?
                 ],
             )?,
             Change::AlertDone(alert, alerter) => execute(
@@ -48,7 +49,7 @@ pub(super) fn apply(
             Change::Backup(record) => execute(
                 "INSERT INTO backups (id, record) VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET record = excluded.record",
-                params![record.id.as_str(), to_json(&record)?],
+                params![record.id.as_str(), to_json(record)?],
             )?,
             Change::BackupRemoved(id) => {
                 execute("DELETE FROM backups WHERE id = ?1", params![id.as_str()])?;
@@ -56,14 +57,14 @@ pub(super) fn apply(
             Change::Process(target, Some(identity)) => execute(
                 "INSERT INTO processes (target, record) VALUES (?1, ?2)
                  ON CONFLICT DO UPDATE SET record = excluded.record",
-                params![target.as_str(), to_json(&identity)?],
+                params![target.as_str(), to_json(identity)?],
             )?,
             Change::Process(target, None) => execute(
                 "DELETE FROM processes WHERE target = ?1",
                 params![target.as_str()],
             )?,
             Change::Paused(target, paused) => {
-                let sql = if paused {
+                let sql = if *paused {
                     "INSERT INTO paused (target) VALUES (?1) ON CONFLICT DO NOTHING"
                 } else {
                     "DELETE FROM paused WHERE target = ?1"
@@ -74,23 +75,24 @@ pub(super) fn apply(
             Change::Cooldown(target, failure, until) => execute(
                 "INSERT INTO cooldowns (target, failure, until) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET until = excluded.until",
-                params![target.as_str(), failure.as_str(), Millis(until)],
+                params![target.as_str(), failure.as_str(), Millis(*until)],
             )?,
             Change::Slot(job, backup_type, at) => execute(
                 "INSERT INTO slots (job, backup_type, at) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET at = excluded.at",
-                params![job.as_str(), backup_type.as_str(), Millis(at)],
+                params![job.as_str(), backup_type.as_str(), Millis(*at)],
             )?,
-            Change::Forget(before) => forget(connection, before)?,
+            Change::Forget(before) => forget(connection, *before)?,
         }
     }
     Ok(events)
 }
 
-fn append_event(connection: &Connection, mut event: Event) -> rusqlite::Result<Event> {
+fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
     connection
         .prepare_cached("INSERT INTO events (record) VALUES (?1)")?
-        .execute(params![to_json(&event)?])?;
+        .execute(params![to_json(event)?])?;
+    let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
     Ok(event)
 }

@@ -1,12 +1,13 @@
 //! What a SQLite error means to a person, and what they can do.
 
-use crate::ports::JournalError;
+use crate::ports::{JournalError, JournalErrorKind as Kind};
 use rusqlite::{Error, ErrorCode};
 use std::{any::Any, path::Path};
 
 /// "the journal in PATH …".
-pub(super) fn sentence(path: &Path, what: impl Into<String>) -> JournalError {
+pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> JournalError {
     JournalError {
+        kind,
         path: path.display().to_string(),
         what: what.into(),
     }
@@ -14,7 +15,37 @@ pub(super) fn sentence(path: &Path, what: impl Into<String>) -> JournalError {
 
 /// The writer has ended before it could answer.
 pub(super) fn writer_gone(path: &Path) -> JournalError {
-    sentence(path, "is closed: the daemon is stopping")
+    sentence(path, Kind::Closed, "is closed: the daemon is stopping")
+}
+
+/// Whether the same write may work later, with nothing changed but the disk or who else uses the file.
+pub(super) fn may_pass(error: &Error) -> bool {
+    let busy = matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::OutOfMemory
+        )
+    );
+    busy || is_of_the_disk(error)
+}
+
+/// Whether more room on the disk may help. A quota that is used up, and a shared-memory file that cannot grow, are
+/// I/O errors to SQLite; so is a broken disk, where letting go of the reserve does no harm.
+pub(super) fn is_of_the_disk(error: &Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+        )
+    )
 }
 
 /// The writer has ended by a defect of the program.
@@ -48,7 +79,11 @@ pub(super) fn explain(path: &Path, error: &Error) -> JournalError {
             _ => format!("refused this: {error}"),
         },
     };
-    sentence(path, what)
+    let kind = match may_pass(error) {
+        true => Kind::Unavailable,
+        false => Kind::Unreadable,
+    };
+    sentence(path, kind, what)
 }
 
 /// What to do with a damaged file.

@@ -3,7 +3,7 @@
 //! Invariant: at most [`MAX_READERS`] read at one time, the others wait; none can write.
 
 use super::error::{explain, sentence, writer_gone};
-use crate::ports::{JournalError, Reading};
+use crate::ports::{JournalError, JournalErrorKind, Reading};
 use rusqlite::{Connection, OpenFlags};
 use std::{
     path::PathBuf,
@@ -46,9 +46,10 @@ impl Readers {
                 let readers = Arc::clone(&readers);
                 tokio::task::spawn_blocking(move || readers.run(query))
             };
+            let panicked = "was not read: the query has panicked";
             reading
                 .await
-                .unwrap_or_else(|_| Err(sentence(&path, "was not read: the query has panicked")))
+                .unwrap_or_else(|_| Err(sentence(&path, JournalErrorKind::Unreadable, panicked)))
         })
     }
 
@@ -73,6 +74,8 @@ impl Readers {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
         connection.pragma_update(None, "trusted_schema", false)?;
+        // What a query sorts needs no disk, which may be full.
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(connection)
     }
 

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::ports::{HistoryFilter, Reading, Records, Recovered};
 use mainstay_domain::{
-    alert::OutboxEntry,
     backup::BackupType,
     event::Event,
     id::{IncidentId, OperationId},
@@ -21,8 +20,6 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use rusqlite::{Connection, Params, ToSql, params};
-
-const OUTBOX: &str = "SELECT record FROM outbox ORDER BY rowid";
 
 impl Records for SqliteJournal {
     fn recovered(&self) -> Reading<'_, Recovered> {
@@ -79,10 +76,6 @@ impl Records for SqliteJournal {
                     |row| row.get(0),
                 )
         })
-    }
-
-    fn outbox(&self) -> Reading<'_, Vec<OutboxEntry>> {
-        self.readers.read(|connection| all(connection, OUTBOX, []))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
@@ -183,7 +176,7 @@ fn recovered(connection: &Connection) -> rusqlite::Result<Recovered> {
             "SELECT record FROM incidents WHERE open ORDER BY opened_at, number",
             [],
         )?,
-        outbox: all(&snapshot, OUTBOX, [])?,
+        outbox: all(&snapshot, "SELECT record FROM outbox ORDER BY rowid", [])?,
         processes: rows(
             &snapshot,
             "SELECT target, record FROM processes ORDER BY target",

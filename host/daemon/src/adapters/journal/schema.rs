@@ -7,7 +7,7 @@ use super::{
     error::{damaged, explain, sentence},
     lock::make_private_file,
 };
-use crate::ports::JournalError;
+use crate::ports::{JournalError, JournalErrorKind as Kind};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -107,11 +107,17 @@ const MIGRATIONS: &[&str] = &["
 
 /// Opens the file for writing and brings it to the newest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
-    make_private_file(path)
-        .map_err(|error| sentence(path, format!("cannot be opened for writing: {error}")))?;
+    make_private_file(path).map_err(|error| {
+        let what = format!("cannot be opened for writing: {error}");
+        sentence(path, Kind::Unavailable, what)
+    })?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let explained = |error: rusqlite::Error| explain(path, &error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(explained)?;
+    // No temporary files: the disk may be full.
+    connection
+        .pragma_update(None, "temp_store", "MEMORY")
+        .map_err(explained)?;
     let version = recognise(&connection, path)?;
     configure(&connection).map_err(explained)?;
     migrate(&mut connection, version).map_err(explained)?;
@@ -130,6 +136,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<usize, JournalError
     if application != APPLICATION_ID && !(application == 0 && is_empty) {
         return Err(sentence(
             path,
+            Kind::Unreadable,
             "is a database of another program; name another `state_dir`",
         ));
     }
@@ -137,6 +144,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<usize, JournalError
     if version > MIGRATIONS.len() {
         return Err(sentence(
             path,
+            Kind::Unreadable,
             format!(
                 "was written by a newer Mainstay: its schema is {version}, and this one knows up to {}; run the newer \
                  version, or name another `state_dir`",
@@ -150,7 +158,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<usize, JournalError
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
             .map_err(|error| explain(path, &error))?;
         if found != "ok" {
-            return Err(sentence(path, damaged(&found)));
+            return Err(sentence(path, Kind::Unreadable, damaged(&found)));
         }
     }
     Ok(version)

@@ -4,13 +4,14 @@ mod broken;
 mod crash;
 mod disk;
 mod fixtures;
+mod held;
 mod history;
 mod opening;
 mod speed;
 mod values;
 
-use super::SqliteJournal;
-use crate::ports::{Journal, Records};
+use super::{SqliteJournal, load::Load};
+use crate::ports::{Journal, JournalErrorKind, Records};
 use fixtures::*;
 use mainstay_domain::{
     backup::BackupType, incident::IncidentState, journal::Change, operation::OperationState,
@@ -44,7 +45,7 @@ async fn every_change_reads_back_as_it_was_written() {
     ];
     // Twice, for whole values may be written again; only the event counts again.
     journal.commit(changes.clone()).await.unwrap();
-    let told = journal.commit(changes).await.unwrap();
+    let told = journal.commit(changes).await.unwrap().events();
     assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [2]);
     drop(journal);
 
@@ -103,7 +104,7 @@ async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
         .map(|n| journal.commit(vec![Change::Event(event(n))]))
         .collect();
     for (n, answer) in answers.into_iter().enumerate() {
-        let told = answer.await.unwrap();
+        let told = answer.await.unwrap().events();
         assert_eq!(told[0].seq, n as u64 + 1);
         let heard = subscriber.recv().await.unwrap();
         assert_eq!(heard, told[0]);
@@ -141,7 +142,7 @@ async fn a_commit_is_written_even_when_its_answer_is_dropped() {
     let journal = SqliteJournal::open(directory.path()).unwrap();
     drop(journal.commit(vec![Change::Event(event(1))]));
     // An empty commit is answered after everything before it.
-    assert_eq!(journal.commit(Vec::new()).await.unwrap(), []);
+    assert_eq!(journal.commit(Vec::new()).await.unwrap().events(), []);
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 1);
     for n in 0..100 {
         drop(journal.commit(vec![Change::Event(event(n))]));
@@ -199,9 +200,13 @@ async fn a_submission_is_written_together_or_not_at_all_and_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
+async fn a_line_at_its_bound_refuses_events_at_once_and_still_takes_what_is_to_be_remembered() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let bound = Load {
+        changes: 100,
+        bytes: usize::MAX,
+    };
+    let journal = SqliteJournal::open_bounded(directory.path(), bound).unwrap();
     // Another connection holds the write lock, so the writer stands still.
     let blocker = rusqlite::Connection::open(directory.path().join(super::FILE_NAME)).unwrap();
     journal
@@ -209,33 +214,32 @@ async fn a_full_queue_refuses_at_once_and_keeps_what_it_took() {
         .await
         .unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let is_full = || journal.is_full.load(std::sync::atomic::Ordering::Relaxed);
-    assert!(!is_full());
-    let extra = 5_000;
-    let answers: Vec<_> = (0..super::QUEUE_LENGTH + extra)
-        .map(|n| journal.commit(vec![Change::Event(event(n as u64))]))
+    let mut answers: Vec<_> = (0..150)
+        .map(|n| journal.commit(vec![Change::Event(event(n))]))
         .collect();
-    assert!(is_full(), "it is logged, though nobody has waited yet");
+    assert!(
+        journal.queue.is_refusing(),
+        "it is logged, though nobody has waited yet"
+    );
+    answers.extend((0..150).map(|n| {
+        journal.commit(vec![Change::Operation(operation(
+            n,
+            "api",
+            OperationState::Scheduled,
+        ))])
+    }));
     blocker.execute_batch("ROLLBACK").unwrap();
-    let (mut written, mut refused) = (0, 0);
-    for answer in answers {
-        match answer.await {
-            Ok(_) => written += 1,
-            Err(error) => {
-                assert!(
-                    error.to_string().contains("takes no more for now"),
-                    "{error}"
-                );
-                refused += 1;
-            }
+    let mut refused = Vec::new();
+    for (n, answer) in answers.into_iter().enumerate() {
+        if let Err(error) = answer.await {
+            assert_eq!(error.kind, JournalErrorKind::Full, "{error}");
+            refused.push(n);
         }
     }
-    assert!(
-        refused > 0 && written >= super::QUEUE_LENGTH,
-        "{written} written, {refused} refused"
-    );
-    let last = journal.last_events(1).await.unwrap();
-    assert_eq!(last[0].seq as usize, written);
+    let expected: Vec<usize> = (100..150).chain(250..300).collect();
+    assert_eq!(refused, expected);
+    assert_eq!(journal.last_events(1).await.unwrap()[0].seq, 100);
+    assert_eq!(journal.history(everything()).await.unwrap().len(), 100);
     journal.commit(Vec::new()).await.unwrap();
-    assert!(!is_full());
+    assert!(!journal.queue.is_refusing());
 }

@@ -5,7 +5,7 @@
 //! Invariant: a namespace holds at most [`MAX_KEYS`] keys of at most [`MAX_KEY_BYTES`] bytes, and keys and values
 //! together at most what the operator granted; a write that makes it smaller is allowed even above that.
 
-use super::{SqliteJournal, writer::Work};
+use super::{SqliteJournal, queue::Work};
 use crate::ports::{Boxed, JournalError, Values};
 use mainstay_domain::{effect::EffectError, name::PluginName};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -91,6 +91,13 @@ impl ValueWrite {
             )?
             .execute(params![plugin, after.keys, after.bytes])?;
         Ok(Ok(true))
+    }
+
+    /// What it takes while it waits.
+    pub(super) fn bytes(&self) -> usize {
+        let expected = self.expected.iter().flatten();
+        let values = expected.chain(&self.value).map(Vec::len);
+        size_of::<Self>() + self.key.len() + values.sum::<usize>()
     }
 
     fn weight(&self, value: Option<&[u8]>) -> Usage {

@@ -1,22 +1,23 @@
-//! The one thread that writes: takes everything that waits, writes it in one transaction, then answers.
+//! The one thread that writes: takes the oldest of what waits, writes it in one transaction, then answers.
 //!
-//! Invariant: nothing is answered with success, and no event is told, before the commit that covers it.
-//! Invariant: each submission has a savepoint of its own, so that a refused one leaves its neighbours in place.
+//! Invariant: nothing is answered as durable, and no event is told, before the commit that covers it.
+//! Invariant: what cannot be written for now stays first in the line and is tried again until it is written.
 
-use super::{changes, error::explain, values::ValueWrite};
-use crate::ports::JournalError;
-use mainstay_domain::{effect::EffectError, event::Event, journal::Change};
-use rusqlite::Connection;
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError},
-    },
-    time::Duration,
+use super::{
+    error::{explain, is_of_the_disk, may_pass},
+    queue::{Queue, Taken, Waiting, Work},
+    reserve::Reserve,
+    store::{Done, Store},
 };
-use tokio::sync::{broadcast, oneshot};
+use crate::ports::{Committed, Room};
+use mainstay_domain::event::Event;
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{broadcast, watch};
 
 /// Submissions of one transaction.
 const MAX_BATCH: usize = 1_024;
@@ -26,210 +27,209 @@ const CHECKPOINT_PAGES: i64 = 1_000;
 const MAX_WAL_PAGES: i64 = 16_000;
 /// A moment without submissions is quiet after this long.
 const QUIET: Duration = Duration::from_millis(200);
-
-type Ack<T> = oneshot::Sender<Result<T, JournalError>>;
-
-/// One submission.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// Changes that are written together or not at all.
-    Changes(Vec<Change>, Ack<Vec<Arc<Event>>>),
-    /// A value of a plugin; answered with whether it was set, or with why the plugin may not.
-    Value(ValueWrite, Ack<Result<bool, EffectError>>),
-    /// Lets a test change the connection, to make the disk full or a change refused.
-    #[cfg(test)]
-    Connection(fn(&Connection) -> rusqlite::Result<()>, Ack<()>),
-}
-
-/// A submission and what became of it, to be answered once the transaction has ended.
-enum Settled {
-    Changes(Result<Vec<Arc<Event>>, JournalError>, Ack<Vec<Arc<Event>>>),
-    Value(
-        Result<Result<bool, EffectError>, JournalError>,
-        Ack<Result<bool, EffectError>>,
-    ),
-    #[cfg(test)]
-    Connection(Result<(), JournalError>, Ack<()>),
-}
+/// How often it is looked whether there is room for the reserve again.
+const REFILL: Duration = Duration::from_secs(1);
+/// The first wait after a write that failed, and how often it is looked for room meanwhile.
+const FIRST_WAIT: Duration = if cfg!(test) {
+    Duration::from_millis(2)
+} else {
+    Duration::from_millis(250)
+};
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// So many bytes more than before are room that is worth a try at once.
+const NEW_ROOM: u64 = 64 << 10;
+/// How long a daemon that ends tries to write what it holds.
+const LAST_TRIES: Duration = Duration::from_secs(5);
 
 /// What the writer thread owns.
 pub(super) struct Writer {
     pub(super) path: PathBuf,
-    pub(super) connection: Connection,
-    pub(super) work: Receiver<Work>,
+    pub(super) store: Store,
+    pub(super) queue: Arc<Queue>,
     pub(super) events: broadcast::Sender<Arc<Event>>,
-    pub(super) transactions: Arc<AtomicU64>,
+    pub(super) reserve: Reserve,
+    pub(super) room: watch::Sender<Room>,
+}
+
+impl Drop for Writer {
+    /// However the thread ends, nobody waits for it for ever.
+    fn drop(&mut self) {
+        self.queue.end();
+    }
 }
 
 impl Writer {
-    /// Writes until the last sender is gone and everything sent is written.
-    pub(super) fn run(self) {
+    /// Writes until the queue is closed and everything in it is written, or cannot be.
+    pub(super) fn run(mut self) {
         let mut backlog = 0;
+        self.make_reserve();
         loop {
-            let first = if backlog >= CHECKPOINT_PAGES {
-                self.work.recv_timeout(QUIET)
+            let patience = if backlog >= CHECKPOINT_PAGES {
+                Some(QUIET)
             } else {
-                self.work.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                (!self.reserve.is_whole()).then_some(REFILL)
             };
-            match first {
-                Ok(first) => {
-                    let mut batch = vec![first];
-                    batch.extend(self.work.try_iter().take(MAX_BATCH - 1));
-                    for settled in self.write(batch) {
-                        settled.answer(&self.events);
+            match self.queue.take(MAX_BATCH, patience) {
+                Taken::Batch(batch) => {
+                    if !self.write(batch) {
+                        return;
                     }
-                    backlog = self.checkpoint("NOOP");
+                    backlog = self.store.checkpoint("NOOP");
                     if backlog >= MAX_WAL_PAGES {
-                        backlog = self.checkpoint("PASSIVE");
+                        backlog = self.store.checkpoint("PASSIVE");
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => backlog = self.checkpoint("PASSIVE"),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Taken::Quiet => backlog = self.store.checkpoint("PASSIVE"),
+                Taken::Closed => return,
             }
+            self.make_reserve();
         }
     }
 
-    /// Writes a batch in one transaction.
-    fn write(&self, batch: Vec<Work>) -> Vec<Settled> {
-        let mut settled = Vec::with_capacity(batch.len());
-        let mut failure = self.connection.execute_batch("BEGIN IMMEDIATE").err();
-        for work in batch {
-            match &failure {
-                Some(error) => settled.push(work.refuse(explain(&self.path, error))),
-                None => {
-                    let (done, error) = work.apply(self);
-                    settled.push(done);
-                    // On some errors, of the disk above all, SQLite ends the whole transaction. What followed would
-                    // be written outside of it.
-                    if self.connection.is_autocommit() {
-                        failure = error;
+    /// Writes a batch, in order, however long that takes. False where the daemon ends before it can be.
+    fn write(&mut self, mut batch: VecDeque<Waiting>) -> bool {
+        let mut size = batch.len();
+        let mut retries = Retries::default();
+        while !batch.is_empty() {
+            let now = size.min(batch.len());
+            let work = batch.iter().take(now).map(|waiting| &waiting.work);
+            match self.store.write(work) {
+                Ok(done) => {
+                    for (waiting, done) in batch.drain(..now).zip(done) {
+                        self.queue.written(waiting.load());
+                        self.answer(waiting.work, done);
+                    }
+                    size = size.saturating_mul(2);
+                    retries.end(&self.path);
+                }
+                Err(error) if may_pass(&error) => {
+                    // Where there is little room, some of it may fit.
+                    size = now.div_ceil(2);
+                    if !self.wait_for_room(&mut batch, &error, &mut retries) {
+                        return false;
+                    }
+                }
+                // Only one of them may be what is refused.
+                Err(_) if now > 1 => size = 1,
+                Err(error) => {
+                    if let Some(waiting) = batch.pop_front() {
+                        self.queue.written(waiting.load());
+                        waiting.work.refuse(explain(&self.path, &error));
                     }
                 }
             }
         }
-        if failure.is_none() {
-            failure = self.connection.execute_batch("COMMIT").err();
-        }
-        match failure {
-            None => {
-                self.transactions.fetch_add(1, Ordering::Relaxed);
-                settled
-            }
-            Some(error) => {
-                if !self.connection.is_autocommit() {
-                    let _ = self.connection.execute_batch("ROLLBACK");
-                }
-                let why = explain(&self.path, &error);
-                tracing::error!(error = %why, submissions = settled.len(), "nothing of a batch was written");
-                settled.into_iter().map(|done| done.undone(&why)).collect()
-            }
-        }
-    }
-
-    /// Moves the write-ahead log into the file, as far as readers allow; answers how many of its pages are left.
-    /// With `NOOP` it only counts.
-    fn checkpoint(&self, mode: &str) -> i64 {
-        let sql = match mode {
-            "NOOP" => "PRAGMA wal_checkpoint(NOOP)",
-            _ => "PRAGMA wal_checkpoint(PASSIVE)",
-        };
-        let counted = self.connection.prepare_cached(sql).and_then(|mut pragma| {
-            pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
-        });
-        counted.unwrap_or_else(|error| {
-            // What is in the log is safe there; a disk without space for the file is no reason to stop.
-            tracing::warn!(error = %explain(&self.path, &error), "the journal's write-ahead log stays");
-            0
-        })
-    }
-
-    /// Runs one submission between savepoints. The second answer is the error as SQLite gave it.
-    fn in_savepoint<T>(
-        &self,
-        apply: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> (Result<T, JournalError>, Option<rusqlite::Error>) {
-        let connection = &self.connection;
-        let result = connection
-            .execute_batch("SAVEPOINT submission")
-            .and_then(|()| apply(connection))
-            .and_then(|done| {
-                connection
-                    .execute_batch("RELEASE submission")
-                    .map(|()| done)
-            });
-        match result {
-            Ok(done) => (Ok(done), None),
-            Err(error) => {
-                if !connection.is_autocommit() {
-                    let _ = connection.execute_batch("ROLLBACK TO submission; RELEASE submission");
-                }
-                (Err(explain(&self.path, &error)), Some(error))
-            }
-        }
-    }
-}
-
-impl Work {
-    fn apply(self, writer: &Writer) -> (Settled, Option<rusqlite::Error>) {
-        match self {
-            Work::Changes(list, ack) => {
-                let (result, error) =
-                    writer.in_savepoint(|connection| changes::apply(connection, list));
-                (Settled::Changes(result, ack), error)
-            }
-            Work::Value(write, ack) => {
-                let (result, error) = writer.in_savepoint(|connection| write.apply(connection));
-                (Settled::Value(result, ack), error)
-            }
-            #[cfg(test)]
-            Work::Connection(change, ack) => {
-                let (result, error) = writer.in_savepoint(change);
-                (Settled::Connection(result, ack), error)
-            }
-        }
-    }
-
-    fn refuse(self, why: JournalError) -> Settled {
-        match self {
-            Work::Changes(_, ack) => Settled::Changes(Err(why), ack),
-            Work::Value(_, ack) => Settled::Value(Err(why), ack),
-            #[cfg(test)]
-            Work::Connection(_, ack) => Settled::Connection(Err(why), ack),
-        }
-    }
-}
-
-impl Settled {
-    /// The transaction failed: what was done is not.
-    fn undone(self, why: &JournalError) -> Self {
-        match self {
-            Settled::Changes(result, ack) => {
-                Settled::Changes(result.and_then(|_| Err(why.clone())), ack)
-            }
-            Settled::Value(result, ack) => {
-                Settled::Value(result.and_then(|_| Err(why.clone())), ack)
-            }
-            #[cfg(test)]
-            Settled::Connection(result, ack) => {
-                Settled::Connection(result.and(Err(why.clone())), ack)
-            }
-        }
+        true
     }
 
     /// Tells the events, then the submitter. Who submitted may have gone; who subscribed too.
-    fn answer(self, events: &broadcast::Sender<Arc<Event>>) {
-        match self {
-            Settled::Changes(result, ack) => {
-                for event in result.iter().flatten() {
-                    let _ = events.send(Arc::clone(event));
+    fn answer(&self, work: Work, done: Done) {
+        match (work, done) {
+            (Work::Changes(_, ack), Done::Changes(Ok(events))) => {
+                for event in &events {
+                    let _ = self.events.send(Arc::clone(event));
                 }
-                if let Err(Err(error)) = ack.send(result) {
-                    tracing::error!(%error, "a change was not written, and nobody waited to hear it");
+                if let Some(ack) = ack {
+                    let _ = ack.send(Ok(Committed::Durable(events)));
                 }
             }
-            Settled::Value(result, ack) => drop(ack.send(result)),
+            (Work::Value(_, ack), Done::Value(result)) => drop(ack.send(result)),
             #[cfg(test)]
-            Settled::Connection(result, ack) => drop(ack.send(result)),
+            (Work::Connection(_, ack), Done::Connection(result)) => drop(ack.send(result)),
+            (work, Done::Changes(Err(why)) | Done::Value(Err(why))) => work.refuse(why),
+            // The answers of a batch are of the kinds of its submissions.
+            _ => {}
         }
+    }
+
+    /// A write failed, and may work later. Waits until it is worth another try; false where the daemon ends.
+    fn wait_for_room(
+        &mut self,
+        batch: &mut VecDeque<Waiting>,
+        error: &rusqlite::Error,
+        retries: &mut Retries,
+    ) -> bool {
+        let why = explain(&self.path, error);
+        if is_of_the_disk(error) {
+            let released = self.reserve.is_whole() && self.reserve.release();
+            self.room.send_if_modified(|room| {
+                let is_news = !matches!(room, Room::Full(_));
+                if is_news {
+                    tracing::error!(error = %why, reserve_released = released, "the disk of the journal is full");
+                    *room = Room::Full(why.to_string());
+                }
+                is_news
+            });
+            // What the log holds moves into the file, and the log begins anew in the room that it has.
+            self.store.checkpoint("PASSIVE");
+            if released {
+                return true;
+            }
+        }
+        self.queue.hold(&why, batch);
+        if retries.count == 0 {
+            tracing::error!(error = %why, "nothing can be written; what is submitted is held in memory, in order");
+        }
+        retries.count = retries.count.saturating_add(1);
+        let wait = retries.next_wait();
+        let (start, free) = (Instant::now(), self.reserve.free());
+        while start.elapsed() < wait {
+            if self.queue.pause(FIRST_WAIT) {
+                let since = *retries.closed_at.get_or_insert_with(Instant::now);
+                if since.elapsed() > LAST_TRIES {
+                    let held = self.queue.changes();
+                    tracing::error!(error = %why, held, "the daemon ends with changes that are not written; they are lost");
+                    return false;
+                }
+                return true;
+            }
+            if let (Some(before), Some(now)) = (free, self.reserve.free())
+                && now >= before.saturating_add(NEW_ROOM)
+            {
+                break;
+            }
+        }
+        true
+    }
+
+    /// Makes the reserve where there is room for it, and says that the journal is well again where it was not and all
+    /// that was held is written.
+    fn make_reserve(&mut self) {
+        let is_full = matches!(*self.room.borrow(), Room::Full(_));
+        let is_needed = match is_full {
+            true => self.queue.changes() == 0,
+            false => !self.reserve.is_whole(),
+        };
+        if !is_needed {
+            return;
+        }
+        if self.reserve.refill() && is_full {
+            tracing::warn!(path = %self.path.display(), "the journal is written again, and its reserve is whole");
+            self.room.send_replace(Room::Regained);
+        }
+    }
+}
+
+/// The tries of one batch.
+#[derive(Default)]
+struct Retries {
+    count: u32,
+    closed_at: Option<Instant>,
+}
+
+impl Retries {
+    /// Doubled each time, up to the longest.
+    fn next_wait(&self) -> Duration {
+        let doublings = self.count.saturating_sub(1).min(16);
+        FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
+    }
+
+    /// Something was written.
+    fn end(&mut self, path: &Path) {
+        if self.count > 0 {
+            tracing::warn!(path = %path.display(), tries = self.count, "what was held is being written");
+        }
+        *self = Self::default();
     }
 }

@@ -15,9 +15,10 @@ use rustix::{
     thread::{set_thread_gid, set_thread_groups, set_thread_uid},
 };
 use std::{
+    fs::File,
     io,
     os::unix::process::CommandExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
 };
@@ -50,7 +51,8 @@ impl Launch {
             // Better a log that is too long than a target that does not run, on a full disk say.
             tracing::warn!(log = %self.log.display(), %error, "the log grows on");
         }
-        let output = log::open(&self.log)
+        let output = self
+            .output()
             .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
         let mut command = self.environment.inheriting(program);
         command
@@ -79,6 +81,18 @@ impl Launch {
         Err(format!(
             "cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}"
         ))
+    }
+
+    /// Where its output goes. A full disk may have no room for a new file: better a target without a log than one that
+    /// does not run.
+    fn output(&self) -> io::Result<(File, File)> {
+        log::open(&self.log).or_else(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                tracing::warn!(log = %self.log.display(), %error, "its output is lost until its next start");
+                log::open(Path::new("/dev/null"))
+            }
+            _ => Err(error),
+        })
     }
 
     fn explain(&self, program: &str, error: &io::Error) -> String {

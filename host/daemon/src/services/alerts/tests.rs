@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        Boxed,
+        Boxed, Commit, Committed, JournalError,
         fakes::{FakeWorld, NOW},
     },
     services::testing::specs::spec,
@@ -121,6 +121,17 @@ async fn attempts(
     length: Duration,
     act: fn(&str, &str, u32) -> Act,
 ) -> (Vec<(String, String, u64)>, Duration) {
+    let (_sender, arrivals) = arrivals();
+    attempts_with(world, arrivals, length, act).await
+}
+
+/// The same, with what comes while it runs.
+async fn attempts_with(
+    world: &Arc<FakeWorld>,
+    arrivals: Arrivals,
+    length: Duration,
+    act: fn(&str, &str, u32) -> Act,
+) -> (Vec<(String, String, u64)>, Duration) {
     let start = Instant::now();
     let alerters = Arc::new(FakeAlerters {
         act,
@@ -130,7 +141,8 @@ async fn attempts(
     let (_spec, spec) = watch::channel(spec(Vec::new()));
     let service = AlertService {
         journal: world.clone(),
-        records: world.clone(),
+        left: world.outbox.lock().unwrap().clone(),
+        arrivals,
         alerters: alerters.clone(),
         clock: Arc::new(PausedClock(start)),
         spec,
@@ -245,4 +257,79 @@ async fn what_piles_up_behind_an_alerter_that_is_gone_is_given_up_within_the_sam
         .iter()
         .filter(|event| event.kind == EventKind::AlertAbandoned);
     assert_eq!(given_up.count(), 3);
+}
+
+/// An arrival whose event is answered with this.
+fn arrival(entry: OutboxEntry, written: Commit) -> Arrival {
+    Arrival {
+        entries: vec![entry],
+        written,
+    }
+}
+
+fn answered(answer: Result<Committed, JournalError>) -> Commit {
+    Box::pin(std::future::ready(answer))
+}
+
+#[tokio::test(start_paused = true)]
+async fn alerts_go_out_in_their_order_while_the_disk_is_full() {
+    let world = FakeWorld::new(16);
+    let (sender, arrivals) = arrivals();
+    let full = JournalError {
+        kind: JournalErrorKind::Full,
+        path: "memory".to_owned(),
+        what: "takes no more".to_owned(),
+    };
+    let held = answered(Ok(Committed::Held));
+    assert!(
+        sender
+            .send(arrival(entry(1, "webhook", "a", "held"), held))
+            .is_ok()
+    );
+    let refused = answered(Err(full));
+    assert!(
+        sender
+            .send(arrival(entry(2, "webhook", "a", "refused"), refused))
+            .is_ok()
+    );
+    let length = Duration::from_secs(10);
+    let (made, _) = attempts_with(&world, arrivals, length, |_, _, _| Act::Deliver).await;
+    let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["held", "refused"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_not_sent_before_its_event_is_written_and_none_overtakes_it() {
+    let world = FakeWorld::new(16);
+    let (sender, arrivals) = arrivals();
+    let written: Commit = Box::pin(async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Ok(Committed::Durable(Vec::new()))
+    });
+    assert!(
+        sender
+            .send(arrival(entry(1, "webhook", "a", "first"), written))
+            .is_ok()
+    );
+    let written = answered(Ok(Committed::Durable(Vec::new())));
+    assert!(
+        sender
+            .send(arrival(entry(2, "webhook", "b", "second"), written))
+            .is_ok()
+    );
+    let length = Duration::from_secs(10);
+    let (made, _) = attempts_with(&world, arrivals, length, |_, _, _| Act::Deliver).await;
+    let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["first", "second"]);
+    assert_eq!(times_of("webhook", &made), [5, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_not_sent_again_though_the_journal_never_takes_the_outcome() {
+    let world = FakeWorld::new(16);
+    world.put(entry(1, "webhook", "a", "first"));
+    world.failing_commits.store(u32::MAX, SeqCst);
+    let length = Duration::from_secs(7 * 3_600);
+    let (made, _) = attempts(&world, length, |_, _, _| Act::Deliver).await;
+    assert_eq!(times_of("webhook", &made), [0]);
 }

@@ -123,7 +123,7 @@ impl BackupService {
             &restored,
             "was restored",
         );
-        self.commit(Vec::new(), vec![Change::Event(event)]).await?;
+        self.tell(event).await;
         Ok(restored)
     }
 
@@ -155,7 +155,7 @@ impl BackupService {
                 }
             }
         };
-        self.commit(Vec::new(), vec![Change::Event(event)]).await?;
+        self.tell(event).await;
         drilled
     }
 

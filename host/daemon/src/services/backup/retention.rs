@@ -160,7 +160,7 @@ impl BackupService {
             .await;
         let wishes = match wishes {
             Ok(wishes) => wishes,
-            Err(why) => return Err(self.policy_failed(&spec, &retention, why).await?),
+            Err(why) => return Err(self.policy_failed(&spec, &retention, why).await),
         };
         let verdicts = guard(&records, &wishes, retention.min_redundancy, now);
         let by_id: HashMap<&str, &Verdict> = verdicts
@@ -193,7 +193,10 @@ impl BackupService {
         // Those that need others go first, so that whatever is left at any moment can be restored.
         expired.reverse();
         if !dry_run {
-            self.commit(kept, Vec::new()).await?;
+            // Why a backup is kept can be written later; what frees room does not wait for it.
+            if let Err(error) = self.commit(kept, Vec::new()).await {
+                tracing::error!(%job, %error, "why backups are kept is not in the journal");
+            }
             self.expire(&expired).await?;
         }
         Ok(Pruned { verdicts, expired })
@@ -204,7 +207,7 @@ impl BackupService {
         job: &JobSpec,
         retention: &RetentionSpec,
         why: String,
-    ) -> Result<BackupError, BackupError> {
+    ) -> BackupError {
         let text = format!(
             "the retention policy {} of job {} failed, so everything is kept: {why}",
             retention.policy, job.name
@@ -212,8 +215,8 @@ impl BackupService {
         let event = self
             .event(EventKind::RetentionFailed, Severity::High, text.clone())
             .with_job(&job.name);
-        self.commit(Vec::new(), vec![Change::Event(event)]).await?;
-        Ok(BackupError::Refused(text))
+        self.tell(event).await;
+        BackupError::Refused(text)
     }
 
     /// The record first: a backup that lies in the trash while its record says otherwise would be missed by a restore.

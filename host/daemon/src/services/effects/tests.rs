@@ -364,3 +364,30 @@ async fn only_the_http_client_is_told_of_handles() {
     let told = bench.world.told.lock().unwrap();
     assert_eq!(*told, [SHOWN, SHOWN, SHOWN, SHOWN, ""]);
 }
+
+#[tokio::test]
+async fn on_a_full_disk_targets_are_started_and_requests_that_act_are_not_sent() {
+    let bench = bench();
+    bench.journal.hold();
+    bench.world.gate.add_permits(2);
+    let restart = Effect::TargetRestart {
+        target: "api".to_owned(),
+    };
+    bench.effects.perform(&bench.call, restart).await.unwrap();
+    let read = request(HttpMethod::Get);
+    bench.effects.perform(&bench.call, read).await.unwrap();
+    assert_eq!(bench.world.sent.lock().unwrap().len(), 1);
+    let acts = request(HttpMethod::Post);
+    let refused = bench.effects.perform(&bench.call, acts).await;
+    assert!(
+        matches!(&refused, Err(EffectError::Unavailable(why)) if why.contains("free some space")),
+        "{refused:?}"
+    );
+    assert_eq!(
+        bench.world.sent.lock().unwrap().len(),
+        1,
+        "nothing was sent"
+    );
+    let last = entries(&bench.journal).pop().unwrap();
+    assert_eq!((last.kind, last.result), (EntryKind::Result, Some(refused)));
+}

@@ -154,6 +154,8 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
     assert_eq!(
         default,
         [
+            "journal.full",
+            "journal.writable",
             "config.rejected",
             "circuit.flapping",
             "incident.opened",
@@ -185,6 +187,19 @@ fn what_is_said_of_one_failure_has_one_key_and_its_end_resolves_it() {
     assert_eq!(opened[0].alert.dedup_key, done[0].alert.dedup_key);
     assert_eq!(opened[0].alert.status, AlertStatus::Firing);
     assert_eq!(done[0].alert.status, AlertStatus::Resolved);
+}
+
+#[test]
+fn a_full_disk_is_one_alert_that_is_resolved_when_the_journal_is_written_again() {
+    let routes = [route("log", Severity::Critical)];
+    let at = Timestamp::from_millis(0);
+    let event = |kind| Event::new(kind, Severity::Critical, at, "x");
+    let full = sent(&event(EventKind::JournalFull), &routes);
+    let writable = sent(&event(EventKind::JournalWritable), &routes);
+    assert_eq!(full[0].alert.dedup_key, "db1/journal");
+    assert_eq!(writable[0].alert.dedup_key, full[0].alert.dedup_key);
+    assert_eq!(full[0].alert.status, AlertStatus::Firing);
+    assert_eq!(writable[0].alert.status, AlertStatus::Resolved);
 }
 
 #[test]

@@ -1,44 +1,37 @@
-//! A disk that is full.
+//! A disk that is full, as SQLite says it.
 
 use super::fixtures::*;
 use crate::{
     adapters::journal::SqliteJournal,
-    ports::{Journal, Records, Values},
+    ports::{Committed, Journal, Records, Values},
 };
 use mainstay_domain::{effect::EffectError, journal::Change};
+use std::sync::atomic::Ordering::SeqCst;
 
 #[tokio::test]
-async fn a_full_disk_is_an_error_that_passes() {
+async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
+    let mut subscriber = journal.subscribe();
     journal.commit(vec![Change::Event(event(1))]).await.unwrap();
     // SQLite gives SQLITE_FULL for a file that may not grow, as it does for a disk without space.
-    journal
-        .on_connection(|connection| {
-            let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
-            connection.query_row(
-                &format!("PRAGMA max_page_count = {}", pages + 8),
-                [],
-                |_| Ok(()),
-            )
-        })
-        .await
+    let file = rusqlite::Connection::open(directory.path().join(super::super::FILE_NAME)).unwrap();
+    let pages: u32 = file
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
         .unwrap();
+    drop(file);
+    journal.faults.max_pages.store(pages + 8, SeqCst);
     let mut large = event(2);
     large.message = "x".repeat(20_000);
-    let mut written = 1;
-    let error = loop {
-        match journal.commit(vec![Change::Event(large.clone())]).await {
-            Ok(_) => written += 1,
-            Err(error) => break error.to_string(),
+    let mut submitted = 1;
+    loop {
+        submitted += 1;
+        let answer = journal.commit(vec![Change::Event(large.clone())]).await;
+        if answer.unwrap() == Committed::Held {
+            break;
         }
-        assert!(written < 10, "the disk should be full by now");
-    };
-    assert!(error.contains("the disk is full"), "{error}");
-    assert!(
-        error.contains(&directory.path().display().to_string()),
-        "{error}"
-    );
+        assert!(submitted < 10, "the disk should be full by now");
+    }
     let refused = journal
         .set(
             plugin("webhook"),
@@ -46,21 +39,24 @@ async fn a_full_disk_is_an_error_that_passes() {
             Some(vec![0; 60_000]),
             1 << 20,
         )
-        .await;
+        .await
+        .unwrap_err();
     assert!(
-        matches!(refused, Err(EffectError::Unavailable(_))),
+        matches!(&refused, EffectError::Unavailable(why) if why.contains("the disk is full")),
         "{refused:?}"
     );
-    assert_eq!(journal.events(0, 100).await.unwrap().len(), written);
+    assert_eq!(
+        journal.events(0, 100).await.unwrap().len(),
+        submitted - 1,
+        "what is held is not told yet"
+    );
 
-    journal
-        .on_connection(|connection| {
-            connection.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
-        })
-        .await
-        .unwrap();
-    journal.commit(vec![Change::Event(large)]).await.unwrap();
+    journal.faults.max_pages.store(1_000_000, SeqCst);
+    for seq in 1..=submitted as u64 {
+        assert_eq!(subscriber.recv().await.unwrap().seq, seq);
+    }
+    assert!(journal.commit(Vec::new()).await.unwrap().is_durable());
     drop(journal);
     let journal = SqliteJournal::open(directory.path()).unwrap();
-    assert_eq!(journal.events(0, 100).await.unwrap().len(), written + 1);
+    assert_eq!(journal.events(0, 100).await.unwrap().len(), submitted);
 }

@@ -1,6 +1,6 @@
 //! Domain values to write, made from a number.
 
-use super::super::{SqliteJournal, writer::Work};
+use super::super::{SqliteJournal, queue::Work};
 use crate::ports::{HistoryFilter, JournalError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},

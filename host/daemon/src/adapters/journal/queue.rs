@@ -1,0 +1,296 @@
+//! What waits for the writer: one line, in the order of the calls.
+//!
+//! Invariant: what was taken stays in its place until it is written, so that no newer value is overtaken by an older
+//! one and nothing is dropped, however long the disk takes nothing.
+//! Invariant: the line is bounded. Above [`BOUND`] what is nothing but events is refused, above twice that everything;
+//! who submitted it keeps it. Whole values are not merged: each was submitted together with the events that tell of it,
+//! and readers of the events rely on finding it as they say.
+//! Invariant: while the disk takes nothing nobody waits for it: changes are answered as held, values of plugins, which
+//! must be durable, are refused.
+
+use super::{
+    error::{sentence, writer_gone},
+    load::Load,
+    values::ValueWrite,
+};
+use crate::ports::{Committed, JournalError, JournalErrorKind};
+use mainstay_domain::{effect::EffectError, journal::Change};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// What may wait: hours of a busy host's changes, in no more memory than the daemon has at other times. The second half,
+/// which is for what is more than events, comes on top.
+pub(super) const BOUND: Load = Load {
+    changes: 200_000,
+    bytes: 64 << 20,
+};
+
+pub(super) type Ack<T> = oneshot::Sender<Result<T, JournalError>>;
+
+/// One submission.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Changes that are written together or not at all; without an ack where it is answered already.
+    Changes(Vec<Change>, Option<Ack<Committed>>),
+    /// A value of a plugin; answered with whether it was set, or with why the plugin may not.
+    Value(ValueWrite, Ack<Result<bool, EffectError>>),
+    /// Lets a test change the connection, to have a change refused or the writer wait.
+    #[cfg(test)]
+    Connection(fn(&rusqlite::Connection) -> rusqlite::Result<()>, Ack<()>),
+}
+
+/// A submission in the line.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) work: Work,
+    load: Load,
+}
+
+/// What the writer finds.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// The oldest submissions, one at least.
+    Batch(VecDeque<Waiting>),
+    /// There was none for a while.
+    Quiet,
+    /// There is none, and none will come.
+    Closed,
+}
+
+/// The line.
+#[derive(Debug)]
+pub(super) struct Queue {
+    path: PathBuf,
+    bound: Load,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    /// Of all that is not written, what the writer has in its hands included.
+    load: Load,
+    /// Why nothing can be written now.
+    held: Option<JournalError>,
+    /// Submissions have been refused since the line was within its bound.
+    is_refusing: bool,
+    is_closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new(path: PathBuf, bound: Load) -> Self {
+        Self {
+            path,
+            bound,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts work at the end of the line, or answers it at once.
+    pub(super) fn push(&self, work: Work) {
+        let (load, bound) = (work.load(), self.bound_for(&work));
+        let mut state = self.locked();
+        if state.is_closed {
+            drop(state);
+            return work.refuse(writer_gone(&self.path));
+        }
+        let total = state.load.plus(load);
+        // One that alone is above the bound has to be written some time.
+        let is_refused = state.load != Load::default() && !total.is_within(bound);
+        if is_refused {
+            let is_news = !std::mem::replace(&mut state.is_refusing, true);
+            drop(state);
+            let why = self.overloaded();
+            if is_news {
+                // Not every submission is awaited.
+                tracing::error!(error = %why, "submissions are refused; is the disk full, or slow?");
+            }
+            return work.refuse(why);
+        }
+        if state.is_refusing && total.is_within(self.bound) {
+            state.is_refusing = false;
+            tracing::warn!(
+                path = %self.path.display(),
+                "the journal takes submissions again; those in between were not taken"
+            );
+        }
+        let Some(work) = work.held_because(state.held.as_ref()) else {
+            return;
+        };
+        state.load = total;
+        state.waiting.push_back(Waiting { work, load });
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// What the daemon has to remember has as much room again as all that may happen.
+    fn bound_for(&self, work: &Work) -> Load {
+        let is_event = |change: &Change| matches!(change, Change::Event(_));
+        match work {
+            Work::Changes(changes, _) if !changes.iter().all(is_event) => {
+                self.bound.plus(self.bound)
+            }
+            _ => self.bound,
+        }
+    }
+
+    fn overloaded(&self) -> JournalError {
+        let what = "takes no more for now: as much as may waits for the disk; this was not taken, try it again when \
+                    there is room on the disk";
+        sentence(&self.path, JournalErrorKind::Full, what)
+    }
+
+    /// The oldest submissions; waits for one, at most for so long.
+    pub(super) fn take(&self, most: usize, patience: Option<Duration>) -> Taken {
+        let mut state = self.locked();
+        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
+        state = match patience {
+            None => self
+                .changed
+                .wait_while(state, is_idle)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                self.changed
+                    .wait_timeout_while(state, patience, is_idle)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        if !state.waiting.is_empty() {
+            let taken = most.min(state.waiting.len());
+            return Taken::Batch(state.waiting.drain(..taken).collect());
+        }
+        match state.is_closed {
+            true => Taken::Closed,
+            false => Taken::Quiet,
+        }
+    }
+
+    /// This is written, or refused for good: it waits no more, and the disk takes something.
+    pub(super) fn written(&self, work: Load) {
+        let mut state = self.locked();
+        state.load = state.load.minus(work);
+        state.held = None;
+    }
+
+    /// The disk takes nothing now: what waits is answered, and so is what comes. `at_hand` is what the writer took.
+    pub(super) fn hold(&self, why: &JournalError, at_hand: &mut VecDeque<Waiting>) {
+        let mut state = self.locked();
+        state.held = Some(why.clone());
+        let mut waiting = std::mem::take(&mut state.waiting);
+        for line in [&mut *at_hand, &mut waiting] {
+            for Waiting { work, load } in std::mem::take(line) {
+                match work.held_because(Some(why)) {
+                    Some(work) => line.push_back(Waiting { work, load }),
+                    None => state.load = state.load.minus(load),
+                }
+            }
+        }
+        if at_hand.is_empty() && waiting.is_empty() {
+            // Nothing is tried again, so the next submission has to be tried to know.
+            state.held = None;
+        }
+        state.waiting = waiting;
+    }
+
+    /// How many changes wait.
+    pub(super) fn changes(&self) -> usize {
+        self.locked().load.changes
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_refusing(&self) -> bool {
+        self.locked().is_refusing
+    }
+
+    /// Waits for so long, or until the queue is closed; whether it is.
+    pub(super) fn pause(&self, length: Duration) -> bool {
+        let state = self.locked();
+        let was_closed = state.is_closed;
+        let is_as_before = |state: &mut State| state.is_closed == was_closed;
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(state, length, is_as_before)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.is_closed
+    }
+
+    /// Takes no more; what waits is still written.
+    pub(super) fn close(&self) {
+        self.locked().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Nobody writes any more: what waits is answered with that.
+    pub(super) fn end(&self) {
+        let mut state = self.locked();
+        state.is_closed = true;
+        state.waiting.clear();
+    }
+}
+
+impl Waiting {
+    pub(super) fn load(&self) -> Load {
+        self.load
+    }
+}
+
+impl Work {
+    fn load(&self) -> Load {
+        match self {
+            Work::Changes(changes, _) => Load::of(changes),
+            Work::Value(write, _) => Load {
+                changes: 1,
+                bytes: write.bytes(),
+            },
+            #[cfg(test)]
+            Work::Connection(..) => Load::default(),
+        }
+    }
+
+    pub(super) fn refuse(self, why: JournalError) {
+        match self {
+            Work::Changes(_, ack) => {
+                let answer = ack.map(|ack| ack.send(Err(why.clone())));
+                if !matches!(answer, Some(Ok(()))) && why.kind == JournalErrorKind::Unreadable {
+                    tracing::error!(error = %why, "a change was not written, and nobody waited to hear it");
+                }
+            }
+            Work::Value(_, ack) => drop(ack.send(Err(why))),
+            #[cfg(test)]
+            Work::Connection(_, ack) => drop(ack.send(Err(why))),
+        }
+    }
+
+    /// As it waits while the disk takes nothing; none where it is done with. Unchanged where the disk takes something.
+    fn held_because(self, why: Option<&JournalError>) -> Option<Self> {
+        let Some(why) = why else {
+            return Some(self);
+        };
+        match self {
+            Work::Changes(changes, ack) => {
+                if let Some(ack) = ack {
+                    let _ = ack.send(Ok(Committed::Held));
+                }
+                (!changes.is_empty()).then_some(Work::Changes(changes, None))
+            }
+            Work::Value(_, ack) => {
+                let _ = ack.send(Err(why.clone()));
+                None
+            }
+            #[cfg(test)]
+            Work::Connection(..) => Some(self),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The writer's connection: one batch, one transaction.
+//!
+//! Invariant: each submission has a savepoint of its own, so that a refused one leaves its neighbours in place; what
+//! fails because of the disk fails the whole batch, of which then nothing is written.
+
+use super::{
+    changes,
+    error::{explain, may_pass},
+    queue::Work,
+};
+use crate::ports::JournalError;
+use mainstay_domain::{effect::EffectError, event::Event};
+use rusqlite::Connection;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// What the writer writes to.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) transactions: Arc<AtomicU64>,
+    #[cfg(test)]
+    pub(super) faults: Arc<Faults>,
+}
+
+/// What became of one submission of a batch that was written.
+pub(super) enum Done {
+    Changes(Result<Vec<Arc<Event>>, JournalError>),
+    Value(Result<Result<bool, EffectError>, JournalError>),
+    #[cfg(test)]
+    Connection(Result<(), JournalError>),
+}
+
+impl Store {
+    /// Writes a batch in one transaction; what became of each, in order.
+    ///
+    /// # Errors
+    /// Nothing of it is written.
+    pub(super) fn write<'a>(
+        &self,
+        batch: impl Iterator<Item = &'a Work>,
+    ) -> rusqlite::Result<Vec<Done>> {
+        #[cfg(test)]
+        self.faults.strike(&self.connection)?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let done: rusqlite::Result<Vec<Done>> = batch.map(|work| self.apply(work)).collect();
+        let committed =
+            done.and_then(|done| self.connection.execute_batch("COMMIT").map(|()| done));
+        match committed {
+            Ok(done) => {
+                self.transactions.fetch_add(1, Ordering::Relaxed);
+                Ok(done)
+            }
+            Err(error) => {
+                if !self.connection.is_autocommit() {
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn apply(&self, work: &Work) -> rusqlite::Result<Done> {
+        match work {
+            Work::Changes(list, _) => self
+                .in_savepoint(|connection| changes::apply(connection, list))
+                .map(Done::Changes),
+            Work::Value(write, _) => self
+                .in_savepoint(|connection| write.apply(connection))
+                .map(Done::Value),
+            #[cfg(test)]
+            Work::Connection(change, _) => self.in_savepoint(*change).map(Done::Connection),
+        }
+    }
+
+    /// Runs one submission between savepoints. The inner error is its own; the outer one is the whole batch's.
+    fn in_savepoint<T>(
+        &self,
+        apply: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Result<T, JournalError>> {
+        let connection = &self.connection;
+        let result = connection
+            .execute_batch("SAVEPOINT submission")
+            .and_then(|()| apply(connection))
+            .and_then(|done| {
+                connection
+                    .execute_batch("RELEASE submission")
+                    .map(|()| done)
+            });
+        match result {
+            Ok(done) => Ok(Ok(done)),
+            // On some errors SQLite ends the whole transaction. What followed would be written outside of it.
+            Err(error) if may_pass(&error) || connection.is_autocommit() => Err(error),
+            Err(error) => {
+                connection.execute_batch("ROLLBACK TO submission; RELEASE submission")?;
+                Ok(Err(explain(&self.path, &error)))
+            }
+        }
+    }
+
+    /// Moves the write-ahead log into the file, as far as readers allow; answers how many of its pages are left.
+    /// With `NOOP` it only counts.
+    pub(super) fn checkpoint(&self, mode: &str) -> i64 {
+        let sql = match mode {
+            "NOOP" => "PRAGMA wal_checkpoint(NOOP)",
+            _ => "PRAGMA wal_checkpoint(PASSIVE)",
+        };
+        let counted = self.connection.prepare_cached(sql).and_then(|mut pragma| {
+            pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+        });
+        counted.unwrap_or_else(|error| {
+            // What is in the log is safe there; a disk without space for the file is no reason to stop.
+            tracing::debug!(error = %explain(&self.path, &error), "the journal's write-ahead log stays");
+            0
+        })
+    }
+}
+
+/// A disk that fails as a test wants.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// So many of the next writes find the disk full.
+    pub(super) failures: std::sync::atomic::AtomicU32,
+    /// Pages that the file may have from the next write on; 0: as it is.
+    pub(super) max_pages: std::sync::atomic::AtomicU32,
+}
+
+#[cfg(test)]
+impl Faults {
+    fn strike(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let max_pages = self.max_pages.swap(0, Ordering::SeqCst);
+        if max_pages > 0 {
+            let sql = format!("PRAGMA max_page_count = {max_pages}");
+            connection.query_row(&sql, [], |_| Ok(()))?;
+        }
+        let one_less = |left: u32| left.checked_sub(1);
+        match self
+            .failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+        {
+            Ok(_) => Err(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+                None,
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Writes that fail for a while: order, answers, and the reserve.
+
+use super::fixtures::*;
+use crate::{
+    adapters::journal::{SqliteJournal, reserve::LAST},
+    ports::{Committed, Journal, JournalErrorKind, Records, Room, Values},
+};
+use mainstay_domain::{event::Event, journal::Change, operation::OperationState};
+use proptest::prelude::*;
+use std::{path::Path, sync::atomic::Ordering::SeqCst, time::Duration};
+use tokio::time::timeout;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn reserve(directory: &Path) -> u64 {
+    directory
+        .join("reserve")
+        .metadata()
+        .map_or(0, |found| found.len())
+}
+
+/// Waits until the room is as wanted.
+async fn room(journal: &SqliteJournal, wanted: fn(&Room) -> bool) {
+    let mut room = journal.room();
+    timeout(DEADLINE, room.wait_for(wanted))
+        .await
+        .expect("in time")
+        .unwrap();
+}
+
+/// Waits until the reserve is whole.
+async fn whole(directory: &Path) {
+    let look = async {
+        while reserve(directory) <= LAST {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, look).await.expect("in time");
+}
+
+#[tokio::test]
+async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserve_and_is_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    whole(directory.path()).await;
+    let mut told = journal.room();
+    journal.faults.failures.store(1, SeqCst);
+    let answer = journal.commit(vec![Change::Event(event(1))]).await;
+    assert!(answer.unwrap().is_durable());
+    // It says so, and says again when the reserve is back.
+    timeout(DEADLINE, told.changed()).await.unwrap().unwrap();
+    room(&journal, |room| *room == Room::Regained).await;
+    whole(directory.path()).await;
+}
+
+#[tokio::test]
+async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    whole(directory.path()).await;
+    journal.faults.failures.store(u32::MAX, SeqCst);
+    for n in 0..3 {
+        let answer = journal.commit(vec![Change::Event(event(n))]);
+        let answer = timeout(DEADLINE, answer).await.expect("nobody waits");
+        assert_eq!(answer.unwrap(), Committed::Held);
+    }
+    assert_eq!(
+        journal.commit(Vec::new()).await.unwrap(),
+        Committed::Held,
+        "what was before it is not durable"
+    );
+    let value = journal.set(plugin("a"), "k".to_owned(), None, 1 << 20);
+    assert!(timeout(DEADLINE, value).await.unwrap().is_err());
+    assert!(reserve(directory.path()) <= LAST);
+    assert!(matches!(*journal.room().borrow(), Room::Full(_)));
+    assert!(journal.events(0, 10).await.unwrap().is_empty());
+    journal.faults.failures.store(0, SeqCst);
+    room(&journal, |room| *room == Room::Regained).await;
+    assert_eq!(journal.events(0, 10).await.unwrap().len(), 3);
+    let value = journal.set(plugin("a"), "k".to_owned(), Some(vec![1]), 1 << 20);
+    value.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_value_that_is_refused_leaves_the_next_one_its_own_try() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    whole(directory.path()).await;
+    // One try with the reserve, one without.
+    journal.faults.failures.store(2, SeqCst);
+    let set = || journal.set(plugin("a"), "k".to_owned(), Some(vec![1]), 1 << 20);
+    assert!(set().await.is_err());
+    set().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_daemon_that_ends_while_it_holds_something_writes_it_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    journal.faults.failures.store(20, SeqCst);
+    for n in 0..50 {
+        drop(journal.commit(vec![Change::Event(event(n))]));
+    }
+    drop(journal);
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    assert_eq!(journal.events(0, 100).await.unwrap().len(), 50);
+}
+
+#[tokio::test]
+async fn a_reserve_that_a_daemon_before_let_go_of_is_full_until_it_is_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(SqliteJournal::open(directory.path()).unwrap());
+    std::fs::write(directory.path().join("reserve"), [0; 9]).unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    room(&journal, |room| *room == Room::Regained).await;
+    drop(journal);
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    assert_eq!(*journal.room().borrow(), Room::Enough);
+}
+
+#[tokio::test]
+async fn a_refused_submission_does_not_hold_up_those_behind_it_when_all_fail_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    journal
+        .on_connection(|connection| {
+            connection.execute_batch(
+                "CREATE TEMP TRIGGER refuse BEFORE INSERT ON operations WHEN new.target = 'bad'
+                 BEGIN SELECT RAISE(ROLLBACK, 'refused by the test'); END",
+            )
+        })
+        .await
+        .unwrap();
+    let answers: Vec<_> = (0..30)
+        .map(|n| {
+            let name = if n % 3 == 1 { "bad" } else { "good" };
+            let state = OperationState::Scheduled;
+            journal.commit(vec![Change::Operation(operation(n, name, state))])
+        })
+        .collect();
+    for (n, answer) in answers.into_iter().enumerate() {
+        match answer.await {
+            Ok(_) => assert_ne!(n % 3, 1),
+            Err(error) => assert_eq!((n % 3, error.kind), (1, JournalErrorKind::Unreadable)),
+        }
+    }
+    assert_eq!(journal.history(everything()).await.unwrap().len(), 20);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// So many submissions, each of so many events and the newest state of one operation.
+    Submit(u8, u8),
+    /// So many of the next writes fail.
+    Fail(u8),
+    /// Waits for an answer, durable or held.
+    Wait,
+    /// Another daemon takes over after this one has ended in order.
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1..20_u8, 0..4_u8).prop_map(|(count, events)| Step::Submit(count, events)),
+        3 => (1..6_u8).prop_map(Step::Fail),
+        2 => Just(Step::Wait),
+        1 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_read_back_is_what_was_submitted_in_its_order(steps in prop::collection::vec(step(), 1..30)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let mut journal = SqliteJournal::open(directory.path()).unwrap();
+            let (mut number, mut attempts) = (0, 0);
+            for step in steps {
+                match step {
+                    Step::Submit(count, events) => for _ in 0..count {
+                        let mut changes: Vec<Change> = (0..events)
+                            .map(|n| Change::Event(event(number + u64::from(n))))
+                            .collect();
+                        number += u64::from(events);
+                        attempts += 1;
+                        let mut newest = operation(1, "api", OperationState::InProgress);
+                        newest.attempts = attempts;
+                        changes.push(Change::Operation(newest));
+                        drop(journal.commit(changes));
+                    },
+                    Step::Fail(count) => journal.faults.failures.store(count.into(), SeqCst),
+                    Step::Wait => drop(journal.commit(Vec::new()).await.unwrap()),
+                    Step::Restart => {
+                        drop(journal);
+                        journal = SqliteJournal::open(directory.path()).unwrap();
+                    }
+                }
+            }
+            drop(journal);
+            let journal = SqliteJournal::open(directory.path()).unwrap();
+            let events = journal.events(0, u32::MAX).await.unwrap();
+            let expected: Vec<Event> = (0..number).map(|n| numbered(event(n), n + 1)).collect();
+            assert_eq!(events, expected);
+            let history = journal.history(everything()).await.unwrap();
+            let newest: Vec<u32> = history.iter().map(|operation| operation.attempts).collect();
+            let expected: Vec<u32> = (attempts > 0).then_some(attempts).into_iter().collect();
+            assert_eq!(newest, expected);
+        });
+    }
+}

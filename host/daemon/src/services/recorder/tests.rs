@@ -1,0 +1,56 @@
+use super::*;
+use crate::services::{
+    alerts::arrivals,
+    testing::{MemoryJournal, specs, within},
+};
+use mainstay_domain::{name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp};
+use semver::VersionReq;
+
+fn failed(title: &str) -> Change {
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    Change::Event(
+        Event::new(EventKind::IncidentOpened, Severity::High, at, title)
+            .with_target(&specs::name("api")),
+    )
+}
+
+#[tokio::test]
+async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_both_are_held() {
+    for is_held in [false, true] {
+        let journal = MemoryJournal::new();
+        if is_held {
+            journal.hold();
+        }
+        let mut config = (*specs::spec(Vec::new())).clone();
+        config.alerts = vec![AlertRoute {
+            min_severity: Severity::Low,
+            events: Vec::new(),
+            target: None,
+            alerter: PluginName::parse("page").unwrap(),
+            version: VersionReq::STAR,
+        }];
+        let (_sender, spec) = watch::channel(Arc::new(config));
+        let (arriving, mut arrivals) = arrivals();
+        let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
+        for title in ["first", "second"] {
+            let answer = within(recorder.commit(vec![failed(title)])).await.unwrap();
+            assert_eq!(answer.is_durable(), !is_held);
+        }
+        let quiet = within(recorder.commit(Vec::new())).await.unwrap();
+        assert_eq!(quiet.is_durable(), !is_held);
+        let written: Vec<OutboxEntry> = journal
+            .changes()
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::Alert(entry) => Some(entry),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(written.len(), 2);
+        for entry in written {
+            assert_eq!(within(arrivals.next()).await, [entry]);
+        }
+        let expected = [EventKind::IncidentOpened, EventKind::AlertQueued].repeat(2);
+        assert_eq!(journal.kinds(), expected);
+    }
+}

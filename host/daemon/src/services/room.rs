@@ -1,0 +1,109 @@
+//! Tells that the disk of the journal is full, and that it is not any more.
+//!
+//! Invariant: each is told once, in turn; what a daemon before told and could not take back, this one does.
+
+use crate::ports::{Clock, Journal, Room};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    journal::Change,
+    severity::Severity,
+};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// The service.
+pub struct RoomService {
+    /// Where it stands.
+    pub room: watch::Receiver<Room>,
+    /// Where it is told. On a full disk it is held there too, but its alert goes out.
+    pub journal: Arc<dyn Journal>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl RoomService {
+    /// Runs until it is stopped.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut told = None;
+        loop {
+            let room = self.room.borrow_and_update().clone();
+            let news = match room {
+                Room::Full(why) => Some((EventKind::JournalFull, why)),
+                Room::Regained => {
+                    let message = "the journal is written again, and holds all that was held back";
+                    Some((EventKind::JournalWritable, message.to_owned()))
+                }
+                Room::Enough => None,
+            };
+            if let Some((kind, message)) = news
+                && told != Some(kind)
+            {
+                told = Some(kind);
+                // Of one severity, so that who heard the one hears the other.
+                let event = Event::new(kind, Severity::Critical, self.clock.now(), message);
+                drop(self.journal.commit(vec![Change::Event(event)]));
+            }
+            tokio::select! { biased;
+                () = stop.cancelled() => return,
+                changed = self.room.changed() => if changed.is_err() {
+                    // The journal is gone; there is nothing more to tell.
+                    return stop.cancelled().await;
+                },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::{ManualClock, MemoryJournal, wait_until, within};
+
+    #[tokio::test]
+    async fn a_full_disk_and_its_end_are_told_once_each_and_in_turn() {
+        let journal = MemoryJournal::new();
+        let (sender, room) = watch::channel(Room::Enough);
+        let service = RoomService {
+            room,
+            journal: journal.clone(),
+            clock: ManualClock::new(),
+        };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(service.run(stop.clone()));
+        let full = |why: &str| Room::Full(why.to_owned());
+        let (full_kind, writable) = (EventKind::JournalFull, EventKind::JournalWritable);
+        for (next, expected) in [
+            (full("full"), vec![full_kind]),
+            (Room::Regained, vec![full_kind, writable]),
+            (full("again"), vec![full_kind, writable, full_kind]),
+        ] {
+            sender.send_replace(next);
+            wait_until("it to be told", || journal.kinds() == expected).await;
+        }
+        sender.send_replace(full("for another reason"));
+        stop.cancel();
+        within(running).await.unwrap();
+        assert_eq!(journal.kinds().len(), 3);
+        assert_eq!(journal.events()[0].message, "full");
+    }
+
+    #[tokio::test]
+    async fn what_a_daemon_before_told_is_taken_back_by_this_one() {
+        let journal = MemoryJournal::new();
+        let (_sender, room) = watch::channel(Room::Regained);
+        let service = RoomService {
+            room,
+            journal: journal.clone(),
+            clock: ManualClock::new(),
+        };
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(service.run(stop.clone()));
+        wait_until("it to be told", || {
+            journal.kinds() == [EventKind::JournalWritable]
+        })
+        .await;
+        stop.cancel();
+        within(running).await.unwrap();
+    }
+}
