@@ -24,7 +24,7 @@ use crate::{
     services::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
-        effects::{Effects, EffectsUnderWay},
+        effects::Effects,
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
@@ -52,6 +52,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tasks::Tasks;
 use tokio::{
@@ -64,6 +65,9 @@ const FINDINGS: usize = 4096;
 
 /// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
 const OTHER_FILES: u64 = 512;
+
+/// Incidents that closed within this time are read at the start: they may come back.
+const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
 
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
@@ -141,7 +145,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records.recovered().await?;
+    let recovered = records
+        .recovered(started_at - RECOVERY_REMEMBERS)
+        .await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
@@ -210,7 +216,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
-    let under_way = EffectsUnderWay::default();
     let effects = Effects {
         journal: journal.clone(),
         clock: clock.clone(),
@@ -222,7 +227,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),
         spec: spec.clone(),
-        under_way: under_way.clone(),
+        under_way: plugins.under_way.clone(),
     };
     let observer = PluginEvents {
         journal: journal.clone(),
@@ -246,15 +251,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What decides and acts.
     let ports = RecoveryPorts {
         journal: journal.clone(),
-        records: records.clone(),
         clock: clock.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
-        under_way,
     };
-    let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let (mut engine, recovery) =
+        RecoveryEngine::new(ports, spec.clone(), findings, ids(), monitor.changed());
     let undelivered = recovered.outbox.clone();
-    engine.take_up(recovered).await;
+    engine.take_up(&recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
         left: undelivered,

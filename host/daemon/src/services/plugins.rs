@@ -3,18 +3,19 @@
 
 use crate::{
     ports::{
-        Alerters, Boxed, Clock, Delivery, Handled, Handlers, Journal, PluginView, RetentionJudge,
+        Alerters, Boxed, Clock, Delivery, Handlers, Journal, PluginView, RetentionJudge,
     },
-    services::reload::PluginSettings,
+    services::{effects::EffectsUnderWay, reload::PluginSettings},
 };
 use mainstay_domain::{
     alert::Alert,
     backup::{BackupSummary, Verdict},
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoverRequest, RecoveryFailure},
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure},
     event::{Event, EventKind},
     journal::Change,
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
+    recovery::{Call, Handled, NotHandled},
     severity::Severity,
     spec::PluginSpec,
     time::Timestamp,
@@ -41,6 +42,8 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct Plugins {
     host: OnceLock<PluginHost>,
+    /// What handlers asked for.
+    pub under_way: EffectsUnderWay,
 }
 
 impl Plugins {
@@ -64,31 +67,39 @@ impl Plugins {
 }
 
 impl Handlers for Plugins {
-    fn recover(
-        &self,
-        handler: PluginName,
-        version: VersionReq,
-        request: RecoverRequest,
-        timeout: Duration,
-    ) -> Boxed<'_, Handled> {
+    fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
+            let Call {
+                handler,
+                version,
+                request,
+                timeout,
+                effects,
+            } = call;
             let plugin = match self.get(PluginKind::RecoveryHandler, &handler, &version) {
                 Ok(plugin) => plugin,
                 Err(error) => {
                     return Handled {
                         by: None,
-                        result: Err(RecoveryFailure::Retryable(error)),
+                        result: Err(NotHandled::Missing(error)),
+                        effects,
                     };
                 }
             };
-            let result = match plugin.recover(&request, timeout).await {
-                Ok(answer) => answer,
+            self.under_way.begin(&request.operation, effects);
+            let answer = plugin.recover(&request, timeout).await;
+            let effects = self.under_way.end(&request.operation).await;
+            let result = match answer {
+                Ok(answer) => answer.map_err(NotHandled::Failed),
                 // A trap or a limit ends one call; another attempt may go well, or find another version.
-                Err(error) => Err(RecoveryFailure::Retryable(error.to_string())),
+                Err(error) => Err(NotHandled::Failed(RecoveryFailure::Retryable(
+                    error.to_string(),
+                ))),
             };
             Handled {
                 by: Some(plugin.identity().as_ref().clone()),
                 result,
+                effects,
             }
         })
     }

@@ -32,6 +32,17 @@ impl EffectsUnderWay {
         all.entry(operation.clone()).or_default().acting.clone()
     }
 
+    /// A call begins; so many effects were before it.
+    pub fn begin(&self, operation: &OperationId, effects: u32) {
+        self.all().entry(operation.clone()).or_default().last = effects;
+    }
+
+    /// A call has ended: waits for what it began; how many effects there are now.
+    pub async fn end(&self, operation: &OperationId) -> u32 {
+        self.settled(operation).await;
+        self.all().remove(operation).map_or(0, |of| of.last)
+    }
+
     /// Waits until nothing acts for it any more. Each effect has a bound of its own.
     pub async fn settled(&self, operation: &OperationId) {
         let acting = self.all().get(operation).map(|of| of.acting.clone());
@@ -39,11 +50,6 @@ impl EffectsUnderWay {
             acting.close();
             acting.wait().await;
         }
-    }
-
-    /// The operation has ended.
-    pub fn forget(&self, operation: &OperationId) {
-        self.all().remove(operation);
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<OperationId, OfOperation>> {
