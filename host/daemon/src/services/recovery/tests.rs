@@ -460,9 +460,11 @@ async fn another_failure_of_the_target_does_not_keep_this_one_from_being_verifie
 #[tokio::test(start_paused = true)]
 async fn a_target_whose_process_is_only_being_started_is_waited_for() {
     let story = Story::begin(&[]);
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.patient.unborn.store(5, SeqCst);
-    story.fails().await;
     story.patient.fails.store(false, SeqCst);
+    story.clock.advance(Duration::from_secs(1));
+    story.pause(false).await;
     story.until("it to end", &[OperationState::Cancelled]).await;
     assert_eq!(story.count(EventKind::IncidentClosed), 1);
     assert_eq!(story.operations()[0].attempts, 0, "no handler was called");
