@@ -3,9 +3,9 @@
 
 fn main() {
     let (count, seed) = mainstay_tests::campaign::arguments(100_000);
-    let crashed = std::env::args()
-        .nth(3)
-        .map_or(count / 100, |text| text.parse().expect("the number is a number"));
+    let crashed = std::env::args().nth(3).map_or(count / 100, |text| {
+        text.parse().expect("the number is a number")
+    });
     let report = mainstay_tests::campaign::recovery(count, crashed, seed);
     println!("{report:?}");
 }

@@ -173,7 +173,7 @@ chain = [{ handler = "probe", params = { do = "http", name = "RECEIVER/?t=$[secr
         received.map(|request| request.line).collect()
     };
     let as_text = "GET /?t=${secret:hook-token}${secret:nosuch}".to_owned();
-    assert_eq!(lines(), [as_text.clone()]);
+    assert_eq!(lines(), std::slice::from_ref(&as_text));
     let written = daemon.recover("job", "written");
     assert_eq!(written["state"], "succeeded", "{written}");
     assert_eq!(lines(), [as_text, format!("GET /?t={SECRET}")]);

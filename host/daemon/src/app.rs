@@ -145,9 +145,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records
-        .recovered(started_at - RECOVERY_REMEMBERS)
-        .await?;
+    let recovered = records.recovered(started_at - RECOVERY_REMEMBERS).await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))

@@ -19,8 +19,8 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
-    secret::SecretHandles,
     recovery::{Call, Handled, Verb},
+    secret::SecretHandles,
     severity::Severity,
     spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     template,
@@ -28,9 +28,7 @@ use mainstay_domain::{
 };
 use semver::VersionReq;
 use serde::{Deserialize, Serialize};
-use std::{
-    future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
-};
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

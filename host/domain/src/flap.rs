@@ -40,7 +40,8 @@ impl FlapDetector {
     /// It opened so long ago, before the program started; what was told of it then is not told again.
     pub fn opened_before(&mut self, age: Duration, now: Monotonic) {
         if age < WINDOW {
-            self.before.push_back(WINDOW.saturating_sub(age) + now.elapsed());
+            self.before
+                .push_back(WINDOW.saturating_sub(age) + now.elapsed());
             if self.before.len() > REMEMBERED {
                 self.before.pop_front();
             }

@@ -154,13 +154,12 @@ impl RecoveryQueue {
     }
 
     /// How many wait.
+    #[allow(
+        clippy::len_without_is_empty,
+        reason = "nobody asks whether none waits"
+    )]
     pub fn len(&self) -> usize {
         self.entries.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// How many run.

@@ -35,7 +35,11 @@ pub fn recovery(count: u32, crashed: u32, seed: u64) -> RecoveryReport {
         report.inputs += first.inputs;
         report.operations += first.operations;
         if number % 16 == 0 {
-            assert_eq!(first.outcomes, trace.run().outcomes, "{trace:?}: not the same twice");
+            assert_eq!(
+                first.outcomes,
+                trace.run().outcomes,
+                "{trace:?}: not the same twice"
+            );
         }
     }
     for _ in 0..crashed {
@@ -51,5 +55,8 @@ pub fn recovery(count: u32, crashed: u32, seed: u64) -> RecoveryReport {
 }
 
 fn same_end(trace: &Trace, crash: u64, whole: &BTreeMap<String, End>, cut: &BTreeMap<String, End>) {
-    assert_eq!(whole, cut, "{trace:?}: a crash after input {crash} changes the end");
+    assert_eq!(
+        whole, cut,
+        "{trace:?}: a crash after input {crash} changes the end"
+    );
 }

@@ -10,9 +10,7 @@ use super::{
 };
 use crate::ports::{Decision, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_domain::{
-    id::OperationId, name::TargetName, operation::Operation, recovery::Verb,
-};
+use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation, recovery::Verb};
 use std::{future::Future, sync::Arc};
 
 /// The longest name or reason that is put on record, in bytes.

@@ -2,9 +2,7 @@
 //! events.
 
 use crate::{
-    ports::{
-        Alerters, Boxed, Clock, Delivery, Handlers, Journal, PluginView, RetentionJudge,
-    },
+    ports::{Alerters, Boxed, Clock, Delivery, Handlers, Journal, PluginView, RetentionJudge},
     services::{effects::EffectsUnderWay, reload::PluginSettings},
 };
 use mainstay_domain::{

@@ -11,23 +11,22 @@
 mod board;
 mod control;
 mod look;
+mod serving;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 pub use board::RecoveryBoard;
 pub use control::RecoveryHandle;
 
 use crate::{
-    ports::{self, Clock, Finding, Handlers, Journal, JournalErrorKind, Watch},
+    ports::{self, Clock, Finding, Handlers, Journal, Watch},
     services::state::ChangedTargets,
 };
 use control::Asked;
-use futures_util::FutureExt;
 use mainstay_domain::{
     call::RecoveryFailure,
-    event::{Event, EventKind},
     id::{IdSource, OperationId},
-    journal::Change,
     name::PluginName,
     recovery::{
         Action, At, Call, CaseKey, Handled, Input, NotHandled, Outcome, Recovered, Recovery, Reply,
@@ -36,16 +35,18 @@ use mainstay_domain::{
     spec::Spec,
     time::Monotonic,
 };
+use serving::tell_of_serving;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
+use writes::Writes;
 
 /// How long until writes that the journal's queue did not take are given to it again.
 const WRITE_AGAIN: Duration = Duration::from_millis(250);
@@ -78,8 +79,7 @@ pub struct RecoveryEngine {
     /// Who waits for which reply.
     waiting: BTreeMap<Ticket, oneshot::Sender<Reply>>,
     tickets: u64,
-    /// What the journal's queue did not take, in its order.
-    unwritten: VecDeque<Vec<Change>>,
+    writes: Writes,
 }
 
 impl RecoveryEngine {
@@ -96,6 +96,7 @@ impl RecoveryEngine {
         let board = RecoveryBoard::new(changed);
         let handle = RecoveryHandle::new(sender, board.clone());
         let present = Arc::clone(&spec.borrow_and_update());
+        let writes = Writes::new(ports.journal.clone());
         let engine = Self {
             ports,
             machine: Recovery::new(present, ids),
@@ -106,7 +107,7 @@ impl RecoveryEngine {
             work: JoinSet::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
-            unwritten: VecDeque::new(),
+            writes,
         };
         (engine, handle)
     }
@@ -152,7 +153,7 @@ impl RecoveryEngine {
         let mut spec_is_open = true;
         self.input(Input::Tick);
         loop {
-            let is_blocked = !self.write_again();
+            let is_blocked = !self.writes.give();
             let rest = self.rest(is_blocked);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
@@ -177,7 +178,7 @@ impl RecoveryEngine {
             };
             self.done(done);
         }
-        while !self.write_again() {
+        while !self.writes.give() {
             tokio::time::sleep(WRITE_AGAIN).await;
         }
     }
@@ -255,7 +256,10 @@ impl RecoveryEngine {
             Ok(outcome) => outcome,
             Err(illegal) => {
                 let error: &dyn std::error::Error = &illegal;
-                tracing::error!(error, "recovery was told what cannot be; report this as a defect");
+                tracing::error!(
+                    error,
+                    "recovery was told what cannot be; report this as a defect"
+                );
                 return;
             }
         };
@@ -273,7 +277,8 @@ impl RecoveryEngine {
         let has_answer = after
             .iter()
             .any(|action| matches!(action, Action::Answer(..)));
-        let durable = self.write(writes, has_answer);
+        self.writes.push(writes);
+        let durable = has_answer.then(|| self.writes.durable());
         let mut answers = Vec::new();
         for action in after {
             match action {
@@ -313,44 +318,14 @@ impl RecoveryEngine {
         }
     }
 
-    /// Puts writes into the journal's queue, behind what it did not take before. With `awaited`, what ends when they are
-    /// durable or held.
-    fn write(
-        &mut self,
-        writes: Vec<Change>,
-        awaited: bool,
-    ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        if !writes.is_empty() {
-            self.unwritten.push_back(writes);
-        }
-        self.write_again();
-        awaited.then(|| {
-            let durable = self.ports.journal.commit(Vec::new());
-            durable.map(|_| ())
-        })
-    }
-
-    /// Gives the journal's queue what waits; whether it took all of it.
-    fn write_again(&mut self) -> bool {
-        while let Some(writes) = self.unwritten.front() {
-            let commit = self.ports.journal.commit(writes.clone());
-            // What is refused is refused in the call.
-            if let Some(Err(error)) = commit.now_or_never()
-                && error.kind == JournalErrorKind::Full
-            {
-                return false;
-            }
-            self.unwritten.pop_front();
-        }
-        true
-    }
-
     fn call(&mut self, call: Call) {
         let handlers = self.ports.handlers.clone();
         let (id, effects) = (call.request.operation.clone(), call.effects);
         self.work.spawn(async move {
             let handled = tokio::spawn(async move { handlers.recover(call).await });
-            let handled = handled.await.unwrap_or_else(|error| broke_off(&id, effects, &error));
+            let handled = handled
+                .await
+                .unwrap_or_else(|error| broke_off(&id, effects, &error));
             Input::Called(id, handled)
         });
     }
@@ -372,37 +347,4 @@ async fn sleep(length: Option<Duration>) {
         Some(length) => tokio::time::sleep(length).await,
         None => std::future::pending().await,
     }
-}
-
-/// Tells of handlers that serve from now on; of none by name where some may have been missed.
-fn tell_of_serving(
-    journal: &dyn Journal,
-    serving: mpsc::Sender<Option<PluginName>>,
-) -> impl Future<Output = ()> + Send + use<> {
-    let mut events = journal.subscribe();
-    async move {
-        loop {
-            let told = match events.recv().await {
-                Ok(event) => match serving_in(&event) {
-                    Some(handler) => Some(handler),
-                    None => continue,
-                },
-                Err(RecvError::Lagged(_)) => None,
-                Err(RecvError::Closed) => return,
-            };
-            if serving.send(told).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn serving_in(event: &Event) -> Option<PluginName> {
-    let serves = matches!(
-        event.kind,
-        EventKind::PluginServing | EventKind::PluginReleased
-    );
-    let plugin = event.plugin.as_deref().filter(|_| serves)?;
-    let name = plugin.split('@').next().unwrap_or(plugin);
-    PluginName::parse(name).ok()
 }

@@ -11,16 +11,16 @@ use semver::VersionReq;
 use std::time::Duration;
 
 /// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
-/// ended it, for else the operation says so.
+/// ended it, for else the operation says so. One incident fires once, and is resolved when it is over: a success after
+/// which it may well come back, for it did before, is none, and neither is a further failure of what people were told of.
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
+        K::OperationSucceeded => !is_true(event, "relapsed"),
+        K::OperationPartial | K::OperationFailed => !is_true(event, "again"),
         K::IncidentOpened
         | K::CircuitFlapping
         | K::OperationAwaitingManual
-        | K::OperationSucceeded
-        | K::OperationPartial
-        | K::OperationFailed
         | K::OperationEscalated
         | K::PluginRejected
         | K::PluginQuarantined
@@ -116,9 +116,12 @@ fn fits(route: &AlertRoute, event: &Event) -> bool {
 
 /// Whether an event is of a dry run: nothing is wrong or right again by it, whatever its kind.
 fn is_of_dry_run(event: &Event) -> bool {
-    let is_true = |name: &str| event.data.get(name).and_then(|value| value.as_bool()) == Some(true);
     // Its effects say that they were only planned.
-    is_true("dry_run") || is_true("planned")
+    is_true(event, "dry_run") || is_true(event, "planned")
+}
+
+fn is_true(event: &Event, name: &str) -> bool {
+    event.data.get(name).and_then(|value| value.as_bool()) == Some(true)
 }
 
 fn status(kind: EventKind) -> AlertStatus {

@@ -1,7 +1,8 @@
 //! The words of an alert, for a person at three in the morning: what happened, to what, what the host did, and what to
 //! do next.
 //!
-//! Invariant: of an event's data only `failure`, `error`, `actions` and `attempts` are read, and each may be absent.
+//! Invariant: of an event's data only `failure`, `error`, `actions`, `attempts`, `how` and `goes_on` are read, and each may
+//! be absent.
 
 use crate::event::{Event, EventKind};
 use std::fmt::Write;
@@ -16,7 +17,7 @@ pub(super) fn title(event: &Event, host_name: &str) -> String {
         (Some(subject), None) => format!("{subject}: "),
         (None, _) => String::new(),
     };
-    let line = format!("[{host_name}] {subject}{}", headline(event.kind));
+    let line = format!("[{host_name}] {subject}{}", headline(event));
     line.chars().take(MAX_TITLE).collect()
 }
 
@@ -58,9 +59,11 @@ fn subject(event: &Event) -> Option<&str> {
     target.or(job).or(event.plugin.as_deref())
 }
 
-fn headline(kind: EventKind) -> &'static str {
+fn headline(event: &Event) -> &'static str {
     use EventKind as K;
-    match kind {
+    match event.kind {
+        K::IncidentClosed if fact(event, "how") == Some("unseen") => "its recovery is over",
+        K::IncidentClosed if fact(event, "how") == Some("removed") => "it is not watched any more",
         K::IncidentOpened => "it is failing",
         K::IncidentClosed => "it is healthy again",
         K::CircuitFlapping => "it fails again and again",
@@ -94,13 +97,24 @@ fn did(event: &Event) -> String {
     };
     let did = match event.kind {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
-        K::IncidentClosed => "nothing; the checks pass again",
+        K::IncidentClosed => match fact(event, "how") {
+            Some("lasting") => "it recovered it, and it has stayed healthy since",
+            Some("unseen") => {
+                "what was asked for; no check sees this failure, so nothing more follows"
+            }
+            Some("removed") => "it let go of it, for the config does not name it any more",
+            _ => "nothing; the checks pass again",
+        },
         K::CircuitFlapping => "it lets each further recovery of this target wait longer",
         K::OperationAwaitingManual => "nothing yet; it does not go on without you",
         K::OperationSucceeded => "it recovered it, and the checks pass again",
-        K::OperationPartial | K::OperationFailed | K::OperationEscalated => {
-            "it tried what the route says, and does not try again by itself"
+        K::OperationPartial | K::OperationFailed => {
+            "it tried what the route says; `mainstay status` shows what follows"
         }
+        K::OperationEscalated if goes_on(event) => {
+            "it tried what the route says, and goes on trying, each time after a longer pause"
+        }
+        K::OperationEscalated => "nothing more; it is in your hands",
         K::PluginRejected => "it did not load it; the version that served before still serves",
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",
@@ -125,6 +139,11 @@ fn did(event: &Event) -> String {
         let _ = write!(text, "; actions: {}", actions.join(", "));
     }
     text
+}
+
+/// Whether the host goes on by itself.
+fn goes_on(event: &Event) -> bool {
+    event.data.get("goes_on").and_then(|value| value.as_bool()) == Some(true)
 }
 
 fn next_step(event: &Event) -> String {

@@ -47,7 +47,10 @@ impl Recovery {
                     }
                 }
                 Stage::Over => return broken("it is over, and kept"),
-                Stage::Watched { .. } | Stage::Unrouted | Stage::WithPeople(_) | Stage::Asking(_) => {
+                Stage::Watched { .. }
+                | Stage::Unrouted
+                | Stage::WithPeople(_)
+                | Stage::Asking(_) => {
                     if entry.is_some() {
                         return broken("it waits without an operation that may start");
                     }
@@ -79,7 +82,9 @@ impl Recovery {
             ("failing", failing, counted as usize),
         ];
         match pairs.iter().find(|(_, cases, kept)| cases != kept) {
-            Some((what, cases, kept)) => Err(format!("{what}: {cases} of the cases, and {kept} kept")),
+            Some((what, cases, kept)) => {
+                Err(format!("{what}: {cases} of the cases, and {kept} kept"))
+            }
             None => Ok(()),
         }
     }

@@ -1,14 +1,12 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, Call, Case, CaseKey, Failed, IllegalMove, Looks, Outcome, Recovery,
-    Running, SoFar, Stage, Work, words,
+    Action, At, Attempt, Case, CaseKey, IllegalMove, Looks, Outcome, Recovery, Running, SoFar,
+    Stage, Work,
 };
 use crate::{
-    call::RecoverRequest,
     name::PluginName,
-    operation::{Mode, Operation, OperationEvent, OperationState},
-    spec::{RouteSpec, StepSpec},
+    operation::{Mode, Operation, OperationState},
     time::{Monotonic, Timestamp},
 };
 use std::time::Duration;
@@ -65,174 +63,9 @@ impl Recovery {
         let until = at.monotonic + self.settings.validation(&key.target);
         self.looks += 1;
         if !self.stopping {
-            out.after
-                .push(look_action(key, work, acted, self.looks));
+            out.after.push(look_action(key, work, acted, self.looks));
         }
         Looks::begun(until, self.looks)
-    }
-
-    /// The next attempt begins.
-    pub(super) fn attempt(
-        &mut self,
-        case: &mut Case,
-        mut running: Running,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let is_first = running.work.operation.started_at.is_none();
-        running.work.error = None;
-        if std::mem::take(&mut running.work.cut_off) {
-            // It is the same attempt once more.
-            let operation = &mut running.work.operation;
-            operation.attempts = operation.attempts.saturating_sub(1);
-        }
-        self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
-        if is_first {
-            let event = words::started(&running.work.operation, at.now);
-            out.writes.push(event);
-        }
-        self.next_step(case, running, None, SoFar::default(), at, out)
-    }
-
-    /// Calls the next step that is to run, or, where none is, sees what the attempt came to.
-    pub(super) fn next_step(
-        &mut self,
-        case: &mut Case,
-        mut running: Running,
-        after: Option<usize>,
-        so_far: SoFar,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let from = after.map_or(0, |step| step.saturating_add(1));
-        let mut steps = running.route.chain.iter().enumerate().skip(from);
-        let next = steps.find(|(place, step)| {
-            let is_hopeless = running.work.hopeless.contains(place);
-            !is_hopeless && (step.always || so_far.failed.is_none())
-        });
-        let Some((place, step)) = next else {
-            return self.attempt_over(case, running, so_far, at, out);
-        };
-        let call = self.call(case, &running.work, &running.route, step, at);
-        out.after.push(Action::Call(Box::new(call)));
-        running.attempt = Attempt::Calling {
-            step: place,
-            so_far,
-        };
-        case.stage = Stage::Running(Box::new(running));
-        Ok(())
-    }
-
-    fn call(&self, case: &Case, work: &Work, route: &RouteSpec, step: &StepSpec, at: At) -> Call {
-        let operation = &work.operation;
-        let spent = at.now.since(operation.detected_at);
-        let rto = self.settings.rto(&operation.target);
-        Call {
-            handler: step.handler.clone(),
-            version: step.version.clone(),
-            timeout: step.timeout,
-            effects: work.effects,
-            request: RecoverRequest {
-                operation: operation.id.clone(),
-                incident: operation.incident.clone(),
-                target: operation.target.clone(),
-                failure: operation.failure.clone(),
-                severity: operation.severity,
-                recurrence: case.incident.recurrence,
-                attempt: operation.attempts,
-                max_attempts: route.strategy.max_attempts().max(operation.attempts),
-                phase: "normal".to_owned(),
-                detected_at: operation.detected_at,
-                remaining: Some(rto.saturating_sub(spent)),
-                evidence: case.incident.evidence.clone(),
-                fencing: 1,
-                dry_run: false,
-                params: step.params.clone(),
-            },
-        }
-    }
-
-    /// Every step that was to run has answered.
-    fn attempt_over(
-        &mut self,
-        case: &mut Case,
-        mut running: Running,
-        so_far: SoFar,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        match so_far.failed {
-            None if so_far.done => {
-                self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
-                out.writes
-                    .push(words::validating(&running.work.operation, at.now));
-                let key = case.key();
-                let looks = self.look(&key, &running.work, true, at, out);
-                running.attempt = Attempt::Validating(looks);
-                case.stage = Stage::Running(Box::new(running));
-                Ok(())
-            }
-            None => {
-                let why = so_far
-                    .hopeless
-                    .unwrap_or_else(|| "no step of its chain was left to run".to_owned());
-                self.give_up_or_cancel(case, running, why, at, out)
-            }
-            Some(Failed::Retryable(why)) => self.attempt_failed(case, running, why, at, out),
-            Some(Failed::Missing(handler, why)) => {
-                case.missing = Some(handler);
-                self.give_up_or_cancel(case, running, why, at, out)
-            }
-            Some(Failed::NeedsOperator(why, steps)) => match running.cancelled.take() {
-                Some(words) => self.cancelled(case, running.work, &words, at, out),
-                None => self.ask(case, running.work, why, steps, at, out),
-            },
-        }
-    }
-
-    fn give_up_or_cancel(
-        &mut self,
-        case: &mut Case,
-        mut running: Running,
-        why: String,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        match running.cancelled.take() {
-            Some(words) => {
-                let words = format!("{words}; its last attempt had failed: {why}");
-                self.cancelled(case, running.work, &words, at, out)
-            }
-            None => self.give_up(case, running.work, why, at, out),
-        }
-    }
-
-    /// The attempt did not help: another follows, where the strategy has one.
-    pub(super) fn attempt_failed(
-        &mut self,
-        case: &mut Case,
-        running: Running,
-        why: String,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let next = running.work.operation.attempts.saturating_add(1);
-        let delay = running.route.strategy.delay_before(next);
-        match delay {
-            Some(delay) if running.cancelled.is_none() => {
-                let mut work = running.work;
-                work.operation.due = Some(at.now + delay);
-                work.operation.revision += 1;
-                out.writes
-                    .extend(words::retrying(&work.operation, &why, delay, at.now));
-                work.error = Some(why);
-                let entry = self.entry(&work.operation, at.monotonic + delay);
-                self.queue.rest(entry);
-                case.stage = Stage::Queued(work);
-                Ok(())
-            }
-            _ => self.give_up_or_cancel(case, running, why, at, out),
-        }
     }
 
     /// A look that is due is asked for; what is watched long enough is over.

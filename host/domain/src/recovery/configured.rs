@@ -60,7 +60,8 @@ impl Recovery {
                 let is_as_before = entry.is_some_and(|(entry, _)| {
                     let wanted = self.entry(&work.operation, entry.due);
                     // A millisecond is what a record's time is exact to.
-                    *entry == wanted && entry.due.since(due).max(due.since(entry.due)).as_millis() <= 1
+                    *entry == wanted
+                        && entry.due.since(due).max(due.since(entry.due)).as_millis() <= 1
                 });
                 if !is_as_before {
                     self.retime(work, due, at, out);

@@ -59,8 +59,14 @@ impl Recovery {
         let (target, failure) = (key.target.clone(), key.failure.clone());
         let known = self.cases.get(key);
         let detected_at = known.map_or(at.now, super::Case::detected_at);
-        let mut operation =
-            Operation::scheduled(id.clone(), target, failure, severity, Mode::Manual, detected_at);
+        let mut operation = Operation::scheduled(
+            id.clone(),
+            target,
+            failure,
+            severity,
+            Mode::Manual,
+            detected_at,
+        );
         operation.dry_run = true;
         let mut work = Work::new(operation);
         out.writes
@@ -69,7 +75,7 @@ impl Recovery {
         out.writes.push(words::started(&work.operation, at.now));
         out.after.push(Action::Answer(
             ticket,
-            Reply::Operation(work.operation.clone()),
+            Reply::Operation(Box::new(work.operation.clone())),
         ));
         let dry_run = DryRun {
             work,
@@ -144,11 +150,13 @@ impl Recovery {
             return self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out);
         }
         let error = match so_far.failed {
-            Some(Failed::Retryable(why) | Failed::Missing(_, why) | Failed::NeedsOperator(why, _)) => {
-                Some(why)
-            }
+            Some(
+                Failed::Retryable(why) | Failed::Missing(_, why) | Failed::NeedsOperator(why, _),
+            ) => Some(why),
             None if so_far.done => None,
-            None => so_far.hopeless.or(Some("its chain has no step that counts".to_owned())),
+            None => so_far
+                .hopeless
+                .or(Some("its chain has no step that counts".to_owned())),
         };
         match error {
             None => {

@@ -1,8 +1,6 @@
 //! How operations end, and what becomes of their incidents.
 
-use super::{
-    At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words,
-};
+use super::{At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words};
 use crate::{
     id::OperationId,
     journal::Change,
@@ -31,9 +29,9 @@ impl Recovery {
             .push(words::ended(operation, relapsed, false, at.now));
         self.queue.finished(&operation.target, &operation.id);
         let key = case.key();
-        let until =
-            self.cooldowns
-                .start(&key.target, &key.failure, route.cooldown, at.now);
+        let until = self
+            .cooldowns
+            .start(&key.target, &key.failure, route.cooldown, at.now);
         out.writes
             .extend(until.map(|until| Change::Cooldown(key.target, key.failure, until)));
         case.incident.attempts = operation.attempts;
@@ -101,7 +99,7 @@ impl Recovery {
         }
         out.writes.push(Change::Incident(case.incident.clone()));
         let message = words::did_not_help(&operation);
-        self.escalate(case, Some(&operation.id), message, at.now, out);
+        self.escalate(case, Some(&operation.id), (message, true), at.now, out);
         let missing = case.missing.clone();
         self.schedule(case, at, out);
         case.missing = missing;
@@ -159,8 +157,7 @@ impl Recovery {
         match std::mem::replace(&mut case.stage, Stage::Over) {
             Stage::Queued(mut work) | Stage::Asking(mut work) => {
                 // Legal in every state that waits; the table's own tests see to that.
-                let _ =
-                    self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
             }
             _ => {}
         }
@@ -234,23 +231,27 @@ impl Recovery {
             return;
         }
         out.writes.push(Change::Incident(case.incident.clone()));
-        out.writes
-            .push(words::closed(&case.incident, by, how, now));
+        out.writes.push(words::closed(&case.incident, by, how, now));
     }
 
-    /// People have to act; said once for each incident.
+    /// People have to act, with the message and whether the host goes on by itself; said once for each incident.
     pub(super) fn escalate(
         &mut self,
         case: &mut Case,
         operation: Option<&OperationId>,
-        message: String,
+        (message, goes_on): (String, bool),
         now: Timestamp,
         out: &mut Outcome,
     ) {
         if case.incident.escalate() {
             out.writes.push(Change::Incident(case.incident.clone()));
-            out.writes
-                .push(words::escalated(&case.incident, operation, message, now));
+            out.writes.push(words::escalated(
+                &case.incident,
+                operation,
+                message,
+                goes_on,
+                now,
+            ));
         }
     }
 }

@@ -124,7 +124,7 @@ pub enum Seen {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// The operation that it concerns, as it is now.
-    Operation(Operation),
+    Operation(Box<Operation>),
     /// It is done.
     Done,
     /// It is not done.

@@ -1,8 +1,6 @@
 //! The checks of an operation's target were run.
 
-use super::{
-    At, Attempt, Case, IllegalMove, Look, Looks, Outcome, Recovery, Running, Seen, Stage,
-};
+use super::{At, Attempt, Case, IllegalMove, Look, Looks, Outcome, Recovery, Running, Seen, Stage};
 use crate::{id::OperationId, operation::OperationEvent};
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
@@ -60,9 +58,7 @@ impl Recovery {
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 self.succeeded(case, running, at, out)
             }
-            Attempt::Looking(_) if is_over => {
-                self.healthy_without(case, running.work, at, out)
-            }
+            Attempt::Looking(_) if is_over => self.healthy_without(case, running.work, at, out),
             Attempt::Looking(looks) => {
                 // What passes once may fail again; what is not there yet may come.
                 let is_open = matches!(look.seen, Seen::Healthy | Seen::NotYet);

@@ -117,8 +117,7 @@ impl Recovery {
             recurrence,
         );
         out.writes.push(Change::Incident(incident.clone()));
-        out.writes
-            .push(words::opened(&incident, &message, at.now));
+        out.writes.push(words::opened(&incident, &message, at.now));
         self.count_opening(key, at, out);
         incident
     }

@@ -1,8 +1,8 @@
 //! What the daemon before left is gone on with, at the stage where it stood.
 
 use super::{
-    At, Attempt, Case, CaseKey, Kept, Outcome, Recovered, Recovery, Running, Stage, Why,
-    Work, words,
+    At, Attempt, Case, CaseKey, Kept, Outcome, Recovered, Recovery, Running, Stage, Why, Work,
+    words,
 };
 use crate::{
     cooldown::Cooldowns,
@@ -42,7 +42,10 @@ impl Recovery {
             };
             let is_orphan = operation.dry_run
                 || operations.contains_key(&key)
-                || !operation.incident.as_ref().is_some_and(|id| open.contains(id));
+                || !operation
+                    .incident
+                    .as_ref()
+                    .is_some_and(|id| open.contains(id));
             match is_orphan {
                 true => self.interrupted(operation, at, out),
                 false => drop(operations.insert(key, operation)),
@@ -193,12 +196,10 @@ impl Recovery {
         let operation = &mut work.operation;
         operation.interruptions = operation.interruptions.saturating_add(1);
         if operation.interruptions >= INTERRUPTIONS {
-            let why = format!(
-                "the daemon ended {INTERRUPTIONS} times while a handler of it was called"
-            );
-            let steps = vec![
-                "see in its journal and in the daemon's log what ended the daemon".to_owned(),
-            ];
+            let why =
+                format!("the daemon ended {INTERRUPTIONS} times while a handler of it was called");
+            let steps =
+                vec!["see in its journal and in the daemon's log what ended the daemon".to_owned()];
             // Legal for what is in progress; the table's own tests see to that.
             let _ = self.ask(case, work, why, steps, at, out);
             return;

@@ -31,7 +31,7 @@ impl Recovery {
                 "no route fits {} of {}: nothing is done about it",
                 key.failure, key.target
             );
-            self.escalate(case, None, message, at.now, out);
+            self.escalate(case, None, (message, false), at.now, out);
             return;
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
@@ -65,7 +65,7 @@ impl Recovery {
             "{} had {} again after each of {attempts} attempts: none of them lasted",
             case.incident.target, case.incident.failure
         );
-        self.escalate(case, None, message, at.now, out);
+        self.escalate(case, None, (message, true), at.now, out);
     }
 
     /// How long the next operation waits.
@@ -76,9 +76,9 @@ impl Recovery {
         route: &RouteSpec,
         at: At,
     ) -> Duration {
-        let cooldown =
-            self.cooldowns
-                .until(&key.target, &key.failure, route.cooldown, at.now);
+        let cooldown = self
+            .cooldowns
+            .until(&key.target, &key.failure, route.cooldown, at.now);
         let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(at.now));
         let next = incident.attempts.saturating_add(1);
         let relapse = route.strategy.delay_before(next).unwrap_or_default();
@@ -92,9 +92,7 @@ impl Recovery {
                 grown.min(LONGEST_PAUSE.max(route.cooldown))
             }
         };
-        let flapping = route
-            .strategy
-            .back_off(self.flap_excess(key, at.monotonic));
+        let flapping = route.strategy.back_off(self.flap_excess(key, at.monotonic));
         let after_failures = relapse.max(rounds).max(flapping);
         // Counted from the end of the last operation; a clock that went back makes it no longer.
         let since = incident.tried_at.unwrap_or(at.now);

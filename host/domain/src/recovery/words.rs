@@ -3,11 +3,12 @@
 //! Invariant: the data of each event names the failure, by which alerts are told apart; that of an operation says
 //! whether it is a dry run, which is no alert.
 
-use super::endings::Closed;
+mod incidents;
+
+pub(super) use incidents::{closed, escalated, flapping, opened, reopened};
+
 use crate::{
     event::{Event, EventKind},
-    id::OperationId,
-    incident::Incident,
     journal::Change,
     name::TargetName,
     operation::{Operation, OperationState},
@@ -41,122 +42,8 @@ pub(super) fn about(
     Change::Event(event)
 }
 
-fn of_incident(
-    incident: &Incident,
-    kind: EventKind,
-    severity: Severity,
-    now: Timestamp,
-    message: String,
-    mut data: Value,
-) -> Event {
-    if let Value::Object(data) = &mut data {
-        data.insert("incident".to_owned(), json!(incident.id));
-        data.insert("failure".to_owned(), json!(incident.failure));
-    }
-    Event::new(kind, severity, now, message)
-        .with_target(&incident.target)
-        .with_data(data)
-}
-
 fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(super) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
-    let message = format!("{} has {}: {seen}", incident.target, incident.failure);
-    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected });
-    let kind = EventKind::IncidentOpened;
-    Change::Event(of_incident(
-        incident,
-        kind,
-        incident.severity,
-        now,
-        message,
-        data,
-    ))
-}
-
-pub(super) fn reopened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
-    let message = format!(
-        "{} has {} again, {} after its recovery: {seen}",
-        incident.target,
-        incident.failure,
-        match incident.tried_at {
-            Some(tried_at) => format!("{} ms", millis(now.since(tried_at))),
-            None => "shortly".to_owned(),
-        }
-    );
-    let data = json!({ "relapses": incident.relapses, "attempts": incident.attempts });
-    let kind = EventKind::IncidentReopened;
-    Change::Event(of_incident(
-        incident,
-        kind,
-        incident.severity,
-        now,
-        message,
-        data,
-    ))
-}
-
-pub(super) fn closed(
-    incident: &Incident,
-    by: Option<&OperationId>,
-    how: Closed,
-    now: Timestamp,
-) -> Change {
-    let open_ms = millis(now.since(incident.opened_at));
-    let (target, failure) = (&incident.target, &incident.failure);
-    let message = match how {
-        Closed::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
-        Closed::Lasting => {
-            let relapses = incident.relapses;
-            format!(
-                "{target} recovered from {failure} after {open_ms} ms, and stays healthy; it had come back {relapses} \
-                 times"
-            )
-        }
-        Closed::ByItself => {
-            format!("{target} became healthy by itself from {failure} after {open_ms} ms")
-        }
-        Closed::Unseen => format!(
-            "{target} was to be recovered from {failure}, which no check sees: nothing more is done about it"
-        ),
-        Closed::Removed => format!(
-            "{target} is no longer configured, which lets go of {failure} after {open_ms} ms"
-        ),
-    };
-    let data = json!({ "open_ms": open_ms, "relapses": incident.relapses });
-    let kind = EventKind::IncidentClosed;
-    let mut event = of_incident(incident, kind, incident.severity, now, message, data);
-    event.operation = by.cloned();
-    Change::Event(event)
-}
-
-pub(super) fn escalated(
-    incident: &Incident,
-    operation: Option<&OperationId>,
-    message: String,
-    now: Timestamp,
-) -> Change {
-    let kind = EventKind::OperationEscalated;
-    let mut event = of_incident(
-        incident,
-        kind,
-        incident.severity,
-        now,
-        message,
-        json!({}),
-    );
-    event.operation = operation.cloned();
-    Change::Event(event)
-}
-
-pub(super) fn flapping(target: &TargetName, now: Timestamp) -> Change {
-    let message = format!(
-        "{target} fails again and again: its recoveries are spaced out as their strategy says"
-    );
-    let event = Event::new(EventKind::CircuitFlapping, Severity::High, now, message);
-    Change::Event(event.with_target(target))
 }
 
 pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {
@@ -335,7 +222,12 @@ pub(super) fn did_not_help(operation: &Operation) -> String {
     )
 }
 
-pub(super) fn paused(target: Option<&TargetName>, paused: bool, by: &str, now: Timestamp) -> Change {
+pub(super) fn paused(
+    target: Option<&TargetName>,
+    paused: bool,
+    by: &str,
+    now: Timestamp,
+) -> Change {
     let what = target.map_or("the host".to_owned(), ToString::to_string);
     let (kind, verb) = match paused {
         true => (EventKind::HostPaused, "paused"),

@@ -13,12 +13,13 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     recovery::{
-        Action, At, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered, Recovery, Reply, Seen,
-        Ticket, Verb,
+        Action, At, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered,
+        Recovery, Reply, Seen, Ticket, Verb,
     },
     severity::Severity,
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec,
+        Strategy, TargetSpec,
     },
     time::{Monotonic, Timestamp},
 };
@@ -72,13 +73,21 @@ impl Trace {
     /// Anything may happen.
     pub(super) fn random(seed: u64) -> Self {
         let length = 10 + Random::new(seed).below(60);
-        Self { seed, length, busy: true }
+        Self {
+            seed,
+            length,
+            busy: true,
+        }
     }
 
     /// Only failures, and handlers that help sooner or later.
     pub(super) fn steady(seed: u64) -> Self {
         let length = 4 + Random::new(seed).below(8);
-        Self { seed, length, busy: false }
+        Self {
+            seed,
+            length,
+            busy: false,
+        }
     }
 
     pub(super) fn run(&self) -> Ran {
@@ -191,9 +200,17 @@ impl<'a> World<'a> {
                 self.spec = Arc::new(spec(&mut random, true));
                 let spec = Arc::clone(&self.spec);
                 self.input(Input::Spec(spec));
-                let known: BTreeSet<_> = self.spec.targets.iter().map(|target| target.name.clone()).collect();
+                let known: BTreeSet<_> = self
+                    .spec
+                    .targets
+                    .iter()
+                    .map(|target| target.name.clone())
+                    .collect();
                 // Who watched a target that is gone says that its failures are over.
-                let removed: Vec<CaseKey> = self.failing.extract_if(.., |key| !known.contains(&key.target)).collect();
+                let removed: Vec<CaseKey> = self
+                    .failing
+                    .extract_if(.., |key| !known.contains(&key.target))
+                    .collect();
                 for key in removed {
                     self.input(Input::Cleared(key));
                 }
@@ -204,7 +221,12 @@ impl<'a> World<'a> {
     }
 
     fn fail(&mut self, key: &CaseKey) {
-        if !self.spec.targets.iter().any(|target| target.name == key.target) {
+        if !self
+            .spec
+            .targets
+            .iter()
+            .any(|target| target.name == key.target)
+        {
             return;
         }
         self.failing.insert(key.clone());
@@ -213,7 +235,12 @@ impl<'a> World<'a> {
 
     fn raise(&mut self, key: &CaseKey) {
         let hash = hash(&(self.trace.seed, &key.failure));
-        let severity = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][(hash % 4) as usize];
+        let severity = [
+            Severity::Low,
+            Severity::Medium,
+            Severity::High,
+            Severity::Critical,
+        ][(hash % 4) as usize];
         let detected_at = self.at().now;
         self.input(Input::Raised {
             key: key.clone(),
@@ -243,7 +270,9 @@ impl<'a> World<'a> {
             0..=9 => Ok(Report::default()),
             10..=14 => failed(RecoveryFailure::Retryable("not yet".to_owned())),
             15 | 16 if self.trace.busy => failed(RecoveryFailure::Permanent("never".to_owned())),
-            17 if self.trace.busy => failed(RecoveryFailure::NeedsOperator(vec!["plug it in".to_owned()])),
+            17 if self.trace.busy => failed(RecoveryFailure::NeedsOperator(vec![
+                "plug it in".to_owned(),
+            ])),
             18 if self.trace.busy => Err(NotHandled::Missing("nobody serves".to_owned())),
             _ => failed(RecoveryFailure::Retryable("not yet".to_owned())),
         };
@@ -251,7 +280,14 @@ impl<'a> World<'a> {
         if heals && self.failing.remove(&key) {
             self.findings.push(Input::Cleared(key));
         }
-        self.input(Input::Called(id, Handled { by: None, result, effects: attempt }));
+        self.input(Input::Called(
+            id,
+            Handled {
+                by: None,
+                result,
+                effects: attempt,
+            },
+        ));
     }
 
     fn answer_look(&mut self, which: u64) {
@@ -268,7 +304,14 @@ impl<'a> World<'a> {
             (true, true, 2) => Seen::Healthy,
             _ => Seen::Failing,
         };
-        self.input(Input::Looked(id, Look { number, seen, holds }));
+        self.input(Input::Looked(
+            id,
+            Look {
+                number,
+                seen,
+                holds,
+            },
+        ));
     }
 
     fn command(&mut self, which: u64) {
@@ -276,13 +319,31 @@ impl<'a> World<'a> {
         let ticket = Ticket(self.tickets);
         let by = || "ann".to_owned();
         let some_operation = || {
-            let open: Vec<&Operation> = self.journal.operations.values().filter(|one| !one.state.is_final()).collect();
-            open.get((which >> 8) as usize % open.len().max(1)).map(|one| (one.id.clone(), one.revision))
+            let open: Vec<&Operation> = self
+                .journal
+                .operations
+                .values()
+                .filter(|one| !one.state.is_final())
+                .collect();
+            open.get((which >> 8) as usize % open.len().max(1))
+                .map(|one| (one.id.clone(), one.revision))
         };
         let command = match which % 8 {
-            0 | 1 => Command::Recover { key: key(which >> 8), dry_run: which % 16 < 8, by: by() },
-            2 => Command::Pause { target: None, paused: (which >> 8) % 3 == 0, by: by() },
-            3 => Command::Pause { target: Some(key(which >> 9).target), paused: (which >> 8) % 3 == 0, by: by() },
+            0 | 1 => Command::Recover {
+                key: key(which >> 8),
+                dry_run: which % 16 < 8,
+                by: by(),
+            },
+            2 => Command::Pause {
+                target: None,
+                paused: (which >> 8).is_multiple_of(3),
+                by: by(),
+            },
+            3 => Command::Pause {
+                target: Some(key(which >> 9).target),
+                paused: (which >> 8).is_multiple_of(3),
+                by: by(),
+            },
             verb => {
                 let Some((id, revision)) = some_operation() else {
                     return;
@@ -292,8 +353,14 @@ impl<'a> World<'a> {
                     6 => Verb::Reject,
                     _ => Verb::Cancel,
                 };
-                let revision = ((which >> 16) % 4 != 0).then_some(revision);
-                Command::Decide { id, revision, verb, by: by(), reason: "so".to_owned() }
+                let revision = (!(which >> 16).is_multiple_of(4)).then_some(revision);
+                Command::Decide {
+                    id,
+                    revision,
+                    verb,
+                    by: by(),
+                    reason: "so".to_owned(),
+                }
             }
         };
         self.input(Input::Person(command, ticket));
@@ -317,7 +384,11 @@ impl<'a> World<'a> {
             .unwrap_or_else(|error| panic!("{:?}: {shown}: {error}", self.trace));
         self.take(outcome, ticket, &shown);
         self.inputs += 1;
-        assert!(self.inputs < TOO_MANY, "{:?} has no end: {shown}", self.trace);
+        assert!(
+            self.inputs < TOO_MANY,
+            "{:?} has no end: {shown}",
+            self.trace
+        );
         if self.crash_after == Some(self.inputs) {
             self.crash();
         }
@@ -333,23 +404,49 @@ impl<'a> World<'a> {
             match action {
                 Action::Call(call) => {
                     let request = &call.request;
-                    let key = CaseKey { target: request.target.clone(), failure: request.failure.clone() };
+                    let key = CaseKey {
+                        target: request.target.clone(),
+                        failure: request.failure.clone(),
+                    };
                     let is_last = request.attempt >= request.max_attempts;
-                    self.calls.push((request.operation.clone(), key, call.handler.clone(), request.attempt, is_last));
+                    self.calls.push((
+                        request.operation.clone(),
+                        key,
+                        call.handler.clone(),
+                        request.attempt,
+                        is_last,
+                    ));
                 }
-                Action::Look { operation, number, target, failure, .. } => {
-                    self.looks.push((operation, number, CaseKey { target, failure }));
+                Action::Look {
+                    operation,
+                    number,
+                    target,
+                    failure,
+                    ..
+                } => {
+                    self.looks
+                        .push((operation, number, CaseKey { target, failure }));
                 }
                 Action::Answer(to, reply) => {
                     assert_eq!(Some(to), ticket, "{:?}: {shown}", self.trace);
-                    assert!(!matches!(reply, Reply::Refused(ref why) if why.to_string().is_empty()));
+                    assert!(
+                        !matches!(reply, Reply::Refused(ref why) if why.to_string().is_empty())
+                    );
                     answers += 1;
                 }
             }
         }
-        assert_eq!(answers, u32::from(ticket.is_some()), "{:?}: {shown}: one answer each", self.trace);
+        assert_eq!(
+            answers,
+            u32::from(ticket.is_some()),
+            "{:?}: {shown}: one answer each",
+            self.trace
+        );
         if let Err(broken) = self.machine.audit() {
-            panic!("{broken}\n{:?} after input {}: {shown}", self.trace, self.inputs);
+            panic!(
+                "{broken}\n{:?} after input {}: {shown}",
+                self.trace, self.inputs
+            );
         }
         self.journal.check(self.trace, shown);
     }
@@ -398,7 +495,11 @@ impl<'a> World<'a> {
         for paused in [None, Some("api"), Some("db"), Some("web")] {
             let target = paused.map(|name| TargetName::parse(name).unwrap());
             self.tickets += 1;
-            let command = Command::Pause { target, paused: false, by: "ann".to_owned() };
+            let command = Command::Pause {
+                target,
+                paused: false,
+                by: "ann".to_owned(),
+            };
             self.input(Input::Person(command, Ticket(self.tickets)));
         }
         if !self.trace.busy {
@@ -411,10 +512,17 @@ impl<'a> World<'a> {
         self.settle();
         // What a person asked for waits for a person.
         let open = self.journal.operations.values();
-        let asking = open.filter(|one| one.state == OperationState::AwaitingManual && one.mode == Mode::Manual);
+        let asking = open
+            .filter(|one| one.state == OperationState::AwaitingManual && one.mode == Mode::Manual);
         for id in asking.map(|one| one.id.clone()).collect::<Vec<_>>() {
             self.tickets += 1;
-            let command = Command::Decide { id, revision: None, verb: Verb::Reject, by: "ann".to_owned(), reason: "no".to_owned() };
+            let command = Command::Decide {
+                id,
+                revision: None,
+                verb: Verb::Reject,
+                by: "ann".to_owned(),
+                reason: "no".to_owned(),
+            };
             self.input(Input::Person(command, Ticket(self.tickets)));
         }
         self.settle();
@@ -422,21 +530,43 @@ impl<'a> World<'a> {
 
     fn ran(mut self) -> Ran {
         let open: Vec<_> = self.machine.cases().collect();
-        assert!(open.is_empty(), "{:?}: open at the end: {open:#?}", self.trace);
+        assert!(
+            open.is_empty(),
+            "{:?}: open at the end: {open:#?}",
+            self.trace
+        );
         let operations = &self.journal.operations;
-        let endless: Vec<_> = operations.values().filter(|one| !one.state.is_final()).collect();
-        assert!(endless.is_empty(), "{:?}: without an end: {endless:#?}", self.trace);
+        let endless: Vec<_> = operations
+            .values()
+            .filter(|one| !one.state.is_final())
+            .collect();
+        assert!(
+            endless.is_empty(),
+            "{:?}: without an end: {endless:#?}",
+            self.trace
+        );
         let mut ends: BTreeMap<String, End> = BTreeMap::new();
         for incident in self.journal.incidents.values() {
-            assert!(!incident.state.is_open(), "{:?}: open: {incident:#?}", self.trace);
+            assert!(
+                !incident.state.is_open(),
+                "{:?}: open: {incident:#?}",
+                self.trace
+            );
             let mut name = String::new();
             write!(name, "{} {}", incident.target, incident.failure).unwrap();
-            let mut own = operations.values().filter(|one| one.incident.as_ref() == Some(&incident.id));
+            let mut own = operations
+                .values()
+                .filter(|one| one.incident.as_ref() == Some(&incident.id));
             let end = End {
                 incidents: ends.get(&name).map_or(0, |end| end.incidents) + 1,
                 escalated: incident.escalated,
                 is_well: !incident.state.is_open()
-                    && own.next_back().is_none_or(|one| matches!(one.state, OperationState::Succeeded | OperationState::Cancelled)),
+                    && own.next_back().is_none_or(|one| {
+                        matches!(
+                            one.state,
+                            OperationState::Succeeded | OperationState::Cancelled
+                        )
+                    }),
             };
             ends.insert(name, end);
         }
@@ -453,13 +583,19 @@ impl<'a> World<'a> {
 impl Journal {
     fn write(&mut self, change: Change) {
         match change {
-            Change::Incident(incident) => drop(self.incidents.insert(incident.id.clone(), incident)),
+            Change::Incident(incident) => {
+                drop(self.incidents.insert(incident.id.clone(), incident))
+            }
             Change::Operation(operation) => {
-                let before = self.operations.insert(operation.id.clone(), operation.clone());
+                let before = self
+                    .operations
+                    .insert(operation.id.clone(), operation.clone());
                 let was_final = before.is_some_and(|before| before.state.is_final());
                 assert!(!was_final, "{operation:?} goes on after its end");
             }
-            Change::Cooldown(target, failure, until) => drop(self.cooldowns.insert((target, failure), until)),
+            Change::Cooldown(target, failure, until) => {
+                self.cooldowns.insert((target, failure), until);
+            }
             Change::Paused(None, paused) => self.paused_host = paused,
             Change::Paused(Some(target), true) => drop(self.paused_targets.insert(target)),
             Change::Paused(Some(target), false) => drop(self.paused_targets.remove(&target)),
@@ -469,16 +605,31 @@ impl Journal {
 
     fn check(&self, trace: &Trace, shown: &str) {
         let mut open: BTreeSet<&IncidentId> = BTreeSet::new();
-        let without_end = self.operations.values().filter(|one| !one.state.is_final() && !one.dry_run);
+        let without_end = self
+            .operations
+            .values()
+            .filter(|one| !one.state.is_final() && !one.dry_run);
         for operation in without_end {
             let incident = operation.incident.as_ref().expect("it is for an incident");
-            assert!(open.insert(incident), "{trace:?}: {shown}: two operations of {incident}");
-            let of = self.incidents.get(incident).expect("its incident is written before it");
-            assert!(of.state.is_open(), "{trace:?}: {shown}: {of:?} is closed and has {operation:?}");
+            assert!(
+                open.insert(incident),
+                "{trace:?}: {shown}: two operations of {incident}"
+            );
+            let of = self
+                .incidents
+                .get(incident)
+                .expect("its incident is written before it");
+            assert!(
+                of.state.is_open(),
+                "{trace:?}: {shown}: {of:?} is closed and has {operation:?}"
+            );
         }
         let mut keys = BTreeSet::new();
         for incident in self.incidents.values().filter(|one| one.state.is_open()) {
-            assert!(keys.insert((&incident.target, &incident.failure)), "{trace:?}: {shown}: two open incidents");
+            assert!(
+                keys.insert((&incident.target, &incident.failure)),
+                "{trace:?}: {shown}: two open incidents"
+            );
         }
     }
 
@@ -489,14 +640,30 @@ impl Journal {
             .filter(|one| one.state.is_open() || one.closed_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let key = |one: &Incident| CaseKey { target: one.target.clone(), failure: one.failure.clone() };
+        let key = |one: &Incident| CaseKey {
+            target: one.target.clone(),
+            failure: one.failure.clone(),
+        };
         Recovered {
-            unseen: incidents.iter().map(key).filter(|key| !failing.contains(key)).collect(),
-            operations: self.operations.values().filter(|one| !one.state.is_final()).cloned().collect(),
+            unseen: incidents
+                .iter()
+                .map(key)
+                .filter(|key| !failing.contains(key))
+                .collect(),
+            operations: self
+                .operations
+                .values()
+                .filter(|one| !one.state.is_final())
+                .cloned()
+                .collect(),
             effects: BTreeMap::new(),
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
-            cooldowns: self.cooldowns.iter().map(|((t, f), until)| (t.clone(), f.clone(), *until)).collect(),
+            cooldowns: self
+                .cooldowns
+                .iter()
+                .map(|((t, f), until)| (t.clone(), f.clone(), *until))
+                .collect(),
             incidents,
         }
     }
@@ -533,8 +700,17 @@ fn strategy(random: &mut Random, busy: bool) -> Strategy {
     let (initial_delay, max_delay) = (Duration::from_secs(1), Duration::from_secs(8));
     match random.below(if busy { 4 } else { 3 }) {
         0 => Strategy::Immediate { max_attempts },
-        1 => Strategy::Linear { max_attempts, initial_delay, max_delay },
-        2 => Strategy::Exponential { max_attempts, initial_delay, multiplier: 2.0, max_delay },
+        1 => Strategy::Linear {
+            max_attempts,
+            initial_delay,
+            max_delay,
+        },
+        2 => Strategy::Exponential {
+            max_attempts,
+            initial_delay,
+            multiplier: 2.0,
+            max_delay,
+        },
         _ => Strategy::Manual { max_attempts },
     }
 }
@@ -549,7 +725,9 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         commands: ForeignCommands::default(),
         checks: vec![CheckSpec {
             name: CheckName::parse("tcp").unwrap(),
-            kind: CheckKind::Tcp { address: "127.0.0.1:1".to_owned() },
+            kind: CheckKind::Tcp {
+                address: "127.0.0.1:1".to_owned(),
+            },
             every: Duration::from_secs(10),
             timeout: Duration::from_secs(1),
             fail_after: 1,
@@ -558,7 +736,9 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             failure: FailureType::parse("down").unwrap(),
             severity: Severity::High,
         }],
-        breaker: BreakerSpec { open_for: Duration::from_secs(30) },
+        breaker: BreakerSpec {
+            open_for: Duration::from_secs(30),
+        },
         validation_timeout: Duration::from_secs(5),
         start_period: Duration::ZERO,
     };

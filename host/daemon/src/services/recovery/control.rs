@@ -37,7 +37,7 @@ impl RecoveryHandle {
             .await
             .map_err(|_| stopping())?;
         match answered.await.map_err(|_| stopping())? {
-            Reply::Operation(operation) => Ok(Some(operation)),
+            Reply::Operation(operation) => Ok(Some(*operation)),
             Reply::Done => Ok(None),
             Reply::Refused(refusal) => Err(Refused(refusal.to_string())),
         }
@@ -45,7 +45,8 @@ impl RecoveryHandle {
 
     async fn ask_for_operation(&self, command: Command) -> Result<Operation, Refused> {
         let operation = self.ask(command).await?;
-        operation.ok_or_else(|| Refused("the command was answered without its operation".to_owned()))
+        operation
+            .ok_or_else(|| Refused("the command was answered without its operation".to_owned()))
     }
 }
 

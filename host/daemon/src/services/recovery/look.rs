@@ -53,9 +53,8 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
 /// Whether the checks that see this failure passed: another failure of the target is not this operation's. One that no
 /// check sees is judged by all of them.
 fn all_pass(target: Option<&TargetSpec>, failure: &FailureType, seen: &[Observation]) -> bool {
-    let is_own = |one: &&Observation| {
-        target.is_some_and(|target| target.is_seen_by(failure, &one.check))
-    };
+    let is_own =
+        |one: &&Observation| target.is_some_and(|target| target.is_seen_by(failure, &one.check));
     let has_own = seen.iter().any(|one| is_own(&one));
     let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
     judged.all(|one| one.outcome != Outcome::Failed)

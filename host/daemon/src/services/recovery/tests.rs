@@ -15,6 +15,7 @@ use mainstay_domain::{
     effect::EffectError,
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
+    journal::Change,
     name::{FailureType, TargetName},
     operation::{Mode, Operation, OperationState},
     recovery::Verb,
@@ -551,7 +552,5 @@ async fn while_the_journal_takes_no_more_commands_wait_and_none_is_lost() {
     };
     let (cancelled, ()) = tokio::join!(cancelled, freed);
     cancelled.unwrap();
-    story
-        .until("its end", &[OperationState::Cancelled])
-        .await;
+    story.until("its end", &[OperationState::Cancelled]).await;
 }

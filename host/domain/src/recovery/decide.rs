@@ -1,0 +1,194 @@
+//! What a person decides about an operation.
+//!
+//! Invariant: a decision is about one revision of an operation: who decides about what has moved on meanwhile, or decides
+//! twice, is refused.
+
+use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, words};
+use crate::{
+    id::OperationId,
+    journal::Change,
+    operation::{Operation, OperationEvent, OperationState},
+};
+
+/// A decision, without its verb.
+pub(super) struct Decided<'a> {
+    pub(super) id: &'a OperationId,
+    pub(super) revision: Option<u64>,
+    pub(super) by: &'a str,
+    pub(super) reason: &'a str,
+}
+
+impl Recovery {
+    /// The case of an operation that may be decided about.
+    fn decidable(&self, decided: &Decided<'_>) -> Result<(CaseKey, &Operation), Refusal> {
+        let id = decided.id;
+        let found = self.operations.get(id).and_then(|key| {
+            let work = self.cases.get(key)?.work()?;
+            Some((key.clone(), &work.operation))
+        });
+        let (key, operation) = found.ok_or_else(|| {
+            Refusal::Conflict(format!(
+                "{id} neither waits nor runs; see mainstay operation show {id}"
+            ))
+        })?;
+        match decided.revision {
+            Some(revision) if revision != operation.revision => Err(Refusal::Conflict(format!(
+                "{id} has moved on: you decided about revision {revision}, and it is at {}; see mainstay operation show \
+                 {id}",
+                operation.revision
+            ))),
+            _ => Ok((key, operation)),
+        }
+    }
+
+    fn awaiting(&self, decided: &Decided<'_>) -> Result<CaseKey, Refusal> {
+        let id = decided.id;
+        let not_awaiting = || {
+            Refusal::Conflict(format!(
+                "{id} does not wait for a person; see mainstay operation show {id}"
+            ))
+        };
+        if !self.operations.contains_key(id) {
+            return Err(not_awaiting());
+        }
+        let (key, operation) = self.decidable(decided)?;
+        match operation.state {
+            OperationState::AwaitingManual => Ok(key),
+            _ => Err(not_awaiting()),
+        }
+    }
+
+    pub(super) fn approve(
+        &mut self,
+        decided: &Decided<'_>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<Result<Reply, Refusal>, IllegalMove> {
+        let key = match self.awaiting(decided) {
+            Ok(key) => key,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let operation = self.with(&key, |machine, case| {
+            let Stage::Asking(work) = &mut case.stage else {
+                return Ok(None);
+            };
+            machine.step(work, OperationEvent::Approved, at, out)?;
+            let (by, reason) = (decided.by, decided.reason);
+            out.writes
+                .push(words::approved(&work.operation, by, reason, at.now));
+            let operation = work.operation.clone();
+            machine.queue.push(machine.entry(&operation, at.monotonic));
+            case.stage = Stage::Queued(work.clone());
+            Ok(Some(operation))
+        });
+        Ok(answer(decided.id, operation.transpose()?.flatten()))
+    }
+
+    pub(super) fn reject(
+        &mut self,
+        decided: &Decided<'_>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<Result<Reply, Refusal>, IllegalMove> {
+        let key = match self.awaiting(decided) {
+            Ok(key) => key,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let operation = self.with(&key, |machine, case| {
+            let Stage::Asking(work) = &case.stage else {
+                return Ok(None);
+            };
+            let mut work = work.clone();
+            let (by, reason) = (decided.by, decided.reason);
+            let why = format!("rejected by {by}: {reason}");
+            machine.cancel_operation(&mut work, OperationEvent::Rejected, &why, at, out)?;
+            let message = format!(
+                "{by} rejected the recovery of {} from {}: {reason}",
+                key.target, key.failure
+            );
+            machine.escalate(case, Some(decided.id), (message, false), at.now, out);
+            machine.leave_to_people(case, at, out);
+            Ok(Some(work.operation))
+        });
+        Ok(answer(decided.id, operation.transpose()?.flatten()))
+    }
+
+    /// One that waits ends now. One that runs ends after its call, for what a handler does is not cut off; it is
+    /// answered as it is.
+    pub(super) fn cancel(
+        &mut self,
+        decided: &Decided<'_>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<Result<Reply, Refusal>, IllegalMove> {
+        let words = format!("cancelled by {}: {}", decided.by, decided.reason);
+        if let Some(dry_run) = self.dry_runs.get_mut(decided.id) {
+            return Ok(dry_run.cancel(decided.id, words));
+        }
+        let key = match self.decidable(decided) {
+            Ok((key, _)) => key,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let operation = self.with(&key, |machine, case| {
+            match std::mem::replace(&mut case.stage, Stage::Over) {
+                Stage::Queued(work) | Stage::Asking(work) => {
+                    let mut ended = work.clone();
+                    machine.cancelled(case, work, &words, at, out)?;
+                    // What was written last of it is what it is now.
+                    let written = out.writes.iter().rev().find_map(|change| match change {
+                        Change::Operation(operation) if operation.id == *decided.id => {
+                            Some(operation.clone())
+                        }
+                        _ => None,
+                    });
+                    if let Some(operation) = written {
+                        ended.operation = operation;
+                    }
+                    Ok(Some(ended.operation))
+                }
+                Stage::Running(mut running) => {
+                    if running.cancelled.is_some() {
+                        case.stage = Stage::Running(running);
+                        return Ok(None);
+                    }
+                    if !matches!(running.attempt, Attempt::Calling { .. }) {
+                        let before = running.work.operation.clone();
+                        machine.cancelled(case, running.work, &words, at, out)?;
+                        return Ok(Some(before));
+                    }
+                    running.cancelled = Some(words);
+                    let operation = running.work.operation.clone();
+                    case.stage = Stage::Running(running);
+                    case.incident.by_hand = true;
+                    out.writes.push(Change::Incident(case.incident.clone()));
+                    Ok(Some(operation))
+                }
+                other => {
+                    case.stage = other;
+                    Ok(None)
+                }
+            }
+        });
+        Ok(answer(decided.id, operation.transpose()?.flatten()))
+    }
+}
+
+impl super::dry_run::DryRun {
+    fn cancel(&mut self, id: &OperationId, words: String) -> Result<Reply, Refusal> {
+        if self.cancelled.is_some() {
+            return answer(id, None);
+        }
+        self.cancelled = Some(words);
+        Ok(Reply::Operation(Box::new(self.operation().clone())))
+    }
+}
+
+fn answer(id: &OperationId, operation: Option<Operation>) -> Result<Reply, Refusal> {
+    operation
+        .map(|operation| Reply::Operation(Box::new(operation)))
+        .ok_or_else(|| {
+            Refusal::Conflict(format!(
+                "that was decided about {id} before; see mainstay operation show {id}"
+            ))
+        })
+}

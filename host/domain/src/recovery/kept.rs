@@ -1,0 +1,127 @@
+//! What the machine keeps about a case beside it, so that no input has to look at all of them.
+//!
+//! Invariant: it agrees with the cases after every input; [`Recovery::audit`] says whether.
+
+use super::{Case, CaseKey, Recovery, Stage};
+use crate::{
+    id::OperationId,
+    name::{FailureType, PluginName, TargetName},
+    queue::Hold,
+    time::Monotonic,
+};
+
+impl Recovery {
+    /// Takes a case out, lets it be changed, and puts it back with everything that is kept about it elsewhere. None
+    /// where there is no such case.
+    pub(super) fn with<T>(
+        &mut self,
+        key: &CaseKey,
+        change: impl FnOnce(&mut Self, &mut Case) -> T,
+    ) -> Option<T> {
+        let mut case = self.cases.remove(key)?;
+        let before = Kept::of(&case);
+        let result = change(self, &mut case);
+        self.put(key, case, &before);
+        Some(result)
+    }
+
+    /// Keeps a case, which was kept as `before` says, and brings up to date what is kept about it.
+    pub(super) fn put(&mut self, key: &CaseKey, case: Case, before: &Kept) {
+        let after = Kept::of(&case);
+        if before.wakes_at != after.wakes_at {
+            before
+                .wakes_at
+                .map(|due| self.timers.remove(&(due, key.clone())));
+            after
+                .wakes_at
+                .map(|due| self.timers.insert((due, key.clone())));
+        }
+        if before.operation != after.operation {
+            before
+                .operation
+                .as_ref()
+                .map(|id| self.operations.remove(id));
+            after
+                .operation
+                .clone()
+                .map(|id| self.operations.insert(id, key.clone()));
+        }
+        if before.missing != after.missing {
+            if let Some(handler) = &before.missing
+                && let Some(keys) = self.missing.get_mut(handler)
+            {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.missing.remove(handler);
+                }
+            }
+            if let Some(handler) = after.missing.clone() {
+                self.missing.entry(handler).or_default().insert(key.clone());
+            }
+        }
+        if before.is_failing != after.is_failing {
+            self.count_failing(&key.target, after.is_failing);
+        }
+        if before.is_kept != after.is_kept {
+            let failures = self.failures.entry(key.target.clone()).or_default();
+            match after.is_kept {
+                true => failures.insert(key.failure.clone()),
+                false => failures.remove(&key.failure),
+            };
+            if failures.is_empty() {
+                self.failures.remove(&key.target);
+            }
+        }
+        self.changed.insert(key.target.clone());
+        if after.is_kept {
+            self.cases.insert(key.clone(), case);
+        }
+    }
+
+    fn count_failing(&mut self, target: &TargetName, one_more: bool) {
+        let count = self.failing.entry(target.clone()).or_default();
+        *count = match one_more {
+            true => count.saturating_add(1),
+            false => count.saturating_sub(1),
+        };
+        if *count == 0 {
+            self.failing.remove(target);
+            self.queue.is_over(&Hold::Dependency(target.clone()));
+        }
+    }
+
+    /// The cases of a target.
+    pub(super) fn keys_of(&self, target: &TargetName) -> Vec<CaseKey> {
+        let failures = self.failures.get(target).into_iter().flatten();
+        let key = |failure: &FailureType| CaseKey {
+            target: target.clone(),
+            failure: failure.clone(),
+        };
+        failures.map(key).collect()
+    }
+}
+
+/// What the machine keeps about a case beside it.
+#[derive(Default)]
+pub(super) struct Kept {
+    is_kept: bool,
+    is_failing: bool,
+    wakes_at: Option<Monotonic>,
+    operation: Option<OperationId>,
+    missing: Option<PluginName>,
+}
+
+impl Kept {
+    fn of(case: &Case) -> Self {
+        match case.stage {
+            Stage::Over => Self::default(),
+            _ => Self {
+                is_kept: true,
+                is_failing: case.is_failing(),
+                wakes_at: case.wakes_at(),
+                operation: case.operation().cloned(),
+                missing: case.missing.clone(),
+            },
+        }
+    }
+}
