@@ -1,17 +1,17 @@
 //! `kill -9` of the daemon: the next one goes on where it stood.
 
 use super::{
-    GRANTS, RESTART, deaf, route, shown, start, wait_for_incident, wait_for_rest, wait_until,
+    GRANTS, RESTART, deaf, decide, route, shown, start, wait_for_incident, wait_for_rest,
+    wait_until,
 };
 use mainstay_tests::{Daemon, Gate, guest, millis_between, plugin, sleeper, time};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-#[test]
-fn an_operation_that_is_cut_off_in_a_call_goes_on_as_the_same_and_repeats_no_key() {
-    let gate = Gate::start();
+/// A target whose handler counts, then waits at the gate, then restarts.
+fn start_with(gate: &Gate) -> Daemon {
     let url = &gate.url;
-    let routes = format!(
+    let route = format!(
         r#"
 [[route]]
 strategy = {{ kind = "immediate", max_attempts = 1 }}
@@ -25,7 +25,13 @@ chain = [
 grants = {{ target = ["restart"], kv = "1KiB", http = ["{url}"] }}
 "#
     );
-    let mut daemon = start(&[&sleeper("job"), &routes], &[guest("probe", &[])]);
+    start(&[&sleeper("job"), &route], &[guest("probe", &[])])
+}
+
+#[test]
+fn an_operation_that_is_cut_off_in_a_call_goes_on_as_the_same_and_repeats_no_key() {
+    let gate = Gate::start();
+    let mut daemon = start_with(&gate);
     daemon.kill_child("job");
     let cut_off = gate.next("the call");
     let key = cut_off.header("idempotency-key").unwrap().to_owned();
@@ -60,6 +66,28 @@ grants = {{ target = ["restart"], kv = "1KiB", http = ["{url}"] }}
         .iter()
         .filter(|entry| entry["effect"] == "kv.compare-and-set" && entry["kind"] == "intent");
     assert_eq!(counted.count(), 2, "the whole chain again: {journal:?}");
+}
+
+#[test]
+fn an_operation_whose_calls_the_daemon_never_outlives_waits_for_a_person() {
+    let gate = Gate::start();
+    let mut daemon = start_with(&gate);
+    daemon.kill_child("job");
+    for _ in 0..3 {
+        let cut_off = gate.next("the call");
+        daemon.kill();
+        drop(cut_off);
+        daemon.run();
+    }
+    let asking = daemon.wait_for_operation("job", "awaiting-manual");
+    assert_eq!(asking["interruptions"], 3, "{asking}");
+    assert!(!asking["steps"].as_array().unwrap().is_empty(), "{asking}");
+    let (status, answer) = decide(&daemon, "approve", &asking["id"], None);
+    assert_eq!(status, 202, "{answer}");
+    gate.next("the call that is approved").answer();
+    wait_until(&daemon, &asking["id"], "succeeded");
+    let history = daemon.json(&["history"]);
+    assert_eq!(history.as_array().unwrap().len(), 1, "{history}");
 }
 
 /// How long it rests after a round that did not help, milliseconds.

@@ -1,6 +1,6 @@
 //! What waits, and in which order it goes on.
 
-use super::{GRANTS, prepare, route_of, shown, wait_for_newest, wait_until};
+use super::{GRANTS, decide, prepare, route_of, shown, wait_for_newest, wait_until};
 use mainstay_tests::guest;
 use serde_json::Value;
 use std::fs;
@@ -107,7 +107,13 @@ fn the_more_severe_failure_of_a_target_goes_between_the_attempts_of_the_lesser()
     assert_eq!(shown(&daemon, &held["id"])["state"], "scheduled");
 
     // The end of what it waited for lets it go on.
-    let cancelled = daemon.cli(&["cancel", lesser["id"].as_str().unwrap()]);
-    assert!(cancelled.status.success());
+    let (status, answer) = decide(&daemon, "cancel", &lesser["id"], None);
+    assert_eq!(
+        (status, &answer["state"]),
+        (202, &"cancelled".into()),
+        "{answer}"
+    );
+    let (status, answer) = decide(&daemon, "cancel", &lesser["id"], None);
+    assert_eq!(status, 409, "it is over: {answer}");
     wait_until(&daemon, &held["id"], "succeeded");
 }
