@@ -4,9 +4,11 @@
 //! Invariant: nothing here sleeps and hopes; every wait has a predicate, a deadline, and an error that says what was
 //! last seen.
 
+mod admin;
 pub mod campaign;
 mod daemon;
 mod figures;
+mod gate;
 mod guests;
 mod receiver;
 pub mod scale;
@@ -14,6 +16,7 @@ mod shorthand;
 
 pub use daemon::Daemon;
 pub use figures::{print_spread, resident_kb};
+pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
 pub use receiver::{Received, Receiver};
 pub use shorthand::{HOST, millis_between, sleeper, time};

@@ -140,7 +140,7 @@ failure = "api-gateway-down"
 failure = "api-gateway-down"
 strategy = {{ kind = "immediate" }}
 chain = [{{ handler = "restart-service" }}]
-cooldown = "0s"
+relapse_window = "0s"
 [plugin.restart-service]
 grants = {{ target = ["restart"] }}
 "#

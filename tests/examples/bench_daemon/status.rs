@@ -23,7 +23,7 @@ run = ["sleep", "1000"]
 failure = "service-down"
 strategy = { kind = "immediate" }
 chain = [{ handler = "restart-service" }]
-cooldown = "0s"
+relapse_window = "0s"
 [plugin.restart-service]
 grants = { target = ["restart"] }
 "#;

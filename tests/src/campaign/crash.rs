@@ -1,11 +1,12 @@
 //! `kill -9` of the daemon at random moments of a busy run.
 //!
-//! After each kill the next daemon must start, the journal must be readable, every operation that an earlier daemon
-//! began must have an end state, no supervised process may run twice, and every backup that was ever reported verified
-//! must be there and be right.
+//! After each kill the next daemon must start, the journal must be readable, no operation may be lost or go on after its
+//! end, no target may have two, no supervised process may run twice, and every backup that was ever reported verified
+//! must be there and be right. In the end every operation that was ever seen must have an end, or wait for a person or
+//! for its time.
 
 use super::Random;
-use crate::{Daemon, plugin};
+use crate::{Daemon, plugin, wait_for};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -37,7 +38,15 @@ run = ["/bin/sh", "-c", "echo $$ > three.pid; exec sleep 1000"]
 failure = "service-down"
 strategy = { kind = "immediate", max_attempts = 3 }
 chain = [{ handler = "restart-service" }]
-cooldown = "0s"
+relapse_window = "0s"
+
+# One that is reopened, escalated and rests longer and longer.
+[[route]]
+failure = "service-down"
+target = "two"
+strategy = { kind = "immediate", max_attempts = 3 }
+chain = [{ handler = "restart-service" }]
+relapse_window = "1h"
 
 [plugin.restart-service]
 grants = { target = ["restart"] }
@@ -59,7 +68,7 @@ pub fn crash(count: u32, seed: u64) {
     let stop = Arc::new(AtomicBool::new(false));
     let changes = keep_changing(daemon.path("data"), Arc::clone(&stop), random.number());
     let mut verified: BTreeSet<String> = BTreeSet::new();
-    let mut ended: BTreeSet<String> = BTreeSet::new();
+    let mut operations = Operations::default();
     daemon.run();
     for kill in 1..=count {
         // The moment is what is random: it is not waited for anything.
@@ -69,10 +78,12 @@ pub fn crash(count: u32, seed: u64) {
         }
         daemon.kill();
         daemon.run();
-        check(&daemon, &mut verified, &mut ended, kill);
+        operations.look(&daemon, kill);
+        check(&daemon, &mut verified, kill);
     }
     stop.store(true, Ordering::Relaxed);
     changes.join().unwrap();
+    operations.must_end(&daemon);
     let listed = ids(&daemon.json(&["backup", "list"]), "status", "verified");
     for id in &verified {
         assert!(
@@ -90,7 +101,7 @@ pub fn crash(count: u32, seed: u64) {
     }
     println!(
         "{count} kills, {} operations, {} verified backups, seed {seed}",
-        ended.len(),
+        operations.ended.len(),
         listed.len()
     );
 }
@@ -105,29 +116,67 @@ fn ids(rows: &Value, key: &str, wanted: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn check(
-    daemon: &Daemon,
-    verified: &mut BTreeSet<String>,
-    ended: &mut BTreeSet<String>,
-    kill: u32,
-) {
-    let started = daemon.json(&["status"])["host"]["started_at"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let history = daemon.json(&["history", "--limit", "1000"]);
-    for operation in history.as_array().unwrap() {
-        let state = operation["state"].as_str().unwrap();
-        let is_final = matches!(state, "succeeded" | "failed" | "partial" | "cancelled");
-        let of_this_daemon = operation["detected_at"].as_str().unwrap() >= started.as_str();
-        assert!(
-            is_final || of_this_daemon,
-            "after kill {kill} an operation has no end state: {operation}"
-        );
-        if is_final {
-            ended.insert(operation["id"].as_str().unwrap().to_owned());
+/// The operations that were seen.
+#[derive(Default)]
+struct Operations {
+    ended: BTreeSet<String>,
+    /// Seen without an end.
+    open: BTreeSet<String>,
+}
+
+impl Operations {
+    /// What the daemon has of them after a kill.
+    fn look(&mut self, daemon: &Daemon, kill: u32) {
+        let history = daemon.json(&["history", "--limit", "1000"]);
+        let mut targets = BTreeSet::new();
+        for operation in history.as_array().unwrap() {
+            let id = operation["id"].as_str().unwrap().to_owned();
+            if is_final(operation) {
+                self.open.remove(&id);
+                self.ended.insert(id);
+                continue;
+            }
+            let target = operation["target"].as_str().unwrap();
+            assert!(
+                targets.insert(target.to_owned()),
+                "after kill {kill}, {target} has two operations: {history}"
+            );
+            assert!(
+                !self.ended.contains(&id),
+                "after kill {kill} an operation goes on after its end: {operation}"
+            );
+            self.open.insert(id);
+        }
+        // One that is lost is not shown, which is an error.
+        for id in self.open.clone() {
+            if is_final(&daemon.json(&["operation", "show", &id])) {
+                self.open.remove(&id);
+                self.ended.insert(id);
+            }
         }
     }
+
+    /// Each comes to its end, or waits for what takes longer than a campaign.
+    fn must_end(&self, daemon: &Daemon) {
+        for id in &self.open {
+            wait_for(&format!("{id} to end"), || {
+                let operation = daemon.json(&["operation", "show", id]);
+                let waits = operation["state"] == "awaiting-manual" || operation["due"].is_string();
+                match is_final(&operation) || waits {
+                    true => Ok(()),
+                    false => Err(operation.to_string()),
+                }
+            });
+        }
+    }
+}
+
+fn is_final(operation: &Value) -> bool {
+    let state = operation["state"].as_str().unwrap();
+    matches!(state, "succeeded" | "failed" | "partial" | "cancelled")
+}
+
+fn check(daemon: &Daemon, verified: &mut BTreeSet<String>, kill: u32) {
     let listed = daemon.json(&["backup", "list"]);
     let present = ids(&listed, "status", "verified");
     for id in verified.iter() {

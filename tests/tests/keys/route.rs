@@ -114,11 +114,13 @@ fn nothing_automatic_is_done_while_a_success_cools_down() {
 [[route]]
 target = "rests"
 cooldown = "1500ms"
+relapse_window = "0s"
 chain = [{ handler = "restart-service" }]
 
 [[route]]
 target = "goes-on"
 cooldown = "0s"
+relapse_window = "0s"
 chain = [{ handler = "restart-service" }]
 
 [plugin.restart-service]
@@ -136,7 +138,8 @@ grants = { target = ["restart"] }
         let scheduled = daemon.events_of("operation.scheduled");
         let about = |event: &&serde_json::Value| event["operation"] == operations[1]["id"];
         let event = scheduled.iter().find(about).unwrap();
-        let ahead = millis_between(&event["at"], &event["data"]["due"]);
+        let due = Some(&event["data"]["due"]).filter(|due| due.is_string());
+        let ahead = due.map_or(0, |due| millis_between(&event["at"], due));
         let rested = millis_between(&operations[0]["finished_at"], &operations[1]["started_at"]);
         (ahead, rested)
     };

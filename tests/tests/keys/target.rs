@@ -86,10 +86,14 @@ fn sleeper(name: &str, more: &str) -> String {
 /// Acts: `target.name`, `target.priority`
 #[test]
 fn of_all_that_wait_the_most_urgent_is_recovered_first() {
-    // As many as may run at one time each wait an hour for their next attempt, so what comes after them has to queue.
+    // As many as may run at one time each wait an hour for a check to pass, so what comes after them has to queue.
     let blocked = "exit_failure = \"blocked\"\npriority = 10";
-    let blocker =
-        |number| format!("[[target]]\nname = \"b{number}\"\nrun = [\"false\"]\n{blocked}\n");
+    let blocker = |number| {
+        format!(
+            "[[target]]\nname = \"b{number}\"\nvalidation_timeout = \"1h\"\n[[target.check]]\nkind = \"tcp\"\n\
+             address = \"127.0.0.1:1\"\nevery = \"1h\"\nfail_after = 1\nfailure = \"blocked\"\n"
+        )
+    };
     let config = [
         (0..16).map(blocker).collect::<String>(),
         sleeper("late", blocked),
@@ -98,31 +102,28 @@ fn of_all_that_wait_the_most_urgent_is_recovered_first() {
         r#"
 [[route]]
 failure = "blocked"
-strategy = { kind = "linear", max_attempts = 2, initial_delay = "1h", max_delay = "1h" }
-chain = [{ handler = "probe", params = { do = "retryable" } }]
+strategy = { kind = "immediate", max_attempts = 1 }
+cooldown = "1h"
+chain = [{ handler = "probe" }]
 "#
         .to_owned(),
     ];
     let daemon = start(&config.concat());
     for number in 0..16 {
-        event_of(&daemon, &format!("b{number}"), "operation.retrying");
+        event_of(&daemon, &format!("b{number}"), "operation.validating");
     }
     for target in ["late", "middle", "urgent"] {
         crash(&daemon, target);
         event_of(&daemon, target, "operation.scheduled");
     }
-    let mut freed = event_of(&daemon, "b0", "operation.started");
-    for target in ["urgent", "middle", "late"] {
-        let id = freed["operation"].as_str().unwrap();
-        daemon.cli(&["cancel", id, "--reason", "to make room"]);
-        freed = event_of(&daemon, target, "operation.started");
-        event_of(&daemon, target, "operation.retrying");
-    }
-    let events = daemon.events();
-    let started = events
-        .iter()
-        .filter(|event| event["kind"] == "operation.started");
-    let order: Vec<_> = started.skip(16).map(|event| &event["target"]).collect();
+    assert_eq!(daemon.events_of("operation.started").len(), 16);
+    // Each gives its place to the next: its child is down, so it ends at once.
+    let freed = event_of(&daemon, "b0", "operation.started");
+    let id = freed["operation"].as_str().unwrap();
+    daemon.cli(&["cancel", id, "--reason", "to make room"]);
+    event_of(&daemon, "late", "operation.escalated");
+    let started = daemon.events_of("operation.started");
+    let order: Vec<_> = started[16..].iter().map(|event| &event["target"]).collect();
     assert_eq!(order, ["urgent", "middle", "late"]);
     let status = daemon.json(&["status"]);
     let priorities = ["urgent", "middle", "late"].map(|name| &row_of(&status, name)["priority"]);

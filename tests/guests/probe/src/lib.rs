@@ -43,6 +43,8 @@ struct Params {
     length: Option<DurationText>,
     /// The command, URL, job or file that it is about; of `restart` another target than the operation's.
     name: String,
+    /// From this attempt on, what fails restarts the target instead; 0 for never.
+    until: u32,
 }
 
 /// What to do.
@@ -90,6 +92,21 @@ enum Deed {
     NeedsOperator,
 }
 
+impl Deed {
+    /// What it is in this attempt.
+    fn at(self, attempt: u32, until: u32) -> Self {
+        let fails = matches!(
+            self,
+            Deed::Retryable | Deed::Permanent | Deed::NeedsOperator
+        );
+        if fails && until > 0 && attempt >= until {
+            Deed::Restart
+        } else {
+            self
+        }
+    }
+}
+
 /// Does as it is told.
 #[derive(Debug, Default)]
 pub struct Probe;
@@ -105,7 +122,7 @@ impl RecoveryHandler for Probe {
             .map(DurationText::get)
             .unwrap_or_default();
         let name = params.name.as_str();
-        Ok(match params.deed {
+        Ok(match params.deed.at(op.attempt, params.until) {
             Deed::Version => report,
             Deed::Echo => report.and(params.word.unwrap_or(settings.word)),
             Deed::Operation => report.and(format!("{op:?}")),
@@ -267,6 +284,17 @@ mod tests {
             "restored 1 documents",
         );
         check(r#"{"do": "sleep", "length": "20ms"}"#, "slept 20 ms");
+    }
+
+    #[test]
+    fn what_fails_until_an_attempt_restarts_from_then_on() {
+        let mut op = operation("api", "service-down");
+        op.params = r#"{"do": "needs-operator", "until": 2}"#.into();
+        let mut host = ScriptedHost::new();
+        assert!(Probe.recover(&op, &mut host).is_err());
+        op.attempt = 2;
+        let report = Probe.recover(&op, &mut host).unwrap();
+        assert_eq!(report.actions[1], "restarted");
     }
 
     #[test]

@@ -9,11 +9,12 @@ fn start(route: &str) -> Daemon {
         r#"
 [[route]]
 target = "job"
+relapse_window = "0s"
 {route}
 
 [[route]]
 target = "other"
-cooldown = "0s"
+relapse_window = "0s"
 chain = [{{ handler = "restart-service" }}]
 
 [plugin.restart-service]
@@ -117,9 +118,7 @@ fn a_cancelled_operation_makes_no_further_attempt() {
 
 #[test]
 fn a_paused_target_is_recovered_only_by_hand() {
-    let daemon = start(
-        "cooldown = \"0s\"\nchain = [{ handler = \"probe\", params = { do = \"restart\" } }]",
-    );
+    let daemon = start("chain = [{ handler = \"probe\", params = { do = \"restart\" } }]");
     let is_paused = || daemon.json(&["status"])["targets"][0]["paused"].clone();
     daemon.cli(&["pause", "job", "--by", "anna"]);
     assert_eq!(is_paused(), true);

@@ -1,0 +1,119 @@
+//! What waits, and in which order it goes on.
+
+use super::{GRANTS, decide, prepare, route_of, shown, wait_for_newest, wait_until};
+use mainstay_tests::guest;
+use serde_json::Value;
+use std::fs;
+
+/// A foreign service whose failures are files that are not there.
+fn files(more: &str, failures: &[(&str, &str)]) -> String {
+    let check = |(failure, keys): &(&str, &str)| {
+        format!(
+            "[[target.check]]\nkind = \"file\"\npath = \"files/{failure}\"\nfail_after = 1\nrecover_after = 1\n\
+             failure = \"{failure}\"\n{keys}\n"
+        )
+    };
+    let checks: String = failures.iter().map(check).collect();
+    format!("\n[[target]]\nname = \"job\"\n{more}\n{checks}")
+}
+
+/// Nobody looks at it for an hour but the operation itself.
+#[test]
+fn what_waited_looks_afresh_and_calls_nobody_where_it_healed_meanwhile() {
+    let target = files(
+        "breaker.open_for = \"1ms\"",
+        &[("gone", "every = \"1h\"\ntimeout = \"1m\"")],
+    );
+    let route = route_of(
+        "gone",
+        "chain = [{ handler = \"probe\", params = { do = \"count\" } }]",
+    );
+    let mut daemon = prepare(&[&target, &route, GRANTS], &[guest("probe", &[])]);
+    fs::write(daemon.path("files/gone"), "").unwrap();
+    daemon.run();
+    assert!(daemon.cli(&["pause"]).status.success());
+    assert!(daemon.stop());
+    fs::remove_file(daemon.path("files/gone")).unwrap();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let waiting = daemon.wait_for_operation("job", "scheduled");
+
+    fs::write(daemon.path("files/gone"), "").unwrap();
+    assert!(daemon.cli(&["resume"]).status.success());
+    let ended = wait_until(&daemon, &waiting["id"], "cancelled");
+    assert_eq!(ended["attempts"], 0, "{ended}");
+    assert_eq!(
+        (&ended["handler"], &ended["started_at"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(ended["journal"].as_array().unwrap().len(), 0, "{ended}");
+    let incident = daemon.json(&["incidents"])[0].clone();
+    assert_eq!(incident["state"], "self-healed", "{incident}");
+}
+
+#[test]
+fn the_more_severe_failure_of_a_target_goes_between_the_attempts_of_the_lesser() {
+    let target = files(
+        "",
+        &[
+            ("slow", "every = \"1s\"\nseverity = \"low\""),
+            ("torn", "every = \"1s\"\nseverity = \"critical\""),
+            ("odd", "every = \"1s\"\nseverity = \"low\""),
+        ],
+    );
+    let mends = |file: &str| {
+        format!(
+            "strategy = {{ kind = \"immediate\" }}\n\
+             chain = [{{ handler = \"probe\", params = {{ do = \"write\", name = \"files/{file}\", word = \"whole\" }} }}]"
+        )
+    };
+    let waits = "strategy = { kind = \"linear\", initial_delay = \"1h\", max_delay = \"1h\" }\n\
+         chain = [{ handler = \"probe\", params = { do = \"retryable\" } }]";
+    let routes = [
+        route_of("slow", waits),
+        route_of("torn", &mends("torn")),
+        route_of("odd", &mends("odd")),
+    ];
+    let config = [target, routes.concat(), GRANTS.to_owned()].concat();
+    let mut daemon = prepare(&[&config], &[guest("probe", &[])]);
+    for file in ["slow", "torn", "odd"] {
+        fs::write(daemon.path("files").join(file), "whole").unwrap();
+    }
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let fails = |file: &str| fs::remove_file(daemon.path("files").join(file)).unwrap();
+    fails("slow");
+    let retrying = daemon.wait_for_event("the first attempt to fail", |event| {
+        event["kind"] == "operation.retrying" && event["data"]["failure"] == "slow"
+    });
+    // As little as the one that waits, so it has to wait too.
+    fails("odd");
+    let held = wait_for_newest(&daemon, "job", "the other lesser one", |one| {
+        one["failure"] == "odd"
+    });
+    fails("torn");
+    let mended = wait_for_newest(&daemon, "job", "the more severe one", |one| {
+        one["failure"] == "torn" && one["state"] == "succeeded"
+    });
+    assert!(daemon.path("files/torn").exists());
+    let lesser = shown(&daemon, &retrying["operation"]);
+    assert_eq!(
+        (&lesser["state"], &lesser["attempts"]),
+        (&"in-progress".into(), &1.into()),
+        "{lesser}"
+    );
+    assert!(lesser["due"].is_string(), "{lesser}");
+    assert!(mended["started_at"].as_str() > lesser["started_at"].as_str());
+    assert_eq!(shown(&daemon, &held["id"])["state"], "scheduled");
+
+    // The end of what it waited for lets it go on.
+    let (status, answer) = decide(&daemon, "cancel", &lesser["id"], None);
+    assert_eq!(
+        (status, &answer["state"]),
+        (202, &"cancelled".into()),
+        "{answer}"
+    );
+    let (status, answer) = decide(&daemon, "cancel", &lesser["id"], None);
+    assert_eq!(status, 409, "it is over: {answer}");
+    wait_until(&daemon, &held["id"], "succeeded");
+}
