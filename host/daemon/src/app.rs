@@ -24,7 +24,7 @@ use crate::{
     services::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
-        effects::{Effects, EffectsUnderWay},
+        effects::{EffectSessions, Effects},
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
@@ -210,8 +210,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
-    let under_way = EffectsUnderWay::default();
-    let effects = Effects {
+    let effects = EffectSessions::new(Effects {
         journal: journal.clone(),
         clock: clock.clone(),
         targets: Arc::new(supervisor.clone()),
@@ -222,8 +221,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),
         spec: spec.clone(),
-        under_way: under_way.clone(),
-    };
+    });
     let observer = PluginEvents {
         journal: journal.clone(),
         clock: clock.clone(),
@@ -250,7 +248,6 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock: clock.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
-        under_way,
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
     let undelivered = recovered.outbox.clone();

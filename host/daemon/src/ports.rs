@@ -10,7 +10,6 @@ use mainstay_domain::{
     archive::Manifest,
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType, Verdict},
     breaker::CircuitState,
-    call::{self, RecoveryFailure, Report},
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal, TargetStatus},
     event::Event,
     health::{Evidence, Health, Observation},
@@ -20,6 +19,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
+    recovery,
     secret::SecretHandles,
     severity::Severity,
     spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
@@ -576,26 +576,11 @@ pub trait BackupOperator: Send + Sync {
     fn jobs(&self) -> Vec<JobStatus>;
 }
 
-/// What became of a call of a handler.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Handled {
-    /// The version that was called; absent where none serves.
-    pub by: Option<PluginIdentity>,
-    /// What it answered; a trap, a limit or a missing plugin is `Retryable`, for the next attempt may find another
-    /// version.
-    pub result: Result<Report, RecoveryFailure>,
-}
-
 /// Calls recovery handlers.
 pub trait Handlers: Send + Sync {
-    /// Calls the newest version that fits. Bounded by `timeout`.
-    fn recover(
-        &self,
-        handler: PluginName,
-        version: VersionReq,
-        request: call::RecoverRequest,
-        timeout: Duration,
-    ) -> Boxed<'_, Handled>;
+    /// Calls the newest version that fits. The handler is bounded by the call's timeout; the effects that it began are
+    /// waited for beyond that, each within a bound of its own, so that nothing acts any more when this resolves.
+    fn recover(&self, call: recovery::Call) -> Boxed<'_, recovery::Handled>;
 }
 
 /// What became of one attempt to deliver an alert.
