@@ -20,7 +20,7 @@ pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
     ports::{BackupOperator, Clock, HostView, Journal, PluginView, Records, RecoveryControl},
-    ports::{TargetControl, Verb, Watch},
+    ports::{TargetControl, Watch},
     services::{
         metrics::Metrics,
         state::{ChangedTargets, StatusCache, StatusSources},
@@ -35,6 +35,7 @@ use axum::{
 use error::ApiError;
 use extract::{Body, Named};
 use mainstay_domain::id::OperationId;
+use mainstay_domain::recovery::Verb;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

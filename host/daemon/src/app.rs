@@ -52,6 +52,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tasks::Tasks;
 use tokio::{
@@ -64,6 +65,9 @@ const FINDINGS: usize = 4096;
 
 /// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
 const OTHER_FILES: u64 = 512;
+
+/// Incidents that closed within this time are read at the start: they may come back.
+const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
 
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
@@ -141,7 +145,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records.recovered().await?;
+    let recovered = records
+        .recovered(started_at - RECOVERY_REMEMBERS)
+        .await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
@@ -244,14 +250,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What decides and acts.
     let ports = RecoveryPorts {
         journal: journal.clone(),
-        records: records.clone(),
         clock: clock.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
     };
-    let (mut engine, recovery) = RecoveryEngine::new(ports, spec.clone(), findings, ids());
+    let (mut engine, recovery) =
+        RecoveryEngine::new(ports, spec.clone(), findings, ids(), monitor.changed());
     let undelivered = recovered.outbox.clone();
-    engine.take_up(recovered).await;
+    engine.take_up(&recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
         left: undelivered,

@@ -19,16 +19,17 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     operation::{Operation, OperationState},
     plugin::{PluginIdentity, PluginRow},
-    recovery,
     secret::SecretHandles,
+    recovery::{Call, Handled, Verb},
     severity::Severity,
     spec::{BackupSource, CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
     template,
     time::{Monotonic, Timestamp},
 };
 use semver::VersionReq;
+use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
+    future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
 };
 
 /// A boxed future, for traits that are used as objects.
@@ -143,8 +144,12 @@ pub struct HistoryFilter {
 pub struct Recovered {
     /// Operations without an end state.
     pub operations: Vec<Operation>,
+    /// The number of the last effect of each of them that has any.
+    pub effects: Vec<(OperationId, u32)>,
     /// Open incidents.
     pub incidents: Vec<Incident>,
+    /// Incidents that closed not long ago.
+    pub closed: Vec<Incident>,
     /// Alerts not yet delivered, oldest first.
     pub outbox: Vec<OutboxEntry>,
     /// Processes that should live.
@@ -163,21 +168,14 @@ pub struct Recovered {
 
 /// Reads the journal.
 pub trait Records: Send + Sync {
-    /// What the daemon before left.
-    fn recovered(&self) -> Reading<'_, Recovered>;
+    /// What the daemon before left; of the incidents that are closed those that closed at or after a time.
+    fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered>;
     /// Operations, newest first.
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
     /// One operation and its journal, in order.
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
     /// Incidents, newest first.
     fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>>;
-    /// How many incidents of this target and failure were opened at or after a time.
-    fn recurrences(
-        &self,
-        target: TargetName,
-        failure: FailureType,
-        since: Timestamp,
-    ) -> Reading<'_, u32>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
@@ -366,6 +364,10 @@ pub trait Watch: Send + Sync {
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>>;
     /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.
     fn handler_acted(&self, target: &TargetName);
+    /// Whether its supervised process is known not to run, while it should. What has none is never down.
+    fn is_down(&self, _: &TargetName) -> bool {
+        false
+    }
     /// Whether this failure of the target holds, by its checks.
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
     /// Health and circuit; `None` for an unknown target.
@@ -417,22 +419,13 @@ pub struct RecoverRequest {
     pub by: String,
 }
 
-/// What a person decides about an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Lets an operation that awaits a person run.
-    Approve,
-    /// Ends an operation that awaits a person; its incident is escalated.
-    Reject,
-    /// Ends an operation that waits or runs; a running one before its next attempt.
-    Cancel,
-}
-
 /// A decision about an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// Which operation.
     pub id: OperationId,
+    /// The revision of it that was looked at; none: whichever it has.
+    pub revision: Option<u64>,
     /// What is decided.
     pub verb: Verb,
     /// Who decides, for the record.
@@ -441,15 +434,24 @@ pub struct Decision {
     pub reason: String,
 }
 
-/// A target's open incident and its operation that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What recovery does about a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Active {
-    /// The target.
-    pub target: TargetName,
     /// Its open incident, the newest where there are several.
     pub incident: Option<IncidentId>,
     /// Its operation that has not ended.
     pub operation: Option<OperationId>,
+    /// Its next operation, or the next attempt, waits for its time.
+    pub rests: Option<Rest>,
+}
+
+/// Until when something waits, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, for people.
+    pub why: String,
 }
 
 /// What the recovery engine offers to operators.
@@ -467,16 +469,8 @@ pub trait RecoveryControl: Send + Sync {
     ) -> Boxed<'_, Result<(), Refused>>;
     /// Whether the host, or a target, is paused.
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
-    /// Those of these targets that are paused. This asks for each of them; who knows all that are paused has a shorter way.
-    fn paused_among<'a>(
-        &self,
-        targets: &mut dyn Iterator<Item = &'a TargetName>,
-    ) -> BTreeSet<TargetName> {
-        let paused = targets.filter(|target| self.is_paused(Some(*target)));
-        paused.cloned().collect()
-    }
-    /// What is open or runs, one entry a target.
-    fn active(&self) -> Vec<Active>;
+    /// What recovery does about a target; none where nothing is open.
+    fn active(&self, target: &TargetName) -> Option<Active>;
 }
 
 /// How far long work has come.
@@ -578,9 +572,9 @@ pub trait BackupOperator: Send + Sync {
 
 /// Calls recovery handlers.
 pub trait Handlers: Send + Sync {
-    /// Calls the newest version that fits. The handler is bounded by the call's timeout; the effects that it began are
-    /// waited for beyond that, each within a bound of its own, so that nothing acts any more when this resolves.
-    fn recover(&self, call: recovery::Call) -> Boxed<'_, recovery::Handled>;
+    /// Calls the newest version that fits. The answer comes when whatever the call began has ended; the call itself is
+    /// bounded by its timeout.
+    fn recover(&self, call: Call) -> Boxed<'_, Handled>;
 }
 
 /// What became of one attempt to deliver an alert.

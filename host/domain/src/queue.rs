@@ -241,6 +241,11 @@ impl RecoveryQueue {
         }
     }
 
+    /// When the next one that waits for its time is due.
+    pub fn next_due(&self) -> Option<Monotonic> {
+        self.waiting.first().map(|(due, _)| *due)
+    }
+
     fn make_busy(&mut self, operation: OperationId, target: TargetName, severity: Severity) {
         let busy = Busy {
             operation,

@@ -119,6 +119,8 @@ impl Recovery {
     /// The input cannot come in this state; nothing has changed.
     pub fn apply(&mut self, input: Input, at: At) -> Result<Outcome, IllegalMove> {
         let mut out = Outcome::default();
+        // What the daemon before left is gone on with by the inputs after that, when everything else is there.
+        let begins = !matches!(input, Input::Recovered(_));
         match input {
             Input::Raised {
                 key,
@@ -139,21 +141,17 @@ impl Recovery {
         }
         self.wake_due(at, &mut out);
         self.let_go_of_removed(at, &mut out);
-        self.start_due(at, &mut out)?;
+        if begins {
+            self.start_due(at, &mut out)?;
+        }
         out.shown = std::mem::take(&mut self.changed);
         Ok(out)
     }
 
     /// When [`Input::Tick`] is due next; none where only another input can change anything.
-    pub fn wakes_at(&mut self, now: Monotonic) -> Option<Monotonic> {
+    pub fn wakes_at(&self) -> Option<Monotonic> {
         let timer = self.timers.first().map(|(due, _)| *due);
-        let queued = match self.stopping {
-            true => None,
-            false => match self.ask_queue(now) {
-                Decision::WaitUntil(due) => Some(due),
-                Decision::Start(_) | Decision::Idle => None,
-            },
-        };
+        let queued = self.queue.next_due().filter(|_| !self.stopping);
         [timer, queued].into_iter().flatten().min()
     }
 
@@ -169,9 +167,22 @@ impl Recovery {
         })
     }
 
-    /// Whether no handler is called for an operation.
-    pub fn is_idle(&self) -> bool {
-        self.queue.running() == 0 && self.dry_runs.is_empty()
+    /// Who is paused.
+    pub fn paused_targets(&self) -> &BTreeSet<TargetName> {
+        &self.paused_targets
+    }
+
+    /// The handlers that something waits for because they were missing.
+    pub fn missing(&self) -> Vec<PluginName> {
+        self.missing.keys().cloned().collect()
+    }
+
+    /// Calls that nobody has answered; looks at every case.
+    pub fn calls(&self) -> usize {
+        let is_calling = |case: &&Case| {
+            matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }))
+        };
+        self.cases.values().filter(is_calling).count() + self.dry_runs.len()
     }
 
     fn ask_queue(&mut self, now: Monotonic) -> Decision {

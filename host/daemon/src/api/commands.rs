@@ -8,9 +8,11 @@ use super::{
     extract::{Body, Named},
     wire::{DecisionBody, PauseBody, RecoverBody, Scheduled},
 };
-use crate::ports::{Decision, RecoverRequest, Refused, Verb};
+use crate::ports::{Decision, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
+use mainstay_domain::{
+    id::OperationId, name::TargetName, operation::Operation, recovery::Verb,
+};
 use std::{future::Future, sync::Arc};
 
 /// The longest name or reason that is put on record, in bytes.
@@ -51,16 +53,18 @@ pub(super) async fn decide(
     served: Arc<Served>,
     id: OperationId,
     body: DecisionBody,
-) -> Result<Json<Operation>, ApiError> {
+) -> Result<(StatusCode, Json<Operation>), ApiError> {
     let decision = Decision {
         id,
+        revision: body.revision,
         verb,
         by: named(body.by)?,
         reason: short("reason", body.reason)?,
     };
     let recovery = served.ports.recovery.clone();
     let decided = async move { recovery.decide(decision).await };
-    Ok(Json(served.finish(decided).await?))
+    // What follows from it comes as events.
+    Ok((StatusCode::ACCEPTED, Json(served.finish(decided).await?)))
 }
 
 pub(super) async fn pause(

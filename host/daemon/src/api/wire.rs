@@ -96,6 +96,9 @@ pub struct Scheduled {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecisionBody {
+    /// The revision of the operation that was looked at: where it has moved on meanwhile, the decision is refused.
+    #[serde(default)]
+    pub revision: Option<u64>,
     /// Who decides, for the record.
     pub by: String,
     /// Why, for the record.

@@ -322,6 +322,9 @@ pub struct Decision {
     /// Which operation
     #[arg(value_parser = OperationId::parse)]
     pub id: OperationId,
+    /// The revision that you looked at; refused where the operation has moved on since
+    #[arg(long, value_name = "NUMBER")]
+    pub revision: Option<u64>,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,

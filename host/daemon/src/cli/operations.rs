@@ -82,6 +82,16 @@ fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
             .then(|| "effects were only planned".to_owned()),
     );
     add("error", operation.error.map(|error| printable(&error)));
+    add(
+        "due",
+        operation
+            .due
+            .map(|due| format!("{due} ({})", relative(due, now))),
+    );
+    for step in &operation.steps {
+        add("step", Some(printable(step)));
+    }
+    add("revision", Some(operation.revision.to_string()));
     for action in &operation.actions {
         add("action", Some(printable(action)));
     }
@@ -198,6 +208,7 @@ pub(super) async fn decide(
     decision: Decision,
 ) -> anyhow::Result<()> {
     let body = DecisionBody {
+        revision: decision.revision,
         by: decision.by.by,
         reason: decision.reason,
     };

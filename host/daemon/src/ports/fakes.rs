@@ -242,6 +242,7 @@ impl FakeWorld {
     fn decided(&self, decision: Decision) -> Result<Operation, Refused> {
         let Decision {
             id,
+            revision: _,
             verb,
             by,
             reason,
@@ -308,7 +309,7 @@ impl Journal for FakeWorld {
 }
 
 impl Records for FakeWorld {
-    fn recovered(&self) -> Reading<'_, Recovered> {
+    fn recovered(&self, _: Timestamp) -> Reading<'_, Recovered> {
         ready(Ok(Recovered::default()))
     }
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
@@ -353,9 +354,6 @@ impl Records for FakeWorld {
             .iter()
             .filter(|incident| !open_only || incident.state.is_open());
         ready(Ok(found.take(limit as usize).cloned().collect()))
-    }
-    fn recurrences(&self, _: TargetName, _: FailureType, _: Timestamp) -> Reading<'_, u32> {
-        ready(Ok(0))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
         let incidents = self.incidents.lock().unwrap();
@@ -424,12 +422,12 @@ impl RecoveryControl for FakeWorld {
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         self.paused.lock().unwrap().contains(&target.cloned())
     }
-    fn active(&self) -> Vec<Active> {
-        vec![Active {
-            target: target("api"),
+    fn active(&self, name: &TargetName) -> Option<Active> {
+        (*name == target("api")).then(|| Active {
             incident: Some(incident().id),
             operation: Some(operation_id(1)),
-        }]
+            rests: None,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use mainstay_domain::{
     journal::Change,
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
-    recovery::{self, Handled, NotHandled},
+    recovery::{Call, Handled, NotHandled},
     severity::Severity,
     spec::PluginSpec,
     time::Timestamp,
@@ -64,7 +64,7 @@ impl Plugins {
 }
 
 impl Handlers for Plugins {
-    fn recover(&self, call: recovery::Call) -> Boxed<'_, Handled> {
+    fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
             let effects = call.effects;
             let missing = |why| Handled {
@@ -307,7 +307,7 @@ mod tests {
     #[tokio::test]
     async fn a_handler_that_no_version_serves_is_missing_and_has_used_no_number() {
         let operation = OperationId::parse("op-01K0000000000000000000000A").unwrap();
-        let call = recovery::Call {
+        let call = Call {
             handler: PluginName::parse("fixer").unwrap(),
             version: VersionReq::STAR,
             request: RecoverRequest {

@@ -1,280 +1,408 @@
-//! The recovery engine: findings become incidents, incidents become operations, operations run their chain.
+//! Drives the recovery machine: receives, applies, writes in order, and does what it asks for.
 //!
-//! Invariant: one task owns incidents, queue and waiting operations; an operation that runs is owned by its own task,
-//! which hands it back when it ends.
-//! Invariant: a target has one running operation at most; a failure that is found meanwhile keeps its own incident
-//! and its own operation, which waits its turn.
-//! Invariant: every operation ends in the journal with an end state, also one that a crash cut off.
+//! Everything that is decided is decided in `mainstay_domain::recovery`; nothing is here.
+//!
+//! Invariant: one task owns the machine. What an input changes is in the journal's queue before anything is done about
+//! it, in the order of the inputs; an effect of a handler waits there for its own intent, and so for all of it. Only a
+//! person's answer waits until what it says is durable, or held because the disk is full.
+//! Invariant: while the queue takes no more, no finding and no command is taken up: they wait where they come from.
+//! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
 mod board;
-mod by_hand;
-mod commands;
 mod control;
-mod endings;
-mod findings;
-mod restart;
-mod run;
-mod state;
+mod look;
+#[cfg(test)]
+mod tests;
 
 pub use board::RecoveryBoard;
 pub use control::RecoveryHandle;
 
 use crate::{
-    ports::{Clock, Finding, Handlers, Journal, Records, Watch},
-    services::effects::EffectsUnderWay,
+    ports::{self, Clock, Finding, Handlers, Journal, JournalErrorKind, Watch},
+    services::state::ChangedTargets,
 };
-use control::Command;
+use control::Asked;
+use futures_util::FutureExt;
 use mainstay_domain::{
-    event::Event,
+    call::RecoveryFailure,
+    event::{Event, EventKind},
     id::{IdSource, OperationId},
     journal::Change,
-    name::TargetName,
-    operation::{Mode, Operation},
-    queue::{Conditions, Decision, QueueEntry},
-    severity::Severity,
-    spec::{RouteSpec, Spec, TargetSpec},
-    time::{Monotonic, Timestamp},
+    name::PluginName,
+    recovery::{
+        Action, At, Call, CaseKey, Handled, Input, NotHandled, Outcome, Recovered, Recovery, Reply,
+        Ticket,
+    },
+    spec::Spec,
+    time::Monotonic,
 };
-use run::{Ended, Run};
-use state::{Key, Running, State, key_of};
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{broadcast::error::RecvError, mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
-/// Operations that run at one time, over all targets.
-const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
-/// How long until an end that the journal did not take is written again.
-const WRITE_AGAIN: Duration = Duration::from_secs(1);
-/// How long the engine rests where nothing is due; findings and commands wake it.
-const IDLE: Duration = Duration::from_secs(3600);
+/// How long until writes that the journal's queue did not take are given to it again.
+const WRITE_AGAIN: Duration = Duration::from_millis(250);
+/// Handlers that serve again and are not taken up yet; who tells of them waits where there are more.
+const SERVING: usize = 64;
 
-/// What the engine reaches the world through.
+/// What the driver reaches the world through.
 #[derive(Clone)]
 pub struct RecoveryPorts {
     /// Where everything is written first.
     pub journal: Arc<dyn Journal>,
-    /// What was written before.
-    pub records: Arc<dyn Records>,
     /// Both clocks.
     pub clock: Arc<dyn Clock>,
     /// Health, and checks at once.
     pub watch: Arc<dyn Watch>,
     /// The handlers.
     pub handlers: Arc<dyn Handlers>,
-    /// What handlers asked for: waited for after each call, forgotten at the end of the operation.
-    pub under_way: EffectsUnderWay,
 }
 
-/// The engine.
+/// The driver.
 pub struct RecoveryEngine {
     ports: RecoveryPorts,
+    machine: Recovery,
     spec: watch::Receiver<Arc<Spec>>,
     findings: mpsc::Receiver<Finding>,
-    commands: mpsc::Receiver<Command>,
-    ids: IdSource,
+    asked: mpsc::Receiver<Asked>,
     board: RecoveryBoard,
-    state: State,
+    /// Calls and looks under way; each comes to the input that answers it.
+    work: JoinSet<Input>,
+    /// Who waits for which reply.
+    waiting: BTreeMap<Ticket, oneshot::Sender<Reply>>,
+    tickets: u64,
+    /// What the journal's queue did not take, in its order.
+    unwritten: VecDeque<Vec<Change>>,
 }
 
 impl RecoveryEngine {
-    /// An engine and the handle that operators' commands come through.
+    /// A driver and the handle that operators' commands come through. `changed` is told of targets that show something
+    /// else.
     pub fn new(
         ports: RecoveryPorts,
-        spec: watch::Receiver<Arc<Spec>>,
+        mut spec: watch::Receiver<Arc<Spec>>,
         findings: mpsc::Receiver<Finding>,
         ids: IdSource,
+        changed: ChangedTargets,
     ) -> (Self, RecoveryHandle) {
-        let (sender, commands) = mpsc::channel(64);
-        let board = RecoveryBoard::default();
+        let (sender, asked) = mpsc::channel(64);
+        let board = RecoveryBoard::new(changed);
         let handle = RecoveryHandle::new(sender, board.clone());
-        (
-            Self {
-                ports,
-                spec,
-                findings,
-                commands,
-                ids,
-                board,
-                state: State::default(),
-            },
-            handle,
-        )
+        let present = Arc::clone(&spec.borrow_and_update());
+        let engine = Self {
+            ports,
+            machine: Recovery::new(present, ids),
+            spec,
+            findings,
+            asked,
+            board,
+            work: JoinSet::new(),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+            unwritten: VecDeque::new(),
+        };
+        (engine, handle)
     }
 
-    /// Runs until it is stopped; [`RecoveryEngine::take_up`] comes first. Handlers that run then are given until `stop`'s owner drops this future.
+    /// Goes on with what the daemon before left. When this returns, what that changes is durable.
+    pub async fn take_up(&mut self, recovered: &ports::Recovered) {
+        let incidents: Vec<_> = recovered
+            .incidents
+            .iter()
+            .chain(&recovered.closed)
+            .cloned()
+            .collect();
+        let open = recovered.incidents.iter();
+        let unseen = open.filter(|open| !self.ports.watch.is_failing(&open.target, &open.failure));
+        let unseen: BTreeSet<CaseKey> = unseen
+            .map(|open| CaseKey {
+                target: open.target.clone(),
+                failure: open.failure.clone(),
+            })
+            .collect();
+        let recovered = Recovered {
+            incidents,
+            operations: recovered.operations.clone(),
+            effects: recovered.effects.iter().cloned().collect(),
+            unseen,
+            paused_targets: recovered.paused_targets.iter().cloned().collect(),
+            paused_host: recovered.paused_host,
+            cooldowns: recovered.cooldowns.clone(),
+        };
+        self.input(Input::Recovered(recovered));
+        // Nothing to write: it waits for all that was written before.
+        if let Err(error) = self.ports.journal.commit(Vec::new()).await {
+            tracing::error!(%error, "what the daemon before left is not gone on with durably");
+        }
+    }
+
+    /// Runs until it is stopped; [`RecoveryEngine::take_up`] comes first. Calls that run then are waited for until
+    /// `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut runs: JoinSet<Ended> = JoinSet::new();
+        let (serving_sender, mut serving) = mpsc::channel(SERVING);
+        let told = tell_of_serving(&*self.ports.journal, serving_sender);
+        let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
         let mut spec_is_open = true;
+        self.input(Input::Tick);
         loop {
-            let mut rest = self.start_due(&mut runs);
-            if !self.state.unwritten.is_empty() {
-                rest = rest.min(WRITE_AGAIN);
-            }
-            self.show();
+            let is_blocked = !self.write_again();
+            let rest = self.rest(is_blocked);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                Some(Ok(ended)) = runs.join_next() => self.ended(ended).await,
-                Some(finding) = self.findings.recv() => self.found(finding).await,
-                Some(command) = self.commands.recv() => self.command(command).await,
-                changed = self.spec.changed(), if spec_is_open => {
-                    spec_is_open = changed.is_ok();
-                    self.let_go_of_removed_targets().await;
-                }
-                () = tokio::time::sleep(rest) => {
-                    let _ = self.write_kept().await;
-                }
+                Some(done) = self.work.join_next() => self.done(done),
+                Some(handler) = serving.recv(), if !is_blocked => self.serves(handler),
+                Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),
+                Some(asked) = self.asked.recv(), if !is_blocked => self.asked(asked),
+                changed = self.spec.changed(), if spec_is_open && !is_blocked => match changed {
+                    Ok(()) => {
+                        let spec = Arc::clone(&self.spec.borrow_and_update());
+                        self.input(Input::Spec(spec));
+                    }
+                    Err(_) => spec_is_open = false,
+                },
+                () = sleep(rest) => self.input(Input::Tick),
             }
         }
-        self.state.is_stopping = true;
-        for running in self.state.running.values() {
-            running.cancel.cancel();
-        }
-        while let Some(ended) = runs.join_next().await {
-            if let Ok(ended) = ended {
-                self.ended(ended).await;
-            }
-        }
-    }
-
-    fn now(&self) -> (Timestamp, Monotonic) {
-        (self.ports.clock.now(), self.ports.clock.monotonic())
-    }
-
-    /// Writes in order, without waiting: what must be durable before it goes on waits for its own, later commit.
-    fn write(&self, changes: Vec<Change>) {
-        drop(self.ports.journal.commit(changes));
-    }
-
-    fn target(&self, name: &TargetName) -> Option<TargetSpec> {
-        self.spec
-            .borrow()
-            .targets
-            .iter()
-            .find(|target| target.name == *name)
-            .cloned()
-    }
-
-    fn is_configured(&self, name: &TargetName) -> bool {
-        let spec = self.spec.borrow();
-        spec.targets.iter().any(|target| target.name == *name)
-    }
-
-    /// Starts what is due; how long until the next look. Findings, commands and ends of operations come sooner.
-    fn start_due(&mut self, runs: &mut JoinSet<Ended>) -> Duration {
-        loop {
-            let (_, now) = self.now();
-            let State {
-                queue,
-                incidents,
-                paused_targets,
-                paused_host,
-                ..
-            } = &mut self.state;
-            let conditions = Conditions {
-                host_paused: *paused_host,
-                is_paused: &|target| paused_targets.contains(target),
-                // Recovering what it depends on first is what helps.
-                is_failing: &|target| incidents.keys().any(|(open, _)| open == target),
-                max_running: CONCURRENT_OPERATIONS,
+        self.input(Input::Stop);
+        while self.machine.calls() > 0 {
+            let Some(done) = self.work.join_next().await else {
+                break;
             };
-            match queue.next(&conditions, now) {
-                Decision::Start(id) => self.start(&id, runs),
-                Decision::WaitUntil(due) => return due.since(now).max(Duration::from_millis(1)),
-                Decision::Idle => return IDLE,
+            self.done(done);
+        }
+        while !self.write_again() {
+            tokio::time::sleep(WRITE_AGAIN).await;
+        }
+    }
+
+    /// How long nothing happens by itself; none: until something else does.
+    fn rest(&mut self, is_blocked: bool) -> Option<Duration> {
+        let now = self.ports.clock.monotonic();
+        let wake = self.machine.wakes_at().map(|due: Monotonic| due.since(now));
+        match is_blocked {
+            true => Some(wake.unwrap_or(WRITE_AGAIN).min(WRITE_AGAIN)),
+            false => wake,
+        }
+    }
+
+    fn found(&mut self, finding: Finding) {
+        self.input(match finding {
+            Finding::Raised {
+                target,
+                failure,
+                severity,
+                evidence,
+                detected_at,
+            } => Input::Raised {
+                key: CaseKey { target, failure },
+                severity,
+                evidence,
+                detected_at,
+            },
+            Finding::Cleared {
+                target, failure, ..
+            } => Input::Cleared(CaseKey { target, failure }),
+            Finding::Exited {
+                target, evidence, ..
+            } => Input::Exited(target, evidence),
+        });
+    }
+
+    fn asked(&mut self, Asked { command, answer }: Asked) {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        self.waiting.insert(ticket, answer);
+        self.input(Input::Person(command, ticket));
+    }
+
+    fn serves(&mut self, handler: Option<PluginName>) {
+        let handlers = match handler {
+            Some(handler) => vec![handler],
+            None => self.machine.missing(),
+        };
+        for handler in handlers {
+            self.input(Input::Serves(handler));
+        }
+    }
+
+    fn done(&mut self, done: Result<Input, tokio::task::JoinError>) {
+        match done {
+            Ok(input) => self.input(input),
+            // Its own task turns a panic into an answer; a defect of that cannot be gone on from.
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
             }
         }
     }
 
-    fn start(&mut self, id: &OperationId, runs: &mut JoinSet<Ended>) {
-        let Some(operation) = self.state.waiting.remove(id) else {
-            return;
+    /// One turn of the machine.
+    fn input(&mut self, input: Input) {
+        let at = At {
+            now: self.ports.clock.now(),
+            monotonic: self.ports.clock.monotonic(),
         };
-        let key = key_of(&operation);
-        let cancel = CancellationToken::new();
-        let running = Running {
-            key: key.clone(),
-            is_dry: operation.dry_run,
-            cancel: cancel.clone(),
-            cancelled: None,
-            is_cleared: false,
+        let may_pause = matches!(input, Input::Person(..) | Input::Recovered(_));
+        let outcome = match self.machine.apply(input, at) {
+            Ok(outcome) => outcome,
+            Err(illegal) => {
+                let error: &dyn std::error::Error = &illegal;
+                tracing::error!(error, "recovery was told what cannot be; report this as a defect");
+                return;
+            }
         };
-        self.state.running.insert(id.clone(), running);
-        let run = Run {
-            ports: self.ports.clone(),
-            route: self.route_of(&key, operation.severity),
-            target: self.target(&operation.target),
-            incident: self.state.incidents.get(&key).cloned(),
-            operation,
-            cancel,
-        };
-        runs.spawn(run.end_in_any_case());
-    }
-
-    fn route_of(&self, (target, failure): &Key, severity: Severity) -> Option<RouteSpec> {
-        let spec = self.spec.borrow();
-        mainstay_domain::route::route(&spec.routes, target, failure, severity).cloned()
-    }
-
-    /// Puts a scheduled operation into the queue.
-    fn enqueue(&mut self, operation: Operation, due: Monotonic) {
-        let target = self.target(&operation.target);
-        self.state.queue.push(QueueEntry {
-            operation: operation.id.clone(),
-            target: operation.target.clone(),
-            priority: target.as_ref().map_or(u8::MAX, |target| target.priority),
-            severity: operation.severity,
-            due,
-            depends_on: target.map(|target| target.depends_on).unwrap_or_default(),
-            by_hand: operation.mode != Mode::Automatic,
-        });
-        self.state.waiting.insert(operation.id.clone(), operation);
-    }
-
-    /// Shows outside what is open and runs.
-    fn show(&self) {
-        let running = self
-            .state
-            .running
+        let Outcome {
+            writes,
+            after,
+            shown,
+        } = outcome;
+        for target in &shown {
+            self.board.show(target, self.machine.shown(target));
+        }
+        if may_pause {
+            self.board.pause(&self.machine);
+        }
+        let has_answer = after
             .iter()
-            .map(|(id, running)| (running.key.0.clone(), id.clone()));
-        let waiting = self
-            .state
-            .waiting
-            .values()
-            .map(|operation| (operation.target.clone(), operation.id.clone()));
-        let operations = waiting.chain(running).collect();
-        let incidents = self
-            .state
-            .incidents
-            .values()
-            .map(|open| (open.target.clone(), open.id.clone()))
-            .collect();
-        self.board.show(
-            incidents,
-            operations,
-            self.state.paused_targets.clone(),
-            self.state.paused_host,
-        );
+            .any(|action| matches!(action, Action::Answer(..)));
+        let durable = self.write(writes, has_answer);
+        let mut answers = Vec::new();
+        for action in after {
+            match action {
+                Action::Call(call) => self.call(*call),
+                Action::Look {
+                    operation,
+                    number,
+                    target,
+                    failure,
+                    acted,
+                } => {
+                    let asked = look::Asked {
+                        operation,
+                        number,
+                        target,
+                        failure,
+                        acted,
+                    };
+                    let (watch, spec) = (self.ports.watch.clone(), self.spec.borrow().clone());
+                    self.work.spawn(look::look(watch, spec, asked));
+                }
+                Action::Answer(ticket, reply) => {
+                    answers.extend(self.waiting.remove(&ticket).map(|answer| (answer, reply)));
+                }
+            }
+        }
+        if !answers.is_empty() {
+            // A person may look at once at what they were told of.
+            tokio::spawn(async move {
+                if let Some(durable) = durable {
+                    durable.await;
+                }
+                for (answer, reply) in answers {
+                    let _ = answer.send(reply);
+                }
+            });
+        }
+    }
+
+    /// Puts writes into the journal's queue, behind what it did not take before. With `awaited`, what ends when they are
+    /// durable or held.
+    fn write(
+        &mut self,
+        writes: Vec<Change>,
+        awaited: bool,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        if !writes.is_empty() {
+            self.unwritten.push_back(writes);
+        }
+        self.write_again();
+        awaited.then(|| {
+            let durable = self.ports.journal.commit(Vec::new());
+            durable.map(|_| ())
+        })
+    }
+
+    /// Gives the journal's queue what waits; whether it took all of it.
+    fn write_again(&mut self) -> bool {
+        while let Some(writes) = self.unwritten.front() {
+            let commit = self.ports.journal.commit(writes.clone());
+            // What is refused is refused in the call.
+            if let Some(Err(error)) = commit.now_or_never()
+                && error.kind == JournalErrorKind::Full
+            {
+                return false;
+            }
+            self.unwritten.pop_front();
+        }
+        true
+    }
+
+    fn call(&mut self, call: Call) {
+        let handlers = self.ports.handlers.clone();
+        let (id, effects) = (call.request.operation.clone(), call.effects);
+        self.work.spawn(async move {
+            let handled = tokio::spawn(async move { handlers.recover(call).await });
+            let handled = handled.await.unwrap_or_else(|error| broke_off(&id, effects, &error));
+            Input::Called(id, handled)
+        });
     }
 }
 
-/// An event about an operation; its data always names the failure, by which alerts are told apart, and says whether it is
-/// a dry run, which is no alert.
-fn about(operation: &Operation, event: Event) -> Change {
-    let mut event = event
-        .with_target(&operation.target)
-        .with_operation(&operation.id);
-    if let serde_json::Value::Object(data) = &mut event.data {
-        data.entry("failure")
-            .or_insert_with(|| operation.failure.to_string().into());
-        data.entry("dry_run")
-            .or_insert_with(|| operation.dry_run.into());
+/// A fault of the host in one call: another attempt may go well.
+fn broke_off(id: &OperationId, effects: u32, error: &tokio::task::JoinError) -> Handled {
+    let why = format!("the call broke off: {error}; report this as a defect");
+    tracing::error!(operation = %id, why);
+    Handled {
+        by: None,
+        result: Err(NotHandled::Failed(RecoveryFailure::Retryable(why))),
+        effects,
     }
-    Change::Event(event)
 }
 
-#[cfg(test)]
-mod tests;
+async fn sleep(length: Option<Duration>) {
+    match length {
+        Some(length) => tokio::time::sleep(length).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells of handlers that serve from now on; of none by name where some may have been missed.
+fn tell_of_serving(
+    journal: &dyn Journal,
+    serving: mpsc::Sender<Option<PluginName>>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let mut events = journal.subscribe();
+    async move {
+        loop {
+            let told = match events.recv().await {
+                Ok(event) => match serving_in(&event) {
+                    Some(handler) => Some(handler),
+                    None => continue,
+                },
+                Err(RecvError::Lagged(_)) => None,
+                Err(RecvError::Closed) => return,
+            };
+            if serving.send(told).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn serving_in(event: &Event) -> Option<PluginName> {
+    let serves = matches!(
+        event.kind,
+        EventKind::PluginServing | EventKind::PluginReleased
+    );
+    let plugin = event.plugin.as_deref().filter(|_| serves)?;
+    let name = plugin.split('@').next().unwrap_or(plugin);
+    PluginName::parse(name).ok()
+}

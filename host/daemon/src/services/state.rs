@@ -4,7 +4,7 @@
 //! except that building may take at most a third of one core's time: after an answer that took `t` to build, the
 //! same one is given for `2 t` whatever happens. On a host with some hundred targets that is well below 1 ms.
 //! Invariant: only the rows of targets that have changed are gathered and written as JSON again. Who changes what a row
-//! shows notes it in [`ChangedTargets`]; what recovery shows, which is little, is compared.
+//! shows notes it in [`ChangedTargets`].
 
 mod changed;
 mod rows;
@@ -13,7 +13,7 @@ mod sources;
 pub use changed::ChangedTargets;
 pub use sources::StatusSources;
 
-use crate::ports::Journal;
+use crate::ports::{Journal, Rest};
 use mainstay_domain::{
     backup::BackupStatus,
     breaker::CircuitState,
@@ -82,6 +82,9 @@ pub struct TargetRow {
     pub incident: Option<IncidentId>,
     /// Its operation that has not ended.
     pub operation: Option<OperationId>,
+    /// Until when its next operation, or its next attempt, waits, and why; absent where none does.
+    #[serde(default)]
+    pub rests: Option<Rest>,
     /// 1 is most urgent.
     pub priority: u8,
     /// Whether its automatic recovery is paused.

@@ -16,6 +16,9 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        if self.stopping {
+            return Ok(());
+        }
         let Some(key) = self.operations.get(id).cloned() else {
             return Ok(());
         };

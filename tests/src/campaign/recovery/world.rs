@@ -385,7 +385,7 @@ impl<'a> World<'a> {
                 self.answer_look(3);
             } else {
                 let now = self.at().monotonic;
-                match self.machine.wakes_at(now) {
+                match self.machine.wakes_at() {
                     Some(due) => self.pass(due.since(now).max(Duration::from_millis(1))),
                     None => return,
                 }

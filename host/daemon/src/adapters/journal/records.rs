@@ -22,8 +22,9 @@ use mainstay_domain::{
 use rusqlite::{Connection, Params, ToSql, params};
 
 impl Records for SqliteJournal {
-    fn recovered(&self) -> Reading<'_, Recovered> {
-        self.readers.read(recovered)
+    fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered> {
+        self.readers
+            .read(move |connection| recovered(connection, closed_since))
     }
 
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
@@ -58,24 +59,6 @@ impl Records for SqliteJournal {
         };
         self.readers
             .read(move |connection| all(connection, sql, params![limit]))
-    }
-
-    fn recurrences(
-        &self,
-        target: TargetName,
-        failure: FailureType,
-        since: Timestamp,
-    ) -> Reading<'_, u32> {
-        self.readers.read(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT count(*) FROM incidents WHERE target = ?1 AND failure = ?2 AND opened_at >= ?3",
-                )?
-                .query_row(
-                    params![target.as_str(), failure.as_str(), Millis(since)],
-                    |row| row.get(0),
-                )
-        })
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
@@ -147,7 +130,7 @@ fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<
     all(connection, &sql, parameters.as_slice())
 }
 
-fn recovered(connection: &Connection) -> rusqlite::Result<Recovered> {
+fn recovered(connection: &Connection, closed_since: Timestamp) -> rusqlite::Result<Recovered> {
     // One snapshot for all of it.
     let snapshot = connection.unchecked_transaction()?;
     let mut operations = Vec::new();
@@ -169,8 +152,23 @@ fn recovered(connection: &Connection) -> rusqlite::Result<Recovered> {
         "SELECT target FROM paused ORDER BY target",
         |row| row.get::<_, String>(0),
     )?;
+    let mut effects = Vec::new();
+    for operation in &operations {
+        let last: Option<u32> = snapshot
+            .prepare_cached("SELECT max(number) FROM effects WHERE operation = ?1")?
+            .query_row(params![operation.id.as_str()], |row| row.get(0))?;
+        effects.extend(last.map(|last| (operation.id.clone(), last)));
+    }
     let recovered = Recovered {
         operations,
+        effects,
+        // The text of a time sorts as the time does.
+        closed: all(
+            &snapshot,
+            "SELECT record FROM incidents WHERE NOT open AND json_extract(record, '$.closed_at') >= ?1
+             ORDER BY json_extract(record, '$.closed_at')",
+            params![closed_since.to_string()],
+        )?,
         incidents: all(
             &snapshot,
             "SELECT record FROM incidents WHERE open ORDER BY opened_at, number",

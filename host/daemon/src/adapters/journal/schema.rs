@@ -103,6 +103,9 @@ const MIGRATIONS: &[&str] = &["
         keys INTEGER NOT NULL,
         bytes INTEGER NOT NULL
     ) STRICT;
+","
+    -- What closed not long ago is the same incident where it comes back.
+    CREATE INDEX incidents_closed ON incidents (json_extract(record, '$.closed_at')) WHERE NOT open;
 "];
 
 /// Opens the file for writing and brings it to the newest schema.

@@ -50,7 +50,7 @@ async fn every_change_reads_back_as_it_was_written() {
     drop(journal);
 
     let journal = SqliteJournal::open(directory.path()).unwrap();
-    let recovered = journal.recovered().await.unwrap();
+    let recovered = journal.recovered(mainstay_domain::time::Timestamp::from_millis(0)).await.unwrap();
     assert_eq!(recovered.operations, std::slice::from_ref(&operation));
     assert_eq!(recovered.incidents, std::slice::from_ref(&incident));
     assert_eq!(recovered.outbox, std::slice::from_ref(&outbox));
@@ -86,7 +86,7 @@ async fn every_change_reads_back_as_it_was_written() {
         Change::Paused(None, false),
     ];
     journal.commit(undo).await.unwrap();
-    let recovered = journal.recovered().await.unwrap();
+    let recovered = journal.recovered(mainstay_domain::time::Timestamp::from_millis(0)).await.unwrap();
     assert!(recovered.operations.is_empty() && recovered.incidents.is_empty());
     assert!(recovered.outbox.is_empty() && recovered.backups.is_empty());
     assert!(recovered.processes.is_empty() && recovered.paused_targets.is_empty());

@@ -94,7 +94,7 @@ async fn commands_reach_the_engine_with_who_and_why() {
     for verb in ["approve", "reject", "cancel"] {
         let body = json!({"by": "ann", "reason": "tested"});
         let (status, text) = post(&served, &format!("/v1/operations/{id}/{verb}"), body).await;
-        assert_eq!(status, StatusCode::OK, "{text}");
+        assert_eq!(status, StatusCode::ACCEPTED, "{text}");
     }
     for (path, body, paused) in [
         ("/v1/pause", json!({"by": "ann"}), true),

@@ -61,6 +61,15 @@ impl Watch for Monitor {
         }
     }
 
+    fn is_down(&self, target: &TargetName) -> bool {
+        let watched = self.core.get(target);
+        watched.is_some_and(|watched| {
+            let state = watched.lock();
+            let is_expected = state.spec.process.is_some() && !state.awaited && !state.stopped;
+            is_expected && state.pid.is_none()
+        })
+    }
+
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool {
         let watched = self.core.get(target);
         watched.is_some_and(|watched| watched.lock().health.is_failing(failure))

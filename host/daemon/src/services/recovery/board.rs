@@ -1,76 +1,97 @@
-//! What the recovery engine shows to others: a copy that is renewed whenever something changed.
+//! What recovery shows to others: a copy of which only what changed is renewed.
 
-use crate::ports::Active;
+use crate::{
+    ports::{Active, Rest},
+    services::state::ChangedTargets,
+};
 use mainstay_domain::{
-    id::{IncidentId, OperationId},
     name::TargetName,
+    recovery::{Recovery, Shown},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-/// A copy of what is open, runs and is paused.
-#[derive(Debug, Clone, Default)]
-pub struct RecoveryBoard(Arc<RwLock<Shown>>);
+/// A copy of what is open, runs and is paused. Clones are the same board.
+#[derive(Debug, Clone)]
+pub struct RecoveryBoard {
+    copy: Arc<RwLock<Copy>>,
+    changed: ChangedTargets,
+}
 
 #[derive(Debug, Default)]
-struct Shown {
+struct Copy {
     active: BTreeMap<TargetName, Active>,
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
 }
 
 impl RecoveryBoard {
-    pub(super) fn show(
-        &self,
-        incidents: Vec<(TargetName, IncidentId)>,
-        operations: Vec<(TargetName, OperationId)>,
-        paused_targets: BTreeSet<TargetName>,
-        paused_host: bool,
-    ) {
-        let mut active: BTreeMap<TargetName, Active> = BTreeMap::new();
-        let entry = |target: &TargetName| Active {
-            target: target.clone(),
-            incident: None,
-            operation: None,
-        };
-        for (target, incident) in incidents {
-            let shown = active
-                .entry(target.clone())
-                .or_insert_with(|| entry(&target));
-            shown.incident = shown.incident.take().max(Some(incident));
+    pub(super) fn new(changed: ChangedTargets) -> Self {
+        Self {
+            copy: Arc::default(),
+            changed,
         }
-        // Later ones win: those that run come after those that wait.
-        for (target, operation) in operations {
-            active
-                .entry(target.clone())
-                .or_insert_with(|| entry(&target))
-                .operation = Some(operation);
-        }
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Shown {
-            active,
-            paused_targets,
-            paused_host,
-        };
     }
 
-    /// What is open or runs, one entry a target.
-    pub fn active(&self) -> Vec<Active> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .active
-            .values()
-            .cloned()
-            .collect()
+    fn read(&self) -> RwLockReadGuard<'_, Copy> {
+        self.copy.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Copy> {
+        self.copy.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This is what is shown of a target from now on.
+    pub(super) fn show(&self, target: &TargetName, shown: Shown) {
+        let active = (shown != Shown::default()).then(|| Active {
+            incident: shown.incident,
+            operation: shown.operation,
+            rests: shown.rests.map(|(until, why)| Rest { until, why }),
+        });
+        let mut copy = self.write();
+        if copy.active.get(target) == active.as_ref() {
+            return;
+        }
+        match active {
+            Some(active) => drop(copy.active.insert(target.clone(), active)),
+            None => drop(copy.active.remove(target)),
+        }
+        drop(copy);
+        self.changed.note(target);
+    }
+
+    /// Takes up who is paused.
+    pub(super) fn pause(&self, machine: &Recovery) {
+        let host = machine.is_paused(None);
+        let is_as_before = {
+            let copy = self.read();
+            copy.paused_host == host && copy.paused_targets == *machine.paused_targets()
+        };
+        if is_as_before {
+            return;
+        }
+        let mut copy = self.write();
+        copy.paused_host = host;
+        let before = std::mem::replace(&mut copy.paused_targets, machine.paused_targets().clone());
+        let now = copy.paused_targets.clone();
+        drop(copy);
+        for target in before.symmetric_difference(&now) {
+            self.changed.note(target);
+        }
+    }
+
+    /// What is open or runs of a target; none where nothing is.
+    pub fn active(&self, target: &TargetName) -> Option<Active> {
+        self.read().active.get(target).cloned()
     }
 
     /// Whether the host, or a target, is paused.
     pub fn is_paused(&self, target: Option<&TargetName>) -> bool {
-        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        target.map_or(shown.paused_host, |target| {
-            shown.paused_targets.contains(target)
+        let copy = self.read();
+        target.map_or(copy.paused_host, |target| {
+            copy.paused_targets.contains(target)
         })
     }
 }

@@ -1,59 +1,84 @@
-//! Operators' commands to the recovery engine, and their answers.
+//! Operators' commands to the recovery machine, and their answers.
 
 use super::RecoveryBoard;
 use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused};
-use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
+use mainstay_domain::{
+    id::OperationId,
+    name::TargetName,
+    operation::Operation,
+    recovery::{CaseKey, Command, Reply},
+};
 use tokio::sync::{mpsc, oneshot};
 
-/// What an operator asks for.
-pub(super) enum Command {
-    Recover(
-        RecoverRequest,
-        oneshot::Sender<Result<OperationId, Refused>>,
-    ),
-    Decide(Decision, oneshot::Sender<Result<Operation, Refused>>),
-    Pause {
-        target: Option<TargetName>,
-        paused: bool,
-        by: String,
-        answer: oneshot::Sender<Result<(), Refused>>,
-    },
+/// A command, and where its reply goes.
+pub(super) struct Asked {
+    pub(super) command: Command,
+    pub(super) answer: oneshot::Sender<Reply>,
 }
 
-/// Sends commands to the engine.
+/// Sends commands to the driver.
 #[derive(Clone)]
 pub struct RecoveryHandle {
-    commands: mpsc::Sender<Command>,
+    asked: mpsc::Sender<Asked>,
     board: RecoveryBoard,
 }
 
 impl RecoveryHandle {
-    pub(super) fn new(commands: mpsc::Sender<Command>, board: RecoveryBoard) -> Self {
-        Self { commands, board }
+    pub(super) fn new(asked: mpsc::Sender<Asked>, board: RecoveryBoard) -> Self {
+        Self { asked, board }
     }
 
-    async fn ask<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Refused>>) -> Command,
-    ) -> Result<T, Refused> {
+    async fn ask(&self, command: Command) -> Result<Option<Operation>, Refused> {
         let stopping =
             || Refused("the recovery engine has stopped: the daemon is shutting down".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.commands
-            .send(command(answer))
+        self.asked
+            .send(Asked { command, answer })
             .await
             .map_err(|_| stopping())?;
-        answered.await.map_err(|_| stopping())?
+        match answered.await.map_err(|_| stopping())? {
+            Reply::Operation(operation) => Ok(Some(operation)),
+            Reply::Done => Ok(None),
+            Reply::Refused(refusal) => Err(Refused(refusal.to_string())),
+        }
+    }
+
+    async fn ask_for_operation(&self, command: Command) -> Result<Operation, Refused> {
+        let operation = self.ask(command).await?;
+        operation.ok_or_else(|| Refused("the command was answered without its operation".to_owned()))
     }
 }
 
 impl RecoveryControl for RecoveryHandle {
     fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>> {
-        Box::pin(self.ask(|answer| Command::Recover(request, answer)))
+        let RecoverRequest {
+            target,
+            failure,
+            dry_run,
+            by,
+        } = request;
+        let key = CaseKey { target, failure };
+        Box::pin(async move {
+            let command = Command::Recover { key, dry_run, by };
+            Ok(self.ask_for_operation(command).await?.id)
+        })
     }
 
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
-        Box::pin(self.ask(|answer| Command::Decide(decision, answer)))
+        let Decision {
+            id,
+            revision,
+            verb,
+            by,
+            reason,
+        } = decision;
+        Box::pin(self.ask_for_operation(Command::Decide {
+            id,
+            revision,
+            verb,
+            by,
+            reason,
+        }))
     }
 
     fn pause(
@@ -62,19 +87,17 @@ impl RecoveryControl for RecoveryHandle {
         paused: bool,
         by: String,
     ) -> Boxed<'_, Result<(), Refused>> {
-        Box::pin(self.ask(move |answer| Command::Pause {
-            target,
-            paused,
-            by,
-            answer,
-        }))
+        Box::pin(async move {
+            let command = Command::Pause { target, paused, by };
+            self.ask(command).await.map(drop)
+        })
     }
 
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         self.board.is_paused(target)
     }
 
-    fn active(&self) -> Vec<Active> {
-        self.board.active()
+    fn active(&self, target: &TargetName) -> Option<Active> {
+        self.board.active(target)
     }
 }

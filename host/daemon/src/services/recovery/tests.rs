@@ -1,8 +1,8 @@
-//! Whole stories of the engine, with a target that fails and recovers as it is told.
+//! Whole stories of the driver and its machine, with a target that fails and recovers as it is told.
 
 use super::*;
 use crate::{
-    ports::{Boxed, Handled, RecoverRequest, RecoveryControl, fakes::FakeWorld},
+    ports::{Boxed, RecoverRequest, RecoveryControl},
     services::testing::{
         ManualClock, MemoryJournal,
         specs::{check, failure, name, spec, target},
@@ -11,14 +11,16 @@ use crate::{
 };
 use mainstay_domain::{
     breaker::CircuitState,
-    call::{self, RecoveryFailure, Report},
+    call::{RecoveryFailure, Report},
     effect::EffectError,
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
-    name::{FailureType, PluginName},
-    operation::OperationState,
+    name::{FailureType, TargetName},
+    operation::{Mode, Operation, OperationState},
+    recovery::Verb,
     severity::Severity,
-    spec::{StepSpec, Strategy},
+    spec::{RouteSpec, StepSpec, Strategy},
+    time::Timestamp,
 };
 use semver::VersionReq;
 use std::sync::{
@@ -43,19 +45,14 @@ struct Patient {
 enum Answer {
     Heals,
     FailsForGood,
+    BreaksOff,
 }
 
 impl Handlers for Patient {
-    fn recover(
-        &self,
-        _: PluginName,
-        _: VersionReq,
-        request: call::RecoverRequest,
-        _: Duration,
-    ) -> Boxed<'_, Handled> {
+    fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
             self.calls.acquire().await.unwrap().forget();
-            let answer = match request.dry_run {
+            let answer = match call.request.dry_run {
                 true => Answer::FailsForGood,
                 false => self.answers.lock().unwrap().remove(0),
             };
@@ -67,9 +64,16 @@ impl Handlers for Patient {
                         data_loss: None,
                     })
                 }
-                Answer::FailsForGood => Err(RecoveryFailure::Permanent("no".to_owned())),
+                Answer::FailsForGood => Err(NotHandled::Failed(RecoveryFailure::Permanent(
+                    "no".to_owned(),
+                ))),
+                Answer::BreaksOff => panic!("as it was told"),
             };
-            Handled { by: None, result }
+            Handled {
+                by: None,
+                result,
+                effects: call.effects,
+            }
         })
     }
 }
@@ -139,11 +143,9 @@ impl Story {
         let (journal, clock) = (MemoryJournal::new(), ManualClock::new());
         let ports = RecoveryPorts {
             journal: journal.clone(),
-            records: FakeWorld::new(16),
             clock: clock.clone(),
             watch: patient.clone(),
             handlers: patient.clone(),
-            under_way: EffectsUnderWay::default(),
         };
         let checks = vec![check("api"), check("disk")];
         let mut spec = Spec::clone(&spec(vec![target("api", checks)]));
@@ -164,7 +166,13 @@ impl Story {
         }];
         let (spec_sender, spec) = watch::channel(Arc::new(spec));
         let (findings, found) = mpsc::channel(16);
-        let (engine, operator) = RecoveryEngine::new(ports, spec, found, IdSource::new(1));
+        let (engine, operator) = RecoveryEngine::new(
+            ports,
+            spec,
+            found,
+            IdSource::new(1),
+            ChangedTargets::default(),
+        );
         let stop = CancellationToken::new();
         tokio::spawn(engine.run(stop.clone()));
         Self {
@@ -224,8 +232,8 @@ impl Story {
     /// Returns when no operation runs any more, whatever the journal says of it.
     async fn settles_in_memory(&self) {
         wait_until("no operation to be active", || {
-            let active = self.operator.active();
-            active.iter().all(|one| one.operation.is_none())
+            let active = self.operator.active(&name("api"));
+            active.is_none_or(|one| one.operation.is_none())
         })
         .await;
     }
@@ -233,7 +241,8 @@ impl Story {
     async fn cancel(&self, id: &OperationId) -> Result<Operation, crate::ports::Refused> {
         let decision = crate::ports::Decision {
             id: id.clone(),
-            verb: crate::ports::Verb::Cancel,
+            revision: None,
+            verb: Verb::Cancel,
             by: "ann".to_owned(),
             reason: "known".to_owned(),
         };
@@ -326,7 +335,9 @@ async fn a_failure_that_comes_during_a_dry_run_is_recovered_after_it() {
 #[tokio::test(start_paused = true)]
 async fn what_a_person_could_not_recover_is_tried_again_by_itself() {
     let story = Story::begin(&[Answer::FailsForGood, Answer::Heals]);
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.recover(false).await;
+    story.pause(false).await;
     story
         .until("it to run", &[OperationState::InProgress])
         .await;
@@ -408,25 +419,31 @@ async fn what_is_no_longer_configured_is_let_go_of() {
     .await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_cancelled_dry_run_leaves_the_failure_to_the_engine() {
-    let story = Story::begin(&[Answer::FailsForGood, Answer::Heals]);
-    story.recover(false).await;
+#[tokio::test]
+async fn a_dry_run_runs_beside_and_holds_nothing_back() {
+    let story = Story::begin(&[Answer::Heals]);
+    story.fails().await;
     story
         .until("it to run", &[OperationState::InProgress])
         .await;
     let id = story.recover(true).await;
+    let states = [OperationState::InProgress, OperationState::InProgress];
+    story.until("both to run", &states).await;
     story.cancel(&id).await.unwrap();
     story.patient.calls.add_permits(2);
-    let mut states = [
-        OperationState::Failed,
-        OperationState::Cancelled,
-        OperationState::Scheduled,
-    ];
+    let states = [OperationState::Succeeded, OperationState::Cancelled];
+    story.until("both to end", &states).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_breaks_off_is_an_attempt_that_failed() {
+    let story = Story::begin(&[Answer::BreaksOff]);
+    story.patient.calls.add_permits(1);
+    story.fails().await;
+    let states = [OperationState::Failed, OperationState::Scheduled];
     story.until("the next to wait", &states).await;
-    story.clock.advance(Duration::from_secs(5));
-    states[2] = OperationState::Succeeded;
-    story.until("it to succeed", &states).await;
+    let error = story.operations()[0].error.clone().unwrap();
+    assert!(error.contains("report this as a defect"), "{error}");
 }
 
 #[tokio::test]
@@ -443,9 +460,11 @@ async fn another_failure_of_the_target_does_not_keep_this_one_from_being_verifie
 #[tokio::test(start_paused = true)]
 async fn a_target_whose_process_is_only_being_started_is_waited_for() {
     let story = Story::begin(&[]);
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.patient.unborn.store(5, SeqCst);
-    story.fails().await;
     story.patient.fails.store(false, SeqCst);
+    story.clock.advance(Duration::from_secs(1));
+    story.pause(false).await;
     story.until("it to end", &[OperationState::Cancelled]).await;
     assert_eq!(story.count(EventKind::IncidentClosed), 1);
     assert_eq!(story.operations()[0].attempts, 0, "no handler was called");
@@ -467,11 +486,12 @@ async fn what_no_check_holds_is_over_when_its_operation_was_cancelled() {
     })
     .await;
 
-    let states = [OperationState::Failed, OperationState::Scheduled];
+    let states = [OperationState::Cancelled, OperationState::Scheduled];
     story.fails_while_paused(&states).await;
     let id = story.operations()[1].id.clone();
-    story.patient.fails.store(false, SeqCst);
-    story.cancel(&id).await.unwrap();
+    story.heals_by_itself().await;
+    story.settled().await;
+    story.cancel(&id).await.unwrap_err();
     assert_eq!(story.count(EventKind::IncidentClosed), 2);
 }
 
@@ -505,25 +525,33 @@ async fn an_end_that_the_journal_did_not_take_is_written_when_it_can_be() {
 }
 
 #[tokio::test]
-async fn a_decision_that_cannot_be_written_is_not_answered_as_done_and_a_recovery_begins_all_the_same()
- {
+async fn on_a_full_disk_a_decision_is_answered_and_a_recovery_begins() {
+    let story = Story::begin(&[Answer::Heals]);
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
+    story.journal.hold();
+    let id = story.operations()[0].id.clone();
+    story.cancel(&id).await.unwrap();
+    story.patient.calls.add_permits(1);
+    // What frees the disk may be what they want.
+    story.recover(false).await;
+    story.settles_in_memory().await;
+    assert!(!story.patient.fails.load(SeqCst), "the handler was called");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_journal_takes_no_more_commands_wait_and_none_is_lost() {
     let story = Story::begin(&[]);
     story.fails_while_paused(&[OperationState::Scheduled]).await;
     story.journal.fill(true);
     let id = story.operations()[0].id.clone();
-    let refused = story.cancel(&id).await.unwrap_err().to_string();
-    assert!(refused.contains("cannot be written yet"), "{refused}");
-    // But what frees the disk may be what they want.
-    let request = RecoverRequest {
-        target: name("api"),
-        failure: failure("slow"),
-        dry_run: false,
-        by: "ann".to_owned(),
+    let cancelled = story.cancel(&id);
+    let freed = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        story.journal.fill(false);
     };
-    within(story.operator.recover(request)).await.unwrap();
-    story.journal.fill(false);
-    wait_until("the decision to be written", || {
-        story.operations()[0].state == OperationState::Cancelled
-    })
-    .await;
+    let (cancelled, ()) = tokio::join!(cancelled, freed);
+    cancelled.unwrap();
+    story
+        .until("its end", &[OperationState::Cancelled])
+        .await;
 }

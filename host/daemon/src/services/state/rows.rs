@@ -3,10 +3,10 @@
 //! Invariant: after [`Rows::renew`] every row is as if it had been gathered then; those that were gathered are only those
 //! that may have changed.
 
-use super::sources::{InRecovery, StatusSources};
+use super::sources::StatusSources;
 use mainstay_domain::name::TargetName;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -17,8 +17,6 @@ pub(super) struct Rows {
     places: HashMap<TargetName, usize>,
     /// One for each of `targets`.
     json: Vec<Box<[u8]>>,
-    active: HashMap<TargetName, InRecovery>,
-    paused: BTreeSet<TargetName>,
     gathered: u64,
 }
 
@@ -46,11 +44,7 @@ impl Rows {
         targets: &Arc<[(TargetName, u8)]>,
     ) -> serde_json::Result<bool> {
         // Taken before anything is looked at: what changes after that is noted for the next time.
-        let mut changed = sources.changed.take();
-        let (active, paused) = (sources.active(), sources.paused(targets));
-        changed.extend(different(&self.active, &active).cloned());
-        changed.extend(self.paused.symmetric_difference(&paused).cloned());
-        (self.active, self.paused) = (active, paused);
+        let changed = sources.changed.take();
         if !Arc::ptr_eq(&self.targets, targets) {
             return self.list_anew(sources, targets, &changed);
         }
@@ -105,8 +99,7 @@ impl Rows {
         priority: u8,
     ) -> serde_json::Result<Box<[u8]>> {
         self.gathered += 1;
-        let in_recovery = self.active.get(name).cloned().unwrap_or_default();
-        let row = sources.row(name, priority, in_recovery, self.paused.contains(name));
+        let row = sources.row(name, priority);
         Ok(serde_json::to_vec(&row)?.into())
     }
 
@@ -129,16 +122,4 @@ impl Rows {
     pub(super) fn gathered(&self) -> u64 {
         self.gathered
     }
-}
-
-/// The targets of which recovery shows something else.
-fn different<'a>(
-    before: &'a HashMap<TargetName, InRecovery>,
-    now: &'a HashMap<TargetName, InRecovery>,
-) -> impl Iterator<Item = &'a TargetName> {
-    let changed = now
-        .iter()
-        .filter(move |(name, shown)| before.get(*name) != Some(*shown));
-    let gone = before.keys().filter(move |name| !now.contains_key(*name));
-    changed.map(|(name, _)| name).chain(gone)
 }

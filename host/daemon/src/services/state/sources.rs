@@ -5,15 +5,8 @@ use crate::ports::{
     BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, StatusFacts,
     TargetControl, Watch,
 };
-use mainstay_domain::{
-    id::{IncidentId, OperationId},
-    name::TargetName,
-    plugin::PluginRow,
-};
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use mainstay_domain::{name::TargetName, plugin::PluginRow};
+use std::sync::Arc;
 
 /// Where the status is gathered from.
 #[derive(Clone)]
@@ -29,18 +22,12 @@ pub struct StatusSources {
     pub changed: ChangedTargets,
 }
 
-/// What recovery shows of a target.
-pub(super) type InRecovery = (Option<IncidentId>, Option<OperationId>);
-
 impl StatusSources {
     /// Gathers the status as it is now, all of it.
     pub fn gather(&self) -> Status {
         let facts = self.host.facts();
-        let (active, paused) = (self.active(), self.paused(&facts.targets));
-        let targets = facts.targets.iter().map(|(name, priority)| {
-            let in_recovery = active.get(name).cloned().unwrap_or_default();
-            self.row(name, *priority, in_recovery, paused.contains(name))
-        });
+        let targets = facts.targets.iter();
+        let targets = targets.map(|(name, priority)| self.row(name, *priority));
         let targets = targets.collect();
         let rest = self.rest(facts);
         Status {
@@ -52,35 +39,19 @@ impl StatusSources {
         }
     }
 
-    pub(super) fn active(&self) -> HashMap<TargetName, InRecovery> {
-        let active = self.recovery.active().into_iter();
-        active
-            .map(|active| (active.target, (active.incident, active.operation)))
-            .collect()
-    }
-
-    pub(super) fn paused(&self, targets: &[(TargetName, u8)]) -> BTreeSet<TargetName> {
-        let mut names = targets.iter().map(|(name, _)| name);
-        self.recovery.paused_among(&mut names)
-    }
-
-    pub(super) fn row(
-        &self,
-        name: &TargetName,
-        priority: u8,
-        (incident, operation): InRecovery,
-        paused: bool,
-    ) -> TargetRow {
+    pub(super) fn row(&self, name: &TargetName, priority: u8) -> TargetRow {
         let (health, circuit) = self.watch.health(name).unwrap_or_default();
         let process = self.targets.status(name);
+        let active = self.recovery.active(name).unwrap_or_default();
         TargetRow {
             name: name.clone(),
             health,
             circuit,
-            incident,
-            operation,
+            incident: active.incident,
+            operation: active.operation,
+            rests: active.rests,
             priority,
-            paused,
+            paused: self.recovery.is_paused(Some(name)),
             pid: process.as_ref().and_then(|process| process.pid),
             restarts: process.map_or(0, |process| process.restarts),
         }

@@ -105,35 +105,26 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
 }
 
 #[tokio::test]
-async fn recurrences_are_counted_by_target_failure_and_time() {
+async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
-    for n in 0..10 {
-        let state = if n == 9 {
-            IncidentState::Escalated
-        } else {
-            IncidentState::Recovered
-        };
-        drop(journal.commit(vec![
-            Change::Incident(incident(n, "api", state)),
-            Change::Incident(incident(100 + n, "web", IncidentState::Recovered)),
-        ]));
+    let closed = |n: u64| mainstay_domain::incident::Incident {
+        closed_at: Some(at(n + 1)),
+        ..incident(n, "api", IncidentState::Recovered)
+    };
+    for n in 0..9 {
+        drop(journal.commit(vec![Change::Incident(closed(n))]));
     }
-    journal.commit(Vec::new()).await.unwrap();
-    let count = journal
-        .recurrences(target("api"), failure("api-down"), at(4))
-        .await
-        .unwrap();
-    assert_eq!(count, 6);
-    let none = journal
-        .recurrences(target("api"), failure("web-down"), at(0))
-        .await
-        .unwrap();
-    assert_eq!(none, 0);
-    let open = journal.incidents(true, 10).await.unwrap();
-    assert_eq!(open, [incident(9, "api", IncidentState::Escalated)]);
+    let open = incident(9, "api", IncidentState::Escalated);
+    let recorded = vec![Change::Incident(open.clone())];
+    journal.commit(recorded).await.unwrap();
+    let recovered = journal.recovered(at(7)).await.unwrap();
+    assert_eq!(recovered.incidents, std::slice::from_ref(&open));
+    assert_eq!(recovered.closed, [closed(6), closed(7), closed(8)]);
+    let open_only = journal.incidents(true, 10).await.unwrap();
+    assert_eq!(open_only, [open]);
     let newest = journal.incidents(false, 2).await.unwrap();
-    assert_eq!(newest[0], incident(109, "web", IncidentState::Recovered));
+    assert_eq!(newest[1], closed(8));
 }
 
 #[tokio::test]

@@ -114,8 +114,8 @@ impl RecoveryControl for Changing {
         let now = self.now();
         target.map_or(now.paused_host, |target| now.paused.contains(target))
     }
-    fn active(&self) -> Vec<Active> {
-        self.now().active.values().cloned().collect()
+    fn active(&self, target: &TargetName) -> Option<Active> {
+        self.now().active.get(target).cloned()
     }
 }
 
@@ -187,6 +187,7 @@ fn one_change_gathers_one_row_and_none_gives_the_same_answer() {
     assert_eq!(bench.cache.gathered_rows(), 202);
 
     bench.host.now().paused.insert(name("t-9"));
+    bench.host.changed.note(&name("t-9"));
     bench.ask();
     assert_eq!(bench.cache.gathered_rows(), 203);
 
@@ -217,9 +218,9 @@ proptest! {
                 (1, _) => *now.restarts.entry(target.clone()).or_default() += 1,
                 (2, _) => {
                     let active = Active {
-                        target: target.clone(),
                         incident: on.then(|| incident().id),
                         operation: Some(operation_id(number)),
+                        rests: None,
                     };
                     now.active.insert(target.clone(), active);
                 }
@@ -238,8 +239,8 @@ proptest! {
             }
             drop(now);
             match step {
-                // As the monitor and the supervisor do.
-                0 | 1 => bench.host.changed.note(&target),
+                // As the monitor, the supervisor and recovery do.
+                0..=4 => bench.host.changed.note(&target),
                 7 => {
                     let (answer, expected) = (bench.ask(), bench.expected());
                     prop_assert_eq!(&answer[..], &expected[..]);
