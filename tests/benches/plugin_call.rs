@@ -104,8 +104,9 @@ fn calls(criterion: &mut Criterion) {
             bencher.to_async(&runtime).iter(|| async {
                 black_box(
                     plugin
-                        .recover(&request, Duration::from_secs(10))
+                        .recover(&request, 0, Duration::from_secs(10))
                         .await
+                        .called
                         .unwrap()
                         .unwrap(),
                 )

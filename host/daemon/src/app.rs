@@ -24,7 +24,7 @@ use crate::{
     services::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
-        effects::Effects,
+        effects::{EffectSessions, Effects},
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
@@ -214,7 +214,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
-    let effects = Effects {
+    let effects = EffectSessions::new(Effects {
         journal: journal.clone(),
         clock: clock.clone(),
         targets: Arc::new(supervisor.clone()),
@@ -225,8 +225,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),
         spec: spec.clone(),
-        under_way: plugins.under_way.clone(),
-    };
+    });
     let observer = PluginEvents {
         journal: journal.clone(),
         clock: clock.clone(),

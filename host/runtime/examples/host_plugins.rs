@@ -3,7 +3,7 @@
 
 use mainstay_domain::effect::{Effect, EffectError, EffectResult};
 use mainstay_runtime::{
-    Call, EffectPort, HostOptions, LogLine, PluginHost,
+    Call, EffectPort, EffectSession, HostOptions, LogLine, PluginHost, Settling,
     effects::Boxed,
     observer::{Observer, PluginEvent},
 };
@@ -11,14 +11,24 @@ use std::sync::Arc;
 
 struct Console;
 
+/// The effects of one call: none is performed, so there is nothing to wait for.
+struct LooksOn(Arc<Call>);
+
+impl EffectSession for LooksOn {
+    fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
+        println!("{} asks for {}", self.0.plugin, effect.name());
+        let refused = EffectError::Unavailable("this program only looks on".to_owned());
+        Box::pin(std::future::ready(Err(refused)))
+    }
+
+    fn settle(self: Box<Self>) -> Settling {
+        Settling::Done(self.0.purpose.effects())
+    }
+}
+
 impl EffectPort for Console {
-    fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
-        println!("{} asks for {}", call.plugin, effect.name());
-        Box::pin(async {
-            Err(EffectError::Unavailable(
-                "this program only looks on".to_owned(),
-            ))
-        })
+    fn begin(&self, call: &Arc<Call>) -> Box<dyn EffectSession> {
+        Box::new(LooksOn(call.clone()))
     }
 
     fn log(&self, call: &Call, line: LogLine) {

@@ -1,4 +1,4 @@
-//! A call and where its effects and log lines go.
+//! A call and where its log lines go.
 //!
 //! Invariant: log lines are counted before they are handed on, whichever way they came, and hold no handle of a secret.
 
@@ -14,9 +14,9 @@ use std::sync::{
 
 /// How much of standard error is kept to explain a trap, bytes.
 const LAST_WORDS: usize = 400;
-/// A call and where its effects and log lines go; shared with the pipes of standard output.
+/// A call and where its log lines go; shared with the pipes of standard output.
 pub(crate) struct CallContext {
-    pub(crate) call: Call,
+    pub(crate) call: Arc<Call>,
     pub(crate) settings: Arc<str>,
     pub(crate) port: Arc<dyn EffectPort>,
     log_lines: AtomicU32,
@@ -25,7 +25,7 @@ pub(crate) struct CallContext {
 }
 
 impl CallContext {
-    pub(crate) fn new(call: Call, settings: Arc<str>, port: Arc<dyn EffectPort>) -> Arc<Self> {
+    pub(crate) fn new(call: Arc<Call>, settings: Arc<str>, port: Arc<dyn EffectPort>) -> Arc<Self> {
         Arc::new(Self {
             call,
             settings,

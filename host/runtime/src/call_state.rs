@@ -1,11 +1,12 @@
 //! What one call has of its own: its limits as they are used up, its effects, its WASI context.
 //!
-//! Invariant: a store with this state lives for one call; nothing in it outlives the call or is seen by another.
+//! Invariant: a store with this state lives for one call; nothing in it but the session outlives the call, and nothing is
+//! seen by another.
 //! Invariant: CPU time is counted in ticks that find the guest computing; a tick during an effect is not charged.
 
 use crate::{
     call_context::CallContext,
-    effects::answer_bytes,
+    effects::{EffectSession, answer_bytes},
     engine::{Engine, Running, Ticks},
     limits::{Exceeded, INSTANCES, Limit, TABLE_ELEMENTS},
     wasi::Wasi,
@@ -24,6 +25,8 @@ const TICK_MILLIS: u128 = crate::engine::TICK.as_millis();
 /// The state of one call's store.
 pub(crate) struct CallState {
     pub(crate) context: Arc<CallContext>,
+    /// Settled after the call; see [`crate::invoke`].
+    pub(crate) session: Box<dyn EffectSession>,
     wasi: Wasi,
     ticks: Arc<Ticks>,
     /// When the guest last began to compute.
@@ -37,13 +40,18 @@ pub(crate) struct CallState {
 
 impl CallState {
     /// A fresh store for one call, under its limits.
-    pub(crate) fn store(engine: &Engine, context: Arc<CallContext>) -> Store<CallState> {
+    pub(crate) fn store(
+        engine: &Engine,
+        context: Arc<CallContext>,
+        session: Box<dyn EffectSession>,
+    ) -> Store<CallState> {
         let limits = context.call.limits;
         let ticks = engine.ticks().clone();
         let deadline = limits.deadline.as_millis().div_ceil(TICK_MILLIS).max(1);
         let state = CallState {
             wasi: Wasi::new(context.clone()),
             context,
+            session,
             resumed_at: ticks.now(),
             ticks,
             ticks_left: u64::try_from(deadline).unwrap_or(u64::MAX),
@@ -63,8 +71,7 @@ impl CallState {
     /// Counts an effect, checks it against the grants, and performs it.
     pub(crate) async fn effect(&mut self, effect: Effect) -> wasmtime::Result<EffectResult> {
         self.charge()?;
-        let context = self.context.clone();
-        let call = &context.call;
+        let call = self.context.call.clone();
         if self.effects >= call.limits.effects {
             return Err(Exceeded::new(Limit::Effects, call.limits.effects).into());
         }
@@ -77,7 +84,7 @@ impl CallState {
         ) {
             return Ok(Err(denied));
         }
-        let result = context.port.perform(call, effect).await;
+        let result = self.session.perform(effect).await;
         self.resumed_at = self.ticks.now();
         if let Ok(answer) = &result
             && answer_bytes(answer) as u64 > call.limits.result_bytes

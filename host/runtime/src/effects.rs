@@ -1,6 +1,9 @@
-//! What the host's world does for plugins: the port that every effect goes through, and what it is told of the call.
+//! What the host's world does for plugins: the port, the session of effects that it begins for each call, and what it is
+//! told of the call.
 //!
-//! Invariant: an effect reaches the port only after the grants allowed it and the call's limits had room for it.
+//! Invariant: an effect reaches the session only after the grants allowed it and the call's limits had room for it.
+//! Invariant: a session has one effect at a time, and is settled after its call, however that ended, before the caller
+//! learns of the end.
 
 use mainstay_domain::{
     effect::{Answer, Effect, EffectResult},
@@ -15,14 +18,45 @@ use std::{future::Future, pin::Pin, sync::Arc};
 /// A boxed future, for traits that are used as objects.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Performs effects and keeps log lines. One for the whole host.
+/// Where effects and log lines of every call go. One for the whole host.
 pub trait EffectPort: Send + Sync + 'static {
-    /// Performs an effect that the grants allow. The future is dropped when the call's timeout ends before it: who
-    /// must finish what was begun, or write down what became of it, does so in a task of its own.
-    fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult>;
+    /// Begins the effects of one call; must be quick, for a call that asks for nothing has them too.
+    fn begin(&self, call: &Arc<Call>) -> Box<dyn EffectSession>;
 
     /// Keeps a line that the plugin logged; must be quick.
     fn log(&self, call: &Call, line: LogLine);
+}
+
+/// The effects of one call.
+pub trait EffectSession: Send {
+    /// Performs an effect that the grants allow. The future is dropped when the call's timeout ends before it: who
+    /// must finish what was begun, or write down what became of it, does so in a task of its own.
+    fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult>;
+
+    /// Ends it: says whether something was begun and has no result yet, which is then waited for. The call's timeout does
+    /// not bound that, so each effect needs a bound of its own. A caller that goes away before the end of its call drops
+    /// the session without this.
+    fn settle(self: Box<Self>) -> Settling;
+}
+
+/// What is left to wait for when a call has ended. The number is how many effects the operation has had: what
+/// [`Purpose::effects`] says and those of this call; 0 where the call is for no operation.
+#[must_use = "what still acts is to be waited for"]
+pub enum Settling {
+    /// Nothing.
+    Done(u32),
+    /// Something still acts; resolves when it has its result.
+    Waits(Boxed<'static, u32>),
+}
+
+impl Settling {
+    /// Waits until nothing acts any more.
+    pub async fn wait(self) -> u32 {
+        match self {
+            Settling::Done(effects) => effects,
+            Settling::Waits(acting) => acting.await,
+        }
+    }
 }
 
 /// One call of one plugin, as its effects see it.
@@ -59,6 +93,8 @@ pub enum Purpose {
         target: TargetName,
         /// Effects are only planned.
         dry_run: bool,
+        /// How many effects the operation had before this call: their numbers go on.
+        effects: u32,
     },
     /// To deliver an alert.
     Deliver {
@@ -78,6 +114,14 @@ impl Purpose {
         match self {
             Purpose::Recover { target, .. } => Some(target),
             _ => None,
+        }
+    }
+
+    /// How many effects the operation that the call is for had before it; 0 where it is for none.
+    pub fn effects(&self) -> u32 {
+        match self {
+            Purpose::Recover { effects, .. } => *effects,
+            _ => 0,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One call of one function of one plugin: a fresh store, the timeout, and a reason where there is no answer.
 //!
-//! Invariant: a call that ends in any other way than by an answer leaves nothing behind: its store is dropped.
+//! Invariant: a call leaves nothing behind, however it ends: its store is dropped, and its effects are settled before
+//! what it came to is had.
 
 use crate::{
     bindings::Program,
     call_context::CallContext,
     call_state::CallState,
-    effects::{Boxed, Call, EffectPort, Purpose},
+    effects::{Boxed, Call, EffectPort, EffectSession, Purpose},
     engine::Engine,
     error::{CallError, CallFailure},
     limits::{Exceeded, GUEST_STACK, HANDLES, Limit},
@@ -58,11 +59,37 @@ impl Patience {
 /// What a call needs beside the program and the request.
 pub(crate) struct Invocation {
     pub(crate) function: &'static str,
-    pub(crate) call: Call,
+    pub(crate) call: Arc<Call>,
     pub(crate) settings: Arc<str>,
     pub(crate) patience: Patience,
     /// Bytes that the answer may have beside `result_bytes`, where the request asks for a long one.
     pub(crate) extra_result_bytes: usize,
+}
+
+/// A call that has ended, and whose effects may still act.
+#[must_use = "the effects of a call are settled before its outcome is had"]
+pub(crate) struct Ended<T> {
+    outcome: Result<T, CallError>,
+    session: Box<dyn EffectSession>,
+}
+
+impl<T> Ended<T> {
+    /// Looks at what the call came to before its effects are settled.
+    pub(crate) fn map<U>(
+        self,
+        change: impl FnOnce(Result<T, CallError>) -> Result<U, CallError>,
+    ) -> Ended<U> {
+        Ended {
+            outcome: change(self.outcome),
+            session: self.session,
+        }
+    }
+
+    /// What the call came to, and how many effects its operation has had, when nothing of the call acts any more.
+    pub(crate) async fn settled(self) -> (Result<T, CallError>, u32) {
+        let effects = self.session.settle().wait().await;
+        (self.outcome, effects)
+    }
 }
 
 impl Invocation {
@@ -73,9 +100,10 @@ impl Invocation {
         program: &Program,
         request: &R,
         function: Function<R, T>,
-    ) -> Result<T, CallError> {
+    ) -> Ended<T> {
+        let session = effects.begin(&self.call);
         let context = CallContext::new(self.call, self.settings, effects);
-        let mut store = CallState::store(engine, context.clone());
+        let mut store = CallState::store(engine, context.clone(), session);
         if self.extra_result_bytes > 0 {
             let fuel = store
                 .hostcall_fuel()
@@ -84,16 +112,23 @@ impl Invocation {
         }
         let outcome =
             timeout_at(self.patience.ends(), function(program, &mut store, request)).await;
-        let cause = match outcome {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => explain(&error, &context),
-            Err(_) => self.patience.exhausted(&context.call),
+        let failed = |cause| {
+            Err(CallError {
+                plugin: context.call.plugin.clone(),
+                function: self.function,
+                cause,
+            })
         };
-        Err(CallError {
-            plugin: context.call.plugin.clone(),
-            function: self.function,
-            cause,
-        })
+        let outcome = match outcome {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => failed(explain(&error, &context)),
+            Err(_) => failed(self.patience.exhausted(&context.call)),
+        };
+        Ended {
+            outcome,
+            // The guest and its memory are gone before anything waits for what it began.
+            session: store.into_data().session,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hosts versioned, hot-reloaded WebAssembly plugins.
 //!
 //! A plugin is a component of `mainstay:plugin` (see `plugin-sdk/wit/`). It decides and asks; everything that it asks
-//! for is an [`effects::EffectPort`] call that its grants allowed and its limits had room for.
+//! for goes through an [`effects::EffectSession`], after its grants allowed it and its limits had room for it.
 //!
 //! Invariant: a plugin can end its own call and nothing else, whatever it does; every limit has a name, and what
 //! exceeds it says so.
@@ -37,9 +37,9 @@ pub mod store;
 mod testing;
 mod wasi;
 
-pub use effects::{Call, EffectPort, LogLine, Purpose};
+pub use effects::{Call, EffectPort, EffectSession, LogLine, Purpose, Settling};
 pub use engine::Engine;
 pub use error::{CallError, CallFailure, LoadError};
 pub use host::{HostOptions, PluginHost};
 pub use loader::{Loader, LoaderOptions};
-pub use plugin::Plugin;
+pub use plugin::{Plugin, Settled};

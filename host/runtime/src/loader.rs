@@ -165,9 +165,8 @@ impl Loader {
             &(),
             |program, store, ()| Box::pin(program.describe(store)),
         );
-        described
-            .await
-            .map_err(|error| LoadError::Describe(error.cause))
+        let (described, _) = described.await.settled().await;
+        described.map_err(|error| LoadError::Describe(error.cause))
     }
 
     /// Checks the settings with the plugin itself, as its calls will see them. What comes out is ready to serve.
@@ -198,7 +197,8 @@ impl Loader {
             &told.settings,
             |program, store, settings| Box::pin(program.configure(store, settings)),
         );
-        configured.await?.map_err(|reason| LoadError::Settings {
+        let (configured, _) = configured.await.settled().await;
+        configured?.map_err(|reason| LoadError::Settings {
             plugin: loaded.identity.name.clone(),
             reason: reason.shown(&told.secrets),
         })?;
@@ -221,14 +221,14 @@ fn ungranted(
 ) -> Invocation {
     Invocation {
         function,
-        call: Call {
+        call: Arc::new(Call {
             plugin,
             kind: shape.kind,
             purpose,
             grants: Arc::new(Grants::default()),
             secrets: told.secrets,
             limits,
-        },
+        }),
         settings: told.settings,
         patience: Patience::new(None, limits.timeout),
         extra_result_bytes: 0,

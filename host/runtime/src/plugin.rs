@@ -46,6 +46,16 @@ pub struct Plugin {
 /// What a call comes to: the plugin's answer, which may be an error of its own, or no answer.
 pub type Called<T, E> = Result<Result<T, E>, CallError>;
 
+/// A call of which nothing acts any more.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Settled<T, E> {
+    /// What it came to.
+    pub called: Called<T, E>,
+    /// How many effects its operation has had: the next call's go on from here. 0 where it is for no operation.
+    pub effects: u32,
+}
+
 impl Plugin {
     pub(crate) fn new(
         shared: Arc<Surroundings>,
@@ -101,18 +111,26 @@ impl Plugin {
         self.record.is_resting((self.shared.now)())
     }
 
-    /// Recovers a target.
+    /// Recovers a target. The operation has had so many `effects` before. `timeout` bounds the guest; what it began is
+    /// waited for beyond that.
     pub async fn recover(
         &self,
         request: &RecoverRequest,
+        effects: u32,
         timeout: Duration,
-    ) -> Called<Report, RecoveryFailure> {
+    ) -> Settled<Report, RecoveryFailure> {
+        if let Err(error) = self.expect("recover", PluginKind::RecoveryHandler) {
+            return Settled {
+                called: Err(error),
+                effects,
+            };
+        }
         let purpose = Purpose::Recover {
             operation: request.operation.clone(),
             target: request.target.clone(),
             dry_run: request.dry_run,
+            effects,
         };
-        self.expect("recover", PluginKind::RecoveryHandler)?;
         self.call(
             "recover",
             purpose,
@@ -143,6 +161,7 @@ impl Plugin {
             |program, store, request| Box::pin(program.deliver(store, request)),
         )
         .await
+        .called
     }
 
     /// Judges backups. The answer may be as long as the list is, beside `limits.result_bytes`.
@@ -165,6 +184,7 @@ impl Plugin {
             |program, store, request| Box::pin(program.judge(store, request)),
         )
         .await
+        .called
     }
 
     fn expect(&self, function: &'static str, kind: PluginKind) -> Result<(), CallError> {
@@ -182,34 +202,49 @@ impl Plugin {
         extra_result_bytes: usize,
         request: &R,
         call: Function<R, Result<T, E>>,
-    ) -> Called<T, E> {
-        let attempt = Attempt::begin(self).map_err(|cause| self.error(function, cause))?;
+    ) -> Settled<T, E> {
+        let effects = purpose.effects();
+        let attempt = match Attempt::begin(self) {
+            Ok(attempt) => attempt,
+            Err(cause) => {
+                return Settled {
+                    called: Err(self.error(function, cause)),
+                    effects,
+                };
+            }
+        };
         let Told { settings, secrets } = self.settings.for_call(&self.shared.seeds);
         let invocation = Invocation {
             function,
-            call: Call {
+            call: Arc::new(Call {
                 plugin: self.loaded.identity.clone(),
                 kind: self.kind(),
                 purpose,
                 grants: self.grants.clone(),
                 secrets: secrets.clone(),
                 limits: self.limits,
-            },
+            }),
             settings,
             patience: Patience::new(Some(timeout), self.limits.timeout),
             extra_result_bytes,
         };
-        let Ok(_turn) = timeout_at(invocation.patience.ends(), self.turns.acquire()).await else {
+        let Ok(turn) = timeout_at(invocation.patience.ends(), self.turns.acquire()).await else {
             let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
-            return attempt.end(Err(self.error(function, exceeded(&invocation.call, limit))));
+            let cause = exceeded(&invocation.call, limit);
+            let called = attempt.end(Err(self.error(function, cause)));
+            return Settled { called, effects };
         };
         let Surroundings {
             engine, effects, ..
         } = &*self.shared;
-        let outcome = invocation
+        let ended = invocation
             .run(engine, effects.clone(), &self.loaded.program, request, call)
             .await;
-        attempt.end(outcome.map(|answer| answer.shown(&secrets)))
+        // What still acts is no call any more: it holds up its own operation, and neither the turn nor the record.
+        drop(turn);
+        let ended = ended.map(|outcome| attempt.end(outcome.map(|answer| answer.shown(&secrets))));
+        let (called, effects) = ended.settled().await;
+        Settled { called, effects }
     }
 
     fn error(&self, function: &'static str, cause: CallFailure) -> CallError {

@@ -1,7 +1,7 @@
 //! What the crate's own tests share: guests written by hand, a port that records, requests.
 
 use crate::{
-    effects::{Boxed, Call, EffectPort, LogLine},
+    effects::{Boxed, Call, EffectPort, EffectSession, LogLine, Settling},
     engine::{Engine, Ticking},
     loader::{Loader, LoaderOptions},
     observer::{Observer, PluginEvent},
@@ -184,28 +184,57 @@ pub(crate) fn encode(world: &str, core: &str) -> Vec<u8> {
         .unwrap()
 }
 
-/// Does every effect, and remembers it.
-#[derive(Default)]
+/// Does every effect, and remembers it. Its clones are one.
+#[derive(Clone, Default)]
 pub(crate) struct Recorder {
-    pub(crate) effects: Mutex<Vec<Effect>>,
+    pub(crate) effects: Arc<Mutex<Vec<Effect>>>,
     /// What stands for the secrets of the caller of each.
-    pub(crate) secrets: Mutex<Vec<Arc<SecretHandles>>>,
-    pub(crate) lines: Mutex<Vec<LogLine>>,
-    pub(crate) events: Mutex<Vec<PluginEvent>>,
+    pub(crate) secrets: Arc<Mutex<Vec<Arc<SecretHandles>>>>,
+    pub(crate) lines: Arc<Mutex<Vec<LogLine>>>,
+    pub(crate) events: Arc<Mutex<Vec<PluginEvent>>>,
     /// How long an effect takes.
-    pub(crate) delay: Mutex<Duration>,
+    pub(crate) delay: Arc<Mutex<Duration>>,
 }
 
-impl EffectPort for Recorder {
-    fn perform<'a>(&'a self, call: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
+/// The effects of one call.
+struct Recording {
+    recorder: Recorder,
+    call: Arc<Call>,
+    /// Effects of the operation.
+    effects: u32,
+}
+
+impl EffectSession for Recording {
+    fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
+        self.effects += 1;
         Box::pin(async move {
-            self.secrets.lock().unwrap().push(call.secrets.clone());
-            self.effects.lock().unwrap().push(effect);
-            let delay = *self.delay.lock().unwrap();
+            let Recorder {
+                effects,
+                secrets,
+                delay,
+                ..
+            } = &self.recorder;
+            secrets.lock().unwrap().push(self.call.secrets.clone());
+            effects.lock().unwrap().push(effect);
+            let delay = *delay.lock().unwrap();
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
             Ok(Answer::Done)
+        })
+    }
+
+    fn settle(self: Box<Self>) -> Settling {
+        Settling::Done(self.effects)
+    }
+}
+
+impl EffectPort for Recorder {
+    fn begin(&self, call: &Arc<Call>) -> Box<dyn EffectSession> {
+        Box::new(Recording {
+            recorder: self.clone(),
+            call: call.clone(),
+            effects: call.purpose.effects(),
         })
     }
 

@@ -220,6 +220,7 @@ mod tests {
                 operation: OperationId::parse("op-01K0000000000000000000000A").unwrap(),
                 target: TargetName::parse("api").unwrap(),
                 dry_run,
+                effects: 0,
             };
             let grant = DirectoryGrant {
                 path: "/logs".into(),

@@ -14,7 +14,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use mainstay_runtime::{
-    Call, EffectPort, HostOptions, LogLine, PluginHost,
+    Call, EffectPort, EffectSession, HostOptions, LogLine, PluginHost, Settling,
     effects::Boxed,
     observer::{Observer, PluginEvent},
 };
@@ -43,12 +43,22 @@ pub struct SwapReport {
     pub resident_kb: (u64, u64),
 }
 
-/// Answers every effect at once.
+/// Answers every effect at once, and numbers none.
 pub struct Nothing;
 
-impl EffectPort for Nothing {
-    fn perform<'a>(&'a self, _: &'a Call, _: Effect) -> Boxed<'a, EffectResult> {
+impl EffectSession for Nothing {
+    fn perform(&mut self, _: Effect) -> Boxed<'_, EffectResult> {
         Box::pin(std::future::ready(Ok(Answer::Done)))
+    }
+
+    fn settle(self: Box<Self>) -> Settling {
+        Settling::Done(0)
+    }
+}
+
+impl EffectPort for Nothing {
+    fn begin(&self, _: &Arc<Call>) -> Box<dyn EffectSession> {
+        Box::new(Nothing)
     }
 
     fn log(&self, _: &Call, _: LogLine) {}
@@ -161,8 +171,9 @@ pub async fn answer_of(host: &PluginHost, name: &PluginName, request: &RecoverRe
         .get(PluginKind::RecoveryHandler, name, &VersionReq::STAR)
         .unwrap();
     let report = handler
-        .recover(request, Duration::from_secs(10))
+        .recover(request, 0, Duration::from_secs(10))
         .await
+        .called
         .unwrap()
         .unwrap();
     report.actions.into_iter().next().unwrap()

@@ -11,7 +11,7 @@ use anyhow::Context;
 use mainstay_domain::effect::{Effect, EffectError, EffectResult};
 pub(super) use mainstay_runtime::inspect::Inspection;
 use mainstay_runtime::{
-    effects::{Boxed, Call, EffectPort, LogLine},
+    effects::{Boxed, Call, EffectPort, EffectSession, LogLine, Settling},
     engine::Engine,
     loader::{Loader, LoaderOptions},
 };
@@ -104,13 +104,23 @@ pub(super) fn loader() -> anyhow::Result<Loader> {
 /// A plugin that only says what it is gets no effects.
 struct NoEffects;
 
-impl EffectPort for NoEffects {
-    fn perform<'a>(&'a self, _: &'a Call, effect: Effect) -> Boxed<'a, EffectResult> {
+impl EffectSession for NoEffects {
+    fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
         let denied = format!(
             "{} is not to be had while a plugin describes itself",
             effect.name()
         );
         Box::pin(std::future::ready(Err(EffectError::Denied(denied))))
+    }
+
+    fn settle(self: Box<Self>) -> Settling {
+        Settling::Done(0)
+    }
+}
+
+impl EffectPort for NoEffects {
+    fn begin(&self, _: &Arc<Call>) -> Box<dyn EffectSession> {
+        Box::new(NoEffects)
     }
 
     fn log(&self, _: &Call, line: LogLine) {

@@ -3,12 +3,12 @@
 
 use crate::{
     ports::{Alerters, Boxed, Clock, Delivery, Handlers, Journal, PluginView, RetentionJudge},
-    services::{effects::EffectsUnderWay, reload::PluginSettings},
+    services::reload::PluginSettings,
 };
 use mainstay_domain::{
     alert::Alert,
     backup::{BackupSummary, Verdict},
-    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure},
+    call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
     event::{Event, EventKind},
     journal::Change,
     name::{JobName, PluginName},
@@ -19,8 +19,9 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use mainstay_runtime::{
-    Plugin, PluginHost,
+    CallFailure, Plugin, PluginHost,
     observer::{Observer, PluginEvent},
+    plugin::Called,
 };
 use semver::VersionReq;
 use std::{
@@ -40,8 +41,6 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct Plugins {
     host: OnceLock<PluginHost>,
-    /// What handlers asked for.
-    pub under_way: EffectsUnderWay,
 }
 
 impl Plugins {
@@ -67,39 +66,42 @@ impl Plugins {
 impl Handlers for Plugins {
     fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
-            let Call {
-                handler,
-                version,
-                request,
-                timeout,
+            let effects = call.effects;
+            let missing = |why| Handled {
+                by: None,
+                result: Err(NotHandled::Missing(why)),
                 effects,
-            } = call;
-            let plugin = match self.get(PluginKind::RecoveryHandler, &handler, &version) {
+            };
+            let found = self.get(PluginKind::RecoveryHandler, &call.handler, &call.version);
+            let plugin = match found {
                 Ok(plugin) => plugin,
-                Err(error) => {
-                    return Handled {
-                        by: None,
-                        result: Err(NotHandled::Missing(error)),
-                        effects,
-                    };
-                }
+                Err(why) => return missing(why),
             };
-            self.under_way.begin(&request.operation, effects);
-            let answer = plugin.recover(&request, timeout).await;
-            let effects = self.under_way.end(&request.operation).await;
-            let result = match answer {
-                Ok(answer) => answer.map_err(NotHandled::Failed),
-                // A trap or a limit ends one call; another attempt may go well, or find another version.
-                Err(error) => Err(NotHandled::Failed(RecoveryFailure::Retryable(
-                    error.to_string(),
-                ))),
-            };
-            Handled {
-                by: Some(plugin.identity().as_ref().clone()),
-                result,
-                effects,
+            let settled = plugin.recover(&call.request, effects, call.timeout).await;
+            match handled(settled.called) {
+                Err(NotHandled::Missing(why)) => missing(why),
+                result => Handled {
+                    by: Some(plugin.identity().as_ref().clone()),
+                    result,
+                    effects: settled.effects,
+                },
             }
         })
+    }
+}
+
+/// What a call of a handler came to.
+fn handled(called: Called<Report, RecoveryFailure>) -> Result<Report, NotHandled> {
+    match called {
+        Ok(answer) => answer.map_err(NotHandled::Failed),
+        // It was quarantined since it was looked up.
+        Err(error) if matches!(error.cause, CallFailure::Resting(..)) => {
+            Err(NotHandled::Missing(error.to_string()))
+        }
+        // A trap or a limit ends one call; another attempt may go well, or find another version.
+        Err(error) => Err(NotHandled::Failed(RecoveryFailure::Retryable(
+            error.to_string(),
+        ))),
     }
 }
 
@@ -244,5 +246,96 @@ impl Observer for PluginEvents {
         };
         // Events of plugins are told in order; nothing waits for them.
         drop(self.journal.commit(vec![Change::Event(event)]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::{
+        specs::{failure, name},
+        within,
+    };
+    use mainstay_domain::{call::RecoverRequest, id::OperationId, plugin::PluginIdentity};
+    use mainstay_runtime::CallError;
+    use semver::Version;
+
+    fn failed(cause: CallFailure) -> Called<Report, RecoveryFailure> {
+        Err(CallError {
+            plugin: Arc::new(PluginIdentity {
+                name: PluginName::parse("fixer").unwrap(),
+                version: Version::new(1, 0, 0),
+                digest: "ab".repeat(32),
+            }),
+            function: "recover",
+            cause,
+        })
+    }
+
+    #[test]
+    fn a_trap_or_a_timeout_may_go_well_the_next_time_and_who_rests_is_missing() {
+        let trapped = CallFailure::Trapped {
+            reason: "unreachable".to_owned(),
+            frames: Vec::new(),
+        };
+        for cause in [
+            trapped,
+            CallFailure::TimedOut(Duration::from_secs(1)),
+            CallFailure::Broken("no text".to_owned()),
+            CallFailure::Busy("256".to_owned()),
+        ] {
+            let failure = handled(failed(cause)).unwrap_err();
+            let retryable = matches!(
+                &failure,
+                NotHandled::Failed(RecoveryFailure::Retryable(why)) if why.contains("fixer@1.0.0")
+            );
+            assert!(retryable, "{failure}");
+        }
+        let rests = CallFailure::Resting(Duration::from_secs(9), "it trapped".to_owned());
+        let missing = handled(failed(rests)).unwrap_err();
+        assert!(matches!(missing, NotHandled::Missing(_)), "{missing}");
+    }
+
+    #[test]
+    fn what_a_handler_answers_is_kept() {
+        let permanent = RecoveryFailure::Permanent("no".to_owned());
+        let answered = handled(Ok(Err(permanent.clone())));
+        assert_eq!(answered, Err(NotHandled::Failed(permanent)));
+        assert_eq!(handled(Ok(Ok(Report::default()))), Ok(Report::default()));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_no_version_serves_is_missing_and_has_used_no_number() {
+        let operation = OperationId::parse("op-01K0000000000000000000000A").unwrap();
+        let call = Call {
+            handler: PluginName::parse("fixer").unwrap(),
+            version: VersionReq::STAR,
+            request: RecoverRequest {
+                operation,
+                incident: None,
+                target: name("api"),
+                failure: failure("api-down"),
+                severity: Severity::High,
+                recurrence: 0,
+                attempt: 1,
+                max_attempts: 1,
+                phase: "normal".to_owned(),
+                detected_at: Timestamp::from_millis(0),
+                remaining: None,
+                evidence: Vec::new(),
+                fencing: 1,
+                dry_run: false,
+                params: serde_json::json!({}),
+            },
+            timeout: Duration::from_secs(1),
+            effects: 6,
+        };
+        let Handled {
+            by,
+            result,
+            effects,
+        } = within(Plugins::default().recover(call)).await;
+        assert_eq!((by, effects), (None, 6));
+        assert!(matches!(result, Err(NotHandled::Missing(_))), "{result:?}");
     }
 }

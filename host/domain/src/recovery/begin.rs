@@ -125,7 +125,7 @@ pub(super) fn due_of(operation: &Operation, wait: Duration, now: Timestamp) -> O
     (rests || !wait.is_zero()).then(|| now + wait)
 }
 
-fn look_action(key: &CaseKey, work: &Work, acted: bool, number: u64) -> Action {
+pub(super) fn look_action(key: &CaseKey, work: &Work, acted: bool, number: u64) -> Action {
     Action::Look {
         operation: work.operation.id.clone(),
         number,

@@ -1,6 +1,9 @@
 //! A failure began to hold, or is seen again.
 
-use super::{At, Case, CaseKey, Outcome, Recovery, Stage, words};
+use super::{
+    At, Attempt, Case, CaseKey, Outcome, Recovery, Running, Stage, begin::look_action, kept::Kept,
+    words,
+};
 use crate::{
     flap::FlapDetector,
     health::Evidence,
@@ -33,7 +36,7 @@ impl Recovery {
             case.holds = true;
             case.seen_at = Some(at.monotonic);
             self.schedule(&mut case, at, out);
-            self.put(&key, case, &super::Kept::default());
+            self.put(&key, case, &Kept::default());
             return;
         }
         self.with(&key, |machine, case| {
@@ -50,7 +53,25 @@ impl Recovery {
             if case.incident.severity > was {
                 machine.worsened(case, at, out);
             }
+            machine.look_anew(case, out);
         });
+    }
+
+    /// A look that is under way may have looked before this was raised: what it says counts no more.
+    fn look_anew(&mut self, case: &mut Case, out: &mut Outcome) {
+        let key = case.key();
+        let Stage::Running(running) = &mut case.stage else {
+            return;
+        };
+        let Running { work, attempt, .. } = &mut **running;
+        if let Attempt::Looking(looks) | Attempt::Validating(looks) = attempt
+            && looks.next.is_none()
+            && !self.stopping
+        {
+            self.looks += 1;
+            looks.number = self.looks;
+            out.after.push(look_action(&key, work, false, self.looks));
+        }
     }
 
     /// It is worse than it was known to be.

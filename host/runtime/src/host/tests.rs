@@ -169,7 +169,7 @@ async fn a_replaced_version_finishes_its_calls_and_is_freed() {
     *setup.recorder.delay.lock().unwrap() = Duration::from_millis(300);
     let old = setup.get("*").unwrap();
     let freed = Arc::downgrade(&old.loaded);
-    let in_flight = tokio::spawn(async move { old.recover(&request(), LONG).await });
+    let in_flight = tokio::spawn(async move { old.recover(&request(), 0, LONG).await.called });
     setup
         .until("the call should be in flight", |setup| {
             !setup.recorder.effects.lock().unwrap().is_empty()
@@ -415,8 +415,9 @@ async fn settings_are_applied_to_all_or_none_and_counters_go_on() {
         setup
             .get("*")
             .unwrap()
-            .recover(&request(), LONG)
+            .recover(&request(), 0, LONG)
             .await
+            .called
             .unwrap()
             .is_err(),
         "nothing is granted"
@@ -438,8 +439,9 @@ async fn settings_are_applied_to_all_or_none_and_counters_go_on() {
         setup
             .get("*")
             .unwrap()
-            .recover(&request(), LONG)
+            .recover(&request(), 0, LONG)
             .await
+            .called
             .unwrap()
             .is_err(),
         "nothing was applied"
@@ -454,8 +456,9 @@ async fn settings_are_applied_to_all_or_none_and_counters_go_on() {
         setup
             .get("*")
             .unwrap()
-            .recover(&request(), LONG)
+            .recover(&request(), 0, LONG)
             .await
+            .called
             .unwrap()
             .is_ok()
     );
@@ -481,7 +484,13 @@ async fn a_build_whose_file_is_gone_comes_back_by_its_digest() {
         .until("it should be gone", |setup| setup.version("*").is_none())
         .await;
     let kept = setup.host.by_digest(&digest, &may_restart()).await.unwrap();
-    assert!(kept.recover(&request(), LONG).await.unwrap().is_ok());
+    assert!(
+        kept.recover(&request(), 0, LONG)
+            .await
+            .called
+            .unwrap()
+            .is_ok()
+    );
     assert_eq!(setup.version("*"), None, "it serves no one else");
     let compiled = || {
         let files = fs::read_dir(setup.root.path().join("state/compiled"));
@@ -515,8 +524,9 @@ async fn a_hundred_swaps_under_load_lose_no_call() {
             setup
                 .get("^1")
                 .expect("one always serves")
-                .recover(&request(), LONG)
+                .recover(&request(), 0, LONG)
                 .await
+                .called
                 .unwrap()
                 .unwrap();
             made += 1;

@@ -2,6 +2,8 @@
 //!
 //! Length: one table of limits is easier to check for gaps than several.
 
+mod settling;
+
 use crate::{
     error::CallFailure,
     limits::Limit,
@@ -32,7 +34,7 @@ async fn a_granted_effect_reaches_the_port_and_the_report_comes_back() {
     let plugin = plugin(&recorder, &recovering(RESTART), &may_restart()).await;
     for _ in 0..3 {
         assert_eq!(
-            plugin.recover(&request(), LONG).await.unwrap(),
+            plugin.recover(&request(), 0, LONG).await.called.unwrap(),
             Ok(Report::default())
         );
     }
@@ -64,7 +66,7 @@ async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_
     let mut request = request();
     request.params = serde_json::from_str(PARAMS).unwrap();
     for _ in 0..2 {
-        let failure = plugin.recover(&request, LONG).await.unwrap();
+        let failure = plugin.recover(&request, 0, LONG).await.called.unwrap();
         assert_eq!(failure, Err(RecoveryFailure::Permanent(PARAMS.to_owned())));
     }
     assert_eq!(plugin.counts().last_error.as_deref(), Some(PARAMS));
@@ -95,7 +97,12 @@ async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_
 async fn a_denied_effect_never_reaches_the_port_and_names_the_missing_grant() {
     let recorder = Arc::new(Recorder::default());
     let plugin = plugin(&recorder, &recovering(RESTART), &PluginSpec::default()).await;
-    let failure = plugin.recover(&request(), LONG).await.unwrap().unwrap_err();
+    let failure = plugin
+        .recover(&request(), 0, LONG)
+        .await
+        .called
+        .unwrap()
+        .unwrap_err();
     let RecoveryFailure::Permanent(text) = failure else {
         panic!("{failure:?}")
     };
@@ -122,7 +129,11 @@ async fn check_exceeds(guest: Guest, limits: Limits, limit: Limit, words: &[&str
     };
     let plugin = plugin(&recorder, &guest, &spec).await;
     for _ in 0..2 {
-        let error = plugin.recover(&request(), LONG).await.unwrap_err();
+        let error = plugin
+            .recover(&request(), 0, LONG)
+            .await
+            .called
+            .unwrap_err();
         let CallFailure::Limit { exceeded, .. } = &error.cause else {
             panic!("{error} should be a limit")
         };
@@ -210,7 +221,7 @@ async fn handles_that_are_dropped_do_not_count() {
             (br_if 0 (i32.lt_u (local.get $made) (i32.const 1000))))";
     let recorder = Arc::new(Recorder::default());
     let plugin = plugin(&recorder, &with_timers(frugal), &PluginSpec::default()).await;
-    let answer = plugin.recover(&request(), LONG).await.unwrap();
+    let answer = plugin.recover(&request(), 0, LONG).await.called.unwrap();
     assert_eq!(answer, Ok(Report::default()));
 }
 
@@ -286,11 +297,17 @@ async fn time_inside_effects_is_no_cpu_time_but_counts_towards_the_timeout() {
         },
     )
     .await;
-    plugin.recover(&request(), LONG).await.unwrap().unwrap();
+    plugin
+        .recover(&request(), 0, LONG)
+        .await
+        .called
+        .unwrap()
+        .unwrap();
 
     let error = plugin
-        .recover(&request(), Duration::from_millis(40))
+        .recover(&request(), 0, Duration::from_millis(40))
         .await
+        .called
         .unwrap_err();
     assert!(
         error.to_string().contains("gave no answer within 40ms"),
@@ -316,8 +333,9 @@ async fn the_timeout_of_the_limits_is_named_where_it_is_the_shorter_one() {
     )
     .await;
     let error = plugin
-        .recover(&request(), LONG)
+        .recover(&request(), 0, LONG)
         .await
+        .called
         .unwrap_err()
         .to_string();
     assert!(
@@ -345,12 +363,12 @@ async fn a_call_waits_its_turn_and_says_which_limit_it_waited_for() {
     )
     .await;
     let request = request();
-    let long = plugin.recover(&request, LONG);
-    let patient = plugin.recover(&request, LONG);
-    let hasty = plugin.recover(&request, Duration::from_millis(30));
+    let long = plugin.recover(&request, 0, LONG);
+    let patient = plugin.recover(&request, 0, LONG);
+    let hasty = plugin.recover(&request, 0, Duration::from_millis(30));
     let (long, patient, hasty) = tokio::join!(long, patient, hasty);
-    assert!(long.is_ok() && patient.is_ok());
-    let error = hasty.unwrap_err();
+    assert!(long.called.is_ok() && patient.called.is_ok());
+    let error = hasty.called.unwrap_err();
     assert!(!error.cause.is_the_plugins());
     assert!(error.to_string().contains("1 calls at one time"), "{error}");
 }
@@ -365,7 +383,11 @@ async fn a_trap_is_named_and_five_in_a_row_let_the_plugin_rest() {
     )
     .await;
     for _ in 0..5 {
-        let error = plugin.recover(&request(), LONG).await.unwrap_err();
+        let error = plugin
+            .recover(&request(), 0, LONG)
+            .await
+            .called
+            .unwrap_err();
         assert!(
             error
                 .to_string()
@@ -374,7 +396,11 @@ async fn a_trap_is_named_and_five_in_a_row_let_the_plugin_rest() {
         );
     }
     assert!(plugin.is_resting() && plugin.counts().quarantined);
-    let error = plugin.recover(&request(), LONG).await.unwrap_err();
+    let error = plugin
+        .recover(&request(), 0, LONG)
+        .await
+        .called
+        .unwrap_err();
     assert!(matches!(error.cause, CallFailure::Resting(..)), "{error}");
     assert!(error.to_string().contains("unreachable"), "{error}");
     assert_eq!(plugin.counts().calls, 5);
@@ -394,8 +420,9 @@ async fn an_answer_that_is_no_text_breaks_the_contract_and_not_the_host() {
     let recorder = Arc::new(Recorder::default());
     let plugin = plugin(&recorder, &recovering(bad), &PluginSpec::default()).await;
     let error = plugin
-        .recover(&request(), LONG)
+        .recover(&request(), 0, LONG)
         .await
+        .called
         .unwrap_err()
         .to_string();
     assert!(
@@ -422,12 +449,17 @@ async fn neighbours_on_the_same_thread_go_on_while_a_guest_loops() {
     .await;
     let neighbour = plugin(&recorder, &recovering(RESTART), &may_restart()).await;
     let request = request();
-    let loops = looping.recover(&request, LONG);
+    let loops = looping.recover(&request, 0, LONG);
     let works = async {
         let mut slowest = Duration::ZERO;
         for _ in 0..20 {
             let began = Instant::now();
-            neighbour.recover(&request, LONG).await.unwrap().unwrap();
+            neighbour
+                .recover(&request, 0, LONG)
+                .await
+                .called
+                .unwrap()
+                .unwrap();
             slowest = slowest.max(began.elapsed());
             tokio::task::yield_now().await;
         }
@@ -435,7 +467,7 @@ async fn neighbours_on_the_same_thread_go_on_while_a_guest_loops() {
     };
     // On one thread: without the yield at each tick, the neighbour would wait for the whole 300 ms.
     let (looped, slowest) = tokio::join!(loops, works);
-    assert!(looped.is_err());
+    assert!(looped.called.is_err());
     assert!(slowest < Duration::from_millis(200), "{slowest:?}");
 }
 
@@ -448,8 +480,9 @@ async fn a_plugin_of_another_kind_is_refused_by_name() {
     };
     let plugin = plugin(&recorder, &alerter, &PluginSpec::default()).await;
     let error = plugin
-        .recover(&request(), LONG)
+        .recover(&request(), 0, LONG)
         .await
+        .called
         .unwrap_err()
         .to_string();
     assert!(

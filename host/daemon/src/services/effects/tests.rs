@@ -1,34 +1,42 @@
-//! Effects against a world that notes what it is told, and whose HTTP requests take as long as the test wants.
+//! Sessions against a world that notes what it is told, and whose HTTP requests take as long as the test wants.
 
 use super::*;
 use crate::{
-    ports::fakes::FakeWorld,
+    ports::{Boxed, Commit, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{name, spec},
-        wait_until,
+        wait_until, within,
     },
 };
 use mainstay_domain::{
     backup::{BackupSummary, BackupType},
     blob::Blob,
-    effect::{Answer, CommandOutput, HttpMethod, HttpRequest, HttpResponse},
-    name::{CommandName, JobName, PluginName, SecretName},
+    effect::{
+        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
+        TargetStatus,
+    },
+    event::Event,
+    id::{AlertId, OperationId},
+    journal::{Change, EffectEntry, EntryKind},
+    name::{CommandName, JobName, PluginName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     secret::SecretHandles,
     spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec},
     time::Timestamp,
 };
 use std::{path::PathBuf, sync::Mutex, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
-/// Everything but HTTP, commands and the writing of values is not there.
+/// Everything but HTTP, targets, commands and the writing of values is not there.
 struct World {
     /// A request takes a permit before it is answered.
     gate: Semaphore,
     /// Each request, and what stands for secrets in it.
     sent: Mutex<Vec<(HttpRequest, Arc<SecretHandles>)>>,
-    /// Every text that commands and values were given.
+    /// The idempotency key of each.
+    keys: Mutex<Vec<String>>,
+    /// Every text that targets, commands and values were given.
     told: Mutex<Vec<String>>,
 }
 
@@ -42,11 +50,12 @@ impl HttpClient for World {
         request: HttpRequest,
         _: Vec<HttpOrigin>,
         secrets: Arc<SecretHandles>,
-        _: Option<String>,
+        key: Option<String>,
         _: Duration,
         _: u64,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
+            self.keys.lock().unwrap().extend(key);
             self.sent.lock().unwrap().push((request, secrets));
             self.gate.acquire().await.unwrap().forget();
             Ok(HttpResponse {
@@ -55,6 +64,31 @@ impl HttpClient for World {
                 body: Blob::default(),
             })
         })
+    }
+}
+
+impl World {
+    fn target(&self, what: &str, target: &TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.told.lock().unwrap().push(format!("{what} {target}"));
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl TargetControl for World {
+    fn status(&self, _: &TargetName) -> Option<TargetStatus> {
+        None
+    }
+    fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.target("start", &target)
+    }
+    fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.target("stop", &target)
+    }
+    fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.target("restart", &target)
+    }
+    fn signal(&self, target: TargetName, _: Signal) -> Boxed<'_, Result<(), EffectError>> {
+        self.target("signal", &target)
     }
 }
 
@@ -139,10 +173,30 @@ impl Secrets for World {
     }
 }
 
+/// A journal in which nothing is durable before there is a permit for it.
+struct Slow {
+    journal: Arc<MemoryJournal>,
+    gate: Arc<Semaphore>,
+}
+
+impl Journal for Slow {
+    fn commit(&self, changes: Vec<Change>) -> Commit {
+        let (commit, gate) = (self.journal.commit(changes), self.gate.clone());
+        Box::pin(async move {
+            gate.acquire_owned().await.unwrap().forget();
+            commit.await
+        })
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.journal.subscribe()
+    }
+}
+
 struct Bench {
     world: Arc<World>,
     journal: Arc<MemoryJournal>,
-    effects: Effects,
+    spec: watch::Receiver<Arc<Spec>>,
     call: Call,
 }
 
@@ -150,27 +204,23 @@ fn operation() -> OperationId {
     OperationId::parse("op-01K0000000000000000000000A").unwrap()
 }
 
+fn recovers(dry_run: bool, effects: u32) -> Purpose {
+    Purpose::Recover {
+        operation: operation(),
+        target: name("api"),
+        dry_run,
+        effects,
+    }
+}
+
 /// The caller is the plugin `caller`, at work for an operation.
 fn bench() -> Bench {
     let world = Arc::new(World {
         gate: Semaphore::new(0),
         sent: Mutex::default(),
+        keys: Mutex::default(),
         told: Mutex::default(),
     });
-    let (journal, others) = (MemoryJournal::new(), FakeWorld::new(16));
-    let effects = Effects {
-        journal: journal.clone(),
-        clock: ManualClock::new(),
-        targets: others.clone(),
-        watch: others,
-        commands: world.clone(),
-        http: world.clone(),
-        values: world.clone(),
-        backups: world.clone(),
-        secrets: world.clone(),
-        spec: watch::channel(spec(Vec::new())).1,
-        under_way: EffectsUnderWay::default(),
-    };
     let call = Call {
         plugin: Arc::new(PluginIdentity {
             name: PluginName::parse("caller").unwrap(),
@@ -178,21 +228,73 @@ fn bench() -> Bench {
             digest: "ab".repeat(32),
         }),
         kind: PluginKind::RecoveryHandler,
-        purpose: Purpose::Recover {
-            operation: operation(),
-            target: name("api"),
-            dry_run: false,
-        },
+        purpose: recovers(false, 0),
         grants: Arc::new(Grants::default()),
         secrets: Arc::default(),
         limits: Limits::default(),
     };
     Bench {
         world,
-        journal,
-        effects,
+        journal: MemoryJournal::new(),
+        spec: watch::channel(spec(Vec::new())).1,
         call,
     }
+}
+
+impl Bench {
+    /// A session for a call as the bench has it now.
+    fn session(&self) -> Box<dyn EffectSession> {
+        self.session_over(self.journal.clone())
+    }
+
+    fn session_over(&self, journal: Arc<dyn Journal>) -> Box<dyn EffectSession> {
+        let sessions = EffectSessions::new(Effects {
+            journal,
+            clock: ManualClock::new(),
+            targets: self.world.clone(),
+            watch: FakeWorld::new(16),
+            commands: self.world.clone(),
+            http: self.world.clone(),
+            values: self.world.clone(),
+            backups: self.world.clone(),
+            secrets: self.world.clone(),
+            spec: self.spec.clone(),
+        });
+        sessions.begin(&Arc::new(self.call.clone()))
+    }
+
+    /// The first effect of a call.
+    async fn perform(&self, effect: Effect) -> Result<Answer, EffectError> {
+        within(self.session().perform(effect)).await
+    }
+
+    fn entries(&self) -> Vec<EffectEntry> {
+        let entries = self.journal.changes().into_iter();
+        let entries = entries.filter_map(|change| match change {
+            Change::Effect(entry) => Some(entry),
+            _ => None,
+        });
+        entries.collect()
+    }
+
+    /// Kind and number of each entry.
+    fn written(&self) -> Vec<(EntryKind, u32)> {
+        let entries = self.entries();
+        entries
+            .iter()
+            .map(|entry| (entry.kind, entry.number))
+            .collect()
+    }
+
+    fn sent(&self) -> usize {
+        self.world.sent.lock().unwrap().len()
+    }
+}
+
+/// Fails where it ends within a moment.
+async fn hangs<T>(what: &str, work: impl Future<Output = T>) {
+    let moment = Duration::from_millis(20);
+    assert!(tokio::time::timeout(moment, work).await.is_err(), "{what}");
 }
 
 fn request(method: HttpMethod) -> Effect {
@@ -205,45 +307,175 @@ fn request(method: HttpMethod) -> Effect {
     })
 }
 
-fn entries(journal: &MemoryJournal) -> Vec<EffectEntry> {
-    let entries = journal.changes().into_iter();
-    let entries = entries.filter_map(|change| match change {
-        Change::Effect(entry) => Some(entry),
-        _ => None,
-    });
-    entries.collect()
+fn restart() -> Effect {
+    Effect::TargetRestart {
+        target: "api".to_owned(),
+    }
 }
 
 #[tokio::test]
 async fn an_effect_whose_caller_is_gone_still_has_its_result() {
     let bench = bench();
-    let performing = bench
-        .effects
-        .perform(&bench.call, request(HttpMethod::Post));
-    let answer = tokio::time::timeout(Duration::from_millis(20), performing).await;
-    assert!(answer.is_err(), "it hangs until the caller gives up");
-    wait_until("the request", || {
-        !bench.world.sent.lock().unwrap().is_empty()
-    })
-    .await;
-    let kinds = || -> Vec<EntryKind> {
-        let entries = entries(&bench.journal);
-        entries.iter().map(|entry| entry.kind).collect()
-    };
-    assert_eq!(kinds(), [EntryKind::Intent]);
-    let operation = operation();
-    let mut settled = Box::pin(bench.effects.under_way.settled(&operation));
-    let early = tokio::time::timeout(Duration::from_millis(20), &mut settled).await;
-    assert!(early.is_err(), "it still acts");
+    let mut session = bench.session();
+    let performing = session.perform(request(HttpMethod::Post));
+    hangs("the caller gives up", performing).await;
+    wait_until("the request", || bench.sent() == 1).await;
+    assert_eq!(bench.written(), [(EntryKind::Intent, 1)]);
+    let mut settled = Box::pin(session.settle().wait());
+    hangs("it still acts", &mut settled).await;
     bench.world.gate.add_permits(1);
-    tokio::time::timeout(DEADLINE, settled).await.unwrap();
-    assert_eq!(kinds(), [EntryKind::Intent, EntryKind::Result]);
-    let entries = entries(&bench.journal);
-    assert_eq!(entries[0].number, entries[1].number);
+    assert_eq!(within(settled).await, 1);
+    assert_eq!(
+        bench.written(),
+        [(EntryKind::Intent, 1), (EntryKind::Result, 1)]
+    );
+    let entries = bench.entries();
     assert!(
         matches!(&entries[1].result, Some(Ok(Answer::Response(response))) if response.status == 204),
         "{entries:?}"
     );
+}
+
+#[tokio::test]
+async fn no_effect_begins_beside_one_that_still_acts() {
+    let bench = bench();
+    let mut session = bench.session();
+    let performing = session.perform(request(HttpMethod::Post));
+    hangs("the caller gives up", performing).await;
+    hangs("the first still acts", session.perform(restart())).await;
+    assert!(bench.world.told.lock().unwrap().is_empty());
+    bench.world.gate.add_permits(1);
+    within(session.perform(restart())).await.unwrap();
+    assert_eq!(within(session.settle().wait()).await, 2);
+}
+
+#[tokio::test]
+async fn nothing_acts_before_its_intent_is_durable() {
+    let bench = bench();
+    bench.world.gate.add_permits(1);
+    let slow = Slow {
+        journal: bench.journal.clone(),
+        gate: Arc::new(Semaphore::new(0)),
+    };
+    let gate = slow.gate.clone();
+    let mut session = bench.session_over(Arc::new(slow));
+    let mut performing = session.perform(request(HttpMethod::Post));
+    hangs("its intent is on its way", &mut performing).await;
+    assert_eq!(bench.written(), [(EntryKind::Intent, 1)]);
+    assert_eq!(bench.sent(), 0);
+    gate.add_permits(1);
+    within(performing).await.unwrap();
+    assert_eq!(bench.sent(), 1);
+}
+
+#[tokio::test]
+async fn numbers_go_on_from_the_calls_before() {
+    use EntryKind as Kind;
+    let live = vec![(Kind::Result, 7), (Kind::Intent, 8), (Kind::Result, 8)];
+    let planned = vec![(Kind::Planned, 7), (Kind::Planned, 8)];
+    for (dry_run, written, keys) in [(false, live, vec![7, 8]), (true, planned, vec![7])] {
+        let mut bench = bench();
+        bench.call.purpose = recovers(dry_run, 6);
+        bench.world.gate.add_permits(2);
+        let mut session = bench.session();
+        for method in [HttpMethod::Get, HttpMethod::Post] {
+            within(session.perform(request(method))).await.unwrap();
+        }
+        assert_eq!(within(session.settle().wait()).await, 8);
+        assert_eq!(bench.written(), written);
+        let expected = keys.iter().map(|key| format!("{}-{key}", operation()));
+        let expected: Vec<String> = expected.collect();
+        assert_eq!(*bench.world.keys.lock().unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_never_acts() {
+    let mut bench = bench();
+    bench.call.purpose = recovers(true, 0);
+    let (target, key, job) = ("api".to_owned(), "k".to_owned(), "state".to_owned());
+    let (value, id) = (Blob(vec![1]), "ful-1".to_owned());
+    let acting = [
+        restart(),
+        Effect::TargetStart {
+            target: target.clone(),
+        },
+        Effect::TargetStop {
+            target: target.clone(),
+        },
+        Effect::TargetSend {
+            target,
+            signal: Signal::Hup,
+        },
+        Effect::CommandRun {
+            name: "flush".to_owned(),
+            arguments: Vec::new(),
+        },
+        request(HttpMethod::Post),
+        Effect::KvSet {
+            key: key.clone(),
+            value: value.clone(),
+        },
+        Effect::KvDelete { key: key.clone() },
+        Effect::KvCompareAndSet {
+            key,
+            expected: None,
+            value,
+        },
+        Effect::BackupCreate {
+            job: job.clone(),
+            backup_type: BackupType::Full,
+        },
+        Effect::BackupRestore { job, id },
+    ];
+    let mut session = bench.session();
+    for effect in acting.clone() {
+        let name = effect.name();
+        let planned = within(session.perform(effect)).await;
+        assert!(planned.is_ok(), "{name}: {planned:?}");
+    }
+    assert_eq!(bench.sent(), 0);
+    let told = bench.world.told.lock().unwrap();
+    assert!(told.is_empty(), "{told:?}");
+    let written = bench.written();
+    let planned = (1..).map(|number| (EntryKind::Planned, number));
+    assert_eq!(written, planned.take(acting.len()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn who_may_only_decide_is_denied_everything() {
+    let job = JobName::parse("state").unwrap();
+    for purpose in [
+        Purpose::Describe,
+        Purpose::Configure,
+        Purpose::Judge { job },
+    ] {
+        let mut bench = bench();
+        bench.call.purpose = purpose;
+        let mut session = bench.session();
+        for effect in [Effect::ClockNow, request(HttpMethod::Get), restart()] {
+            let denied = within(session.perform(effect)).await;
+            assert!(matches!(denied, Err(EffectError::Denied(_))), "{denied:?}");
+        }
+        assert_eq!(within(session.settle().wait()).await, 0);
+        assert_eq!((bench.sent(), bench.written().len()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_alert_has_one_key_in_every_attempt_and_no_operations_journal() {
+    let mut bench = bench();
+    let alert = AlertId::parse("alr-01K0000000000000000000000A").unwrap();
+    bench.call.purpose = Purpose::Deliver {
+        alert: alert.clone(),
+    };
+    bench.world.gate.add_permits(2);
+    for _ in 0..2 {
+        bench.perform(request(HttpMethod::Post)).await.unwrap();
+    }
+    let keys = bench.world.keys.lock().unwrap();
+    assert_eq!(*keys, [alert.to_string(), alert.to_string()]);
+    assert!(bench.journal.changes().is_empty());
 }
 
 #[tokio::test]
@@ -259,12 +491,10 @@ async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_
     config
         .plugins
         .insert(bench.call.plugin.name.clone(), changed);
-    bench.effects.spec = watch::channel(Arc::new(config)).1;
+    bench.spec = watch::channel(Arc::new(config)).1;
     bench.world.gate.add_permits(2);
     for method in [HttpMethod::Get, HttpMethod::Post] {
-        let performing = bench.effects.perform(&bench.call, request(method));
-        let answer = tokio::time::timeout(DEADLINE, performing).await;
-        assert!(answer.unwrap().is_ok());
+        bench.perform(request(method)).await.unwrap();
     }
     let sent = bench.world.sent.lock().unwrap();
     let secrets: Vec<_> = sent.iter().map(|(_, secrets)| secrets.clone()).collect();
@@ -292,11 +522,7 @@ const SHOWN: &str = "Bearer ${secret:hook-token}";
 async fn the_journal_shows_the_name_where_the_request_has_a_handle() {
     for dry_run in [false, true] {
         let (mut bench, seen) = bench_with_secret();
-        bench.call.purpose = Purpose::Recover {
-            operation: operation(),
-            target: name("api"),
-            dry_run,
-        };
+        bench.call.purpose = recovers(dry_run, 0);
         for method in [HttpMethod::Get, HttpMethod::Post] {
             let with = |text: &str| {
                 let Effect::HttpSend(mut request) = request(method) else {
@@ -307,8 +533,8 @@ async fn the_journal_shows_the_name_where_the_request_has_a_handle() {
                 request
             };
             let asked = Effect::HttpSend(with(&seen));
-            bench.effects.perform(&bench.call, asked).await.unwrap();
-            for entry in entries(&bench.journal) {
+            bench.perform(asked).await.unwrap();
+            for entry in bench.entries() {
                 let Effect::HttpSend(written) = entry.effect else {
                     panic!("{:?}", entry.effect)
                 };
@@ -345,7 +571,7 @@ async fn only_the_http_client_is_told_of_handles() {
     };
     let flush = CommandName::parse("flush").unwrap();
     config.commands.insert(flush.clone(), command);
-    bench.effects.spec = watch::channel(Arc::new(config)).1;
+    bench.spec = watch::channel(Arc::new(config)).1;
     let asked = [
         Effect::CommandRun {
             name: flush.to_string(),
@@ -358,7 +584,7 @@ async fn only_the_http_client_is_told_of_handles() {
         Effect::KvDelete { key: seen },
     ];
     for effect in asked {
-        let answer = bench.effects.perform(&bench.call, effect).await;
+        let answer = bench.perform(effect).await;
         assert!(answer.is_err(), "this world only notes it");
     }
     let told = bench.world.told.lock().unwrap();
@@ -370,24 +596,15 @@ async fn on_a_full_disk_targets_are_started_and_requests_that_act_are_not_sent()
     let bench = bench();
     bench.journal.hold();
     bench.world.gate.add_permits(2);
-    let restart = Effect::TargetRestart {
-        target: "api".to_owned(),
-    };
-    bench.effects.perform(&bench.call, restart).await.unwrap();
-    let read = request(HttpMethod::Get);
-    bench.effects.perform(&bench.call, read).await.unwrap();
-    assert_eq!(bench.world.sent.lock().unwrap().len(), 1);
-    let acts = request(HttpMethod::Post);
-    let refused = bench.effects.perform(&bench.call, acts).await;
+    bench.perform(restart()).await.unwrap();
+    bench.perform(request(HttpMethod::Get)).await.unwrap();
+    assert_eq!(bench.sent(), 1);
+    let refused = bench.perform(request(HttpMethod::Post)).await;
     assert!(
         matches!(&refused, Err(EffectError::Unavailable(why)) if why.contains("free some space")),
         "{refused:?}"
     );
-    assert_eq!(
-        bench.world.sent.lock().unwrap().len(),
-        1,
-        "nothing was sent"
-    );
-    let last = entries(&bench.journal).pop().unwrap();
+    assert_eq!(bench.sent(), 1, "nothing was sent");
+    let last = bench.entries().pop().unwrap();
     assert_eq!((last.kind, last.result), (EntryKind::Result, Some(refused)));
 }

@@ -1,0 +1,66 @@
+//! What the sessions of an operation's calls share: the words in which its effects are written.
+
+use super::Effects;
+use mainstay_domain::{
+    effect::{Effect, EffectResult},
+    event::{Event, EventKind},
+    id::OperationId,
+    journal::{EffectEntry, EntryKind},
+    severity::Severity,
+};
+use mainstay_runtime::Call;
+use std::sync::Arc;
+
+/// A call for an operation, and what its effects are made of. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct OfOperation {
+    pub(super) effects: Arc<Effects>,
+    pub(super) call: Arc<Call>,
+    pub(super) operation: OperationId,
+}
+
+impl OfOperation {
+    /// Does it; its number makes its idempotency key.
+    pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
+        let key = format!("{}-{number}", self.operation);
+        self.effects.act(&self.call, effect, key).await
+    }
+
+    /// What the journal keeps of it.
+    pub(super) fn entry(
+        &self,
+        number: u32,
+        kind: EntryKind,
+        shown: &Effect,
+        result: Option<EffectResult>,
+    ) -> EffectEntry {
+        EffectEntry {
+            operation: self.operation.clone(),
+            number,
+            at: self.effects.clock.now(),
+            kind,
+            effect: shown.clone(),
+            result,
+        }
+    }
+
+    /// What is told of it: that it was `performed` or `planned`.
+    pub(super) fn event(&self, effect: &Effect, result: &EffectResult, how: &str) -> Event {
+        let plugin = &self.call.plugin;
+        let (severity, outcome) = match result {
+            Ok(_) => (Severity::Low, "done".to_owned()),
+            Err(error) => (Severity::Medium, error.to_string()),
+        };
+        let message = format!("{} {how} for {plugin}: {outcome}", effect.name());
+        let data = serde_json::json!({ "effect": effect.name(), "outcome": outcome, "planned": how == "planned" });
+        let now = self.effects.clock.now();
+        let event = Event::new(EventKind::EffectPerformed, severity, now, message)
+            .with_plugin(plugin)
+            .with_operation(&self.operation)
+            .with_data(data);
+        match self.call.purpose.own_target() {
+            Some(target) => event.with_target(target),
+            None => event,
+        }
+    }
+}
