@@ -73,6 +73,10 @@ impl Daemon {
     /// Starts the daemon and waits until it answers.
     pub fn run(&mut self) {
         self.begin();
+        self.wait_for_answer();
+    }
+
+    fn wait_for_answer(&mut self) {
         wait_for("the daemon to answer", || {
             self.must_live();
             let output = self.cli(&["status", "--json"]);
@@ -103,11 +107,16 @@ impl Daemon {
             .args(["run", "--config"])
             .arg(self.path("mainstay.toml"));
         command.stdout(Stdio::null()).stderr(log);
-        self.run_as(command);
+        self.spawn(command);
     }
 
     /// Starts the daemon by this command, with the output that the command has, and waits until it answers.
-    pub fn run_as(&mut self, mut command: Command) {
+    pub fn run_as(&mut self, command: Command) {
+        self.spawn(command);
+        self.wait_for_answer();
+    }
+
+    fn spawn(&mut self, mut command: Command) {
         command
             .stdin(Stdio::null())
             .env("RUST_LOG", "trace")
