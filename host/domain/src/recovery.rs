@@ -342,3 +342,6 @@ impl Kept {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
