@@ -6,7 +6,7 @@
 use crate::{
     health::Evidence,
     id::IncidentId,
-    name::{FailureType, TargetName},
+    name::{FailureType, PluginName, TargetName},
     severity::Severity,
     time::Timestamp,
 };
@@ -85,6 +85,9 @@ pub struct Incident {
     /// A failure that comes back before this is this incident again.
     #[serde(default)]
     pub relapse_until: Option<Timestamp>,
+    /// The handler that was missing when it was tried last; when it serves, no pause holds.
+    #[serde(default)]
+    pub missing: Option<PluginName>,
     /// When it was opened and reopened, oldest first, the last of them.
     #[serde(default)]
     pub openings: Vec<Timestamp>,
@@ -123,17 +126,21 @@ impl Incident {
             failures_in_a_row: 0,
             tried_at: None,
             relapse_until: None,
+            missing: None,
             openings: vec![detected_at],
         }
     }
 
     /// The failure came back right after its recovery: it was not over. Detection stays the first one.
     pub fn reopen(&mut self, severity: Severity, evidence: Evidence, now: Timestamp) {
+        // Who was told that it is over has to be told again.
+        self.escalated &= self.closed_at.is_none();
         self.state = match self.escalated {
             true => IncidentState::Escalated,
             false => IncidentState::Open,
         };
         self.closed_at = None;
+        self.by_hand = false;
         self.relapse_until = None;
         self.relapses = self.relapses.saturating_add(1);
         self.recurrence = self.recurrence.saturating_add(1);

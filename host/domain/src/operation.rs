@@ -171,7 +171,7 @@ pub fn next(from: OperationState, event: OperationEvent) -> Result<OperationStat
         (S::Validating, E::Verified) => S::Succeeded,
         (S::Scheduled | S::InProgress | S::AwaitingManual, E::GaveUp) => S::Failed,
         (S::Validating, E::GaveUp) => S::Partial,
-        (S::Scheduled | S::InProgress, E::NeedsPerson) => S::AwaitingManual,
+        (S::Scheduled | S::InProgress | S::Validating, E::NeedsPerson) => S::AwaitingManual,
         (S::AwaitingManual, E::Approved) => S::Scheduled,
         (S::AwaitingManual, E::Rejected) => S::Cancelled,
         (S::Scheduled | S::InProgress | S::Validating | S::AwaitingManual, E::Cancelled) => {

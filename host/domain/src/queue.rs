@@ -18,8 +18,11 @@ use std::{
     num::NonZeroUsize,
 };
 
+mod hold;
 #[cfg(test)]
 mod tests;
+
+use hold::{Rank, Resting, hold_of, rank};
 
 /// An operation that waits for its start, or for its next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,18 +91,6 @@ pub enum Place {
     Held(Hold),
 }
 
-/// The order of what is due.
-type Rank = (u8, Reverse<Severity>, OperationId);
-
-/// What keeps a target busy.
-#[derive(Debug, Clone)]
-struct Busy {
-    operation: OperationId,
-    severity: Severity,
-    /// Between two attempts.
-    rests: bool,
-}
-
 /// Every operation that waits, and the targets that are busy.
 #[derive(Debug, Default)]
 pub struct RecoveryQueue {
@@ -107,14 +98,21 @@ pub struct RecoveryQueue {
     waiting: BTreeSet<(Monotonic, OperationId)>,
     ready: BTreeSet<Rank>,
     held: BTreeMap<Hold, BTreeSet<OperationId>>,
-    busy: BTreeMap<TargetName, Busy>,
-    running: usize,
+    /// What runs.
+    busy: BTreeMap<TargetName, OperationId>,
+    /// What rests between two attempts, and keeps the less severe out.
+    resting: BTreeMap<TargetName, Resting>,
 }
 
 impl RecoveryQueue {
     /// Puts an operation in, or in again with other words.
     pub fn push(&mut self, entry: QueueEntry) {
-        self.remove(&entry.operation);
+        let before = self.take(&entry.operation);
+        if before
+            .is_some_and(|before| self.wake(&before.target, &before.operation, before.severity))
+        {
+            self.lay_to_rest(&entry);
+        }
         self.waiting.insert((entry.due, entry.operation.clone()));
         self.entries
             .insert(entry.operation.clone(), (entry, Place::Waiting));
@@ -122,6 +120,14 @@ impl RecoveryQueue {
 
     /// Takes an operation out; `None` where it is not, or no longer, in the queue.
     pub fn remove(&mut self, operation: &OperationId) -> Option<QueueEntry> {
+        let entry = self.take(operation)?;
+        if self.wake(&entry.target, operation, entry.severity) {
+            self.is_over(&Hold::TargetBusy(entry.target.clone()));
+        }
+        Some(entry)
+    }
+
+    fn take(&mut self, operation: &OperationId) -> Option<QueueEntry> {
         let (entry, place) = self.entries.remove(operation)?;
         let id = operation.clone();
         match place {
@@ -139,6 +145,23 @@ impl RecoveryQueue {
         Some(entry)
     }
 
+    fn lay_to_rest(&mut self, entry: &QueueEntry) {
+        let resting = self.resting.entry(entry.target.clone()).or_default();
+        resting.insert((Reverse(entry.severity), entry.operation.clone()));
+    }
+
+    /// It rests no more; whether it did.
+    fn wake(&mut self, target: &TargetName, operation: &OperationId, severity: Severity) -> bool {
+        let Some(resting) = self.resting.get_mut(target) else {
+            return false;
+        };
+        let rested = resting.remove(&(Reverse(severity), operation.clone()));
+        if resting.is_empty() {
+            self.resting.remove(target);
+        }
+        rested
+    }
+
     /// The entry of an operation that waits, and where it stands.
     pub fn get(&self, operation: &OperationId) -> Option<(&QueueEntry, &Place)> {
         self.entries
@@ -146,11 +169,9 @@ impl RecoveryQueue {
             .map(|(entry, place)| (entry, place))
     }
 
-    /// The operations that keep their targets busy, those that rest included.
+    /// What runs.
     pub fn busy(&self) -> impl Iterator<Item = (&TargetName, &OperationId)> {
-        self.busy
-            .iter()
-            .map(|(target, busy)| (target, &busy.operation))
+        self.busy.iter()
     }
 
     /// How many wait.
@@ -164,39 +185,27 @@ impl RecoveryQueue {
 
     /// How many run.
     pub fn running(&self) -> usize {
-        self.running
+        self.busy.len()
     }
 
     /// This operation runs already, for it ran when the host ended: its target is busy.
-    pub fn occupy(&mut self, operation: OperationId, target: TargetName, severity: Severity) {
-        self.make_busy(operation, target, severity);
+    pub fn occupy(&mut self, operation: OperationId, target: TargetName) {
+        self.busy.insert(target, operation);
     }
 
-    /// An operation that runs rests until its next attempt, which is due as the entry says.
+    /// An operation rests until its next attempt, which is due as the entry says.
     pub fn rest(&mut self, entry: QueueEntry) {
-        if let Some(busy) = self.busy.get_mut(&entry.target)
-            && busy.operation == entry.operation
-            && !busy.rests
-        {
-            busy.rests = true;
-            self.running = self.running.saturating_sub(1);
-        }
-        self.is_over(&Hold::TargetBusy(entry.target.clone()));
+        self.finished(&entry.target, &entry.operation);
+        self.lay_to_rest(&entry);
         self.push(entry);
     }
 
     /// This operation of the target has ended, or awaits a person: another may start.
     pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
-        let is_it = |busy: &Busy| busy.operation == *operation;
-        if !self.busy.get(target).is_some_and(is_it) {
-            return;
+        if self.busy.get(target) == Some(operation) {
+            self.busy.remove(target);
+            self.is_over(&Hold::TargetBusy(target.clone()));
         }
-        if let Some(busy) = self.busy.remove(target)
-            && !busy.rests
-        {
-            self.running = self.running.saturating_sub(1);
-        }
-        self.is_over(&Hold::TargetBusy(target.clone()));
     }
 
     /// A reason may be over: what it held is looked at again.
@@ -214,14 +223,14 @@ impl RecoveryQueue {
                 self.make_ready(id);
             }
         }
-        while self.running < conditions.max_running.get() {
+        while self.busy.len() < conditions.max_running.get() {
             let Some((_, _, id)) = self.ready.pop_first() else {
                 break;
             };
             let Some((entry, place)) = self.entries.get_mut(&id) else {
                 continue;
             };
-            match hold_of(entry, &self.busy, conditions) {
+            match hold_of(entry, &self.busy, &self.resting, conditions) {
                 Some(hold) => {
                     *place = Place::Held(hold.clone());
                     self.held.entry(hold).or_default().insert(id);
@@ -229,7 +238,8 @@ impl RecoveryQueue {
                 None => {
                     let (target, severity) = (entry.target.clone(), entry.severity);
                     self.entries.remove(&id);
-                    self.make_busy(id.clone(), target, severity);
+                    self.wake(&target, &id, severity);
+                    self.busy.insert(target, id.clone());
                     return Decision::Start(id);
                 }
             }
@@ -245,59 +255,10 @@ impl RecoveryQueue {
         self.waiting.first().map(|(due, _)| *due)
     }
 
-    fn make_busy(&mut self, operation: OperationId, target: TargetName, severity: Severity) {
-        let busy = Busy {
-            operation,
-            severity,
-            rests: false,
-        };
-        let before = self.busy.insert(target, busy);
-        // What rested counted for none.
-        if before.is_none_or(|before| before.rests) {
-            self.running = self.running.saturating_add(1);
-        }
-    }
-
     fn make_ready(&mut self, id: OperationId) {
         if let Some((entry, place)) = self.entries.get_mut(&id) {
             *place = Place::Ready;
             self.ready.insert(rank(entry));
         }
     }
-}
-
-fn rank(entry: &QueueEntry) -> Rank {
-    (
-        entry.priority,
-        Reverse(entry.severity),
-        entry.operation.clone(),
-    )
-}
-
-/// The first reason why an operation may not start.
-fn hold_of(
-    entry: &QueueEntry,
-    busy: &BTreeMap<TargetName, Busy>,
-    conditions: &Conditions<'_>,
-) -> Option<Hold> {
-    let is_held_by_target = busy.get(&entry.target).is_some_and(|busy| {
-        let gives_way = busy.operation == entry.operation || entry.severity > busy.severity;
-        !(busy.rests && gives_way)
-    });
-    if is_held_by_target {
-        return Some(Hold::TargetBusy(entry.target.clone()));
-    }
-    if entry.by_hand {
-        return None;
-    }
-    if conditions.host_paused {
-        return Some(Hold::HostPaused);
-    }
-    if (conditions.is_paused)(&entry.target) {
-        return Some(Hold::TargetPaused(entry.target.clone()));
-    }
-    let mut dependencies = entry.depends_on.iter();
-    dependencies
-        .find(|target| (conditions.is_failing)(target))
-        .map(|target| Hold::Dependency(target.clone()))
 }

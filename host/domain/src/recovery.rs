@@ -148,6 +148,7 @@ impl Recovery {
         if begins {
             self.start_due(at, &mut out)?;
         }
+        self.bring_answers_up_to_date(&mut out);
         out.shown = std::mem::take(&mut self.changed);
         Ok(out)
     }
@@ -213,6 +214,20 @@ impl Recovery {
         Ok(())
     }
 
+    /// What a person is told of an operation is how it is after all of this.
+    fn bring_answers_up_to_date(&self, out: &mut Outcome) {
+        for action in &mut out.after {
+            let Action::Answer(_, Reply::Operation(operation)) = action else {
+                continue;
+            };
+            let key = self.operations.get(&operation.id);
+            let work = key.and_then(|key| self.cases.get(key)?.work());
+            if let Some(work) = work {
+                **operation = work.operation.clone();
+            }
+        }
+    }
+
     /// Does what the clock alone asks for.
     fn wake_due(&mut self, at: At, out: &mut Outcome) {
         while self
@@ -244,3 +259,6 @@ impl Recovery {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! The words of an alert, for a person at three in the morning: what happened, to what, what the host did, and what to
 //! do next.
 //!
-//! Invariant: of an event's data only `failure`, `error`, `actions`, `attempts`, `how` and `goes_on` are read, and each may
-//! be absent.
+//! Invariant: of an event's data only `failure`, `error`, `actions`, `attempts`, `steps`, `how` and `then` are read, and
+//! each may be absent.
 
 use crate::event::{Event, EventKind};
 use std::fmt::Write;
@@ -39,6 +39,10 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
         &format!("{about} on {host_name}, {severity}, at {}", event.at),
     );
     line("What the host did", &did(event));
+    let steps = event.data.get("steps").and_then(|steps| steps.as_array());
+    for step in steps.into_iter().flatten().filter_map(|step| step.as_str()) {
+        line("To be done first", step);
+    }
     line("What to do next", &next_step(event));
     body
 }
@@ -95,26 +99,29 @@ fn did(event: &Event) -> String {
             .collect(),
         _ => Vec::new(),
     };
+    let attempts = event.data.get("attempts").and_then(|n| n.as_u64());
+    let attempts = attempts.unwrap_or_default();
     let did = match event.kind {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
         K::IncidentClosed => match fact(event, "how") {
             Some("lasting") => "it recovered it, and it has stayed healthy since",
-            Some("unseen") => {
-                "what was asked for; no check sees this failure, so nothing more follows"
-            }
+            Some("unseen") => "what was asked for; no check can say whether that helped",
             Some("removed") => "it let go of it, for the config does not name it any more",
+            _ if attempts > 0 => "it tried to recover it, and the checks pass again",
             _ => "nothing; the checks pass again",
         },
-        K::CircuitFlapping => "it lets each further recovery of this target wait longer",
+        K::CircuitFlapping => "it spaces further recoveries of this target as their strategy says",
+        K::OperationAwaitingManual if attempts > 0 => "it tried; it does not go on without you",
         K::OperationAwaitingManual => "nothing yet; it does not go on without you",
         K::OperationSucceeded => "it recovered it, and the checks pass again",
         K::OperationPartial | K::OperationFailed => {
             "it tried what the route says; `mainstay status` shows what follows"
         }
-        K::OperationEscalated if goes_on(event) => {
-            "it tried what the route says, and goes on trying, each time after a longer pause"
-        }
-        K::OperationEscalated => "nothing more; it is in your hands",
+        K::OperationEscalated => match fact(event, "then") {
+            Some("people") => "nothing more until it is over, for a person decided so",
+            Some("route") => "nothing, for no route fits it",
+            _ => "it tried what the route says, and goes on trying, each time after a longer pause",
+        },
         K::PluginRejected => "it did not load it; the version that served before still serves",
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",
@@ -129,21 +136,15 @@ fn did(event: &Event) -> String {
         K::JournalWritable => "it wrote all that it held",
         _ => "it recorded it",
     };
-    let attempts = event.data.get("attempts").and_then(|n| n.as_u64());
     let mut text = did.to_owned();
     // Writing to a string cannot fail.
-    if let Some(attempts) = attempts.filter(|n| *n > 0) {
+    if attempts > 0 {
         let _ = write!(text, "; attempts: {attempts}");
     }
     if !actions.is_empty() {
         let _ = write!(text, "; actions: {}", actions.join(", "));
     }
     text
-}
-
-/// Whether the host goes on by itself.
-fn goes_on(event: &Event) -> bool {
-    event.data.get("goes_on").and_then(|value| value.as_bool()) == Some(true)
 }
 
 fn next_step(event: &Event) -> String {
@@ -176,6 +177,9 @@ fn next_step(event: &Event) -> String {
                 _ => String::new(),
             };
             format!("`mainstay operation show {id}` says what was tried; repair it by hand{again}")
+        }
+        (K::OperationEscalated, None) if fact(event, "then") == Some("route") => {
+            "add a [[route]] that fits it, or repair it by hand".to_owned()
         }
         (K::PluginRejected, _) => {
             "build it anew or take the file away; `mainstay plugin list` gives the reason"

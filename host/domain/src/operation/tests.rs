@@ -48,7 +48,7 @@ fn the_whole_table_of_moves_is_as_written() {
     let table = [
         "in-progress -          -         failed  awaiting-manual -         -         cancelled",
         "in-progress validating -         failed  awaiting-manual -         -         cancelled",
-        "in-progress -          succeeded partial -               -         -         cancelled",
+        "in-progress -          succeeded partial awaiting-manual -         -         cancelled",
         "-           -          -         -       -               -         -         -",
         "-           -          -         -       -               -         -         -",
         "-           -          -         -       -               -         -         -",

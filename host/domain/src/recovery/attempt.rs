@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     call::RecoverRequest,
+    journal::Change,
     operation::OperationEvent,
     spec::{RouteSpec, StepSpec},
 };
@@ -21,6 +22,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
+        case.incident.missing = None;
         if std::mem::take(&mut running.work.cut_off) {
             // It is the same attempt once more.
             let operation = &mut running.work.operation;
@@ -48,11 +50,21 @@ impl Recovery {
         let mut steps = running.route.chain.iter().enumerate().skip(from);
         let next = steps.find(|(place, step)| {
             let is_hopeless = running.work.hopeless.contains(place);
-            !is_hopeless && (step.always || so_far.failed.is_none())
+            let goes_on = so_far.failed.is_none() && running.cancelled.is_none();
+            !is_hopeless && (step.always || goes_on)
         });
         let Some((place, step)) = next else {
             return self.attempt_over(case, running, so_far, at, out);
         };
+        if after.is_some() {
+            if self.stopping {
+                self.leave_for_the_next(case, running.work, at, out);
+                return Ok(());
+            }
+            // What the step before did must not be lost with the daemon.
+            out.writes
+                .push(Change::Operation(running.work.operation.clone()));
+        }
         let call = self.call(case, &running.work, &running.route, step, at);
         out.after.push(Action::Call(Box::new(call)));
         running.attempt = Attempt::Calling {
@@ -61,6 +73,19 @@ impl Recovery {
         };
         case.stage = Stage::Running(Box::new(running));
         Ok(())
+    }
+
+    /// The daemon ends between two steps: the next one makes the same attempt again.
+    fn leave_for_the_next(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+        let operation = &mut work.operation;
+        operation.attempts = operation.attempts.saturating_sub(1);
+        operation.due = Some(at.now);
+        operation.revision += 1;
+        out.writes.push(Change::Operation(operation.clone()));
+        let entry = self.entry(operation, at.monotonic);
+        self.queue.rest(entry);
+        work.error = Some("the daemon ended between two of its steps".to_owned());
+        case.stage = Stage::Queued(work);
     }
 
     fn call(&self, case: &Case, work: &Work, route: &RouteSpec, step: &StepSpec, at: At) -> Call {
@@ -120,11 +145,13 @@ impl Recovery {
             }
             Some(Failed::Retryable(why)) => self.attempt_failed(case, running, why, at, out),
             Some(Failed::Missing(handler, why)) => {
-                case.missing = Some(handler);
+                case.incident.missing = Some(handler);
                 self.give_up_or_cancel(case, running, why, at, out)
             }
             Some(Failed::NeedsOperator(why, steps)) => match running.cancelled.take() {
-                Some(words) => self.cancelled(case, running.work, &words, at, out),
+                Some(words) => self
+                    .cancelled(case, running.work, &words, at, out)
+                    .map(drop),
                 None => self.ask(case, running.work, why, steps, at, out),
             },
         }
@@ -142,6 +169,7 @@ impl Recovery {
             Some(words) => {
                 let words = format!("{words}; its last attempt had failed: {why}");
                 self.cancelled(case, running.work, &words, at, out)
+                    .map(drop)
             }
             None => self.give_up(case, running.work, why, at, out),
         }
@@ -156,6 +184,13 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        if case.cleared && running.cancelled.is_none() {
+            let mut work = running.work;
+            work.error = Some(why);
+            case.stage = Stage::Queued(work);
+            self.let_go(case, "the target became healthy by itself", at, out);
+            return Ok(());
+        }
         let next = running.work.operation.attempts.saturating_add(1);
         let delay = running.route.strategy.delay_before(next);
         match delay {

@@ -63,12 +63,7 @@ impl Recovery {
         }
         for (target, id) in self.queue.busy() {
             let case = self.operations.get(id).and_then(|key| self.cases.get(key));
-            let is_its = case.is_some_and(|case| match &case.stage {
-                Stage::Running(_) => true,
-                Stage::Queued(work) => work.error.is_some(),
-                _ => false,
-            });
-            if !is_its {
+            if !case.is_some_and(|case| matches!(case.stage, Stage::Running(_))) {
                 return Err(format!("{target} is kept busy by {id}: {case:?}"));
             }
         }

@@ -5,11 +5,12 @@ use super::{
     Stage, Work,
 };
 use crate::{
+    journal::Change,
     name::PluginName,
     operation::{Mode, Operation, OperationState},
     time::{Monotonic, Timestamp},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 impl Recovery {
     /// The queue says that the operation of this case goes on. One that waited looks afresh before it acts.
@@ -19,7 +20,7 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let work = match std::mem::replace(&mut case.stage, Stage::Over) {
+        let mut work = match std::mem::replace(&mut case.stage, Stage::Over) {
             Stage::Queued(work) => work,
             other => {
                 case.stage = other;
@@ -31,8 +32,22 @@ impl Recovery {
             let why = "no route fits it any more".to_owned();
             return self.give_up(case, work, why, at, out);
         };
+        let is_automatic = work.operation.mode == Mode::Automatic;
+        if is_automatic && route.strategy.awaits_approval() {
+            self.queue.finished(&key.target, &work.operation.id);
+            return self.await_person(case, work, at, out);
+        }
+        let next = work.operation.attempts.saturating_add(1);
+        let has_next = work.cut_off || route.strategy.delay_before(next).is_some();
+        if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {
+            return self.give_up(case, work, error, at, out);
+        }
         let was_seen_now = case.seen_at == Some(at.monotonic);
-        let looks_first = work.operation.mode == Mode::Automatic && !was_seen_now;
+        let looks_first = is_automatic && !was_seen_now;
+        let before = work.route.replace(Arc::clone(&route));
+        if before.is_none_or(|before| before.chain != route.chain) {
+            work.hopeless.clear();
+        }
         let running = Running {
             work,
             route,
@@ -93,7 +108,10 @@ impl Recovery {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
             self.with(&key, |machine, case| {
-                case.missing = None;
+                case.incident.missing = None;
+                // That it was tried in vain says nothing about the handler.
+                case.incident.tried_at = None;
+                out.writes.push(Change::Incident(case.incident.clone()));
                 machine.hurry(case, at, out);
             });
         }
@@ -112,8 +130,7 @@ impl Recovery {
         let wait = due.since(at.monotonic);
         work.operation.due = due_of(&work.operation, wait, at.now);
         work.operation.revision += 1;
-        out.writes
-            .push(crate::journal::Change::Operation(work.operation.clone()));
+        out.writes.push(Change::Operation(work.operation.clone()));
         self.queue.push(entry);
     }
 }

@@ -29,8 +29,6 @@ pub struct Case {
     pub(super) cleared: bool,
     /// When the checks last said that it holds.
     pub(super) seen_at: Option<Monotonic>,
-    /// The handler that was missing when it was tried last; when it serves, no pause holds.
-    pub(super) missing: Option<PluginName>,
 }
 
 /// Where the recovery of a failure stands.
@@ -67,7 +65,9 @@ pub enum Why {
 pub struct Work {
     /// Its record.
     pub operation: Operation,
-    /// Steps of the chain that said that no attempt will help; they are not called again.
+    /// The route of its last attempt.
+    pub route: Option<Arc<RouteSpec>>,
+    /// Steps of that route's chain that said that no attempt will help; they are not called again.
     pub hopeless: BTreeSet<usize>,
     /// Effects so far; their numbers go on.
     pub effects: u32,
@@ -81,6 +81,7 @@ impl Work {
     pub(super) fn new(operation: Operation) -> Self {
         Self {
             operation,
+            route: None,
             hopeless: BTreeSet::new(),
             effects: 0,
             error: None,
@@ -183,7 +184,6 @@ impl Case {
             holds: false,
             cleared: false,
             seen_at: None,
-            missing: None,
         }
     }
 

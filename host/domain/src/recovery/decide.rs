@@ -3,7 +3,10 @@
 //! Invariant: a decision is about one revision of an operation: who decides about what has moved on meanwhile, or decides
 //! twice, is refused.
 
-use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, words};
+use super::{
+    At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, endings::Then,
+    words,
+};
 use crate::{
     id::OperationId,
     journal::Change,
@@ -31,14 +34,8 @@ impl Recovery {
                 "{id} neither waits nor runs; see mainstay operation show {id}"
             ))
         })?;
-        match decided.revision {
-            Some(revision) if revision != operation.revision => Err(Refusal::Conflict(format!(
-                "{id} has moved on: you decided about revision {revision}, and it is at {}; see mainstay operation show \
-                 {id}",
-                operation.revision
-            ))),
-            _ => Ok((key, operation)),
-        }
+        at_revision(decided, operation)?;
+        Ok((key, operation))
     }
 
     fn awaiting(&self, decided: &Decided<'_>) -> Result<CaseKey, Refusal> {
@@ -106,7 +103,7 @@ impl Recovery {
                 "{by} rejected the recovery of {} from {}: {reason}",
                 key.target, key.failure
             );
-            machine.escalate(case, Some(decided.id), (message, false), at.now, out);
+            machine.escalate(case, Some(decided.id), (message, Then::People), at.now, out);
             machine.leave_to_people(case, at, out);
             Ok(Some(work.operation))
         });
@@ -123,7 +120,7 @@ impl Recovery {
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
         let words = format!("cancelled by {}: {}", decided.by, decided.reason);
         if let Some(dry_run) = self.dry_runs.get_mut(decided.id) {
-            return Ok(dry_run.cancel(decided.id, words));
+            return Ok(dry_run.cancel(decided, words));
         }
         let key = match self.decidable(decided) {
             Ok((key, _)) => key,
@@ -132,19 +129,7 @@ impl Recovery {
         let operation = self.with(&key, |machine, case| {
             match std::mem::replace(&mut case.stage, Stage::Over) {
                 Stage::Queued(work) | Stage::Asking(work) => {
-                    let mut ended = work.clone();
-                    machine.cancelled(case, work, &words, at, out)?;
-                    // What was written last of it is what it is now.
-                    let written = out.writes.iter().rev().find_map(|change| match change {
-                        Change::Operation(operation) if operation.id == *decided.id => {
-                            Some(operation.clone())
-                        }
-                        _ => None,
-                    });
-                    if let Some(operation) = written {
-                        ended.operation = operation;
-                    }
-                    Ok(Some(ended.operation))
+                    machine.cancelled(case, work, &words, at, out).map(Some)
                 }
                 Stage::Running(mut running) => {
                     if running.cancelled.is_some() {
@@ -152,9 +137,8 @@ impl Recovery {
                         return Ok(None);
                     }
                     if !matches!(running.attempt, Attempt::Calling { .. }) {
-                        let before = running.work.operation.clone();
-                        machine.cancelled(case, running.work, &words, at, out)?;
-                        return Ok(Some(before));
+                        let ended = machine.cancelled(case, running.work, &words, at, out);
+                        return ended.map(Some);
                     }
                     running.cancelled = Some(words);
                     let operation = running.work.operation.clone();
@@ -174,12 +158,25 @@ impl Recovery {
 }
 
 impl super::dry_run::DryRun {
-    fn cancel(&mut self, id: &OperationId, words: String) -> Result<Reply, Refusal> {
+    fn cancel(&mut self, decided: &Decided<'_>, words: String) -> Result<Reply, Refusal> {
+        at_revision(decided, self.operation())?;
         if self.cancelled.is_some() {
-            return answer(id, None);
+            return answer(decided.id, None);
         }
         self.cancelled = Some(words);
-        Ok(Reply::Operation(Box::new(self.operation().clone())))
+        answer(decided.id, Some(self.operation().clone()))
+    }
+}
+
+/// Refuses a decision about what has moved on.
+fn at_revision(decided: &Decided<'_>, operation: &Operation) -> Result<(), Refusal> {
+    let id = decided.id;
+    match decided.revision {
+        Some(revision) if revision != operation.revision => Err(Refusal::Conflict(format!(
+            "{id} has moved on: you decided about revision {revision}, and it is at {}; see mainstay operation show {id}",
+            operation.revision
+        ))),
+        _ => Ok(()),
     }
 }
 

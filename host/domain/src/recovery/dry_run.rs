@@ -7,6 +7,7 @@ use super::{
 use crate::{
     call::RecoverRequest,
     id::OperationId,
+    journal::Change,
     operation::{Mode, Operation, OperationEvent},
     severity::Severity,
     spec::RouteSpec,
@@ -52,7 +53,14 @@ impl Recovery {
             out.after.push(refused(Refusal::Conflict(why)));
             return Ok(());
         }
+        if self.stopping {
+            let why = "the daemon is ending; ask the next one".to_owned();
+            out.after.push(refused(Refusal::Conflict(why)));
+            return Ok(());
+        }
         let Some(route) = self.settings.route(key, severity).cloned() else {
+            let why = format!("no route fits {} of {}", key.failure, key.target);
+            out.after.push(refused(Refusal::NotAllowed(why)));
             return Ok(());
         };
         let id = OperationId::new(self.ids.next(at.now));
@@ -94,6 +102,14 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        if from > 0 {
+            out.writes
+                .push(Change::Operation(dry_run.work.operation.clone()));
+        }
+        if self.stopping {
+            let why = "the daemon ended between two of its steps".to_owned();
+            dry_run.cancelled.get_or_insert(why);
+        }
         let mut steps = dry_run.route.chain.iter().enumerate().skip(from);
         let next = steps.find(|(_, step)| step.always || dry_run.so_far.failed.is_none());
         if let Some((place, step)) = next

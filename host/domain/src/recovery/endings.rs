@@ -3,8 +3,9 @@
 use super::{At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words};
 use crate::{
     id::OperationId,
+    incident::IncidentState,
     journal::Change,
-    operation::{Mode, OperationEvent},
+    operation::{Mode, Operation, OperationEvent},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl Recovery {
             .extend(until.map(|until| Change::Cooldown(key.target, key.failure, until)));
         case.incident.attempts = operation.attempts;
         case.incident.tried_at = Some(at.now);
-        case.missing = None;
+        case.incident.missing = None;
         let id = operation.id.clone();
         self.watch(case, Some(&id), route.relapse_window, at, out);
         Ok(())
@@ -62,7 +63,7 @@ impl Recovery {
         case.incident.attempts = work.operation.attempts;
         case.incident.tried_at = Some(at.now);
         self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
-        match tried {
+        match tried || case.incident.relapses > 0 {
             true => self.watch(case, None, window, at, out),
             false => self.close(case, None, Closed::ByItself, at.now, out),
         }
@@ -81,15 +82,22 @@ impl Recovery {
         work.operation.error = Some(why);
         self.step(&mut work, OperationEvent::GaveUp, at, out)?;
         let operation = work.operation;
-        let again = case.incident.escalated;
+        let is_known = self.settings.knows(&operation.target);
+        let again = !is_known || case.incident.state == IncidentState::Escalated;
         out.writes
             .push(words::ended(&operation, false, again, at.now));
         self.queue.finished(&operation.target, &operation.id);
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
         case.incident.tried_at = Some(at.now);
+        if !is_known {
+            self.close(case, None, Closed::Removed, at.now, out);
+            return Ok(());
+        }
         if case.cleared {
-            self.close(case, None, Closed::ByItself, at.now, out);
+            let window = self.window(case);
+            case.incident.attempts = operation.attempts;
+            self.watch(case, None, window, at, out);
             return Ok(());
         }
         if !case.holds && operation.mode == Mode::Manual {
@@ -99,10 +107,14 @@ impl Recovery {
         }
         out.writes.push(Change::Incident(case.incident.clone()));
         let message = words::did_not_help(&operation);
-        self.escalate(case, Some(&operation.id), (message, true), at.now, out);
-        let missing = case.missing.clone();
+        self.escalate(
+            case,
+            Some(&operation.id),
+            (message, Then::Round),
+            at.now,
+            out,
+        );
         self.schedule(case, at, out);
-        case.missing = missing;
         Ok(())
     }
 
@@ -114,16 +126,20 @@ impl Recovery {
         why: &str,
         at: At,
         out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
+    ) -> Result<Operation, IllegalMove> {
         self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
         self.leave_to_people(case, at, out);
-        Ok(())
+        Ok(work.operation)
     }
 
     /// Nothing automatic is done about it until it is over.
     pub(super) fn leave_to_people(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if !case.holds {
-            self.close(case, None, Closed::ByItself, at.now, out);
+            let how = match case.cleared {
+                true => Closed::ByItself,
+                false => Closed::Unseen,
+            };
+            self.close(case, None, how, at.now, out);
             return;
         }
         case.incident.by_hand = true;
@@ -161,18 +177,18 @@ impl Recovery {
             }
             _ => {}
         }
-        if tried {
+        if !self.settings.knows(&case.incident.target) {
+            self.close(case, None, Closed::Removed, at.now, out);
+            return;
+        }
+        if tried || case.incident.relapses > 0 {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
             self.watch(case, None, window, at, out);
             return;
         }
-        let how = match self.settings.knows(&case.incident.target) {
-            true => Closed::ByItself,
-            false => Closed::Removed,
-        };
-        self.close(case, None, how, at.now, out);
+        self.close(case, None, Closed::ByItself, at.now, out);
     }
 
     /// Healthy after an attempt: closed at once the first time, and where it came back before only when it lasts.
@@ -184,7 +200,11 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) {
-        let is_watched = !window.is_zero() && self.settings.knows(&case.incident.target);
+        if !self.settings.knows(&case.incident.target) {
+            self.close(case, None, Closed::Removed, at.now, out);
+            return;
+        }
+        let is_watched = !window.is_zero();
         case.incident.relapse_until = is_watched.then(|| at.now + window);
         let how = match by {
             Some(_) => Closed::Recovered,
@@ -193,7 +213,8 @@ impl Recovery {
         match case.incident.relapses {
             0 => self.close(case, by, how, at.now, out),
             _ if is_watched => out.writes.push(Change::Incident(case.incident.clone())),
-            _ => self.close(case, by, Closed::Lasting, at.now, out),
+            // Its success was no news, for it might have come back.
+            _ => self.close(case, None, how, at.now, out),
         }
         case.stage = match is_watched {
             true => Stage::Watched {
@@ -206,7 +227,11 @@ impl Recovery {
     /// It did not come back in time: it is over.
     pub(super) fn proved(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if case.incident.state.is_open() {
-            self.close(case, None, Closed::Lasting, at.now, out);
+            let how = match self.settings.knows(&case.incident.target) {
+                true => Closed::Lasting,
+                false => Closed::Removed,
+            };
+            self.close(case, None, how, at.now, out);
         }
         case.stage = Stage::Over;
     }
@@ -234,12 +259,12 @@ impl Recovery {
         out.writes.push(words::closed(&case.incident, by, how, now));
     }
 
-    /// People have to act, with the message and whether the host goes on by itself; said once for each incident.
+    /// People have to act, with the message and what follows; said once for each incident.
     pub(super) fn escalate(
         &mut self,
         case: &mut Case,
         operation: Option<&OperationId>,
-        (message, goes_on): (String, bool),
+        (message, then): (String, Then),
         now: Timestamp,
         out: &mut Outcome,
     ) {
@@ -249,11 +274,22 @@ impl Recovery {
                 &case.incident,
                 operation,
                 message,
-                goes_on,
+                then,
                 now,
             ));
         }
     }
+}
+
+/// What follows when people were told that they have to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Another round of attempts, after a pause.
+    Round,
+    /// Nothing until it is over: a person decided so.
+    People,
+    /// Nothing: no route fits it.
+    Route,
 }
 
 /// How an incident came to its end.

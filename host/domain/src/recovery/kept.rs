@@ -120,7 +120,7 @@ impl Kept {
                 is_failing: case.is_failing(),
                 wakes_at: case.wakes_at(),
                 operation: case.operation().cloned(),
-                missing: case.missing.clone(),
+                missing: case.incident.missing.clone(),
             },
         }
     }

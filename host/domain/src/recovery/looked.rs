@@ -14,7 +14,8 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        if self.stopping {
+        // While the daemon ends nothing is begun; but what is over may be said to be.
+        if self.stopping && (look.seen != Seen::Healthy || look.holds) {
             return Ok(());
         }
         let Some(key) = self.operations.get(id).cloned() else {

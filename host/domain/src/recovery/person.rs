@@ -111,7 +111,9 @@ impl Recovery {
                 message: format!("{by} asked for it"),
                 value: None,
             };
-            let incident = self.open(key, severity, evidence, at.now, at, out);
+            let mut incident = self.open(key, severity, evidence, at.now, at, out);
+            // It is no failure that anybody saw.
+            incident.openings.clear();
             let mut case = Case::new(incident, Stage::Unrouted);
             let operation = self.begin_by_hand(&mut case, None, severity, by, at, out);
             self.put(key, case, &Kept::default());
@@ -149,8 +151,9 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Operation {
-        if case.incident.by_hand {
+        if case.incident.by_hand || case.incident.relapse_until.is_some() {
             case.incident.by_hand = false;
+            case.incident.relapse_until = None;
             out.writes.push(Change::Incident(case.incident.clone()));
         }
         let mut work = waiting
@@ -164,7 +167,7 @@ impl Recovery {
         out.writes.push(Change::Operation(operation.clone()));
         out.writes.push(words::asked_for(&operation, by, at.now));
         self.queue.push(self.entry(&operation, at.monotonic));
-        case.missing = None;
+        case.incident.missing = None;
         case.stage = Stage::Queued(work);
         operation
     }

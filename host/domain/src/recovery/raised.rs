@@ -30,8 +30,10 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) {
+        self.end_watch_in_time(&key, at, out);
         if !self.cases.contains_key(&key) {
             let incident = self.open(&key, severity, evidence, detected_at, at, out);
+            self.count_opening(&key, at, out);
             let mut case = Case::new(incident, Stage::Unrouted);
             case.holds = true;
             case.seen_at = Some(at.monotonic);
@@ -55,6 +57,17 @@ impl Recovery {
             }
             machine.look_anew(case, out);
         });
+    }
+
+    /// What was watched long enough is over, also where nobody looked at the clock since.
+    fn end_watch_in_time(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
+        let is_proved = |case: &Case| match case.stage {
+            Stage::Watched { until } => until <= at.monotonic,
+            _ => false,
+        };
+        if self.cases.get(key).is_some_and(is_proved) {
+            self.with(key, |machine, case| machine.proved(case, at, out));
+        }
     }
 
     /// A look that is under way may have looked before this was raised: what it says counts no more.
@@ -85,6 +98,7 @@ impl Recovery {
             return;
         };
         work.operation.severity = severity;
+        work.operation.revision += 1;
         out.writes.push(Change::Operation(work.operation.clone()));
         let due = self
             .queue
@@ -139,7 +153,6 @@ impl Recovery {
         );
         out.writes.push(Change::Incident(incident.clone()));
         out.writes.push(words::opened(&incident, &message, at.now));
-        self.count_opening(key, at, out);
         incident
     }
 

@@ -23,6 +23,9 @@ use std::{
 /// daemon with it must not do so for ever.
 const INTERRUPTIONS: u32 = 3;
 
+/// So long the checks have to say that something holds which was watched when the daemon ended.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
 impl Recovery {
     pub(super) fn recovered(&mut self, recovered: Recovered, at: At, out: &mut Outcome) {
         self.paused_host = recovered.paused_host;
@@ -103,12 +106,14 @@ impl Recovery {
                 .relapse_until
                 .zip(incident.tried_at)
                 .map_or(Duration::ZERO, |(until, tried)| until.since(tried));
-            case.stage = Stage::Watched {
-                until: at.monotonic + left.min(window),
+            // What was still watched is looked at once more before it is said to last.
+            let least = match incident.state.is_open() {
+                true => window.min(LAST_LOOK),
+                false => Duration::ZERO,
             };
-            if left.is_zero() {
-                self.proved(case, at, out);
-            }
+            case.stage = Stage::Watched {
+                until: at.monotonic + left.min(window).max(least),
+            };
             return;
         }
         if !self.settings.knows(&incident.target) {
@@ -123,9 +128,21 @@ impl Recovery {
                 .as_ref()
                 .is_some_and(|work| work.operation.state == OperationState::AwaitingManual);
         case.stage = match work {
+            Some(mut work) if case.incident.by_hand => {
+                let why = "cancelled by a person before the daemon ended";
+                // Legal for whatever has no end; the table's own tests see to that.
+                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+                return self.leave_to_people(case, at, out);
+            }
             Some(work) => return self.go_on_with(case, work, at, out),
             None if incident.by_hand => Stage::WithPeople(Why::Decided),
-            None => return self.schedule(case, at, out),
+            None => {
+                self.schedule(case, at, out);
+                if matches!(case.stage, Stage::Unrouted) && !case.holds {
+                    self.let_go(case, "no check sees this failure any more", at, out);
+                }
+                return;
+            }
         };
         if is_left_to_people && !case.holds {
             // Only the checks can say that it is over, and none of them sees it.
@@ -149,7 +166,7 @@ impl Recovery {
                     return self.queue_again(case, work, at.monotonic);
                 };
                 let (id, target) = (work.operation.id.clone(), key.target.clone());
-                self.queue.occupy(id, target, work.operation.severity);
+                self.queue.occupy(id, target);
                 let looks = self.look(&key, &work, false, at, out);
                 case.stage = Stage::Running(Box::new(Running {
                     work,
@@ -167,6 +184,12 @@ impl Recovery {
                 }
                 let left = due.map_or(Duration::ZERO, |due| due.since(at.now));
                 let left = left.min(self.longest_wait(case, &work, at));
+                if work.error.is_some() {
+                    let entry = self.entry(&work.operation, at.monotonic + left);
+                    self.queue.rest(entry);
+                    case.stage = Stage::Queued(work);
+                    return;
+                }
                 self.queue_again(case, work, at.monotonic + left);
             }
         }
@@ -204,6 +227,8 @@ impl Recovery {
             let _ = self.ask(case, work, why, steps, at, out);
             return;
         }
+        // Whatever ends before the call is made again has ended no call.
+        operation.due = Some(at.now);
         operation.revision += 1;
         out.writes.push(Change::Operation(operation.clone()));
         out.writes.push(words::resumed(operation, at.now));

@@ -3,7 +3,7 @@
 //! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
 //! daemon, or another config, comes to the same.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, words};
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, endings::Then, words};
 use crate::{
     id::OperationId,
     incident::Incident,
@@ -31,7 +31,7 @@ impl Recovery {
                 "no route fits {} of {}: nothing is done about it",
                 key.failure, key.target
             );
-            self.escalate(case, None, (message, false), at.now, out);
+            self.escalate(case, None, (message, Then::Route), at.now, out);
             return;
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
@@ -41,9 +41,7 @@ impl Recovery {
         let mut work = Work::new(operation);
         if route.strategy.awaits_approval() {
             // A table of legal moves that forbids this would be a defect that the tests of that table see.
-            let _ = self.step(&mut work, OperationEvent::NeedsPerson, at, out);
-            out.writes.push(words::awaits(&work.operation, at.now));
-            case.stage = Stage::Asking(work);
+            let _ = self.await_person(case, work, at, out);
             return;
         }
         let pause = self.pause(&key, &case.incident, &route, at);
@@ -62,10 +60,10 @@ impl Recovery {
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
         out.writes.push(Change::Incident(case.incident.clone()));
         let message = format!(
-            "{} had {} again after each of {attempts} attempts: none of them lasted",
+            "{attempts} attempts to recover {} from {} did not help, or not for long",
             case.incident.target, case.incident.failure
         );
-        self.escalate(case, None, (message, true), at.now, out);
+        self.escalate(case, None, (message, Then::Round), at.now, out);
     }
 
     /// How long the next operation waits.
@@ -95,7 +93,7 @@ impl Recovery {
         let flapping = route.strategy.back_off(self.flap_excess(key, at.monotonic));
         let after_failures = relapse.max(rounds).max(flapping);
         // Counted from the end of the last operation; a clock that went back makes it no longer.
-        let since = incident.tried_at.unwrap_or(at.now);
+        let since = incident.tried_at.unwrap_or(incident.opened_at);
         let left = (since + after_failures).since(at.now).min(after_failures);
         after_success.max(left)
     }
@@ -141,16 +139,29 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.queue
             .finished(&work.operation.target, &work.operation.id);
-        work.operation.steps = steps;
         work.operation.error = Some(why.clone());
         work.error = Some(why);
+        if case.cleared {
+            // Nothing more would ever say that it is over.
+            case.stage = Stage::Queued(work);
+            self.let_go(case, "the target became healthy by itself", at, out);
+            return Ok(());
+        }
+        work.operation.steps = steps;
+        self.await_person(case, work, at, out)
+    }
+
+    /// The operation waits for a person's decision.
+    pub(super) fn await_person(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         self.step(&mut work, OperationEvent::NeedsPerson, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
         case.stage = Stage::Asking(work);
-        if case.cleared {
-            // Nothing more would ever say that it is over.
-            self.let_go(case, "the target became healthy by itself", at, out);
-        }
         Ok(())
     }
 }

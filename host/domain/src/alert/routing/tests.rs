@@ -232,7 +232,7 @@ fn an_alert_says_what_happened_to_what_what_was_done_and_what_to_do() {
     What happened: redis does not answer
     Why: connection refused
     To what: cache on db1, high, at 2023-11-14T22:13:20.000Z
-    What the host did: it tried what the route says, and does not try again by itself; attempts: 3; actions: restarted
+    What the host did: it tried what the route says; `mainstay status` shows what follows; attempts: 3; actions: restarted
     What to do next: `mainstay operation show op-01K0000000000000000000000A` says what was tried; repair it by hand; to try again: `mainstay recover cache --failure redis-down`
     ");
 }
@@ -255,5 +255,19 @@ fn every_kind_has_words_and_no_data_makes_it_panic() {
             assert!(alert.body.contains("What to do next: "), "{kind}");
             assert!(!alert.title.contains('\n'), "{kind}");
         }
+    }
+}
+
+#[test]
+fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
+    let is_alert = |kind, data| is_alert_by_default(&operation_event(kind).with_data(data));
+    for (kind, flag) in [
+        (EventKind::OperationSucceeded, "relapsed"),
+        (EventKind::OperationFailed, "again"),
+        (EventKind::OperationPartial, "again"),
+        (EventKind::IncidentOpened, "by_hand"),
+    ] {
+        assert!(is_alert(kind, serde_json::json!({ flag: false })), "{kind}");
+        assert!(!is_alert(kind, serde_json::json!({ flag: true })), "{kind}");
     }
 }

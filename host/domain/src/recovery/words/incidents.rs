@@ -7,7 +7,7 @@ use crate::{
     incident::Incident,
     journal::Change,
     name::TargetName,
-    recovery::endings::Closed,
+    recovery::endings::{Closed, Then},
     severity::Severity,
     time::Timestamp,
 };
@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 
 pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
     let message = format!("{} has {}: {seen}", incident.target, incident.failure);
-    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected });
+    let by_hand = incident
+        .evidence
+        .first()
+        .is_some_and(|seen| seen.check == "operator");
+    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected, "by_hand": by_hand });
     let kind = EventKind::IncidentOpened;
     Change::Event(of_incident(
         incident,
@@ -83,21 +87,27 @@ pub(in crate::recovery) fn closed(
         Closed::Unseen => "unseen",
         Closed::Removed => "removed",
     };
-    let data = json!({ "open_ms": open_ms, "relapses": incident.relapses, "how": word });
+    let data = json!({ "open_ms": open_ms, "relapses": incident.relapses, "attempts": incident.attempts,
+        "how": word });
     let kind = EventKind::IncidentClosed;
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = by.cloned();
     Change::Event(event)
 }
 
-/// People have to act. `goes_on`: the host goes on trying all the same.
+/// People have to act, and what follows.
 pub(in crate::recovery) fn escalated(
     incident: &Incident,
     operation: Option<&OperationId>,
     message: String,
-    goes_on: bool,
+    then: Then,
     now: Timestamp,
 ) -> Change {
+    let then = match then {
+        Then::Round => "round",
+        Then::People => "people",
+        Then::Route => "route",
+    };
     let kind = EventKind::OperationEscalated;
     let mut event = of_incident(
         incident,
@@ -105,7 +115,7 @@ pub(in crate::recovery) fn escalated(
         incident.severity,
         now,
         message,
-        json!({ "goes_on": goes_on }),
+        json!({ "then": then }),
     );
     event.operation = operation.cloned();
     Change::Event(event)

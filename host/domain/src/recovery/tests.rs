@@ -1,0 +1,14 @@
+//! The machine alone: a table of every stage and input, and a test for each sentence that it keeps.
+
+mod asked;
+mod between;
+mod config;
+mod fixtures;
+mod person;
+mod relapse;
+mod restart;
+mod stages;
+mod stopping;
+mod stories;
+mod table;
+mod world;

@@ -1,0 +1,180 @@
+//! What comes back after its recovery.
+
+use super::{
+    super::Seen,
+    fixtures::{done, permanent, route, usual, with_route},
+    world::World,
+};
+use crate::{event::EventKind, severity::Severity::High, spec::RouteSpec};
+use std::time::Duration;
+
+/// A world in which `api down` was recovered, and has come back 100 ms later.
+fn relapsed() -> World {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(100);
+    world.raise("api down", High);
+    world
+}
+
+/// The attempt for which it waits is made.
+fn attempted(world: &mut World) {
+    let millis = world.waits("api down").as_millis();
+    world.wait(u64::try_from(millis).unwrap());
+    world.see(Seen::Failing);
+}
+
+#[test]
+fn a_failure_that_comes_back_within_its_window_is_the_same_incident() {
+    let mut world = relapsed();
+    let incident = world.incident("api down");
+    assert!(incident.state.is_open());
+    assert_eq!((incident.relapses, incident.closed_at), (1, None));
+    assert_eq!(world.incidents.len(), 1);
+    assert_eq!(world.count(EventKind::IncidentOpened), 1);
+    assert_eq!(world.count(EventKind::IncidentReopened), 1);
+    attempted(&mut world);
+    assert_eq!(world.calls[0].request.attempt, 2);
+    assert_eq!(world.calls[0].request.max_attempts, 3);
+}
+
+#[test]
+fn attempts_and_delays_count_on_and_after_the_last_attempt_it_is_escalated() {
+    let mut world = relapsed();
+    for (waits, attempt) in [(900, 2), (1_900, 3)] {
+        assert_eq!(world.waits("api down"), Duration::from_millis(waits));
+        attempted(&mut world);
+        assert_eq!(world.calls[0].request.attempt, attempt);
+        assert_eq!(world.count(EventKind::OperationEscalated), 0);
+        world.recover_it();
+        world.pass(100);
+        world.raise("api down", High);
+    }
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+    assert_eq!(world.count(EventKind::IncidentOpened), 1);
+    assert_eq!(world.incident("api down").failures_in_a_row, 1);
+    // The next round begins, after the pause of a round.
+    assert_eq!(world.waits("api down"), Duration::from_millis(900));
+    attempted(&mut world);
+    assert_eq!(world.calls[0].request.attempt, 1);
+}
+
+#[test]
+fn what_came_back_is_resolved_only_when_it_lasts() {
+    let mut world = relapsed();
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    attempted(&mut world);
+    world.recover_it();
+    let succeeded = world
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::OperationSucceeded);
+    let relapsed: Vec<_> = succeeded
+        .map(|event| event.data["relapsed"].as_bool())
+        .collect();
+    assert_eq!(relapsed, [Some(false), Some(true)]);
+    world.wait(59_999);
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    world.wait(1);
+    assert_eq!(world.count(EventKind::IncidentClosed), 2);
+    // No operation closes it, so it is an alert of its own.
+    assert_eq!(world.events.last().unwrap().operation, None);
+    assert_eq!(world.stage("api down"), "none");
+}
+
+#[test]
+fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
+    let mut world = relapsed();
+    let at_once = RouteSpec {
+        relapse_window: Duration::ZERO,
+        ..route()
+    };
+    world.configure(with_route(at_once));
+    attempted(&mut world);
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "none");
+    let of_kind = |kind: EventKind| world.events.iter().filter(move |event| event.kind == kind);
+    let succeeded = of_kind(EventKind::OperationSucceeded).next_back().unwrap();
+    let closed = of_kind(EventKind::IncidentClosed).next_back().unwrap();
+    // One of the two is an alert.
+    assert!(succeeded.data["relapsed"] == false || closed.operation.is_none());
+}
+
+#[test]
+fn a_failure_that_comes_back_after_its_window_is_another_incident() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(60_000);
+    assert_eq!(world.stage("api down"), "none");
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 2);
+    assert_eq!(world.incident("api down").recurrence, 1);
+}
+
+#[test]
+fn the_window_ends_with_its_time_also_where_no_tick_came_before() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(60_001);
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 2);
+}
+
+#[test]
+fn who_was_told_that_it_is_over_is_told_again_that_nothing_helps() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(permanent());
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+    attempted(&mut world);
+    world.recover_it();
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    world.pass(100);
+    world.raise("api down", High);
+    attempted(&mut world);
+    world.answer(permanent());
+    assert_eq!(world.count(EventKind::OperationEscalated), 2);
+}
+
+#[test]
+fn who_was_not_told_that_it_is_over_is_not_told_twice_that_nothing_helps() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    for _ in 0..3 {
+        world.answer(permanent());
+        attempted(&mut world);
+    }
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+    let failed = world
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::OperationFailed);
+    let again: Vec<_> = failed.map(|event| event.data["again"].as_bool()).collect();
+    assert_eq!(again, [Some(false), Some(true), Some(true)]);
+}
+
+#[test]
+fn what_heals_by_itself_between_two_relapses_is_the_same_incident() {
+    let mut world = relapsed();
+    world.clear("api down");
+    assert_eq!(world.stage("api down"), "watched");
+    world.pass(100);
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 1);
+    assert_eq!(world.incident("api down").attempts, 1);
+}
+
+#[test]
+fn the_window_begins_with_what_the_checks_say_and_not_with_what_the_handler_says() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    world.pass(3_000);
+    world.see(Seen::Healthy);
+    world.pass(59_000);
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 1);
+}

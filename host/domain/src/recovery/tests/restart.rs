@@ -1,0 +1,232 @@
+//! What survives the end of a daemon.
+
+use super::{
+    super::{Input, Seen, Verb},
+    fixtures::{
+        done, missing, needs_operator, permanent, plugin, retryable, route, usual, with_route,
+    },
+    world::World,
+};
+use crate::{
+    event::EventKind, operation::OperationState, severity::Severity::High, spec::RouteSpec,
+};
+use std::time::Duration;
+
+fn without_relapse(cooldown: u64) -> World {
+    World::new(with_route(RouteSpec {
+        cooldown: Duration::from_secs(cooldown),
+        relapse_window: Duration::ZERO,
+        ..route()
+    }))
+}
+
+/// What was queued is looked at when it is due, to the millisecond.
+fn begins_after(world: &mut World, millis: u64) {
+    world.wait(millis - 1);
+    assert!(world.looks.is_empty(), "it began before {millis} ms");
+    world.wait(1);
+    assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn a_cooldown_survives_a_restart() {
+    let mut world = without_relapse(30);
+    world.raise("api down", High);
+    world.recover_it();
+    world.restart(1_000);
+    world.raise("api down", High);
+    assert_eq!(world.waits("api down"), Duration::from_secs(29));
+    world.restart(1_000);
+    begins_after(&mut world, 28_000);
+}
+
+#[test]
+fn flapping_survives_a_restart_and_is_told_once() {
+    let mut world = without_relapse(0);
+    for _ in 0..5 {
+        world.raise("api down", High);
+        world.recover_it();
+        world.pass(10);
+    }
+    world.raise("api down", High);
+    assert_eq!(world.count(EventKind::CircuitFlapping), 1);
+    begins_after(&mut world, 1_000);
+    world.see(Seen::Failing);
+    world.recover_it();
+    world.restart(1_000);
+    world.raise("api down", High);
+    assert_eq!(world.waits("api down"), Duration::from_secs(2));
+    assert_eq!(world.count(EventKind::CircuitFlapping), 1);
+}
+
+#[test]
+fn failures_in_a_row_and_their_back_off_survive_a_restart() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    for waits in [1_000, 2_000, 4_000] {
+        world.answer(permanent());
+        assert_eq!(world.waits("api down"), Duration::from_millis(waits));
+        world.restart(500);
+        begins_after(&mut world, waits - 500);
+        world.see(Seen::Failing);
+    }
+    assert_eq!(world.incident("api down").failures_in_a_row, 3);
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+}
+
+#[test]
+fn what_rests_between_two_attempts_rests_as_long_as_before() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(retryable());
+    world.pass(400);
+    world.restart(100);
+    assert_eq!(world.stage("api down"), "resting");
+    begins_after(&mut world, 500);
+    world.see(Seen::Failing);
+    assert_eq!(world.calls[0].request.attempt, 2);
+}
+
+#[test]
+fn a_call_that_was_cut_off_is_made_again_as_the_same_attempt() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.restart(10);
+    assert_eq!(world.count(EventKind::OperationResumed), 1);
+    assert_eq!(world.stage("api down"), "looking");
+    world.see(Seen::Failing);
+    assert_eq!(world.calls[0].request.attempt, 1);
+    // Or not, for it may have helped.
+    world.restart(10);
+    world.see(Seen::Healthy);
+    let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
+    assert_eq!(states, [OperationState::Succeeded]);
+}
+
+#[test]
+fn a_call_that_ends_the_daemon_three_times_is_left_to_a_person() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    for stage in ["calling", "calling", "asking"] {
+        world.restart(10);
+        if !world.looks.is_empty() {
+            world.see(Seen::Failing);
+        }
+        assert_eq!(world.stage("api down"), stage);
+    }
+}
+
+#[test]
+fn a_daemon_that_ends_before_the_call_is_made_again_is_not_ended_by_it() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.pause(None, true);
+    for _ in 0..4 {
+        world.restart(10);
+    }
+    assert_eq!(world.stage("api down"), "resting");
+    assert_eq!(world.operation("api down").interruptions, 1);
+}
+
+#[test]
+fn a_validation_goes_on() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    world.restart(10);
+    assert_eq!(
+        (world.stage("api down"), world.looks.len()),
+        ("validating", 1)
+    );
+    world.exit("api");
+    assert_eq!(world.stage("api down"), "resting");
+}
+
+#[test]
+fn what_waits_for_a_person_waits_on_with_its_steps() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(needs_operator());
+    let before = world.operation("api down");
+    world.restart(10);
+    assert_eq!(
+        (world.stage("api down"), world.operation("api down")),
+        ("asking", before)
+    );
+}
+
+#[test]
+fn a_relapse_after_a_restart_is_the_same_incident_and_its_attempts_count_on() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.restart(30_000);
+    assert_eq!(world.stage("api down"), "watched");
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 1);
+    assert_eq!(world.calls[0].request.attempt, 2);
+    world.recover_it();
+    // What had come back is open until it lasts, also for the next daemon.
+    world.restart(30_000);
+    assert!(world.incident("api down").state.is_open());
+    world.wait(30_000);
+    assert_eq!(world.stage("api down"), "none");
+    assert_eq!(world.count(EventKind::IncidentClosed), 2);
+}
+
+#[test]
+fn a_handler_that_was_missing_ends_the_pause_also_of_the_next_daemon() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(missing());
+    world.restart(10);
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.input(Input::Serves(plugin("fix")));
+    assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn a_pause_and_what_is_in_the_hands_of_people_survive() {
+    let mut world = World::new(usual());
+    world.pause(None, true);
+    world.raise("api down", High);
+    world.raise("db down", High);
+    let id = world.operation("db down").id;
+    world.decide(Verb::Cancel, &id);
+    world.restart(10);
+    assert!(world.machine.is_paused(None));
+    assert_eq!(
+        (world.stage("api down"), world.stage("db down")),
+        ("scheduled", "people")
+    );
+    assert!(world.looks.is_empty());
+}
+
+#[test]
+fn what_a_person_asked_for_while_it_was_watched_is_not_said_to_have_lasted() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.recover_it();
+    world.pass(2_000);
+    world.raise("api down", High);
+    world.recover_it();
+    assert_eq!(world.stage("api down"), "watched");
+    world.ask_for("api down", false);
+    world.raise("api down", High);
+    world.answer(permanent());
+    let id = world.operation("api down").id;
+    world.decide(Verb::Cancel, &id);
+    world.restart(120_000);
+    assert_eq!(world.stage("api down"), "people");
+    assert!(world.incident("api down").state.is_open());
+}
+
+#[test]
+fn a_dry_run_ends_with_its_daemon() {
+    let mut world = World::new(usual());
+    world.ask_for("api down", true);
+    world.restart(10);
+    let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
+    assert_eq!(states, [OperationState::Cancelled]);
+    assert_eq!(world.stage("api down"), "none");
+}

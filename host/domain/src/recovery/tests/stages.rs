@@ -1,0 +1,211 @@
+//! Every stage and every input, as a table; `table` says how a row is read.
+
+use super::table::check;
+
+#[test]
+fn without_a_case() {
+    check("none", "
+        raised worse -> calling | I.open +opened O.scheduled +scheduled O.in-progress +started | call-fix
+        cleared exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> calling | I.open +opened O.scheduled +scheduled O.in-progress +started | answer-in-progress call-fix
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve reject cancel -> = | | conflict
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec without-target another-route tick stop -> =
+    ");
+}
+
+#[test]
+fn unrouted() {
+    check(
+        "unrouted",
+        "
+        raised -> = | I.escalated
+        worse -> calling | I.escalated O.scheduled +scheduled O.in-progress +started | call-fix
+        cleared -> none | I.self-healed +closed
+        exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover dry-run -> = | | not-allowed
+        approve reject cancel -> = | | conflict
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec -> =
+        without-target -> none | I.self-healed +closed
+        another-route -> looking | O.scheduled +scheduled | look
+        tick stop -> =
+    ",
+    );
+}
+
+#[test]
+fn with_people() {
+    check("people", "
+        raised worse -> = | I.open
+        cleared -> none | I.self-healed +closed
+        exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> calling | I.open O.scheduled +scheduled O.in-progress +started | answer-in-progress call-fix
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve reject cancel -> = | | conflict
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec -> =
+        without-target -> none | I.self-healed +closed
+        another-route tick stop -> =
+    ");
+}
+
+/// Held, for its target is paused.
+#[test]
+fn scheduled() {
+    check("scheduled", "
+        raised -> = | I.open
+        worse -> = | I.open O.scheduled
+        cleared -> none | O.cancelled +cancelled I.self-healed +closed
+        exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> calling | O.scheduled +scheduled O.in-progress +started | answer-in-progress call-fix
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve reject -> = | | conflict
+        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        pause -> = | P.true +paused | answer-done
+        resume -> looking | P.false +resumed | answer-done look
+        serves same-spec -> =
+        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        another-route tick stop -> =
+    ");
+}
+
+#[test]
+fn resting() {
+    check(
+        "resting",
+        "
+        raised -> = | I.open
+        worse -> = | I.open O.in-progress
+        cleared -> watched | O.cancelled +cancelled I.self-healed +closed
+        exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> calling | O.in-progress +scheduled O.in-progress | answer-in-progress call-fix
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve reject -> = | | conflict
+        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec -> =
+        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        another-route tick stop -> =
+    ",
+    );
+}
+
+#[test]
+fn asking() {
+    check("asking", "
+        raised -> = | I.open
+        worse -> = | I.open O.awaiting-manual
+        cleared -> watched | O.cancelled +cancelled I.self-healed +closed
+        exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> = | | conflict
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve -> calling | O.scheduled +approved O.in-progress | answer-in-progress call-fix
+        reject -> people | O.cancelled +cancelled I.escalated +escalated I.escalated | answer-cancelled
+        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec -> =
+        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        another-route tick stop -> =
+    ");
+}
+
+#[test]
+fn looking() {
+    check(
+        "looking",
+        "
+        raised -> = | I.open | look
+        worse -> = | I.open O.scheduled | look
+        cleared exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy -> none | O.cancelled +cancelled I.self-healed +closed
+        passing not-yet stale -> =
+        failing down -> calling | O.in-progress +started | call-fix
+        recover approve reject -> = | | conflict
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec without-target another-route tick stop -> =
+    ",
+    );
+}
+
+#[test]
+fn calling() {
+    check("calling", "
+        raised -> = | I.open
+        worse -> = | I.open O.in-progress
+        cleared exited -> =
+        done -> validating | O.validating +validating | look-acted
+        retryable -> resting | O.in-progress +retrying
+        permanent missing -> scheduled | O.failed +failed I.open I.escalated +escalated O.scheduled +scheduled
+        needs-operator -> asking | O.awaiting-manual +awaiting-manual
+        healthy passing failing down not-yet stale -> =
+        recover approve reject -> = | | conflict
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        cancel -> = | I.open | answer-in-progress
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec without-target another-route tick stop -> =
+    ");
+}
+
+#[test]
+fn validating() {
+    check(
+        "validating",
+        "
+        raised -> = | I.open | look
+        worse -> = | I.open O.validating | look
+        cleared -> =
+        exited down -> resting | O.validating +retrying
+        done retryable permanent needs-operator missing -> illegal
+        healthy -> watched | O.succeeded +succeeded I.recovered +closed
+        passing failing not-yet stale -> =
+        recover approve reject -> = | | conflict
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec without-target another-route tick stop -> =
+    ",
+    );
+}
+
+#[test]
+fn watched() {
+    check("watched", "
+        raised worse -> scheduled | I.open +reopened O.scheduled +scheduled
+        cleared exited -> =
+        done retryable permanent needs-operator missing -> illegal
+        healthy passing failing down not-yet stale -> =
+        recover -> calling | I.open +opened O.scheduled +scheduled O.in-progress +started | answer-in-progress call-fix
+        dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
+        approve reject cancel -> = | | conflict
+        pause -> = | P.true +paused | answer-done
+        resume -> = | P.false +resumed | answer-done
+        serves same-spec -> =
+        without-target -> none
+        another-route tick stop -> =
+    ");
+}

@@ -1,0 +1,185 @@
+//! What an operation does from a detection to its end.
+
+use super::{
+    super::{Input, Seen},
+    fixtures::{
+        BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, step, usual,
+        with_route,
+    },
+    world::World,
+};
+use crate::{
+    event::EventKind,
+    operation::{Operation, OperationState},
+    severity::Severity::High,
+    spec::RouteSpec,
+};
+use std::time::Duration;
+
+/// `first`, then `second`.
+pub(super) fn two_steps() -> RouteSpec {
+    RouteSpec {
+        chain: vec![step("first"), step("second")],
+        ..route()
+    }
+}
+
+#[test]
+fn detection_is_once_per_incident_over_all_its_operations() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    assert_eq!(
+        world.calls[0].request.remaining,
+        Some(Duration::from_secs(300))
+    );
+    world.pass(10_000);
+    world.recover_it();
+    world.pass(5_000);
+    world.raise("api down", High);
+    let request = &world.calls[0].request;
+    assert_eq!(request.detected_at, BEGIN);
+    assert_eq!(request.remaining, Some(Duration::from_secs(285)));
+    world.pass(290_000);
+    world.recover_it();
+    let taken: Vec<_> = world
+        .operations
+        .values()
+        .map(|one| (one.recovery_ms, one.rto_exceeded))
+        .collect();
+    assert_eq!(taken, [(Some(10_000), false), (Some(305_000), true)]);
+}
+
+#[test]
+fn an_exit_ends_a_validation_at_once() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    assert_eq!(world.stage("api down"), "validating");
+    world.exit("api");
+    assert_eq!(world.stage("api down"), "resting");
+    assert_eq!(world.waits("api down"), Duration::from_secs(1));
+    // What was asked before the exit says nothing about what is now.
+    world.see(Seen::Healthy);
+    assert_eq!(world.stage("api down"), "resting");
+}
+
+#[test]
+fn what_is_queued_looks_afresh_before_it_acts() {
+    for (seen, stage, calls) in [(Seen::Healthy, "watched", 0), (Seen::Failing, "calling", 1)] {
+        let mut world = World::new(usual());
+        world.raise("api down", High);
+        world.answer(retryable());
+        world.wait(1_000);
+        assert_eq!((world.stage("api down"), world.calls.len()), ("looking", 0));
+        world.see(seen);
+        assert_eq!((world.stage("api down"), world.calls.len()), (stage, calls));
+    }
+}
+
+#[test]
+fn a_permanent_failure_lets_the_chain_go_on_and_its_step_is_not_called_again() {
+    let mut world = World::new(with_route(two_steps()));
+    world.raise("api down", High);
+    world.answer(permanent());
+    assert_eq!(world.calls[0].handler, plugin("second"));
+    world.answer(retryable());
+    world.wait(1_000);
+    world.see(Seen::Failing);
+    assert_eq!(world.calls[0].handler, plugin("second"));
+    assert_eq!(world.calls[0].request.attempt, 2);
+}
+
+#[test]
+fn a_chain_of_which_every_step_is_permanent_fails_at_once() {
+    let mut world = World::new(with_route(two_steps()));
+    world.raise("api down", High);
+    world.answer(permanent());
+    world.answer(permanent());
+    assert_eq!(world.stage("api down"), "scheduled");
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+}
+
+#[test]
+fn a_missing_handler_fails_at_once_and_one_that_comes_back_ends_the_pause() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(missing());
+    let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
+    assert_eq!(states, [OperationState::Failed, OperationState::Scheduled]);
+    assert_eq!(world.waits("api down"), Duration::from_secs(1));
+    world.pass(10);
+    world.input(Input::Serves(plugin("another")));
+    assert_eq!(world.stage("api down"), "scheduled");
+    world.input(Input::Serves(plugin("fix")));
+    assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn a_dry_run_holds_nothing_back() {
+    let mut world = World::new(usual());
+    world.ask_for("api down", true);
+    world.raise("api down", High);
+    assert_eq!((world.stage("api down"), world.calls.len()), ("calling", 2));
+    assert!(world.calls[0].request.dry_run && !world.calls[1].request.dry_run);
+    world.answer(done());
+    let is_planned = |one: &&Operation| one.dry_run && one.state == OperationState::Succeeded;
+    assert_eq!(world.operations.values().filter(is_planned).count(), 1);
+    assert_eq!(world.stage("api down"), "calling");
+}
+
+#[test]
+fn what_is_done_is_in_the_journal_before_the_next_step_is_called() {
+    let mut world = World::new(with_route(two_steps()));
+    world.raise("api down", High);
+    world.answer(done());
+    assert_eq!(world.calls[0].handler, plugin("second"));
+    let written = world.operations.values().next().unwrap();
+    assert_eq!(written.actions, ["restarted"]);
+}
+
+#[test]
+fn asking_when_to_wake_changes_nothing() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(retryable());
+    world.pass(1_000);
+    // The driver's clock has gone on since the last input.
+    world.machine.wakes_at();
+    world.machine.audit().unwrap();
+    world.input(Input::Tick);
+    assert_eq!(world.stage("api down"), "looking");
+}
+
+#[test]
+fn what_is_over_during_a_call_is_not_kept_open_by_a_pause() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.pause(Some("api"), true);
+    world.clear("api down");
+    world.answer(retryable());
+    assert_eq!(world.stage("api down"), "watched");
+    assert!(!world.incident("api down").state.is_open());
+}
+
+#[test]
+fn nobody_is_asked_about_what_is_over() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.clear("api down");
+    world.answer(needs_operator());
+    assert_eq!(world.stage("api down"), "watched");
+    assert_eq!(world.count(EventKind::OperationAwaitingManual), 0);
+}
+
+#[test]
+fn a_validation_ends_with_its_time() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    world.pass(4_999);
+    world.see(Seen::Failing);
+    assert_eq!(world.stage("api down"), "validating");
+    world.wait(1);
+    world.see(Seen::Failing);
+    assert_eq!(world.stage("api down"), "resting");
+}

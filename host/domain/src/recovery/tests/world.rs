@@ -1,0 +1,275 @@
+//! A machine with a clock, a journal of what it wrote, and hands that answer its calls and looks.
+
+use super::{
+    super::{
+        Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
+        Recovered, Recovery, Reply, Seen, Ticket, Verb,
+    },
+    fixtures::{BEGIN, decision, done, evidence, key},
+};
+use crate::{
+    call::Report,
+    event::Event,
+    id::{IdSource, IncidentId, OperationId},
+    incident::Incident,
+    journal::Change,
+    name::{FailureType, TargetName},
+    operation::Operation,
+    severity::Severity,
+    spec::Spec,
+    time::{Monotonic, Timestamp},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// The machine and everything around it.
+pub(super) struct World {
+    pub(super) spec: Spec,
+    pub(super) machine: Recovery,
+    /// Since [`BEGIN`]; the monotonic clock counts from the last restart.
+    clock: Duration,
+    started: Duration,
+    pub(super) incidents: BTreeMap<IncidentId, Incident>,
+    pub(super) operations: BTreeMap<OperationId, Operation>,
+    cooldowns: BTreeMap<(TargetName, FailureType), Timestamp>,
+    paused_targets: BTreeSet<TargetName>,
+    paused_host: bool,
+    /// What the checks say.
+    failing: BTreeSet<CaseKey>,
+    pub(super) events: Vec<Event>,
+    /// Calls without an answer, oldest first.
+    pub(super) calls: Vec<Call>,
+    /// Looks without an answer, oldest first: of which operation, and which.
+    pub(super) looks: Vec<(OperationId, u64)>,
+    pub(super) answers: Vec<(Ticket, Reply)>,
+    tickets: u64,
+    daemons: u64,
+}
+
+impl World {
+    pub(super) fn new(spec: Spec) -> Self {
+        Self {
+            machine: Recovery::new(Arc::new(spec.clone()), IdSource::new(1)),
+            spec,
+            clock: Duration::ZERO,
+            started: Duration::ZERO,
+            incidents: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            cooldowns: BTreeMap::new(),
+            paused_targets: BTreeSet::new(),
+            paused_host: false,
+            failing: BTreeSet::new(),
+            events: Vec::new(),
+            calls: Vec::new(),
+            looks: Vec::new(),
+            answers: Vec::new(),
+            tickets: 0,
+            daemons: 1,
+        }
+    }
+
+    pub(super) fn at(&self) -> At {
+        At {
+            now: BEGIN + self.clock,
+            monotonic: Monotonic::from_start(self.clock - self.started),
+        }
+    }
+
+    pub(super) fn try_input(&mut self, input: Input) -> Result<Outcome, IllegalMove> {
+        let at = self.at();
+        let outcome = self.machine.apply(input, at)?;
+        self.machine.audit().unwrap();
+        outcome
+            .writes
+            .iter()
+            .cloned()
+            .for_each(|change| self.write(change));
+        for action in outcome.after.clone() {
+            match action {
+                Action::Call(call) => self.calls.push(*call),
+                Action::Look {
+                    operation, number, ..
+                } => self.looks.push((operation, number)),
+                Action::Answer(ticket, reply) => self.answers.push((ticket, reply)),
+            }
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn input(&mut self, input: Input) -> Outcome {
+        self.try_input(input).unwrap()
+    }
+
+    fn write(&mut self, change: Change) {
+        match change {
+            Change::Incident(one) => drop(self.incidents.insert(one.id.clone(), one)),
+            Change::Operation(one) => drop(self.operations.insert(one.id.clone(), one)),
+            Change::Cooldown(target, failure, until) => {
+                self.cooldowns.insert((target, failure), until);
+            }
+            Change::Paused(None, paused) => self.paused_host = paused,
+            Change::Paused(Some(target), true) => drop(self.paused_targets.insert(target)),
+            Change::Paused(Some(target), false) => drop(self.paused_targets.remove(&target)),
+            Change::Event(event) => self.events.push(event),
+            other => panic!("recovery does not write {other:?}"),
+        }
+    }
+
+    /// Time passes, and the machine is not told.
+    pub(super) fn pass(&mut self, millis: u64) {
+        self.clock += Duration::from_millis(millis);
+    }
+
+    /// Time passes, and then it is told.
+    pub(super) fn wait(&mut self, millis: u64) -> Outcome {
+        self.pass(millis);
+        self.input(Input::Tick)
+    }
+
+    pub(super) fn raise(&mut self, name: &str, severity: Severity) -> Outcome {
+        let key = key(name);
+        self.failing.insert(key.clone());
+        let detected_at = self.at().now;
+        self.input(Input::Raised {
+            key,
+            severity,
+            evidence: evidence("refused"),
+            detected_at,
+        })
+    }
+
+    pub(super) fn clear(&mut self, name: &str) -> Outcome {
+        self.failing.remove(&key(name));
+        self.input(Input::Cleared(key(name)))
+    }
+
+    pub(super) fn exit(&mut self, target_name: &str) -> Outcome {
+        let target = key(&format!("{target_name} any")).target;
+        self.input(Input::Exited(target, evidence("exit code 1")))
+    }
+
+    /// The oldest call is answered.
+    pub(super) fn answer(&mut self, result: Result<Report, NotHandled>) -> Outcome {
+        let call = self.calls.remove(0);
+        let effects = call.effects + 1;
+        self.input(Input::Called(
+            call.request.operation,
+            Handled {
+                by: None,
+                result,
+                effects,
+            },
+        ))
+    }
+
+    /// The oldest look is answered; the failure holds unless it is healthy.
+    pub(super) fn see(&mut self, seen: Seen) -> Outcome {
+        let (id, number) = self.looks.remove(0);
+        let holds = seen != Seen::Healthy;
+        if !holds && let Some(one) = self.operations.get(&id) {
+            self.failing.remove(&CaseKey {
+                target: one.target.clone(),
+                failure: one.failure.clone(),
+            });
+        }
+        self.input(Input::Looked(
+            id,
+            Look {
+                number,
+                seen,
+                holds,
+            },
+        ))
+    }
+
+    /// The attempt under way helps.
+    pub(super) fn recover_it(&mut self) {
+        self.answer(done());
+        self.see(Seen::Healthy);
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> Reply {
+        self.tickets += 1;
+        let (ticket, before) = (Ticket(self.tickets), self.answers.len());
+        self.input(Input::Person(command, ticket));
+        let [(to, reply)] = &self.answers[before..] else {
+            panic!("a command has one answer: {:?}", &self.answers[before..]);
+        };
+        assert_eq!(*to, ticket);
+        reply.clone()
+    }
+
+    /// A decision about an operation at whichever revision it has.
+    pub(super) fn decide(&mut self, verb: Verb, id: &OperationId) -> Reply {
+        self.command(decision(verb, id, None))
+    }
+
+    pub(super) fn ask_for(&mut self, name: &str, dry_run: bool) -> Reply {
+        self.command(Command::Recover {
+            key: key(name),
+            dry_run,
+            by: "ann".to_owned(),
+        })
+    }
+
+    pub(super) fn pause(&mut self, target: Option<&str>, paused: bool) -> Reply {
+        let target = target.map(|name| TargetName::parse(name).unwrap());
+        self.command(Command::Pause {
+            target,
+            paused,
+            by: "ann".to_owned(),
+        })
+    }
+
+    pub(super) fn configure(&mut self, spec: Spec) -> Outcome {
+        self.spec = spec.clone();
+        self.input(Input::Spec(Arc::new(spec)))
+    }
+
+    /// The daemon is lost, `millis` pass, and another is made of the journal.
+    pub(super) fn restart(&mut self, millis: u64) -> Outcome {
+        self.clock += Duration::from_millis(millis);
+        self.started = self.clock;
+        self.daemons += 1;
+        let ids = IdSource::new(self.daemons);
+        self.machine = Recovery::new(Arc::new(self.spec.clone()), ids);
+        self.calls.clear();
+        self.looks.clear();
+        let since = self.at().now - Duration::from_secs(3600);
+        let lately = |one: &&Incident| {
+            one.state.is_open() || one.closed_at.is_some_and(|closed| closed >= since)
+        };
+        let incidents: Vec<Incident> = self.incidents.values().filter(lately).cloned().collect();
+        let key = |one: &Incident| CaseKey {
+            target: one.target.clone(),
+            failure: one.failure.clone(),
+        };
+        let operations = self.operations.values();
+        let unfinished = operations.filter(|one| !one.state.is_final());
+        let cooldowns = self.cooldowns.iter();
+        let recovered = Recovered {
+            unseen: incidents
+                .iter()
+                .map(key)
+                .filter(|key| !self.failing.contains(key))
+                .collect(),
+            operations: unfinished.cloned().collect(),
+            effects: BTreeMap::new(),
+            paused_targets: self.paused_targets.clone(),
+            paused_host: self.paused_host,
+            cooldowns: cooldowns
+                .map(|((target, failure), until)| (target.clone(), failure.clone(), *until))
+                .collect(),
+            incidents,
+        };
+        let mut outcome = self.input(Input::Recovered(recovered));
+        // The driver's first input, once everything else is there.
+        let begun = self.input(Input::Tick);
+        outcome.writes.extend(begun.writes);
+        outcome.after.extend(begun.after);
+        outcome
+    }
+}
