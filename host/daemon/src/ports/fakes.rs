@@ -155,6 +155,7 @@ pub(crate) fn incident() -> Incident {
         failures_in_a_row: 0,
         tried_at: None,
         relapse_until: None,
+        missing: None,
         openings: Vec::new(),
     }
 }

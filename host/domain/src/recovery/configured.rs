@@ -44,15 +44,17 @@ impl Recovery {
         }
         let route = self.settings.route(&key, case.incident.severity).cloned();
         match &mut case.stage {
-            Stage::Asking(work) if is_asked_by_route(work) => {
-                if route.is_some_and(|route| !route.strategy.awaits_approval()) {
-                    let mut work = work.clone();
-                    let why = "its route asks nobody any more";
-                    // Legal for what awaits a person; the table's own tests see to that.
-                    let _ =
-                        self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
-                    self.schedule(case, at, out);
-                }
+            Stage::Asking(work)
+                if is_asked_by_route(work)
+                    && route
+                        .as_ref()
+                        .is_some_and(|route| !route.strategy.awaits_approval()) =>
+            {
+                let mut work = work.clone();
+                let why = "its route asks nobody any more";
+                // Legal for what awaits a person; the table's own tests see to that.
+                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+                self.schedule(case, at, out);
             }
             Stage::Unrouted if route.is_some() => self.schedule(case, at, out),
             Stage::Queued(work) if work.operation.mode == Mode::Automatic => {

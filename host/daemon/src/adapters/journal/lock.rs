@@ -17,7 +17,14 @@ const FILE_NAME: &str = "lock";
 /// Holds the state directory until it is dropped.
 #[derive(Debug)]
 pub(super) struct StateLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for StateLock {
+    fn drop(&mut self) {
+        // Not left to the close: a child that is just being started has the descriptor until it runs its program.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl StateLock {
@@ -56,7 +63,7 @@ impl StateLock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

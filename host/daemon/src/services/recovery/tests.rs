@@ -466,7 +466,11 @@ async fn a_target_whose_process_is_only_being_started_is_waited_for() {
     story.patient.fails.store(false, SeqCst);
     story.clock.advance(Duration::from_secs(1));
     story.pause(false).await;
-    story.until("it to end", &[OperationState::Cancelled]).await;
+    wait_until("it to end", || {
+        story.clock.advance(Duration::from_millis(1));
+        story.operations()[0].state == OperationState::Cancelled
+    })
+    .await;
     assert_eq!(story.count(EventKind::IncidentClosed), 1);
     assert_eq!(story.operations()[0].attempts, 0, "no handler was called");
 }

@@ -130,6 +130,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         failures_in_a_row: 0,
         tried_at: None,
         relapse_until: None,
+        missing: None,
         openings: Vec::new(),
     }
 }
