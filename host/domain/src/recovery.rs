@@ -21,6 +21,7 @@ mod decide;
 mod dry_run;
 mod endings;
 mod exited;
+mod how;
 mod input;
 mod kept;
 mod looked;

@@ -8,6 +8,7 @@
 //! Invariant: while the queue takes no more, no finding and no command is taken up: they wait where they come from.
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
+mod acts;
 mod board;
 mod control;
 mod look;
@@ -25,13 +26,9 @@ use crate::{
 };
 use control::Asked;
 use mainstay_domain::{
-    call::RecoveryFailure,
-    id::{IdSource, OperationId},
+    id::IdSource,
     name::PluginName,
-    recovery::{
-        Action, At, Call, CaseKey, Handled, Input, NotHandled, Outcome, Recovered, Recovery, Reply,
-        Ticket,
-    },
+    recovery::{At, CaseKey, Input, Outcome, Recovered, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
 };
@@ -252,6 +249,10 @@ impl RecoveryEngine {
             monotonic: self.ports.clock.monotonic(),
         };
         let may_pause = matches!(input, Input::Person(..) | Input::Recovered(_));
+        let asked = match &input {
+            Input::Person(_, ticket) => Some(*ticket),
+            _ => None,
+        };
         let outcome = match self.machine.apply(input, at) {
             Ok(outcome) => outcome,
             Err(illegal) => {
@@ -260,6 +261,8 @@ impl RecoveryEngine {
                     error,
                     "recovery was told what cannot be; report this as a defect"
                 );
+                // Who asked is not left waiting.
+                asked.map(|ticket| self.waiting.remove(&ticket));
                 return;
             }
         };
@@ -274,71 +277,8 @@ impl RecoveryEngine {
         if may_pause {
             self.board.pause(&self.machine);
         }
-        let has_answer = after
-            .iter()
-            .any(|action| matches!(action, Action::Answer(..)));
         self.writes.push(writes);
-        let durable = has_answer.then(|| self.writes.durable());
-        let mut answers = Vec::new();
-        for action in after {
-            match action {
-                Action::Call(call) => self.call(*call),
-                Action::Look {
-                    operation,
-                    number,
-                    target,
-                    failure,
-                    acted,
-                } => {
-                    let asked = look::Asked {
-                        operation,
-                        number,
-                        target,
-                        failure,
-                        acted,
-                    };
-                    let (watch, spec) = (self.ports.watch.clone(), self.spec.borrow().clone());
-                    self.work.spawn(look::look(watch, spec, asked));
-                }
-                Action::Answer(ticket, reply) => {
-                    answers.extend(self.waiting.remove(&ticket).map(|answer| (answer, reply)));
-                }
-            }
-        }
-        if !answers.is_empty() {
-            // A person may look at once at what they were told of.
-            tokio::spawn(async move {
-                if let Some(durable) = durable {
-                    durable.await;
-                }
-                for (answer, reply) in answers {
-                    let _ = answer.send(reply);
-                }
-            });
-        }
-    }
-
-    fn call(&mut self, call: Call) {
-        let handlers = self.ports.handlers.clone();
-        let (id, effects) = (call.request.operation.clone(), call.effects);
-        self.work.spawn(async move {
-            let handled = tokio::spawn(async move { handlers.recover(call).await });
-            let handled = handled
-                .await
-                .unwrap_or_else(|error| broke_off(&id, effects, &error));
-            Input::Called(id, handled)
-        });
-    }
-}
-
-/// A fault of the host in one call: another attempt may go well.
-fn broke_off(id: &OperationId, effects: u32, error: &tokio::task::JoinError) -> Handled {
-    let why = format!("the call broke off: {error}; report this as a defect");
-    tracing::error!(operation = %id, why);
-    Handled {
-        by: None,
-        result: Err(NotHandled::Failed(RecoveryFailure::Retryable(why))),
-        effects,
+        self.carry_out(after);
     }
 }
 

@@ -16,11 +16,10 @@ use std::time::Duration;
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
-        // Who asked for it knows.
-        K::IncidentOpened => !is_true(event, "by_hand"),
         K::OperationSucceeded => !is_true(event, "relapsed"),
         K::OperationPartial | K::OperationFailed => !is_true(event, "again"),
-        K::CircuitFlapping
+        K::IncidentOpened
+        | K::CircuitFlapping
         | K::OperationAwaitingManual
         | K::OperationEscalated
         | K::PluginRejected

@@ -4,8 +4,7 @@
 //! twice, is refused.
 
 use super::{
-    At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, endings::Then,
-    words,
+    At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, how::Then, words,
 };
 use crate::{
     id::OperationId,

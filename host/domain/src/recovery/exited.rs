@@ -14,6 +14,8 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         for key in self.keys_of(target) {
             let outcome = self.with(&key, |machine, case| {
+                // Whatever passed while it ran says nothing of what is gone.
+                case.cleared = false;
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));
                 if !is_validating {
                     return Ok(());

@@ -3,7 +3,7 @@
 //! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
 //! daemon, or another config, comes to the same.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, endings::Then, words};
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Then, words};
 use crate::{
     id::OperationId,
     incident::Incident,

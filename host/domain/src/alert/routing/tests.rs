@@ -265,7 +265,6 @@ fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
         (EventKind::OperationSucceeded, "relapsed"),
         (EventKind::OperationFailed, "again"),
         (EventKind::OperationPartial, "again"),
-        (EventKind::IncidentOpened, "by_hand"),
     ] {
         assert!(is_alert(kind, serde_json::json!({ flag: false })), "{kind}");
         assert!(!is_alert(kind, serde_json::json!({ flag: true })), "{kind}");

@@ -64,6 +64,17 @@ fn an_exit_ends_a_validation_at_once() {
 }
 
 #[test]
+fn what_passed_before_an_exit_says_nothing_after_it() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    // The process runs for a moment, and is gone again.
+    world.clear("api down");
+    world.exit("api");
+    assert_eq!(world.stage("api down"), "resting");
+}
+
+#[test]
 fn what_is_queued_looks_afresh_before_it_acts() {
     for (seen, stage, calls) in [(Seen::Healthy, "watched", 0), (Seen::Failing, "calling", 1)] {
         let mut world = World::new(usual());

@@ -7,7 +7,7 @@ use crate::{
     incident::Incident,
     journal::Change,
     name::TargetName,
-    recovery::endings::{Closed, Then},
+    recovery::how::{Closed, Then},
     severity::Severity,
     time::Timestamp,
 };
@@ -15,11 +15,7 @@ use serde_json::{Value, json};
 
 pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
     let message = format!("{} has {}: {seen}", incident.target, incident.failure);
-    let by_hand = incident
-        .evidence
-        .first()
-        .is_some_and(|seen| seen.check == "operator");
-    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected, "by_hand": by_hand });
+    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected });
     let kind = EventKind::IncidentOpened;
     Change::Event(of_incident(
         incident,
