@@ -8,6 +8,16 @@ use std::{
 };
 
 impl Daemon {
+    /// What Prometheus finds at `/metrics`, with the head of the answer.
+    pub fn metrics(&self) -> String {
+        let mut socket = UnixStream::connect(self.path("state/mainstay.sock")).unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nhost: mainstay\r\nconnection: close\r\n\r\n";
+        socket.write_all(request).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// Sends a command over the daemon's socket; the status of the answer, and its JSON, `Null` where it is none.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let body = body.to_string();

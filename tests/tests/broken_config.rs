@@ -67,6 +67,92 @@ fn works(daemon: &Daemon, what: &str) {
     }
 }
 
+/// Three failures that each wait for a person, a heartbeat, and a job.
+const OF_EVERY_COMMAND: &str = r#"
+[[target]]
+name = "nightly"
+[[target.check]]
+kind = "heartbeat"
+every = "1h"
+failure = "late"
+
+[[job]]
+name = "data"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+
+[[route]]
+failure = "deaf"
+strategy = { kind = "manual" }
+chain = [{ handler = "restart-service" }]
+
+[[route]]
+failure = "slow"
+chain = [{ handler = "restart-service" }]
+"#;
+
+fn deaf(name: &str) -> String {
+    format!(
+        "\n[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
+         every = \"1h\"\ntimeout = \"1s\"\nfail_after = 1\nfailure = \"deaf\"\n"
+    )
+}
+
+#[test]
+fn every_command_to_a_daemon_works_while_the_config_is_broken() {
+    let waiting = ["approved", "rejected", "cancelled"];
+    let config = [
+        config(),
+        OF_EVERY_COMMAND.to_owned(),
+        waiting.map(deaf).concat(),
+    ];
+    let mut daemon = Daemon::prepare(&config.concat());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/one"), "one").unwrap();
+    daemon.run();
+    let ids = waiting.map(|target| {
+        let operation = daemon.wait_for_operation(target, "awaiting-manual");
+        operation["id"].as_str().unwrap().to_owned()
+    });
+    fs::write(daemon.path("mainstay.toml"), config.concat() + "[[target\n").unwrap();
+    assert_eq!(daemon.cli(&["check"]).status.code(), Some(2));
+
+    let run = |arguments: &[&str]| {
+        let output = daemon.cli(arguments);
+        let stderr = stderr(&output);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+    };
+    run(&["backup", "create", "data"]);
+    let backups = daemon.json(&["backup", "list"]);
+    let backup = backups[0]["id"].as_str().unwrap();
+    let into = daemon.path("restored").display().to_string();
+    let [approved, rejected, cancelled] = ids.each_ref().map(String::as_str);
+    for arguments in [
+        &["status"][..],
+        &["incidents"],
+        &["history"],
+        &["events"],
+        &["operation", "show", approved],
+        &["recover", "web", "--failure", "slow"],
+        &["approve", approved],
+        &["reject", rejected],
+        &["cancel", cancelled],
+        &["pause", "web"],
+        &["resume", "web"],
+        &["pause"],
+        &["resume"],
+        &["heartbeat", "nightly"],
+        &["plugin", "list"],
+        &["backup", "show", backup],
+        &["backup", "verify", backup],
+        &["backup", "restore", "data", "--into", &into],
+        &["backup", "prune", "--dry-run"],
+        &["backup", "drill", "data"],
+    ] {
+        run(arguments);
+    }
+}
+
 #[test]
 fn a_daemon_that_is_stopped_is_given_up_after_the_timeout() {
     let daemon = Daemon::start(&config(), &[]);

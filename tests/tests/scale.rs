@@ -38,3 +38,19 @@ fn what_every_target_is_warned_about_is_told_once_with_their_count() {
     assert_eq!(warnings.count(), 5, "{text}");
     assert!(text.contains("… and 2,995 more like it"), "{text}");
 }
+
+#[test]
+fn a_daemon_logs_once_what_it_warns_of_about_every_target() {
+    let mut daemon = Daemon::prepare("");
+    scale::write(daemon.directory.path(), 300, Shape::Unrouted);
+    daemon.set_env("RUST_LOG", "warn");
+    daemon.run();
+    assert!(daemon.stop());
+    let log = daemon.log();
+    let warned = log.lines();
+    let warned: Vec<&str> = warned
+        .filter(|line| line.contains("nobody recovers it"))
+        .collect();
+    assert_eq!(warned.len(), 1, "{log}");
+    assert!(warned[0].contains("… and 299 more like it"), "{log}");
+}

@@ -278,6 +278,104 @@ fn a_text_that_names_secrets_reaches_the_receiver_as_text() {
     must_not_hold_the_secret(daemon.directory.path());
 }
 
+/// The alerts of the next test: what people say, and what a program that is backed up says.
+const SAID_BY_PEOPLE: &str = r#"
+[secrets]
+hook = { file = "token" }
+
+[[route]]
+failure = "deaf"
+strategy = { kind = "manual" }
+chain = [{ handler = "probe" }]
+
+[[route]]
+failure = "slow"
+chain = [{ handler = "probe" }]
+
+[[job]]
+name = "dump"
+encryption = "none"
+source = [{ kind = "command", run = ["sh", "-c", "cat said >&2; exit 1"], key = "dump" }]
+
+[[alert]]
+min_severity = "low"
+events = ["host.paused", "host.resumed", "operation.scheduled", "operation.approved", "operation.cancelled",
+    "operation.escalated", "backup.failed"]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = { http = ["RECEIVER"] }
+settings = { url = "RECEIVER/hook", headers = { authorization = "Bearer ${secret:hook}" } }
+"#;
+
+#[test]
+fn what_people_and_programs_say_names_no_secret_in_an_alert() {
+    const SAID: &str = "${secret:hook} ${secret:nosuch} ${secret:";
+    let receiver = Receiver::start();
+    let deaf = |name: &str| {
+        format!(
+            "\n[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
+             every = \"1h\"\ntimeout = \"1s\"\nfail_after = 1\nfailure = \"deaf\"\n"
+        )
+    };
+    let waiting = ["approved", "rejected", "cancelled"];
+    let config = [
+        HOST,
+        &sleeper("job"),
+        &waiting.map(deaf).concat(),
+        &SAID_BY_PEOPLE.replace("RECEIVER", &receiver.url),
+    ];
+    let mut daemon = Daemon::prepare(&config.concat());
+    write_token(&daemon);
+    fs::write(daemon.path("said"), SAID).unwrap();
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(2);
+    let [approved, rejected, cancelled] = waiting.map(|target| {
+        let operation = daemon.wait_for_operation(target, "awaiting-manual");
+        operation["id"].as_str().unwrap().to_owned()
+    });
+    let said: [(&str, &[&str]); 7] = [
+        ("host.paused", &["pause", "job", "--by", SAID]),
+        ("host.resumed", &["resume", "job", "--by", SAID]),
+        (
+            "operation.scheduled",
+            &["recover", "job", "--failure", "slow", "--by", SAID],
+        ),
+        (
+            "operation.approved",
+            &["approve", &approved, "--reason", SAID],
+        ),
+        (
+            "operation.escalated",
+            &["reject", &rejected, "--reason", SAID],
+        ),
+        (
+            "operation.cancelled",
+            &["cancel", &cancelled, "--reason", SAID],
+        ),
+        ("backup.failed", &["backup", "create", "dump"]),
+    ];
+    for (kind, command) in said {
+        let output = daemon.cli(command);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.success(),
+            kind != "backup.failed",
+            "{kind}: {stderr}"
+        );
+        let body = |request: &Received| String::from_utf8_lossy(&request.body).into_owned();
+        let request = receiver.wait_for(kind, |request| {
+            request.json()["kind"] == kind && body(request).contains(SAID)
+        });
+        let authorization = ("authorization".to_owned(), format!("Bearer {SECRET}"));
+        assert!(request.headers.contains(&authorization), "{kind}");
+        assert!(!body(&request).contains(SECRET), "{kind}");
+    }
+    must_not_hold_the_secret(daemon.directory.path());
+}
+
 /// A changed secret shows in no config file, so it is read when the daemon is told to.
 #[test]
 fn a_rotated_secret_is_read_at_sighup() {

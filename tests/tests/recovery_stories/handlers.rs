@@ -69,6 +69,31 @@ fn what_needs_a_person_and_is_rejected_is_escalated() {
 }
 
 #[test]
+fn what_has_moved_on_is_not_cancelled_and_a_repeat_is_a_conflict() {
+    let daemon = needs_a_person();
+    let operation = killed_and_asked(&daemon);
+    let (id, revision) = (&operation["id"], operation["revision"].as_u64().unwrap());
+    for other in [revision - 1, revision + 1] {
+        let (status, answer) = decide(&daemon, "cancel", id, Some(other));
+        assert_eq!(status, 409, "revision {other}: {answer}");
+    }
+    assert_eq!(shown(&daemon, id)["state"], "awaiting-manual");
+    assert!(daemon.events_of("operation.cancelled").is_empty());
+
+    let (status, answer) = decide(&daemon, "cancel", id, Some(revision));
+    assert_eq!((status, &answer["id"]), (202, id), "{answer}");
+    daemon.wait_for_event("the event that follows", |event| {
+        event["kind"] == "operation.cancelled" && event["operation"] == *id
+    });
+    for again in [None, Some(revision)] {
+        let (status, answer) = decide(&daemon, "cancel", id, again);
+        assert_eq!(status, 409, "it is cancelled already: {answer}");
+    }
+    assert_eq!(daemon.events_of("operation.cancelled").len(), 1);
+    assert_eq!(shown(&daemon, id)["attempts"], 1);
+}
+
+#[test]
 fn a_chain_goes_on_after_a_step_that_no_attempt_will_help() {
     let lines = "strategy = { kind = \"immediate\", max_attempts = 1 }\n\
          chain = [{ handler = \"probe\", params = { do = \"permanent\" } }, { handler = \"restart-service\" }]";

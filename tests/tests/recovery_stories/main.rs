@@ -3,9 +3,12 @@
 mod crash;
 mod dry_run;
 mod handlers;
+mod journal;
 mod pauses;
 mod queue;
 mod relapse;
+mod restore;
+mod start;
 mod validation;
 
 use mainstay_tests::{Daemon, HOST, Receiver, wait_for};

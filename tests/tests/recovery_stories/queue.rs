@@ -1,7 +1,9 @@
 //! What waits, and in which order it goes on.
 
-use super::{GRANTS, decide, prepare, route_of, shown, wait_for_newest, wait_until};
-use mainstay_tests::guest;
+use super::{
+    GRANTS, RESTART, deaf, decide, prepare, route_of, shown, start, wait_for_newest, wait_until,
+};
+use mainstay_tests::{guest, plugin, sleeper};
 use serde_json::Value;
 use std::fs;
 
@@ -116,4 +118,56 @@ fn the_more_severe_failure_of_a_target_goes_between_the_attempts_of_the_lesser()
     let (status, answer) = decide(&daemon, "cancel", &lesser["id"], None);
     assert_eq!(status, 409, "it is over: {answer}");
     wait_until(&daemon, &held["id"], "succeeded");
+}
+
+/// As many as may run at one time each wait an hour for a check to pass, so what comes after them has to queue.
+#[test]
+fn of_equally_urgent_ones_the_more_severe_is_recovered_first() {
+    const RUNNING: usize = 16;
+    let running = |number: usize| deaf(&format!("b{number}"), "validation_timeout = \"1h\"");
+    let waits = |(target, severity): (&str, &str)| {
+        let keys = format!("exit_failure = \"down\"\nexit_severity = \"{severity}\"\n");
+        sleeper(target) + &keys
+    };
+    let waiting = [("mild", "low"), ("plain", "medium"), ("grave", "critical")];
+    let once = "strategy = { kind = \"immediate\", max_attempts = 1 }";
+    let config = [
+        (0..RUNNING).map(running).collect::<String>(),
+        waiting.map(waits).concat(),
+        route_of(
+            "deaf",
+            &format!("{once}\nchain = [{{ handler = \"probe\" }}]"),
+        ),
+        route_of("down", &format!("{once}\n{RESTART}")),
+        GRANTS.to_owned(),
+    ];
+    let plugins = [guest("probe", &[]), plugin("restart-service")];
+    let daemon = start(&[&config.concat()], &plugins);
+    let event_of = |target: &str, kind: &str| {
+        daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
+            event["target"] == target && event["kind"] == kind
+        })
+    };
+    for number in 0..RUNNING {
+        event_of(&format!("b{number}"), "operation.validating");
+    }
+    for (target, _) in waiting {
+        event_of(target, "process.started");
+        daemon.kill_child(target);
+        event_of(target, "operation.scheduled");
+    }
+    assert_eq!(daemon.events_of("operation.started").len(), RUNNING);
+    // One gives its place to the next, which gives it to the one after it.
+    let freed = event_of("b0", "operation.started");
+    let (status, answer) = decide(&daemon, "cancel", &freed["operation"], None);
+    assert_eq!(status, 202, "{answer}");
+    for (target, _) in waiting {
+        daemon.wait_for_operation(target, "succeeded");
+    }
+    let started = daemon.events_of("operation.started");
+    let order: Vec<_> = started[RUNNING..]
+        .iter()
+        .map(|event| &event["target"])
+        .collect();
+    assert_eq!(order, ["grave", "plain", "mild"]);
 }
