@@ -255,7 +255,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (mut engine, recovery) =
         RecoveryEngine::new(ports, spec.clone(), findings, ids(), monitor.changed());
     let undelivered = recovered.outbox.clone();
-    engine.take_up(&recovered).await;
+    engine.resume(&recovered).await;
     let alerts = AlertService {
         journal: journal.clone(),
         left: undelivered,

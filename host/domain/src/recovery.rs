@@ -33,7 +33,7 @@ mod settings;
 mod shown;
 mod words;
 
-pub use case::{Attempt, Case, Failed, Looks, Running, SoFar, Stage, Why, Work};
+pub use case::{Attempt, Case, Failed, Backoff, Running, SoFar, Stage, Why, Work};
 pub use input::{
     Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
     Recovered, Refusal, Reply, Seen, Shown, Ticket, Verb,
@@ -67,7 +67,8 @@ pub const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add
 pub struct Recovery {
     ids: IdSource,
     settings: Settings,
-    cases: BTreeMap<CaseKey, Case>,
+    /// Each in a place of its own: a tree of what is so large would be slow to walk.
+    cases: BTreeMap<CaseKey, Box<Case>>,
     /// The failures of each target among the cases.
     failures: BTreeMap<TargetName, BTreeSet<FailureType>>,
     /// How many cases of each target are failing.
@@ -88,7 +89,7 @@ pub struct Recovery {
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
     stopping: bool,
-    /// Looks that were asked for.
+    /// Backoff that were asked for.
     looks: u64,
     changed: BTreeSet<TargetName>,
 }
@@ -132,20 +133,20 @@ impl Recovery {
                 severity,
                 evidence,
                 detected_at,
-            } => self.raised(key, severity, evidence, detected_at, at, &mut out),
-            Input::Cleared(key) => self.cleared(&key, at, &mut out),
+            } => self.raised(key, severity, evidence, detected_at, at, &mut out)?,
+            Input::Cleared(key) => self.cleared(&key, at, &mut out)?,
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, &mut out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, &mut out)?,
             Input::Looked(id, look) => self.looked(&id, look, at, &mut out)?,
             Input::Person(command, ticket) => self.person(command, ticket, at, &mut out)?,
             Input::Serves(handler) => self.serves(&handler, at, &mut out),
-            Input::Spec(spec) => self.configured(spec, at, &mut out),
+            Input::Spec(spec) => self.configured(spec, at, &mut out)?,
             Input::Tick => {}
-            Input::Recovered(recovered) => self.recovered(recovered, at, &mut out),
+            Input::Recovered(recovered) => self.recovered(recovered, at, &mut out)?,
             Input::Stop => self.stopping = true,
         }
         self.wake_due(at, &mut out);
-        self.let_go_of_removed(at, &mut out);
+        self.close_removed(at, &mut out)?;
         if begins {
             self.start_due(at, &mut out)?;
         }
@@ -163,7 +164,7 @@ impl Recovery {
 
     /// Every case, in order.
     pub fn cases(&self) -> impl Iterator<Item = (&CaseKey, &Case)> {
-        self.cases.iter()
+        self.cases.iter().map(|(key, case)| (key, &**case))
     }
 
     /// Whether the host, or a target, is paused.
@@ -208,8 +209,7 @@ impl Recovery {
         while let Decision::Start(id) = self.ask_queue(at.monotonic) {
             let key = self.operations.get(&id).cloned();
             if let Some(key) = key {
-                self.with(&key, |machine, case| machine.begin(case, at, out))
-                    .transpose()?;
+                self.try_with(&key, |machine, case| machine.begin(case, at, out))?;
             }
         }
         Ok(())

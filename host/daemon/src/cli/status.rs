@@ -33,7 +33,7 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
         show_reload(out, reload, now)?;
     }
     out.line("")?;
-    show_targets(out, status.targets)?;
+    show_targets(out, status.targets, now)?;
     out.line("")?;
     show_plugins(out, status.plugins)?;
     out.line("")?;
@@ -49,7 +49,7 @@ fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Resul
     out.line(&format!("last reload {when}  {}", out.paint(&text, tone)))
 }
 
-fn show_targets(out: &Output, targets: Vec<TargetRow>) -> anyhow::Result<()> {
+fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
     let rows = targets.into_iter().map(|target| {
         let health = if target.paused {
             format!("{} (paused)", word(&target.health))
@@ -62,6 +62,11 @@ fn show_targets(out: &Output, targets: Vec<TargetRow>) -> anyhow::Result<()> {
             cell(word(&target.circuit), circuit_tone(target.circuit)),
             maybe(target.incident),
             maybe(target.operation),
+            maybe(
+                target
+                    .rests
+                    .map(|rest| format!("{} ({})", relative(rest.until, now), rest.why)),
+            ),
             cell(target.priority, Tone::Plain),
             maybe(target.pid),
             cell(target.restarts, Tone::Plain),
@@ -73,6 +78,7 @@ fn show_targets(out: &Output, targets: Vec<TargetRow>) -> anyhow::Result<()> {
         "CIRCUIT",
         "INCIDENT",
         "OPERATION",
+        "RESTS",
         "PRIORITY",
         "PID",
         "RESTARTS",

@@ -110,7 +110,7 @@ impl RecoveryEngine {
     }
 
     /// Goes on with what the daemon before left. When this returns, what that changes is durable.
-    pub async fn take_up(&mut self, recovered: &ports::Recovered) {
+    pub async fn resume(&mut self, recovered: &ports::Recovered) {
         let incidents: Vec<_> = recovered
             .incidents
             .iter()
@@ -141,7 +141,7 @@ impl RecoveryEngine {
         }
     }
 
-    /// Runs until it is stopped; [`RecoveryEngine::take_up`] comes first. Calls that run then are waited for until
+    /// Runs until it is stopped; [`RecoveryEngine::resume`] comes first. Calls that run then are waited for until
     /// `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
@@ -272,7 +272,7 @@ impl RecoveryEngine {
             shown,
         } = outcome;
         for target in &shown {
-            self.board.show(target, self.machine.shown(target));
+            self.board.update(target, self.machine.shown(target));
         }
         if may_pause {
             self.board.pause(&self.machine);

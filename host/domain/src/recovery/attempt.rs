@@ -188,8 +188,7 @@ impl Recovery {
             let mut work = running.work;
             work.error = Some(why);
             case.stage = Stage::Queued(work);
-            self.let_go(case, "the target became healthy by itself", at, out);
-            return Ok(());
+            return self.close_unrecovered(case, "the target became healthy by itself", at, out);
         }
         let next = running.work.operation.attempts.saturating_add(1);
         let delay = running.route.strategy.delay_before(next);

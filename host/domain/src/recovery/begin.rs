@@ -1,7 +1,7 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, Case, CaseKey, IllegalMove, Looks, Outcome, Recovery, Running, SoFar,
+    Action, At, Attempt, Case, CaseKey, IllegalMove, Backoff, Outcome, Recovery, Running, SoFar,
     Stage, Work,
 };
 use crate::{
@@ -74,13 +74,13 @@ impl Recovery {
         acted: bool,
         at: At,
         out: &mut Outcome,
-    ) -> Looks {
+    ) -> Backoff {
         let until = at.monotonic + self.settings.validation(&key.target);
         self.looks += 1;
         if !self.stopping {
             out.after.push(look_action(key, work, acted, self.looks));
         }
-        Looks::begun(until, self.looks)
+        Backoff::begun(until, self.looks)
     }
 
     /// A look that is due is asked for; what is watched long enough is over.

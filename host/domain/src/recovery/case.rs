@@ -106,8 +106,8 @@ pub struct Running {
 /// What an operation that runs is doing. The driver owes an answer in each of these, but for a look that is not yet due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
-    /// Looks whether it is still needed.
-    Looking(Looks),
+    /// Backoff whether it is still needed.
+    Looking(Backoff),
     /// A step of the chain is called.
     Calling {
         /// Which, from 0.
@@ -116,7 +116,7 @@ pub enum Attempt {
         so_far: SoFar,
     },
     /// The handlers are done; the checks decide.
-    Validating(Looks),
+    Validating(Backoff),
 }
 
 /// What the steps of an attempt came to.
@@ -141,9 +141,9 @@ pub enum Failed {
     NeedsOperator(String, Vec<String>),
 }
 
-/// Looks at a target, ever more slowly, up to a time.
+/// Backoff at a target, ever more slowly, up to a time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Looks {
+pub struct Backoff {
     /// No look after this.
     pub until: Monotonic,
     /// Between the last and the next.
@@ -154,7 +154,7 @@ pub struct Looks {
     pub number: u64,
 }
 
-impl Looks {
+impl Backoff {
     /// The first is under way.
     pub(super) fn begun(until: Monotonic, number: u64) -> Self {
         Self {

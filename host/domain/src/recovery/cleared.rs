@@ -1,11 +1,16 @@
 //! Every check that raised a failure passes again.
 
-use super::{At, Attempt, CaseKey, Outcome, Recovery, Stage};
+use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage};
 
 impl Recovery {
     /// The failure is over. Where an operation runs, its own look says so.
-    pub(super) fn cleared(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
-        self.with(key, |machine, case| {
+    pub(super) fn cleared(
+        &mut self,
+        key: &CaseKey,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.try_with(key, |machine, case| {
             case.holds = false;
             case.seen_at = None;
             match &mut case.stage {
@@ -19,8 +24,12 @@ impl Recovery {
                     }
                 }
                 Stage::Watched { .. } | Stage::Over => {}
-                _ => machine.let_go(case, "the target became healthy by itself", at, out),
+                _ => {
+                    let why = "the target became healthy by itself";
+                    return machine.close_unrecovered(case, why, at, out);
+                }
             }
-        });
+            Ok(())
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Another config is in use.
 
-use super::{At, CaseKey, Outcome, Recovery, Stage, Work, settings::Settings};
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, settings::Settings};
 use crate::{
     operation::{Mode, OperationEvent},
     spec::Spec,
@@ -10,37 +10,52 @@ use std::sync::Arc;
 impl Recovery {
     /// What waits follows the config: priorities, dependencies, pauses and routes. What is no longer configured is let
     /// go of, for nothing could ever say that its failure is over.
-    pub(super) fn configured(&mut self, spec: Arc<Spec>, at: At, out: &mut Outcome) {
+    pub(super) fn configured(
+        &mut self,
+        spec: Arc<Spec>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         self.settings = Settings::new(spec);
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));
         self.flaps.retain(|target, _| settings.knows(target));
         let keys: Vec<CaseKey> = self.cases.keys().cloned().collect();
         for key in keys {
-            self.with(&key, |machine, case| machine.follow(case, at, out));
+            self.try_with(&key, |machine, case| machine.follow(case, at, out))?;
         }
+        Ok(())
     }
 
     /// What ran when its target was taken out of the config is let go of when it runs no more.
-    pub(super) fn let_go_of_removed(&mut self, at: At, out: &mut Outcome) {
+    pub(super) fn close_removed(&mut self, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
         let unknown = self.changed.iter();
         let unknown = unknown.filter(|target| !self.settings.knows(target));
         let keys: Vec<CaseKey> = unknown.flat_map(|target| self.keys_of(target)).collect();
         for key in keys {
-            self.with(&key, |machine, case| machine.follow(case, at, out));
+            self.try_with(&key, |machine, case| machine.follow(case, at, out))?;
         }
+        Ok(())
     }
 
-    fn follow(&mut self, case: &mut super::Case, at: At, out: &mut Outcome) {
+    fn follow(
+        &mut self,
+        case: &mut Case,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let key = case.key();
         if !self.settings.knows(&key.target) {
             match case.stage {
                 // It is let go of when its operation has ended.
                 Stage::Running(_) => {}
                 Stage::Watched { .. } => self.proved(case, at, out),
-                _ => self.let_go(case, "the target is no longer configured", at, out),
+                _ => {
+                    let why = "the target is no longer configured";
+                    self.close_unrecovered(case, why, at, out)?;
+                }
             }
-            return;
+            return Ok(());
         }
         let route = self.settings.route(&key, case.incident.severity).cloned();
         match &mut case.stage {
@@ -52,14 +67,13 @@ impl Recovery {
             {
                 let mut work = work.clone();
                 let why = "its route asks nobody any more";
-                // Legal for what awaits a person; the table's own tests see to that.
-                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
-                self.schedule(case, at, out);
+                self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
+                self.schedule(case, at, out)?;
             }
-            Stage::Unrouted if route.is_some() => self.schedule(case, at, out),
+            Stage::Unrouted if route.is_some() => self.schedule(case, at, out)?,
             Stage::Queued(work) if work.operation.mode == Mode::Automatic => {
                 let Some(route) = route else {
-                    return;
+                    return Ok(());
                 };
                 let wait = match &work.error {
                     // Between two attempts its strategy says when the next is.
@@ -88,6 +102,7 @@ impl Recovery {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 

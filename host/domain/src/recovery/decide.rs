@@ -103,7 +103,7 @@ impl Recovery {
                 key.target, key.failure
             );
             machine.escalate(case, Some(decided.id), (message, Then::People), at.now, out);
-            machine.leave_to_people(case, at, out);
+            machine.hand_over_to_operator(case, at, out);
             Ok(Some(work.operation))
         });
         Ok(answer(decided.id, operation.transpose()?.flatten()))

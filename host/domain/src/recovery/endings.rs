@@ -118,8 +118,7 @@ impl Recovery {
             at.now,
             out,
         );
-        self.schedule(case, at, out);
-        Ok(())
+        self.schedule(case, at, out)
     }
 
     /// A person ended the operation: what holds is in their hands.
@@ -132,12 +131,12 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<Operation, IllegalMove> {
         self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
-        self.leave_to_people(case, at, out);
+        self.hand_over_to_operator(case, at, out);
         Ok(work.operation)
     }
 
     /// Nothing automatic is done about it until it is over.
-    pub(super) fn leave_to_people(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn hand_over_to_operator(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if !case.holds {
             let how = match case.cleared {
                 true => Closed::ByItself,
@@ -171,28 +170,34 @@ impl Recovery {
     }
 
     /// Closes an incident that nobody recovered, and ends its operation, which does not run.
-    pub(super) fn let_go(&mut self, case: &mut Case, why: &str, at: At, out: &mut Outcome) {
+    pub(super) fn close_unrecovered(
+        &mut self,
+        case: &mut Case,
+        why: &str,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let tried = case.work().is_some_and(|work| work.error.is_some());
         let attempts = case.work().map(|work| work.operation.attempts);
         match std::mem::replace(&mut case.stage, Stage::Over) {
             Stage::Queued(mut work) | Stage::Asking(mut work) => {
-                // Legal in every state that waits; the table's own tests see to that.
-                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+                self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
             }
             _ => {}
         }
         if !self.settings.knows(&case.incident.target) {
             self.close(case, None, Closed::Removed, at.now, out);
-            return;
+            return Ok(());
         }
         if tried || case.incident.relapses > 0 {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
             self.watch(case, None, window, at, out);
-            return;
+            return Ok(());
         }
         self.close(case, None, Closed::ByItself, at.now, out);
+        Ok(())
     }
 
     /// Healthy after an attempt: closed at once the first time, and where it came back before only when it lasts.

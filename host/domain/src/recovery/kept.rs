@@ -2,7 +2,7 @@
 //!
 //! Invariant: it agrees with the cases after every input; [`Recovery::audit`] says whether.
 
-use super::{Case, CaseKey, Recovery, Stage};
+use super::{Case, CaseKey, IllegalMove, Recovery, Stage};
 use crate::{
     id::OperationId,
     name::{FailureType, PluginName, TargetName},
@@ -18,11 +18,20 @@ impl Recovery {
         key: &CaseKey,
         change: impl FnOnce(&mut Self, &mut Case) -> T,
     ) -> Option<T> {
-        let mut case = self.cases.remove(key)?;
+        let mut case = *self.cases.remove(key)?;
         let before = Kept::of(&case);
         let result = change(self, &mut case);
         self.put(key, case, &before);
         Some(result)
+    }
+
+    /// As [`Recovery::with`], where the change may be one that cannot be.
+    pub(super) fn try_with(
+        &mut self,
+        key: &CaseKey,
+        change: impl FnOnce(&mut Self, &mut Case) -> Result<(), IllegalMove>,
+    ) -> Result<(), IllegalMove> {
+        self.with(key, change).unwrap_or(Ok(()))
     }
 
     /// Keeps a case, which was kept as `before` says, and brings up to date what is kept about it.
@@ -74,7 +83,7 @@ impl Recovery {
         }
         self.changed.insert(key.target.clone());
         if after.is_kept {
-            self.cases.insert(key.clone(), case);
+            self.cases.insert(key.clone(), Box::new(case));
         }
     }
 

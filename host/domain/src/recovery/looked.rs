@@ -1,6 +1,6 @@
 //! The checks of an operation's target were run.
 
-use super::{At, Attempt, Case, IllegalMove, Look, Looks, Outcome, Recovery, Running, Seen, Stage};
+use super::{At, Attempt, Case, IllegalMove, Look, Backoff, Outcome, Recovery, Running, Seen, Stage};
 use crate::{id::OperationId, operation::OperationEvent};
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
@@ -52,7 +52,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let is_over = look.seen == Seen::Healthy && !look.holds;
-        let again = |looks: &mut Looks| looks.again(at.monotonic);
+        let again = |looks: &mut Backoff| looks.again(at.monotonic);
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
             Attempt::Looking(_) if is_over && running.work.cut_off => {

@@ -1,7 +1,7 @@
 //! A failure began to hold, or is seen again.
 
 use super::{
-    At, Attempt, Case, CaseKey, Outcome, Recovery, Running, Stage, begin::look_action, kept::Kept,
+    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, begin::look_action, kept::Kept,
     words,
 };
 use crate::{
@@ -29,7 +29,7 @@ impl Recovery {
         detected_at: Timestamp,
         at: At,
         out: &mut Outcome,
-    ) {
+    ) -> Result<(), IllegalMove> {
         self.end_watch_in_time(&key, at, out);
         if !self.cases.contains_key(&key) {
             let incident = self.open(&key, severity, evidence, detected_at, at, out);
@@ -37,26 +37,26 @@ impl Recovery {
             let mut case = Case::new(incident, Stage::Unrouted);
             case.holds = true;
             case.seen_at = Some(at.monotonic);
-            self.schedule(&mut case, at, out);
+            let scheduled = self.schedule(&mut case, at, out);
             self.put(&key, case, &Kept::default());
-            return;
+            return scheduled;
         }
-        self.with(&key, |machine, case| {
+        self.try_with(&key, |machine, case| {
             case.holds = true;
             case.cleared = false;
             case.seen_at = Some(at.monotonic);
             if matches!(case.stage, Stage::Watched { .. }) {
-                machine.relapsed(case, severity, evidence, at, out);
-                return;
+                return machine.relapsed(case, severity, evidence, at, out);
             }
             let was = case.incident.severity;
             case.incident.persist(severity, evidence);
             out.writes.push(Change::Incident(case.incident.clone()));
             if case.incident.severity > was {
-                machine.worsened(case, at, out);
+                machine.worsened(case, at, out)?;
             }
             machine.look_anew(case, out);
-        });
+            Ok(())
+        })
     }
 
     /// What was watched long enough is over, also where nobody looked at the clock since.
@@ -88,14 +88,18 @@ impl Recovery {
     }
 
     /// It is worse than it was known to be.
-    fn worsened(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    fn worsened(
+        &mut self,
+        case: &mut Case,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let severity = case.incident.severity;
         if matches!(case.stage, Stage::Unrouted) {
-            self.schedule(case, at, out);
-            return;
+            return self.schedule(case, at, out);
         }
         let Some(work) = case.work_mut() else {
-            return;
+            return Ok(());
         };
         work.operation.severity = severity;
         work.operation.revision += 1;
@@ -108,6 +112,7 @@ impl Recovery {
             let entry = self.entry(&work.operation, due);
             self.queue.push(entry);
         }
+        Ok(())
     }
 
     /// It came back right after its recovery: it was never over.
@@ -118,14 +123,14 @@ impl Recovery {
         evidence: Evidence,
         at: At,
         out: &mut Outcome,
-    ) {
+    ) -> Result<(), IllegalMove> {
         let message = evidence.message.clone();
         case.incident.reopen(severity, evidence, at.now);
         self.count_opening(&case.key(), at, out);
         out.writes.push(Change::Incident(case.incident.clone()));
         out.writes
             .push(words::reopened(&case.incident, &message, at.now));
-        self.schedule(case, at, out);
+        self.schedule(case, at, out)
     }
 
     /// A new incident, written.

@@ -1,7 +1,7 @@
 //! What the daemon before left is gone on with, at the stage where it stood.
 
 use super::{
-    At, Attempt, Case, CaseKey, Kept, Outcome, Recovered, Recovery, Running, Stage, Why, Work,
+    At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage, Why, Work,
     words,
 };
 use crate::{
@@ -23,11 +23,18 @@ use std::{
 /// daemon with it must not do so for ever.
 const INTERRUPTIONS: u32 = 3;
 
+/// Why an incident is closed that only a person's decision kept open.
+const UNSEEN: &str = "no check sees this failure any more";
 /// So long the checks have to say that something holds which was watched when the daemon ended.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 impl Recovery {
-    pub(super) fn recovered(&mut self, recovered: Recovered, at: At, out: &mut Outcome) {
+    pub(super) fn recovered(
+        &mut self,
+        recovered: Recovered,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         self.paused_host = recovered.paused_host;
         self.paused_targets = recovered.paused_targets;
         self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
@@ -50,7 +57,7 @@ impl Recovery {
                     .as_ref()
                     .is_some_and(|id| open.contains(id));
             match is_orphan {
-                true => self.interrupted(operation, at, out),
+                true => self.interrupted(operation, at, out)?,
                 false => drop(operations.insert(key, operation)),
             }
         }
@@ -66,9 +73,11 @@ impl Recovery {
                 error: operation.error.clone(),
                 ..Work::new(operation)
             });
-            self.go_on(&mut case, operation, at, out);
+            let resumed = self.resume_case(&mut case, operation, at, out);
             self.put(&key, case, &Kept::default());
+            resumed?;
         }
+        Ok(())
     }
 
     /// Openings of late, for recurrence and flapping.
@@ -96,7 +105,13 @@ impl Recovery {
     }
 
     /// The stage at which an incident stood.
-    fn go_on(&mut self, case: &mut Case, work: Option<Work>, at: At, out: &mut Outcome) {
+    fn resume_case(
+        &mut self,
+        case: &mut Case,
+        work: Option<Work>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let incident = &case.incident;
         let left = |until: Timestamp| until.since(at.now);
         if !incident.state.is_open() || (work.is_none() && incident.relapse_until.is_some()) {
@@ -114,14 +129,13 @@ impl Recovery {
             case.stage = Stage::Watched {
                 until: at.monotonic + left.min(window).max(least),
             };
-            return;
+            return Ok(());
         }
         if !self.settings.knows(&incident.target) {
             if let Some(work) = work {
                 case.stage = Stage::Queued(work);
             }
-            self.let_go(case, "the target is no longer configured", at, out);
-            return;
+            return self.close_unrecovered(case, "the target is no longer configured", at, out);
         }
         let is_left_to_people = incident.by_hand
             || work
@@ -130,40 +144,48 @@ impl Recovery {
         case.stage = match work {
             Some(mut work) if case.incident.by_hand => {
                 let why = "cancelled by a person before the daemon ended";
-                // Legal for whatever has no end; the table's own tests see to that.
-                let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
-                return self.leave_to_people(case, at, out);
+                self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
+                self.hand_over_to_operator(case, at, out);
+                return Ok(());
             }
-            Some(work) => return self.go_on_with(case, work, at, out),
+            Some(work) => return self.resume_operation(case, work, at, out),
             None if incident.by_hand => Stage::WithPeople(Why::Decided),
             None => {
-                self.schedule(case, at, out);
+                self.schedule(case, at, out)?;
                 if matches!(case.stage, Stage::Unrouted) && !case.holds {
-                    self.let_go(case, "no check sees this failure any more", at, out);
+                    self.close_unrecovered(case, UNSEEN, at, out)?;
                 }
-                return;
+                return Ok(());
             }
         };
         if is_left_to_people && !case.holds {
             // Only the checks can say that it is over, and none of them sees it.
-            self.let_go(case, "no check sees this failure any more", at, out);
+            self.close_unrecovered(case, UNSEEN, at, out)?;
         }
+        Ok(())
     }
 
-    fn go_on_with(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+    fn resume_operation(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let due = work.operation.due;
         match work.operation.state {
             OperationState::AwaitingManual => {
                 case.stage = Stage::Asking(work);
                 if !case.holds {
-                    self.let_go(case, "no check sees this failure any more", at, out);
+                    self.close_unrecovered(case, UNSEEN, at, out)?;
                 }
             }
             OperationState::Validating if due.is_none() => {
                 let key = case.key();
                 let Some(route) = self.settings.route(&key, work.operation.severity).cloned()
                 else {
-                    return self.queue_again(case, work, at.monotonic);
+                    self.queue_again(case, work, at.monotonic);
+                    return Ok(());
                 };
                 let (id, target) = (work.operation.id.clone(), key.target.clone());
                 self.queue.occupy(id, target);
@@ -175,7 +197,7 @@ impl Recovery {
                     cancelled: None,
                 }));
             }
-            OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out),
+            OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out)?,
             _ => {
                 if work.operation.state != OperationState::Scheduled {
                     // It rests between two attempts.
@@ -188,11 +210,12 @@ impl Recovery {
                     let entry = self.entry(&work.operation, at.monotonic + left);
                     self.queue.rest(entry);
                     case.stage = Stage::Queued(work);
-                    return;
+                } else {
+                    self.queue_again(case, work, at.monotonic + left);
                 }
-                self.queue_again(case, work, at.monotonic + left);
             }
         }
+        Ok(())
     }
 
     /// A clock that went back makes a wait no longer than its rules say.
@@ -215,7 +238,13 @@ impl Recovery {
     }
 
     /// The daemon ended during a call: the attempt is made again, but not for ever.
-    fn cut_off(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+    fn cut_off(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let operation = &mut work.operation;
         operation.interruptions = operation.interruptions.saturating_add(1);
         if operation.interruptions >= INTERRUPTIONS {
@@ -223,9 +252,7 @@ impl Recovery {
                 format!("the daemon ended {INTERRUPTIONS} times while a handler of it was called");
             let steps =
                 vec!["see in its journal and in the daemon's log what ended the daemon".to_owned()];
-            // Legal for what is in progress; the table's own tests see to that.
-            let _ = self.ask(case, work, why, steps, at, out);
-            return;
+            return self.ask(case, work, why, steps, at, out);
         }
         // Whatever ends before the call is made again has ended no call.
         operation.due = Some(at.now);
@@ -234,17 +261,22 @@ impl Recovery {
         out.writes.push(words::resumed(operation, at.now));
         work.cut_off = true;
         self.queue_again(case, work, at.monotonic);
+        Ok(())
     }
 
     /// Ends an operation that nothing goes on with: a dry run, or one whose incident is not open.
-    fn interrupted(&mut self, operation: Operation, at: At, out: &mut Outcome) {
+    fn interrupted(
+        &mut self,
+        operation: Operation,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let mut work = Work::new(operation);
         let why = match work.operation.dry_run {
             true => "the daemon ended while it ran; ask for it again",
             false => "the daemon ended, and its incident is not open any more",
         };
-        // Legal for whatever has no end; the table's own tests see to that.
-        let _ = self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out);
+        self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)
     }
 }
 

@@ -23,7 +23,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Recovery {
     /// Gives an open incident its next automatic operation, or says why there is none.
-    pub(super) fn schedule(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn schedule(
+        &mut self,
+        case: &mut Case,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let key = case.key();
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
             case.stage = Stage::Unrouted;
@@ -32,7 +37,7 @@ impl Recovery {
                 key.failure, key.target
             );
             self.escalate(case, None, (message, Then::Route), at.now, out);
-            return;
+            return Ok(());
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
             self.round_is_over(case, at, out);
@@ -40,9 +45,7 @@ impl Recovery {
         let operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
         let mut work = Work::new(operation);
         if route.strategy.awaits_approval() {
-            // A table of legal moves that forbids this would be a defect that the tests of that table see.
-            let _ = self.await_person(case, work, at, out);
-            return;
+            return self.await_person(case, work, at, out);
         }
         let pause = self.pause(&key, &case.incident, &route, at);
         work.operation.due = (!pause.is_zero()).then(|| at.now + pause);
@@ -51,6 +54,7 @@ impl Recovery {
         let entry = self.entry(&work.operation, at.monotonic + pause);
         self.queue.push(entry);
         case.stage = Stage::Queued(work);
+        Ok(())
     }
 
     /// The failure came back after the last attempt of a round, so none of them helped.
@@ -144,8 +148,7 @@ impl Recovery {
         if case.cleared {
             // Nothing more would ever say that it is over.
             case.stage = Stage::Queued(work);
-            self.let_go(case, "the target became healthy by itself", at, out);
-            return Ok(());
+            return self.close_unrecovered(case, "the target became healthy by itself", at, out);
         }
         work.operation.steps = steps;
         self.await_person(case, work, at, out)

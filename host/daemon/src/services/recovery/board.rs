@@ -44,7 +44,7 @@ impl RecoveryBoard {
     }
 
     /// This is what is shown of a target from now on.
-    pub(super) fn show(&self, target: &TargetName, shown: Shown) {
+    pub(super) fn update(&self, target: &TargetName, shown: Shown) {
         let active = (shown != Shown::default()).then(|| Active {
             incident: shown.incident,
             operation: shown.operation,
