@@ -6,6 +6,7 @@
 //! it, in the order of the inputs; an effect of a handler waits there for its own intent, and so for all of it. Only a
 //! person's answer waits until what it says is durable, or held because the disk is full.
 //! Invariant: while the queue takes no more, no finding and no command is taken up: they wait where they come from.
+//! Invariant: what is found or asked for is taken up with a config that is no older than that of who found or asked.
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
 mod board;
@@ -162,10 +163,7 @@ impl RecoveryEngine {
                 Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),
                 Some(asked) = self.asked.recv(), if !is_blocked => self.asked(asked),
                 changed = self.spec.changed(), if spec_is_open && !is_blocked => match changed {
-                    Ok(()) => {
-                        let spec = Arc::clone(&self.spec.borrow_and_update());
-                        self.input(Input::Spec(spec));
-                    }
+                    Ok(()) => self.take_up_spec(),
                     Err(_) => spec_is_open = false,
                 },
                 () = sleep(rest) => self.input(Input::Tick),
@@ -193,7 +191,20 @@ impl RecoveryEngine {
         }
     }
 
+    fn take_up_spec(&mut self) {
+        let spec = Arc::clone(&self.spec.borrow_and_update());
+        self.input(Input::Spec(spec));
+    }
+
+    /// Who found or asks for something may know a config that was not taken up here yet.
+    fn catch_up_with_spec(&mut self) {
+        if self.spec.has_changed().unwrap_or(false) {
+            self.take_up_spec();
+        }
+    }
+
     fn found(&mut self, finding: Finding) {
+        self.catch_up_with_spec();
         self.input(match finding {
             Finding::Raised {
                 target,
@@ -217,6 +228,7 @@ impl RecoveryEngine {
     }
 
     fn asked(&mut self, Asked { command, answer }: Asked) {
+        self.catch_up_with_spec();
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer);

@@ -421,6 +421,23 @@ async fn what_is_no_longer_configured_is_let_go_of() {
 }
 
 #[tokio::test]
+async fn what_is_found_of_a_target_that_was_just_added_is_recovered() {
+    let story = Story::begin(&[]);
+    let before = Arc::clone(&story.spec.borrow());
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
+    story.spec.send_replace(spec(Vec::new()));
+    story.until("it to end", &[OperationState::Cancelled]).await;
+    story.pause(false).await;
+    // Both before the engine has its turn: who found it has the config already.
+    story.spec.send_replace(before);
+    story.fails().await;
+    let states = [OperationState::Cancelled, OperationState::InProgress];
+    story.until("another to run", &states).await;
+    assert_eq!(story.count(EventKind::IncidentClosed), 1);
+    assert_eq!(story.count(EventKind::OperationEscalated), 0);
+}
+
+#[tokio::test]
 async fn a_dry_run_runs_beside_and_holds_nothing_back() {
     let story = Story::begin(&[Answer::Heals]);
     story.fails().await;
