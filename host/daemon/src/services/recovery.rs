@@ -152,6 +152,8 @@ impl RecoveryEngine {
         let told = tell_of_serving(&*self.ports.journal, serving_sender);
         let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
         let mut spec_is_open = true;
+        // What serves by now was told of before anybody listened here.
+        self.serves(None);
         self.input(Input::Tick);
         loop {
             let is_blocked = !self.writes.give();
