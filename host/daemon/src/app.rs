@@ -6,6 +6,7 @@
 //! Length: that reading is worth more in one piece.
 
 mod notify;
+mod say;
 mod source;
 mod tasks;
 
@@ -38,15 +39,10 @@ use crate::{
 };
 use anyhow::Context;
 use mainstay_domain::{
-    event::{Event, EventKind},
-    id::IdSource,
-    journal::Change,
-    name::TargetName,
-    severity::Severity,
-    spec::Spec,
-    time::Timestamp,
+    event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
+use say::{say, say_within};
 use std::{
     fs,
     os::unix::fs::DirBuilderExt,
@@ -65,6 +61,9 @@ const FINDINGS: usize = 4096;
 
 /// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
 const OTHER_FILES: u64 = 512;
+
+/// How long the stop waits until it is durable that it began: a disk that does not answer must not hold it up.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Incidents that closed within this time are read at the start: they may come back.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
@@ -358,11 +357,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         asked = until_asked_to_stop(&reload_asked) => asked.map(|()| None)?,
     };
     notify::stopping();
-    say(
-        &journal,
-        &clock,
-        EventKind::HostStopping,
-        why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
+    say_within(
+        LAST_WORD,
+        say(
+            &journal,
+            &clock,
+            EventKind::HostStopping,
+            why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
+        ),
     )
     .await;
     let deadline = spec.borrow().host.shutdown_deadline;
@@ -431,18 +433,6 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |first| u64::from_le_bytes(*first))
-}
-
-/// A service's own error, which it can do no more about.
-fn report<E: std::fmt::Display>(ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::error!("{error}");
-    }
-}
-
-async fn say(journal: &Arc<dyn Journal>, clock: &Arc<dyn Clock>, kind: EventKind, message: String) {
-    let event = Event::new(kind, Severity::Low, clock.now(), message);
-    report(journal.commit(vec![Change::Event(event)]).await.map(drop));
 }
 
 /// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload.
