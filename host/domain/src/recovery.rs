@@ -23,6 +23,7 @@ mod endings;
 mod exited;
 mod input;
 mod kept;
+mod kinds;
 mod looked;
 mod person;
 mod raised;

@@ -10,7 +10,10 @@
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
 mod board;
+mod call;
 mod control;
+mod finding;
+mod left;
 mod look;
 mod serving;
 #[cfg(test)]
@@ -26,22 +29,14 @@ use crate::{
 };
 use control::Asked;
 use mainstay_domain::{
-    call::RecoveryFailure,
-    id::{IdSource, OperationId},
+    id::IdSource,
     name::PluginName,
-    recovery::{
-        Action, At, Call, CaseKey, Handled, Input, NotHandled, Outcome, Recovered, Recovery, Reply,
-        Ticket,
-    },
+    recovery::{Action, At, Input, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
 };
 use serving::tell_of_serving;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -115,29 +110,7 @@ impl RecoveryEngine {
 
     /// Goes on with what the daemon before left. When this returns, what that changes is durable.
     pub async fn take_up(&mut self, recovered: &ports::Recovered) {
-        let incidents: Vec<_> = recovered
-            .incidents
-            .iter()
-            .chain(&recovered.closed)
-            .cloned()
-            .collect();
-        let open = recovered.incidents.iter();
-        let unseen = open.filter(|open| !self.ports.watch.is_failing(&open.target, &open.failure));
-        let unseen: BTreeSet<CaseKey> = unseen
-            .map(|open| CaseKey {
-                target: open.target.clone(),
-                failure: open.failure.clone(),
-            })
-            .collect();
-        let recovered = Recovered {
-            incidents,
-            operations: recovered.operations.clone(),
-            effects: recovered.effects.iter().cloned().collect(),
-            unseen,
-            paused_targets: recovered.paused_targets.iter().cloned().collect(),
-            paused_host: recovered.paused_host,
-            cooldowns: recovered.cooldowns.clone(),
-        };
+        let recovered = left::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
         if let Err(error) = self.ports.journal.commit(Vec::new()).await {
@@ -207,26 +180,7 @@ impl RecoveryEngine {
 
     fn found(&mut self, finding: Finding) {
         self.catch_up_with_spec();
-        self.input(match finding {
-            Finding::Raised {
-                target,
-                failure,
-                severity,
-                evidence,
-                detected_at,
-            } => Input::Raised {
-                key: CaseKey { target, failure },
-                severity,
-                evidence,
-                detected_at,
-            },
-            Finding::Cleared {
-                target, failure, ..
-            } => Input::Cleared(CaseKey { target, failure }),
-            Finding::Exited {
-                target, evidence, ..
-            } => Input::Exited(target, evidence),
-        });
+        self.input(finding::input_of(finding));
     }
 
     fn asked(&mut self, Asked { command, answer }: Asked) {
@@ -296,7 +250,10 @@ impl RecoveryEngine {
         let mut answers = Vec::new();
         for action in after {
             match action {
-                Action::Call(call) => self.call(*call),
+                Action::Call(call) => {
+                    let handlers = self.ports.handlers.clone();
+                    self.work.spawn(call::call(handlers, *call));
+                }
                 Action::Look {
                     operation,
                     number,
@@ -330,29 +287,6 @@ impl RecoveryEngine {
                 }
             });
         }
-    }
-
-    fn call(&mut self, call: Call) {
-        let handlers = self.ports.handlers.clone();
-        let (id, effects) = (call.request.operation.clone(), call.effects);
-        self.work.spawn(async move {
-            let handled = tokio::spawn(async move { handlers.recover(call).await });
-            let handled = handled
-                .await
-                .unwrap_or_else(|error| broke_off(&id, effects, &error));
-            Input::Called(id, handled)
-        });
-    }
-}
-
-/// A fault of the host in one call: another attempt may go well.
-fn broke_off(id: &OperationId, effects: u32, error: &tokio::task::JoinError) -> Handled {
-    let why = format!("the call broke off: {error}; report this as a defect");
-    tracing::error!(operation = %id, why);
-    Handled {
-        by: None,
-        result: Err(NotHandled::Failed(RecoveryFailure::Retryable(why))),
-        effects,
     }
 }
 
