@@ -165,7 +165,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
-    let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
+    let probe = HostProbe::new(secrets.clone(), environment.clone(), clock.clone())?;
+    let probe = Arc::new(probe);
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(
         probe,
