@@ -65,7 +65,7 @@ const OTHER_FILES: u64 = 512;
 /// How long the stop waits until it is durable that it began: a disk that does not answer must not hold it up.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Incidents that closed within this time are read at the start: they may come back.
+/// Incidents that closed within this time are read at the start: they may come back, and count as a recurrence.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
 
 /// What the daemon is started with.
@@ -144,7 +144,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records.recovered(started_at - RECOVERY_REMEMBERS).await?;
+    let recovered = records.recovered(started_at - remembered(&spec)).await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
@@ -405,6 +405,12 @@ fn warn_of_few_files(spec: &Spec, open_files: Option<u64>) {
     }
 }
 
+/// How far back closed incidents are read: what closed within a relapse window may still be the same incident.
+fn remembered(spec: &Spec) -> Duration {
+    let windows = spec.routes.iter().map(|route| route.relapse_window);
+    windows.fold(RECOVERY_REMEMBERS, Ord::max)
+}
+
 fn left_by(recovered: &Recovered) -> Left {
     Left {
         processes: recovered.processes.clone(),
@@ -447,5 +453,30 @@ async fn until_asked_to_stop(reload_asked: &Notify) -> anyhow::Result<()> {
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => reload_asked.notify_one(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+    use mainstay_domain::spec::{RouteSpec, Strategy};
+
+    #[test]
+    fn what_closed_within_the_longest_relapse_window_is_read_at_the_start() {
+        let mut spec = Spec::clone(&specs::spec(Vec::new()));
+        let hour = Duration::from_secs(3600);
+        assert_eq!(remembered(&spec), hour);
+        let route = |relapse_window| RouteSpec {
+            failure: None,
+            target: None,
+            severity: None,
+            strategy: Strategy::Immediate { max_attempts: 1 },
+            cooldown: Duration::ZERO,
+            relapse_window,
+            chain: Vec::new(),
+        };
+        spec.routes = [5 * hour, Duration::ZERO].map(route).into();
+        assert_eq!(remembered(&spec), 5 * hour);
     }
 }
