@@ -6,6 +6,7 @@
 //! Length: that reading is worth more in one piece.
 
 mod notify;
+mod say;
 mod source;
 mod tasks;
 
@@ -38,15 +39,10 @@ use crate::{
 };
 use anyhow::Context;
 use mainstay_domain::{
-    event::{Event, EventKind},
-    id::IdSource,
-    journal::Change,
-    name::TargetName,
-    severity::Severity,
-    spec::Spec,
-    time::Timestamp,
+    event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
+use say::{say, say_within};
 use std::{
     fs,
     os::unix::fs::DirBuilderExt,
@@ -66,7 +62,10 @@ const FINDINGS: usize = 4096;
 /// Descriptors that are needed beside one for each process: journal, clients, looks, plugins.
 const OTHER_FILES: u64 = 512;
 
-/// Incidents that closed within this time are read at the start: they may come back.
+/// How long the stop waits until it is durable that it began: a disk that does not answer must not hold it up.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// Incidents that closed within this time are read at the start: they may come back, and count as a recurrence.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
 
 /// What the daemon is started with.
@@ -145,7 +144,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records.recovered(started_at - RECOVERY_REMEMBERS).await?;
+    let recovered = records.recovered(started_at - remembered(&spec)).await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
@@ -166,7 +165,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
-    let probe = Arc::new(HostProbe::new(environment.clone(), clock.clone())?);
+    let probe = HostProbe::new(secrets.clone(), environment.clone(), clock.clone())?;
+    let probe = Arc::new(probe);
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(
         probe,
@@ -358,11 +358,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         asked = until_asked_to_stop(&reload_asked) => asked.map(|()| None)?,
     };
     notify::stopping();
-    say(
-        &journal,
-        &clock,
-        EventKind::HostStopping,
-        why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
+    say_within(
+        LAST_WORD,
+        say(
+            &journal,
+            &clock,
+            EventKind::HostStopping,
+            why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
+        ),
     )
     .await;
     let deadline = spec.borrow().host.shutdown_deadline;
@@ -402,6 +405,12 @@ fn warn_of_few_files(spec: &Spec, open_files: Option<u64>) {
     }
 }
 
+/// How far back closed incidents are read: what closed within a relapse window may still be the same incident.
+fn remembered(spec: &Spec) -> Duration {
+    let windows = spec.routes.iter().map(|route| route.relapse_window);
+    windows.fold(RECOVERY_REMEMBERS, Ord::max)
+}
+
 fn left_by(recovered: &Recovered) -> Left {
     Left {
         processes: recovered.processes.clone(),
@@ -433,18 +442,6 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
         .map_or(0, |first| u64::from_le_bytes(*first))
 }
 
-/// A service's own error, which it can do no more about.
-fn report<E: std::fmt::Display>(ended: Result<(), E>) {
-    if let Err(error) = ended {
-        tracing::error!("{error}");
-    }
-}
-
-async fn say(journal: &Arc<dyn Journal>, clock: &Arc<dyn Clock>, kind: EventKind, message: String) {
-    let event = Event::new(kind, Severity::Low, clock.now(), message);
-    report(journal.commit(vec![Change::Event(event)]).await.map(drop));
-}
-
 /// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload.
 async fn until_asked_to_stop(reload_asked: &Notify) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -456,5 +453,30 @@ async fn until_asked_to_stop(reload_asked: &Notify) -> anyhow::Result<()> {
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => reload_asked.notify_one(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+    use mainstay_domain::spec::{RouteSpec, Strategy};
+
+    #[test]
+    fn what_closed_within_the_longest_relapse_window_is_read_at_the_start() {
+        let mut spec = Spec::clone(&specs::spec(Vec::new()));
+        let hour = Duration::from_secs(3600);
+        assert_eq!(remembered(&spec), hour);
+        let route = |relapse_window| RouteSpec {
+            failure: None,
+            target: None,
+            severity: None,
+            strategy: Strategy::Immediate { max_attempts: 1 },
+            cooldown: Duration::ZERO,
+            relapse_window,
+            chain: Vec::new(),
+        };
+        spec.routes = [5 * hour, Duration::ZERO].map(route).into();
+        assert_eq!(remembered(&spec), 5 * hour);
     }
 }

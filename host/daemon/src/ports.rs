@@ -103,6 +103,12 @@ pub trait Journal: Send + Sync {
     /// who does not need to know.
     fn commit(&self, changes: Vec<Change>) -> Commit;
 
+    /// Submits once more what was refused with [`JournalErrorKind::Full`]. What the first submission set off besides,
+    /// such as alerts, which go out all the same, is not set off again.
+    fn commit_again(&self, changes: Vec<Change>) -> Commit {
+        self.commit(changes)
+    }
+
     /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
     /// [`Records::events`] from the last `seq` it saw.
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;

@@ -108,7 +108,10 @@ pub struct Operation {
     /// Its next attempt is not before this, where it waits for its time.
     #[serde(default)]
     pub due: Option<Timestamp>,
-    /// How often the daemon ended during one of its calls.
+    /// The daemon ended during its last call, of which nobody knows what it did: the attempt is made again.
+    #[serde(default)]
+    pub cut_off: bool,
+    /// How often the daemon ended during its present call.
     #[serde(default)]
     pub interruptions: u32,
 }
@@ -248,6 +251,7 @@ impl Operation {
             revision: 0,
             steps: Vec::new(),
             due: None,
+            cut_off: false,
             interruptions: 0,
         }
     }
@@ -268,6 +272,7 @@ impl Operation {
         self.rto_exceeded |= elapsed > rto && !self.dry_run;
         match event {
             OperationEvent::AttemptBegan => {
+                self.cut_off = false;
                 self.attempts = self.attempts.saturating_add(1);
                 self.started_at.get_or_insert(now);
             }

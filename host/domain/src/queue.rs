@@ -7,7 +7,8 @@
 //! Invariant: one operation a target at a time; a further one is kept until that has ended. One that rests between its
 //! attempts waits here too: meanwhile only a more severe one of its target may start, and it takes nobody's place among
 //! those that run.
-//! Invariant: what is asked for by hand waits for neither a pause nor a dependency, but for its target.
+//! Invariant: what is asked for by hand waits for neither a pause nor a dependency, nor for what rests, but for what runs
+//! for its target.
 //! Invariant: each call costs O(log n), and a look at each operation that a reason held when that reason is over. The
 //! caller says when a reason is over, with [`RecoveryQueue::is_over`].
 

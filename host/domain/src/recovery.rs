@@ -33,7 +33,7 @@ mod settings;
 mod shown;
 mod words;
 
-pub use case::{Attempt, Case, Failed, Backoff, Running, SoFar, Stage, Why, Work};
+pub use case::{Attempt, Backoff, Case, Failed, Running, SoFar, Stage, Why, Work};
 pub use input::{
     Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
     Recovered, Refusal, Reply, Seen, Shown, Ticket, Verb,
@@ -187,7 +187,11 @@ impl Recovery {
     /// Calls that nobody has answered; looks at every case.
     pub fn calls(&self) -> usize {
         let is_calling = |case: &&Case| matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }));
-        self.cases.values().filter(is_calling).count() + self.dry_runs.len()
+        self.cases()
+            .map(|(_, case)| case)
+            .filter(is_calling)
+            .count()
+            + self.dry_runs.len()
     }
 
     fn ask_queue(&mut self, now: Monotonic) -> Decision {
@@ -222,7 +226,7 @@ impl Recovery {
                 continue;
             };
             let key = self.operations.get(&operation.id);
-            let work = key.and_then(|key| self.cases.get(key)?.work());
+            let work = key.and_then(|key| self.case(key)?.work());
             if let Some(work) = work {
                 **operation = work.operation.clone();
             }

@@ -14,7 +14,7 @@ mod local;
 mod tests;
 
 use super::environment::ChildEnvironment;
-use crate::ports::{Boxed, Clock, Probe};
+use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::{BlockingLooks, Turn};
 use groups::Groups;
 use mainstay_domain::{
@@ -37,6 +37,7 @@ pub struct HostProbe {
     http: reqwest::Client,
     blocking: BlockingLooks,
     groups: Arc<Groups>,
+    secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
 }
@@ -76,8 +77,10 @@ impl Seen {
 }
 
 impl HostProbe {
-    /// The TLS provider of the program must be installed. The error is that of the HTTP client.
+    /// The TLS provider of the program must be installed. `secrets` are taken out of what programs print. The error is
+    /// that of the HTTP client.
     pub fn new(
+        secrets: Arc<dyn Secrets>,
         environment: Arc<ChildEnvironment>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
@@ -85,6 +88,7 @@ impl HostProbe {
             http: http::client()?,
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
+            secrets,
             environment,
             clock,
         })
@@ -125,7 +129,9 @@ impl HostProbe {
                 let start = move || exec::start(&environment, &program, &cwd);
                 let look = async {
                     match turn.run(start).await {
-                        Ok(started) => exec::look(run, started, *degraded_exit).await,
+                        Ok(started) => {
+                            exec::look(run, started, *degraded_exit, &*self.secrets).await
+                        }
                         Err(seen) => seen,
                     }
                 };

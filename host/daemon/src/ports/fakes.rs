@@ -87,6 +87,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         revision: 1,
         steps: Vec::new(),
         due: None,
+        cut_off: false,
         interruptions: 0,
     };
     let entry = |kind, result| EffectEntry {

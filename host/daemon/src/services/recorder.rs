@@ -1,6 +1,8 @@
 //! The journal as every service sees it: what alerts an event calls for is written together with the event.
 //!
-//! Invariant: an alert is in the durable outbox if and only if its event is in the journal, for both are one transaction.
+//! Invariant: an alert is in the durable outbox if and only if its event is in the journal, for both are one transaction;
+//! but one whose event the journal had no place for at first is sent from memory alone, and once, however often its event
+//! is submitted again.
 //! Invariant: alerts are handed on to be delivered in the order in which their events are written.
 
 use super::alerts::Arrival;
@@ -81,6 +83,11 @@ impl Journal for Recorder {
         // Where nobody delivers any more, the next daemon does.
         let _ = self.arrivals.send(Arrival { entries, written });
         committed
+    }
+
+    fn commit_again(&self, changes: Vec<Change>) -> Commit {
+        // Its alerts were handed on when it was refused.
+        self.journal.commit_again(changes)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

@@ -6,11 +6,15 @@
 //! it, in the order of the inputs; an effect of a handler waits there for its own intent, and so for all of it. Only a
 //! person's answer waits until what it says is durable, or held because the disk is full.
 //! Invariant: while the queue takes no more, no finding and no command is taken up: they wait where they come from.
+//! Invariant: what is found or asked for is taken up with a config that is no older than that of who found or asked.
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
 mod acts;
 mod board;
+mod call;
 mod control;
+mod finding;
+mod left;
 mod look;
 mod serving;
 #[cfg(test)]
@@ -28,16 +32,12 @@ use control::Asked;
 use mainstay_domain::{
     id::IdSource,
     name::PluginName,
-    recovery::{At, CaseKey, Input, Outcome, Recovered, Recovery, Reply, Ticket},
+    recovery::{At, Input, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
 };
 use serving::tell_of_serving;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -111,29 +111,7 @@ impl RecoveryEngine {
 
     /// Goes on with what the daemon before left. When this returns, what that changes is durable.
     pub async fn resume(&mut self, recovered: &ports::Recovered) {
-        let incidents: Vec<_> = recovered
-            .incidents
-            .iter()
-            .chain(&recovered.closed)
-            .cloned()
-            .collect();
-        let open = recovered.incidents.iter();
-        let unseen = open.filter(|open| !self.ports.watch.is_failing(&open.target, &open.failure));
-        let unseen: BTreeSet<CaseKey> = unseen
-            .map(|open| CaseKey {
-                target: open.target.clone(),
-                failure: open.failure.clone(),
-            })
-            .collect();
-        let recovered = Recovered {
-            incidents,
-            operations: recovered.operations.clone(),
-            effects: recovered.effects.iter().cloned().collect(),
-            unseen,
-            paused_targets: recovered.paused_targets.iter().cloned().collect(),
-            paused_host: recovered.paused_host,
-            cooldowns: recovered.cooldowns.clone(),
-        };
+        let recovered = left::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
         if let Err(error) = self.ports.journal.commit(Vec::new()).await {
@@ -148,6 +126,8 @@ impl RecoveryEngine {
         let told = tell_of_serving(&*self.ports.journal, serving_sender);
         let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
         let mut spec_is_open = true;
+        // What serves by now was told of before anybody listened here.
+        self.serves(None);
         self.input(Input::Tick);
         loop {
             let is_blocked = !self.writes.give();
@@ -159,10 +139,7 @@ impl RecoveryEngine {
                 Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),
                 Some(asked) = self.asked.recv(), if !is_blocked => self.asked(asked),
                 changed = self.spec.changed(), if spec_is_open && !is_blocked => match changed {
-                    Ok(()) => {
-                        let spec = Arc::clone(&self.spec.borrow_and_update());
-                        self.input(Input::Spec(spec));
-                    }
+                    Ok(()) => self.take_up_spec(),
                     Err(_) => spec_is_open = false,
                 },
                 () = sleep(rest) => self.input(Input::Tick),
@@ -190,30 +167,25 @@ impl RecoveryEngine {
         }
     }
 
+    fn take_up_spec(&mut self) {
+        let spec = Arc::clone(&self.spec.borrow_and_update());
+        self.input(Input::Spec(spec));
+    }
+
+    /// Who found or asks for something may know a config that was not taken up here yet.
+    fn catch_up_with_spec(&mut self) {
+        if self.spec.has_changed().unwrap_or(false) {
+            self.take_up_spec();
+        }
+    }
+
     fn found(&mut self, finding: Finding) {
-        self.input(match finding {
-            Finding::Raised {
-                target,
-                failure,
-                severity,
-                evidence,
-                detected_at,
-            } => Input::Raised {
-                key: CaseKey { target, failure },
-                severity,
-                evidence,
-                detected_at,
-            },
-            Finding::Cleared {
-                target, failure, ..
-            } => Input::Cleared(CaseKey { target, failure }),
-            Finding::Exited {
-                target, evidence, ..
-            } => Input::Exited(target, evidence),
-        });
+        self.catch_up_with_spec();
+        self.input(finding::input_of(finding));
     }
 
     fn asked(&mut self, Asked { command, answer }: Asked) {
+        self.catch_up_with_spec();
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer);

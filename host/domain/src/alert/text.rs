@@ -105,7 +105,7 @@ fn did(event: &Event) -> String {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
         K::IncidentClosed => match fact(event, "how") {
             Some("lasting") => "it recovered it, and it has stayed healthy since",
-            Some("unseen") => "what was asked for; no check can say whether that helped",
+            Some("unseen") => "nothing more, for no check sees this failure",
             Some("removed") => "it let go of it, for the config does not name it any more",
             _ if attempts > 0 => "it tried to recover it, and the checks pass again",
             _ => "nothing; the checks pass again",

@@ -35,7 +35,8 @@ pub(super) fn hold_of(
             .is_none_or(|(Reverse(severity), operation)| {
                 *operation == entry.operation || entry.severity > *severity
             });
-    if busy.contains_key(&entry.target) || !gives_way {
+    // Who asks by hand waits for nobody's rest.
+    if busy.contains_key(&entry.target) || !(gives_way || entry.by_hand) {
         return Some(Hold::TargetBusy(entry.target.clone()));
     }
     if entry.by_hand {

@@ -2,7 +2,7 @@
 
 use super::{
     Action, At, Attempt, Call, Case, Failed, IllegalMove, Outcome, Recovery, Running, SoFar, Stage,
-    Work, words,
+    Work, how::Closed, words,
 };
 use crate::{
     call::RecoverRequest,
@@ -23,9 +23,9 @@ impl Recovery {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
         case.incident.missing = None;
-        if std::mem::take(&mut running.work.cut_off) {
+        let operation = &mut running.work.operation;
+        if operation.cut_off {
             // It is the same attempt once more.
-            let operation = &mut running.work.operation;
             operation.attempts = operation.attempts.saturating_sub(1);
         }
         self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
@@ -188,7 +188,7 @@ impl Recovery {
             let mut work = running.work;
             work.error = Some(why);
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, "the target became healthy by itself", at, out);
+            return self.close_unrecovered(case, Closed::ByItself, at, out);
         }
         let next = running.work.operation.attempts.saturating_add(1);
         let delay = running.route.strategy.delay_before(next);

@@ -62,7 +62,7 @@ impl Recovery {
             }
         }
         for (target, id) in self.queue.busy() {
-            let case = self.operations.get(id).and_then(|key| self.cases.get(key));
+            let case = self.operations.get(id).and_then(|key| self.case(key));
             if !case.is_some_and(|case| matches!(case.stage, Stage::Running(_))) {
                 return Err(format!("{target} is kept busy by {id}: {case:?}"));
             }

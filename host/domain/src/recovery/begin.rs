@@ -1,7 +1,7 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, Case, CaseKey, IllegalMove, Backoff, Outcome, Recovery, Running, SoFar,
+    Action, At, Attempt, Backoff, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, SoFar,
     Stage, Work,
 };
 use crate::{
@@ -38,7 +38,7 @@ impl Recovery {
             return self.await_person(case, work, at, out);
         }
         let next = work.operation.attempts.saturating_add(1);
-        let has_next = work.cut_off || route.strategy.delay_before(next).is_some();
+        let has_next = work.operation.cut_off || route.strategy.delay_before(next).is_some();
         if let Some(error) = work.error.clone().filter(|_| is_automatic && !has_next) {
             return self.give_up(case, work, error, at, out);
         }

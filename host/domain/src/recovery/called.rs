@@ -18,7 +18,7 @@ impl Recovery {
         }
         let not_calling = || IllegalMove::NotCalling(id.clone());
         let key = self.operations.get(id).cloned().ok_or_else(not_calling)?;
-        let is_calling = self.cases.get(&key).is_some_and(|case| {
+        let is_calling = self.case(&key).is_some_and(|case| {
             matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }))
         });
         if !is_calling {
@@ -38,6 +38,8 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
+            // Three ends in a row are what a person is asked about.
+            running.work.operation.interruptions = 0;
             running.work.effects = running.work.effects.max(handled.effects);
             if let Some(spec) = running.route.chain.get(step) {
                 let is_hopeless = take(&mut running.work.operation, spec, handled, &mut so_far);

@@ -73,8 +73,6 @@ pub struct Work {
     pub effects: u32,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
-    /// The daemon ended during its last call, of which nobody knows what it did.
-    pub cut_off: bool,
 }
 
 impl Work {
@@ -85,7 +83,6 @@ impl Work {
             hopeless: BTreeSet::new(),
             effects: 0,
             error: None,
-            cut_off: false,
         }
     }
 }

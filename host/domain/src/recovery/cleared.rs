@@ -1,6 +1,6 @@
 //! Every check that raised a failure passes again.
 
-use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage};
+use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage, how::Closed};
 
 impl Recovery {
     /// The failure is over. Where an operation runs, its own look says so.
@@ -25,8 +25,7 @@ impl Recovery {
                 }
                 Stage::Watched { .. } | Stage::Over => {}
                 _ => {
-                    let why = "the target became healthy by itself";
-                    return machine.close_unrecovered(case, why, at, out);
+                    return machine.close_unrecovered(case, Closed::ByItself, at, out);
                 }
             }
             Ok(())

@@ -1,6 +1,8 @@
 //! Another config is in use.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, settings::Settings};
+use super::{
+    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, settings::Settings,
+};
 use crate::{
     operation::{Mode, OperationEvent},
     spec::Spec,
@@ -38,12 +40,7 @@ impl Recovery {
         Ok(())
     }
 
-    fn follow(
-        &mut self,
-        case: &mut Case,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
+    fn follow(&mut self, case: &mut Case, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
         let key = case.key();
         if !self.settings.knows(&key.target) {
             match case.stage {
@@ -51,8 +48,7 @@ impl Recovery {
                 Stage::Running(_) => {}
                 Stage::Watched { .. } => self.proved(case, at, out),
                 _ => {
-                    let why = "the target is no longer configured";
-                    self.close_unrecovered(case, why, at, out)?;
+                    self.close_unrecovered(case, Closed::Removed, at, out)?;
                 }
             }
             return Ok(());

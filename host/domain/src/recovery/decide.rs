@@ -25,7 +25,7 @@ impl Recovery {
     fn decidable(&self, decided: &Decided<'_>) -> Result<(CaseKey, &Operation), Refusal> {
         let id = decided.id;
         let found = self.operations.get(id).and_then(|key| {
-            let work = self.cases.get(key)?.work()?;
+            let work = self.case(key)?.work()?;
             Some((key.clone(), &work.operation))
         });
         let (key, operation) = found.ok_or_else(|| {

@@ -65,7 +65,7 @@ impl Recovery {
         };
         let id = OperationId::new(self.ids.next(at.now));
         let (target, failure) = (key.target.clone(), key.failure.clone());
-        let known = self.cases.get(key);
+        let known = self.case(key);
         let detected_at = known.map_or(at.now, super::Case::detected_at);
         let mut operation = Operation::scheduled(
             id.clone(),
@@ -116,7 +116,7 @@ impl Recovery {
             && dry_run.cancelled.is_none()
         {
             let operation = &dry_run.work.operation;
-            let known = self.cases.get(&CaseKey {
+            let known = self.case(&CaseKey {
                 target: operation.target.clone(),
                 failure: operation.failure.clone(),
             });

@@ -173,10 +173,15 @@ impl Recovery {
     pub(super) fn close_unrecovered(
         &mut self,
         case: &mut Case,
-        why: &str,
+        how: Closed,
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        let why = match how {
+            Closed::Removed => "the target is no longer configured",
+            Closed::Unseen => "no check sees this failure any more",
+            _ => "the target became healthy by itself",
+        };
         let tried = case.work().is_some_and(|work| work.error.is_some());
         let attempts = case.work().map(|work| work.operation.attempts);
         match std::mem::replace(&mut case.stage, Stage::Over) {
@@ -189,14 +194,14 @@ impl Recovery {
             self.close(case, None, Closed::Removed, at.now, out);
             return Ok(());
         }
-        if tried || case.incident.relapses > 0 {
+        if how == Closed::ByItself && (tried || case.incident.relapses > 0) {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
             self.watch(case, None, window, at, out);
             return Ok(());
         }
-        self.close(case, None, Closed::ByItself, at.now, out);
+        self.close(case, None, how, at.now, out);
         Ok(())
     }
 

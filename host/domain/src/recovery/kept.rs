@@ -11,6 +11,10 @@ use crate::{
 };
 
 impl Recovery {
+    pub(super) fn case(&self, key: &CaseKey) -> Option<&Case> {
+        self.cases.get(key).map(|case| &**case)
+    }
+
     /// Takes a case out, lets it be changed, and puts it back with everything that is kept about it elsewhere. None
     /// where there is no such case.
     pub(super) fn with<T>(

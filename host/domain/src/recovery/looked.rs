@@ -1,6 +1,8 @@
 //! The checks of an operation's target were run.
 
-use super::{At, Attempt, Case, IllegalMove, Look, Backoff, Outcome, Recovery, Running, Seen, Stage};
+use super::{
+    At, Attempt, Backoff, Case, IllegalMove, Look, Outcome, Recovery, Running, Seen, Stage,
+};
 use crate::{id::OperationId, operation::OperationEvent};
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
@@ -30,7 +32,7 @@ impl Recovery {
             },
             _ => false,
         };
-        if !self.cases.get(&key).is_some_and(awaited) {
+        if !self.case(&key).is_some_and(awaited) {
             return Ok(());
         }
         let outcome = self.with(&key, |machine, case| {
@@ -55,7 +57,7 @@ impl Recovery {
         let again = |looks: &mut Backoff| looks.again(at.monotonic);
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
-            Attempt::Looking(_) if is_over && running.work.cut_off => {
+            Attempt::Looking(_) if is_over && running.work.operation.cut_off => {
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 self.succeeded(case, running, at, out)
             }

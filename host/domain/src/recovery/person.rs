@@ -69,7 +69,7 @@ impl Recovery {
     fn may_recover(&self, key: &CaseKey) -> Result<Severity, Refusal> {
         self.must_exist(&key.target)?;
         let default = failure::default_severity(&key.failure);
-        let open = self.cases.get(key).filter(|case| case.is_failing());
+        let open = self.case(key).filter(|case| case.is_failing());
         let severity = open.map_or(default, |case| case.incident.severity.max(default));
         match self.settings.route(key, severity) {
             Some(_) => Ok(severity),
@@ -103,7 +103,7 @@ impl Recovery {
         let is_past = |case: &Case| {
             matches!(case.stage, Stage::Watched { .. }) && !case.incident.state.is_open()
         };
-        if self.cases.get(key).is_none_or(is_past) {
+        if self.case(key).is_none_or(is_past) {
             self.with(key, |_, case| case.stage = Stage::Over);
             let evidence = Evidence {
                 check: "operator".to_owned(),

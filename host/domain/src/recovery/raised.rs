@@ -1,8 +1,8 @@
 //! A failure began to hold, or is seen again.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, begin::look_action, kept::Kept,
-    words,
+    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, begin::look_action,
+    kept::Kept, words,
 };
 use crate::{
     flap::FlapDetector,
@@ -32,6 +32,10 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.end_watch_in_time(&key, at, out);
         if !self.cases.contains_key(&key) {
+            // It was on its way when its target was taken out of the config.
+            if !self.settings.knows(&key.target) {
+                return Ok(());
+            }
             let incident = self.open(&key, severity, evidence, detected_at, at, out);
             self.count_opening(&key, at, out);
             let mut case = Case::new(incident, Stage::Unrouted);
@@ -65,7 +69,7 @@ impl Recovery {
             Stage::Watched { until } => until <= at.monotonic,
             _ => false,
         };
-        if self.cases.get(key).is_some_and(is_proved) {
+        if self.case(key).is_some_and(is_proved) {
             self.with(key, |machine, case| machine.proved(case, at, out));
         }
     }
@@ -88,12 +92,7 @@ impl Recovery {
     }
 
     /// It is worse than it was known to be.
-    fn worsened(
-        &mut self,
-        case: &mut Case,
-        at: At,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
+    fn worsened(&mut self, case: &mut Case, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
         let severity = case.incident.severity;
         if matches!(case.stage, Stage::Unrouted) {
             return self.schedule(case, at, out);

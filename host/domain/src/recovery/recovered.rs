@@ -1,8 +1,8 @@
 //! What the daemon before left is gone on with, at the stage where it stood.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage, Why, Work,
-    words,
+    At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage,
+    Why, Work, how::Closed, words,
 };
 use crate::{
     cooldown::Cooldowns,
@@ -23,8 +23,6 @@ use std::{
 /// daemon with it must not do so for ever.
 const INTERRUPTIONS: u32 = 3;
 
-/// Why an incident is closed that only a person's decision kept open.
-const UNSEEN: &str = "no check sees this failure any more";
 /// So long the checks have to say that something holds which was watched when the daemon ended.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
@@ -135,7 +133,7 @@ impl Recovery {
             if let Some(work) = work {
                 case.stage = Stage::Queued(work);
             }
-            return self.close_unrecovered(case, "the target is no longer configured", at, out);
+            return self.close_unrecovered(case, Closed::Removed, at, out);
         }
         let is_left_to_people = incident.by_hand
             || work
@@ -153,14 +151,14 @@ impl Recovery {
             None => {
                 self.schedule(case, at, out)?;
                 if matches!(case.stage, Stage::Unrouted) && !case.holds {
-                    self.close_unrecovered(case, UNSEEN, at, out)?;
+                    self.close_unrecovered(case, Closed::Unseen, at, out)?;
                 }
                 return Ok(());
             }
         };
         if is_left_to_people && !case.holds {
             // Only the checks can say that it is over, and none of them sees it.
-            self.close_unrecovered(case, UNSEEN, at, out)?;
+            self.close_unrecovered(case, Closed::Unseen, at, out)?;
         }
         Ok(())
     }
@@ -177,7 +175,7 @@ impl Recovery {
             OperationState::AwaitingManual => {
                 case.stage = Stage::Asking(work);
                 if !case.holds {
-                    self.close_unrecovered(case, UNSEEN, at, out)?;
+                    self.close_unrecovered(case, Closed::Unseen, at, out)?;
                 }
             }
             OperationState::Validating if due.is_none() => {
@@ -199,7 +197,8 @@ impl Recovery {
             }
             OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out)?,
             _ => {
-                if work.operation.state != OperationState::Scheduled {
+                let rests = work.operation.state != OperationState::Scheduled;
+                if rests && !work.operation.cut_off {
                     // It rests between two attempts.
                     work.error
                         .get_or_insert_with(|| "its last attempt did not help".to_owned());
@@ -256,10 +255,10 @@ impl Recovery {
         }
         // Whatever ends before the call is made again has ended no call.
         operation.due = Some(at.now);
+        operation.cut_off = true;
         operation.revision += 1;
         out.writes.push(Change::Operation(operation.clone()));
         out.writes.push(words::resumed(operation, at.now));
-        work.cut_off = true;
         self.queue_again(case, work, at.monotonic);
         Ok(())
     }

@@ -3,7 +3,9 @@
 //! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
 //! daemon, or another config, comes to the same.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Then, words};
+use super::{
+    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, how::Then, words,
+};
 use crate::{
     id::OperationId,
     incident::Incident,
@@ -148,7 +150,7 @@ impl Recovery {
         if case.cleared {
             // Nothing more would ever say that it is over.
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, "the target became healthy by itself", at, out);
+            return self.close_unrecovered(case, Closed::ByItself, at, out);
         }
         work.operation.steps = steps;
         self.await_person(case, work, at, out)

@@ -9,7 +9,7 @@ impl Recovery {
         let mut shown = Shown::default();
         let mut runs = false;
         for key in self.keys_of(target) {
-            let Some(case) = self.cases.get(&key) else {
+            let Some(case) = self.case(&key) else {
                 continue;
             };
             if case.incident.state.is_open() {
@@ -35,6 +35,9 @@ fn rest_words(case: &super::Case) -> String {
     let incident = &case.incident;
     match case.work().and_then(|work| work.error.as_ref()) {
         Some(_) => "between two attempts".to_owned(),
+        None if case.work().is_some_and(|work| work.operation.cut_off) => {
+            "the daemon ended during its last attempt".to_owned()
+        }
         None if incident.failures_in_a_row > 0 => {
             format!("{} rounds did not help", incident.failures_in_a_row)
         }

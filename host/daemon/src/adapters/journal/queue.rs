@@ -138,7 +138,8 @@ impl Queue {
     fn bound_for(&self, work: &Work) -> Load {
         let is_event = |change: &Change| matches!(change, Change::Event(_));
         match work {
-            Work::Changes(changes, _) if !changes.iter().all(is_event) => {
+            // One without any only waits for those before it.
+            Work::Changes(changes, _) if changes.is_empty() || !changes.iter().all(is_event) => {
                 self.bound.plus(self.bound)
             }
             _ => self.bound,

@@ -1,9 +1,13 @@
 //! Runs a program and judges its exit code; the last line that it prints is the evidence.
 //!
+//! Invariant: secrets are taken out of what it prints before anything else is done with it.
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
 
 use super::{Seen, io_cause};
-use crate::adapters::{environment::ChildEnvironment, limits};
+use crate::{
+    adapters::{environment::ChildEnvironment, limits, secrets::MAX_CONCEALED_BYTES},
+    ports::Secrets,
+};
 use mainstay_domain::health::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{io, os::fd::OwnedFd, path::Path, process::Stdio};
@@ -13,8 +17,10 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// So much of the end of the output is kept.
+/// So much of the end of the output is looked through.
 const TAIL: usize = 4096;
+/// So much is kept, for a secret that is cut in two is not recognised.
+const KEPT: usize = TAIL + MAX_CONCEALED_BYTES;
 
 /// A program that runs.
 pub(super) struct Started {
@@ -27,6 +33,7 @@ pub(super) async fn look(
     run: &[String],
     started: io::Result<Started>,
     degraded_exit: Option<i32>,
+    secrets: &dyn Secrets,
 ) -> Seen {
     let words = run.join(" ");
     let cannot =
@@ -50,7 +57,7 @@ pub(super) async fn look(
         keep(&mut tail, rest.get(..count).unwrap_or_default());
     }
     match status {
-        Ok(status) => judge(&words, status, degraded_exit, &tail),
+        Ok(status) => judge(&words, status, degraded_exit, &concealed(tail, secrets)),
         Err(error) => cannot(error),
     }
 }
@@ -113,7 +120,17 @@ async fn read_some(output: &mut pipe::Receiver, tail: &mut Vec<u8>) -> bool {
 
 fn keep(tail: &mut Vec<u8>, chunk: &[u8]) {
     tail.extend_from_slice(chunk);
-    tail.drain(..tail.len().saturating_sub(TAIL));
+    tail.drain(..tail.len().saturating_sub(KEPT));
+}
+
+fn concealed(tail: Vec<u8>, secrets: &dyn Secrets) -> Vec<u8> {
+    let is_cut = tail.len() >= KEPT;
+    let mut shown = secrets.conceal(tail);
+    if is_cut {
+        // The first bytes may be half of a secret.
+        shown.drain(..MAX_CONCEALED_BYTES.min(shown.len()));
+    }
+    shown
 }
 
 fn judge(

@@ -3,7 +3,7 @@
 use super::*;
 use crate::adapters::{clock::SystemClock, environment::without_that_of_the_tests};
 use mainstay_domain::{
-    name::{CheckName, FailureType, TargetName},
+    name::{CheckName, FailureType, SecretName, TargetName},
     severity::Severity,
     spec::{BreakerSpec, ForeignCommands},
 };
@@ -35,7 +35,21 @@ fn target() -> Arc<TargetSpec> {
 
 fn probe() -> HostProbe {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    HostProbe::new(without_that_of_the_tests(), Arc::new(SystemClock::new())).unwrap()
+    let (environment, clock) = (without_that_of_the_tests(), Arc::new(SystemClock::new()));
+    HostProbe::new(Arc::new(OneSecret), environment, clock).unwrap()
+}
+
+/// Knows one value, `hunter2`.
+struct OneSecret;
+
+impl Secrets for OneSecret {
+    fn value(&self, name: &SecretName) -> Result<String, String> {
+        Err(format!("there is no secret `{name}`"))
+    }
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        text.replace("hunter2", "${secret:db}").into_bytes()
+    }
 }
 
 fn check_of(kind: CheckKind, timeout: Duration) -> Arc<CheckSpec> {

@@ -14,6 +14,19 @@ fn failed(title: &str) -> Change {
     )
 }
 
+/// Everything is an alert for `page`.
+fn paging() -> Arc<Spec> {
+    let mut config = (*specs::spec(Vec::new())).clone();
+    config.alerts = vec![AlertRoute {
+        min_severity: Severity::Low,
+        events: Vec::new(),
+        target: None,
+        alerter: PluginName::parse("page").unwrap(),
+        version: VersionReq::STAR,
+    }];
+    Arc::new(config)
+}
+
 #[tokio::test]
 async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_both_are_held() {
     for is_held in [false, true] {
@@ -21,15 +34,7 @@ async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_bo
         if is_held {
             journal.hold();
         }
-        let mut config = (*specs::spec(Vec::new())).clone();
-        config.alerts = vec![AlertRoute {
-            min_severity: Severity::Low,
-            events: Vec::new(),
-            target: None,
-            alerter: PluginName::parse("page").unwrap(),
-            version: VersionReq::STAR,
-        }];
-        let (_sender, spec) = watch::channel(Arc::new(config));
+        let (_sender, spec) = watch::channel(paging());
         let (arriving, mut arrivals) = arrivals();
         let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
         for title in ["first", "second"] {
@@ -52,5 +57,30 @@ async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_bo
         }
         let expected = [EventKind::IncidentOpened, EventKind::AlertQueued].repeat(2);
         assert_eq!(journal.kinds(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_was_refused_and_is_submitted_again_sends_its_alert_once() {
+    let journal = MemoryJournal::new();
+    let (_sender, spec) = watch::channel(paging());
+    let (arriving, mut arrivals) = arrivals();
+    let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
+    journal.fill(true);
+    let refused = || vec![failed("first")];
+    within(recorder.commit(refused())).await.unwrap_err();
+    for _ in 0..3 {
+        within(recorder.commit_again(refused())).await.unwrap_err();
+    }
+    journal.fill(false);
+    within(recorder.commit_again(refused())).await.unwrap();
+    within(recorder.commit(vec![failed("second")]))
+        .await
+        .unwrap();
+    for title in ["first", "second"] {
+        let entries = within(arrivals.next()).await;
+        assert_eq!(entries.len(), 1);
+        let body = &entries[0].alert.body;
+        assert!(body.contains(title), "{body}");
     }
 }

@@ -1,11 +1,7 @@
 //! Does what the machine asks for: calls, looks, and answers to people.
 
-use super::{RecoveryEngine, look};
-use mainstay_domain::{
-    call::RecoveryFailure,
-    id::OperationId,
-    recovery::{Action, Call, Handled, Input, NotHandled},
-};
+use super::{RecoveryEngine, call, look};
+use mainstay_domain::recovery::Action;
 
 impl RecoveryEngine {
     pub(super) fn carry_out(&mut self, after: Vec<Action>) {
@@ -16,7 +12,10 @@ impl RecoveryEngine {
         let mut answers = Vec::new();
         for action in after {
             match action {
-                Action::Call(call) => self.call(*call),
+                Action::Call(call) => {
+                    let handlers = self.ports.handlers.clone();
+                    self.work.spawn(call::call(handlers, *call));
+                }
                 Action::Look {
                     operation,
                     number,
@@ -50,28 +49,5 @@ impl RecoveryEngine {
                 }
             });
         }
-    }
-
-    fn call(&mut self, call: Call) {
-        let handlers = self.ports.handlers.clone();
-        let (id, effects) = (call.request.operation.clone(), call.effects);
-        self.work.spawn(async move {
-            let handled = tokio::spawn(async move { handlers.recover(call).await });
-            let handled = handled
-                .await
-                .unwrap_or_else(|error| broke_off(&id, effects, &error));
-            Input::Called(id, handled)
-        });
-    }
-}
-
-/// A fault of the host in one call: another attempt may go well.
-fn broke_off(id: &OperationId, effects: u32, error: &tokio::task::JoinError) -> Handled {
-    let why = format!("the call broke off: {error}; report this as a defect");
-    tracing::error!(operation = %id, why);
-    Handled {
-        by: None,
-        result: Err(NotHandled::Failed(RecoveryFailure::Retryable(why))),
-        effects,
     }
 }

@@ -15,7 +15,8 @@ use mainstay_domain::{
     effect::EffectError,
     event::EventKind,
     health::{Evidence, Health, Observation, Outcome},
-    id::OperationId,
+    id::{IncidentId, OperationId},
+    incident::Incident,
     journal::Change,
     name::{FailureType, TargetName},
     operation::{Mode, Operation, OperationState},
@@ -135,6 +136,11 @@ struct Story {
 
 impl Story {
     fn begin(answers: &[Answer]) -> Self {
+        Self::after(ports::Recovered::default(), answers)
+    }
+
+    /// An engine that goes on with this.
+    fn after(left: ports::Recovered, answers: &[Answer]) -> Self {
         let patient = Arc::new(Patient {
             fails: AtomicBool::new(true),
             ails: AtomicBool::new(false),
@@ -168,7 +174,7 @@ impl Story {
         }];
         let (spec_sender, spec) = watch::channel(Arc::new(spec));
         let (findings, found) = mpsc::channel(16);
-        let (engine, operator) = RecoveryEngine::new(
+        let (mut engine, operator) = RecoveryEngine::new(
             ports,
             spec,
             found,
@@ -176,7 +182,11 @@ impl Story {
             ChangedTargets::default(),
         );
         let stop = CancellationToken::new();
-        tokio::spawn(engine.run(stop.clone()));
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            engine.resume(&left).await;
+            engine.run(stopped).await;
+        });
         Self {
             patient,
             journal,
@@ -419,6 +429,55 @@ async fn what_is_no_longer_configured_is_let_go_of() {
         story.count(EventKind::IncidentClosed) == 1
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_found_of_a_target_that_was_just_added_is_recovered() {
+    let story = Story::begin(&[]);
+    let before = Arc::clone(&story.spec.borrow());
+    story.fails_while_paused(&[OperationState::Scheduled]).await;
+    story.spec.send_replace(spec(Vec::new()));
+    story.until("it to end", &[OperationState::Cancelled]).await;
+    story.pause(false).await;
+    // Both before the engine has its turn: who found it has the config already.
+    story.spec.send_replace(before);
+    story.fails().await;
+    let states = [OperationState::Cancelled, OperationState::InProgress];
+    story.until("another to run", &states).await;
+    assert_eq!(story.count(EventKind::IncidentClosed), 1);
+    assert_eq!(story.count(EventKind::OperationEscalated), 0);
+}
+
+#[tokio::test]
+async fn what_waited_for_a_missing_handler_when_the_daemon_ended_is_tried_by_the_next_at_once() {
+    let (now, mut ids) = (ManualClock::new().now(), IdSource::new(7));
+    let (api, down) = (name("api"), failure("api-down"));
+    let mut incident = Incident::open(
+        IncidentId::new(ids.next(now)),
+        api.clone(),
+        down.clone(),
+        Severity::High,
+        evidence(),
+        now,
+        0,
+    );
+    incident.missing = Some(PluginName::parse("healer").unwrap());
+    incident.failures_in_a_row = 5;
+    incident.tried_at = Some(now);
+    let id = OperationId::new(ids.next(now));
+    let mut operation = Operation::scheduled(id, api, down, Severity::High, Mode::Automatic, now);
+    operation.incident = Some(incident.id.clone());
+    operation.due = Some(now + Duration::from_secs(3600));
+    let left = ports::Recovered {
+        incidents: vec![incident],
+        operations: vec![operation],
+        ..ports::Recovered::default()
+    };
+    let story = Story::after(left, &[Answer::Heals]);
+    story.patient.calls.add_permits(1);
+    story
+        .until("it to succeed", &[OperationState::Succeeded])
+        .await;
 }
 
 #[tokio::test]

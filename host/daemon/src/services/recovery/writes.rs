@@ -11,6 +11,8 @@ use std::{collections::VecDeque, sync::Arc};
 pub(super) struct Writes {
     journal: Arc<dyn Journal>,
     waiting: VecDeque<Vec<Change>>,
+    /// The first of these was refused before.
+    is_refused: bool,
 }
 
 impl Writes {
@@ -18,6 +20,7 @@ impl Writes {
         Self {
             journal,
             waiting: VecDeque::new(),
+            is_refused: false,
         }
     }
 
@@ -32,11 +35,16 @@ impl Writes {
     /// Gives the queue what waits; whether it took all of it.
     pub(super) fn give(&mut self) -> bool {
         while let Some(changes) = self.waiting.front() {
-            let commit = self.journal.commit(changes.clone());
+            let commit = match self.is_refused {
+                true => self.journal.commit_again(changes.clone()),
+                false => self.journal.commit(changes.clone()),
+            };
             // What is refused is refused in the call.
-            if let Some(Err(error)) = commit.now_or_never()
-                && error.kind == JournalErrorKind::Full
-            {
+            self.is_refused = matches!(
+                commit.now_or_never(),
+                Some(Err(error)) if error.kind == JournalErrorKind::Full
+            );
+            if self.is_refused {
                 return false;
             }
             self.waiting.pop_front();
@@ -48,5 +56,68 @@ impl Writes {
     pub(super) fn durable(&self) -> impl Future<Output = ()> + Send + use<> {
         // Nothing to write: it waits for all that was written before.
         self.journal.commit(Vec::new()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{Commit, Committed, JournalError};
+    use mainstay_domain::event::Event;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+    use tokio::sync::broadcast;
+
+    /// Counts what is submitted for the first time, and what again.
+    #[derive(Default)]
+    struct Counting {
+        is_full: AtomicBool,
+        first: AtomicU32,
+        again: AtomicU32,
+    }
+
+    impl Counting {
+        fn answer(&self) -> Commit {
+            let answer = match self.is_full.load(SeqCst) {
+                true => Err(JournalError {
+                    kind: JournalErrorKind::Full,
+                    path: "memory".to_owned(),
+                    what: "takes no more".to_owned(),
+                }),
+                false => Ok(Committed::Held),
+            };
+            Box::pin(std::future::ready(answer))
+        }
+
+        fn counted(&self) -> (u32, u32) {
+            (self.first.load(SeqCst), self.again.load(SeqCst))
+        }
+    }
+
+    impl Journal for Counting {
+        fn commit(&self, _: Vec<Change>) -> Commit {
+            self.first.fetch_add(1, SeqCst);
+            self.answer()
+        }
+        fn commit_again(&self, _: Vec<Change>) -> Commit {
+            self.again.fetch_add(1, SeqCst);
+            self.answer()
+        }
+        fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+            broadcast::channel(1).1
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_submitted_again_as_such_and_what_is_behind_it_for_the_first_time() {
+        let journal = Arc::new(Counting::default());
+        let mut writes = Writes::new(journal.clone());
+        journal.is_full.store(true, SeqCst);
+        writes.push(vec![Change::Paused(None, true)]);
+        assert_eq!(journal.counted(), (1, 0));
+        writes.push(vec![Change::Paused(None, false)]);
+        assert_eq!(journal.counted(), (1, 1));
+        journal.is_full.store(false, SeqCst);
+        assert!(writes.give());
+        assert_eq!(journal.counted(), (2, 2));
     }
 }

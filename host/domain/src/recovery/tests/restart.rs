@@ -3,7 +3,7 @@
 use super::{
     super::{Input, Seen, Verb},
     fixtures::{
-        done, missing, needs_operator, permanent, plugin, retryable, route, usual, with_route,
+        done, key, missing, needs_operator, permanent, plugin, retryable, route, usual, with_route,
     },
     world::World,
 };
@@ -126,6 +126,16 @@ fn a_daemon_that_ends_before_the_call_is_made_again_is_not_ended_by_it() {
     }
     assert_eq!(world.stage("api down"), "resting");
     assert_eq!(world.operation("api down").interruptions, 1);
+}
+
+#[test]
+fn what_was_cut_off_and_is_held_back_is_shown_as_that() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.pause(None, true);
+    world.restart(10);
+    let (_, why) = world.machine.shown(&key("api down").target).rests.unwrap();
+    assert_eq!(why, "the daemon ended during its last attempt");
 }
 
 #[test]

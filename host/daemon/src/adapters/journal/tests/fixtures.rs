@@ -102,6 +102,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         revision: 1,
         steps: Vec::new(),
         due: None,
+        cut_off: false,
         interruptions: 0,
     }
 }

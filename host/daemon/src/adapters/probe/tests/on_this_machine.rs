@@ -139,6 +139,12 @@ async fn a_program_inherits_the_daemons_environment_without_the_variables_of_sec
 }
 
 #[tokio::test]
+async fn what_a_program_prints_is_shown_without_the_values_of_secrets() {
+    let script = "printf hun; echo ter2; exit 1";
+    check(exec(script, None), Outcome::Failed, "code 1: ${secret:db}").await;
+}
+
+#[tokio::test]
 async fn a_program_that_runs_too_long_is_killed_with_all_it_started() {
     let dir = tempfile::tempdir().unwrap();
     let pids = dir.path().join("pids");

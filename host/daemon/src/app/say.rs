@@ -1,0 +1,69 @@
+//! What the daemon says of itself.
+
+use crate::ports::{Clock, Journal};
+use mainstay_domain::{
+    event::{Event, EventKind},
+    journal::Change,
+    severity::Severity,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Says that something happened to the host, and waits until that is durable.
+pub(super) async fn say(
+    journal: &Arc<dyn Journal>,
+    clock: &Arc<dyn Clock>,
+    kind: EventKind,
+    message: String,
+) {
+    let event = Event::new(kind, Severity::Low, clock.now(), message);
+    if let Err(error) = journal.commit(vec![Change::Event(event)]).await {
+        tracing::error!("{error}");
+    }
+}
+
+/// Waits for what is said, but no longer than this. It was submitted, and stays so.
+pub(super) async fn say_within(longest: Duration, saying: impl Future<Output = ()>) {
+    if tokio::time::timeout(longest, saying).await.is_err() {
+        tracing::warn!("the journal does not answer; what it was told is written when it does");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ports::Commit,
+        services::testing::{ManualClock, MemoryJournal},
+    };
+    use tokio::sync::broadcast;
+
+    /// A journal whose disk hangs: it takes everything and answers nothing.
+    struct Silent(Arc<MemoryJournal>);
+
+    impl Journal for Silent {
+        fn commit(&self, changes: Vec<Change>) -> Commit {
+            drop(self.0.commit(changes));
+            Box::pin(std::future::pending())
+        }
+        fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+            self.0.subscribe()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_does_not_answer_does_not_hold_up_the_stop() {
+        let memory = MemoryJournal::new();
+        let journal: Arc<dyn Journal> = Arc::new(Silent(memory.clone()));
+        let clock: Arc<dyn Clock> = ManualClock::new();
+        let saying = say(
+            &journal,
+            &clock,
+            EventKind::HostStopping,
+            "asked to".to_owned(),
+        );
+        let second = Duration::from_secs(1);
+        let said = tokio::time::timeout(60 * second, say_within(second, saying)).await;
+        assert!(said.is_ok(), "it waits for the disk");
+        assert_eq!(memory.kinds(), [EventKind::HostStopping]);
+    }
+}
