@@ -54,7 +54,7 @@ use dry_run::DryRun;
 use kept::Kept;
 use settings::Settings;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     num::NonZeroUsize,
     sync::Arc,
 };
@@ -67,22 +67,22 @@ pub const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add
 pub struct Recovery {
     ids: IdSource,
     settings: Settings,
-    /// Each in a place of its own: a tree of what is so large would be slow to walk.
-    cases: BTreeMap<CaseKey, Box<Case>>,
+    /// Found by hash, each in a place of its own: what is looked up for each input must not be a walk through memory.
+    cases: HashMap<CaseKey, Box<Case>>,
     /// The failures of each target among the cases.
-    failures: BTreeMap<TargetName, BTreeSet<FailureType>>,
+    failures: HashMap<TargetName, BTreeSet<FailureType>>,
     /// How many cases of each target are failing.
-    failing: BTreeMap<TargetName, u32>,
+    failing: HashMap<TargetName, u32>,
     /// Whose operation it is.
-    operations: BTreeMap<OperationId, CaseKey>,
+    operations: HashMap<OperationId, CaseKey>,
     /// Dry runs that have not ended.
     dry_runs: BTreeMap<OperationId, DryRun>,
     queue: RecoveryQueue,
     /// When which case has to be looked at again.
     timers: BTreeSet<(Monotonic, CaseKey)>,
     /// When each failure was opened of late, for its recurrence.
-    opened: BTreeMap<CaseKey, VecDeque<Timestamp>>,
-    flaps: BTreeMap<TargetName, FlapDetector>,
+    opened: HashMap<CaseKey, VecDeque<Timestamp>>,
+    flaps: HashMap<TargetName, FlapDetector>,
     cooldowns: Cooldowns,
     /// The cases whose next operation waits for a handler that is missing.
     missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
@@ -100,15 +100,15 @@ impl Recovery {
         Self {
             ids,
             settings: Settings::new(spec),
-            cases: BTreeMap::new(),
-            failures: BTreeMap::new(),
-            failing: BTreeMap::new(),
-            operations: BTreeMap::new(),
+            cases: HashMap::new(),
+            failures: HashMap::new(),
+            failing: HashMap::new(),
+            operations: HashMap::new(),
             dry_runs: BTreeMap::new(),
             queue: RecoveryQueue::default(),
             timers: BTreeSet::new(),
-            opened: BTreeMap::new(),
-            flaps: BTreeMap::new(),
+            opened: HashMap::new(),
+            flaps: HashMap::new(),
             cooldowns: Cooldowns::default(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
@@ -162,7 +162,7 @@ impl Recovery {
         [timer, queued].into_iter().flatten().min()
     }
 
-    /// Every case, in order.
+    /// Every case, in no order.
     pub fn cases(&self) -> impl Iterator<Item = (&CaseKey, &Case)> {
         self.cases.iter().map(|(key, case)| (key, &**case))
     }

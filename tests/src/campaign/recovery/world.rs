@@ -462,7 +462,7 @@ impl<'a> World<'a> {
         let recovered = self.journal.recovered(&self.failing, self.at().now);
         self.input(Input::Recovered(recovered));
         // The checks tell anew what holds, and that what held does not.
-        let open: Vec<CaseKey> = self.machine.cases().map(|(key, _)| key.clone()).collect();
+        let open: BTreeSet<CaseKey> = self.machine.cases().map(|(key, _)| key.clone()).collect();
         for key in open.iter().filter(|key| !self.failing.contains(key)) {
             self.findings.push(Input::Cleared(key.clone()));
         }
