@@ -1,7 +1,10 @@
 //! The supervised process of a target ended by itself.
 
 use super::{At, Attempt, IllegalMove, Outcome, Recovery, Stage};
-use crate::{health::Evidence, name::TargetName};
+use crate::{
+    health::Evidence,
+    name::{FailureType, TargetName},
+};
 
 impl Recovery {
     /// A validation of this target has its answer: nothing more can be seen of a process that is gone.
@@ -12,10 +15,17 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        let process = self.settings.target(target);
+        let process = process.and_then(|target| target.process.as_ref());
+        let exit_failure = process.map(|process| process.exit_failure.clone());
+        let is_exit_failure = |failure: &FailureType| exit_failure.as_ref() == Some(failure);
         for key in self.keys_of(target) {
             let outcome = self.with(&key, |machine, case| {
-                // Whatever passed while it ran says nothing of what is gone.
-                case.cleared = false;
+                if is_exit_failure(&key.failure) {
+                    // Whatever passed while it ran says nothing of what is gone.
+                    case.cleared = false;
+                    case.holds = true;
+                }
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));
                 if !is_validating {
                     return Ok(());

@@ -6,8 +6,10 @@ use crate::{
     health::Evidence,
     id::OperationId,
     name::{FailureType, PluginName, TargetName},
+    severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
+        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RouteSpec, Spec, StepSpec,
+        Strategy, TargetSpec,
     },
     time::Timestamp,
 };
@@ -97,7 +99,7 @@ pub(super) fn target(name: &str) -> TargetSpec {
         priority: 5,
         depends_on: Vec::new(),
         rto: Duration::from_secs(300),
-        process: None,
+        process: Some(process()),
         commands: ForeignCommands::default(),
         checks: Vec::new(),
         breaker: BreakerSpec {
@@ -165,4 +167,21 @@ pub(super) fn usual() -> Spec {
 /// The same with another route.
 pub(super) fn with_route(route: RouteSpec) -> Spec {
     spec(vec![target("api"), target("db")], vec![route])
+}
+
+/// A child whose exit is the failure that most stories have.
+fn process() -> ProcessSpec {
+    ProcessSpec {
+        run: vec!["/bin/api".to_owned()],
+        cwd: "/".into(),
+        env: Default::default(),
+        user: None,
+        umask: None,
+        grace: Duration::from_secs(10),
+        on_shutdown: OnShutdown::Stop,
+        exit_failure: FailureType::parse("down").unwrap(),
+        exit_severity: Severity::High,
+        log_max_bytes: 1 << 20,
+        log_keep: 1,
+    }
 }
