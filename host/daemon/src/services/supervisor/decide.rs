@@ -36,10 +36,11 @@ pub(super) fn at_start<'a>(
         return AtStart::Adopt(record.clone());
     }
     // Started after the recorded one had ended, by a daemon that was killed before it could write that down. What has
-    // the recorded one's own start in its mark is what that one left behind.
+    // the recorded one's own start in its mark is what that one left behind; two starts may share a millisecond.
+    let start = |identity: &ProcessIdentity| (identity.started_at, identity.restarts);
     let mut unrecorded = marked.filter(|found| {
         of_this_boot.is_none_or(|record| {
-            found.start_ticks >= record.start_ticks && found.started_at != record.started_at
+            found.start_ticks >= record.start_ticks && start(found) != start(record)
         })
     });
     if let Some(found) = unrecorded.next() {
@@ -165,6 +166,17 @@ mod tests {
             why: "the process does not run, and is not started while it is paused".to_owned(),
         };
         let adopt = |process: &ProcessIdentity| AtStart::Adopt(process.clone());
+        let next = ProcessIdentity {
+            restarts: 1,
+            ..process(20, 100)
+        };
+        check(
+            "one that was started in the same millisecond and not recorded",
+            Some((&old, false)),
+            std::slice::from_ref(&next),
+            false,
+            adopt(&next),
+        );
         check("a first start", None, &[], false, AtStart::Start);
         check("a first start, paused", None, &[], true, paused());
         check(
