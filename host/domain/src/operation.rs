@@ -111,7 +111,7 @@ pub struct Operation {
     /// The daemon ended during its last call, of which nobody knows what it did: the attempt is made again.
     #[serde(default)]
     pub cut_off: bool,
-    /// How often the daemon ended during its present call.
+    /// How often the daemon ended during the calls of its present attempt.
     #[serde(default)]
     pub interruptions: u32,
 }

@@ -53,6 +53,7 @@ fn a_start_period_protects_every_start_of_a_child_whoever_made_it() {
 name = "job"
 start_period = "1h"
 validation_timeout = "1h"
+exit_failure = "service-down"
 env = {{ ROUND = "1" }}
 run = ["sh", "-c", "until [ -e files/go ]; do sleep 0.1; done; exec python3 -m http.server {port} --bind 127.0.0.1"]
 [[target.check]]

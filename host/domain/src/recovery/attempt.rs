@@ -126,6 +126,8 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        // Three ends of the daemon in one attempt are what a person is asked about.
+        running.work.operation.interruptions = 0;
         match so_far.failed {
             None if so_far.done => {
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;

@@ -38,8 +38,6 @@ impl Recovery {
             ) else {
                 return Ok(());
             };
-            // Three ends in a row are what a person is asked about.
-            running.work.operation.interruptions = 0;
             running.work.effects = running.work.effects.max(handled.effects);
             if let Some(spec) = running.route.chain.get(step) {
                 let is_hopeless = take(&mut running.work.operation, spec, handled, &mut so_far);

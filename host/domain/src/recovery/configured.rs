@@ -1,7 +1,8 @@
 //! Another config is in use.
 
 use super::{
-    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, settings::Settings,
+    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed,
+    settings::Settings,
 };
 use crate::{
     operation::{Mode, OperationEvent},
@@ -46,8 +47,16 @@ impl Recovery {
         let key = case.key();
         if !self.settings.knows(&key.target) {
             match case.stage {
-                // It is let go of when its operation has ended.
-                Stage::Running(_) => {}
+                // What a handler does is not cut off; it is let go of when the call has ended.
+                Stage::Running(ref running)
+                    if matches!(running.attempt, Attempt::Calling { .. }) => {}
+                Stage::Running(_) => {
+                    if let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over)
+                    {
+                        case.stage = Stage::Queued(running.work);
+                    }
+                    self.close_unrecovered(case, Closed::Removed, at, out)?;
+                }
                 Stage::Watched { .. } => self.proved(case, at, out),
                 _ => {
                     self.close_unrecovered(case, Closed::Removed, at, out)?;

@@ -69,6 +69,10 @@ impl Recovery {
                     case.stage = Stage::Running(Box::new(running));
                     return Ok(());
                 }
+                if look.seen == Seen::Healthy {
+                    // It has passed all that time: whatever is still held against it is old.
+                    return self.healthy_without(case, running.work, at, out);
+                }
                 self.attempt(case, running, at, out)
             }
             Attempt::Validating(_) if is_over => self.succeeded(case, running, at, out),

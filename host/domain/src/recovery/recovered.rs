@@ -187,7 +187,8 @@ impl Recovery {
                 };
                 let (id, target) = (work.operation.id.clone(), key.target.clone());
                 self.queue.occupy(id, target);
-                let looks = self.look(&key, &work, false, at, out);
+                // A handler had acted before the daemon ended, which whoever watches the target now does not know.
+                let looks = self.look(&key, &work, true, at, out);
                 case.stage = Stage::Running(Box::new(Running {
                     work,
                     route,

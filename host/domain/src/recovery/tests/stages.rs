@@ -145,7 +145,8 @@ fn looking() {
         cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
-        serves same-spec without-target another-route tick stop -> =
+        serves same-spec another-route tick stop -> =
+        without-target -> none | O.cancelled +cancelled I.self-healed +closed
     ",
     );
 }
@@ -187,7 +188,8 @@ fn validating() {
         cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
-        serves same-spec without-target another-route tick stop -> =
+        serves same-spec another-route tick stop -> =
+        without-target -> none | O.cancelled +cancelled I.self-healed +closed
     ",
     );
 }
