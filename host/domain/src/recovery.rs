@@ -89,7 +89,7 @@ pub struct Recovery {
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
     stopping: bool,
-    /// Backoff that were asked for.
+    /// Looks that were asked for.
     looks: u64,
     changed: BTreeSet<TargetName>,
 }

@@ -103,7 +103,7 @@ pub struct Running {
 /// What an operation that runs is doing. The driver owes an answer in each of these, but for a look that is not yet due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
-    /// Backoff whether it is still needed.
+    /// Looks whether it is still needed.
     Looking(Backoff),
     /// A step of the chain is called.
     Calling {
@@ -138,7 +138,7 @@ pub enum Failed {
     NeedsOperator(String, Vec<String>),
 }
 
-/// Backoff at a target, ever more slowly, up to a time.
+/// Looks at a target, ever more slowly, up to a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backoff {
     /// No look after this.

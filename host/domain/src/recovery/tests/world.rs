@@ -42,7 +42,7 @@ pub(super) struct World {
     pub(super) events: Vec<Event>,
     /// Calls without an answer, oldest first.
     pub(super) calls: Vec<Call>,
-    /// Backoff without an answer, oldest first: of which operation, and which.
+    /// Looks without an answer, oldest first: of which operation, and which.
     pub(super) looks: Vec<(OperationId, u64)>,
     pub(super) answers: Vec<(Ticket, Reply)>,
     tickets: u64,
