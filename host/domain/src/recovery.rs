@@ -186,12 +186,8 @@ impl Recovery {
 
     /// Calls that nobody has answered; looks at every case.
     pub fn calls(&self) -> usize {
-        let is_calling = |case: &&Case| matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }));
-        self.cases()
-            .map(|(_, case)| case)
-            .filter(is_calling)
-            .count()
-            + self.dry_runs.len()
+        let calling = self.cases().filter(|(_, case)| case.is_calling());
+        calling.count() + self.dry_runs.len()
     }
 
     fn ask_queue(&mut self, now: Monotonic) -> Decision {

@@ -76,11 +76,29 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Backoff {
         let until = at.monotonic + self.settings.validation(&key.target);
+        let number = self.ask_look(key, work, acted, out);
+        Backoff::begun(until, number)
+    }
+
+    /// Asks for one look, and gives its number. While the daemon ends none is asked for.
+    pub(super) fn ask_look(
+        &mut self,
+        key: &CaseKey,
+        work: &Work,
+        acted: bool,
+        out: &mut Outcome,
+    ) -> u64 {
         self.looks += 1;
         if !self.stopping {
-            out.after.push(look_action(key, work, acted, self.looks));
+            out.after.push(Action::Look {
+                operation: work.operation.id.clone(),
+                number: self.looks,
+                target: key.target.clone(),
+                failure: key.failure.clone(),
+                acted,
+            });
         }
-        Backoff::begun(until, self.looks)
+        self.looks
     }
 
     /// A look that is due is asked for; what is watched long enough is over.
@@ -91,12 +109,8 @@ impl Recovery {
             Stage::Running(running) => {
                 let Running { work, attempt, .. } = &mut **running;
                 if let Attempt::Looking(looks) | Attempt::Validating(looks) = attempt {
-                    self.looks += 1;
                     looks.next = None;
-                    looks.number = self.looks;
-                    if !self.stopping {
-                        out.after.push(look_action(&key, work, false, self.looks));
-                    }
+                    looks.number = self.ask_look(&key, work, false, out);
                 }
             }
             _ => {}
@@ -140,14 +154,4 @@ impl Recovery {
 pub(super) fn due_of(operation: &Operation, wait: Duration, now: Timestamp) -> Option<Timestamp> {
     let rests = operation.state != OperationState::Scheduled;
     (rests || !wait.is_zero()).then(|| now + wait)
-}
-
-pub(super) fn look_action(key: &CaseKey, work: &Work, acted: bool, number: u64) -> Action {
-    Action::Look {
-        operation: work.operation.id.clone(),
-        number,
-        target: key.target.clone(),
-        failure: key.failure.clone(),
-        acted,
-    }
 }

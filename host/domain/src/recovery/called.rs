@@ -1,7 +1,7 @@
 //! A handler answered.
 
 use super::{
-    At, Attempt, Failed, Handled, IllegalMove, NotHandled, Outcome, Recovery, Running, SoFar, Stage,
+    At, Attempt, Case, Failed, Handled, IllegalMove, NotHandled, Outcome, Recovery, SoFar,
 };
 use crate::{call::RecoveryFailure, id::OperationId, operation::Operation, spec::StepSpec};
 
@@ -18,17 +18,13 @@ impl Recovery {
         }
         let not_calling = || IllegalMove::NotCalling(id.clone());
         let key = self.operations.get(id).cloned().ok_or_else(not_calling)?;
-        let is_calling = self.case(&key).is_some_and(|case| {
-            matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }))
-        });
-        if !is_calling {
+        if !self.case(&key).is_some_and(Case::is_calling) {
             return Err(not_calling());
         }
-        let outcome = self.with(&key, |machine, case| {
-            let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over) else {
+        self.try_with(&key, |machine, case| {
+            let Some(mut running) = case.take_running() else {
                 return Ok(());
             };
-            let mut running: Running = *running;
             let Attempt::Calling { step, mut so_far } = std::mem::replace(
                 &mut running.attempt,
                 Attempt::Calling {
@@ -46,8 +42,7 @@ impl Recovery {
                 }
             }
             machine.next_step(case, running, Some(step), so_far, at, out)
-        });
-        outcome.unwrap_or(Ok(()))
+        })
     }
 }
 

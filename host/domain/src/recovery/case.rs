@@ -208,6 +208,22 @@ impl Case {
         }
     }
 
+    /// Whether a handler acts for it now.
+    pub(super) fn is_calling(&self) -> bool {
+        matches!(&self.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Calling { .. }))
+    }
+
+    /// Takes out what runs, to be put back in the stage that it comes to. A case at which nothing runs stays as it is.
+    pub(super) fn take_running(&mut self) -> Option<Running> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Running(running) => Some(*running),
+            other => {
+                self.stage = other;
+                None
+            }
+        }
+    }
+
     pub(super) fn operation(&self) -> Option<&OperationId> {
         self.work().map(|work| &work.operation.id)
     }

@@ -1,8 +1,7 @@
 //! Another config is in use.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed,
-    settings::Settings,
+    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, settings::Settings,
 };
 use crate::{
     operation::{Mode, OperationEvent},
@@ -48,11 +47,9 @@ impl Recovery {
         if !self.settings.knows(&key.target) {
             match case.stage {
                 // What a handler does is not cut off; it is let go of when the call has ended.
-                Stage::Running(ref running)
-                    if matches!(running.attempt, Attempt::Calling { .. }) => {}
+                Stage::Running(_) if case.is_calling() => {}
                 Stage::Running(_) => {
-                    if let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over)
-                    {
+                    if let Some(running) = case.take_running() {
                         case.stage = Stage::Queued(running.work);
                     }
                     self.close_unrecovered(case, Closed::Removed, at, out)?;

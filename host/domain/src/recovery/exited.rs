@@ -20,7 +20,7 @@ impl Recovery {
         let exit_failure = process.map(|process| process.exit_failure.clone());
         let is_exit_failure = |failure: &FailureType| exit_failure.as_ref() == Some(failure);
         for key in self.keys_of(target) {
-            let outcome = self.with(&key, |machine, case| {
+            self.try_with(&key, |machine, case| {
                 if is_exit_failure(&key.failure) {
                     // Whatever passed while it ran says nothing of what is gone.
                     case.cleared = false;
@@ -30,17 +30,15 @@ impl Recovery {
                 if !is_validating {
                     return Ok(());
                 }
-                let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over)
-                else {
+                let Some(running) = case.take_running() else {
                     return Ok(());
                 };
                 let why = format!(
                     "the process ended after the handler was done: {}",
                     evidence.message
                 );
-                machine.attempt_failed(case, *running, why, at, out)
-            });
-            outcome.transpose()?;
+                machine.attempt_failed(case, running, why, at, out)
+            })?;
         }
         Ok(())
     }

@@ -35,14 +35,13 @@ impl Recovery {
         if !self.case(&key).is_some_and(awaited) {
             return Ok(());
         }
-        let outcome = self.with(&key, |machine, case| {
+        self.try_with(&key, |machine, case| {
             case.holds = look.holds;
-            let Stage::Running(running) = std::mem::replace(&mut case.stage, Stage::Over) else {
+            let Some(running) = case.take_running() else {
                 return Ok(());
             };
-            machine.judge(case, *running, look, at, out)
-        });
-        outcome.unwrap_or(Ok(()))
+            machine.judge(case, running, look, at, out)
+        })
     }
 
     fn judge(

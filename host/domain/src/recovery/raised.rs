@@ -1,8 +1,7 @@
 //! A failure began to hold, or is seen again.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, begin::look_action,
-    kept::Kept, words,
+    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, kept::Kept, words,
 };
 use crate::{
     flap::FlapDetector,
@@ -85,9 +84,7 @@ impl Recovery {
             && looks.next.is_none()
             && !self.stopping
         {
-            self.looks += 1;
-            looks.number = self.looks;
-            out.after.push(look_action(&key, work, false, self.looks));
+            looks.number = self.ask_look(&key, work, false, out);
         }
     }
 
