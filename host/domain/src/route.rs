@@ -7,30 +7,7 @@ mod table;
 
 pub use table::RouteTable;
 
-use crate::{
-    name::{FailureType, TargetName},
-    severity::Severity,
-    spec::RouteSpec,
-};
-use std::cmp::Reverse;
-
-/// The first of equally specific routes that fit wins.
-pub fn route<'a>(
-    routes: &'a [RouteSpec],
-    target: &TargetName,
-    failure: &FailureType,
-    severity: Severity,
-) -> Option<&'a RouteSpec> {
-    let fits = |route: &&RouteSpec| {
-        route.target.as_ref().is_none_or(|t| t == target)
-            && route.failure.as_ref().is_none_or(|f| f == failure)
-            && least_severity(route) <= severity
-    };
-    routes
-        .iter()
-        .filter(fits)
-        .min_by_key(|route| Reverse(specificity(route)))
-}
+use crate::{severity::Severity, spec::RouteSpec};
 
 /// A route that no incident can get, for another that fits whatever it fits wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +54,30 @@ fn least_severity(route: &RouteSpec) -> Severity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::Strategy;
+    use crate::{
+        name::{FailureType, TargetName},
+        spec::Strategy,
+    };
     use proptest::prelude::*;
-    use std::time::Duration;
+    use std::{cmp::Reverse, time::Duration};
+
+    /// What the table has to agree with, said the plain way. The first of equally specific routes that fit wins.
+    fn route<'a>(
+        routes: &'a [RouteSpec],
+        target: &TargetName,
+        failure: &FailureType,
+        severity: Severity,
+    ) -> Option<&'a RouteSpec> {
+        let fits = |route: &&RouteSpec| {
+            route.target.as_ref().is_none_or(|t| t == target)
+                && route.failure.as_ref().is_none_or(|f| f == failure)
+                && least_severity(route) <= severity
+        };
+        routes
+            .iter()
+            .filter(fits)
+            .min_by_key(|route| Reverse(specificity(route)))
+    }
 
     /// `target failure severity`, each `-` where the route does not say.
     fn spec(filters: &str) -> RouteSpec {
