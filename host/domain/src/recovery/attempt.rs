@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     call::RecoverRequest,
+    incident::Incident,
     journal::Change,
     operation::OperationEvent,
     spec::{RouteSpec, StepSpec},
@@ -65,7 +66,13 @@ impl Recovery {
             out.writes
                 .push(Change::Operation(running.work.operation.clone()));
         }
-        let call = self.call(case, &running.work, &running.route, step, at);
+        let call = self.call(
+            Some(&case.incident),
+            &running.work,
+            &running.route,
+            step,
+            at,
+        );
         out.after.push(Action::Call(Box::new(call)));
         running.attempt = Attempt::Calling {
             step: place,
@@ -88,7 +95,15 @@ impl Recovery {
         case.stage = Stage::Queued(work);
     }
 
-    fn call(&self, case: &Case, work: &Work, route: &RouteSpec, step: &StepSpec, at: At) -> Call {
+    /// The call of one step. A dry run need have no incident.
+    pub(super) fn call(
+        &self,
+        incident: Option<&Incident>,
+        work: &Work,
+        route: &RouteSpec,
+        step: &StepSpec,
+        at: At,
+    ) -> Call {
         let operation = &work.operation;
         let spent = at.now.since(operation.detected_at);
         let rto = self.settings.rto(&operation.target);
@@ -103,15 +118,17 @@ impl Recovery {
                 target: operation.target.clone(),
                 failure: operation.failure.clone(),
                 severity: operation.severity,
-                recurrence: case.incident.recurrence,
+                recurrence: incident.map_or(0, |incident| incident.recurrence),
                 attempt: operation.attempts,
                 max_attempts: route.strategy.max_attempts().max(operation.attempts),
                 phase: "normal".to_owned(),
                 detected_at: operation.detected_at,
                 remaining: Some(rto.saturating_sub(spent)),
-                evidence: case.incident.evidence.clone(),
+                evidence: incident
+                    .map(|incident| incident.evidence.clone())
+                    .unwrap_or_default(),
                 fencing: 1,
-                dry_run: false,
+                dry_run: operation.dry_run,
                 params: step.params.clone(),
             },
         }

@@ -1,11 +1,10 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, pass no queue, and hold nothing back.
 
 use super::{
-    Action, At, Call, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal, Reply,
-    SoFar, Ticket, Work, called::take, words,
+    Action, At, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal, Reply, SoFar,
+    Ticket, Work, called::take, words,
 };
 use crate::{
-    call::RecoverRequest,
     id::OperationId,
     journal::Change,
     operation::{Mode, Operation, OperationEvent},
@@ -121,35 +120,7 @@ impl Recovery {
                 failure: operation.failure.clone(),
             });
             let incident = known.map(|case| &case.incident);
-            let call = Call {
-                handler: step.handler.clone(),
-                version: step.version.clone(),
-                timeout: step.timeout,
-                effects: dry_run.work.effects,
-                request: RecoverRequest {
-                    operation: operation.id.clone(),
-                    incident: None,
-                    target: operation.target.clone(),
-                    failure: operation.failure.clone(),
-                    severity: operation.severity,
-                    recurrence: incident.map_or(0, |incident| incident.recurrence),
-                    attempt: 1,
-                    max_attempts: dry_run.route.strategy.max_attempts(),
-                    phase: "normal".to_owned(),
-                    detected_at: operation.detected_at,
-                    remaining: Some(
-                        self.settings
-                            .rto(&operation.target)
-                            .saturating_sub(at.now.since(operation.detected_at)),
-                    ),
-                    evidence: incident
-                        .map(|incident| incident.evidence.clone())
-                        .unwrap_or_default(),
-                    fencing: 1,
-                    dry_run: true,
-                    params: step.params.clone(),
-                },
-            };
+            let call = self.call(incident, &dry_run.work, &dry_run.route, step, at);
             out.after.push(Action::Call(Box::new(call)));
             dry_run.step = place;
             self.dry_runs
