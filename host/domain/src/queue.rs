@@ -83,7 +83,7 @@ pub enum Hold {
 
 /// Where an operation stands in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+enum Place {
     /// It waits for its time.
     Waiting,
     /// It is due, and starts as soon as there is room.
@@ -163,11 +163,9 @@ impl RecoveryQueue {
         rested
     }
 
-    /// The entry of an operation that waits, and where it stands.
-    pub fn get(&self, operation: &OperationId) -> Option<(&QueueEntry, &Place)> {
-        self.entries
-            .get(operation)
-            .map(|(entry, place)| (entry, place))
+    /// The entry of an operation that waits.
+    pub fn get(&self, operation: &OperationId) -> Option<&QueueEntry> {
+        self.entries.get(operation).map(|(entry, _)| entry)
     }
 
     /// What runs.

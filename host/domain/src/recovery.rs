@@ -31,6 +31,7 @@ mod recovered;
 mod schedule;
 mod settings;
 mod shown;
+mod tracked;
 mod words;
 
 pub use case::{Attempt, Backoff, Case, Failed, Running, SoFar, Stage, Why, Work};
@@ -38,6 +39,7 @@ pub use input::{
     Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
     Recovered, Refusal, Reply, Seen, Shown, Ticket, Verb,
 };
+pub use tracked::Tracked;
 
 use crate::{
     cooldown::Cooldowns,
@@ -209,7 +211,7 @@ impl Recovery {
         while let Decision::Start(id) = self.ask_queue(at.monotonic) {
             let key = self.operations.get(&id).cloned();
             if let Some(key) = key {
-                self.try_with(&key, |machine, case| machine.begin(case, at, out))?;
+                self.try_with(&key, out, |machine, case, out| machine.begin(case, at, out))?;
             }
         }
         Ok(())
@@ -239,7 +241,7 @@ impl Recovery {
             let Some((_, key)) = self.timers.pop_first() else {
                 return;
             };
-            self.with(&key, |machine, case| machine.wake(case, at, out));
+            self.with(&key, out, |machine, case, out| machine.wake(case, at, out));
         }
     }
 

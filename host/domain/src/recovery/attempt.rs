@@ -23,7 +23,8 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
-        case.incident.missing = None;
+        case.incident
+            .change(|incident| incident.missing.take().is_some());
         let operation = &mut running.work.operation;
         if operation.cut_off {
             // It is the same attempt once more.
@@ -67,7 +68,7 @@ impl Recovery {
                 .push(Change::Operation(running.work.operation.clone()));
         }
         let call = self.call(
-            Some(&case.incident),
+            Some(&*case.incident),
             &running.work,
             &running.route,
             step,
@@ -84,12 +85,11 @@ impl Recovery {
 
     /// The daemon ends between two steps: the next one makes the same attempt again.
     fn leave_for_the_next(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
-        let operation = &mut work.operation;
-        operation.attempts = operation.attempts.saturating_sub(1);
-        operation.due = Some(at.now);
-        operation.revision += 1;
-        out.writes.push(Change::Operation(operation.clone()));
-        let entry = self.entry(operation, at.monotonic);
+        work.revise(out, |operation| {
+            operation.attempts = operation.attempts.saturating_sub(1);
+            operation.due = Some(at.now);
+        });
+        let entry = self.entry(&work.operation, at.monotonic);
         self.queue.rest(entry);
         work.error = Some("the daemon ended between two of its steps".to_owned());
         case.stage = Stage::Queued(work);
@@ -214,10 +214,9 @@ impl Recovery {
         match delay {
             Some(delay) if running.cancelled.is_none() => {
                 let mut work = running.work;
-                work.operation.due = Some(at.now + delay);
-                work.operation.revision += 1;
+                work.revise(out, |operation| operation.due = Some(at.now + delay));
                 out.writes
-                    .extend(words::retrying(&work.operation, &why, delay, at.now));
+                    .push(words::retrying(&work.operation, &why, delay, at.now));
                 work.error = Some(why);
                 let entry = self.entry(&work.operation, at.monotonic + delay);
                 self.queue.rest(entry);

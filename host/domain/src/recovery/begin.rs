@@ -5,7 +5,6 @@ use super::{
     Stage, Work,
 };
 use crate::{
-    journal::Change,
     name::PluginName,
     operation::{Mode, Operation, OperationState},
     time::{Monotonic, Timestamp},
@@ -121,11 +120,10 @@ impl Recovery {
     pub(super) fn serves(&mut self, handler: &PluginName, at: At, out: &mut Outcome) {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
-            self.with(&key, |machine, case| {
+            self.with(&key, out, |machine, case, out| {
                 case.incident.missing = None;
                 // That it was tried in vain says nothing about the handler.
                 case.incident.tried_at = None;
-                out.writes.push(Change::Incident(case.incident.clone()));
                 machine.hurry(case, at, out);
             });
         }
@@ -142,9 +140,9 @@ impl Recovery {
     pub(super) fn retime(&mut self, work: &mut Work, due: Monotonic, at: At, out: &mut Outcome) {
         let entry = self.entry(&work.operation, due);
         let wait = due.since(at.monotonic);
-        work.operation.due = due_of(&work.operation, wait, at.now);
-        work.operation.revision += 1;
-        out.writes.push(Change::Operation(work.operation.clone()));
+        work.revise(out, |operation| {
+            operation.due = due_of(operation, wait, at.now);
+        });
         self.queue.push(entry);
     }
 }

@@ -21,7 +21,7 @@ impl Recovery {
         if !self.case(&key).is_some_and(Case::is_calling) {
             return Err(not_calling());
         }
-        self.try_with(&key, |machine, case| {
+        self.try_with(&key, out, |machine, case, out| {
             let Some(mut running) = case.take_running() else {
                 return Ok(());
             };

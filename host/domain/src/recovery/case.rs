@@ -1,9 +1,13 @@
 //! One failure of one target, and where its recovery stands.
 
-use super::input::CaseKey;
+use super::{
+    input::{CaseKey, Outcome},
+    tracked::Tracked,
+};
 use crate::{
     id::OperationId,
     incident::Incident,
+    journal::Change,
     name::PluginName,
     operation::Operation,
     spec::RouteSpec,
@@ -20,7 +24,7 @@ const SLOWEST_LOOK: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// What is known of the failure; the journal has the same.
-    pub incident: Incident,
+    pub incident: Tracked<Incident>,
     /// What is done about it.
     pub stage: Stage,
     /// Whether the failure holds, by the checks. What a person asked for need not.
@@ -84,6 +88,13 @@ impl Work {
             effects: 0,
             error: None,
         }
+    }
+
+    /// Changes what the record says beside its state, and writes it as another revision.
+    pub(super) fn revise(&mut self, out: &mut Outcome, change: impl FnOnce(&mut Operation)) {
+        change(&mut self.operation);
+        self.operation.revision += 1;
+        out.writes.push(Change::Operation(self.operation.clone()));
     }
 }
 
@@ -174,7 +185,7 @@ impl Backoff {
 }
 
 impl Case {
-    pub(super) fn new(incident: Incident, stage: Stage) -> Self {
+    pub(super) fn new(incident: Tracked<Incident>, stage: Stage) -> Self {
         Self {
             incident,
             stage,
@@ -185,10 +196,7 @@ impl Case {
     }
 
     pub(super) fn key(&self) -> CaseKey {
-        CaseKey {
-            target: self.incident.target.clone(),
-            failure: self.incident.failure.clone(),
-        }
+        CaseKey::from(&*self.incident)
     }
 
     /// Its operation that has not ended.

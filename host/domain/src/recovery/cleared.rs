@@ -10,7 +10,7 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        self.try_with(key, |machine, case| {
+        self.try_with(key, out, |machine, case, out| {
             case.holds = false;
             case.seen_at = None;
             match &mut case.stage {

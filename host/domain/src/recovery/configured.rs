@@ -26,7 +26,9 @@ impl Recovery {
         // The same inputs give the same outcomes.
         keys.sort();
         for key in keys {
-            self.try_with(&key, |machine, case| machine.follow(case, at, out))?;
+            self.try_with(&key, out, |machine, case, out| {
+                machine.follow(case, at, out)
+            })?;
         }
         Ok(())
     }
@@ -37,7 +39,9 @@ impl Recovery {
         let unknown = unknown.filter(|target| !self.settings.knows(target));
         let keys: Vec<CaseKey> = unknown.flat_map(|target| self.keys_of(target)).collect();
         for key in keys {
-            self.try_with(&key, |machine, case| machine.follow(case, at, out))?;
+            self.try_with(&key, out, |machine, case, out| {
+                machine.follow(case, at, out)
+            })?;
         }
         Ok(())
     }
@@ -90,7 +94,7 @@ impl Recovery {
                     None => self.pause(&key, &case.incident, &route, at),
                 };
                 let (due, entry) = (at.monotonic + wait, self.queue.get(&work.operation.id));
-                let is_as_before = entry.is_some_and(|(entry, _)| {
+                let is_as_before = entry.is_some_and(|entry| {
                     let wanted = self.entry(&work.operation, entry.due);
                     // A millisecond is what a record's time is exact to.
                     let present = entry.due.max(at.monotonic);

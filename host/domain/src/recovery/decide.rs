@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     id::OperationId,
-    journal::Change,
     operation::{Operation, OperationEvent, OperationState},
 };
 
@@ -64,7 +63,7 @@ impl Recovery {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let operation = self.with(&key, |machine, case| {
+        let operation = self.with(&key, out, |machine, case, out| {
             let Stage::Asking(work) = &mut case.stage else {
                 return Ok(None);
             };
@@ -90,7 +89,7 @@ impl Recovery {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let operation = self.with(&key, |machine, case| {
+        let operation = self.with(&key, out, |machine, case, out| {
             let Stage::Asking(work) = &case.stage else {
                 return Ok(None);
             };
@@ -125,7 +124,7 @@ impl Recovery {
             Ok((key, _)) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let operation = self.with(&key, |machine, case| {
+        let operation = self.with(&key, out, |machine, case, out| {
             match std::mem::replace(&mut case.stage, Stage::Over) {
                 Stage::Queued(work) | Stage::Asking(work) => {
                     machine.cancelled(case, work, &words, at, out).map(Some)
@@ -143,7 +142,6 @@ impl Recovery {
                     let operation = running.work.operation.clone();
                     case.stage = Stage::Running(running);
                     case.incident.by_hand = true;
-                    out.writes.push(Change::Incident(case.incident.clone()));
                     Ok(Some(operation))
                 }
                 other => {

@@ -115,11 +115,8 @@ impl Recovery {
             && dry_run.cancelled.is_none()
         {
             let operation = &dry_run.work.operation;
-            let known = self.case(&CaseKey {
-                target: operation.target.clone(),
-                failure: operation.failure.clone(),
-            });
-            let incident = known.map(|case| &case.incident);
+            let known = self.case(&CaseKey::from(operation));
+            let incident = known.map(|case| &*case.incident);
             let call = self.call(incident, &dry_run.work, &dry_run.route, step, at);
             out.after.push(Action::Call(Box::new(call)));
             dry_run.step = place;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     id::OperationId,
-    incident::IncidentState,
+    incident::{Incident, IncidentState},
     journal::Change,
     operation::{Mode, Operation, OperationEvent},
     time::Timestamp,
@@ -109,7 +109,6 @@ impl Recovery {
             self.close(case, None, Closed::Unseen, at.now, out);
             return Ok(());
         }
-        out.writes.push(Change::Incident(case.incident.clone()));
         let message = words::did_not_help(&operation);
         self.escalate(
             case,
@@ -146,7 +145,6 @@ impl Recovery {
             return;
         }
         case.incident.by_hand = true;
-        out.writes.push(Change::Incident(case.incident.clone()));
         case.stage = Stage::WithPeople(Why::Decided);
     }
 
@@ -226,7 +224,7 @@ impl Recovery {
         };
         match case.incident.relapses {
             0 => self.close(case, by, how, at.now, out),
-            _ if is_watched => out.writes.push(Change::Incident(case.incident.clone())),
+            _ if is_watched => {}
             // Its success was no news, for it might have come back.
             _ => self.close(case, None, how, at.now, out),
         }
@@ -266,11 +264,12 @@ impl Recovery {
     ) {
         case.stage = Stage::Over;
         let recovered = matches!(how, Closed::Recovered | Closed::Lasting);
-        if !case.incident.close(recovered, now) {
-            return;
+        if case
+            .incident
+            .change(|incident| incident.close(recovered, now))
+        {
+            out.writes.push(words::closed(&case.incident, by, how, now));
         }
-        out.writes.push(Change::Incident(case.incident.clone()));
-        out.writes.push(words::closed(&case.incident, by, how, now));
     }
 
     /// People have to act, with the message and what follows; said once for each incident.
@@ -282,8 +281,7 @@ impl Recovery {
         now: Timestamp,
         out: &mut Outcome,
     ) {
-        if case.incident.escalate() {
-            out.writes.push(Change::Incident(case.incident.clone()));
+        if case.incident.change(Incident::escalate) {
             out.writes.push(words::escalated(
                 &case.incident,
                 operation,

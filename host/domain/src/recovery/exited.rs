@@ -20,7 +20,7 @@ impl Recovery {
         let exit_failure = process.map(|process| process.exit_failure.clone());
         let is_exit_failure = |failure: &FailureType| exit_failure.as_ref() == Some(failure);
         for key in self.keys_of(target) {
-            self.try_with(&key, |machine, case| {
+            self.try_with(&key, out, |machine, case, out| {
                 if is_exit_failure(&key.failure) {
                     // Whatever passed while it ran says nothing of what is gone.
                     case.cleared = false;

@@ -29,6 +29,24 @@ pub struct CaseKey {
     pub failure: FailureType,
 }
 
+impl From<&Operation> for CaseKey {
+    fn from(operation: &Operation) -> Self {
+        Self {
+            target: operation.target.clone(),
+            failure: operation.failure.clone(),
+        }
+    }
+}
+
+impl From<&Incident> for CaseKey {
+    fn from(incident: &Incident) -> Self {
+        Self {
+            target: incident.target.clone(),
+            failure: incident.failure.clone(),
+        }
+    }
+}
+
 /// Both clocks, as they stood when an input came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At {

@@ -2,9 +2,10 @@
 //!
 //! Invariant: it agrees with the cases after every input; [`Recovery::audit`] says whether.
 
-use super::{Case, CaseKey, IllegalMove, Recovery, Stage};
+use super::{Case, CaseKey, IllegalMove, Outcome, Recovery, Stage};
 use crate::{
     id::OperationId,
+    journal::Change,
     name::{FailureType, PluginName, TargetName},
     queue::Hold,
     time::Monotonic,
@@ -20,12 +21,14 @@ impl Recovery {
     pub(super) fn with<T>(
         &mut self,
         key: &CaseKey,
-        change: impl FnOnce(&mut Self, &mut Case) -> T,
+        out: &mut Outcome,
+        change: impl FnOnce(&mut Self, &mut Case, &mut Outcome) -> T,
     ) -> Option<T> {
-        let mut case = *self.cases.remove(key)?;
-        let before = Kept::of(&case);
-        let result = change(self, &mut case);
-        self.put(key, case, &before);
+        // Key and case stay in their places in memory: most inputs change little, and among very many it is cold.
+        let (key, mut case) = self.cases.remove_entry(key)?;
+        let before = Kept::of(&case, out);
+        let result = change(self, &mut case, out);
+        self.put(key, case, &before, out);
         Some(result)
     }
 
@@ -33,14 +36,27 @@ impl Recovery {
     pub(super) fn try_with(
         &mut self,
         key: &CaseKey,
-        change: impl FnOnce(&mut Self, &mut Case) -> Result<(), IllegalMove>,
+        out: &mut Outcome,
+        change: impl FnOnce(&mut Self, &mut Case, &mut Outcome) -> Result<(), IllegalMove>,
     ) -> Result<(), IllegalMove> {
-        self.with(key, change).unwrap_or(Ok(()))
+        self.with(key, out, change).unwrap_or(Ok(()))
     }
 
-    /// Keeps a case, which was kept as `before` says, and brings up to date what is kept about it.
-    pub(super) fn put(&mut self, key: &CaseKey, case: Case, before: &Kept) {
-        let after = Kept::of(&case);
+    /// Keeps a case, which was kept as `before` says, writes its incident where it changed, and brings up to date what
+    /// is kept about it.
+    pub(super) fn put(
+        &mut self,
+        key: CaseKey,
+        mut case: Box<Case>,
+        before: &Kept,
+        out: &mut Outcome,
+    ) {
+        if let Some(incident) = case.incident.take_change() {
+            // Before whatever refers to it.
+            let change = Change::Incident(incident.clone());
+            out.writes.insert(before.writes, change);
+        }
+        let after = Kept::of(&case, out);
         if before.wakes_at != after.wakes_at {
             before
                 .wakes_at
@@ -63,7 +79,7 @@ impl Recovery {
             if let Some(handler) = &before.missing
                 && let Some(keys) = self.missing.get_mut(handler)
             {
-                keys.remove(key);
+                keys.remove(&key);
                 if keys.is_empty() {
                     self.missing.remove(handler);
                 }
@@ -87,7 +103,7 @@ impl Recovery {
         }
         self.changed.insert(key.target.clone());
         if after.is_kept {
-            self.cases.insert(key.clone(), Box::new(case));
+            self.cases.insert(key, case);
         }
     }
 
@@ -117,6 +133,8 @@ impl Recovery {
 /// What the machine keeps about a case beside it.
 #[derive(Default)]
 pub(super) struct Kept {
+    /// How many writes there were before it was changed.
+    writes: usize,
     is_kept: bool,
     is_failing: bool,
     wakes_at: Option<Monotonic>,
@@ -125,10 +143,19 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    fn of(case: &Case) -> Self {
+    /// A case that is not there yet.
+    pub(super) fn nothing(out: &Outcome) -> Self {
+        Self {
+            writes: out.writes.len(),
+            ..Self::default()
+        }
+    }
+
+    fn of(case: &Case, out: &Outcome) -> Self {
         match case.stage {
-            Stage::Over => Self::default(),
+            Stage::Over => Self::nothing(out),
             _ => Self {
+                writes: out.writes.len(),
                 is_kept: true,
                 is_failing: case.is_failing(),
                 wakes_at: case.wakes_at(),

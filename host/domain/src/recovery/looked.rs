@@ -35,7 +35,7 @@ impl Recovery {
         if !self.case(&key).is_some_and(awaited) {
             return Ok(());
         }
-        self.try_with(&key, |machine, case| {
+        self.try_with(&key, out, |machine, case, out| {
             case.holds = look.holds;
             let Some(running) = case.take_running() else {
                 return Ok(());

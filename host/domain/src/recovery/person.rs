@@ -4,7 +4,7 @@
 
 use super::{
     Action, At, Case, CaseKey, Command, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage,
-    Ticket, Verb, Work, begin::due_of, decide::Decided, kept::Kept, words,
+    Ticket, Tracked, Verb, Work, begin::due_of, decide::Decided, kept::Kept, words,
 };
 use crate::{
     failure,
@@ -104,7 +104,8 @@ impl Recovery {
             matches!(case.stage, Stage::Watched { .. }) && !case.incident.state.is_open()
         };
         if self.case(key).is_none_or(is_past) {
-            self.with(key, |_, case| case.stage = Stage::Over);
+            self.with(key, out, |_, case, _| case.stage = Stage::Over);
+            let before = Kept::nothing(out);
             let evidence = Evidence {
                 check: "operator".to_owned(),
                 observed_at: at.now,
@@ -114,12 +115,12 @@ impl Recovery {
             let mut incident = self.open(key, severity, evidence, at.now, at, out);
             // It is no failure that anybody saw.
             incident.openings.clear();
-            let mut case = Case::new(incident, Stage::Unrouted);
+            let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
             let operation = self.begin_by_hand(&mut case, None, severity, by, at, out);
-            self.put(key, case, &Kept::default());
+            self.put(key.clone(), Box::new(case), &before, out);
             return Ok(Reply::Operation(Box::new(operation)));
         }
-        let reply = self.with(key, |machine, case| match &case.stage {
+        let reply = self.with(key, out, |machine, case, out| match &case.stage {
             Stage::Asking(work) => Err(Refusal::Conflict(format!(
                 "the recovery of {} from {} waits for a person: mainstay approve {}",
                 key.target, key.failure, work.operation.id
@@ -151,23 +152,22 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Operation {
-        if case.incident.by_hand || case.incident.relapse_until.is_some() {
-            case.incident.by_hand = false;
-            case.incident.relapse_until = None;
-            out.writes.push(Change::Incident(case.incident.clone()));
-        }
+        case.incident.change(|incident| {
+            let was_by_hand = std::mem::take(&mut incident.by_hand);
+            let was_watched = incident.relapse_until.take().is_some();
+            let was_missing = incident.missing.take().is_some();
+            was_by_hand || was_watched || was_missing
+        });
         let mut work = waiting
             .unwrap_or_else(|| Work::new(self.new_operation(&case.incident, Mode::Manual, at.now)));
-        let operation = &mut work.operation;
-        operation.mode = Mode::Manual;
-        operation.severity = severity.max(operation.severity);
-        operation.due = due_of(operation, Duration::ZERO, at.now);
-        operation.revision += 1;
-        let operation = operation.clone();
-        out.writes.push(Change::Operation(operation.clone()));
+        work.revise(out, |operation| {
+            operation.mode = Mode::Manual;
+            operation.severity = severity.max(operation.severity);
+            operation.due = due_of(operation, Duration::ZERO, at.now);
+        });
+        let operation = work.operation.clone();
         out.writes.push(words::asked_for(&operation, by, at.now));
         self.queue.push(self.entry(&operation, at.monotonic));
-        case.incident.missing = None;
         case.stage = Stage::Queued(work);
         operation
     }

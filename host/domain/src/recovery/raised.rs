@@ -1,14 +1,14 @@
 //! A failure began to hold, or is seen again.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, kept::Kept, words,
+    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, Tracked,
+    kept::Kept, words,
 };
 use crate::{
     flap::FlapDetector,
     health::Evidence,
     id::IncidentId,
     incident::Incident,
-    journal::Change,
     severity::Severity,
     time::{Monotonic, Timestamp},
 };
@@ -35,16 +35,17 @@ impl Recovery {
             if !self.settings.knows(&key.target) {
                 return Ok(());
             }
+            let before = Kept::nothing(out);
             let incident = self.open(&key, severity, evidence, detected_at, at, out);
             self.count_opening(&key, at, out);
-            let mut case = Case::new(incident, Stage::Unrouted);
+            let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
             case.holds = true;
             case.seen_at = Some(at.monotonic);
             let scheduled = self.schedule(&mut case, at, out);
-            self.put(&key, case, &Kept::default());
+            self.put(key, Box::new(case), &before, out);
             return scheduled;
         }
-        self.try_with(&key, |machine, case| {
+        self.try_with(&key, out, |machine, case, out| {
             case.holds = true;
             case.cleared = false;
             case.seen_at = Some(at.monotonic);
@@ -53,7 +54,6 @@ impl Recovery {
             }
             let was = case.incident.severity;
             case.incident.persist(severity, evidence);
-            out.writes.push(Change::Incident(case.incident.clone()));
             if case.incident.severity > was {
                 machine.worsened(case, at, out)?;
             }
@@ -69,7 +69,7 @@ impl Recovery {
             _ => false,
         };
         if self.case(key).is_some_and(is_proved) {
-            self.with(key, |machine, case| machine.proved(case, at, out));
+            self.with(key, out, |machine, case, out| machine.proved(case, at, out));
         }
     }
 
@@ -97,13 +97,8 @@ impl Recovery {
         let Some(work) = case.work_mut() else {
             return Ok(());
         };
-        work.operation.severity = severity;
-        work.operation.revision += 1;
-        out.writes.push(Change::Operation(work.operation.clone()));
-        let due = self
-            .queue
-            .get(&work.operation.id)
-            .map(|(entry, _)| entry.due);
+        work.revise(out, |operation| operation.severity = severity);
+        let due = self.queue.get(&work.operation.id).map(|entry| entry.due);
         if let Some(due) = due {
             let entry = self.entry(&work.operation, due);
             self.queue.push(entry);
@@ -123,13 +118,12 @@ impl Recovery {
         let message = evidence.message.clone();
         case.incident.reopen(severity, evidence, at.now);
         self.count_opening(&case.key(), at, out);
-        out.writes.push(Change::Incident(case.incident.clone()));
         out.writes
             .push(words::reopened(&case.incident, &message, at.now));
         self.schedule(case, at, out)
     }
 
-    /// A new incident, written.
+    /// A new incident, which is written with its case.
     pub(super) fn open(
         &mut self,
         key: &CaseKey,
@@ -152,7 +146,6 @@ impl Recovery {
             detected_at,
             recurrence,
         );
-        out.writes.push(Change::Incident(incident.clone()));
         out.writes.push(words::opened(&incident, &message, at.now));
         incident
     }

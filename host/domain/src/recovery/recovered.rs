@@ -2,14 +2,13 @@
 
 use super::{
     At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage,
-    Why, Work, how::Closed, words,
+    Tracked, Why, Work, how::Closed, words,
 };
 use crate::{
     cooldown::Cooldowns,
     flap::FlapDetector,
     id::IncidentId,
     incident::Incident,
-    journal::Change,
     name::TargetName,
     operation::{Operation, OperationEvent, OperationState},
     time::{Monotonic, Timestamp},
@@ -44,10 +43,7 @@ impl Recovery {
             .collect();
         let mut operations: BTreeMap<CaseKey, Operation> = BTreeMap::new();
         for operation in recovered.operations {
-            let key = CaseKey {
-                target: operation.target.clone(),
-                failure: operation.failure.clone(),
-            };
+            let key = CaseKey::from(&operation);
             let is_orphan = operation.dry_run
                 || operations.contains_key(&key)
                 || !operation
@@ -60,7 +56,8 @@ impl Recovery {
             }
         }
         for (key, incident) in newest(recovered.incidents) {
-            let mut case = Case::new(incident, Stage::Unrouted);
+            let before = Kept::nothing(out);
+            let mut case = Case::new(Tracked::written(incident), Stage::Unrouted);
             case.holds = !recovered.unseen.contains(&key);
             let operation = operations.remove(&key).map(|operation| Work {
                 effects: recovered
@@ -72,7 +69,7 @@ impl Recovery {
                 ..Work::new(operation)
             });
             let resumed = self.resume_case(&mut case, operation, at, out);
-            self.put(&key, case, &Kept::default());
+            self.put(key, Box::new(case), &before, out);
             resumed?;
         }
         Ok(())
@@ -82,10 +79,7 @@ impl Recovery {
     fn remember(&mut self, incidents: &[Incident], at: At) {
         let mut openings: Vec<(Timestamp, CaseKey)> = Vec::new();
         for incident in incidents {
-            let key = || CaseKey {
-                target: incident.target.clone(),
-                failure: incident.failure.clone(),
-            };
+            let key = || CaseKey::from(incident);
             openings.extend(incident.openings.iter().map(|when| (*when, key())));
         }
         openings.sort();
@@ -245,9 +239,9 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let operation = &mut work.operation;
-        operation.interruptions = operation.interruptions.saturating_add(1);
-        if operation.interruptions >= INTERRUPTIONS {
+        let interruptions = work.operation.interruptions.saturating_add(1);
+        work.operation.interruptions = interruptions;
+        if interruptions >= INTERRUPTIONS {
             let why =
                 format!("the daemon ended {INTERRUPTIONS} times while a handler of it was called");
             let steps =
@@ -255,11 +249,11 @@ impl Recovery {
             return self.ask(case, work, why, steps, at, out);
         }
         // Whatever ends before the call is made again has ended no call.
-        operation.due = Some(at.now);
-        operation.cut_off = true;
-        operation.revision += 1;
-        out.writes.push(Change::Operation(operation.clone()));
-        out.writes.push(words::resumed(operation, at.now));
+        work.revise(out, |operation| {
+            operation.due = Some(at.now);
+            operation.cut_off = true;
+        });
+        out.writes.push(words::resumed(&work.operation, at.now));
         self.queue_again(case, work, at.monotonic);
         Ok(())
     }
@@ -285,10 +279,7 @@ fn newest(incidents: Vec<Incident>) -> BTreeMap<CaseKey, Incident> {
     let rank = |incident: &Incident| (incident.state.is_open(), incident.id.clone());
     let mut newest: BTreeMap<CaseKey, Incident> = BTreeMap::new();
     for incident in incidents {
-        let key = CaseKey {
-            target: incident.target.clone(),
-            failure: incident.failure.clone(),
-        };
+        let key = CaseKey::from(&incident);
         let is_newer = newest
             .get(&key)
             .is_none_or(|known| rank(known) < rank(&incident));

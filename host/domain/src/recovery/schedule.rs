@@ -64,7 +64,6 @@ impl Recovery {
         let attempts = case.incident.attempts;
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
-        out.writes.push(Change::Incident(case.incident.clone()));
         let message = format!(
             "{attempts} attempts to recover {} from {} did not help, or not for long",
             case.incident.target, case.incident.failure

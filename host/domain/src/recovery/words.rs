@@ -136,7 +136,7 @@ pub(super) fn retrying(
     error: &str,
     delay: Duration,
     now: Timestamp,
-) -> [Change; 2] {
+) -> Change {
     let Operation {
         target,
         failure,
@@ -148,10 +148,7 @@ pub(super) fn retrying(
     );
     let data = json!({ "attempt": attempts, "error": error, "delay_ms": millis(delay) });
     let kind = EventKind::OperationRetrying;
-    [
-        Change::Operation(operation.clone()),
-        about(operation, kind, Severity::Medium, now, message, data),
-    ]
+    about(operation, kind, Severity::Medium, now, message, data)
 }
 
 pub(super) fn cancelled(operation: &Operation, why: &str, now: Timestamp) -> Change {

@@ -13,7 +13,7 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     recovery::{
-        Action, At, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered,
+        Action, At, Case, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered,
         Recovery, Reply, Seen, Ticket, Verb,
     },
     severity::Severity,
@@ -449,6 +449,9 @@ impl<'a> World<'a> {
             );
         }
         self.journal.check(self.trace, shown);
+        for (_, case) in self.machine.cases() {
+            self.journal.agrees(case, self.trace, shown);
+        }
     }
 
     fn crash(&mut self) {
@@ -633,6 +636,16 @@ impl Journal {
         }
     }
 
+    /// What memory holds of a case is what another machine would be made of.
+    fn agrees(&self, case: &Case, trace: &Trace, shown: &str) {
+        let written = self.incidents.get(&case.incident.id);
+        assert_eq!(written, Some(&*case.incident), "{trace:?}: {shown}");
+        if let Some(work) = case.work() {
+            let written = self.operations.get(&work.operation.id);
+            assert_eq!(written, Some(&work.operation), "{trace:?}: {shown}");
+        }
+    }
+
     fn recovered(&self, failing: &BTreeSet<CaseKey>, now: Timestamp) -> Recovered {
         let since = now - Duration::from_secs(3600);
         let incidents = self.incidents.values();
@@ -640,10 +653,7 @@ impl Journal {
             .filter(|one| one.state.is_open() || one.closed_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let key = |one: &Incident| CaseKey {
-            target: one.target.clone(),
-            failure: one.failure.clone(),
-        };
+        let key = |one: &Incident| CaseKey::from(one);
         Recovered {
             unseen: incidents
                 .iter()

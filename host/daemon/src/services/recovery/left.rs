@@ -7,10 +7,7 @@ use mainstay_domain::recovery::{CaseKey, Recovered};
 pub(super) fn of(left: &ports::Recovered, watch: &dyn Watch) -> Recovered {
     let open = left.incidents.iter();
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
-    let unseen = unseen.map(|open| CaseKey {
-        target: open.target.clone(),
-        failure: open.failure.clone(),
-    });
+    let unseen = unseen.map(CaseKey::from);
     let incidents = left.incidents.iter().chain(&left.closed);
     Recovered {
         unseen: unseen.collect(),

@@ -66,18 +66,18 @@ fn scheduled() {
     check("scheduled", "
         raised -> = | I.open
         worse -> = | I.open O.scheduled
-        cleared -> none | O.cancelled +cancelled I.self-healed +closed
+        cleared -> none | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
         healthy passing failing down not-yet stale -> =
         recover -> calling | O.scheduled +scheduled O.in-progress +started | answer-in-progress call-fix
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
         approve reject -> = | | conflict
-        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        cancel -> people | I.open O.cancelled +cancelled | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> looking | P.false +resumed | answer-done look
         serves same-spec -> =
-        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        without-target -> none | I.self-healed O.cancelled +cancelled +closed
         another-route tick stop -> =
     ");
 }
@@ -89,18 +89,18 @@ fn resting() {
         "
         raised -> = | I.open
         worse -> = | I.open O.in-progress
-        cleared -> watched | O.cancelled +cancelled I.self-healed +closed
+        cleared -> watched | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
         healthy passing failing down not-yet stale -> =
         recover -> calling | O.in-progress +scheduled O.in-progress | answer-in-progress call-fix
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
         approve reject -> = | | conflict
-        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        cancel -> people | I.open O.cancelled +cancelled | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        without-target -> none | I.self-healed O.cancelled +cancelled +closed
         another-route tick stop -> =
     ",
     );
@@ -108,24 +108,27 @@ fn resting() {
 
 #[test]
 fn asking() {
-    check("asking", "
+    check(
+        "asking",
+        "
         raised -> = | I.open
         worse -> = | I.open O.awaiting-manual
-        cleared -> watched | O.cancelled +cancelled I.self-healed +closed
+        cleared -> watched | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
         healthy passing failing down not-yet stale -> =
         recover -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
         approve -> calling | O.scheduled +approved O.in-progress | answer-in-progress call-fix
-        reject -> people | O.cancelled +cancelled I.escalated +escalated I.escalated | answer-cancelled
-        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        reject -> people | I.escalated O.cancelled +cancelled +escalated | answer-cancelled
+        cancel -> people | I.open O.cancelled +cancelled | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        without-target -> none | I.self-healed O.cancelled +cancelled +closed
         another-route tick stop -> =
-    ");
+    ",
+    );
 }
 
 #[test]
@@ -137,16 +140,16 @@ fn looking() {
         worse -> = | I.open O.scheduled | look
         cleared exited -> =
         done retryable permanent needs-operator missing -> illegal
-        healthy -> none | O.cancelled +cancelled I.self-healed +closed
+        healthy -> none | I.self-healed O.cancelled +cancelled +closed
         passing not-yet stale -> =
         failing down -> calling | O.in-progress +started | call-fix
         recover approve reject -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
-        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        cancel -> people | I.open O.cancelled +cancelled | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
-        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        without-target -> none | I.self-healed O.cancelled +cancelled +closed
     ",
     );
 }
@@ -159,7 +162,7 @@ fn calling() {
         cleared exited -> =
         done -> validating | O.validating +validating | look-acted
         retryable -> resting | O.in-progress +retrying
-        permanent missing -> scheduled | O.failed +failed I.open I.escalated +escalated O.scheduled +scheduled
+        permanent missing -> scheduled | I.escalated O.failed +failed +escalated O.scheduled +scheduled
         needs-operator -> asking | O.awaiting-manual +awaiting-manual
         healthy passing failing down not-yet stale -> =
         recover approve reject -> = | | conflict
@@ -181,15 +184,15 @@ fn validating() {
         cleared -> =
         exited down -> resting | O.validating +retrying
         done retryable permanent needs-operator missing -> illegal
-        healthy -> watched | O.succeeded +succeeded I.recovered +closed
+        healthy -> watched | I.recovered O.succeeded +succeeded +closed
         passing failing not-yet stale -> =
         recover approve reject -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
-        cancel -> people | O.cancelled +cancelled I.open | answer-cancelled
+        cancel -> people | I.open O.cancelled +cancelled | answer-cancelled
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
-        without-target -> none | O.cancelled +cancelled I.self-healed +closed
+        without-target -> none | I.self-healed O.cancelled +cancelled +closed
     ",
     );
 }

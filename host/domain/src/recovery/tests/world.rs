@@ -87,6 +87,13 @@ impl World {
             .iter()
             .cloned()
             .for_each(|change| self.write(change));
+        for (key, case) in self.machine.cases() {
+            let written = self.incidents.get(&case.incident.id);
+            assert_eq!(written, Some(&*case.incident), "{key:?}");
+            let operation = case.work().map(|work| &work.operation);
+            let written = operation.and_then(|one| self.operations.get(&one.id));
+            assert_eq!(written, operation, "{key:?}");
+        }
         for action in outcome.after.clone() {
             match action {
                 Action::Call(call) => self.calls.push(*call),
@@ -170,10 +177,7 @@ impl World {
         let (id, number) = self.looks.remove(0);
         let holds = seen != Seen::Healthy;
         if !holds && let Some(one) = self.operations.get(&id) {
-            self.failing.remove(&CaseKey {
-                target: one.target.clone(),
-                failure: one.failure.clone(),
-            });
+            self.failing.remove(&CaseKey::from(one));
         }
         self.input(Input::Looked(
             id,
@@ -243,10 +247,7 @@ impl World {
             one.state.is_open() || one.closed_at.is_some_and(|closed| closed >= since)
         };
         let incidents: Vec<Incident> = self.incidents.values().filter(lately).cloned().collect();
-        let key = |one: &Incident| CaseKey {
-            target: one.target.clone(),
-            failure: one.failure.clone(),
-        };
+        let key = |one: &Incident| CaseKey::from(one);
         let operations = self.operations.values();
         let unfinished = operations.filter(|one| !one.state.is_final());
         let cooldowns = self.cooldowns.iter();
