@@ -2,8 +2,10 @@
 //!
 //! Invariant: a name is kebab-case (`[a-z0-9]+(-[a-z0-9]+)*`) and at most 64 characters, so that it can stand in a
 //! file name, a metric label, a URL and a command line without quoting.
+//! Invariant: clones of a name share one text, so that a name costs the same wherever it is kept.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use std::sync::Arc;
 
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 64;
@@ -44,15 +46,15 @@ fn kebab_case(text: &str) -> Result<(), &'static str> {
 macro_rules! kebab_name {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks a text; the error says which rule it breaks and what is allowed.
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
                 match kebab_case(text) {
-                    Ok(()) => Ok(Self(text.to_owned())),
+                    Ok(()) => Ok(Self(text.into())),
                     Err(why) => Err(InvalidName { what: $what, found: text.chars().take(80).collect(), why }),
                 }
             }
@@ -78,7 +80,13 @@ macro_rules! kebab_name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.as_str().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -122,14 +130,14 @@ kebab_name!(
 impl CheckName {
     /// The name under which a supervised child's exit is shown, which no operator has to configure.
     pub fn process() -> Self {
-        Self("process".to_owned())
+        Self("process".into())
     }
 }
 
 impl FailureType {
     /// One that the program itself names; a test holds each to the rules.
     pub(crate) fn known(name: &'static str) -> Self {
-        Self(name.to_owned())
+        Self(name.into())
     }
 }
 
