@@ -4,7 +4,7 @@
 //! strictly increasing within a process even when the wall clock stands still or goes back.
 
 use crate::{backup_type::BackupType, time::Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use ulid::Ulid;
 
 /// Why a text is no identifier.
@@ -62,14 +62,14 @@ impl IdSource {
 macro_rules! prefixed_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal, $what:literal, $example:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Ulid);
 
         impl $name {
             /// The identifier with this ULID.
             pub fn new(ulid: Ulid) -> Self {
-                Self(format!(concat!($prefix, "-{}"), ulid))
+                Self(ulid)
             }
 
             /// Checks a text.
@@ -79,16 +79,17 @@ macro_rules! prefixed_id {
                     _ => Err(InvalidId { what: $what, found: text.chars().take(80).collect(), example: $example }),
                 }
             }
-
-            /// The identifier as it is printed.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
+                write!(f, concat!($prefix, "-{}"), self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
             }
         }
 
@@ -99,11 +100,6 @@ macro_rules! prefixed_id {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
-            }
-        }
     };
 }
 
@@ -121,8 +117,8 @@ prefixed_id!(
 );
 
 /// One stored backup: the type's three letters, then a ULID, e.g. `ful-01K…`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct BackupId(String);
 
 impl BackupId {
@@ -163,9 +159,9 @@ impl TryFrom<String> for BackupId {
     }
 }
 
-impl From<BackupId> for String {
-    fn from(id: BackupId) -> String {
-        id.0
+impl Serialize for BackupId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -189,10 +185,10 @@ mod tests {
         let ulid = IdSource::new(1).next(Timestamp::from_millis(1_700_000_000_000));
         let operation = OperationId::new(ulid);
         assert_eq!(
-            OperationId::parse(operation.as_str()),
+            OperationId::parse(&operation.to_string()),
             Ok(operation.clone())
         );
-        assert!(IncidentId::parse(operation.as_str()).is_err());
+        assert!(IncidentId::parse(&operation.to_string()).is_err());
         let backup = BackupId::new(BackupType::Full, ulid);
         assert!(backup.as_str().starts_with("ful-"));
         assert_eq!(BackupId::parse(backup.as_str()), Ok(backup));

@@ -149,7 +149,7 @@ fn did(event: &Event) -> String {
 
 fn next_step(event: &Event) -> String {
     use EventKind as K;
-    let operation = event.operation.as_ref().map(|operation| operation.as_str());
+    let operation = event.operation.as_ref();
     let job = event.job.as_ref().map_or("JOB", |job| job.as_str());
     let plugin = event.plugin.as_deref().map_or("it", without_version);
     match (event.kind, operation) {

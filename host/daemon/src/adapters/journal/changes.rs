@@ -37,14 +37,14 @@ pub(super) fn apply(
                 "INSERT INTO outbox (alert, alerter, record) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET record = excluded.record",
                 params![
-                    entry.alert.id.as_str(),
+                    entry.alert.id.to_string(),
                     entry.alerter.as_str(),
                     to_json(entry)?
                 ],
             )?,
             Change::AlertDone(alert, alerter) => execute(
                 "DELETE FROM outbox WHERE alert = ?1 AND alerter = ?2",
-                params![alert.as_str(), alerter.as_str()],
+                params![alert.to_string(), alerter.as_str()],
             )?,
             Change::Backup(record) => execute(
                 "INSERT INTO backups (id, record) VALUES (?1, ?2)
@@ -106,7 +106,7 @@ fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Res
                  open = excluded.open, opened_at = excluded.opened_at, record = excluded.record",
         )?
         .execute(params![
-            incident.id.as_str(),
+            incident.id.to_string(),
             incident.target.as_str(),
             incident.failure.as_str(),
             incident.state.is_open(),
@@ -121,7 +121,7 @@ fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Res
 fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::Result<()> {
     let (state, record) = (word(&operation.state)?, to_json(operation)?);
     let columns = params![
-        operation.id.as_str(),
+        operation.id.to_string(),
         operation.target.as_str(),
         operation.failure.as_str(),
         state,
@@ -155,7 +155,7 @@ fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Resu
              ON CONFLICT (operation, number, kind) DO UPDATE SET record = excluded.record",
         )?
         .execute(params![
-            entry.operation.as_str(),
+            entry.operation.to_string(),
             entry.number,
             word(&entry.kind)?,
             to_json(entry)?,

@@ -37,7 +37,7 @@ impl Records for SqliteJournal {
             let operation: Option<Operation> = one(
                 connection,
                 "SELECT record FROM operations WHERE id = ?1",
-                params![id.as_str()],
+                params![id.to_string()],
             )?;
             let Some(operation) = operation else {
                 return Ok(None);
@@ -45,7 +45,7 @@ impl Records for SqliteJournal {
             let entries = all(
                 connection,
                 "SELECT record FROM effects WHERE operation = ?1 ORDER BY seq",
-                params![id.as_str()],
+                params![id.to_string()],
             )?;
             Ok(Some((operation, entries)))
         })
@@ -66,7 +66,7 @@ impl Records for SqliteJournal {
             one(
                 connection,
                 "SELECT record FROM incidents WHERE id = ?1",
-                params![id.as_str()],
+                params![id.to_string()],
             )
         })
     }
@@ -156,7 +156,7 @@ fn recovered(connection: &Connection, closed_since: Timestamp) -> rusqlite::Resu
     for operation in &operations {
         let last: Option<u32> = snapshot
             .prepare_cached("SELECT max(number) FROM effects WHERE operation = ?1")?
-            .query_row(params![operation.id.as_str()], |row| row.get(0))?;
+            .query_row(params![operation.id.to_string()], |row| row.get(0))?;
         effects.extend(last.map(|last| (operation.id.clone(), last)));
     }
     let recovered = Recovered {

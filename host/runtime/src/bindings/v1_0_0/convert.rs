@@ -200,7 +200,7 @@ impl Convert<alerting::Alert> for &DeliverRequest {
             title: alert.title,
             body: alert.body,
             target: alert.target.map(String::from),
-            operation: alert.operation.map(String::from),
+            operation: alert.operation.map(|id| id.to_string()),
             labels: alert.labels,
             attempt: self.attempt,
         }
