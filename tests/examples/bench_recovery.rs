@@ -91,6 +91,8 @@ fn at_share(samples: &[u64], share: f64) -> u64 {
 /// A machine with so many open failures, in which one after another is recovered or heals, and another comes.
 struct Bench {
     machine: Recovery,
+    /// What may fail, by the config's own names, as who watches says it.
+    keys: Vec<CaseKey>,
     clock: Duration,
     /// Calls and looks without an answer.
     calls: VecDeque<(OperationId, CaseKey)>,
@@ -100,8 +102,14 @@ struct Bench {
 
 impl Bench {
     fn new(open: usize, route_each: bool) -> Self {
+        let spec = spec(open, route_each);
+        let key = |target: &TargetSpec| CaseKey {
+            target: target.name.clone(),
+            failure: FailureType::parse("down").unwrap(),
+        };
         Self {
-            machine: Recovery::new(Arc::new(spec(open, route_each)), IdSource::new(7)),
+            keys: spec.targets.iter().map(key).collect(),
+            machine: Recovery::new(Arc::new(spec), IdSource::new(7)),
             clock: Duration::ZERO,
             calls: VecDeque::new(),
             looks: VecDeque::new(),
@@ -198,7 +206,7 @@ impl Bench {
 fn measured(open: usize, route_each: bool) -> Samples {
     let mut bench = Bench::new(open, route_each);
     for number in 0..open {
-        bench.raise("raised", key(number));
+        bench.raise("raised", bench.keys[number].clone());
     }
     // What it took to fill the machine is no cost of one that is full.
     bench.samples.clear();
@@ -206,7 +214,7 @@ fn measured(open: usize, route_each: bool) -> Samples {
         let recovered = bench.recover_one();
         bench.raise("raised", recovered);
         // Of one that waits: far from those that run, and all over the range.
-        let waiting = key(open / 4 + (round * 7_919) % (open / 2));
+        let waiting = bench.keys[open / 4 + (round * 7_919) % (open / 2)].clone();
         bench.raise("seen again", waiting.clone());
         if !bench.calls.iter().any(|(_, key)| *key == waiting) {
             bench.input("cleared", Input::Cleared(waiting.clone()));
@@ -218,13 +226,6 @@ fn measured(open: usize, route_each: bool) -> Samples {
     let mixed = bench.samples.values().flatten().copied().collect();
     bench.samples.insert("mixed", mixed);
     bench.samples
-}
-
-fn key(number: usize) -> CaseKey {
-    CaseKey {
-        target: name(number),
-        failure: FailureType::parse("down").unwrap(),
-    }
 }
 
 fn name(number: usize) -> TargetName {

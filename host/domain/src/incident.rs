@@ -108,6 +108,9 @@ impl Incident {
         recurrence: u32,
     ) -> Self {
         let affected = crate::failure::affected(&failure);
+        // A failure that holds is seen again.
+        let mut seen = Vec::with_capacity(4);
+        seen.push(evidence);
         Self {
             id,
             target,
@@ -117,7 +120,7 @@ impl Incident {
             opened_at: detected_at,
             closed_at: None,
             recurrence,
-            evidence: vec![evidence],
+            evidence: seen,
             affected: affected.iter().map(ToString::to_string).collect(),
             failure,
             escalated: false,

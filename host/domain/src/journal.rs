@@ -14,14 +14,15 @@ use crate::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One thing to write; a list of them is written in one transaction, or not at all.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Append; the journal gives it its `seq`.
     Event(Event),
-    /// Insert or replace, by its identifier.
-    Incident(Incident),
+    /// Insert or replace, by its identifier. Shared with whoever goes on with it.
+    Incident(Arc<Incident>),
     /// Insert or replace, by its identifier.
     Operation(Operation),
     /// Append to the journal of its operation.

@@ -89,6 +89,8 @@ pub struct Recovery {
     /// The cases whose next operation waits for a handler that is missing.
     missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
     paused_targets: BTreeSet<TargetName>,
+    /// No longer configured, and something still runs for them.
+    removed: BTreeSet<TargetName>,
     paused_host: bool,
     stopping: bool,
     /// Looks that were asked for.
@@ -114,6 +116,7 @@ impl Recovery {
             cooldowns: Cooldowns::default(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
+            removed: BTreeSet::new(),
             paused_host: false,
             stopping: false,
             looks: 0,

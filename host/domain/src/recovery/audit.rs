@@ -56,6 +56,9 @@ impl Recovery {
                     }
                 }
             }
+            if !self.settings.knows(&key.target) && !self.removed.contains(&key.target) {
+                return broken("nobody remembers to close it with its target");
+            }
             let known = self.failures.get(&key.target);
             if !known.is_some_and(|failures| failures.contains(&key.failure)) {
                 return broken("its target does not know it");

@@ -4,6 +4,7 @@ use super::{
     At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, settings::Settings,
 };
 use crate::{
+    name::TargetName,
     operation::{Mode, OperationEvent},
     spec::Spec,
 };
@@ -25,23 +26,33 @@ impl Recovery {
         let mut keys: Vec<CaseKey> = self.cases.keys().cloned().collect();
         // The same inputs give the same outcomes.
         keys.sort();
+        self.removed.clear();
         for key in keys {
             self.try_with(&key, out, |machine, case, out| {
                 machine.follow(case, at, out)
             })?;
+            if self.cases.contains_key(&key) && !self.settings.knows(&key.target) {
+                self.removed.insert(key.target);
+            }
         }
         Ok(())
     }
 
     /// What ran when its target was taken out of the config is let go of when it runs no more.
     pub(super) fn close_removed(&mut self, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
-        let unknown = self.changed.iter();
-        let unknown = unknown.filter(|target| !self.settings.knows(target));
-        let keys: Vec<CaseKey> = unknown.flat_map(|target| self.keys_of(target)).collect();
-        for key in keys {
-            self.try_with(&key, out, |machine, case, out| {
-                machine.follow(case, at, out)
-            })?;
+        if self.removed.is_empty() {
+            return Ok(());
+        }
+        let changed: Vec<TargetName> = self.removed.intersection(&self.changed).cloned().collect();
+        for target in changed {
+            for key in self.keys_of(&target) {
+                self.try_with(&key, out, |machine, case, out| {
+                    machine.follow(case, at, out)
+                })?;
+            }
+            if !self.failures.contains_key(&target) {
+                self.removed.remove(&target);
+            }
         }
         Ok(())
     }

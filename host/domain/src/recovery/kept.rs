@@ -53,8 +53,7 @@ impl Recovery {
     ) {
         if let Some(incident) = case.incident.take_change() {
             // Before whatever refers to it.
-            let change = Change::Incident(incident.clone());
-            out.writes.insert(before.writes, change);
+            out.writes.insert(before.writes, Change::Incident(incident));
         }
         let after = Kept::of(&case, out);
         if before.wakes_at != after.wakes_at {

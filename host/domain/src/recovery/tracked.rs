@@ -1,21 +1,25 @@
 //! A record of the journal that knows whether it has to be written.
 //!
 //! Invariant: whatever changes it marks it, so that memory never holds what the journal is not told.
+//! Invariant: it shares its text with what was written of it, and is copied only where it changes before that is gone.
 
-use std::ops::{Deref, DerefMut};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
 
 /// A record, and whether it is another than the journal has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tracked<T> {
-    record: T,
+    record: Arc<T>,
     is_changed: bool,
 }
 
-impl<T> Tracked<T> {
+impl<T: Clone> Tracked<T> {
     /// One that the journal does not have.
     pub(super) fn new(record: T) -> Self {
         Self {
-            record,
+            record: Arc::new(record),
             is_changed: true,
         }
     }
@@ -23,21 +27,21 @@ impl<T> Tracked<T> {
     /// One that the journal has as it is.
     pub(super) fn written(record: T) -> Self {
         Self {
-            record,
+            record: Arc::new(record),
             is_changed: false,
         }
     }
 
     /// Changes it where the change says that it was one; gives what it said.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut T) -> bool) -> bool {
-        let is_changed = change(&mut self.record);
+        let is_changed = change(Arc::make_mut(&mut self.record));
         self.is_changed |= is_changed;
         is_changed
     }
 
     /// The record where it has to be written; after that it counts as written.
-    pub(super) fn take_change(&mut self) -> Option<&T> {
-        std::mem::take(&mut self.is_changed).then_some(&self.record)
+    pub(super) fn take_change(&mut self) -> Option<Arc<T>> {
+        std::mem::take(&mut self.is_changed).then(|| Arc::clone(&self.record))
     }
 }
 
@@ -49,9 +53,9 @@ impl<T> Deref for Tracked<T> {
     }
 }
 
-impl<T> DerefMut for Tracked<T> {
+impl<T: Clone> DerefMut for Tracked<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.is_changed = true;
-        &mut self.record
+        Arc::make_mut(&mut self.record)
     }
 }

@@ -587,7 +587,8 @@ impl Journal {
     fn write(&mut self, change: Change) {
         match change {
             Change::Incident(incident) => {
-                drop(self.incidents.insert(incident.id.clone(), incident))
+                self.incidents
+                    .insert(incident.id.clone(), Arc::unwrap_or_clone(incident));
             }
             Change::Operation(operation) => {
                 let before = self

@@ -42,7 +42,7 @@ impl Load {
 fn bytes(change: &Change) -> usize {
     let record = match change {
         Change::Event(event) => length(event),
-        Change::Incident(incident) => length(incident),
+        Change::Incident(incident) => length(&**incident),
         Change::Operation(operation) => length(operation),
         Change::Effect(entry) => length(entry),
         Change::Alert(entry) => length(entry),

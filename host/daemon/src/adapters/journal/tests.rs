@@ -31,7 +31,7 @@ async fn every_change_reads_back_as_it_was_written() {
     let entries = [intent(&operation.id, 1), result(&operation.id, 1)];
     let changes = vec![
         Change::Event(event(1)),
-        Change::Incident(incident.clone()),
+        Change::Incident(incident.clone().into()),
         Change::Operation(operation.clone()),
         Change::Effect(entries[0].clone()),
         Change::Effect(entries[1].clone()),
@@ -81,7 +81,7 @@ async fn every_change_reads_back_as_it_was_written() {
     healed.state = IncidentState::Recovered;
     let undo = vec![
         Change::Operation(ended.clone()),
-        Change::Incident(healed),
+        Change::Incident(healed.into()),
         Change::AlertDone(outbox.alert.id, outbox.alerter),
         Change::BackupRemoved(backup.id),
         Change::Process(target.clone(), None),

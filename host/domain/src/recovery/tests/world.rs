@@ -112,7 +112,9 @@ impl World {
 
     fn write(&mut self, change: Change) {
         match change {
-            Change::Incident(one) => drop(self.incidents.insert(one.id.clone(), one)),
+            Change::Incident(one) => {
+                self.incidents.insert(one.id.clone(), (*one).clone());
+            }
             Change::Operation(one) => drop(self.operations.insert(one.id.clone(), one)),
             Change::Cooldown(target, failure, until) => {
                 self.cooldowns.insert((target, failure), until);

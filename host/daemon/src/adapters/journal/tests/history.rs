@@ -113,10 +113,10 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
         ..incident(n, "api", IncidentState::Recovered)
     };
     for n in 0..9 {
-        drop(journal.commit(vec![Change::Incident(closed(n))]));
+        drop(journal.commit(vec![Change::Incident(closed(n).into())]));
     }
     let open = incident(9, "api", IncidentState::Escalated);
-    let recorded = vec![Change::Incident(open.clone())];
+    let recorded = vec![Change::Incident(open.clone().into())];
     journal.commit(recorded).await.unwrap();
     let recovered = journal.recovered(at(7)).await.unwrap();
     assert_eq!(recovered.incidents, std::slice::from_ref(&open));
@@ -147,7 +147,7 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
         drop(journal.commit(vec![
             Change::Effect(intent(&operation.id, 1)),
             Change::Operation(operation),
-            Change::Incident(incident),
+            Change::Incident(incident.into()),
             Change::Event(event(n)),
         ]));
     }
