@@ -232,6 +232,21 @@ impl Daemon {
         });
         pids.collect()
     }
+
+    /// The processes that the daemon started, as the kernel lists them: cheap enough to be asked all the time.
+    pub fn children(&self) -> std::collections::BTreeSet<u32> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter();
+        let lists = tasks.flatten().flatten().filter_map(|task| {
+            // A thread may have ended by now.
+            fs::read_to_string(task.path().join("children")).ok()
+        });
+        lists
+            .flat_map(|list| {
+                let pids = list.split_ascii_whitespace();
+                pids.map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()
+            })
+            .collect()
+    }
 }
 
 impl Drop for Daemon {

@@ -337,13 +337,6 @@ impl Records for FakeWorld {
         ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
     }
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
-        if one_less(&self.failing_reads) {
-            return ready(Err(JournalError {
-                kind: JournalErrorKind::Unavailable,
-                path: "memory".to_owned(),
-                what: "cannot be read".to_owned(),
-            }));
-        }
         let operations = self.operations.lock().unwrap();
         ready(Ok(operations
             .iter()
@@ -365,6 +358,13 @@ impl Records for FakeWorld {
             .cloned()))
     }
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
+        if one_less(&self.failing_reads) {
+            return ready(Err(JournalError {
+                kind: JournalErrorKind::Unavailable,
+                path: "memory".to_owned(),
+                what: "cannot be read".to_owned(),
+            }));
+        }
         let events = self.events.lock().unwrap();
         let found = events.iter().filter(|event| event.seq > after);
         ready(Ok(found.take(limit as usize).cloned().collect()))

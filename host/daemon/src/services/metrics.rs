@@ -14,17 +14,19 @@ use super::feed::EventFeed;
 use crate::ports::{BackupOperator, Clock, Journal, JournalError, PluginView, Records};
 use mainstay_domain::{
     event::{Event, EventKind},
-    operation::Operation,
     time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
+use serde::Deserialize;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// No event puts more samples into histograms.
-const SAMPLES_OF_AN_EVENT: u32 = 2;
 /// Between two tries to read a journal that cannot be read.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = if cfg!(test) {
+    Duration::from_millis(2)
+} else {
+    Duration::from_secs(1)
+};
 
 /// The numbers, and what is looked up when they are asked for.
 pub struct Metrics {
@@ -77,38 +79,48 @@ impl Metrics {
         }
     }
 
-    fn count_operation(&self, kind: EventKind, operation: &Operation) {
-        let text = |text: Option<String>| text.unwrap_or_default();
-        let labels = vec![
-            Label::new("target", operation.target.to_string()),
-            Label::new("failure", operation.failure.to_string()),
-            Label::new(
-                "handler",
-                text(operation.handler.as_ref().map(ToString::to_string)),
-            ),
-            Label::new(
-                "handler_version",
-                text(operation.handler_version.as_ref().map(ToString::to_string)),
-            ),
-        ];
-        let count = |name: &'static str| counter!(name, labels.clone()).increment(1);
-        match kind {
-            EventKind::OperationStarted => return count("recovery_operations_started_total"),
-            EventKind::OperationEscalated => return count("recovery_operations_escalated_total"),
-            EventKind::OperationSucceeded => count("recovery_operations_completed_success_total"),
-            EventKind::OperationPartial => count("recovery_operations_completed_partial_total"),
-            EventKind::OperationFailed => count("recovery_operations_completed_failed_total"),
-            _ => return,
+    /// A dry run is no recovery. Who handled it is known, and a label, once it has ended.
+    fn count_operation(&self, event: &Event) {
+        let (Some(_), Some(target), Some(name)) =
+            (&event.operation, &event.target, counter_of(event.kind))
+        else {
+            return;
+        };
+        let operation = Counted::deserialize(&event.data).unwrap_or_else(|error| {
+            tracing::error!(%error, kind = event.kind.as_str(), "an operation is counted without its data");
+            Counted::default()
+        });
+        if operation.dry_run {
+            return;
         }
+        let mut labels = vec![
+            Label::new("target", target.to_string()),
+            Label::new("failure", operation.failure),
+        ];
+        let has_ended = !matches!(
+            event.kind,
+            EventKind::OperationStarted | EventKind::OperationEscalated
+        );
+        if !has_ended {
+            return counter!(name, labels).increment(1);
+        }
+        let text = |text: Option<String>| text.unwrap_or_default();
+        labels.extend([
+            Label::new("handler", text(operation.handler)),
+            Label::new("handler_version", text(operation.handler_version)),
+        ]);
+        let count = |name: &'static str| counter!(name, labels.clone()).increment(1);
+        count(name);
         count("recovery_operations_completed_total");
         if operation.rto_exceeded {
             count("recovery_operation_rto_exceeded_total");
         }
-        let seconds = std::time::Duration::from_millis(operation.recovery_ms.unwrap_or(0));
+        let took = Duration::from_millis(operation.recovery_ms.unwrap_or(0));
         histogram!("recovery_operation_duration_seconds", labels.clone())
-            .record(seconds.as_secs_f64());
+            .record(took.as_secs_f64());
         histogram!("recovery_operation_retry_attempts", labels)
             .record(f64::from(operation.attempts.saturating_sub(1)));
+        self.numbers.sampled(2);
     }
 
     /// Backups are paired by their job: one runs at a time.
@@ -135,6 +147,7 @@ impl Metrics {
                 count("backup_operations_created_success");
                 histogram!("backup_operations_duration_seconds", "job" => job.clone())
                     .record(event.at.since(start).as_secs_f64());
+                self.numbers.sampled(1);
                 let taken = self.backups.list(event.job.clone()).into_iter();
                 let stored = taken
                     .filter(|backup| Some(&backup.id) == event.backup.as_ref())
@@ -165,7 +178,6 @@ impl Metrics {
 /// Counts events.
 pub struct MetricsService {
     metrics: Arc<Metrics>,
-    records: Arc<dyn Records>,
     feed: EventFeed,
     begun: HashMap<String, Timestamp>,
 }
@@ -180,10 +192,9 @@ impl MetricsService {
         journal: &dyn Journal,
         records: Arc<dyn Records>,
     ) -> Result<Self, JournalError> {
-        let (_, feed) = EventFeed::after_newest(0, journal, records.clone()).await?;
+        let (_, feed) = EventFeed::after_newest(0, journal, records).await?;
         Ok(Self {
             metrics,
-            records,
             feed,
             begun: HashMap::new(),
         })
@@ -209,44 +220,43 @@ impl MetricsService {
                 }
             };
             for event in events {
-                self.count(&event).await;
+                self.count(&event);
             }
         }
     }
 
-    async fn count(&mut self, event: &Event) {
-        let operation = match &event.operation {
-            Some(id) if is_counted(event.kind) => self.records.operation(id.clone()).await,
-            _ => Ok(None),
-        };
-        let operation = operation.unwrap_or_else(|error| {
-            tracing::error!(%error, kind = event.kind.as_str(), "an operation is not counted");
-            None
-        });
+    fn count(&mut self, event: &Event) {
         self.metrics.numbers.write(|| {
             counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
-            // A dry run is no recovery.
-            if let Some((operation, _)) = &operation
-                && !operation.dry_run
-            {
-                self.metrics.count_operation(event.kind, operation);
-            }
+            self.metrics.count_operation(event);
             self.metrics.count_backup(event, &mut self.begun);
         });
-        self.metrics.numbers.sampled(SAMPLES_OF_AN_EVENT);
     }
 }
 
-/// Whether the event changes a number about its operation.
-fn is_counted(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::OperationStarted
-            | EventKind::OperationSucceeded
-            | EventKind::OperationPartial
-            | EventKind::OperationFailed
-            | EventKind::OperationEscalated
-    )
+/// What is counted of an operation, as its events say it; of one that has not ended most is not known.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counted {
+    failure: String,
+    dry_run: bool,
+    handler: Option<String>,
+    handler_version: Option<String>,
+    attempts: u32,
+    recovery_ms: Option<u64>,
+    rto_exceeded: bool,
+}
+
+/// The number that counts events of this kind, where one does.
+fn counter_of(kind: EventKind) -> Option<&'static str> {
+    Some(match kind {
+        EventKind::OperationStarted => "recovery_operations_started_total",
+        EventKind::OperationEscalated => "recovery_operations_escalated_total",
+        EventKind::OperationSucceeded => "recovery_operations_completed_success_total",
+        EventKind::OperationPartial => "recovery_operations_completed_partial_total",
+        EventKind::OperationFailed => "recovery_operations_completed_failed_total",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
 };
 
 /// Upper bounds of the buckets of each histogram; seconds, where the name does not say otherwise.
@@ -37,6 +40,9 @@ const BUCKETS: [(&str, &[f64]); 5] = [
 
 /// Histograms keep raw samples until upkeep; it is run after so many, and whenever the numbers are asked for.
 const UPKEEP_AFTER: u32 = 1_000;
+/// Upkeep goes through every series, so that with many it must not follow each thousand samples: after one that took `t`
+/// the next is due after this many `t`, which keeps it at some percent of one core.
+const UPKEEP_SHARE: u32 = 50;
 
 /// All numbers of the daemon; clones are the same ones.
 #[derive(Clone)]
@@ -44,6 +50,8 @@ pub struct Numbers {
     recorder: Arc<PrometheusRecorder>,
     /// Since the last upkeep.
     samples: Arc<AtomicU32>,
+    /// When the next upkeep may be; none before the first. Held while one is under way.
+    rested: Arc<Mutex<Option<Instant>>>,
 }
 
 /// The buckets cannot be set; a defect of the program.
@@ -64,6 +72,7 @@ impl Numbers {
         Ok(Self {
             recorder: Arc::new(builder.build_recorder()),
             samples: Arc::default(),
+            rested: Arc::default(),
         })
     }
 
@@ -76,9 +85,22 @@ impl Numbers {
     pub(crate) fn sampled(&self, samples: u32) {
         let before = self.samples.fetch_add(samples, Ordering::Relaxed);
         if before.saturating_add(samples) >= UPKEEP_AFTER {
-            self.samples.store(0, Ordering::Relaxed);
-            self.recorder.handle().run_upkeep();
+            self.keep_up();
         }
+    }
+
+    fn keep_up(&self) {
+        // Another thread is at it.
+        let Ok(mut rested) = self.rested.try_lock() else {
+            return;
+        };
+        let begin = Instant::now();
+        if rested.is_some_and(|rested| begin < rested) {
+            return;
+        }
+        self.samples.store(0, Ordering::Relaxed);
+        self.recorder.handle().run_upkeep();
+        *rested = Some(Instant::now() + begin.elapsed() * UPKEEP_SHARE);
     }
 
     /// Every number in the text format of Prometheus.

@@ -4,18 +4,30 @@ use super::*;
 use crate::{
     ports::{
         Watch,
-        fakes::{FakeWorld, backup_id, job, operation_id},
+        fakes::{FakeWorld, backup_id, job},
     },
     services::{
         monitor::Monitor,
         testing::{
             ManualClock, MemoryJournal, ScriptedProbe,
-            specs::{check as check_of, name, spec, target},
+            specs::{check as check_of, failure, name, spec, target},
             wait_until, within,
         },
     },
 };
-use mainstay_domain::health::Outcome;
+use mainstay_domain::{
+    call::Report,
+    health::{Evidence, Outcome},
+    id::IdSource,
+    journal::Change,
+    name::PluginName,
+    plugin::PluginIdentity,
+    recovery::{Action, At, CaseKey, Command, Handled, Input, Look, Recovery, Seen, Ticket},
+    severity::Severity,
+    spec::{RouteSpec, StepSpec, Strategy},
+    time::Monotonic,
+};
+use semver::{Version, VersionReq};
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -54,26 +66,131 @@ fn check(text: &str, lines: &[&str]) {
     }
 }
 
-#[tokio::test]
-async fn recoveries_are_counted_by_target_failure_and_handler() {
-    let world = FakeWorld::new(16);
-    let text = counted(&world, |world| {
-        for kind in [EventKind::OperationStarted, EventKind::OperationSucceeded] {
-            world.happen(kind, |event| event.with_operation(&operation_id(1)));
+/// The events of a recovery of `api` that takes 2.5 s, as the machine writes them.
+fn recovered(dry_run: bool) -> Vec<Event> {
+    let mut spec = (*spec(vec![target("api", vec![check_of("tcp")])])).clone();
+    spec.routes = vec![RouteSpec {
+        failure: None,
+        target: None,
+        severity: None,
+        strategy: Strategy::Immediate { max_attempts: 1 },
+        cooldown: Duration::ZERO,
+        relapse_window: Duration::ZERO,
+        chain: vec![StepSpec {
+            handler: PluginName::parse("restart-service").unwrap(),
+            version: VersionReq::STAR,
+            always: false,
+            params: serde_json::json!({}),
+            timeout: Duration::from_secs(60),
+        }],
+    }];
+    let mut machine = Recovery::new(Arc::new(spec), IdSource::new(7));
+    let mut clock = Duration::ZERO;
+    let mut events = Vec::new();
+    let mut apply = |input: Input| {
+        let at = At {
+            now: Timestamp::from_millis(1_700_000_000_000) + clock,
+            monotonic: Monotonic::from_start(clock),
+        };
+        clock += Duration::from_millis(1_250);
+        let outcome = machine.apply(input, at).unwrap();
+        events.extend(
+            outcome
+                .writes
+                .into_iter()
+                .filter_map(|change| match change {
+                    Change::Event(event) => Some(event),
+                    _ => None,
+                }),
+        );
+        outcome.after
+    };
+    let begin = match dry_run {
+        true => Input::Person(
+            Command::Recover {
+                key: key(),
+                dry_run,
+                by: "ann".to_owned(),
+            },
+            Ticket(1),
+        ),
+        false => Input::Raised {
+            key: key(),
+            severity: Severity::High,
+            evidence: Evidence {
+                check: "tcp".to_owned(),
+                observed_at: Timestamp::from_millis(1_700_000_000_000),
+                message: "refused".to_owned(),
+                value: None,
+            },
+            detected_at: Timestamp::from_millis(1_700_000_000_000),
+        },
+    };
+    let mut after = apply(begin);
+    while let Some(action) = after.pop() {
+        after.extend(match action {
+            Action::Call(call) => apply(Input::Called(
+                call.request.operation,
+                Handled {
+                    by: Some(PluginIdentity {
+                        name: call.handler,
+                        version: Version::new(1, 0, 0),
+                        digest: "ab".repeat(32),
+                    }),
+                    result: Ok(Report::default()),
+                    effects: 1,
+                },
+            )),
+            Action::Look {
+                operation, number, ..
+            } => {
+                let (seen, holds) = (Seen::Healthy, false);
+                let look = Look {
+                    number,
+                    seen,
+                    holds,
+                };
+                apply(Input::Looked(operation, look))
+            }
+            Action::Answer(..) => Vec::new(),
+        });
+    }
+    events
+}
+
+fn key() -> CaseKey {
+    CaseKey {
+        target: name("api"),
+        failure: failure("api-gateway-down"),
+    }
+}
+
+async fn counted_of(events: Vec<Event>) -> String {
+    let world = FakeWorld::new(64);
+    counted(&world, |world| {
+        for event in events {
+            world.happen(event.kind, |_| event);
         }
     })
-    .await;
-    let labels = "target=\"api\",failure=\"api-gateway-down\",handler=\"restart-service\",handler_version=\"1.0.0\"";
+    .await
+}
+
+#[tokio::test]
+async fn recoveries_are_counted_by_target_and_failure_and_by_who_handled_them() {
+    let text = counted_of(recovered(false)).await;
+    let of = "target=\"api\",failure=\"api-gateway-down\"";
+    let labels = format!("{of},handler=\"restart-service\",handler_version=\"1.0.0\"");
     check(
         &text,
         &[
-            &format!("recovery_operations_started_total{{{labels}}} 1"),
+            &format!("recovery_operations_started_total{{{of}}} 1"),
             &format!("recovery_operations_completed_total{{{labels}}} 1"),
             &format!("recovery_operations_completed_success_total{{{labels}}} 1"),
             // 2.5 s.
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"1\"}} 0"),
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"5\"}} 1"),
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"300\"}} 1"),
+            &format!("recovery_operation_retry_attempts_bucket{{{labels},le=\"0\"}} 1"),
         ],
     );
     assert!(!text.contains("completed_failed"), "{text}");
@@ -81,29 +198,25 @@ async fn recoveries_are_counted_by_target_failure_and_handler() {
 
 #[tokio::test]
 async fn a_dry_run_is_not_counted_as_a_recovery() {
-    let world = FakeWorld::new(16);
-    world.operations.lock().unwrap()[0].0.dry_run = true;
-    let text = counted(&world, |world| {
-        for kind in [EventKind::OperationStarted, EventKind::OperationSucceeded] {
-            world.happen(kind, |event| event.with_operation(&operation_id(1)));
-        }
-    })
-    .await;
+    let events = recovered(true);
+    let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
+    assert!(kinds.contains(&EventKind::OperationStarted), "{kinds:?}");
+    let text = counted_of(events).await;
     assert!(!text.contains("recovery_operation"), "{text}");
 }
 
 #[tokio::test]
 async fn a_journal_that_cannot_be_read_for_a_while_ends_no_counting() {
-    let world = FakeWorld::new(16);
+    let world = FakeWorld::new(64);
     let text = counted(&world, |world| {
         world.failing_reads.store(1, SeqCst);
-        for kind in [EventKind::OperationStarted, EventKind::OperationSucceeded] {
-            world.happen(kind, |event| event.with_operation(&operation_id(1)));
+        for event in recovered(false) {
+            world.happen(event.kind, |_| event);
         }
     })
     .await;
     check(&text, &["recovery_operations_completed_success_total"]);
-    assert!(!text.contains("operations_started_total"), "{text}");
+    assert_eq!(world.failing_reads.load(SeqCst), 0, "a read failed");
 }
 
 #[tokio::test]
