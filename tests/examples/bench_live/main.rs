@@ -1,5 +1,5 @@
-//! `cargo run --release -p mainstay-tests --example bench_live -- [PROGRAM [BEFORE]]`: how what the daemon costs grows with
-//! what it has.
+//! `cargo run --release -p mainstay-tests --example bench_live -- [only=many|killed|first] [PROGRAM [BEFORE]]`: how what the
+//! daemon costs grows with what it has.
 //!
 //! Start until ready, `status --json` and resident memory with many targets; from the SIGKILL of many processes at once
 //! until all are back, with how many operations that took; the first start of many processes, with how many incidents
@@ -20,16 +20,37 @@ use std::{
 const LONGEST: Duration = Duration::from_secs(180);
 
 fn main() {
-    let mut programs: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only = arguments
+        .first()
+        .and_then(|first| first.strip_prefix("only="));
+    let only = only.map(ToOwned::to_owned);
+    if only.is_some() {
+        arguments.remove(0);
+    }
+    let is_wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let mut programs: Vec<PathBuf> = arguments.into_iter().map(PathBuf::from).collect();
     if programs.is_empty() {
         programs.push(program().to_owned());
     }
-    for count in [10_000, 100_000] {
-        compare(&programs, |program| many::measure(program, count));
+    if is_wanted("many") {
+        for count in [10_000, 100_000] {
+            compare(&programs, |program| many::measure(program, count));
+        }
     }
+    if is_wanted("killed") {
+        all_back(&programs);
+    }
+    if is_wanted("first") {
+        compare(&programs, |program| first::measure(program, 3_000));
+    }
+}
+
+/// How the time until all are back grows with how many were killed.
+fn all_back(programs: &[PathBuf]) {
     let mut back = Vec::new();
     for count in [300, 2_000] {
-        back.push(compare(&programs, |program| {
+        back.push(compare(programs, |program| {
             middle(|| killed::measure(program, count))
         }));
     }
@@ -43,7 +64,6 @@ fn main() {
             program.display()
         );
     }
-    compare(&programs, |program| first::measure(program, 3_000));
 }
 
 /// What was measured, and the number.
