@@ -79,7 +79,7 @@ impl Metrics {
         }
     }
 
-    /// A dry run is no recovery. Who handled it is known, and a label, once it has ended.
+    /// A dry run is no recovery. One that only begins has no version of its handler yet.
     fn count_operation(&self, event: &Event) {
         let (Some(_), Some(target), Some(name)) =
             (&event.operation, &event.target, counter_of(event.kind))
@@ -93,24 +93,21 @@ impl Metrics {
         if operation.dry_run {
             return;
         }
-        let mut labels = vec![
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let labels = vec![
             Label::new("target", target.to_string()),
             Label::new("failure", operation.failure),
-        ];
-        let has_ended = !matches!(
-            event.kind,
-            EventKind::OperationStarted | EventKind::OperationEscalated
-        );
-        if !has_ended {
-            return counter!(name, labels).increment(1);
-        }
-        let text = |text: Option<String>| text.unwrap_or_default();
-        labels.extend([
             Label::new("handler", text(operation.handler)),
             Label::new("handler_version", text(operation.handler_version)),
-        ]);
+        ];
         let count = |name: &'static str| counter!(name, labels.clone()).increment(1);
         count(name);
+        if matches!(
+            event.kind,
+            EventKind::OperationStarted | EventKind::OperationEscalated
+        ) {
+            return;
+        }
         count("recovery_operations_completed_total");
         if operation.rto_exceeded {
             count("recovery_operation_rto_exceeded_total");
@@ -234,7 +231,7 @@ impl MetricsService {
     }
 }
 
-/// What is counted of an operation, as its events say it; of one that has not ended most is not known.
+/// What is counted of an operation, as its events say it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Counted {

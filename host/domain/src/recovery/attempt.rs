@@ -32,7 +32,7 @@ impl Recovery {
         }
         self.step(&mut running.work, OperationEvent::AttemptBegan, at, out)?;
         if is_first {
-            let event = words::started(&running.work.operation, at.now);
+            let event = words::started(&running.work.operation, &running.route, at.now);
             out.writes.push(event);
         }
         self.next_step(case, running, None, SoFar::default(), at, out)

@@ -101,7 +101,8 @@ impl Recovery {
                 "{by} rejected the recovery of {} from {}: {reason}",
                 key.target, key.failure
             );
-            machine.escalate(case, Some(decided.id), (message, Then::People), at.now, out);
+            let operation = Some(&work.operation);
+            machine.escalate(case, operation, (message, Then::People), at.now, out);
             machine.hand_over_to_operator(case, at, out);
             Ok(Some(work.operation))
         });

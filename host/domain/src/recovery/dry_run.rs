@@ -79,7 +79,8 @@ impl Recovery {
         out.writes
             .push(words::asked_for(&work.operation, by, at.now));
         self.step(&mut work, OperationEvent::AttemptBegan, at, out)?;
-        out.writes.push(words::started(&work.operation, at.now));
+        out.writes
+            .push(words::started(&work.operation, &route, at.now));
         out.after.push(Action::Answer(
             ticket,
             Reply::Operation(Box::new(work.operation.clone())),

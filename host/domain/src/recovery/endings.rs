@@ -110,13 +110,7 @@ impl Recovery {
             return Ok(());
         }
         let message = words::did_not_help(&operation);
-        self.escalate(
-            case,
-            Some(&operation.id),
-            (message, Then::Round),
-            at.now,
-            out,
-        );
+        self.escalate(case, Some(&operation), (message, Then::Round), at.now, out);
         self.schedule(case, at, out)
     }
 
@@ -276,7 +270,7 @@ impl Recovery {
     pub(super) fn escalate(
         &mut self,
         case: &mut Case,
-        operation: Option<&OperationId>,
+        operation: Option<&Operation>,
         (message, then): (String, Then),
         now: Timestamp,
         out: &mut Outcome,

@@ -13,6 +13,7 @@ use crate::{
     name::TargetName,
     operation::{Operation, OperationState},
     severity::Severity,
+    spec::RouteSpec,
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -98,8 +99,13 @@ pub(super) fn approved(operation: &Operation, by: &str, reason: &str, now: Times
     about(operation, kind, operation.severity, now, message, data)
 }
 
-pub(super) fn started(operation: &Operation, now: Timestamp) -> Change {
-    moved(operation, EventKind::OperationStarted, "began", now)
+/// With the handler that is called first.
+pub(super) fn started(operation: &Operation, route: &RouteSpec, now: Timestamp) -> Change {
+    let handler = route.chain.first().map(|step| &step.handler);
+    let data = json!({ "attempt": operation.attempts, "handler": handler });
+    let message = moved_words(operation, "began");
+    let kind = EventKind::OperationStarted;
+    about(operation, kind, operation.severity, now, message, data)
 }
 
 pub(super) fn resumed(operation: &Operation, now: Timestamp) -> Change {
@@ -113,21 +119,17 @@ pub(super) fn resumed(operation: &Operation, now: Timestamp) -> Change {
 }
 
 pub(super) fn validating(operation: &Operation, now: Timestamp) -> Change {
-    moved(
-        operation,
-        EventKind::OperationValidating,
-        "is validated",
-        now,
-    )
+    let data = json!({ "attempt": operation.attempts });
+    let message = moved_words(operation, "is validated");
+    let kind = EventKind::OperationValidating;
+    about(operation, kind, operation.severity, now, message, data)
 }
 
-fn moved(operation: &Operation, kind: EventKind, what: &str, now: Timestamp) -> Change {
-    let message = format!(
+fn moved_words(operation: &Operation, what: &str) -> String {
+    format!(
         "recovery of {} from {} {what}",
         operation.target, operation.failure
-    );
-    let data = json!({ "attempt": operation.attempts });
-    about(operation, kind, operation.severity, now, message, data)
+    )
 }
 
 /// The operation's new value with the event.

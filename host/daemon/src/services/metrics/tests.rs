@@ -179,11 +179,12 @@ async fn counted_of(events: Vec<Event>) -> String {
 async fn recoveries_are_counted_by_target_and_failure_and_by_who_handled_them() {
     let text = counted_of(recovered(false)).await;
     let of = "target=\"api\",failure=\"api-gateway-down\"";
-    let labels = format!("{of},handler=\"restart-service\",handler_version=\"1.0.0\"");
+    let of = format!("{of},handler=\"restart-service\",handler_version=");
+    let labels = format!("{of}\"1.0.0\"");
     check(
         &text,
         &[
-            &format!("recovery_operations_started_total{{{of}}} 1"),
+            &format!("recovery_operations_started_total{{{of}\"\"}} 1"),
             &format!("recovery_operations_completed_total{{{labels}}} 1"),
             &format!("recovery_operations_completed_success_total{{{labels}}} 1"),
             // 2.5 s.

@@ -7,6 +7,7 @@ use crate::{
     incident::Incident,
     journal::Change,
     name::TargetName,
+    operation::Operation,
     recovery::how::{Closed, Then},
     severity::Severity,
     time::Timestamp,
@@ -94,7 +95,7 @@ pub(in crate::recovery) fn closed(
 /// People have to act, and what follows.
 pub(in crate::recovery) fn escalated(
     incident: &Incident,
-    operation: Option<&OperationId>,
+    operation: Option<&Operation>,
     message: String,
     then: Then,
     now: Timestamp,
@@ -105,15 +106,13 @@ pub(in crate::recovery) fn escalated(
         Then::Route => "route",
     };
     let kind = EventKind::OperationEscalated;
-    let mut event = of_incident(
-        incident,
-        kind,
-        incident.severity,
-        now,
-        message,
-        json!({ "then": then }),
-    );
-    event.operation = operation.cloned();
+    let data = json!({
+        "then": then,
+        "handler": operation.and_then(|operation| operation.handler.as_ref()),
+        "handler_version": operation.and_then(|operation| operation.handler_version.as_ref()),
+    });
+    let mut event = of_incident(incident, kind, incident.severity, now, message, data);
+    event.operation = operation.map(|operation| operation.id.clone());
     Change::Event(event)
 }
 
