@@ -24,6 +24,7 @@ mod exited;
 mod how;
 mod input;
 mod kept;
+mod key;
 mod looked;
 mod person;
 mod raised;
@@ -36,9 +37,10 @@ mod words;
 
 pub use case::{Attempt, Backoff, Case, Failed, Running, SoFar, Stage, Why, Work};
 pub use input::{
-    Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
-    Recovered, Refusal, Reply, Seen, Shown, Ticket, Verb,
+    Action, At, Call, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome, Recovered,
+    Refusal, Reply, Seen, Shown, Ticket, Verb,
 };
+pub use key::CaseKey;
 pub use tracked::Tracked;
 
 use crate::{

@@ -1,9 +1,6 @@
 //! One failure of one target, and where its recovery stands.
 
-use super::{
-    input::{CaseKey, Outcome},
-    tracked::Tracked,
-};
+use super::{input::Outcome, key::CaseKey, tracked::Tracked};
 use crate::{
     id::OperationId,
     incident::Incident,

@@ -1,5 +1,6 @@
 //! What the machine is told, and what it asks for.
 
+use super::key::CaseKey;
 use crate::{
     call::{RecoverRequest, RecoveryFailure, Report},
     health::Evidence,
@@ -19,33 +20,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-/// What a case is about: there is one for each failure of each target.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CaseKey {
-    /// The target.
-    pub target: TargetName,
-    /// Its failure.
-    pub failure: FailureType,
-}
-
-impl From<&Operation> for CaseKey {
-    fn from(operation: &Operation) -> Self {
-        Self {
-            target: operation.target.clone(),
-            failure: operation.failure.clone(),
-        }
-    }
-}
-
-impl From<&Incident> for CaseKey {
-    fn from(incident: &Incident) -> Self {
-        Self {
-            target: incident.target.clone(),
-            failure: incident.failure.clone(),
-        }
-    }
-}
 
 /// Both clocks, as they stood when an input came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The config as the machine looks things up in it: by name, not by a walk over all.
 
-use super::input::CaseKey;
+use super::key::CaseKey;
 use crate::{
     name::TargetName,
     route::RouteTable,
