@@ -233,7 +233,7 @@ impl Daemon {
         pids.collect()
     }
 
-    /// The processes that the daemon started, as the kernel lists them: cheap enough to be asked all the time.
+    /// The processes that the daemon started, as the kernel lists them: no work for the daemon.
     pub fn children(&self) -> std::collections::BTreeSet<u32> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter();
         let lists = tasks.flatten().flatten().filter_map(|task| {

@@ -108,7 +108,7 @@ impl Incident {
         recurrence: u32,
     ) -> Self {
         let affected = crate::failure::affected(&failure);
-        // A failure that holds is seen again.
+        // Room for the next few, so that being seen again costs no new place in memory.
         let mut seen = Vec::with_capacity(4);
         seen.push(evidence);
         Self {
@@ -166,6 +166,12 @@ impl Incident {
             self.evidence.remove(FIRST_EVIDENCE);
         }
         true
+    }
+
+    /// Whether its end is news only when it lasts: it came back before, or people were told that it needs them, who must
+    /// not be told that it is over and then be told again.
+    pub fn must_last(&self) -> bool {
+        self.relapses > 0 || self.escalated
     }
 
     /// A person has to act. Whether that is news.

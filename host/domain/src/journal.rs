@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub enum Change {
     /// Append; the journal gives it its `seq`.
     Event(Event),
-    /// Insert or replace, by its identifier. Shared with whoever goes on with it.
+    /// Insert or replace, by its identifier. Shared with the machine, which keeps it.
     Incident(Arc<Incident>),
     /// Insert or replace, by its identifier.
     Operation(Operation),
@@ -64,6 +64,9 @@ pub struct ProcessIdentity {
     /// A digest of what of its config the process would notice; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// How it ended by itself, for people, once that was told; none while it should live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// What kind of entry it is.

@@ -8,7 +8,8 @@
 //! Invariant: what the journal holds after an input is enough to go on from there: see [`Input::Recovered`].
 //! Invariant: an input costs O(log n) in the number of cases, but for a config and for the end of a reason that held
 //! many, which look at each that they concern.
-//! Invariant: an input that cannot come is a typed error, and changes nothing.
+//! Invariant: an input that cannot come is a typed error. One that nothing was asked for changes nothing; where a defect
+//! shows only on the way, what was changed by then is written with the next input.
 
 mod attempt;
 mod audit;
@@ -98,6 +99,8 @@ pub struct Recovery {
     /// Looks that were asked for.
     looks: u64,
     changed: BTreeSet<TargetName>,
+    /// What an input that could not come changed all the same: a defect, which must not part memory and journal.
+    owed: Outcome,
 }
 
 impl Recovery {
@@ -123,15 +126,30 @@ impl Recovery {
             stopping: false,
             looks: 0,
             changed: BTreeSet::new(),
+            owed: Outcome::default(),
         }
     }
 
     /// Takes one input up.
     ///
     /// # Errors
-    /// The input cannot come in this state; nothing has changed.
+    /// The input cannot come in this state. What it changed before that was seen comes with the next outcome.
     pub fn apply(&mut self, input: Input, at: At) -> Result<Outcome, IllegalMove> {
-        let mut out = Outcome::default();
+        let mut out = std::mem::take(&mut self.owed);
+        match self.take_up(input, at, &mut out) {
+            Ok(()) => {
+                self.bring_answers_up_to_date(&mut out);
+                out.shown = std::mem::take(&mut self.changed);
+                Ok(out)
+            }
+            Err(illegal) => {
+                self.owed = out;
+                Err(illegal)
+            }
+        }
+    }
+
+    fn take_up(&mut self, input: Input, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
         // What the daemon before left is gone on with by the inputs after that, when everything else is there.
         let begins = !matches!(input, Input::Recovered(_));
         match input {
@@ -140,26 +158,24 @@ impl Recovery {
                 severity,
                 evidence,
                 detected_at,
-            } => self.raised(key, severity, evidence, detected_at, at, &mut out)?,
-            Input::Cleared(key) => self.cleared(&key, at, &mut out)?,
-            Input::Exited(target, evidence) => self.exited(&target, &evidence, at, &mut out)?,
-            Input::Called(id, handled) => self.called(&id, handled, at, &mut out)?,
-            Input::Looked(id, look) => self.looked(&id, look, at, &mut out)?,
-            Input::Person(command, ticket) => self.person(command, ticket, at, &mut out)?,
-            Input::Serves(handler) => self.serves(&handler, at, &mut out),
-            Input::Spec(spec) => self.configured(spec, at, &mut out)?,
+            } => self.raised(key, severity, evidence, detected_at, at, out)?,
+            Input::Cleared(key) => self.cleared(&key, at, out)?,
+            Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
+            Input::Called(id, handled) => self.called(&id, handled, at, out)?,
+            Input::Looked(id, look) => self.looked(&id, look, at, out)?,
+            Input::Person(command, ticket) => self.person(command, ticket, at, out)?,
+            Input::Serves(handler) => self.serves(&handler, at, out),
+            Input::Spec(spec) => self.configured(spec, at, out)?,
             Input::Tick => {}
-            Input::Recovered(recovered) => self.recovered(recovered, at, &mut out)?,
+            Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
             Input::Stop => self.stopping = true,
         }
-        self.wake_due(at, &mut out);
-        self.close_removed(at, &mut out)?;
-        if begins {
-            self.start_due(at, &mut out)?;
+        self.wake_due(at, out);
+        self.close_removed(at, out)?;
+        match begins {
+            true => self.start_due(at, out),
+            false => Ok(()),
         }
-        self.bring_answers_up_to_date(&mut out);
-        out.shown = std::mem::take(&mut self.changed);
-        Ok(out)
     }
 
     /// When [`Input::Tick`] is due next; none where only another input can change anything.

@@ -1,9 +1,9 @@
 //! Random traces of the recovery machine, against a world of our own and a journal that holds what was written.
 //!
 //! Invariants, after every input: the machine's own audit; what it holds of each case is what was written of it; one
-//! operation of a failure at most, also in the journal; an incident that closed has none. At the end of each trace, when the world is well: every operation has an end and no
-//! incident is open. The same trace twice gives the same outcomes. And after a crash at any input, a machine that is
-//! made of the journal comes to the same end.
+//! operation of a failure at most, also in the journal; an incident that closed has none. At the end of each trace, when
+//! the world is well: every operation has an end and no incident is open. The same trace twice gives the same outcomes.
+//! And after a crash at any input, a machine that is made of the journal comes to the same end.
 
 mod world;
 

@@ -148,6 +148,7 @@ impl HostProcesses {
             started_at,
             restarts,
             config: None,
+            ended: None,
         };
         Ok((launch, identity))
     }

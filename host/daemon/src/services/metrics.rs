@@ -79,20 +79,21 @@ impl Metrics {
         }
     }
 
-    /// A dry run is no recovery. One that only begins has no version of its handler yet.
+    /// A dry run is no recovery. One that begins is counted under the handler that is called first, whose version is not
+    /// known then; an escalation without an operation, as where no route fits, under none.
     fn count_operation(&self, event: &Event) {
-        let (Some(_), Some(target), Some(name)) =
-            (&event.operation, &event.target, counter_of(event.kind))
-        else {
+        let (Some(target), Some(name)) = (&event.target, counter_of(event.kind)) else {
             return;
         };
-        let operation = Counted::deserialize(&event.data).unwrap_or_else(|error| {
-            tracing::error!(%error, kind = event.kind.as_str(), "an operation is counted without its data");
-            Counted::default()
-        });
-        if operation.dry_run {
-            return;
-        }
+        let operation = match Counted::deserialize(&event.data) {
+            Ok(operation) if operation.dry_run => return,
+            Ok(operation) => operation,
+            Err(error) => {
+                let kind = event.kind.as_str();
+                tracing::error!(%error, kind, "an operation is not counted; report this as a defect");
+                return;
+            }
+        };
         let text = |text: Option<String>| text.unwrap_or_default();
         let labels = vec![
             Label::new("target", target.to_string()),
@@ -232,15 +233,17 @@ impl MetricsService {
 }
 
 /// What is counted of an operation, as its events say it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 struct Counted {
     failure: String,
+    #[serde(default)]
     dry_run: bool,
     handler: Option<String>,
     handler_version: Option<String>,
+    #[serde(default)]
     attempts: u32,
     recovery_ms: Option<u64>,
+    #[serde(default)]
     rto_exceeded: bool,
 }
 

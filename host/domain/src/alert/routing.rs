@@ -11,12 +11,12 @@ use semver::VersionReq;
 use std::time::Duration;
 
 /// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
-/// ended it, for else the operation says so. One incident fires once, and is resolved when it is over: a success after
-/// which it may well come back, for it did before, is none, and neither is a further failure of what people were told of.
+/// ended it, for else the operation says so. One incident fires once, and is resolved when it is over: a success that has
+/// to show that it lasts is none, and neither is a further failure of what people were told of.
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
-        K::OperationSucceeded => !is_true(event, "relapsed"),
+        K::OperationSucceeded => !is_true(event, "unproved"),
         K::OperationPartial | K::OperationFailed => !is_true(event, "again"),
         K::IncidentOpened
         | K::CircuitFlapping

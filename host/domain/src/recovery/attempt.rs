@@ -23,8 +23,9 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
-        case.incident
-            .change(|incident| incident.missing.take().is_some());
+        if case.incident.missing.is_some() {
+            case.incident.missing = None;
+        }
         let operation = &mut running.work.operation;
         if operation.cut_off {
             // It is the same attempt once more.

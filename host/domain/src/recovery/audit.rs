@@ -64,6 +64,11 @@ impl Recovery {
                 return broken("its target does not know it");
             }
         }
+        let is_needless =
+            |target: &&_| self.settings.knows(target) || !self.failures.contains_key(*target);
+        if let Some(target) = self.removed.iter().find(is_needless) {
+            return Err(format!("{target} is remembered as removed for nothing"));
+        }
         for (target, id) in self.queue.busy() {
             let case = self.operations.get(id).and_then(|key| self.case(key));
             if !case.is_some_and(|case| matches!(case.stage, Stage::Running(_))) {

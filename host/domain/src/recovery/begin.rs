@@ -121,12 +121,17 @@ impl Recovery {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
             self.with(&key, out, |machine, case, out| {
-                case.incident.missing = None;
-                // That it was tried in vain says nothing about the handler.
-                case.incident.tried_at = None;
-                machine.hurry(case, at, out);
+                machine.no_longer_missing(case, at, out);
             });
         }
+    }
+
+    /// What waited because its handler was missing is due now.
+    pub(super) fn no_longer_missing(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+        case.incident.missing = None;
+        // That it was tried in vain says nothing about the handler.
+        case.incident.tried_at = None;
+        self.hurry(case, at, out);
     }
 
     /// What is queued is due now.

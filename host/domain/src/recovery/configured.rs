@@ -31,11 +31,16 @@ impl Recovery {
             self.try_with(&key, out, |machine, case, out| {
                 machine.follow(case, at, out)
             })?;
-            if self.cases.contains_key(&key) && !self.settings.knows(&key.target) {
-                self.removed.insert(key.target);
-            }
+            self.remember_removed(&key);
         }
         Ok(())
+    }
+
+    /// Whose target is no longer configured, and who is there all the same, is let go of with a later input.
+    pub(super) fn remember_removed(&mut self, key: &CaseKey) {
+        if self.cases.contains_key(key) && !self.settings.knows(&key.target) {
+            self.removed.insert(key.target.clone());
+        }
     }
 
     /// What ran when its target was taken out of the config is let go of when it runs no more.
@@ -77,6 +82,12 @@ impl Recovery {
             return Ok(());
         }
         let route = self.settings.route(&key, case.incident.severity).cloned();
+        if let (Some(missing), Some(route)) = (&case.incident.missing, &route)
+            && route.chain.iter().all(|step| step.handler != *missing)
+        {
+            self.no_longer_missing(case, at, out);
+            return Ok(());
+        }
         match &mut case.stage {
             Stage::Asking(work)
                 if is_asked_by_route(work)

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     id::OperationId,
-    incident::{Incident, IncidentState},
+    incident::IncidentState,
     journal::Change,
     operation::{Mode, Operation, OperationEvent},
     time::Timestamp,
@@ -29,9 +29,9 @@ impl Recovery {
         work.operation.error = None;
         self.step(&mut work, OperationEvent::Verified, at, out)?;
         let operation = &work.operation;
-        let relapsed = case.incident.relapses > 0;
+        let unproved = case.incident.must_last();
         out.writes
-            .push(words::ended(operation, relapsed, false, at.now));
+            .push(words::ended(operation, unproved, false, at.now));
         self.queue.finished(&operation.target, &operation.id);
         let key = case.key();
         let until = self
@@ -67,7 +67,7 @@ impl Recovery {
         case.incident.attempts = work.operation.attempts;
         case.incident.tried_at = Some(at.now);
         self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
-        match tried || case.incident.relapses > 0 {
+        match tried || case.incident.must_last() {
             true => self.watch(case, None, window, at, out),
             false => self.close(case, None, Closed::ByItself, at.now, out),
         }
@@ -186,7 +186,7 @@ impl Recovery {
             self.close(case, None, Closed::Removed, at.now, out);
             return Ok(());
         }
-        if how == Closed::ByItself && (tried || case.incident.relapses > 0) {
+        if how == Closed::ByItself && (tried || case.incident.must_last()) {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
@@ -197,7 +197,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// Healthy after an attempt: closed at once the first time, and where it came back before only when it lasts.
+    /// Healthy after an attempt: closed at once, or where that must be shown to last only then.
     fn watch(
         &mut self,
         case: &mut Case,
@@ -216,8 +216,8 @@ impl Recovery {
             Some(_) => Closed::Recovered,
             None => Closed::ByItself,
         };
-        match case.incident.relapses {
-            0 => self.close(case, by, how, at.now, out),
+        match case.incident.must_last() {
+            false => self.close(case, by, how, at.now, out),
             _ if is_watched => {}
             // Its success was no news, for it might have come back.
             _ => self.close(case, None, how, at.now, out),
@@ -258,10 +258,8 @@ impl Recovery {
     ) {
         case.stage = Stage::Over;
         let recovered = matches!(how, Closed::Recovered | Closed::Lasting);
-        if case
-            .incident
-            .change(|incident| incident.close(recovered, now))
-        {
+        if case.incident.state.is_open() {
+            case.incident.close(recovered, now);
             out.writes.push(words::closed(&case.incident, by, how, now));
         }
     }
@@ -275,7 +273,8 @@ impl Recovery {
         now: Timestamp,
         out: &mut Outcome,
     ) {
-        if case.incident.change(Incident::escalate) {
+        if case.incident.state == IncidentState::Open {
+            case.incident.escalate();
             out.writes.push(words::escalated(
                 &case.incident,
                 operation,

@@ -266,7 +266,7 @@ pub struct Recovered {
     pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
 }
 
-/// An input that cannot come in the state that the machine is in: a defect of the driver. Nothing has changed.
+/// An input that cannot come in the state that the machine is in: a defect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IllegalMove {
     /// The operation's own table forbids it.

@@ -24,7 +24,7 @@ impl Recovery {
         out: &mut Outcome,
         change: impl FnOnce(&mut Self, &mut Case, &mut Outcome) -> T,
     ) -> Option<T> {
-        // Key and case stay in their places in memory: most inputs change little, and among very many it is cold.
+        // Neither is copied: among very many cases they are in no cache of the processor.
         let (key, mut case) = self.cases.remove_entry(key)?;
         let before = Kept::of(&case, out);
         let result = change(self, &mut case, out);

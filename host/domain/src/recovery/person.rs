@@ -152,12 +152,12 @@ impl Recovery {
         at: At,
         out: &mut Outcome,
     ) -> Operation {
-        case.incident.change(|incident| {
-            let was_by_hand = std::mem::take(&mut incident.by_hand);
-            let was_watched = incident.relapse_until.take().is_some();
-            let was_missing = incident.missing.take().is_some();
-            was_by_hand || was_watched || was_missing
-        });
+        let incident = &mut case.incident;
+        if incident.by_hand || incident.relapse_until.is_some() || incident.missing.is_some() {
+            incident.by_hand = false;
+            incident.relapse_until = None;
+            incident.missing = None;
+        }
         let mut work = waiting
             .unwrap_or_else(|| Work::new(self.new_operation(&case.incident, Mode::Manual, at.now)));
         work.revise(out, |operation| {

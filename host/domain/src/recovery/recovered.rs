@@ -69,7 +69,8 @@ impl Recovery {
                 ..Work::new(operation)
             });
             let resumed = self.resume_case(&mut case, operation, at, out);
-            self.put(key, Box::new(case), &before, out);
+            self.put(key.clone(), Box::new(case), &before, out);
+            self.remember_removed(&key);
             resumed?;
         }
         Ok(())

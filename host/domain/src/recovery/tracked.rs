@@ -1,6 +1,6 @@
 //! A record of the journal that knows whether it has to be written.
 //!
-//! Invariant: whatever changes it marks it, so that memory never holds what the journal is not told.
+//! Invariant: whatever borrows it to change it marks it, so that memory never holds what the journal is not told.
 //! Invariant: it shares its text with what was written of it, and is copied only where it changes before that is gone.
 
 use std::{
@@ -30,13 +30,6 @@ impl<T: Clone> Tracked<T> {
             record: Arc::new(record),
             is_changed: false,
         }
-    }
-
-    /// Changes it where the change says that it was one; gives what it said.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut T) -> bool) -> bool {
-        let is_changed = change(Arc::make_mut(&mut self.record));
-        self.is_changed |= is_changed;
-        is_changed
     }
 
     /// The record where it has to be written; after that it counts as written.

@@ -132,7 +132,7 @@ fn moved_words(operation: &Operation, what: &str) -> String {
     )
 }
 
-/// The operation's new value with the event.
+/// An attempt failed, and another follows.
 pub(super) fn retrying(
     operation: &Operation,
     error: &str,
@@ -169,9 +169,9 @@ pub(super) fn cancelled(operation: &Operation, why: &str, now: Timestamp) -> Cha
     )
 }
 
-/// Its end. `relapsed`: its incident had come back before, and people hear when it lasts. `again`: they were told
-/// before that it does not help.
-pub(super) fn ended(operation: &Operation, relapsed: bool, again: bool, now: Timestamp) -> Change {
+/// Its end. `unproved`: people hear that it is over when it lasts. `again`: they were told before that it does not
+/// help.
+pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Timestamp) -> Change {
     let (kind, what) = match operation.state {
         OperationState::Succeeded => (EventKind::OperationSucceeded, "succeeded"),
         OperationState::Partial => (EventKind::OperationPartial, "is partial"),
@@ -191,7 +191,7 @@ pub(super) fn ended(operation: &Operation, relapsed: bool, again: bool, now: Tim
     );
     let mut data = facts(operation);
     if let Value::Object(data) = &mut data {
-        data.insert("relapsed".to_owned(), relapsed.into());
+        data.insert("unproved".to_owned(), unproved.into());
         data.insert("again".to_owned(), again.into());
     }
     // A success resolves what was fired with the failure's severity, so it is routed like it.

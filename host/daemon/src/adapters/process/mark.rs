@@ -169,6 +169,7 @@ impl Marks {
                     started_at,
                     restarts,
                     config: None,
+                    ended: None,
                 };
                 Some((mark.target, identity))
             })

@@ -6,7 +6,7 @@ use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, TryLockError,
         atomic::{AtomicU32, Ordering},
     },
     time::Instant,
@@ -50,7 +50,7 @@ pub struct Numbers {
     recorder: Arc<PrometheusRecorder>,
     /// Since the last upkeep.
     samples: Arc<AtomicU32>,
-    /// When the next upkeep may be; none before the first. Held while one is under way.
+    /// When the next upkeep that nobody asked for may be; none before the first. Held during it.
     rested: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -90,9 +90,11 @@ impl Numbers {
     }
 
     fn keep_up(&self) {
-        // Another thread is at it.
-        let Ok(mut rested) = self.rested.try_lock() else {
-            return;
+        let mut rested = match self.rested.try_lock() {
+            Ok(rested) => rested,
+            Err(TryLockError::Poisoned(rested)) => rested.into_inner(),
+            // Another thread is at it.
+            Err(TryLockError::WouldBlock) => return,
         };
         let begin = Instant::now();
         if rested.is_some_and(|rested| begin < rested) {

@@ -198,6 +198,69 @@ async fn recoveries_are_counted_by_target_and_failure_and_by_who_handled_them() 
 }
 
 #[tokio::test]
+async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_none() {
+    let handled = serde_json::json!({
+        "failure": "down", "handler": "fix", "handler_version": "2.1.0", "attempts": 3,
+        "recovery_ms": 61_000, "rto_exceeded": true,
+    });
+    let of = |handler: &str, version: &str| {
+        format!(
+            "{{target=\"api\",failure=\"down\",handler=\"{handler}\",handler_version=\"{version}\"}} 1\n"
+        )
+    };
+    let fix = of("fix", "2.1.0");
+    let failed = "recovery_operations_completed_failed_total";
+    let partial = "recovery_operations_completed_partial_total";
+    let escalated = "recovery_operations_escalated_total";
+    let all = "recovery_operations_completed_total";
+    let late = "recovery_operation_rto_exceeded_total";
+    let unrouted = serde_json::json!({ "failure": "down", "then": "route" });
+    for (kind, data, lines) in [
+        (
+            EventKind::OperationFailed,
+            &handled,
+            vec![(failed, &fix), (all, &fix), (late, &fix)],
+        ),
+        (
+            EventKind::OperationPartial,
+            &handled,
+            vec![(partial, &fix), (all, &fix)],
+        ),
+        (
+            EventKind::OperationEscalated,
+            &handled,
+            vec![(escalated, &fix)],
+        ),
+        (
+            EventKind::OperationEscalated,
+            &unrouted,
+            vec![(escalated, &of("", ""))],
+        ),
+        (
+            EventKind::OperationFailed,
+            &serde_json::json!({ "attempts": "three" }),
+            vec![],
+        ),
+    ] {
+        let event = Event::new(kind, Severity::High, Timestamp::from_millis(1), "so")
+            .with_target(&name("api"))
+            .with_data(data.clone());
+        let text = counted_of(vec![event]).await;
+        for (number, labels) in &lines {
+            assert!(
+                text.contains(&format!("{number}{labels}")),
+                "{number}{labels}\n{text}"
+            );
+        }
+        assert_eq!(
+            text.contains("recovery_operation"),
+            !lines.is_empty(),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_is_not_counted_as_a_recovery() {
     let events = recovered(true);
     let kinds: Vec<EventKind> = events.iter().map(|event| event.kind).collect();
@@ -216,8 +279,14 @@ async fn a_journal_that_cannot_be_read_for_a_while_ends_no_counting() {
         }
     })
     .await;
-    check(&text, &["recovery_operations_completed_success_total"]);
-    assert_eq!(world.failing_reads.load(SeqCst), 0, "a read failed");
+    check(
+        &text,
+        &[
+            "recovery_operations_started_total",
+            "recovery_operations_completed_success_total",
+        ],
+    );
+    assert_eq!(world.failing_reads.load(SeqCst), 0, "no read failed");
 }
 
 #[tokio::test]

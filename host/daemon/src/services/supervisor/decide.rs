@@ -13,7 +13,7 @@ pub(super) enum AtStart {
     Start,
     /// None lives, and starting one is for recovery or an operator.
     Tell {
-        /// The one that ended, where it is known.
+        /// The one that ended, where it is known; whether that was told before is in its record.
         ended: Option<ProcessIdentity>,
         /// For people.
         why: String,
@@ -49,7 +49,9 @@ pub(super) fn at_start<'a>(
     match of_this_boot {
         Some(record) => AtStart::Tell {
             ended: Some(record.clone()),
-            why: format!("process {} ended while no daemon was there", record.pid),
+            why: record.ended.clone().unwrap_or_else(|| {
+                format!("process {} ended while no daemon was there", record.pid)
+            }),
         },
         None if paused => AtStart::Tell {
             ended: None,
@@ -127,6 +129,7 @@ mod tests {
             started_at: Timestamp::from_millis(start),
             restarts: 0,
             config: None,
+            ended: None,
         }
     }
 

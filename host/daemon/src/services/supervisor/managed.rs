@@ -218,7 +218,15 @@ impl Core {
             message,
             &identity,
         );
-        self.submit(vec![event]);
+        // It is told now: no later daemon tells it again.
+        let ended = ProcessIdentity {
+            ended: Some(why.clone()),
+            ..identity
+        };
+        self.submit(vec![
+            Change::Process(managed.name.clone(), Some(ended)),
+            event,
+        ]);
         // With the state held: news of a later start must not come before this.
         let news = ProcessNews::Exited(why);
         self.ports.watch.process_is(&managed.name, news);

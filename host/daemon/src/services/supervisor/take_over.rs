@@ -115,13 +115,15 @@ impl Core {
             Some(_) => ProcessNews::Exited(why.clone()),
             None => ProcessNews::Down(why.clone()),
         };
-        if let Some(identity) = ended {
+        if let Some(identity) = &ended {
+            managed.remember(identity);
+        }
+        if let Some(identity) = ended.filter(|identity| identity.ended.is_none()) {
             // Ends at once, and ends what is left of the group.
             self.ports
                 .processes
                 .stop(identity.clone(), process.grace)
                 .await;
-            managed.remember(&identity);
             let message = format!("{}: {why}", managed.name);
             let event = self.event(
                 &managed,
@@ -129,7 +131,14 @@ impl Core {
                 process.exit_severity,
                 message,
             );
-            self.submit(vec![event]);
+            let told = ProcessIdentity {
+                ended: Some(why),
+                ..identity
+            };
+            self.submit(vec![
+                Change::Process(managed.name.clone(), Some(told)),
+                event,
+            ]);
         }
         self.ports.watch.process_is(&managed.name, news);
     }

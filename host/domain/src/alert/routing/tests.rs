@@ -262,7 +262,7 @@ fn every_kind_has_words_and_no_data_makes_it_panic() {
 fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
     let is_alert = |kind, data| is_alert_by_default(&operation_event(kind).with_data(data));
     for (kind, flag) in [
-        (EventKind::OperationSucceeded, "relapsed"),
+        (EventKind::OperationSucceeded, "unproved"),
         (EventKind::OperationFailed, "again"),
         (EventKind::OperationPartial, "again"),
     ] {

@@ -2,7 +2,9 @@
 
 use super::{
     super::Seen,
-    fixtures::{done, permanent, plugin, retryable, route, spec, step, target, usual, with_route},
+    fixtures::{
+        done, missing, permanent, plugin, retryable, route, spec, step, target, usual, with_route,
+    },
     stories::two_steps,
     world::World,
 };
@@ -231,5 +233,33 @@ fn a_call_goes_on_with_the_route_that_it_began_with() {
     world.raise("api down", High);
     world.configure(usual());
     world.answer(done());
+    assert_eq!(world.calls[0].handler, plugin("second"));
+}
+
+#[test]
+fn a_chain_that_no_longer_names_the_handler_that_was_missing_is_tried_at_once() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    for _ in 0..4 {
+        world.answer(missing());
+        world.wait(u64::try_from(world.waits("api down").as_millis()).unwrap());
+        world.see(Seen::Failing);
+    }
+    world.answer(missing());
+    world.pass(10);
+    let longer = RouteSpec {
+        chain: vec![step("fix"), step("second")],
+        ..route()
+    };
+    world.configure(with_route(longer));
+    assert_eq!(world.stage("api down"), "scheduled", "it is missing still");
+    let other = RouteSpec {
+        chain: vec![step("second")],
+        ..route()
+    };
+    world.configure(with_route(other));
+    assert_eq!(world.stage("api down"), "looking");
+    assert_eq!(world.incident("api down").missing, None);
+    world.see(Seen::Failing);
     assert_eq!(world.calls[0].handler, plugin("second"));
 }

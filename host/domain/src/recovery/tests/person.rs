@@ -66,6 +66,8 @@ fn a_rejection_escalates_and_leaves_it_to_people_until_it_is_over() {
     world.raise("api down", High);
     assert_eq!((world.stage("api down"), world.calls.len()), ("people", 0));
     world.clear("api down");
+    assert_eq!(world.stage("api down"), "watched", "people were told");
+    world.wait(60_000);
     assert_eq!(world.stage("api down"), "none");
     world.raise("api down", High);
     assert_eq!(world.stage("api down"), "calling");

@@ -70,10 +70,10 @@ fn what_came_back_is_resolved_only_when_it_lasts() {
         .events
         .iter()
         .filter(|event| event.kind == EventKind::OperationSucceeded);
-    let relapsed: Vec<_> = succeeded
-        .map(|event| event.data["relapsed"].as_bool())
+    let unproved: Vec<_> = succeeded
+        .map(|event| event.data["unproved"].as_bool())
         .collect();
-    assert_eq!(relapsed, [Some(false), Some(true)]);
+    assert_eq!(unproved, [Some(false), Some(true)]);
     world.wait(59_999);
     assert_eq!(world.count(EventKind::IncidentClosed), 1);
     world.wait(1);
@@ -98,7 +98,7 @@ fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
     let succeeded = of_kind(EventKind::OperationSucceeded).next_back().unwrap();
     let closed = of_kind(EventKind::IncidentClosed).next_back().unwrap();
     // One of the two is an alert.
-    assert!(succeeded.data["relapsed"] == false || closed.operation.is_none());
+    assert!(succeeded.data["unproved"] == false || closed.operation.is_none());
 }
 
 #[test]
@@ -124,19 +124,37 @@ fn the_window_ends_with_its_time_also_where_no_tick_came_before() {
 }
 
 #[test]
-fn who_was_told_that_it_is_over_is_told_again_that_nothing_helps() {
+fn who_was_told_that_it_needs_them_is_told_that_it_is_over_when_it_lasts_and_not_told_twice_that_nothing_helps()
+ {
     let mut world = World::new(usual());
     world.raise("api down", High);
     world.answer(permanent());
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
     attempted(&mut world);
     world.recover_it();
-    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    assert_eq!(world.stage("api down"), "watched");
+    assert_eq!(world.count(EventKind::IncidentClosed), 0);
     world.pass(100);
     world.raise("api down", High);
     attempted(&mut world);
     world.answer(permanent());
-    assert_eq!(world.count(EventKind::OperationEscalated), 2);
+    attempted(&mut world);
+    world.recover_it();
+    world.wait(60_000);
+    assert_eq!(world.count(EventKind::OperationEscalated), 1);
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    assert_eq!(world.stage("api down"), "none");
+}
+
+#[test]
+fn who_was_told_that_it_is_over_is_told_that_nothing_helps() {
+    let mut world = relapsed();
+    assert_eq!(world.count(EventKind::IncidentClosed), 1);
+    while world.count(EventKind::OperationEscalated) == 0 {
+        attempted(&mut world);
+        world.answer(permanent());
+    }
+    assert!(world.incident("api down").escalated);
 }
 
 #[test]

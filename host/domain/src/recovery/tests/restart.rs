@@ -3,7 +3,8 @@
 use super::{
     super::{Input, Seen, Verb},
     fixtures::{
-        done, key, missing, needs_operator, permanent, plugin, retryable, route, usual, with_route,
+        done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, target,
+        usual, with_route,
     },
     world::World,
 };
@@ -239,4 +240,25 @@ fn a_dry_run_ends_with_its_daemon() {
     let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
     assert_eq!(states, [OperationState::Cancelled]);
     assert_eq!(world.stage("api down"), "none");
+}
+
+#[test]
+fn what_is_watched_of_a_target_that_left_the_config_meanwhile_is_over_at_the_start() {
+    for relapses in [0, 1] {
+        let mut world = World::new(usual());
+        world.raise("api down", High);
+        world.recover_it();
+        if relapses > 0 {
+            world.pass(100);
+            world.raise("api down", High);
+            world.wait(u64::try_from(world.waits("api down").as_millis()).unwrap());
+            world.see(Seen::Failing);
+            world.recover_it();
+        }
+        assert_eq!(world.stage("api down"), "watched");
+        world.spec = spec(vec![target("db")], vec![route()]);
+        world.restart(1_000);
+        assert_eq!(world.stage("api down"), "none", "{relapses}");
+        assert!(!world.incident("api down").state.is_open());
+    }
 }

@@ -61,10 +61,12 @@ pub(in crate::recovery) fn closed(
     let message = match how {
         Closed::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
         Closed::Lasting => {
-            let relapses = incident.relapses;
+            let before = match incident.relapses {
+                0 => String::new(),
+                relapses => format!("; it had come back {relapses} times"),
+            };
             format!(
-                "{target} recovered from {failure} after {open_ms} ms, and stays healthy; it had come back {relapses} \
-                 times"
+                "{target} recovered from {failure} after {open_ms} ms, and stays healthy{before}"
             )
         }
         Closed::ByItself => {

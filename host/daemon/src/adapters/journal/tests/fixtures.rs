@@ -212,5 +212,6 @@ pub(super) fn process_identity() -> ProcessIdentity {
         started_at: at(1),
         restarts: 3,
         config: None,
+        ended: None,
     }
 }

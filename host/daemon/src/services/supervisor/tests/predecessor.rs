@@ -130,6 +130,50 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
 }
 
 #[tokio::test]
+async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut seen = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let pid = seen.runs("web", None).await;
+    let leader = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+    rustix::process::kill_process(leader, rustix::process::Signal::KILL).unwrap();
+    let cause = ended(&mut seen).await;
+    assert!(cause.contains("signal 9"), "{cause}");
+    seen.shut_down().await.unwrap();
+    assert_eq!(seen.told(EventKind::ProcessExited).len(), 1);
+
+    let mut unseen = Daemon::start(dir.path(), vec![lasting("api")], Left::default());
+    unseen.runs("api", None).await;
+    unseen.shut_down().await.unwrap();
+    let left_by_it = left(&unseen, &["api"]);
+    within(
+        unseen
+            .processes
+            .stop(left_by_it.processes[0].1.clone(), DEADLINE),
+    )
+    .await;
+    let mut first = Daemon::start(dir.path(), vec![lasting("api")], left_by_it);
+    let while_away = ended(&mut first).await;
+    assert_eq!(first.told(EventKind::ProcessExited).len(), 1);
+    first.shut_down().await.unwrap();
+
+    for (before, target, cause) in [(&seen, "web", cause), (&first, "api", while_away)] {
+        let left = left(before, &[target]);
+        let mut next = Daemon::start(dir.path(), vec![lasting(target)], left);
+        assert_eq!(ended(&mut next).await, cause, "it is down still, and why");
+        assert!(next.told(EventKind::ProcessExited).is_empty(), "{target}");
+        next.shut_down().await.unwrap();
+    }
+}
+
+/// How the next process that ended did.
+async fn ended(daemon: &mut Daemon) -> String {
+    match daemon.finding().await {
+        Finding::Exited { evidence, .. } => evidence.message,
+        other => panic!("its exit should be told: {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_process_that_the_config_no_longer_names_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let targets = vec![lasting("web"), lasting("gone"), lasting("foreign")];

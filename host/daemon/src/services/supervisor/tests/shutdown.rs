@@ -101,6 +101,7 @@ impl Processes for Unkillable {
             started_at: mainstay_domain::time::Timestamp::from_millis(0),
             restarts,
             config: None,
+            ended: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

@@ -21,6 +21,7 @@ impl Processes for NoEnd {
             started_at: Timestamp::from_millis(0),
             restarts,
             config: None,
+            ended: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
