@@ -19,7 +19,7 @@ pub use access::Token;
 pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
-    ports::{BackupOperator, Clock, HostView, Journal, PluginView, Records, RecoveryControl},
+    ports::{BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl},
     ports::{TargetControl, Watch},
     services::{
         metrics::Metrics,
@@ -49,7 +49,7 @@ const MAX_BODY: usize = 64 << 10;
 #[allow(missing_docs, reason = "the traits say what each is")]
 pub struct ApiState {
     pub journal: Arc<dyn Journal>,
-    pub records: Arc<dyn Records>,
+    pub records: Arc<dyn Browse>,
     pub recovery: Arc<dyn RecoveryControl>,
     pub backups: Arc<dyn BackupOperator>,
     pub watch: Arc<dyn Watch>,

@@ -20,7 +20,8 @@ use crate::{
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
-        Clock, Committed, HostView, Journal, LastReload, Records, Recovered, Secrets, StatusFacts,
+        Browse, Clock, Committed, HostView, Journal, LastReload, Recover, Recovered, Secrets,
+        StatusFacts,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -143,8 +144,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
-    let records: Arc<dyn Records> = sqlite.clone();
-    let recovered = records.recovered(started_at - remembered(&spec)).await?;
+    let records: Arc<dyn Browse> = sqlite.clone();
+    let recovered = sqlite.recovered(started_at - remembered(&spec)).await?;
     let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))

@@ -85,7 +85,8 @@ impl SecretHandles {
         let handle = |name: &SecretName| {
             let mut handles = self.by_handle.iter();
             let found = handles.find(|(_, known)| *known == name);
-            Ok(found.map_or_else(|| placeholder(name), |(handle, _)| handle.clone()))
+            let put = found.map_or_else(|| placeholder(name), |(handle, _)| handle.clone());
+            Ok::<_, template::TemplateError>(put)
         };
         // What is no template is told where the config is read.
         template::expand(text, handle).unwrap_or_else(|_| text.to_owned())

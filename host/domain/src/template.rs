@@ -76,20 +76,22 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
     Ok(parts)
 }
 
-/// The text with `value` in place of each placeholder; an error is a sentence for people. One pass: what was put in is
-/// not searched itself.
+/// The text with `value` in place of each placeholder. One pass: what was put in is not searched itself.
+///
+/// # Errors
+/// A placeholder that is none, or what `value` says of a secret.
 ///
 /// ```
-/// use mainstay_domain::template::expand;
-/// let expanded = expand("Bearer ${secret:token}", |name| Ok(format!("<{name}>")));
+/// use mainstay_domain::template::{TemplateError, expand};
+/// let expanded = expand("Bearer ${secret:token}", |name| Ok::<_, TemplateError>(format!("<{name}>")));
 /// assert_eq!(expanded.as_deref(), Ok("Bearer <token>"));
 /// ```
-pub fn expand(
+pub fn expand<E: From<TemplateError>>(
     text: &str,
-    mut value: impl FnMut(&SecretName) -> Result<String, String>,
-) -> Result<String, String> {
+    mut value: impl FnMut(&SecretName) -> Result<String, E>,
+) -> Result<String, E> {
     let mut expanded = String::with_capacity(text.len());
-    for part in parts(text).map_err(|error| error.to_string())? {
+    for part in parts(text)? {
         match part {
             Part::Text(text) => expanded.push_str(text),
             Part::Secret(name) => expanded.push_str(&value(&name)?),
@@ -145,14 +147,26 @@ mod tests {
 
     #[test]
     fn a_template_is_expanded_once_and_says_what_it_cannot_have() {
+        #[derive(Debug, PartialEq)]
+        enum Failed {
+            Unknown(SecretName),
+            Template(TemplateError),
+        }
+        impl From<TemplateError> for Failed {
+            fn from(error: TemplateError) -> Self {
+                Self::Template(error)
+            }
+        }
         let value = |name: &SecretName| match name.as_str() {
             "a" => Ok("1${secret:b}".to_owned()),
-            other => Err(format!("there is no `{other}`")),
+            _ => Err(Failed::Unknown(name.clone())),
         };
         let expand = |text| expand(text, value);
+        let unknown = SecretName::parse("b").unwrap();
         assert_eq!(expand("<${secret:a}>").as_deref(), Ok("<1${secret:b}>"));
-        assert_eq!(expand("x${secret:b}").unwrap_err(), "there is no `b`");
-        assert!(expand("${secret:a").unwrap_err().contains("has no `}`"));
+        assert_eq!(expand("x${secret:b}"), Err(Failed::Unknown(unknown)));
+        let unclosed = TemplateError::Unclosed { at: 0 };
+        assert_eq!(expand("${secret:a"), Err(Failed::Template(unclosed)));
     }
 
     proptest! {

@@ -25,7 +25,7 @@ pub(crate) mod stat;
 mod tests;
 
 use super::environment::ChildEnvironment;
-use crate::ports::{Boxed, Clock, Exit, Processes, Secrets};
+use crate::ports::{Boxed, Clock, Exit, ProcessError, Processes, Secrets};
 use child::Children;
 use launch::Launch;
 use log::Rotations;
@@ -115,9 +115,15 @@ impl HostProcesses {
         target: &TargetName,
         spec: &ProcessSpec,
         restarts: u32,
-    ) -> Result<(Launch, ProcessIdentity), String> {
+    ) -> Result<(Launch, ProcessIdentity), ProcessError> {
         let started_at = self.clock.now();
-        let account = spec.user.as_deref().map(account::find).transpose()?;
+        let found = |user: &str| {
+            account::find(user).map_err(|why| ProcessError::Account {
+                user: user.to_owned(),
+                why,
+            })
+        };
+        let account = spec.user.as_deref().map(found).transpose()?;
         let mut env = account
             .as_ref()
             .map(account::Account::environment)
@@ -160,11 +166,11 @@ impl Processes for HostProcesses {
         target: &TargetName,
         spec: &ProcessSpec,
         restarts: u32,
-    ) -> Boxed<'_, Result<ProcessIdentity, String>> {
+    ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
         let (target, spec) = (target.clone(), spec.clone());
         Box::pin(async move {
             let turn = Arc::clone(&self.starts).acquire_owned().await;
-            let turn = turn.map_err(|error| format!("the start was interrupted: {error}"))?;
+            let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
             // Not before its turn has come, so that its start time is when it starts.
             let (launch, identity) = self.prepare(&target, &spec, restarts)?;
             let start = move || {
@@ -173,7 +179,7 @@ impl Processes for HostProcesses {
             };
             let started = tokio::task::spawn_blocking(start).await;
             let (pid, start_ticks) =
-                started.map_err(|error| format!("the start was interrupted: {error}"))??;
+                started.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
             Ok(ProcessIdentity {
                 pid,
                 start_ticks,
@@ -219,22 +225,15 @@ impl Processes for HostProcesses {
         Box::pin(Arc::clone(&self.children).wait(identity))
     }
 
-    fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), String> {
-        let stat = self.children.stat(identity).map_err(|error| {
-            format!(
-                "no signal was sent, for process {} cannot be looked at: {error}",
-                identity.pid
-            )
-        })?;
+    fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError> {
+        let pid = identity.pid;
+        let stat = self.children.stat(identity);
+        let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
         if stat.is_none_or(|stat| stat.has_ended()) {
             return Ok(());
         }
-        send(identity, number(signal)).map_err(|error| {
-            format!(
-                "cannot send a signal to the process group {}: {error}",
-                identity.pid
-            )
-        })
+        let sent = send(identity, number(signal));
+        sent.map_err(|source| ProcessError::Signal { pid, source })
     }
 
     fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
@@ -258,7 +257,11 @@ impl Processes for HostProcesses {
         })
     }
 
-    fn rotate(&self, target: &TargetName, spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
+    fn rotate(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
         let path = log::path(&self.logs, target);
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
         // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
@@ -269,7 +272,7 @@ impl Processes for HostProcesses {
             };
             let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
             let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
-            rotated.map_err(|error| format!("cannot rotate {}: {error}", path.display()))
+            rotated.map_err(|source| ProcessError::Rotate { path, source })
         })
     }
 }

@@ -9,7 +9,7 @@
 mod needles;
 
 use super::environment::ChildEnvironment;
-use crate::ports::Secrets;
+use crate::ports::{SecretError, Secrets};
 use mainstay_domain::{name::SecretName, spec::SecretSource};
 use needles::Needles;
 use std::{
@@ -30,16 +30,6 @@ pub const MAX_CONCEALED_BYTES: usize = 3 * MAX_SECRET_BYTES as usize;
 
 /// How many values of one name are still looked for after they were replaced.
 const EARLIER_VALUES: usize = 2;
-
-/// Why a secret cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("secret `{name}`: {what}")]
-pub struct SecretError {
-    /// Which.
-    pub name: SecretName,
-    /// What was found, and what to do.
-    pub what: String,
-}
 
 /// The secrets of the config that is applied.
 pub struct ConfiguredSecrets {
@@ -142,11 +132,9 @@ impl std::fmt::Debug for ConfiguredSecrets {
 }
 
 impl Secrets for ConfiguredSecrets {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
         let value = self.loaded().values.get(name).cloned();
-        value.ok_or_else(|| {
-            format!("secret `{name}` is not known; add it to [secrets] in the config")
-        })
+        value.ok_or_else(|| SecretError::Unknown(name.clone()))
     }
 
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
@@ -205,7 +193,7 @@ fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Values, Vec<Secr
         };
         match value.and_then(check_value) {
             Ok(value) => drop(values.insert(name.clone(), value)),
-            Err(what) => errors.push(SecretError {
+            Err(what) => errors.push(SecretError::Unreadable {
                 name: name.clone(),
                 what,
             }),

@@ -3,7 +3,7 @@
 use crate::{
     adapters::secrets::ConfiguredSecrets,
     config,
-    ports::{Boxed, ConfigSource},
+    ports::{Boxed, ConfigError, ConfigSource},
 };
 use mainstay_domain::spec::Spec;
 use std::{path::PathBuf, sync::Arc};
@@ -31,12 +31,12 @@ impl FileConfig {
 }
 
 impl ConfigSource for FileConfig {
-    fn load(&self) -> Boxed<'_, Result<Spec, String>> {
+    fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>> {
         Box::pin(async {
             let loaded = self
                 .read()
                 .await
-                .map_err(|errors| config::render(&errors.problems, false))?;
+                .map_err(|errors| ConfigError::Invalid(config::render(&errors.problems, false)))?;
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
             }
@@ -44,11 +44,9 @@ impl ConfigSource for FileConfig {
         })
     }
 
-    fn prepare(&self, spec: &Spec) -> Result<(), String> {
-        self.secrets.prepare(&spec.secrets).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            lines.join("\n")
-        })
+    fn prepare(&self, spec: &Spec) -> Result<(), ConfigError> {
+        let prepared = self.secrets.prepare(&spec.secrets);
+        prepared.map_err(ConfigError::Secrets)
     }
 
     fn adopt(&self) {

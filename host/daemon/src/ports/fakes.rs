@@ -4,15 +4,29 @@
 
 use super::*;
 use mainstay_domain::{
-    event::EventKind, id::IdSource, journal::EntryKind, operation::Mode, plugin::PluginRow,
+    alert::OutboxEntry,
+    backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    breaker::CircuitState,
+    effect::{EffectError, Signal, TargetStatus},
+    event::{Event, EventKind},
+    health::{Evidence, Health, Observation},
+    id::{BackupId, IdSource, IncidentId, OperationId},
+    incident::Incident,
+    journal::{Change, EffectEntry, EntryKind},
+    name::{FailureType, JobName, PluginName, TargetName},
+    operation::{Mode, Operation, OperationState},
+    plugin::PluginRow,
+    severity::Severity,
+    time::{Monotonic, Timestamp},
 };
 use semver::Version;
 use std::{
     collections::BTreeSet,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::{Mutex as Turn, Semaphore, broadcast};
 
@@ -310,10 +324,7 @@ impl Journal for FakeWorld {
     }
 }
 
-impl Records for FakeWorld {
-    fn recovered(&self, _: Timestamp) -> Reading<'_, Recovered> {
-        ready(Ok(Recovered::default()))
-    }
+impl Browse for FakeWorld {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
         let operations = self.operations.lock().unwrap();
         let fits = |operation: &Operation| {

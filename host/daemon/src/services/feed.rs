@@ -3,7 +3,7 @@
 //! Invariant: no event is left out and none is given twice, also where the receiver falls behind: it subscribes
 //! before it reads, skips what it has already given, and reads again from the last `seq` when it was overtaken.
 
-use crate::ports::{Journal, JournalError, Records};
+use crate::ports::{Browse, Journal, JournalError};
 use mainstay_domain::event::Event;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -13,7 +13,7 @@ const PAGE: u32 = 500;
 
 /// A reader of events.
 pub struct EventFeed {
-    records: Arc<dyn Records>,
+    records: Arc<dyn Browse>,
     live: Receiver<Arc<Event>>,
     last: u64,
     behind: bool,
@@ -21,7 +21,7 @@ pub struct EventFeed {
 
 impl EventFeed {
     /// A feed of the events after `seq`.
-    pub fn after(seq: u64, journal: &dyn Journal, records: Arc<dyn Records>) -> Self {
+    pub fn after(seq: u64, journal: &dyn Journal, records: Arc<dyn Browse>) -> Self {
         Self {
             live: journal.subscribe(),
             records,
@@ -37,7 +37,7 @@ impl EventFeed {
     pub async fn after_newest(
         limit: u32,
         journal: &dyn Journal,
-        records: Arc<dyn Records>,
+        records: Arc<dyn Browse>,
     ) -> Result<(Vec<Arc<Event>>, Self), JournalError> {
         let mut feed = Self::after(0, journal, records);
         // One at least, so that the feed knows where the past ends.

@@ -11,7 +11,7 @@ mod numbers;
 pub use numbers::{MetricsError, Numbers};
 
 use super::feed::EventFeed;
-use crate::ports::{BackupOperator, Clock, Journal, JournalError, PluginView, Records};
+use crate::ports::{BackupOperator, Browse, Clock, Journal, JournalError, PluginView};
 use mainstay_domain::{
     event::{Event, EventKind},
     time::Timestamp,
@@ -188,7 +188,7 @@ impl MetricsService {
     pub async fn new(
         metrics: Arc<Metrics>,
         journal: &dyn Journal,
-        records: Arc<dyn Records>,
+        records: Arc<dyn Browse>,
     ) -> Result<Self, JournalError> {
         let (_, feed) = EventFeed::after_newest(0, journal, records).await?;
         Ok(Self {

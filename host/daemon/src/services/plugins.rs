@@ -2,8 +2,10 @@
 //! events.
 
 use crate::{
-    ports::{Alerters, Boxed, Clock, Delivery, Handlers, Journal, PluginView, RetentionJudge},
-    services::reload::PluginSettings,
+    ports::{
+        Alerters, Boxed, Clock, Delivery, Handlers, Journal, JudgeError, PluginView, RetentionJudge,
+    },
+    services::reload::{PluginSettings, PluginSettingsError},
 };
 use mainstay_domain::{
     alert::Alert,
@@ -22,6 +24,7 @@ use mainstay_runtime::{
     CallFailure, Plugin, PluginHost,
     observer::{Observer, PluginEvent},
     plugin::Called,
+    registry::NotServing,
 };
 use semver::VersionReq;
 use std::{
@@ -30,6 +33,17 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+
+/// Why a plugin cannot be called.
+#[derive(Debug, Clone, thiserror::Error)]
+enum NotFound {
+    /// There is no plugin host yet.
+    #[error("plugins are not loaded yet")]
+    NotLoaded,
+    /// None that fits serves.
+    #[error(transparent)]
+    NotServing(#[from] NotServing),
+}
 
 /// How long a retention policy may take; it has no effects to wait for.
 const JUDGE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,16 +64,15 @@ impl Plugins {
         debug_assert!(connected.is_ok(), "a host is connected once");
     }
 
-    /// The version that a call goes to; the error is for people.
+    /// The version that a call goes to.
     fn get(
         &self,
         kind: PluginKind,
         name: &PluginName,
         version: &VersionReq,
-    ) -> Result<Arc<Plugin>, String> {
-        let host = self.host.get().ok_or("plugins are not loaded yet")?;
-        host.get(kind, name, version)
-            .map_err(|error| error.to_string())
+    ) -> Result<Arc<Plugin>, NotFound> {
+        let host = self.host.get().ok_or(NotFound::NotLoaded)?;
+        Ok(host.get(kind, name, version)?)
     }
 }
 
@@ -75,7 +88,7 @@ impl Handlers for Plugins {
             let found = self.get(PluginKind::RecoveryHandler, &call.handler, &call.version);
             let plugin = match found {
                 Ok(plugin) => plugin,
-                Err(why) => return missing(why),
+                Err(why) => return missing(why.to_string()),
             };
             let settled = plugin.recover(&call.request, effects, call.timeout).await;
             match handled(settled.called) {
@@ -120,7 +133,7 @@ impl Alerters for Plugins {
             };
             let plugin = match self.get(PluginKind::Alerter, &alerter, &version) {
                 Ok(plugin) => plugin,
-                Err(error) => return delayed(error),
+                Err(error) => return delayed(error.to_string()),
             };
             match plugin
                 .deliver(&DeliverRequest { alert, attempt }, DELIVER_TIMEOUT)
@@ -150,14 +163,14 @@ impl RetentionJudge for Plugins {
         job: JobName,
         backups: Vec<BackupSummary>,
         now: Timestamp,
-    ) -> Boxed<'_, Result<Vec<Verdict>, String>> {
+    ) -> Boxed<'_, Result<Vec<Verdict>, JudgeError>> {
         Box::pin(async move {
-            let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version)?;
+            let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version);
+            let plugin = plugin.map_err(|error| JudgeError::NotServing(error.to_string()))?;
             let request = JudgeRequest { job, now, backups };
-            plugin
-                .judge(&request, JUDGE_TIMEOUT)
-                .await
-                .map_err(|error| error.to_string())?
+            let judged = plugin.judge(&request, JUDGE_TIMEOUT).await;
+            let judged = judged.map_err(|error| JudgeError::Failed(error.to_string()))?;
+            judged.map_err(JudgeError::Policy)
         })
     }
 }
@@ -169,10 +182,14 @@ impl PluginView for Plugins {
 }
 
 impl PluginSettings for Plugins {
-    fn apply(&self, plugins: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
+    fn apply(
+        &self,
+        plugins: BTreeMap<PluginName, PluginSpec>,
+    ) -> Boxed<'_, Result<(), PluginSettingsError>> {
         Box::pin(async move {
-            let host = self.host.get().ok_or("plugins are not loaded yet")?;
-            host.apply(plugins).await.map_err(|error| error.to_string())
+            let host = self.host.get().ok_or(PluginSettingsError::NotLoaded)?;
+            let applied = host.apply(plugins).await;
+            applied.map_err(|error| PluginSettingsError::Refused(error.to_string()))
         })
     }
 }

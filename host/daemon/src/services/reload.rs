@@ -5,7 +5,7 @@
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
 //! the secrets that belong to it.
 
-use crate::ports::{Boxed, Clock, ConfigSource, Journal, LastReload};
+use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload};
 use mainstay_domain::{
     event::{Event, EventKind},
     journal::Change,
@@ -26,10 +26,38 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 /// Hints may be lost, so the files are looked at this often anyway.
 const RESCAN: Duration = Duration::from_secs(5);
 
+/// Why plugins do not take what they are to be configured with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PluginSettingsError {
+    /// There is no plugin host yet.
+    #[error("plugins are not loaded yet")]
+    NotLoaded,
+    /// One cannot be configured so; a sentence for people.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// Stages and publishes what plugins are configured with; the part of the plugin host that a reload needs.
 pub trait PluginSettings: Send + Sync {
-    /// All or nothing; the error is for people.
-    fn apply(&self, plugins: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>>;
+    /// All or nothing.
+    fn apply(
+        &self,
+        plugins: BTreeMap<PluginName, PluginSpec>,
+    ) -> Boxed<'_, Result<(), PluginSettingsError>>;
+}
+
+/// Why a changed config is not applied.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum ReloadError {
+    /// It does not serve.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It changes what a running daemon cannot change.
+    #[error("host.{0} changed: that needs a restart of the daemon")]
+    NeedsRestart(&'static str),
+    /// Plugins do not take it.
+    #[error(transparent)]
+    Plugins(#[from] PluginSettingsError),
 }
 
 /// The service.
@@ -99,7 +127,7 @@ impl ReloadService {
 
     async fn reload(&self) {
         let at = self.clock.now();
-        let outcome = self.try_reload().await;
+        let outcome = self.try_reload().await.map_err(|error| error.to_string());
         let event = match &outcome {
             Ok(spec) => {
                 let message = format!("config {} applied", short(&spec.digest));
@@ -125,13 +153,11 @@ impl ReloadService {
         }
     }
 
-    async fn try_reload(&self) -> Result<Arc<Spec>, String> {
+    async fn try_reload(&self) -> Result<Arc<Spec>, ReloadError> {
         let next = Arc::new(self.source.load().await?);
         let current = Arc::clone(&self.spec.borrow());
         if let Some(key) = needs_restart(&current.host, &next.host) {
-            return Err(format!(
-                "host.{key} changed: that needs a restart of the daemon"
-            ));
+            return Err(ReloadError::NeedsRestart(key));
         }
         // While plugins are configured, calls go on under the settings of before.
         self.source.prepare(&next)?;
@@ -139,7 +165,7 @@ impl ReloadService {
             && let Err(error) = self.plugins.apply(next.plugins.clone()).await
         {
             self.source.abandon();
-            return Err(error);
+            return Err(error.into());
         }
         self.spec.send_replace(Arc::clone(&next));
         self.source.adopt();
@@ -186,10 +212,10 @@ mod tests {
     }
 
     impl ConfigSource for Source {
-        fn load(&self) -> Boxed<'_, Result<Spec, String>> {
+        fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>> {
             Box::pin(async { Ok((*self.config).clone()) })
         }
-        fn prepare(&self, _: &Spec) -> Result<(), String> {
+        fn prepare(&self, _: &Spec) -> Result<(), ConfigError> {
             self.note("prepare");
             Ok(())
         }
@@ -204,10 +230,13 @@ mod tests {
         }
     }
 
-    struct Configured(Result<(), String>);
+    struct Configured(Result<(), PluginSettingsError>);
 
     impl PluginSettings for Configured {
-        fn apply(&self, _: BTreeMap<PluginName, PluginSpec>) -> Boxed<'_, Result<(), String>> {
+        fn apply(
+            &self,
+            _: BTreeMap<PluginName, PluginSpec>,
+        ) -> Boxed<'_, Result<(), PluginSettingsError>> {
             Box::pin(async { self.0.clone() })
         }
     }
@@ -220,7 +249,7 @@ mod tests {
     }
 
     /// `next` is there; plugins answer to their settings with `configured`.
-    fn bench(next: Arc<Spec>, configured: Result<(), String>) -> Bench {
+    fn bench(next: Arc<Spec>, configured: Result<(), PluginSettingsError>) -> Bench {
         let (hint, hints) = mpsc::channel(1);
         let (sender, serving) = watch::channel(spec(Vec::new()));
         let journal = MemoryJournal::new();
@@ -254,10 +283,7 @@ mod tests {
             journal,
             service,
             hint,
-        } = bench(
-            spec(Vec::new()),
-            Err("nothing of plugins has changed".to_owned()),
-        );
+        } = bench(spec(Vec::new()), Err(PluginSettingsError::NotLoaded));
         let (asked, stop) = (service.asked.clone(), CancellationToken::new());
         let running = tokio::spawn(service.run(stop.clone()));
         hint.send(()).await.unwrap();
@@ -282,11 +308,14 @@ mod tests {
         let next = Arc::new(next);
         for (configured, then) in [
             (Ok(()), ("adopt", true)),
-            (Err("refused".to_owned()), ("abandon", false)),
+            (
+                Err(PluginSettingsError::Refused("so".to_owned())),
+                ("abandon", false),
+            ),
         ] {
             let bench = bench(next.clone(), configured.clone());
             let outcome = bench.service.try_reload().await.map(drop);
-            assert_eq!(outcome, configured);
+            assert_eq!(outcome, configured.map_err(ReloadError::Plugins));
             assert_eq!(
                 *bench.source.steps.lock().unwrap(),
                 [("prepare", false), then]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::adapters::environment::{OF_THE_TESTS, without_that_of_the_tests};
+use crate::ports::SecretError;
 use mainstay_domain::name::SecretName;
 use std::{collections::BTreeMap, time::Instant};
 
@@ -9,10 +10,10 @@ use std::{collections::BTreeMap, time::Instant};
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
         match name.as_str() {
             "token" => Ok("hunter22".to_owned()),
-            other => Err(format!("secret `{other}` is not known")),
+            _ => Err(SecretError::Unknown(name.clone())),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Length: one server and one set of helpers serve every case.
 
 use super::*;
+use crate::ports::SecretError;
 use mainstay_domain::{blob::Blob, effect::HttpMethod, name::SecretName};
 use std::sync::Mutex;
 use tokio::{
@@ -16,10 +17,10 @@ mod alerts;
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
         match name.as_str() {
             "token" => Ok("hunter22".to_owned()),
-            other => Err(format!("secret `{other}` is not known")),
+            _ => Err(SecretError::Unknown(name.clone())),
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     changes::{Millis, word},
     rows::{all, one, parsed, record, rows, timestamp},
 };
-use crate::ports::{HistoryFilter, Reading, Records, Recovered};
+use crate::ports::{Browse, HistoryFilter, Reading, Recover, Recovered};
 use mainstay_domain::{
     backup::BackupType,
     event::Event,
@@ -21,12 +21,14 @@ use mainstay_domain::{
 };
 use rusqlite::{Connection, Params, ToSql, params};
 
-impl Records for SqliteJournal {
+impl Recover for SqliteJournal {
     fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered> {
         self.readers
             .read(move |connection| recovered(connection, closed_since))
     }
+}
 
+impl Browse for SqliteJournal {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
         self.readers
             .read(move |connection| history(connection, &filter))

@@ -11,7 +11,7 @@ mod speed;
 mod values;
 
 use super::{SqliteJournal, load::Load};
-use crate::ports::{Journal, JournalErrorKind, Records};
+use crate::ports::{Browse, Journal, JournalErrorKind, Recover};
 use fixtures::*;
 use mainstay_domain::{
     backup::BackupType, incident::IncidentState, journal::Change, operation::OperationState,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::adapters::{clock::SystemClock, environment::without_that_of_the_tests};
+use crate::ports::SecretError;
 use mainstay_domain::{
     name::{CheckName, FailureType, SecretName, TargetName},
     severity::Severity,
@@ -43,8 +44,8 @@ fn probe() -> HostProbe {
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
-        Err(format!("there is no secret `{name}`"))
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+        Err(SecretError::Unknown(name.clone()))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&bytes).into_owned();

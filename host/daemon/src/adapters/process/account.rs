@@ -2,6 +2,7 @@
 //!
 //! Only local accounts: asking the name service would need foreign code in the daemon, which runs as root here.
 
+use crate::ports::AccountError;
 use rustix::process::{Gid, Uid};
 
 /// Who a child runs as.
@@ -30,18 +31,14 @@ impl Account {
 }
 
 /// The account with this name; needs a daemon that runs as root.
-pub(super) fn find(name: &str) -> Result<Account, String> {
+pub(super) fn find(name: &str) -> Result<Account, AccountError> {
     if !rustix::process::geteuid().is_root() {
-        return Err(format!(
-            "cannot run as the user `{name}`: the daemon does not run as root; start it as root, or take `user` out"
-        ));
+        return Err(AccountError::NotRoot);
     }
-    let read = |path: &str| {
-        std::fs::read_to_string(path).map_err(|error| format!("cannot read {path}: {error}"))
+    let read = |path: &'static str| {
+        std::fs::read_to_string(path).map_err(|source| AccountError::Unreadable { path, source })
     };
-    parse(name, &read("/etc/passwd")?, &read("/etc/group")?).ok_or_else(|| {
-        format!("cannot run as the user `{name}`: /etc/passwd has no such user; name one that `getent passwd` lists")
-    })
+    parse(name, &read("/etc/passwd")?, &read("/etc/group")?).ok_or(AccountError::Unknown)
 }
 
 fn parse(name: &str, passwd: &str, group: &str) -> Option<Account> {

@@ -8,7 +8,10 @@ use super::{
     log::{self, Rotations},
     stat::ProcessStat,
 };
-use crate::adapters::{environment::ChildEnvironment, limits};
+use crate::{
+    adapters::{environment::ChildEnvironment, limits},
+    ports::ProcessError,
+};
 use rustix::{
     fs::Mode,
     process::{Pid, Resource, Signal, kill_process_group, setrlimit, umask},
@@ -40,20 +43,18 @@ pub(super) struct Launch {
 
 impl Launch {
     /// Starts it; its number and its start time. Blocks until the program is loaded, or could not be.
-    pub(super) fn start(self) -> Result<(u32, u64), String> {
-        let (program, arguments) = self
-            .run
-            .split_first()
-            .ok_or("`run` is empty; it needs at least a program")?;
+    pub(super) fn start(self) -> Result<(u32, u64), ProcessError> {
+        let (program, arguments) = self.run.split_first().ok_or(ProcessError::NoProgram)?;
         if let Some(rotation) = self.rotations.begin(&self.log)
             && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
         {
             // Better a log that is too long than a target that does not run, on a full disk say.
             tracing::warn!(log = %self.log.display(), %error, "the log grows on");
         }
-        let output = self
-            .output()
-            .map_err(|error| format!("cannot open the log {}: {error}", self.log.display()))?;
+        let output = self.output().map_err(|source| ProcessError::Log {
+            path: self.log.clone(),
+            source,
+        })?;
         let mut command = self.environment.inheriting(program);
         command
             .args(arguments)
@@ -68,7 +69,7 @@ impl Launch {
         }
         let child = command
             .spawn()
-            .map_err(|error| self.explain(program, &error))?;
+            .map_err(|source| self.explain(program, source))?;
         let pid = child.id();
         limits::give_back(pid);
         // It is not reaped yet, so it is there, even where it has ended already.
@@ -78,9 +79,11 @@ impl Launch {
             Err(error) => error.to_string(),
         };
         let _ = Pid::from_raw(pid.cast_signed()).map(|pid| kill_process_group(pid, Signal::KILL));
-        Err(format!(
-            "cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}"
-        ))
+        Err(ProcessError::Unwatched {
+            program: program.clone(),
+            pid,
+            why,
+        })
     }
 
     /// Where its output goes. A full disk may have no room for a new file: better a target without a log than one that
@@ -95,9 +98,9 @@ impl Launch {
         })
     }
 
-    fn explain(&self, program: &str, error: &io::Error) -> String {
+    fn explain(&self, program: &str, source: io::Error) -> ProcessError {
         let cwd = self.cwd.display();
-        let help = match error.kind() {
+        let help = match source.kind() {
             _ if !self.cwd.is_dir() => {
                 format!("the directory {cwd} does not exist; make it, or change `cwd`")
             }
@@ -109,7 +112,11 @@ impl Launch {
             }
             _ => "check `run`, and that the machine has memory and processes left".to_owned(),
         };
-        format!("cannot start `{program}`: {error}: {help}")
+        ProcessError::Start {
+            program: program.to_owned(),
+            source,
+            help,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::adapters::{
     clock::SystemClock,
     environment::{OF_THE_TESTS, without_that_of_the_tests},
 };
+use crate::ports::{ProcessError, SecretError};
 use mainstay_domain::spec::OnShutdown;
 use mainstay_domain::{
     name::{FailureType, SecretName},
@@ -25,10 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct OneSecret;
 
 impl Secrets for OneSecret {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
         match name.as_str() {
             "token" => Ok("s3cr3t".to_owned()),
-            other => Err(format!("there is no secret `{other}`")),
+            _ => Err(SecretError::Unknown(name.clone())),
         }
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
@@ -86,7 +87,7 @@ fn output(state_dir: &Path) -> String {
     std::fs::read_to_string(state_dir.join("logs/web.log")).unwrap_or_default()
 }
 
-async fn run(state_dir: &Path, spec: &ProcessSpec) -> Result<(Exit, String), String> {
+async fn run(state_dir: &Path, spec: &ProcessSpec) -> Result<(Exit, String), ProcessError> {
     let processes = processes(state_dir);
     let identity = processes.spawn(&web(), spec, 0).await?;
     let exit = within(processes.wait(identity)).await;
@@ -138,11 +139,11 @@ async fn a_child_that_cannot_be_started_says_what_to_do() {
         (spec(&["/etc/passwd"]), "not executable"),
         (spec(&[]), "`run` is empty"),
         (nowhere, "the directory /does/not/exist does not exist"),
-        (secret, "no secret `unknown`"),
+        (secret, "secret `unknown` is not known"),
         (user, "cannot run as the user `nobody-here`"),
     ] {
         let error = run(dir.path(), &spec).await.unwrap_err();
-        assert!(error.contains(expected), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 

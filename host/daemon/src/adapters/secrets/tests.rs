@@ -214,7 +214,8 @@ fn placeholders_are_revealed_once_and_unknown_ones_are_errors() {
         ("${secret:A}", "`A` is not a secret name"),
         ("${secret:a", "has no `}`"),
     ] {
-        assert!(secrets.reveal(text).unwrap_err().contains(words), "{text}");
+        let error = secrets.reveal(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{text}: {error}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Retention: the policy judges, the host guards, what expires goes to the trash, and from there, after a time, away.
 
 use super::{BackupError, BackupService, locked};
-use crate::ports::Pruned;
+use crate::ports::{JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
     event::EventKind,
@@ -206,7 +206,7 @@ impl BackupService {
         &self,
         job: &JobSpec,
         retention: &RetentionSpec,
-        why: String,
+        why: JudgeError,
     ) -> BackupError {
         let text = format!(
             "the retention policy {} of job {} failed, so everything is kept: {why}",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ports::{Boxed, Commit, fakes::FakeWorld},
+    ports::{Boxed, Commit, SecretError, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{name, spec},
@@ -165,8 +165,8 @@ impl BackupControl for World {
 }
 
 impl Secrets for World {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
-        Err(format!("there is no secret `{name}`"))
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+        Err(SecretError::Unknown(name.clone()))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes

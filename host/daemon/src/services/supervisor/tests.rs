@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     adapters::{clock::SystemClock, process::HostProcesses},
-    ports::{Finding, Secrets, TargetControl},
+    ports::{Finding, SecretError, Secrets, TargetControl},
     services::{
         metrics::Numbers,
         monitor::Monitor,
@@ -40,8 +40,8 @@ const SLEEP: [&str; 2] = ["/bin/sleep", "1000"];
 struct NoSecrets;
 
 impl Secrets for NoSecrets {
-    fn value(&self, name: &SecretName) -> Result<String, String> {
-        Err(format!("there is no secret `{name}`"))
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+        Err(SecretError::Unknown(name.clone()))
     }
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     adapters::journal::SqliteJournal,
-    ports::{Journal, Records},
+    ports::{Browse, Journal},
     services::testing::within,
 };
 use mainstay_domain::journal::Change;

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     adapters::journal::SqliteJournal,
-    ports::{Committed, Journal, Records, Values},
+    ports::{Browse, Committed, Journal, Values},
 };
 use mainstay_domain::{effect::EffectError, journal::Change};
 use std::sync::atomic::Ordering::SeqCst;

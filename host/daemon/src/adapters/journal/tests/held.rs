@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     adapters::journal::{SqliteJournal, reserve::LAST},
-    ports::{Committed, Journal, JournalErrorKind, Records, Room, Values},
+    ports::{Browse, Committed, Journal, JournalErrorKind, Room, Values},
 };
 use mainstay_domain::{event::Event, journal::Change, operation::OperationState};
 use proptest::prelude::*;

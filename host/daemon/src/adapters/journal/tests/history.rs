@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     adapters::journal::SqliteJournal,
-    ports::{HistoryFilter, Journal, Records},
+    ports::{Browse, HistoryFilter, Journal, Recover},
 };
 use mainstay_domain::{
     event::Event, incident::IncidentState, journal::Change, operation::OperationState,

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     adapters::journal::{FILE_NAME, SqliteJournal},
-    ports::{Journal, Records},
+    ports::{Browse, Journal},
 };
 use mainstay_domain::journal::Change;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ports::{
-    BackupStore, RestorePlace, RestoredTree, RetentionJudge, StagedRestore, StoredBackup,
-    TakeBackup, TakenBackup,
+    BackupStore, JudgeError, RestorePlace, RestoredTree, RetentionJudge, StagedRestore,
+    StoredBackup, TakeBackup, TakenBackup,
 };
 use crate::services::testing::specs;
 use mainstay_domain::{
@@ -281,7 +281,7 @@ impl BackupStore for FakeStore {
 /// Lets everything go, or what it is told.
 #[derive(Default)]
 pub(in crate::services::backup) struct FakeJudge {
-    answer: Mutex<Option<Result<Vec<Verdict>, String>>>,
+    answer: Mutex<Option<Result<Vec<Verdict>, JudgeError>>>,
     asked: Mutex<Vec<Vec<BackupSummary>>>,
 }
 
@@ -290,7 +290,7 @@ impl FakeJudge {
         Arc::default()
     }
 
-    pub(super) fn answer(&self, answer: Result<Vec<Verdict>, String>) {
+    pub(super) fn answer(&self, answer: Result<Vec<Verdict>, JudgeError>) {
         *self.answer.lock().unwrap() = Some(answer);
     }
 
@@ -307,7 +307,7 @@ impl RetentionJudge for FakeJudge {
         _: JobName,
         backups: Vec<BackupSummary>,
         _: Timestamp,
-    ) -> crate::ports::Boxed<'_, Result<Vec<Verdict>, String>> {
+    ) -> crate::ports::Boxed<'_, Result<Vec<Verdict>, JudgeError>> {
         let expire = |backup: &BackupSummary| Verdict {
             id: backup.id.clone(),
             keep: false,

@@ -1,6 +1,7 @@
 //! What retention lets go, and what it never does.
 
 use super::*;
+use crate::ports::JudgeError;
 use mainstay_domain::{
     backup::Verdict,
     name::PluginName,
@@ -148,9 +149,9 @@ async fn one_that_cannot_be_deleted_is_tried_once_a_look() {
 #[tokio::test]
 async fn a_failing_policy_keeps_everything_and_says_so() {
     let (fixture, _) = two_chains().await;
-    fixture
-        .judge
-        .answer(Err("it trapped: unreachable".to_owned()));
+    fixture.judge.answer(Err(JudgeError::Failed(
+        "it trapped: unreachable".to_owned(),
+    )));
     let error = prune(&fixture, false).await.unwrap_err();
     assert!(
         error.contains("so everything is kept: it trapped"),

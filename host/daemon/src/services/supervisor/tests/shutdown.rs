@@ -1,7 +1,7 @@
 //! The clean end of the daemon.
 
 use super::*;
-use crate::ports::{Boxed, Exit};
+use crate::ports::{Boxed, Exit, ProcessError};
 
 #[tokio::test]
 async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_left() {
@@ -93,7 +93,7 @@ impl Processes for Unkillable {
         _target: &TargetName,
         _spec: &ProcessSpec,
         restarts: u32,
-    ) -> Boxed<'_, Result<ProcessIdentity, String>> {
+    ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
         let identity = ProcessIdentity {
             pid: 1,
             start_ticks: 1,
@@ -117,14 +117,18 @@ impl Processes for Unkillable {
     fn wait(&self, _identity: ProcessIdentity) -> Boxed<'static, Exit> {
         Box::pin(std::future::pending())
     }
-    fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), String> {
+    fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), ProcessError> {
         Ok(())
     }
     fn stop(&self, _identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
         self.graces.lock().unwrap().push(grace);
         Box::pin(std::future::pending())
     }
-    fn rotate(&self, _target: &TargetName, _spec: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
+    fn rotate(
+        &self,
+        _target: &TargetName,
+        _spec: &ProcessSpec,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -1,7 +1,7 @@
 //! What becomes of the service where a part of it breaks off.
 
 use super::*;
-use crate::ports::{Boxed, Exit};
+use crate::ports::{Boxed, Exit, ProcessError};
 use mainstay_domain::time::Timestamp;
 
 /// Processes whose end cannot be waited for.
@@ -13,7 +13,7 @@ impl Processes for NoEnd {
         _: &TargetName,
         _: &ProcessSpec,
         restarts: u32,
-    ) -> Boxed<'_, Result<ProcessIdentity, String>> {
+    ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
         let identity = ProcessIdentity {
             pid: 4_000_000,
             start_ticks: 1,
@@ -37,13 +37,13 @@ impl Processes for NoEnd {
     fn wait(&self, _: ProcessIdentity) -> Boxed<'static, Exit> {
         Box::pin(torn())
     }
-    fn signal(&self, _: &ProcessIdentity, _: Signal) -> Result<(), String> {
+    fn signal(&self, _: &ProcessIdentity, _: Signal) -> Result<(), ProcessError> {
         Ok(())
     }
     fn stop(&self, _: ProcessIdentity, _: Duration) -> Boxed<'static, Exit> {
         Box::pin(std::future::ready(Exit::Unknown))
     }
-    fn rotate(&self, _: &TargetName, _: &ProcessSpec) -> Boxed<'_, Result<(), String>> {
+    fn rotate(&self, _: &TargetName, _: &ProcessSpec) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

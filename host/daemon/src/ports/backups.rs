@@ -1,0 +1,151 @@
+//! Where backups are stored.
+
+use super::operator::OnProgress;
+use mainstay_domain::{
+    archive::Manifest, backup::BackupType, id::BackupId, name::JobName, spec::BackupSource,
+    time::Timestamp,
+};
+use std::path::PathBuf;
+
+/// What is to be stored as one backup.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeBackup {
+    /// Its identifier.
+    pub id: BackupId,
+    /// Its job.
+    pub job: JobName,
+    /// What it is.
+    pub backup_type: BackupType,
+    /// What is read. Of an emergency backup a directory that is not there is an empty one.
+    pub sources: Vec<BackupSource>,
+    /// What becomes of what is there and cannot be read.
+    pub unreadable: Unreadable,
+    /// zstd level.
+    pub compression: i32,
+    /// The chain of the backup that it is the difference to, the full one first; empty where it stands alone.
+    pub chain: Vec<BackupId>,
+    /// When its sources are read.
+    pub created_at: Timestamp,
+}
+
+/// What a backup does where something that is there cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It fails.
+    Fails,
+    /// It stores the rest, with a warning.
+    IsLeftOut,
+}
+
+/// A stored backup that was read back and found right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenBackup {
+    /// What was stored.
+    pub manifest: Manifest,
+    /// What was left out or changed while it was read; sentences for people.
+    pub warnings: Vec<String>,
+}
+
+/// Where a store puts what it restores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RestorePlace {
+    /// Everything below one directory; with `replace` whatever it holds goes.
+    Into {
+        /// Absolute.
+        path: PathBuf,
+        /// Needed where it exists and is not empty.
+        replace: bool,
+    },
+    /// Over these sources; only directories can be.
+    InPlace(Vec<BackupSource>),
+}
+
+/// What a store restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestoredTree {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// Why a store could not do it. All texts are sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A source cannot be read.
+    #[error("{0}")]
+    Source(String),
+    /// What is stored is not what was written.
+    #[error("backup {id} is corrupted: {what}")]
+    Corrupted {
+        /// Which of the chain.
+        id: BackupId,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The store or the destination cannot be written or read now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The daemon stops.
+    #[error("the host is stopping; what was begun is removed")]
+    Interrupted,
+}
+
+/// A backup that a store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredBackup {
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Whether the stored bytes are those that the manifest names.
+    pub intact: bool,
+    /// Whether it is in the trash.
+    pub in_trash: bool,
+}
+
+/// A restored state that waits beside its place. Dropping it removes it, and blocks as placing it does.
+pub trait StagedRestore: Send {
+    /// Puts it in place: all of it, or nothing is changed.
+    fn place(self: Box<Self>) -> Result<RestoredTree, StoreError>;
+}
+
+/// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
+/// the one that stands alone first.
+pub trait BackupStore: Send + Sync {
+    /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
+    /// leaves nothing behind.
+    fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError>;
+    /// Reads a whole chain back and checks every byte.
+    fn verify(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<(), StoreError>;
+    /// Writes the state that a chain gives beside the place that it is for, whole and durable; what is in place does
+    /// not change.
+    fn stage(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        place: &RestorePlace,
+        progress: &OnProgress,
+    ) -> Result<Box<dyn StagedRestore>, StoreError>;
+    /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
+    fn drill(
+        &self,
+        job: &JobName,
+        chain: &[BackupId],
+        progress: &OnProgress,
+    ) -> Result<RestoredTree, StoreError>;
+    /// Moves a backup to the trash; one that is there already is no error.
+    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Deletes a backup from the trash; one that is gone is no error.
+    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
+    /// restore that was interrupted. What cannot be removed stays, with an error for each.
+    fn sweep(&self, sources: &[BackupSource]) -> Vec<StoreError>;
+    /// The manifest of a backup that is committed; none where it is not.
+    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError>;
+    /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
+    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
+}

@@ -1,0 +1,221 @@
+//! What services offer to one another.
+
+use super::Boxed;
+use mainstay_domain::{
+    alert::Alert,
+    backup::{BackupSummary, BackupType, Verdict},
+    breaker::CircuitState,
+    effect::{EffectError, Signal, TargetStatus},
+    health::{Evidence, Health, Observation},
+    id::{IncidentId, OperationId},
+    name::{FailureType, JobName, PluginName, TargetName},
+    plugin::PluginIdentity,
+    recovery::{Call, Handled},
+    severity::Severity,
+    time::Timestamp,
+};
+use semver::VersionReq;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Controls targets; what the supervisor service offers to effects, the recovery engine and operators.
+pub trait TargetControl: Send + Sync {
+    /// What is known; `None` for an unknown target.
+    fn status(&self, target: &TargetName) -> Option<TargetStatus>;
+    /// Starts it where it does not run.
+    fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Stops it where it runs; a stopped target is not seen as failed.
+    fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Stops it where it runs, then starts it.
+    fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Sends a signal to its process group.
+    fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>>;
+}
+
+/// What the monitor tells the recovery engine, over a bounded channel; in order for each target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// The supervised process ended by itself, and should run. Told for each such end, before what it raises; not where
+    /// it was stopped on purpose, nor where it could not be started.
+    Exited {
+        /// The target.
+        target: TargetName,
+        /// When that was seen.
+        at: Timestamp,
+        /// How it ended: its exit code, or the signal that ended it.
+        evidence: Evidence,
+    },
+    /// A check failed as often as it may, or a process exited. Told again for each recurrence while it holds, and for
+    /// each exit.
+    Raised {
+        /// The target.
+        target: TargetName,
+        /// What its failure is called.
+        failure: FailureType,
+        /// How bad it is.
+        severity: Severity,
+        /// What was seen.
+        evidence: Evidence,
+        /// When it was seen: the start of the recovery time.
+        detected_at: Timestamp,
+    },
+    /// Every check that raises this failure passes again.
+    Cleared {
+        /// The target.
+        target: TargetName,
+        /// What its failure was called.
+        failure: FailureType,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What the monitor offers to the others.
+pub trait Watch: Send + Sync {
+    /// Runs each check of a target once, all at the same time; the observations also count as scheduled ones do.
+    fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>>;
+    /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.
+    fn handler_acted(&self, target: &TargetName);
+    /// Whether its supervised process is known not to run, while it should. What has none is never down.
+    fn is_down(&self, _: &TargetName) -> bool {
+        false
+    }
+    /// Whether this failure of the target holds, by its checks.
+    fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
+    /// Health and circuit; `None` for an unknown target.
+    fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
+    /// A heartbeat came; false where the target has no heartbeat check.
+    fn heartbeat(&self, target: &TargetName) -> bool;
+}
+
+/// What the supervisor tells the monitor of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessNews {
+    /// It was started just now, so its start period begins; with the number of the supervised process, where it is one.
+    Started(Option<u32>),
+    /// It may run, and nobody started it now: it was adopted, or a command that should have started or stopped it
+    /// failed.
+    Runs(Option<u32>),
+    /// Its supervised process ended by itself, and should run; how it ended, for people.
+    Exited(String),
+    /// Its supervised process was not started, and should run; why, for people.
+    Down(String),
+    /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
+    Stopped,
+}
+
+/// What the monitor offers to the supervisor.
+pub trait ProcessWatch: Watch {
+    /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
+    /// monitor does not know yet is kept for it.
+    fn process_is(&self, target: &TargetName, news: ProcessNews);
+    /// Something that `status` shows of its process has changed, and is no news for its checks.
+    fn row_changed(&self, target: &TargetName);
+}
+
+/// What recovery does about a target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Active {
+    /// Its open incident, the newest where there are several.
+    pub incident: Option<IncidentId>,
+    /// Its operation that has not ended.
+    pub operation: Option<OperationId>,
+    /// Its next operation, or the next attempt, waits for its time.
+    pub rests: Option<Rest>,
+}
+
+/// Until when something waits, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// Calls recovery handlers.
+pub trait Handlers: Send + Sync {
+    /// Calls the newest version that fits. The answer comes when whatever the call began has ended; the call itself is
+    /// bounded by its timeout.
+    fn recover(&self, call: Call) -> Boxed<'_, Handled>;
+}
+
+/// What became of one attempt to deliver an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// It was taken.
+    Delivered {
+        /// The version that delivered it.
+        by: PluginIdentity,
+        /// The receiver's own word for it.
+        reference: Option<String>,
+    },
+    /// Not now.
+    Delayed {
+        /// Why, for people.
+        why: String,
+        /// Not sooner than this.
+        not_before: Option<Duration>,
+    },
+    /// Not ever.
+    Refused(String),
+}
+
+/// Calls alerters.
+pub trait Alerters: Send + Sync {
+    /// One attempt, 1-based, by the newest version that fits.
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        version: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery>;
+}
+
+/// Why a retention policy gave no verdicts; each with a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JudgeError {
+    /// No such policy serves.
+    #[error("{0}")]
+    NotServing(String),
+    /// The call gave no answer.
+    #[error("{0}")]
+    Failed(String),
+    /// The policy's own word.
+    #[error("{0}")]
+    Policy(String),
+}
+
+/// Asks the retention policy of a job.
+pub trait RetentionJudge: Send + Sync {
+    /// The policy's verdicts; any error keeps everything.
+    fn judge(
+        &self,
+        policy: PluginName,
+        version: VersionReq,
+        job: JobName,
+        backups: Vec<BackupSummary>,
+        now: Timestamp,
+    ) -> Boxed<'_, Result<Vec<Verdict>, JudgeError>>;
+}
+
+/// What the backup service offers to effects.
+pub trait BackupControl: Send + Sync {
+    /// The newest verified backup of a job, at or before a time.
+    fn newest(
+        &self,
+        job: JobName,
+        before: Option<Timestamp>,
+    ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>>;
+    /// Takes a backup now.
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+    ) -> Boxed<'_, Result<BackupSummary, EffectError>>;
+    /// Restores in place, over what the job's directory sources hold, after an emergency backup. Documents and bytes.
+    fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>>;
+    /// How many documents and bytes a restore of this backup would write, by the catalog; zero where it is unknown.
+    fn restorable(&self, id: &str) -> (u64, u64);
+}

@@ -1,0 +1,206 @@
+//! What services offer to operators, through the API and the command line.
+
+use super::{Boxed, between::Active};
+use mainstay_domain::{
+    backup::{BackupRecord, BackupStatus, BackupType, Verdict},
+    id::{BackupId, OperationId},
+    name::{FailureType, JobName, TargetName},
+    operation::Operation,
+    plugin::PluginRow,
+    recovery::Verb,
+    time::Timestamp,
+};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Why an operator's command was not carried out; a sentence for people that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// What an operator's `recover` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoverRequest {
+    /// What is to be recovered.
+    pub target: TargetName,
+    /// From what.
+    pub failure: FailureType,
+    /// Plan the effects only.
+    pub dry_run: bool,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
+/// A decision about an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Which operation.
+    pub id: OperationId,
+    /// The revision of it that was looked at; none: whichever it has.
+    pub revision: Option<u64>,
+    /// What is decided.
+    pub verb: Verb,
+    /// Who decides, for the record.
+    pub by: String,
+    /// Why, for the record.
+    pub reason: String,
+}
+
+/// What the recovery engine offers to operators.
+pub trait RecoveryControl: Send + Sync {
+    /// Schedules an operation in manual mode.
+    fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>>;
+    /// Does what a person decided, where the operation's state allows it.
+    fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>>;
+    /// Pauses or resumes automatic operations of a target, or with none of the host.
+    fn pause(
+        &self,
+        target: Option<TargetName>,
+        paused: bool,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>>;
+    /// Whether the host, or a target, is paused.
+    fn is_paused(&self, target: Option<&TargetName>) -> bool;
+    /// What recovery does about a target; none where nothing is open.
+    fn active(&self, target: &TargetName) -> Option<Active>;
+}
+
+/// How far long work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Documents done.
+    pub documents: u64,
+    /// Documents in all, where known.
+    pub total: Option<u64>,
+    /// Bytes done.
+    pub bytes: u64,
+}
+
+/// Is told how far long work has come; must be quick.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Where a restore goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The job.
+    pub job: JobName,
+    /// Which backup; absent: the newest verified.
+    pub id: Option<BackupId>,
+    /// Into this directory, which must not exist or be empty; absent: in place, over the sources.
+    pub into: Option<PathBuf>,
+    /// Needed in place, and where `into` holds something.
+    pub replace: bool,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    /// The backups that the state was composed from, the full one first.
+    pub chain: Vec<BackupRecord>,
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long it took, with the emergency backup where one was taken.
+    pub elapsed: Duration,
+}
+
+/// What one run of retention judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pruned {
+    /// Every verdict with its reason, after the host's guard.
+    pub verdicts: Vec<Verdict>,
+    /// The backups that went to the trash, or in a dry run would go.
+    pub expired: Vec<BackupRecord>,
+}
+
+/// A job as `status` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobStatus {
+    /// Its name.
+    pub name: JobName,
+    /// When its newest verified backup was taken.
+    pub last_verified: Option<Timestamp>,
+    /// How its newest backup stands.
+    pub last_status: Option<BackupStatus>,
+    /// When the next one is due.
+    pub next_due: Option<Timestamp>,
+    /// Whether the newest verified backup is within the recovery point objective; absent where there is none.
+    pub rpo_met: Option<bool>,
+}
+
+/// What the backup service offers to operators.
+pub trait BackupOperator: Send + Sync {
+    /// Takes a backup, verifies it, and answers with its record.
+    fn create(
+        &self,
+        job: JobName,
+        backup_type: BackupType,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Every backup, or those of a job, newest first; expired ones in the trash included.
+    fn list(&self, job: Option<JobName>) -> Vec<BackupRecord>;
+    /// Reads a backup and those that it needs back from the tier.
+    fn verify(
+        &self,
+        id: BackupId,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<BackupRecord, Refused>>;
+    /// Restores.
+    fn restore(
+        &self,
+        request: RestoreRequest,
+        progress: OnProgress,
+    ) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Browse whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
+    fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
+    /// Runs retention now.
+    fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;
+    /// Restores the newest chain into a scratch directory and compares the root hash.
+    fn drill(&self, job: JobName, progress: OnProgress) -> Boxed<'_, Result<Restored, Refused>>;
+    /// Each job.
+    fn jobs(&self) -> Vec<JobStatus>;
+}
+
+/// What the host says of itself in `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusFacts {
+    /// What the host calls itself.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The operating phase.
+    pub phase: String,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+    /// The contract versions that it speaks.
+    pub contract_versions: Vec<String>,
+    /// Of the config in use; BLAKE3, hexadecimal.
+    pub config_digest: String,
+    /// Every target of the config in use with its priority, in its order; the same one for as long as that serves.
+    pub targets: Arc<[(TargetName, u8)]>,
+}
+
+/// How the last reload of config or plugins ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReload {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it was applied.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// The host itself, for those who show it. All calls answer from memory.
+pub trait HostView: Send + Sync {
+    /// What `status` says of the host, by the config in use.
+    fn facts(&self) -> StatusFacts;
+    /// The last reload; absent where there was none since the start.
+    fn last_reload(&self) -> Option<LastReload>;
+}
+
+/// The plugins, for those who show them. Answers from memory.
+pub trait PluginView: Send + Sync {
+    /// One row for each plugin file or version, as `plugin list` prints them.
+    fn rows(&self) -> Vec<PluginRow>;
+}

@@ -1,0 +1,200 @@
+//! The journal: what is written, what is read of it, and the values of plugins.
+
+use super::Boxed;
+use mainstay_domain::{
+    alert::OutboxEntry,
+    backup::{BackupRecord, BackupType},
+    effect::EffectError,
+    event::Event,
+    id::{IncidentId, OperationId},
+    incident::Incident,
+    journal::{Change, EffectEntry, ProcessIdentity},
+    name::{FailureType, JobName, PluginName, TargetName},
+    operation::{Operation, OperationState},
+    time::Timestamp,
+};
+use std::sync::Arc;
+
+/// Why the journal did not take or give something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JournalErrorKind {
+    /// More waits for the disk than the journal keeps in memory. What was submitted was not taken.
+    Full,
+    /// It cannot be opened, read or written now: the disk is full or broken, or somebody else holds the file.
+    Unavailable,
+    /// It will not get better by itself: the file is damaged or not ours, or what was submitted is refused.
+    Unreadable,
+    /// The writer is gone: the daemon is stopping.
+    Closed,
+}
+
+/// The journal cannot be written or read.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the journal in {path} {what}")]
+pub struct JournalError {
+    /// What kind of failure it is; callers decide by it.
+    pub kind: JournalErrorKind,
+    /// Its file.
+    pub path: String,
+    /// What happened, and what to do.
+    pub what: String,
+}
+
+/// What became of a submission that the journal took.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Committed {
+    /// It is on the disk; the submitted events with their `seq`.
+    Durable(Vec<Arc<Event>>),
+    /// The disk takes nothing now. It is held in memory, in its place in the order, and written when the disk does;
+    /// only the end of the daemon before that loses it. Nothing is to be submitted again.
+    Held,
+}
+
+impl Committed {
+    /// Whether it survives a crash.
+    pub fn is_durable(&self) -> bool {
+        matches!(self, Self::Durable(_))
+    }
+
+    /// The submitted events with their `seq`; none where they have none yet.
+    pub fn events(self) -> Vec<Arc<Event>> {
+        match self {
+            Self::Durable(events) => events,
+            Self::Held => Vec::new(),
+        }
+    }
+}
+
+/// The answer of the journal to a submission, on its way.
+pub type Commit = Boxed<'static, Result<Committed, JournalError>>;
+
+/// Writes what must survive a crash. Submissions are written in order; those that come together share one fsync. A
+/// write that fails in a way that may pass is tried again until it works, with everything behind it waiting: a caller
+/// repeats nothing but what was refused with [`JournalErrorKind::Full`].
+pub trait Journal: Send + Sync {
+    /// Submits changes that are written together or not at all. The submission itself happens at once, in this call;
+    /// the future resolves when they are durable, or at once where the disk takes nothing now, and may be dropped by
+    /// who does not need to know.
+    fn commit(&self, changes: Vec<Change>) -> Commit;
+
+    /// Submits once more what was refused with [`JournalErrorKind::Full`]. What the first submission set off besides,
+    /// such as alerts, which go out all the same, is not set off again.
+    fn commit_again(&self, changes: Vec<Change>) -> Commit {
+        self.commit(changes)
+    }
+
+    /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
+    /// [`Browse::events`] from the last `seq` it saw.
+    fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;
+}
+
+/// Whether what is submitted to the journal can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Room {
+    /// It can, and has always been since the journal was opened.
+    Enough,
+    /// The disk was found full, or fails; why, for people. It holds until [`Room::Regained`].
+    Full(String),
+    /// It was full. Everything that was held is written, and there is a reserve again.
+    Regained,
+}
+
+/// An answer of the journal, on its way.
+pub type Reading<'a, T> = Boxed<'a, Result<T, JournalError>>;
+
+/// Which operations are asked for. Empty fields ask for all.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// Only of this target.
+    pub target: Option<TargetName>,
+    /// Only with this failure.
+    pub failure: Option<FailureType>,
+    /// Only in this state.
+    pub state: Option<OperationState>,
+    /// Only detected at or after this.
+    pub since: Option<Timestamp>,
+    /// At most so many, newest first.
+    pub limit: u32,
+}
+
+/// What a new daemon finds in the journal of the one before.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// Operations without an end state.
+    pub operations: Vec<Operation>,
+    /// The number of the last effect of each of them that has any.
+    pub effects: Vec<(OperationId, u32)>,
+    /// Open incidents.
+    pub incidents: Vec<Incident>,
+    /// Incidents that closed not long ago.
+    pub closed: Vec<Incident>,
+    /// Alerts not yet delivered, oldest first.
+    pub outbox: Vec<OutboxEntry>,
+    /// Processes that should live.
+    pub processes: Vec<(TargetName, ProcessIdentity)>,
+    /// Paused targets.
+    pub paused_targets: Vec<TargetName>,
+    /// Whether the host is paused.
+    pub paused_host: bool,
+    /// Cooldowns, past ones included.
+    pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
+    /// The last slots taken up.
+    pub slots: Vec<(JobName, BackupType, Timestamp)>,
+    /// Every backup in the catalog.
+    pub backups: Vec<BackupRecord>,
+}
+
+/// Reads what a new daemon goes on with.
+pub trait Recover: Send + Sync {
+    /// What the daemon before left; of the incidents that are closed those that closed at or after a time.
+    fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered>;
+}
+
+/// Reads the journal for those who show it, with readers of their own: they hold up nobody who writes.
+pub trait Browse: Send + Sync {
+    /// Operations, newest first.
+    fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
+    /// One operation and its journal, in order.
+    fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
+    /// Incidents, newest first.
+    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>>;
+    /// One incident.
+    fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
+    /// Events after `seq`, oldest first.
+    fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// The newest events, oldest first.
+    fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
+}
+
+/// Durable values of plugins, each plugin in a namespace of its own. All errors are for the plugin.
+pub trait Values: Send + Sync {
+    /// A value.
+    fn get(
+        &self,
+        plugin: PluginName,
+        key: String,
+    ) -> Boxed<'_, Result<Option<Vec<u8>>, EffectError>>;
+    /// Sets or, with none, deletes a value; `Limited` where the namespace would grow above `max_bytes`.
+    fn set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        value: Option<Vec<u8>>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<(), EffectError>>;
+    /// Sets a value where the present one is `expected`; whether it was.
+    fn compare_and_set(
+        &self,
+        plugin: PluginName,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<bool, EffectError>>;
+    /// The keys with a prefix, sorted.
+    fn keys(
+        &self,
+        plugin: PluginName,
+        prefix: String,
+    ) -> Boxed<'_, Result<Vec<String>, EffectError>>;
+}

@@ -1,0 +1,270 @@
+//! What services need from the machine: clocks, checks, processes, programs, HTTP, secrets and the config.
+
+use super::Boxed;
+use mainstay_domain::{
+    effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
+    health::Observation,
+    journal::ProcessIdentity,
+    name::{CommandName, SecretName, TargetName},
+    secret::SecretHandles,
+    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
+    template::{self, TemplateError},
+    time::{Monotonic, Timestamp},
+};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+/// Both clocks.
+pub trait Clock: Send + Sync {
+    /// Wall-clock time.
+    fn now(&self) -> Timestamp;
+    /// Time since the program started.
+    fn monotonic(&self) -> Monotonic;
+}
+
+/// Looks at targets.
+pub trait Probe: Send + Sync {
+    /// Runs one check once, within its timeout. `pid` is the target's supervised process. Never fails: what goes wrong
+    /// is the observation. May be dropped.
+    fn observe(
+        &self,
+        target: Arc<TargetSpec>,
+        check: Arc<CheckSpec>,
+        pid: Option<u32>,
+    ) -> Boxed<'_, Observation>;
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// It was adopted, so only its end is known.
+    Unknown,
+}
+
+/// Why a process was not started or signalled, or its log not rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// Its command has no first word.
+    #[error("`run` is empty; it needs at least a program")]
+    NoProgram,
+    /// A secret of its environment.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The daemon cannot start it under another account.
+    #[error("cannot run as the user `{user}`: {why}")]
+    Account {
+        /// The account.
+        user: String,
+        /// Why not, and what to do.
+        why: AccountError,
+    },
+    /// Its output has no place to go.
+    #[error("cannot open the log {}: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system did not start it.
+    #[error("cannot start `{program}`: {source}: {help}")]
+    Start {
+        /// Its first word.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+        /// What to look at.
+        help: String,
+    },
+    /// It was started and cannot be watched, so it was ended again.
+    #[error("cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}")]
+    Unwatched {
+        /// Its first word.
+        program: String,
+        /// Its number.
+        pid: u32,
+        /// What is wrong with that file.
+        why: String,
+    },
+    /// The daemon's own work on its start broke off; why.
+    #[error("the start was interrupted: {0}")]
+    Interrupted(String),
+    /// Nobody can tell whether it is still the same process, so it got no signal.
+    #[error("no signal was sent, for process {pid} cannot be looked at: {source}")]
+    Unseen {
+        /// Its number.
+        pid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A signal was not sent.
+    #[error("cannot send a signal to the process group {pid}: {source}")]
+    Signal {
+        /// The number of its group, which is its own.
+        pid: u32,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its log cannot be rotated.
+    #[error("cannot rotate {}: {source}", path.display())]
+    Rotate {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why there is no account to run as.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Only root may become another.
+    #[error("the daemon does not run as root; start it as root, or take `user` out")]
+    NotRoot,
+    /// There is none with this name.
+    #[error("/etc/passwd has no such user; name one that `getent passwd` lists")]
+    Unknown,
+    /// The accounts cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Starts and ends processes.
+pub trait Processes: Send + Sync {
+    /// Starts a child in its own process group with its output in rotated files.
+    fn spawn(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>>;
+    /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
+    /// of a child. For children that a killed daemon started and could not write down. Anyone can write a mark, so only
+    /// processes of the daemon's own user count, and for the targets in `users` those of that user.
+    fn find(
+        &self,
+        users: Vec<(TargetName, String)>,
+    ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
+    /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
+    fn boot_id(&self) -> &str;
+    /// Whether this very process lives.
+    fn is_alive(&self, identity: &ProcessIdentity) -> bool;
+    /// Resolves when it has ended, at once where it does not live. May be dropped and called again.
+    fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit>;
+    /// Sends a signal to its whole group; nothing happens where it has ended.
+    fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError>;
+    /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
+    fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+    /// Rotates the target's output file where it has grown above its size; the child goes on writing.
+    fn rotate(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+    ) -> Boxed<'_, Result<(), ProcessError>>;
+}
+
+/// Runs programs to their end.
+pub trait Commands: Send + Sync {
+    /// Runs an operator's command with the guest's values for its placeholders. `key` is the idempotency key, handed on
+    /// as `MAINSTAY_IDEMPOTENCY_KEY`.
+    fn run(
+        &self,
+        name: CommandName,
+        spec: CommandSpec,
+        arguments: Vec<(String, String)>,
+        key: String,
+        max_output: u64,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
+    /// Starts, stops or restarts a foreign service; `argv` comes from its config.
+    fn run_foreign(
+        &self,
+        argv: Vec<String>,
+        cwd: PathBuf,
+        timeout: Duration,
+    ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
+}
+
+/// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
+pub trait HttpClient: Send + Sync {
+    /// One request, one bounded response. Values are put in place of these handles and of nothing else; errors hold no
+    /// handle. `key` is sent as `Idempotency-Key` where the request has none.
+    fn send(
+        &self,
+        request: HttpRequest,
+        granted: Vec<HttpOrigin>,
+        secrets: Arc<SecretHandles>,
+        key: Option<String>,
+        timeout: Duration,
+        max_bytes: u64,
+    ) -> Boxed<'_, Result<HttpResponse, EffectError>>;
+}
+
+/// Why a secret cannot be used. It never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The config has none with this name.
+    #[error("secret `{0}` is not known; add it to [secrets] in the config")]
+    Unknown(SecretName),
+    /// It cannot be read, or is none.
+    #[error("secret `{name}`: {what}")]
+    Unreadable {
+        /// Which.
+        name: SecretName,
+        /// What was found, and what to do.
+        what: String,
+    },
+    /// The text that asks for it is no template.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// Reads secrets and keeps them out of texts.
+pub trait Secrets: Send + Sync {
+    /// A value.
+    fn value(&self, name: &SecretName) -> Result<String, SecretError>;
+    /// What an operator wrote with every `${secret:NAME}` replaced. Only for that: in any other text it means nothing.
+    fn reveal(&self, written: &str) -> Result<String, SecretError> {
+        template::expand(written, |name| self.value(name))
+    }
+    /// The bytes with `[secret:NAME]` in place of every known value.
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+}
+
+/// Why a config does not serve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It is not valid: rendered diagnostics, with file, line and column.
+    #[error("{0}")]
+    Invalid(String),
+    /// Secrets that it names cannot be used.
+    #[error("{}", lines(.0))]
+    Secrets(Vec<SecretError>),
+}
+
+fn lines(errors: &[SecretError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Where configs come from.
+pub trait ConfigSource: Send + Sync {
+    /// Reads, parses and validates.
+    fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>>;
+    /// Reads what a config names outside itself: its secrets. Until [`ConfigSource::adopt`] these stand beside those of
+    /// before, which win where a name is in both. On an error nothing changes.
+    fn prepare(&self, spec: &Spec) -> Result<(), ConfigError>;
+    /// From now on what was prepared counts alone.
+    fn adopt(&self);
+    /// What was prepared never counts.
+    fn abandon(&self);
+    /// BLAKE3 over the text of all its files; `None` where they cannot be read.
+    fn digest(&self) -> Boxed<'_, Option<String>>;
+}
