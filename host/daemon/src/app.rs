@@ -43,14 +43,9 @@ use mainstay_domain::{
     event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
+use parking_lot::Mutex;
 use say::{say, say_within};
-use std::{
-    fs,
-    os::unix::fs::DirBuilderExt,
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -92,7 +87,7 @@ type ListedTargets = Arc<[(TargetName, u8)]>;
 
 impl Host {
     fn targets(&self, spec: &Arc<Spec>) -> ListedTargets {
-        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.listed.lock();
         if let Some((of, targets)) = &*listed
             && Arc::ptr_eq(of, spec)
         {

@@ -131,7 +131,8 @@ fn write_entries(entries: &Receiver<Entry>, mut stream: impl Write, lost: &Atomi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Mutex, mpsc};
+    use parking_lot::Mutex;
+    use std::sync::mpsc;
 
     /// A stream that takes nothing.
     struct Full;
@@ -151,7 +152,7 @@ mod tests {
     impl Write for Gated {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _ = self.0.recv();
-            self.1.lock().unwrap().extend_from_slice(bytes);
+            self.1.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -189,7 +190,7 @@ mod tests {
         let (written, heard) = sync_channel(1);
         log.waiting.send(Entry::Flush(written)).unwrap();
         heard.recv_timeout(SOON).unwrap();
-        let lines = text.lock().unwrap().len() / 2;
+        let lines = text.lock().len() / 2;
         assert!((QUEUE_LENGTH..too_many).contains(&lines), "{lines}");
     }
 }

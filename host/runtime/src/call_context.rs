@@ -7,8 +7,9 @@ use crate::{
     limits::{Exceeded, LOG_BYTES, LOG_LINE_BYTES, Limit},
 };
 use mainstay_domain::secret::Shown;
+use parking_lot::Mutex;
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
@@ -67,20 +68,14 @@ impl CallContext {
 
     /// What the guest last wrote to standard error, one line: where it panicked, this says why.
     pub(crate) fn last_words(&self) -> String {
-        self.last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.last_words.lock().clone()
     }
 
     fn keep_last_words(&self, line: &str) {
         if line.starts_with("note: run with") {
             return;
         }
-        let mut words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut words = self.last_words.lock();
         if !words.is_empty() {
             words.push(' ');
         }

@@ -10,10 +10,11 @@ use mainstay_domain::{
     name::{FailureType, PluginName},
     plugin::PluginKind,
 };
+use parking_lot::Mutex;
 use semver::{Version, VersionReq};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// What the registry needs to know of an entry.
@@ -145,7 +146,7 @@ impl<P: Versioned> Registry<P> {
         add: Vec<Arc<P>>,
         leaves: impl Fn(&P) -> bool,
     ) -> Result<Vec<Arc<P>>, AlreadyRegistered> {
-        let _serial = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _serial = self.writing.lock();
         let mut removed = Vec::new();
         let mut next = Snapshot::<P>::clone(&self.current.load());
         for versions in next.values_mut() {

@@ -17,11 +17,8 @@ use mainstay_domain::{
     spec::{Grants, PluginSpec, TargetGrant, TargetVerb},
     time::Timestamp,
 };
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -214,9 +211,9 @@ impl EffectSession for Recording {
                 delay,
                 ..
             } = &self.recorder;
-            secrets.lock().unwrap().push(self.call.secrets.clone());
-            effects.lock().unwrap().push(effect);
-            let delay = *delay.lock().unwrap();
+            secrets.lock().push(self.call.secrets.clone());
+            effects.lock().push(effect);
+            let delay = *delay.lock();
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
@@ -239,13 +236,13 @@ impl EffectPort for Recorder {
     }
 
     fn log(&self, _: &Call, line: LogLine) {
-        self.lines.lock().unwrap().push(line);
+        self.lines.lock().push(line);
     }
 }
 
 impl Observer for Recorder {
     fn observe(&self, event: PluginEvent) {
-        self.events.lock().unwrap().push(event);
+        self.events.lock().push(event);
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
 };
 use bytes::Bytes;
 use mainstay_domain::spec::DirectoryGrant;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use tokio::io::AsyncWrite;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{
@@ -132,10 +133,7 @@ struct Lines {
 
 impl Lines {
     fn write(&self, bytes: &[u8]) -> Result<(), Exceeded> {
-        let mut line = self
-            .unfinished
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut line = self.unfinished.lock();
         for &byte in bytes {
             if byte != b'\n' {
                 line.push(byte);
@@ -171,11 +169,7 @@ impl Lines {
 impl Drop for Lines {
     /// A last line without its end is a line too; there is no one left to tell that the log is full.
     fn drop(&mut self) {
-        let mut line = std::mem::take(
-            self.unfinished
-                .get_mut()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let mut line = std::mem::take(self.unfinished.get_mut());
         let _ = self.finish(&mut line);
     }
 }

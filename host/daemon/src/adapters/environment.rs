@@ -7,12 +7,8 @@
 //!
 //! The daemon's own environment stays as it is, for changing it is not safe beside threads that read it.
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
-    process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::BTreeSet, ffi::OsStr, process::Command};
 
 /// Where programs are looked for when the daemon itself has no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -114,7 +110,7 @@ impl ChildEnvironment {
     }
 
     fn secret(&self) -> MutexGuard<'_, SecretVariables> {
-        self.secret.lock().unwrap_or_else(PoisonError::into_inner)
+        self.secret.lock()
     }
 }
 

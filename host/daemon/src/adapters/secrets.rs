@@ -12,13 +12,14 @@ use super::environment::ChildEnvironment;
 use crate::ports::{SecretError, Secrets};
 use mainstay_domain::{name::SecretName, spec::SecretSource};
 use needles::Needles;
+use parking_lot::{RwLock, RwLockWriteGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
-    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+    sync::Arc,
 };
 
 /// The longest value, in bytes; nothing that is called a secret is longer.
@@ -115,13 +116,13 @@ impl ConfiguredSecrets {
     }
 
     fn loaded(&self) -> Arc<Loaded> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.read();
         let both = state.prepared.as_ref().map(|prepared| &prepared.both);
         Arc::clone(both.unwrap_or(&state.adopted))
     }
 
     fn state(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
+        self.state.write()
     }
 }
 

@@ -7,10 +7,11 @@
 //! Invariant: one that does not stop does not take the time of those after it: the last stage has half of the deadline
 //! for itself, in any case.
 
+use parking_lot::Mutex;
 use std::{
     convert::Infallible,
     fmt::Display,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 use tokio::{sync::SetOnce, time::Instant};
@@ -83,15 +84,11 @@ impl Tasks {
         for stage in &self.stages {
             let stopped = tokio::time::timeout_at(end, stage.tracker.wait()).await;
             if stopped.is_err() {
-                stragglers.extend(locked(&stage.running).iter());
+                stragglers.extend(stage.running.lock().iter());
             }
         }
         stragglers
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Stage {
@@ -124,7 +121,7 @@ impl Stage {
         E: Display + Send + 'static,
     {
         let running = Arc::clone(&self.running);
-        locked(&running).push(name);
+        running.lock().push(name);
         let work = service(self.stop.clone());
         let (stop, ended_early) = (self.stop.clone(), Arc::clone(&self.ended_early));
         self.tracker.spawn(async move {
@@ -146,7 +143,7 @@ impl Stage {
                 // The first one is told; those after it may have ended because of it.
                 let _ = ended_early.set(what);
             }
-            locked(&running).retain(|other| *other != name);
+            running.lock().retain(|other| *other != name);
         });
     }
 }
@@ -163,14 +160,14 @@ mod tests {
             let order = Arc::clone(&order);
             tasks.stage(name).spawn(name, move |stop| async move {
                 stop.cancelled().await;
-                order.lock().unwrap().push(name);
+                order.lock().push(name);
             });
         }
         tasks
             .stage("third")
             .spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
-        assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+        assert_eq!(*order.lock(), ["first", "second"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,7 +30,7 @@ pub(super) struct Output {
 enum Sink {
     Standard,
     #[cfg(test)]
-    Memory(std::sync::Mutex<Vec<u8>>),
+    Memory(parking_lot::Mutex<Vec<u8>>),
 }
 
 /// How something is.
@@ -66,9 +66,7 @@ impl Output {
             Sink::Standard => write_line(&mut io::stdout().lock(), text),
             #[cfg(test)]
             Sink::Memory(bytes) => {
-                let mut bytes = bytes
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut bytes = bytes.lock();
                 write_line(&mut *bytes, text)
             }
         };
@@ -244,7 +242,7 @@ impl Output {
             json,
             colour,
             terminal: false,
-            sink: Sink::Memory(std::sync::Mutex::default()),
+            sink: Sink::Memory(parking_lot::Mutex::default()),
         }
     }
 
@@ -252,7 +250,7 @@ impl Output {
     pub(super) fn written(&self) -> String {
         match &self.sink {
             Sink::Standard => String::new(),
-            Sink::Memory(bytes) => String::from_utf8(bytes.lock().unwrap().clone()).unwrap(),
+            Sink::Memory(bytes) => String::from_utf8(bytes.lock().clone()).unwrap(),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! The demo's webhook receiver: a real HTTP server that remembers what it was sent.
 
 use axum::{Json, Router, extract::State, routing::post};
+use parking_lot::Mutex;
 use serde_json::Value;
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::SocketAddr, sync::Arc};
 
 /// Remembers every alert.
 #[derive(Debug, Clone, Default)]
@@ -26,17 +24,10 @@ impl Receiver {
 
     /// What has arrived.
     pub(super) fn alerts(&self) -> Vec<Value> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().clone()
     }
 }
 
 async fn take(State(receiver): State<Receiver>, Json(alert): Json<Value>) {
-    receiver
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(alert);
+    receiver.0.lock().push(alert);
 }

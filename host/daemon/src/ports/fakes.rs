@@ -19,11 +19,12 @@ use mainstay_domain::{
     severity::Severity,
     time::{Monotonic, Timestamp},
 };
+use parking_lot::Mutex;
 use semver::Version;
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -206,7 +207,7 @@ impl FakeWorld {
 
     /// Writes an event and tells the subscribers.
     pub(crate) fn happen(&self, kind: EventKind, about: impl FnOnce(Event) -> Event) {
-        let mut events = self.events.lock().unwrap();
+        let mut events = self.events.lock();
         let mut event = about(Event::new(kind, Severity::Low, NOW, kind.as_str()));
         event.seq = events.len() as u64 + 1;
         events.push(event.clone());
@@ -216,7 +217,7 @@ impl FakeWorld {
 
     /// Puts an alert into the outbox, or changes it where it is.
     pub(crate) fn put(&self, entry: OutboxEntry) {
-        let mut outbox = self.outbox.lock().unwrap();
+        let mut outbox = self.outbox.lock();
         let is_it =
             |one: &&mut OutboxEntry| one.alert.id == entry.alert.id && one.alerter == entry.alerter;
         match outbox.iter_mut().find(is_it) {
@@ -226,7 +227,7 @@ impl FakeWorld {
     }
 
     fn command(&self, text: String) {
-        self.commands.lock().unwrap().push(text);
+        self.commands.lock().push(text);
     }
 
     /// Waits its turn, and works in a task of its own, as the real service does; `done`, in words, is what it commands
@@ -245,7 +246,7 @@ impl FakeWorld {
                 });
             }
             gate.acquire().await.unwrap().forget();
-            commands.lock().unwrap().extend(done);
+            commands.lock().extend(done);
         });
         begun.await.unwrap();
     }
@@ -264,7 +265,7 @@ impl FakeWorld {
             reason,
         } = decision;
         self.command(format!("{verb:?} {id} by {by}: {reason}"));
-        let operations = self.operations.lock().unwrap();
+        let operations = self.operations.lock();
         let found = operations.iter().find(|(operation, _)| operation.id == id);
         found
             .map(|(operation, _)| operation.clone())
@@ -312,7 +313,6 @@ impl Journal for FakeWorld {
                 Change::AlertDone(alert, alerter) => self
                     .outbox
                     .lock()
-                    .unwrap()
                     .retain(|entry| entry.alert.id != alert || entry.alerter != alerter),
                 _ => {}
             }
@@ -326,7 +326,7 @@ impl Journal for FakeWorld {
 
 impl Browse for FakeWorld {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
-        let operations = self.operations.lock().unwrap();
+        let operations = self.operations.lock();
         let fits = |operation: &Operation| {
             filter
                 .target
@@ -348,21 +348,21 @@ impl Browse for FakeWorld {
         ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
     }
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
-        let operations = self.operations.lock().unwrap();
+        let operations = self.operations.lock();
         ready(Ok(operations
             .iter()
             .find(|(found, _)| found.id == id)
             .cloned()))
     }
     fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>> {
-        let incidents = self.incidents.lock().unwrap();
+        let incidents = self.incidents.lock();
         let found = incidents
             .iter()
             .filter(|incident| !open_only || incident.state.is_open());
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
-        let incidents = self.incidents.lock().unwrap();
+        let incidents = self.incidents.lock();
         ready(Ok(incidents
             .iter()
             .find(|incident| incident.id == id)
@@ -376,12 +376,12 @@ impl Browse for FakeWorld {
                 what: "cannot be read".to_owned(),
             }));
         }
-        let events = self.events.lock().unwrap();
+        let events = self.events.lock();
         let found = events.iter().filter(|event| event.seq > after);
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
-        let events = self.events.lock().unwrap();
+        let events = self.events.lock();
         let skipped = events.len().saturating_sub(limit as usize);
         ready(Ok(events.iter().skip(skipped).cloned().collect()))
     }
@@ -406,7 +406,7 @@ impl RecoveryControl for FakeWorld {
         operation.dry_run = dry_run;
         operation.mode = Mode::Manual;
         let id = operation.id.clone();
-        self.operations.lock().unwrap().push((operation, journal));
+        self.operations.lock().push((operation, journal));
         self.happen(EventKind::OperationSucceeded, |event| {
             event.with_operation(&id)
         });
@@ -423,17 +423,17 @@ impl RecoveryControl for FakeWorld {
     ) -> Boxed<'_, Result<(), Refused>> {
         self.command(format!("pause {target:?} {paused} by {by}"));
         let kind = if paused {
-            self.paused.lock().unwrap().insert(target);
+            self.paused.lock().insert(target);
             EventKind::HostPaused
         } else {
-            self.paused.lock().unwrap().remove(&target);
+            self.paused.lock().remove(&target);
             EventKind::HostResumed
         };
         self.happen(kind, |event| event);
         ready(Ok(()))
     }
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
-        self.paused.lock().unwrap().contains(&target.cloned())
+        self.paused.lock().contains(&target.cloned())
     }
     fn active(&self, name: &TargetName) -> Option<Active> {
         (*name == target("api")).then(|| Active {
@@ -463,7 +463,7 @@ impl BackupOperator for FakeWorld {
         })
     }
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
-        let backups = self.backups.lock().unwrap();
+        let backups = self.backups.lock();
         let found = backups
             .iter()
             .filter(|backup| job.as_ref().is_none_or(|job| *job == backup.job));

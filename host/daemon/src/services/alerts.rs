@@ -24,11 +24,8 @@ use mainstay_domain::{
     spec::Spec,
     time::Timestamp,
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Mutex, MutexGuard};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     task::{Id, JoinSet},
@@ -107,7 +104,7 @@ impl AlertService {
 
 impl Desk {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outbox.lock()
     }
 
     fn take_in(&self, entries: Vec<OutboxEntry>) {

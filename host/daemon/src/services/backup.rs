@@ -35,9 +35,10 @@ use mainstay_domain::{
     spec::{JobSpec, Spec},
     time::Timestamp,
 };
+use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::{Mutex as Lock, Notify, watch};
@@ -112,10 +113,6 @@ struct Core {
     judging: Mutex<HashSet<JobName>>,
     tasks: TaskTracker,
     wake: Notify,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn quiet() -> OnProgress {
@@ -250,14 +247,14 @@ impl BackupService {
         let mut changes: Vec<Change> = records.iter().cloned().map(Change::Backup).collect();
         changes.append(&mut others);
         let (written, before) = {
-            let mut catalog = locked(&self.core.catalog);
+            let mut catalog = self.core.catalog.lock();
             let put = |record: BackupRecord| (record.id.clone(), catalog.put(record));
             let before: Vec<_> = records.into_iter().map(put).collect();
             (self.core.journal.commit(changes), before)
         };
         let written = written.await;
         if written.is_err() {
-            let mut catalog = locked(&self.core.catalog);
+            let mut catalog = self.core.catalog.lock();
             for (id, before) in before {
                 match before {
                     Some(before) => drop(catalog.put(before)),

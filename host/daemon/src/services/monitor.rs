@@ -29,11 +29,9 @@ use mainstay_domain::{
     time::Monotonic,
 };
 use outlet::Outlet;
+use parking_lot::{Mutex, RwLock};
 use schedule::{Due, Schedule};
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use watched::{CheckRun, Watched, WatchedState};
@@ -61,10 +59,6 @@ struct Core {
     wake: Notify,
     /// Of which something that `status` shows has changed.
     changed: ChangedTargets,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Monitor {
@@ -127,7 +121,7 @@ impl Monitor {
                 () = stop.cancelled() => break,
                 () = core.wake.notified() => {
                     schedule.add(core.unscheduled());
-                    for (watched, due) in std::mem::take(&mut *locked(&core.ticks)) {
+                    for (watched, due) in std::mem::take(&mut *core.ticks.lock()) {
                         schedule.add_tick(watched, due, core.clock.monotonic());
                     }
                 }
@@ -161,7 +155,7 @@ impl Monitor {
 
 impl Core {
     fn get(&self, target: &TargetName) -> Option<Arc<Watched>> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets.read();
         targets.get(target).cloned()
     }
 
@@ -190,7 +184,7 @@ impl Core {
         let now = self.clock.monotonic();
         state.epoch += 1;
         if std::mem::take(&mut state.awaited) {
-            locked(&self.fresh).push(Arc::clone(watched));
+            self.fresh.lock().push(Arc::clone(watched));
             self.wake.notify_one();
         }
         state.stopped = matches!(news, ProcessNews::Stopped);
@@ -256,7 +250,9 @@ impl Core {
         let due = state.health.next_tick();
         if due.is_some() && due != state.tick_at {
             state.tick_at = due;
-            locked(&self.ticks).extend(due.map(|due| (Arc::clone(watched), due)));
+            self.ticks
+                .lock()
+                .extend(due.map(|due| (Arc::clone(watched), due)));
             self.wake.notify_one();
         }
     }

@@ -3,10 +3,8 @@
 //! Invariant: none of them breaks off in silence. A service waits for [`Parts::torn`] beside its work and panics with
 //! the part's own panic, so that whoever observes services observes their parts.
 
-use std::{
-    any::Any,
-    sync::{Arc, Mutex, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{any::Any, sync::Arc};
 use tokio::sync::Notify;
 
 /// What a task panicked with.
@@ -31,7 +29,7 @@ impl Parts {
             // What is cancelled is so because the whole program ends.
             let panic = work.await.err().and_then(|end| end.try_into_panic().ok());
             if panic.is_some() {
-                *shared.panic.lock().unwrap_or_else(PoisonError::into_inner) = panic;
+                *shared.panic.lock() = panic;
                 shared.torn.notify_one();
             }
         });
@@ -40,12 +38,7 @@ impl Parts {
     /// Resolves where one has panicked. May be dropped; one at a time waits.
     pub(crate) async fn torn(&self) -> Panic {
         loop {
-            let panic = self
-                .0
-                .panic
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let panic = self.0.panic.lock().take();
             match panic {
                 Some(panic) => return panic,
                 None => self.0.torn.notified().await,
@@ -75,7 +68,7 @@ mod tests {
         let parts = Parts::default();
         parts.spawn(async { panic!("early") });
         within(async {
-            while parts.0.panic.lock().unwrap().is_none() {
+            while parts.0.panic.lock().is_none() {
                 tokio::task::yield_now().await;
             }
         })

@@ -14,7 +14,8 @@ use mainstay_domain::{
     journal::Change,
     spec::Spec,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use tokio::sync::{broadcast, mpsc, watch};
 
 /// A journal that adds the alerts.
@@ -57,7 +58,7 @@ fn queued(entry: &OutboxEntry, event: &Event) -> Event {
 impl Journal for Recorder {
     fn commit(&self, mut changes: Vec<Change>) -> Commit {
         let spec = Arc::clone(&self.spec.borrow());
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.lock();
         let mut entries = Vec::new();
         let mut added = Vec::new();
         for change in &changes {

@@ -13,11 +13,8 @@ use mainstay_domain::{
     severity::Severity,
     spec::{HostSpec, PluginSpec, Spec},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use parking_lot::RwLock;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -87,14 +84,11 @@ pub struct LastReloadCell(Arc<RwLock<Option<LastReload>>>);
 impl LastReloadCell {
     /// The outcome; absent before the first.
     pub fn get(&self) -> Option<LastReload> {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.read().clone()
     }
 
     fn set(&self, reload: LastReload) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(reload);
+        *self.0.write() = Some(reload);
     }
 }
 
@@ -195,7 +189,7 @@ fn first_line(text: &str) -> &str {
 mod tests {
     use super::*;
     use crate::services::testing::{ManualClock, MemoryJournal, specs::spec, wait_until};
-    use std::sync::Mutex;
+    use parking_lot::Mutex;
 
     /// A config that is always the same; notes what became of its secrets, and which config then served.
     struct Source {
@@ -207,7 +201,7 @@ mod tests {
     impl Source {
         fn note(&self, step: &'static str) {
             let is_next = self.serving.borrow().plugins == self.config.plugins;
-            self.steps.lock().unwrap().push((step, is_next));
+            self.steps.lock().push((step, is_next));
         }
     }
 
@@ -292,10 +286,7 @@ mod tests {
         asked.notify_one();
         wait_until("the reload", || !journal.events().is_empty()).await;
         assert_eq!(journal.kinds(), [EventKind::ConfigApplied]);
-        assert_eq!(
-            *source.steps.lock().unwrap(),
-            [("prepare", true), ("adopt", true)]
-        );
+        assert_eq!(*source.steps.lock(), [("prepare", true), ("adopt", true)]);
         stop.cancel();
         running.await.unwrap();
     }
@@ -316,10 +307,7 @@ mod tests {
             let bench = bench(next.clone(), configured.clone());
             let outcome = bench.service.try_reload().await.map(drop);
             assert_eq!(outcome, configured.map_err(ReloadError::Plugins));
-            assert_eq!(
-                *bench.source.steps.lock().unwrap(),
-                [("prepare", false), then]
-            );
+            assert_eq!(*bench.source.steps.lock(), [("prepare", false), then]);
         }
     }
 }

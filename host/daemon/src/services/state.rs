@@ -24,12 +24,10 @@ use mainstay_domain::{
     plugin::PluginRow,
     time::{Monotonic, Timestamp},
 };
+use parking_lot::Mutex;
 use rows::Rows;
 use serde::{Deserialize, Serialize};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::Receiver;
 
 /// Counters that no event tells of are at most this old.
@@ -157,8 +155,7 @@ impl StatusCache {
 
     /// The status as JSON.
     pub fn json(&self) -> Arc<[u8]> {
-        // A poisoned lock holds a whole answer still: it is replaced in one assignment.
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.cached.lock();
         let age = self.sources.clock.monotonic().since(cached.built);
         let stale = !cached.news.is_empty() || age >= MAX_AGE;
         if stale && age >= cached.cost * 2 {
@@ -169,7 +166,7 @@ impl StatusCache {
 
     /// How many rows of targets were gathered since this was built.
     pub fn gathered_rows(&self) -> u64 {
-        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = self.cached.lock();
         cached.rows.gathered()
     }
 }

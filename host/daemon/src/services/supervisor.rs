@@ -28,11 +28,12 @@ use mainstay_domain::{
     spec::{Spec, TargetSpec},
 };
 use managed::Managed;
+use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashMap,
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -102,10 +103,6 @@ struct Core {
     parts: Parts,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Supervisor {
     /// Touches nothing yet; [`Supervisor::run`] does.
     pub fn new(ports: SupervisorPorts, mut spec: watch::Receiver<Arc<Spec>>, left: Left) -> Self {
@@ -167,7 +164,7 @@ impl Supervisor {
 
 impl Core {
     fn get(&self, target: &TargetName) -> Option<Arc<Managed>> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets.read();
         targets
             .get(target)
             .filter(|managed| managed.is_listed())
@@ -176,13 +173,13 @@ impl Core {
 
     /// The target, listed or not.
     fn get_or_add(&self, target: &TargetName) -> Arc<Managed> {
-        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = self.targets.write();
         let managed = targets.entry(target.clone());
         Arc::clone(managed.or_insert_with(|| Managed::new(target)))
     }
 
     fn all(&self) -> Vec<Arc<Managed>> {
-        let targets = self.targets.read().unwrap_or_else(PoisonError::into_inner);
+        let targets = self.targets.read();
         targets.values().cloned().collect()
     }
 
@@ -204,7 +201,7 @@ impl Core {
 
     /// The targets of which the config says something else than before.
     fn set_specs(&self, spec: &Spec) -> Vec<Arc<Managed>> {
-        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = self.targets.write();
         let gone = targets
             .values()
             .filter(|managed| spec.target(&managed.name).is_none() && managed.set_spec(None));

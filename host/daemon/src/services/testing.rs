@@ -12,10 +12,11 @@ use mainstay_domain::{
     spec::{CheckSpec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
     time::{Duration, Instant},
@@ -74,7 +75,7 @@ impl MemoryJournal {
 
     /// Everything that was submitted, in order.
     pub(crate) fn changes(&self) -> Vec<Change> {
-        self.changes.lock().unwrap().clone()
+        self.changes.lock().clone()
     }
 
     /// The events among it.
@@ -103,7 +104,7 @@ impl Journal for MemoryJournal {
             })));
         }
         let mut written = Vec::new();
-        let mut all = self.changes.lock().unwrap();
+        let mut all = self.changes.lock();
         for mut change in changes {
             if let Change::Event(event) = &mut change {
                 event.seq = all.len() as u64 + 1;
@@ -135,17 +136,17 @@ impl ManualClock {
 
     /// Both clocks go on by this much.
     pub(crate) fn advance(&self, length: Duration) {
-        *self.0.lock().unwrap() += length;
+        *self.0.lock() += length;
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000) + *self.0.lock().unwrap()
+        Timestamp::from_millis(1_700_000_000_000) + *self.0.lock()
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic::from_start(*self.0.lock().unwrap())
+        Monotonic::from_start(*self.0.lock())
     }
 }
 
@@ -168,19 +169,19 @@ impl ScriptedProbe {
 
     /// From now on every look of this check sees this.
     pub(crate) fn show(&self, check: &str, outcome: Outcome) {
-        self.shown.lock().unwrap().insert(check.to_owned(), outcome);
+        self.shown.lock().insert(check.to_owned(), outcome);
     }
 
     /// From now on every look of this check waits until the semaphore has a permit for it.
     pub(crate) fn hold(&self, check: &str) -> Arc<Semaphore> {
         let gate = Arc::new(Semaphore::new(0));
-        *self.held.lock().unwrap() = Some((check.to_owned(), Arc::clone(&gate)));
+        *self.held.lock() = Some((check.to_owned(), Arc::clone(&gate)));
         gate
     }
 
     /// How often this check was looked at, looks that wait included.
     pub(crate) fn looks(&self, check: &str) -> u32 {
-        self.looks.lock().unwrap().get(check).copied().unwrap_or(0)
+        self.looks.lock().get(check).copied().unwrap_or(0)
     }
 }
 
@@ -192,19 +193,9 @@ impl Probe for ScriptedProbe {
         pid: Option<u32>,
     ) -> Boxed<'_, Observation> {
         let name = check.name.as_str();
-        let shown = self.shown.lock().unwrap().get(name).cloned();
-        *self
-            .looks
-            .lock()
-            .unwrap()
-            .entry(name.to_owned())
-            .or_default() += 1;
-        let held = self
-            .held
-            .lock()
-            .unwrap()
-            .clone()
-            .filter(|(held, _)| held == name);
+        let shown = self.shown.lock().get(name).cloned();
+        *self.looks.lock().entry(name.to_owned()).or_default() += 1;
+        let held = self.held.lock().clone().filter(|(held, _)| held == name);
         Box::pin(async move {
             if let Some((_, gate)) = held {
                 gate.acquire().await.unwrap().forget();

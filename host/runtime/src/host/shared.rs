@@ -11,10 +11,11 @@ use crate::{
     registry::Registry,
 };
 use mainstay_domain::{plugin::PluginRow, time::Monotonic};
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 /// What the reload task and the host share.
@@ -56,7 +57,7 @@ impl HostShared {
     }
 
     fn state(&self) -> MutexGuard<'_, Published> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     pub(super) fn current(&self) -> Plugins {

@@ -91,7 +91,6 @@ impl Setup {
         self.recorder
             .events
             .lock()
-            .unwrap()
             .iter()
             .filter(|event| wanted(event))
             .count()
@@ -166,13 +165,13 @@ async fn a_replaced_version_finishes_its_calls_and_is_freed() {
         .apply([(PluginName::parse("fixer").unwrap(), may_restart())].into())
         .await
         .unwrap();
-    *setup.recorder.delay.lock().unwrap() = Duration::from_millis(300);
+    *setup.recorder.delay.lock() = Duration::from_millis(300);
     let old = setup.get("*").unwrap();
     let freed = Arc::downgrade(&old.loaded);
     let in_flight = tokio::spawn(async move { old.recover(&request(), 0, LONG).await.called });
     setup
         .until("the call should be in flight", |setup| {
-            !setup.recorder.effects.lock().unwrap().is_empty()
+            !setup.recorder.effects.lock().is_empty()
         })
         .await;
 

@@ -8,13 +8,14 @@ use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
 };
+use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::sync::Notify;
@@ -31,7 +32,7 @@ pub(crate) struct Hints {
 
 impl Hints {
     pub(crate) fn take(&self) -> BTreeSet<OsString> {
-        std::mem::take(&mut self.closed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.closed.lock())
     }
 
     pub(crate) async fn rung(&self) {
@@ -50,7 +51,7 @@ impl Hints {
             _ => false,
         };
         if closed {
-            let mut names = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut names = self.closed.lock();
             if names.len() < MAX_NAMES {
                 names.extend(
                     event

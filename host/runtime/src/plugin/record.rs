@@ -7,12 +7,10 @@ use crate::{
     quarantine::{Admission, Quarantine, Verdict as Change},
 };
 use mainstay_domain::time::Monotonic;
+use parking_lot::Mutex;
 use std::{
     fmt::Display,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// What the calls of one version came to, over all its settings.
@@ -39,15 +37,15 @@ pub struct CallCounts {
 
 impl Record {
     pub(super) fn is_resting(&self, now: Monotonic) -> bool {
-        lock(&self.quarantine).is_resting(now)
+        self.quarantine.lock().is_resting(now)
     }
 
     pub(crate) fn counts(&self) -> CallCounts {
         CallCounts {
             calls: self.calls.load(Relaxed),
             failures: self.failures.load(Relaxed),
-            last_error: lock(&self.last_error).clone(),
-            quarantined: lock(&self.quarantine).is_quarantined(),
+            last_error: self.last_error.lock().clone(),
+            quarantined: self.quarantine.lock().is_quarantined(),
         }
     }
 }
@@ -62,9 +60,9 @@ impl<'a> Attempt<'a> {
     /// Counts a call, unless the plugin rests.
     pub(super) fn begin(plugin: &'a Plugin) -> Result<Self, CallFailure> {
         let record = &plugin.record;
-        let admission = lock(&record.quarantine).admit((plugin.shared.now)());
+        let admission = record.quarantine.lock().admit((plugin.shared.now)());
         if let Admission::Resting(rest) = admission {
-            let last_error = lock(&record.last_error).clone().unwrap_or_default();
+            let last_error = record.last_error.lock().clone().unwrap_or_default();
             return Err(CallFailure::Resting(rest, last_error));
         }
         record.calls.fetch_add(1, Relaxed);
@@ -90,16 +88,16 @@ impl<'a> Attempt<'a> {
         };
         if let Some(error) = &error {
             failures.fetch_add(1, Relaxed);
-            *lock(last_error) = Some(error.clone());
+            *last_error.lock() = Some(error.clone());
         }
         let shared = &self.plugin.shared;
         let change = match &outcome {
-            Ok(_) => lock(quarantine).answered(),
+            Ok(_) => quarantine.lock().answered(),
             Err(error) if error.cause.is_the_plugins() => {
-                lock(quarantine).failed(&shared.quarantine, (shared.now)())
+                quarantine.lock().failed(&shared.quarantine, (shared.now)())
             }
             Err(_) => {
-                lock(quarantine).inconclusive();
+                quarantine.lock().inconclusive();
                 Change::Unchanged
             }
         };
@@ -120,12 +118,7 @@ impl<'a> Attempt<'a> {
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            lock(&self.plugin.record.quarantine).inconclusive();
+            self.plugin.record.quarantine.lock().inconclusive();
         }
     }
-}
-
-/// These locks are held for moments and guard plain values, so one that a panic poisoned is still good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

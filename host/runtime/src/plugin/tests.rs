@@ -41,7 +41,7 @@ async fn a_granted_effect_reaches_the_port_and_the_report_comes_back() {
     let restart = Effect::TargetRestart {
         target: "api".to_owned(),
     };
-    assert_eq!(*recorder.effects.lock().unwrap(), vec![restart; 3]);
+    assert_eq!(*recorder.effects.lock(), vec![restart; 3]);
     assert_eq!((plugin.counts().calls, plugin.counts().failures), (3, 0));
 }
 
@@ -70,10 +70,10 @@ async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_
         assert_eq!(failure, Err(RecoveryFailure::Permanent(PARAMS.to_owned())));
     }
     assert_eq!(plugin.counts().last_error.as_deref(), Some(PARAMS));
-    for line in recorder.lines.lock().unwrap().iter() {
+    for line in recorder.lines.lock().iter() {
         assert_eq!(line.message, PARAMS);
     }
-    let effects = recorder.effects.lock().unwrap().clone();
+    let effects = recorder.effects.lock().clone();
     let seen: Vec<String> = effects
         .into_iter()
         .map(|effect| match effect {
@@ -81,7 +81,7 @@ async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_
             other => panic!("{other:?}"),
         })
         .collect();
-    let handles = recorder.secrets.lock().unwrap();
+    let handles = recorder.secrets.lock();
     let written = [SETTINGS, PARAMS, SETTINGS, PARAMS];
     for ((seen, written), handles) in seen.iter().zip(written).zip(handles.iter()) {
         assert!(!seen.contains("hook}"), "{seen}");
@@ -110,7 +110,7 @@ async fn a_denied_effect_never_reaches_the_port_and_names_the_missing_grant() {
         text.contains(r#"`[plugin.fixer] grants = { target = ["restart"] }` would give it"#),
         "{text}"
     );
-    assert!(recorder.effects.lock().unwrap().is_empty());
+    assert!(recorder.effects.lock().is_empty());
     assert_eq!(
         plugin.counts().failures,
         1,
@@ -283,7 +283,7 @@ async fn a_flood_of_effects_ends_the_call_even_where_each_is_denied() {
 #[tokio::test]
 async fn time_inside_effects_is_no_cpu_time_but_counts_towards_the_timeout() {
     let recorder = Arc::new(Recorder::default());
-    *recorder.delay.lock().unwrap() = Duration::from_millis(120);
+    *recorder.delay.lock() = Duration::from_millis(120);
     let limits = Limits {
         deadline: Duration::from_millis(30),
         ..Limits::default()
@@ -318,7 +318,7 @@ async fn time_inside_effects_is_no_cpu_time_but_counts_towards_the_timeout() {
 #[tokio::test]
 async fn the_timeout_of_the_limits_is_named_where_it_is_the_shorter_one() {
     let recorder = Arc::new(Recorder::default());
-    *recorder.delay.lock().unwrap() = LONG;
+    *recorder.delay.lock() = LONG;
     let limits = Limits {
         timeout: Duration::from_millis(30),
         ..Limits::default()
@@ -348,7 +348,7 @@ async fn the_timeout_of_the_limits_is_named_where_it_is_the_shorter_one() {
 #[tokio::test]
 async fn a_call_waits_its_turn_and_says_which_limit_it_waited_for() {
     let recorder = Arc::new(Recorder::default());
-    *recorder.delay.lock().unwrap() = Duration::from_millis(200);
+    *recorder.delay.lock() = Duration::from_millis(200);
     let limits = Limits {
         concurrency: 1,
         ..Limits::default()
@@ -404,7 +404,7 @@ async fn a_trap_is_named_and_five_in_a_row_let_the_plugin_rest() {
     assert!(matches!(error.cause, CallFailure::Resting(..)), "{error}");
     assert!(error.to_string().contains("unreachable"), "{error}");
     assert_eq!(plugin.counts().calls, 5);
-    let events = recorder.events.lock().unwrap();
+    let events = recorder.events.lock();
     assert!(
         matches!(events.as_slice(), [PluginEvent::Quarantined { .. }]),
         "{events:?}"

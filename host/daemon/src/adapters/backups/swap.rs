@@ -16,6 +16,7 @@ use super::{
     mounts::check_none_within,
 };
 use crate::ports::StoreError;
+use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
     collections::BTreeSet,
@@ -23,7 +24,6 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// A tree that is written beside the place that it is for.
@@ -63,7 +63,7 @@ impl Drop for Claim {
 }
 
 fn claimed() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+    CLAIMED.lock()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -12,10 +12,10 @@ use crate::{
     ports::Unreadable,
 };
 use mainstay_domain::{backup::BackupType, id::IdSource};
+use parking_lot::Mutex;
 use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
-    sync::Mutex,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ impl Fixture {
 
     fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
         let now = SystemClock::new().now();
-        let id = BackupId::new(backup_type, self.ids.lock().unwrap().next(now));
+        let id = BackupId::new(backup_type, self.ids.lock().next(now));
         TakeBackup {
             id,
             job: job(),

@@ -5,7 +5,7 @@
 use super::*;
 use crate::ports::SecretError;
 use mainstay_domain::{blob::Blob, effect::HttpMethod, name::SecretName};
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -59,7 +59,7 @@ impl Server {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let request = read_request(&mut stream).await;
-                log.lock().unwrap().push(request.clone());
+                log.lock().push(request.clone());
                 let _ = stream.write_all(answer(&request).as_bytes()).await;
             }
         });
@@ -76,7 +76,7 @@ impl Server {
     }
 
     fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().clone()
+        self.heard.lock().clone()
     }
 }
 

@@ -15,12 +15,8 @@ use super::{
 };
 use crate::ports::{Committed, JournalError, JournalErrorKind};
 use mainstay_domain::{effect::EffectError, journal::Change};
-use std::{
-    collections::VecDeque,
-    path::PathBuf,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use parking_lot::{Condvar, Mutex};
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tokio::sync::oneshot;
 
 /// What may wait: hours of a busy host's changes, in no more memory than the daemon has at other times. The second half,
@@ -93,14 +89,10 @@ impl Queue {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Puts work at the end of the line, or answers it at once.
     pub(super) fn push(&self, work: Work) {
         let (load, bound) = (work.load(), self.bound_for(&work));
-        let mut state = self.locked();
+        let mut state = self.state.lock();
         if state.is_closed {
             drop(state);
             return work.refuse(writer_gone(&self.path));
@@ -154,20 +146,14 @@ impl Queue {
 
     /// The oldest submissions; waits for one, at most for so long.
     pub(super) fn take(&self, most: usize, patience: Option<Duration>) -> Taken {
-        let mut state = self.locked();
+        let mut state = self.state.lock();
         let is_idle = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
-        state = match patience {
-            None => self
-                .changed
-                .wait_while(state, is_idle)
-                .unwrap_or_else(PoisonError::into_inner),
+        match patience {
+            None => self.changed.wait_while(&mut state, is_idle),
             Some(patience) => {
-                self.changed
-                    .wait_timeout_while(state, patience, is_idle)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
+                self.changed.wait_while_for(&mut state, is_idle, patience);
             }
-        };
+        }
         if !state.waiting.is_empty() {
             let taken = most.min(state.waiting.len());
             return Taken::Batch(state.waiting.drain(..taken).collect());
@@ -180,14 +166,14 @@ impl Queue {
 
     /// This is written, or refused for good: it waits no more, and the disk takes something.
     pub(super) fn written(&self, work: Load) {
-        let mut state = self.locked();
+        let mut state = self.state.lock();
         state.load = state.load.minus(work);
         state.held = None;
     }
 
     /// The disk takes nothing now: what waits is answered, and so is what comes. `at_hand` is what the writer took.
     pub(super) fn hold(&self, why: &JournalError, at_hand: &mut VecDeque<Waiting>) {
-        let mut state = self.locked();
+        let mut state = self.state.lock();
         state.held = Some(why.clone());
         let mut waiting = std::mem::take(&mut state.waiting);
         for line in [&mut *at_hand, &mut waiting] {
@@ -207,35 +193,33 @@ impl Queue {
 
     /// How many changes wait.
     pub(super) fn changes(&self) -> usize {
-        self.locked().load.changes
+        self.state.lock().load.changes
     }
 
     #[cfg(test)]
     pub(super) fn is_refusing(&self) -> bool {
-        self.locked().is_refusing
+        self.state.lock().is_refusing
     }
 
     /// Waits for so long, or until the queue is closed; whether it is.
     pub(super) fn pause(&self, length: Duration) -> bool {
-        let state = self.locked();
+        let mut state = self.state.lock();
         let was_closed = state.is_closed;
         let is_as_before = |state: &mut State| state.is_closed == was_closed;
-        let (state, _) = self
-            .changed
-            .wait_timeout_while(state, length, is_as_before)
-            .unwrap_or_else(PoisonError::into_inner);
+        self.changed
+            .wait_while_for(&mut state, is_as_before, length);
         state.is_closed
     }
 
     /// Takes no more; what waits is still written.
     pub(super) fn close(&self) {
-        self.locked().is_closed = true;
+        self.state.lock().is_closed = true;
         self.changed.notify_all();
     }
 
     /// Nobody writes any more: what waits is answered with that.
     pub(super) fn end(&self) {
-        let mut state = self.locked();
+        let mut state = self.state.lock();
         state.is_closed = true;
         state.waiting.clear();
     }

@@ -4,11 +4,9 @@
 
 use super::error::{explain, sentence, writer_gone};
 use crate::ports::{JournalError, JournalErrorKind, Reading};
+use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// Connections that read at one time.
@@ -79,8 +77,8 @@ impl Readers {
         Ok(connection)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> parking_lot::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock()
     }
 
     /// Closes the connections that nobody uses; no other is opened.

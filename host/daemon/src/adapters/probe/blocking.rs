@@ -8,10 +8,8 @@ use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckKind, CheckSpec},
 };
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Threads in all; the rest of those that tokio has for such work is for others.
@@ -36,7 +34,7 @@ struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut running = locked(&self.running);
+        let mut running = self.running.lock();
         if let Some(kinds) = running.get_mut(&self.check) {
             kinds.retain(|kind| *kind != self.kind);
             if kinds.is_empty() {
@@ -101,7 +99,7 @@ impl BlockingLooks {
 
     fn begin(&self, target: &TargetName, check: &CheckSpec) -> Option<Running> {
         let key = (target.clone(), check.name.clone());
-        let mut running = locked(&self.running);
+        let mut running = self.running.lock();
         let kinds = running.entry(key.clone()).or_default();
         if kinds.contains(&check.kind) {
             return None;
@@ -117,10 +115,6 @@ impl BlockingLooks {
 
 fn interrupted(error: &dyn std::fmt::Display) -> Seen {
     Seen::failed(format!("the look was interrupted: {error}"))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -165,7 +159,7 @@ mod tests {
             .collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..1_000).collect::<Vec<_>>());
-        wait_until("all have ended", || locked(&looks.running).is_empty()).await;
+        wait_until("all have ended", || looks.running.lock().is_empty()).await;
     }
 
     #[tokio::test(start_paused = true)]

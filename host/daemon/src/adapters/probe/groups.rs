@@ -4,9 +4,9 @@
 //! they cost does not grow with their number times that of the processes.
 
 use crate::adapters::process::stat::{self, ProcessStat};
+use parking_lot::Mutex;
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -27,7 +27,7 @@ impl Groups {
 
     fn members_at(&self, group: u32, now: Instant, look: impl FnOnce() -> Members) -> Vec<u32> {
         // Held during the look: who comes meanwhile waits for it instead of looking too.
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         let fresh = seen.take().filter(|(at, members)| {
             // One that was started since leads a group that the look cannot know.
             now.saturating_duration_since(*at) < FRESH && members.contains_key(&group)

@@ -3,7 +3,7 @@
 //! Invariant: what is handed in is worked on by a run that begins after that, and whoever handed it in goes on after
 //! that run has ended. So many who come at once cost two runs, not one each.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 /// What waits for the next run.
 pub(super) struct Batch<T> {
@@ -28,13 +28,10 @@ impl<T> Batch<T> {
         item: T,
         work: impl FnOnce(Vec<T>) -> F,
     ) {
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(item);
+        self.waiting.lock().push(item);
         let _turn = self.turn.lock().await;
         let items = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = self.waiting.lock();
             std::mem::take(&mut *waiting)
         };
         // Else the run of another, which held the turn, had it.
@@ -47,6 +44,7 @@ impl<T> Batch<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parking_lot::Mutex;
     use std::sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -69,16 +67,16 @@ mod tests {
                     runs.fetch_add(1, SeqCst);
                     // The others come meanwhile.
                     yield_now().await;
-                    worked_on.lock().unwrap().extend(items);
+                    worked_on.lock().extend(items);
                 };
                 batch.join(number, work).await;
-                assert!(done.lock().unwrap().contains(&number));
+                assert!(done.lock().contains(&number));
             });
         }
         while let Some(ended) = all.join_next().await {
             ended.unwrap();
         }
         assert!(runs.load(SeqCst) <= 2, "{runs:?}");
-        assert_eq!(done.lock().unwrap().len(), 1_000);
+        assert_eq!(done.lock().len(), 1_000);
     }
 }

@@ -7,12 +7,13 @@
 use super::{batch::Batch, mark::Marks, send, stat::ProcessStat};
 use crate::ports::Exit;
 use mainstay_domain::journal::ProcessIdentity;
+use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use std::{
     collections::HashMap,
     io,
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 use tokio::io::{Interest, unix::AsyncFd};
@@ -111,23 +112,19 @@ impl Children {
     async fn ended(&self, child: &Child) -> io::Result<Exit> {
         let exit = child.ended().await?;
         let ended = (child.identity.pid, child.identity.start_ticks);
-        self.locked().ended.push(ended);
+        self.open.lock().ended.push(ended);
         Ok(exit)
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Open> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many processes are kept.
     #[cfg(test)]
     pub(super) fn known(&self) -> usize {
-        self.locked().children.len()
+        self.open.lock().children.len()
     }
 
     /// The process with an open pidfd; none where it is not there any more.
     fn child(&self, identity: &ProcessIdentity) -> io::Result<Option<Arc<Child>>> {
-        let mut open = self.locked();
+        let mut open = self.open.lock();
         if let Some(child) = open.children.get(&identity.pid)
             && child.identity.start_ticks == identity.start_ticks
             && child.identity.boot_id == identity.boot_id
@@ -189,7 +186,7 @@ impl Child {
     }
 
     fn reap(&self) -> Exit {
-        let mut exit = self.exit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut exit = self.exit.lock();
         *exit.get_or_insert_with(|| {
             // Before reaping: until then nobody else can have the number of the group.
             let _ = send(&self.identity, rustix::process::Signal::KILL);

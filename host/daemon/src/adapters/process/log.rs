@@ -9,6 +9,7 @@
 //! Invariant: of one file there is one rotation at a time; two would take off what only one of them has copied.
 
 use mainstay_domain::name::TargetName;
+use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::{
     collections::HashSet,
@@ -16,7 +17,7 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 /// The files that are being rotated.
@@ -32,20 +33,16 @@ pub(super) struct Rotation {
 impl Rotations {
     /// None where a rotation of this file runs.
     pub(super) fn begin(&self, path: &Path) -> Option<Rotation> {
-        self.locked().insert(path.to_owned()).then(|| Rotation {
+        self.0.lock().insert(path.to_owned()).then(|| Rotation {
             path: path.to_owned(),
             all: self.clone(),
         })
-    }
-
-    fn locked(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Rotation {
     fn drop(&mut self) {
-        self.all.locked().remove(&self.path);
+        self.all.0.lock().remove(&self.path);
     }
 }
 

@@ -107,7 +107,7 @@ async fn commands_reach_the_engine_with_who_and_why() {
         assert_eq!(host["host"]["paused"], paused, "after {path}");
     }
     post(&served, "/v1/heartbeat/api", json!({})).await;
-    let commands = served.world.commands.lock().unwrap().join("\n");
+    let commands = served.world.commands.lock().join("\n");
     insta::assert_snapshot!("commands", commands);
 }
 

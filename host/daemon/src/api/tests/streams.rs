@@ -148,13 +148,10 @@ async fn work_that_was_begun_ends_though_its_client_has_gone() {
         .unwrap()
         .unwrap()
         .unwrap();
-    assert!(served.world.commands.lock().unwrap().is_empty());
+    assert!(served.world.commands.lock().is_empty());
     served.world.gate.add_permits(3);
     wait_until("the end of the work", || served.world.in_line() == 0).await;
-    assert_eq!(
-        *served.world.commands.lock().unwrap(),
-        ["created full of state"]
-    );
+    assert_eq!(*served.world.commands.lock(), ["created full of state"]);
 }
 
 #[tokio::test]
@@ -182,5 +179,5 @@ async fn work_that_waits_its_turn_says_so_and_goes_away_with_its_client() {
     drop(response);
     wait_until("the work to go away", || served.world.in_line() == 0).await;
     drop(others);
-    assert!(served.world.commands.lock().unwrap().is_empty());
+    assert!(served.world.commands.lock().is_empty());
 }

@@ -14,8 +14,9 @@ use mainstay_domain::{
     plugin::PluginIdentity,
     time::Monotonic,
 };
+use parking_lot::Mutex;
 use semver::{Version, VersionReq};
-use std::sync::{Mutex, atomic::Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use tokio::time::Instant;
 
 /// A wall clock that goes on as the paused time does.
@@ -58,7 +59,7 @@ impl Alerters for FakeAlerters {
             alert.title.clone(),
             self.start.elapsed().as_secs(),
         );
-        let mut attempts = self.attempts.lock().unwrap();
+        let mut attempts = self.attempts.lock();
         attempts.push(made);
         let act = match attempts.len() {
             // Attempts without pause are to fail a test and not to hang it.
@@ -141,7 +142,7 @@ async fn attempts_with(
     let (_spec, spec) = watch::channel(spec(Vec::new()));
     let service = AlertService {
         journal: world.clone(),
-        left: world.outbox.lock().unwrap().clone(),
+        left: world.outbox.lock().clone(),
         arrivals,
         alerters: alerters.clone(),
         clock: Arc::new(PausedClock(start)),
@@ -153,7 +154,7 @@ async fn attempts_with(
     stop.cancel();
     let stopping = Instant::now();
     running.await.unwrap();
-    let made = alerters.attempts.lock().unwrap().clone();
+    let made = alerters.attempts.lock().clone();
     (made, stopping.elapsed())
 }
 
@@ -170,8 +171,8 @@ async fn while_the_journal_cannot_be_written_nothing_is_sent_twice() {
     world.failing_commits.store(5, SeqCst);
     let (made, _) = attempts(&world, Duration::from_secs(60), |_, _, _| Act::Deliver).await;
     assert_eq!(times_of("webhook", &made), [0]);
-    assert!(world.outbox.lock().unwrap().is_empty());
-    let events = world.events.lock().unwrap();
+    assert!(world.outbox.lock().is_empty());
+    let events = world.events.lock();
     assert_eq!(events.last().unwrap().kind, EventKind::AlertDelivered);
 }
 
@@ -204,7 +205,7 @@ async fn a_delivery_that_panics_is_an_attempt_that_failed_and_frees_no_other_ale
     .await;
     assert_eq!(times_of("slow", &made), [0]);
     assert_eq!(times_of("broken", &made), [0, 1, 3]);
-    let outbox = world.outbox.lock().unwrap();
+    let outbox = world.outbox.lock();
     assert_eq!(outbox.len(), 1);
     assert_eq!(outbox[0].attempts, 3);
 }
@@ -248,11 +249,11 @@ async fn what_piles_up_behind_an_alerter_that_is_gone_is_given_up_within_the_sam
     }
     let length = Duration::from_secs(25 * 3_600);
     let (made, _) = attempts(&world, length, |_, _, _| Act::Delay(None)).await;
-    assert!(world.outbox.lock().unwrap().is_empty());
+    assert!(world.outbox.lock().is_empty());
     let of = |title: &str| made.iter().filter(|(_, made, _)| made == title).count();
     assert!(of("1") > 280, "{}", of("1"));
     assert_eq!((of("2"), of("3")), (1, 1));
-    let events = world.events.lock().unwrap();
+    let events = world.events.lock();
     let given_up = events
         .iter()
         .filter(|event| event.kind == EventKind::AlertAbandoned);

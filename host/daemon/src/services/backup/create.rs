@@ -1,6 +1,6 @@
 //! One backup, from its record in progress to its record verified or failed.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use crate::ports::{OnProgress, StoreError, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -65,12 +65,12 @@ impl BackupService {
         progress: &OnProgress,
     ) -> Result<BackupRecord, BackupError> {
         let created_at = self.now();
-        let records = locked(&self.core.catalog).of(Some(&job.name));
+        let records = self.core.catalog.lock().of(Some(&job.name));
         let (backup_type, chain) = match join(&records, &job.name, asked, created_at) {
             Some(chain) => (asked, chain),
             None => (BackupType::Full, Vec::new()),
         };
-        let id = locked(&self.core.catalog).new_id(backup_type, created_at);
+        let id = self.core.catalog.lock().new_id(backup_type, created_at);
         let mut record = BackupRecord {
             id: id.clone(),
             job: job.name.clone(),
@@ -183,7 +183,7 @@ impl BackupService {
                 .map(|(backup_type, slot)| Change::Slot(record.job.clone(), *backup_type, *slot)),
         );
         self.commit(vec![record.clone()], changes).await?;
-        locked(&self.core.catalog).take_slots(&record.job, slots);
+        self.core.catalog.lock().take_slots(&record.job, slots);
         Ok(record)
     }
 
@@ -206,7 +206,7 @@ impl BackupService {
         let job = record.job.clone();
         self.commit(vec![record], vec![Change::Event(event)])
             .await?;
-        let forgotten = locked(&self.core.catalog).too_many_failed(&job);
+        let forgotten = self.core.catalog.lock().too_many_failed(&job);
         self.forget(forgotten).await
     }
 
@@ -223,7 +223,7 @@ impl BackupService {
             .journal
             .commit(ids.iter().cloned().map(Change::BackupRemoved).collect());
         written.await?;
-        let mut catalog = locked(&self.core.catalog);
+        let mut catalog = self.core.catalog.lock();
         ids.iter().for_each(|id| catalog.remove(id));
         Ok(())
     }
@@ -234,7 +234,7 @@ impl BackupService {
         id: &mainstay_domain::id::BackupId,
         what: &str,
     ) -> Result<bool, BackupError> {
-        let found = locked(&self.core.catalog).get(id);
+        let found = self.core.catalog.lock().get(id);
         let Some(mut record) = found.filter(|record| {
             matches!(
                 record.status,

@@ -1,6 +1,6 @@
 //! Which backups are due, and how long nothing is.
 
-use super::{BackupService, LONGEST_PAUSE, locked, quiet, turns::Turn};
+use super::{BackupService, LONGEST_PAUSE, quiet, turns::Turn};
 use crate::ports::Unreadable;
 use mainstay_domain::{
     name::JobName,
@@ -37,7 +37,7 @@ impl BackupService {
         let service = self.clone();
         self.core.tasks.spawn(async move {
             let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
-            let mut pauses = locked(&service.core.pauses);
+            let mut pauses = service.core.pauses.lock();
             match taken {
                 Ok(_) => drop(pauses.remove(&job.name)),
                 Err(error) => {
@@ -62,13 +62,11 @@ impl BackupService {
     }
 
     fn slots(&self, job: &JobName) -> LastSlots {
-        locked(&self.core.catalog).slots(job)
+        self.core.catalog.lock().slots(job)
     }
 
     pub(super) fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
-        let until = locked(&self.core.pauses)
-            .get(job)
-            .map(|(_, until)| *until)?;
+        let until = self.core.pauses.lock().get(job).map(|(_, until)| *until)?;
         // A pause never is longer than this; where it is, the clock went back.
         (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
     }

@@ -1,6 +1,6 @@
 //! What a daemon that was killed left of its backups, taken up by the next.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use mainstay_domain::{
     backup::BackupStatus, event::EventKind, journal::Change, severity::Severity, spec::BackupSource,
 };
@@ -21,7 +21,7 @@ impl BackupService {
         for error in swept.await.unwrap_or_else(|error| vec![error]) {
             tracing::error!(%error, "what an interrupted backup or restore left stays for now");
         }
-        let unfinished = locked(&self.core.catalog).unfinished();
+        let unfinished = self.core.catalog.lock().unfinished();
         for mut record in unfinished {
             let (job, id) = (record.job.clone(), record.id.clone());
             let committed = self
@@ -56,7 +56,7 @@ impl BackupService {
                 }
             }
         }
-        let expired = locked(&self.core.catalog).expired();
+        let expired = self.core.catalog.lock().expired();
         for record in expired {
             // A crash may have come between the record and the move; moving twice is moving once.
             let moved = self.with_store(move |store| store.trash(&record.job, &record.id));

@@ -1,6 +1,6 @@
 //! What the service offers to operators and to effects.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use crate::ports::{
     BackupControl, BackupOperator, Boxed, JobStatus, OnProgress, Pruned, Refused, RestoreRequest,
     Restored,
@@ -30,7 +30,7 @@ impl BackupOperator for BackupService {
     }
 
     fn list(&self, job: Option<JobName>) -> Vec<BackupRecord> {
-        let mut records = locked(&self.core.catalog).of(job.as_ref());
+        let mut records = self.core.catalog.lock().of(job.as_ref());
         records.reverse();
         records
     }
@@ -41,7 +41,7 @@ impl BackupOperator for BackupService {
         progress: OnProgress,
     ) -> Boxed<'_, Result<BackupRecord, Refused>> {
         Box::pin(async move {
-            let known = locked(&self.core.catalog).get(&id);
+            let known = self.core.catalog.lock().get(&id);
             let job = known
                 .map(|record| record.job)
                 .ok_or_else(|| refused(ChainError::Unknown(id.clone()).into()))?;
@@ -78,7 +78,7 @@ impl BackupOperator for BackupService {
     fn jobs(&self) -> Vec<JobStatus> {
         let (now, spec) = (self.now(), self.core.spec.borrow().clone());
         let status = |job: &mainstay_domain::spec::JobSpec| {
-            let records = locked(&self.core.catalog).of(Some(&job.name));
+            let records = self.core.catalog.lock().of(Some(&job.name));
             let last_verified =
                 newest_verified(&records, &job.name, None, now).map(|record| record.created_at);
             let newest = records
@@ -106,7 +106,7 @@ impl BackupControl for BackupService {
         before: Option<Timestamp>,
     ) -> Boxed<'_, Result<Option<BackupSummary>, EffectError>> {
         let found = self.job(&job).map(|_| {
-            let records = locked(&self.core.catalog).of(Some(&job));
+            let records = self.core.catalog.lock().of(Some(&job));
             newest_verified(&records, &job, before, self.now()).map(BackupSummary::from)
         });
         Box::pin(std::future::ready(found.map_err(EffectError::from)))
@@ -144,7 +144,7 @@ impl BackupControl for BackupService {
         let Ok(id) = BackupId::parse(id) else {
             return (0, 0);
         };
-        let plan = plan_restore(&locked(&self.core.catalog).of(None), &id).unwrap_or_default();
+        let plan = plan_restore(&self.core.catalog.lock().of(None), &id).unwrap_or_default();
         plan.iter().fold((0, 0), |(documents, bytes), link| {
             (documents + link.documents, bytes + link.size_bytes)
         })

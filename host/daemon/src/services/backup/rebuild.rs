@@ -1,6 +1,6 @@
 //! The catalog, made anew from what is stored: for when the journal was lost.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use crate::ports::StoredBackup;
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
@@ -23,7 +23,7 @@ impl BackupService {
             .into_iter()
             .map(|stored| record_of(stored, now))
             .collect();
-        found.retain(|record| locked(&self.core.catalog).get(&record.id).is_none());
+        found.retain(|record| self.core.catalog.lock().get(&record.id).is_none());
         let event = |record: &BackupRecord| {
             let message = format!("backup {} was found in the store, and recorded", record.id);
             let event = self

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whoever calls has the job's turn.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use crate::ports::{
     OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError, Unreadable,
 };
@@ -31,7 +31,7 @@ impl BackupService {
         id: BackupId,
         progress: OnProgress,
     ) -> Result<BackupRecord, BackupError> {
-        let mut records = locked(&self.core.catalog).of(Some(&job));
+        let mut records = self.core.catalog.lock().of(Some(&job));
         // What was once found wrong may be looked at again: a disk can be mended.
         for record in records
             .iter_mut()
@@ -161,7 +161,7 @@ impl BackupService {
 
     /// The chain of a backup of a job, or of its newest verified one.
     fn plan(&self, job: &JobName, id: Option<BackupId>) -> Result<Vec<BackupRecord>, BackupError> {
-        let records = locked(&self.core.catalog).of(Some(job));
+        let records = self.core.catalog.lock().of(Some(job));
         let newest =
             || newest_verified(&records, job, None, self.now()).map(|record| record.id.clone());
         let id = id.or_else(newest).ok_or_else(|| {

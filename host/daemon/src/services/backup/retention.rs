@@ -1,6 +1,6 @@
 //! Retention: the policy judges, the host guards, what expires goes to the trash, and from there, after a time, away.
 
-use super::{BackupError, BackupService, locked};
+use super::{BackupError, BackupService};
 use crate::ports::{JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
@@ -54,10 +54,10 @@ impl BackupService {
             let Some(retention) = &job.retention else {
                 continue;
             };
-            let last = locked(&self.core.judged).get(&job.name).copied();
+            let last = self.core.judged.lock().get(&job.name).copied();
             let is_due = last.is_none_or(|last| now.since(last) >= retention.every || last > now);
-            if is_due && locked(&self.core.judging).insert(job.name.clone()) {
-                locked(&self.core.judged).insert(job.name.clone(), now);
+            if is_due && self.core.judging.lock().insert(job.name.clone()) {
+                self.core.judged.lock().insert(job.name.clone(), now);
                 self.spawn_judgement(job.name.clone());
             }
         }
@@ -81,21 +81,21 @@ impl BackupService {
 
     /// What has lain in the trash long enough.
     fn ripe(&self, now: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
-        let expired = locked(&self.core.catalog).expired().into_iter();
+        let expired = self.core.catalog.lock().expired().into_iter();
         expired.filter(move |record| record.expires.is_none_or(|at| at <= now))
     }
 
     /// When retention is due next, or something has lain in the trash long enough. What was due when the loop looked
     /// and was not begun waits for work that wakes the loop when it ends, or for the next look.
     pub(super) fn next_retention(&self, spec: &Spec, looked_at: Timestamp) -> Option<Timestamp> {
-        let judging = locked(&self.core.judging);
+        let judging = self.core.judging.lock();
         let waiting = spec.jobs.iter().filter(|job| !judging.contains(&job.name));
-        let judged = locked(&self.core.judged);
+        let judged = self.core.judged.lock();
         let judgements = waiting.filter_map(|job| {
             let retention = job.retention.as_ref()?;
             Some(*judged.get(&job.name)? + retention.every)
         });
-        let catalog = locked(&self.core.catalog);
+        let catalog = self.core.catalog.lock();
         let expired = catalog.expired();
         let deletions = expired.iter().filter_map(|record| record.expires);
         judgements
@@ -128,7 +128,7 @@ impl BackupService {
             if let Err(error) = service.in_turn_of(&job, judged).await {
                 tracing::warn!(%job, %error, "retention kept everything");
             }
-            locked(&service.core.judging).remove(&job);
+            service.core.judging.lock().remove(&job);
             service.core.wake.notify_one();
         });
     }
@@ -141,7 +141,7 @@ impl BackupService {
                 "job {job} has no retention policy, so everything is kept; give it `retention = {{ policy = … }}`"
             )));
         };
-        let (records, now) = (locked(&self.core.catalog).of(Some(&job)), self.now());
+        let (records, now) = (self.core.catalog.lock().of(Some(&job)), self.now());
         let judged = records
             .iter()
             .filter(|record| is_judged(record.status))
@@ -276,10 +276,10 @@ impl BackupService {
             if self.core.journal.commit(whole).await.is_err() {
                 for (job, id) in &deleted {
                     self.core.journal.commit(changes(job, id).to_vec()).await?;
-                    locked(&self.core.catalog).remove(id);
+                    self.core.catalog.lock().remove(id);
                 }
             }
-            let mut catalog = locked(&self.core.catalog);
+            let mut catalog = self.core.catalog.lock();
             deleted.iter().for_each(|(_, id)| catalog.remove(id));
             gone += deleted.len();
         }

@@ -529,7 +529,7 @@ async fn a_backup_from_while_the_clock_was_ahead_does_not_meet_the_objective_nor
     let fixture = Fixture::new().await;
     let mut ahead = fixture.create(BackupType::Full).await.unwrap();
     ahead.created_at = ahead.created_at + 1_000 * HOUR;
-    locked(&fixture.service.core.catalog).put(ahead.clone());
+    fixture.service.core.catalog.lock().put(ahead.clone());
     let state = || fixture.service.jobs()[0].clone();
     assert_eq!(state().rpo_met, Some(false));
 

@@ -1,6 +1,6 @@
 //! Whose turn it is: of one job one thing runs at a time.
 
-use super::{BackupError, BackupService, Core, locked};
+use super::{BackupError, BackupService, Core};
 use crate::ports::StoreError;
 use mainstay_domain::name::JobName;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Drop for Turn {
 
 impl BackupService {
     pub(super) fn lock_of(&self, job: &JobName) -> Arc<Lock<()>> {
-        Arc::clone(locked(&self.core.turns).entry(job.clone()).or_default())
+        Arc::clone(self.core.turns.lock().entry(job.clone()).or_default())
     }
 
     /// A job's turn, when it is free.

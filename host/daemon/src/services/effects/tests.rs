@@ -25,7 +25,8 @@ use mainstay_domain::{
     spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec},
     time::Timestamp,
 };
-use std::{path::PathBuf, sync::Mutex, time::Duration};
+use parking_lot::Mutex;
+use std::{path::PathBuf, time::Duration};
 use tokio::sync::{Semaphore, broadcast};
 
 /// Everything but HTTP, targets, commands and the writing of values is not there.
@@ -55,8 +56,8 @@ impl HttpClient for World {
         _: u64,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
-            self.keys.lock().unwrap().extend(key);
-            self.sent.lock().unwrap().push((request, secrets));
+            self.keys.lock().extend(key);
+            self.sent.lock().push((request, secrets));
             self.gate.acquire().await.unwrap().forget();
             Ok(HttpResponse {
                 status: 204,
@@ -69,7 +70,7 @@ impl HttpClient for World {
 
 impl World {
     fn target(&self, what: &str, target: &TargetName) -> Boxed<'_, Result<(), EffectError>> {
-        self.told.lock().unwrap().push(format!("{what} {target}"));
+        self.told.lock().push(format!("{what} {target}"));
         Box::pin(std::future::ready(Ok(())))
     }
 }
@@ -101,7 +102,7 @@ impl Commands for World {
         _: String,
         _: u64,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
-        let mut told = self.told.lock().unwrap();
+        let mut told = self.told.lock();
         told.extend(arguments.into_iter().map(|(_, value)| value));
         not_there()
     }
@@ -127,7 +128,7 @@ impl Values for World {
         _: u64,
     ) -> Boxed<'_, Result<(), EffectError>> {
         let value = String::from_utf8(value.unwrap_or_default()).unwrap();
-        self.told.lock().unwrap().extend([key, value]);
+        self.told.lock().extend([key, value]);
         not_there()
     }
     fn compare_and_set(
@@ -287,7 +288,7 @@ impl Bench {
     }
 
     fn sent(&self) -> usize {
-        self.world.sent.lock().unwrap().len()
+        self.world.sent.lock().len()
     }
 }
 
@@ -343,7 +344,7 @@ async fn no_effect_begins_beside_one_that_still_acts() {
     let performing = session.perform(request(HttpMethod::Post));
     hangs("the caller gives up", performing).await;
     hangs("the first still acts", session.perform(restart())).await;
-    assert!(bench.world.told.lock().unwrap().is_empty());
+    assert!(bench.world.told.lock().is_empty());
     bench.world.gate.add_permits(1);
     within(session.perform(restart())).await.unwrap();
     assert_eq!(within(session.settle().wait()).await, 2);
@@ -385,7 +386,7 @@ async fn numbers_go_on_from_the_calls_before() {
         assert_eq!(bench.written(), written);
         let expected = keys.iter().map(|key| format!("{}-{key}", operation()));
         let expected: Vec<String> = expected.collect();
-        assert_eq!(*bench.world.keys.lock().unwrap(), expected);
+        assert_eq!(*bench.world.keys.lock(), expected);
     }
 }
 
@@ -435,7 +436,7 @@ async fn a_dry_run_never_acts() {
         assert!(planned.is_ok(), "{name}: {planned:?}");
     }
     assert_eq!(bench.sent(), 0);
-    let told = bench.world.told.lock().unwrap();
+    let told = bench.world.told.lock();
     assert!(told.is_empty(), "{told:?}");
     let written = bench.written();
     let planned = (1..).map(|number| (EntryKind::Planned, number));
@@ -473,7 +474,7 @@ async fn an_alert_has_one_key_in_every_attempt_and_no_operations_journal() {
     for _ in 0..2 {
         bench.perform(request(HttpMethod::Post)).await.unwrap();
     }
-    let keys = bench.world.keys.lock().unwrap();
+    let keys = bench.world.keys.lock();
     assert_eq!(*keys, [alert.to_string(), alert.to_string()]);
     assert!(bench.journal.changes().is_empty());
 }
@@ -496,7 +497,7 @@ async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_
     for method in [HttpMethod::Get, HttpMethod::Post] {
         bench.perform(request(method)).await.unwrap();
     }
-    let sent = bench.world.sent.lock().unwrap();
+    let sent = bench.world.sent.lock();
     let secrets: Vec<_> = sent.iter().map(|(_, secrets)| secrets.clone()).collect();
     assert_eq!(secrets, [own.clone(), own]);
 }
@@ -546,7 +547,7 @@ async fn the_journal_shows_the_name_where_the_request_has_a_handle() {
             }
             // A dry run does not post.
             if !dry_run || method == HttpMethod::Get {
-                let (sent, _) = bench.world.sent.lock().unwrap().pop().unwrap();
+                let (sent, _) = bench.world.sent.lock().pop().unwrap();
                 assert_eq!(sent, with(&seen));
             }
         }
@@ -587,7 +588,7 @@ async fn only_the_http_client_is_told_of_handles() {
         let answer = bench.perform(effect).await;
         assert!(answer.is_err(), "this world only notes it");
     }
-    let told = bench.world.told.lock().unwrap();
+    let told = bench.world.told.lock();
     assert_eq!(*told, [SHOWN, SHOWN, SHOWN, SHOWN, ""]);
 }
 

@@ -4,9 +4,10 @@
 
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use parking_lot::Mutex;
 use std::{
     sync::{
-        Arc, Mutex, TryLockError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     time::Instant,
@@ -90,11 +91,9 @@ impl Numbers {
     }
 
     fn keep_up(&self) {
-        let mut rested = match self.rested.try_lock() {
-            Ok(rested) => rested,
-            Err(TryLockError::Poisoned(rested)) => rested.into_inner(),
+        let Some(mut rested) = self.rested.try_lock() else {
             // Another thread is at it.
-            Err(TryLockError::WouldBlock) => return,
+            return;
         };
         let begin = Instant::now();
         if rested.is_some_and(|rested| begin < rested) {

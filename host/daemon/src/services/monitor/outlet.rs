@@ -5,13 +5,10 @@
 //! could still act on.
 //! Invariant: what the engine hears of one target is in the order in which it happened.
 
-use super::locked;
 use crate::ports::Finding;
 use mainstay_domain::name::{FailureType, TargetName};
-use std::{
-    collections::{HashMap, VecDeque, hash_map::Entry},
-    sync::Mutex,
-};
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 use tokio::sync::{
     Notify,
     mpsc::{self, error::TrySendError},
@@ -68,7 +65,7 @@ impl Outlet {
 
     /// Sends it at once, or keeps it.
     pub(super) fn send(&self, finding: Finding) {
-        let mut kept = locked(&self.kept);
+        let mut kept = self.kept.lock();
         let (target, _) = key(&finding);
         // One that is kept must not be overtaken.
         let sent = match kept.of_targets.contains_key(target) {
@@ -90,11 +87,11 @@ impl Outlet {
 
     /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
     pub(super) async fn send_kept(&self) {
-        while locked(&self.kept).order.is_empty() {
+        while self.kept.lock().order.is_empty() {
             self.has_kept.notified().await;
         }
         let room = self.findings.reserve().await;
-        let mut kept = locked(&self.kept);
+        let mut kept = self.kept.lock();
         match room {
             Ok(room) => {
                 if let Some(finding) = kept.pop() {

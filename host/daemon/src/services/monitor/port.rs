@@ -1,6 +1,6 @@
 //! The monitor as the others see it.
 
-use super::{Monitor, locked};
+use super::Monitor;
 use crate::ports::{Boxed, ProcessNews, ProcessWatch, Watch};
 use mainstay_domain::{
     breaker::CircuitState,
@@ -97,7 +97,7 @@ impl Watch for Monitor {
 impl ProcessWatch for Monitor {
     fn process_is(&self, target: &TargetName, news: ProcessNews) {
         // Held until it is taken up, so that a target which becomes known meanwhile takes up the newest.
-        let mut kept = locked(&self.core.news);
+        let mut kept = self.core.news.lock();
         kept.insert(target.clone(), news.clone());
         if let Some(watched) = self.core.get(target) {
             self.core.take_up_news(&watched, news);

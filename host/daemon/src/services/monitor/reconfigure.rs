@@ -3,19 +3,19 @@
 //! Invariant: a target that stays as it is costs a comparison, and nothing of it is touched.
 
 use super::{
-    Core, locked,
+    Core,
     watched::{CheckRun, Watched},
 };
 use mainstay_domain::spec::Spec;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 impl Core {
     /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
     pub(super) fn reconfigure(&self, spec: &Spec) {
         let now = self.clock.monotonic();
         // Held throughout, and always taken first: news that comes meanwhile is taken up after the config.
-        let mut news = locked(&self.news);
-        let mut targets = self.targets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut news = self.news.lock();
+        let mut targets = self.targets.write();
         for target in &spec.targets {
             match targets.get(&target.name) {
                 Some(watched) => {
@@ -28,7 +28,7 @@ impl Core {
                     let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
                     self.publish(watched, &mut state, &changes, process.as_ref());
                     drop(state);
-                    locked(&self.fresh).push(Arc::clone(watched));
+                    self.fresh.lock().push(Arc::clone(watched));
                 }
                 None => {
                     let watched = Arc::new(Watched::new(target, &self.numbers, now));
@@ -37,7 +37,7 @@ impl Core {
                     if let Some(news) = news {
                         self.take_up_news(&watched, news.clone());
                     }
-                    locked(&self.fresh).push(Arc::clone(&watched));
+                    self.fresh.lock().push(Arc::clone(&watched));
                     targets.insert(target.name.clone(), watched);
                 }
             }
@@ -58,7 +58,7 @@ impl Core {
     /// The checks that are to be put into the schedule, of those targets only that have new ones. One whose process was
     /// not told of yet comes again when it is.
     pub(super) fn unscheduled(&self) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
-        let fresh = std::mem::take(&mut *locked(&self.fresh));
+        let fresh = std::mem::take(&mut *self.fresh.lock());
         let mut found = Vec::new();
         for watched in fresh {
             let state = watched.lock();

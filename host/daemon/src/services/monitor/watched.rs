@@ -3,7 +3,6 @@
 //! Invariant: whatever changes what its checks mean (another config, a start, a stop) begins a new epoch; what a check
 //! began to look at in an earlier one does not count.
 
-use super::locked;
 use crate::services::metrics::Numbers;
 use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
@@ -14,9 +13,10 @@ use mainstay_domain::{
     time::Monotonic,
 };
 use metrics::{Counter, Histogram};
+use parking_lot::{Mutex, MutexGuard};
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -86,7 +86,7 @@ impl Watched {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, WatchedState> {
-        locked(&self.state)
+        self.state.lock()
     }
 }
 

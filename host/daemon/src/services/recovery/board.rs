@@ -8,9 +8,10 @@ use mainstay_domain::{
     name::TargetName,
     recovery::{Recovery, Shown},
 };
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::Arc,
 };
 
 /// A copy of what is open, runs and is paused. Clones are the same board.
@@ -36,11 +37,11 @@ impl RecoveryBoard {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Copy> {
-        self.copy.read().unwrap_or_else(PoisonError::into_inner)
+        self.copy.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Copy> {
-        self.copy.write().unwrap_or_else(PoisonError::into_inner)
+        self.copy.write()
     }
 
     /// This is what is shown of a target from now on.

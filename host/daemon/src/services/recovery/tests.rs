@@ -25,11 +25,9 @@ use mainstay_domain::{
     spec::{RouteSpec, StepSpec, Strategy},
     time::Timestamp,
 };
+use parking_lot::Mutex;
 use semver::VersionReq;
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU32, Ordering::SeqCst},
-};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use tokio::sync::Semaphore;
 
 /// A target, and the handler that recovers it: each call waits for a permit and then takes the next answer.
@@ -57,7 +55,7 @@ impl Handlers for Patient {
             self.calls.acquire().await.unwrap().forget();
             let answer = match call.request.dry_run {
                 true => Answer::FailsForGood,
-                false => self.answers.lock().unwrap().remove(0),
+                false => self.answers.lock().remove(0),
             };
             let result = match answer {
                 Answer::Heals => {

@@ -4,10 +4,8 @@
 //! every change whose name it took.
 
 use mainstay_domain::name::TargetName;
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use parking_lot::Mutex;
+use std::{collections::HashSet, sync::Arc};
 
 /// Names of targets of which something that `status` shows has changed, until they are taken. Clones are the same set.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +14,7 @@ pub struct ChangedTargets(Arc<Mutex<HashSet<TargetName>>>);
 impl ChangedTargets {
     /// Something of this target has changed.
     pub fn note(&self, target: &TargetName) {
-        let mut names = self.locked();
+        let mut names = self.0.lock();
         // Most are noted already where nobody asks for the status.
         if !names.contains(target) {
             names.insert(target.clone());
@@ -25,10 +23,6 @@ impl ChangedTargets {
 
     /// What was noted since this was asked last.
     pub fn take(&self) -> HashSet<TargetName> {
-        std::mem::take(&mut *self.locked())
-    }
-
-    fn locked(&self) -> MutexGuard<'_, HashSet<TargetName>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.0.lock())
     }
 }

@@ -60,7 +60,7 @@ fn counters_that_no_event_tells_of_are_gathered_again_after_a_while() {
 fn a_costly_status_is_given_for_twice_its_cost_whatever_happens() {
     let world = FakeWorld::new(16);
     let cache = cache(&world);
-    cache.cached.lock().unwrap().cost = Duration::from_millis(40);
+    cache.cached.lock().cost = Duration::from_millis(40);
     world.happen(EventKind::CheckFailed, |event| event);
     world.clock_ms.fetch_add(79, Ordering::SeqCst);
     cache.json();

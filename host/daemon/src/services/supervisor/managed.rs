@@ -4,7 +4,7 @@
 
 mod config;
 
-use super::{Core, DEFAULT_GRACE, decide, events::end_of, locked};
+use super::{Core, DEFAULT_GRACE, decide, events::end_of};
 use crate::ports::ProcessNews;
 use mainstay_domain::{
     event::EventKind,
@@ -13,10 +13,8 @@ use mainstay_domain::{
     severity::Severity,
     spec::{ForeignCommands, ProcessSpec},
 };
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{sync::Arc, time::Duration};
 
 pub(super) struct Managed {
     pub(super) name: TargetName,
@@ -67,46 +65,46 @@ impl Managed {
     }
 
     pub(super) fn process(&self) -> Option<ProcessIdentity> {
-        locked(&self.state).process.clone()
+        self.state.lock().process.clone()
     }
 
     /// Whether its process lives.
     pub(super) fn runs(&self) -> bool {
-        locked(&self.state).process.is_some()
+        self.state.lock().process.is_some()
     }
 
     pub(super) fn restarts(&self) -> u32 {
-        locked(&self.state).restarts.unwrap_or(0)
+        self.state.lock().restarts.unwrap_or(0)
     }
 
     pub(super) fn is_wanted(&self) -> bool {
-        locked(&self.state).wanted
+        self.state.lock().wanted
     }
 
     pub(super) fn set_wanted(&self, wanted: bool) {
-        locked(&self.state).wanted = wanted;
+        self.state.lock().wanted = wanted;
     }
 
     /// Whether a process should run and does not.
     pub(super) fn wants_process(&self) -> bool {
-        let state = locked(&self.state);
+        let state = self.state.lock();
         state.wanted && state.process.is_none()
     }
 
     pub(super) fn is_listed(&self) -> bool {
-        locked(&self.state).listed
+        self.state.lock().listed
     }
 
     /// From here on its end is no news. Its process, where there is one, and how long that has to end by itself.
     pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Duration) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         state.stopping = true;
         (state.process.clone(), state.grace)
     }
 
     /// This one ran before.
     pub(super) fn remember(&self, identity: &ProcessIdentity) {
-        locked(&self.state).restarts = Some(identity.restarts);
+        self.state.lock().restarts = Some(identity.restarts);
     }
 }
 
@@ -117,7 +115,7 @@ impl Core {
             return Err(format!("{} has no `run` in its config", managed.name));
         };
         let restarts = {
-            let mut state = locked(&managed.state);
+            let mut state = managed.state.lock();
             state.applied = Some(Arc::clone(&process));
             state.grace = process.grace;
             state.restarts.map_or(0, |before| before.saturating_add(1))
@@ -175,7 +173,7 @@ impl Core {
         message: String,
     ) {
         {
-            let mut state = locked(&managed.state);
+            let mut state = managed.state.lock();
             state.process = Some(identity.clone());
             state.restarts = Some(identity.restarts);
         }
@@ -199,7 +197,7 @@ impl Core {
     /// journal, for it should live.
     async fn watch_end(self: Arc<Self>, managed: Arc<Managed>, identity: ProcessIdentity) {
         let exit = self.ports.processes.wait(identity.clone()).await;
-        let mut state = locked(&managed.state);
+        let mut state = managed.state.lock();
         if state.stopping || state.process.as_ref() != Some(&identity) {
             return;
         }
@@ -264,7 +262,7 @@ impl Core {
             None => None,
         };
         {
-            let mut state = locked(&managed.state);
+            let mut state = managed.state.lock();
             state.process = None;
             state.stopping = false;
         }

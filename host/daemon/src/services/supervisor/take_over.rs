@@ -3,7 +3,6 @@
 use super::{
     Core, DEFAULT_GRACE, Left,
     decide::{self, AtStart},
-    locked,
     managed::Managed,
 };
 use crate::ports::ProcessNews;
@@ -49,7 +48,7 @@ impl<'a> LeftOf<'a> {
 impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
     pub(super) async fn take_over(self: &Arc<Self>) {
-        let left = std::mem::take(&mut *locked(&self.left));
+        let left = std::mem::take(&mut *self.left.lock());
         let users = self.all().into_iter().filter_map(|managed| {
             Some((managed.name.clone(), managed.process_spec()?.user.clone()?))
         });

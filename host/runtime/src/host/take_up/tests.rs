@@ -63,7 +63,7 @@ impl Bench {
     }
 
     fn events(&self) -> usize {
-        self.recorder.events.lock().unwrap().len()
+        self.recorder.events.lock().len()
     }
 }
 

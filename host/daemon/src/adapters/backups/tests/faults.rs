@@ -96,7 +96,7 @@ fn take_while_it_changes(
 ) -> (Option<Vec<u8>>, Vec<String>) {
     let (path, done) = (fixture.data().join("large"), Mutex::new(false));
     let progress: OnProgress = Arc::new(move |progress| {
-        let mut done = done.lock().unwrap();
+        let mut done = done.lock();
         if progress.bytes > 0 && !*done {
             change(&path);
             *done = true;

@@ -12,10 +12,8 @@ use mainstay_domain::{
     name::PluginName,
     spec::{RetentionSpec, Schedule},
 };
-use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    sync::Condvar,
-};
+use parking_lot::Condvar;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 #[derive(Default)]
 struct Behaviour {
@@ -51,7 +49,7 @@ impl FakeStore {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Behaviour) -> T) -> T {
-        let done = work(&mut self.behaviour.lock().unwrap());
+        let done = work(&mut self.behaviour.lock());
         self.moved.notify_all();
         done
     }
@@ -151,14 +149,14 @@ struct FakeStaged {
 
 impl StagedRestore for FakeStaged {
     fn place(self: Box<Self>) -> Result<RestoredTree, StoreError> {
-        self.behaviour.lock().unwrap().steps.push("placed");
+        self.behaviour.lock().steps.push("placed");
         Ok(self.restored)
     }
 }
 
 impl BackupStore for FakeStore {
     fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, StoreError> {
-        let mut it = self.behaviour.lock().unwrap();
+        let mut it = self.behaviour.lock();
         it.taken += 1;
         it.steps.push("taken");
         it.unreadable = Some(request.unreadable);
@@ -166,7 +164,7 @@ impl BackupStore for FakeStore {
         it.most = it.most.max(it.running);
         while it.hangs {
             it.hanging = true;
-            it = self.moved.wait(it).unwrap();
+            self.moved.wait(&mut it);
         }
         it.hanging = false;
         it.running -= 1;
@@ -291,11 +289,11 @@ impl FakeJudge {
     }
 
     pub(super) fn answer(&self, answer: Result<Vec<Verdict>, JudgeError>) {
-        *self.answer.lock().unwrap() = Some(answer);
+        *self.answer.lock() = Some(answer);
     }
 
     pub(super) fn times_asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
+        self.asked.lock().len()
     }
 }
 
@@ -315,8 +313,8 @@ impl RetentionJudge for FakeJudge {
             expires: None,
         };
         let everything = Ok(backups.iter().map(expire).collect());
-        self.asked.lock().unwrap().push(backups);
-        let answer = self.answer.lock().unwrap().clone().unwrap_or(everything);
+        self.asked.lock().push(backups);
+        let answer = self.answer.lock().clone().unwrap_or(everything);
         Box::pin(std::future::ready(answer))
     }
 }

@@ -30,7 +30,9 @@ async fn another_config_touches_only_what_it_changes() {
     next.remove(9);
     next.push(target("late", vec![check("tcp")]));
     core.reconfigure(&spec(next));
-    let fresh: Vec<_> = locked(&core.fresh)
+    let fresh: Vec<_> = core
+        .fresh
+        .lock()
         .iter()
         .map(|watched| watched.lock().spec.name.to_string())
         .collect();
@@ -60,7 +62,7 @@ async fn a_process_that_is_told_of_is_looked_for_alone() {
             .monitor
             .process_is(&name(&format!("t-{number}")), news);
     }
-    assert_eq!(locked(&core.fresh).len(), 2);
+    assert_eq!(core.fresh.lock().len(), 2);
     assert_eq!(core.unscheduled().len(), 2);
     assert_eq!(taken(&bench), [name("t-3"), name("t-5")]);
 }

@@ -15,11 +15,9 @@ use mainstay_domain::{
     name::FailureType,
     operation::Operation,
 };
+use parking_lot::MutexGuard;
 use proptest::prelude::*;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::MutexGuard,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A host whose targets change as they are told to.
 #[derive(Default)]
@@ -40,7 +38,7 @@ struct Now {
 
 impl Changing {
     fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap()
+        self.now.lock()
     }
 }
 

@@ -1,22 +1,22 @@
 //! What the config says of one target, and what its process was started with.
 
-use super::{Managed, locked};
+use super::Managed;
 use mainstay_domain::spec::{ForeignCommands, ProcessSpec, TargetSpec};
 use std::sync::Arc;
 
 impl Managed {
     pub(in super::super) fn process_spec(&self) -> Option<Arc<ProcessSpec>> {
-        locked(&self.state).process_spec.clone()
+        self.state.lock().process_spec.clone()
     }
 
     pub(in super::super) fn commands(&self) -> ForeignCommands {
-        locked(&self.state).commands.clone()
+        self.state.lock().commands.clone()
     }
 
     /// Another config; none where it is gone from it. Whether it says something else than the one before:
     /// [`Managed::catch_up`] tells what that means for the process.
     pub(in super::super) fn set_spec(&self, spec: Option<&TargetSpec>) -> bool {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let Some(spec) = spec else {
             let was_listed = std::mem::replace(&mut state.listed, false);
             state.process_spec = None;
@@ -38,7 +38,7 @@ impl Managed {
     pub(in super::super) fn catch_up(
         &self,
     ) -> (Option<Arc<ProcessSpec>>, Option<Arc<ProcessSpec>>) {
-        let mut state = locked(&self.state);
+        let mut state = self.state.lock();
         let present = state.process_spec.clone();
         if let Some(present) = &present {
             state.grace = present.grace;

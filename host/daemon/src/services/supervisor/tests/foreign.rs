@@ -36,10 +36,9 @@ impl Commands for NotedCommands {
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         self.run
             .lock()
-            .unwrap()
             .push(format!("{} in {}", argv.join(" "), cwd.display()));
         let output = CommandOutput {
-            exit_code: *self.exit_code.lock().unwrap(),
+            exit_code: *self.exit_code.lock(),
             stdout: Vec::new().into(),
             stderr: b"first\nno such unit\n".to_vec().into(),
             truncated: false,
@@ -73,13 +72,13 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
     within(daemon.supervisor.start(name("db"))).await.unwrap();
     let expected = ["svc stop db", "svc start db", "svc stop db", "svc start db"];
     assert_eq!(
-        *daemon.commands.run.lock().unwrap(),
+        *daemon.commands.run.lock(),
         expected.map(|words| format!("{words} in /etc"))
     );
     let status = daemon.supervisor.status(&name("db")).unwrap();
     assert_eq!((status.running, status.pid), (None, None));
 
-    *daemon.commands.exit_code.lock().unwrap() = 5;
+    *daemon.commands.exit_code.lock() = 5;
     let error = within(daemon.supervisor.start(name("db")))
         .await
         .unwrap_err();
@@ -99,10 +98,7 @@ async fn a_foreign_service_has_its_own_restart_and_says_what_is_missing() {
     };
     let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], Left::default());
     within(daemon.supervisor.restart(name("db"))).await.unwrap();
-    assert_eq!(
-        *daemon.commands.run.lock().unwrap(),
-        ["svc restart db in /etc"]
-    );
+    assert_eq!(*daemon.commands.run.lock(), ["svc restart db in /etc"]);
     let error = within(daemon.supervisor.stop(name("db")))
         .await
         .unwrap_err();
@@ -137,7 +133,7 @@ async fn a_foreign_service_starts_when_the_command_that_started_it_has_ended_wel
     wait_until("it is looked at", || health(&daemon) == Health::Healthy).await;
     within(daemon.supervisor.restart(name("db"))).await.unwrap();
     assert_eq!(health(&daemon), Health::Starting);
-    *daemon.commands.exit_code.lock().unwrap() = 5;
+    *daemon.commands.exit_code.lock() = 5;
     within(daemon.supervisor.restart(name("db")))
         .await
         .unwrap_err();

@@ -121,7 +121,7 @@ impl Processes for Unkillable {
         Ok(())
     }
     fn stop(&self, _identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
-        self.graces.lock().unwrap().push(grace);
+        self.graces.lock().push(grace);
         Box::pin(std::future::pending())
     }
     fn rotate(
@@ -184,7 +184,7 @@ async fn a_target_that_leaves_the_config_has_the_grace_that_it_had_there() {
     let runs = || supervisor.status(&name("web")).unwrap().pid.is_some();
     wait_until("it runs", runs).await;
     config.send_replace(spec(Vec::new()));
-    let graces = || processes.graces.lock().unwrap().clone();
+    let graces = || processes.graces.lock().clone();
     wait_until("it is stopped", || !graces().is_empty()).await;
     assert_eq!(graces(), [Duration::from_secs(77)]);
 }
