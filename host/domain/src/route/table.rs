@@ -31,7 +31,7 @@ impl RouteTable {
         Self { firsts }
     }
 
-    /// The place of the route that [`super::route`] gives.
+    /// The place of the route that fits: the most specific, and of equals the first.
     pub fn place(
         &self,
         target: &TargetName,
