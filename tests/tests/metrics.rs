@@ -1,6 +1,6 @@
 //! What Prometheus finds at `/metrics` of a running daemon.
 
-use mainstay_tests::{Daemon, HOST, wait_for};
+use mainstay_tests::{Daemon, HOST, plugin, wait_for};
 
 #[test]
 fn the_checks_of_a_running_daemon_are_exported() {
@@ -39,4 +39,31 @@ failure = "service-down"
             }
         });
     }
+}
+
+#[test]
+fn every_event_of_a_daemon_is_counted_from_its_first_on() {
+    let daemon = Daemon::start(HOST, &[&plugin("restart-service")]);
+    daemon.wait_for_plugins(1);
+    // Read together until they agree: an event may come between the two.
+    wait_for("the numbers of the events", || {
+        let mut told = std::collections::BTreeMap::new();
+        for event in daemon.events() {
+            let kind = event["kind"].as_str().unwrap().to_owned();
+            *told.entry(kind).or_insert(0_u64) += 1;
+        }
+        let text = daemon.metrics();
+        let counted = text.lines().filter_map(|line| {
+            let (kind, count) = line
+                .strip_prefix("mainstay_events_total{kind=\"")?
+                .split_once("\"} ")?;
+            Some((kind.to_owned(), count.parse().unwrap()))
+        });
+        let counted: std::collections::BTreeMap<String, u64> = counted.collect();
+        assert!(told.contains_key("plugin.serving"), "{told:?}");
+        match counted == told {
+            true => Ok(()),
+            false => Err(format!("{counted:?} is counted of {told:?}")),
+        }
+    });
 }

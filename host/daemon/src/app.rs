@@ -27,6 +27,7 @@ use crate::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         effects::{EffectSessions, Effects},
+        feed::EventFeed,
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
         plugins::{PluginEvents, Plugins},
@@ -151,6 +152,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (arriving, arrivals) = arrivals();
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), arriving);
     let journal: Arc<dyn Journal> = Arc::new(recorder);
+    // From the first event of this daemon on.
+    let (_, counted) = EventFeed::after_newest(0, &*journal, records.clone()).await?;
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
     tasks.watch(sqlite.broken());
@@ -281,7 +284,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         plugins.clone(),
         clock.clone(),
     ));
-    let counting = MetricsService::new(metrics.clone(), &*journal, records.clone()).await?;
+    let counting = MetricsService::new(metrics.clone(), counted);
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {
         None => None,

@@ -11,7 +11,7 @@ mod numbers;
 pub use numbers::{MetricsError, Numbers};
 
 use super::feed::EventFeed;
-use crate::ports::{BackupOperator, Browse, Clock, Journal, JournalError, PluginView};
+use crate::ports::{BackupOperator, Clock, PluginView};
 use mainstay_domain::{
     event::{Event, EventKind},
     time::Timestamp,
@@ -181,21 +181,13 @@ pub struct MetricsService {
 }
 
 impl MetricsService {
-    /// A service that counts every event from now on.
-    ///
-    /// # Errors
-    /// The journal cannot be read.
-    pub async fn new(
-        metrics: Arc<Metrics>,
-        journal: &dyn Journal,
-        records: Arc<dyn Browse>,
-    ) -> Result<Self, JournalError> {
-        let (_, feed) = EventFeed::after_newest(0, journal, records).await?;
-        Ok(Self {
+    /// A service that counts every event that the feed gives.
+    pub fn new(metrics: Arc<Metrics>, feed: EventFeed) -> Self {
+        Self {
             metrics,
             feed,
             begun: HashMap::new(),
-        })
+        }
     }
 
     /// Counts until `stop`, or until the journal is closed. While the journal cannot be read nothing is counted, and all

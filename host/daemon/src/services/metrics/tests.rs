@@ -38,9 +38,8 @@ fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
 
 async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> String {
     let metrics = metrics(world, &Numbers::new().unwrap());
-    let service = MetricsService::new(metrics.clone(), &**world, world.clone())
-        .await
-        .unwrap();
+    let newest = EventFeed::after_newest(0, &**world, world.clone()).await;
+    let service = MetricsService::new(metrics.clone(), newest.unwrap().1);
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
     story(world);
