@@ -62,3 +62,16 @@ fn a_dry_run_holds_nothing_back() {
     waiting.answer();
     wait_until(&daemon, &dry, "succeeded");
 }
+
+#[test]
+fn who_waits_for_a_dry_run_sees_each_of_its_events() {
+    let gate = Gate::start();
+    let daemon = start_with(&gate);
+    for _ in 0..20 {
+        let output = daemon.cli(&["recover", "job", "--failure", "short", "--dry-run"]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let kinds = ["scheduled", "started", "succeeded"].map(|kind| format!("operation.{kind}"));
+        let missing: Vec<_> = kinds.iter().filter(|kind| !text.contains(*kind)).collect();
+        assert!(missing.is_empty(), "{missing:?}\n{text}");
+    }
+}

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::api::wire::{DecisionBody, OperationView, PauseBody, RecoverBody, Scheduled};
 use mainstay_domain::{
-    event::Event,
+    event::{Event, EventKind},
     id::OperationId,
     name::TargetName,
     operation::{Operation, OperationState},
@@ -161,8 +161,8 @@ async fn newest_event(client: &Client) -> anyhow::Result<u64> {
     }
 }
 
-/// Shows the operation's events until it has ended; its record then. Events are only the signal to look: the record
-/// decides.
+/// Shows the operation's events until it has ended; its record then. The record is looked at when an event says that
+/// it ended, before which all its others have been shown, and now and then where events do not come.
 async fn await_end(
     client: &Client,
     out: &Output,
@@ -179,12 +179,14 @@ async fn await_end(
         match tokio::time::timeout(LOOK_EVERY, lines.next()).await {
             Ok(Ok(Some(line))) => {
                 let event = serde_json::from_str::<Event>(&line).ok();
-                let is_ours = event.is_some_and(|event| event.operation.as_ref() == Some(id));
-                if !is_ours {
+                let Some(event) = event.filter(|event| event.operation.as_ref() == Some(id)) else {
                     continue;
-                }
+                };
                 if !out.json {
                     show_event(out, &line)?;
+                }
+                if !is_an_end(event.kind) {
+                    continue;
                 }
             }
             Ok(Ok(None)) => {
@@ -198,6 +200,16 @@ async fn await_end(
             return Ok(answer);
         }
     }
+}
+
+fn is_an_end(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::OperationSucceeded
+            | EventKind::OperationPartial
+            | EventKind::OperationFailed
+            | EventKind::OperationCancelled
+    )
 }
 
 /// Approves, rejects or cancels, as `verb` says.
