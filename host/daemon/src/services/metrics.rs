@@ -4,7 +4,8 @@
 //! Names are the seeds' [seed 002, 003] with `_` for `.`; those of recoveries end in `_total`. What can be looked up
 //! is looked up when it is asked for, so that an idle daemon has nothing to do here.
 //!
-//! Invariant: every label's value is a name of the config or of a plugin, so that the number of series is bounded.
+//! Invariant: every label's value is one of a bounded set: a name of the config or of a plugin, a version, or a word of the
+//! program.
 
 mod numbers;
 
