@@ -6,7 +6,7 @@ use super::{
 use crate::{
     name::TargetName,
     operation::{Mode, OperationEvent},
-    spec::Spec,
+    spec::{RouteSpec, Spec},
 };
 use std::sync::Arc;
 
@@ -28,9 +28,7 @@ impl Recovery {
         keys.sort();
         self.removed.clear();
         for key in keys {
-            self.try_with(&key, out, |machine, case, out| {
-                machine.follow(case, at, out)
-            })?;
+            self.follow_at(&key, at, out)?;
             self.remember_removed(&key);
         }
         Ok(())
@@ -51,15 +49,17 @@ impl Recovery {
         let changed: Vec<TargetName> = self.removed.intersection(&self.changed).cloned().collect();
         for target in changed {
             for key in self.keys_of(&target) {
-                self.try_with(&key, out, |machine, case, out| {
-                    machine.follow(case, at, out)
-                })?;
+                self.follow_at(&key, at, out)?;
             }
             if !self.failures.contains_key(&target) {
                 self.removed.remove(&target);
             }
         }
         Ok(())
+    }
+
+    fn follow_at(&mut self, key: &CaseKey, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+        self.try_with(key, out, |machine, case, out| machine.follow(case, at, out))
     }
 
     fn follow(&mut self, case: &mut Case, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
@@ -82,18 +82,26 @@ impl Recovery {
             return Ok(());
         }
         let route = self.settings.route(&key, case.incident.severity).cloned();
+        self.follow_route(case, route.as_ref(), at, out)?;
         if let (Some(missing), Some(route)) = (&case.incident.missing, &route)
             && route.chain.iter().all(|step| step.handler != *missing)
         {
             self.no_longer_missing(case, at, out);
-            return Ok(());
         }
+        Ok(())
+    }
+
+    fn follow_route(
+        &mut self,
+        case: &mut Case,
+        route: Option<&Arc<RouteSpec>>,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         match &mut case.stage {
             Stage::Asking(work)
                 if is_asked_by_route(work)
-                    && route
-                        .as_ref()
-                        .is_some_and(|route| !route.strategy.awaits_approval()) =>
+                    && route.is_some_and(|route| !route.strategy.awaits_approval()) =>
             {
                 let mut work = work.clone();
                 let why = "its route asks nobody any more";
@@ -113,7 +121,7 @@ impl Recovery {
                         let due = work.operation.due.unwrap_or(at.now);
                         due.since(at.now).min(delay)
                     }
-                    None => self.pause(&key, &case.incident, &route, at),
+                    None => self.pause(&CaseKey::from(&*case.incident), &case.incident, route, at),
                 };
                 let (due, entry) = (at.monotonic + wait, self.queue.get(&work.operation.id));
                 let is_as_before = entry.is_some_and(|entry| {

@@ -242,8 +242,7 @@ fn a_chain_that_no_longer_names_the_handler_that_was_missing_is_tried_at_once() 
     world.raise("api down", High);
     for _ in 0..4 {
         world.answer(missing());
-        world.wait(u64::try_from(world.waits("api down").as_millis()).unwrap());
-        world.see(Seen::Failing);
+        world.attempt_again();
     }
     world.answer(missing());
     world.pass(10);
@@ -260,6 +259,28 @@ fn a_chain_that_no_longer_names_the_handler_that_was_missing_is_tried_at_once() 
     world.configure(with_route(other));
     assert_eq!(world.stage("api down"), "looking");
     assert_eq!(world.incident("api down").missing, None);
+    world.see(Seen::Failing);
+    assert_eq!(world.calls[0].handler, plugin("second"));
+}
+
+#[test]
+fn what_lost_its_route_while_its_handler_was_missing_follows_the_next_config() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(missing());
+    let without = Spec {
+        routes: Vec::new(),
+        ..usual()
+    };
+    world.configure(without);
+    world.wait(1_000);
+    assert_eq!(world.stage("api down"), "unrouted");
+    let other = RouteSpec {
+        chain: vec![step("second")],
+        ..route()
+    };
+    world.configure(with_route(other));
+    assert_eq!(world.stage("api down"), "looking");
     world.see(Seen::Failing);
     assert_eq!(world.calls[0].handler, plugin("second"));
 }

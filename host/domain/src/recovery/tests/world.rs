@@ -138,6 +138,13 @@ impl World {
         self.input(Input::Tick)
     }
 
+    /// The attempt at `api down` is made for which it waits.
+    pub(super) fn attempt_again(&mut self) {
+        let millis = self.waits("api down").as_millis();
+        self.wait(u64::try_from(millis).unwrap());
+        self.see(Seen::Failing);
+    }
+
     pub(super) fn raise(&mut self, name: &str, severity: Severity) -> Outcome {
         let key = key(name);
         self.failing.insert(key.clone());
