@@ -23,6 +23,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
         running.work.error = None;
+        // What is borrowed to be changed is written.
         if case.incident.missing.is_some() {
             case.incident.missing = None;
         }

@@ -26,7 +26,10 @@ impl Recovery {
     ) -> Option<T> {
         // Neither is copied: among very many cases they are in no cache of the processor.
         let (key, mut case) = self.cases.remove_entry(key)?;
-        let before = Kept::of(&case, out);
+        let before = Kept {
+            writes: out.writes.len(),
+            ..Kept::of(&case)
+        };
         let result = change(self, &mut case, out);
         self.put(key, case, &before, out);
         Some(result)
@@ -55,7 +58,7 @@ impl Recovery {
             // Before whatever refers to it.
             out.writes.insert(before.writes, Change::Incident(incident));
         }
-        let after = Kept::of(&case, out);
+        let after = Kept::of(&case);
         if before.wakes_at != after.wakes_at {
             before
                 .wakes_at
@@ -150,11 +153,11 @@ impl Kept {
         }
     }
 
-    fn of(case: &Case, out: &Outcome) -> Self {
+    fn of(case: &Case) -> Self {
         match case.stage {
-            Stage::Over => Self::nothing(out),
+            Stage::Over => Self::default(),
             _ => Self {
-                writes: out.writes.len(),
+                writes: 0,
                 is_kept: true,
                 is_failing: case.is_failing(),
                 wakes_at: case.wakes_at(),

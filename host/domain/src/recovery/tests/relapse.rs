@@ -18,13 +18,6 @@ fn relapsed() -> World {
     world
 }
 
-/// The attempt for which it waits is made.
-fn attempted(world: &mut World) {
-    let millis = world.waits("api down").as_millis();
-    world.wait(u64::try_from(millis).unwrap());
-    world.see(Seen::Failing);
-}
-
 #[test]
 fn a_failure_that_comes_back_within_its_window_is_the_same_incident() {
     let mut world = relapsed();
@@ -34,7 +27,7 @@ fn a_failure_that_comes_back_within_its_window_is_the_same_incident() {
     assert_eq!(world.incidents.len(), 1);
     assert_eq!(world.count(EventKind::IncidentOpened), 1);
     assert_eq!(world.count(EventKind::IncidentReopened), 1);
-    attempted(&mut world);
+    world.attempt_again();
     assert_eq!(world.calls[0].request.attempt, 2);
     assert_eq!(world.calls[0].request.max_attempts, 3);
 }
@@ -44,7 +37,7 @@ fn attempts_and_delays_count_on_and_after_the_last_attempt_it_is_escalated() {
     let mut world = relapsed();
     for (waits, attempt) in [(900, 2), (1_900, 3)] {
         assert_eq!(world.waits("api down"), Duration::from_millis(waits));
-        attempted(&mut world);
+        world.attempt_again();
         assert_eq!(world.calls[0].request.attempt, attempt);
         assert_eq!(world.count(EventKind::OperationEscalated), 0);
         world.recover_it();
@@ -56,7 +49,7 @@ fn attempts_and_delays_count_on_and_after_the_last_attempt_it_is_escalated() {
     assert_eq!(world.incident("api down").failures_in_a_row, 1);
     // The next round begins, after the pause of a round.
     assert_eq!(world.waits("api down"), Duration::from_millis(900));
-    attempted(&mut world);
+    world.attempt_again();
     assert_eq!(world.calls[0].request.attempt, 1);
 }
 
@@ -64,7 +57,7 @@ fn attempts_and_delays_count_on_and_after_the_last_attempt_it_is_escalated() {
 fn what_came_back_is_resolved_only_when_it_lasts() {
     let mut world = relapsed();
     assert_eq!(world.count(EventKind::IncidentClosed), 1);
-    attempted(&mut world);
+    world.attempt_again();
     world.recover_it();
     let succeeded = world
         .events
@@ -91,7 +84,7 @@ fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
         ..route()
     };
     world.configure(with_route(at_once));
-    attempted(&mut world);
+    world.attempt_again();
     world.recover_it();
     assert_eq!(world.stage("api down"), "none");
     let of_kind = |kind: EventKind| world.events.iter().filter(move |event| event.kind == kind);
@@ -130,15 +123,15 @@ fn who_was_told_that_it_needs_them_is_told_that_it_is_over_when_it_lasts_and_not
     world.raise("api down", High);
     world.answer(permanent());
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
-    attempted(&mut world);
+    world.attempt_again();
     world.recover_it();
     assert_eq!(world.stage("api down"), "watched");
     assert_eq!(world.count(EventKind::IncidentClosed), 0);
     world.pass(100);
     world.raise("api down", High);
-    attempted(&mut world);
+    world.attempt_again();
     world.answer(permanent());
-    attempted(&mut world);
+    world.attempt_again();
     world.recover_it();
     world.wait(60_000);
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
@@ -151,7 +144,7 @@ fn who_was_told_that_it_is_over_is_told_that_nothing_helps() {
     let mut world = relapsed();
     assert_eq!(world.count(EventKind::IncidentClosed), 1);
     while world.count(EventKind::OperationEscalated) == 0 {
-        attempted(&mut world);
+        world.attempt_again();
         world.answer(permanent());
     }
     assert!(world.incident("api down").escalated);
@@ -163,7 +156,7 @@ fn who_was_not_told_that_it_is_over_is_not_told_twice_that_nothing_helps() {
     world.raise("api down", High);
     for _ in 0..3 {
         world.answer(permanent());
-        attempted(&mut world);
+        world.attempt_again();
     }
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
     let failed = world

@@ -251,8 +251,7 @@ fn what_is_watched_of_a_target_that_left_the_config_meanwhile_is_over_at_the_sta
         if relapses > 0 {
             world.pass(100);
             world.raise("api down", High);
-            world.wait(u64::try_from(world.waits("api down").as_millis()).unwrap());
-            world.see(Seen::Failing);
+            world.attempt_again();
             world.recover_it();
         }
         assert_eq!(world.stage("api down"), "watched");
