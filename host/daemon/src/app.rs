@@ -20,8 +20,8 @@ use crate::{
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
-        Browse, Clock, Committed, HostView, Journal, LastReload, Recover, Recovered, Secrets,
-        StatusFacts,
+        Browse, Clock, Committed, ConfigError, HostView, Journal, LastReload, Recover, Recovered,
+        Secrets, StatusFacts,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -142,10 +142,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
     let records: Arc<dyn Browse> = sqlite.clone();
     let recovered = sqlite.recovered(started_at - remembered(&spec)).await?;
-    let secrets = Arc::new(ConfiguredSecrets::load(&spec.secrets).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!(lines.join("\n"))
-    })?);
+    let secrets = ConfiguredSecrets::load(&spec.secrets).map_err(ConfigError::Secrets)?;
+    let secrets = Arc::new(secrets);
     let environment = secrets.child_environment();
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));

@@ -10,7 +10,7 @@ use crate::{
         monitor::Monitor,
         testing::{
             ManualClock, MemoryJournal, ScriptedProbe,
-            specs::{check as check_of, failure, name, spec, target},
+            specs::{check as check_of, failure, name, route, spec, target},
             wait_until, within,
         },
     },
@@ -20,14 +20,12 @@ use mainstay_domain::{
     health::{Evidence, Outcome},
     id::IdSource,
     journal::Change,
-    name::PluginName,
     plugin::PluginIdentity,
     recovery::{Action, At, CaseKey, Command, Handled, Input, Look, Recovery, Seen, Ticket},
     severity::Severity,
-    spec::{RouteSpec, StepSpec, Strategy},
     time::Monotonic,
 };
-use semver::{Version, VersionReq};
+use semver::Version;
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -68,21 +66,7 @@ fn check(text: &str, lines: &[&str]) {
 /// The events of a recovery of `api` that takes 2.5 s, as the machine writes them.
 fn recovered(dry_run: bool) -> Vec<Event> {
     let mut spec = (*spec(vec![target("api", vec![check_of("tcp")])])).clone();
-    spec.routes = vec![RouteSpec {
-        failure: None,
-        target: None,
-        severity: None,
-        strategy: Strategy::Immediate { max_attempts: 1 },
-        cooldown: Duration::ZERO,
-        relapse_window: Duration::ZERO,
-        chain: vec![StepSpec {
-            handler: PluginName::parse("restart-service").unwrap(),
-            version: VersionReq::STAR,
-            always: false,
-            params: serde_json::json!({}),
-            timeout: Duration::from_secs(60),
-        }],
-    }];
+    spec.routes = vec![route("restart-service")];
     let mut machine = Recovery::new(Arc::new(spec), IdSource::new(7));
     let mut clock = Duration::ZERO;
     let mut events = Vec::new();

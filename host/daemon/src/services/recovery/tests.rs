@@ -5,7 +5,7 @@ use crate::{
     ports::{Boxed, RecoverRequest, RecoveryControl},
     services::testing::{
         ManualClock, MemoryJournal,
-        specs::{check, failure, name, spec, target},
+        specs::{check, failure, name, route, spec, target},
         wait_until, within,
     },
 };
@@ -22,11 +22,9 @@ use mainstay_domain::{
     operation::{Mode, Operation, OperationState},
     recovery::{Call, Handled, NotHandled, Verb},
     severity::Severity,
-    spec::{RouteSpec, StepSpec, Strategy},
     time::Timestamp,
 };
 use parking_lot::Mutex;
-use semver::VersionReq;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use tokio::sync::Semaphore;
 
@@ -155,21 +153,7 @@ impl Story {
         };
         let checks = vec![check("api"), check("disk")];
         let mut spec = Spec::clone(&spec(vec![target("api", checks)]));
-        spec.routes = vec![RouteSpec {
-            failure: None,
-            target: None,
-            severity: None,
-            strategy: Strategy::Immediate { max_attempts: 1 },
-            cooldown: Duration::ZERO,
-            relapse_window: Duration::ZERO,
-            chain: vec![StepSpec {
-                handler: PluginName::parse("healer").unwrap(),
-                version: VersionReq::STAR,
-                always: false,
-                params: serde_json::json!({}),
-                timeout: Duration::from_secs(20),
-            }],
-        }];
+        spec.routes = vec![route("healer")];
         let (spec_sender, spec) = watch::channel(Arc::new(spec));
         let (findings, found) = mpsc::channel(16);
         let (mut engine, operator) = RecoveryEngine::new(

@@ -1,13 +1,14 @@
 //! Configs for tests: each names only what it is about.
 
 use mainstay_domain::{
-    name::{CheckName, FailureType, TargetName},
+    name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
-        Spec, TargetSpec,
+        RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
 };
+use semver::VersionReq;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 pub(crate) fn name(text: &str) -> TargetName {
@@ -55,6 +56,25 @@ pub(crate) fn target(text: &str, checks: Vec<CheckSpec>) -> TargetSpec {
         },
         validation_timeout: Duration::from_secs(60),
         start_period: Duration::ZERO,
+    }
+}
+
+/// What this handler is called for, once: every failure of every target.
+pub(crate) fn route(handler: &str) -> RouteSpec {
+    RouteSpec {
+        failure: None,
+        target: None,
+        severity: None,
+        strategy: Strategy::Immediate { max_attempts: 1 },
+        cooldown: Duration::ZERO,
+        relapse_window: Duration::ZERO,
+        chain: vec![StepSpec {
+            handler: PluginName::parse(handler).unwrap(),
+            version: VersionReq::STAR,
+            always: false,
+            params: serde_json::json!({}),
+            timeout: Duration::from_secs(20),
+        }],
     }
 }
 
