@@ -151,7 +151,7 @@ pub trait BackupOperator: Send + Sync {
         request: RestoreRequest,
         progress: OnProgress,
     ) -> Boxed<'_, Result<Restored, Refused>>;
-    /// Browse whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
+    /// Records whatever is stored and not in the catalog: for when the journal was lost. Reads every stored byte.
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>>;
     /// Runs retention now.
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>>;

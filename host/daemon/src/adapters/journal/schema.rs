@@ -18,7 +18,7 @@ const APPLICATION_ID: i64 = 0x4d4e_5354;
 /// are checked page by page as they are read.
 const CHECKED_BYTES: u64 = 16 << 20;
 
-/// What takes the file from one version to the next. Browse are the JSON of domain types; beside it stand the
+/// What takes the file from one version to the next. Records are the JSON of domain types; beside it stand the
 /// columns that queries select and order by. Times are milliseconds since 1970.
 const MIGRATIONS: &[&str] = &["
     CREATE TABLE events (

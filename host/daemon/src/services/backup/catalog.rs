@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// So many records of failed backups are kept for each job.
 const FAILED_KEPT: usize = 50;
 
-/// Browse, slots and identifiers.
+/// Records, slots and identifiers.
 pub(super) struct Catalog {
     records: BTreeMap<BackupId, BackupRecord>,
     /// Which of them each job has.

@@ -15,7 +15,7 @@ use std::time::Duration;
 const NEW_GRACE: Duration = Duration::from_secs(86_400);
 
 impl BackupService {
-    /// Browse whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
+    /// Records whatever is stored and not in the catalog. What is damaged is recorded as corrupted. Gives what is new.
     pub(super) async fn rebuild_now(self) -> Result<Vec<BackupRecord>, BackupError> {
         let stored = self.with_store(|store| store.stored()).await?;
         let now = self.now();
