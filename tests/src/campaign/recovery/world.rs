@@ -654,11 +654,10 @@ impl Journal {
             .filter(|one| one.state.is_open() || one.closed_at.is_some_and(|at| at >= since))
             .cloned()
             .collect();
-        let key = |one: &Incident| CaseKey::from(one);
         Recovered {
             unseen: incidents
                 .iter()
-                .map(key)
+                .map(CaseKey::from)
                 .filter(|key| !failing.contains(key))
                 .collect(),
             operations: self

@@ -256,14 +256,13 @@ impl World {
             one.state.is_open() || one.closed_at.is_some_and(|closed| closed >= since)
         };
         let incidents: Vec<Incident> = self.incidents.values().filter(lately).cloned().collect();
-        let key = |one: &Incident| CaseKey::from(one);
         let operations = self.operations.values();
         let unfinished = operations.filter(|one| !one.state.is_final());
         let cooldowns = self.cooldowns.iter();
         let recovered = Recovered {
             unseen: incidents
                 .iter()
-                .map(key)
+                .map(CaseKey::from)
                 .filter(|key| !self.failing.contains(key))
                 .collect(),
             operations: unfinished.cloned().collect(),
