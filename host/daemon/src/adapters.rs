@@ -5,7 +5,6 @@ pub mod clock;
 pub mod commands;
 pub mod environment;
 pub mod http;
-pub mod journal;
 pub mod limits;
 pub mod probe;
 pub mod process;

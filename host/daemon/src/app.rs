@@ -15,8 +15,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient,
-        journal::SqliteJournal, limits, probe::HostProbe, process::HostProcesses,
-        secrets::ConfiguredSecrets, watcher,
+        limits, probe::HostProbe, process::HostProcesses, secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -44,6 +43,7 @@ use mainstay_domain::{
     event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
+use mainstay_store::SqliteJournal;
 use parking_lot::Mutex;
 use say::{say, say_within};
 use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
@@ -368,7 +368,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
-    match journal.commit(Vec::new()).await {
+    match journal.commit(Vec::new().into()).await {
         Ok(Committed::Durable(_)) => {}
         Ok(Committed::Held) => tracing::error!(
             "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"

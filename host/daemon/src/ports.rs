@@ -1,4 +1,5 @@
-//! The borders inside the daemon: what services need from the world, in domain types only.
+//! The borders inside the daemon: what services need from the world, in domain types only. That to the journal is
+//! [`mainstay_store::port`].
 //!
 //! Adapters implement these traits, services call them, `app` joins the two. A future that these traits return may
 //! be dropped only where its docs say so; a dropped effect is an effect in doubt.
@@ -6,15 +7,11 @@
 mod backups;
 mod between;
 mod operator;
-mod store;
 mod world;
 
-pub use {backups::*, between::*, operator::*, store::*, world::*};
+pub use {backups::*, between::*, operator::*, world::*};
 
-use std::{future::Future, pin::Pin};
-
-/// A boxed future, for traits that are used as objects.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use mainstay_store::port::*;
 
 #[cfg(test)]
 pub(crate) mod fakes;

@@ -28,7 +28,7 @@ mod write;
 
 use super::environment::ChildEnvironment;
 use crate::ports::{
-    BackupStore, Clock, OnProgress, RestorePlace, RestoredTree, StagedRestore, StoreError,
+    BackupStore, BackupStoreError, Clock, OnProgress, RestorePlace, RestoredTree, StagedRestore,
     StoredBackup, TakeBackup, TakenBackup,
 };
 use files::{Layout, unavailable};
@@ -70,16 +70,20 @@ impl LocalBackups {
 }
 
 /// Whether long work should end.
-fn check_stop(stop: &CancellationToken) -> Result<(), StoreError> {
+fn check_stop(stop: &CancellationToken) -> Result<(), BackupStoreError> {
     if stop.is_cancelled() {
-        Err(StoreError::Interrupted)
+        Err(BackupStoreError::Interrupted)
     } else {
         Ok(())
     }
 }
 
 impl BackupStore for LocalBackups {
-    fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError> {
+    fn take(
+        &self,
+        request: &TakeBackup,
+        progress: &OnProgress,
+    ) -> Result<TakenBackup, BackupStoreError> {
         take::take(
             &self.layout,
             &self.environment,
@@ -95,7 +99,7 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         let mut nowhere = read::Nowhere;
         read::read_chain(&self.layout, &self.stop, job, chain, progress, &mut nowhere).map(|_| ())
     }
@@ -106,7 +110,7 @@ impl BackupStore for LocalBackups {
         chain: &[BackupId],
         place: &RestorePlace,
         progress: &OnProgress,
-    ) -> Result<Box<dyn StagedRestore>, StoreError> {
+    ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         let staged = restore::stage(&self.layout, &self.stop, job, chain, place, progress)?;
         Ok(Box::new(staged))
     }
@@ -116,19 +120,19 @@ impl BackupStore for LocalBackups {
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<RestoredTree, StoreError> {
+    ) -> Result<RestoredTree, BackupStoreError> {
         scan::drill(&self.layout, &self.stop, job, chain, progress)
     }
 
-    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.layout.trash(job, id)
     }
 
-    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.layout.delete(job, id)
     }
 
-    fn sweep(&self, sources: &[BackupSource]) -> Vec<StoreError> {
+    fn sweep(&self, sources: &[BackupSource]) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
             BackupSource::Command { .. } => Ok(()),
@@ -142,13 +146,17 @@ impl BackupStore for LocalBackups {
         swept.filter_map(Result::err).collect()
     }
 
-    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {
+    fn committed(
+        &self,
+        job: &JobName,
+        id: &BackupId,
+    ) -> Result<Option<Manifest>, BackupStoreError> {
         let (_, path) = self.layout.find(job, id);
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             bytes => {
                 let bytes = bytes.map_err(unavailable("cannot read", &path))?;
-                let corrupted = |error: ManifestError| StoreError::Corrupted {
+                let corrupted = |error: ManifestError| BackupStoreError::Corrupted {
                     id: id.clone(),
                     what: error.to_string(),
                 };
@@ -157,7 +165,7 @@ impl BackupStore for LocalBackups {
         }
     }
 
-    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError> {
+    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let mut found = Vec::new();
         for job in self.layout.jobs()? {
             for (path, in_trash) in self.layout.manifests(&job)? {

@@ -1,7 +1,7 @@
 //! What the API answers where it does not do what was asked.
 
 use super::wire::ErrorBody;
-use crate::ports::{JournalError, Refused};
+use crate::ports::{Refused, StoreError};
 use axum::{
     Json,
     extract::rejection::{JsonRejection, PathRejection, QueryRejection},
@@ -86,8 +86,8 @@ impl From<Refused> for ApiError {
     }
 }
 
-impl From<JournalError> for ApiError {
-    fn from(error: JournalError) -> Self {
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
         let help = "check that the disk of state_dir is neither full nor broken";
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -3,7 +3,7 @@
 //! Invariant: no event is left out or given twice; see [`crate::services::feed`].
 
 use super::{Served, error::ApiError, extract::Parameters, wire::EventQuery};
-use crate::{ports::JournalError, services::feed::EventFeed};
+use crate::{ports::StoreError, services::feed::EventFeed};
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -87,7 +87,7 @@ fn lines(events: &[Arc<Event>]) -> Bytes {
     events.iter().flat_map(|event| line(&**event)).collect()
 }
 
-fn error_line(error: JournalError) -> Bytes {
+fn error_line(error: StoreError) -> Bytes {
     line(&ApiError::from(error).into_body()).into()
 }
 

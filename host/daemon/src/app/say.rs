@@ -16,7 +16,7 @@ pub(super) async fn say(
     message: String,
 ) {
     let event = Event::new(kind, Severity::Low, clock.now(), message);
-    if let Err(error) = journal.commit(vec![Change::Event(event)]).await {
+    if let Err(error) = journal.commit(vec![Change::Event(event)].into()).await {
         tracing::error!("{error}");
     }
 }
@@ -32,7 +32,7 @@ pub(super) async fn say_within(longest: Duration, saying: impl Future<Output = (
 mod tests {
     use super::*;
     use crate::{
-        ports::Commit,
+        ports::{Batch, Commit},
         services::testing::{ManualClock, MemoryJournal},
     };
     use tokio::sync::broadcast;
@@ -41,8 +41,8 @@ mod tests {
     struct Silent(Arc<MemoryJournal>);
 
     impl Journal for Silent {
-        fn commit(&self, changes: Vec<Change>) -> Commit {
-            drop(self.0.commit(changes));
+        fn commit(&self, batch: Batch) -> Commit {
+            drop(self.0.commit(batch));
             Box::pin(std::future::pending())
         }
         fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

@@ -71,7 +71,7 @@ pub struct RestoredTree {
 
 /// Why a store could not do it. All texts are sentences for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
+pub enum BackupStoreError {
     /// A source cannot be read.
     #[error("{0}")]
     Source(String),
@@ -105,7 +105,7 @@ pub struct StoredBackup {
 /// A restored state that waits beside its place. Dropping it removes it, and blocks as placing it does.
 pub trait StagedRestore: Send {
     /// Puts it in place: all of it, or nothing is changed.
-    fn place(self: Box<Self>) -> Result<RestoredTree, StoreError>;
+    fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError>;
 }
 
 /// Stores backups. Every function blocks, perhaps for long: call it on a blocking thread. A chain is told by its links,
@@ -113,14 +113,18 @@ pub trait StagedRestore: Send {
 pub trait BackupStore: Send + Sync {
     /// Reads the sources, stores what differs, reads it back, and only then commits it with its manifest. A failure
     /// leaves nothing behind.
-    fn take(&self, request: &TakeBackup, progress: &OnProgress) -> Result<TakenBackup, StoreError>;
+    fn take(
+        &self,
+        request: &TakeBackup,
+        progress: &OnProgress,
+    ) -> Result<TakenBackup, BackupStoreError>;
     /// Reads a whole chain back and checks every byte.
     fn verify(
         &self,
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), BackupStoreError>;
     /// Writes the state that a chain gives beside the place that it is for, whole and durable; what is in place does
     /// not change.
     fn stage(
@@ -129,23 +133,24 @@ pub trait BackupStore: Send + Sync {
         chain: &[BackupId],
         place: &RestorePlace,
         progress: &OnProgress,
-    ) -> Result<Box<dyn StagedRestore>, StoreError>;
+    ) -> Result<Box<dyn StagedRestore>, BackupStoreError>;
     /// Restores into a scratch directory, reads that again, compares every document and the root hash, and removes it.
     fn drill(
         &self,
         job: &JobName,
         chain: &[BackupId],
         progress: &OnProgress,
-    ) -> Result<RestoredTree, StoreError>;
+    ) -> Result<RestoredTree, BackupStoreError>;
     /// Moves a backup to the trash; one that is there already is no error.
-    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Deletes a backup from the trash; one that is gone is no error.
-    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError>;
+    fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
     /// restore that was interrupted. What cannot be removed stays, with an error for each.
-    fn sweep(&self, sources: &[BackupSource]) -> Vec<StoreError>;
+    fn sweep(&self, sources: &[BackupSource]) -> Vec<BackupStoreError>;
     /// The manifest of a backup that is committed; none where it is not.
-    fn committed(&self, job: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError>;
+    fn committed(&self, job: &JobName, id: &BackupId)
+    -> Result<Option<Manifest>, BackupStoreError>;
     /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
-    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError>;
+    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError>;
 }

@@ -298,15 +298,14 @@ impl Clock for FakeWorld {
 }
 
 impl Journal for FakeWorld {
-    fn commit(&self, changes: Vec<Change>) -> Commit {
+    fn commit(&self, batch: Batch) -> Commit {
         if one_less(&self.failing_commits) {
-            return ready(Err(JournalError {
-                kind: JournalErrorKind::Full,
-                path: "memory".to_owned(),
-                what: "cannot be written".to_owned(),
-            }));
+            return ready(Err(StoreError::new(
+                StoreErrorKind::Full,
+                "the journal in memory cannot be written",
+            )));
         }
-        for change in changes {
+        for change in batch.changes {
             match change {
                 Change::Event(event) => self.happen(event.kind, |_| event),
                 Change::Alert(entry) => self.put(entry),
@@ -370,11 +369,10 @@ impl Browse for FakeWorld {
     }
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
         if one_less(&self.failing_reads) {
-            return ready(Err(JournalError {
-                kind: JournalErrorKind::Unavailable,
-                path: "memory".to_owned(),
-                what: "cannot be read".to_owned(),
-            }));
+            return ready(Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the journal in memory cannot be read",
+            )));
         }
         let events = self.events.lock();
         let found = events.iter().filter(|event| event.seq > after);

@@ -14,7 +14,7 @@ mod arrivals;
 
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
-use crate::ports::{Alerters, Clock, Delivery, Journal, JournalErrorKind};
+use crate::ports::{Alerters, Clock, Delivery, Journal};
 use mainstay_domain::{
     alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
     event::{Event, EventKind},
@@ -135,7 +135,7 @@ impl Desk {
             [done(entry), event]
         });
         // Written in order; nothing waits for it.
-        drop(self.journal.commit(gone.collect()));
+        drop(self.journal.commit(gone.collect::<Vec<_>>().into()));
     }
 
     /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
@@ -181,9 +181,9 @@ impl Desk {
     /// deliver it again. `stop` ends it after one more try; then it does, and receivers deduplicate.
     async fn write(&self, changes: Vec<Change>, stop: &CancellationToken) {
         let mut failures: u32 = 0;
-        while let Err(error) = self.journal.commit(changes.clone()).await {
+        while let Err(error) = self.journal.commit(changes.clone().into()).await {
             tracing::error!(%error, "the outcome of a delivery is not in the journal");
-            if stop.is_cancelled() || error.kind != JournalErrorKind::Full {
+            if stop.is_cancelled() || !error.is_retryable() {
                 return;
             }
             failures = failures.saturating_add(1);

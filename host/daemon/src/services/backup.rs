@@ -20,7 +20,7 @@ mod tests;
 mod turns;
 
 use crate::ports::{
-    BackupStore, Clock, Journal, JournalError, OnProgress, RetentionJudge, StoreError,
+    BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError,
 };
 use catalog::Catalog;
 use mainstay_domain::{
@@ -58,17 +58,19 @@ pub enum BackupError {
     Chain(#[from] ChainError),
     /// The store could not do it.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] BackupStoreError),
     /// The journal could not be written.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(#[from] StoreError),
 }
 
 impl From<BackupError> for EffectError {
     fn from(error: BackupError) -> Self {
         let text = error.to_string();
         match error {
-            BackupError::Store(StoreError::Unavailable(_) | StoreError::Interrupted)
+            BackupError::Store(
+                BackupStoreError::Unavailable(_) | BackupStoreError::Interrupted,
+            )
             | BackupError::Journal(_) => EffectError::Unavailable(text),
             _ => EffectError::Failed(text),
         }
@@ -226,12 +228,12 @@ impl BackupService {
     /// Calls the store on a blocking thread.
     async fn with_store<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&dyn BackupStore) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&dyn BackupStore) -> Result<T, BackupStoreError> + Send + 'static,
+    ) -> Result<T, BackupStoreError> {
         let store = Arc::clone(&self.core.store);
         let ended = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
         ended.unwrap_or_else(|error| {
-            Err(StoreError::Unavailable(format!(
+            Err(BackupStoreError::Unavailable(format!(
                 "the store broke off: {error}; report this as a defect"
             )))
         })
@@ -250,7 +252,7 @@ impl BackupService {
             let mut catalog = self.core.catalog.lock();
             let put = |record: BackupRecord| (record.id.clone(), catalog.put(record));
             let before: Vec<_> = records.into_iter().map(put).collect();
-            (self.core.journal.commit(changes), before)
+            (self.core.journal.commit(changes.into()), before)
         };
         let written = written.await;
         if written.is_err() {

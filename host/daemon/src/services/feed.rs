@@ -3,7 +3,7 @@
 //! Invariant: no event is left out and none is given twice, also where the receiver falls behind: it subscribes
 //! before it reads, skips what it has already given, and reads again from the last `seq` when it was overtaken.
 
-use crate::ports::{Browse, Journal, JournalError};
+use crate::ports::{Browse, Journal, StoreError};
 use mainstay_domain::event::Event;
 use std::sync::Arc;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
@@ -38,7 +38,7 @@ impl EventFeed {
         limit: u32,
         journal: &dyn Journal,
         records: Arc<dyn Browse>,
-    ) -> Result<(Vec<Arc<Event>>, Self), JournalError> {
+    ) -> Result<(Vec<Arc<Event>>, Self), StoreError> {
         let mut feed = Self::after(0, journal, records);
         // One at least, so that the feed knows where the past ends.
         let newest = feed.records.last_events(limit.max(1)).await?;
@@ -55,7 +55,7 @@ impl EventFeed {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn next_recorded(&mut self) -> Result<Vec<Arc<Event>>, JournalError> {
+    pub async fn next_recorded(&mut self) -> Result<Vec<Arc<Event>>, StoreError> {
         let page = self.records.events(self.last, PAGE).await?;
         if let Some(event) = page.last() {
             self.last = event.seq;
@@ -68,7 +68,7 @@ impl EventFeed {
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Vec<Arc<Event>>>, JournalError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<Arc<Event>>>, StoreError> {
         loop {
             if self.behind {
                 let page = self.next_recorded().await?;

@@ -239,7 +239,7 @@ impl Core {
         let events = events::of(&state.spec, changes, seen, at);
         if !events.is_empty() {
             // Durable soon; who needs to know reads the journal.
-            drop(self.journal.commit(events));
+            drop(self.journal.commit(events.into()));
         }
         for finding in changes
             .iter()

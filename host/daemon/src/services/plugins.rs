@@ -262,7 +262,7 @@ impl Observer for PluginEvents {
             }
         };
         // Events of plugins are told in order; nothing waits for them.
-        drop(self.journal.commit(vec![Change::Event(event)]));
+        drop(self.journal.commit(vec![Change::Event(event)].into()));
     }
 }
 

@@ -6,7 +6,7 @@
 //! Invariant: alerts are handed on to be delivered in the order in which their events are written.
 
 use super::alerts::Arrival;
-use crate::ports::{Commit, Journal};
+use crate::ports::{Batch, Commit, Journal};
 use mainstay_domain::{
     alert::{OutboxEntry, alerts_for},
     event::{Event, EventKind},
@@ -56,12 +56,12 @@ fn queued(entry: &OutboxEntry, event: &Event) -> Event {
 }
 
 impl Journal for Recorder {
-    fn commit(&self, mut changes: Vec<Change>) -> Commit {
+    fn commit(&self, mut batch: Batch) -> Commit {
         let spec = Arc::clone(&self.spec.borrow());
         let mut ids = self.ids.lock();
         let mut entries = Vec::new();
         let mut added = Vec::new();
-        for change in &changes {
+        for change in &batch.changes {
             let Change::Event(event) = change else {
                 continue;
             };
@@ -75,20 +75,24 @@ impl Journal for Recorder {
         }
         if entries.is_empty() {
             drop(ids);
-            return self.journal.commit(changes);
+            return self.journal.commit(batch);
         }
-        changes.extend(added);
-        let committed = self.journal.commit(changes);
+        batch.changes.extend(added);
+        let fence = batch.fence;
+        let committed = self.journal.commit(batch);
         // Answered after what was submitted before it, and of the same kind.
-        let written = self.journal.commit(Vec::new());
+        let written = self.journal.commit(Batch {
+            fence,
+            changes: Vec::new(),
+        });
         // Where nobody delivers any more, the next daemon does.
         let _ = self.arrivals.send(Arrival { entries, written });
         committed
     }
 
-    fn commit_again(&self, changes: Vec<Change>) -> Commit {
+    fn commit_again(&self, batch: Batch) -> Commit {
         // Its alerts were handed on when it was refused.
-        self.journal.commit_again(changes)
+        self.journal.commit_again(batch)
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

@@ -114,7 +114,7 @@ impl RecoveryEngine {
         let recovered = left::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
-        if let Err(error) = self.ports.journal.commit(Vec::new()).await {
+        if let Err(error) = self.ports.journal.commit(Vec::new().into()).await {
             tracing::error!(%error, "what the daemon before left is not gone on with durably");
         }
     }

@@ -142,7 +142,7 @@ impl ReloadService {
             ok: outcome.is_ok(),
             error: outcome.err(),
         });
-        if let Err(error) = self.journal.commit(vec![Change::Event(event)]).await {
+        if let Err(error) = self.journal.commit(vec![Change::Event(event)].into()).await {
             tracing::error!(%error, "the outcome of a reload is not in the journal");
         }
     }

@@ -42,7 +42,7 @@ impl RoomService {
                 told = Some(kind);
                 // Of one severity, so that who heard the one hears the other.
                 let event = Event::new(kind, Severity::Critical, self.clock.now(), message);
-                drop(self.journal.commit(vec![Change::Event(event)]));
+                drop(self.journal.commit(vec![Change::Event(event)].into()));
             }
             tokio::select! { biased;
                 () = stop.cancelled() => return,

@@ -3,7 +3,7 @@
 pub(crate) mod specs;
 
 use crate::ports::{
-    Boxed, Clock, Commit, Committed, Journal, JournalError, JournalErrorKind, Probe,
+    Batch, Boxed, Clock, Commit, Committed, Journal, Probe, StoreError, StoreErrorKind,
 };
 use mainstay_domain::{
     event::{Event, EventKind},
@@ -95,17 +95,16 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
-    fn commit(&self, changes: Vec<Change>) -> Commit {
+    fn commit(&self, batch: Batch) -> Commit {
         if self.is_full.load(SeqCst) {
-            return Box::pin(std::future::ready(Err(JournalError {
-                kind: JournalErrorKind::Full,
-                path: "memory".to_owned(),
-                what: "cannot be written: it is full".to_owned(),
-            })));
+            return Box::pin(std::future::ready(Err(StoreError::new(
+                StoreErrorKind::Full,
+                "the journal in memory cannot be written: it is full",
+            ))));
         }
         let mut written = Vec::new();
         let mut all = self.changes.lock();
-        for mut change in changes {
+        for mut change in batch.changes {
             if let Change::Event(event) = &mut change {
                 event.seq = all.len() as u64 + 1;
                 let event = Arc::new(event.clone());

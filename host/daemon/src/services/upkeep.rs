@@ -24,7 +24,11 @@ impl Upkeep {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             let before = self.clock.now() - self.spec.borrow().host.keep_history;
-            if let Err(error) = self.journal.commit(vec![Change::Forget(before)]).await {
+            if let Err(error) = self
+                .journal
+                .commit(vec![Change::Forget(before)].into())
+                .await
+            {
                 tracing::warn!(%error, "what is too old stays in the journal for now");
             }
             tokio::select! { biased;

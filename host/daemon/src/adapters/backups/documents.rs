@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     adapters::environment::ChildEnvironment,
-    ports::{OnProgress, Progress, StoreError, TakeBackup, Unreadable},
+    ports::{BackupStoreError, OnProgress, Progress, TakeBackup, Unreadable},
 };
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
@@ -68,7 +68,7 @@ struct Attempt {
 }
 
 /// Is told of each part of a file: its number and its bytes.
-type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), StoreError> + 'a;
+type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), BackupStoreError> + 'a;
 
 impl<'a> SourceReader<'a> {
     pub(super) fn new(
@@ -96,13 +96,13 @@ impl<'a> SourceReader<'a> {
     }
 
     /// Reads every source, in the order of the config.
-    pub(super) fn read_sources(&mut self) -> Result<(), StoreError> {
+    pub(super) fn read_sources(&mut self) -> Result<(), BackupStoreError> {
         let request = self.request;
         for source in &request.sources {
             match source {
                 BackupSource::Directory { path, prefix } => {
                     let prefix = KeyPrefix::parse(prefix)
-                        .map_err(|error| StoreError::Source(error.to_string()))?;
+                        .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                     self.read_directory(path, &prefix)?;
                 }
                 BackupSource::Command {
@@ -112,7 +112,7 @@ impl<'a> SourceReader<'a> {
                     timeout,
                 } => {
                     let key = DocumentKey::parse(key)
-                        .map_err(|error| StoreError::Source(error.to_string()))?;
+                        .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
                     let spool = create_private(&path)?;
                     run_command(self.environment, run, cwd, *timeout, &spool, self.stop)?;
@@ -122,7 +122,7 @@ impl<'a> SourceReader<'a> {
             }
         }
         if self.is_tolerant() && self.found.state.is_empty() {
-            return Err(StoreError::Source(format!(
+            return Err(BackupStoreError::Source(format!(
                 "nothing could be read: {}",
                 self.warnings.join("; ")
             )));
@@ -130,7 +130,7 @@ impl<'a> SourceReader<'a> {
         Ok(())
     }
 
-    fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), StoreError> {
+    fn read_directory(&mut self, path: &Path, prefix: &KeyPrefix) -> Result<(), BackupStoreError> {
         let is_absent = || {
             let found = fs::symlink_metadata(path);
             found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
@@ -148,13 +148,13 @@ impl<'a> SourceReader<'a> {
         let mut warnings = std::mem::take(&mut self.warnings);
         let walked = walk(path, &rules, &mut warnings, &mut |found, warnings| {
             let key = DocumentKey::from_bytes(&found.relative)
-                .map_err(|error| StoreError::Source(error.to_string()))?;
+                .map_err(|error| BackupStoreError::Source(error.to_string()))?;
             self.read_found(prefix.join(&key), &found, &rules, warnings)
         });
         self.warnings = warnings;
         match walked {
             // The other sources may be readable.
-            Err(StoreError::Source(what)) if self.is_tolerant() => {
+            Err(BackupStoreError::Source(what)) if self.is_tolerant() => {
                 self.warnings.push(what);
                 Ok(())
             }
@@ -164,7 +164,7 @@ impl<'a> SourceReader<'a> {
 
     /// The output of a program, which was spooled to a file. It has no times of its own, so the same output again is
     /// no change.
-    fn read_output(&mut self, key: DocumentKey, path: &Path) -> Result<(), StoreError> {
+    fn read_output(&mut self, key: DocumentKey, path: &Path) -> Result<(), BackupStoreError> {
         let mut file = File::open(path).map_err(unavailable("cannot read", path))?;
         let metadata = file.metadata().map_err(unavailable("cannot read", path))?;
         let (size, hash, content) =
@@ -191,7 +191,7 @@ impl<'a> SourceReader<'a> {
         found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         let kind = found.metadata.file_type();
         if kind.is_dir() {
             let entry = entry_of(DocumentKind::Directory, &found.metadata);
@@ -241,7 +241,7 @@ impl<'a> SourceReader<'a> {
         found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         let Some(mut read) = self.read_once(&key, found, rules, warnings)? else {
             return Ok(());
         };
@@ -274,7 +274,7 @@ impl<'a> SourceReader<'a> {
         found: &Found<'_>,
         rules: &WalkRules<'_>,
         warnings: &mut Vec<String>,
-    ) -> Result<Option<Attempt>, StoreError> {
+    ) -> Result<Option<Attempt>, BackupStoreError> {
         let (path, opened) = (&found.path, found.tree.file(&found.relative));
         let Some(mut file) = tolerate(opened, path, rules, warnings)? else {
             return Ok(None);
@@ -285,7 +285,7 @@ impl<'a> SourceReader<'a> {
         let stamp = Stamp::settled(&before);
         let (size, hash, content) =
             match self.read_content(key, &mut file, path, before.len(), warnings) {
-                Err(StoreError::Source(what)) if rules.tolerant => {
+                Err(BackupStoreError::Source(what)) if rules.tolerant => {
                     warnings.push(what);
                     return Ok(None);
                 }
@@ -315,9 +315,9 @@ impl<'a> SourceReader<'a> {
         path: &Path,
         expected: u64,
         warnings: &mut Vec<String>,
-    ) -> Result<(u64, ContentHash, Content), StoreError> {
+    ) -> Result<(u64, ContentHash, Content), BackupStoreError> {
         let unreadable = |error: std::io::Error| {
-            StoreError::Source(format!("cannot read {}: {error}", path.display()))
+            BackupStoreError::Source(format!("cannot read {}: {error}", path.display()))
         };
         if expected <= PART_BYTES as u64 {
             let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
@@ -351,7 +351,7 @@ impl<'a> SourceReader<'a> {
         })?;
         match ended.map_err(unreadable) {
             // The parts are in the archive; they are closed with what could be read.
-            Err(StoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
+            Err(BackupStoreError::Source(what)) if self.is_tolerant() && parts > 0 => {
                 warnings.push(format!("{what}; its first {size} bytes are stored"));
             }
             ended => ended?,
@@ -369,7 +369,7 @@ impl<'a> SourceReader<'a> {
         &mut self,
         file: &mut File,
         on_part: &mut OnPart<'_>,
-    ) -> Result<(u64, ContentHash, std::io::Result<()>), StoreError> {
+    ) -> Result<(u64, ContentHash, std::io::Result<()>), BackupStoreError> {
         let mut hasher = blake3::Hasher::new();
         let (mut number, mut size) = (0, 0);
         let (mut done, writer) = (self.done, &mut self.writer);
@@ -397,7 +397,7 @@ impl<'a> SourceReader<'a> {
         entry: Entry,
         content: Content,
         stamp: Option<Stamp>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         let old = self.baseline.state.get(&key);
         let is_unchanged = old == Some(&entry);
         let is_inherited = entry.size > 0 && old.is_some_and(|old| old.same_content(&entry));
@@ -416,7 +416,7 @@ impl<'a> SourceReader<'a> {
         }
         let taken = self.found.state.insert(key, entry);
         taken.map_err(|error| {
-            StoreError::Source(format!("{error}; give each source a prefix of its own"))
+            BackupStoreError::Source(format!("{error}; give each source a prefix of its own"))
         })
     }
 }

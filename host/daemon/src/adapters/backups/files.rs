@@ -1,7 +1,7 @@
 //! Where backups lie, and how files are made durable and private.
 
 use super::mounts::check_none_within;
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
@@ -75,7 +75,7 @@ impl Layout {
 
     /// Moves archive and manifest to the trash. The manifest goes last, so that a crash between leaves a backup that
     /// `find` sees in one place or a leftover, never one that looks whole and is not.
-    pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    pub(super) fn trash(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let trash = self.job(job).join("trash");
         create_private_dir(&trash)?;
         for path in [self.archive(job, id), self.manifest(job, id)] {
@@ -91,7 +91,7 @@ impl Layout {
     }
 
     /// Deletes from the trash; the manifest first, for an archive without one is a leftover that `sweep` removes.
-    pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let trash = self.job(job).join("trash");
         for name in [format!("{id}{MANIFEST}"), format!("{id}{ARCHIVE}")] {
             remove_file(&trash.join(name))?;
@@ -104,7 +104,7 @@ impl Layout {
     }
 
     /// The jobs that have a directory.
-    pub(super) fn jobs(&self) -> Result<Vec<JobName>, StoreError> {
+    pub(super) fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
         let names = names_in(&self.root)?;
         Ok(names
             .iter()
@@ -113,7 +113,10 @@ impl Layout {
     }
 
     /// The manifests of a job, and whether each is in the trash.
-    pub(super) fn manifests(&self, job: &JobName) -> Result<Vec<(PathBuf, bool)>, StoreError> {
+    pub(super) fn manifests(
+        &self,
+        job: &JobName,
+    ) -> Result<Vec<(PathBuf, bool)>, BackupStoreError> {
         let mut found = Vec::new();
         for (directory, in_trash) in [(self.job(job), false), (self.job(job).join("trash"), true)] {
             for name in names_in(&directory)? {
@@ -127,7 +130,7 @@ impl Layout {
     }
 
     /// Removes partial files, archives and indexes without a manifest, and the scratch directory of a drill.
-    pub(super) fn sweep(&self, job: &JobName) -> Result<(), StoreError> {
+    pub(super) fn sweep(&self, job: &JobName) -> Result<(), BackupStoreError> {
         remove_tree(&self.scratch(job))?;
         let (place, trash) = (self.job(job), self.job(job).join("trash"));
         for directory in [&place, &trash] {
@@ -150,7 +153,7 @@ impl Layout {
     }
 
     /// Moves the manifests whose archive is in the trash after it.
-    fn finish_trashing(&self, job: &JobName) -> Result<(), StoreError> {
+    fn finish_trashing(&self, job: &JobName) -> Result<(), BackupStoreError> {
         for (manifest, in_trash) in self.manifests(job)? {
             let name = manifest
                 .file_name()
@@ -169,7 +172,7 @@ impl Layout {
 }
 
 /// Makes an error into a sentence.
-pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> StoreError {
+pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> BackupStoreError {
     let text = format!("{what} {}", path.display());
     move |error| {
         let help = match error.kind() {
@@ -181,12 +184,12 @@ pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> Stor
             ErrorKind::ReadOnlyFilesystem => "; mount it writable",
             _ => "",
         };
-        StoreError::Unavailable(format!("{text}: {error}{help}"))
+        BackupStoreError::Unavailable(format!("{text}: {error}{help}"))
     }
 }
 
 /// Makes a directory, and those above it, that only their owner can enter.
-pub(super) fn create_private_dir(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private_dir(path: &Path) -> Result<(), BackupStoreError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -196,7 +199,7 @@ pub(super) fn create_private_dir(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a file that only its owner can read; it must not exist.
-pub(super) fn create_private(path: &Path) -> Result<File, StoreError> {
+pub(super) fn create_private(path: &Path) -> Result<File, BackupStoreError> {
     let file = OpenOptions::new()
         .write(true)
         .read(true)
@@ -207,7 +210,7 @@ pub(super) fn create_private(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Writes a file that is there whole or not at all, and never over another.
-pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), BackupStoreError> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(PARTIAL);
     let partial = PathBuf::from(partial);
@@ -224,18 +227,18 @@ pub(super) fn write_create_only(path: &Path, bytes: &[u8]) -> Result<(), StoreEr
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_dir(path: &Path) -> Result<(), BackupStoreError> {
     let synced = File::open(path).and_then(|directory| directory.sync_all());
     synced.map_err(unavailable("cannot fsync", path))
 }
 
-pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn remove_file(path: &Path) -> Result<(), BackupStoreError> {
     absent_is_fine(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
 }
 
 /// Removes a directory and all below it, also where directories among it forbid that to their owner; not where
 /// something is mounted in it.
-pub(super) fn remove_tree(path: &Path) -> Result<(), StoreError> {
+pub(super) fn remove_tree(path: &Path) -> Result<(), BackupStoreError> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
         let real = path.canonicalize();
         check_none_within(&real.map_err(unavailable("cannot remove", path))?)?;
@@ -273,7 +276,7 @@ pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
 }
 
 /// The names in a directory, sorted; none where there is no such directory.
-fn names_in(directory: &Path) -> Result<Vec<String>, StoreError> {
+fn names_in(directory: &Path) -> Result<Vec<String>, BackupStoreError> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(unavailable("cannot list", directory))?,

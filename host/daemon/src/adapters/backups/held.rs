@@ -1,7 +1,7 @@
 //! Which of a job's sources a backup holds, so that a restore in place replaces those only.
 
 use super::{files::Layout, read::read_manifests, swap::Swap};
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, KeyPrefix, Manifest, SourceNote, State},
     backup::BackupType,
@@ -17,7 +17,7 @@ pub(super) fn held(
     chain: &[BackupId],
     state: &State,
     places: Vec<(KeyPrefix, Swap)>,
-) -> Result<Vec<(KeyPrefix, Swap)>, StoreError> {
+) -> Result<Vec<(KeyPrefix, Swap)>, BackupStoreError> {
     let manifests = read_manifests(layout, job, chain)?;
     let Some(backup) = manifests.last() else {
         return Ok(Vec::new());
@@ -32,7 +32,7 @@ pub(super) fn held(
                 swap.target().display()
             ),
             Holds::Nothing => {
-                return Err(StoreError::Unavailable(format!(
+                return Err(BackupStoreError::Unavailable(format!(
                     "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
                     backup.id,
                     swap.target().display(),

@@ -9,7 +9,7 @@
 //! Invariant: an index is a cache; its root hash must be that of the manifest, else it is composed from the chain.
 
 use super::files::{Layout, create_private, remove_file, unavailable};
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, State},
     id::BackupId,
@@ -84,7 +84,7 @@ impl Index {
         layout: &Layout,
         job: &JobName,
         id: &BackupId,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         let (path, partial) = (layout.index(job, id), layout.partial(job, id, "index"));
         let cannot = unavailable("cannot write", &partial);
         remove_file(&partial)?;

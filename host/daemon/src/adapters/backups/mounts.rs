@@ -1,7 +1,7 @@
 //! What is mounted where: a tree that is renamed or removed would take what is mounted in it along.
 
 use super::files::unavailable;
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use std::{
     ffi::OsStr,
     fs,
@@ -13,11 +13,11 @@ use std::{
 const MOUNTS: &str = "/proc/self/mountinfo";
 
 /// Refuses a directory, whose path has no links in it, that is or holds a mount point.
-pub(super) fn check_none_within(directory: &Path) -> Result<(), StoreError> {
+pub(super) fn check_none_within(directory: &Path) -> Result<(), BackupStoreError> {
     let list = fs::read(MOUNTS).map_err(unavailable("cannot read", Path::new(MOUNTS)))?;
     match mounted_within(&list, directory) {
         None => Ok(()),
-        Some(mounted) => Err(StoreError::Unavailable(format!(
+        Some(mounted) => Err(BackupStoreError::Unavailable(format!(
             "{} cannot be replaced or removed: {} is a mount point, and what is mounted there would go with it; unmount it, or restore into another directory",
             directory.display(),
             mounted.display()

@@ -10,7 +10,7 @@ use super::{
     files::{Layout, unavailable},
     write::{Hashing, Stored},
 };
-use crate::ports::{OnProgress, Progress, StoreError};
+use crate::ports::{BackupStoreError, OnProgress, Progress};
 use mainstay_domain::{
     archive::{
         ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End,
@@ -36,20 +36,30 @@ pub(super) trait Sink {
         key: &DocumentKey,
         kind: DocumentKind,
         bytes: &[u8],
-    ) -> Result<(), StoreError>;
+    ) -> Result<(), BackupStoreError>;
     /// Some of it; `first` begins it, perhaps anew.
-    fn part(&mut self, key: &DocumentKey, first: bool, bytes: &[u8]) -> Result<(), StoreError>;
+    fn part(
+        &mut self,
+        key: &DocumentKey,
+        first: bool,
+        bytes: &[u8],
+    ) -> Result<(), BackupStoreError>;
 }
 
 /// For reading that only checks.
 pub(super) struct Nowhere;
 
 impl Sink for Nowhere {
-    fn document(&mut self, _: &DocumentKey, _: DocumentKind, _: &[u8]) -> Result<(), StoreError> {
+    fn document(
+        &mut self,
+        _: &DocumentKey,
+        _: DocumentKind,
+        _: &[u8],
+    ) -> Result<(), BackupStoreError> {
         Ok(())
     }
 
-    fn part(&mut self, _: &DocumentKey, _: bool, _: &[u8]) -> Result<(), StoreError> {
+    fn part(&mut self, _: &DocumentKey, _: bool, _: &[u8]) -> Result<(), BackupStoreError> {
         Ok(())
     }
 }
@@ -60,9 +70,9 @@ pub(super) fn read_archive(
     id: &BackupId,
     expected: Stored,
     stop: &CancellationToken,
-    on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), StoreError>,
-) -> Result<(Header, End), StoreError> {
-    let corrupted = |what: String| StoreError::Corrupted {
+    on_item: &mut dyn FnMut(ArchiveItem) -> Result<(), BackupStoreError>,
+) -> Result<(Header, End), BackupStoreError> {
+    let corrupted = |what: String| BackupStoreError::Corrupted {
         id: id.clone(),
         what,
     };
@@ -133,7 +143,7 @@ pub(super) fn stored_bytes_match(
     layout: &Layout,
     stop: &CancellationToken,
     manifest: &Manifest,
-) -> Result<bool, StoreError> {
+) -> Result<bool, BackupStoreError> {
     let (path, _) = layout.find(&manifest.job, &manifest.id);
     let mut file = match File::open(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -159,10 +169,10 @@ pub(super) fn read_manifests(
     layout: &Layout,
     job: &JobName,
     chain: &[BackupId],
-) -> Result<Vec<Manifest>, StoreError> {
+) -> Result<Vec<Manifest>, BackupStoreError> {
     let mut manifests: Vec<Manifest> = Vec::new();
     for id in chain {
-        let corrupted = |what: String| StoreError::Corrupted {
+        let corrupted = |what: String| BackupStoreError::Corrupted {
             id: id.clone(),
             what,
         };
@@ -204,7 +214,7 @@ pub(super) fn read_chain(
     chain: &[BackupId],
     progress: &OnProgress,
     sink: &mut dyn Sink,
-) -> Result<State, StoreError> {
+) -> Result<State, BackupStoreError> {
     let manifests = read_manifests(layout, job, chain)?;
     let total = manifests.iter().map(|manifest| manifest.documents).sum();
     let mut done = Progress {
@@ -213,7 +223,7 @@ pub(super) fn read_chain(
     };
     let mut composer = Composer::new();
     for manifest in manifests.iter().rev() {
-        let corrupted = |error: mainstay_domain::chain::ComposeError| StoreError::Corrupted {
+        let corrupted = |error: mainstay_domain::chain::ComposeError| BackupStoreError::Corrupted {
             id: manifest.id.clone(),
             what: error.to_string(),
         };
@@ -259,7 +269,7 @@ pub(super) fn read_chain(
             && (end.documents, end.tombstones) == (manifest.documents, manifest.tombstones);
         if !same {
             let what = "its archive and its manifest contradict each other".to_owned();
-            return Err(StoreError::Corrupted {
+            return Err(BackupStoreError::Corrupted {
                 id: manifest.id.clone(),
                 what,
             });
@@ -267,11 +277,11 @@ pub(super) fn read_chain(
         composer.next_link();
     }
     let Some(newest) = manifests.last() else {
-        return Err(StoreError::Unavailable(
+        return Err(BackupStoreError::Unavailable(
             "there is no backup to read".to_owned(),
         ));
     };
-    let corrupted = |what: String| StoreError::Corrupted {
+    let corrupted = |what: String| BackupStoreError::Corrupted {
         id: newest.id.clone(),
         what,
     };
@@ -303,9 +313,9 @@ pub(super) fn read_difference(
     id: &BackupId,
     expected: Stored,
     stop: &CancellationToken,
-) -> Result<(mainstay_domain::chain::Difference, End), StoreError> {
+) -> Result<(mainstay_domain::chain::Difference, End), BackupStoreError> {
     let mut difference = mainstay_domain::chain::Difference::default();
-    let twice = |key: &DocumentKey| StoreError::Corrupted {
+    let twice = |key: &DocumentKey| BackupStoreError::Corrupted {
         id: id.clone(),
         what: format!("it names `{key}` twice"),
     };

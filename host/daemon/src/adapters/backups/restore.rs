@@ -12,7 +12,7 @@ use super::{
     read::{Sink, read_chain},
     swap::Swap,
 };
-use crate::ports::{OnProgress, RestorePlace, RestoredTree, StagedRestore, StoreError};
+use crate::ports::{BackupStoreError, OnProgress, RestorePlace, RestoredTree, StagedRestore};
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     id::BackupId,
@@ -40,7 +40,7 @@ pub(super) struct StagedTrees {
 }
 
 impl StagedRestore for StagedTrees {
-    fn place(mut self: Box<Self>) -> Result<RestoredTree, StoreError> {
+    fn place(mut self: Box<Self>) -> Result<RestoredTree, BackupStoreError> {
         for swap in &mut self.swaps {
             swap.place()?;
         }
@@ -59,7 +59,7 @@ pub(super) fn stage(
     chain: &[BackupId],
     place: &RestorePlace,
     progress: &OnProgress,
-) -> Result<StagedTrees, StoreError> {
+) -> Result<StagedTrees, BackupStoreError> {
     let (targets, ignored) = match place {
         RestorePlace::Into { path, replace } => (vec![("", path, *replace)], HashSet::new()),
         RestorePlace::InPlace(sources) => in_place(sources)?,
@@ -67,8 +67,8 @@ pub(super) fn stage(
     let mut places = Vec::new();
     for (prefix, path, replace) in targets {
         check_apart(layout, path)?;
-        let prefix =
-            KeyPrefix::parse(prefix).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let prefix = KeyPrefix::parse(prefix)
+            .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
         places.push((prefix, Swap::begin(path, replace)?));
     }
     let roots = places
@@ -85,11 +85,11 @@ pub(super) fn stage(
 }
 
 /// A tree that held the backups would take them with it when it is replaced.
-fn check_apart(layout: &Layout, target: &Path) -> Result<(), StoreError> {
+fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
     let (store, target) = (layout.root().canonicalize(), target.canonicalize());
     match (store, target) {
         (Ok(store), Ok(target)) if store.starts_with(&target) => {
-            Err(StoreError::Unavailable(format!(
+            Err(BackupStoreError::Unavailable(format!(
                 "{} cannot be replaced: it holds the backups, which are in {}; restore into another directory",
                 target.display(),
                 store.display()
@@ -102,7 +102,7 @@ fn check_apart(layout: &Layout, target: &Path) -> Result<(), StoreError> {
 type Targets<'a> = (Vec<(&'a str, &'a PathBuf, bool)>, HashSet<DocumentKey>);
 
 /// The directories among the sources, and the keys that belong to none.
-fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, StoreError> {
+fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
     let mut targets = Vec::new();
     let mut ignored = HashSet::new();
     for source in sources {
@@ -113,7 +113,7 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, StoreError> {
     }
     if targets.is_empty() {
         let why = "the job has no directory among its sources, and what a command printed cannot be put back in place; restore into a directory";
-        return Err(StoreError::Unavailable(why.to_owned()));
+        return Err(BackupStoreError::Unavailable(why.to_owned()));
     }
     Ok((targets, ignored))
 }
@@ -127,7 +127,7 @@ pub(super) fn write_tree(
     roots: Vec<(KeyPrefix, PathBuf)>,
     ignored: HashSet<DocumentKey>,
     progress: &OnProgress,
-) -> Result<(RestoredTree, State), StoreError> {
+) -> Result<(RestoredTree, State), BackupStoreError> {
     let mut tree = TreeWriter {
         roots,
         ignored,
@@ -170,7 +170,7 @@ impl TreeWriter {
         &mut self,
         state: &State,
         stop: &CancellationToken,
-    ) -> Result<RestoredTree, StoreError> {
+    ) -> Result<RestoredTree, BackupStoreError> {
         let mut restored = RestoredTree {
             documents: 0,
             bytes: 0,
@@ -216,7 +216,7 @@ impl Sink for TreeWriter {
         key: &DocumentKey,
         kind: DocumentKind,
         bytes: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         match kind {
             DocumentKind::Directory => Ok(()),
             DocumentKind::Symlink => {
@@ -227,7 +227,12 @@ impl Sink for TreeWriter {
         }
     }
 
-    fn part(&mut self, key: &DocumentKey, first: bool, bytes: &[u8]) -> Result<(), StoreError> {
+    fn part(
+        &mut self,
+        key: &DocumentKey,
+        first: bool,
+        bytes: &[u8],
+    ) -> Result<(), BackupStoreError> {
         if first {
             self.open = None;
             let Some(path) = self.place(key) else {
@@ -252,7 +257,7 @@ impl Sink for TreeWriter {
     }
 }
 
-fn make_parent(path: &Path) -> Result<(), StoreError> {
+fn make_parent(path: &Path) -> Result<(), BackupStoreError> {
     match path.parent() {
         Some(parent) if !parent.is_dir() => {
             fs::create_dir_all(parent).map_err(unavailable("cannot make", parent))
@@ -261,7 +266,7 @@ fn make_parent(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn set_metadata(path: &Path, entry: &Entry) -> Result<(), StoreError> {
+fn set_metadata(path: &Path, entry: &Entry) -> Result<(), BackupStoreError> {
     let cannot = unavailable("cannot set owner, permissions or time of", path);
     if rustix::process::geteuid().is_root() {
         lchown(path, Some(entry.uid), Some(entry.gid)).map_err(&cannot)?;

@@ -7,7 +7,7 @@ use super::{
     restore::write_tree,
     source::{WalkRules, walk},
 };
-use crate::ports::{OnProgress, RestoredTree, StoreError};
+use crate::ports::{BackupStoreError, OnProgress, RestoredTree};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, State},
     id::BackupId,
@@ -23,7 +23,7 @@ pub(super) fn drill(
     job: &JobName,
     chain: &[BackupId],
     progress: &OnProgress,
-) -> Result<RestoredTree, StoreError> {
+) -> Result<RestoredTree, BackupStoreError> {
     let scratch = layout.scratch(job);
     remove_tree(&scratch)?;
     create_private_dir(&scratch)?;
@@ -40,19 +40,19 @@ fn restore_and_compare(
     chain: &[BackupId],
     scratch: &Path,
     progress: &OnProgress,
-) -> Result<RestoredTree, StoreError> {
+) -> Result<RestoredTree, BackupStoreError> {
     let everything =
-        KeyPrefix::parse("").map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        KeyPrefix::parse("").map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     let roots = vec![(everything, scratch.to_owned())];
     let (restored, expected) =
         write_tree(layout, stop, job, chain, roots, HashSet::new(), progress)?;
     let found = scan(scratch, stop)?;
     let Some(newest) = chain.last() else {
-        return Err(StoreError::Unavailable(
+        return Err(BackupStoreError::Unavailable(
             "there is no backup to drill with".to_owned(),
         ));
     };
-    let corrupted = |what: String| StoreError::Corrupted {
+    let corrupted = |what: String| BackupStoreError::Corrupted {
         id: newest.clone(),
         what,
     };
@@ -90,7 +90,7 @@ fn restore_and_compare(
 }
 
 /// The state of a directory, read from the disk.
-pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, StoreError> {
+pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, BackupStoreError> {
     let mut state = State::default();
     let rules = WalkRules {
         except: Path::new(""),
@@ -99,7 +99,7 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Store
     };
     walk(root, &rules, &mut Vec::new(), &mut |found, _| {
         let key = DocumentKey::from_bytes(&found.relative)
-            .map_err(|error| StoreError::Source(error.to_string()))?;
+            .map_err(|error| BackupStoreError::Source(error.to_string()))?;
         let cannot = unavailable("cannot read", &found.path);
         let kind = found.metadata.file_type();
         let entry = if kind.is_dir() {
@@ -131,7 +131,7 @@ pub(super) fn scan(root: &Path, stop: &CancellationToken) -> Result<State, Store
         };
         state
             .insert(key, entry)
-            .map_err(|error| StoreError::Source(error.to_string()))
+            .map_err(|error| BackupStoreError::Source(error.to_string()))
     })?;
     Ok(state)
 }

@@ -9,7 +9,7 @@ use super::{
     check_stop,
     tree::{Tree, names},
 };
-use crate::{adapters::environment::ChildEnvironment, ports::StoreError};
+use crate::{adapters::environment::ChildEnvironment, ports::BackupStoreError};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::OsString,
@@ -47,7 +47,8 @@ pub(super) struct WalkRules<'a> {
 }
 
 /// Is told of each thing that is found, and may add warnings.
-pub(super) type OnFound<'a> = dyn FnMut(Found<'_>, &mut Vec<String>) -> Result<(), StoreError> + 'a;
+pub(super) type OnFound<'a> =
+    dyn FnMut(Found<'_>, &mut Vec<String>) -> Result<(), BackupStoreError> + 'a;
 
 /// Hands on everything at and below `root`, each directory before what it holds, names sorted by their bytes.
 pub(super) fn walk(
@@ -55,9 +56,9 @@ pub(super) fn walk(
     rules: &WalkRules<'_>,
     warnings: &mut Vec<String>,
     on_found: &mut OnFound<'_>,
-) -> Result<(), StoreError> {
+) -> Result<(), BackupStoreError> {
     let unreadable = |error: io::Error| {
-        StoreError::Source(format!(
+        BackupStoreError::Source(format!(
             "cannot read the source {}: {error}",
             root.display()
         ))
@@ -120,7 +121,7 @@ pub(super) fn tolerate<T>(
     path: &Path,
     rules: &WalkRules<'_>,
     warnings: &mut Vec<String>,
-) -> Result<Option<T>, StoreError> {
+) -> Result<Option<T>, BackupStoreError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -134,7 +135,7 @@ pub(super) fn tolerate<T>(
             warnings.push(format!("left out {}: {error}", path.display()));
             Ok(None)
         }
-        Err(error) => Err(StoreError::Source(format!(
+        Err(error) => Err(BackupStoreError::Source(format!(
             "cannot read {}: {error}; give the daemon's user access to it, or move it out of the source",
             path.display()
         ))),
@@ -157,14 +158,14 @@ pub(super) fn run_command(
     timeout: Duration,
     output: &File,
     stop: &CancellationToken,
-) -> Result<(), StoreError> {
+) -> Result<(), BackupStoreError> {
     let Some((program, arguments)) = run.split_first() else {
-        return Err(StoreError::Source(
+        return Err(BackupStoreError::Source(
             "a command source names no program".to_owned(),
         ));
     };
     let failed =
-        |what: String| StoreError::Source(format!("the source command `{program}` {what}"));
+        |what: String| BackupStoreError::Source(format!("the source command `{program}` {what}"));
     let stdout = output
         .try_clone()
         .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
@@ -244,8 +245,8 @@ pub(super) fn run_command(
 pub(super) fn for_each_piece(
     file: &mut File,
     limit: usize,
-    on_piece: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
-) -> Result<io::Result<()>, StoreError> {
+    on_piece: &mut dyn FnMut(&[u8]) -> Result<(), BackupStoreError>,
+) -> Result<io::Result<()>, BackupStoreError> {
     let mut buffer = Vec::with_capacity(limit);
     loop {
         let room = limit.saturating_sub(buffer.len()) as u64;

@@ -15,7 +15,7 @@ use super::{
     files::{absent_is_fine, remove_tree, sync_dir, unavailable},
     mounts::check_none_within,
 };
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{
@@ -45,11 +45,11 @@ static CLAIMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 struct Claim(PathBuf);
 
 impl Claim {
-    fn on(target: &Path) -> Result<Self, StoreError> {
+    fn on(target: &Path) -> Result<Self, BackupStoreError> {
         if claimed().insert(target.to_owned()) {
             return Ok(Self(target.to_owned()));
         }
-        Err(StoreError::Unavailable(format!(
+        Err(BackupStoreError::Unavailable(format!(
             "another restore to {} is under way; wait until it has ended, or restore into another directory",
             target.display()
         )))
@@ -78,7 +78,7 @@ enum SwapState {
 
 impl Swap {
     /// Makes an empty directory beside `target`, which must be free, empty, or a directory that may be replaced.
-    pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, StoreError> {
+    pub(super) fn begin(target: &Path, replace: bool) -> Result<Self, BackupStoreError> {
         let target = resolve(target);
         let (parent, staging, old) = beside(&target)?;
         let claim = Claim::on(&target)?;
@@ -89,13 +89,13 @@ impl Swap {
             Err(_) => fs::symlink_metadata(&target).is_ok(),
         };
         if is_occupied && !target.is_dir() {
-            return Err(StoreError::Unavailable(format!(
+            return Err(BackupStoreError::Unavailable(format!(
                 "{} is not a directory; name one that is, or a new one",
                 target.display()
             )));
         }
         if is_occupied && !replace {
-            return Err(StoreError::Unavailable(format!(
+            return Err(BackupStoreError::Unavailable(format!(
                 "{} exists and is not empty; restore into a new directory, or say --replace to lose what it holds",
                 target.display()
             )));
@@ -127,7 +127,7 @@ impl Swap {
     }
 
     /// Puts the new tree, which is durable, in place.
-    pub(super) fn place(&mut self) -> Result<(), StoreError> {
+    pub(super) fn place(&mut self) -> Result<(), BackupStoreError> {
         check_none_within(&self.target)?;
         let cannot = unavailable("cannot put the restored tree in place at", &self.target);
         if !self.replace || !self.target.exists() {
@@ -149,8 +149,8 @@ impl Swap {
         sync_dir(&self.parent)
     }
 
-    fn filled(&self) -> StoreError {
-        StoreError::Unavailable(format!(
+    fn filled(&self) -> BackupStoreError {
+        BackupStoreError::Unavailable(format!(
             "something was put into {} while the backup was read, and nothing was restored; restore into a new directory, or say --replace to lose what it holds",
             self.target.display()
         ))
@@ -166,7 +166,7 @@ impl Swap {
     }
 
     /// Puts the old tree back.
-    fn undo(&self) -> Result<(), StoreError> {
+    fn undo(&self) -> Result<(), BackupStoreError> {
         if self.state == SwapState::Placed {
             let taken_out = self.take_out();
             taken_out.map_err(unavailable("cannot put the old tree back at", &self.target))?;
@@ -199,7 +199,7 @@ impl Drop for Swap {
 }
 
 /// Removes what an interrupted restore left beside a directory, and puts an old tree back that was on its way out.
-pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
+pub(super) fn sweep(target: &Path) -> Result<(), BackupStoreError> {
     let target = resolve(target);
     // What cannot be replaced was not.
     let Ok((_, staging, old)) = beside(&target) else {
@@ -209,7 +209,7 @@ pub(super) fn sweep(target: &Path) -> Result<(), StoreError> {
 }
 
 /// Where the new tree is still in `staging`, the old one is the only whole one, and goes back where it was.
-fn tidy(target: &Path, staging: &Path, old: &Path) -> Result<(), StoreError> {
+fn tidy(target: &Path, staging: &Path, old: &Path) -> Result<(), BackupStoreError> {
     let is_placed = is_there(target)? && !is_there(staging)?;
     if !is_placed && is_there(old)? {
         put_back(old, target)?;
@@ -218,7 +218,7 @@ fn tidy(target: &Path, staging: &Path, old: &Path) -> Result<(), StoreError> {
     remove_tree(old)
 }
 
-fn is_there(path: &Path) -> Result<bool, StoreError> {
+fn is_there(path: &Path) -> Result<bool, BackupStoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -227,9 +227,9 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Renames over nothing or over an empty directory; the kernel refuses everything else.
-fn put_back(old: &Path, target: &Path) -> Result<(), StoreError> {
+fn put_back(old: &Path, target: &Path) -> Result<(), BackupStoreError> {
     fs::rename(old, target).map_err(|error| {
-        StoreError::Unavailable(format!(
+        BackupStoreError::Unavailable(format!(
             "cannot put {} back at {}: {error}; it holds what was there before a restore that did not end, so both are kept: move one of them away",
             old.display(),
             target.display()
@@ -256,9 +256,9 @@ fn resolve(path: &Path) -> PathBuf {
     }
 }
 
-fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), StoreError> {
+fn beside(target: &Path) -> Result<(PathBuf, PathBuf, PathBuf), BackupStoreError> {
     let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-        return Err(StoreError::Unavailable(format!(
+        return Err(BackupStoreError::Unavailable(format!(
             "{} cannot be replaced as a whole; name a directory below it",
             target.display()
         )));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     adapters::environment::ChildEnvironment,
-    ports::{Clock, OnProgress, StoreError, TakeBackup, TakenBackup},
+    ports::{BackupStoreError, Clock, OnProgress, TakeBackup, TakenBackup},
 };
 use mainstay_domain::{
     archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
@@ -29,7 +29,7 @@ pub(super) fn take(
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
-) -> Result<TakenBackup, StoreError> {
+) -> Result<TakenBackup, BackupStoreError> {
     create_private_dir(&layout.job(&request.job))?;
     let taken = write_and_verify(layout, environment, clock, stop, request, progress);
     if taken.is_err() {
@@ -48,7 +48,7 @@ fn write_and_verify(
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
-) -> Result<TakenBackup, StoreError> {
+) -> Result<TakenBackup, BackupStoreError> {
     let started = clock.monotonic();
     let (job, id) = (&request.job, &request.id);
     let manifests = read::read_manifests(layout, job, &request.chain)?;
@@ -77,7 +77,7 @@ fn write_and_verify(
         Some(parent) => {
             let manifest_hash = parent
                 .hash()
-                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
             Some(ParentLink {
                 id: parent.id.clone(),
                 manifest_hash,
@@ -124,7 +124,7 @@ fn write_and_verify(
     sync_dir(&layout.job(job))?;
 
     let (difference, _) = read::read_difference(&path, id, stored, stop)?;
-    let corrupted = |what| StoreError::Corrupted {
+    let corrupted = |what| BackupStoreError::Corrupted {
         id: id.clone(),
         what,
     };
@@ -156,7 +156,7 @@ fn write_and_verify(
     };
     let bytes = manifest
         .to_bytes()
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        .map_err(|error| BackupStoreError::Unavailable(error.to_string()))?;
     write_create_only(&layout.manifest(job, id), &bytes)?;
     keep_index(layout, request, &found);
     Ok(TakenBackup { manifest, warnings })
@@ -164,7 +164,7 @@ fn write_and_verify(
 
 /// Whether the archives of a chain are there as long as they were stored. With a good index none of them is read, and
 /// what builds on a lost one cannot be restored.
-fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), StoreError> {
+fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), BackupStoreError> {
     for Manifest {
         id,
         job,
@@ -185,7 +185,7 @@ fn check_archives(layout: &Layout, manifests: &[Manifest]) -> Result<(), StoreEr
             Err(error) => return Err(unavailable("cannot read", &path)(error)),
         };
         let id = id.clone();
-        return Err(StoreError::Corrupted { id, what });
+        return Err(BackupStoreError::Corrupted { id, what });
     }
     Ok(())
 }

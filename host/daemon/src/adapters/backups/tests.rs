@@ -43,7 +43,7 @@ impl LocalBackups {
         chain: &[BackupId],
         place: &RestorePlace,
         progress: &OnProgress,
-    ) -> Result<RestoredTree, StoreError> {
+    ) -> Result<RestoredTree, BackupStoreError> {
         self.stage(job, chain, place, progress)?.place()
     }
 }
@@ -113,7 +113,7 @@ impl Fixture {
         taken
     }
 
-    fn restore_into(&self, chain: &[BackupId], name: &str) -> Result<PathBuf, StoreError> {
+    fn restore_into(&self, chain: &[BackupId], name: &str) -> Result<PathBuf, BackupStoreError> {
         let path = self.directory.path().join(name);
         let place = RestorePlace::Into {
             path: path.clone(),

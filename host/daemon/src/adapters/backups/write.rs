@@ -1,7 +1,7 @@
 //! Writes an archive: lines → zstd → file, hashed on the way, fsynced at the end.
 
 use super::files::{create_private, unavailable};
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use mainstay_domain::archive::{
     ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone,
 };
@@ -81,7 +81,11 @@ pub(super) struct ArchiveWriter {
 
 impl ArchiveWriter {
     /// Makes the file, which must not exist, and writes the header.
-    pub(super) fn create(path: &Path, header: Header, level: i32) -> Result<Self, StoreError> {
+    pub(super) fn create(
+        path: &Path,
+        header: Header,
+        level: i32,
+    ) -> Result<Self, BackupStoreError> {
         let file = Hashing::new(BufWriter::with_capacity(1 << 18, create_private(path)?));
         let workers = std::thread::available_parallelism().map_or(1, |count| count.get().min(4));
         let encoder = zstd::Encoder::new(file, level).and_then(|mut encoder| {
@@ -107,7 +111,7 @@ impl ArchiveWriter {
         key: &DocumentKey,
         entry: &Entry,
         bytes: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         self.documents += 1;
         self.size_bytes += entry.size;
         self.line(&ArchiveLine::Document(Document::inline(key, entry, bytes)))
@@ -119,7 +123,7 @@ impl ArchiveWriter {
         key: &DocumentKey,
         number: u32,
         bytes: &[u8],
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         self.line(&ArchiveLine::Part(Part::new(key, number, bytes)))
     }
 
@@ -129,7 +133,7 @@ impl ArchiveWriter {
         key: &DocumentKey,
         entry: &Entry,
         parts: u32,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), BackupStoreError> {
         self.documents += 1;
         self.size_bytes += entry.size;
         self.line(&ArchiveLine::Document(Document::in_parts(
@@ -138,19 +142,26 @@ impl ArchiveWriter {
     }
 
     /// A document whose content is the parent's.
-    pub(super) fn inherited(&mut self, key: &DocumentKey, entry: &Entry) -> Result<(), StoreError> {
+    pub(super) fn inherited(
+        &mut self,
+        key: &DocumentKey,
+        entry: &Entry,
+    ) -> Result<(), BackupStoreError> {
         self.documents += 1;
         self.line(&ArchiveLine::Document(Document::inherited(key, entry)))
     }
 
     /// A document that is gone.
-    pub(super) fn tombstone(&mut self, key: &DocumentKey) -> Result<(), StoreError> {
+    pub(super) fn tombstone(&mut self, key: &DocumentKey) -> Result<(), BackupStoreError> {
         self.tombstones += 1;
         self.line(&ArchiveLine::Tombstone(Tombstone { key: key.clone() }))
     }
 
     /// Writes the end and makes the file durable.
-    pub(super) fn finish(mut self, root_hash: ContentHash) -> Result<(End, Stored), StoreError> {
+    pub(super) fn finish(
+        mut self,
+        root_hash: ContentHash,
+    ) -> Result<(End, Stored), BackupStoreError> {
         let end = End {
             documents: self.documents,
             tombstones: self.tombstones,
@@ -165,7 +176,7 @@ impl ArchiveWriter {
         Ok((end, file.stored()))
     }
 
-    fn line(&mut self, line: &ArchiveLine<'_>) -> Result<(), StoreError> {
+    fn line(&mut self, line: &ArchiveLine<'_>) -> Result<(), BackupStoreError> {
         self.line.clear();
         let encoded = serde_json::to_writer(&mut self.line, line).map_err(io::Error::from);
         self.line.push(b'\n');

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        Boxed, Commit, Committed, JournalError,
+        Boxed, Commit, Committed, StoreError, StoreErrorKind,
         fakes::{FakeWorld, NOW},
     },
     services::testing::specs::spec,
@@ -268,7 +268,7 @@ fn arrival(entry: OutboxEntry, written: Commit) -> Arrival {
     }
 }
 
-fn answered(answer: Result<Committed, JournalError>) -> Commit {
+fn answered(answer: Result<Committed, StoreError>) -> Commit {
     Box::pin(std::future::ready(answer))
 }
 
@@ -276,11 +276,7 @@ fn answered(answer: Result<Committed, JournalError>) -> Commit {
 async fn alerts_go_out_in_their_order_while_the_disk_is_full() {
     let world = FakeWorld::new(16);
     let (sender, arrivals) = arrivals();
-    let full = JournalError {
-        kind: JournalErrorKind::Full,
-        path: "memory".to_owned(),
-        what: "takes no more".to_owned(),
-    };
+    let full = StoreError::new(StoreErrorKind::Full, "the journal in memory takes no more");
     let held = answered(Ok(Committed::Held));
     assert!(
         sender

@@ -1,7 +1,7 @@
 //! One backup, from its record in progress to its record verified or failed.
 
 use super::{BackupError, BackupService};
-use crate::ports::{OnProgress, StoreError, TakeBackup, TakenBackup, Unreadable};
+use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::join,
@@ -46,7 +46,7 @@ impl BackupService {
             .take_once(job, backup_type, unreadable, &slots, &progress)
             .await;
         match taken {
-            Err(BackupError::Store(StoreError::Corrupted { id, what }))
+            Err(BackupError::Store(BackupStoreError::Corrupted { id, what }))
                 if self.note_damage(&id, &what).await? =>
             {
                 self.take_once(job, BackupType::Full, unreadable, &slots, &progress)
@@ -190,10 +190,10 @@ impl BackupService {
     async fn note_failure(
         &self,
         record: BackupRecord,
-        error: &StoreError,
+        error: &BackupStoreError,
     ) -> Result<(), BackupError> {
         let severity = match error {
-            StoreError::Interrupted => Severity::Low,
+            BackupStoreError::Interrupted => Severity::Low,
             _ => Severity::High,
         };
         let message = format!(
@@ -218,10 +218,13 @@ impl BackupService {
         if ids.is_empty() {
             return Ok(());
         }
-        let written = self
-            .core
-            .journal
-            .commit(ids.iter().cloned().map(Change::BackupRemoved).collect());
+        let written = self.core.journal.commit(
+            ids.iter()
+                .cloned()
+                .map(Change::BackupRemoved)
+                .collect::<Vec<_>>()
+                .into(),
+        );
         written.await?;
         let mut catalog = self.core.catalog.lock();
         ids.iter().for_each(|id| catalog.remove(id));

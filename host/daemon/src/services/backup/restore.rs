@@ -4,7 +4,7 @@
 
 use super::{BackupError, BackupService};
 use crate::ports::{
-    OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, StoreError, Unreadable,
+    BackupStoreError, OnProgress, RestorePlace, RestoreRequest, Restored, RestoredTree, Unreadable,
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -193,8 +193,8 @@ impl BackupService {
     }
 
     /// Notes damage where that is what went wrong.
-    async fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, BackupError> {
-        if let Err(StoreError::Corrupted { id, what }) = &result {
+    async fn noted<T>(&self, result: Result<T, BackupStoreError>) -> Result<T, BackupError> {
+        if let Err(BackupStoreError::Corrupted { id, what }) = &result {
             self.note_damage(id, what).await?;
         }
         Ok(result?)

@@ -269,13 +269,16 @@ impl BackupService {
                     .with_data(json!({ "removed": 1 }));
                 [Change::BackupRemoved(id.clone()), Change::Event(event)]
             };
-            let whole = deleted
+            let whole: Vec<Change> = deleted
                 .iter()
                 .flat_map(|(job, id)| changes(job, id))
                 .collect();
-            if self.core.journal.commit(whole).await.is_err() {
+            if self.core.journal.commit(whole.into()).await.is_err() {
                 for (job, id) in &deleted {
-                    self.core.journal.commit(changes(job, id).to_vec()).await?;
+                    self.core
+                        .journal
+                        .commit(changes(job, id).to_vec().into())
+                        .await?;
                     self.core.catalog.lock().remove(id);
                 }
             }

@@ -201,7 +201,7 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
     record.status = BackupStatus::InProgress;
     fixture
         .journal
-        .commit(vec![Change::Backup(record.clone())])
+        .commit(vec![Change::Backup(record.clone())].into())
         .await
         .unwrap();
     let fixture = fixture.restarted().await;
@@ -213,10 +213,12 @@ async fn a_store_that_cannot_be_tidied_does_not_keep_the_service_from_starting()
     let fixture = Fixture::new().await;
     let mut record = fixture.create(BackupType::Full).await.unwrap();
     record.status = BackupStatus::Expired;
-    let written = fixture.journal.commit(vec![Change::Backup(record)]);
+    let written = fixture.journal.commit(vec![Change::Backup(record)].into());
     written.await.unwrap();
     let error = "cannot remove /data: it is immutable".to_owned();
-    fixture.store.fail_upkeep(StoreError::Unavailable(error));
+    fixture
+        .store
+        .fail_upkeep(BackupStoreError::Unavailable(error));
     let fixture = fixture.restarted().await;
     fixture.create(BackupType::Full).await.unwrap();
 }
@@ -224,7 +226,7 @@ async fn a_store_that_cannot_be_tidied_does_not_keep_the_service_from_starting()
 #[tokio::test]
 async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
     let fixture = Fixture::new().await;
-    fixture.store.fail_next(StoreError::Unavailable(
+    fixture.store.fail_next(BackupStoreError::Unavailable(
         "cannot write /x: No space left on device".to_owned(),
     ));
     let (_running, _stop) = fixture.start();
@@ -285,7 +287,7 @@ async fn a_difference_without_a_verified_base_becomes_a_full_backup() {
 async fn a_chain_that_turns_out_damaged_is_marked_and_a_full_backup_is_taken_instead() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
-    fixture.store.fail_next(StoreError::Corrupted {
+    fixture.store.fail_next(BackupStoreError::Corrupted {
         id: full.id.clone(),
         what: "its archive is missing".to_owned(),
     });
@@ -441,7 +443,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
 
     fixture
         .store
-        .fail_next(StoreError::Unavailable("cannot write /x".to_owned()));
+        .fail_next(BackupStoreError::Unavailable("cannot write /x".to_owned()));
     let error = within(BackupOperator::restore(
         &fixture.service,
         request(true),
@@ -453,7 +455,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     assert_eq!(fixture.store.restores(), 1);
     assert_eq!(fixture.store.unreadable(), Some(Unreadable::Fails));
     // What cannot be read cannot be saved, and would be lost.
-    fixture.store.fail_next(StoreError::Source(
+    fixture.store.fail_next(BackupStoreError::Source(
         "cannot read /data/a: Permission denied".to_owned(),
     ));
     let error = within(BackupControl::restore(
@@ -533,7 +535,7 @@ async fn a_backup_from_while_the_clock_was_ahead_does_not_meet_the_objective_nor
     let state = || fixture.service.jobs()[0].clone();
     assert_eq!(state().rpo_met, Some(false));
 
-    fixture.store.fail_next(StoreError::Interrupted);
+    fixture.store.fail_next(BackupStoreError::Interrupted);
     fixture.create(BackupType::Full).await.unwrap_err();
     assert_eq!(state().last_status, Some(BackupStatus::Failed));
     fixture.clock.advance(Duration::from_secs(1));
@@ -597,7 +599,7 @@ async fn records_of_failures_do_not_grow_without_bound() {
     for _ in 0..60 {
         fixture
             .store
-            .fail_next(StoreError::Unavailable("no".to_owned()));
+            .fail_next(BackupStoreError::Unavailable("no".to_owned()));
         fixture.create(BackupType::Full).await.unwrap_err();
     }
     assert_eq!(fixture.service.list(None).len(), 50);

@@ -1,7 +1,7 @@
 //! Whose turn it is: of one job one thing runs at a time.
 
 use super::{BackupError, BackupService, Core};
-use crate::ports::StoreError;
+use crate::ports::BackupStoreError;
 use mainstay_domain::name::JobName;
 use std::sync::Arc;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
@@ -55,7 +55,7 @@ impl BackupService {
         &self,
         work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
     ) -> Result<T, BackupError> {
-        let stopping = || BackupError::Store(StoreError::Interrupted);
+        let stopping = || BackupError::Store(BackupStoreError::Interrupted);
         if self.core.tasks.is_closed() {
             return Err(stopping());
         }

@@ -79,7 +79,7 @@ async fn journaled(of: &OfOperation, number: u32, effect: Effect) -> EffectResul
     let shown = effect.clone().shown(&of.call.secrets);
     if !effect.only_reads() {
         let intent = of.entry(number, EntryKind::Intent, &shown, None);
-        let intent = journal.commit(vec![Change::Effect(intent)]).await;
+        let intent = journal.commit(vec![Change::Effect(intent)].into()).await;
         let not_begun =
             |why: &str| EffectError::Unavailable(format!("{} was not begun: {why}", effect.name()));
         let intent = intent.map_err(|error| not_begun(&error.to_string()))?;
@@ -88,7 +88,7 @@ async fn journaled(of: &OfOperation, number: u32, effect: Effect) -> EffectResul
                 "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
             );
             let refused = of.entry(number, EntryKind::Result, &shown, Some(Err(why.clone())));
-            drop(journal.commit(vec![Change::Effect(refused)]));
+            drop(journal.commit(vec![Change::Effect(refused)].into()));
             return Err(why);
         }
     }
@@ -99,6 +99,6 @@ async fn journaled(of: &OfOperation, number: u32, effect: Effect) -> EffectResul
         changes.push(Change::Event(of.event(&effect, &result, "performed")));
     }
     // Written in order, so durable before the next intent; the end of the operation waits for it.
-    drop(journal.commit(changes));
+    drop(journal.commit(changes.into()));
     result
 }

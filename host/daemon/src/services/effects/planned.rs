@@ -44,7 +44,7 @@ async fn plan(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
     let event = of.event(&effect, &result, "planned");
     let entry = of.entry(number, EntryKind::Planned, &shown, Some(result.clone()));
     let changes = vec![Change::Effect(entry), Change::Event(event)];
-    drop(of.effects.journal.commit(changes));
+    drop(of.effects.journal.commit(changes.into()));
     result
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ports::{Boxed, Commit, SecretError, fakes::FakeWorld},
+    ports::{Batch, Boxed, Commit, SecretError, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{name, spec},
@@ -181,8 +181,8 @@ struct Slow {
 }
 
 impl Journal for Slow {
-    fn commit(&self, changes: Vec<Change>) -> Commit {
-        let (commit, gate) = (self.journal.commit(changes), self.gate.clone());
+    fn commit(&self, batch: Batch) -> Commit {
+        let (commit, gate) = (self.journal.commit(batch), self.gate.clone());
         Box::pin(async move {
             gate.acquire_owned().await.unwrap().forget();
             commit.await

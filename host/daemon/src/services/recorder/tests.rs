@@ -38,10 +38,12 @@ async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_bo
         let (arriving, mut arrivals) = arrivals();
         let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
         for title in ["first", "second"] {
-            let answer = within(recorder.commit(vec![failed(title)])).await.unwrap();
+            let answer = within(recorder.commit(vec![failed(title)].into()))
+                .await
+                .unwrap();
             assert_eq!(answer.is_durable(), !is_held);
         }
-        let quiet = within(recorder.commit(Vec::new())).await.unwrap();
+        let quiet = within(recorder.commit(Vec::new().into())).await.unwrap();
         assert_eq!(quiet.is_durable(), !is_held);
         let written: Vec<OutboxEntry> = journal
             .changes()
@@ -68,13 +70,17 @@ async fn what_was_refused_and_is_submitted_again_sends_its_alert_once() {
     let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
     journal.fill(true);
     let refused = || vec![failed("first")];
-    within(recorder.commit(refused())).await.unwrap_err();
+    within(recorder.commit(refused().into())).await.unwrap_err();
     for _ in 0..3 {
-        within(recorder.commit_again(refused())).await.unwrap_err();
+        within(recorder.commit_again(refused().into()))
+            .await
+            .unwrap_err();
     }
     journal.fill(false);
-    within(recorder.commit_again(refused())).await.unwrap();
-    within(recorder.commit(vec![failed("second")]))
+    within(recorder.commit_again(refused().into()))
+        .await
+        .unwrap();
+    within(recorder.commit(vec![failed("second")].into()))
         .await
         .unwrap();
     for title in ["first", "second"] {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: writes are given to the queue in their order, each once it took the one before; none is dropped.
 
-use crate::ports::{Journal, JournalErrorKind};
+use crate::ports::Journal;
 use futures_util::FutureExt;
 use mainstay_domain::journal::Change;
 use std::{collections::VecDeque, sync::Arc};
@@ -36,13 +36,13 @@ impl Writes {
     pub(super) fn give(&mut self) -> bool {
         while let Some(changes) = self.waiting.front() {
             let commit = match self.is_refused {
-                true => self.journal.commit_again(changes.clone()),
-                false => self.journal.commit(changes.clone()),
+                true => self.journal.commit_again(changes.clone().into()),
+                false => self.journal.commit(changes.clone().into()),
             };
             // What is refused is refused in the call.
             self.is_refused = matches!(
                 commit.now_or_never(),
-                Some(Err(error)) if error.kind == JournalErrorKind::Full
+                Some(Err(error)) if error.is_retryable()
             );
             if self.is_refused {
                 return false;
@@ -55,14 +55,14 @@ impl Writes {
     /// Ends when whatever was pushed before is durable, or held because the disk is full.
     pub(super) fn durable(&self) -> impl Future<Output = ()> + Send + use<> {
         // Nothing to write: it waits for all that was written before.
-        self.journal.commit(Vec::new()).map(drop)
+        self.journal.commit(Vec::new().into()).map(drop)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{Commit, Committed, JournalError};
+    use crate::ports::{Batch, Commit, Committed, StoreError, StoreErrorKind};
     use mainstay_domain::event::Event;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
     use tokio::sync::broadcast;
@@ -78,11 +78,10 @@ mod tests {
     impl Counting {
         fn answer(&self) -> Commit {
             let answer = match self.is_full.load(SeqCst) {
-                true => Err(JournalError {
-                    kind: JournalErrorKind::Full,
-                    path: "memory".to_owned(),
-                    what: "takes no more".to_owned(),
-                }),
+                true => Err(StoreError::new(
+                    StoreErrorKind::Full,
+                    "the journal in memory takes no more",
+                )),
                 false => Ok(Committed::Held),
             };
             Box::pin(std::future::ready(answer))
@@ -94,11 +93,11 @@ mod tests {
     }
 
     impl Journal for Counting {
-        fn commit(&self, _: Vec<Change>) -> Commit {
+        fn commit(&self, _: Batch) -> Commit {
             self.first.fetch_add(1, SeqCst);
             self.answer()
         }
-        fn commit_again(&self, _: Vec<Change>) -> Commit {
+        fn commit_again(&self, _: Batch) -> Commit {
             self.again.fetch_add(1, SeqCst);
             self.answer()
         }

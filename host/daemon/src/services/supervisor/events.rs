@@ -13,7 +13,7 @@ use mainstay_domain::{
 impl Core {
     /// Written in this order, soon; a start that is lost with the daemon is found again by its mark.
     pub(super) fn submit(&self, changes: Vec<Change>) {
-        drop(self.ports.journal.commit(changes));
+        drop(self.ports.journal.commit(changes.into()));
     }
 
     pub(super) fn event(

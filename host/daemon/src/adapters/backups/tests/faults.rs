@@ -3,8 +3,8 @@
 use super::*;
 use std::process::Command;
 
-fn corrupted(result: Result<impl std::fmt::Debug, StoreError>) -> bool {
-    matches!(result, Err(StoreError::Corrupted { .. }))
+fn corrupted(result: Result<impl std::fmt::Debug, BackupStoreError>) -> bool {
+    matches!(result, Err(BackupStoreError::Corrupted { .. }))
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
             let request = fixture.request(BackupType::Incremental, &chain);
             let refused = fixture.store.take(&request, &quiet());
             assert!(
-                matches!(&refused, Err(StoreError::Corrupted { id: found, .. }) if found == id),
+                matches!(&refused, Err(BackupStoreError::Corrupted { id: found, .. }) if found == id),
                 "{refused:?}"
             );
             fs::write(&archive, &good).unwrap();
@@ -414,7 +414,7 @@ fn a_file_that_cannot_be_read_fails_a_backup_and_special_files_are_named() {
     }];
     let error = fixture.store.take(&missing, &quiet()).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Source(what) if what.contains("/nowhere/at/all")),
+        matches!(&error, BackupStoreError::Source(what) if what.contains("/nowhere/at/all")),
         "{error}"
     );
     assert!(
@@ -449,7 +449,7 @@ fn an_emergency_backup_takes_what_is_there_and_leaves_out_only_what_it_may() {
     let mut request = fixture.request(BackupType::Emergency, &[]);
     let refused = fixture.store.take(&request, &quiet());
     assert!(
-        matches!(&refused, Err(StoreError::Source(what)) if what.contains("file")),
+        matches!(&refused, Err(BackupStoreError::Source(what)) if what.contains("file")),
         "{refused:?}"
     );
     request.unreadable = Unreadable::IsLeftOut;
@@ -527,7 +527,7 @@ fn a_stop_ends_a_backup_and_leaves_nothing() {
     let progress: OnProgress = Arc::new(move |_| stop.cancel());
     assert_eq!(
         fixture.store.take(&request, &progress),
-        Err(StoreError::Interrupted)
+        Err(BackupStoreError::Interrupted)
     );
     assert_eq!(fs::read_dir(fixture.job_dir()).unwrap().count(), 0);
 }
@@ -543,7 +543,7 @@ fn a_stop_ends_a_restore_and_leaves_the_old_tree() {
     let progress: OnProgress = Arc::new(move |_| stop.cancel());
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let restored = fixture.store.restore(&job(), &chain, &place, &progress);
-    assert_eq!(restored, Err(StoreError::Interrupted));
+    assert_eq!(restored, Err(BackupStoreError::Interrupted));
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "bad");
     let left = fs::read_dir(fixture.directory.path()).unwrap().count();
     assert_eq!(left, 2, "the source and the state, and nothing beside them");
@@ -570,7 +570,7 @@ fn takes_a_backup_under_a_file_size_limit() {
     let request = fixture.request(BackupType::Incremental, &chain);
     let error = fixture.store.take(&request, &quiet()).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Unavailable(what) if what.starts_with("cannot write")),
+        matches!(&error, BackupStoreError::Unavailable(what) if what.starts_with("cannot write")),
         "{error}"
     );
     let left: Vec<_> = fs::read_dir(fixture.job_dir())

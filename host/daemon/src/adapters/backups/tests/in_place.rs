@@ -10,7 +10,7 @@ fn directory(path: &Path, prefix: &str) -> BackupSource {
 }
 
 impl Fixture {
-    fn restore_in_place(&self, id: &BackupId) -> Result<RestoredTree, StoreError> {
+    fn restore_in_place(&self, id: &BackupId) -> Result<RestoredTree, BackupStoreError> {
         let place = RestorePlace::InPlace(self.sources.clone());
         let chain = std::slice::from_ref(id);
         self.store.restore(&job(), chain, &place, &quiet())

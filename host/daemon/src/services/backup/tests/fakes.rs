@@ -23,7 +23,7 @@ struct Behaviour {
     /// How often one of them was tried.
     denied: u32,
     damaged: HashSet<BackupId>,
-    failures: VecDeque<StoreError>,
+    failures: VecDeque<BackupStoreError>,
     hangs: bool,
     hanging: bool,
     running: u32,
@@ -31,7 +31,7 @@ struct Behaviour {
     taken: u32,
     unreadable: Option<Unreadable>,
     sweeps: u32,
-    unswept: Vec<StoreError>,
+    unswept: Vec<BackupStoreError>,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
 }
@@ -55,7 +55,7 @@ impl FakeStore {
     }
 
     /// The next backup that is taken fails so.
-    pub(super) fn fail_next(&self, error: StoreError) {
+    pub(super) fn fail_next(&self, error: BackupStoreError) {
         self.with(|it| it.failures.push_back(error));
     }
 
@@ -73,7 +73,7 @@ impl FakeStore {
     }
 
     /// Nothing can be swept or moved to the trash from now on.
-    pub(super) fn fail_upkeep(&self, error: StoreError) {
+    pub(super) fn fail_upkeep(&self, error: BackupStoreError) {
         self.with(|it| it.unswept.push(error));
     }
 
@@ -127,10 +127,10 @@ impl FakeStore {
         self.with(|it| it.trashed.contains(id))
     }
 
-    fn check(&self, chain: &[BackupId]) -> Result<RestoredTree, StoreError> {
+    fn check(&self, chain: &[BackupId]) -> Result<RestoredTree, BackupStoreError> {
         let damaged = self.with(|it| chain.iter().find(|id| it.damaged.contains(*id)).cloned());
         match damaged {
-            Some(id) => Err(StoreError::Corrupted {
+            Some(id) => Err(BackupStoreError::Corrupted {
                 id,
                 what: "a bit was flipped".to_owned(),
             }),
@@ -148,14 +148,14 @@ struct FakeStaged {
 }
 
 impl StagedRestore for FakeStaged {
-    fn place(self: Box<Self>) -> Result<RestoredTree, StoreError> {
+    fn place(self: Box<Self>) -> Result<RestoredTree, BackupStoreError> {
         self.behaviour.lock().steps.push("placed");
         Ok(self.restored)
     }
 }
 
 impl BackupStore for FakeStore {
-    fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, StoreError> {
+    fn take(&self, request: &TakeBackup, _: &OnProgress) -> Result<TakenBackup, BackupStoreError> {
         let mut it = self.behaviour.lock();
         it.taken += 1;
         it.steps.push("taken");
@@ -205,7 +205,12 @@ impl BackupStore for FakeStore {
         })
     }
 
-    fn verify(&self, _: &JobName, chain: &[BackupId], _: &OnProgress) -> Result<(), StoreError> {
+    fn verify(
+        &self,
+        _: &JobName,
+        chain: &[BackupId],
+        _: &OnProgress,
+    ) -> Result<(), BackupStoreError> {
         self.check(chain).map(drop)
     }
 
@@ -215,7 +220,7 @@ impl BackupStore for FakeStore {
         chain: &[BackupId],
         _: &RestorePlace,
         _: &OnProgress,
-    ) -> Result<Box<dyn StagedRestore>, StoreError> {
+    ) -> Result<Box<dyn StagedRestore>, BackupStoreError> {
         let restored = self.check(chain)?;
         self.with(|it| it.steps.push("staged"));
         let behaviour = self.behaviour.clone();
@@ -230,11 +235,11 @@ impl BackupStore for FakeStore {
         _: &JobName,
         chain: &[BackupId],
         _: &OnProgress,
-    ) -> Result<RestoredTree, StoreError> {
+    ) -> Result<RestoredTree, BackupStoreError> {
         self.check(chain)
     }
 
-    fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    fn trash(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.with(|it| match it.unswept.first() {
             Some(error) => Err(error.clone()),
             None => {
@@ -244,29 +249,29 @@ impl BackupStore for FakeStore {
         })
     }
 
-    fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), StoreError> {
+    fn delete(&self, _: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         self.with(|it| {
             if it.undeletable.contains(id) {
                 it.denied += 1;
-                return Err(StoreError::Unavailable("it is immutable".to_owned()));
+                return Err(BackupStoreError::Unavailable("it is immutable".to_owned()));
             }
             it.manifests.remove(id);
             Ok(())
         })
     }
 
-    fn sweep(&self, _: &[BackupSource]) -> Vec<StoreError> {
+    fn sweep(&self, _: &[BackupSource]) -> Vec<BackupStoreError> {
         self.with(|it| {
             it.sweeps += 1;
             it.unswept.clone()
         })
     }
 
-    fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, StoreError> {
+    fn committed(&self, _: &JobName, id: &BackupId) -> Result<Option<Manifest>, BackupStoreError> {
         Ok(self.with(|it| it.manifests.get(id).cloned()))
     }
 
-    fn stored(&self) -> Result<Vec<StoredBackup>, StoreError> {
+    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let stored = |manifest: &Manifest| StoredBackup {
             manifest: manifest.clone(),
             intact: true,

@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::{FILE_NAME, SqliteJournal},
-    ports::{Browse, Journal},
+    port::{Browse, Journal},
+    sqlite::{FILE_NAME, SqliteJournal},
 };
 use mainstay_domain::journal::Change;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
@@ -21,7 +21,10 @@ async fn what_is_made_belongs_to_its_owner_alone() {
     let parent = tempfile::tempdir().unwrap();
     let state = parent.path().join("var/state");
     let journal = SqliteJournal::open(&state).unwrap();
-    journal.commit(vec![Change::Event(event(1))]).await.unwrap();
+    journal
+        .commit(vec![Change::Event(event(1))].into())
+        .await
+        .unwrap();
     assert_eq!(mode(&state), 0o700);
     for name in fs::read_dir(&state).unwrap() {
         let path = name.unwrap().path();
@@ -67,9 +70,9 @@ async fn written() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
     for n in 0..500 {
-        drop(journal.commit(vec![Change::Event(event(n))]));
+        drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     directory
 }
 

@@ -7,7 +7,7 @@ use super::{
     error::{damaged, explain, sentence},
     lock::make_private_file,
 };
-use crate::ports::{JournalError, JournalErrorKind as Kind};
+use crate::port::{StoreError, StoreErrorKind as Kind};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 
@@ -109,7 +109,7 @@ const MIGRATIONS: &[&str] = &["
 "];
 
 /// Opens the file for writing and brings it to the newest schema.
-pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     make_private_file(path).map_err(|error| {
         let what = format!("cannot be opened for writing: {error}");
         sentence(path, Kind::Unavailable, what)
@@ -128,8 +128,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
 }
 
 /// The schema version of a file that is ours; refuses any other.
-fn recognise(connection: &Connection, path: &Path) -> Result<usize, JournalError> {
-    let pragma = |name: &str| -> Result<i64, JournalError> {
+fn recognise(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let pragma = |name: &str| -> Result<i64, StoreError> {
         connection
             .pragma_query_value(None, name, |row| row.get(0))
             .map_err(|error| explain(path, &error))

@@ -8,7 +8,7 @@ use super::{
     error::{explain, may_pass},
     queue::Work,
 };
-use crate::ports::JournalError;
+use crate::port::StoreError;
 use mainstay_domain::{effect::EffectError, event::Event};
 use rusqlite::Connection;
 use std::{
@@ -31,10 +31,10 @@ pub(super) struct Store {
 
 /// What became of one submission of a batch that was written.
 pub(super) enum Done {
-    Changes(Result<Vec<Arc<Event>>, JournalError>),
-    Value(Result<Result<bool, EffectError>, JournalError>),
+    Changes(Result<Vec<Arc<Event>>, StoreError>),
+    Value(Result<Result<bool, EffectError>, StoreError>),
     #[cfg(test)]
-    Connection(Result<(), JournalError>),
+    Connection(Result<(), StoreError>),
 }
 
 impl Store {
@@ -83,7 +83,7 @@ impl Store {
     fn in_savepoint<T>(
         &self,
         apply: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<Result<T, JournalError>> {
+    ) -> rusqlite::Result<Result<T, StoreError>> {
         let connection = &self.connection;
         let result = connection
             .execute_batch("SAVEPOINT submission")

@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::SqliteJournal,
-    ports::{Browse, Journal},
+    port::{Browse, Journal},
+    sqlite::SqliteJournal,
 };
 use mainstay_domain::{journal::Change, operation::OperationState};
 use std::{
@@ -35,7 +35,7 @@ fn child_that_writes_until_it_is_killed() {
                             Change::Event(event(n)),
                             Change::Operation(operation(n, "api", OperationState::Scheduled)),
                         ];
-                        let seq = journal.commit(changes).await.unwrap().events()[0].seq;
+                        let seq = journal.commit(changes.into()).await.unwrap().events()[0].seq;
                         writeln!(std::io::stdout(), "acknowledged {seq}").unwrap();
                     }
                 })

@@ -11,7 +11,7 @@ mod speed;
 mod values;
 
 use super::{SqliteJournal, load::Load};
-use crate::ports::{Browse, Journal, JournalErrorKind, Recover};
+use crate::port::{Batch, Browse, Fence, Journal, Recover, StoreErrorKind};
 use fixtures::*;
 use mainstay_domain::{
     backup::BackupType, incident::IncidentState, journal::Change, operation::OperationState,
@@ -44,8 +44,8 @@ async fn every_change_reads_back_as_it_was_written() {
         Change::Slot(job.clone(), BackupType::Incremental, at(8)),
     ];
     // Twice, for whole values may be written again; only the event counts again.
-    journal.commit(changes.clone()).await.unwrap();
-    let told = journal.commit(changes).await.unwrap().events();
+    journal.commit(changes.clone().into()).await.unwrap();
+    let told = journal.commit(changes.into()).await.unwrap().events();
     assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [2]);
     drop(journal);
 
@@ -88,7 +88,7 @@ async fn every_change_reads_back_as_it_was_written() {
         Change::Paused(Some(target), false),
         Change::Paused(None, false),
     ];
-    journal.commit(undo).await.unwrap();
+    journal.commit(undo.into()).await.unwrap();
     let recovered = journal
         .recovered(mainstay_domain::time::Timestamp::from_millis(0))
         .await
@@ -102,12 +102,25 @@ async fn every_change_reads_back_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn what_another_owner_submits_is_refused_and_nothing_of_it_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = SqliteJournal::open(directory.path()).unwrap();
+    for fence in [Fence(0), Fence(2)] {
+        let changes = vec![Change::Event(event(1))];
+        let refused = journal.commit(Batch { fence, changes }).await.unwrap_err();
+        assert_eq!(refused.kind, StoreErrorKind::Fenced);
+        assert!(!refused.is_retryable());
+    }
+    assert!(journal.events(0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
     let mut subscriber = journal.subscribe();
     let answers: Vec<_> = (0..500)
-        .map(|n| journal.commit(vec![Change::Event(event(n))]))
+        .map(|n| journal.commit(vec![Change::Event(event(n))].into()))
         .collect();
     for (n, answer) in answers.into_iter().enumerate() {
         let told = answer.await.unwrap().events();
@@ -130,7 +143,7 @@ async fn submissions_that_come_together_share_a_transaction() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
     let answers: Vec<_> = (0..2_000)
-        .map(|n| journal.commit(vec![Change::Event(event(n))]))
+        .map(|n| journal.commit(vec![Change::Event(event(n))].into()))
         .collect();
     for answer in answers {
         answer.await.unwrap();
@@ -146,12 +159,15 @@ async fn submissions_that_come_together_share_a_transaction() {
 async fn a_commit_is_written_even_when_its_answer_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
-    drop(journal.commit(vec![Change::Event(event(1))]));
+    drop(journal.commit(vec![Change::Event(event(1))].into()));
     // An empty commit is answered after everything before it.
-    assert_eq!(journal.commit(Vec::new()).await.unwrap().events(), []);
+    assert_eq!(
+        journal.commit(Vec::new().into()).await.unwrap().events(),
+        []
+    );
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 1);
     for n in 0..100 {
-        drop(journal.commit(vec![Change::Event(event(n))]));
+        drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
     drop(journal);
     let journal = SqliteJournal::open(directory.path()).unwrap();
@@ -175,10 +191,13 @@ async fn a_submission_is_written_together_or_not_at_all_and_fails_alone() {
     let answers: Vec<_> = (0..30)
         .map(|n| {
             let name = if n % 3 == 1 { "bad" } else { "good" };
-            journal.commit(vec![
-                Change::Event(event(n)),
-                Change::Operation(operation(n, name, OperationState::Scheduled)),
-            ])
+            journal.commit(
+                vec![
+                    Change::Event(event(n)),
+                    Change::Operation(operation(n, name, OperationState::Scheduled)),
+                ]
+                .into(),
+            )
         })
         .collect();
     for (n, answer) in answers.into_iter().enumerate() {
@@ -221,24 +240,27 @@ async fn a_line_at_its_bound_refuses_events_at_once_and_still_takes_what_is_to_b
         .unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut answers: Vec<_> = (0..150)
-        .map(|n| journal.commit(vec![Change::Event(event(n))]))
+        .map(|n| journal.commit(vec![Change::Event(event(n))].into()))
         .collect();
     assert!(
         journal.queue.is_refusing(),
         "it is logged, though nobody has waited yet"
     );
     answers.extend((0..150).map(|n| {
-        journal.commit(vec![Change::Operation(operation(
-            n,
-            "api",
-            OperationState::Scheduled,
-        ))])
+        journal.commit(
+            vec![Change::Operation(operation(
+                n,
+                "api",
+                OperationState::Scheduled,
+            ))]
+            .into(),
+        )
     }));
     blocker.execute_batch("ROLLBACK").unwrap();
     let mut refused = Vec::new();
     for (n, answer) in answers.into_iter().enumerate() {
         if let Err(error) = answer.await {
-            assert_eq!(error.kind, JournalErrorKind::Full, "{error}");
+            assert_eq!(error.kind, StoreErrorKind::Full, "{error}");
             refused.push(n);
         }
     }
@@ -246,6 +268,6 @@ async fn a_line_at_its_bound_refuses_events_at_once_and_still_takes_what_is_to_b
     assert_eq!(refused, expected);
     assert_eq!(journal.last_events(1).await.unwrap()[0].seq, 100);
     assert_eq!(journal.history(everything()).await.unwrap().len(), 100);
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     assert!(!journal.queue.is_refusing());
 }

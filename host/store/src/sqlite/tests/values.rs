@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::{SqliteJournal, values::MAX_KEY_BYTES},
-    ports::Values,
+    port::Values,
+    sqlite::{SqliteJournal, values::MAX_KEY_BYTES},
 };
 use mainstay_domain::effect::EffectError;
 use std::sync::Arc;

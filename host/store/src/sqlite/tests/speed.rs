@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::SqliteJournal,
-    ports::{Browse, HistoryFilter, Journal, Recover},
+    port::{Browse, HistoryFilter, Journal, Recover},
+    sqlite::SqliteJournal,
 };
 use mainstay_domain::{journal::Change, operation::OperationState};
 use std::time::Instant;
@@ -17,10 +17,13 @@ async fn commits_a_second() {
     for n in 0..500 {
         let start = Instant::now();
         journal
-            .commit(vec![
-                Change::Event(event(n)),
-                Change::Operation(operation(n, "api", OperationState::Scheduled)),
-            ])
+            .commit(
+                vec![
+                    Change::Event(event(n)),
+                    Change::Operation(operation(n, "api", OperationState::Scheduled)),
+                ]
+                .into(),
+            )
             .await
             .unwrap();
         single.push(start.elapsed());
@@ -30,7 +33,7 @@ async fn commits_a_second() {
     let (start, before) = (Instant::now(), journal.transactions());
     for round in 0..10 {
         let answers: Vec<_> = (0..5_000)
-            .map(|n| journal.commit(vec![Change::Event(event(round * 5_000 + n))]))
+            .map(|n| journal.commit(vec![Change::Event(event(round * 5_000 + n))].into()))
             .collect();
         for answer in answers {
             answer.await.unwrap();
@@ -56,11 +59,14 @@ async fn queries_over_a_million_operations() {
             let answers: Vec<_> = (written..written + 1_000)
                 .map(|n| {
                     let name = format!("t{}", n % 50);
-                    journal.commit(vec![Change::Operation(operation(
-                        n,
-                        &name,
-                        OperationState::Succeeded,
-                    ))])
+                    journal.commit(
+                        vec![Change::Operation(operation(
+                            n,
+                            &name,
+                            OperationState::Succeeded,
+                        ))]
+                        .into(),
+                    )
                 })
                 .collect();
             for answer in answers {
@@ -113,7 +119,7 @@ async fn queries_over_a_million_operations() {
     }
     let size = directory
         .path()
-        .join(crate::adapters::journal::FILE_NAME)
+        .join(crate::sqlite::FILE_NAME)
         .metadata()
         .unwrap()
         .len();

@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::SqliteJournal,
-    ports::{Browse, Committed, Journal, Values},
+    port::{Browse, Committed, Journal, Values},
+    sqlite::SqliteJournal,
 };
 use mainstay_domain::{effect::EffectError, journal::Change};
 use std::sync::atomic::Ordering::SeqCst;
@@ -13,7 +13,10 @@ async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
     let mut subscriber = journal.subscribe();
-    journal.commit(vec![Change::Event(event(1))]).await.unwrap();
+    journal
+        .commit(vec![Change::Event(event(1))].into())
+        .await
+        .unwrap();
     // SQLite gives SQLITE_FULL for a file that may not grow, as it does for a disk without space.
     let file = rusqlite::Connection::open(directory.path().join(super::super::FILE_NAME)).unwrap();
     let pages: u32 = file
@@ -26,7 +29,9 @@ async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     let mut submitted = 1;
     loop {
         submitted += 1;
-        let answer = journal.commit(vec![Change::Event(large.clone())]).await;
+        let answer = journal
+            .commit(vec![Change::Event(large.clone())].into())
+            .await;
         if answer.unwrap() == Committed::Held {
             break;
         }
@@ -55,7 +60,13 @@ async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     for seq in 1..=submitted as u64 {
         assert_eq!(subscriber.recv().await.unwrap().seq, seq);
     }
-    assert!(journal.commit(Vec::new()).await.unwrap().is_durable());
+    assert!(
+        journal
+            .commit(Vec::new().into())
+            .await
+            .unwrap()
+            .is_durable()
+    );
     drop(journal);
     let journal = SqliteJournal::open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), submitted);

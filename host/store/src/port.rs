@@ -1,6 +1,5 @@
 //! The journal: what is written, what is read of it, and the values of plugins.
 
-use super::Boxed;
 use mainstay_domain::{
     alert::OutboxEntry,
     backup::{BackupRecord, BackupType},
@@ -13,31 +12,80 @@ use mainstay_domain::{
     operation::{Operation, OperationState},
     time::Timestamp,
 };
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
-/// Why the journal did not take or give something.
+/// A boxed future, for traits that are used as objects.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a store did not take or give something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JournalErrorKind {
-    /// More waits for the disk than the journal keeps in memory. What was submitted was not taken.
+pub enum StoreErrorKind {
+    /// More waits for the disk than the store keeps in memory. What was submitted was not taken.
     Full,
     /// It cannot be opened, read or written now: the disk is full or broken, or somebody else holds the file.
     Unavailable,
+    /// Another owner has taken the store over: what this one submits is refused, now and later.
+    Fenced,
     /// It will not get better by itself: the file is damaged or not ours, or what was submitted is refused.
     Unreadable,
     /// The writer is gone: the daemon is stopping.
     Closed,
 }
 
-/// The journal cannot be written or read.
+/// A store cannot be written or read.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the journal in {path} {what}")]
-pub struct JournalError {
+#[error("{text}")]
+pub struct StoreError {
     /// What kind of failure it is; callers decide by it.
-    pub kind: JournalErrorKind,
-    /// Its file.
-    pub path: String,
-    /// What happened, and what to do.
-    pub what: String,
+    pub kind: StoreErrorKind,
+    /// Which store, what happened, and what to do; a sentence for people.
+    pub text: String,
+}
+
+impl StoreError {
+    /// An error of this kind.
+    pub fn new(kind: StoreErrorKind, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            text: text.into(),
+        }
+    }
+
+    /// Whether the same submission or question may work later with nothing else changed.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            StoreErrorKind::Full | StoreErrorKind::Unavailable
+        )
+    }
+}
+
+/// Which owner of the store writes; each new owner has a greater one, and what an older one submits is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fence(pub u64);
+
+impl Fence {
+    /// That of the only owner of a store that is locked by its one daemon.
+    pub const ONLY: Self = Self(1);
+}
+
+/// Changes that are written together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    /// Who submits it.
+    pub fence: Fence,
+    /// What is written, in order; may be empty.
+    pub changes: Vec<Change>,
+}
+
+impl From<Vec<Change>> for Batch {
+    /// Of the only owner.
+    fn from(changes: Vec<Change>) -> Self {
+        Self {
+            fence: Fence::ONLY,
+            changes,
+        }
+    }
 }
 
 /// What became of a submission that the journal took.
@@ -66,21 +114,20 @@ impl Committed {
 }
 
 /// The answer of the journal to a submission, on its way.
-pub type Commit = Boxed<'static, Result<Committed, JournalError>>;
+pub type Commit = Boxed<'static, Result<Committed, StoreError>>;
 
 /// Writes what must survive a crash. Submissions are written in order; those that come together share one fsync. A
 /// write that fails in a way that may pass is tried again until it works, with everything behind it waiting: a caller
-/// repeats nothing but what was refused with [`JournalErrorKind::Full`].
+/// repeats nothing but what was refused with [`StoreErrorKind::Full`].
 pub trait Journal: Send + Sync {
-    /// Submits changes that are written together or not at all. The submission itself happens at once, in this call;
-    /// the future resolves when they are durable, or at once where the disk takes nothing now, and may be dropped by
-    /// who does not need to know.
-    fn commit(&self, changes: Vec<Change>) -> Commit;
+    /// Submits a batch. The submission itself happens at once, in this call; the future resolves when the batch is
+    /// durable, or at once where the disk takes nothing now, and may be dropped by who does not need to know.
+    fn commit(&self, batch: Batch) -> Commit;
 
-    /// Submits once more what was refused with [`JournalErrorKind::Full`]. What the first submission set off besides,
+    /// Submits once more what was refused with [`StoreErrorKind::Full`]. What the first submission set off besides,
     /// such as alerts, which go out all the same, is not set off again.
-    fn commit_again(&self, changes: Vec<Change>) -> Commit {
-        self.commit(changes)
+    fn commit_again(&self, batch: Batch) -> Commit {
+        self.commit(batch)
     }
 
     /// Every event from now on, once it is durable. A receiver that falls behind gets `Lagged` and reads
@@ -100,7 +147,7 @@ pub enum Room {
 }
 
 /// An answer of the journal, on its way.
-pub type Reading<'a, T> = Boxed<'a, Result<T, JournalError>>;
+pub type Reading<'a, T> = Boxed<'a, Result<T, StoreError>>;
 
 /// Which operations are asked for. Empty fields ask for all.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,7 @@ use super::{
     changes::{Millis, word},
     rows::{all, one, parsed, record, rows, timestamp},
 };
-use crate::ports::{Browse, HistoryFilter, Reading, Recover, Recovered};
+use crate::port::{Browse, HistoryFilter, Reading, Recover, Recovered};
 use mainstay_domain::{
     backup::BackupType,
     event::Event,

@@ -3,7 +3,7 @@
 //! Invariant: the lock goes with the process, however that ends; the file stays and is never a sign of anything.
 
 use super::error::sentence;
-use crate::ports::{JournalError, JournalErrorKind};
+use crate::port::{StoreError, StoreErrorKind};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
@@ -29,8 +29,8 @@ impl Drop for StateLock {
 
 impl StateLock {
     /// Makes the directory where it is not there, and takes its lock. `journal` is what errors are about.
-    pub(super) fn take(state_dir: &Path, journal: &Path) -> Result<Self, JournalError> {
-        let failed = |what: String| sentence(journal, JournalErrorKind::Unavailable, what);
+    pub(super) fn take(state_dir: &Path, journal: &Path) -> Result<Self, StoreError> {
+        let failed = |what: String| sentence(journal, StoreErrorKind::Unavailable, what);
         make_directory(state_dir).map_err(failed)?;
         let path = state_dir.join(FILE_NAME);
         let mut file = OpenOptions::new()

@@ -6,7 +6,7 @@
 //! together at most what the operator granted; a write that makes it smaller is allowed even above that.
 
 use super::{SqliteJournal, queue::Work};
-use crate::ports::{Boxed, JournalError, Values};
+use crate::port::{Boxed, StoreError, Values};
 use mainstay_domain::{effect::EffectError, name::PluginName};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -139,7 +139,7 @@ impl SqliteJournal {
     }
 }
 
-fn unavailable(error: JournalError) -> EffectError {
+fn unavailable(error: StoreError) -> EffectError {
     EffectError::Unavailable(format!("kv: {error}"))
 }
 

@@ -2,9 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::SqliteJournal,
-    ports::{Browse, Journal},
-    services::testing::within,
+    port::{Browse, Journal},
+    sqlite::SqliteJournal,
 };
 use mainstay_domain::journal::Change;
 
@@ -13,12 +12,15 @@ async fn a_writer_that_panics_is_told_and_what_it_had_not_written_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
     let broken = journal.broken();
-    journal.commit(vec![Change::Event(event(1))]).await.unwrap();
+    journal
+        .commit(vec![Change::Event(event(1))].into())
+        .await
+        .unwrap();
     let torn = within(journal.on_connection(|_| panic!("out of luck"))).await;
     torn.unwrap_err();
     let what = within(broken).await;
     assert!(what.contains("has lost its writer: out of luck"), "{what}");
-    let late = within(journal.commit(vec![Change::Event(event(2))])).await;
+    let late = within(journal.commit(vec![Change::Event(event(2))].into())).await;
     late.unwrap_err();
     drop(journal);
     let journal = SqliteJournal::open(directory.path()).unwrap();

@@ -2,8 +2,8 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::SqliteJournal,
-    ports::{Browse, HistoryFilter, Journal, Recover},
+    port::{Browse, HistoryFilter, Journal, Recover},
+    sqlite::SqliteJournal,
 };
 use mainstay_domain::{
     event::Event, incident::IncidentState, journal::Change, operation::OperationState,
@@ -21,9 +21,9 @@ async fn history_is_filtered_and_newest_first() {
         } else {
             OperationState::Failed
         };
-        drop(journal.commit(vec![Change::Operation(operation(n, name, state))]));
+        drop(journal.commit(vec![Change::Operation(operation(n, name, state))].into()));
     }
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     let numbers = async |filter: HistoryFilter| -> Vec<u32> {
         let found = journal.history(filter).await.unwrap();
         found.iter().map(|operation| operation.attempts).collect()
@@ -67,7 +67,7 @@ async fn history_is_filtered_and_newest_first() {
 async fn every_history_query_is_answered_from_an_index_in_its_order() {
     let directory = tempfile::tempdir().unwrap();
     let journal = SqliteJournal::open(directory.path()).unwrap();
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     for filters in 0..16 {
         let columns = [
             "target = 't'",
@@ -113,11 +113,11 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
         ..incident(n, "api", IncidentState::Recovered)
     };
     for n in 0..9 {
-        drop(journal.commit(vec![Change::Incident(closed(n).into())]));
+        drop(journal.commit(vec![Change::Incident(closed(n).into())].into()));
     }
     let open = incident(9, "api", IncidentState::Escalated);
     let recorded = vec![Change::Incident(open.clone().into())];
-    journal.commit(recorded).await.unwrap();
+    journal.commit(recorded.into()).await.unwrap();
     let recovered = journal.recovered(at(7)).await.unwrap();
     assert_eq!(recovered.incidents, std::slice::from_ref(&open));
     assert_eq!(recovered.closed, [closed(6), closed(7), closed(8)]);
@@ -144,12 +144,17 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
             IncidentState::Recovered
         };
         let incident = incident(n, "api", closed);
-        drop(journal.commit(vec![
-            Change::Effect(intent(&operation.id, 1)),
-            Change::Operation(operation),
-            Change::Incident(incident.into()),
-            Change::Event(event(n)),
-        ]));
+        drop(
+            journal.commit(
+                vec![
+                    Change::Effect(intent(&operation.id, 1)),
+                    Change::Operation(operation),
+                    Change::Incident(incident.into()),
+                    Change::Event(event(n)),
+                ]
+                .into(),
+            ),
+        );
     }
     let counts = async || {
         let operations = journal.history(everything()).await.unwrap();
@@ -158,14 +163,20 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
         (operations.len(), incidents.len(), events.len())
     };
     let oldest = operation(0, "api", OperationState::Succeeded).id;
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     assert!(journal.operation(oldest.clone()).await.unwrap().is_some());
-    journal.commit(vec![Change::Forget(at(0))]).await.unwrap();
+    journal
+        .commit(vec![Change::Forget(at(0))].into())
+        .await
+        .unwrap();
     assert_eq!(counts().await, (150, 150, 150), "nothing is so old");
-    journal.commit(vec![Change::Forget(at(20))]).await.unwrap();
+    journal
+        .commit(vec![Change::Forget(at(20))].into())
+        .await
+        .unwrap();
     assert_eq!(counts().await, (131, 131, 130), "what is open stays");
     journal
-        .commit(vec![Change::Forget(at(1_000))])
+        .commit(vec![Change::Forget(at(1_000))].into())
         .await
         .unwrap();
     assert_eq!(counts().await, (101, 101, 100), "the newest stay");
@@ -190,15 +201,15 @@ async fn events_of(
     let journal = SqliteJournal::open(directory.path()).unwrap();
     for n in 0..count {
         let at = at(if others.contains(&n) { time } else { n });
-        drop(journal.commit(vec![Change::Event(Event { at, ..event(n) })]));
+        drop(journal.commit(vec![Change::Event(Event { at, ..event(n) })].into()));
     }
-    journal.commit(Vec::new()).await.unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
     (directory, journal)
 }
 
 async fn left_after(journal: &SqliteJournal, forgotten: u64) -> Vec<u64> {
     let forget = vec![Change::Forget(at(forgotten))];
-    journal.commit(forget).await.unwrap();
+    journal.commit(forget.into()).await.unwrap();
     let left = journal.events(0, u32::MAX).await.unwrap();
     left.iter().map(|event| event.seq - 1).collect()
 }

@@ -3,7 +3,7 @@
 //! Invariant: at most [`MAX_READERS`] read at one time, the others wait; none can write.
 
 use super::error::{explain, sentence, writer_gone};
-use crate::ports::{JournalError, JournalErrorKind, Reading};
+use crate::port::{Reading, StoreError, StoreErrorKind};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use std::{path::PathBuf, sync::Arc};
@@ -47,14 +47,14 @@ impl Readers {
             let panicked = "was not read: the query has panicked";
             reading
                 .await
-                .unwrap_or_else(|_| Err(sentence(&path, JournalErrorKind::Unreadable, panicked)))
+                .unwrap_or_else(|_| Err(sentence(&path, StoreErrorKind::Unreadable, panicked)))
         })
     }
 
     fn run<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, JournalError> {
+    ) -> Result<T, StoreError> {
         let explained = |error: rusqlite::Error| explain(&self.path, &error);
         let connection = match self.idle().pop() {
             Some(connection) => connection,

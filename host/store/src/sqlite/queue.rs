@@ -13,7 +13,7 @@ use super::{
     load::Load,
     values::ValueWrite,
 };
-use crate::ports::{Committed, JournalError, JournalErrorKind};
+use crate::port::{Committed, StoreError, StoreErrorKind};
 use mainstay_domain::{effect::EffectError, journal::Change};
 use parking_lot::{Condvar, Mutex};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
@@ -26,7 +26,7 @@ pub(super) const BOUND: Load = Load {
     bytes: 64 << 20,
 };
 
-pub(super) type Ack<T> = oneshot::Sender<Result<T, JournalError>>;
+pub(super) type Ack<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// One submission.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ struct State {
     /// Of all that is not written, what the writer has in its hands included.
     load: Load,
     /// Why nothing can be written now.
-    held: Option<JournalError>,
+    held: Option<StoreError>,
     /// Submissions have been refused since the line was within its bound.
     is_refusing: bool,
     is_closed: bool,
@@ -138,10 +138,10 @@ impl Queue {
         }
     }
 
-    fn overloaded(&self) -> JournalError {
+    fn overloaded(&self) -> StoreError {
         let what = "takes no more for now: as much as may waits for the disk; this was not taken, try it again when \
                     there is room on the disk";
-        sentence(&self.path, JournalErrorKind::Full, what)
+        sentence(&self.path, StoreErrorKind::Full, what)
     }
 
     /// The oldest submissions; waits for one, at most for so long.
@@ -172,7 +172,7 @@ impl Queue {
     }
 
     /// The disk takes nothing now: what waits is answered, and so is what comes. `at_hand` is what the writer took.
-    pub(super) fn hold(&self, why: &JournalError, at_hand: &mut VecDeque<Waiting>) {
+    pub(super) fn hold(&self, why: &StoreError, at_hand: &mut VecDeque<Waiting>) {
         let mut state = self.state.lock();
         state.held = Some(why.clone());
         let mut waiting = std::mem::take(&mut state.waiting);
@@ -244,11 +244,11 @@ impl Work {
         }
     }
 
-    pub(super) fn refuse(self, why: JournalError) {
+    pub(super) fn refuse(self, why: StoreError) {
         match self {
             Work::Changes(_, ack) => {
                 let answer = ack.map(|ack| ack.send(Err(why.clone())));
-                if !matches!(answer, Some(Ok(()))) && why.kind == JournalErrorKind::Unreadable {
+                if !matches!(answer, Some(Ok(()))) && why.kind == StoreErrorKind::Unreadable {
                     tracing::error!(error = %why, "a change was not written, and nobody waited to hear it");
                 }
             }
@@ -259,7 +259,7 @@ impl Work {
     }
 
     /// As it waits while the disk takes nothing; none where it is done with. Unchanged where the disk takes something.
-    fn held_because(self, why: Option<&JournalError>) -> Option<Self> {
+    fn held_because(self, why: Option<&StoreError>) -> Option<Self> {
         let Some(why) = why else {
             return Some(self);
         };

@@ -9,7 +9,7 @@ use super::{
     reserve::Reserve,
     store::{Done, Store},
 };
-use crate::ports::{Committed, Room};
+use crate::port::{Committed, Room};
 use mainstay_domain::event::Event;
 use std::{
     collections::VecDeque,

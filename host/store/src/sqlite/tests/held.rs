@@ -2,15 +2,13 @@
 
 use super::fixtures::*;
 use crate::{
-    adapters::journal::{SqliteJournal, reserve::LAST},
-    ports::{Browse, Committed, Journal, JournalErrorKind, Room, Values},
+    port::{Browse, Committed, Journal, Room, StoreErrorKind, Values},
+    sqlite::{SqliteJournal, reserve::LAST},
 };
 use mainstay_domain::{event::Event, journal::Change, operation::OperationState};
 use proptest::prelude::*;
-use std::{path::Path, sync::atomic::Ordering::SeqCst, time::Duration};
+use std::{path::Path, sync::atomic::Ordering::SeqCst};
 use tokio::time::timeout;
-
-const DEADLINE: Duration = Duration::from_secs(20);
 
 fn reserve(directory: &Path) -> u64 {
     directory
@@ -45,7 +43,7 @@ async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserv
     whole(directory.path()).await;
     let mut told = journal.room();
     journal.faults.failures.store(1, SeqCst);
-    let answer = journal.commit(vec![Change::Event(event(1))]).await;
+    let answer = journal.commit(vec![Change::Event(event(1))].into()).await;
     assert!(answer.unwrap().is_durable());
     // It says so, and says again when the reserve is back.
     timeout(DEADLINE, told.changed()).await.unwrap().unwrap();
@@ -60,12 +58,12 @@ async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at
     whole(directory.path()).await;
     journal.faults.failures.store(u32::MAX, SeqCst);
     for n in 0..3 {
-        let answer = journal.commit(vec![Change::Event(event(n))]);
+        let answer = journal.commit(vec![Change::Event(event(n))].into());
         let answer = timeout(DEADLINE, answer).await.expect("nobody waits");
         assert_eq!(answer.unwrap(), Committed::Held);
     }
     assert_eq!(
-        journal.commit(Vec::new()).await.unwrap(),
+        journal.commit(Vec::new().into()).await.unwrap(),
         Committed::Held,
         "what was before it is not durable"
     );
@@ -99,7 +97,7 @@ async fn a_daemon_that_ends_while_it_holds_something_writes_it_first() {
     let journal = SqliteJournal::open(directory.path()).unwrap();
     journal.faults.failures.store(20, SeqCst);
     for n in 0..50 {
-        drop(journal.commit(vec![Change::Event(event(n))]));
+        drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
     drop(journal);
     let journal = SqliteJournal::open(directory.path()).unwrap();
@@ -135,13 +133,13 @@ async fn a_refused_submission_does_not_hold_up_those_behind_it_when_all_fail_tog
         .map(|n| {
             let name = if n % 3 == 1 { "bad" } else { "good" };
             let state = OperationState::Scheduled;
-            journal.commit(vec![Change::Operation(operation(n, name, state))])
+            journal.commit(vec![Change::Operation(operation(n, name, state))].into())
         })
         .collect();
     for (n, answer) in answers.into_iter().enumerate() {
         match answer.await {
             Ok(_) => assert_ne!(n % 3, 1),
-            Err(error) => assert_eq!((n % 3, error.kind), (1, JournalErrorKind::Unreadable)),
+            Err(error) => assert_eq!((n % 3, error.kind), (1, StoreErrorKind::Unreadable)),
         }
     }
     assert_eq!(journal.history(everything()).await.unwrap().len(), 20);
@@ -189,10 +187,10 @@ proptest! {
                         let mut newest = operation(1, "api", OperationState::InProgress);
                         newest.attempts = attempts;
                         changes.push(Change::Operation(newest));
-                        drop(journal.commit(changes));
+                        drop(journal.commit(changes.into()));
                     },
                     Step::Fail(count) => journal.faults.failures.store(count.into(), SeqCst),
-                    Step::Wait => drop(journal.commit(Vec::new()).await.unwrap()),
+                    Step::Wait => drop(journal.commit(Vec::new().into()).await.unwrap()),
                     Step::Restart => {
                         drop(journal);
                         journal = SqliteJournal::open(directory.path()).unwrap();

@@ -1,7 +1,7 @@
 //! Domain values to write, made from a number.
 
 use super::super::{SqliteJournal, queue::Work};
-use crate::ports::{HistoryFilter, JournalError};
+use crate::port::{HistoryFilter, StoreError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType},
@@ -16,15 +16,25 @@ use mainstay_domain::{
     severity::Severity,
     time::Timestamp,
 };
+use std::time::Duration;
 
 impl SqliteJournal {
     /// Runs something on the writer's connection.
     pub(super) async fn on_connection(
         &self,
         change: fn(&rusqlite::Connection) -> rusqlite::Result<()>,
-    ) -> Result<(), JournalError> {
+    ) -> Result<(), StoreError> {
         self.submit(|ack| Work::Connection(change, ack)).await
     }
+}
+
+/// What hangs fails the test instead.
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(super) async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .expect("should end within the deadline")
 }
 
 pub(super) fn at(n: u64) -> Timestamp {

@@ -1,20 +1,27 @@
 //! What a SQLite error means to a person, and what they can do.
 
-use crate::ports::{JournalError, JournalErrorKind as Kind};
+use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use rusqlite::{Error, ErrorCode};
 use std::{any::Any, path::Path};
 
 /// "the journal in PATH …".
-pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> JournalError {
-    JournalError {
-        kind,
-        path: path.display().to_string(),
-        what: what.into(),
-    }
+pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> StoreError {
+    let what: String = what.into();
+    StoreError::new(kind, format!("the journal in {} {what}", path.display()))
+}
+
+/// Submitted for an owner that this store does not have.
+pub(super) fn fenced(path: &Path, fence: Fence) -> StoreError {
+    let what = format!(
+        "has one owner, whose fence is {}; this was submitted with {}, and is refused",
+        Fence::ONLY.0,
+        fence.0
+    );
+    sentence(path, Kind::Fenced, what)
 }
 
 /// The writer has ended before it could answer.
-pub(super) fn writer_gone(path: &Path) -> JournalError {
+pub(super) fn writer_gone(path: &Path) -> StoreError {
     sentence(path, Kind::Closed, "is closed: the daemon is stopping")
 }
 
@@ -60,7 +67,7 @@ pub(super) fn writer_panicked(path: &Path, panic: &(dyn Any + Send)) -> String {
 }
 
 /// An error of SQLite as a sentence.
-pub(super) fn explain(path: &Path, error: &Error) -> JournalError {
+pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
     let what = match error {
         Error::FromSqlConversionFailure(_, _, why) => {
             format!("holds a record that this version cannot read: {why}")

@@ -27,10 +27,10 @@ mod store;
 mod values;
 mod writer;
 
-use crate::ports::{Boxed, Commit, Journal, JournalError, JournalErrorKind, Room};
+use crate::port::{Batch, Boxed, Commit, Fence, Journal, Room, StoreError, StoreErrorKind};
 use load::Load;
 use lock::StateLock;
-use mainstay_domain::{event::Event, journal::Change};
+use mainstay_domain::event::Event;
 use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
 use reserve::Reserve;
@@ -76,18 +76,18 @@ impl SqliteJournal {
     ///
     /// Refused, with nothing changed: a directory that others may write to, one that another daemon uses, a file that
     /// is damaged, is not a journal, or is from a newer version.
-    pub fn open(state_dir: &Path) -> Result<Self, JournalError> {
+    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
         Self::open_bounded(state_dir, BOUND)
     }
 
-    fn open_bounded(state_dir: &Path, bound: Load) -> Result<Self, JournalError> {
+    fn open_bounded(state_dir: &Path, bound: Load) -> Result<Self, StoreError> {
         let path = state_dir.join(FILE_NAME);
         let lock = StateLock::take(state_dir, &path)?;
         let mut reserve = Reserve::of(state_dir);
         let connection = loop {
             match schema::open(&path) {
                 // Even to open it some room is needed.
-                Err(error) if error.kind == JournalErrorKind::Unavailable && reserve.release() => {
+                Err(error) if error.kind == StoreErrorKind::Unavailable && reserve.release() => {
                     tracing::error!(%error, "the reserve is let go of; trying again");
                 }
                 opened => break opened?,
@@ -133,7 +133,7 @@ impl SqliteJournal {
             })
             .map_err(|error| {
                 let what = format!("cannot be written to: no thread ({error})");
-                error::sentence(&path, JournalErrorKind::Unavailable, what)
+                error::sentence(&path, StoreErrorKind::Unavailable, what)
             })?;
         Ok(Self {
             path,
@@ -171,7 +171,7 @@ impl SqliteJournal {
     fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(Ack<T>) -> Work,
-    ) -> Boxed<'static, Result<T, JournalError>> {
+    ) -> Boxed<'static, Result<T, StoreError>> {
         let (ack, answer) = oneshot::channel();
         self.queue.push(work(ack));
         let path = self.path.clone();
@@ -185,8 +185,13 @@ impl SqliteJournal {
 
 impl Journal for SqliteJournal {
     /// With no changes: resolves when everything submitted before is durable.
-    fn commit(&self, changes: Vec<Change>) -> Commit {
-        self.submit(|ack| Work::Changes(changes, Some(ack)))
+    fn commit(&self, batch: Batch) -> Commit {
+        if batch.fence != Fence::ONLY {
+            // The lock of the directory lets one owner write; a fence of another store means nothing here.
+            let error = error::fenced(&self.path, batch.fence);
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        self.submit(|ack| Work::Changes(batch.changes, Some(ack)))
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {

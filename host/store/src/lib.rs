@@ -1,0 +1,10 @@
+//! The journal of Mainstay: what must survive a crash.
+//!
+//! [`port`] is what the rest of the program sees: batches of changes go in, records come out, in domain types only.
+//! [`sqlite`] is the one implementation: one SQLite file of the state directory.
+
+pub mod port;
+pub mod sqlite;
+
+pub use port::*;
+pub use sqlite::SqliteJournal;
