@@ -189,6 +189,19 @@ pub struct Recovered {
     pub slots: Vec<(JobName, BackupType, Timestamp)>,
     /// Every backup in the catalog.
     pub backups: Vec<BackupRecord>,
+    /// Records among these that this version cannot read, and that were set aside just now; nobody goes on with them.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// A record that was moved out of its table, as it was found, for this version cannot read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// What it is one of: `operations`, `incidents`, ….
+    pub table: &'static str,
+    /// Its name there.
+    pub key: String,
+    /// Why it cannot be read.
+    pub why: String,
 }
 
 /// Reads what a new daemon goes on with.

@@ -3,6 +3,8 @@
 //! Invariant: a change is acknowledged, and its events are told, only after an fsync that covers it.
 //! Invariant: one thread writes, in the order of the calls of [`Journal::commit`]; whatever waits when it is ready
 //! shares one transaction and one fsync, and a submission that is refused fails alone.
+//! Invariant: a journal that does not hold all that was acknowledged, or a row that is not what was written, is an
+//! error with the file's name (`mark`, `sums`); nothing is taken for the whole that is not.
 //! Invariant: readers have connections of their own and never hold up the writer.
 //! Invariant: a write that fails in a way that may pass is tried again until it works, and what is behind it waits in
 //! order; nothing that was taken is dropped while the daemon lives.
@@ -13,24 +15,37 @@
 //! are written when there is room.
 
 mod changes;
+mod check;
+mod copy;
 mod error;
 mod forget;
 mod load;
 mod lock;
+mod mark;
+mod open;
 mod queue;
 mod readers;
 mod records;
+mod recovered;
 mod reserve;
 mod rows;
+mod salvage;
 mod schema;
 mod store;
+mod sums;
 mod values;
+mod wal;
 mod writer;
 
 use crate::port::{Batch, Boxed, Commit, Fence, Journal, Room, StoreError, StoreErrorKind};
+pub use check::{JournalReport, TableReport, check};
+pub use copy::copy;
+pub use salvage::{Salvaged, SalvagedTable, salvage};
+
 use load::Load;
 use lock::StateLock;
 use mainstay_domain::event::Event;
+use mark::Mark;
 use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
 use reserve::Reserve;
@@ -84,8 +99,8 @@ impl SqliteJournal {
         let path = state_dir.join(FILE_NAME);
         let lock = StateLock::take(state_dir, &path)?;
         let mut reserve = Reserve::of(state_dir);
-        let connection = loop {
-            match schema::open(&path) {
+        let (connection, head) = loop {
+            match open::open(&path) {
                 // Even to open it some room is needed.
                 Err(error) if error.kind == StoreErrorKind::Unavailable && reserve.release() => {
                     tracing::error!(%error, "the reserve is let go of; trying again");
@@ -111,6 +126,12 @@ impl SqliteJournal {
             store: Store {
                 path: path.clone(),
                 connection,
+                mark: {
+                    let mut mark = Mark::new(mark::path(&path));
+                    mark.set(&head);
+                    mark
+                },
+                head,
                 transactions: Arc::clone(&transactions),
                 #[cfg(test)]
                 faults: Arc::clone(&faults),

@@ -34,8 +34,8 @@ pub(super) fn apply(
             Change::Operation(operation) => write_operation(connection, operation)?,
             Change::Effect(entry) => append_effect(connection, entry)?,
             Change::Alert(entry) => execute(
-                "INSERT INTO outbox (alert, alerter, record) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                "INSERT INTO outbox (alert, alerter, record, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+                 ON CONFLICT DO UPDATE SET record = excluded.record, sum = excluded.sum",
                 params![
                     entry.alert.id.to_string(),
                     entry.alerter.as_str(),
@@ -47,16 +47,16 @@ pub(super) fn apply(
                 params![alert.to_string(), alerter.as_str()],
             )?,
             Change::Backup(record) => execute(
-                "INSERT INTO backups (id, record) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                "INSERT INTO backups (id, record, sum) VALUES (?1, ?2, row_sum(?1, ?2))
+                 ON CONFLICT DO UPDATE SET record = excluded.record, sum = excluded.sum",
                 params![record.id.as_str(), to_json(record)?],
             )?,
             Change::BackupRemoved(id) => {
                 execute("DELETE FROM backups WHERE id = ?1", params![id.as_str()])?;
             }
             Change::Process(target, Some(identity)) => execute(
-                "INSERT INTO processes (target, record) VALUES (?1, ?2)
-                 ON CONFLICT DO UPDATE SET record = excluded.record",
+                "INSERT INTO processes (target, record, sum) VALUES (?1, ?2, row_sum(?1, ?2))
+                 ON CONFLICT DO UPDATE SET record = excluded.record, sum = excluded.sum",
                 params![target.as_str(), to_json(identity)?],
             )?,
             Change::Process(target, None) => execute(
@@ -65,7 +65,7 @@ pub(super) fn apply(
             )?,
             Change::Paused(target, paused) => {
                 let sql = if *paused {
-                    "INSERT INTO paused (target) VALUES (?1) ON CONFLICT DO NOTHING"
+                    "INSERT INTO paused (target, sum) VALUES (?1, row_sum(?1)) ON CONFLICT DO NOTHING"
                 } else {
                     "DELETE FROM paused WHERE target = ?1"
                 };
@@ -73,13 +73,13 @@ pub(super) fn apply(
                 execute(sql, params![target])?;
             }
             Change::Cooldown(target, failure, until) => execute(
-                "INSERT INTO cooldowns (target, failure, until) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET until = excluded.until",
+                "INSERT INTO cooldowns (target, failure, until, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+                 ON CONFLICT DO UPDATE SET until = excluded.until, sum = excluded.sum",
                 params![target.as_str(), failure.as_str(), Millis(*until)],
             )?,
             Change::Slot(job, backup_type, at) => execute(
-                "INSERT INTO slots (job, backup_type, at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET at = excluded.at",
+                "INSERT INTO slots (job, backup_type, at, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+                 ON CONFLICT DO UPDATE SET at = excluded.at, sum = excluded.sum",
                 params![job.as_str(), backup_type.as_str(), Millis(*at)],
             )?,
             Change::Forget(before) => forget(connection, *before)?,
@@ -90,7 +90,7 @@ pub(super) fn apply(
 
 fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
     connection
-        .prepare_cached("INSERT INTO events (record) VALUES (?1)")?
+        .prepare_cached("INSERT INTO events (record, sum) VALUES (?1, row_sum(?1))")?
         .execute(params![to_json(event)?])?;
     let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
@@ -100,10 +100,10 @@ fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Even
 fn write_incident(connection: &Connection, incident: &Incident) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO incidents (id, target, failure, open, opened_at, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure,
-                 open = excluded.open, opened_at = excluded.opened_at, record = excluded.record",
+            "INSERT INTO incidents (id, target, failure, open, opened_at, record, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum(?1, ?2, ?3, ?4, ?5, ?6))
+             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure, open = excluded.open,
+                 opened_at = excluded.opened_at, record = excluded.record, sum = excluded.sum",
         )?
         .execute(params![
             incident.id.to_string(),
@@ -130,7 +130,7 @@ fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::
     ];
     let updated = connection
         .prepare_cached(
-            "UPDATE operations SET record = ?6
+            "UPDATE operations SET record = ?6, sum = row_sum(?1, ?2, ?3, ?4, ?5, ?6)
              WHERE id = ?1 AND target = ?2 AND failure = ?3 AND state = ?4 AND detected_at = ?5",
         )?
         .execute(columns)?;
@@ -139,10 +139,10 @@ fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::
     }
     connection
         .prepare_cached(
-            "INSERT INTO operations (id, target, failure, state, detected_at, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure,
-                 state = excluded.state, detected_at = excluded.detected_at, record = excluded.record",
+            "INSERT INTO operations (id, target, failure, state, detected_at, record, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, row_sum(?1, ?2, ?3, ?4, ?5, ?6))
+             ON CONFLICT (id) DO UPDATE SET target = excluded.target, failure = excluded.failure, state = excluded.state,
+                 detected_at = excluded.detected_at, record = excluded.record, sum = excluded.sum",
         )?
         .execute(columns)
         .map(drop)
@@ -151,8 +151,8 @@ fn write_operation(connection: &Connection, operation: &Operation) -> rusqlite::
 fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO effects (operation, number, kind, record) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (operation, number, kind) DO UPDATE SET record = excluded.record",
+            "INSERT INTO effects (operation, number, kind, record, sum) VALUES (?1, ?2, ?3, ?4, row_sum(?1, ?2, ?3, ?4))
+             ON CONFLICT (operation, number, kind) DO UPDATE SET record = excluded.record, sum = excluded.sum",
         )?
         .execute(params![
             entry.operation.to_string(),

@@ -1,5 +1,6 @@
 //! What a SQLite error means to a person, and what they can do.
 
+use super::open::what_to_do;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use rusqlite::{Error, ErrorCode};
 use std::{any::Any, path::Path};
@@ -79,7 +80,7 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
             Some(ErrorCode::SystemIoFailure) => format!(
                 "cannot be read or written: the disk reports an error ({error}); look at its health and quota"
             ),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(&error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(path, &error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
                 format!("cannot be opened for writing ({error}); check its owner and mode")
             }
@@ -93,10 +94,10 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
     sentence(path, kind, what)
 }
 
-/// What to do with a damaged file.
-pub(super) fn damaged(found: &str) -> String {
+/// What was found in a damaged file, and what to do.
+pub(super) fn damaged(path: &Path, found: &str) -> String {
     format!(
-        "is damaged ({found}); nothing was changed: restore the file from a backup, or move it and its `-wal` file \
-         aside to start with an empty history"
+        "is damaged ({found}); nothing was changed: {}",
+        what_to_do(path)
     )
 }

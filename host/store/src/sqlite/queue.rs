@@ -11,9 +11,10 @@
 use super::{
     error::{sentence, writer_gone},
     load::Load,
+    recovered::Unread,
     values::ValueWrite,
 };
-use crate::port::{Committed, StoreError, StoreErrorKind};
+use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
 use mainstay_domain::{effect::EffectError, journal::Change};
 use parking_lot::{Condvar, Mutex};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
@@ -35,6 +36,8 @@ pub(super) enum Work {
     Changes(Vec<Change>, Option<Ack<Committed>>),
     /// A value of a plugin; answered with whether it was set, or with why the plugin may not.
     Value(ValueWrite, Ack<Result<bool, EffectError>>),
+    /// Rows that cannot be read leave their tables.
+    SetAside(Vec<Unread>, Ack<Vec<SetAside>>),
     /// Lets a test change the connection, to have a change refused or the writer wait.
     #[cfg(test)]
     Connection(fn(&rusqlite::Connection) -> rusqlite::Result<()>, Ack<()>),
@@ -239,9 +242,16 @@ impl Work {
                 changes: 1,
                 bytes: write.bytes(),
             },
+            // It comes once, when the daemon starts.
+            Work::SetAside(..) => Load::default(),
             #[cfg(test)]
             Work::Connection(..) => Load::default(),
         }
+    }
+
+    /// Whether it writes nothing, and only waits for what was submitted before it.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Work::Changes(changes, _) if changes.is_empty())
     }
 
     pub(super) fn refuse(self, why: StoreError) {
@@ -253,6 +263,7 @@ impl Work {
                 }
             }
             Work::Value(_, ack) => drop(ack.send(Err(why))),
+            Work::SetAside(_, ack) => drop(ack.send(Err(why))),
             #[cfg(test)]
             Work::Connection(_, ack) => drop(ack.send(Err(why))),
         }
@@ -272,6 +283,11 @@ impl Work {
             }
             Work::Value(_, ack) => {
                 let _ = ack.send(Err(why.clone()));
+                None
+            }
+            Work::SetAside(_, ack) => {
+                // The next daemon finds them again; this one starts without them.
+                let _ = ack.send(Ok(Vec::new()));
                 None
             }
             #[cfg(test)]

@@ -2,10 +2,13 @@
 //!
 //! Invariant: at most [`MAX_READERS`] read at one time, the others wait; none can write.
 
-use super::error::{explain, sentence, writer_gone};
+use super::{
+    error::{explain, sentence, writer_gone},
+    open::open_to_read,
+};
 use crate::port::{Reading, StoreError, StoreErrorKind};
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Semaphore;
 
@@ -58,7 +61,7 @@ impl Readers {
         let explained = |error: rusqlite::Error| explain(&self.path, &error);
         let connection = match self.idle().pop() {
             Some(connection) => connection,
-            None => self.connect().map_err(explained)?,
+            None => open_to_read(&self.path).map_err(explained)?,
         };
         // A connection that has failed is not used again.
         let answer = query(&connection).map_err(explained)?;
@@ -66,15 +69,6 @@ impl Readers {
             self.idle().push(connection);
         }
         Ok(answer)
-    }
-
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.pragma_update(None, "trusted_schema", false)?;
-        // What a query sorts needs no disk, which may be full.
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
-        Ok(connection)
     }
 
     fn idle(&self) -> parking_lot::MutexGuard<'_, Vec<Connection>> {

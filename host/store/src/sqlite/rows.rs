@@ -1,7 +1,8 @@
-//! Rows of the journal as domain types. What does not read is an error that names its column.
+//! Rows of the journal as domain types. What does not read is an error that names its column; in a list it is left out,
+//! for one record that this version does not know must not hide all others.
 
 use mainstay_domain::time::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type};
+use rusqlite::{Connection, Error, OptionalExtension, Params, Row, types::Type};
 use serde::de::DeserializeOwned;
 
 pub(super) fn one<T: DeserializeOwned>(
@@ -20,18 +21,22 @@ pub(super) fn all<T: DeserializeOwned>(
     sql: &str,
     parameters: impl Params,
 ) -> rusqlite::Result<Vec<T>> {
-    connection
-        .prepare_cached(sql)?
-        .query_map(parameters, |row| record(row, 0))?
-        .collect()
+    let mut statement = connection.prepare_cached(sql)?;
+    readable(statement.query_map(parameters, |row| record(row, 0))?)
 }
 
-pub(super) fn rows<T>(
-    connection: &Connection,
-    sql: &str,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+/// What of these can be read. A row that is not what was written is an error all the same.
+pub(super) fn readable<T>(
+    rows: impl Iterator<Item = rusqlite::Result<T>>,
 ) -> rusqlite::Result<Vec<T>> {
-    connection.prepare(sql)?.query_map([], read)?.collect()
+    let read = rows.filter_map(|row| match row {
+        Err(Error::FromSqlConversionFailure(_, _, why)) => {
+            tracing::warn!(%why, "a record of the journal cannot be read by this version, and is left out");
+            None
+        }
+        row => Some(row),
+    });
+    read.collect()
 }
 
 /// A column that holds the JSON of a domain type.
@@ -56,9 +61,6 @@ pub(super) fn timestamp(row: &Row<'_>, column: usize) -> rusqlite::Result<Timest
     ))
 }
 
-fn unreadable(
-    column: usize,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+fn unreadable(column: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }

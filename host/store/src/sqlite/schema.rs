@@ -1,26 +1,16 @@
-//! The file itself: whether it is ours, how it is opened, and its tables.
+//! The tables of the file, and how they came to be as they are.
 //!
-//! Invariant: a file that is refused is left as it was.
 //! Invariant: the schema only grows by appending to [`MIGRATIONS`]; an entry that was released is never edited.
 
-use super::{
-    error::{damaged, explain, sentence},
-    lock::make_private_file,
-};
-use crate::port::{StoreError, StoreErrorKind as Kind};
-use rusqlite::{Connection, OpenFlags};
-use std::path::Path;
+use super::{mark::Head, sums};
+use rusqlite::Connection;
 
 /// `PRAGMA application_id`: "MNST".
-const APPLICATION_ID: i64 = 0x4d4e_5354;
-
-/// Files up to this size are checked as a whole when they are opened, which takes some 20 ms at most; larger ones
-/// are checked page by page as they are read.
-const CHECKED_BYTES: u64 = 16 << 20;
+pub(super) const APPLICATION_ID: i64 = 0x4d4e_5354;
 
 /// What takes the file from one version to the next. Records are the JSON of domain types; beside it stand the
 /// columns that queries select and order by. Times are milliseconds since 1970.
-const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &["
     CREATE TABLE events (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         record TEXT NOT NULL
@@ -106,69 +96,60 @@ const MIGRATIONS: &[&str] = &["
 ","
     -- What closed not long ago is the same incident where it comes back.
     CREATE INDEX incidents_closed ON incidents (json_extract(record, '$.closed_at')) WHERE NOT open;
+","
+    -- The checksum of each row; see `sums`.
+    ALTER TABLE events ADD COLUMN sum INTEGER;
+    ALTER TABLE incidents ADD COLUMN sum INTEGER;
+    ALTER TABLE operations ADD COLUMN sum INTEGER;
+    ALTER TABLE effects ADD COLUMN sum INTEGER;
+    ALTER TABLE outbox ADD COLUMN sum INTEGER;
+    ALTER TABLE backups ADD COLUMN sum INTEGER;
+    ALTER TABLE processes ADD COLUMN sum INTEGER;
+    ALTER TABLE paused ADD COLUMN sum INTEGER;
+    ALTER TABLE cooldowns ADD COLUMN sum INTEGER;
+    ALTER TABLE slots ADD COLUMN sum INTEGER;
+    ALTER TABLE plugin_values ADD COLUMN sum INTEGER;
+    ALTER TABLE plugin_usage ADD COLUMN sum INTEGER;
+
+    -- One row: which database this is, and how many commits it has taken; see `mark`.
+    CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, number INTEGER NOT NULL) STRICT;
+    INSERT INTO head (one, id, number) VALUES (1, lower(hex(randomblob(16))), 0);
+
+    -- Rows that cannot be read, as they were found.
+    CREATE TABLE set_aside (
+        number INTEGER PRIMARY KEY,
+        origin TEXT NOT NULL,
+        key TEXT NOT NULL,
+        record TEXT NOT NULL,
+        why TEXT NOT NULL
+    ) STRICT;
 "];
 
-/// Opens the file for writing and brings it to the newest schema.
-pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    make_private_file(path).map_err(|error| {
-        let what = format!("cannot be opened for writing: {error}");
-        sentence(path, Kind::Unavailable, what)
-    })?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let explained = |error: rusqlite::Error| explain(path, &error);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(explained)?;
-    // No temporary files: the disk may be full.
+/// The version that [`head`] came with.
+pub(super) const WITH_HEAD: usize = 3;
+
+/// How far the database is.
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
+    connection.query_row("SELECT id, number FROM head", [], |row| {
+        Ok(Head {
+            id: row.get(0)?,
+            number: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default(),
+        })
+    })
+}
+
+/// Says in the transaction under way that it is this commit.
+pub(super) fn set_number(connection: &Connection, number: u64) -> rusqlite::Result<()> {
     connection
-        .pragma_update(None, "temp_store", "MEMORY")
-        .map_err(explained)?;
-    let version = recognise(&connection, path)?;
-    configure(&connection).map_err(explained)?;
-    migrate(&mut connection, version).map_err(explained)?;
-    Ok(connection)
+        .prepare_cached("UPDATE head SET number = ?1")?
+        .execute([i64::try_from(number).unwrap_or(i64::MAX)])
+        .map(drop)
 }
 
-/// The schema version of a file that is ours; refuses any other.
-fn recognise(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
-    let pragma = |name: &str| -> Result<i64, StoreError> {
-        connection
-            .pragma_query_value(None, name, |row| row.get(0))
-            .map_err(|error| explain(path, &error))
-    };
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let is_empty = pragma("schema_version")? == 0;
-    if application != APPLICATION_ID && !(application == 0 && is_empty) {
-        return Err(sentence(
-            path,
-            Kind::Unreadable,
-            "is a database of another program; name another `state_dir`",
-        ));
-    }
-    let version = usize::try_from(version).unwrap_or(usize::MAX);
-    if version > MIGRATIONS.len() {
-        return Err(sentence(
-            path,
-            Kind::Unreadable,
-            format!(
-                "was written by a newer Mainstay: its schema is {version}, and this one knows up to {}; run the newer \
-                 version, or name another `state_dir`",
-                MIGRATIONS.len()
-            ),
-        ));
-    }
-    let size = path.metadata().map_or(0, |metadata| metadata.len());
-    if size <= CHECKED_BYTES {
-        let found: String = connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| explain(path, &error))?;
-        if found != "ok" {
-            return Err(sentence(path, Kind::Unreadable, damaged(&found)));
-        }
-    }
-    Ok(version)
-}
-
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
+/// What holds for the connection that writes.
+pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
+    sums::register(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // Each commit is on disk before it is acknowledged; NORMAL would lose the last ones with the power.
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -178,7 +159,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)
 }
 
-fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
+/// Brings the tables from a version to the newest.
+pub(super) fn migrate(connection: &mut Connection, from: usize) -> rusqlite::Result<()> {
     for (version, migration) in (1_i64..).zip(MIGRATIONS).skip(from) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;

@@ -6,9 +6,11 @@
 use super::{
     changes,
     error::{explain, may_pass},
+    mark::{Head, Mark},
     queue::Work,
+    schema,
 };
-use crate::port::StoreError;
+use crate::port::{SetAside, StoreError};
 use mainstay_domain::{effect::EffectError, event::Event};
 use rusqlite::Connection;
 use std::{
@@ -24,6 +26,9 @@ use std::{
 pub(super) struct Store {
     pub(super) path: PathBuf,
     pub(super) connection: Connection,
+    /// Of the last commit.
+    pub(super) head: Head,
+    pub(super) mark: Mark,
     pub(super) transactions: Arc<AtomicU64>,
     #[cfg(test)]
     pub(super) faults: Arc<Faults>,
@@ -33,6 +38,7 @@ pub(super) struct Store {
 pub(super) enum Done {
     Changes(Result<Vec<Arc<Event>>, StoreError>),
     Value(Result<Result<bool, EffectError>, StoreError>),
+    SetAside(Result<Vec<SetAside>, StoreError>),
     #[cfg(test)]
     Connection(Result<(), StoreError>),
 }
@@ -43,17 +49,26 @@ impl Store {
     /// # Errors
     /// Nothing of it is written.
     pub(super) fn write<'a>(
-        &self,
-        batch: impl Iterator<Item = &'a Work>,
+        &mut self,
+        batch: impl Iterator<Item = &'a Work> + Clone,
     ) -> rusqlite::Result<Vec<Done>> {
+        let number = self.head.number + u64::from(!batch.clone().all(Work::is_empty));
         #[cfg(test)]
         self.faults.strike(&self.connection)?;
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         let done: rusqlite::Result<Vec<Done>> = batch.map(|work| self.apply(work)).collect();
-        let committed =
-            done.and_then(|done| self.connection.execute_batch("COMMIT").map(|()| done));
+        let committed = done.and_then(|done| {
+            if number > self.head.number {
+                schema::set_number(&self.connection, number)?;
+            }
+            self.connection.execute_batch("COMMIT").map(|()| done)
+        });
         match committed {
             Ok(done) => {
+                if number > self.head.number {
+                    self.head.number = number;
+                    self.mark.set(&self.head);
+                }
                 self.transactions.fetch_add(1, Ordering::Relaxed);
                 Ok(done)
             }
@@ -74,6 +89,12 @@ impl Store {
             Work::Value(write, _) => self
                 .in_savepoint(|connection| write.apply(connection))
                 .map(Done::Value),
+            Work::SetAside(unread, _) => self
+                .in_savepoint(|connection| {
+                    let each = unread.iter().map(|unread| unread.set_aside(connection));
+                    each.collect()
+                })
+                .map(Done::SetAside),
             #[cfg(test)]
             Work::Connection(change, _) => self.in_savepoint(*change).map(Done::Connection),
         }
@@ -105,10 +126,11 @@ impl Store {
     }
 
     /// Moves the write-ahead log into the file, as far as readers allow; answers how many of its pages are left.
-    /// With `NOOP` it only counts.
+    /// With `NOOP` it only counts. With `TRUNCATE` the log is empty afterwards, for the end.
     pub(super) fn checkpoint(&self, mode: &str) -> i64 {
         let sql = match mode {
             "NOOP" => "PRAGMA wal_checkpoint(NOOP)",
+            "TRUNCATE" => "PRAGMA wal_checkpoint(TRUNCATE)",
             _ => "PRAGMA wal_checkpoint(PASSIVE)",
         };
         let counted = self.connection.prepare_cached(sql).and_then(|mut pragma| {

@@ -2,6 +2,7 @@
 
 mod broken;
 mod crash;
+mod damage;
 mod disk;
 mod fixtures;
 mod held;

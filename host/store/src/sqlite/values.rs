@@ -5,7 +5,7 @@
 //! Invariant: a namespace holds at most [`MAX_KEYS`] keys of at most [`MAX_KEY_BYTES`] bytes, and keys and values
 //! together at most what the operator granted; a write that makes it smaller is allowed even above that.
 
-use super::{SqliteJournal, queue::Work};
+use super::{SqliteJournal, queue::Work, sums::checked};
 use crate::port::{Boxed, StoreError, Values};
 use mainstay_domain::{effect::EffectError, name::PluginName};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -42,7 +42,11 @@ impl ValueWrite {
     ) -> rusqlite::Result<Result<bool, EffectError>> {
         let (plugin, key) = (self.plugin.as_str(), self.key.as_str());
         let present: Option<Vec<u8>> = connection
-            .prepare_cached("SELECT value FROM plugin_values WHERE plugin = ?1 AND key = ?2")?
+            .prepare_cached(concat!(
+                "SELECT ",
+                checked!(plugin_values),
+                " FROM plugin_values WHERE plugin = ?1 AND key = ?2"
+            ))?
             .query_row(params![plugin, key], |row| row.get(0))
             .optional()?;
         if self
@@ -53,7 +57,11 @@ impl ValueWrite {
             return Ok(Ok(false));
         }
         let before = connection
-            .prepare_cached("SELECT keys, bytes FROM plugin_usage WHERE plugin = ?1")?
+            .prepare_cached(concat!(
+                "SELECT keys, ",
+                checked!(plugin_usage),
+                " FROM plugin_usage WHERE plugin = ?1"
+            ))?
             .query_row(params![plugin], |row| {
                 Ok(Usage {
                     keys: row.get(0)?,
@@ -76,8 +84,8 @@ impl ValueWrite {
         match &self.value {
             Some(value) => connection
                 .prepare_cached(
-                    "INSERT INTO plugin_values (plugin, key, value) VALUES (?1, ?2, ?3)
-                     ON CONFLICT DO UPDATE SET value = excluded.value",
+                    "INSERT INTO plugin_values (plugin, key, value, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+                     ON CONFLICT DO UPDATE SET value = excluded.value, sum = excluded.sum",
                 )?
                 .execute(params![plugin, key, value])?,
             None => connection
@@ -86,8 +94,8 @@ impl ValueWrite {
         };
         connection
             .prepare_cached(
-                "INSERT INTO plugin_usage (plugin, keys, bytes) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET keys = excluded.keys, bytes = excluded.bytes",
+                "INSERT INTO plugin_usage (plugin, keys, bytes, sum) VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))
+                 ON CONFLICT DO UPDATE SET keys = excluded.keys, bytes = excluded.bytes, sum = excluded.sum",
             )?
             .execute(params![plugin, after.keys, after.bytes])?;
         Ok(Ok(true))
@@ -151,7 +159,11 @@ impl Values for SqliteJournal {
     ) -> Boxed<'_, Result<Option<Vec<u8>>, EffectError>> {
         let reading = self.readers.read(move |connection| {
             connection
-                .prepare_cached("SELECT value FROM plugin_values WHERE plugin = ?1 AND key = ?2")?
+                .prepare_cached(concat!(
+                    "SELECT ",
+                    checked!(plugin_values),
+                    " FROM plugin_values WHERE plugin = ?1 AND key = ?2"
+                ))?
                 .query_row(params![plugin.as_str(), key], |row| row.get(0))
                 .optional()
         });

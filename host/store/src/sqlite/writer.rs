@@ -81,7 +81,11 @@ impl Writer {
                     }
                 }
                 Taken::Quiet => backlog = self.store.checkpoint("PASSIVE"),
-                Taken::Closed => return,
+                Taken::Closed => {
+                    // All of it in one file, where nothing reads: a copy of that file is a copy of the journal.
+                    self.store.checkpoint("TRUNCATE");
+                    return;
+                }
             }
             self.make_reserve();
         }
@@ -135,6 +139,7 @@ impl Writer {
                 }
             }
             (Work::Value(_, ack), Done::Value(result)) => drop(ack.send(result)),
+            (Work::SetAside(_, ack), Done::SetAside(result)) => drop(ack.send(result)),
             #[cfg(test)]
             (Work::Connection(_, ack), Done::Connection(result)) => drop(ack.send(result)),
             (work, Done::Changes(Err(why)) | Done::Value(Err(why))) => work.refuse(why),

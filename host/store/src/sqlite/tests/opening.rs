@@ -84,7 +84,7 @@ async fn a_journal_from_a_newer_version_is_refused() {
     file.close().unwrap();
     check_refused(
         directory.path(),
-        &["newer Mainstay", "its schema is 99", "knows up to 2"],
+        &["newer Mainstay", "its schema is 99", "knows up to 3"],
     );
 }
 
@@ -110,7 +110,7 @@ async fn a_damaged_journal_is_refused() {
         println!("{what}: {}", refusal(directory.path()));
         check_refused(
             directory.path(),
-            &["is damaged", "restore the file from a backup"],
+            &["is damaged", "mainstay journal salvage"],
         );
     }
     fs::write(&path, &whole).unwrap();

@@ -1,0 +1,215 @@
+//! Whether the file is whole and ours, and how it is opened.
+//!
+//! Invariant: a file that is refused is left as it was, and so is its write-ahead log: it is looked at through a
+//! connection that cannot write before one that can is opened.
+
+use super::{
+    error::{damaged, explain, may_pass, sentence},
+    lock::make_private_file,
+    mark::{self, Head, Marked},
+    schema::{self, APPLICATION_ID, MIGRATIONS, WITH_HEAD},
+    sums,
+};
+use crate::port::{StoreError, StoreErrorKind as Kind};
+use rusqlite::{Connection, OpenFlags};
+use std::{ffi::OsString, path::Path, path::PathBuf};
+
+/// Files up to this size are checked as a whole when they are opened, which takes some 60 ms at most; of larger ones
+/// each row is checked as it is read.
+const CHECKED_BYTES: u64 = 16 << 20;
+
+/// Opens the file for writing and brings it to the newest schema.
+pub(super) fn open(path: &Path) -> Result<(Connection, Head), StoreError> {
+    let explained = |error: rusqlite::Error| explain(path, &error);
+    let marked = mark::read(&mark::path(path)).map_err(|error| {
+        let what = format!("cannot be opened: {}: {error}", mark::path(path).display());
+        sentence(path, Kind::Unavailable, what)
+    })?;
+    let is_new = length(path) == 0;
+    match is_new {
+        true => refuse_missing(path, &marked)?,
+        false => examine(path, &marked)?,
+    }
+    make_private_file(path).map_err(|error| {
+        let what = format!("cannot be opened for writing: {error}");
+        sentence(path, Kind::Unavailable, what)
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(explained)?;
+    // No temporary files: the disk may be full.
+    connection
+        .pragma_update(None, "temp_store", "MEMORY")
+        .map_err(explained)?;
+    let version = recognise(&connection, path)?;
+    schema::configure(&connection).map_err(explained)?;
+    schema::migrate(&mut connection, version).map_err(explained)?;
+    let head = schema::head(&connection).map_err(explained)?;
+    Ok((connection, head))
+}
+
+/// Opens a file that is there to be read, with what the queries of the journal need.
+pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    // What a query sorts needs no disk, which may be full.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    sums::register(&connection)?;
+    Ok(connection)
+}
+
+/// A file that belongs to the database at this path.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |metadata| metadata.len())
+}
+
+/// A new journal is only made where there was none.
+fn refuse_missing(path: &Path, marked: &Marked) -> Result<(), StoreError> {
+    let wal = beside(path, "-wal");
+    let left = match marked {
+        Marked::Upto(head) if head.number > 0 => format!(
+            "{} says that it took {} commits",
+            mark::path(path).display(),
+            head.number
+        ),
+        _ if length(&wal) > 0 => format!("its write-ahead log {} is not", wal.display()),
+        _ => return Ok(()),
+    };
+    let what = format!(
+        "is missing or empty, and {left}; nothing was changed: {}",
+        what_to_do(path)
+    );
+    Err(sentence(path, Kind::Unreadable, what))
+}
+
+/// Refuses a file that is not whole, not ours, or not the one that the mark is of.
+fn examine(path: &Path, marked: &Marked) -> Result<(), StoreError> {
+    let rollback = beside(path, "-journal");
+    if rollback.exists() {
+        if *marked == Marked::Nothing {
+            // It was made a moment before the end of the daemon that made it; SQLite brings it in order.
+            return Ok(());
+        }
+        let what = format!(
+            "is not opened: {} is not a file of Mainstay, and SQLite would write what it holds over the journal; \
+             move it away",
+            rollback.display()
+        );
+        return Err(sentence(path, Kind::Unreadable, what));
+    }
+    let spoilt = |error: rusqlite::Error| not_legible(path, &error);
+    let connection = open_to_read(path).map_err(spoilt)?;
+    let version = recognise(&connection, path)?;
+    let head = match version >= WITH_HEAD {
+        true => Some(schema::head(&connection).map_err(spoilt)?),
+        false => None,
+    };
+    if let Some(found) = unlike(path, head.as_ref(), marked) {
+        return Err(sentence(path, Kind::Unreadable, damaged(path, &found)));
+    }
+    if length(path) + length(&beside(path, "-wal")) > CHECKED_BYTES {
+        return Ok(());
+    }
+    if let Some(found) = first_damage(&connection, version).map_err(spoilt)? {
+        return Err(sentence(path, Kind::Unreadable, damaged(path, &found)));
+    }
+    Ok(())
+}
+
+/// What is damaged makes the look at it fail in many ways.
+fn not_legible(path: &Path, error: &rusqlite::Error) -> StoreError {
+    match may_pass(error) {
+        true => explain(path, error),
+        false => sentence(path, Kind::Unreadable, damaged(path, &error.to_string())),
+    }
+}
+
+/// What is wrong with how far the database is; nothing where it holds all that is marked.
+pub(super) fn unlike(path: &Path, head: Option<&Head>, marked: &Marked) -> Option<String> {
+    let Marked::Upto(marked) = marked else {
+        return None;
+    };
+    let mark = mark::path(path);
+    let mark = mark.display();
+    match head {
+        _ if marked.number == 0 => None,
+        None => Some(format!(
+            "{} commits were acknowledged, and it holds none of them; the file, or its write-ahead log {}, was removed or \
+             changed",
+            marked.number,
+            beside(path, "-wal").display()
+        )),
+        Some(head) if head.id != marked.id => Some(format!("{mark} is of another journal")),
+        Some(head) if head.number < marked.number => Some(format!(
+            "{} commits were acknowledged, and it holds {}; the file, or its write-ahead log {}, was cut or changed",
+            marked.number,
+            head.number,
+            beside(path, "-wal").display()
+        )),
+        Some(_) => None,
+    }
+}
+
+/// The first thing that is wrong inside of the file, where anything is. Reads all of it.
+pub(super) fn first_damage(
+    connection: &Connection,
+    version: usize,
+) -> rusqlite::Result<Option<String>> {
+    let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Ok(Some(found));
+    }
+    match version >= WITH_HEAD {
+        true => sums::first_wrong(connection)
+            .map(|wrong| wrong.map(|row| format!("the checksum of {row} is wrong"))),
+        false => Ok(None),
+    }
+}
+
+/// The schema version of a file that is ours; refuses any other.
+pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let pragma = |name: &str| -> Result<i64, StoreError> {
+        connection
+            .pragma_query_value(None, name, |row| row.get(0))
+            .map_err(|error| not_legible(path, &error))
+    };
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let is_empty = pragma("schema_version")? == 0;
+    if application != APPLICATION_ID && !(application == 0 && is_empty) {
+        return Err(sentence(
+            path,
+            Kind::Unreadable,
+            "is a database of another program; name another `state_dir`",
+        ));
+    }
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    if version > MIGRATIONS.len() {
+        return Err(sentence(
+            path,
+            Kind::Unreadable,
+            format!(
+                "was written by a newer Mainstay: its schema is {version}, and this one knows up to {}; run the newer \
+                 version, or name another `state_dir`",
+                MIGRATIONS.len()
+            ),
+        ));
+    }
+    Ok(version)
+}
+
+/// What to do about a journal that is not whole.
+pub(super) fn what_to_do(path: &Path) -> String {
+    let directory = path.parent().unwrap_or(path);
+    format!(
+        "`mainstay journal salvage` saves what can be read and keeps the old files beside it; or restore the journal \
+         from a copy, as README says; or, to start with an empty history, move {name}* in {directory} away",
+        name = "journal.",
+        directory = directory.display()
+    )
+}

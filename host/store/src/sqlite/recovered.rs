@@ -1,0 +1,216 @@
+//! What a new daemon goes on with: the tables of what is open or kept, read whole.
+//!
+//! Invariant: one record that this version cannot read keeps no daemon from starting. It is set aside: it leaves its
+//! table for `set_aside`, as it was found, and is told.
+
+use super::{
+    SqliteJournal,
+    changes::word,
+    queue::Work,
+    rows::{parsed, record, timestamp},
+    sums::{TABLES, checked},
+};
+use crate::port::{Reading, Recover, Recovered, SetAside};
+use mainstay_domain::{
+    backup::BackupType,
+    name::{FailureType, JobName, TargetName},
+    operation::{Operation, OperationState},
+    time::Timestamp,
+};
+use rusqlite::{Connection, Error, Params, Row, params};
+
+impl Recover for SqliteJournal {
+    fn recovered(&self, closed_since: Timestamp) -> Reading<'_, Recovered> {
+        let read = self
+            .readers
+            .read(move |connection| recovered(connection, closed_since));
+        Box::pin(async move {
+            let (mut recovered, unread) = read.await?;
+            if !unread.is_empty() {
+                recovered.set_aside = self.submit(|ack| Work::SetAside(unread, ack)).await?;
+            }
+            Ok(recovered)
+        })
+    }
+}
+
+/// A row that cannot be read.
+#[derive(Debug, Clone)]
+pub(super) struct Unread {
+    table: &'static str,
+    rowid: i64,
+    why: String,
+}
+
+impl Unread {
+    /// Moves the row, as it is, to those that are set aside.
+    pub(super) fn set_aside(&self, connection: &Connection) -> rusqlite::Result<SetAside> {
+        let Self { table, rowid, why } = self;
+        let summed = TABLES.iter().find(|summed| summed.table == *table);
+        let (columns, key) = summed.map_or(("rowid", "rowid"), |it| (it.columns, it.key));
+        let sql = format!(
+            "INSERT INTO set_aside (origin, key, record, why)
+             SELECT '{table}', {key}, json_array({columns}), ?2 FROM {table} WHERE rowid = ?1 RETURNING key"
+        );
+        let key = connection.query_row(&sql, params![rowid, why], |row| row.get(0))?;
+        connection.execute(&format!("DELETE FROM {table} WHERE rowid = ?1"), [rowid])?;
+        Ok(SetAside {
+            table,
+            key,
+            why: why.clone(),
+        })
+    }
+}
+
+/// Reads tables, and collects what cannot be read.
+struct Reader<'a> {
+    snapshot: &'a Connection,
+    unread: Vec<Unread>,
+}
+
+impl Reader<'_> {
+    /// The rows of a table that can be read. `columns` are those from 1 on.
+    fn rows<T>(
+        &mut self,
+        table: &'static str,
+        columns: &str,
+        rest: &str,
+        parameters: impl Params,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        let sql = format!("SELECT rowid, {columns} FROM {table} {rest}");
+        let mut statement = self.snapshot.prepare_cached(&sql)?;
+        let mut rows = statement.query(parameters)?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            match read(row) {
+                Ok(value) => all.push(value),
+                Err(Error::FromSqlConversionFailure(_, _, why)) => self.unread.push(Unread {
+                    table,
+                    rowid: row.get(0)?,
+                    why: why.to_string(),
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn recovered(
+    connection: &Connection,
+    closed_since: Timestamp,
+) -> rusqlite::Result<(Recovered, Vec<Unread>)> {
+    // One snapshot for all of it.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut reader = Reader {
+        snapshot: &snapshot,
+        unread: Vec::new(),
+    };
+    let mut operations: Vec<Operation> = Vec::new();
+    for state in [
+        OperationState::Scheduled,
+        OperationState::InProgress,
+        OperationState::Validating,
+        OperationState::AwaitingManual,
+    ] {
+        operations.extend(reader.rows(
+            "operations",
+            checked!(operations),
+            "WHERE state = ?1 ORDER BY detected_at, number",
+            params![word(&state)?],
+            |row| record(row, 1),
+        )?);
+    }
+    operations.sort_by(|a, b| a.id.cmp(&b.id));
+    // The empty name, which no target has, is the host.
+    let paused = reader.rows(
+        "paused",
+        checked!(paused),
+        "ORDER BY target",
+        [],
+        |row| match row.get_ref(1)?.as_str()? {
+            "" => Ok(None),
+            _ => parsed(row, 1, TargetName::parse).map(Some),
+        },
+    )?;
+    let mut effects = Vec::new();
+    for operation in &operations {
+        let last: Option<u32> = snapshot
+            .prepare_cached("SELECT max(number) FROM effects WHERE operation = ?1")?
+            .query_row(params![operation.id.to_string()], |row| row.get(0))?;
+        effects.extend(last.map(|last| (operation.id.clone(), last)));
+    }
+    let recovered = Recovered {
+        operations,
+        effects,
+        // The text of a time sorts as the time does.
+        closed: reader.rows(
+            "incidents",
+            checked!(incidents),
+            "WHERE NOT open AND json_extract(record, '$.closed_at') >= ?1
+             ORDER BY json_extract(record, '$.closed_at')",
+            params![closed_since.to_string()],
+            |row| record(row, 1),
+        )?,
+        incidents: reader.rows(
+            "incidents",
+            checked!(incidents),
+            "WHERE open ORDER BY opened_at, number",
+            [],
+            |row| record(row, 1),
+        )?,
+        outbox: reader.rows("outbox", checked!(outbox), "ORDER BY rowid", [], |row| {
+            record(row, 1)
+        })?,
+        processes: reader.rows(
+            "processes",
+            concat!("target, ", checked!(processes)),
+            "ORDER BY target",
+            [],
+            |row| Ok((parsed(row, 1, TargetName::parse)?, record(row, 2)?)),
+        )?,
+        paused_host: paused.iter().any(Option::is_none),
+        paused_targets: paused.into_iter().flatten().collect(),
+        cooldowns: reader.rows(
+            "cooldowns",
+            concat!("target, failure, ", checked!(cooldowns)),
+            "ORDER BY target, failure",
+            [],
+            |row| {
+                Ok((
+                    parsed(row, 1, TargetName::parse)?,
+                    parsed(row, 2, FailureType::parse)?,
+                    timestamp(row, 3)?,
+                ))
+            },
+        )?,
+        slots: reader.rows(
+            "slots",
+            concat!("job, backup_type, ", checked!(slots)),
+            "ORDER BY job, backup_type",
+            [],
+            |row| {
+                Ok((
+                    parsed(row, 1, JobName::parse)?,
+                    parsed(row, 2, backup_type)?,
+                    timestamp(row, 3)?,
+                ))
+            },
+        )?,
+        backups: reader.rows("backups", checked!(backups), "ORDER BY rowid", [], |row| {
+            record(row, 1)
+        })?,
+        set_aside: Vec::new(),
+    };
+    let unread = reader.unread;
+    snapshot.finish()?;
+    Ok((recovered, unread))
+}
+
+fn backup_type(text: &str) -> Result<BackupType, String> {
+    BackupType::ALL
+        .into_iter()
+        .find(|known| known.as_str() == text)
+        .ok_or_else(|| format!("`{text}` is not a type of backup"))
+}
