@@ -1,4 +1,35 @@
 //! Events: everything that happened, in order. They are what `mainstay events` shows and what alerts are made of.
+//!
+//! Invariant: the data of an event are the same JSON when they are read and written again, whichever version wrote them.
+
+mod alert;
+mod backup;
+mod data;
+mod facts;
+mod host;
+mod incident;
+mod kind;
+mod operation;
+mod parse;
+mod plugin;
+mod target;
+
+pub use alert::{AlertDelivery, AlertQueued};
+pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
+pub use data::EventData;
+pub use host::{ConfigApplied, ConfigRejected, PausedBy};
+pub use incident::{
+    AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,
+    OperationEscalated,
+};
+pub use kind::EventKind;
+pub use operation::{
+    EffectPerformed, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationEnded, OperationFacts, OperationOutcome, OperationResumed,
+    OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
+};
+pub use plugin::{PluginRejected, PluginServing};
+pub use target::{CheckFailed, CheckRecovered, CircuitOpened, ProcessFacts};
 
 use crate::{
     id::{BackupId, OperationId},
@@ -8,151 +39,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-macro_rules! event_kinds {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)?) => {
-        /// What happened: `noun.verb`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum EventKind {
-            $($(#[$doc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl EventKind {
-            /// Every kind.
-            pub const ALL: &'static [EventKind] = &[$(EventKind::$variant),*];
-
-            /// The name that is printed, `noun.verb`.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(EventKind::$variant => $text,)*
-                }
-            }
-        }
-    };
-}
-
-event_kinds! {
-    /// The daemon is ready.
-    HostStarted = "host.started",
-    /// The daemon was asked to stop.
-    HostStopping = "host.stopping",
-    /// The disk of the journal was found full, or fails; what cannot be written is held.
-    JournalFull = "journal.full",
-    /// Everything that was held is written, and the reserve is whole again.
-    JournalWritable = "journal.writable",
-    /// An operator paused the host or a target.
-    HostPaused = "host.paused",
-    /// An operator resumed the host or a target.
-    HostResumed = "host.resumed",
-    /// A config was applied.
-    ConfigApplied = "config.applied",
-    /// A config was refused; the one before stays.
-    ConfigRejected = "config.rejected",
-    /// A supervised process was started.
-    ProcessStarted = "process.started",
-    /// A supervised process that an earlier daemon started was found again.
-    ProcessAdopted = "process.adopted",
-    /// A supervised process ended by itself.
-    ProcessExited = "process.exited",
-    /// A supervised process was stopped by the host.
-    ProcessStopped = "process.stopped",
-    /// A check failed.
-    CheckFailed = "check.failed",
-    /// A check passes again.
-    CheckRecovered = "check.recovered",
-    /// A target failed often enough.
-    CircuitOpened = "circuit.opened",
-    /// A target is tried again.
-    CircuitHalfOpened = "circuit.half-opened",
-    /// A target is healthy again.
-    CircuitClosed = "circuit.closed",
-    /// A target opens its circuit again and again; its recoveries wait longer.
-    CircuitFlapping = "circuit.flapping",
-    /// A failure was taken up.
-    IncidentOpened = "incident.opened",
-    /// The failure came back right after its recovery: it is the same incident.
-    IncidentReopened = "incident.reopened",
-    /// The failure is over.
-    IncidentClosed = "incident.closed",
-    /// A recovery is in the queue.
-    OperationScheduled = "operation.scheduled",
-    /// A recovery waits for an operator.
-    OperationAwaitingManual = "operation.awaiting-manual",
-    /// An operator approved.
-    OperationApproved = "operation.approved",
-    /// A recovery began.
-    OperationStarted = "operation.started",
-    /// The daemon ended during a call of a recovery, and another goes on with it.
-    OperationResumed = "operation.resumed",
-    /// An attempt failed and another follows.
-    OperationRetrying = "operation.retrying",
-    /// The handler is done, the checks decide.
-    OperationValidating = "operation.validating",
-    /// Verified healthy.
-    OperationSucceeded = "operation.succeeded",
-    /// The handler was done, the checks still fail.
-    OperationPartial = "operation.partial",
-    /// No attempt worked.
-    OperationFailed = "operation.failed",
-    /// An operator or the end of the failure ended it.
-    OperationCancelled = "operation.cancelled",
-    /// People have to act.
-    OperationEscalated = "operation.escalated",
-    /// An effect was performed, refused or planned.
-    EffectPerformed = "effect.performed",
-    /// An alert is in the outbox.
-    AlertQueued = "alert.queued",
-    /// An alerter delivered it.
-    AlertDelivered = "alert.delivered",
-    /// An alerter could not deliver it; it is tried again.
-    AlertDelayed = "alert.delayed",
-    /// It will not be delivered.
-    AlertAbandoned = "alert.abandoned",
-    /// A plugin gets calls.
-    PluginServing = "plugin.serving",
-    /// A plugin file was refused.
-    PluginRejected = "plugin.rejected",
-    /// A plugin gets no new calls.
-    PluginDraining = "plugin.draining",
-    /// A plugin was freed.
-    PluginRetired = "plugin.retired",
-    /// A plugin failed too often and rests.
-    PluginQuarantined = "plugin.quarantined",
-    /// A plugin's rest is over.
-    PluginReleased = "plugin.released",
-    /// A line that a plugin logged at warn or above.
-    PluginLogged = "plugin.logged",
-    /// A backup began.
-    BackupStarted = "backup.started",
-    /// A backup was read back and found right.
-    BackupVerified = "backup.verified",
-    /// A backup could not be taken.
-    BackupFailed = "backup.failed",
-    /// A stored backup was found wrong.
-    BackupCorrupted = "backup.corrupted",
-    /// A backup went to the trash.
-    BackupExpired = "backup.expired",
-    /// A backup in the trash was deleted.
-    BackupDeleted = "backup.deleted",
-    /// A stored backup that was not in the catalog was recorded.
-    BackupRecorded = "backup.recorded",
-    /// A backup was restored.
-    BackupRestored = "backup.restored",
-    /// A retention policy failed; everything is kept.
-    RetentionFailed = "retention.failed",
-    /// A restore into a scratch directory gave the right state.
-    DrillPassed = "drill.passed",
-    /// A restore into a scratch directory did not.
-    DrillFailed = "drill.failed",
-}
-
-impl std::fmt::Display for EventKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// One event. Serialised as `events --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredEvent")]
 pub struct Event {
     /// Its place in the order; the journal gives it, 0 until then.
     pub seq: u64,
@@ -174,8 +63,8 @@ pub struct Event {
     pub job: Option<JobName>,
     /// For people, one line.
     pub message: String,
-    /// For programs; an object, `{}` where there is nothing more.
-    pub data: serde_json::Value,
+    /// For programs.
+    pub data: EventData,
 }
 
 impl Event {
@@ -197,7 +86,7 @@ impl Event {
             backup: None,
             job: None,
             message: message.into(),
-            data: serde_json::Value::Object(serde_json::Map::new()),
+            data: EventData::Nothing,
         }
     }
 
@@ -236,10 +125,47 @@ impl Event {
         self
     }
 
-    /// With these facts for programs; a JSON object.
+    /// With these facts for programs; they are those of its kind, see [`EventData`].
     #[must_use]
-    pub fn with_data(mut self, data: serde_json::Value) -> Self {
-        self.data = data;
+    pub fn with_data(mut self, data: impl Into<EventData>) -> Self {
+        self.data = data.into();
         self
     }
 }
+
+/// An event as it is stored: its data are read by its kind. A kind that this version does not know is an error.
+#[derive(Deserialize)]
+struct StoredEvent {
+    seq: u64,
+    at: Timestamp,
+    kind: EventKind,
+    severity: Severity,
+    target: Option<TargetName>,
+    plugin: Option<String>,
+    operation: Option<OperationId>,
+    backup: Option<BackupId>,
+    job: Option<JobName>,
+    message: String,
+    data: serde_json::Value,
+}
+
+impl From<StoredEvent> for Event {
+    fn from(stored: StoredEvent) -> Self {
+        Self {
+            seq: stored.seq,
+            at: stored.at,
+            kind: stored.kind,
+            severity: stored.severity,
+            target: stored.target,
+            plugin: stored.plugin,
+            operation: stored.operation,
+            backup: stored.backup,
+            job: stored.job,
+            message: stored.message,
+            data: EventData::parse(stored.kind, stored.data),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

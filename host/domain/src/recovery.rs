@@ -22,7 +22,6 @@ mod decide;
 mod dry_run;
 mod endings;
 mod exited;
-mod how;
 mod input;
 mod kept;
 mod key;

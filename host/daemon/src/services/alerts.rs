@@ -17,7 +17,7 @@ pub use arrivals::{Arrival, Arrivals, arrivals};
 use crate::ports::{Alerters, Clock, Delivery, Journal};
 use mainstay_domain::{
     alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
-    event::{Event, EventKind},
+    event::{AlertDelivery, Event, EventKind},
     journal::Change,
     name::PluginName,
     severity::Severity,
@@ -223,8 +223,12 @@ fn event_about(
     let (alert, alerter) = (&entry.alert, &entry.alerter);
     let colon = if detail.is_empty() { "" } else { ": " };
     let message = format!("{what}: {}{colon}{detail}", alert.title);
-    let attempt = entry.attempts.saturating_add(1);
-    let data = serde_json::json!({ "alert": alert.id, "alerter": alerter, "attempt": attempt, "detail": detail });
+    let data = AlertDelivery {
+        alert: alert.id.clone(),
+        alerter: alerter.clone(),
+        attempt: entry.attempts.saturating_add(1),
+        detail: detail.to_owned(),
+    };
     let mut event = Event::new(kind, severity, now, message)
         .with_plugin(alerter)
         .with_data(data);

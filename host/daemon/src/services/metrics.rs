@@ -14,11 +14,12 @@ pub use numbers::{MetricsError, Numbers};
 use super::feed::EventFeed;
 use crate::ports::{BackupOperator, Clock, PluginView};
 use mainstay_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventData, EventKind, OperationOutcome},
+    name::{FailureType, PluginName},
     time::Timestamp,
 };
 use metrics::{Label, counter, gauge, histogram};
-use serde::Deserialize;
+use semver::Version;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -86,39 +87,44 @@ impl Metrics {
         let (Some(target), Some(name)) = (&event.target, counter_of(event.kind)) else {
             return;
         };
-        let operation = match Counted::deserialize(&event.data) {
-            Ok(operation) if operation.dry_run => return,
-            Ok(operation) => operation,
-            Err(error) => {
-                let kind = event.kind.as_str();
-                tracing::error!(%error, kind, "an operation is not counted; report this as a defect");
-                return;
-            }
+        if event.data.is_dry_run() {
+            return;
+        }
+        let Some(operation) = Counted::of(&event.data) else {
+            let kind = event.kind.as_str();
+            tracing::error!(
+                kind,
+                "an operation is not counted, for its event does not say what it is; report this as a defect"
+            );
+            return;
         };
-        let text = |text: Option<String>| text.unwrap_or_default();
+        let (handler, version) = (operation.handler, operation.handler_version);
         let labels = vec![
             Label::new("target", target.to_string()),
-            Label::new("failure", operation.failure),
-            Label::new("handler", text(operation.handler)),
-            Label::new("handler_version", text(operation.handler_version)),
+            Label::new("failure", operation.failure.to_string()),
+            Label::new(
+                "handler",
+                handler.map_or_else(String::new, ToString::to_string),
+            ),
+            Label::new(
+                "handler_version",
+                version.map_or_else(String::new, ToString::to_string),
+            ),
         ];
         let count = |name: &'static str| counter!(name, labels.clone()).increment(1);
         count(name);
-        if matches!(
-            event.kind,
-            EventKind::OperationStarted | EventKind::OperationEscalated
-        ) {
+        let Some(outcome) = operation.outcome else {
             return;
-        }
+        };
         count("recovery_operations_completed_total");
-        if operation.rto_exceeded {
+        if outcome.rto_exceeded {
             count("recovery_operation_rto_exceeded_total");
         }
-        let took = Duration::from_millis(operation.recovery_ms.unwrap_or(0));
+        let took = Duration::from_millis(outcome.recovery_ms.unwrap_or(0));
         histogram!("recovery_operation_duration_seconds", labels.clone())
             .record(took.as_secs_f64());
         histogram!("recovery_operation_retry_attempts", labels)
-            .record(f64::from(operation.attempts.saturating_sub(1)));
+            .record(f64::from(outcome.attempts.saturating_sub(1)));
         self.numbers.sampled(2);
     }
 
@@ -165,8 +171,10 @@ impl Metrics {
                 count("backup_retention_cleaned_failed");
             }
             EventKind::DrillPassed => {
-                if let Some(millis) = event.data.get("elapsed_ms").and_then(|v| v.as_f64()) {
-                    gauge!("backup_last_drill_seconds", "job" => job.clone()).set(millis / 1_000.0);
+                if let EventData::BackupRestored(restored) = &event.data {
+                    let took = Duration::from_millis(restored.elapsed_ms);
+                    gauge!("backup_last_drill_seconds", "job" => job.clone())
+                        .set(took.as_secs_f64());
                 }
             }
             _ => {}
@@ -226,18 +234,38 @@ impl MetricsService {
 }
 
 /// What is counted of an operation, as its events say it.
-#[derive(Debug, Deserialize)]
-struct Counted {
-    failure: String,
-    #[serde(default)]
-    dry_run: bool,
-    handler: Option<String>,
-    handler_version: Option<String>,
-    #[serde(default)]
-    attempts: u32,
-    recovery_ms: Option<u64>,
-    #[serde(default)]
-    rto_exceeded: bool,
+struct Counted<'a> {
+    failure: &'a FailureType,
+    handler: Option<&'a PluginName>,
+    handler_version: Option<&'a Version>,
+    /// Where it ended.
+    outcome: Option<&'a OperationOutcome>,
+}
+
+impl<'a> Counted<'a> {
+    fn of(data: &'a EventData) -> Option<Self> {
+        match data {
+            EventData::OperationStarted(started) => Some(Self {
+                failure: &started.about.failure,
+                handler: started.handler.as_ref(),
+                handler_version: None,
+                outcome: None,
+            }),
+            EventData::OperationEscalated(escalated) => Some(Self {
+                failure: &escalated.about.failure,
+                handler: escalated.handler.as_ref(),
+                handler_version: escalated.handler_version.as_ref(),
+                outcome: None,
+            }),
+            EventData::OperationEnded(ended) => Some(Self {
+                failure: &ended.about.failure,
+                handler: ended.outcome.handler.as_ref(),
+                handler_version: ended.outcome.handler_version.as_ref(),
+                outcome: Some(&ended.outcome),
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// The number that counts events of this kind, where one does.

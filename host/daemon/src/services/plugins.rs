@@ -11,7 +11,7 @@ use mainstay_domain::{
     alert::Alert,
     backup::{BackupSummary, Verdict},
     call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
-    event::{Event, EventKind},
+    event::{Event, EventKind, PluginRejected, PluginServing},
     journal::Change,
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
@@ -215,7 +215,11 @@ impl Observer for PluginEvents {
         };
         let event = match event {
             PluginEvent::Serving { plugin, kind, file } => {
-                let data = serde_json::json!({ "kind": kind, "digest": plugin.digest, "file": name(&file) });
+                let data = PluginServing {
+                    kind,
+                    digest: plugin.digest.clone(),
+                    file: name(&file),
+                };
                 low(
                     EventKind::PluginServing,
                     format!("{plugin} serves, from {}", name(&file)),
@@ -228,12 +232,12 @@ impl Observer for PluginEvents {
                 plugin,
                 reason,
             } => {
-                let data = serde_json::json!({ "file": name(&file), "reason": reason });
-                let event = high(
-                    EventKind::PluginRejected,
-                    format!("{} refused: {reason}", name(&file)),
-                )
-                .with_data(data);
+                let message = format!("{} refused: {reason}", name(&file));
+                let data = PluginRejected {
+                    file: name(&file),
+                    reason,
+                };
+                let event = high(EventKind::PluginRejected, message).with_data(data);
                 match plugin {
                     Some(plugin) => event.with_plugin(plugin),
                     None => event,

@@ -9,7 +9,7 @@ use super::alerts::Arrival;
 use crate::ports::{Batch, Commit, Journal};
 use mainstay_domain::{
     alert::{OutboxEntry, alerts_for},
-    event::{Event, EventKind},
+    event::{AlertQueued, Event, EventKind},
     id::IdSource,
     journal::Change,
     spec::Spec,
@@ -47,9 +47,13 @@ impl Recorder {
 /// That an alert is in the outbox.
 fn queued(entry: &OutboxEntry, event: &Event) -> Event {
     let message = format!("alert for {} queued: {}", entry.alerter, entry.alert.title);
+    let data = AlertQueued {
+        alert: entry.alert.id.clone(),
+        alerter: entry.alerter.clone(),
+    };
     let mut queued = Event::new(EventKind::AlertQueued, event.severity, event.at, message)
         .with_plugin(&entry.alerter)
-        .with_data(serde_json::json!({ "alert": entry.alert.id, "alerter": entry.alerter }));
+        .with_data(data);
     queued.target.clone_from(&event.target);
     queued.operation.clone_from(&event.operation);
     queued

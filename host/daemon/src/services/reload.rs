@@ -7,7 +7,7 @@
 
 use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload};
 use mainstay_domain::{
-    event::{Event, EventKind},
+    event::{ConfigApplied, ConfigRejected, Event, EventKind},
     journal::Change,
     name::PluginName,
     severity::Severity,
@@ -125,16 +125,22 @@ impl ReloadService {
         let event = match &outcome {
             Ok(spec) => {
                 let message = format!("config {} applied", short(&spec.digest));
-                Event::new(EventKind::ConfigApplied, Severity::Low, at, message)
-                    .with_data(serde_json::json!({ "digest": spec.digest }))
+                Event::new(EventKind::ConfigApplied, Severity::Low, at, message).with_data(
+                    ConfigApplied {
+                        digest: spec.digest.clone(),
+                    },
+                )
             }
             Err(error) => {
                 let message = format!(
                     "config refused, the one before still applies: {}",
                     first_line(error)
                 );
-                Event::new(EventKind::ConfigRejected, Severity::High, at, message)
-                    .with_data(serde_json::json!({ "error": error }))
+                Event::new(EventKind::ConfigRejected, Severity::High, at, message).with_data(
+                    ConfigRejected {
+                        error: error.clone(),
+                    },
+                )
             }
         };
         self.last.set(LastReload {

@@ -6,7 +6,7 @@ use crate::ports::{
     Batch, Boxed, Clock, Commit, Committed, Journal, Probe, StoreError, StoreErrorKind,
 };
 use mainstay_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventData, EventKind},
     health::{Evidence, Observation, Outcome},
     journal::Change,
     spec::{CheckSpec, TargetSpec},
@@ -107,6 +107,9 @@ impl Journal for MemoryJournal {
         for mut change in batch.changes {
             if let Change::Event(event) = &mut change {
                 event.seq = all.len() as u64 + 1;
+                // What a service says in its events is what their kinds say.
+                let data = serde_json::to_value(&event.data).unwrap();
+                assert_eq!(EventData::parse(event.kind, data), event.data, "{event:?}");
                 let event = Arc::new(event.clone());
                 let _ = self.events.send(Arc::clone(&event));
                 written.push(event);

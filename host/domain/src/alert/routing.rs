@@ -16,8 +16,8 @@ use std::time::Duration;
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
-        K::OperationSucceeded => !is_true(event, "unproved"),
-        K::OperationPartial | K::OperationFailed => !is_true(event, "again"),
+        K::OperationSucceeded => !event.data.is_unproved(),
+        K::OperationPartial | K::OperationFailed => !event.data.is_again(),
         K::IncidentOpened
         | K::CircuitFlapping
         | K::OperationAwaitingManual
@@ -109,19 +109,9 @@ fn fits(route: &AlertRoute, event: &Event) -> bool {
     };
     kind_fits
         && !never_alerts(event.kind)
-        && !is_of_dry_run(event)
+        && !event.data.is_dry_run()
         && event.severity >= route.min_severity
         && (route.target.is_none() || route.target == event.target)
-}
-
-/// Whether an event is of a dry run: nothing is wrong or right again by it, whatever its kind.
-fn is_of_dry_run(event: &Event) -> bool {
-    // Its effects say that they were only planned.
-    is_true(event, "dry_run") || is_true(event, "planned")
-}
-
-fn is_true(event: &Event, name: &str) -> bool {
-    event.data.get(name).and_then(|value| value.as_bool()) == Some(true)
 }
 
 fn status(kind: EventKind) -> AlertStatus {
@@ -153,9 +143,10 @@ fn dedup_key(event: &Event, host_name: &str) -> String {
     let plugin = event.plugin.as_deref().map(text::without_version);
     let target = event.target.as_ref().map(|target| target.as_str());
     let job = event.job.as_ref().map(|job| job.as_str());
+    let failure = event.data.failure().map(|failure| failure.as_str());
     // The plugin of an incident is only who handled it.
     let subject = match noun {
-        "incident" => [target, text::fact(event, "failure"), None],
+        "incident" => [target, failure, None],
         _ => [target, plugin, job],
     };
     let parts = [Some(host_name), Some(noun)].into_iter().chain(subject);
@@ -165,10 +156,7 @@ fn dedup_key(event: &Event, host_name: &str) -> String {
 fn labels(event: &Event, host_name: &str) -> Vec<(String, String)> {
     let labels = [
         ("host", Some(host_name.to_owned())),
-        (
-            "failure",
-            text::fact(event, "failure").map(ToOwned::to_owned),
-        ),
+        ("failure", event.data.failure().map(ToString::to_string)),
         ("plugin", event.plugin.clone()),
         ("job", event.job.as_ref().map(ToString::to_string)),
         ("backup", event.backup.as_ref().map(ToString::to_string)),

@@ -1,10 +1,9 @@
 //! The words of an alert, for a person at three in the morning: what happened, to what, what the host did, and what to
 //! do next.
 //!
-//! Invariant: of an event's data only `failure`, `error`, `actions`, `attempts`, `steps`, `how` and `then` are read, and
-//! each may be absent.
+//! Invariant: of an event's data only what `EventData` answers by name is read, and each answer may be absent.
 
-use crate::event::{Event, EventKind};
+use crate::event::{AfterEscalation, Event, EventKind, IncidentEnd};
 use std::fmt::Write;
 
 /// The longest title, in characters; some receivers cut what is longer.
@@ -12,7 +11,7 @@ const MAX_TITLE: usize = 160;
 
 /// One line.
 pub(super) fn title(event: &Event, host_name: &str) -> String {
-    let subject = match (subject(event), fact(event, "failure")) {
+    let subject = match (subject(event), event.data.failure()) {
         (Some(subject), Some(failure)) => format!("{subject}: {failure}: "),
         (Some(subject), None) => format!("{subject}: "),
         (None, _) => String::new(),
@@ -29,7 +28,7 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
         let _ = writeln!(body, "{name}: {text}");
     };
     line("What happened", &event.message);
-    if let Some(error) = fact(event, "error") {
+    if let Some(error) = event.data.error() {
         line("Why", error);
     }
     let about = subject(event).unwrap_or("the host itself");
@@ -39,17 +38,11 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
         &format!("{about} on {host_name}, {severity}, at {}", event.at),
     );
     line("What the host did", &did(event));
-    let steps = event.data.get("steps").and_then(|steps| steps.as_array());
-    for step in steps.into_iter().flatten().filter_map(|step| step.as_str()) {
+    for step in event.data.steps() {
         line("To be done first", step);
     }
     line("What to do next", &next_step(event));
     body
-}
-
-/// A text among the event's data.
-pub(super) fn fact<'a>(event: &'a Event, name: &str) -> Option<&'a str> {
-    event.data.get(name)?.as_str()
 }
 
 /// The name of a plugin that is written `name@version`.
@@ -66,10 +59,12 @@ fn subject(event: &Event) -> Option<&str> {
 fn headline(event: &Event) -> &'static str {
     use EventKind as K;
     match event.kind {
-        K::IncidentClosed if fact(event, "how") == Some("unseen") => "its recovery is over",
-        K::IncidentClosed if fact(event, "how") == Some("removed") => "it is not watched any more",
         K::IncidentOpened => "it is failing",
-        K::IncidentClosed => "it is healthy again",
+        K::IncidentClosed => match event.data.incident_end() {
+            Some(IncidentEnd::Unseen) => "its recovery is over",
+            Some(IncidentEnd::Removed) => "it is not watched any more",
+            _ => "it is healthy again",
+        },
         K::CircuitFlapping => "it fails again and again",
         K::OperationAwaitingManual => "its recovery waits for your decision",
         K::OperationSucceeded => "it is recovered",
@@ -92,21 +87,16 @@ fn headline(event: &Event) -> &'static str {
 
 fn did(event: &Event) -> String {
     use EventKind as K;
-    let actions: Vec<&str> = match event.data.get("actions") {
-        Some(serde_json::Value::Array(actions)) => actions
-            .iter()
-            .filter_map(|action| action.as_str())
-            .collect(),
-        _ => Vec::new(),
-    };
-    let attempts = event.data.get("attempts").and_then(|n| n.as_u64());
-    let attempts = attempts.unwrap_or_default();
+    let actions = event.data.actions();
+    let attempts = event.data.attempts();
     let did = match event.kind {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
-        K::IncidentClosed => match fact(event, "how") {
-            Some("lasting") => "it recovered it, and it has stayed healthy since",
-            Some("unseen") => "nothing more, for no check sees this failure",
-            Some("removed") => "it let go of it, for the config does not name it any more",
+        K::IncidentClosed => match event.data.incident_end() {
+            Some(IncidentEnd::Lasting) => "it recovered it, and it has stayed healthy since",
+            Some(IncidentEnd::Unseen) => "nothing more, for no check sees this failure",
+            Some(IncidentEnd::Removed) => {
+                "it let go of it, for the config does not name it any more"
+            }
             _ if attempts > 0 => "it tried to recover it, and the checks pass again",
             _ => "nothing; the checks pass again",
         },
@@ -117,9 +107,11 @@ fn did(event: &Event) -> String {
         K::OperationPartial | K::OperationFailed => {
             "it tried what the route says; `mainstay status` shows what follows"
         }
-        K::OperationEscalated => match fact(event, "then") {
-            Some("people") => "nothing more until it is over, for a person decided so",
-            Some("route") => "nothing, for no route fits it",
+        K::OperationEscalated => match event.data.after_escalation() {
+            Some(AfterEscalation::People) => {
+                "nothing more until it is over, for a person decided so"
+            }
+            Some(AfterEscalation::Route) => "nothing, for no route fits it",
             _ => "it tried what the route says, and goes on trying, each time after a longer pause",
         },
         K::PluginRejected => "it did not load it; the version that served before still serves",
@@ -170,7 +162,7 @@ fn next_step(event: &Event) -> String {
             "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
         ),
         (K::OperationPartial | K::OperationFailed | K::OperationEscalated, Some(id)) => {
-            let again = match (&event.target, fact(event, "failure")) {
+            let again = match (&event.target, event.data.failure()) {
                 (Some(target), Some(failure)) => {
                     format!("; to try again: `mainstay recover {target} --failure {failure}`")
                 }
@@ -178,7 +170,9 @@ fn next_step(event: &Event) -> String {
             };
             format!("`mainstay operation show {id}` says what was tried; repair it by hand{again}")
         }
-        (K::OperationEscalated, None) if fact(event, "then") == Some("route") => {
+        (K::OperationEscalated, None)
+            if event.data.after_escalation() == Some(AfterEscalation::Route) =>
+        {
             "add a [[route]] that fits it, or repair it by hand".to_owned()
         }
         (K::PluginRejected, _) => {

@@ -2,10 +2,11 @@
 
 use super::{
     Action, At, Attempt, Call, Case, Failed, IllegalMove, Outcome, Recovery, Running, SoFar, Stage,
-    Work, how::Closed, words,
+    Work, words,
 };
 use crate::{
     call::RecoverRequest,
+    event::IncidentEnd,
     incident::Incident,
     journal::Change,
     operation::OperationEvent,
@@ -209,7 +210,7 @@ impl Recovery {
             let mut work = running.work;
             work.error = Some(why);
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, Closed::ByItself, at, out);
+            return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
         }
         let next = running.work.operation.attempts.saturating_add(1);
         let delay = running.route.strategy.delay_before(next);

@@ -1,6 +1,7 @@
 //! Every check that raised a failure passes again.
 
-use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage, how::Closed};
+use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage};
+use crate::event::IncidentEnd;
 
 impl Recovery {
     /// The failure is over. Where an operation runs, its own look says so.
@@ -25,7 +26,7 @@ impl Recovery {
                 }
                 Stage::Watched { .. } | Stage::Over => {}
                 _ => {
-                    return machine.close_unrecovered(case, Closed::ByItself, at, out);
+                    return machine.close_unrecovered(case, IncidentEnd::ByItself, at, out);
                 }
             }
             Ok(())

@@ -1,9 +1,8 @@
 //! Another config is in use.
 
-use super::{
-    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, settings::Settings,
-};
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, settings::Settings};
 use crate::{
+    event::IncidentEnd,
     name::TargetName,
     operation::{Mode, OperationEvent},
     spec::{RouteSpec, Spec},
@@ -72,11 +71,11 @@ impl Recovery {
                     if let Some(running) = case.take_running() {
                         case.stage = Stage::Queued(running.work);
                     }
-                    self.close_unrecovered(case, Closed::Removed, at, out)?;
+                    self.close_unrecovered(case, IncidentEnd::Removed, at, out)?;
                 }
                 Stage::Watched { .. } => self.proved(case, at, out),
                 _ => {
-                    self.close_unrecovered(case, Closed::Removed, at, out)?;
+                    self.close_unrecovered(case, IncidentEnd::Removed, at, out)?;
                 }
             }
             return Ok(());

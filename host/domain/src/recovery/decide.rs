@@ -3,10 +3,9 @@
 //! Invariant: a decision is about one revision of an operation: who decides about what has moved on meanwhile, or decides
 //! twice, is refused.
 
-use super::{
-    At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, how::Then, words,
-};
+use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, words};
 use crate::{
+    event::AfterEscalation,
     id::OperationId,
     operation::{Operation, OperationEvent, OperationState},
 };
@@ -102,7 +101,13 @@ impl Recovery {
                 key.target, key.failure
             );
             let operation = Some(&work.operation);
-            machine.escalate(case, operation, (message, Then::People), at.now, out);
+            machine.escalate(
+                case,
+                operation,
+                (message, AfterEscalation::People),
+                at.now,
+                out,
+            );
             machine.hand_over_to_operator(case, at, out);
             Ok(Some(work.operation))
         });

@@ -1,11 +1,8 @@
 //! How operations end, and what becomes of their incidents.
 
-use super::{
-    At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work,
-    how::{Closed, Then},
-    words,
-};
+use super::{At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words};
 use crate::{
+    event::{AfterEscalation, IncidentEnd},
     id::OperationId,
     incident::IncidentState,
     journal::Change,
@@ -69,7 +66,7 @@ impl Recovery {
         self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
         match tried || case.incident.must_last() {
             true => self.watch(case, None, window, at, out),
-            false => self.close(case, None, Closed::ByItself, at.now, out),
+            false => self.close(case, None, IncidentEnd::ByItself, at.now, out),
         }
         Ok(())
     }
@@ -95,7 +92,7 @@ impl Recovery {
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
         case.incident.tried_at = Some(at.now);
         if !is_known {
-            self.close(case, None, Closed::Removed, at.now, out);
+            self.close(case, None, IncidentEnd::Removed, at.now, out);
             return Ok(());
         }
         if case.cleared {
@@ -106,11 +103,17 @@ impl Recovery {
         }
         if !case.holds && operation.mode == Mode::Manual {
             // A person asked for it, and no check sees anything that could end it.
-            self.close(case, None, Closed::Unseen, at.now, out);
+            self.close(case, None, IncidentEnd::Unseen, at.now, out);
             return Ok(());
         }
         let message = words::did_not_help(&operation);
-        self.escalate(case, Some(&operation), (message, Then::Round), at.now, out);
+        self.escalate(
+            case,
+            Some(&operation),
+            (message, AfterEscalation::Round),
+            at.now,
+            out,
+        );
         self.schedule(case, at, out)
     }
 
@@ -132,8 +135,8 @@ impl Recovery {
     pub(super) fn hand_over_to_operator(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if !case.holds {
             let how = match case.cleared {
-                true => Closed::ByItself,
-                false => Closed::Unseen,
+                true => IncidentEnd::ByItself,
+                false => IncidentEnd::Unseen,
             };
             self.close(case, None, how, at.now, out);
             return;
@@ -165,13 +168,13 @@ impl Recovery {
     pub(super) fn close_unrecovered(
         &mut self,
         case: &mut Case,
-        how: Closed,
+        how: IncidentEnd,
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let why = match how {
-            Closed::Removed => "the target is no longer configured",
-            Closed::Unseen => "no check sees this failure any more",
+            IncidentEnd::Removed => "the target is no longer configured",
+            IncidentEnd::Unseen => "no check sees this failure any more",
             _ => "the target became healthy by itself",
         };
         let tried = case.work().is_some_and(|work| work.error.is_some());
@@ -183,10 +186,10 @@ impl Recovery {
             _ => {}
         }
         if !self.settings.knows(&case.incident.target) {
-            self.close(case, None, Closed::Removed, at.now, out);
+            self.close(case, None, IncidentEnd::Removed, at.now, out);
             return Ok(());
         }
-        if how == Closed::ByItself && (tried || case.incident.must_last()) {
+        if how == IncidentEnd::ByItself && (tried || case.incident.must_last()) {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
@@ -207,14 +210,14 @@ impl Recovery {
         out: &mut Outcome,
     ) {
         if !self.settings.knows(&case.incident.target) {
-            self.close(case, None, Closed::Removed, at.now, out);
+            self.close(case, None, IncidentEnd::Removed, at.now, out);
             return;
         }
         let is_watched = !window.is_zero();
         case.incident.relapse_until = is_watched.then(|| at.now + window);
         let how = match by {
-            Some(_) => Closed::Recovered,
-            None => Closed::ByItself,
+            Some(_) => IncidentEnd::Recovered,
+            None => IncidentEnd::ByItself,
         };
         match case.incident.must_last() {
             false => self.close(case, by, how, at.now, out),
@@ -234,8 +237,8 @@ impl Recovery {
     pub(super) fn proved(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if case.incident.state.is_open() {
             let how = match self.settings.knows(&case.incident.target) {
-                true => Closed::Lasting,
-                false => Closed::Removed,
+                true => IncidentEnd::Lasting,
+                false => IncidentEnd::Removed,
             };
             self.close(case, None, how, at.now, out);
         }
@@ -252,12 +255,12 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         by: Option<&OperationId>,
-        how: Closed,
+        how: IncidentEnd,
         now: Timestamp,
         out: &mut Outcome,
     ) {
         case.stage = Stage::Over;
-        let recovered = matches!(how, Closed::Recovered | Closed::Lasting);
+        let recovered = matches!(how, IncidentEnd::Recovered | IncidentEnd::Lasting);
         if case.incident.state.is_open() {
             case.incident.close(recovered, now);
             out.writes.push(words::closed(&case.incident, by, how, now));
@@ -269,7 +272,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         operation: Option<&Operation>,
-        (message, then): (String, Then),
+        (message, then): (String, AfterEscalation),
         now: Timestamp,
         out: &mut Outcome,
     ) {

@@ -2,10 +2,11 @@
 
 use super::{
     At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage,
-    Tracked, Why, Work, how::Closed, words,
+    Tracked, Why, Work, words,
 };
 use crate::{
     cooldown::Cooldowns,
+    event::IncidentEnd,
     flap::FlapDetector,
     id::IncidentId,
     incident::Incident,
@@ -128,7 +129,7 @@ impl Recovery {
             if let Some(work) = work {
                 case.stage = Stage::Queued(work);
             }
-            return self.close_unrecovered(case, Closed::Removed, at, out);
+            return self.close_unrecovered(case, IncidentEnd::Removed, at, out);
         }
         let is_left_to_people = incident.by_hand
             || work
@@ -146,14 +147,14 @@ impl Recovery {
             None => {
                 self.schedule(case, at, out)?;
                 if matches!(case.stage, Stage::Unrouted) && !case.holds {
-                    self.close_unrecovered(case, Closed::Unseen, at, out)?;
+                    self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }
                 return Ok(());
             }
         };
         if is_left_to_people && !case.holds {
             // Only the checks can say that it is over, and none of them sees it.
-            self.close_unrecovered(case, Closed::Unseen, at, out)?;
+            self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
         }
         Ok(())
     }
@@ -170,7 +171,7 @@ impl Recovery {
             OperationState::AwaitingManual => {
                 case.stage = Stage::Asking(work);
                 if !case.holds {
-                    self.close_unrecovered(case, Closed::Unseen, at, out)?;
+                    self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }
             }
             OperationState::Validating if due.is_none() => {

@@ -3,10 +3,9 @@
 //! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
 //! daemon, or another config, comes to the same.
 
-use super::{
-    At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, how::Closed, how::Then, words,
-};
+use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, words};
 use crate::{
+    event::{AfterEscalation, IncidentEnd},
     id::OperationId,
     incident::Incident,
     journal::Change,
@@ -38,7 +37,7 @@ impl Recovery {
                 "no route fits {} of {}: nothing is done about it",
                 key.failure, key.target
             );
-            self.escalate(case, None, (message, Then::Route), at.now, out);
+            self.escalate(case, None, (message, AfterEscalation::Route), at.now, out);
             return Ok(());
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
@@ -68,7 +67,7 @@ impl Recovery {
             "{attempts} attempts to recover {} from {} did not help, or not for long",
             case.incident.target, case.incident.failure
         );
-        self.escalate(case, None, (message, Then::Round), at.now, out);
+        self.escalate(case, None, (message, AfterEscalation::Round), at.now, out);
     }
 
     /// How long the next operation waits.
@@ -149,7 +148,7 @@ impl Recovery {
         if case.cleared {
             // Nothing more would ever say that it is over.
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, Closed::ByItself, at, out);
+            return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
         }
         work.operation.steps = steps;
         self.await_person(case, work, at, out)

@@ -1,14 +1,15 @@
 //! The events of recovery: their words for people, and their data for programs.
-//!
-//! Invariant: the data of each event names the failure, by which alerts are told apart; that of an operation says
-//! whether it is a dry run, which is no alert.
 
 mod incidents;
 
 pub(super) use incidents::{closed, escalated, flapping, opened, reopened};
 
 use crate::{
-    event::{Event, EventKind},
+    event::{
+        Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+        OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
+        OperationScheduled, OperationStarted, OperationValidating, PausedBy,
+    },
     journal::Change,
     name::TargetName,
     operation::{Operation, OperationState},
@@ -16,7 +17,6 @@ use crate::{
     spec::RouteSpec,
     time::Timestamp,
 };
-use serde_json::{Value, json};
 use std::time::Duration;
 
 /// An event about an operation.
@@ -26,16 +26,8 @@ pub(super) fn about(
     severity: Severity,
     now: Timestamp,
     message: String,
-    mut data: Value,
+    data: impl Into<EventData>,
 ) -> Change {
-    if let Value::Object(data) = &mut data {
-        data.entry("failure")
-            .or_insert_with(|| operation.failure.to_string().into());
-        data.entry("dry_run")
-            .or_insert_with(|| operation.dry_run.into());
-        data.entry("revision")
-            .or_insert_with(|| operation.revision.into());
-    }
     let event = Event::new(kind, severity, now, message)
         .with_target(&operation.target)
         .with_operation(&operation.id)
@@ -55,7 +47,10 @@ pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {
             format!("recovery of {target} from {failure} is scheduled at {due}, after a pause")
         }
     };
-    let data = json!({ "due": operation.due });
+    let data = OperationScheduled {
+        about: OperationFacts::of(operation),
+        due: operation.due,
+    };
     let kind = EventKind::OperationScheduled;
     about(operation, kind, operation.severity, now, message, data)
 }
@@ -70,7 +65,10 @@ pub(super) fn asked_for(operation: &Operation, by: &str, now: Timestamp) -> Chan
         operation.target, operation.failure
     );
     let kind = EventKind::OperationScheduled;
-    let data = json!({ "by": by });
+    let data = OperationAskedFor {
+        about: OperationFacts::of(operation),
+        by: by.to_owned(),
+    };
     about(operation, kind, operation.severity, now, message, data)
 }
 
@@ -84,7 +82,12 @@ pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
         "recovery of {} from {} waits for a person{steps}: mainstay approve {id}, or mainstay reject {id}",
         operation.target, operation.failure
     );
-    let data = json!({ "steps": operation.steps, "error": operation.error, "attempts": operation.attempts });
+    let data = OperationAwaitingManual {
+        about: OperationFacts::of(operation),
+        steps: operation.steps.clone(),
+        error: operation.error.clone(),
+        attempts: operation.attempts,
+    };
     let kind = EventKind::OperationAwaitingManual;
     about(operation, kind, operation.severity, now, message, data)
 }
@@ -94,15 +97,22 @@ pub(super) fn approved(operation: &Operation, by: &str, reason: &str, now: Times
         "{by} approved the recovery of {} from {}: {reason}",
         operation.target, operation.failure
     );
-    let data = json!({ "by": by, "reason": reason });
+    let data = OperationApproved {
+        about: OperationFacts::of(operation),
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+    };
     let kind = EventKind::OperationApproved;
     about(operation, kind, operation.severity, now, message, data)
 }
 
 /// With the handler that is called first.
 pub(super) fn started(operation: &Operation, route: &RouteSpec, now: Timestamp) -> Change {
-    let handler = route.chain.first().map(|step| &step.handler);
-    let data = json!({ "attempt": operation.attempts, "handler": handler });
+    let data = OperationStarted {
+        about: OperationFacts::of(operation),
+        attempt: operation.attempts,
+        handler: route.chain.first().map(|step| step.handler.clone()),
+    };
     let message = moved_words(operation, "began");
     let kind = EventKind::OperationStarted;
     about(operation, kind, operation.severity, now, message, data)
@@ -113,13 +123,19 @@ pub(super) fn resumed(operation: &Operation, now: Timestamp) -> Change {
         "recovery of {} from {} is gone on with: the daemon ended while a handler of it was called",
         operation.target, operation.failure
     );
-    let data = json!({ "interruptions": operation.interruptions });
+    let data = OperationResumed {
+        about: OperationFacts::of(operation),
+        interruptions: operation.interruptions,
+    };
     let kind = EventKind::OperationResumed;
     about(operation, kind, operation.severity, now, message, data)
 }
 
 pub(super) fn validating(operation: &Operation, now: Timestamp) -> Change {
-    let data = json!({ "attempt": operation.attempts });
+    let data = OperationValidating {
+        about: OperationFacts::of(operation),
+        attempt: operation.attempts,
+    };
     let message = moved_words(operation, "is validated");
     let kind = EventKind::OperationValidating;
     about(operation, kind, operation.severity, now, message, data)
@@ -148,7 +164,12 @@ pub(super) fn retrying(
     let message = format!(
         "attempt {attempts} to recover {target} from {failure} failed, the next follows in {delay:?}: {error}"
     );
-    let data = json!({ "attempt": attempts, "error": error, "delay_ms": millis(delay) });
+    let data = OperationRetrying {
+        about: OperationFacts::of(operation),
+        attempt: *attempts,
+        error: error.to_owned(),
+        delay_ms: millis(delay),
+    };
     let kind = EventKind::OperationRetrying;
     about(operation, kind, Severity::Medium, now, message, data)
 }
@@ -165,7 +186,7 @@ pub(super) fn cancelled(operation: &Operation, why: &str, now: Timestamp) -> Cha
         Severity::Low,
         now,
         message,
-        facts(operation),
+        OperationCancelled::of(operation),
     )
 }
 
@@ -189,22 +210,9 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
         "{dry}recovery of {} from {} {what}{took}{error}",
         operation.target, operation.failure
     );
-    let mut data = facts(operation);
-    if let Value::Object(data) = &mut data {
-        data.insert("unproved".to_owned(), unproved.into());
-        data.insert("again".to_owned(), again.into());
-    }
+    let data = OperationEnded::of(operation, unproved, again);
     // A success resolves what was fired with the failure's severity, so it is routed like it.
     about(operation, kind, operation.severity, now, message, data)
-}
-
-fn facts(operation: &Operation) -> Value {
-    json!({
-        "incident": operation.incident, "failure": operation.failure, "state": operation.state,
-        "attempts": operation.attempts, "handler": operation.handler, "handler_version": operation.handler_version,
-        "actions": operation.actions, "error": operation.error, "recovery_ms": operation.recovery_ms,
-        "rto_exceeded": operation.rto_exceeded, "steps": operation.steps,
-    })
 }
 
 fn dry_words(operation: &Operation) -> &'static str {
@@ -234,5 +242,5 @@ pub(super) fn paused(
     };
     let mut event = Event::new(kind, Severity::Low, now, format!("{by} {verb} {what}"));
     event.target = target.cloned();
-    Change::Event(event.with_data(json!({ "by": by })))
+    Change::Event(event.with_data(PausedBy { by: by.to_owned() }))
 }

@@ -5,14 +5,13 @@ use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unread
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::join,
-    event::EventKind,
+    event::{BackupTaken, EventKind},
     journal::Change,
     name::JobName,
     severity::Severity,
     spec::JobSpec,
     time::Timestamp,
 };
-use serde_json::json;
 
 impl BackupService {
     /// Takes a backup.
@@ -163,15 +162,14 @@ impl BackupService {
         } else {
             Severity::Medium
         };
-        let shown: Vec<&String> = warnings.iter().take(20).collect();
-        let data = json!({
-            "documents": record.documents,
-            "tombstones": record.tombstones,
-            "size_bytes": record.size_bytes,
-            "stored_bytes": record.stored_bytes,
-            "elapsed_ms": manifest.elapsed_ms,
-            "warnings": shown,
-        });
+        let data = BackupTaken {
+            documents: record.documents,
+            tombstones: record.tombstones,
+            size_bytes: record.size_bytes,
+            stored_bytes: record.stored_bytes,
+            elapsed_ms: manifest.elapsed_ms,
+            warnings: warnings.into_iter().take(20).collect(),
+        };
         let event = self
             .event(EventKind::BackupVerified, severity, message)
             .with_backup(&record.job, &record.id)

@@ -9,14 +9,13 @@ use crate::ports::{
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::{ChainError, newest_verified, plan_restore},
-    event::{Event, EventKind},
+    event::{BackupRestored, Event, EventKind},
     id::BackupId,
     journal::Change,
     name::JobName,
     severity::Severity,
     spec::{BackupSource, JobSpec},
 };
-use serde_json::json;
 use std::time::Duration;
 
 fn ids(plan: &[BackupRecord]) -> Vec<BackupId> {
@@ -222,7 +221,12 @@ impl BackupService {
             "backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}",
             Duration::from_millis(millis)
         );
-        let data = json!({ "documents": documents, "bytes": bytes, "elapsed_ms": millis, "chain": ids(chain) });
+        let data = BackupRestored {
+            documents: *documents,
+            bytes: *bytes,
+            elapsed_ms: millis,
+            chain: ids(chain),
+        };
         let event = self.event(kind, severity, message).with_data(data);
         match chain.last() {
             Some(record) => event.with_backup(job, &record.id),

@@ -4,7 +4,7 @@ use super::{BackupError, BackupService};
 use crate::ports::{JudgeError, Pruned};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
-    event::EventKind,
+    event::{BackupDeleted, EventKind},
     id::BackupId,
     journal::Change,
     name::JobName,
@@ -13,7 +13,6 @@ use mainstay_domain::{
     spec::{JobSpec, RetentionSpec, Spec},
     time::Timestamp,
 };
-use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 
 /// So many backups are deleted between two writes of the journal.
@@ -266,7 +265,7 @@ impl BackupService {
                 let event = self
                     .event(EventKind::BackupDeleted, Severity::Low, message)
                     .with_backup(job, id)
-                    .with_data(json!({ "removed": 1 }));
+                    .with_data(BackupDeleted { removed: 1 });
                 [Change::BackupRemoved(id.clone()), Change::Event(event)]
             };
             let whole: Vec<Change> = deleted

@@ -3,7 +3,7 @@
 use super::Effects;
 use mainstay_domain::{
     effect::{Effect, EffectResult},
-    event::{Event, EventKind},
+    event::{EffectPerformed, Event, EventKind},
     id::OperationId,
     journal::{EffectEntry, EntryKind},
     severity::Severity,
@@ -52,7 +52,11 @@ impl OfOperation {
             Err(error) => (Severity::Medium, error.to_string()),
         };
         let message = format!("{} {how} for {plugin}: {outcome}", effect.name());
-        let data = serde_json::json!({ "effect": effect.name(), "outcome": outcome, "planned": how == "planned" });
+        let data = EffectPerformed {
+            effect: effect.name().to_owned(),
+            outcome,
+            planned: how == "planned",
+        };
         let now = self.effects.clock.now();
         let event = Event::new(EventKind::EffectPerformed, severity, now, message)
             .with_plugin(plugin)

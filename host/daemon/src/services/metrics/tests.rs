@@ -17,9 +17,11 @@ use crate::{
 };
 use mainstay_domain::{
     call::Report,
+    event::{AfterEscalation, IncidentFacts, OperationEnded, OperationEscalated},
     health::{Evidence, Outcome},
-    id::IdSource,
+    id::{IdSource, IncidentId, OperationId},
     journal::Change,
+    operation::{Mode, Operation},
     plugin::PluginIdentity,
     recovery::{Action, At, CaseKey, Command, Handled, Input, Look, Recovery, Seen, Ticket},
     severity::Severity,
@@ -182,10 +184,39 @@ async fn recoveries_are_counted_by_target_and_failure_and_by_who_handled_them() 
 
 #[tokio::test]
 async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_none() {
-    let handled = serde_json::json!({
-        "failure": "down", "handler": "fix", "handler_version": "2.1.0", "attempts": 3,
-        "recovery_ms": 61_000, "rto_exceeded": true,
-    });
+    let id = OperationId::parse("op-01K0000000000000000000000A").unwrap();
+    let (down, begin) = (failure("down"), Timestamp::from_millis(0));
+    let operation = Operation {
+        attempts: 3,
+        handler: Some(PluginName::parse("fix").unwrap()),
+        handler_version: Some(Version::new(2, 1, 0)),
+        recovery_ms: Some(61_000),
+        rto_exceeded: true,
+        ..Operation::scheduled(
+            id,
+            name("api"),
+            down,
+            Severity::High,
+            Mode::Automatic,
+            begin,
+        )
+    };
+    let ended = EventData::from(OperationEnded::of(&operation, false, false));
+    let to_people = OperationEscalated {
+        about: IncidentFacts {
+            incident: IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),
+            failure: failure("down"),
+        },
+        then: AfterEscalation::Round,
+        handler: operation.handler.clone(),
+        handler_version: operation.handler_version.clone(),
+    };
+    let unrouted = OperationEscalated {
+        then: AfterEscalation::Route,
+        handler: None,
+        handler_version: None,
+        ..to_people.clone()
+    };
     let of = |handler: &str, version: &str| {
         format!(
             "{{target=\"api\",failure=\"down\",handler=\"{handler}\",handler_version=\"{version}\"}} 1\n"
@@ -197,37 +228,36 @@ async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_no
     let escalated = "recovery_operations_escalated_total";
     let all = "recovery_operations_completed_total";
     let late = "recovery_operation_rto_exceeded_total";
-    let unrouted = serde_json::json!({ "failure": "down", "then": "route" });
     for (kind, data, lines) in [
         (
             EventKind::OperationFailed,
-            &handled,
+            ended.clone(),
             vec![(failed, &fix), (all, &fix), (late, &fix)],
         ),
         (
             EventKind::OperationPartial,
-            &handled,
+            ended,
             vec![(partial, &fix), (all, &fix)],
         ),
         (
             EventKind::OperationEscalated,
-            &handled,
+            to_people.into(),
             vec![(escalated, &fix)],
         ),
         (
             EventKind::OperationEscalated,
-            &unrouted,
+            unrouted.into(),
             vec![(escalated, &of("", ""))],
         ),
         (
             EventKind::OperationFailed,
-            &serde_json::json!({ "attempts": "three" }),
+            EventData::Other(serde_json::json!({ "attempts": "three" })),
             vec![],
         ),
     ] {
         let event = Event::new(kind, Severity::High, Timestamp::from_millis(1), "so")
             .with_target(&name("api"))
-            .with_data(data.clone());
+            .with_data(data);
         let text = counted_of(vec![event]).await;
         for (number, labels) in &lines {
             assert!(

@@ -6,7 +6,7 @@
 use crate::ports::Finding;
 use mainstay_domain::{
     breaker::HealthChange,
-    event::{Event, EventKind},
+    event::{CheckFailed, CheckRecovered, CircuitOpened, Event, EventKind},
     health::Observation,
     journal::Change,
     name::TargetName,
@@ -14,7 +14,6 @@ use mainstay_domain::{
     spec::TargetSpec,
     time::Timestamp,
 };
-use serde_json::json;
 
 /// The events of these changes; `seen` is the observation that they come from.
 pub(super) fn of(
@@ -49,12 +48,19 @@ fn event(
     match change {
         HealthChange::CheckFailed { check, in_a_row } if *in_a_row == 1 || opens => {
             let message = format!("{name}: check {check} failed: {saw}");
-            let data = json!({"check": check, "in_a_row": in_a_row, "value": value});
+            let data = CheckFailed {
+                check: check.clone(),
+                in_a_row: *in_a_row,
+                value,
+            };
             Some(low(EventKind::CheckFailed, message).with_data(data))
         }
         HealthChange::CheckRecovered { check } => {
             let message = format!("{name}: check {check} passes again: {saw}");
-            let data = json!({"check": check, "value": value});
+            let data = CheckRecovered {
+                check: check.clone(),
+                value,
+            };
             Some(low(EventKind::CheckRecovered, message).with_data(data))
         }
         HealthChange::CircuitOpened => {
@@ -70,7 +76,9 @@ fn event(
             };
             let message = format!("{name}: the circuit opened: {saw}");
             let event = Event::new(EventKind::CircuitOpened, severity, at, message);
-            Some(event.with_data(json!({"failure": failure})))
+            Some(event.with_data(CircuitOpened {
+                failure: failure.cloned(),
+            }))
         }
         HealthChange::CircuitHalfOpened => Some(low(
             EventKind::CircuitHalfOpened,

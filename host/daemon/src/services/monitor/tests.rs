@@ -11,7 +11,7 @@ use crate::{
 };
 use mainstay_domain::{
     breaker::CircuitState,
-    event::EventKind,
+    event::{EventData, EventKind},
     health::{Evidence, Health, Outcome},
     id::IncidentId,
     severity::Severity,
@@ -114,7 +114,10 @@ async fn a_failing_check_is_told_once_and_again_when_it_opens_the_circuit() {
         .journal
         .events()
         .iter()
-        .map(|e| e.data["in_a_row"].as_u64())
+        .map(|event| match &event.data {
+            EventData::CheckFailed(failed) => Some(failed.in_a_row),
+            _ => None,
+        })
         .collect();
     assert_eq!(counts, [Some(1), Some(3), None]);
 

@@ -3,7 +3,7 @@
 use super::{Core, managed::Managed};
 use crate::ports::Exit;
 use mainstay_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventKind, ProcessFacts},
     journal::{Change, ProcessIdentity},
     name::TargetName,
     severity::Severity,
@@ -47,11 +47,11 @@ impl Core {
         message: String,
         identity: &ProcessIdentity,
     ) -> Change {
-        let data = serde_json::json!({
-            "pid": identity.pid,
-            "started_at": identity.started_at,
-            "restarts": identity.restarts,
-        });
+        let data = ProcessFacts {
+            pid: identity.pid,
+            started_at: identity.started_at,
+            restarts: identity.restarts,
+        };
         let event = Event::new(kind, severity, self.ports.clock.now(), message);
         Change::Event(event.with_target(&managed.name).with_data(data))
     }

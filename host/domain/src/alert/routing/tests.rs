@@ -2,8 +2,13 @@
 
 use super::*;
 use crate::{
+    event::{
+        CircuitOpened, EffectPerformed, EventData, OperationEnded, OperationFacts,
+        OperationScheduled, tests::examples,
+    },
     id::{BackupId, OperationId},
-    name::{JobName, TargetName},
+    name::{FailureType, JobName, TargetName},
+    operation::{Mode, Operation},
     severity::Severity,
     time::Timestamp,
 };
@@ -19,15 +24,29 @@ fn route(alerter: &str, min_severity: Severity) -> AlertRoute {
     }
 }
 
+fn operation() -> Operation {
+    Operation::scheduled(
+        OperationId::parse("op-01K0000000000000000000000A").unwrap(),
+        TargetName::parse("cache").unwrap(),
+        FailureType::parse("redis-down").unwrap(),
+        Severity::High,
+        Mode::Automatic,
+        Timestamp::from_millis(1_700_000_000_000),
+    )
+}
+
+/// Whatever its kind, its data names the failure and nothing else.
 fn event(kind: EventKind) -> Event {
     let at = Timestamp::from_millis(1_700_000_000_000);
     Event::new(kind, Severity::High, at, "redis does not answer")
         .with_target(&TargetName::parse("cache").unwrap())
-        .with_data(serde_json::json!({ "failure": "redis-down" }))
+        .with_data(CircuitOpened {
+            failure: Some(operation().failure),
+        })
 }
 
 fn operation_event(kind: EventKind) -> Event {
-    event(kind).with_operation(&OperationId::parse("op-01K0000000000000000000000A").unwrap())
+    event(kind).with_operation(&operation().id)
 }
 
 fn sent(event: &Event, routes: &[AlertRoute]) -> Vec<OutboxEntry> {
@@ -125,20 +144,34 @@ fn a_dry_run_is_no_alert_even_where_its_kind_is_asked_for() {
         },
         route("webhook", Severity::Low),
     ];
-    let of = |kind, data| operation_event(kind).with_data(data);
+    let of = |kind: EventKind, dry_run: bool| {
+        let operation = Operation {
+            dry_run,
+            ..operation()
+        };
+        let data = match kind {
+            EventKind::OperationScheduled => EventData::from(OperationScheduled {
+                about: OperationFacts::of(&operation),
+                due: None,
+            }),
+            _ => OperationEnded::of(&operation, false, false).into(),
+        };
+        operation_event(kind).with_data(data)
+    };
     for kind in [
         EventKind::OperationScheduled,
         EventKind::OperationSucceeded,
         EventKind::OperationFailed,
     ] {
-        let dry = serde_json::json!({ "failure": "redis-down", "dry_run": true });
-        check(&of(kind, dry), &routes, &[]);
-        let real = serde_json::json!({ "failure": "redis-down", "dry_run": false });
-        assert!(!sent(&of(kind, real), &routes).is_empty(), "{kind}");
+        check(&of(kind, true), &routes, &[]);
+        assert!(!sent(&of(kind, false), &routes).is_empty(), "{kind}");
     }
     let effect = |planned: bool| {
-        let data = serde_json::json!({ "effect": "target.restart", "planned": planned });
-        of(EventKind::EffectPerformed, data)
+        operation_event(EventKind::EffectPerformed).with_data(EffectPerformed {
+            effect: "targets.restart".to_owned(),
+            outcome: "done".to_owned(),
+            planned,
+        })
     };
     check(&effect(true), &routes, &[]);
     check(&effect(false), &routes, &["log"]);
@@ -223,9 +256,14 @@ fn plugins_and_jobs_have_keys_of_their_own() {
 
 #[test]
 fn an_alert_says_what_happened_to_what_what_was_done_and_what_to_do() {
-    let event = operation_event(EventKind::OperationFailed).with_data(serde_json::json!({
-        "failure": "redis-down", "error": "connection refused", "attempts": 3, "actions": ["restarted"],
-    }));
+    let operation = Operation {
+        error: Some("connection refused".to_owned()),
+        attempts: 3,
+        actions: vec!["restarted".to_owned()],
+        ..operation()
+    };
+    let event = operation_event(EventKind::OperationFailed)
+        .with_data(OperationEnded::of(&operation, false, false));
     let alert = sent(&event, &[route("log", Severity::Low)]).remove(0).alert;
     insta::assert_snapshot!(format!("{}\n{}", alert.title, alert.body), @r"
     [db1] cache: redis-down: its recovery failed
@@ -244,11 +282,13 @@ fn every_kind_has_words_and_no_data_makes_it_panic() {
         ..route("log", Severity::Low)
     }];
     for kind in EventKind::ALL.iter().filter(|kind| !never_alerts(**kind)) {
-        for data in [
-            serde_json::json!({}),
-            serde_json::json!(7),
-            serde_json::json!({"failure": 1, "actions": "x", "attempts": -1, "error": []}),
-        ] {
+        let of_kind = examples().into_iter().filter(|event| event.kind == *kind);
+        let odd = [EventData::Nothing, EventData::Other(serde_json::json!(7))];
+        // A rehearsal alerts nobody.
+        let of_kind = of_kind
+            .map(|event| event.data)
+            .filter(|data| !data.is_dry_run());
+        for data in of_kind.chain(odd) {
             let odd =
                 Event::new(*kind, Severity::Low, Timestamp::from_millis(0), "m").with_data(data);
             let alert = sent(&odd, &routes).remove(0).alert;
@@ -260,13 +300,16 @@ fn every_kind_has_words_and_no_data_makes_it_panic() {
 
 #[test]
 fn one_incident_fires_once_and_is_resolved_when_it_is_over() {
-    let is_alert = |kind, data| is_alert_by_default(&operation_event(kind).with_data(data));
-    for (kind, flag) in [
-        (EventKind::OperationSucceeded, "unproved"),
-        (EventKind::OperationFailed, "again"),
-        (EventKind::OperationPartial, "again"),
+    let is_alert = |kind: EventKind, unproved: bool, again: bool| {
+        let data = OperationEnded::of(&operation(), unproved, again);
+        is_alert_by_default(&operation_event(kind).with_data(data))
+    };
+    for (kind, unproved, again) in [
+        (EventKind::OperationSucceeded, true, false),
+        (EventKind::OperationFailed, false, true),
+        (EventKind::OperationPartial, false, true),
     ] {
-        assert!(is_alert(kind, serde_json::json!({ flag: false })), "{kind}");
-        assert!(!is_alert(kind, serde_json::json!({ flag: true })), "{kind}");
+        assert!(is_alert(kind, false, false), "{kind}");
+        assert!(!is_alert(kind, unproved, again), "{kind}");
     }
 }

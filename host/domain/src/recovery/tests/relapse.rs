@@ -5,8 +5,20 @@ use super::{
     fixtures::{done, permanent, route, usual, with_route},
     world::World,
 };
-use crate::{event::EventKind, severity::Severity::High, spec::RouteSpec};
+use crate::{
+    event::{Event, EventData, EventKind, OperationEnded},
+    severity::Severity::High,
+    spec::RouteSpec,
+};
 use std::time::Duration;
+
+/// What an event says that ended an operation.
+fn ended(event: &Event) -> &OperationEnded {
+    match &event.data {
+        EventData::OperationEnded(ended) => ended,
+        other => panic!("{other:?}"),
+    }
+}
 
 /// A world in which `api down` was recovered, and has come back 100 ms later.
 fn relapsed() -> World {
@@ -63,10 +75,8 @@ fn what_came_back_is_resolved_only_when_it_lasts() {
         .events
         .iter()
         .filter(|event| event.kind == EventKind::OperationSucceeded);
-    let unproved: Vec<_> = succeeded
-        .map(|event| event.data["unproved"].as_bool())
-        .collect();
-    assert_eq!(unproved, [Some(false), Some(true)]);
+    let unproved: Vec<_> = succeeded.map(|event| ended(event).unproved).collect();
+    assert_eq!(unproved, [false, true]);
     world.wait(59_999);
     assert_eq!(world.count(EventKind::IncidentClosed), 1);
     world.wait(1);
@@ -91,7 +101,7 @@ fn what_is_not_watched_any_more_is_resolved_by_an_alert() {
     let succeeded = of_kind(EventKind::OperationSucceeded).next_back().unwrap();
     let closed = of_kind(EventKind::IncidentClosed).next_back().unwrap();
     // One of the two is an alert.
-    assert!(succeeded.data["unproved"] == false || closed.operation.is_none());
+    assert!(!ended(succeeded).unproved || closed.operation.is_none());
 }
 
 #[test]
@@ -163,8 +173,8 @@ fn who_was_not_told_that_it_is_over_is_not_told_twice_that_nothing_helps() {
         .events
         .iter()
         .filter(|event| event.kind == EventKind::OperationFailed);
-    let again: Vec<_> = failed.map(|event| event.data["again"].as_bool()).collect();
-    assert_eq!(again, [Some(false), Some(true), Some(true)]);
+    let again: Vec<_> = failed.map(|event| ended(event).again).collect();
+    assert_eq!(again, [false, true, true]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     call::Report,
-    event::Event,
+    event::{Event, EventData},
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
     journal::Change,
@@ -122,7 +122,12 @@ impl World {
             Change::Paused(None, paused) => self.paused_host = paused,
             Change::Paused(Some(target), true) => drop(self.paused_targets.insert(target)),
             Change::Paused(Some(target), false) => drop(self.paused_targets.remove(&target)),
-            Change::Event(event) => self.events.push(event),
+            Change::Event(event) => {
+                // What is said in an event is what its kind says.
+                let data = serde_json::to_value(&event.data).unwrap();
+                assert_eq!(EventData::parse(event.kind, data), event.data, "{event:?}");
+                self.events.push(event);
+            }
             other => panic!("recovery does not write {other:?}"),
         }
     }

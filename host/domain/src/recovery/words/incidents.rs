@@ -2,21 +2,26 @@
 
 use super::millis;
 use crate::{
-    event::{Event, EventKind},
+    event::{
+        AfterEscalation, Event, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
+        IncidentOpened, IncidentReopened, OperationEscalated,
+    },
     id::OperationId,
     incident::Incident,
     journal::Change,
     name::TargetName,
     operation::Operation,
-    recovery::how::{Closed, Then},
     severity::Severity,
     time::Timestamp,
 };
-use serde_json::{Value, json};
 
 pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
     let message = format!("{} has {}: {seen}", incident.target, incident.failure);
-    let data = json!({ "recurrence": incident.recurrence, "affected": incident.affected });
+    let data = IncidentOpened {
+        about: IncidentFacts::of(incident),
+        recurrence: incident.recurrence,
+        affected: incident.affected.clone(),
+    };
     let kind = EventKind::IncidentOpened;
     Change::Event(of_incident(
         incident,
@@ -38,7 +43,11 @@ pub(in crate::recovery) fn reopened(incident: &Incident, seen: &str, now: Timest
             None => "shortly".to_owned(),
         }
     );
-    let data = json!({ "relapses": incident.relapses, "attempts": incident.attempts });
+    let data = IncidentReopened {
+        about: IncidentFacts::of(incident),
+        relapses: incident.relapses,
+        attempts: incident.attempts,
+    };
     let kind = EventKind::IncidentReopened;
     Change::Event(of_incident(
         incident,
@@ -53,14 +62,14 @@ pub(in crate::recovery) fn reopened(incident: &Incident, seen: &str, now: Timest
 pub(in crate::recovery) fn closed(
     incident: &Incident,
     by: Option<&OperationId>,
-    how: Closed,
+    how: IncidentEnd,
     now: Timestamp,
 ) -> Change {
     let open_ms = millis(now.since(incident.opened_at));
     let (target, failure) = (&incident.target, &incident.failure);
     let message = match how {
-        Closed::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
-        Closed::Lasting => {
+        IncidentEnd::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
+        IncidentEnd::Lasting => {
             let before = match incident.relapses {
                 0 => String::new(),
                 relapses => format!("; it had come back {relapses} times"),
@@ -69,25 +78,23 @@ pub(in crate::recovery) fn closed(
                 "{target} recovered from {failure} after {open_ms} ms, and stays healthy{before}"
             )
         }
-        Closed::ByItself => {
+        IncidentEnd::ByItself => {
             format!("{target} became healthy by itself from {failure} after {open_ms} ms")
         }
-        Closed::Unseen => format!(
+        IncidentEnd::Unseen => format!(
             "{target} was to be recovered from {failure}, which no check sees: nothing more is done about it"
         ),
-        Closed::Removed => format!(
+        IncidentEnd::Removed => format!(
             "{target} is no longer configured, which lets go of {failure} after {open_ms} ms"
         ),
     };
-    let word = match how {
-        Closed::Recovered => "recovered",
-        Closed::Lasting => "lasting",
-        Closed::ByItself => "by-itself",
-        Closed::Unseen => "unseen",
-        Closed::Removed => "removed",
+    let data = IncidentClosed {
+        about: IncidentFacts::of(incident),
+        open_ms,
+        relapses: incident.relapses,
+        attempts: incident.attempts,
+        how,
     };
-    let data = json!({ "open_ms": open_ms, "relapses": incident.relapses, "attempts": incident.attempts,
-        "how": word });
     let kind = EventKind::IncidentClosed;
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = by.cloned();
@@ -99,20 +106,16 @@ pub(in crate::recovery) fn escalated(
     incident: &Incident,
     operation: Option<&Operation>,
     message: String,
-    then: Then,
+    then: AfterEscalation,
     now: Timestamp,
 ) -> Change {
-    let then = match then {
-        Then::Round => "round",
-        Then::People => "people",
-        Then::Route => "route",
-    };
     let kind = EventKind::OperationEscalated;
-    let data = json!({
-        "then": then,
-        "handler": operation.and_then(|operation| operation.handler.as_ref()),
-        "handler_version": operation.and_then(|operation| operation.handler_version.as_ref()),
-    });
+    let data = OperationEscalated {
+        about: IncidentFacts::of(incident),
+        then,
+        handler: operation.and_then(|operation| operation.handler.clone()),
+        handler_version: operation.and_then(|operation| operation.handler_version.clone()),
+    };
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = operation.map(|operation| operation.id.clone());
     Change::Event(event)
@@ -132,12 +135,8 @@ fn of_incident(
     severity: Severity,
     now: Timestamp,
     message: String,
-    mut data: Value,
+    data: impl Into<EventData>,
 ) -> Event {
-    if let Value::Object(data) = &mut data {
-        data.insert("incident".to_owned(), json!(incident.id));
-        data.insert("failure".to_owned(), json!(incident.failure));
-    }
     Event::new(kind, severity, now, message)
         .with_target(&incident.target)
         .with_data(data)

@@ -5,7 +5,7 @@ use crate::{
     port::{Browse, Journal},
     sqlite::SqliteJournal,
 };
-use mainstay_domain::{journal::Change, operation::OperationState};
+use mainstay_domain::{event::EventData, journal::Change, operation::OperationState};
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
@@ -102,14 +102,12 @@ async fn what_was_acknowledged_survives_sigkill() {
         // The operation of a submission is there with its event.
         let newest = events
             .iter()
-            .map(|event| event.data["n"].as_u64().unwrap())
+            .map(|event| match &event.data {
+                EventData::CheckFailed(failed) => failed.in_a_row,
+                other => panic!("{other:?}"),
+            })
             .max();
         let history = journal.history(everything()).await.unwrap();
-        assert_eq!(
-            history
-                .first()
-                .map(|operation| u64::from(operation.attempts)),
-            newest
-        );
+        assert_eq!(history.first().map(|operation| operation.attempts), newest);
     }
 }

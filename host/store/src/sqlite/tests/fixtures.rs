@@ -6,12 +6,12 @@ use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
     backup::{BackupRecord, BackupStatus, BackupType},
     effect::{Answer, Effect},
-    event::{Event, EventKind},
+    event::{CheckFailed, Event, EventKind},
     health::Evidence,
     id::{AlertId, BackupId, IdSource, IncidentId, OperationId},
     incident::{Incident, IncidentState},
     journal::{EffectEntry, EntryKind, ProcessIdentity},
-    name::{FailureType, JobName, PluginName, TargetName},
+    name::{CheckName, FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     severity::Severity,
     time::Timestamp,
@@ -70,6 +70,7 @@ pub(super) fn everything() -> HistoryFilter {
     }
 }
 
+/// The check has failed so often in a row, so that tests can tell events apart.
 pub(super) fn event(n: u64) -> Event {
     Event::new(
         EventKind::CheckFailed,
@@ -78,7 +79,11 @@ pub(super) fn event(n: u64) -> Event {
         format!("message {n}"),
     )
     .with_target(&target("api"))
-    .with_data(serde_json::json!({ "n": n }))
+    .with_data(CheckFailed {
+        check: CheckName::parse("http").unwrap(),
+        in_a_row: u32::try_from(n).unwrap(),
+        value: None,
+    })
 }
 
 pub(super) fn numbered(mut event: Event, seq: u64) -> Event {

@@ -1,0 +1,26 @@
+//! What events of alerts say.
+
+use crate::{id::AlertId, name::PluginName};
+use serde::{Deserialize, Serialize};
+
+/// An alert is in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertQueued {
+    /// Which.
+    pub alert: AlertId,
+    /// Who is to deliver it.
+    pub alerter: PluginName,
+}
+
+/// What an attempt to deliver an alert came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertDelivery {
+    /// Which.
+    pub alert: AlertId,
+    /// Who was to deliver it.
+    pub alerter: PluginName,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The receiver's reference where it was delivered, else why it was not; may be empty.
+    pub detail: String,
+}

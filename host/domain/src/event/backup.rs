@@ -1,0 +1,41 @@
+//! What events of backups say.
+
+use crate::id::BackupId;
+use serde::{Deserialize, Serialize};
+
+/// A backup was taken, read back and found right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupTaken {
+    /// Documents in its archive.
+    pub documents: u64,
+    /// Deletions in its archive.
+    pub tombstones: u64,
+    /// Bytes of its documents.
+    pub size_bytes: u64,
+    /// Bytes stored.
+    pub stored_bytes: u64,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: u64,
+    /// What was left out or changed while it was read; sentences for people, the first of them.
+    pub warnings: Vec<String>,
+}
+
+/// A backup in the trash was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupDeleted {
+    /// How many were.
+    pub removed: u64,
+}
+
+/// A backup was restored, in place, into a directory or in a drill.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupRestored {
+    /// Documents written.
+    pub documents: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: u64,
+    /// The backups that it was composed from, the full one first.
+    pub chain: Vec<BackupId>,
+}

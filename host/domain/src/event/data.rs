@@ -1,0 +1,117 @@
+//! What an event says to programs: one variant for each set of facts, shared between the kinds that say the same.
+//!
+//! Invariant: the JSON of a variant is the JSON of its facts alone, with no word for the variant; which it is follows
+//! from the kind of the event.
+
+use super::{
+    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
+    CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed,
+    IncidentOpened, IncidentReopened, OperationApproved, OperationAskedFor,
+    OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
+    OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
+    PausedBy, PluginRejected, PluginServing, ProcessFacts,
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+
+macro_rules! event_data {
+    ($($(#[$doc:meta])* $facts:ident),* $(,)?) => {
+        /// The facts of an event, for programs; serialised as a JSON object.
+        ///
+        /// ```
+        /// use mainstay_domain::event::{ConfigApplied, EventData};
+        ///
+        /// let data = EventData::from(ConfigApplied { digest: "ab12".to_owned() });
+        /// assert_eq!(serde_json::to_string(&data).unwrap(), r#"{"digest":"ab12"}"#);
+        /// assert_eq!(serde_json::to_string(&EventData::Nothing).unwrap(), "{}");
+        /// ```
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum EventData {
+            /// There is nothing more to say; `{}`.
+            Nothing,
+            $($(#[$doc])* $facts($facts),)*
+            /// A form that this version does not know, as another version wrote it. Nothing is read of it.
+            Other(Value),
+        }
+
+        impl Serialize for EventData {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    Self::Nothing => serializer.serialize_map(Some(0))?.end(),
+                    $(Self::$facts(facts) => facts.serialize(serializer),)*
+                    Self::Other(value) => value.serialize(serializer),
+                }
+            }
+        }
+
+        $(
+            impl From<$facts> for EventData {
+                fn from(facts: $facts) -> Self {
+                    Self::$facts(facts)
+                }
+            }
+        )*
+    };
+}
+
+event_data! {
+    /// `host.paused` and `host.resumed`.
+    PausedBy,
+    /// `config.applied`.
+    ConfigApplied,
+    /// `config.rejected`.
+    ConfigRejected,
+    /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon
+    /// started or adopted, else they say nothing.
+    ProcessFacts,
+    /// `check.failed`.
+    CheckFailed,
+    /// `check.recovered`.
+    CheckRecovered,
+    /// `circuit.opened`.
+    CircuitOpened,
+    /// `incident.opened`.
+    IncidentOpened,
+    /// `incident.reopened`.
+    IncidentReopened,
+    /// `incident.closed`.
+    IncidentClosed,
+    /// `operation.scheduled`, for an incident.
+    OperationScheduled,
+    /// `operation.scheduled`, where a person asked for it.
+    OperationAskedFor,
+    /// `operation.awaiting-manual`.
+    OperationAwaitingManual,
+    /// `operation.approved`.
+    OperationApproved,
+    /// `operation.started`.
+    OperationStarted,
+    /// `operation.resumed`.
+    OperationResumed,
+    /// `operation.retrying`.
+    OperationRetrying,
+    /// `operation.validating`.
+    OperationValidating,
+    /// `operation.succeeded`, `operation.partial` and `operation.failed`.
+    OperationEnded,
+    /// `operation.cancelled`.
+    OperationCancelled,
+    /// `operation.escalated`.
+    OperationEscalated,
+    /// `effect.performed`.
+    EffectPerformed,
+    /// `alert.queued`.
+    AlertQueued,
+    /// `alert.delivered`, `alert.delayed` and `alert.abandoned`.
+    AlertDelivery,
+    /// `plugin.serving`.
+    PluginServing,
+    /// `plugin.rejected`.
+    PluginRejected,
+    /// `backup.verified` of a backup that was just taken; of one that was read again, it says nothing.
+    BackupTaken,
+    /// `backup.deleted`.
+    BackupDeleted,
+    /// `backup.restored` and `drill.passed`.
+    BackupRestored,
+}

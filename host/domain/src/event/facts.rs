@@ -1,0 +1,124 @@
+//! What events say, asked for by name, whatever their kind: for alerts, which are made of many kinds.
+
+use super::{
+    AfterEscalation, EventData, IncidentEnd, IncidentFacts, OperationFacts, OperationOutcome,
+};
+use crate::name::FailureType;
+
+impl EventData {
+    /// Which recovery it is about, where it is an event of an operation.
+    pub fn operation(&self) -> Option<&OperationFacts> {
+        match self {
+            Self::OperationScheduled(facts) => Some(&facts.about),
+            Self::OperationAskedFor(facts) => Some(&facts.about),
+            Self::OperationAwaitingManual(facts) => Some(&facts.about),
+            Self::OperationApproved(facts) => Some(&facts.about),
+            Self::OperationStarted(facts) => Some(&facts.about),
+            Self::OperationResumed(facts) => Some(&facts.about),
+            Self::OperationRetrying(facts) => Some(&facts.about),
+            Self::OperationValidating(facts) => Some(&facts.about),
+            Self::OperationEnded(facts) => Some(&facts.about),
+            Self::OperationCancelled(facts) => Some(&facts.about),
+            _ => None,
+        }
+    }
+
+    /// Which incident it is about, where it is an event of one.
+    pub fn incident(&self) -> Option<&IncidentFacts> {
+        match self {
+            Self::IncidentOpened(facts) => Some(&facts.about),
+            Self::IncidentReopened(facts) => Some(&facts.about),
+            Self::IncidentClosed(facts) => Some(&facts.about),
+            Self::OperationEscalated(facts) => Some(&facts.about),
+            _ => None,
+        }
+    }
+
+    /// What an operation came to, where it ended.
+    pub fn outcome(&self) -> Option<&OperationOutcome> {
+        match self {
+            Self::OperationEnded(facts) => Some(&facts.outcome),
+            Self::OperationCancelled(facts) => Some(&facts.outcome),
+            _ => None,
+        }
+    }
+
+    /// The failure that it is about; alerts are told apart by it.
+    pub fn failure(&self) -> Option<&FailureType> {
+        if let Self::CircuitOpened(facts) = self {
+            return facts.failure.as_ref();
+        }
+        let of_operation = self.operation().map(|about| &about.failure);
+        of_operation.or_else(|| self.incident().map(|about| &about.failure))
+    }
+
+    /// Why it went wrong, for people.
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::ConfigRejected(facts) => Some(facts.error.as_str()),
+            Self::OperationRetrying(facts) => Some(facts.error.as_str()),
+            Self::OperationAwaitingManual(facts) => facts.error.as_deref(),
+            _ => self.outcome()?.error.as_deref(),
+        }
+    }
+
+    /// What was done, for people, in order.
+    pub fn actions(&self) -> &[String] {
+        self.outcome()
+            .map_or(&[], |outcome| outcome.actions.as_slice())
+    }
+
+    /// What a person has to do, in order.
+    pub fn steps(&self) -> &[String] {
+        match self {
+            Self::OperationAwaitingManual(facts) => facts.steps.as_slice(),
+            _ => self
+                .outcome()
+                .map_or(&[], |outcome| outcome.steps.as_slice()),
+        }
+    }
+
+    /// How many attempts were begun so far; 0 where it does not say.
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::OperationAwaitingManual(facts) => facts.attempts,
+            Self::IncidentReopened(facts) => facts.attempts,
+            Self::IncidentClosed(facts) => facts.attempts,
+            _ => self.outcome().map_or(0, |outcome| outcome.attempts),
+        }
+    }
+
+    /// How an incident ended, where one did.
+    pub fn incident_end(&self) -> Option<IncidentEnd> {
+        match self {
+            Self::IncidentClosed(facts) => Some(facts.how),
+            _ => None,
+        }
+    }
+
+    /// What follows, where people were told that they have to act.
+    pub fn after_escalation(&self) -> Option<AfterEscalation> {
+        match self {
+            Self::OperationEscalated(facts) => Some(facts.then),
+            _ => None,
+        }
+    }
+
+    /// Whether it is of a dry run: nothing is wrong or right again by it. Its effects were only planned.
+    pub fn is_dry_run(&self) -> bool {
+        match self {
+            Self::EffectPerformed(facts) => facts.planned,
+            _ => self.operation().is_some_and(|about| about.dry_run),
+        }
+    }
+
+    /// Whether it is a success that has to show that it lasts before people hear of it.
+    pub fn is_unproved(&self) -> bool {
+        matches!(self, Self::OperationEnded(facts) if facts.unproved)
+    }
+
+    /// Whether it is a further failure of what people were told of.
+    pub fn is_again(&self) -> bool {
+        matches!(self, Self::OperationEnded(facts) if facts.again)
+    }
+}

@@ -1,0 +1,24 @@
+//! What events of the host itself say.
+
+use serde::{Deserialize, Serialize};
+
+/// The host or a target was paused or resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedBy {
+    /// Who did it.
+    pub by: String,
+}
+
+/// A config was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigApplied {
+    /// The digest of the config, hexadecimal.
+    pub digest: String,
+}
+
+/// A config was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigRejected {
+    /// Every problem of it, for people; some lines.
+    pub error: String,
+}

@@ -1,0 +1,109 @@
+//! What events of an incident say.
+
+use crate::{
+    id::IncidentId,
+    incident::Incident,
+    name::{FailureType, PluginName},
+};
+use serde::{Deserialize, Serialize};
+
+/// Which incident an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentFacts {
+    /// Its identifier.
+    pub incident: IncidentId,
+    /// How the target failed.
+    pub failure: FailureType,
+}
+
+impl IncidentFacts {
+    /// Those of an incident.
+    pub fn of(incident: &Incident) -> Self {
+        Self {
+            incident: incident.id.clone(),
+            failure: incident.failure.clone(),
+        }
+    }
+}
+
+/// A failure was taken up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentOpened {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// How often it came back within its window; 0 the first time.
+    pub recurrence: u32,
+    /// What else suffers, by the failure type.
+    pub affected: Vec<String>,
+}
+
+/// A failure came back right after its recovery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentReopened {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// How often it has come back so far.
+    pub relapses: u32,
+    /// Attempts in the present round.
+    pub attempts: u32,
+}
+
+/// A failure is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentClosed {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// From detection to its end, milliseconds.
+    pub open_ms: u64,
+    /// How often it had come back.
+    pub relapses: u32,
+    /// Attempts in its last round.
+    pub attempts: u32,
+    /// How it ended.
+    pub how: IncidentEnd,
+}
+
+/// How an incident came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentEnd {
+    /// An operation was verified.
+    Recovered,
+    /// It had come back before, and then stayed healthy for the relapse window.
+    Lasting,
+    /// The checks pass, and no operation was verified.
+    ByItself,
+    /// No check sees it.
+    Unseen,
+    /// Its target is not configured any more.
+    Removed,
+}
+
+/// People have to act on an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationEscalated {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// What follows.
+    pub then: AfterEscalation,
+    /// The handler that ran last, where one did.
+    pub handler: Option<PluginName>,
+    /// Its version.
+    pub handler_version: Option<semver::Version>,
+}
+
+/// What follows when people were told that they have to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterEscalation {
+    /// Another round of attempts, after a pause.
+    Round,
+    /// Nothing until it is over: a person decided so.
+    People,
+    /// Nothing: no route fits it.
+    Route,
+}

@@ -1,0 +1,146 @@
+//! The kinds of events, as they are named wherever one is printed or stored.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal),* $(,)?) => {
+        /// What happened: `noun.verb`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EventKind {
+            $($(#[$doc])* #[serde(rename = $text)] $variant,)*
+        }
+
+        impl EventKind {
+            /// Every kind.
+            pub const ALL: &'static [EventKind] = &[$(EventKind::$variant),*];
+
+            /// The name that is printed, `noun.verb`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(EventKind::$variant => $text,)*
+                }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// The daemon is ready.
+    HostStarted = "host.started",
+    /// The daemon was asked to stop.
+    HostStopping = "host.stopping",
+    /// The disk of the journal was found full, or fails; what cannot be written is held.
+    JournalFull = "journal.full",
+    /// Everything that was held is written, and the reserve is whole again.
+    JournalWritable = "journal.writable",
+    /// An operator paused the host or a target.
+    HostPaused = "host.paused",
+    /// An operator resumed the host or a target.
+    HostResumed = "host.resumed",
+    /// A config was applied.
+    ConfigApplied = "config.applied",
+    /// A config was refused; the one before stays.
+    ConfigRejected = "config.rejected",
+    /// A supervised process was started.
+    ProcessStarted = "process.started",
+    /// A supervised process that an earlier daemon started was found again.
+    ProcessAdopted = "process.adopted",
+    /// A supervised process ended by itself.
+    ProcessExited = "process.exited",
+    /// A supervised process was stopped by the host.
+    ProcessStopped = "process.stopped",
+    /// A check failed.
+    CheckFailed = "check.failed",
+    /// A check passes again.
+    CheckRecovered = "check.recovered",
+    /// A target failed often enough.
+    CircuitOpened = "circuit.opened",
+    /// A target is tried again.
+    CircuitHalfOpened = "circuit.half-opened",
+    /// A target is healthy again.
+    CircuitClosed = "circuit.closed",
+    /// A target opens its circuit again and again; its recoveries wait longer.
+    CircuitFlapping = "circuit.flapping",
+    /// A failure was taken up.
+    IncidentOpened = "incident.opened",
+    /// The failure came back right after its recovery: it is the same incident.
+    IncidentReopened = "incident.reopened",
+    /// The failure is over.
+    IncidentClosed = "incident.closed",
+    /// A recovery is in the queue.
+    OperationScheduled = "operation.scheduled",
+    /// A recovery waits for an operator.
+    OperationAwaitingManual = "operation.awaiting-manual",
+    /// An operator approved.
+    OperationApproved = "operation.approved",
+    /// A recovery began.
+    OperationStarted = "operation.started",
+    /// The daemon ended during a call of a recovery, and another goes on with it.
+    OperationResumed = "operation.resumed",
+    /// An attempt failed and another follows.
+    OperationRetrying = "operation.retrying",
+    /// The handler is done, the checks decide.
+    OperationValidating = "operation.validating",
+    /// Verified healthy.
+    OperationSucceeded = "operation.succeeded",
+    /// The handler was done, the checks still fail.
+    OperationPartial = "operation.partial",
+    /// No attempt worked.
+    OperationFailed = "operation.failed",
+    /// An operator or the end of the failure ended it.
+    OperationCancelled = "operation.cancelled",
+    /// People have to act.
+    OperationEscalated = "operation.escalated",
+    /// An effect was performed, refused or planned.
+    EffectPerformed = "effect.performed",
+    /// An alert is in the outbox.
+    AlertQueued = "alert.queued",
+    /// An alerter delivered it.
+    AlertDelivered = "alert.delivered",
+    /// An alerter could not deliver it; it is tried again.
+    AlertDelayed = "alert.delayed",
+    /// It will not be delivered.
+    AlertAbandoned = "alert.abandoned",
+    /// A plugin gets calls.
+    PluginServing = "plugin.serving",
+    /// A plugin file was refused.
+    PluginRejected = "plugin.rejected",
+    /// A plugin gets no new calls.
+    PluginDraining = "plugin.draining",
+    /// A plugin was freed.
+    PluginRetired = "plugin.retired",
+    /// A plugin failed too often and rests.
+    PluginQuarantined = "plugin.quarantined",
+    /// A plugin's rest is over.
+    PluginReleased = "plugin.released",
+    /// A line that a plugin logged at warn or above.
+    PluginLogged = "plugin.logged",
+    /// A backup began.
+    BackupStarted = "backup.started",
+    /// A backup was read back and found right.
+    BackupVerified = "backup.verified",
+    /// A backup could not be taken.
+    BackupFailed = "backup.failed",
+    /// A stored backup was found wrong.
+    BackupCorrupted = "backup.corrupted",
+    /// A backup went to the trash.
+    BackupExpired = "backup.expired",
+    /// A backup in the trash was deleted.
+    BackupDeleted = "backup.deleted",
+    /// A stored backup that was not in the catalog was recorded.
+    BackupRecorded = "backup.recorded",
+    /// A backup was restored.
+    BackupRestored = "backup.restored",
+    /// A retention policy failed; everything is kept.
+    RetentionFailed = "retention.failed",
+    /// A restore into a scratch directory gave the right state.
+    DrillPassed = "drill.passed",
+    /// A restore into a scratch directory did not.
+    DrillFailed = "drill.failed",
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

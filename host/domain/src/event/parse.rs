@@ -1,0 +1,95 @@
+//! Reads the data of an event, by its kind.
+//!
+//! Invariant: data are read as facts only where these are written as the same JSON again, so nothing that another
+//! version wrote is lost, and nothing is added to it.
+
+use super::{
+    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
+    CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData,
+    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, OperationApproved,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
+    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+impl EventData {
+    /// The data of an event of this kind. [`EventData::Nothing`] where the object is empty, and [`EventData::Other`]
+    /// where it is not what this version writes for the kind.
+    pub fn parse(kind: EventKind, data: Value) -> Self {
+        use EventKind as K;
+        if data.as_object().is_some_and(|facts| facts.is_empty()) {
+            return Self::Nothing;
+        }
+        let known = match kind {
+            K::HostPaused | K::HostResumed => facts::<PausedBy>(&data),
+            K::ConfigApplied => facts::<ConfigApplied>(&data),
+            K::ConfigRejected => facts::<ConfigRejected>(&data),
+            K::ProcessStarted | K::ProcessAdopted | K::ProcessExited | K::ProcessStopped => {
+                facts::<ProcessFacts>(&data)
+            }
+            K::CheckFailed => facts::<CheckFailed>(&data),
+            K::CheckRecovered => facts::<CheckRecovered>(&data),
+            K::CircuitOpened => facts::<CircuitOpened>(&data),
+            K::IncidentOpened => facts::<IncidentOpened>(&data),
+            K::IncidentReopened => facts::<IncidentReopened>(&data),
+            K::IncidentClosed => facts::<IncidentClosed>(&data),
+            K::OperationScheduled => {
+                facts::<OperationScheduled>(&data).or_else(|| facts::<OperationAskedFor>(&data))
+            }
+            K::OperationAwaitingManual => facts::<OperationAwaitingManual>(&data),
+            K::OperationApproved => facts::<OperationApproved>(&data),
+            K::OperationStarted => facts::<OperationStarted>(&data),
+            K::OperationResumed => facts::<OperationResumed>(&data),
+            K::OperationRetrying => facts::<OperationRetrying>(&data),
+            K::OperationValidating => facts::<OperationValidating>(&data),
+            K::OperationSucceeded | K::OperationPartial | K::OperationFailed => {
+                facts::<OperationEnded>(&data)
+            }
+            K::OperationCancelled => facts::<OperationCancelled>(&data),
+            K::OperationEscalated => facts::<OperationEscalated>(&data),
+            K::EffectPerformed => facts::<EffectPerformed>(&data),
+            K::AlertQueued => facts::<AlertQueued>(&data),
+            K::AlertDelivered | K::AlertDelayed | K::AlertAbandoned => {
+                facts::<AlertDelivery>(&data)
+            }
+            K::PluginServing => facts::<PluginServing>(&data),
+            K::PluginRejected => facts::<PluginRejected>(&data),
+            K::BackupVerified => facts::<BackupTaken>(&data),
+            K::BackupDeleted => facts::<BackupDeleted>(&data),
+            K::BackupRestored | K::DrillPassed => facts::<BackupRestored>(&data),
+            // They say nothing to programs.
+            K::HostStarted
+            | K::HostStopping
+            | K::JournalFull
+            | K::JournalWritable
+            | K::CircuitHalfOpened
+            | K::CircuitClosed
+            | K::CircuitFlapping
+            | K::PluginDraining
+            | K::PluginRetired
+            | K::PluginQuarantined
+            | K::PluginReleased
+            | K::PluginLogged
+            | K::BackupStarted
+            | K::BackupFailed
+            | K::BackupCorrupted
+            | K::BackupExpired
+            | K::BackupRecorded
+            | K::RetentionFailed
+            | K::DrillFailed => None,
+        };
+        known.unwrap_or(Self::Other(data))
+    }
+}
+
+/// These facts, where they say all that is in the data and no more.
+fn facts<T>(data: &Value) -> Option<EventData>
+where
+    T: for<'de> Deserialize<'de> + Serialize + Into<EventData>,
+{
+    let facts = T::deserialize(data).ok()?;
+    let again = serde_json::to_value(&facts).ok()?;
+    (again == *data).then(|| facts.into())
+}

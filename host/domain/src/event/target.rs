@@ -1,0 +1,45 @@
+//! What events of a target say: of its process, its checks and its circuit.
+
+use crate::{
+    name::{CheckName, FailureType},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// A supervised process was started, was found again, or ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessFacts {
+    /// The process number.
+    pub pid: u32,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// How often the host restarted the target before.
+    pub restarts: u32,
+}
+
+/// A check failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckFailed {
+    /// Its name.
+    pub check: CheckName,
+    /// How often it has failed in a row now.
+    pub in_a_row: u32,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+}
+
+/// A check passes again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecovered {
+    /// Its name.
+    pub check: CheckName,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+}
+
+/// A circuit opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CircuitOpened {
+    /// The failure that was raised with it, where one was.
+    pub failure: Option<FailureType>,
+}

@@ -1,0 +1,208 @@
+//! Stored events, read and written again.
+
+use super::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Every form in which this version writes an event. Lines are only ever added.
+const KNOWN: &str = include_str!("corpus/events.jsonl");
+/// Forms that earlier versions wrote, and this one does not. Lines are only ever added.
+const OLDER: &str = include_str!("corpus/older.jsonl");
+
+/// Events of every kind, in every form.
+pub(crate) fn examples() -> Vec<Event> {
+    stored(KNOWN).iter().map(read).collect()
+}
+
+fn stored(corpus: &str) -> Vec<Value> {
+    let lines = corpus.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn read(stored: &Value) -> Event {
+    serde_json::from_str(&stored.to_string()).unwrap_or_else(|error| panic!("{error}: {stored}"))
+}
+
+/// It is read, whatever its data, and written as it was.
+fn check(stored: &Value) -> EventData {
+    let event = read(stored);
+    assert_eq!(serde_json::to_value(&event).unwrap(), *stored);
+    event.data
+}
+
+/// The same event with other data.
+fn with_data(stored: &Value, data: Value) -> Value {
+    let mut stored = stored.clone();
+    stored["data"] = data;
+    stored
+}
+
+fn variant(data: &EventData) -> String {
+    let text = format!("{data:?}");
+    text.split('(').next().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for stored in stored(KNOWN) {
+        let kind = stored["kind"].as_str().unwrap().to_owned();
+        found.push((kind, variant(&check(&stored))));
+    }
+    found.dedup();
+    let expected = [
+        ("host.started", "Nothing"),
+        ("host.stopping", "Nothing"),
+        ("journal.full", "Nothing"),
+        ("journal.writable", "Nothing"),
+        ("host.paused", "PausedBy"),
+        ("host.resumed", "PausedBy"),
+        ("config.applied", "ConfigApplied"),
+        ("config.rejected", "ConfigRejected"),
+        ("process.started", "ProcessFacts"),
+        ("process.adopted", "ProcessFacts"),
+        ("process.exited", "ProcessFacts"),
+        ("process.exited", "Nothing"),
+        ("process.stopped", "ProcessFacts"),
+        ("process.stopped", "Nothing"),
+        ("check.failed", "CheckFailed"),
+        ("check.recovered", "CheckRecovered"),
+        ("circuit.opened", "CircuitOpened"),
+        ("circuit.half-opened", "Nothing"),
+        ("circuit.closed", "Nothing"),
+        ("circuit.flapping", "Nothing"),
+        ("incident.opened", "IncidentOpened"),
+        ("incident.reopened", "IncidentReopened"),
+        ("incident.closed", "IncidentClosed"),
+        ("operation.scheduled", "OperationScheduled"),
+        ("operation.scheduled", "OperationAskedFor"),
+        ("operation.awaiting-manual", "OperationAwaitingManual"),
+        ("operation.approved", "OperationApproved"),
+        ("operation.started", "OperationStarted"),
+        ("operation.resumed", "OperationResumed"),
+        ("operation.retrying", "OperationRetrying"),
+        ("operation.validating", "OperationValidating"),
+        ("operation.succeeded", "OperationEnded"),
+        ("operation.partial", "OperationEnded"),
+        ("operation.failed", "OperationEnded"),
+        ("operation.cancelled", "OperationCancelled"),
+        ("operation.escalated", "OperationEscalated"),
+        ("effect.performed", "EffectPerformed"),
+        ("alert.queued", "AlertQueued"),
+        ("alert.delivered", "AlertDelivery"),
+        ("alert.delayed", "AlertDelivery"),
+        ("alert.abandoned", "AlertDelivery"),
+        ("plugin.serving", "PluginServing"),
+        ("plugin.rejected", "PluginRejected"),
+        ("plugin.draining", "Nothing"),
+        ("plugin.retired", "Nothing"),
+        ("plugin.quarantined", "Nothing"),
+        ("plugin.released", "Nothing"),
+        ("plugin.logged", "Nothing"),
+        ("backup.started", "Nothing"),
+        ("backup.verified", "BackupTaken"),
+        ("backup.verified", "Nothing"),
+        ("backup.failed", "Nothing"),
+        ("backup.corrupted", "Nothing"),
+        ("backup.expired", "Nothing"),
+        ("backup.deleted", "BackupDeleted"),
+        ("backup.recorded", "Nothing"),
+        ("backup.restored", "BackupRestored"),
+        ("retention.failed", "Nothing"),
+        ("drill.passed", "BackupRestored"),
+        ("drill.failed", "Nothing"),
+    ]
+    .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn every_kind_is_in_the_corpus() {
+    let found: BTreeSet<EventKind> = examples().iter().map(|event| event.kind).collect();
+    let all: BTreeSet<EventKind> = EventKind::ALL.iter().copied().collect();
+    assert_eq!(found, all);
+}
+
+#[test]
+fn what_an_earlier_version_wrote_is_kept_as_it_was() {
+    for stored in stored(OLDER) {
+        assert_eq!(check(&stored), EventData::Other(stored["data"].clone()));
+    }
+}
+
+#[test]
+fn data_of_an_odd_shape_fail_no_event_and_are_kept_as_they_were() {
+    for stored in stored(KNOWN) {
+        for odd in [
+            json!(null),
+            json!(7),
+            json!("text"),
+            json!([]),
+            json!({"unknown": 1}),
+        ] {
+            let data = check(&with_data(&stored, odd.clone()));
+            assert_eq!(data, EventData::Other(odd), "{stored}");
+        }
+    }
+}
+
+#[test]
+fn a_fact_more_or_less_or_of_another_type_is_not_lost() {
+    for stored in stored(KNOWN) {
+        let facts = stored["data"].as_object().unwrap();
+        let mut more = facts.clone();
+        more.insert("unknown".to_owned(), json!([1]));
+        let data = check(&with_data(&stored, more.into()));
+        assert!(matches!(data, EventData::Other(_)), "{stored}: {data:?}");
+        for name in facts.keys() {
+            let mut less = facts.clone();
+            less.remove(name);
+            check(&with_data(&stored, less.into()));
+            let mut other_type = facts.clone();
+            other_type.insert(name.clone(), json!([{}]));
+            let data = check(&with_data(&stored, other_type.into()));
+            assert!(matches!(data, EventData::Other(_)), "{stored}: {name}");
+            let mut absent = facts.clone();
+            absent.insert(name.clone(), Value::Null);
+            check(&with_data(&stored, absent.into()));
+        }
+    }
+}
+
+#[test]
+fn an_event_of_an_unknown_kind_is_an_error() {
+    let mut stored = stored(KNOWN).remove(0);
+    stored["kind"] = json!("host.dreaming");
+    let error = serde_json::from_value::<Event>(stored).unwrap_err();
+    assert!(error.to_string().contains("host.dreaming"), "{error}");
+}
+
+#[test]
+fn every_event_of_an_incident_or_an_operation_names_its_failure() {
+    for event in examples() {
+        let (kind, data) = (event.kind.as_str(), &event.data);
+        let is_escalation = event.kind == EventKind::OperationEscalated;
+        let is_of_operation = kind.starts_with("operation.") && !is_escalation;
+        let is_of_incident = kind.starts_with("incident.") || is_escalation;
+        assert_eq!(data.operation().is_some(), is_of_operation, "{kind}");
+        assert_eq!(data.incident().is_some(), is_of_incident, "{kind}");
+        if is_of_operation || is_of_incident {
+            let failure = data.failure().map(|failure| failure.as_str());
+            assert_eq!(failure, Some("redis-down"), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn of_other_data_nothing_is_read() {
+    let data = EventData::Other(json!({
+        "failure": "redis-down", "error": "x", "actions": ["x"], "steps": ["x"], "attempts": 3,
+        "dry_run": true, "planned": true, "unproved": true, "again": true,
+    }));
+    assert_eq!((data.failure(), data.error()), (None, None));
+    assert!(data.actions().is_empty() && data.steps().is_empty());
+    assert_eq!(data.attempts(), 0);
+    assert!(!data.is_dry_run() && !data.is_unproved() && !data.is_again());
+}
