@@ -125,13 +125,20 @@ fn crates_depend_one_way() {
             "mainstay",
             "mainstay-runtime",
             "rusqlite",
+            "mainstay-api",
             "mainstay-plugin-sdk",
         ],
+    );
+    // Whoever reads or writes the public JSON may take it without anything that makes a daemon.
+    assert_eq!(
+        dependencies("host/api/Cargo.toml"),
+        BTreeSet::from(["mainstay-domain", "schemars", "serde", "serde_json"].map(str::to_owned))
     );
     check(
         "host/runtime/Cargo.toml",
         &[
             "mainstay",
+            "mainstay-api",
             "rusqlite",
             "axum",
             "clap",
@@ -345,6 +352,7 @@ fn cycle_from(start: &str, graph: &BTreeMap<String, BTreeSet<String>>) -> Option
 fn modules_import_no_cycles() {
     for source in [
         "host/domain/src",
+        "host/api/src",
         "host/runtime/src",
         "host/store/src",
         "host/daemon/src",

@@ -1,5 +1,5 @@
 //! The admin API: HTTP and JSON over a Unix socket that only its owner can use and, where configured, over TCP with a
-//! bearer token. The command line is its client; see [`wire`] for the shapes and [`routes`] for the paths.
+//! bearer token. The command line is its client; see [`mainstay_api`] for the forms and [`routes`] for the paths.
 //!
 //! Invariant: every TCP request carries the token, whatever its path.
 //! Invariant: what a request has begun goes on when its client goes away; [`Api::run`] waits for it.
@@ -12,8 +12,8 @@ pub mod error;
 mod events;
 mod extract;
 mod reads;
+mod requests;
 mod socket;
-pub mod wire;
 
 pub use access::Token;
 pub use socket::{BindError, SOCKET_NAME};
@@ -34,12 +34,12 @@ use axum::{
 };
 use error::ApiError;
 use extract::{Body, Named};
+use mainstay_api::DecisionBody;
 use mainstay_domain::id::OperationId;
 use mainstay_domain::recovery::Verb;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use wire::DecisionBody;
 
 /// The longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;

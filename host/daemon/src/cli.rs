@@ -22,9 +22,9 @@ mod wiring;
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::Ending;
 
-use crate::api::wire::RecoverBody;
 use arguments::{OperationCommand, PluginCommand};
 use clap::CommandFactory;
+use mainstay_api::RecoverBody;
 use output::Output;
 use std::process::ExitCode;
 
@@ -74,8 +74,8 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             by,
         } => {
             let body = RecoverBody {
-                target,
-                failure,
+                target: target.to_string(),
+                failure: failure.to_string(),
                 dry_run,
                 by: by.by,
             };

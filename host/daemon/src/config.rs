@@ -18,7 +18,7 @@ mod values;
 mod work;
 
 pub use context::Thing;
-pub use problem::{CheckReport, ConfigErrors, Problem, ProblemSeverity, render};
+pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 
 use context::Context;

@@ -25,7 +25,7 @@ pub enum BackupStatus {
     Expired,
 }
 
-/// One backup in the catalog. Serialised as `backup list --json` prints it.
+/// One backup in the catalog. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRecord {
     /// Its identifier.

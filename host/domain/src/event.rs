@@ -39,7 +39,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One event. Serialised as `events --json` prints it.
+/// One event. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StoredEvent")]
 pub struct Event {

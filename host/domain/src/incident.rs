@@ -41,7 +41,7 @@ impl IncidentState {
     }
 }
 
-/// One open or past failure of one target. Serialised as `incidents --json` prints it.
+/// One open or past failure of one target. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its identifier.

@@ -56,7 +56,7 @@ pub enum Mode {
     Manual,
 }
 
-/// One operation. Serialised as `history --json` prints it.
+/// One operation. Serialised as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
     /// Its identifier.

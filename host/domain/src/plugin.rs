@@ -81,7 +81,7 @@ pub enum PluginState {
     Rejected,
 }
 
-/// One row of `plugin list --json`.
+/// One plugin file or version, for those who show them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PluginRow {
     /// Absent where the file was refused before it said its name.

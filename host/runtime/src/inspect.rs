@@ -6,10 +6,9 @@ use mainstay_domain::{
     plugin::{Capability, PluginKind},
 };
 use semver::Version;
-use serde::Serialize;
 
-/// Everything that a component says of itself, serialised as `plugin inspect --json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Everything that a component says of itself.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Inspection {
     /// The name that it gives itself.
     pub name: PluginName,

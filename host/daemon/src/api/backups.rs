@@ -12,10 +12,9 @@ use super::{
     error::ApiError,
     events::{NDJSON, line},
     extract::{Body, Named, Parameters},
-    wire::{BackupQuery, BackupReport, CreateBody, DrillBody, ProgressView, PruneBody},
-    wire::{RestoreBody, WorkLine},
+    requests,
 };
-use crate::ports::{OnProgress, Progress, Refused, RestoreRequest, Restored};
+use crate::ports::{OnProgress, Progress, Refused, Restored};
 use axum::{
     Json,
     body::{Body as HttpBody, Bytes},
@@ -23,8 +22,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use mainstay_api::{
+    Backup, BackupQuery, BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
+};
 use mainstay_domain::{
-    backup::{BackupRecord, Verdict},
+    backup::{BackupRecord, BackupType, Verdict},
     id::BackupId,
 };
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
@@ -46,19 +48,20 @@ const FIRST_LINE_WITHIN: Duration = Duration::from_secs(1);
 pub(super) async fn list(
     State(served): State<Arc<Served>>,
     Parameters(query): Parameters<BackupQuery>,
-) -> Json<Vec<BackupRecord>> {
-    Json(served.ports.backups.list(query.job))
+) -> Result<Json<Vec<Backup>>, ApiError> {
+    let backups = served.ports.backups.list(requests::job_asked_for(query)?);
+    Ok(Json(backups.iter().map(Backup::from).collect()))
 }
 
 pub(super) async fn show(
     State(served): State<Arc<Served>>,
     Named(id): Named<BackupId>,
-) -> Result<Json<BackupRecord>, ApiError> {
+) -> Result<Json<Backup>, ApiError> {
     let backups = served.ports.backups.list(None);
-    let found = backups.into_iter().find(|backup| backup.id == id);
+    let found = backups.iter().find(|backup| backup.id == id);
     let help = "`mainstay backup list` lists backups";
     found
-        .map(Json)
+        .map(|backup| Json(Backup::from(backup)))
         .ok_or_else(|| ApiError::not_found(format!("there is no backup {id}"), help))
 }
 
@@ -66,9 +69,11 @@ pub(super) async fn create(
     State(served): State<Arc<Served>>,
     Body(body): Body<CreateBody>,
 ) -> Result<Response, ApiError> {
+    let job = requests::job(&body.job)?;
+    let backup_type = BackupType::from(body.backup_type);
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
-        let taken = backups.create(body.job, body.backup_type, progress).await?;
+        let taken = backups.create(job, backup_type, progress).await?;
         Ok(Done::of(vec![taken]))
     })
     .await
@@ -89,16 +94,7 @@ pub(super) async fn restore(
     State(served): State<Arc<Served>>,
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(into) = body.into.as_ref().filter(|into| !into.is_absolute()) {
-        let error = format!("`into` is {}", into.display());
-        return Err(ApiError::bad_request(error, "an absolute path is needed"));
-    }
-    let request = RestoreRequest {
-        job: body.job,
-        id: body.id,
-        into: body.into,
-        replace: body.replace,
-    };
+    let request = requests::restore(body)?;
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
         Ok(Done::restored(backups.restore(request, progress).await?))
@@ -110,9 +106,10 @@ pub(super) async fn drill(
     State(served): State<Arc<Served>>,
     Body(body): Body<DrillBody>,
 ) -> Result<Response, ApiError> {
+    let job = requests::job(&body.job)?;
     let backups = served.ports.backups.clone();
     long_work(&served, |progress| async move {
-        Ok(Done::restored(backups.drill(body.job, progress).await?))
+        Ok(Done::restored(backups.drill(job, progress).await?))
     })
     .await
 }
@@ -129,9 +126,10 @@ pub(super) async fn prune(
     State(served): State<Arc<Served>>,
     Body(body): Body<PruneBody>,
 ) -> Result<Response, ApiError> {
+    let job = body.job.as_deref().map(requests::job).transpose()?;
     let backups = served.ports.backups.clone();
     long_work(&served, |_| async move {
-        let pruned = backups.prune(body.job, body.dry_run).await?;
+        let pruned = backups.prune(job, body.dry_run).await?;
         let mut done = Done::of(pruned.expired);
         done.verdicts = Some(pruned.verdicts);
         Ok(done)
@@ -163,11 +161,13 @@ impl Done {
 
     fn report(self, elapsed: Duration) -> BackupReport {
         BackupReport {
-            backups: self.backups,
+            backups: self.backups.iter().map(Backup::from).collect(),
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             restored_documents: self.restored.map(|(documents, _)| documents),
             restored_bytes: self.restored.map(|(_, bytes)| bytes),
-            verdicts: self.verdicts,
+            verdicts: self
+                .verdicts
+                .map(|verdicts| verdicts.iter().map(mainstay_api::Verdict::from).collect()),
         }
     }
 }
@@ -252,7 +252,7 @@ impl Work {
             total,
             bytes,
         } = *self.progress.borrow_and_update();
-        let progress = ProgressView {
+        let progress = mainstay_api::Progress {
             documents,
             total,
             bytes,

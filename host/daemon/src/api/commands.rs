@@ -6,11 +6,12 @@ use super::{
     Served,
     error::ApiError,
     extract::{Body, Named},
-    wire::{DecisionBody, PauseBody, RecoverBody, Scheduled},
+    requests,
 };
 use crate::ports::{Decision, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation, recovery::Verb};
+use mainstay_api::{DecisionBody, Operation, PauseBody, RecoverBody, Scheduled};
+use mainstay_domain::{id::OperationId, name::TargetName, recovery::Verb};
 use std::{future::Future, sync::Arc};
 
 /// The longest name or reason that is put on record, in bytes.
@@ -34,15 +35,16 @@ pub(super) async fn recover(
     Body(body): Body<RecoverBody>,
 ) -> Result<Json<Scheduled>, ApiError> {
     let request = RecoverRequest {
-        target: body.target,
-        failure: body.failure,
+        target: requests::target(&body.target)?,
+        failure: requests::failure(&body.failure)?,
         dry_run: body.dry_run,
         by: named(body.by)?,
     };
     let recovery = served.ports.recovery.clone();
-    let operation = served
+    let id = served
         .finish(async move { recovery.recover(request).await })
         .await?;
+    let operation = id.to_string();
     Ok(Json(Scheduled { operation }))
 }
 
@@ -61,8 +63,9 @@ pub(super) async fn decide(
     };
     let recovery = served.ports.recovery.clone();
     let decided = async move { recovery.decide(decision).await };
+    let operation = Operation::from(&served.finish(decided).await?);
     // What follows from it comes as events.
-    Ok((StatusCode::ACCEPTED, Json(served.finish(decided).await?)))
+    Ok((StatusCode::ACCEPTED, Json(operation)))
 }
 
 pub(super) async fn pause(
@@ -84,10 +87,11 @@ async fn set_paused(
     body: PauseBody,
     paused: bool,
 ) -> Result<StatusCode, ApiError> {
+    let target = body.target.as_deref().map(requests::target).transpose()?;
     let by = named(body.by)?;
     let recovery = served.ports.recovery.clone();
     served
-        .finish(async move { recovery.pause(body.target, paused, by).await })
+        .finish(async move { recovery.pause(target, paused, by).await })
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

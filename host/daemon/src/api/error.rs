@@ -1,6 +1,5 @@
 //! What the API answers where it does not do what was asked.
 
-use super::wire::ErrorBody;
 use crate::ports::{Refused, StoreError};
 use axum::{
     Json,
@@ -8,6 +7,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header::WWW_AUTHENTICATE},
     response::{IntoResponse, Response},
 };
+use mainstay_api::ErrorBody;
+use std::fmt::Display;
+
+const SEND_JSON: &str = "send a JSON object with `Content-Type: application/json`";
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -25,6 +28,24 @@ impl ApiError {
     /// The request says something that is not allowed.
     pub fn bad_request(error: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error, Some(help.into()))
+    }
+
+    /// A field of the query does not say what it has to.
+    pub fn bad_query(field: &str, why: impl Display) -> Self {
+        // As axum says it of what it finds itself.
+        let error = format!("Failed to deserialize query string: {field}: {why}");
+        Self::new(StatusCode::BAD_REQUEST, error, None)
+    }
+
+    /// A field of the body does not say what it has to.
+    pub fn bad_body(field: &str, why: impl Display) -> Self {
+        let error =
+            format!("Failed to deserialize the JSON body into the target type: {field}: {why}");
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            error,
+            Some(SEND_JSON.to_owned()),
+        )
     }
 
     /// No route has this path.
@@ -99,8 +120,8 @@ impl From<StoreError> for ApiError {
 
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
-        let help = "send a JSON object with `Content-Type: application/json`";
-        Self::new(rejection.status(), rejection.body_text(), Some(help.into()))
+        let help = Some(SEND_JSON.to_owned());
+        Self::new(rejection.status(), rejection.body_text(), help)
     }
 }
 

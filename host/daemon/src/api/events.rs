@@ -2,7 +2,7 @@
 //!
 //! Invariant: no event is left out or given twice; see [`crate::services::feed`].
 
-use super::{Served, error::ApiError, extract::Parameters, wire::EventQuery};
+use super::{Served, error::ApiError, extract::Parameters};
 use crate::{ports::StoreError, services::feed::EventFeed};
 use axum::{
     body::{Body, Bytes},
@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use mainstay_api::EventQuery;
 use mainstay_domain::event::Event;
 use std::{convert::Infallible, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -84,7 +85,10 @@ impl Reader {
 }
 
 fn lines(events: &[Arc<Event>]) -> Bytes {
-    events.iter().flat_map(|event| line(&**event)).collect()
+    let forms = events
+        .iter()
+        .map(|event| mainstay_api::Event::from(&**event));
+    forms.flat_map(|event| line(&event)).collect()
 }
 
 fn error_line(error: StoreError) -> Bytes {

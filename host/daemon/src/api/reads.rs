@@ -4,9 +4,8 @@ use super::{
     Served,
     error::ApiError,
     extract::{Named, Parameters},
-    wire::{EntryView, HistoryQuery, IncidentQuery, OperationView},
+    requests,
 };
-use crate::ports::HistoryFilter;
 use axum::{
     Json,
     body::Bytes,
@@ -14,9 +13,10 @@ use axum::{
     http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
-use mainstay_domain::{
-    id::OperationId, incident::Incident, operation::Operation, plugin::PluginRow,
+use mainstay_api::{
+    HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
 };
+use mainstay_domain::id::OperationId;
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.
@@ -31,7 +31,8 @@ pub(super) async fn status(State(served): State<Arc<Served>>) -> Response {
 }
 
 pub(super) async fn plugins(State(served): State<Arc<Served>>) -> Json<Vec<PluginRow>> {
-    Json(served.ports.plugins.rows())
+    let rows = served.ports.plugins.rows();
+    Json(rows.iter().map(PluginRow::from).collect())
 }
 
 pub(super) async fn incidents(
@@ -40,29 +41,24 @@ pub(super) async fn incidents(
 ) -> Result<Json<Vec<Incident>>, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
     let open_only = query.open.unwrap_or(false);
-    Ok(Json(
-        served.ports.records.incidents(open_only, limit).await?,
-    ))
+    let incidents = served.ports.records.incidents(open_only, limit).await?;
+    Ok(Json(incidents.iter().map(Incident::from).collect()))
 }
 
 pub(super) async fn history(
     State(served): State<Arc<Served>>,
     Parameters(query): Parameters<HistoryQuery>,
 ) -> Result<Json<Vec<Operation>>, ApiError> {
-    let filter = HistoryFilter {
-        target: query.target,
-        failure: query.failure,
-        state: query.state,
-        since: query.since,
-        limit: query.limit.unwrap_or(LIMIT).min(MAX_LIMIT),
-    };
-    Ok(Json(served.ports.records.history(filter).await?))
+    let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+    let filter = requests::filter(query, limit)?;
+    let operations = served.ports.records.history(filter).await?;
+    Ok(Json(operations.iter().map(Operation::from).collect()))
 }
 
 pub(super) async fn operation(
     State(served): State<Arc<Served>>,
     Named(id): Named<OperationId>,
-) -> Result<Json<OperationView>, ApiError> {
+) -> Result<Json<OperationDetail>, ApiError> {
     let Some((operation, entries)) = served.ports.records.operation(id.clone()).await? else {
         let help = "`mainstay history` lists operations";
         return Err(ApiError::not_found(
@@ -70,8 +66,10 @@ pub(super) async fn operation(
             help,
         ));
     };
-    let journal = entries.into_iter().map(EntryView::from).collect();
-    Ok(Json(OperationView { operation, journal }))
+    Ok(Json(OperationDetail {
+        operation: Operation::from(&operation),
+        journal: entries.iter().map(JournalEntry::from).collect(),
+    }))
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {

@@ -4,11 +4,10 @@
 
 use super::help::examples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mainstay_api::{BackupType, OperationState};
 use mainstay_domain::{
-    backup::BackupType,
     id::{BackupId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
-    operation::OperationState,
     plugin::PluginKind,
     time::Timestamp,
 };
@@ -524,7 +523,10 @@ fn parse_type(text: &str) -> Result<BackupType, String> {
 }
 
 fn parse_kind(text: &str) -> Result<PluginKind, String> {
-    parse_word(text, "recovery-handler, alerter and retention-policy")
+    let mut kinds = PluginKind::ALL.into_iter();
+    kinds
+        .find(|kind| kind.as_str() == text)
+        .ok_or_else(|| "allowed are recovery-handler, alerter and retention-policy".to_owned())
 }
 
 /// A whole number and a unit.

@@ -4,17 +4,16 @@ use super::{
     arguments::BackupCommand,
     client::{Client, Lines, path_with, refused},
     listings::{parse, present},
-    output::{Output, Tone, cell, length, maybe, now, relative, size, word},
+    output::{Output, Tone, cell, length, maybe, now, relative, size},
     progress::ProgressDisplay,
 };
-use crate::api::wire::{BackupReport, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine};
 use anyhow::Context;
 use comfy_table::Cell;
-use mainstay_domain::{
-    backup::{BackupRecord, BackupStatus},
-    time::Timestamp,
+use mainstay_api::{
+    Backup, BackupReport, BackupStatus, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
 };
-use std::time::Duration;
+use mainstay_domain::time::Timestamp;
+use std::{path::PathBuf, time::Duration};
 
 pub(super) async fn run(
     client: &Client,
@@ -39,6 +38,7 @@ pub(super) async fn run(
         }
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
+            let job = job.to_string();
             let lines = client
                 .post_lines("/v1/backups", &CreateBody { job, backup_type })
                 .await?;
@@ -62,14 +62,15 @@ pub(super) async fn run(
                 .transpose()
                 .context("cannot tell the present directory")?;
             let body = RestoreBody {
-                job,
-                id,
-                into,
+                job: job.to_string(),
+                id: id.map(|id| id.to_string()),
+                into: into.map(text_of).transpose()?,
                 replace,
             };
             finish(out, client.post_lines("/v1/restore", &body).await?, &what).await
         }
         BackupCommand::Prune { job, dry_run } => {
+            let job = job.map(|job| job.to_string());
             let lines = client
                 .post_lines("/v1/prune", &PruneBody { job, dry_run })
                 .await?;
@@ -77,9 +78,21 @@ pub(super) async fn run(
         }
         BackupCommand::Drill { job } => {
             let what = format!("drilling {job}");
+            let job = job.to_string();
             let lines = client.post_lines("/v1/drill", &DrillBody { job }).await?;
             finish(out, lines, &what).await
         }
+    }
+}
+
+/// JSON has no other texts than UTF-8.
+fn text_of(path: PathBuf) -> anyhow::Result<String> {
+    match path.into_os_string().into_string() {
+        Ok(text) => Ok(text),
+        Err(path) => anyhow::bail!(
+            "{} is not UTF-8; name a directory whose path is",
+            path.display()
+        ),
     }
 }
 
@@ -117,7 +130,7 @@ fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
             vec![
                 cell(verdict.id, Tone::Plain),
                 cell(word, tone),
-                maybe(verdict.expires.map(|time| relative(time, now))),
+                maybe(verdict.expires.map(|time| relative(&time, now))),
                 cell(verdict.reason, Tone::Plain),
             ]
         });
@@ -135,7 +148,7 @@ fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
     out.line(&format!("done in {took}"))
 }
 
-fn show_backups(out: &Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> {
+fn show_backups(out: &Output, backups: Vec<Backup>) -> anyhow::Result<()> {
     let now = now();
     let rows = backups.iter().map(|backup| row(backup, now)).collect();
     let headings = [
@@ -153,20 +166,20 @@ fn show_backups(out: &Output, backups: Vec<BackupRecord>) -> anyhow::Result<()> 
     out.table(&headings, rows, "no backups")
 }
 
-fn row(backup: &BackupRecord, now: Timestamp) -> Vec<Cell> {
+fn row(backup: &Backup, now: Timestamp) -> Vec<Cell> {
     vec![
         cell(&backup.id, Tone::Plain),
         cell(&backup.job, Tone::Plain),
         cell(backup.backup_type, Tone::Plain),
-        cell(word(&backup.status), tone(backup.status)),
+        cell(backup.status, tone(backup.status)),
         cell(&backup.tier, Tone::Plain),
-        cell(relative(backup.created_at, now), Tone::Plain),
+        cell(relative(&backup.created_at, now), Tone::Plain),
         cell(backup.documents, Tone::Plain),
         cell(size(backup.size_bytes), Tone::Plain),
         cell(size(backup.stored_bytes), Tone::Plain),
         match backup.held {
             true => cell("held", Tone::Plain),
-            false => maybe(backup.expires.map(|time| relative(time, now))),
+            false => maybe(backup.expires.as_ref().map(|time| relative(time, now))),
         },
     ]
 }
@@ -182,32 +195,28 @@ fn tone(status: BackupStatus) -> Tone {
     }
 }
 
-fn show_backup(out: &Output, backup: BackupRecord) -> anyhow::Result<()> {
+fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     let absent = || "-".to_owned();
-    let time = |time: Option<Timestamp>| time.map_or_else(absent, |time| time.to_string());
     for (name, text) in [
-        ("backup", backup.id.to_string()),
-        ("job", backup.job.to_string()),
+        ("backup", backup.id),
+        ("job", backup.job),
         ("type", backup.backup_type.to_string()),
         (
             "status",
-            out.paint(&word(&backup.status), tone(backup.status)),
+            out.paint(&backup.status.to_string(), tone(backup.status)),
         ),
         ("tier", backup.tier),
-        ("created", backup.created_at.to_string()),
-        ("verified", time(backup.verified_at)),
-        (
-            "parent",
-            backup.parent.map_or_else(absent, |id| id.to_string()),
-        ),
-        ("base", backup.base.to_string()),
+        ("created", backup.created_at),
+        ("verified", backup.verified_at.unwrap_or_else(absent)),
+        ("parent", backup.parent.unwrap_or_else(absent)),
+        ("base", backup.base),
         ("documents", backup.documents.to_string()),
         ("tombstones", backup.tombstones.to_string()),
         ("size", size(backup.size_bytes)),
         ("stored", size(backup.stored_bytes)),
         ("root hash", backup.root_hash),
         ("held", if backup.held { "yes" } else { "no" }.to_owned()),
-        ("expires", time(backup.expires)),
+        ("expires", backup.expires.unwrap_or_else(absent)),
         ("reason", backup.reason.unwrap_or_else(absent)),
     ] {
         out.line(&format!("{name:<10} {text}"))?;

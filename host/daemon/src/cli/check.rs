@@ -3,7 +3,7 @@
 //! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
 
 use super::wiring;
-use crate::config::{self, CheckReport, Loaded, Problem, Thing};
+use crate::config::{self, Loaded, Problem, Thing};
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginIdentity, PluginKind},
@@ -17,11 +17,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Checks the config in this file.
-pub(super) async fn check(file: &Path) -> anyhow::Result<CheckReport> {
+/// Every problem of the config in this file.
+pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     let mut loaded = match config::load(file) {
         Ok(loaded) => loaded,
-        Err(errors) => return Ok(CheckReport::new(errors.problems)),
+        Err(errors) => return Ok(errors.problems),
     };
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = wiring::loader()?;
@@ -42,7 +42,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<CheckReport> {
             .filter_map(|wanted| wanted.missing(&served)),
     );
     problems.extend(config::told(found));
-    Ok(CheckReport::new(problems))
+    Ok(problems)
 }
 
 /// The plugins that would serve, by name.

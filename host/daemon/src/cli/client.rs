@@ -4,8 +4,8 @@
 //! silent for longer.
 
 use super::failure::WithHelp;
-use crate::api::wire::ErrorBody;
 use anyhow::Context;
+use mainstay_api::ErrorBody;
 use reqwest::{Method, Response};
 use serde::Serialize;
 use std::{

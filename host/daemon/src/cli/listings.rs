@@ -4,16 +4,12 @@ use super::{
     arguments::{HistoryArguments, Since},
     client::{Client, path_with, refused},
     failure::Ending,
-    output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of, word},
+    output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of},
 };
-use crate::{api::wire::ErrorBody, console};
+use crate::console;
 use anyhow::Context;
 use comfy_table::Cell;
-use mainstay_domain::{
-    event::Event,
-    incident::{Incident, IncidentState},
-    operation::{Operation, OperationState},
-};
+use mainstay_api::{ErrorBody, Event, Incident, IncidentState, Operation, OperationState};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -61,13 +57,13 @@ pub(super) async fn incidents(
                 cell(incident.severity, tone_of(incident.severity)),
                 cell(
                     match incident.by_hand && incident.state.is_open() {
-                        true => format!("{}, by hand", word(&incident.state)),
-                        false => word(&incident.state).to_string(),
+                        true => format!("{}, by hand", incident.state),
+                        false => incident.state.to_string(),
                     },
                     tone,
                 ),
-                cell(relative(incident.opened_at, now), Tone::Plain),
-                maybe(incident.closed_at.map(|time| relative(time, now))),
+                cell(relative(&incident.opened_at, now), Tone::Plain),
+                maybe(incident.closed_at.map(|time| relative(&time, now))),
                 cell(incident.recurrence, Tone::Plain),
                 maybe(
                     incident
@@ -107,7 +103,7 @@ pub(super) async fn history(
             "failure",
             arguments.failure.map(|failure| failure.to_string()),
         ),
-        ("state", arguments.state.map(|state| word(&state))),
+        ("state", arguments.state.map(|state| state.to_string())),
         ("since", since.map(|time| time.to_string())),
         ("limit", Some(arguments.limit.to_string())),
     ];
@@ -133,26 +129,26 @@ pub(super) async fn history(
 
 fn operation_row(operation: Operation) -> Vec<Cell> {
     let state = if operation.dry_run {
-        format!("{} (dry run)", word(&operation.state))
+        format!("{} (dry run)", operation.state)
     } else {
-        word(&operation.state)
+        operation.state.to_string()
     };
     let handler = operation
         .handler
         .map(|name| match operation.handler_version {
             Some(version) => format!("{name}@{version}"),
-            None => name.to_string(),
+            None => name,
         });
     vec![
         cell(&operation.id, Tone::Plain),
         cell(&operation.target, Tone::Plain),
         cell(&operation.failure, Tone::Plain),
         cell(operation.severity, tone_of(operation.severity)),
-        cell(word(&operation.mode), Tone::Plain),
+        cell(operation.mode, Tone::Plain),
         cell(state, state_tone(operation.state)),
         cell(operation.attempts, Tone::Plain),
         maybe(handler),
-        cell(relative(operation.detected_at, now()), Tone::Plain),
+        cell(relative(&operation.detected_at, now()), Tone::Plain),
         match operation.recovery_ms {
             Some(millis) => cell(
                 length(Duration::from_millis(millis)),
@@ -221,20 +217,13 @@ pub(super) fn show_event(out: &Output, line: &str) -> anyhow::Result<()> {
     if out.json {
         return out.line(line);
     }
-    let about = [
-        event.target.map(|target| target.to_string()),
-        event.job.map(|job| job.to_string()),
-        event.plugin,
-    ];
+    let about = [event.target, event.job, event.plugin];
     let about: Vec<String> = about.into_iter().flatten().collect();
     out.line(&format!(
         "{:>6}  {}  {}  {}  {}",
         event.seq,
         event.at,
-        out.paint(
-            &format!("{:<26}", event.kind.as_str()),
-            tone_of(event.severity)
-        ),
+        out.paint(&format!("{:<26}", event.kind), tone_of(event.severity)),
         about.join(" "),
         printable(&event.message),
     ))

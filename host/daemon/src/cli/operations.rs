@@ -5,15 +5,13 @@ use super::{
     client::{Client, path_with},
     failure::Ending,
     listings::{parse, present, show_event, state_tone},
-    output::{Output, Tone, cell, length, now, printable, relative, word},
+    output::{Output, Tone, cell, length, now, printable, relative},
 };
-use crate::api::wire::{DecisionBody, OperationView, PauseBody, RecoverBody, Scheduled};
-use mainstay_domain::{
-    event::{Event, EventKind},
-    id::OperationId,
-    name::TargetName,
-    operation::{Operation, OperationState},
+use mainstay_api::{
+    DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
+    PauseReport, RecoverBody, Scheduled,
 };
+use mainstay_domain::{id::OperationId, name::TargetName};
 use std::time::Duration;
 
 /// Where events do not come, the operation itself is looked at this often.
@@ -24,20 +22,20 @@ pub(super) async fn show(client: &Client, out: &Output, id: &OperationId) -> any
     present(out, &answer, show_operation)
 }
 
-fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
-    let OperationView { operation, journal } = view;
+fn show_operation(out: &Output, detail: OperationDetail) -> anyhow::Result<()> {
+    let OperationDetail { operation, journal } = detail;
     let now = now();
     let mut facts = vec![
-        ("operation", operation.id.to_string()),
-        ("target", operation.target.to_string()),
+        ("operation", operation.id),
+        ("target", operation.target),
         (
             "failure",
             format!("{} ({})", operation.failure, operation.severity),
         ),
-        ("mode", word(&operation.mode)),
+        ("mode", operation.mode.to_string()),
         (
             "state",
-            out.paint(&word(&operation.state), state_tone(operation.state)),
+            out.paint(&operation.state.to_string(), state_tone(operation.state)),
         ),
         ("attempts", operation.attempts.to_string()),
         (
@@ -45,12 +43,12 @@ fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
             format!(
                 "{} ({})",
                 operation.detected_at,
-                relative(operation.detected_at, now)
+                relative(&operation.detected_at, now)
             ),
         ),
     ];
     let mut add = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
-    add("incident", operation.incident.map(|id| id.to_string()));
+    add("incident", operation.incident);
     let version = operation
         .handler_version
         .map(|version| format!("@{version}"));
@@ -86,7 +84,7 @@ fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
         "due",
         operation
             .due
-            .map(|due| format!("{due} ({})", relative(due, now))),
+            .map(|due| format!("{due} ({})", relative(&due, now))),
     );
     for step in &operation.steps {
         add("step", Some(printable(step)));
@@ -112,7 +110,7 @@ fn show_operation(out: &Output, view: OperationView) -> anyhow::Result<()> {
         vec![
             cell(entry.seq, Tone::Plain),
             cell(entry.at, Tone::Plain),
-            cell(word(&entry.kind), Tone::Plain),
+            cell(entry.kind, Tone::Plain),
             cell(entry.effect, Tone::Plain),
             cell(entry.request, Tone::Plain),
             cell(outcome, tone),
@@ -163,12 +161,7 @@ async fn newest_event(client: &Client) -> anyhow::Result<u64> {
 
 /// Shows the operation's events until it has ended; its record then. The record is looked at when an event says that
 /// it ended, before which all its others have been shown, and now and then where events do not come.
-async fn await_end(
-    client: &Client,
-    out: &Output,
-    id: &OperationId,
-    since: u64,
-) -> anyhow::Result<String> {
+async fn await_end(client: &Client, out: &Output, id: &str, since: u64) -> anyhow::Result<String> {
     let query = [
         ("follow", Some("true".to_owned())),
         ("since", Some(since.to_string())),
@@ -179,7 +172,8 @@ async fn await_end(
         match tokio::time::timeout(LOOK_EVERY, lines.next()).await {
             Ok(Ok(Some(line))) => {
                 let event = serde_json::from_str::<Event>(&line).ok();
-                let Some(event) = event.filter(|event| event.operation.as_ref() == Some(id)) else {
+                let Some(event) = event.filter(|event| event.operation.as_deref() == Some(id))
+                else {
                     continue;
                 };
                 if !out.json {
@@ -227,7 +221,7 @@ pub(super) async fn decide(
     let path = format!("/v1/operations/{}/{verb}", decision.id);
     let answer = client.post(&path, &body).await?;
     present(out, &answer, |out, operation: Operation| {
-        let state = out.paint(&word(&operation.state), state_tone(operation.state));
+        let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
         let note = match verb {
             "cancel" if !operation.state.is_final() => {
                 "; it ends before its next attempt, what runs now is not cut off"
@@ -249,18 +243,17 @@ pub(super) async fn set_paused(
     pause: bool,
 ) -> anyhow::Result<()> {
     let verb = if pause { "pause" } else { "resume" };
-    let what = paused
-        .target
-        .as_ref()
-        .map_or("the host".to_owned(), ToString::to_string);
+    let target = paused.target.map(|target| target.to_string());
     let body = PauseBody {
-        target: paused.target.clone(),
+        target: target.clone(),
         by: paused.by.by,
     };
     client.post(&format!("/v1/{verb}"), &body).await?;
     if out.json {
-        return out.json_line(&serde_json::json!({"target": paused.target, "paused": pause}));
+        let paused = pause;
+        return out.json_line(&PauseReport { target, paused });
     }
+    let what = target.as_deref().unwrap_or("the host");
     out.line(&format!("{verb}d automatic recovery of {what}"))
 }
 

@@ -8,7 +8,8 @@ use super::{
     failure::OutputClosed,
 };
 use comfy_table::{Cell, Color as Paint, ContentArrangement, Table, presets};
-use mainstay_domain::{severity::Severity, time::Timestamp};
+use mainstay_api::Severity;
+use mainstay_domain::time::Timestamp;
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal, Write},
@@ -170,15 +171,6 @@ pub(super) fn tone_of(severity: Severity) -> Tone {
     }
 }
 
-/// The word that a value is in JSON.
-pub(super) fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        Ok(other) => other.to_string(),
-        Err(error) => error.to_string(),
-    }
-}
-
 /// What guests and services say goes to a terminal without its control characters.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
@@ -194,7 +186,10 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// A time as people say it, e.g. `5 min ago` or `in 2 h`.
-pub(super) fn relative(time: Timestamp, now: Timestamp) -> String {
+pub(super) fn relative(time: &str, now: Timestamp) -> String {
+    let Ok(time) = Timestamp::parse(time) else {
+        return time.to_owned();
+    };
     if time > now {
         return format!("in {}", length(time.since(now)));
     }

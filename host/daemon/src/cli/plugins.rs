@@ -8,6 +8,7 @@ use super::{
 };
 use crate::console;
 use anyhow::{Context, ensure};
+use mainstay_api::{Capability, PluginInspection, WrittenPlugin};
 use mainstay_domain::{name::PluginName, plugin::PluginKind};
 use std::{
     fs,
@@ -20,7 +21,7 @@ pub(super) async fn inspect(out: &Output, file: &Path) -> anyhow::Result<()> {
 
 fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
     if out.json {
-        return out.json_line(inspection);
+        return out.json_line(&form_of(inspection));
     }
     let list = |items: Vec<String>| match items.is_empty() {
         true => "-".to_owned(),
@@ -52,6 +53,29 @@ fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
         out.line(&format!("{name:<12} {text}"))?;
     }
     Ok(())
+}
+
+/// What `plugin inspect --json` prints.
+fn form_of(inspection: &wiring::Inspection) -> PluginInspection {
+    PluginInspection {
+        name: inspection.name.to_string(),
+        version: inspection.version.to_string(),
+        kind: inspection.kind.into(),
+        contract: inspection.contract.to_string(),
+        world: inspection.world.clone(),
+        summary: inspection.summary.clone(),
+        handles: inspection.handles.iter().map(ToString::to_string).collect(),
+        capabilities: inspection
+            .capabilities
+            .iter()
+            .map(Capability::from)
+            .collect(),
+        imports: inspection.imports.clone(),
+        settings_schema: inspection.settings_schema.clone(),
+        size_bytes: inspection.size_bytes,
+        digest: inspection.digest.clone(),
+        signature: inspection.signature.clone(),
+    }
 }
 
 /// A line for each setting of a JSON Schema: its name, whether it has to be there, and what it is, in one sentence.
@@ -115,8 +139,11 @@ pub(super) fn new(
         write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if out.json {
-        let written = serde_json::json!({"name": name, "kind": kind, "directory": directory});
-        return out.json_line(&written);
+        return out.json_line(&WrittenPlugin {
+            name: name.to_string(),
+            kind: kind.into(),
+            directory: directory.display().to_string(),
+        });
     }
     let shown = directory.display();
     out.line(&format!(

@@ -1,8 +1,9 @@
 //! How far long work has come: a bar on a terminal, a line now and then elsewhere, always on standard error.
 
 use super::output::size;
-use crate::{api::wire::ProgressView, console};
+use crate::console;
 use indicatif::{ProgressBar, ProgressStyle};
+use mainstay_api::Progress;
 use std::{
     io::{self, IsTerminal},
     time::{Duration, Instant},
@@ -37,7 +38,7 @@ impl ProgressDisplay {
     }
 
     /// Shows how far it has come.
-    pub(super) fn show(&mut self, progress: ProgressView) {
+    pub(super) fn show(&mut self, progress: Progress) {
         match self {
             Self::Bar(bar) => {
                 if let (Some(total), None) = (progress.total, bar.length()) {

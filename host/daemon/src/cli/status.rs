@@ -3,15 +3,12 @@
 use super::{
     client::Client,
     listings::present,
-    output::{Output, Tone, cell, maybe, now, printable, relative, word},
+    output::{Output, Tone, cell, maybe, now, printable, relative},
 };
-use crate::services::state::{JobRow, ReloadRow, Status, TargetRow};
-use mainstay_domain::{
-    breaker::CircuitState,
-    health::Health,
-    plugin::{PluginRow, PluginState},
-    time::Timestamp,
+use mainstay_api::{
+    CircuitState, Health, JobRow, PluginRow, PluginState, ReloadRow, Status, TargetRow,
 };
+use mainstay_domain::time::Timestamp;
 
 pub(super) async fn status(client: &Client, out: &Output) -> anyhow::Result<()> {
     present(out, &client.get("/v1/status").await?, show_status)
@@ -25,7 +22,7 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
         host.name,
         host.version,
         host.phase,
-        relative(host.started_at, now),
+        relative(&host.started_at, now),
         host.contract_versions.join(", "),
         out.paint(paused, Tone::Warn),
     ))?;
@@ -45,27 +42,27 @@ fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Resul
         Some(error) if !reload.ok => (format!("refused: {}", printable(&error)), Tone::Bad),
         _ => ("applied".to_owned(), Tone::Good),
     };
-    let when = relative(reload.at, now);
+    let when = relative(&reload.at, now);
     out.line(&format!("last reload {when}  {}", out.paint(&text, tone)))
 }
 
 fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
     let rows = targets.into_iter().map(|target| {
         let health = if target.paused {
-            format!("{} (paused)", word(&target.health))
+            format!("{} (paused)", target.health)
         } else {
-            word(&target.health)
+            target.health.to_string()
         };
         vec![
             cell(&target.name, Tone::Plain),
             cell(health, health_tone(target.health)),
-            cell(word(&target.circuit), circuit_tone(target.circuit)),
+            cell(target.circuit, circuit_tone(target.circuit)),
             maybe(target.incident),
             maybe(target.operation),
             maybe(
                 target
                     .rests
-                    .map(|rest| format!("{} ({})", relative(rest.until, now), rest.why)),
+                    .map(|rest| format!("{} ({})", relative(&rest.until, now), rest.why)),
             ),
             cell(target.priority, Tone::Plain),
             maybe(target.pid),
@@ -95,9 +92,9 @@ fn show_jobs(out: &Output, jobs: Vec<JobRow>, now: Timestamp) -> anyhow::Result<
         };
         vec![
             cell(&job.name, Tone::Plain),
-            maybe(job.last_verified.map(|time| relative(time, now))),
-            maybe(job.last_status.map(|status| word(&status))),
-            maybe(job.next_due.map(|time| relative(time, now))),
+            maybe(job.last_verified.map(|time| relative(&time, now))),
+            maybe(job.last_status),
+            maybe(job.next_due.map(|time| relative(&time, now))),
             rpo,
         ]
     });
@@ -130,15 +127,14 @@ fn show_plugins(out: &Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
     let rows = rows.into_iter().map(|row| {
         let (state, tone) = match row.state {
             _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
-            PluginState::Serving => (word(&row.state), Tone::Good),
-            PluginState::Rejected => (word(&row.state), Tone::Bad),
+            PluginState::Serving => (row.state.to_string(), Tone::Good),
+            PluginState::Rejected => (row.state.to_string(), Tone::Bad),
             PluginState::Found | PluginState::Draining | PluginState::Retired => {
-                (word(&row.state), Tone::Plain)
+                (row.state.to_string(), Tone::Plain)
             }
         };
-        let name = row.name.map(|name| name.to_string());
         vec![
-            maybe(name.or_else(|| row.file.clone())),
+            maybe(row.name.or(row.file)),
             maybe(row.version),
             maybe(row.kind),
             cell(state, tone),

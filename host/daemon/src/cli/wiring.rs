@@ -72,13 +72,14 @@ pub(super) async fn demo_service(
 /// `mainstay check`.
 pub(super) async fn check(global: &Global, out: &Output) -> anyhow::Result<Ending> {
     let file = config::find(global.config.as_deref())?;
-    let report = check::check(&file).await?;
+    let problems = check::check(&file).await?;
+    let report = config::report(&problems);
     if out.json {
         out.json_line(&report)?;
-    } else if report.problems.is_empty() {
+    } else if problems.is_empty() {
         out.line(&format!("{} is good", file.display()))?;
     } else {
-        out.line(&config::render(&report.problems, out.colour))?;
+        out.line(&config::render(&problems, out.colour))?;
     }
     Ok(if report.ok {
         Ending::Done

@@ -4,12 +4,10 @@
 
 use super::text::Text;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use serde::Serialize;
 use std::{fmt, ops::Range, panic, path::Path, slice};
 
 /// Whether a config can be used in spite of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProblemSeverity {
     /// It cannot.
     Error,
@@ -17,8 +15,8 @@ pub enum ProblemSeverity {
     Warning,
 }
 
-/// One thing that is wrong. Serialised as `check --json` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Whether the config can be used in spite of it.
     pub severity: ProblemSeverity,
@@ -32,7 +30,6 @@ pub struct Problem {
     pub message: String,
     /// What is allowed, or what to do next.
     pub help: String,
-    #[serde(skip)]
     inside: Box<Inside>,
 }
 
@@ -198,20 +195,25 @@ pub fn render(problems: &[Problem], colour: bool) -> String {
     texts.join("\n\n")
 }
 
-/// What `check --json` prints.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckReport {
-    /// Whether there is no error; warnings are allowed.
-    pub ok: bool,
-    /// Everything that was found.
-    pub problems: Vec<Problem>,
+/// What `check --json` prints of these problems.
+pub fn report(problems: &[Problem]) -> mainstay_api::CheckReport {
+    let problems = problems.iter().map(mainstay_api::Problem::from);
+    mainstay_api::CheckReport::new(problems.collect())
 }
 
-impl CheckReport {
-    /// A report about these problems.
-    pub fn new(problems: Vec<Problem>) -> Self {
-        let ok = !problems.iter().any(Problem::is_error);
-        Self { ok, problems }
+impl From<&Problem> for mainstay_api::Problem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            severity: match problem.severity {
+                ProblemSeverity::Error => mainstay_api::ProblemSeverity::Error,
+                ProblemSeverity::Warning => mainstay_api::ProblemSeverity::Warning,
+            },
+            file: problem.file.clone(),
+            line: problem.line.and_then(|line| u64::try_from(line).ok()),
+            column: problem.column.and_then(|column| u64::try_from(column).ok()),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
     }
 }
 

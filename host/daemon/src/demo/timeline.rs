@@ -1,6 +1,8 @@
 //! What the demo prints: a readable timeline, or one JSON line a step.
 
 use crate::console;
+use mainstay_api::{DemoEnd, DemoStep};
+use serde::Serialize;
 use std::{
     io::IsTerminal,
     time::{Duration, Instant},
@@ -58,8 +60,12 @@ impl Timeline {
     fn print(&self, name: &str, ok: bool, elapsed: Duration, detail: &str) {
         let elapsed_ms = millis(elapsed);
         if self.json {
-            let line = serde_json::json!({ "step": name, "ok": ok, "elapsed_ms": elapsed_ms, "detail": detail });
-            console::print(line);
+            print_json(&DemoStep {
+                step: name.to_owned(),
+                ok,
+                elapsed_ms,
+                detail: detail.to_owned(),
+            });
             return;
         }
         let at = self.begin.elapsed().as_secs_f64();
@@ -78,9 +84,11 @@ impl Timeline {
     pub(super) fn finish(&self, elapsed: Duration) -> bool {
         let (ok, steps, elapsed_ms) = (!self.failed, self.steps, millis(elapsed));
         if self.json {
-            console::print(
-                serde_json::json!({ "ok": ok, "steps": steps, "elapsed_ms": elapsed_ms }),
-            );
+            print_json(&DemoEnd {
+                ok,
+                steps,
+                elapsed_ms,
+            });
         } else {
             let verdict = if ok {
                 "all ok"
@@ -94,6 +102,11 @@ impl Timeline {
         }
         ok
     }
+}
+
+fn print_json(line: &impl Serialize) {
+    // Of texts and numbers it does not fail.
+    console::print(serde_json::to_string(line).unwrap_or_default());
 }
 
 fn millis(length: Duration) -> u64 {

@@ -15,7 +15,6 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use semver::VersionReq;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Controls targets; what the supervisor service offers to effects, the recovery engine and operators.
@@ -125,7 +124,7 @@ pub struct Active {
 }
 
 /// Until when something waits, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rest {
     /// Until when.
     pub until: Timestamp,

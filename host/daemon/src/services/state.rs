@@ -13,111 +13,15 @@ mod sources;
 pub use changed::ChangedTargets;
 pub use sources::StatusSources;
 
-use crate::ports::{Journal, Rest};
-use mainstay_domain::{
-    backup::BackupStatus,
-    breaker::CircuitState,
-    event::Event,
-    health::Health,
-    id::{IncidentId, OperationId},
-    name::{JobName, TargetName},
-    plugin::PluginRow,
-    time::{Monotonic, Timestamp},
-};
+use crate::ports::Journal;
+use mainstay_domain::{event::Event, time::Monotonic};
 use parking_lot::Mutex;
 use rows::Rows;
-use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::Receiver;
 
 /// Counters that no event tells of are at most this old.
 pub const MAX_AGE: Duration = Duration::from_millis(100);
-
-/// What `status --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    /// The host.
-    pub host: HostStatus,
-    /// Its targets, in the order of the config.
-    pub targets: Vec<TargetRow>,
-    /// Its plugins.
-    pub plugins: Vec<PluginRow>,
-    /// Its backup jobs.
-    pub jobs: Vec<JobRow>,
-    /// How the last reload of config or plugins ended; absent where there was none since the start.
-    pub last_reload: Option<ReloadRow>,
-}
-
-/// The host, in `status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HostStatus {
-    /// What the host calls itself.
-    pub name: String,
-    /// The program's version.
-    pub version: String,
-    /// The operating phase.
-    pub phase: String,
-    /// When the daemon started.
-    pub started_at: Timestamp,
-    /// The contract versions that it speaks.
-    pub contract_versions: Vec<String>,
-    /// BLAKE3 over the config in use, hexadecimal.
-    pub config_digest: String,
-    /// Whether automatic recovery is paused.
-    pub paused: bool,
-}
-
-/// One target, in `status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TargetRow {
-    /// Its name.
-    pub name: TargetName,
-    /// By its checks.
-    pub health: Health,
-    /// Its circuit breaker.
-    pub circuit: CircuitState,
-    /// Its open incident.
-    pub incident: Option<IncidentId>,
-    /// Its operation that has not ended.
-    pub operation: Option<OperationId>,
-    /// Until when its next operation, or its next attempt, waits, and why; absent where none does.
-    #[serde(default)]
-    pub rests: Option<Rest>,
-    /// 1 is most urgent.
-    pub priority: u8,
-    /// Whether its automatic recovery is paused.
-    pub paused: bool,
-    /// Of the supervised process, where one runs.
-    pub pid: Option<u32>,
-    /// Of the supervised process.
-    pub restarts: u32,
-}
-
-/// One backup job, in `status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct JobRow {
-    /// Its name.
-    pub name: JobName,
-    /// When its newest verified backup was taken.
-    pub last_verified: Option<Timestamp>,
-    /// How its newest backup stands.
-    pub last_status: Option<BackupStatus>,
-    /// When the next one is due.
-    pub next_due: Option<Timestamp>,
-    /// Whether the newest verified backup is within the recovery point objective; absent where there is none.
-    pub rpo_met: Option<bool>,
-}
-
-/// The last reload, in `status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReloadRow {
-    /// When.
-    pub at: Timestamp,
-    /// Whether it was applied.
-    pub ok: bool,
-    /// Why not.
-    pub error: Option<String>,
-}
 
 /// Answers `status` from memory.
 pub struct StatusCache {
@@ -188,7 +92,7 @@ impl Cached {
     fn renew(&mut self, sources: &StatusSources) -> serde_json::Result<()> {
         let facts = sources.host.facts();
         let rows_changed = self.rows.renew(sources, &facts.targets)?;
-        let around = sources.rest(facts).json()?;
+        let around = sources.around(facts).json()?;
         // Where nothing has changed, the answer of before is given.
         if rows_changed || around != self.around {
             self.json = self.rows.between(&around.0, &around.1).into();

@@ -1,7 +1,7 @@
 //! Who gets in, and where it listens.
 
 use super::{
-    super::{Api, SOCKET_NAME, wire},
+    super::{Api, SOCKET_NAME},
     *,
 };
 use crate::{
@@ -101,7 +101,7 @@ async fn what_is_refused_says_what_to_do() {
         let served = Served::start().await;
         let (found, text) = ask(&served, method, path, body).await;
         assert_eq!(found.as_u16(), status, "{path}: {text}");
-        let body: wire::ErrorBody = serde_json::from_str(&text).expect(&text);
+        let body: mainstay_api::ErrorBody = serde_json::from_str(&text).expect(&text);
         assert!(body.error.contains(error), "{path}: {text}");
     }
     let by = serde_json::json!({"by": "ann"});

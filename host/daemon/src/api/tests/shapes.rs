@@ -112,6 +112,24 @@ async fn commands_reach_the_engine_with_who_and_why() {
 }
 
 #[tokio::test]
+async fn whatever_the_openapi_document_names_is_served() {
+    let served = Served::start().await;
+    let document = mainstay_api::openapi();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        // No name of any operation, backup or target.
+        let path = path.replace("{id}", "X").replace("{target}", "X");
+        for method in methods.as_object().unwrap().keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let (status, text) = ask(&served, method.clone(), &path, Value::Null).await;
+            assert!(!text.contains("no such path"), "{method} {path}");
+            assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        }
+    }
+    // It needs no body; what the others lack they refuse.
+    assert_eq!(*served.world.commands.lock(), ["rebuild"]);
+}
+
+#[tokio::test]
 async fn metrics_are_prometheus_text() {
     let served = Served::start().await;
     let (status, text) = get(&served, "/metrics").await;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{ports::fakes::backup_id, services::testing::wait_until};
-use mainstay_domain::event::{Event, EventKind};
+use mainstay_api::Event;
+use mainstay_domain::event::EventKind;
 use serde_json::json;
 use std::time::Duration;
 

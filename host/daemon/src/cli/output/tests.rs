@@ -13,9 +13,12 @@ fn times_are_said_as_people_say_them() {
         (7_200_000, "2 h ago"),
         (200_000_000, "2 d ago"),
     ] {
-        assert_eq!(relative(now - Duration::from_millis(millis), now), expected);
+        let time = now - Duration::from_millis(millis);
+        assert_eq!(relative(&time.to_string(), now), expected);
     }
-    assert_eq!(relative(now + Duration::from_secs(90), now), "in 90 s");
+    let time = now + Duration::from_secs(90);
+    assert_eq!(relative(&time.to_string(), now), "in 90 s");
+    assert_eq!(relative("some day", now), "some day");
 }
 
 #[test]

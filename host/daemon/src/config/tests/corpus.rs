@@ -83,7 +83,7 @@ fn all_problems_are_told_at_once_and_in_order() {
 #[test]
 fn a_report_for_programs_has_the_documented_shape() {
     let text = format!("{HOST}nmae = \"x\"\n");
-    let report = CheckReport::new(problems(load_text(&text)));
+    let refused = report(&problems(load_text(&text)));
     let expected = serde_json::json!({
         "ok": false,
         "problems": [{
@@ -95,14 +95,14 @@ fn a_report_for_programs_has_the_documented_shape() {
             "help": "did you mean `name`?",
         }],
     });
-    assert_eq!(serde_json::to_value(report).unwrap(), expected);
-    let fine = CheckReport::new(problems(load_text(HOST)));
+    assert_eq!(serde_json::to_value(refused).unwrap(), expected);
+    let fine = report(&problems(load_text(HOST)));
     assert_eq!(
         serde_json::to_value(fine).unwrap(),
         serde_json::json!({ "ok": true, "problems": [] })
     );
     let warning = Problem::warning("this is odd", "look");
-    assert!(CheckReport::new(vec![warning]).ok);
+    assert!(report(&[warning]).ok);
 }
 
 #[test]
@@ -195,7 +195,7 @@ proptest! {
     fn no_text_makes_it_panic(text in prop_oneof!["(?s).{0,200}", nearly_a_config()]) {
         let problems = problems(load_text(&text));
         let _ = render(&problems, true);
-        let _ = serde_json::to_string(&problems).unwrap();
+        let _ = serde_json::to_string(&report(&problems)).unwrap();
     }
 
 }

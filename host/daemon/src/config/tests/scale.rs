@@ -118,7 +118,7 @@ fn a_warning_about_every_target_is_one_with_their_count() {
             "no route fits `down-0` of target `t-0`: it is reported, and nobody recovers it … and 999 more like it"
         ]
     );
-    let json = serde_json::to_value(CheckReport::new(problems.clone())).unwrap();
+    let json = serde_json::to_value(report(&problems)).unwrap();
     assert_eq!(json["ok"], true);
     assert_eq!(json["problems"].as_array().unwrap().len(), 1);
     assert_eq!(json["problems"][0]["line"], 6);

@@ -1,11 +1,12 @@
 //! Where the status is gathered from.
 
-use super::{ChangedTargets, HostStatus, JobRow, ReloadRow, Status, TargetRow};
+use super::ChangedTargets;
 use crate::ports::{
     BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, StatusFacts,
     TargetControl, Watch,
 };
-use mainstay_domain::{name::TargetName, plugin::PluginRow};
+use mainstay_api::{HostStatus, JobRow, PluginRow, ReloadRow, Rest, Status, TargetRow};
+use mainstay_domain::name::TargetName;
 use std::sync::Arc;
 
 /// Where the status is gathered from.
@@ -29,13 +30,13 @@ impl StatusSources {
         let targets = facts.targets.iter();
         let targets = targets.map(|(name, priority)| self.row(name, *priority));
         let targets = targets.collect();
-        let rest = self.rest(facts);
+        let around = self.around(facts);
         Status {
-            host: rest.host,
+            host: around.host,
             targets,
-            plugins: rest.plugins,
-            jobs: rest.jobs,
-            last_reload: rest.last_reload,
+            plugins: around.plugins,
+            jobs: around.jobs,
+            last_reload: around.last_reload,
         }
     }
 
@@ -44,12 +45,15 @@ impl StatusSources {
         let process = self.targets.status(name);
         let active = self.recovery.active(name).unwrap_or_default();
         TargetRow {
-            name: name.clone(),
-            health,
-            circuit,
-            incident: active.incident,
-            operation: active.operation,
-            rests: active.rests,
+            name: name.to_string(),
+            health: health.into(),
+            circuit: circuit.into(),
+            incident: active.incident.map(|id| id.to_string()),
+            operation: active.operation.map(|id| id.to_string()),
+            rests: active.rests.map(|rest| Rest {
+                until: rest.until.to_string(),
+                why: rest.why,
+            }),
             priority,
             paused: self.recovery.is_paused(Some(name)),
             pid: process.as_ref().and_then(|process| process.pid),
@@ -57,28 +61,29 @@ impl StatusSources {
         }
     }
 
-    pub(super) fn rest(&self, facts: StatusFacts) -> Rest {
+    pub(super) fn around(&self, facts: StatusFacts) -> Around {
         let job = |job: JobStatus| JobRow {
-            name: job.name,
-            last_verified: job.last_verified,
-            last_status: job.last_status,
-            next_due: job.next_due,
+            name: job.name.to_string(),
+            last_verified: job.last_verified.map(String::from),
+            last_status: job.last_status.map(Into::into),
+            next_due: job.next_due.map(String::from),
             rpo_met: job.rpo_met,
         };
-        Rest {
+        let plugins = self.plugins.rows();
+        Around {
             host: HostStatus {
                 name: facts.name,
                 version: facts.version,
                 phase: facts.phase,
-                started_at: facts.started_at,
+                started_at: facts.started_at.to_string(),
                 contract_versions: facts.contract_versions,
                 config_digest: facts.config_digest,
                 paused: self.recovery.is_paused(None),
             },
-            plugins: self.plugins.rows(),
+            plugins: plugins.iter().map(PluginRow::from).collect(),
             jobs: self.backups.jobs().into_iter().map(job).collect(),
             last_reload: self.host.last_reload().map(|reload| ReloadRow {
-                at: reload.at,
+                at: reload.at.to_string(),
                 ok: reload.ok,
                 error: reload.error,
             }),
@@ -87,14 +92,14 @@ impl StatusSources {
 }
 
 /// All but the targets.
-pub(super) struct Rest {
+pub(super) struct Around {
     host: HostStatus,
     plugins: Vec<PluginRow>,
     jobs: Vec<JobRow>,
     last_reload: Option<ReloadRow>,
 }
 
-impl Rest {
+impl Around {
     /// What stands before the rows of the targets and what stands after them.
     pub(super) fn json(&self) -> serde_json::Result<(Vec<u8>, Vec<u8>)> {
         let mut before = br#"{"host":"#.to_vec();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ports::fakes::FakeWorld;
+use mainstay_api::{Health, Status};
 use mainstay_domain::event::EventKind;
 use std::sync::atomic::Ordering;
 
@@ -77,17 +78,13 @@ fn a_target_that_nothing_is_known_of_is_shown_as_unknown() {
     let redis = status
         .targets
         .iter()
-        .find(|row| row.name.as_str() == "redis")
+        .find(|row| row.name == "redis")
         .unwrap();
     assert_eq!(
         (redis.health, redis.pid, &redis.incident),
         (Health::Unknown, None, &None)
     );
-    let api = status
-        .targets
-        .iter()
-        .find(|row| row.name.as_str() == "api")
-        .unwrap();
+    let api = status.targets.iter().find(|row| row.name == "api").unwrap();
     assert_eq!(
         (api.health, api.pid, api.restarts),
         (Health::Failed, Some(4_242), 2)

@@ -10,9 +10,11 @@ use crate::{
     services::testing::specs::name,
 };
 use mainstay_domain::{
+    breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
-    health::Observation,
-    name::FailureType,
+    health::{Health, Observation},
+    id::OperationId,
+    name::{FailureType, TargetName},
     operation::Operation,
 };
 use parking_lot::MutexGuard;

@@ -1,0 +1,183 @@
+//! Backups, and what long work on them answers.
+
+use crate::{errors::ErrorBody, words::words};
+use mainstay_domain::backup;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// What a stored backup is.
+    #[serde(rename_all = "kebab-case")]
+    BackupType as backup::BackupType {
+        /// Everything.
+        Full,
+        /// What changed since the last backup of the chain, of any kind.
+        Incremental,
+        /// What changed since the last full backup.
+        Differential,
+        /// Everything, standing alone, asked for by an operator.
+        Snapshot,
+        /// Everything, standing alone, taken before something dangerous.
+        Emergency,
+    }
+}
+
+words! {
+    /// Where a backup stands.
+    #[serde(rename_all = "kebab-case")]
+    BackupStatus as backup::BackupStatus {
+        /// Asked for.
+        Pending,
+        /// Being written.
+        InProgress,
+        /// Stored, not yet read back.
+        Completed,
+        /// Read back from its tier and found right.
+        Verified,
+        /// Not taken.
+        Failed,
+        /// Read back and found wrong.
+        Corrupted,
+        /// Judged expired; in the trash, to be deleted after its grace.
+        Expired,
+    }
+}
+
+/// One backup in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Backup {
+    /// Its identifier.
+    pub id: String,
+    /// The job that took it.
+    pub job: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub backup_type: BackupType,
+    /// Where it stands.
+    pub status: BackupStatus,
+    /// Where its bytes really are.
+    pub tier: String,
+    /// When its sources were read.
+    #[schemars(extend("format" = "date-time"))]
+    pub created_at: String,
+    /// The identifier of the backup that it is the difference to.
+    pub parent: Option<String>,
+    /// The identifier of the full backup that its chain starts from; its own where it stands alone.
+    pub base: String,
+    /// Documents in this archive.
+    pub documents: u64,
+    /// Deletions in this archive.
+    pub tombstones: u64,
+    /// Bytes of its documents.
+    pub size_bytes: u64,
+    /// Bytes stored.
+    pub stored_bytes: u64,
+    /// BLAKE3 over the whole state that restoring it gives, hexadecimal.
+    pub root_hash: String,
+    /// When its stored bytes were last found right.
+    #[schemars(extend("format" = "date-time"))]
+    pub verified_at: Option<String>,
+    /// Held by the operator; it cannot expire.
+    pub held: bool,
+    /// When the policy expects to let it go; once expired, when it will be deleted.
+    #[schemars(extend("format" = "date-time"))]
+    pub expires: Option<String>,
+    /// The last verdict's reason, or what went wrong.
+    pub reason: Option<String>,
+}
+
+impl From<&backup::BackupRecord> for Backup {
+    fn from(backup: &backup::BackupRecord) -> Self {
+        Self {
+            id: backup.id.to_string(),
+            job: backup.job.to_string(),
+            backup_type: backup.backup_type.into(),
+            status: backup.status.into(),
+            tier: backup.tier.clone(),
+            created_at: backup.created_at.to_string(),
+            parent: backup.parent.as_ref().map(ToString::to_string),
+            base: backup.base.to_string(),
+            documents: backup.documents,
+            tombstones: backup.tombstones,
+            size_bytes: backup.size_bytes,
+            stored_bytes: backup.stored_bytes,
+            root_hash: backup.root_hash.clone(),
+            verified_at: backup.verified_at.map(String::from),
+            held: backup.held,
+            expires: backup.expires.map(String::from),
+            reason: backup.reason.clone(),
+        }
+    }
+}
+
+/// What a retention policy says of one backup, after the host's guard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The identifier of the backup.
+    pub id: String,
+    /// Whether it stays.
+    pub keep: bool,
+    /// Why, for people.
+    pub reason: String,
+    /// When the policy expects to let it go.
+    #[schemars(extend("format" = "date-time"))]
+    pub expires: Option<String>,
+}
+
+impl From<&backup::Verdict> for Verdict {
+    fn from(verdict: &backup::Verdict) -> Self {
+        Self {
+            id: verdict.id.clone(),
+            keep: verdict.keep,
+            reason: verdict.reason.clone(),
+            expires: verdict.expires.map(String::from),
+        }
+    }
+}
+
+/// What `backup create`, `verify`, `restore`, `prune` and `drill` print with `--json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupReport {
+    /// The backups that were taken, read, composed or expired, as `backup list --json` prints them.
+    pub backups: Vec<Backup>,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: u64,
+    /// Restore and drill alone: documents written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_documents: Option<u64>,
+    /// Restore and drill alone: bytes written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_bytes: Option<u64>,
+    /// Prune alone: every verdict with its reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<Vec<Verdict>>,
+}
+
+/// How far long work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// Documents done.
+    pub documents: u64,
+    /// Documents in all, where known.
+    pub total: Option<u64>,
+    /// Bytes done.
+    pub bytes: u64,
+}
+
+/// One line of an answer to long work: progress, then one result or one error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WorkLine {
+    /// It goes on.
+    Progress {
+        /// How far it has come.
+        progress: Progress,
+    },
+    /// It is done.
+    Result {
+        /// What was done.
+        result: BackupReport,
+    },
+    /// It was not done.
+    Error(ErrorBody),
+}

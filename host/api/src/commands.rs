@@ -1,0 +1,20 @@
+//! What commands answer that give no more than that they were taken.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The answer to `POST /v1/recover`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Scheduled {
+    /// The identifier of the operation that was scheduled.
+    pub operation: String,
+}
+
+/// What `pause --json` and `resume --json` print.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PauseReport {
+    /// The name of the target; null: the host.
+    pub target: Option<String>,
+    /// Whether its automatic recovery is paused now.
+    pub paused: bool,
+}

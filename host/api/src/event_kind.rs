@@ -1,0 +1,177 @@
+//! What kinds of events there are.
+
+use crate::words::words;
+
+words! {
+    /// What happened: `noun.verb`. Kinds are added, so a program should pass over those that it does not know.
+    EventKind as mainstay_domain::event::EventKind {
+        /// The daemon is ready.
+        #[serde(rename = "host.started")]
+        HostStarted,
+        /// The daemon was asked to stop.
+        #[serde(rename = "host.stopping")]
+        HostStopping,
+        /// The disk of the journal was found full, or fails; what cannot be written is held.
+        #[serde(rename = "journal.full")]
+        JournalFull,
+        /// Everything that was held is written, and the reserve is whole again.
+        #[serde(rename = "journal.writable")]
+        JournalWritable,
+        /// An operator paused the host or a target.
+        #[serde(rename = "host.paused")]
+        HostPaused,
+        /// An operator resumed the host or a target.
+        #[serde(rename = "host.resumed")]
+        HostResumed,
+        /// A config was applied.
+        #[serde(rename = "config.applied")]
+        ConfigApplied,
+        /// A config was refused; the one before stays.
+        #[serde(rename = "config.rejected")]
+        ConfigRejected,
+        /// A supervised process was started.
+        #[serde(rename = "process.started")]
+        ProcessStarted,
+        /// A supervised process that an earlier daemon started was found again.
+        #[serde(rename = "process.adopted")]
+        ProcessAdopted,
+        /// A supervised process ended by itself.
+        #[serde(rename = "process.exited")]
+        ProcessExited,
+        /// A supervised process was stopped by the host.
+        #[serde(rename = "process.stopped")]
+        ProcessStopped,
+        /// A check failed.
+        #[serde(rename = "check.failed")]
+        CheckFailed,
+        /// A check passes again.
+        #[serde(rename = "check.recovered")]
+        CheckRecovered,
+        /// A target failed often enough.
+        #[serde(rename = "circuit.opened")]
+        CircuitOpened,
+        /// A target is tried again.
+        #[serde(rename = "circuit.half-opened")]
+        CircuitHalfOpened,
+        /// A target is healthy again.
+        #[serde(rename = "circuit.closed")]
+        CircuitClosed,
+        /// A target opens its circuit again and again; its recoveries wait longer.
+        #[serde(rename = "circuit.flapping")]
+        CircuitFlapping,
+        /// A failure was taken up.
+        #[serde(rename = "incident.opened")]
+        IncidentOpened,
+        /// The failure came back right after its recovery: it is the same incident.
+        #[serde(rename = "incident.reopened")]
+        IncidentReopened,
+        /// The failure is over.
+        #[serde(rename = "incident.closed")]
+        IncidentClosed,
+        /// A recovery is in the queue.
+        #[serde(rename = "operation.scheduled")]
+        OperationScheduled,
+        /// A recovery waits for an operator.
+        #[serde(rename = "operation.awaiting-manual")]
+        OperationAwaitingManual,
+        /// An operator approved.
+        #[serde(rename = "operation.approved")]
+        OperationApproved,
+        /// A recovery began.
+        #[serde(rename = "operation.started")]
+        OperationStarted,
+        /// The daemon ended during a call of a recovery, and another goes on with it.
+        #[serde(rename = "operation.resumed")]
+        OperationResumed,
+        /// An attempt failed and another follows.
+        #[serde(rename = "operation.retrying")]
+        OperationRetrying,
+        /// The handler is done, the checks decide.
+        #[serde(rename = "operation.validating")]
+        OperationValidating,
+        /// Verified healthy.
+        #[serde(rename = "operation.succeeded")]
+        OperationSucceeded,
+        /// The handler was done, the checks still fail.
+        #[serde(rename = "operation.partial")]
+        OperationPartial,
+        /// No attempt worked.
+        #[serde(rename = "operation.failed")]
+        OperationFailed,
+        /// An operator or the end of the failure ended it.
+        #[serde(rename = "operation.cancelled")]
+        OperationCancelled,
+        /// People have to act.
+        #[serde(rename = "operation.escalated")]
+        OperationEscalated,
+        /// An effect was performed, refused or planned.
+        #[serde(rename = "effect.performed")]
+        EffectPerformed,
+        /// An alert is in the outbox.
+        #[serde(rename = "alert.queued")]
+        AlertQueued,
+        /// An alerter delivered it.
+        #[serde(rename = "alert.delivered")]
+        AlertDelivered,
+        /// An alerter could not deliver it; it is tried again.
+        #[serde(rename = "alert.delayed")]
+        AlertDelayed,
+        /// It will not be delivered.
+        #[serde(rename = "alert.abandoned")]
+        AlertAbandoned,
+        /// A plugin gets calls.
+        #[serde(rename = "plugin.serving")]
+        PluginServing,
+        /// A plugin file was refused.
+        #[serde(rename = "plugin.rejected")]
+        PluginRejected,
+        /// A plugin gets no new calls.
+        #[serde(rename = "plugin.draining")]
+        PluginDraining,
+        /// A plugin was freed.
+        #[serde(rename = "plugin.retired")]
+        PluginRetired,
+        /// A plugin failed too often and rests.
+        #[serde(rename = "plugin.quarantined")]
+        PluginQuarantined,
+        /// A plugin's rest is over.
+        #[serde(rename = "plugin.released")]
+        PluginReleased,
+        /// A line that a plugin logged at warn or above.
+        #[serde(rename = "plugin.logged")]
+        PluginLogged,
+        /// A backup began.
+        #[serde(rename = "backup.started")]
+        BackupStarted,
+        /// A backup was read back and found right.
+        #[serde(rename = "backup.verified")]
+        BackupVerified,
+        /// A backup could not be taken.
+        #[serde(rename = "backup.failed")]
+        BackupFailed,
+        /// A stored backup was found wrong.
+        #[serde(rename = "backup.corrupted")]
+        BackupCorrupted,
+        /// A backup went to the trash.
+        #[serde(rename = "backup.expired")]
+        BackupExpired,
+        /// A backup in the trash was deleted.
+        #[serde(rename = "backup.deleted")]
+        BackupDeleted,
+        /// A stored backup that was not in the catalog was recorded.
+        #[serde(rename = "backup.recorded")]
+        BackupRecorded,
+        /// A backup was restored.
+        #[serde(rename = "backup.restored")]
+        BackupRestored,
+        /// A retention policy failed; everything is kept.
+        #[serde(rename = "retention.failed")]
+        RetentionFailed,
+        /// A restore into a scratch directory gave the right state.
+        #[serde(rename = "drill.passed")]
+        DrillPassed,
+        /// A restore into a scratch directory did not.
+        #[serde(rename = "drill.failed")]
+        DrillFailed,
+    }
+}

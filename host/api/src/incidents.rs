@@ -1,0 +1,135 @@
+//! Incidents, and what checks saw of them.
+
+use crate::{severity::Severity, words::words};
+use mainstay_domain::{health, incident};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// Where an incident stands.
+    #[serde(rename_all = "kebab-case")]
+    IncidentState as incident::IncidentState {
+        /// The failure holds.
+        Open,
+        /// Verified healthy after an operation.
+        Recovered,
+        /// Became healthy without one.
+        SelfHealed,
+        /// A person has to act; it closes when the checks pass again.
+        Escalated,
+    }
+}
+
+impl IncidentState {
+    /// Whether the failure still holds.
+    pub fn is_open(self) -> bool {
+        incident::IncidentState::from(self).is_open()
+    }
+}
+
+/// One thing that a check saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// The check's name.
+    pub check: String,
+    /// When it looked.
+    #[schemars(extend("format" = "date-time"))]
+    pub observed_at: String,
+    /// What it saw, one line.
+    pub message: String,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+}
+
+impl From<&health::Evidence> for Evidence {
+    fn from(evidence: &health::Evidence) -> Self {
+        Self {
+            check: evidence.check.clone(),
+            observed_at: evidence.observed_at.to_string(),
+            message: evidence.message.clone(),
+            value: evidence.value,
+        }
+    }
+}
+
+/// One open or past failure of one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Incident {
+    /// Its identifier.
+    pub id: String,
+    /// What failed.
+    pub target: String,
+    /// How it failed.
+    pub failure: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    pub state: IncidentState,
+    /// A person rejected or cancelled its recovery: nothing automatic is done about it until it is over.
+    #[serde(default)]
+    pub by_hand: bool,
+    /// When it was detected.
+    #[schemars(extend("format" = "date-time"))]
+    pub opened_at: String,
+    /// When it was seen healthy again.
+    #[schemars(extend("format" = "date-time"))]
+    pub closed_at: Option<String>,
+    /// How often it came back within its window; 0 the first time.
+    pub recurrence: u32,
+    /// What the checks saw, oldest first, bounded.
+    pub evidence: Vec<Evidence>,
+    /// What else suffers, by the failure type.
+    pub affected: Vec<String>,
+    /// It was handed to people at some time; that is said once.
+    #[serde(default)]
+    pub escalated: bool,
+    /// How often it came back within the relapse window of its recovery.
+    #[serde(default)]
+    pub relapses: u32,
+    /// Attempts in the present round; a round is as many as the strategy allows.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Rounds in a row that did not help.
+    #[serde(default)]
+    pub failures_in_a_row: u32,
+    /// When its last operation ended: what the next one waits is counted from here.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub tried_at: Option<String>,
+    /// A failure that comes back before this is this incident again.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub relapse_until: Option<String>,
+    /// The handler that was missing when it was tried last; when it serves, no pause holds.
+    #[serde(default)]
+    pub missing: Option<String>,
+    /// When it was opened and reopened, oldest first, the last of them.
+    #[serde(default)]
+    pub openings: Vec<String>,
+}
+
+impl From<&incident::Incident> for Incident {
+    fn from(incident: &incident::Incident) -> Self {
+        Self {
+            id: incident.id.to_string(),
+            target: incident.target.to_string(),
+            failure: incident.failure.to_string(),
+            severity: incident.severity.into(),
+            state: incident.state.into(),
+            by_hand: incident.by_hand,
+            opened_at: incident.opened_at.to_string(),
+            closed_at: incident.closed_at.map(String::from),
+            recurrence: incident.recurrence,
+            evidence: incident.evidence.iter().map(Evidence::from).collect(),
+            affected: incident.affected.clone(),
+            escalated: incident.escalated,
+            relapses: incident.relapses,
+            attempts: incident.attempts,
+            failures_in_a_row: incident.failures_in_a_row,
+            tried_at: incident.tried_at.map(String::from),
+            relapse_until: incident.relapse_until.map(String::from),
+            missing: incident.missing.as_ref().map(ToString::to_string),
+            openings: incident.openings.iter().map(ToString::to_string).collect(),
+        }
+    }
+}

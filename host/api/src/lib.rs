@@ -1,0 +1,48 @@
+//! The public JSON of Mainstay: what the admin API and `--json` show and take, and nothing else.
+//!
+//! A form is a plain struct or enum of strings, numbers and other forms, and is made from what the domain has. So the
+//! domain may change what it stores, and programs that read the JSON do not notice.
+//!
+//! Invariant: additive only. Fields, words and paths are added, never renamed or taken away, and a request never needs
+//! more than before; a test compares with `openapi/released.v1.json`.
+//! Invariant: times are RFC 3339 in UTC, durations are milliseconds and end in `_ms`, sizes are bytes and end in `_bytes`.
+//! Invariant: an answer has each of its fields always, null where there is nothing, unless the field says otherwise.
+
+mod backups;
+mod check;
+mod commands;
+mod demo;
+mod errors;
+mod event_kind;
+mod events;
+mod incidents;
+mod openapi;
+mod operations;
+mod plugins;
+mod requests;
+mod severity;
+mod status;
+mod words;
+
+pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
+pub use check::{CheckReport, Problem, ProblemSeverity};
+pub use commands::{PauseReport, Scheduled};
+pub use demo::{DemoEnd, DemoStep};
+pub use errors::ErrorBody;
+pub use event_kind::EventKind;
+pub use events::Event;
+pub use incidents::{Evidence, Incident, IncidentState};
+pub use openapi::openapi;
+pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
+pub use plugins::{
+    Capability, PluginInspection, PluginKind, PluginRow, PluginState, WrittenPlugin,
+};
+pub use requests::{
+    BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, HistoryQuery, IncidentQuery,
+    PauseBody, PruneBody, RecoverBody, RestoreBody,
+};
+pub use severity::Severity;
+pub use status::{CircuitState, Health, HostStatus, JobRow, ReloadRow, Rest, Status, TargetRow};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! The paths of the admin API: what each takes, and what it answers.
+
+use super::{
+    endpoint::{Answer, Endpoint},
+    schemas::Schemas,
+};
+use crate::{
+    backups::{Backup, WorkLine},
+    commands::Scheduled,
+    errors::ErrorBody,
+    events::Event,
+    incidents::Incident,
+    operations::{Operation, OperationDetail},
+    plugins::PluginRow,
+    requests::{
+        BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, HistoryQuery, IncidentQuery,
+        PauseBody, PruneBody, RecoverBody, RestoreBody,
+    },
+    status::Status,
+};
+use serde_json::{Map, Value, json};
+
+/// Every path with its methods.
+pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
+    let mut paths = Map::new();
+    for endpoint in endpoints(schemas) {
+        let (path, method) = (endpoint.path, endpoint.method);
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        if let Some(methods) = methods.as_object_mut() {
+            methods.insert(method.to_owned(), endpoint.json());
+        }
+    }
+    paths
+}
+
+fn endpoints(schemas: &mut Schemas) -> Vec<Endpoint> {
+    let mut all = reads(schemas);
+    all.extend(commands(schemas));
+    all.extend(work(schemas));
+    all
+}
+
+fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
+    use Answer::{Json, Lines, Metrics};
+    vec![
+        Endpoint::get(
+            "/v1/status",
+            "status",
+            "What the daemon sees now",
+            Json(schemas.answer::<Status>()),
+        ),
+        Endpoint::get(
+            "/v1/plugins",
+            "plugins",
+            "The daemon's plugins",
+            Json(schemas.answer::<Vec<PluginRow>>()),
+        ),
+        Endpoint::get(
+            "/v1/incidents",
+            "incidents",
+            "Incidents, newest first",
+            Json(schemas.answer::<Vec<Incident>>()),
+        )
+        .with_query(schemas.query::<IncidentQuery>()),
+        Endpoint::get(
+            "/v1/operations",
+            "operations",
+            "Operations, newest first",
+            Json(schemas.answer::<Vec<Operation>>()),
+        )
+        .with_query(schemas.query::<HistoryQuery>()),
+        Endpoint::get(
+            "/v1/operations/{id}",
+            "operation",
+            "One operation and its journal, effect by effect",
+            Json(schemas.answer::<OperationDetail>()),
+        ),
+        Endpoint::get(
+            "/v1/events",
+            "events",
+            "Events, oldest first, and with `follow` those to come; a stream that cannot go on ends with an error",
+            Lines(json!({ "anyOf": [schemas.answer::<Event>(), schemas.answer::<ErrorBody>()] })),
+        )
+        .with_query(schemas.query::<EventQuery>()),
+        Endpoint::get(
+            "/v1/backups",
+            "backups",
+            "Backups, newest first",
+            Json(schemas.answer::<Vec<Backup>>()),
+        )
+        .with_query(schemas.query::<BackupQuery>()),
+        Endpoint::get(
+            "/v1/backups/{id}",
+            "backup",
+            "One backup",
+            Json(schemas.answer::<Backup>()),
+        ),
+        Endpoint::get("/metrics", "metrics", "Numbers for Prometheus", Metrics),
+    ]
+}
+
+fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
+    use Answer::{Accepted, Json, Nothing};
+    let mut decide = |path, id, summary| {
+        Endpoint::post(path, id, summary, Accepted(schemas.answer::<Operation>()))
+            .with_body(schemas.body::<DecisionBody>())
+    };
+    let approve = decide(
+        "/v1/operations/{id}/approve",
+        "approve",
+        "Let an operation that awaits a person run",
+    );
+    let reject = decide(
+        "/v1/operations/{id}/reject",
+        "reject",
+        "End an operation that awaits a person; its incident is escalated",
+    );
+    let cancel = decide(
+        "/v1/operations/{id}/cancel",
+        "cancel",
+        "End an operation that waits or runs, a running one before its next attempt",
+    );
+    vec![
+        approve,
+        reject,
+        cancel,
+        Endpoint::post(
+            "/v1/recover",
+            "recover",
+            "Recover a target by hand",
+            Json(schemas.answer::<Scheduled>()),
+        )
+        .with_body(schemas.body::<RecoverBody>()),
+        Endpoint::post(
+            "/v1/pause",
+            "pause",
+            "Pause automatic recovery of a target, or of the host",
+            Nothing,
+        )
+        .with_body(schemas.body::<PauseBody>()),
+        Endpoint::post(
+            "/v1/resume",
+            "resume",
+            "Resume automatic recovery of a target, or of the host",
+            Nothing,
+        )
+        .with_body(schemas.body::<PauseBody>()),
+        Endpoint::post(
+            "/v1/heartbeat/{target}",
+            "heartbeat",
+            "Report that a target with a heartbeat check is alive",
+            Nothing,
+        ),
+    ]
+}
+
+fn work(schemas: &mut Schemas) -> Vec<Endpoint> {
+    let mut work = |path, id, summary| {
+        let line = schemas.answer::<WorkLine>();
+        Endpoint::post(path, id, summary, Answer::Lines(line))
+    };
+    let create = work(
+        "/v1/backups",
+        "create-backup",
+        "Take a backup, read it back and verify it",
+    );
+    let verify = work(
+        "/v1/backups/{id}/verify",
+        "verify-backup",
+        "Read a backup, and those that it needs, back from where they are stored",
+    );
+    let rebuild = work(
+        "/v1/rebuild",
+        "rebuild-catalog",
+        "Record whatever is stored and not in the catalog",
+    );
+    let restore = work("/v1/restore", "restore", "Restore a job's state");
+    let prune = work(
+        "/v1/prune",
+        "prune",
+        "Run retention now, or judge and expire nothing",
+    );
+    let drill = work(
+        "/v1/drill",
+        "drill",
+        "Prove that the newest backup of a job can be restored",
+    );
+    vec![
+        create.with_body(schemas.body::<CreateBody>()),
+        verify,
+        rebuild,
+        restore.with_body(schemas.body::<RestoreBody>()),
+        prune.with_body(schemas.body::<PruneBody>()),
+        drill.with_body(schemas.body::<DrillBody>()),
+    ]
+}

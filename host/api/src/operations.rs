@@ -1,0 +1,220 @@
+//! Operations, and the journal of one.
+
+use crate::{severity::Severity, words::words};
+use mainstay_domain::{
+    effect::{EffectError, EffectResult},
+    journal::{self, EffectEntry},
+    operation,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+words! {
+    /// Where an operation stands.
+    #[serde(rename_all = "kebab-case")]
+    OperationState as operation::OperationState {
+        /// In the queue.
+        Scheduled,
+        /// A handler runs, or the next attempt is waited for.
+        InProgress,
+        /// The handler is done; the checks decide.
+        Validating,
+        /// Verified healthy.
+        Succeeded,
+        /// No attempt worked, or it was interrupted.
+        Failed,
+        /// The handler is done, the validation is not.
+        Partial,
+        /// An operator ended it, or it was no longer needed.
+        Cancelled,
+        /// A person has to approve or reject it.
+        AwaitingManual,
+    }
+}
+
+impl OperationState {
+    /// Whether nothing follows.
+    pub fn is_final(self) -> bool {
+        operation::OperationState::from(self).is_final()
+    }
+}
+
+words! {
+    /// Who asked for an operation.
+    #[serde(rename_all = "kebab-case")]
+    Mode as operation::Mode {
+        /// The host, by a check.
+        Automatic,
+        /// An operator, by command, or by approving.
+        Manual,
+    }
+}
+
+words! {
+    /// What kind of entry of a journal it is.
+    #[serde(rename_all = "kebab-case")]
+    EntryKind as journal::EntryKind {
+        /// It is about to be done.
+        Intent,
+        /// It was done, or failed.
+        Result,
+        /// It was not done: the dry run's plan answered.
+        Planned,
+    }
+}
+
+/// One operation: one durable run of a recovery chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Operation {
+    /// Its identifier.
+    pub id: String,
+    /// The identifier of the incident that it is for; null in a dry run.
+    pub incident: Option<String>,
+    /// What is recovered.
+    pub target: String,
+    /// From what.
+    pub failure: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Who asked for it.
+    pub mode: Mode,
+    /// Where it stands.
+    pub state: OperationState,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The handler that ran last.
+    pub handler: Option<String>,
+    /// Its version.
+    pub handler_version: Option<String>,
+    /// The BLAKE3 hash of its component, hexadecimal.
+    pub handler_digest: Option<String>,
+    /// What was done, for people, in order.
+    pub actions: Vec<String>,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+    /// When the failure was detected.
+    #[schemars(extend("format" = "date-time"))]
+    pub detected_at: String,
+    /// When the first attempt began.
+    #[schemars(extend("format" = "date-time"))]
+    pub started_at: Option<String>,
+    /// When it ended.
+    #[schemars(extend("format" = "date-time"))]
+    pub finished_at: Option<String>,
+    /// From detection to its end, milliseconds.
+    pub recovery_ms: Option<u64>,
+    /// Whether the recovery time objective, counted from detection, was missed.
+    pub rto_exceeded: bool,
+    /// Whether it was handed to people.
+    pub escalated: bool,
+    /// Whether effects were only planned.
+    pub dry_run: bool,
+    /// How often it has changed: what a person decides about one revision is refused for a later one.
+    #[serde(default)]
+    pub revision: u64,
+    /// What a person has to do, in order, where it waits for one or a handler said so.
+    #[serde(default)]
+    pub steps: Vec<String>,
+    /// Its next attempt is not before this, where it waits for its time.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub due: Option<String>,
+    /// The daemon ended during its last call, of which nobody knows what it did: the attempt is made again.
+    #[serde(default)]
+    pub cut_off: bool,
+    /// How often the daemon ended during the calls of its present attempt.
+    #[serde(default)]
+    pub interruptions: u32,
+}
+
+impl From<&operation::Operation> for Operation {
+    fn from(operation: &operation::Operation) -> Self {
+        Self {
+            id: operation.id.to_string(),
+            incident: operation.incident.as_ref().map(ToString::to_string),
+            target: operation.target.to_string(),
+            failure: operation.failure.to_string(),
+            severity: operation.severity.into(),
+            mode: operation.mode.into(),
+            state: operation.state.into(),
+            attempts: operation.attempts,
+            handler: operation.handler.as_ref().map(ToString::to_string),
+            handler_version: operation.handler_version.as_ref().map(ToString::to_string),
+            handler_digest: operation.handler_digest.clone(),
+            actions: operation.actions.clone(),
+            error: operation.error.clone(),
+            detected_at: operation.detected_at.to_string(),
+            started_at: operation.started_at.map(String::from),
+            finished_at: operation.finished_at.map(String::from),
+            recovery_ms: operation.recovery_ms,
+            rto_exceeded: operation.rto_exceeded,
+            escalated: operation.escalated,
+            dry_run: operation.dry_run,
+            revision: operation.revision,
+            steps: operation.steps.clone(),
+            due: operation.due.map(String::from),
+            cut_off: operation.cut_off,
+            interruptions: operation.interruptions,
+        }
+    }
+}
+
+/// What `operation show ID --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationDetail {
+    /// The operation's own fields.
+    #[serde(flatten)]
+    pub operation: Operation,
+    /// Its effects, in order.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// One entry of an operation's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalEntry {
+    /// The number of the effect within its operation, from 1; an intent and its result share it.
+    pub seq: u32,
+    /// When.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Before, after, or instead.
+    pub kind: EntryKind,
+    /// The contract's name of the function, e.g. `targets.restart`.
+    pub effect: String,
+    /// Its arguments.
+    pub request: Value,
+    /// What was answered; null in an intent and after a failure.
+    pub response: Value,
+    /// `done`, or how it failed (`denied: …`, `timed out: …`); null in an intent.
+    pub outcome: Option<String>,
+}
+
+impl From<&EffectEntry> for JournalEntry {
+    fn from(entry: &EffectEntry) -> Self {
+        let mut request = serde_json::to_value(&entry.effect).unwrap_or_default();
+        if let Some(fields) = request.as_object_mut() {
+            // It has a field of its own.
+            fields.remove("effect");
+        }
+        let outcome = |result: &EffectResult| match result {
+            Ok(_) => "done".to_owned(),
+            Err(error) => EffectError::to_string(error),
+        };
+        let answer = entry
+            .result
+            .as_ref()
+            .and_then(|result| result.as_ref().ok());
+        Self {
+            seq: entry.number,
+            at: entry.at.to_string(),
+            kind: entry.kind.into(),
+            effect: entry.effect.name().to_owned(),
+            request,
+            response: answer
+                .and_then(|answer| serde_json::to_value(answer).ok())
+                .unwrap_or_default(),
+            outcome: entry.result.as_ref().map(outcome),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is asked: queries of the URL and bodies of commands.
+//!
+//! Invariant: a field that is not known is refused, so that a misspelt one is not passed over.
+
+use crate::{backups::BackupType, operations::OperationState};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The query of `GET /v1/operations`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryQuery {
+    /// Only of this target.
+    pub target: Option<String>,
+    /// Only with this failure.
+    pub failure: Option<String>,
+    /// Only in this state.
+    pub state: Option<OperationState>,
+    /// Only detected at or after this.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: Option<String>,
+    /// At most so many; default 100.
+    pub limit: Option<u32>,
+}
+
+/// The query of `GET /v1/incidents`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IncidentQuery {
+    /// Only those whose failure holds; default false.
+    pub open: Option<bool>,
+    /// At most so many; default 100.
+    pub limit: Option<u32>,
+}
+
+/// The query of `GET /v1/events`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventQuery {
+    /// Those after this `seq`; absent: the newest.
+    pub since: Option<u64>,
+    /// Go on with those to come; default false.
+    pub follow: Option<bool>,
+    /// Without `since`: so many of the newest; default 50.
+    pub limit: Option<u32>,
+}
+
+/// The query of `GET /v1/backups`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupQuery {
+    /// Only of this job.
+    pub job: Option<String>,
+}
+
+/// The body of `POST /v1/recover`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecoverBody {
+    /// What is to be recovered.
+    pub target: String,
+    /// From what.
+    pub failure: String,
+    /// Plan the effects only.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
+/// The body of `approve`, `reject` and `cancel`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionBody {
+    /// The revision of the operation that was looked at: where it has moved on meanwhile, the decision is refused.
+    #[serde(default)]
+    pub revision: Option<u64>,
+    /// Who decides, for the record.
+    pub by: String,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// The body of `pause` and `resume`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseBody {
+    /// Which target; absent: the host.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
+/// The body of `POST /v1/backups`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateBody {
+    /// The job.
+    pub job: String,
+    /// What kind; default: a full one.
+    #[serde(rename = "type", default = "full")]
+    pub backup_type: BackupType,
+}
+
+fn full() -> BackupType {
+    BackupType::Full
+}
+
+/// The body of `POST /v1/restore`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreBody {
+    /// The job.
+    pub job: String,
+    /// The identifier of the backup; absent: the newest verified.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Into this directory, an absolute path; absent: in place.
+    #[serde(default)]
+    pub into: Option<String>,
+    /// Needed in place, and where `into` holds something.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// The body of `POST /v1/prune`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PruneBody {
+    /// Only this job.
+    #[serde(default)]
+    pub job: Option<String>,
+    /// Judge, and expire nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
+/// The body of `POST /v1/drill`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrillBody {
+    /// The job.
+    pub job: String,
+}

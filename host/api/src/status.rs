@@ -1,0 +1,136 @@
+//! What the daemon is doing now: the object that `status --json` prints.
+
+use crate::{backups::BackupStatus, plugins::PluginRow, words::words};
+use mainstay_domain::{breaker, health};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+words! {
+    /// How a target is, by its checks.
+    #[serde(rename_all = "kebab-case")]
+    Health as health::Health {
+        /// No check has answered yet.
+        Unknown,
+        /// It was started a moment ago, and not every check has passed since.
+        Starting,
+        /// Every check passes.
+        Healthy,
+        /// It works, but a check warns, or has failed too seldom to count.
+        Degraded,
+        /// A check has failed as often as it may.
+        Failed,
+    }
+}
+
+words! {
+    /// Where a target's circuit breaker stands.
+    #[serde(rename_all = "kebab-case")]
+    CircuitState as breaker::CircuitState {
+        /// Healthy enough.
+        Closed,
+        /// Failing.
+        Open,
+        /// Tried again: successes close it, any failure opens it.
+        HalfOpen,
+    }
+}
+
+/// What `status --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// The host.
+    pub host: HostStatus,
+    /// Its targets, in the order of the config.
+    pub targets: Vec<TargetRow>,
+    /// Its plugins.
+    pub plugins: Vec<PluginRow>,
+    /// Its backup jobs.
+    pub jobs: Vec<JobRow>,
+    /// How the last reload of config or plugins ended; null where there was none since the start.
+    pub last_reload: Option<ReloadRow>,
+}
+
+/// The host, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HostStatus {
+    /// What the host calls itself.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The operating phase.
+    pub phase: String,
+    /// When the daemon started.
+    #[schemars(extend("format" = "date-time"))]
+    pub started_at: String,
+    /// The contract versions that it speaks.
+    pub contract_versions: Vec<String>,
+    /// BLAKE3 over the config in use, hexadecimal.
+    pub config_digest: String,
+    /// Whether automatic recovery is paused.
+    pub paused: bool,
+}
+
+/// One target, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetRow {
+    /// Its name.
+    pub name: String,
+    /// By its checks.
+    pub health: Health,
+    /// Its circuit breaker.
+    pub circuit: CircuitState,
+    /// The identifier of its open incident.
+    pub incident: Option<String>,
+    /// The identifier of its operation that has not ended.
+    pub operation: Option<String>,
+    /// Until when its next operation, or its next attempt, waits, and why; null where none does.
+    #[serde(default)]
+    pub rests: Option<Rest>,
+    /// 1 is most urgent.
+    pub priority: u8,
+    /// Whether its automatic recovery is paused.
+    pub paused: bool,
+    /// Of the supervised process, where one runs.
+    pub pid: Option<u32>,
+    /// Of the supervised process.
+    pub restarts: u32,
+}
+
+/// Until when something waits, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rest {
+    /// Until when.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: String,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// One backup job, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobRow {
+    /// Its name.
+    pub name: String,
+    /// When its newest verified backup was taken.
+    #[schemars(extend("format" = "date-time"))]
+    pub last_verified: Option<String>,
+    /// How its newest backup stands.
+    pub last_status: Option<BackupStatus>,
+    /// When the next one is due.
+    #[schemars(extend("format" = "date-time"))]
+    pub next_due: Option<String>,
+    /// Whether the newest verified backup is within the recovery point objective; null where there is none.
+    pub rpo_met: Option<bool>,
+}
+
+/// The last reload, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ReloadRow {
+    /// When.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: String,
+    /// Whether it was applied.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+}

@@ -1,0 +1,428 @@
+//! Each form is the JSON that the domain's own value is, and comes back from JSON as it was.
+
+use super::samples;
+use crate::*;
+use mainstay_domain::{backup, breaker, event, health, incident, journal, operation, plugin};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use std::fmt::{Debug, Display};
+
+/// The form is this JSON, and is what this JSON is read as.
+#[track_caller]
+fn check<F>(form: &F, expected: &Value)
+where
+    F: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let found = serde_json::to_value(form).unwrap();
+    assert_eq!(found, *expected);
+    let read: F = serde_json::from_value(found).unwrap();
+    assert_eq!(read, *form);
+}
+
+/// The form of this value is the JSON that the value is.
+#[track_caller]
+fn check_same<F, D>(value: &D)
+where
+    F: for<'a> From<&'a D> + Serialize + DeserializeOwned + PartialEq + Debug,
+    D: Serialize,
+{
+    check(&F::from(value), &serde_json::to_value(value).unwrap());
+}
+
+/// Every word is the one of the domain, and is shown as it is written.
+#[track_caller]
+fn check_words<W, D>(words: &[W])
+where
+    W: Copy + From<D> + Serialize + DeserializeOwned + PartialEq + Debug + Display,
+    D: From<W> + Serialize,
+{
+    for word in words {
+        let expected = serde_json::to_value(D::from(*word)).unwrap();
+        check(word, &expected);
+        assert_eq!(expected, word.to_string().as_str());
+        assert_eq!(W::from(D::from(*word)), *word);
+    }
+}
+
+#[test]
+fn words_are_spelt_as_before() {
+    check_words::<_, mainstay_domain::severity::Severity>(Severity::ALL);
+    check_words::<_, operation::OperationState>(OperationState::ALL);
+    check_words::<_, operation::Mode>(Mode::ALL);
+    check_words::<_, journal::EntryKind>(EntryKind::ALL);
+    check_words::<_, incident::IncidentState>(IncidentState::ALL);
+    check_words::<_, event::EventKind>(EventKind::ALL);
+    check_words::<_, backup::BackupType>(BackupType::ALL);
+    check_words::<_, backup::BackupStatus>(BackupStatus::ALL);
+    check_words::<_, health::Health>(Health::ALL);
+    check_words::<_, breaker::CircuitState>(CircuitState::ALL);
+    check_words::<_, plugin::PluginKind>(PluginKind::ALL);
+    check_words::<_, plugin::PluginState>(PluginState::ALL);
+    assert_eq!(EventKind::ALL.len(), event::EventKind::ALL.len());
+}
+
+#[test]
+fn what_the_domain_has_is_the_same_json() {
+    for operation in samples::operations() {
+        check_same::<Operation, _>(&operation);
+    }
+    for incident in samples::incidents() {
+        check_same::<Incident, _>(&incident);
+    }
+    for event in samples::events() {
+        check_same::<Event, _>(&event);
+    }
+    for backup in samples::backups() {
+        check_same::<Backup, _>(&backup);
+    }
+    for verdict in samples::verdicts() {
+        check_same::<Verdict, _>(&verdict);
+    }
+    for row in samples::plugins() {
+        check_same::<PluginRow, _>(&row);
+    }
+    let capability = plugin::Capability {
+        name: "target:restart".to_owned(),
+        why: "it restarts what is down".to_owned(),
+    };
+    check_same::<Capability, _>(&capability);
+}
+
+#[test]
+fn an_operation_in_full_has_its_own_fields_and_its_journal() {
+    let [_, operation] = samples::operations();
+    let detail = OperationDetail {
+        operation: Operation::from(&operation),
+        journal: samples::journal().iter().map(JournalEntry::from).collect(),
+    };
+    let at = "2024-01-31T12:00:00.123Z";
+    let mut expected = serde_json::to_value(&operation).unwrap();
+    expected["journal"] = json!([
+        {
+            "seq": 1,
+            "at": at,
+            "kind": "intent",
+            "effect": "targets.restart",
+            "request": { "target": "api" },
+            "response": null,
+            "outcome": null,
+        },
+        {
+            "seq": 1,
+            "at": at,
+            "kind": "result",
+            "effect": "targets.restart",
+            "request": { "target": "api" },
+            "response": "done",
+            "outcome": "done",
+        },
+        {
+            "seq": 2,
+            "at": at,
+            "kind": "result",
+            "effect": "targets.restart",
+            "request": { "target": "api" },
+            "response": null,
+            "outcome": "denied: grant `target:restart`",
+        },
+        {
+            "seq": 3,
+            "at": at,
+            "kind": "planned",
+            "effect": "clock.now",
+            "request": {},
+            "response": { "now": at },
+            "outcome": "done",
+        },
+    ]);
+    check(&detail, &expected);
+}
+
+#[test]
+fn the_status_says_null_where_there_is_nothing() {
+    let [row, _] = samples::plugins();
+    let target = TargetRow {
+        name: "api".to_owned(),
+        health: Health::Starting,
+        circuit: CircuitState::HalfOpen,
+        incident: None,
+        operation: None,
+        rests: Some(Rest {
+            until: samples::NOW.to_string(),
+            why: "the attempt before failed".to_owned(),
+        }),
+        priority: 5,
+        paused: true,
+        pid: None,
+        restarts: 2,
+    };
+    let status = Status {
+        host: HostStatus {
+            name: "example".to_owned(),
+            version: "0.1.0".to_owned(),
+            phase: "normal".to_owned(),
+            started_at: samples::NOW.to_string(),
+            contract_versions: vec!["1.0.0".to_owned()],
+            config_digest: "ef".repeat(32),
+            paused: false,
+        },
+        targets: vec![target],
+        plugins: vec![PluginRow::from(&row)],
+        jobs: vec![JobRow {
+            name: "state".to_owned(),
+            last_verified: None,
+            last_status: Some(BackupStatus::Verified),
+            next_due: None,
+            rpo_met: None,
+        }],
+        last_reload: None,
+    };
+    let at = "2024-01-31T12:00:00.123Z";
+    let expected = json!({
+        "host": {
+            "name": "example",
+            "version": "0.1.0",
+            "phase": "normal",
+            "started_at": at,
+            "contract_versions": ["1.0.0"],
+            "config_digest": "ef".repeat(32),
+            "paused": false,
+        },
+        "targets": [{
+            "name": "api",
+            "health": "starting",
+            "circuit": "half-open",
+            "incident": null,
+            "operation": null,
+            "rests": { "until": at, "why": "the attempt before failed" },
+            "priority": 5,
+            "paused": true,
+            "pid": null,
+            "restarts": 2,
+        }],
+        "plugins": [serde_json::to_value(&row).unwrap()],
+        "jobs": [{
+            "name": "state",
+            "last_verified": null,
+            "last_status": "verified",
+            "next_due": null,
+            "rpo_met": null,
+        }],
+        "last_reload": null,
+    });
+    check(&status, &expected);
+    let reload = ReloadRow {
+        at: at.to_owned(),
+        ok: false,
+        error: Some("mainstay.toml:3:1: no".to_owned()),
+    };
+    check(
+        &reload,
+        &json!({ "at": at, "ok": false, "error": "mainstay.toml:3:1: no" }),
+    );
+}
+
+#[test]
+fn a_report_leaves_out_what_does_not_apply() {
+    let short = BackupReport {
+        backups: Vec::new(),
+        elapsed_ms: 7,
+        restored_documents: None,
+        restored_bytes: None,
+        verdicts: None,
+    };
+    check(&short, &json!({ "backups": [], "elapsed_ms": 7 }));
+    let [backup, _] = samples::backups();
+    let verdicts = samples::verdicts();
+    let whole = BackupReport {
+        backups: vec![Backup::from(&backup)],
+        elapsed_ms: 7,
+        restored_documents: Some(3),
+        restored_bytes: Some(12_345),
+        verdicts: Some(verdicts.iter().map(Verdict::from).collect()),
+    };
+    let expected = json!({
+        "backups": [serde_json::to_value(&backup).unwrap()],
+        "elapsed_ms": 7,
+        "restored_documents": 3,
+        "restored_bytes": 12_345,
+        "verdicts": serde_json::to_value(&verdicts).unwrap(),
+    });
+    check(&whole, &expected);
+    check(
+        &WorkLine::Result { result: whole },
+        &json!({ "result": expected }),
+    );
+}
+
+#[test]
+fn a_line_of_long_work_is_progress_a_result_or_an_error() {
+    let progress = Progress {
+        documents: 1,
+        total: None,
+        bytes: 100,
+    };
+    check(
+        &WorkLine::Progress { progress },
+        &json!({ "progress": { "documents": 1, "total": null, "bytes": 100 } }),
+    );
+    let error = ErrorBody {
+        error: "it is corrupted".to_owned(),
+        help: None,
+    };
+    check(
+        &WorkLine::Error(error),
+        &json!({ "error": "it is corrupted", "help": null }),
+    );
+}
+
+#[test]
+fn what_only_the_command_line_prints_is_as_before() {
+    let problem = Problem {
+        severity: ProblemSeverity::Warning,
+        file: Some("mainstay.toml".to_owned()),
+        line: Some(4),
+        column: None,
+        message: "this is odd".to_owned(),
+        help: "look".to_owned(),
+    };
+    let told = json!({
+        "severity": "warning",
+        "file": "mainstay.toml",
+        "line": 4,
+        "column": null,
+        "message": "this is odd",
+        "help": "look",
+    });
+    let report = CheckReport::new(vec![problem.clone()]);
+    check(&report, &json!({ "ok": true, "problems": [told] }));
+    let severity = ProblemSeverity::Error;
+    assert!(
+        !CheckReport::new(vec![Problem {
+            severity,
+            ..problem
+        }])
+        .ok
+    );
+
+    let step = DemoStep {
+        step: "kill".to_owned(),
+        ok: true,
+        elapsed_ms: 3,
+        detail: "pid 7".to_owned(),
+    };
+    check(
+        &step,
+        &json!({ "step": "kill", "ok": true, "elapsed_ms": 3, "detail": "pid 7" }),
+    );
+    let end = DemoEnd {
+        ok: true,
+        steps: 1,
+        elapsed_ms: 3,
+    };
+    check(&end, &json!({ "ok": true, "steps": 1, "elapsed_ms": 3 }));
+    let paused = PauseReport {
+        target: None,
+        paused: true,
+    };
+    check(&paused, &json!({ "target": null, "paused": true }));
+    let operation = samples::operation_id().to_string();
+    check(
+        &Scheduled {
+            operation: operation.clone(),
+        },
+        &json!({ "operation": operation }),
+    );
+    let written = WrittenPlugin {
+        name: "page-me".to_owned(),
+        kind: PluginKind::Alerter,
+        directory: "/tmp/page-me".to_owned(),
+    };
+    check(
+        &written,
+        &json!({ "name": "page-me", "kind": "alerter", "directory": "/tmp/page-me" }),
+    );
+}
+
+#[test]
+fn an_inspection_is_as_before() {
+    let inspection = PluginInspection {
+        name: "fixer".to_owned(),
+        version: "1.0.0".to_owned(),
+        kind: PluginKind::RecoveryHandler,
+        contract: "1.0.0".to_owned(),
+        world: "mainstay:plugin/recovery-handler@1.0.0".to_owned(),
+        summary: "fixes".to_owned(),
+        handles: vec!["redis-down".to_owned()],
+        capabilities: Vec::new(),
+        imports: vec!["mainstay:plugin/targets@1.0.0".to_owned()],
+        settings_schema: None,
+        size_bytes: 7,
+        digest: "ab".repeat(32),
+        signature: None,
+    };
+    let expected = json!({
+        "name": "fixer",
+        "version": "1.0.0",
+        "kind": "recovery-handler",
+        "contract": "1.0.0",
+        "world": "mainstay:plugin/recovery-handler@1.0.0",
+        "summary": "fixes",
+        "handles": ["redis-down"],
+        "capabilities": [],
+        "imports": ["mainstay:plugin/targets@1.0.0"],
+        "settings_schema": null,
+        "size_bytes": 7,
+        "digest": "ab".repeat(32),
+        "signature": null,
+    });
+    check(&inspection, &expected);
+}
+
+/// A body is read as this JSON, and is written as it with what it leaves out.
+#[track_caller]
+fn check_request<B: Serialize + DeserializeOwned>(short: Value, whole: Value) {
+    let read: B = serde_json::from_value(short.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&read).unwrap(), whole);
+    let again: B = serde_json::from_value(whole.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&again).unwrap(), whole);
+    let mut misspelt = whole;
+    misspelt["unknown"] = json!(1);
+    assert!(serde_json::from_value::<B>(misspelt).is_err(), "{short}");
+}
+
+#[test]
+fn a_request_may_leave_out_what_it_could_before() {
+    check_request::<RecoverBody>(
+        json!({ "target": "api", "failure": "f", "by": "ann" }),
+        json!({ "target": "api", "failure": "f", "dry_run": false, "by": "ann" }),
+    );
+    check_request::<DecisionBody>(
+        json!({ "by": "ann" }),
+        json!({ "revision": null, "by": "ann", "reason": "" }),
+    );
+    check_request::<PauseBody>(
+        json!({ "by": "ann" }),
+        json!({ "target": null, "by": "ann" }),
+    );
+    check_request::<CreateBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "type": "full" }),
+    );
+    check_request::<RestoreBody>(
+        json!({ "job": "state" }),
+        json!({ "job": "state", "id": null, "into": null, "replace": false }),
+    );
+    check_request::<PruneBody>(json!({}), json!({ "job": null, "dry_run": false }));
+    check_request::<DrillBody>(json!({ "job": "state" }), json!({ "job": "state" }));
+    check_request::<HistoryQuery>(
+        json!({}),
+        json!({ "target": null, "failure": null, "state": null, "since": null, "limit": null }),
+    );
+    check_request::<IncidentQuery>(json!({}), json!({ "open": null, "limit": null }));
+    check_request::<EventQuery>(
+        json!({}),
+        json!({ "since": null, "follow": null, "limit": null }),
+    );
+    check_request::<BackupQuery>(json!({}), json!({ "job": null }));
+}

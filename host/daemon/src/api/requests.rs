@@ -1,0 +1,118 @@
+//! What a request says, in the words of the domain.
+//!
+//! Invariant: a field that does not say what it has to is refused with its name, before anything is begun.
+
+use super::error::ApiError;
+use crate::ports::{HistoryFilter, RestoreRequest};
+use mainstay_api::{BackupQuery, HistoryQuery, RestoreBody};
+use mainstay_domain::{
+    id::BackupId,
+    name::{FailureType, InvalidName, JobName, TargetName},
+    time::Timestamp,
+};
+use std::path::PathBuf;
+
+/// The target that a body names.
+pub(super) fn target(name: &str) -> Result<TargetName, ApiError> {
+    TargetName::parse(name).map_err(|why| ApiError::bad_body("target", why))
+}
+
+/// The failure that a body names.
+pub(super) fn failure(name: &str) -> Result<FailureType, ApiError> {
+    FailureType::parse(name).map_err(|why| ApiError::bad_body("failure", why))
+}
+
+/// The job that a body names.
+pub(super) fn job(name: &str) -> Result<JobName, ApiError> {
+    JobName::parse(name).map_err(|why| ApiError::bad_body("job", why))
+}
+
+/// What a body wants restored, and where to.
+pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
+    let id = body.id.as_deref().map(BackupId::parse).transpose();
+    let request = RestoreRequest {
+        job: job(&body.job)?,
+        id: id.map_err(|why| ApiError::bad_body("id", why))?,
+        into: body.into.map(PathBuf::from),
+        replace: body.replace,
+    };
+    match &request.into {
+        Some(into) if !into.is_absolute() => {
+            let error = format!("`into` is {}", into.display());
+            Err(ApiError::bad_request(error, "an absolute path is needed"))
+        }
+        _ => Ok(request),
+    }
+}
+
+/// The job of which a query wants the backups.
+pub(super) fn job_asked_for(query: BackupQuery) -> Result<Option<JobName>, ApiError> {
+    asked_for("job", query.job.as_deref(), JobName::parse)
+}
+
+/// Which operations a query wants, at most so many.
+pub(super) fn filter(query: HistoryQuery, limit: u32) -> Result<HistoryFilter, ApiError> {
+    let since = query.since.as_deref().map(Timestamp::parse).transpose();
+    Ok(HistoryFilter {
+        target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
+        failure: asked_for("failure", query.failure.as_deref(), FailureType::parse)?,
+        state: query.state.map(Into::into),
+        since: since.map_err(|why| ApiError::bad_query("since", why))?,
+        limit,
+    })
+}
+
+/// A name of a query.
+fn asked_for<T>(
+    field: &str,
+    name: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+) -> Result<Option<T>, ApiError> {
+    let parsed = name.map(parse).transpose();
+    parsed.map_err(|why| ApiError::bad_query(field, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{
+        Json,
+        body::Body,
+        extract::{FromRequest, Query},
+        http::Request,
+    };
+    use serde::Deserialize;
+
+    /// What the JSON of a body and of a query would be refused with, had they the domain's own types.
+    #[derive(Debug, Deserialize)]
+    struct Typed {
+        #[serde(rename = "target")]
+        _target: TargetName,
+    }
+
+    #[tokio::test]
+    async fn a_bad_name_is_refused_in_the_words_of_any_other_bad_field() {
+        let request = Request::builder()
+            .header("content-type", "application/json")
+            .body(Body::from(r#"{"target": "API"}"#))
+            .unwrap();
+        let Err(rejection) = Json::<Typed>::from_request(request, &()).await else {
+            panic!("`API` is no name");
+        };
+        let ours = target("API").unwrap_err().into_body();
+        let theirs = ApiError::from(rejection).into_body();
+        // Of the place in the text only the reader of the JSON knows.
+        let theirs_without_place = theirs.error.split(" at line ").next();
+        assert_eq!(theirs_without_place, Some(ours.error.as_str()));
+        assert_eq!(theirs.help, ours.help);
+
+        let uri = "http://mainstay/?target=API".parse().unwrap();
+        let rejection = Query::<Typed>::try_from_uri(&uri).unwrap_err();
+        let query = HistoryQuery {
+            target: Some("API".to_owned()),
+            ..HistoryQuery::default()
+        };
+        let ours = filter(query, 1).unwrap_err().into_body();
+        assert_eq!(ours, ApiError::from(rejection).into_body());
+    }
+}
