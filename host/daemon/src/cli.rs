@@ -8,6 +8,7 @@ mod backups;
 mod check;
 mod client;
 mod connect;
+mod explain;
 mod failure;
 mod help;
 mod listings;
@@ -49,6 +50,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
         Command::Demo { keep } => wiring::demo(out, keep).await,
         Command::Check => wiring::check(&global, out).await,
+        Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
         Command::Status => done(status::status(&client().await?, out).await),

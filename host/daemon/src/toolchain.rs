@@ -13,6 +13,7 @@ mod sources;
 
 pub use build::{Build, BuildError};
 
+use mainstay_domain::code::ErrorCode;
 use run::RunError;
 use std::{
     path::{Path, PathBuf},
@@ -56,13 +57,16 @@ impl Route {
 #[derive(Debug, thiserror::Error)]
 pub enum ToolchainError {
     /// Nothing to begin with.
-    #[error("cannot ask rustc for its {TARGET} library: {0}; install Rust from https://rustup.rs")]
+    #[error(
+        "cannot ask rustc for its {TARGET} library: {0}; install Rust from https://rustup.rs [{code}]",
+        code = ErrorCode::NoToolchain
+    )]
     NoRustc(#[source] RunError),
     /// The variable names no route.
     #[error("{ROUTE_VARIABLE} is `{0}`; allowed are active, rustup and debian")]
     UnknownRoute(String),
     /// Every route that is open here has failed.
-    #[error("no toolchain for {TARGET}: {}", .0.join("; "))]
+    #[error("no toolchain for {TARGET}: {} [{code}]", .0.join("; "), code = ErrorCode::NoToolchain)]
     NoRoute(Vec<String>),
 }
 

@@ -9,6 +9,7 @@
 use crate::{
     archive::{DocumentKey, Entry, State},
     backup::{BackupRecord, BackupStatus, BackupType},
+    code::ErrorCode,
     id::BackupId,
     name::JobName,
     time::Timestamp,
@@ -194,7 +195,8 @@ pub enum ChainError {
     Unknown(BackupId),
     /// Something that it needs is not in the catalog.
     #[error(
-        "backup {needed_by} needs {missing}, which is not there; restore an older one, or rebuild the catalog"
+        "backup {needed_by} needs {missing}, which is not there; restore an older one, or rebuild the catalog [{code}]",
+        code = ErrorCode::BackupUnusable
     )]
     Missing {
         /// What is missing.
@@ -204,7 +206,8 @@ pub enum ChainError {
     },
     /// Something that it needs, or it itself, holds nothing to restore from.
     #[error(
-        "backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it"
+        "backup {needed_by} needs {unusable}, which is {status}; restore one that does not need it [{code}]",
+        code = ErrorCode::BackupUnusable
     )]
     Unusable {
         /// What is unusable.
@@ -215,7 +218,10 @@ pub enum ChainError {
         needed_by: BackupId,
     },
     /// The parents lead in a circle, or to a parent that cannot be one.
-    #[error("the parents of backup {0} do not lead to a full backup; rebuild the catalog")]
+    #[error(
+        "the parents of backup {0} do not lead to a full backup; rebuild the catalog [{code}]",
+        code = ErrorCode::BackupUnusable
+    )]
     Tangled(BackupId),
 }
 

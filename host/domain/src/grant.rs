@@ -5,6 +5,7 @@
 //! differently (user info, backslashes, control characters, percent signs in the host) is denied.
 
 use crate::{
+    code::ErrorCode,
     effect::{Effect, EffectError},
     name::{PluginName, TargetName},
     spec::{Grants, HttpOrigin, TargetVerb},
@@ -63,10 +64,10 @@ pub fn check(
     };
     match missing {
         None => Ok(()),
-        Some(line) => Err(EffectError::Denied(format!(
+        Some(line) => Err(EffectError::Denied(ErrorCode::NotGranted.mark(format!(
             "{plugin} has no grant for {}; `[plugin.{plugin}] grants = {{ {line} }}` would give it",
             effect.name()
-        ))),
+        )))),
     }
 }
 

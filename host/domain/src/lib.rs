@@ -4,7 +4,7 @@
 //! and what they read. So every decision is a function that a table or a property can test.
 //!
 //! Where to look: the *words* are `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
-//! `operation`, `alert`, `backup`, `plugin`; `spec` is what an operator configures, validated; `journal` is what
+//! `operation`, `alert`, `backup`, `plugin`, and `code`, which errors have that need more than a line; `spec` is what an operator configures, validated; `journal` is what
 //! must survive a crash. The *decisions* are the modules whose items are functions; `secret` is how a guest has secrets
 //! without having them.
 
@@ -16,6 +16,7 @@ pub mod blob;
 pub mod breaker;
 pub mod call;
 pub mod chain;
+pub mod code;
 pub mod cooldown;
 pub mod dependency;
 pub mod effect;

@@ -8,6 +8,7 @@ use crate::{
     limits::{Exceeded, Limit},
 };
 use mainstay_domain::{
+    code::ErrorCode,
     name::{InvalidName, PluginName},
     plugin::{PluginIdentity, PluginKind},
 };
@@ -41,7 +42,8 @@ pub enum CallFailure {
     TimedOut(Duration),
     /// It failed too often and rests.
     #[error(
-        "was not called: the plugin failed again and again and rests for another {0:?}; last error: {1}"
+        "was not called: the plugin failed again and again and rests for another {0:?}; last error: {1} [{code}]",
+        code = ErrorCode::Quarantined
     )]
     Resting(Duration, String),
     /// The guest trapped: a panic, an `unreachable`, an access out of bounds.

@@ -7,6 +7,7 @@
 use crate::plugin::Plugin;
 use arc_swap::ArcSwap;
 use mainstay_domain::{
+    code::ErrorCode,
     name::{FailureType, PluginName},
     plugin::PluginKind,
 };
@@ -53,7 +54,11 @@ impl Versioned for Plugin {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotServing {
     /// No plugin of this kind has the name.
-    #[error("no {kind} named `{name}` is serving; there {}", listed(.there))]
+    #[error(
+        "no {kind} named `{name}` is serving; there {} [{code}]",
+        listed(.there),
+        code = ErrorCode::NotServing
+    )]
     Unknown {
         /// What was asked for.
         kind: PluginKind,
@@ -63,7 +68,11 @@ pub enum NotServing {
         there: Vec<String>,
     },
     /// None of its versions matches.
-    #[error("no version of `{name}` matches `{requirement}`; there {}", listed(.there))]
+    #[error(
+        "no version of `{name}` matches `{requirement}`; there {} [{code}]",
+        listed(.there),
+        code = ErrorCode::NotServing
+    )]
     NoMatch {
         /// Its name.
         name: PluginName,
@@ -73,7 +82,11 @@ pub enum NotServing {
         there: Vec<String>,
     },
     /// Every version that matches rests.
-    #[error("every version of `{name}` that matches `{requirement}` failed too often and rests: {}", .resting.join(", "))]
+    #[error(
+        "every version of `{name}` that matches `{requirement}` failed too often and rests: {} [{code}]",
+        .resting.join(", "),
+        code = ErrorCode::Quarantined
+    )]
     Resting {
         /// Its name.
         name: PluginName,

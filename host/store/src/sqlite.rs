@@ -44,7 +44,7 @@ pub use salvage::{Salvaged, SalvagedTable, salvage};
 
 use load::Load;
 use lock::StateLock;
-use mainstay_domain::event::Event;
+use mainstay_domain::{code::ErrorCode, event::Event};
 use mark::Mark;
 use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
@@ -109,10 +109,10 @@ impl SqliteJournal {
             }
         };
         let (room_sender, room) = watch::channel(match reserve.was_released() {
-            true => Room::Full(format!(
+            true => Room::Full(ErrorCode::DiskFull.mark(format!(
                 "the journal in {} found its disk full before this daemon was started",
                 path.display()
-            )),
+            ))),
             false => Room::Enough,
         });
         let readers = Arc::new(Readers::new(path.clone()));

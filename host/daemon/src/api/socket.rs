@@ -4,6 +4,7 @@
 //! Invariant: one daemon serves a state directory; the lock beside the socket says so, and dies with its holder, so
 //! that a socket without a locked lock is a dead daemon's and is replaced.
 
+use mainstay_domain::code::ErrorCode;
 use std::{
     fs::{File, TryLockError},
     io,
@@ -39,7 +40,10 @@ impl Drop for Lock {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The lock is held.
-    #[error("another mainstay serves {socket}; stop it, or give this one a state_dir of its own")]
+    #[error(
+        "another mainstay serves {socket}; stop it, or give this one a state_dir of its own [{code}]",
+        code = ErrorCode::StateDirInUse
+    )]
     Served {
         /// Where it listens.
         socket: PathBuf,

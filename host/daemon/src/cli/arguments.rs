@@ -6,6 +6,7 @@ use super::help::examples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState};
 use mainstay_domain::{
+    code::ErrorCode,
     id::{BackupId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
     plugin::PluginKind,
@@ -249,6 +250,18 @@ pub enum Command {
     /// List, inspect, write, build and test plugins
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(PluginCommand),
+    /// Explain an error by its code, e.g. MS-0105; without one, list the codes
+    ///
+    /// An error that needs more than a line ends with its code. Its page says what it means, what the host does meanwhile,
+    /// what to do, and how to see that it is over. Needs no daemon and no config.
+    #[command(after_long_help = examples!("
+  mainstay explain
+  mainstay explain MS-0105"))]
+    Explain {
+        /// Which code
+        #[arg(value_parser = ErrorCode::parse)]
+        code: Option<ErrorCode>,
+    },
     /// Print the completions of a shell
     #[command(after_long_help = examples!("
   mainstay completions bash > /etc/bash_completion.d/mainstay

@@ -2,8 +2,8 @@
 
 use super::operator::OnProgress;
 use mainstay_domain::{
-    archive::Manifest, backup::BackupType, id::BackupId, name::JobName, spec::BackupSource,
-    time::Timestamp,
+    archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
+    spec::BackupSource, time::Timestamp,
 };
 use std::path::PathBuf;
 
@@ -76,7 +76,7 @@ pub enum BackupStoreError {
     #[error("{0}")]
     Source(String),
     /// What is stored is not what was written.
-    #[error("backup {id} is corrupted: {what}")]
+    #[error("backup {id} is corrupted: {what} [{code}]", code = ErrorCode::BackupUnusable)]
     Corrupted {
         /// Which of the chain.
         id: BackupId,

@@ -2,6 +2,7 @@
 
 use super::Boxed;
 use mainstay_domain::{
+    code::ErrorCode,
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
     health::Observation,
     journal::ProcessIdentity,
@@ -54,7 +55,10 @@ pub enum ProcessError {
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// The daemon cannot start it under another account.
-    #[error("cannot run as the user `{user}`: {why}")]
+    #[error(
+        "cannot run as the user `{user}`: {why} [{code}]",
+        code = ErrorCode::NotStarted
+    )]
     Account {
         /// The account.
         user: String,
@@ -62,7 +66,11 @@ pub enum ProcessError {
         why: AccountError,
     },
     /// Its output has no place to go.
-    #[error("cannot open the log {}: {source}", path.display())]
+    #[error(
+        "cannot open the log {}: {source} [{code}]",
+        path.display(),
+        code = ErrorCode::NotStarted
+    )]
     Log {
         /// The file.
         path: PathBuf,
@@ -70,7 +78,10 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// The system did not start it.
-    #[error("cannot start `{program}`: {source}: {help}")]
+    #[error(
+        "cannot start `{program}`: {source}: {help} [{code}]",
+        code = ErrorCode::NotStarted
+    )]
     Start {
         /// Its first word.
         program: String,
@@ -211,10 +222,13 @@ pub trait HttpClient: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The config has none with this name.
-    #[error("secret `{0}` is not known; add it to [secrets] in the config")]
+    #[error(
+        "secret `{0}` is not known; add it to [secrets] in the config [{code}]",
+        code = ErrorCode::SecretUnusable
+    )]
     Unknown(SecretName),
     /// It cannot be read, or is none.
-    #[error("secret `{name}`: {what}")]
+    #[error("secret `{name}`: {what} [{code}]", code = ErrorCode::SecretUnusable)]
     Unreadable {
         /// Which.
         name: SecretName,

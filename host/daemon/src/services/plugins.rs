@@ -11,6 +11,7 @@ use mainstay_domain::{
     alert::Alert,
     backup::{BackupSummary, Verdict},
     call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
+    code::ErrorCode,
     event::{Event, EventKind, PluginRejected, PluginServing},
     journal::Change,
     name::{JobName, PluginName},
@@ -257,7 +258,7 @@ impl Observer for PluginEvents {
                 reason,
             } => high(
                 EventKind::PluginQuarantined,
-                format!("{plugin} rests for {rest:?}: {reason}"),
+                ErrorCode::Quarantined.mark(format!("{plugin} rests for {rest:?}: {reason}")),
             )
             .with_plugin(&plugin),
             PluginEvent::Released { plugin } => {

@@ -7,6 +7,7 @@
 
 use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload};
 use mainstay_domain::{
+    code::ErrorCode,
     event::{ConfigApplied, ConfigRejected, Event, EventKind},
     journal::Change,
     name::PluginName,
@@ -132,10 +133,10 @@ impl ReloadService {
                 )
             }
             Err(error) => {
-                let message = format!(
+                let message = ErrorCode::ConfigRefused.mark(format!(
                     "config refused, the one before still applies: {}",
                     first_line(error)
-                );
+                ));
                 Event::new(EventKind::ConfigRejected, Severity::High, at, message).with_data(
                     ConfigRejected {
                         error: error.clone(),

@@ -7,6 +7,7 @@ use super::{
     Ticket, Tracked, Verb, Work, begin::due_of, decide::Decided, kept::Kept, words,
 };
 use crate::{
+    code::ErrorCode,
     failure,
     health::Evidence,
     id::OperationId,
@@ -121,10 +122,10 @@ impl Recovery {
             return Ok(Reply::Operation(Box::new(operation)));
         }
         let reply = self.with(key, out, |machine, case, out| match &case.stage {
-            Stage::Asking(work) => Err(Refusal::Conflict(format!(
+            Stage::Asking(work) => Err(Refusal::Conflict(ErrorCode::AwaitsPerson.mark(format!(
                 "the recovery of {} from {} waits for a person: mainstay approve {}",
                 key.target, key.failure, work.operation.id
-            ))),
+            )))),
             Stage::Running(running) => Err(recovered_already(key, &running.work.operation.id)),
             Stage::Queued(work) if work.operation.mode != Mode::Automatic => {
                 Err(recovered_already(key, &work.operation.id))

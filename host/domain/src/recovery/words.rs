@@ -5,6 +5,7 @@ mod incidents;
 pub(super) use incidents::{closed, escalated, flapping, opened, reopened};
 
 use crate::{
+    code::ErrorCode,
     event::{
         Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
         OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
@@ -78,10 +79,10 @@ pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
         true => String::new(),
         false => format!("; first: {}", operation.steps.join("; ")),
     };
-    let message = format!(
+    let message = ErrorCode::AwaitsPerson.mark(format!(
         "recovery of {} from {} waits for a person{steps}: mainstay approve {id}, or mainstay reject {id}",
         operation.target, operation.failure
-    );
+    ));
     let data = OperationAwaitingManual {
         about: OperationFacts::of(operation),
         steps: operation.steps.clone(),

@@ -1,6 +1,6 @@
 //! Why a component is not taken, in words that say what was found and what is allowed.
 
-use mainstay_domain::plugin::PluginKind;
+use mainstay_domain::{code::ErrorCode, plugin::PluginKind};
 
 /// Why a file is no plugin that this host can load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +52,9 @@ pub enum ContractError {
     TwoKinds(PluginKind, PluginKind),
     /// It was built against a version that this host does not speak.
     #[error(
-        "it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these"
+        "it was built against mainstay:plugin {found}, and this host speaks {spoken}; build it against one of these \
+         [{code}]",
+        code = ErrorCode::ContractMismatch
     )]
     WrongVersion {
         /// Its version.
@@ -61,7 +63,10 @@ pub enum ContractError {
         spoken: String,
     },
     /// Its interfaces are of two versions.
-    #[error("it mixes mainstay:plugin {one} and {other}; build it against one version")]
+    #[error(
+        "it mixes mainstay:plugin {one} and {other}; build it against one version [{code}]",
+        code = ErrorCode::ContractMismatch
+    )]
     MixedVersions {
         /// One version.
         one: String,
@@ -70,7 +75,8 @@ pub enum ContractError {
     },
     /// It imports what its world does not have.
     #[error(
-        "it imports `{import}`, which the world `{kind}` does not have; it may import {allowed}"
+        "it imports `{import}`, which the world `{kind}` does not have; it may import {allowed} [{code}]",
+        code = ErrorCode::ContractMismatch
     )]
     ForeignImport {
         /// The import.

@@ -90,11 +90,11 @@ fn what_does_not_serve_says_what_does() {
     let text = |name, requirement| get(&registry, name, requirement).unwrap_err().to_string();
     assert_eq!(
         text("fixer", "^2"),
-        "no version of `fixer` matches `^2`; there are 1.3.0, 1.2.0"
+        "no version of `fixer` matches `^2`; there are 1.3.0, 1.2.0 [MS-0304]"
     );
     assert_eq!(
         text("other", "*"),
-        "no recovery-handler named `other` is serving; there is fixer"
+        "no recovery-handler named `other` is serving; there is fixer [MS-0304]"
     );
     let name = PluginName::parse("fixer").unwrap();
     let error = registry
@@ -102,7 +102,10 @@ fn what_does_not_serve_says_what_does() {
         .map(drop)
         .unwrap_err()
         .to_string();
-    assert_eq!(error, "no alerter named `fixer` is serving; there is none");
+    assert_eq!(
+        error,
+        "no alerter named `fixer` is serving; there is none [MS-0304]"
+    );
 }
 
 #[test]

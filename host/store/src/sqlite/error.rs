@@ -2,6 +2,7 @@
 
 use super::open::what_to_do;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
+use mainstay_domain::code::ErrorCode as Code;
 use rusqlite::{Error, ErrorCode};
 use std::{any::Any, path::Path};
 
@@ -75,11 +76,12 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
         }
         _ => match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => {
-                "cannot be written: the disk is full; free some space, and writing goes on by itself".to_owned()
+                let what = "cannot be written: the disk is full; free some space, and writing goes on by itself";
+                Code::DiskFull.mark(what)
             }
-            Some(ErrorCode::SystemIoFailure) => format!(
+            Some(ErrorCode::SystemIoFailure) => Code::DiskFull.mark(format!(
                 "cannot be read or written: the disk reports an error ({error}); look at its health and quota"
-            ),
+            )),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(path, &error.to_string()),
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
                 format!("cannot be opened for writing ({error}); check its owner and mode")
@@ -96,8 +98,8 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
 
 /// What was found in a damaged file, and what to do.
 pub(super) fn damaged(path: &Path, found: &str) -> String {
-    format!(
+    Code::JournalDamaged.mark(format!(
         "is damaged ({found}); nothing was changed: {}",
         what_to_do(path)
-    )
+    ))
 }

@@ -4,6 +4,7 @@
 
 use super::error::sentence;
 use crate::port::{StoreError, StoreErrorKind};
+use mainstay_domain::code::ErrorCode;
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{DirBuilder, File, OpenOptions, Permissions},
@@ -54,9 +55,9 @@ impl StateLock {
                 "" => "another daemon".to_owned(),
                 pid => format!("the daemon with pid {pid}"),
             };
-            return Err(failed(format!(
+            return Err(failed(ErrorCode::StateDirInUse.mark(format!(
                 "is in use by {holder}; stop it first, or give this one a `state_dir` of its own"
-            )));
+            ))));
         }
         // For people only; a lock whose holder cannot be named is still a lock.
         let _ = file
@@ -73,10 +74,12 @@ fn make_directory(path: &Path) -> Result<(), String> {
     let shown = path.display();
     match path.metadata() {
         Ok(found) if !found.is_dir() => Err(format!("cannot be made: {shown} is not a directory")),
-        Ok(found) if found.permissions().mode() & 0o002 != 0 => Err(format!(
-            "is not safe: everybody may write to {shown} (mode {:o}); run `chmod 700 {shown}`",
-            found.permissions().mode() & 0o7777
-        )),
+        Ok(found) if found.permissions().mode() & 0o002 != 0 => {
+            Err(ErrorCode::StateDirOpen.mark(format!(
+                "is not safe: everybody may write to {shown} (mode {:o}); run `chmod 700 {shown}`",
+                found.permissions().mode() & 0o7777
+            )))
+        }
         Ok(_) => Ok(()),
         Err(_) => DirBuilder::new()
             .recursive(true)

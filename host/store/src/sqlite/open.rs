@@ -11,6 +11,7 @@ use super::{
     sums,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
+use mainstay_domain::code::ErrorCode;
 use rusqlite::{Connection, OpenFlags};
 use std::{ffi::OsString, path::Path, path::PathBuf};
 
@@ -81,10 +82,10 @@ fn refuse_missing(path: &Path, marked: &Marked) -> Result<(), StoreError> {
         _ if length(&wal) > 0 => format!("its write-ahead log {} is not", wal.display()),
         _ => return Ok(()),
     };
-    let what = format!(
+    let what = ErrorCode::JournalDamaged.mark(format!(
         "is missing or empty, and {left}; nothing was changed: {}",
         what_to_do(path)
-    );
+    ));
     Err(sentence(path, Kind::Unreadable, what))
 }
 
@@ -193,11 +194,11 @@ pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, S
         return Err(sentence(
             path,
             Kind::Unreadable,
-            format!(
+            ErrorCode::JournalNewer.mark(format!(
                 "was written by a newer Mainstay: its schema is {version}, and this one knows up to {}; run the newer \
                  version, or name another `state_dir`",
                 MIGRATIONS.len()
-            ),
+            )),
         ));
     }
     Ok(version)

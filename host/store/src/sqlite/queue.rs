@@ -15,7 +15,7 @@ use super::{
     values::ValueWrite,
 };
 use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
-use mainstay_domain::{effect::EffectError, journal::Change};
+use mainstay_domain::{code::ErrorCode, effect::EffectError, journal::Change};
 use parking_lot::{Condvar, Mutex};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tokio::sync::oneshot;
@@ -144,6 +144,7 @@ impl Queue {
     fn overloaded(&self) -> StoreError {
         let what = "takes no more for now: as much as may waits for the disk; this was not taken, try it again when \
                     there is room on the disk";
+        let what = ErrorCode::DiskFull.mark(what);
         sentence(&self.path, StoreErrorKind::Full, what)
     }
 

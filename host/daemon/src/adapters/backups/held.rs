@@ -5,6 +5,7 @@ use crate::ports::BackupStoreError;
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, KeyPrefix, Manifest, SourceNote, State},
     backup::BackupType,
+    code::ErrorCode,
     id::BackupId,
     name::JobName,
 };
@@ -32,12 +33,12 @@ pub(super) fn held(
                 swap.target().display()
             ),
             Holds::Nothing => {
-                return Err(BackupStoreError::Unavailable(format!(
+                return Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
                     "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
                     backup.id,
                     swap.target().display(),
                     prefix.as_str()
-                )));
+                ))));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::files::unavailable;
 use crate::ports::BackupStoreError;
+use mainstay_domain::code::ErrorCode;
 use std::{
     ffi::OsStr,
     fs,
@@ -17,11 +18,11 @@ pub(super) fn check_none_within(directory: &Path) -> Result<(), BackupStoreError
     let list = fs::read(MOUNTS).map_err(unavailable("cannot read", Path::new(MOUNTS)))?;
     match mounted_within(&list, directory) {
         None => Ok(()),
-        Some(mounted) => Err(BackupStoreError::Unavailable(format!(
+        Some(mounted) => Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
             "{} cannot be replaced or removed: {} is a mount point, and what is mounted there would go with it; unmount it, or restore into another directory",
             directory.display(),
             mounted.display()
-        ))),
+        )))),
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::ports::{BackupStoreError, OnProgress, RestorePlace, RestoredTree, StagedRestore};
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
+    code::ErrorCode,
     id::BackupId,
     name::JobName,
     spec::BackupSource,
@@ -89,11 +90,11 @@ fn check_apart(layout: &Layout, target: &Path) -> Result<(), BackupStoreError> {
     let (store, target) = (layout.root().canonicalize(), target.canonicalize());
     match (store, target) {
         (Ok(store), Ok(target)) if store.starts_with(&target) => {
-            Err(BackupStoreError::Unavailable(format!(
+            Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
                 "{} cannot be replaced: it holds the backups, which are in {}; restore into another directory",
                 target.display(),
                 store.display()
-            )))
+            ))))
         }
         _ => Ok(()),
     }
@@ -113,7 +114,9 @@ fn in_place(sources: &[BackupSource]) -> Result<Targets<'_>, BackupStoreError> {
     }
     if targets.is_empty() {
         let why = "the job has no directory among its sources, and what a command printed cannot be put back in place; restore into a directory";
-        return Err(BackupStoreError::Unavailable(why.to_owned()));
+        return Err(BackupStoreError::Unavailable(
+            ErrorCode::RestoreRefused.mark(why),
+        ));
     }
     Ok((targets, ignored))
 }

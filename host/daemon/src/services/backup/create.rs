@@ -5,6 +5,7 @@ use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unread
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::join,
+    code::ErrorCode,
     event::{BackupTaken, EventKind},
     journal::Change,
     name::JobName,
@@ -246,10 +247,10 @@ impl BackupService {
         };
         record.status = BackupStatus::Corrupted;
         record.reason = Some(what.to_owned());
-        let message = format!(
+        let message = ErrorCode::BackupUnusable.mark(format!(
             "backup {id} of job {} is corrupted: {what}; backups that need it cannot be restored, and the next one is full",
             record.job
-        );
+        ));
         let event = self
             .event(EventKind::BackupCorrupted, Severity::Critical, message)
             .with_backup(&record.job, id);

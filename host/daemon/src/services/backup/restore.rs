@@ -9,6 +9,7 @@ use crate::ports::{
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
     chain::{ChainError, newest_verified, plan_restore},
+    code::ErrorCode,
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
     journal::Change,
@@ -82,9 +83,9 @@ impl BackupService {
         let (place, replaced) = match into {
             Some(path) => (RestorePlace::Into { path, replace }, None),
             None if !replace => {
-                return Err(BackupError::Refused(format!(
+                return Err(BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
                     "a restore in place replaces what the sources of job {job} hold now; say --replace, or restore --into a new directory"
-                )));
+                ))));
             }
             None => {
                 let spec = self.job(&job)?;
@@ -249,9 +250,9 @@ impl BackupService {
             super::quiet(),
         );
         saved.await.map(drop).map_err(|error| {
-            BackupError::Refused(format!(
+            BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(
                 "nothing was restored, for the emergency backup of what is there now failed: {error}; restore --into another directory, or make that work"
-            ))
+            )))
         })
     }
 }

@@ -1,0 +1,158 @@
+//! The codes of the errors that need more than a line. Each has a page, `docs/errors/CODE.md`, which `mainstay explain
+//! CODE` prints.
+//!
+//! Invariant: a code means one thing for ever; a new error takes a new number.
+//! Invariant: a text carries its code at its end, as ` [MS-0101]`, and only one: that of its innermost cause.
+
+use std::fmt;
+
+/// An error with a page. The first two digits are its area: 01 the journal and its directory, 02 the config, 03 plugins,
+/// 04 recovery and targets, 05 backups, 06 the toolchain of plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The journal's file is damaged.
+    JournalDamaged,
+    /// The journal was written by a newer version.
+    JournalNewer,
+    /// Everybody may write to the state directory.
+    StateDirOpen,
+    /// Another daemon uses the state directory.
+    StateDirInUse,
+    /// The disk of the journal is full or fails.
+    DiskFull,
+    /// A changed config was refused while the daemon runs.
+    ConfigRefused,
+    /// A secret cannot be used.
+    SecretUnusable,
+    /// A plugin does not fit the contract of this host.
+    ContractMismatch,
+    /// A plugin asked for something that it has no grant for.
+    NotGranted,
+    /// A plugin failed too often and rests.
+    Quarantined,
+    /// No plugin serves that has the name and version that is asked for.
+    NotServing,
+    /// An operation waits for a person's decision.
+    AwaitsPerson,
+    /// The process of a target cannot be started.
+    NotStarted,
+    /// A restore in place was refused.
+    RestoreRefused,
+    /// A backup, or one that it needs, is damaged or missing.
+    BackupUnusable,
+    /// There is no compiler for plugins.
+    NoToolchain,
+}
+
+/// Not a code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no error code `{0}`; a code looks like MS-0101, and `mainstay explain` lists them"
+)]
+pub struct UnknownCode(String);
+
+impl ErrorCode {
+    /// Every code, in rising order.
+    pub const ALL: [ErrorCode; 16] = [
+        ErrorCode::JournalDamaged,
+        ErrorCode::JournalNewer,
+        ErrorCode::StateDirOpen,
+        ErrorCode::StateDirInUse,
+        ErrorCode::DiskFull,
+        ErrorCode::ConfigRefused,
+        ErrorCode::SecretUnusable,
+        ErrorCode::ContractMismatch,
+        ErrorCode::NotGranted,
+        ErrorCode::Quarantined,
+        ErrorCode::NotServing,
+        ErrorCode::AwaitsPerson,
+        ErrorCode::NotStarted,
+        ErrorCode::RestoreRefused,
+        ErrorCode::BackupUnusable,
+        ErrorCode::NoToolchain,
+    ];
+
+    /// As it is printed, e.g. `MS-0101`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::JournalDamaged => "MS-0101",
+            ErrorCode::JournalNewer => "MS-0102",
+            ErrorCode::StateDirOpen => "MS-0103",
+            ErrorCode::StateDirInUse => "MS-0104",
+            ErrorCode::DiskFull => "MS-0105",
+            ErrorCode::ConfigRefused => "MS-0201",
+            ErrorCode::SecretUnusable => "MS-0202",
+            ErrorCode::ContractMismatch => "MS-0301",
+            ErrorCode::NotGranted => "MS-0302",
+            ErrorCode::Quarantined => "MS-0303",
+            ErrorCode::NotServing => "MS-0304",
+            ErrorCode::AwaitsPerson => "MS-0401",
+            ErrorCode::NotStarted => "MS-0402",
+            ErrorCode::RestoreRefused => "MS-0501",
+            ErrorCode::BackupUnusable => "MS-0502",
+            ErrorCode::NoToolchain => "MS-0601",
+        }
+    }
+
+    /// Reads a code, in letters of either case.
+    ///
+    /// # Errors
+    /// There is no such code.
+    pub fn parse(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL
+            .into_iter()
+            .find(|code| code.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| UnknownCode(text.to_owned()))
+    }
+
+    /// The text with this code at its end; one that ends with a code already stays as it is.
+    ///
+    /// ```
+    /// use mainstay_domain::code::ErrorCode;
+    /// let cause = ErrorCode::SecretUnusable.mark("secret `pager`: it is empty");
+    /// assert_eq!(cause, "secret `pager`: it is empty [MS-0202]");
+    /// assert_eq!(ErrorCode::ConfigRefused.mark(format!("refused: {cause}")), format!("refused: {cause}"));
+    /// ```
+    pub fn mark(self, text: impl Into<String>) -> String {
+        let text = text.into();
+        match Self::ALL
+            .iter()
+            .any(|code| text.ends_with(&format!("[{code}]")))
+        {
+            true => text,
+            false => format!("{text} [{self}]"),
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_rise_and_are_read_as_they_are_printed() {
+        assert!(ErrorCode::ALL.is_sorted_by(|one, next| one.as_str() < next.as_str()));
+        for code in ErrorCode::ALL {
+            assert_eq!(ErrorCode::parse(code.as_str()), Ok(code));
+            assert_eq!(ErrorCode::parse(&code.as_str().to_lowercase()), Ok(code));
+        }
+        let error = ErrorCode::parse("MS-9999").unwrap_err().to_string();
+        assert!(error.contains("`MS-9999`"), "{error}");
+    }
+
+    #[test]
+    fn a_text_is_marked_once_with_the_code_of_its_innermost_cause() {
+        let inner = ErrorCode::SecretUnusable.mark("no value");
+        assert_eq!(inner, "no value [MS-0202]");
+        let outer = ErrorCode::ConfigRefused.mark(format!("refused: {inner}"));
+        assert_eq!(outer, "refused: no value [MS-0202]");
+        let cut = ErrorCode::ConfigRefused.mark(format!("{inner}; and more"));
+        assert_eq!(cut, "no value [MS-0202]; and more [MS-0201]");
+    }
+}
