@@ -2,11 +2,13 @@
 //! programs in `examples/` run them with any.
 
 mod crash;
+mod damage;
 mod full_disk;
 mod recovery;
 mod swap;
 
 pub use crash::crash;
+pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};

@@ -95,6 +95,17 @@ impl Daemon {
         }
     }
 
+    /// Whether it has ended by itself; [`Daemon::reap`] comes next then.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().unwrap();
+        child.try_wait().unwrap().is_some()
+    }
+
+    /// Lets go of a daemon that has ended by itself.
+    pub fn reap(&mut self) {
+        self.child.take().unwrap().wait().unwrap();
+    }
+
     /// Starts the daemon and waits for nothing.
     pub fn begin(&mut self) {
         let log = fs::OpenOptions::new()

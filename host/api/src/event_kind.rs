@@ -17,6 +17,9 @@ words! {
         /// Everything that was held is written, and the reserve is whole again.
         #[serde(rename = "journal.writable")]
         JournalWritable,
+        /// A record of the journal that this version cannot read was set aside.
+        #[serde(rename = "record.set-aside")]
+        RecordSetAside,
         /// An operator paused the host or a target.
         #[serde(rename = "host.paused")]
         HostPaused,

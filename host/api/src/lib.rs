@@ -16,6 +16,7 @@ mod errors;
 mod event_kind;
 mod events;
 mod incidents;
+mod journal;
 mod openapi;
 mod operations;
 mod plugins;
@@ -32,6 +33,7 @@ pub use errors::ErrorBody;
 pub use event_kind::EventKind;
 pub use events::Event;
 pub use incidents::{Evidence, Incident, IncidentState};
+pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
 pub use openapi::openapi;
 pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
 pub use plugins::{

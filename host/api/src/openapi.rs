@@ -9,6 +9,7 @@ use crate::{
     commands::PauseReport,
     demo::{DemoEnd, DemoStep},
     errors::ErrorBody,
+    journal::{JournalCheck, JournalCopy, JournalSalvage},
     plugins::{PluginInspection, WrittenPlugin},
 };
 use schemas::Schemas;
@@ -30,6 +31,9 @@ pub fn openapi() -> Value {
     schemas.answer::<PluginInspection>();
     schemas.answer::<WrittenPlugin>();
     schemas.answer::<PauseReport>();
+    schemas.answer::<JournalCheck>();
+    schemas.answer::<JournalSalvage>();
+    schemas.answer::<JournalCopy>();
     schemas.answer::<DemoStep>();
     schemas.answer::<DemoEnd>();
     json!({

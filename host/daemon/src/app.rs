@@ -62,6 +62,9 @@ const OTHER_FILES: u64 = 512;
 /// How long the stop waits until it is durable that it began: a disk that does not answer must not hold it up.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// How long the journal may take to write what it holds and to close; its own tries on a full disk are shorter.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
 /// Incidents that closed within this time are read at the start: they may come back, and count as a recurrence.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
 
@@ -152,6 +155,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let journal: Arc<dyn Journal> = Arc::new(recorder);
     // From the first event of this daemon on.
     let (_, counted) = EventFeed::after_newest(0, &*journal, records.clone()).await?;
+    for aside in &recovered.set_aside {
+        say::say_of_set_aside(&*journal, &clock, aside);
+    }
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
     tasks.watch(sqlite.broken());
@@ -374,6 +380,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"
         ),
         Err(error) => tracing::error!("{error}"),
+    }
+    // Tasks that did not stop, and what they share, may hold the journal for longer.
+    let closing = tokio::task::spawn_blocking(move || sqlite.close());
+    if tokio::time::timeout(LAST_WRITES, closing).await.is_err() {
+        tracing::error!(
+            "the journal does not close; the next daemon goes on with its write-ahead log"
+        );
     }
     if !stragglers.is_empty() {
         let why = why.map_or_else(String::new, |why| format!("{why}; "));

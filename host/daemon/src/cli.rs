@@ -11,6 +11,7 @@ mod connect;
 mod explain;
 mod failure;
 mod help;
+mod journal;
 mod listings;
 mod operations;
 mod output;
@@ -101,6 +102,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Heartbeat { target } => {
             done(operations::heartbeat(&client().await?, &target).await)
         }
+        Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
         Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
     }
 }

@@ -46,6 +46,7 @@ use load::Load;
 use lock::StateLock;
 use mainstay_domain::{code::ErrorCode, event::Event};
 use mark::Mark;
+use parking_lot::Mutex;
 use queue::{Ack, BOUND, Queue, Work};
 use readers::Readers;
 use reserve::Reserve;
@@ -79,7 +80,7 @@ pub struct SqliteJournal {
     room: watch::Receiver<Room>,
     #[cfg(test)]
     faults: Arc<store::Faults>,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     /// Set where the writer has panicked.
     broken: Arc<SetOnce<String>>,
     _lock: StateLock,
@@ -165,7 +166,7 @@ impl SqliteJournal {
             room,
             #[cfg(test)]
             faults,
-            writer: Some(writer),
+            writer: Mutex::new(Some(writer)),
             broken,
             _lock: lock,
         })
@@ -176,6 +177,18 @@ impl SqliteJournal {
     pub fn broken(&self) -> impl Future<Output = String> + Send + use<> {
         let broken = Arc::clone(&self.broken);
         async move { broken.wait().await.clone() }
+    }
+
+    /// Writes what waits, then moves everything into the one file; blocks until that is done, on a full disk for some
+    /// seconds. Whatever is asked of it afterwards is refused as closed.
+    pub fn close(&self) {
+        // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
+        self.readers.close();
+        self.queue.close();
+        if let Some(writer) = self.writer.lock().take() {
+            // Where it has panicked that was told.
+            let _ = writer.join();
+        }
     }
 
     /// How many transactions, and so fsyncs, were committed since the journal was opened.
@@ -222,13 +235,7 @@ impl Journal for SqliteJournal {
 
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
-        // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
-        self.readers.close();
-        self.queue.close();
-        if let Some(writer) = self.writer.take() {
-            // Where it has panicked that was told.
-            let _ = writer.join();
-        }
+        self.close();
     }
 }
 

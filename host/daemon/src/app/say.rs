@@ -1,8 +1,8 @@
 //! What the daemon says of itself.
 
-use crate::ports::{Clock, Journal};
+use crate::ports::{Clock, Journal, SetAside};
 use mainstay_domain::{
-    event::{Event, EventKind},
+    event::{Event, EventKind, RecordSetAside},
     journal::Change,
     severity::Severity,
 };
@@ -19,6 +19,27 @@ pub(super) async fn say(
     if let Err(error) = journal.commit(vec![Change::Event(event)].into()).await {
         tracing::error!("{error}");
     }
+}
+
+/// Says that a record was set aside; it is written with what follows.
+pub(super) fn say_of_set_aside(journal: &dyn Journal, clock: &Arc<dyn Clock>, aside: &SetAside) {
+    let SetAside { table, key, why } = aside;
+    let message = format!(
+        "a record of the journal cannot be read by this version and was set aside: {key} of {table}: {why}"
+    );
+    let facts = RecordSetAside {
+        table: (*table).to_owned(),
+        key: key.clone(),
+        why: why.clone(),
+    };
+    tracing::error!("{message}");
+    let event = Event::new(
+        EventKind::RecordSetAside,
+        Severity::High,
+        clock.now(),
+        message,
+    );
+    drop(journal.commit(vec![Change::Event(event.with_data(facts))].into()));
 }
 
 /// Waits for what is said, but no longer than this. It was submitted, and stays so.

@@ -247,6 +247,18 @@ pub enum Command {
     /// Take, list, verify, restore, prune and drill backups
     #[command(subcommand, arg_required_else_help = true)]
     Backup(BackupCommand),
+    /// Check, salvage or copy the journal's file
+    ///
+    /// Works on the file of the state directory itself, and needs no daemon.
+    #[command(arg_required_else_help = true)]
+    Journal {
+        /// The state directory; else that of the config, of which only host.state_dir has to be legible
+        #[arg(long, global = true, value_name = "DIRECTORY")]
+        state_dir: Option<PathBuf>,
+        /// What to do with it
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
     /// List, inspect, write, build and test plugins
     #[command(subcommand, arg_required_else_help = true)]
     Plugin(PluginCommand),
@@ -444,6 +456,36 @@ pub enum BackupCommand {
         /// The job
         #[arg(value_parser = JobName::parse)]
         job: JobName,
+    },
+}
+
+/// What can be done with the journal's file.
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Look through the journal: its structure, each row's checksum, each record
+    ///
+    /// Changes nothing, and may run while a daemon writes. Exit code 0 where it is whole, 1 where it is not.
+    #[command(after_long_help = examples!("
+  mainstay journal check
+  mainstay journal check --state-dir /var/lib/mainstay --json"))]
+    Check,
+    /// Make a new journal of what can be read of a damaged one
+    ///
+    /// The daemon must be stopped. The files that were found stay in the state directory, under names with the time. Exit
+    /// code 0 where everything that was acknowledged is in the new journal, 1 where something is missing.
+    #[command(after_long_help = examples!("
+  mainstay journal salvage
+  mainstay journal salvage --json"))]
+    Salvage,
+    /// Copy the journal into one file, and read the copy back
+    ///
+    /// May run while a daemon writes; the copy holds what was durable at one moment. To restore it: stop the daemon, move
+    /// journal.* in the state directory away, and put the copy there as journal.db.
+    #[command(after_long_help = examples!("
+  mainstay journal backup /backups/journal-$(date +%F).db"))]
+    Backup {
+        /// Where to; must not exist
+        file: PathBuf,
     },
 }
 

@@ -31,7 +31,8 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::RetentionFailed
         | K::DrillFailed
         | K::JournalFull
-        | K::JournalWritable => true,
+        | K::JournalWritable
+        | K::RecordSetAside => true,
         K::IncidentClosed => event.operation.is_none(),
         _ => false,
     }

@@ -9,7 +9,7 @@ use super::{
     IncidentOpened, IncidentReopened, OperationApproved, OperationAskedFor,
     OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
     OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
-    PausedBy, PluginRejected, PluginServing, ProcessFacts,
+    PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -61,6 +61,8 @@ event_data! {
     ConfigApplied,
     /// `config.rejected`.
     ConfigRejected,
+    /// `record.set-aside`.
+    RecordSetAside,
     /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon
     /// started or adopted, else they say nothing.
     ProcessFacts,

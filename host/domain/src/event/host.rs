@@ -22,3 +22,14 @@ pub struct ConfigRejected {
     /// Every problem of it, for people; some lines.
     pub error: String,
 }
+
+/// A record of the journal was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordSetAside {
+    /// What it is one of: `operations`, `incidents`, ….
+    pub table: String,
+    /// Its name there.
+    pub key: String,
+    /// Why it cannot be read, for people.
+    pub why: String,
+}

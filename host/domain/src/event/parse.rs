@@ -9,7 +9,7 @@ use super::{
     EventKind, IncidentClosed, IncidentOpened, IncidentReopened, OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts,
+    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +54,7 @@ impl EventData {
             K::AlertDelivered | K::AlertDelayed | K::AlertAbandoned => {
                 facts::<AlertDelivery>(&data)
             }
+            K::RecordSetAside => facts::<RecordSetAside>(&data),
             K::PluginServing => facts::<PluginServing>(&data),
             K::PluginRejected => facts::<PluginRejected>(&data),
             K::BackupVerified => facts::<BackupTaken>(&data),

@@ -57,6 +57,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("host.stopping", "Nothing"),
         ("journal.full", "Nothing"),
         ("journal.writable", "Nothing"),
+        ("record.set-aside", "RecordSetAside"),
         ("host.paused", "PausedBy"),
         ("host.resumed", "PausedBy"),
         ("config.applied", "ConfigApplied"),

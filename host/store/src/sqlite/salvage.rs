@@ -8,6 +8,7 @@ mod rows;
 
 use super::{
     FILE_NAME,
+    check::check,
     error::{explain, sentence},
     lock::{StateLock, make_private_file},
     mark::{self, Head, Mark, Marked},
@@ -83,6 +84,10 @@ pub fn salvage(state_dir: &Path, now: Timestamp) -> Result<Salvaged, StoreError>
             format!("cannot be salvaged: {error}"),
         )
     };
+    if check(state_dir).is_ok_and(|report| report.is_whole()) {
+        let what = "is whole: there is nothing to salvage, and nothing was changed";
+        return Err(sentence(&path, Kind::Unreadable, what));
+    }
     let workshop = state_dir.join(WORKSHOP);
     let _ = fs::remove_dir_all(&workshop);
     DirBuilder::new()

@@ -189,6 +189,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
         [
             "journal.full",
             "journal.writable",
+            "record.set-aside",
             "config.rejected",
             "circuit.flapping",
             "incident.opened",
