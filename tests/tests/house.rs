@@ -124,6 +124,8 @@ fn crates_depend_one_way() {
             "wasmtime",
             "mainstay",
             "mainstay-runtime",
+            "mainstay-store",
+            "mainstay-backup",
             "rusqlite",
             "mainstay-api",
             "mainstay-plugin-sdk",
@@ -139,6 +141,8 @@ fn crates_depend_one_way() {
         &[
             "mainstay",
             "mainstay-api",
+            "mainstay-store",
+            "mainstay-backup",
             "rusqlite",
             "axum",
             "clap",
@@ -150,6 +154,20 @@ fn crates_depend_one_way() {
         &[
             "mainstay",
             "mainstay-runtime",
+            "mainstay-backup",
+            "axum",
+            "clap",
+            "mainstay-plugin-sdk",
+        ],
+    );
+    check(
+        "host/backup/Cargo.toml",
+        &[
+            "mainstay",
+            "mainstay-api",
+            "mainstay-runtime",
+            "mainstay-store",
+            "rusqlite",
             "axum",
             "clap",
             "mainstay-plugin-sdk",
@@ -157,7 +175,7 @@ fn crates_depend_one_way() {
     );
     check(
         "host/daemon/Cargo.toml",
-        &["mainstay-plugin-sdk", "wasmtime", "rusqlite"],
+        &["mainstay-plugin-sdk", "wasmtime", "rusqlite", "zstd"],
     );
     check(
         "plugin-sdk/Cargo.toml",
@@ -229,8 +247,13 @@ fn the_domain_is_pure() {
 #[test]
 fn what_runs_in_the_program_prints_with_no_macro_that_panics() {
     let macros = ["println!(", "eprintln!(", "print!(", "eprint!("];
-    let sources =
-        ["host/daemon/src", "host/runtime/src", "host/store/src"].map(|source| root().join(source));
+    let sources = [
+        "host/daemon/src",
+        "host/runtime/src",
+        "host/store/src",
+        "host/backup/src",
+    ]
+    .map(|source| root().join(source));
     let found: Vec<String> = source_files()
         .into_iter()
         .filter(|(path, _)| sources.iter().any(|source| path.starts_with(source)))
@@ -355,6 +378,7 @@ fn modules_import_no_cycles() {
         "host/api/src",
         "host/runtime/src",
         "host/store/src",
+        "host/backup/src",
         "host/daemon/src",
         "plugin-sdk/src",
     ] {
@@ -389,11 +413,12 @@ fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
     );
 }
 
-/// What a program inherits is decided in one place; see `adapters/environment.rs`. The toolchain, the demo and the
-/// command line start programs for a person, in no daemon.
+/// What a program inherits is decided in one place; see `adapters/environment.rs`. The crates that the daemon is made
+/// of get a `Command` from there. The toolchain, the demo and the command line start programs for a person, in no
+/// daemon.
 #[test]
 fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
-    let source = root().join("host/daemon/src");
+    let host = root().join("host");
     let elsewhere = [
         "toolchain",
         "toolchain.rs",
@@ -404,7 +429,7 @@ fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
     ];
     let mut starting = Vec::new();
     for (path, text) in source_files() {
-        let Ok(inside) = path.strip_prefix(&source) else {
+        let Ok(inside) = path.strip_prefix(&host) else {
             continue;
         };
         let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
@@ -415,5 +440,5 @@ fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
             starting.push(inside.display().to_string());
         }
     }
-    assert_eq!(starting, ["adapters/environment.rs"]);
+    assert_eq!(starting, ["daemon/src/adapters/environment.rs"]);
 }

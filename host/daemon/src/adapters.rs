@@ -1,6 +1,5 @@
 //! The world behind the ports: files, processes, sockets, clocks.
 
-pub mod backups;
 pub mod clock;
 pub mod commands;
 pub mod environment;

@@ -14,13 +14,13 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
-        backups::LocalBackups, clock::SystemClock, commands::LocalCommands, http::EgressClient,
-        limits, probe::HostProbe, process::HostProcesses, secrets::ConfiguredSecrets, watcher,
+        clock::SystemClock, commands::LocalCommands, http::EgressClient, limits, probe::HostProbe,
+        process::HostProcesses, secrets::ConfiguredSecrets, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, Journal, LastReload, Recover, Recovered,
-        Secrets, StatusFacts,
+        Secrets, StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -39,6 +39,7 @@ use crate::{
     },
 };
 use anyhow::Context;
+use mainstay_backup::LocalBackups;
 use mainstay_domain::{
     event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
@@ -206,7 +207,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         store: Arc::new(LocalBackups::new(
             &state_dir,
             environment,
-            clock.clone(),
+            wall_clock(&clock),
             work.stopping(),
         )),
         journal: journal.clone(),
@@ -450,6 +451,12 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
     bytes
         .first_chunk()
         .map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+/// The wall clock alone, for who needs no other.
+fn wall_clock(clock: &Arc<dyn Clock>) -> WallClock {
+    let clock = Arc::clone(clock);
+    Arc::new(move || clock.now())
 }
 
 /// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload.

@@ -1,17 +1,16 @@
 //! The borders inside the daemon: what services need from the world, in domain types only. That to the journal is
-//! [`mainstay_store::port`].
+//! [`mainstay_store::port`], that to where backups are stored [`mainstay_backup::port`].
 //!
 //! Adapters implement these traits, services call them, `app` joins the two. A future that these traits return may
 //! be dropped only where its docs say so; a dropped effect is an effect in doubt.
 
-mod backups;
 mod between;
 mod operator;
 mod world;
 
-pub use {backups::*, between::*, operator::*, world::*};
+pub use {between::*, operator::*, world::*};
 
-pub use mainstay_store::port::*;
+pub use {mainstay_backup::port::*, mainstay_store::port::*};
 
 #[cfg(test)]
 pub(crate) mod fakes;

@@ -1,6 +1,6 @@
 //! What services offer to operators, through the API and the command line.
 
-use super::{Boxed, between::Active};
+use super::{Boxed, OnProgress, between::Active};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     id::{BackupId, OperationId},
@@ -63,20 +63,6 @@ pub trait RecoveryControl: Send + Sync {
     /// What recovery does about a target; none where nothing is open.
     fn active(&self, target: &TargetName) -> Option<Active>;
 }
-
-/// How far long work has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    /// Documents done.
-    pub documents: u64,
-    /// Documents in all, where known.
-    pub total: Option<u64>,
-    /// Bytes done.
-    pub bytes: u64,
-}
-
-/// Is told how far long work has come; must be quick.
-pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Where a restore goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

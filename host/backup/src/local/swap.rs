@@ -15,7 +15,7 @@ use super::{
     files::{absent_is_fine, remove_tree, sync_dir, unavailable},
     mounts::check_none_within,
 };
-use crate::ports::BackupStoreError;
+use crate::port::BackupStoreError;
 use parking_lot::{Mutex, MutexGuard};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::{

@@ -1,7 +1,6 @@
 //! Damage, crashes and full disks.
 
 use super::*;
-use std::process::Command;
 
 fn corrupted(result: Result<impl std::fmt::Debug, BackupStoreError>) -> bool {
     matches!(result, Err(BackupStoreError::Corrupted { .. }))
@@ -592,7 +591,7 @@ fn takes_a_backup_under_a_file_size_limit() {
 fn a_full_disk_fails_the_backup_and_leaves_the_chain() {
     // SIGXFSZ would kill the process before write(2) can answer EFBIG; the shell ignores it for its child.
     let test = std::env::current_exe().unwrap();
-    let script = "trap '' XFSZ; exec \"$0\" --ignored --exact adapters::backups::tests::faults::takes_a_backup_under_a_file_size_limit";
+    let script = "trap '' XFSZ; exec \"$0\" --ignored --exact local::tests::faults::takes_a_backup_under_a_file_size_limit";
     let output = Command::new("sh")
         .args(["-c", script])
         .arg(test)

@@ -12,7 +12,7 @@ use super::{
     read::{Sink, read_chain},
     swap::Swap,
 };
-use crate::ports::{BackupStoreError, OnProgress, RestorePlace, RestoredTree, StagedRestore};
+use crate::port::{BackupStoreError, OnProgress, RestorePlace, RestoredTree, StagedRestore};
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, Entry, KeyPrefix, State},
     code::ErrorCode,

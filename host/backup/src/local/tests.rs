@@ -4,21 +4,35 @@ mod in_place;
 mod swaps;
 
 use super::*;
-use crate::{
-    adapters::{
-        clock::SystemClock,
-        environment::{OF_THE_TESTS, without_that_of_the_tests},
-    },
-    ports::Unreadable,
-};
-use mainstay_domain::{backup::BackupType, id::IdSource};
+use crate::port::Unreadable;
+use mainstay_domain::{backup::BackupType, id::IdSource, time::Timestamp};
 use parking_lot::Mutex;
 use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
-    time::Duration,
+    process::Command,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
+
+/// A variable that tests have, by cargo, and no shell sets by itself.
+const LEFT_OUT: &str = "CARGO_MANIFEST_DIR";
+
+/// Gives programs the environment of the tests without [`LEFT_OUT`], and `GIVEN`.
+struct Programs;
+
+impl SourcePrograms for Programs {
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(name);
+        command.env_remove(LEFT_OUT).env("GIVEN", "yes");
+        command
+    }
+}
+
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap())
+}
 
 /// A store, a source directory, and the chain that was taken so far.
 struct Fixture {
@@ -55,8 +69,8 @@ impl Fixture {
         fs::create_dir(&source).unwrap();
         let store = LocalBackups::new(
             &directory.path().join("state"),
-            without_that_of_the_tests(),
-            Arc::new(SystemClock::new()),
+            Arc::new(Programs),
+            Arc::new(now),
             CancellationToken::new(),
         );
         let sources = vec![BackupSource::Directory {
@@ -86,7 +100,7 @@ impl Fixture {
     }
 
     fn request(&self, backup_type: BackupType, chain: &[BackupId]) -> TakeBackup {
-        let now = SystemClock::new().now();
+        let now = now();
         let id = BackupId::new(backup_type, self.ids.lock().next(now));
         TakeBackup {
             id,
@@ -275,7 +289,8 @@ fn a_command_source_is_stored_as_a_document_and_the_same_output_is_no_change() {
 }
 
 #[test]
-fn a_command_source_inherits_no_variable_of_a_secret() {
+fn a_command_source_has_the_environment_that_the_host_gives_it() {
+    assert!(std::env::var_os(LEFT_OUT).is_some(), "cargo sets it");
     let mut fixture = Fixture::new();
     fixture.sources = vec![BackupSource::Command {
         run: vec!["env".to_owned()],
@@ -288,7 +303,8 @@ fn a_command_source_inherits_no_variable_of_a_secret() {
     let restored = fixture.restore_into(&chain, "restored").unwrap();
     let printed = fs::read_to_string(restored.join("environment")).unwrap();
     assert!(printed.contains("PATH="), "{printed}");
-    assert!(!printed.contains(OF_THE_TESTS), "{printed}");
+    assert!(printed.contains("GIVEN=yes\n"), "{printed}");
+    assert!(!printed.contains(LEFT_OUT), "{printed}");
 }
 
 #[test]

@@ -13,10 +13,7 @@ use super::{
     tree::target,
     write::ArchiveWriter,
 };
-use crate::{
-    adapters::environment::ChildEnvironment,
-    ports::{BackupStoreError, OnProgress, Progress, TakeBackup, Unreadable},
-};
+use crate::port::{BackupStoreError, OnProgress, Progress, SourcePrograms, TakeBackup, Unreadable};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
     backup::BackupType,
@@ -33,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 /// Reads sources into an archive.
 pub(super) struct SourceReader<'a> {
     layout: &'a Layout,
-    environment: &'a ChildEnvironment,
+    programs: &'a dyn SourcePrograms,
     stop: &'a CancellationToken,
     request: &'a TakeBackup,
     progress: &'a OnProgress,
@@ -73,7 +70,7 @@ type OnPart<'a> = dyn FnMut(&mut ArchiveWriter, u32, &[u8]) -> Result<(), Backup
 impl<'a> SourceReader<'a> {
     pub(super) fn new(
         layout: &'a Layout,
-        environment: &'a ChildEnvironment,
+        programs: &'a dyn SourcePrograms,
         stop: &'a CancellationToken,
         request: &'a TakeBackup,
         progress: &'a OnProgress,
@@ -83,7 +80,7 @@ impl<'a> SourceReader<'a> {
         let (found, warnings, done) = (Index::default(), Vec::new(), Progress::default());
         Self {
             layout,
-            environment,
+            programs,
             stop,
             request,
             progress,
@@ -115,7 +112,7 @@ impl<'a> SourceReader<'a> {
                         .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
                     let spool = create_private(&path)?;
-                    run_command(self.environment, run, cwd, *timeout, &spool, self.stop)?;
+                    run_command(self.programs, run, cwd, *timeout, &spool, self.stop)?;
                     self.read_output(key, &path)?;
                     remove_file(&path)?;
                 }

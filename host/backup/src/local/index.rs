@@ -9,7 +9,7 @@
 //! Invariant: an index is a cache; its root hash must be that of the manifest, else it is composed from the chain.
 
 use super::files::{Layout, create_private, remove_file, unavailable};
-use crate::ports::BackupStoreError;
+use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, State},
     id::BackupId,

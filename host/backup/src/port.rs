@@ -1,11 +1,34 @@
-//! Where backups are stored.
+//! Where backups are stored, and what a store needs of its host.
 
-use super::operator::OnProgress;
 use mainstay_domain::{
     archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
     spec::BackupSource, time::Timestamp,
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command, sync::Arc};
+
+/// How far long work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Documents done.
+    pub documents: u64,
+    /// Documents in all, where known.
+    pub total: Option<u64>,
+    /// Bytes done.
+    pub bytes: u64,
+}
+
+/// Is told how far long work has come; must be quick.
+pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// The host's wall clock.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Makes the programs that are sources. What they inherit is for the host to decide: a store adds arguments, a
+/// directory and outputs, and makes no [`Command`] of its own.
+pub trait SourcePrograms: Send + Sync {
+    /// A program that is not started yet, with its environment and without arguments.
+    fn program(&self, name: &str) -> Command;
+}
 
 /// What is to be stored as one backup.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Where backups lie, and how files are made durable and private.
 
 use super::mounts::check_none_within;
-use crate::ports::BackupStoreError;
+use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},

@@ -1,7 +1,7 @@
 //! What is mounted where: a tree that is renamed or removed would take what is mounted in it along.
 
 use super::files::unavailable;
-use crate::ports::BackupStoreError;
+use crate::port::BackupStoreError;
 use mainstay_domain::code::ErrorCode;
 use std::{
     ffi::OsStr,

@@ -10,7 +10,7 @@ use super::{
     files::{Layout, unavailable},
     write::{Hashing, Stored},
 };
-use crate::ports::{BackupStoreError, OnProgress, Progress};
+use crate::port::{BackupStoreError, OnProgress, Progress};
 use mainstay_domain::{
     archive::{
         ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End,

@@ -1,7 +1,7 @@
 //! Which of a job's sources a backup holds, so that a restore in place replaces those only.
 
 use super::{files::Layout, read::read_manifests, swap::Swap};
-use crate::ports::BackupStoreError;
+use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{DocumentKey, DocumentKind, KeyPrefix, Manifest, SourceNote, State},
     backup::BackupType,

@@ -9,7 +9,7 @@ use super::{
     check_stop,
     tree::{Tree, names},
 };
-use crate::{adapters::environment::ChildEnvironment, ports::BackupStoreError};
+use crate::port::{BackupStoreError, SourcePrograms};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     ffi::OsString,
@@ -152,7 +152,7 @@ fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
 /// Runs a program in a process group of its own and puts what it prints into `output`. Exit code 0, in time, or it is
 /// an error with the end of what it said.
 pub(super) fn run_command(
-    environment: &ChildEnvironment,
+    programs: &dyn SourcePrograms,
     run: &[String],
     cwd: &Path,
     timeout: Duration,
@@ -169,7 +169,7 @@ pub(super) fn run_command(
     let stdout = output
         .try_clone()
         .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
-    let mut command = environment.inheriting(program);
+    let mut command = programs.program(program);
     command
         .args(arguments)
         .current_dir(cwd)

@@ -8,9 +8,8 @@ use super::{
     read,
     write::ArchiveWriter,
 };
-use crate::{
-    adapters::environment::ChildEnvironment,
-    ports::{BackupStoreError, Clock, OnProgress, TakeBackup, TakenBackup},
+use crate::port::{
+    BackupStoreError, OnProgress, SourcePrograms, TakeBackup, TakenBackup, WallClock,
 };
 use mainstay_domain::{
     archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
@@ -18,20 +17,20 @@ use mainstay_domain::{
     chain::{Difference, compose},
     spec::BackupSource,
 };
-use std::{fs, io::ErrorKind, sync::Arc};
+use std::{fs, io::ErrorKind, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Takes a backup. Whatever fails, nothing is left of it.
 pub(super) fn take(
     layout: &Layout,
-    environment: &ChildEnvironment,
-    clock: &dyn Clock,
+    programs: &dyn SourcePrograms,
+    now: &WallClock,
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
 ) -> Result<TakenBackup, BackupStoreError> {
     create_private_dir(&layout.job(&request.job))?;
-    let taken = write_and_verify(layout, environment, clock, stop, request, progress);
+    let taken = write_and_verify(layout, programs, now, stop, request, progress);
     if taken.is_err() {
         for what in ["archive", "index", "spool"] {
             remove_file(&layout.partial(&request.job, &request.id, what))?;
@@ -43,13 +42,13 @@ pub(super) fn take(
 
 fn write_and_verify(
     layout: &Layout,
-    environment: &ChildEnvironment,
-    clock: &dyn Clock,
+    programs: &dyn SourcePrograms,
+    now: &WallClock,
     stop: &CancellationToken,
     request: &TakeBackup,
     progress: &OnProgress,
 ) -> Result<TakenBackup, BackupStoreError> {
-    let started = clock.monotonic();
+    let started = Instant::now();
     let (job, id) = (&request.job, &request.id);
     let manifests = read::read_manifests(layout, job, &request.chain)?;
     check_archives(layout, &manifests)?;
@@ -95,15 +94,8 @@ fn write_and_verify(
         created_at: request.created_at,
     };
     let writer = ArchiveWriter::create(&partial, header, request.compression)?;
-    let mut reader = SourceReader::new(
-        layout,
-        environment,
-        stop,
-        request,
-        progress,
-        &baseline,
-        writer,
-    );
+    let mut reader =
+        SourceReader::new(layout, programs, stop, request, progress, &baseline, writer);
     reader.read_sources()?;
     let SourceReader {
         mut writer,
@@ -139,8 +131,8 @@ fn write_and_verify(
         parent,
         base,
         created_at: request.created_at,
-        verified_at: clock.now(),
-        elapsed_ms: u64::try_from(clock.monotonic().since(started).as_millis()).unwrap_or(u64::MAX),
+        verified_at: now(),
+        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         root_hash: end.root_hash,
         documents: end.documents,
         tombstones: end.tombstones,

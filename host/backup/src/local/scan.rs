@@ -7,7 +7,7 @@ use super::{
     restore::write_tree,
     source::{WalkRules, walk},
 };
-use crate::ports::{BackupStoreError, OnProgress, RestoredTree};
+use crate::port::{BackupStoreError, OnProgress, RestoredTree};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, State},
     id::BackupId,

@@ -26,10 +26,9 @@ mod take;
 mod tree;
 mod write;
 
-use super::environment::ChildEnvironment;
-use crate::ports::{
-    BackupStore, BackupStoreError, Clock, OnProgress, RestorePlace, RestoredTree, StagedRestore,
-    StoredBackup, TakeBackup, TakenBackup,
+use crate::port::{
+    BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoredTree, SourcePrograms,
+    StagedRestore, StoredBackup, TakeBackup, TakenBackup, WallClock,
 };
 use files::{Layout, unavailable};
 use mainstay_domain::{
@@ -42,28 +41,29 @@ use std::{fs, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// The tier's name, as records show it.
-pub const TIER: &str = "local";
+const TIER: &str = "local";
 
 /// Backups in the host's state directory.
 pub struct LocalBackups {
     layout: Layout,
-    environment: Arc<ChildEnvironment>,
-    clock: Arc<dyn Clock>,
+    programs: Arc<dyn SourcePrograms>,
+    now: WallClock,
     stop: CancellationToken,
 }
 
 impl LocalBackups {
-    /// A store in `state_dir`; programs that are sources get `environment`, and long work ends soon after `stop`.
+    /// A store in `state_dir`: `programs` makes the programs that are sources, `now` tells when a backup was verified,
+    /// and long work ends soon after `stop`.
     pub fn new(
         state_dir: &Path,
-        environment: Arc<ChildEnvironment>,
-        clock: Arc<dyn Clock>,
+        programs: Arc<dyn SourcePrograms>,
+        now: WallClock,
         stop: CancellationToken,
     ) -> Self {
         Self {
             layout: Layout::new(state_dir),
-            environment,
-            clock,
+            programs,
+            now,
             stop,
         }
     }
@@ -86,8 +86,8 @@ impl BackupStore for LocalBackups {
     ) -> Result<TakenBackup, BackupStoreError> {
         take::take(
             &self.layout,
-            &self.environment,
-            self.clock.as_ref(),
+            self.programs.as_ref(),
+            &self.now,
             &self.stop,
             request,
             progress,

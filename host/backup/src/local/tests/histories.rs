@@ -3,7 +3,7 @@
 use super::*;
 use mainstay_domain::archive::State;
 use proptest::prelude::*;
-use std::{os::unix::ffi::OsStrExt, process::Command};
+use std::os::unix::ffi::OsStrExt;
 
 const NAMES: [&str; 7] = ["a", "b c", "ü/é", "d/e/f", "d/g", "100%", "h"];
 

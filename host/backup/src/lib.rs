@@ -1,0 +1,13 @@
+//! The backups of Mainstay: sources are read, stored as an archive, read back, and restored.
+//!
+//! [`port`] is what the rest of the program sees: what is to be taken, verified or restored, in domain types only, and
+//! what a store needs of its host. [`LocalBackups`] is the one implementation: files in the state directory.
+//!
+//! Invariant: nothing here decides what is taken, kept or deleted, or when.
+//! Invariant: a program that is a source is made by the host, which decides what it inherits.
+
+mod local;
+pub mod port;
+
+pub use local::LocalBackups;
+pub use port::*;
