@@ -1,5 +1,6 @@
 //! Keeps the house rules of ARCHITECTURE.md true: which crate may depend on which, which module of the daemon may
-//! import which, how long a file may be, that every module says what it is, and that modules import no cycles.
+//! import which, what the program may use of the daemon, how long a file may be, that every module says what it is, and
+//! that modules import no cycles.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -123,6 +124,7 @@ fn crates_depend_one_way() {
             "tokio",
             "wasmtime",
             "mainstay",
+            "mainstay-daemon",
             "mainstay-runtime",
             "mainstay-store",
             "mainstay-backup",
@@ -140,6 +142,7 @@ fn crates_depend_one_way() {
         "host/runtime/Cargo.toml",
         &[
             "mainstay",
+            "mainstay-daemon",
             "mainstay-api",
             "mainstay-store",
             "mainstay-backup",
@@ -153,6 +156,7 @@ fn crates_depend_one_way() {
         "host/store/Cargo.toml",
         &[
             "mainstay",
+            "mainstay-daemon",
             "mainstay-runtime",
             "mainstay-backup",
             "axum",
@@ -173,20 +177,37 @@ fn crates_depend_one_way() {
             "mainstay-plugin-sdk",
         ],
     );
+    // Whoever talks to a person is the program; the daemon logs and answers.
     check(
         "host/daemon/Cargo.toml",
-        &["mainstay-plugin-sdk", "wasmtime", "rusqlite", "zstd"],
+        &[
+            "mainstay",
+            "clap",
+            "clap_complete",
+            "comfy-table",
+            "indicatif",
+            "tracing-subscriber",
+            "mainstay-plugin-sdk",
+            "wasmtime",
+            "rusqlite",
+            "zstd",
+        ],
     );
     check(
-        "plugin-sdk/Cargo.toml",
-        &["mainstay", "mainstay-domain", "mainstay-runtime", "tokio"],
+        "host/cli/Cargo.toml",
+        &["mainstay-plugin-sdk", "wasmtime", "rusqlite"],
     );
+    let of_the_host = [
+        "mainstay",
+        "mainstay-daemon",
+        "mainstay-domain",
+        "mainstay-runtime",
+        "tokio",
+    ];
+    check("plugin-sdk/Cargo.toml", &of_the_host);
     for plugin in fs::read_dir(root().join("plugins")).unwrap() {
         let name = plugin.unwrap().file_name().into_string().unwrap();
-        check(
-            &format!("plugins/{name}/Cargo.toml"),
-            &["mainstay", "mainstay-domain", "mainstay-runtime", "tokio"],
-        );
+        check(&format!("plugins/{name}/Cargo.toml"), &of_the_host);
     }
 }
 
@@ -243,11 +264,12 @@ fn the_domain_is_pure() {
     }
 }
 
-/// They panic where nothing takes the line, and with them who logs; `console` is best effort.
+/// They panic where nothing takes the line, and with them who logs; `console` of the program is best effort.
 #[test]
 fn what_runs_in_the_program_prints_with_no_macro_that_panics() {
     let macros = ["println!(", "eprintln!(", "print!(", "eprint!("];
     let sources = [
+        "host/cli/src",
         "host/daemon/src",
         "host/runtime/src",
         "host/store/src",
@@ -270,15 +292,15 @@ fn what_runs_in_the_program_prints_with_no_macro_that_panics() {
         .collect();
     assert!(
         found.is_empty(),
-        "write with `console::note` or `console::print`:\n{}",
+        "log it, or in `host/cli` write with `console::note` or `console::print`:\n{}",
         found.join("\n")
     );
 }
 
-/// The first module of a path inside `crate::`, for every import of a file.
-fn imports_of(text: &str) -> BTreeSet<String> {
+/// The first module of a path inside `root`, e.g. `crate::`, for every import of a text.
+fn imports_of(text: &str, root: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for piece in text.split("crate::").skip(1) {
+    for piece in text.split(root).skip(1) {
         if let Some(group) = piece.strip_prefix('{') {
             let mut depth = 0;
             let mut word = String::new();
@@ -312,6 +334,25 @@ fn imports_of(text: &str) -> BTreeSet<String> {
     found
 }
 
+/// A file's text without the tests in it and without comments.
+fn code_of(text: &str) -> String {
+    let lines = text
+        .lines()
+        .take_while(|line| !line.starts_with("#[cfg(test)]"));
+    let code: Vec<&str> = lines
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    code.join("\n")
+}
+
+/// Whether a path in a crate's sources is one of tests, or of what they share.
+fn is_for_tests(inside: &Path) -> bool {
+    let only_tests = ["tests", "testing", "fakes"];
+    let inside = inside.with_extension("");
+    let mut parts = inside.components();
+    parts.any(|part| only_tests.iter().any(|name| part.as_os_str() == *name))
+}
+
 /// Module → modules it imports, for the top-level modules of one crate, tests and docs left out.
 fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -325,23 +366,13 @@ fn module_graph(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
             .to_str()
             .unwrap()
             .to_owned();
-        let only_tests = ["tests", "testing", "fakes"];
-        let is_test = inside
-            .components()
-            .any(|part| only_tests.iter().any(|name| part.as_os_str() == *name));
-        if matches!(module.as_str(), "lib" | "main") || is_test {
+        if matches!(module.as_str(), "lib" | "main") || is_for_tests(&inside) {
             continue;
         }
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text
-            .lines()
-            .take_while(|line| !line.starts_with("#[cfg(test)]"));
-        let code: Vec<&str> = code
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
+        let code = code_of(&fs::read_to_string(&path).unwrap());
         let imports = graph.entry(module.clone()).or_default();
         imports.extend(
-            imports_of(&code.join("\n"))
+            imports_of(&code, "crate::")
                 .into_iter()
                 .filter(|import| *import != module),
         );
@@ -380,6 +411,7 @@ fn modules_import_no_cycles() {
         "host/store/src",
         "host/backup/src",
         "host/daemon/src",
+        "host/cli/src",
         "plugin-sdk/src",
     ] {
         let graph = module_graph(&root().join(source));
@@ -394,9 +426,7 @@ fn modules_import_no_cycles() {
 fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
     let graph = module_graph(&root().join("host/daemon/src"));
     for module in ["config", "adapters", "services"] {
-        let others = [
-            "config", "adapters", "services", "app", "api", "cli", "demo",
-        ];
+        let others = ["config", "adapters", "services", "app", "api"];
         let forbidden = others
             .iter()
             .filter(|other| **other != module && graph[module].contains(**other));
@@ -413,20 +443,39 @@ fn inside_the_daemon_only_app_joins_config_adapters_and_services() {
     );
 }
 
+/// What the daemon knows is asked of its admin API. Its library is there to run it, to read the config, and for the name
+/// of the socket, which is of `api`.
+#[test]
+fn only_the_command_line_uses_the_daemons_library_and_little_of_it() {
+    let source = root().join("host/cli/src");
+    let mut used = BTreeSet::new();
+    for (path, text) in source_files() {
+        let Ok(inside) = path.strip_prefix(&source) else {
+            continue;
+        };
+        if is_for_tests(inside) {
+            continue;
+        }
+        // The example of a log filter names a module, and imports nothing.
+        let code = code_of(&text).replace("mainstay_daemon::api=", "");
+        let imports = imports_of(&code, "mainstay_daemon::");
+        assert!(
+            imports.is_empty() || inside.starts_with("cli"),
+            "{} uses the daemon's {imports:?}",
+            inside.display()
+        );
+        used.extend(imports);
+    }
+    let allowed = ["api", "app", "config"].map(str::to_owned);
+    assert_eq!(used, BTreeSet::from(allowed));
+}
+
 /// What a program inherits is decided in one place; see `adapters/environment.rs`. The crates that the daemon is made
-/// of get a `Command` from there. The toolchain, the demo and the command line start programs for a person, in no
-/// daemon.
+/// of get a `Command` from there; the command line starts programs for a person, in no daemon.
 #[test]
 fn the_daemon_starts_no_program_with_an_environment_of_its_own() {
     let host = root().join("host");
-    let elsewhere = [
-        "toolchain",
-        "toolchain.rs",
-        "demo",
-        "cli",
-        "tests",
-        "tests.rs",
-    ];
+    let elsewhere = ["cli", "tests", "tests.rs"];
     let mut starting = Vec::new();
     for (path, text) in source_files() {
         let Ok(inside) = path.strip_prefix(&host) else {

@@ -198,7 +198,12 @@ fn routes(served: Arc<Served>) -> Router {
         .with_state(served)
 }
 
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the daemon's own tests look at all of it")
+)]
+pub mod testing;
 #[cfg(test)]
 mod tests;

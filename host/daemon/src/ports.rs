@@ -12,5 +12,10 @@ pub use {between::*, operator::*, world::*};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by it")]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the daemon's own tests look at all of it")
+)]
 pub(crate) mod fakes;

@@ -188,8 +188,7 @@ fn try_start(daemon: &mut Daemon, sample: &Sample, what: &str, report: &mut Dama
     let state = daemon.path("state");
     let said = log
         .lines()
-        .filter(|line| line.starts_with("error: "))
-        .next_back()
+        .rfind(|line| line.starts_with("error: "))
         .unwrap_or_else(|| panic!("{what}: ended without a word:\n{log}"))
         .to_owned();
     assert!(said.contains(state.to_str().unwrap()), "{what}: {said}");

@@ -1,4 +1,7 @@
-//! A served API over a fake world, for the tests of the API and of its client.
+//! A served API over a fake world, for the tests of the API and, with the feature `testing`, of its clients in other
+//! crates.
+
+pub use crate::ports::fakes::{backup_id, operation_id};
 
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
 use crate::{
@@ -16,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// The token that TCP takes.
 pub(crate) const TOKEN: &str = "s3cret";
 
-/// A served API.
-pub(crate) struct Served {
+/// A served API over a world with two targets, one operation and one backup; it serves until its runtime ends.
+pub struct Served {
     pub(crate) world: Arc<FakeWorld>,
     pub(crate) stop: CancellationToken,
     pub(crate) running: JoinHandle<std::io::Result<()>>,
@@ -45,7 +48,8 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
 }
 
 impl Served {
-    pub(crate) async fn start() -> Self {
+    /// Serves on a socket and a TCP port of its own.
+    pub async fn start() -> Self {
         // It is installed already where another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let world = FakeWorld::new(64);
@@ -67,8 +71,14 @@ impl Served {
         }
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    /// The Unix socket.
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join(SOCKET_NAME)
+    }
+
+    /// Lets long work go on by so many steps: one for each of its three documents, and one to its end.
+    pub fn let_work_go_on(&self, steps: usize) {
+        self.world.gate.add_permits(steps);
     }
 
     /// A client over the Unix socket.

@@ -67,11 +67,13 @@ pub(crate) fn job(name: &str) -> JobName {
     JobName::parse(name).unwrap()
 }
 
-pub(crate) fn operation_id(number: u8) -> OperationId {
+/// The identifier of the operation with this number, from 0 to 99; the fake world begins with number 1.
+pub fn operation_id(number: u8) -> OperationId {
     OperationId::parse(&format!("op-01K000000000000000000000{number:02}")).unwrap()
 }
 
-pub(crate) fn backup_id(number: u8) -> BackupId {
+/// The identifier of the full backup with this number, from 0 to 99; the fake world begins with number 1.
+pub fn backup_id(number: u8) -> BackupId {
     BackupId::parse(&format!("ful-01K000000000000000000000{number:02}")).unwrap()
 }
 

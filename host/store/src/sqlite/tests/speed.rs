@@ -1,4 +1,4 @@
-//! Figures to look at, not to assert: `cargo test -p mainstay --release journal::tests::speed -- --ignored --nocapture`.
+//! Figures to look at, not to assert: `cargo test -p mainstay-store --release sqlite::tests::speed -- --ignored --nocapture`.
 
 use super::fixtures::*;
 use crate::{

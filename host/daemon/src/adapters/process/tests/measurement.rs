@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-#[ignore = "a measurement: cargo test -p mainstay --release -- --ignored --nocapture how_long"]
+#[ignore = "a measurement: cargo test -p mainstay-daemon --release -- --ignored --nocapture how_long"]
 async fn how_long_a_start_and_the_news_of_an_end_take() {
     let dir = tempfile::tempdir().unwrap();
     let processes = processes(dir.path());

@@ -98,7 +98,7 @@ fn cpu_time() -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: cargo test -p mainstay --release --lib -- --ignored --nocapture how_many_checks"]
+#[ignore = "a measurement: cargo test -p mainstay-daemon --release --lib -- --ignored --nocapture how_many_checks"]
 async fn how_many_checks_a_second() {
     for (count, every) in [(1_000, 1), (10_000, 1), (100_000, 10), (50_000, 1)] {
         measure(count, Duration::from_secs(every)).await;

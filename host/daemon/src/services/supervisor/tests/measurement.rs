@@ -4,7 +4,7 @@ use super::*;
 use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement: cargo test -p mainstay --release --lib -- --ignored --nocapture how_long_from_an_end"]
+#[ignore = "a measurement: cargo test -p mainstay-daemon --release --lib -- --ignored --nocapture how_long_from_an_end"]
 async fn how_long_from_an_end_to_its_finding() {
     let dir = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());

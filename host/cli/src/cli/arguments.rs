@@ -66,7 +66,7 @@ pub struct Global {
     /// Log more; twice: debug, three times: trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Log by this filter, e.g. `info,mainstay::api=debug`; instead of -v
+    /// Log by this filter, e.g. `info,mainstay_daemon::api=debug`; instead of -v
     #[arg(
         long,
         global = true,

@@ -96,7 +96,9 @@ fn log(global: &Global, is_daemon: bool) -> Result<LogQueue, String> {
     let filter = global.log.as_deref().filter(|filter| !filter.is_empty());
     let filter = EnvFilter::try_new(filter.unwrap_or(level)).map_err(|error| {
         let given = filter.unwrap_or(level);
-        format!("`{given}` is no log filter: {error}; e.g. `info,mainstay::api=debug` is one")
+        format!(
+            "`{given}` is no log filter: {error}; e.g. `info,mainstay_daemon::api=debug` is one"
+        )
     })?;
     let filter = QUIET.iter().try_fold(filter, |filter, module| {
         let quiet = format!("{module}=warn")

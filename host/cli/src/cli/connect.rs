@@ -4,8 +4,8 @@
 //! listens.
 
 use super::{arguments::Global, client::Client};
-use crate::{api::SOCKET_NAME, config};
 use anyhow::Context;
+use mainstay_daemon::{api::SOCKET_NAME, config};
 use std::{
     fs::File,
     io::Read,

@@ -3,7 +3,7 @@
 //! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
 
 use super::wiring;
-use crate::config::{self, Loaded, Problem, Thing};
+use mainstay_daemon::config::{self, Loaded, Problem, Thing};
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginIdentity, PluginKind},

@@ -5,10 +5,10 @@ use super::{
     failure::{Ending, Usage},
     output::{Output, Tone, cell, now, size},
 };
-use crate::config;
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_api::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
+use mainstay_daemon::config;
 use mainstay_store::sqlite;
 use std::path::{Path, PathBuf};
 
@@ -174,5 +174,5 @@ fn count(number: u64, tone: Tone) -> Cell {
         0 => Tone::Plain,
         _ => tone,
     };
-    cell(&number.to_string(), tone)
+    cell(number.to_string(), tone)
 }

@@ -2,12 +2,15 @@
 
 use super::{arguments::Global, check, failure::Ending, output::Output};
 use crate::{
-    app::{self, RunOptions},
-    config, console,
+    console,
     demo::{self, DemoOptions},
     toolchain::{Build, Toolchain},
 };
 use anyhow::Context;
+use mainstay_daemon::{
+    app::{self, RunOptions},
+    config,
+};
 use mainstay_domain::effect::{Effect, EffectError, EffectResult};
 pub(super) use mainstay_runtime::inspect::Inspection;
 use mainstay_runtime::{

@@ -1,9 +1,8 @@
 //! The command line against a served API, and its manual.
 
 use super::*;
-use crate::api::testing::Served;
-use crate::ports::fakes::{backup_id, operation_id};
 use clap::Parser;
+use mainstay_daemon::api::testing::{Served, backup_id, operation_id};
 
 /// Runs a command line against the API; how it ended and what it wrote.
 async fn run(served: &Served, json: bool, line: &str) -> (anyhow::Result<Ending>, String) {
@@ -38,7 +37,7 @@ async fn error_of(line: &str) -> String {
 #[tokio::test]
 async fn people_read_tables() {
     let served = Served::start().await;
-    served.world.gate.add_permits(100);
+    served.let_work_go_on(100);
     let mut texts = String::new();
     for line in [
         "status".to_owned(),

@@ -1,9 +1,7 @@
 //! How a command ends when it is not done.
 
-use crate::{
-    config::{ConfigErrors, NoConfig, NoStateDir},
-    console,
-};
+use crate::console;
+use mainstay_daemon::config::{ConfigErrors, NoConfig, NoStateDir};
 use std::{io, process::ExitCode};
 
 /// What a command that has already said everything ends with.
