@@ -162,6 +162,15 @@ fn a_lost_journal_costs_no_backup() {
     for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
         let _ = fs::remove_file(daemon.path("state").join(file));
     }
+    // Not in silence: what says that there was one has to go too.
+    daemon.begin();
+    wait_for("the refusal", || {
+        daemon.has_ended().then_some(()).ok_or_else(|| daemon.log())
+    });
+    daemon.reap();
+    let log = daemon.log();
+    assert!(log.contains("journal.db is missing or empty"), "{log}");
+    fs::remove_file(daemon.path("state/journal.mark")).unwrap();
     daemon.run();
     let output = daemon.cli(&["backup", "list", "--rebuild", "--json"]);
     let rebuilt: Value = serde_json::from_slice(&output.stdout).unwrap();
