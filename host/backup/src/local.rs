@@ -13,6 +13,7 @@
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
 mod documents;
+mod error;
 mod files;
 mod held;
 mod index;
@@ -30,7 +31,8 @@ use crate::port::{
     BackupStore, BackupStoreError, OnProgress, RestorePlace, RestoredTree, SourcePrograms,
     StagedRestore, StoredBackup, TakeBackup, TakenBackup, WallClock,
 };
-use files::{Layout, unavailable};
+use error::unavailable;
+use files::Layout;
 use mainstay_domain::{
     archive::{Manifest, ManifestError},
     id::BackupId,

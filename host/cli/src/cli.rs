@@ -7,6 +7,7 @@ mod arguments;
 mod backups;
 mod check;
 mod client;
+mod component;
 mod connect;
 mod explain;
 mod failure;

@@ -16,6 +16,7 @@
 
 mod changes;
 mod check;
+mod columns;
 mod copy;
 mod error;
 mod forget;

@@ -7,7 +7,8 @@
 
 use super::{
     check_stop,
-    files::{Layout, create_private, remove_file, unavailable},
+    error::unavailable,
+    files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
     source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
     tree::target,

@@ -1,6 +1,6 @@
 //! Where backups lie, and how files are made durable and private.
 
-use super::mounts::check_none_within;
+use super::{error::unavailable, mounts::check_none_within};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
@@ -168,23 +168,6 @@ impl Layout {
             }
         }
         Ok(())
-    }
-}
-
-/// Makes an error into a sentence.
-pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> BackupStoreError {
-    let text = format!("{what} {}", path.display());
-    move |error| {
-        let help = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                "; make room, or let retention expire more"
-            }
-            ErrorKind::FileTooLarge => "; raise the limit for file sizes of the daemon",
-            ErrorKind::PermissionDenied => "; give the daemon's user access to it",
-            ErrorKind::ReadOnlyFilesystem => "; mount it writable",
-            _ => "",
-        };
-        BackupStoreError::Unavailable(format!("{text}: {error}{help}"))
     }
 }
 

@@ -8,7 +8,10 @@
 //!
 //! Invariant: an index is a cache; its root hash must be that of the manifest, else it is composed from the chain.
 
-use super::files::{Layout, create_private, remove_file, unavailable};
+use super::{
+    error::unavailable,
+    files::{Layout, create_private, remove_file},
+};
 use crate::port::BackupStoreError;
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, Mode, State},

@@ -1,6 +1,6 @@
 //! What is mounted where: a tree that is renamed or removed would take what is mounted in it along.
 
-use super::files::unavailable;
+use super::error::unavailable;
 use crate::port::BackupStoreError;
 use mainstay_domain::code::ErrorCode;
 use std::{

@@ -7,7 +7,8 @@
 
 use super::{
     check_stop,
-    files::{Layout, unavailable},
+    error::unavailable,
+    files::Layout,
     write::{Hashing, Stored},
 };
 use crate::port::{BackupStoreError, OnProgress, Progress};

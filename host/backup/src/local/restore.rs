@@ -7,7 +7,8 @@
 
 use super::{
     check_stop,
-    files::{Layout, unavailable},
+    error::unavailable,
+    files::Layout,
     held::held,
     read::{Sink, read_chain},
     swap::Swap,

@@ -2,7 +2,8 @@
 
 use super::{
     documents::entry_of,
-    files::{Layout, create_private_dir, remove_tree, unavailable},
+    error::unavailable,
+    files::{Layout, create_private_dir, remove_tree},
     read::check_root,
     restore::write_tree,
     source::{WalkRules, walk},

@@ -12,7 +12,8 @@
 //! Invariant: no tree is replaced that something is mounted in.
 
 use super::{
-    files::{absent_is_fine, remove_tree, sync_dir, unavailable},
+    error::unavailable,
+    files::{absent_is_fine, remove_tree, sync_dir},
     mounts::check_none_within,
 };
 use crate::port::BackupStoreError;

@@ -3,7 +3,8 @@
 use super::{
     TIER,
     documents::SourceReader,
-    files::{Layout, create_private_dir, remove_file, sync_dir, unavailable, write_create_only},
+    error::unavailable,
+    files::{Layout, create_private_dir, remove_file, sync_dir, write_create_only},
     index::Index,
     read,
     write::ArchiveWriter,

@@ -1,6 +1,6 @@
 //! Writes an archive: lines → zstd → file, hashed on the way, fsynced at the end.
 
-use super::files::{create_private, unavailable};
+use super::{error::unavailable, files::create_private};
 use crate::port::BackupStoreError;
 use mainstay_domain::archive::{
     ArchiveLine, ContentHash, Document, DocumentKey, End, Entry, Header, Part, Tombstone,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
 
-use super::wiring;
+use super::component;
 use mainstay_daemon::config::{self, Loaded, Problem, Thing};
 use mainstay_domain::{
     name::PluginName,
@@ -24,7 +24,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         Err(errors) => return Ok(errors.problems),
     };
     let mut problems = std::mem::take(&mut loaded.warnings);
-    let loader = wiring::loader()?;
+    let loader = component::loader()?;
     let mut found = Vec::new();
     let mut served = Served::new();
     for component in components(&loaded, &mut found) {

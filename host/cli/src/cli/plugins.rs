@@ -1,6 +1,7 @@
 //! Plugins as files: inspected, written, built, tested. None of it needs a daemon.
 
 use super::{
+    component,
     failure::{Ending, Usage},
     output::{Output, printable, size},
     scaffold::{Scaffold, is_in_workspace, own_sdk},
@@ -16,10 +17,10 @@ use std::{
 };
 
 pub(super) async fn inspect(out: &Output, file: &Path) -> anyhow::Result<()> {
-    show(out, &wiring::inspect(file).await?)
+    show(out, &component::inspect(file).await?)
 }
 
-fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
+fn show(out: &Output, inspection: &component::Inspection) -> anyhow::Result<()> {
     if out.json {
         return out.json_line(&form_of(inspection));
     }
@@ -56,7 +57,7 @@ fn show(out: &Output, inspection: &wiring::Inspection) -> anyhow::Result<()> {
 }
 
 /// What `plugin inspect --json` prints.
-fn form_of(inspection: &wiring::Inspection) -> PluginInspection {
+fn form_of(inspection: &component::Inspection) -> PluginInspection {
     PluginInspection {
         name: inspection.name.to_string(),
         version: inspection.version.to_string(),
@@ -166,7 +167,7 @@ pub(super) async fn build(
 ) -> anyhow::Result<()> {
     let name = package_name(directory)?;
     let built = wiring::build_component(directory, &name).await?;
-    let inspection = wiring::inspect(&built).await?;
+    let inspection = component::inspect(&built).await?;
     let file = file.unwrap_or_else(|| directory.join(format!("{name}.wasm")));
     put(&built, &file)?;
     if let Some(plugin_dir) = drop {
@@ -204,7 +205,7 @@ pub(super) async fn test(out: &Output, directory: &Path) -> anyhow::Result<Endin
         return Ok(Ending::Failed);
     }
     let built = wiring::build_component(directory, &name).await?;
-    show(out, &wiring::inspect(&built).await?)?;
+    show(out, &component::inspect(&built).await?)?;
     Ok(Ending::Done)
 }
 

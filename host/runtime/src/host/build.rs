@@ -2,12 +2,12 @@
 //!
 //! Invariant: a build is stored before it is staged, so that whatever serves can be read back by its digest.
 
-use super::{Specs, reload::Reloader};
+use super::{options::spec_of, reload::Reloader};
 use crate::{
     error::LoadError,
     loader::{Candidate, MAX_PLUGIN_BYTES},
 };
-use mainstay_domain::{plugin::PluginIdentity, spec::PluginSpec};
+use mainstay_domain::plugin::PluginIdentity;
 use std::{io, path::Path, sync::Arc};
 
 impl Reloader {
@@ -105,12 +105,4 @@ async fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
         }));
     }
     tokio::fs::read(path).await.map_err(unreadable)
-}
-
-/// What the operator says of a plugin.
-pub(super) fn spec_of(specs: &Specs, candidate: &Candidate) -> PluginSpec {
-    specs
-        .get(&candidate.identity().name)
-        .cloned()
-        .unwrap_or_default()
 }

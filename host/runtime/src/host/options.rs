@@ -1,8 +1,10 @@
 //! How a host is started, and why it does not start or refuses other settings.
 
 use super::Specs;
-use crate::{engine::EngineError, error::LoadError, quarantine::QuarantinePolicy};
-use mainstay_domain::plugin::PluginIdentity;
+use crate::{
+    engine::EngineError, error::LoadError, loader::Candidate, quarantine::QuarantinePolicy,
+};
+use mainstay_domain::{plugin::PluginIdentity, spec::PluginSpec};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 /// How a host is started.
@@ -72,4 +74,12 @@ fn list(refusals: &[(Arc<PluginIdentity>, LoadError)]) -> String {
         .map(|(_, reason)| reason.to_string())
         .collect();
     reasons.join("; ")
+}
+
+/// What the operator says of a plugin.
+pub(super) fn spec_of(specs: &Specs, candidate: &Candidate) -> PluginSpec {
+    specs
+        .get(&candidate.identity().name)
+        .cloned()
+        .unwrap_or_default()
 }

@@ -6,8 +6,8 @@
 
 use super::{
     ApplyError, Specs,
-    build::spec_of,
     diff::{PluginDiff, Plugins},
+    options::spec_of,
     rows::Waiting,
     scan::{Stamp, Watched},
     shared::HostShared,

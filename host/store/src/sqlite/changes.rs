@@ -2,16 +2,17 @@
 //!
 //! Invariant: writing a change twice leaves what writing it once leaves, but for events, which are appended.
 
-use super::forget::forget;
+use super::{
+    columns::{Millis, to_json, word},
+    forget::forget,
+};
 use mainstay_domain::{
     event::Event,
     incident::Incident,
     journal::{Change, EffectEntry},
     operation::Operation,
-    time::Timestamp,
 };
-use rusqlite::{Connection, Error, params, types::ToSqlOutput};
-use serde::Serialize;
+use rusqlite::{Connection, params};
 use std::sync::Arc;
 
 /// Writes the changes; answers with the events among them, numbered. They stay with who holds them, for they are
@@ -161,22 +162,4 @@ fn append_effect(connection: &Connection, entry: &EffectEntry) -> rusqlite::Resu
             to_json(entry)?,
         ])
         .map(drop)
-}
-
-/// A time as a column.
-pub(super) struct Millis(pub(super) Timestamp);
-
-impl rusqlite::ToSql for Millis {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX).into())
-    }
-}
-
-fn to_json<T: Serialize>(record: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(record).map_err(|error| Error::ToSqlConversionFailure(error.into()))
-}
-
-/// The one word that an enum of words is serialised as.
-pub(super) fn word<T: Serialize>(value: &T) -> rusqlite::Result<String> {
-    to_json(value).map(|json| json.trim_matches('"').to_owned())
 }

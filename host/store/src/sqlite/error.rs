@@ -1,6 +1,5 @@
 //! What a SQLite error means to a person, and what they can do.
 
-use super::open::what_to_do;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode as Code;
 use rusqlite::{Error, ErrorCode};
@@ -102,4 +101,15 @@ pub(super) fn damaged(path: &Path, found: &str) -> String {
         "is damaged ({found}); nothing was changed: {}",
         what_to_do(path)
     ))
+}
+
+/// What to do about a journal that is not whole.
+pub(super) fn what_to_do(path: &Path) -> String {
+    let directory = path.parent().unwrap_or(path);
+    format!(
+        "`mainstay journal salvage` saves what can be read and keeps the old files beside it; or restore the journal \
+         from a copy, as README says; or, to start with an empty history, move {name}* in {directory} away",
+        name = "journal.",
+        directory = directory.display()
+    )
 }

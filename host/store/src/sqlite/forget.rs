@@ -3,7 +3,7 @@
 //! Invariant: the newest of each kind stay, so that a clock that was wrong for a moment does not cost the whole history.
 //! Invariant: one call takes some tens of milliseconds at most: of very many records some go at a time.
 
-use super::changes::Millis;
+use super::columns::Millis;
 use mainstay_domain::time::Timestamp;
 use rusqlite::{Connection, params};
 

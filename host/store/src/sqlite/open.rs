@@ -4,7 +4,7 @@
 //! connection that cannot write before one that can is opened.
 
 use super::{
-    error::{damaged, explain, may_pass, sentence},
+    error::{damaged, explain, may_pass, sentence, what_to_do},
     lock::make_private_file,
     mark::{self, Head, Marked},
     schema::{self, APPLICATION_ID, MIGRATIONS, WITH_HEAD},
@@ -202,15 +202,4 @@ pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, S
         ));
     }
     Ok(version)
-}
-
-/// What to do about a journal that is not whole.
-pub(super) fn what_to_do(path: &Path) -> String {
-    let directory = path.parent().unwrap_or(path);
-    format!(
-        "`mainstay journal salvage` saves what can be read and keeps the old files beside it; or restore the journal \
-         from a copy, as README says; or, to start with an empty history, move {name}* in {directory} away",
-        name = "journal.",
-        directory = directory.display()
-    )
 }

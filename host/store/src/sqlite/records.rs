@@ -5,7 +5,7 @@
 
 use super::{
     SqliteJournal,
-    changes::{Millis, word},
+    columns::{Millis, word},
     rows::{all, one, readable, record},
     sums::checked,
 };

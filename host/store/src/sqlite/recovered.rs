@@ -5,7 +5,7 @@
 
 use super::{
     SqliteJournal,
-    changes::word,
+    columns::word,
     queue::Work,
     rows::{parsed, record, timestamp},
     sums::{TABLES, checked},

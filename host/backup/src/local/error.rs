@@ -1,0 +1,24 @@
+//! Errors of files as sentences, with what to do.
+
+use crate::port::BackupStoreError;
+use std::{
+    io::{self, ErrorKind},
+    path::Path,
+};
+
+/// Makes an error into a sentence.
+pub(super) fn unavailable(what: &str, path: &Path) -> impl Fn(io::Error) -> BackupStoreError {
+    let text = format!("{what} {}", path.display());
+    move |error| {
+        let help = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                "; make room, or let retention expire more"
+            }
+            ErrorKind::FileTooLarge => "; raise the limit for file sizes of the daemon",
+            ErrorKind::PermissionDenied => "; give the daemon's user access to it",
+            ErrorKind::ReadOnlyFilesystem => "; mount it writable",
+            _ => "",
+        };
+        BackupStoreError::Unavailable(format!("{text}: {error}{help}"))
+    }
+}
