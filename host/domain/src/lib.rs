@@ -43,3 +43,6 @@ pub mod spec;
 pub mod strategy;
 pub mod template;
 pub mod time;
+
+#[cfg(test)]
+mod tests;

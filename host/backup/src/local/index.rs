@@ -66,7 +66,7 @@ pub(super) struct Index {
     pub(super) stamps: HashMap<DocumentKey, Stamp>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Row {
     key: DocumentKey,
     kind: DocumentKind,
@@ -175,5 +175,31 @@ impl Index {
             hash,
             stamp,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// Lines are only ever added; see `host/domain/src/tests/corpus.rs`.
+    const CORPUS: &str = include_str!("../../../domain/corpus/backup-index-row.jsonl");
+
+    #[test]
+    fn a_stored_row_means_what_it_meant() {
+        let mut text = String::new();
+        for (number, line) in (1..).zip(CORPUS.lines()) {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let row: Row = serde_json::from_value(line["record"].clone()).unwrap();
+            assert_eq!(serde_json::to_value(&row).unwrap(), line["record"]);
+            let version = line["version"].as_str().unwrap();
+            text += &format!("{number}. of {version}: {row:?}\n");
+        }
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path("../../../domain/corpus/snapshots");
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("backup-index-row", text));
     }
 }

@@ -119,7 +119,10 @@ pub(super) fn is_outdated(identity: &ProcessIdentity, process: &ProcessSpec) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::time::Timestamp;
+    use mainstay_domain::{
+        name::FailureType, severity::Severity, spec::OnShutdown, time::Timestamp,
+    };
+    use std::{collections::BTreeMap, time::Duration};
 
     fn process(pid: u32, start: u64) -> ProcessIdentity {
         ProcessIdentity {
@@ -245,6 +248,48 @@ mod tests {
             std::slice::from_ref(&new),
             false,
             adopt(&new),
+        );
+    }
+
+    /// It is in the records of processes that live on: with another digest for the same config, a new version would
+    /// start every one of them anew.
+    #[test]
+    fn the_digest_of_a_config_is_that_of_the_versions_before() {
+        let whole = ProcessSpec {
+            run: vec![
+                "/srv/api".to_owned(),
+                "--port".to_owned(),
+                "80 80".to_owned(),
+            ],
+            cwd: "/srv/\u{e4}".into(),
+            env: BTreeMap::from(
+                [("B", "${secret:token}"), ("A", "")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+            user: Some("www-data".to_owned()),
+            umask: Some(0o027),
+            grace: Duration::from_secs(10),
+            on_shutdown: OnShutdown::Leave,
+            exit_failure: FailureType::parse("service-down").unwrap(),
+            exit_severity: Severity::High,
+            log_max_bytes: 1,
+            log_keep: 3,
+        };
+        let least = ProcessSpec {
+            run: vec!["/bin/true".to_owned()],
+            cwd: "/".into(),
+            env: BTreeMap::new(),
+            user: None,
+            umask: None,
+            ..whole.clone()
+        };
+        let digests = [&whole, &least].map(|process| digest(process).unwrap());
+        assert_eq!(
+            digests,
+            [
+                "fbc5ba28c6fc6cce0b0ca4d80e8d70c05465ef069ac2410191fa5146047ba124",
+                "e49ce390440d3618bd6359b21b5451e6c89e13836231c35d4f50f0a7cd5ac1ef",
+            ]
         );
     }
 }

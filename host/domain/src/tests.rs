@@ -1,0 +1,4 @@
+//! Stored records of every type and version.
+
+pub(crate) mod corpus;
+mod coverage;

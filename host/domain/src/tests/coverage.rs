@@ -1,0 +1,605 @@
+//! The corpus has every word of every type and each of its fields, there and absent, in the form of today.
+//!
+//! A new variant or field does not compile here until it is named, and fails until a line of the corpus has it. A line
+//! that this version would write otherwise counts for nothing.
+
+use super::corpus::{
+    ARCHIVE_LINES, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS,
+    OUTBOX_ENTRIES, PROCESS_IDENTITIES, current, records,
+};
+use crate::{
+    alert::{Alert, AlertStatus, OutboxEntry},
+    archive::{
+        ArchiveLine, Compression, Document, DocumentKind, Encryption, End, Header, Manifest,
+        ParentLink, Part, SourceNote, Tombstone,
+    },
+    backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
+    effect::{
+        Answer, CommandOutput, Effect, EffectError, HttpMethod, HttpRequest, HttpResponse, Signal,
+        TargetStatus,
+    },
+    event::{AfterEscalation, Event, EventData, IncidentEnd},
+    health::{Evidence, Health},
+    incident::{Incident, IncidentState},
+    journal::{EffectEntry, EntryKind, ProcessIdentity},
+    operation::{Mode, Operation, OperationState},
+    severity::Severity,
+};
+use std::collections::BTreeSet;
+
+/// Each of the patterns, which together take every value, is met by one of the values.
+macro_rules! met {
+    ($values:expr; $($pattern:pat),+ $(,)?) => {{
+        let mut met = BTreeSet::new();
+        for value in $values {
+            match value {
+                $($pattern => { met.insert(stringify!($pattern)); })+
+            }
+        }
+        for pattern in [$(stringify!($pattern)),+] {
+            assert!(met.contains(pattern), "no stored record has {pattern} for {}", stringify!($values));
+        }
+    }};
+}
+
+/// Both are met: that there is one, and that there is none.
+macro_rules! there_and_absent {
+    ($records:expr, $($field:ident),+ $(,)?) => {
+        $(met!($records.iter().map(|record| &record.$field); Some(_), None);)+
+    };
+}
+
+/// Both are met.
+macro_rules! true_and_false {
+    ($records:expr, $($field:ident),+ $(,)?) => {
+        $(met!($records.iter().map(|record| record.$field); true, false);)+
+    };
+}
+
+/// Both are met: a list with something in it, and an empty one.
+macro_rules! some_and_none {
+    ($records:expr, $($field:ident),+ $(,)?) => {
+        $(met!($records.iter().map(|record| record.$field.is_empty()); true, false);)+
+    };
+}
+
+fn severities(found: impl Iterator<Item = Severity>) {
+    met!(found; Severity::Low, Severity::Medium, Severity::High, Severity::Critical);
+}
+
+fn backup_types(found: impl Iterator<Item = BackupType>) {
+    met!(
+        found;
+        BackupType::Full, BackupType::Incremental, BackupType::Differential, BackupType::Snapshot, BackupType::Emergency,
+    );
+}
+
+#[test]
+fn every_form_of_an_operation_is_in_the_corpus() {
+    let all: Vec<Operation> = current(OPERATIONS);
+    // Its fields: a new one is named here, and below where it may be absent.
+    let Operation {
+        id: _,
+        incident: _,
+        target: _,
+        failure: _,
+        severity: _,
+        mode: _,
+        state: _,
+        attempts: _,
+        handler: _,
+        handler_version: _,
+        handler_digest: _,
+        actions: _,
+        error: _,
+        detected_at: _,
+        started_at: _,
+        finished_at: _,
+        recovery_ms: _,
+        rto_exceeded: _,
+        escalated: _,
+        dry_run: _,
+        revision: _,
+        steps: _,
+        due: _,
+        cut_off: _,
+        interruptions: _,
+    } = &all[0];
+    met!(
+        all.iter().map(|one| one.state);
+        OperationState::Scheduled,
+        OperationState::InProgress,
+        OperationState::Validating,
+        OperationState::Succeeded,
+        OperationState::Failed,
+        OperationState::Partial,
+        OperationState::Cancelled,
+        OperationState::AwaitingManual,
+    );
+    met!(all.iter().map(|one| one.mode); Mode::Automatic, Mode::Manual);
+    severities(all.iter().map(|one| one.severity));
+    there_and_absent!(
+        all,
+        incident,
+        handler,
+        handler_version,
+        handler_digest,
+        error,
+        started_at,
+        finished_at,
+        recovery_ms,
+        due,
+    );
+    true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
+    some_and_none!(all, actions, steps);
+}
+
+#[test]
+fn every_form_of_an_incident_is_in_the_corpus() {
+    let all: Vec<Incident> = current(INCIDENTS);
+    let Incident {
+        id: _,
+        target: _,
+        failure: _,
+        severity: _,
+        state: _,
+        by_hand: _,
+        opened_at: _,
+        closed_at: _,
+        recurrence: _,
+        evidence: _,
+        affected: _,
+        escalated: _,
+        relapses: _,
+        attempts: _,
+        failures_in_a_row: _,
+        tried_at: _,
+        relapse_until: _,
+        missing: _,
+        openings: _,
+    } = &all[0];
+    met!(
+        all.iter().map(|one| one.state);
+        IncidentState::Open, IncidentState::Recovered, IncidentState::SelfHealed, IncidentState::Escalated,
+    );
+    severities(all.iter().map(|one| one.severity));
+    there_and_absent!(all, closed_at, tried_at, relapse_until, missing);
+    true_and_false!(all, by_hand, escalated);
+    some_and_none!(all, evidence, affected, openings);
+    let evidence: Vec<Evidence> = all.into_iter().flat_map(|one| one.evidence).collect();
+    every_form_of_evidence(&evidence);
+}
+
+fn every_form_of_evidence(all: &[Evidence]) {
+    let Evidence {
+        check: _,
+        observed_at: _,
+        message: _,
+        value: _,
+    } = &all[0];
+    there_and_absent!(all, value);
+}
+
+/// Of its data only those count that are read as facts: see `event/tests.rs` for the kinds.
+#[test]
+fn every_form_of_an_event_is_in_the_corpus() {
+    let all: Vec<Event> = current(EVENTS);
+    let Event {
+        seq: _,
+        at: _,
+        kind: _,
+        severity: _,
+        target: _,
+        plugin: _,
+        operation: _,
+        backup: _,
+        job: _,
+        message: _,
+        data: _,
+    } = &all[0];
+    severities(all.iter().map(|one| one.severity));
+    there_and_absent!(all, target, plugin, operation, backup, job);
+    met!(
+        all.iter().map(|one| &one.data);
+        EventData::Nothing,
+        EventData::PausedBy(_),
+        EventData::ConfigApplied(_),
+        EventData::ConfigRejected(_),
+        EventData::ProcessFacts(_),
+        EventData::CheckFailed(_),
+        EventData::CheckRecovered(_),
+        EventData::CircuitOpened(_),
+        EventData::IncidentOpened(_),
+        EventData::IncidentReopened(_),
+        EventData::IncidentClosed(_),
+        EventData::OperationScheduled(_),
+        EventData::OperationAskedFor(_),
+        EventData::OperationAwaitingManual(_),
+        EventData::OperationApproved(_),
+        EventData::OperationStarted(_),
+        EventData::OperationResumed(_),
+        EventData::OperationRetrying(_),
+        EventData::OperationValidating(_),
+        EventData::OperationEnded(_),
+        EventData::OperationCancelled(_),
+        EventData::OperationEscalated(_),
+        EventData::EffectPerformed(_),
+        EventData::AlertQueued(_),
+        EventData::AlertDelivery(_),
+        EventData::PluginServing(_),
+        EventData::PluginRejected(_),
+        EventData::BackupTaken(_),
+        EventData::BackupDeleted(_),
+        EventData::BackupRestored(_),
+        EventData::Other(_),
+    );
+    let ends = all.iter().filter_map(|one| match &one.data {
+        EventData::IncidentClosed(closed) => Some(closed.how),
+        _ => None,
+    });
+    met!(
+        ends;
+        IncidentEnd::Recovered, IncidentEnd::Lasting, IncidentEnd::ByItself, IncidentEnd::Unseen, IncidentEnd::Removed,
+    );
+    let afterwards = all.iter().filter_map(|one| match &one.data {
+        EventData::OperationEscalated(escalated) => Some(escalated.then),
+        _ => None,
+    });
+    met!(afterwards; AfterEscalation::Round, AfterEscalation::People, AfterEscalation::Route);
+}
+
+#[test]
+fn every_form_of_an_effect_is_in_the_corpus() {
+    let all: Vec<EffectEntry> = current(EFFECT_ENTRIES);
+    let EffectEntry {
+        operation: _,
+        number: _,
+        at: _,
+        kind: _,
+        effect: _,
+        result: _,
+    } = &all[0];
+    met!(all.iter().map(|one| one.kind); EntryKind::Intent, EntryKind::Result, EntryKind::Planned);
+    met!(all.iter().map(|one| &one.result); Some(Ok(_)), Some(Err(_)), None);
+    met!(
+        all.iter().map(|one| &one.effect);
+        Effect::ClockNow,
+        Effect::ClockSleep { length_ms: _ },
+        Effect::TargetStatus { target: _ },
+        Effect::TargetStart { target: _ },
+        Effect::TargetStop { target: _ },
+        Effect::TargetRestart { target: _ },
+        Effect::TargetSend { target: _, signal: Signal::Hup },
+        Effect::TargetSend { target: _, signal: Signal::Int },
+        Effect::TargetSend { target: _, signal: Signal::Term },
+        Effect::TargetSend { target: _, signal: Signal::Kill },
+        Effect::TargetSend { target: _, signal: Signal::Usr1 },
+        Effect::TargetSend { target: _, signal: Signal::Usr2 },
+        Effect::TargetCheck { target: _ },
+        Effect::CommandRun { name: _, arguments: _ },
+        Effect::HttpSend(_),
+        Effect::KvGet { key: _ },
+        Effect::KvSet { key: _, value: _ },
+        Effect::KvDelete { key: _ },
+        Effect::KvCompareAndSet { key: _, expected: Some(_), value: _ },
+        Effect::KvCompareAndSet { key: _, expected: None, value: _ },
+        Effect::KvKeys { prefix: _ },
+        Effect::BackupNewest { job: _, before: Some(_) },
+        Effect::BackupNewest { job: _, before: None },
+        Effect::BackupCreate { job: _, backup_type: _ },
+        Effect::BackupRestore { job: _, id: _ },
+    );
+    let requests: Vec<&HttpRequest> = all
+        .iter()
+        .filter_map(|one| match &one.effect {
+            Effect::HttpSend(request) => Some(request),
+            _ => None,
+        })
+        .collect();
+    let HttpRequest {
+        method: _,
+        url: _,
+        headers: _,
+        body: _,
+        timeout_ms: _,
+    } = requests[0];
+    met!(
+        requests.iter().map(|request| request.method);
+        HttpMethod::Get,
+        HttpMethod::Head,
+        HttpMethod::Post,
+        HttpMethod::Put,
+        HttpMethod::Patch,
+        HttpMethod::Delete,
+        HttpMethod::Options,
+    );
+    there_and_absent!(requests, timeout_ms);
+    some_and_none!(requests, headers);
+    backup_types(all.iter().filter_map(|one| match &one.effect {
+        Effect::BackupCreate { backup_type, .. } => Some(*backup_type),
+        _ => None,
+    }));
+    let bodies = requests.iter().map(|request| &request.body.0);
+    met!(bodies.map(|bytes| std::str::from_utf8(bytes)); Ok(_), Err(_));
+}
+
+#[test]
+fn every_answer_to_an_effect_is_in_the_corpus() {
+    let all: Vec<EffectEntry> = current(EFFECT_ENTRIES);
+    let refused = all
+        .iter()
+        .filter_map(|one| one.result.as_ref()?.as_ref().err());
+    met!(
+        refused;
+        EffectError::Denied(_),
+        EffectError::Limited(_),
+        EffectError::TimedOut(_),
+        EffectError::Unavailable(_),
+        EffectError::Failed(_),
+    );
+    let answers: Vec<&Answer> = all
+        .iter()
+        .filter_map(|one| one.result.as_ref()?.as_ref().ok())
+        .collect();
+    let (mut statuses, mut seen, mut backups) = (Vec::new(), Vec::new(), Vec::new());
+    for answer in &answers {
+        match answer {
+            Answer::Status(status) => statuses.push(status),
+            Answer::Evidence(evidence) => seen.extend(evidence.iter().cloned()),
+            Answer::Backup(Some(backup)) => backups.push(backup),
+            Answer::Response(HttpResponse {
+                status: _,
+                headers: _,
+                body: _,
+            })
+            | Answer::Output(CommandOutput {
+                exit_code: _,
+                stdout: _,
+                stderr: _,
+                truncated: _,
+            })
+            | Answer::Done
+            | Answer::Now(_)
+            | Answer::Value(_)
+            | Answer::Swapped(_)
+            | Answer::Keys(_)
+            | Answer::Backup(None)
+            | Answer::Restored {
+                documents: _,
+                bytes: _,
+            } => {}
+        }
+    }
+    met!(
+        answers.iter();
+        Answer::Done,
+        Answer::Now(_),
+        Answer::Status(_),
+        Answer::Evidence(_),
+        Answer::Output(_),
+        Answer::Response(_),
+        Answer::Value(Some(_)),
+        Answer::Value(None),
+        Answer::Swapped(true),
+        Answer::Swapped(false),
+        Answer::Keys(_),
+        Answer::Backup(Some(_)),
+        Answer::Backup(None),
+        Answer::Restored { documents: _, bytes: _ },
+    );
+    let TargetStatus {
+        health: _,
+        running: _,
+        pid: _,
+        started_at: _,
+        restarts: _,
+    } = statuses[0];
+    met!(
+        statuses.iter().map(|status| status.health);
+        Health::Unknown, Health::Starting, Health::Healthy, Health::Degraded, Health::Failed,
+    );
+    there_and_absent!(statuses, running, pid, started_at);
+    every_form_of_evidence(&seen);
+    let BackupSummary {
+        id: _,
+        job: _,
+        backup_type: _,
+        created_at: _,
+        verified_at: _,
+        tier: _,
+        stored_bytes: _,
+        parent: _,
+        base: _,
+        held: _,
+    } = backups[0];
+    there_and_absent!(backups, verified_at, parent);
+    true_and_false!(backups, held);
+}
+
+#[test]
+fn every_form_of_an_alert_is_in_the_corpus() {
+    let all: Vec<OutboxEntry> = current(OUTBOX_ENTRIES);
+    let OutboxEntry {
+        alert:
+            Alert {
+                id: _,
+                dedup_key: _,
+                status: _,
+                severity: _,
+                at: _,
+                kind: _,
+                title: _,
+                body: _,
+                target: _,
+                operation: _,
+                labels: _,
+            },
+        alerter: _,
+        attempts: _,
+        tried_for: _,
+        due: _,
+        last_error: _,
+    } = &all[0];
+    there_and_absent!(all, last_error);
+    let alerts: Vec<&Alert> = all.iter().map(|one| &one.alert).collect();
+    met!(alerts.iter().map(|alert| alert.status); AlertStatus::Firing, AlertStatus::Resolved);
+    severities(alerts.iter().map(|alert| alert.severity));
+    there_and_absent!(alerts, target, operation);
+    some_and_none!(alerts, labels);
+}
+
+#[test]
+fn every_form_of_a_backup_is_in_the_corpus() {
+    let all: Vec<BackupRecord> = current(BACKUP_RECORDS);
+    let BackupRecord {
+        id: _,
+        job: _,
+        backup_type: _,
+        status: _,
+        tier: _,
+        created_at: _,
+        parent: _,
+        base: _,
+        documents: _,
+        tombstones: _,
+        size_bytes: _,
+        stored_bytes: _,
+        root_hash: _,
+        verified_at: _,
+        held: _,
+        expires: _,
+        reason: _,
+    } = &all[0];
+    backup_types(all.iter().map(|one| one.backup_type));
+    met!(
+        all.iter().map(|one| one.status);
+        BackupStatus::Pending,
+        BackupStatus::InProgress,
+        BackupStatus::Completed,
+        BackupStatus::Verified,
+        BackupStatus::Failed,
+        BackupStatus::Corrupted,
+        BackupStatus::Expired,
+    );
+    there_and_absent!(all, parent, verified_at, expires, reason);
+    true_and_false!(all, held);
+}
+
+#[test]
+fn every_form_of_a_process_is_in_the_corpus() {
+    let all: Vec<ProcessIdentity> = current(PROCESS_IDENTITIES);
+    let ProcessIdentity {
+        pid: _,
+        start_ticks: _,
+        boot_id: _,
+        started_at: _,
+        restarts: _,
+        config: _,
+        ended: _,
+    } = &all[0];
+    there_and_absent!(all, config, ended);
+}
+
+#[test]
+fn every_form_of_a_manifest_is_in_the_corpus() {
+    let all: Vec<Manifest> = records(MANIFESTS)
+        .map(|(_, record)| Manifest::from_bytes(format!("{record}\n").as_bytes()).unwrap())
+        .collect();
+    let Manifest {
+        format: _,
+        id: _,
+        job: _,
+        backup_type: _,
+        parent: _,
+        base: _,
+        created_at: _,
+        verified_at: _,
+        elapsed_ms: _,
+        root_hash: _,
+        documents: _,
+        tombstones: _,
+        size_bytes: _,
+        stored_bytes: _,
+        stored_hash: _,
+        tier: _,
+        compression: _,
+        encryption: _,
+        sources: _,
+    } = &all[0];
+    backup_types(all.iter().map(|one| one.backup_type));
+    met!(all.iter().map(|one| &one.parent); Some(ParentLink { id: _, manifest_hash: _ }), None);
+    // There is one of each: a second does not compile until it is met as above.
+    let Compression::Zstd { level: _ } = all[0].compression;
+    let Encryption::None = all[0].encryption;
+    some_and_none!(all, sources);
+    met!(
+        all.iter().flat_map(|one| &one.sources);
+        SourceNote::Directory { path: _, prefix: _ }, SourceNote::Command { program: _, key: _ },
+    );
+}
+
+#[test]
+fn every_form_of_a_line_of_an_archive_is_in_the_corpus() {
+    let all: Vec<ArchiveLine<'static>> = current(ARCHIVE_LINES);
+    let (mut headers, mut documents, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    for line in &all {
+        match line {
+            ArchiveLine::Header(header) => headers.push(header),
+            ArchiveLine::Document(document) => documents.push(document),
+            ArchiveLine::Part(part) => parts.push(part),
+            ArchiveLine::Tombstone(Tombstone { key: _ })
+            | ArchiveLine::End(End {
+                documents: _,
+                tombstones: _,
+                size_bytes: _,
+                root_hash: _,
+            }) => {}
+        }
+    }
+    met!(
+        &all;
+        ArchiveLine::Header(_),
+        ArchiveLine::Document(_),
+        ArchiveLine::Part(_),
+        ArchiveLine::Tombstone(_),
+        ArchiveLine::End(_),
+    );
+    let Header {
+        format: _,
+        id: _,
+        job: _,
+        backup_type: _,
+        parent: _,
+        base: _,
+        created_at: _,
+    } = headers[0];
+    backup_types(headers.iter().map(|header| header.backup_type));
+    there_and_absent!(headers, parent);
+    let Document {
+        key: _,
+        kind: _,
+        mode: _,
+        mtime: _,
+        uid: _,
+        gid: _,
+        size: _,
+        hash: _,
+        text: _,
+        base64: _,
+        parts: _,
+        inherited: _,
+    } = documents[0];
+    met!(
+        documents.iter().map(|document| document.kind);
+        DocumentKind::File, DocumentKind::Directory, DocumentKind::Symlink,
+    );
+    there_and_absent!(documents, text, base64, parts);
+    true_and_false!(documents, inherited);
+    let Part {
+        key: _,
+        number: _,
+        text: _,
+        base64: _,
+    } = parts[0];
+    there_and_absent!(parts, text, base64);
+}
