@@ -27,7 +27,7 @@ use mainstay_domain::{
     name::TargetName,
     spec::{Spec, TargetSpec},
 };
-use managed::Managed;
+use managed::{After, Intent, Managed};
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashMap,
@@ -229,7 +229,8 @@ impl Core {
         match decide::at_config(old.as_deref(), new.as_deref()) {
             AtConfig::Keep => {}
             AtConfig::Stop(why) => {
-                self.stop_process(managed, Some(why), true).await;
+                self.stop_process(managed, Some(why), After::StaysDown)
+                    .await;
                 if managed.is_listed() && managed.process_spec().is_none() {
                     // A foreign service from now on: whether it runs is for its checks to say, so they count again.
                     let news = ProcessNews::Runs(None);
@@ -237,7 +238,7 @@ impl Core {
                 }
             }
             // A handler has stopped the target.
-            _ if !managed.is_wanted() => {}
+            _ if managed.intent() == Intent::StayDown => {}
             AtConfig::Start => self.launch_or_tell(managed).await,
             AtConfig::Restart(why) => self.relaunch(managed, why).await,
         }

@@ -111,9 +111,21 @@ pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
     Some(blake3::hash(&text).to_hex().to_string())
 }
 
-/// Whether a process was started with what it would notice to be otherwise now.
-pub(super) fn is_outdated(identity: &ProcessIdentity, process: &ProcessSpec) -> bool {
-    identity.config.is_some() && identity.config != digest(process)
+/// How a process that was taken over compares with the config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adopted {
+    /// As far as is known it was started with what the config says now.
+    UpToDate,
+    /// It was started with what it would notice to be otherwise now.
+    Outdated,
+}
+
+/// Compares what a process was started with and the config as it is now.
+pub(super) fn adopted(identity: &ProcessIdentity, process: &ProcessSpec) -> Adopted {
+    match identity.config.is_some() && identity.config != digest(process) {
+        true => Adopted::Outdated,
+        false => Adopted::UpToDate,
+    }
 }
 
 #[cfg(test)]

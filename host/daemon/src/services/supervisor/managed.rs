@@ -3,9 +3,16 @@
 //! Invariant: the functions of [`Core`] here are called with the target's `turn` held.
 
 mod config;
+mod lifecycle;
 
-use super::{Core, DEFAULT_GRACE, decide, events::end_of};
+use super::{
+    Core, DEFAULT_GRACE,
+    decide::{self, Adopted},
+    events::end_of,
+};
 use crate::ports::ProcessNews;
+use config::Listing;
+use lifecycle::Lifecycle;
 use mainstay_domain::{
     event::EventKind,
     journal::{Change, ProcessIdentity},
@@ -16,6 +23,8 @@ use mainstay_domain::{
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 
+pub(super) use lifecycle::{After, Intent};
+
 pub(super) struct Managed {
     pub(super) name: TargetName,
     /// Held by who works on it.
@@ -24,22 +33,18 @@ pub(super) struct Managed {
 }
 
 struct State {
-    /// As the config has it now.
-    process_spec: Option<Arc<ProcessSpec>>,
-    /// As the config has them now.
+    /// What the config has of it now. One that is gone is kept, so that its end comes before its next start.
+    listing: Listing,
+    /// Of the last config that had it.
     commands: ForeignCommands,
     /// What the process was last started with, or was to be.
     applied: Option<Arc<ProcessSpec>>,
     /// Of the last config that its process was started or kept with; it holds also where the config is gone.
     grace: Duration,
-    /// Whether the config still has it. One that is gone is kept, so that its end comes before its next start.
-    listed: bool,
-    /// Whether it should run; a handler that stops it changes that.
-    wanted: bool,
-    /// While it lives.
-    process: Option<ProcessIdentity>,
-    /// It is being stopped, so its end is no news.
-    stopping: bool,
+    /// Whether it should run.
+    intent: Intent,
+    /// Where its process stands.
+    lifecycle: Lifecycle,
     /// How often it was started before, where it was.
     restarts: Option<u32>,
 }
@@ -51,55 +56,48 @@ impl Managed {
             name: name.clone(),
             turn: Arc::default(),
             state: Mutex::new(State {
-                process_spec: None,
+                listing: Listing::Unlisted,
                 commands: ForeignCommands::default(),
-                grace: DEFAULT_GRACE,
                 applied: None,
-                listed: false,
-                wanted: true,
-                process: None,
-                stopping: false,
+                grace: DEFAULT_GRACE,
+                intent: Intent::Run,
+                lifecycle: Lifecycle::Down,
                 restarts: None,
             }),
         })
     }
 
     pub(super) fn process(&self) -> Option<ProcessIdentity> {
-        self.state.lock().process.clone()
+        self.state.lock().lifecycle.process().cloned()
     }
 
     /// Whether its process lives.
     pub(super) fn runs(&self) -> bool {
-        self.state.lock().process.is_some()
+        self.state.lock().lifecycle.process().is_some()
     }
 
     pub(super) fn restarts(&self) -> u32 {
         self.state.lock().restarts.unwrap_or(0)
     }
 
-    pub(super) fn is_wanted(&self) -> bool {
-        self.state.lock().wanted
+    pub(super) fn intent(&self) -> Intent {
+        self.state.lock().intent
     }
 
-    pub(super) fn set_wanted(&self, wanted: bool) {
-        self.state.lock().wanted = wanted;
+    pub(super) fn intend(&self, intent: Intent) {
+        self.state.lock().intent = intent;
     }
 
     /// Whether a process should run and does not.
     pub(super) fn wants_process(&self) -> bool {
         let state = self.state.lock();
-        state.wanted && state.process.is_none()
-    }
-
-    pub(super) fn is_listed(&self) -> bool {
-        self.state.lock().listed
+        state.intent == Intent::Run && state.lifecycle.process().is_none()
     }
 
     /// From here on its end is no news. Its process, where there is one, and how long that has to end by itself.
     pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Duration) {
         let mut state = self.state.lock();
-        state.stopping = true;
-        (state.process.clone(), state.grace)
+        (state.lifecycle.begin_stop(), state.grace)
     }
 
     /// This one ran before.
@@ -144,22 +142,23 @@ impl Core {
 
     /// Stops it, and starts it with the present config.
     pub(super) async fn relaunch(self: &Arc<Self>, managed: &Arc<Managed>, why: String) {
-        self.stop_process(managed, Some(why), false).await;
+        self.stop_process(managed, Some(why), After::StartsAgain)
+            .await;
         if !self.is_closing() {
             self.launch_or_tell(managed).await;
         }
     }
 
-    /// Takes over a process that an earlier daemon started, with another config where it is outdated.
+    /// Takes over a process that an earlier daemon started.
     pub(super) fn adopt(
         self: &Arc<Self>,
         managed: &Arc<Managed>,
         identity: ProcessIdentity,
-        is_outdated: bool,
+        adopted: Adopted,
     ) {
-        let since = match is_outdated {
-            true => ", which was started with another config",
-            false => "",
+        let since = match adopted {
+            Adopted::Outdated => ", which was started with another config",
+            Adopted::UpToDate => "",
         };
         let message = format!("{}: adopted process {}{since}", managed.name, identity.pid);
         self.now_runs(managed, identity, EventKind::ProcessAdopted, message);
@@ -174,7 +173,7 @@ impl Core {
     ) {
         {
             let mut state = managed.state.lock();
-            state.process = Some(identity.clone());
+            state.lifecycle.begin(identity.clone());
             state.restarts = Some(identity.restarts);
         }
         // Before the event: who has seen that sees this too.
@@ -198,14 +197,13 @@ impl Core {
     async fn watch_end(self: Arc<Self>, managed: Arc<Managed>, identity: ProcessIdentity) {
         let exit = self.ports.processes.wait(identity.clone()).await;
         let mut state = managed.state.lock();
-        if state.stopping || state.process.as_ref() != Some(&identity) {
+        if !state.lifecycle.exited(&identity) {
             return;
         }
-        state.process = None;
         self.ports.watch.row_changed(&managed.name);
         let severity = state
-            .process_spec
-            .as_ref()
+            .listing
+            .process()
             .map_or(Severity::Medium, |p| p.exit_severity);
         let why = end_of(&identity, exit, self.ports.clock.now());
         let message = format!("{}: {why}", managed.name);
@@ -230,15 +228,9 @@ impl Core {
         self.ports.watch.process_is(&managed.name, news);
     }
 
-    /// Ends the process where there is one. `for_good`: it should not live any more; else another one follows.
-    pub(super) async fn stop_process(
-        &self,
-        managed: &Managed,
-        why: Option<String>,
-        for_good: bool,
-    ) {
-        self.stop_within(managed, why, for_good, Duration::MAX)
-            .await;
+    /// Ends the process where there is one.
+    pub(super) async fn stop_process(&self, managed: &Managed, why: Option<String>, after: After) {
+        self.stop_within(managed, why, after, Duration::MAX).await;
     }
 
     /// The same, with no more grace than `longest`.
@@ -246,7 +238,7 @@ impl Core {
         &self,
         managed: &Managed,
         why: Option<String>,
-        for_good: bool,
+        after: After,
         longest: Duration,
     ) {
         let (process, grace) = managed.begin_stop();
@@ -261,11 +253,7 @@ impl Core {
             }
             None => None,
         };
-        {
-            let mut state = managed.state.lock();
-            state.process = None;
-            state.stopping = false;
-        }
+        managed.state.lock().lifecycle.end_stop();
         self.ports.watch.row_changed(&managed.name);
         if let Some((identity, exit)) = ended {
             let end = end_of(&identity, exit, self.ports.clock.now());
@@ -279,7 +267,7 @@ impl Core {
                 &identity,
             )]);
         }
-        if for_good {
+        if after == After::StaysDown {
             self.submit(vec![Change::Process(managed.name.clone(), None)]);
         }
     }

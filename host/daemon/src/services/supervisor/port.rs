@@ -1,6 +1,9 @@
 //! The supervisor as the others see it.
 
-use super::{Core, Supervisor, managed::Managed};
+use super::{
+    Core, Supervisor,
+    managed::{After, Intent, Managed},
+};
 use crate::ports::{Boxed, ProcessNews, TargetControl};
 use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
@@ -63,17 +66,17 @@ impl Core {
         let present = managed.process();
         match verb {
             Verb::Stop => {
-                managed.set_wanted(false);
-                self.stop_process(managed, None, true).await;
+                managed.intend(Intent::StayDown);
+                self.stop_process(managed, None, After::StaysDown).await;
                 return Ok(());
             }
             Verb::Start if present.is_some() => return Ok(()),
             // It was replaced while this waited for its turn; once is enough.
             Verb::Restart if present.is_some() && present != seen => return Ok(()),
             Verb::Start => {}
-            Verb::Restart => self.stop_process(managed, None, false).await,
+            Verb::Restart => self.stop_process(managed, None, After::StartsAgain).await,
         }
-        managed.set_wanted(true);
+        managed.intend(Intent::Run);
         // Once more, for the stop may have lasted.
         self.unless_closing()?;
         let launched = self.launch(managed).await;
@@ -100,14 +103,17 @@ impl Core {
             Verb::Start => {
                 self.run_foreign(managed, &argv(&commands.start, "start")?)
                     .await?;
-                managed.set_wanted(true);
+                managed.intend(Intent::Run);
                 news(ProcessNews::Started(None));
             }
             Verb::Stop => {
                 let stop = argv(&commands.stop, "stop")?;
                 news(ProcessNews::Stopped);
                 let stopped = self.run_foreign(managed, &stop).await;
-                managed.set_wanted(stopped.is_err());
+                managed.intend(match &stopped {
+                    Ok(()) => Intent::StayDown,
+                    Err(_) => Intent::Run,
+                });
                 if stopped.is_err() {
                     news(ProcessNews::Runs(None));
                 }
@@ -128,7 +134,7 @@ impl Core {
                         done = self.run_foreign(managed, &argv).await;
                     }
                 }
-                managed.set_wanted(true);
+                managed.intend(Intent::Run);
                 // Whether it worked is for its checks to say, so they count again.
                 news(match &done {
                     Ok(()) => ProcessNews::Started(None),

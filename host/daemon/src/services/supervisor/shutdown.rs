@@ -1,6 +1,9 @@
 //! The clean end: every child is stopped or left, as its config says, within the deadline.
 
-use super::{Core, managed::Managed};
+use super::{
+    Core,
+    managed::{After, Managed},
+};
 use mainstay_domain::{name::TargetName, spec::OnShutdown};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
@@ -46,7 +49,8 @@ impl Core {
                     }
                 };
                 let why = Some("the daemon stops".to_owned());
-                core.stop_within(&managed, why, true, longest()).await;
+                core.stop_within(&managed, why, After::StaysDown, longest())
+                    .await;
             });
         }
         let all = async { while work.join_next().await.is_some() {} };

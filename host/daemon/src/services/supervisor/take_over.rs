@@ -2,7 +2,7 @@
 
 use super::{
     Core, DEFAULT_GRACE, Left,
-    decide::{self, AtStart},
+    decide::{self, Adopted, AtStart},
     managed::Managed,
 };
 use crate::ports::ProcessNews;
@@ -71,9 +71,9 @@ impl Core {
             );
             match decision {
                 AtStart::Adopt(identity) => {
-                    let is_outdated = decide::is_outdated(&identity, &process);
-                    self.adopt(&managed, identity, is_outdated);
-                    if is_outdated && !paused {
+                    let adopted = decide::adopted(&identity, &process);
+                    self.adopt(&managed, identity, adopted);
+                    if adopted == Adopted::Outdated && !paused {
                         self.renew(&managed).await;
                     }
                 }
