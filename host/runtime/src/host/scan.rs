@@ -46,12 +46,20 @@ pub(crate) struct Watched {
     since: Monotonic,
     /// How old the content was then.
     age: Duration,
-    /// Its writer closed it, or it was renamed into place.
-    closed: bool,
-    /// What was read under this stamp counts: it was accepted, or refused when it had settled.
-    judged: bool,
-    /// What was read failed for a reason that may pass by itself: not to be read again before this.
-    put_off: Option<Monotonic>,
+    state: FileState,
+}
+
+/// What is known of the content under one stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileState {
+    /// It may still be written to: it is worth reading once it has settled.
+    Open,
+    /// Its writer closed it, or it was renamed into place: it is worth reading at once.
+    Closed,
+    /// What was read counts: it was accepted, or refused when it had settled.
+    Judged,
+    /// What was read when it had settled failed for a reason that may pass by itself: not to be read again before this.
+    PutOff(Monotonic),
 }
 
 /// What to do about a file.
@@ -61,11 +69,17 @@ pub(crate) enum Step {
     Rest,
     /// It may still be written to; look again after this.
     Wait(Duration),
-    /// Read it. Where it cannot be loaded, that counts only if it is `settled`.
-    Read {
-        /// It has not changed for the settling time.
-        settled: bool,
-    },
+    /// Read it.
+    Read(Confidence),
+}
+
+/// What it means where a file that is read cannot be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confidence {
+    /// It counts: the file has not changed for the settling time.
+    Settled,
+    /// Nothing yet: the file may be half-written.
+    Tentative,
 }
 
 impl Watched {
@@ -75,9 +89,7 @@ impl Watched {
             stamp,
             since: now,
             age,
-            closed: false,
-            judged: false,
-            put_off: None,
+            state: FileState::Open,
         }
     }
 
@@ -88,41 +100,73 @@ impl Watched {
         if has_changed {
             *self = Self::new(stamp, Duration::ZERO, now);
         }
-        self.closed |= closed;
+        if closed {
+            self.state = self.state.closed();
+        }
         has_changed
     }
 
     pub(crate) fn next(&self, settling: Duration, now: Monotonic) -> Step {
         let quiet = now.since(self.since).saturating_add(self.age);
-        let settled = quiet >= settling;
-        let ahead = self.put_off.map(|until| until.since(now));
-        match ahead.filter(|ahead| !ahead.is_zero()) {
-            _ if self.judged => Step::Rest,
-            Some(ahead) => Step::Wait(ahead),
-            None if settled || self.closed => Step::Read { settled },
-            None => Step::Wait(settling.saturating_sub(quiet)),
+        let confidence = match quiet >= settling {
+            true => Confidence::Settled,
+            false => Confidence::Tentative,
+        };
+        match (self.state, confidence) {
+            (FileState::Judged, _) => Step::Rest,
+            (FileState::PutOff(until), _) if until > now => Step::Wait(until.since(now)),
+            (FileState::Closed, _) | (_, Confidence::Settled) => Step::Read(confidence),
+            (FileState::Open | FileState::PutOff(_), Confidence::Tentative) => {
+                Step::Wait(settling.saturating_sub(quiet))
+            }
         }
     }
 
     /// What was read counts.
     pub(crate) fn judge(&mut self) {
-        self.judged = true;
+        self.state = FileState::Judged;
     }
 
     /// What was read does not count yet: wait until it has settled.
     pub(crate) fn doubt(&mut self) {
-        self.closed = false;
+        self.state = self.state.doubted();
     }
 
-    /// What was read does not count, for the reason was not in it: read it again, but not before `until`.
+    /// What was read, of a file that has settled, does not count, for the reason was not in it: read it again, but not
+    /// before `until`.
     pub(crate) fn put_off(&mut self, until: Monotonic) {
-        self.put_off = Some(until);
+        self.state = FileState::PutOff(until);
     }
 
     /// What it holds is to be judged again, under other settings or beside other files.
     pub(crate) fn reconsider(&mut self) {
-        self.judged = false;
-        self.put_off = None;
+        self.state = self.state.reconsidered();
+    }
+}
+
+impl FileState {
+    /// Its writer closed it. Where what was read counts, or has settled, that tells nothing new.
+    fn closed(self) -> Self {
+        match self {
+            Self::Open | Self::Closed => Self::Closed,
+            Self::Judged | Self::PutOff(_) => self,
+        }
+    }
+
+    /// That it was closed did not mean that it is complete.
+    fn doubted(self) -> Self {
+        match self {
+            Self::Open | Self::Closed => Self::Open,
+            Self::Judged | Self::PutOff(_) => self,
+        }
+    }
+
+    /// What was read counts no more. It has settled, so it need not be known that it was closed.
+    fn reconsidered(self) -> Self {
+        match self {
+            Self::Judged | Self::PutOff(_) => Self::Open,
+            Self::Open | Self::Closed => self,
+        }
     }
 }
 
@@ -138,7 +182,10 @@ pub(crate) fn is_candidate(name: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Confidence::{Settled, Tentative},
+        *,
+    };
 
     const SETTLING: Duration = Duration::from_millis(200);
 
@@ -167,7 +214,7 @@ mod tests {
             file.next(SETTLING, at(1_250)),
             Step::Wait(Duration::from_millis(50))
         );
-        assert_eq!(file.next(SETTLING, at(1_300)), Step::Read { settled: true });
+        assert_eq!(file.next(SETTLING, at(1_300)), Step::Read(Settled));
         file.judge();
         assert_eq!(file.next(SETTLING, at(1_300)), Step::Rest);
         file.seen(stamp(2), true, at(9_000));
@@ -182,19 +229,19 @@ mod tests {
     fn a_closed_file_is_read_at_once_but_refused_only_when_it_has_settled() {
         let mut file = Watched::new(stamp(1), Duration::ZERO, at(0));
         file.seen(stamp(1), true, at(10));
-        assert_eq!(file.next(SETTLING, at(10)), Step::Read { settled: false });
+        assert_eq!(file.next(SETTLING, at(10)), Step::Read(Tentative));
         file.doubt();
         assert_eq!(
             file.next(SETTLING, at(20)),
             Step::Wait(Duration::from_millis(180))
         );
-        assert_eq!(file.next(SETTLING, at(200)), Step::Read { settled: true });
+        assert_eq!(file.next(SETTLING, at(200)), Step::Read(Settled));
     }
 
     #[test]
     fn a_file_that_was_there_long_before_is_read_at_once() {
         let file = Watched::new(stamp(1), Duration::from_secs(60), at(0));
-        assert_eq!(file.next(SETTLING, at(0)), Step::Read { settled: true });
+        assert_eq!(file.next(SETTLING, at(0)), Step::Read(Settled));
     }
 
     #[test]
@@ -209,15 +256,30 @@ mod tests {
             file.next(SETTLING, at(1_000)),
             Step::Wait(Duration::from_secs(2))
         );
-        assert_eq!(file.next(SETTLING, at(3_000)), Step::Read { settled: true });
+        assert_eq!(file.next(SETTLING, at(3_000)), Step::Read(Settled));
         file.reconsider();
-        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read { settled: true });
+        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read(Settled));
         let mut file = put_off();
         file.seen(stamp(2), true, at(1_000));
-        assert_eq!(
-            file.next(SETTLING, at(1_000)),
-            Step::Read { settled: false }
-        );
+        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read(Tentative));
+    }
+
+    #[test]
+    fn what_each_move_makes_of_what_is_known() {
+        use FileState::{Closed, Judged, Open, PutOff};
+        let put_off = PutOff(at(3_000));
+        // The state; once it is closed, doubted, and reconsidered.
+        let table = [
+            (Open, Closed, Open, Open),
+            (Closed, Closed, Open, Closed),
+            (Judged, Judged, Judged, Open),
+            (put_off, put_off, put_off, Open),
+        ];
+        for (state, closed, doubted, reconsidered) in table {
+            assert_eq!(state.closed(), closed, "{state:?}");
+            assert_eq!(state.doubted(), doubted, "{state:?}");
+            assert_eq!(state.reconsidered(), reconsidered, "{state:?}");
+        }
     }
 
     #[test]

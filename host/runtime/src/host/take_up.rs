@@ -7,7 +7,7 @@ use super::{
     build::Refusal,
     reload::Reloader,
     rows::Waiting,
-    scan::{Stamp, Step},
+    scan::{Confidence, Stamp, Step},
 };
 use crate::observer::PluginEvent;
 use mainstay_domain::plugin::PluginState;
@@ -56,13 +56,13 @@ impl Reloader {
 
     /// Takes one step with one file; gives the time after which the next is due.
     pub(super) async fn take_up(&mut self, path: &Path) -> Option<Duration> {
-        let settled = match self.next_step(path).await? {
+        let confidence = match self.next_step(path).await? {
             Step::Rest => return None,
             Step::Wait(wait) => {
                 self.found(path);
                 return Some(wait);
             }
-            Step::Read { settled } => settled,
+            Step::Read(confidence) => confidence,
         };
         let refusal = match self.build(path).await {
             Ok(candidate) => {
@@ -74,7 +74,7 @@ impl Reloader {
             }
             Err(refusal) => refusal,
         };
-        if self.has_changed(path).await || !settled {
+        if self.has_changed(path).await || confidence == Confidence::Tentative {
             self.files.get_mut(path)?.watched.doubt();
             self.found(path);
             return Some(self.settling);
@@ -98,7 +98,7 @@ impl Reloader {
             Some(watched.next(reloader.settling, now))
         };
         match step(self)? {
-            Step::Read { .. } => {
+            Step::Read(_) => {
                 self.has_changed(path).await;
                 step(self)
             }
