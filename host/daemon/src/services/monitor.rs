@@ -16,6 +16,7 @@ mod events;
 mod look;
 mod outlet;
 mod port;
+mod process;
 mod reconfigure;
 mod schedule;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use mainstay_domain::{
 };
 use outlet::Outlet;
 use parking_lot::{Mutex, RwLock};
+use process::ProcessState;
 use schedule::{Due, Schedule};
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{Notify, mpsc, watch};
@@ -183,11 +185,11 @@ impl Core {
         let mut state = watched.lock();
         let now = self.clock.monotonic();
         state.epoch += 1;
-        if std::mem::take(&mut state.awaited) {
+        let before = std::mem::replace(&mut state.process, ProcessState::after(&news));
+        if before.is_awaited() {
             self.fresh.lock().push(Arc::clone(watched));
             self.wake.notify_one();
         }
-        state.stopped = matches!(news, ProcessNews::Stopped);
         let start_period = state.spec.start_period;
         let mut changes = match news {
             ProcessNews::Started(_) => state.health.started(start_period, now),
@@ -197,13 +199,11 @@ impl Core {
             }
         };
         let has_exited = matches!(news, ProcessNews::Exited(_));
-        let (pid, down) = match news {
-            ProcessNews::Started(pid) | ProcessNews::Runs(pid) => (pid, None),
-            ProcessNews::Exited(why) | ProcessNews::Down(why) => (None, Some(why)),
-            ProcessNews::Stopped => (None, None),
+        let down = match news {
+            ProcessNews::Exited(why) | ProcessNews::Down(why) => Some(why),
+            ProcessNews::Started(_) | ProcessNews::Runs(_) | ProcessNews::Stopped => None,
         };
-        state.pid = pid;
-        if state.stopped {
+        if state.process.is_stopped() {
             self.publish(watched, &mut state, &changes, None);
             return;
         }

@@ -31,19 +31,15 @@ impl Core {
     pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
         let (spec, pid, epoch, last_beat) = {
             let state = watched.lock();
+            let pid = state.process.pid();
             // It may have been retired while it waited for its turn, and one of the same name would get what it sees.
             if run.is_retired()
-                || state.stopped
-                || (state.pid.is_none() && run.spec.kind.measures_child())
+                || state.process.is_stopped()
+                || (pid.is_none() && run.spec.kind.measures_child())
             {
                 return None;
             }
-            (
-                Arc::clone(&state.spec),
-                state.pid,
-                state.epoch,
-                state.last_beat,
-            )
+            (Arc::clone(&state.spec), pid, state.epoch, state.last_beat)
         };
         let start = self.clock.monotonic();
         let mut seen = match run.spec.kind {
@@ -129,7 +125,7 @@ impl Core {
 
     /// The supervised process as an observation: down, for a reason, or as it is known.
     pub(super) fn process_seen(&self, state: &WatchedState, down: Option<String>) -> Observation {
-        let (outcome, message) = match (down, state.pid) {
+        let (outcome, message) = match (down, state.process.pid()) {
             (None, Some(pid)) => (Outcome::Healthy, format!("process {pid} runs")),
             (down, _) => (
                 Outcome::Failed,

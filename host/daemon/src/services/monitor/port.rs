@@ -1,6 +1,6 @@
 //! The monitor as the others see it.
 
-use super::Monitor;
+use super::{Monitor, process::ProcessState};
 use crate::ports::{Boxed, ProcessNews, ProcessWatch, Watch};
 use mainstay_domain::{
     breaker::CircuitState,
@@ -23,7 +23,7 @@ impl Watch for Monitor {
             let mut runs = JoinSet::new();
             let checks = {
                 let state = watched.lock();
-                if state.awaited {
+                if state.process.is_awaited() {
                     return Err(EffectError::Unavailable(format!(
                         "{target}: its process is only being started"
                     )));
@@ -41,7 +41,7 @@ impl Watch for Monitor {
             seen.sort_by_key(|(place, _)| *place);
             let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
             let mut state = watched.lock();
-            if state.spec.process.is_some() && !state.stopped {
+            if state.spec.process.is_some() && !state.process.is_stopped() {
                 let process = self.core.process_seen(&state, None);
                 let now = self.core.clock.monotonic();
                 let changes = state.health.observe_exit(&process, now);
@@ -65,8 +65,7 @@ impl Watch for Monitor {
         let watched = self.core.get(target);
         watched.is_some_and(|watched| {
             let state = watched.lock();
-            let is_expected = state.spec.process.is_some() && !state.awaited && !state.stopped;
-            is_expected && state.pid.is_none()
+            state.spec.process.is_some() && state.process == ProcessState::Absent
         })
     }
 

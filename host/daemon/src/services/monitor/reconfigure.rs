@@ -62,7 +62,7 @@ impl Core {
         let mut found = Vec::new();
         for watched in fresh {
             let state = watched.lock();
-            if state.awaited {
+            if state.process.is_awaited() {
                 continue;
             }
             for run in state.checks.iter().filter(|run| run.schedule_once()) {

@@ -3,6 +3,7 @@
 //! Invariant: whatever changes what its checks mean (another config, a start, a stop) begins a new epoch; what a check
 //! began to look at in an earlier one does not count.
 
+use super::process::ProcessState;
 use crate::services::metrics::Numbers;
 use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
@@ -15,10 +16,7 @@ use mainstay_domain::{
 use metrics::{Counter, Histogram};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -31,12 +29,7 @@ pub(super) struct WatchedState {
     pub(super) checks: Vec<Arc<CheckRun>>,
     pub(super) health: TargetHealth,
     pub(super) epoch: u64,
-    /// Of the supervised process, while it runs.
-    pub(super) pid: Option<u32>,
-    /// On purpose.
-    pub(super) stopped: bool,
-    /// Its process was not told of yet, so there is nothing that could be looked at.
-    pub(super) awaited: bool,
+    pub(super) process: ProcessState,
     pub(super) last_beat: Monotonic,
     /// When the circuit goes half-open by itself, or the start ends, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
@@ -48,8 +41,18 @@ pub(super) struct CheckRun {
     /// Held by who runs it.
     pub(super) turn: tokio::sync::Mutex<()>,
     pub(super) meter: Meter,
-    scheduled: AtomicBool,
-    retired: AtomicBool,
+    state: Mutex<RunState>,
+}
+
+/// Where a check stands with the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunState {
+    /// It was never put into it.
+    New,
+    /// It is in it, once.
+    Scheduled,
+    /// The config has it no more, or otherwise: it leaves the schedule when it is due next.
+    Retired,
 }
 
 /// How a check is counted.
@@ -74,9 +77,7 @@ impl Watched {
             health: TargetHealth::new(&spec.checks, exit_of(spec), spec.breaker),
             spec: Arc::new(spec.clone()),
             epoch: 0,
-            pid: None,
-            stopped: false,
-            awaited: spec.process.is_some(),
+            process: ProcessState::new(spec),
             last_beat: now,
             tick_at: None,
         };
@@ -154,23 +155,27 @@ impl CheckRun {
             },
             spec: Arc::new(check.clone()),
             turn: tokio::sync::Mutex::new(()),
-            scheduled: AtomicBool::new(false),
-            retired: AtomicBool::new(false),
+            state: Mutex::new(RunState::New),
         })
     }
 
     /// True the first time.
     pub(super) fn schedule_once(&self) -> bool {
-        !self.scheduled.swap(true, Ordering::Relaxed)
+        let mut state = self.state.lock();
+        let is_first = *state == RunState::New;
+        if is_first {
+            *state = RunState::Scheduled;
+        }
+        is_first
     }
 
     /// It leaves the schedule when it is due next.
     fn retire(&self) {
-        self.retired.store(true, Ordering::Relaxed);
+        *self.state.lock() = RunState::Retired;
     }
 
     pub(super) fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Relaxed)
+        *self.state.lock() == RunState::Retired
     }
 }
 
@@ -218,5 +223,31 @@ impl Meter {
             metrics::counter!("checks_skipped_total", "target" => target, "check" => check)
                 .increment(count);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+
+    #[test]
+    fn a_check_enters_the_schedule_once_and_never_after_it_was_retired() {
+        let numbers = Numbers::new().unwrap();
+        // The state; whether it enters the schedule, and the state after it was asked.
+        let table = [
+            (RunState::New, true, RunState::Scheduled),
+            (RunState::Scheduled, false, RunState::Scheduled),
+            (RunState::Retired, false, RunState::Retired),
+        ];
+        for (before, enters, after) in table {
+            let run = CheckRun::new(&specs::name("web"), &specs::check("tcp"), &numbers);
+            *run.state.lock() = before;
+            assert_eq!(run.schedule_once(), enters, "{before:?}");
+            assert_eq!(*run.state.lock(), after, "{before:?}");
+            assert_eq!(run.is_retired(), after == RunState::Retired, "{before:?}");
+            run.retire();
+            assert!(run.is_retired(), "{before:?}");
+        }
     }
 }
