@@ -10,6 +10,7 @@
 mod catalog;
 mod create;
 mod due;
+mod jobs;
 mod leftovers;
 mod port;
 mod rebuild;
@@ -23,6 +24,7 @@ use crate::ports::{
     BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError,
 };
 use catalog::Catalog;
+use jobs::JobState;
 use mainstay_domain::{
     backup::BackupRecord,
     chain::ChainError,
@@ -36,12 +38,8 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use parking_lot::Mutex;
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::sync::{Mutex as Lock, Notify, watch};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The longest pause after a failed backup.
@@ -106,13 +104,8 @@ struct Core {
     judge: Arc<dyn RetentionJudge>,
     spec: watch::Receiver<Arc<Spec>>,
     catalog: Mutex<Catalog>,
-    turns: Mutex<HashMap<JobName, Arc<Lock<()>>>>,
-    /// Failures in a row, and when a job is tried again.
-    pauses: Mutex<HashMap<JobName, (u32, Timestamp)>>,
-    /// When retention last ran in this life of the daemon.
-    judged: Mutex<HashMap<JobName, Timestamp>>,
-    /// Whose retention was begun and has not ended.
-    judging: Mutex<HashSet<JobName>>,
+    /// Of those that something was done for or asked of.
+    jobs: Mutex<HashMap<JobName, JobState>>,
     tasks: TaskTracker,
     wake: Notify,
 }
@@ -147,10 +140,7 @@ impl BackupService {
             judge,
             spec,
             catalog: Mutex::new(Catalog::new(records, slots, IdSource::new(seed))),
-            turns: Mutex::default(),
-            pauses: Mutex::default(),
-            judged: Mutex::default(),
-            judging: Mutex::default(),
+            jobs: Mutex::default(),
             tasks: TaskTracker::new(),
             wake: Notify::new(),
         };

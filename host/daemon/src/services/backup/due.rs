@@ -37,18 +37,14 @@ impl BackupService {
         let service = self.clone();
         self.core.tasks.spawn(async move {
             let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
-            let mut pauses = service.core.pauses.lock();
-            match taken {
-                Ok(_) => drop(pauses.remove(&job.name)),
+            service.job_state(&job.name, |state| match taken {
+                Ok(_) => state.backup_succeeded(),
                 Err(error) => {
-                    let (failures, until) = pauses.entry(job.name.clone()).or_insert((0, Timestamp::from_millis(0)));
-                    let pause = FIRST_PAUSE.saturating_mul(1 << (*failures).min(10)).min(LONGEST_PAUSE);
-                    *failures = failures.saturating_add(1);
-                    *until = service.now() + pause;
+                    let pause = FIRST_PAUSE.saturating_mul(1 << state.failures().min(10)).min(LONGEST_PAUSE);
+                    state.backup_failed(service.now() + pause);
                     tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
                 }
-            }
-            drop(pauses);
+            });
             drop(turn);
         });
     }
@@ -66,9 +62,7 @@ impl BackupService {
     }
 
     pub(super) fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
-        let until = self.core.pauses.lock().get(job).map(|(_, until)| *until)?;
-        // A pause never is longer than this; where it is, the clock went back.
-        (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
+        self.job_state(job, |state| state.paused_until(now))
     }
 
     pub(super) fn next_due(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {

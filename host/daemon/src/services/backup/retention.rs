@@ -53,10 +53,10 @@ impl BackupService {
             let Some(retention) = &job.retention else {
                 continue;
             };
-            let last = self.core.judged.lock().get(&job.name).copied();
-            let is_due = last.is_none_or(|last| now.since(last) >= retention.every || last > now);
-            if is_due && self.core.judging.lock().insert(job.name.clone()) {
-                self.core.judged.lock().insert(job.name.clone(), now);
+            let begins = self.job_state(&job.name, |state| {
+                state.retention.begin(retention.every, now)
+            });
+            if begins {
                 self.spawn_judgement(job.name.clone());
             }
         }
@@ -87,12 +87,10 @@ impl BackupService {
     /// When retention is due next, or something has lain in the trash long enough. What was due when the loop looked
     /// and was not begun waits for work that wakes the loop when it ends, or for the next look.
     pub(super) fn next_retention(&self, spec: &Spec, looked_at: Timestamp) -> Option<Timestamp> {
-        let judging = self.core.judging.lock();
-        let waiting = spec.jobs.iter().filter(|job| !judging.contains(&job.name));
-        let judged = self.core.judged.lock();
-        let judgements = waiting.filter_map(|job| {
+        let jobs = self.core.jobs.lock();
+        let judgements = spec.jobs.iter().filter_map(|job| {
             let retention = job.retention.as_ref()?;
-            Some(*judged.get(&job.name)? + retention.every)
+            jobs.get(&job.name)?.retention.next(retention.every)
         });
         let catalog = self.core.catalog.lock();
         let expired = catalog.expired();
@@ -127,7 +125,7 @@ impl BackupService {
             if let Err(error) = service.in_turn_of(&job, judged).await {
                 tracing::warn!(%job, %error, "retention kept everything");
             }
-            service.core.judging.lock().remove(&job);
+            service.job_state(&job, |state| state.retention.end());
             service.core.wake.notify_one();
         });
     }

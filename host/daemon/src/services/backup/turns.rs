@@ -21,7 +21,7 @@ impl Drop for Turn {
 
 impl BackupService {
     pub(super) fn lock_of(&self, job: &JobName) -> Arc<Lock<()>> {
-        Arc::clone(self.core.turns.lock().entry(job.clone()).or_default())
+        self.job_state(job, |state| state.turn())
     }
 
     /// A job's turn, when it is free.
