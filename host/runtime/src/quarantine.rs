@@ -52,40 +52,74 @@ pub enum Verdict {
 /// The failures of one plugin version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quarantine {
+    /// In a row.
     failures: u32,
+    /// Since a call last answered.
     rests: u32,
-    until: Option<Monotonic>,
-    /// A probe is under way.
-    probing: bool,
+    state: State,
+}
+
+/// Whether a version rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    /// It does not.
+    #[default]
+    Open,
+    /// It does, until this; from then on it waits for a probe.
+    Resting(Monotonic),
+    /// It rested until this, and a probe is under way.
+    Probing(Monotonic),
+}
+
+impl State {
+    /// When its last rest ends, or ended.
+    fn until(self) -> Option<Monotonic> {
+        match self {
+            Self::Open => None,
+            Self::Resting(until) | Self::Probing(until) => Some(until),
+        }
+    }
+
+    /// No probe is under way any more.
+    fn without_probe(self) -> Self {
+        match self {
+            Self::Probing(until) => Self::Resting(until),
+            Self::Open | Self::Resting(_) => self,
+        }
+    }
 }
 
 impl Quarantine {
     /// Whether a call may be made now, without making it.
     pub fn is_resting(&self, now: Monotonic) -> bool {
-        self.until.is_some_and(|until| now < until || self.probing)
+        match self.state {
+            State::Open => false,
+            State::Resting(until) => now < until,
+            State::Probing(_) => true,
+        }
     }
 
     /// Whether it has failed too often and no call has answered since.
     pub fn is_quarantined(&self) -> bool {
-        self.until.is_some()
+        self.state != State::Open
     }
 
     /// Asks to make a call. After a rest the first that asks is the probe; others wait for what it shows.
     pub fn admit(&mut self, now: Monotonic) -> Admission {
-        match self.until {
-            None => Admission::Open,
-            Some(until) if now < until => Admission::Resting(until.since(now)),
-            Some(_) if self.probing => Admission::Resting(Duration::ZERO),
-            Some(_) => {
-                self.probing = true;
+        match self.state {
+            State::Open => Admission::Open,
+            State::Resting(until) if now >= until => {
+                self.state = State::Probing(until);
                 Admission::Probe
             }
+            // Zero where only the probe is waited for.
+            State::Resting(until) | State::Probing(until) => Admission::Resting(until.since(now)),
         }
     }
 
     /// A call answered, with a value or with an ordinary error.
     pub fn answered(&mut self) -> Verdict {
-        let was_resting = self.until.is_some();
+        let was_resting = self.is_quarantined();
         *self = Self::default();
         match was_resting {
             true => Verdict::Released,
@@ -96,8 +130,9 @@ impl Quarantine {
     /// A call failed by the plugin's fault.
     pub fn failed(&mut self, policy: &QuarantinePolicy, now: Monotonic) -> Verdict {
         self.failures = self.failures.saturating_add(1);
-        let probe_failed = std::mem::take(&mut self.probing);
-        let rests_already = self.until.is_some_and(|until| now < until);
+        let probe_failed = matches!(self.state, State::Probing(_));
+        self.state = self.state.without_probe();
+        let rests_already = self.state.until().is_some_and(|until| now < until);
         if rests_already || (!probe_failed && self.failures < policy.failures) {
             return Verdict::Unchanged;
         }
@@ -107,13 +142,13 @@ impl Quarantine {
             .saturating_mul(factor)
             .min(policy.longest_rest);
         self.rests = self.rests.saturating_add(1);
-        self.until = Some(now + rest);
+        self.state = State::Resting(now + rest);
         Verdict::Quarantined(rest)
     }
 
     /// A call ended without telling anything of the plugin; where it was the probe, another may follow.
     pub fn inconclusive(&mut self) {
-        self.probing = false;
+        self.state = self.state.without_probe();
     }
 }
 
@@ -141,6 +176,47 @@ mod tests {
             Verdict::Quarantined(rest)
         );
         quarantine
+    }
+
+    #[test]
+    fn what_each_call_makes_of_each_state() {
+        use State::{Open, Probing, Resting};
+        let in_state = |state| Quarantine {
+            failures: 3,
+            rests: 1,
+            state,
+        };
+        let (early, late) = (at(9), at(10));
+        let rest = |seconds| Admission::Resting(Duration::from_secs(seconds));
+        // The state and the time; what who asks is told, and the state then; and the state after a probe told nothing.
+        let table = [
+            (Open, early, Admission::Open, Open, Open),
+            (Resting(late), early, rest(1), Resting(late), Resting(late)),
+            (
+                Resting(late),
+                late,
+                Admission::Probe,
+                Probing(late),
+                Resting(late),
+            ),
+            (Probing(late), late, rest(0), Probing(late), Resting(late)),
+        ];
+        for (state, now, admission, after, untold) in table {
+            let mut quarantine = in_state(state);
+            let is_resting = matches!(admission, Admission::Resting(_));
+            assert_eq!(quarantine.is_resting(now), is_resting, "{state:?} {now:?}");
+            assert_eq!(quarantine.is_quarantined(), state != Open, "{state:?}");
+            assert_eq!(quarantine.admit(now), admission, "{state:?} {now:?}");
+            assert_eq!(quarantine.state, after, "{state:?} {now:?}");
+            let mut quarantine = in_state(state);
+            quarantine.inconclusive();
+            assert_eq!(quarantine.state, untold, "{state:?}");
+            assert_eq!(
+                in_state(state).answered() == Verdict::Released,
+                state != Open,
+                "{state:?}"
+            );
+        }
     }
 
     #[test]
