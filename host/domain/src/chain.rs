@@ -71,10 +71,30 @@ pub struct Composer {
 
 #[derive(Debug)]
 struct Settled {
+    /// The last link that names it.
     link: u32,
-    /// None: it is gone.
-    entry: Option<Entry>,
-    has_content: bool,
+    fate: Fate,
+}
+
+/// What becomes of a document that a link has named.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is gone.
+    Gone,
+    /// It belongs to the state; its content is to come from an older link.
+    Wanted(Entry),
+    /// It belongs to the state, and its content was there.
+    Complete(Entry),
+}
+
+impl Fate {
+    /// Its content was there.
+    fn completed(self) -> Self {
+        match self {
+            Self::Wanted(entry) => Self::Complete(entry),
+            Self::Gone | Self::Complete(_) => self,
+        }
+    }
 }
 
 impl Composer {
@@ -92,7 +112,7 @@ impl Composer {
     pub fn wants(&self, key: &DocumentKey) -> bool {
         self.settled
             .get(key)
-            .is_none_or(|settled| settled.entry.is_some() && !settled.has_content)
+            .is_none_or(|settled| matches!(settled.fate, Fate::Wanted(_)))
     }
 
     /// This link has this document; `inherited`: without its content. Answers what [`Composer::wants`] does.
@@ -109,24 +129,22 @@ impl Composer {
             }
             Some(settled) => {
                 settled.link = self.link;
-                if wanted && !inherited {
-                    let same = settled
-                        .entry
-                        .as_ref()
-                        .is_some_and(|newer| newer.same_content(&entry));
-                    settled.has_content = same;
-                    if !same {
+                if let Fate::Wanted(newer) = &settled.fate
+                    && !inherited
+                {
+                    if !newer.same_content(&entry) {
                         return Err(ComposeError::NoContent(key.clone()));
                     }
+                    settled.fate = std::mem::replace(&mut settled.fate, Fate::Gone).completed();
                 }
             }
             None => {
-                let settled = Settled {
-                    link: self.link,
-                    entry: Some(entry),
-                    has_content: !inherited,
+                let fate = match inherited {
+                    true => Fate::Wanted(entry),
+                    false => Fate::Complete(entry),
                 };
-                self.settled.insert(key.clone(), settled);
+                let link = self.link;
+                self.settled.insert(key.clone(), Settled { link, fate });
             }
         }
         Ok(wanted)
@@ -138,17 +156,13 @@ impl Composer {
             Some(settled) if settled.link == self.link => {
                 return Err(ComposeError::Twice(key.clone()));
             }
-            Some(settled) if settled.entry.is_some() && !settled.has_content => {
+            Some(settled) if matches!(settled.fate, Fate::Wanted(_)) => {
                 return Err(ComposeError::NoContent(key.clone()));
             }
             Some(settled) => settled.link = self.link,
             None => {
-                let settled = Settled {
-                    link: self.link,
-                    entry: None,
-                    has_content: false,
-                };
-                self.settled.insert(key.clone(), settled);
+                let (link, fate) = (self.link, Fate::Gone);
+                self.settled.insert(key.clone(), Settled { link, fate });
             }
         }
         Ok(())
@@ -156,14 +170,14 @@ impl Composer {
 
     /// The state, after the oldest link.
     pub fn finish(self) -> Result<State, ComposeError> {
-        let living = self.settled.into_iter().filter_map(|(key, settled)| {
-            let entry = settled.entry?;
-            Some(if settled.has_content {
-                Ok((key, entry))
-            } else {
-                Err(ComposeError::NoContent(key))
-            })
-        });
+        let living = self
+            .settled
+            .into_iter()
+            .filter_map(|(key, settled)| match settled.fate {
+                Fate::Gone => None,
+                Fate::Complete(entry) => Some(Ok((key, entry))),
+                Fate::Wanted(_) => Some(Err(ComposeError::NoContent(key))),
+            });
         living.collect()
     }
 }
