@@ -105,12 +105,23 @@ struct OpenDocument {
     hasher: blake3::Hasher,
 }
 
+/// Between which lines of an archive the parser stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Position {
+    /// Before the first.
+    #[default]
+    BeforeHeader,
+    /// After the header.
+    InBody,
+    /// After the last.
+    AfterEnd,
+}
+
 /// Reads one archive, line by line.
 #[derive(Default)]
 pub struct ArchiveParser {
     line: u64,
-    begun: bool,
-    ended: bool,
+    position: Position,
     open: Option<OpenDocument>,
     documents: u64,
     tombstones: u64,
@@ -131,15 +142,19 @@ impl ArchiveParser {
                 line: self.line,
                 what: error.to_string(),
             })?;
-        if self.ended {
-            return Err(self.out_of_place("nothing may follow the end"));
-        }
-        if self.begun == matches!(line, ArchiveLine::Header(_)) {
-            return Err(self.out_of_place("the header is the first line and no other"));
+        match (self.position, &line) {
+            (Position::BeforeHeader, ArchiveLine::Header(_)) => {}
+            (Position::BeforeHeader, _) | (Position::InBody, ArchiveLine::Header(_)) => {
+                return Err(self.out_of_place("the header is the first line and no other"));
+            }
+            (Position::InBody, _) => {}
+            (Position::AfterEnd, _) => {
+                return Err(self.out_of_place("nothing may follow the end"));
+            }
         }
         match line {
             ArchiveLine::Header(header) => {
-                self.begun = true;
+                self.position = Position::InBody;
                 match header.format {
                     1..=FORMAT => Ok(ArchiveItem::Header(header)),
                     found => Err(ArchiveError::Newer { found }),
@@ -158,10 +173,11 @@ impl ArchiveParser {
 
     /// Whether the last line was read; an archive that stops before is truncated.
     pub fn finish(&self) -> Result<(), ArchiveError> {
-        if self.ended {
-            Ok(())
-        } else {
-            Err(ArchiveError::Truncated { line: self.line })
+        match self.position {
+            Position::AfterEnd => Ok(()),
+            Position::BeforeHeader | Position::InBody => {
+                Err(ArchiveError::Truncated { line: self.line })
+            }
         }
     }
 
@@ -258,7 +274,7 @@ impl ArchiveParser {
 
     fn end(&mut self, end: End) -> Result<ArchiveItem, ArchiveError> {
         self.check_closed()?;
-        self.ended = true;
+        self.position = Position::AfterEnd;
         let counted = |documents: u64, tombstones: u64, bytes: u64| {
             format!("{documents} documents, {tombstones} tombstones and {bytes} bytes")
         };
