@@ -26,7 +26,7 @@ mod stranger;
 mod tests;
 mod transitions;
 
-use counter::CheckCounter;
+use counter::{CheckCounter, FailureState};
 
 /// Where a target's circuit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -118,8 +118,7 @@ impl TargetHealth {
     /// where one of them fails. What no check raises any more is not taken up.
     pub fn resume(&mut self, failure: &FailureType) {
         for check in self.checks.iter_mut().filter(|c| c.failure == *failure) {
-            check.raised = true;
-            check.on_trial = true;
+            check.state = FailureState::OnTrial;
             self.circuit = CircuitState::HalfOpen;
         }
         self.health = counter::health_of(&self.checks);
@@ -257,6 +256,7 @@ impl TargetHealth {
 
     /// The failures that hold, in the order of the checks; twice where two checks raise the same.
     pub fn failing(&self) -> impl Iterator<Item = &FailureType> {
-        self.checks.iter().filter(|c| c.raised).map(|c| &c.failure)
+        let holding = self.checks.iter().filter(|c| c.state.holds());
+        holding.map(|c| &c.failure)
     }
 }

@@ -26,12 +26,35 @@ pub(super) struct CheckCounter {
     pub(super) failures: u32,
     /// In a row, since the trial began.
     pub(super) successes: u32,
-    /// Its failure holds.
-    pub(super) raised: bool,
-    /// Its successes count: the target was tried again since the failure was raised.
-    pub(super) on_trial: bool,
-    /// The target was started, and this has not passed since: a failure of it is none yet.
+    pub(super) state: FailureState,
+    /// The target was started, and this has not passed since: a failure of it is none yet. What was raised before still
+    /// holds meanwhile, so this is no state of the failure.
     pub(super) starting: bool,
+}
+
+/// Where the failure of one check stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureState {
+    /// It does not hold.
+    Clear,
+    /// It holds; that the check passes proves nothing.
+    Raised,
+    /// It holds, and the check's successes count: the target was tried again since.
+    OnTrial,
+}
+
+impl FailureState {
+    pub(super) fn holds(self) -> bool {
+        self != Self::Clear
+    }
+
+    /// The target is tried again.
+    fn tried(self) -> Self {
+        match self {
+            Self::Clear => Self::Clear,
+            Self::Raised | Self::OnTrial => Self::OnTrial,
+        }
+    }
 }
 
 impl CheckCounter {
@@ -47,8 +70,7 @@ impl CheckCounter {
             last: None,
             failures: 0,
             successes: 0,
-            raised: false,
-            on_trial: false,
+            state: FailureState::Clear,
             starting: false,
         }
     }
@@ -60,7 +82,7 @@ impl CheckCounter {
     /// From here on its successes count; a process that runs has proven it already.
     pub(super) fn begin_trial(&mut self) {
         let runs = self.is_told() && self.last.is_some() && !self.last_failed();
-        self.on_trial = true;
+        self.state = self.state.tried();
         self.successes = if runs { self.recover_after } else { 0 };
     }
 
@@ -78,7 +100,7 @@ impl CheckCounter {
     /// Whether it does not keep a half-open circuit from closing.
     pub(super) fn is_proven(&self) -> bool {
         let told = self.is_told() && !self.last_failed();
-        !self.raised && (told || self.successes >= self.recover_after)
+        !self.state.holds() && (told || self.successes >= self.recover_after)
     }
 
     /// Whether this is the other one in another config.
@@ -97,15 +119,14 @@ impl CheckCounter {
     /// Takes over the counts of the same check in the config before. Where it judges otherwise now it has seen nothing
     /// yet: what was raised is on trial, so that its first looks decide.
     pub(super) fn keep_what_holds_of(&mut self, old: &Self) {
-        self.raised = old.raised;
         if !self.judges_as(old) {
-            self.on_trial = old.raised;
+            self.state = old.state.tried();
             return;
         }
+        self.state = old.state;
         self.last = old.last;
         self.failures = old.failures;
         self.successes = old.successes;
-        self.on_trial = old.on_trial;
         self.starting = old.starting;
     }
 }
@@ -135,7 +156,8 @@ pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
     let starts = checks.iter().any(|c| c.starting);
     // While it starts, what was raised before is not known to be so still.
     let is_seen = |c: &CheckCounter| !c.starting && c.last_failed();
-    if checks.iter().any(|c| c.raised && (!starts || is_seen(c))) {
+    let holds = |c: &CheckCounter| c.state.holds() && (!starts || is_seen(c));
+    if checks.iter().any(holds) {
         return Health::Failed;
     }
     if starts {
@@ -146,4 +168,23 @@ pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
         Outcome::Healthy => health.max(Health::Healthy),
         Outcome::Degraded | Outcome::Failed => Health::Degraded,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_of_a_failure_that_holds() {
+        use FailureState::{Clear, OnTrial, Raised};
+        let table = [
+            (Clear, false, Clear),
+            (Raised, true, OnTrial),
+            (OnTrial, true, OnTrial),
+        ];
+        for (state, holds, tried) in table {
+            assert_eq!(state.holds(), holds, "{state:?}");
+            assert_eq!(state.tried(), tried, "{state:?}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! What one observation, or a trial, does to the circuit.
 
-use super::{By, CheckCounter, CircuitState, HealthChange, TargetHealth, counter};
+use super::{
+    By, CheckCounter, CircuitState, HealthChange, TargetHealth,
+    counter::{self, FailureState},
+};
 use crate::{
     health::{Observation, Outcome},
     time::Monotonic,
@@ -39,8 +42,7 @@ impl TargetHealth {
         let counts = recurs || check.failures >= check.fail_after;
         let (severity, name) = (check.severity, check.name.clone());
         if counts {
-            check.raised = true;
-            check.on_trial = false;
+            check.state = FailureState::Raised;
         }
         if half_open || (counts && self.circuit == CircuitState::Closed) {
             self.circuit = CircuitState::Open;
@@ -70,7 +72,7 @@ impl TargetHealth {
         check.last = Some(seen.outcome);
         check.failures = 0;
         check.starting = false;
-        let begins = check.raised && !check.on_trial && may_try;
+        let begins = check.state == FailureState::Raised && may_try;
         if begins {
             check.begin_trial();
         }
@@ -92,9 +94,10 @@ impl TargetHealth {
     /// Draws the conclusions from what the checks have seen.
     pub(super) fn settle(&mut self, changes: &mut Vec<HealthChange>) {
         let mut cleared = Vec::new();
-        for check in self.checks.iter_mut().filter(|c| c.raised && c.on_trial) {
+        let is_on_trial = |check: &&mut CheckCounter| check.state == FailureState::OnTrial;
+        for check in self.checks.iter_mut().filter(is_on_trial) {
             if check.successes >= check.recover_after {
-                check.raised = false;
+                check.state = FailureState::Clear;
                 cleared.push(check.failure.clone());
             }
         }
