@@ -20,6 +20,7 @@ mod columns;
 mod copy;
 mod error;
 mod forget;
+mod intake;
 mod load;
 mod lock;
 mod mark;

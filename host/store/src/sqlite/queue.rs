@@ -10,6 +10,7 @@
 
 use super::{
     error::{sentence, writer_gone},
+    intake::Intake,
     load::Load,
     recovered::Unread,
     values::ValueWrite,
@@ -77,9 +78,7 @@ struct State {
     load: Load,
     /// Why nothing can be written now.
     held: Option<StoreError>,
-    /// Submissions have been refused since the line was within its bound.
-    is_refusing: bool,
-    is_closed: bool,
+    intake: Intake,
 }
 
 impl Queue {
@@ -96,7 +95,7 @@ impl Queue {
     pub(super) fn push(&self, work: Work) {
         let (load, bound) = (work.load(), self.bound_for(&work));
         let mut state = self.state.lock();
-        if state.is_closed {
+        if state.intake.is_closed() {
             drop(state);
             return work.refuse(writer_gone(&self.path));
         }
@@ -104,7 +103,7 @@ impl Queue {
         // One that alone is above the bound has to be written some time.
         let is_refused = state.load != Load::default() && !total.is_within(bound);
         if is_refused {
-            let is_news = !std::mem::replace(&mut state.is_refusing, true);
+            let is_news = state.intake.refused();
             drop(state);
             let why = self.overloaded();
             if is_news {
@@ -113,8 +112,7 @@ impl Queue {
             }
             return work.refuse(why);
         }
-        if state.is_refusing && total.is_within(self.bound) {
-            state.is_refusing = false;
+        if total.is_within(self.bound) && state.intake.taken() {
             tracing::warn!(
                 path = %self.path.display(),
                 "the journal takes submissions again; those in between were not taken"
@@ -151,7 +149,7 @@ impl Queue {
     /// The oldest submissions; waits for one, at most for so long.
     pub(super) fn take(&self, most: usize, patience: Option<Duration>) -> Taken {
         let mut state = self.state.lock();
-        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.is_closed;
+        let is_idle = |state: &mut State| state.waiting.is_empty() && !state.intake.is_closed();
         match patience {
             None => self.changed.wait_while(&mut state, is_idle),
             Some(patience) => {
@@ -162,7 +160,7 @@ impl Queue {
             let taken = most.min(state.waiting.len());
             return Taken::Batch(state.waiting.drain(..taken).collect());
         }
-        match state.is_closed {
+        match state.intake.is_closed() {
             true => Taken::Closed,
             false => Taken::Quiet,
         }
@@ -202,29 +200,29 @@ impl Queue {
 
     #[cfg(test)]
     pub(super) fn is_refusing(&self) -> bool {
-        self.state.lock().is_refusing
+        self.state.lock().intake == Intake::Refusing
     }
 
     /// Waits for so long, or until the queue is closed; whether it is.
     pub(super) fn pause(&self, length: Duration) -> bool {
         let mut state = self.state.lock();
-        let was_closed = state.is_closed;
-        let is_as_before = |state: &mut State| state.is_closed == was_closed;
+        let was_closed = state.intake.is_closed();
+        let is_as_before = |state: &mut State| state.intake.is_closed() == was_closed;
         self.changed
             .wait_while_for(&mut state, is_as_before, length);
-        state.is_closed
+        state.intake.is_closed()
     }
 
     /// Takes no more; what waits is still written.
     pub(super) fn close(&self) {
-        self.state.lock().is_closed = true;
+        self.state.lock().intake = Intake::Closed;
         self.changed.notify_all();
     }
 
     /// Nobody writes any more: what waits is answered with that.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
-        state.is_closed = true;
+        state.intake = Intake::Closed;
         state.waiting.clear();
     }
 }
