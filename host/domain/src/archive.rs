@@ -23,16 +23,18 @@
 //! Invariant: nothing here reads or writes; callers pass lines and bytes.
 //! Invariant: a [`DocumentKey`] never leads out of the directory that it is put under.
 
+mod error;
 mod key;
 mod line;
 mod manifest;
 mod parser;
 mod state;
 
+pub use error::ArchiveError;
 pub use key::{DocumentKey, InvalidKey, KeyPrefix};
 pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
 pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
-pub use parser::{ArchiveError, ArchiveItem, ArchiveParser, DocumentContent};
+pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
 pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
 
 /// The version of the format that this host writes, and the newest that it reads.

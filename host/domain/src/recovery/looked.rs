@@ -37,6 +37,8 @@ impl Recovery {
         }
         self.try_with(&key, out, |machine, case, out| {
             case.holds = look.holds;
+            // What was over and holds again is not over.
+            case.cleared &= !look.holds;
             let Some(running) = case.take_running() else {
                 return Ok(());
             };

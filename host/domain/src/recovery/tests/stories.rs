@@ -75,6 +75,25 @@ fn what_passed_before_an_exit_says_nothing_after_it() {
 }
 
 #[test]
+fn what_a_later_look_finds_again_is_not_over() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    world.answer(done());
+    // It passes for a moment, and fails again before anybody raises it anew.
+    world.clear("api down");
+    world.see(Seen::Failing);
+    while world.stage("api down") == "validating" {
+        world.wait(1_000);
+        world.see(Seen::Failing);
+    }
+    assert_eq!(
+        world.stage("api down"),
+        "resting",
+        "the attempt did not help"
+    );
+}
+
+#[test]
 fn what_is_queued_looks_afresh_before_it_acts() {
     for (seen, stage, calls) in [(Seen::Healthy, "watched", 0), (Seen::Failing, "calling", 1)] {
         let mut world = World::new(usual());
