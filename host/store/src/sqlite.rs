@@ -35,6 +35,8 @@ mod salvage;
 mod schema;
 mod store;
 mod sums;
+mod unread;
+mod value_write;
 mod values;
 mod wal;
 mod writer;

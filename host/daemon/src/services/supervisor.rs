@@ -9,6 +9,7 @@
 //! record, the next one finds the process by its mark.
 
 mod decide;
+mod ending;
 mod events;
 mod managed;
 mod port;

@@ -12,8 +12,8 @@ use super::{
     error::{sentence, writer_gone},
     intake::Intake,
     load::Load,
-    recovered::Unread,
-    values::ValueWrite,
+    unread::Unread,
+    value_write::ValueWrite,
 };
 use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
 use mainstay_domain::{code::ErrorCode, effect::EffectError, journal::Change};

@@ -8,9 +8,10 @@ use super::{
     columns::word,
     queue::Work,
     rows::{parsed, record, timestamp},
-    sums::{TABLES, checked},
+    sums::checked,
+    unread::Unread,
 };
-use crate::port::{Reading, Recover, Recovered, SetAside};
+use crate::port::{Reading, Recover, Recovered};
 use mainstay_domain::{
     backup::BackupType,
     name::{FailureType, JobName, TargetName},
@@ -30,34 +31,6 @@ impl Recover for SqliteJournal {
                 recovered.set_aside = self.submit(|ack| Work::SetAside(unread, ack)).await?;
             }
             Ok(recovered)
-        })
-    }
-}
-
-/// A row that cannot be read.
-#[derive(Debug, Clone)]
-pub(super) struct Unread {
-    table: &'static str,
-    rowid: i64,
-    why: String,
-}
-
-impl Unread {
-    /// Moves the row, as it is, to those that are set aside.
-    pub(super) fn set_aside(&self, connection: &Connection) -> rusqlite::Result<SetAside> {
-        let Self { table, rowid, why } = self;
-        let summed = TABLES.iter().find(|summed| summed.table == *table);
-        let (columns, key) = summed.map_or(("rowid", "rowid"), |it| (it.columns, it.key));
-        let sql = format!(
-            "INSERT INTO set_aside (origin, key, record, why)
-             SELECT '{table}', {key}, json_array({columns}), ?2 FROM {table} WHERE rowid = ?1 RETURNING key"
-        );
-        let key = connection.query_row(&sql, params![rowid, why], |row| row.get(0))?;
-        connection.execute(&format!("DELETE FROM {table} WHERE rowid = ?1"), [rowid])?;
-        Ok(SetAside {
-            table,
-            key,
-            why: why.clone(),
         })
     }
 }

@@ -1,13 +1,11 @@
 //! What the supervisor writes down.
 
 use super::{Core, managed::Managed};
-use crate::ports::Exit;
 use mainstay_domain::{
     event::{Event, EventKind, ProcessFacts},
     journal::{Change, ProcessIdentity},
     name::TargetName,
     severity::Severity,
-    time::Timestamp,
 };
 
 impl Core {
@@ -54,20 +52,5 @@ impl Core {
         };
         let event = Event::new(kind, severity, self.ports.clock.now(), message);
         Change::Event(event.with_target(&managed.name).with_data(data))
-    }
-}
-
-/// How a process ended, as a sentence.
-pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> String {
-    let pid = identity.pid;
-    let age = now.since(identity.started_at);
-    let age = match age.as_secs() {
-        0 => format!("{} ms", age.as_millis()),
-        seconds => format!("{seconds} s"),
-    };
-    match exit {
-        Exit::Code(code) => format!("process {pid} exited with code {code} after {age}"),
-        Exit::Signal(signal) => format!("process {pid} was ended by signal {signal} after {age}"),
-        Exit::Unknown => format!("process {pid}, adopted, ended after {age}"),
     }
 }

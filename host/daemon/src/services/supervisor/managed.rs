@@ -8,7 +8,7 @@ mod lifecycle;
 use super::{
     Core, DEFAULT_GRACE,
     decide::{self, Adopted},
-    events::end_of,
+    ending::end_of,
 };
 use crate::ports::ProcessNews;
 use config::Listing;

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use crate::{
     port::Values,
-    sqlite::{SqliteJournal, values::MAX_KEY_BYTES},
+    sqlite::{SqliteJournal, value_write::MAX_KEY_BYTES},
 };
 use mainstay_domain::effect::EffectError;
 use std::sync::Arc;
