@@ -6,7 +6,7 @@ use crate::{
     id::{IncidentId, OperationId},
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -285,7 +285,7 @@ impl Operation {
         }
         if self.state.is_final() {
             self.finished_at = Some(now);
-            self.recovery_ms = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+            self.recovery_ms = Some(millis(elapsed));
         }
         Ok(())
     }

@@ -7,7 +7,12 @@
 //! Invariant: a daylight-saving change neither skips nor doubles a slot at a fixed time of day: what falls into the
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
-use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
+use crate::{
+    backup::BackupType,
+    spec::JobSpec,
+    spec::Schedule,
+    time::{Timestamp, millis},
+};
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
@@ -71,7 +76,7 @@ pub fn schedule_of(job: &JobSpec, backup_type: BackupType) -> Option<&Schedule> 
 pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, ScheduleError> {
     match schedule {
         Schedule::Every(every) => {
-            let every = millis(*every);
+            let every = millis(*every).max(1);
             let past = after.as_millis() / every;
             Ok(Timestamp::from_millis(
                 past.saturating_add(1).saturating_mul(every),
@@ -203,7 +208,7 @@ pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, S
 fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
     match schedule {
         Schedule::Every(every) => {
-            let every = millis(*every);
+            let every = millis(*every).max(1);
             Ok(Some(Timestamp::from_millis(
                 now.as_millis() / every * every,
             )))
@@ -216,10 +221,6 @@ fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>,
                 .filter(|slot| *slot <= now))
         }
     }
-}
-
-fn millis(every: Duration) -> u64 {
-    u64::try_from(every.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
 fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {

@@ -55,20 +55,14 @@ impl std::fmt::Display for Timestamp {
 impl Add<Duration> for Timestamp {
     type Output = Timestamp;
     fn add(self, length: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_add(u64::try_from(length.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Timestamp(self.0.saturating_add(millis(length)))
     }
 }
 
 impl Sub<Duration> for Timestamp {
     type Output = Timestamp;
     fn sub(self, length: Duration) -> Timestamp {
-        Timestamp(
-            self.0
-                .saturating_sub(u64::try_from(length.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Timestamp(self.0.saturating_sub(millis(length)))
     }
 }
 
@@ -113,9 +107,26 @@ impl Add<Duration> for Monotonic {
     }
 }
 
+/// A length in whole milliseconds, which are what is stored and shown; the greatest number where there are more.
+pub fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_in_whole_milliseconds_and_has_a_greatest() {
+        for (length, expected) in [
+            (Duration::ZERO, 0),
+            (Duration::from_micros(1_999), 1),
+            (Duration::from_millis(u64::MAX), u64::MAX),
+            (Duration::MAX, u64::MAX),
+        ] {
+            assert_eq!(millis(length), expected, "{length:?}");
+        }
+    }
 
     #[test]
     fn a_timestamp_prints_as_rfc_3339_and_reads_back() {

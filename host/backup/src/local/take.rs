@@ -17,6 +17,7 @@ use mainstay_domain::{
     backup::BackupType,
     chain::{Difference, compose},
     spec::BackupSource,
+    time::millis,
 };
 use std::{fs, io::ErrorKind, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -133,7 +134,7 @@ fn write_and_verify(
         base,
         created_at: request.created_at,
         verified_at: now(),
-        elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        elapsed_ms: millis(started.elapsed()),
         root_hash: end.root_hash,
         documents: end.documents,
         tombstones: end.tombstones,

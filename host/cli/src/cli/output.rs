@@ -9,7 +9,7 @@ use super::{
 };
 use comfy_table::{Cell, Color as Paint, ContentArrangement, Table, presets};
 use mainstay_api::Severity;
-use mainstay_domain::time::Timestamp;
+use mainstay_domain::time::{Timestamp, millis};
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal, Write},
@@ -181,8 +181,7 @@ pub(super) fn printable(text: &str) -> String {
 /// The time now.
 pub(super) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let millis = since.unwrap_or(Duration::ZERO).as_millis();
-    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    Timestamp::from_millis(millis(since.unwrap_or_default()))
 }
 
 /// A time as people say it, e.g. `5 min ago` or `in 2 h`.

@@ -2,6 +2,7 @@
 
 use crate::console;
 use mainstay_api::{DemoEnd, DemoStep};
+use mainstay_domain::time::millis;
 use serde::Serialize;
 use std::{
     io::IsTerminal,
@@ -107,8 +108,4 @@ impl Timeline {
 fn print_json(line: &impl Serialize) {
     // Of texts and numbers it does not fail.
     console::print(serde_json::to_string(line).unwrap_or_default());
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The machine's clocks.
 
 use crate::ports::Clock;
-use mainstay_domain::time::{Monotonic, Timestamp};
+use mainstay_domain::time::{Monotonic, Timestamp, millis};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Wall clock and monotonic clock of the machine.
@@ -28,7 +28,7 @@ impl Clock for SystemClock {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+        Timestamp::from_millis(millis(since_epoch))
     }
 
     fn monotonic(&self) -> Monotonic {

@@ -28,6 +28,7 @@ use mainstay_api::{
 use mainstay_domain::{
     backup::{BackupRecord, BackupType, Verdict},
     id::BackupId,
+    time::millis,
 };
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 use tokio::{
@@ -162,7 +163,7 @@ impl Done {
     fn report(self, elapsed: Duration) -> BackupReport {
         BackupReport {
             backups: self.backups.iter().map(Backup::from).collect(),
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms: millis(elapsed),
             restored_documents: self.restored.map(|(documents, _)| documents),
             restored_bytes: self.restored.map(|(_, bytes)| bytes),
             verdicts: self

@@ -16,7 +16,7 @@ use crate::{
     operation::{Operation, OperationState},
     severity::Severity,
     spec::RouteSpec,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 use std::time::Duration;
 
@@ -34,10 +34,6 @@ pub(super) fn about(
         .with_operation(&operation.id)
         .with_data(data);
     Change::Event(event)
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {

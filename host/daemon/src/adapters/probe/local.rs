@@ -2,7 +2,11 @@
 
 use super::{Seen, groups::Groups, io_cause, length};
 use crate::adapters::process::stat::ProcessStat;
-use mainstay_domain::{health::Outcome, spec::CheckKind, time::Timestamp};
+use mainstay_domain::{
+    health::Outcome,
+    spec::CheckKind,
+    time::{Timestamp, millis},
+};
 use rustix::fs::{Mode, OFlags};
 use std::{
     fs::File,
@@ -68,8 +72,7 @@ fn file(
             .modified()?
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let millis = u64::try_from(modified.as_millis()).unwrap_or(u64::MAX);
-        let age = now.since(Timestamp::from_millis(millis));
+        let age = now.since(Timestamp::from_millis(millis(modified)));
         if age > max_age {
             let message = format!(
                 "{shown} is {} old, at most {} is allowed",

@@ -16,6 +16,7 @@ use mainstay_domain::{
     name::JobName,
     severity::Severity,
     spec::{BackupSource, JobSpec},
+    time::millis,
 };
 use std::time::Duration;
 
@@ -214,18 +215,18 @@ impl BackupService {
             bytes,
             elapsed,
         } = restored;
-        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let elapsed_ms = millis(elapsed);
         let id = chain
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
             "backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}",
-            Duration::from_millis(millis)
+            Duration::from_millis(elapsed_ms)
         );
         let data = BackupRestored {
             documents: *documents,
             bytes: *bytes,
-            elapsed_ms: millis,
+            elapsed_ms,
             chain: ids(chain),
         };
         let event = self.event(kind, severity, message).with_data(data);

@@ -1,6 +1,5 @@
 //! The events of incidents.
 
-use super::millis;
 use crate::{
     event::{
         AfterEscalation, Event, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
@@ -12,7 +11,7 @@ use crate::{
     name::TargetName,
     operation::Operation,
     severity::Severity,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 
 pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {

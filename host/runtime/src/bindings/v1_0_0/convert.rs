@@ -16,7 +16,7 @@ use mainstay_domain::{
     health::{Evidence, Health},
     plugin::Capability,
     severity::Severity,
-    time::Timestamp,
+    time::{Timestamp, millis},
 };
 
 /// Turns one side's shape into the other's. Never fails: each side can say what the other can.
@@ -134,8 +134,6 @@ impl Convert<RawDescriptor> for plugin::Descriptor {
 
 impl Convert<recovery::Operation> for &RecoverRequest {
     fn convert(self) -> recovery::Operation {
-        let millis =
-            |length: std::time::Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         recovery::Operation {
             id: self.operation.to_string(),
             incident: self
