@@ -10,6 +10,7 @@
 
 pub mod alert;
 pub mod archive;
+pub mod backoff;
 pub mod backup;
 pub mod backup_type;
 pub mod blob;

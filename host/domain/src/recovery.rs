@@ -35,7 +35,7 @@ mod shown;
 mod tracked;
 mod words;
 
-pub use case::{Attempt, Backoff, Case, Failed, Running, SoFar, Stage, Why, Work};
+pub use case::{Attempt, Case, Failed, Polling, Running, SoFar, Stage, Why, Work};
 pub use input::{
     Action, At, Call, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome, Recovered,
     Refusal, Reply, Seen, Shown, Ticket, Verb,

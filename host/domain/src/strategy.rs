@@ -2,7 +2,7 @@
 //!
 //! Invariant: total for every input: no overflow, no NaN, never longer than the greatest delay.
 
-use crate::spec::Strategy;
+use crate::{backoff::Backoff, spec::Strategy};
 use std::time::Duration;
 
 /// Why a strategy is none.
@@ -76,34 +76,21 @@ impl Strategy {
 
     /// What is waited after so many failures in a row; nothing after none.
     pub fn back_off(&self, failures: u32) -> Duration {
-        let Some(earlier) = failures.checked_sub(1) else {
-            return Duration::ZERO;
-        };
         match *self {
             Strategy::Exponential {
                 initial_delay,
                 multiplier,
                 max_delay,
                 ..
-            } => grown(initial_delay, multiplier, earlier, max_delay),
+            } => Backoff::multiplied(initial_delay, multiplier, max_delay).after(failures),
             Strategy::Linear {
                 initial_delay,
                 max_delay,
                 ..
-            } => initial_delay.saturating_mul(failures).min(max_delay),
+            } => Backoff::added(initial_delay, max_delay).after(failures),
             Strategy::Immediate { .. } | Strategy::Manual { .. } => Duration::ZERO,
         }
     }
-}
-
-fn grown(initial: Duration, multiplier: f64, times: u32, max: Duration) -> Duration {
-    if times == 0 || initial.is_zero() {
-        return initial.min(max);
-    }
-    // What is out of the range of a duration, NaN included, is beyond the greatest delay.
-    Duration::try_from_secs_f64(initial.as_secs_f64() * multiplier.powf(f64::from(times)))
-        .unwrap_or(max)
-        .min(max)
 }
 
 #[cfg(test)]

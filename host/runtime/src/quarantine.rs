@@ -3,7 +3,7 @@
 //! Invariant: no clock; callers pass `now`. Only faults of the plugin count (traps, limits, broken answers): an
 //! ordinary error that it returns is an answer.
 
-use mainstay_domain::time::Monotonic;
+use mainstay_domain::{backoff::Backoff, time::Monotonic};
 use std::time::Duration;
 
 /// How patient the host is.
@@ -136,12 +136,8 @@ impl Quarantine {
         if rests_already || (!probe_failed && self.failures < policy.failures) {
             return Verdict::Unchanged;
         }
-        let factor = 1u32.checked_shl(self.rests).unwrap_or(u32::MAX);
-        let rest = policy
-            .first_rest
-            .saturating_mul(factor)
-            .min(policy.longest_rest);
         self.rests = self.rests.saturating_add(1);
+        let rest = Backoff::doubled(policy.first_rest, policy.longest_rest).after(self.rests);
         self.state = State::Resting(now + rest);
         Verdict::Quarantined(rest)
     }

@@ -4,11 +4,11 @@
 //! early nor has it wait for longer than [`LONGEST_WAIT`].
 
 use super::OutboxEntry;
-use crate::time::Timestamp;
+use crate::{backoff::Backoff, time::Timestamp};
 use std::time::Duration;
 
-/// The longest wait of the host's own back-off.
-const LONGEST: Duration = Duration::from_secs(300);
+/// The host's own waits.
+const WAITS: Backoff = Backoff::doubled(Duration::from_secs(1), Duration::from_secs(300));
 /// The longest wait at all; a receiver that asks for more gets this.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// For so long an alert is tried.
@@ -16,10 +16,7 @@ pub(super) const GIVEN_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long is waited after so many attempts: a second, doubled each time up to five minutes; nothing before the first.
 pub fn retry_after(attempts: u32) -> Duration {
-    let Some(doublings) = attempts.checked_sub(1) else {
-        return Duration::ZERO;
-    };
-    Duration::from_secs(2_u64.saturating_pow(doublings)).min(LONGEST)
+    WAITS.after(attempts)
 }
 
 /// An attempt failed, said this, and perhaps asked for a wait. The entry as it is tried again; `None` where it has

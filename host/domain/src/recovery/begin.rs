@@ -1,7 +1,7 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, Backoff, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, SoFar,
+    Action, At, Attempt, Case, CaseKey, IllegalMove, Outcome, Polling, Recovery, Running, SoFar,
     Stage, Work,
 };
 use crate::{
@@ -73,10 +73,10 @@ impl Recovery {
         acted: bool,
         at: At,
         out: &mut Outcome,
-    ) -> Backoff {
+    ) -> Polling {
         let until = at.monotonic + self.settings.validation(&key.target);
         let number = self.ask_look(key, work, acted, out);
-        Backoff::begun(until, number)
+        Polling::begun(until, number)
     }
 
     /// Asks for one look, and gives its number. While the daemon ends none is asked for.

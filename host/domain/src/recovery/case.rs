@@ -2,6 +2,7 @@
 
 use super::{input::Outcome, key::CaseKey, tracked::Tracked};
 use crate::{
+    backoff::Backoff,
     id::OperationId,
     incident::Incident,
     journal::Change,
@@ -12,10 +13,9 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-/// Between two looks: at first this, then doubled up to [`SLOWEST_LOOK`].
-const FIRST_LOOK: Duration = Duration::from_millis(2);
-/// A target that starts slowly is not asked more often than this.
-const SLOWEST_LOOK: Duration = Duration::from_millis(250);
+/// Between two looks; a target that starts slowly is asked four times a second.
+const BETWEEN_LOOKS: Backoff =
+    Backoff::doubled(Duration::from_millis(2), Duration::from_millis(250));
 
 /// A failure that is taken up, from its first detection until it can no longer come back as the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +112,7 @@ pub struct Running {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
     /// Looks whether it is still needed.
-    Looking(Backoff),
+    Looking(Polling),
     /// A step of the chain is called.
     Calling {
         /// Which, from 0.
@@ -121,7 +121,7 @@ pub enum Attempt {
         so_far: SoFar,
     },
     /// The handlers are done; the checks decide.
-    Validating(Backoff),
+    Validating(Polling),
 }
 
 /// What the steps of an attempt came to.
@@ -148,23 +148,23 @@ pub enum Failed {
 
 /// Looks at a target, ever more slowly, up to a time.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Backoff {
+pub struct Polling {
     /// No look after this.
     pub until: Monotonic,
-    /// Between the last and the next.
-    pause: Duration,
+    /// How many have not shown the end.
+    in_vain: u32,
     /// When the next is due; none while one is under way.
     pub next: Option<Monotonic>,
     /// The one that is under way, or was last.
     pub number: u64,
 }
 
-impl Backoff {
+impl Polling {
     /// The first is under way.
     pub(super) fn begun(until: Monotonic, number: u64) -> Self {
         Self {
             until,
-            pause: FIRST_LOOK,
+            in_vain: 0,
             next: None,
             number,
         }
@@ -175,8 +175,8 @@ impl Backoff {
         if now >= self.until {
             return false;
         }
-        self.next = Some((now + self.pause).min(self.until));
-        self.pause = (self.pause * 2).min(SLOWEST_LOOK);
+        self.in_vain = self.in_vain.saturating_add(1);
+        self.next = Some((now + BETWEEN_LOOKS.after(self.in_vain)).min(self.until));
         true
     }
 }

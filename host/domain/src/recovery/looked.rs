@@ -1,7 +1,7 @@
 //! The checks of an operation's target were run.
 
 use super::{
-    At, Attempt, Backoff, Case, IllegalMove, Look, Outcome, Recovery, Running, Seen, Stage,
+    At, Attempt, Case, IllegalMove, Look, Outcome, Polling, Recovery, Running, Seen, Stage,
 };
 use crate::{id::OperationId, operation::OperationEvent};
 
@@ -55,7 +55,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let is_over = look.seen == Seen::Healthy && !look.holds;
-        let again = |looks: &mut Backoff| looks.again(at.monotonic);
+        let again = |looks: &mut Polling| looks.again(at.monotonic);
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
             Attempt::Looking(_) if is_over && running.work.operation.cut_off => {

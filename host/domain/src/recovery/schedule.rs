@@ -5,6 +5,7 @@
 
 use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, words};
 use crate::{
+    backoff::Backoff,
     event::{AfterEscalation, IncidentEnd},
     id::OperationId,
     incident::Incident,
@@ -84,15 +85,14 @@ impl Recovery {
         let after_success = cooldown.map_or(Duration::ZERO, |until| until.since(at.now));
         let next = incident.attempts.saturating_add(1);
         let relapse = route.strategy.delay_before(next).unwrap_or_default();
-        let rounds = match incident.failures_in_a_row.checked_sub(1) {
-            None => Duration::ZERO,
+        let rounds = match incident.attempts {
             // Within a round its own delays count.
-            Some(_) if incident.attempts > 0 => Duration::ZERO,
-            Some(earlier) => {
-                let first = route.cooldown.max(SHORTEST_PAUSE);
-                let grown = first.saturating_mul(1 << earlier.min(16));
-                grown.min(LONGEST_PAUSE.max(route.cooldown))
-            }
+            1.. => Duration::ZERO,
+            0 => Backoff::doubled(
+                route.cooldown.max(SHORTEST_PAUSE),
+                route.cooldown.max(LONGEST_PAUSE),
+            )
+            .after(incident.failures_in_a_row),
         };
         let flapping = route.strategy.back_off(self.flap_excess(key, at.monotonic));
         let after_failures = relapse.max(rounds).max(flapping);

@@ -10,7 +10,7 @@ use super::{
     store::{Done, Store},
 };
 use crate::port::{Committed, Room};
-use mainstay_domain::event::Event;
+use mainstay_domain::{backoff::Backoff, event::Event};
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
@@ -35,8 +35,8 @@ const FIRST_WAIT: Duration = if cfg!(test) {
 } else {
     Duration::from_millis(250)
 };
-/// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The waits after writes that failed, one after the other.
+const WAITS: Backoff = Backoff::doubled(FIRST_WAIT, Duration::from_secs(5));
 /// So many bytes more than before are room that is worth a try at once.
 const NEW_ROOM: u64 = 64 << 10;
 /// How long a daemon that ends tries to write what it holds.
@@ -177,7 +177,7 @@ impl Writer {
             tracing::error!(error = %why, "nothing can be written; what is submitted is held in memory, in order");
         }
         retries.count = retries.count.saturating_add(1);
-        let wait = retries.next_wait();
+        let wait = WAITS.after(retries.count);
         let (start, free) = (Instant::now(), self.reserve.free());
         while start.elapsed() < wait {
             if self.queue.pause(FIRST_WAIT) {
@@ -224,12 +224,6 @@ struct Retries {
 }
 
 impl Retries {
-    /// Doubled each time, up to the longest.
-    fn next_wait(&self) -> Duration {
-        let doublings = self.count.saturating_sub(1).min(16);
-        FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
-    }
-
     /// Something was written.
     fn end(&mut self, path: &Path) {
         if self.count > 0 {

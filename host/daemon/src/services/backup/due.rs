@@ -3,6 +3,7 @@
 use super::{BackupService, LONGEST_PAUSE, quiet, turns::Turn};
 use crate::ports::Unreadable;
 use mainstay_domain::{
+    backoff::Backoff,
     name::JobName,
     schedule::{DueBackup, LastSlots, due_backup, next_backup},
     spec::JobSpec,
@@ -14,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// The pause after a failed backup; doubled for each further one up to [`LONGEST_PAUSE`].
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(60);
+const PAUSES: Backoff = Backoff::doubled(FIRST_PAUSE, LONGEST_PAUSE);
 
 impl BackupService {
     /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
@@ -40,7 +42,7 @@ impl BackupService {
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {
-                    let pause = FIRST_PAUSE.saturating_mul(1 << state.failures().min(10)).min(LONGEST_PAUSE);
+                    let pause = PAUSES.after(state.failures().saturating_add(1));
                     state.backup_failed(service.now() + pause);
                     tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
                 }

@@ -15,13 +15,13 @@ pub(super) struct JobState {
     /// Held by what runs.
     turn: Arc<Lock<()>>,
     /// None where the last backup that was due succeeded.
-    backoff: Option<Backoff>,
+    pause: Option<Pause>,
     pub(super) retention: Retention,
 }
 
 /// Backups that were due and failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Backoff {
+struct Pause {
     /// In a row.
     failures: u32,
     /// When the job is tried again.
@@ -47,22 +47,22 @@ impl JobState {
 
     /// Backups in a row that were due and failed.
     pub(super) fn failures(&self) -> u32 {
-        self.backoff.map_or(0, |backoff| backoff.failures)
+        self.pause.map_or(0, |pause| pause.failures)
     }
 
     pub(super) fn backup_failed(&mut self, until: Timestamp) {
-        self.backoff = Some(Backoff {
+        self.pause = Some(Pause {
             failures: self.failures().saturating_add(1),
             until,
         });
     }
 
     pub(super) fn backup_succeeded(&mut self) {
-        self.backoff = None;
+        self.pause = None;
     }
 
     pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let Backoff { until, .. } = self.backoff?;
+        let Pause { until, .. } = self.pause?;
         // A pause never is longer than this; where it is, the clock went back.
         (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
     }
