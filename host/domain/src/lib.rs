@@ -43,6 +43,7 @@ pub mod severity;
 pub mod spec;
 pub mod strategy;
 pub mod template;
+pub mod text;
 pub mod time;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::{
     error::{CallError, CallFailure},
     limits::{Exceeded, GUEST_STACK, HANDLES, Limit},
 };
+use mainstay_domain::text::in_one_line;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use wasmtime::{
@@ -173,7 +174,12 @@ fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
             },
             frames: frames(error),
         },
-        None => CallFailure::Broken(format!("{:#}", Chain(error))),
+        None => {
+            // Without the backtrace that wasmtime adds as a context.
+            let causes = error.chain().map(ToString::to_string);
+            let causes = causes.filter(|cause| !cause.contains("wasm backtrace:"));
+            CallFailure::Broken(in_one_line(causes))
+        }
     }
 }
 
@@ -206,17 +212,4 @@ fn rustc_name(name: &str) -> &str {
             true => path,
             false => name,
         })
-}
-
-/// An error chain without the backtrace that wasmtime adds as a context.
-struct Chain<'a>(&'a wasmtime::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let links = self.0.chain().map(ToString::to_string);
-        let links: Vec<String> = links
-            .filter(|link| !link.contains("wasm backtrace:"))
-            .collect();
-        f.write_str(&links.join(": "))
-    }
 }

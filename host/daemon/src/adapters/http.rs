@@ -14,6 +14,7 @@ use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
     secret::{SecretHandles, Shown},
     spec::HttpOrigin,
+    text::{causes, in_one_line},
 };
 use redirect::Next;
 use request::{CallSecrets, Outgoing};
@@ -44,7 +45,7 @@ impl EgressClient {
             Err(error) => {
                 let why = format!(
                     "no certificate authorities of this system can be used ({}); install ca-certificates",
-                    chain(&error)
+                    in_one_line(causes(&error))
                 );
                 tracing::warn!("no https for plugins: {why}");
                 (builder().tls_certs_only([]).build()?, Some(why))
@@ -171,7 +172,10 @@ impl EgressClient {
     /// Only what certainly was not sent is `Unavailable`: after a redirect the first server has had the request.
     fn explain(&self, error: reqwest::Error, hop: usize, written: &str) -> EffectError {
         let error = error.without_url();
-        let text = format!("{written}: {}", self.concealed(&chain(&error)));
+        let text = format!(
+            "{written}: {}",
+            self.concealed(&in_one_line(causes(&error)))
+        );
         if error.is_builder() {
             EffectError::Failed(text)
         } else if error.is_connect() && hop == 0 {
@@ -230,17 +234,6 @@ fn origin(url: &Url) -> Option<HttpOrigin> {
         host: host.strip_suffix(']').unwrap_or(host).to_owned(),
         port: url.port_or_known_default()?,
     })
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use groups::Groups;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec},
+    text::causes,
 };
 use std::{
     io,
@@ -242,13 +243,10 @@ fn length(length: Duration) -> String {
 
 /// The cause at the end of an error's chain, in the words of the operating system where it has some.
 fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    match last.downcast_ref::<io::Error>() {
+    let root = causes(error).last().unwrap_or(error);
+    match root.downcast_ref::<io::Error>() {
         Some(error) => io_cause(error),
-        None => last.to_string(),
+        None => root.to_string(),
     }
 }
 
