@@ -24,7 +24,7 @@ pub use state_dir::{NoStateDir, state_dir};
 use context::Context;
 use document::{Place, Source};
 use group::grouped;
-use mainstay_domain::spec::Spec;
+use mainstay_domain::{spec::Spec, text::list};
 use problem::Location;
 use std::{
     collections::BTreeMap,
@@ -42,7 +42,7 @@ const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"]
 #[error(
     "there is no config: neither --config nor MAINSTAY_CONFIG is given, and none of these exists: {}; write one \
      of them, or name another with --config",
-    .looked_at.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    list(.looked_at.iter().map(|path| path.display()), "none")
 )]
 pub struct NoConfig {
     /// The files that do not exist.

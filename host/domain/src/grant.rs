@@ -9,6 +9,7 @@ use crate::{
     effect::{Effect, EffectError},
     name::{PluginName, TargetName},
     spec::{Grants, HttpOrigin, TargetVerb},
+    text,
 };
 
 /// Allows an effect, or denies it with a text that says how to grant it. `own_target` is the target of the operation
@@ -151,10 +152,8 @@ fn origin_text(origin: &HttpOrigin) -> String {
 
 /// What a guest wrote, short and without anything that could disturb a terminal or a config line.
 fn printable(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .map(|c| if c.is_control() || c == '"' { '?' } else { c })
-        .collect()
+    let short: String = text.chars().take(80).collect();
+    text::printable(&short, '?').replace('"', "?")
 }
 
 #[cfg(test)]

@@ -14,6 +14,20 @@ pub fn in_one_line(links: impl IntoIterator<Item: Display>) -> String {
     joined(links, ": ")
 }
 
+/// Things one after the other, or `none` where there are none.
+pub fn list(items: impl IntoIterator<Item: Display>, none: &str) -> String {
+    let mut items = items.into_iter().peekable();
+    match items.peek() {
+        Some(_) => joined(items, ", "),
+        None => none.to_owned(),
+    }
+}
+
+/// What others wrote, with `instead` in place of each control character, which could disturb a terminal.
+pub fn printable(text: &str, instead: char) -> String {
+    text.replace(char::is_control, instead.encode_utf8(&mut [0; 4]))
+}
+
 fn joined(items: impl IntoIterator<Item: Display>, between: &str) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     items.join(between)
@@ -22,6 +36,19 @@ fn joined(items: impl IntoIterator<Item: Display>, between: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_names_what_there_is_or_that_there_is_nothing() {
+        assert_eq!(list(["a", "b"], "none"), "a, b");
+        assert_eq!(list([1], "none"), "1");
+        assert_eq!(list([""; 0], "none"), "none");
+    }
+
+    #[test]
+    fn what_is_printed_has_no_control_characters() {
+        assert_eq!(printable("a\u{1b}[31mb\nc\u{85}é", ' '), "a [31mb c é");
+        assert_eq!(printable("\0", '?'), "?");
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("{what}")]

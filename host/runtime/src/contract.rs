@@ -7,7 +7,7 @@ mod error;
 
 pub use error::ContractError;
 
-use mainstay_domain::plugin::PluginKind;
+use mainstay_domain::{plugin::PluginKind, text::list};
 use semver::Version;
 use std::fmt;
 use wit_component::DecodedWasm;
@@ -190,9 +190,10 @@ fn check_world(resolve: &Resolve, world: WorldId) -> Result<Shape, ContractError
     let contract =
         ContractVersion::negotiate(built_against).ok_or_else(|| ContractError::WrongVersion {
             found: built_against.to_string(),
-            spoken: ContractVersion::ALL
-                .map(|ours| ours.version().to_string())
-                .join(", "),
+            spoken: list(
+                ContractVersion::ALL.map(ContractVersion::version),
+                "nothing",
+            ),
         })?;
     if !exports
         .iter()
@@ -240,14 +241,7 @@ fn kind_of<'a>(exports: &'a [Item<'_>]) -> Result<(PluginKind, &'a Version), Con
         (Some(one), None) => Ok(one),
         (Some((one, _)), Some((other, _))) => Err(ContractError::TwoKinds(one, other)),
         (None, _) => {
-            let found = match exports {
-                [] => "nothing".to_owned(),
-                some => some
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            };
+            let found = list(exports, "nothing");
             Err(ContractError::WrongWorld { found })
         }
     }

@@ -10,6 +10,7 @@ use mainstay_domain::{
     code::ErrorCode,
     name::{FailureType, PluginName},
     plugin::PluginKind,
+    text::list,
 };
 use parking_lot::Mutex;
 use semver::{Version, VersionReq};
@@ -84,7 +85,7 @@ pub enum NotServing {
     /// Every version that matches rests.
     #[error(
         "every version of `{name}` that matches `{requirement}` failed too often and rests: {} [{code}]",
-        .resting.join(", "),
+        list(.resting, ""),
         code = ErrorCode::Quarantined
     )]
     Resting {
@@ -101,7 +102,7 @@ fn listed(there: &[String]) -> String {
     match there {
         [] => "is none".to_owned(),
         [one] => format!("is {one}"),
-        some => format!("are {}", some.join(", ")),
+        some => format!("are {}", list(some, "")),
     }
 }
 

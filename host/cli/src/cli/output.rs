@@ -9,7 +9,10 @@ use super::{
 };
 use comfy_table::{Cell, Color as Paint, ContentArrangement, Table, presets};
 use mainstay_api::Severity;
-use mainstay_domain::time::{Timestamp, millis};
+use mainstay_domain::{
+    text,
+    time::{Timestamp, millis},
+};
 use serde::Serialize;
 use std::{
     io::{self, IsTerminal, Write},
@@ -173,9 +176,7 @@ pub(super) fn tone_of(severity: Severity) -> Tone {
 
 /// What guests and services say goes to a terminal without its control characters.
 pub(super) fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text::printable(text, ' ')
 }
 
 /// The time now.

@@ -35,6 +35,7 @@ use mainstay_domain::{
     name::JobName,
     severity::Severity,
     spec::{JobSpec, Spec},
+    text::list,
     time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -203,12 +204,7 @@ impl BackupService {
         let spec = self.core.spec.borrow();
         let found = spec.jobs.iter().find(|job| &job.name == name).cloned();
         found.ok_or_else(|| {
-            let known: Vec<&str> = spec.jobs.iter().map(|job| job.name.as_str()).collect();
-            let known = if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            };
+            let known = list(spec.jobs.iter().map(|job| &job.name), "none");
             BackupError::Refused(format!(
                 "there is no backup job `{name}` in the config; its jobs are: {known}"
             ))

@@ -6,6 +6,7 @@ use crate::{
     route::RouteTable,
     severity::Severity,
     spec::{RouteSpec, Spec, TargetSpec},
+    text::list,
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -48,10 +49,10 @@ impl Settings {
     pub(super) fn some_names(&self) -> String {
         const SHOWN: usize = 20;
         let names = self.spec.targets.iter().map(|target| target.name.as_str());
-        let shown: Vec<&str> = names.take(SHOWN).collect();
+        let shown = list(names.take(SHOWN), "");
         match self.spec.targets.len().checked_sub(SHOWN) {
-            None | Some(0) => shown.join(", "),
-            Some(more) => format!("{} and {more} more", shown.join(", ")),
+            None | Some(0) => shown,
+            Some(more) => format!("{shown} and {more} more"),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the operator's list keeps its length and its program; a value only ever becomes part of one element.
 
-use mainstay_domain::{effect::EffectError, name::CommandName, spec::CommandSpec};
+use mainstay_domain::{effect::EffectError, name::CommandName, spec::CommandSpec, text::list};
 
 /// Program and arguments with the guest's values in their places.
 pub(super) fn fill(
@@ -12,10 +12,7 @@ pub(super) fn fill(
 ) -> Result<Vec<String>, EffectError> {
     for (index, (key, value)) in values.iter().enumerate() {
         if !spec.placeholders.contains(key) {
-            let declared = match spec.placeholders.as_slice() {
-                [] => "none".to_owned(),
-                list => list.join(", "),
-            };
+            let declared = list(&spec.placeholders, "none");
             return Err(EffectError::Denied(format!(
                 "command `{name}` has no placeholder `{key}`; declared are: {declared}"
             )));

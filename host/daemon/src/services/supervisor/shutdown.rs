@@ -4,23 +4,18 @@ use super::{
     Core,
     managed::{After, Managed},
 };
-use mainstay_domain::{name::TargetName, spec::OnShutdown};
+use mainstay_domain::{name::TargetName, spec::OnShutdown, text::list};
 use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 /// What did not stop within the deadline.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} did not stop within {deadline:?}, not even by SIGKILL; the next daemon adopts what is left", names(.targets))]
+#[error("{} did not stop within {deadline:?}, not even by SIGKILL; the next daemon adopts what is left", list(.targets, "none"))]
 pub struct Stragglers {
     /// Whose processes they are.
     pub targets: Vec<TargetName>,
     /// How long they had.
     pub deadline: Duration,
-}
-
-fn names(targets: &[TargetName]) -> String {
-    let names: Vec<&str> = targets.iter().map(TargetName::as_str).collect();
-    names.join(", ")
 }
 
 impl Core {
