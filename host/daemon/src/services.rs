@@ -7,6 +7,7 @@ pub mod effects;
 pub mod feed;
 pub mod metrics;
 pub mod monitor;
+mod next_spec;
 pub(crate) mod parts;
 pub mod plugins;
 pub mod recorder;

@@ -20,6 +20,7 @@ mod retention;
 mod tests;
 mod turns;
 
+use super::next_spec::next_spec;
 use crate::ports::{
     BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError,
 };
@@ -171,13 +172,7 @@ impl BackupService {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(pause.max(rest)) => {}
                 () = self.woken_after(rest) => {}
-                changed = spec.changed() => {
-                    if changed.is_err() {
-                        // Nobody can change the config any more; only time goes on.
-                        tokio::select! { biased; () = stop.cancelled() => break, () = tokio::time::sleep(self.pause(looked_at)) => {} }
-                        continue;
-                    }
-                    let after = Arc::clone(&spec.borrow_and_update());
+                after = next_spec(&mut spec) => {
                     self.judge_what_changed(&before, &after);
                     before = after;
                 }

@@ -23,7 +23,7 @@ mod schedule;
 mod tests;
 mod watched;
 
-use super::{metrics::Numbers, state::ChangedTargets};
+use super::{metrics::Numbers, next_spec::next_spec, state::ChangedTargets};
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
@@ -114,7 +114,6 @@ impl Monitor {
     pub async fn run(self, stop: CancellationToken) {
         let core = self.core;
         let mut spec = core.spec.clone();
-        let mut spec_is_open = true;
         let mut schedule = Schedule::new();
         let checks = TaskTracker::new();
         schedule.add(core.unscheduled());
@@ -127,14 +126,10 @@ impl Monitor {
                         schedule.add_tick(watched, due, core.clock.monotonic());
                     }
                 }
-                changed = spec.changed(), if spec_is_open => match changed {
-                    Ok(()) => {
-                        let present = Arc::clone(&spec.borrow_and_update());
-                        core.reconfigure(&present);
-                        schedule.add(core.unscheduled());
-                    }
-                    Err(_) => spec_is_open = false,
-                },
+                present = next_spec(&mut spec) => {
+                    core.reconfigure(&present);
+                    schedule.add(core.unscheduled());
+                }
                 () = core.outlet.send_kept() => {}
                 due = schedule.next() => {
                     let runs = match due {

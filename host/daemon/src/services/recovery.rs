@@ -26,7 +26,7 @@ pub use control::RecoveryHandle;
 
 use crate::{
     ports::{self, Clock, Finding, Handlers, Journal, Watch},
-    services::state::ChangedTargets,
+    services::{next_spec::next_spec, state::ChangedTargets},
 };
 use control::Asked;
 use mainstay_domain::{
@@ -125,7 +125,6 @@ impl RecoveryEngine {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
         let told = tell_of_serving(&*self.ports.journal, serving_sender);
         let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
-        let mut spec_is_open = true;
         // What serves by now was told of before anybody listened here.
         self.serves(None);
         self.input(Input::Tick);
@@ -138,10 +137,7 @@ impl RecoveryEngine {
                 Some(handler) = serving.recv(), if !is_blocked => self.serves(handler),
                 Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),
                 Some(asked) = self.asked.recv(), if !is_blocked => self.asked(asked),
-                changed = self.spec.changed(), if spec_is_open && !is_blocked => match changed {
-                    Ok(()) => self.take_up_spec(),
-                    Err(_) => spec_is_open = false,
-                },
+                spec = next_spec(&mut self.spec), if !is_blocked => self.input(Input::Spec(spec)),
                 () = sleep(rest) => self.input(Input::Tick),
             }
         }
@@ -167,15 +163,11 @@ impl RecoveryEngine {
         }
     }
 
-    fn take_up_spec(&mut self) {
-        let spec = Arc::clone(&self.spec.borrow_and_update());
-        self.input(Input::Spec(spec));
-    }
-
     /// Who found or asks for something may know a config that was not taken up here yet.
     fn catch_up_with_spec(&mut self) {
         if self.spec.has_changed().unwrap_or(false) {
-            self.take_up_spec();
+            let spec = Arc::clone(&self.spec.borrow_and_update());
+            self.input(Input::Spec(spec));
         }
     }
 

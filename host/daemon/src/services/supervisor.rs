@@ -20,7 +20,7 @@ mod tests;
 
 use crate::{
     ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes},
-    services::parts::Parts,
+    services::{next_spec::next_spec, parts::Parts},
 };
 use decide::AtConfig;
 use mainstay_domain::{
@@ -136,7 +136,6 @@ impl Supervisor {
     pub async fn run(self, stop: CancellationToken) -> Result<(), Stragglers> {
         let core = self.core;
         let mut spec = core.spec.clone();
-        let mut spec_is_open = true;
         core.take_over().await;
         let mut rotation = tokio::time::interval(ROTATE_EVERY);
         rotation.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -145,13 +144,7 @@ impl Supervisor {
                 () = stop.cancelled() => break,
                 // The end of a process would be missed, or a target never be worked on again.
                 panic = core.parts.torn() => std::panic::resume_unwind(panic),
-                changed = spec.changed(), if spec_is_open => match changed {
-                    Ok(()) => {
-                        let present = Arc::clone(&spec.borrow_and_update());
-                        core.reconfigure(&present);
-                    }
-                    Err(_) => spec_is_open = false,
-                },
+                present = next_spec(&mut spec) => core.reconfigure(&present),
                 _ = rotation.tick() => core.rotate(),
             }
         }
