@@ -4,7 +4,7 @@
 //! what a store needs of its host. [`LocalBackups`] is the one implementation: files in the state directory.
 //!
 //! Invariant: nothing here decides what is taken, kept or deleted, or when.
-//! Invariant: a program that is a source is made by the host, which decides what it inherits.
+//! Invariant: a program that is a source is run by the host, which decides what it inherits.
 
 mod local;
 pub mod port;

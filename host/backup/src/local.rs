@@ -54,7 +54,7 @@ pub struct LocalBackups {
 }
 
 impl LocalBackups {
-    /// A store in `state_dir`: `programs` makes the programs that are sources, `now` tells when a backup was verified,
+    /// A store in `state_dir`: `programs` runs the programs that are sources, `now` tells when a backup was verified,
     /// and long work ends soon after `stop`.
     pub fn new(
         state_dir: &Path,

@@ -4,7 +4,13 @@ use mainstay_domain::{
     archive::Manifest, backup::BackupType, code::ErrorCode, id::BackupId, name::JobName,
     spec::BackupSource, time::Timestamp,
 };
-use std::{path::PathBuf, process::Command, sync::Arc};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
 
 /// How far long work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,11 +29,29 @@ pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 /// The host's wall clock.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Makes the programs that are sources. What they inherit is for the host to decide: a store adds arguments, a
-/// directory and outputs, and makes no [`Command`] of its own.
+/// A program that is a source.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceProgram<'a> {
+    /// It and its arguments.
+    pub run: &'a [String],
+    /// Where it runs.
+    pub cwd: &'a Path,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// Runs the programs that are sources. What they inherit, and how they are ended, is for the host to decide: a store
+/// starts none.
 pub trait SourcePrograms: Send + Sync {
-    /// A program that is not started yet, with its environment and without arguments.
-    fn program(&self, name: &str) -> Command;
+    /// Runs a program to its end and puts what it prints into `output`. Blocks. Exit code 0, in time, or it is an error
+    /// with the end of what it said. Soon after `stop` it is killed, with what it started:
+    /// [`BackupStoreError::Interrupted`].
+    fn run(
+        &self,
+        source: &SourceProgram<'_>,
+        output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError>;
 }
 
 /// What is to be stored as one backup.

@@ -7,5 +7,7 @@ pub mod http;
 pub mod limits;
 pub mod probe;
 pub mod process;
+mod program;
 pub mod secrets;
+pub mod sources;
 pub mod watcher;

@@ -15,7 +15,7 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         clock::SystemClock, commands::LocalCommands, http::EgressClient, limits, probe::HostProbe,
-        process::HostProcesses, secrets::ConfiguredSecrets, watcher,
+        process::HostProcesses, secrets::ConfiguredSecrets, sources::LocalSources, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -50,6 +50,7 @@ use say::{say, say_within};
 use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
+    runtime::Handle,
     signal::unix::{SignalKind, signal},
     sync::{Notify, mpsc, watch},
 };
@@ -206,7 +207,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             &state_dir,
-            environment,
+            Arc::new(LocalSources::new(environment, Handle::current())),
             wall_clock(&clock),
             work.stopping(),
         )),

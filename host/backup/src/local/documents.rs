@@ -10,11 +10,13 @@ use super::{
     error::unavailable,
     files::{Layout, create_private, remove_file},
     index::{Index, Stamp},
-    source::{Found, WalkRules, for_each_piece, run_command, tolerate, walk},
+    source::{Found, WalkRules, for_each_piece, tolerate, walk},
     tree::target,
     write::ArchiveWriter,
 };
-use crate::port::{BackupStoreError, OnProgress, Progress, SourcePrograms, TakeBackup, Unreadable};
+use crate::port::{
+    BackupStoreError, OnProgress, Progress, SourceProgram, SourcePrograms, TakeBackup, Unreadable,
+};
 use mainstay_domain::{
     archive::{ContentHash, DocumentKey, DocumentKind, Entry, KeyPrefix, Mode, PART_BYTES},
     backup::BackupType,
@@ -113,7 +115,9 @@ impl<'a> SourceReader<'a> {
                         .map_err(|error| BackupStoreError::Source(error.to_string()))?;
                     let path = self.layout.partial(&request.job, &request.id, "spool");
                     let spool = create_private(&path)?;
-                    run_command(self.programs, run, cwd, *timeout, &spool, self.stop)?;
+                    let timeout = *timeout;
+                    let source = SourceProgram { run, cwd, timeout };
+                    self.programs.run(&source, &spool, self.stop)?;
                     self.read_output(key, &path)?;
                     remove_file(&path)?;
                 }

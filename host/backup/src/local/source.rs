@@ -1,4 +1,4 @@
-//! Reads sources: walks directories in a fixed order, and runs programs for what they print.
+//! Reads sources: walks directories in a fixed order, and hands on what files hold in pieces.
 //!
 //! Invariant: a walk never leaves its directory: symbolic links are found, not followed, also where one takes the place
 //! of a directory meanwhile.
@@ -9,17 +9,13 @@ use super::{
     check_stop,
     tree::{Tree, names},
 };
-use crate::port::{BackupStoreError, SourcePrograms};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::port::BackupStoreError;
 use std::{
     ffi::OsString,
     fs::{File, Metadata},
     io::{self, ErrorKind, Read},
-    os::unix::{ffi::OsStrExt, fs::FileTypeExt, process::CommandExt, process::ExitStatusExt},
+    os::unix::{ffi::OsStrExt, fs::FileTypeExt},
     path::{Path, PathBuf},
-    process::Stdio,
-    sync::mpsc::{RecvTimeoutError, channel},
-    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -147,97 +143,6 @@ fn below(relative: &[u8], name: &OsString) -> Vec<u8> {
         b"." => name.as_bytes().to_vec(),
         _ => [relative, b"/", name.as_bytes()].concat(),
     }
-}
-
-/// Runs a program in a process group of its own and puts what it prints into `output`. Exit code 0, in time, or it is
-/// an error with the end of what it said.
-pub(super) fn run_command(
-    programs: &dyn SourcePrograms,
-    run: &[String],
-    cwd: &Path,
-    timeout: Duration,
-    output: &File,
-    stop: &CancellationToken,
-) -> Result<(), BackupStoreError> {
-    let Some((program, arguments)) = run.split_first() else {
-        return Err(BackupStoreError::Source(
-            "a command source names no program".to_owned(),
-        ));
-    };
-    let failed =
-        |what: String| BackupStoreError::Source(format!("the source command `{program}` {what}"));
-    let stdout = output
-        .try_clone()
-        .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
-    let mut command = programs.program(program);
-    command
-        .args(arguments)
-        .current_dir(cwd)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(Stdio::piped())
-        .process_group(0);
-    let mut child = command
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let mut stderr = child.stderr.take();
-    let (said, heard) = channel();
-    std::thread::spawn(move || {
-        let mut tail = Vec::new();
-        let mut buffer = [0; 4096];
-        while let Some(count) = stderr
-            .as_mut()
-            .and_then(|stderr| stderr.read(&mut buffer).ok())
-            .filter(|count| *count > 0)
-        {
-            tail.extend_from_slice(buffer.get(..count).unwrap_or_default());
-            tail.drain(..tail.len().saturating_sub(2000));
-        }
-        // Nobody listens where the program ended well.
-        let _ = said.send(String::from_utf8_lossy(&tail).trim().to_owned());
-    });
-    // The program's end closes its standard error, unless a child of its own keeps it; so both are watched.
-    let deadline = Instant::now() + timeout;
-    let mut message = None;
-    let status = loop {
-        if let Some(status) = child
-            .try_wait()
-            .map_err(|error| failed(format!("was lost: {error}")))?
-        {
-            break status;
-        }
-        if Instant::now() >= deadline || stop.is_cancelled() {
-            if let Some(group) = group {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            let _ = child.wait();
-            check_stop(stop)?;
-            return Err(failed(format!(
-                "did not end within {timeout:?}; raise the source's timeout if it needs longer"
-            )));
-        }
-        let patience =
-            Duration::from_millis(20).min(deadline.saturating_duration_since(Instant::now()));
-        match heard.recv_timeout(patience) {
-            Ok(tail) => message = Some(tail),
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(patience),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-    };
-    if status.success() {
-        return Ok(());
-    }
-    let said = message
-        .or_else(|| heard.recv_timeout(Duration::from_millis(200)).ok())
-        .filter(|said| !said.is_empty());
-    let how = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit code {code}"),
-        (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
-    };
-    Err(failed(
-        said.map_or(how.clone(), |said| format!("{how}: {said}")),
-    ))
 }
 
 /// Hands on a file's bytes in pieces of at most `limit`; a piece ends between two characters where the content is

@@ -1,12 +1,16 @@
 //! Runs programs to their end: commands that plugins were granted, and the start and stop of foreign services.
 //!
 //! Invariant: argument lists are the operator's, without a shell; a guest fills declared places only.
-//! Invariant: each program leads a process group of its own, and a time-out or a dropped future kills all of it.
+//! Invariant: a time-out or a dropped future kills the program with its process group.
 //! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
 
 mod arguments;
 
-use super::{environment::ChildEnvironment, limits, secrets::MAX_CONCEALED_BYTES};
+use super::{
+    environment::ChildEnvironment,
+    program::{Program, Remains},
+    secrets::MAX_CONCEALED_BYTES,
+};
 use crate::ports::{Boxed, Commands, Secrets};
 use mainstay_domain::{
     blob::Blob,
@@ -14,29 +18,18 @@ use mainstay_domain::{
     name::CommandName,
     spec::CommandSpec,
 };
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
-    future::Future,
     io,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
-};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Kept of each output of a foreign service's command.
 const FOREIGN_OUTPUT: u64 = 64 << 10;
-/// How long output is awaited once the program itself has ended; a daemon that it left behind may hold the pipe open
-/// for ever.
-const OUTPUT_GRACE: Duration = Duration::from_millis(250);
-
-/// How long the end of a killed program is awaited.
-const KILL_GRACE: Duration = Duration::from_millis(250);
 
 /// Runs programs on this machine.
 pub struct LocalCommands {
@@ -60,28 +53,23 @@ impl LocalCommands {
         timeout: Duration,
         max_output: u64,
     ) -> Result<CommandOutput, EffectError> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        let mut child = command.spawn().map_err(|error| not_started(what, &error))?;
-        child.id().into_iter().for_each(limits::give_back);
-        let group = ProcessGroup::of(&child);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = Program::start(command).map_err(|error| not_started(what, &error))?;
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
-        let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+        let (mut out, mut err) = (running.stdout(), running.stderr());
         let reading = async {
             tokio::join!(stdout.read(&mut out), stderr.read(&mut err));
         };
-        let status = match end_of(group, child.wait(), reading, timeout).await {
-            Some(Ok(status)) => status,
-            Some(Err(error)) => {
+        let given_up = tokio::time::sleep(timeout);
+        let ended = running.end(reading, given_up, Remains::LiveOn).await;
+        let status = match ended {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => {
                 return Err(EffectError::TimedOut(format!(
                     "{what} cannot be awaited: {error}"
                 )));
             }
-            None => {
+            Err(()) => {
                 return Err(EffectError::TimedOut(format!(
                     "{what} did not end within {timeout:?} and was killed with its process group"
                 )));
@@ -157,48 +145,14 @@ impl Commands for LocalCommands {
 fn program(
     what: &str,
     argv: &[String],
-    begin: impl FnOnce(&str) -> std::process::Command,
+    begin: impl FnOnce(&str) -> Command,
 ) -> Result<Command, EffectError> {
     let (program, arguments) = argv
         .split_first()
         .ok_or_else(|| EffectError::Failed(format!("{what} names no program")))?;
-    let mut command = Command::from(begin(program));
+    let mut command = begin(program);
     command.args(arguments);
     Ok(command)
-}
-
-/// The program's end, once its output is read or `OUTPUT_GRACE` is over; none where it did not end within the timeout
-/// and its group was killed.
-async fn end_of(
-    mut group: ProcessGroup,
-    waiting: impl Future<Output = io::Result<ExitStatus>>,
-    reading: impl Future<Output = ()>,
-    timeout: Duration,
-) -> Option<io::Result<ExitStatus>> {
-    tokio::pin!(waiting, reading);
-    let mut is_read = false;
-    let ending = async {
-        loop {
-            tokio::select! { biased;
-                status = &mut waiting => return status,
-                () = &mut reading, if !is_read => is_read = true,
-            }
-        }
-    };
-    let Ok(status) = tokio::time::timeout(timeout, ending).await else {
-        drop(group);
-        // What cannot even be killed, in uninterruptible sleep, is reaped by tokio when it ends.
-        let _ = tokio::time::timeout(KILL_GRACE, waiting).await;
-        return None;
-    };
-    if status.is_ok() {
-        // Before anything else is awaited: what it left behind in its group is to live.
-        group.has_ended();
-    }
-    if !is_read {
-        let _ = tokio::time::timeout(OUTPUT_GRACE, reading).await;
-    }
-    Some(status)
 }
 
 fn not_started(what: &str, error: &io::Error) -> EffectError {
@@ -215,29 +169,6 @@ fn exit_code(status: ExitStatus) -> i32 {
         .code()
         .or_else(|| status.signal().map(|signal| 128 + signal))
         .unwrap_or(-1)
-}
-
-/// Kills the group when it is dropped before its leader has ended.
-struct ProcessGroup(Option<Pid>);
-
-impl ProcessGroup {
-    fn of(child: &Child) -> Self {
-        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        Self(pid.and_then(Pid::from_raw))
-    }
-
-    /// The leader was awaited: its number may be another's from now on.
-    fn has_ended(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for ProcessGroup {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-    }
 }
 
 /// The beginning of an output.

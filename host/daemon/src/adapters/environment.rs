@@ -8,7 +8,6 @@
 //!
 //! The daemon's own environment stays as it is, for changing it is not safe beside threads that read it.
 
-use crate::ports::SourcePrograms;
 use parking_lot::{Mutex, MutexGuard};
 use std::{collections::BTreeSet, ffi::OsStr, process::Command};
 
@@ -116,13 +115,6 @@ impl ChildEnvironment {
     }
 }
 
-/// The sources of backups inherit what a supervised process does.
-impl SourcePrograms for ChildEnvironment {
-    fn program(&self, name: &str) -> Command {
-        self.inheriting(name)
-    }
-}
-
 /// A variable that tests have, by cargo, and no shell sets by itself.
 #[cfg(test)]
 pub(super) const OF_THE_TESTS: &str = "CARGO_MANIFEST_DIR";
@@ -167,14 +159,6 @@ mod tests {
         assert!(!rest.contains(OF_THE_TESTS));
         rest.extend(secret());
         assert_eq!(rest, all);
-    }
-
-    #[test]
-    fn the_source_of_a_backup_inherits_no_variable_of_a_secret() {
-        let mut command = without_that_of_the_tests().program("env");
-        command.arg("-0");
-        let found = names(command);
-        assert!(found.contains("PATH") && !found.contains(OF_THE_TESTS));
     }
 
     #[test]

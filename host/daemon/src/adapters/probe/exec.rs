@@ -5,17 +5,16 @@
 
 use super::{Seen, io_cause};
 use crate::{
-    adapters::{environment::ChildEnvironment, limits, secrets::MAX_CONCEALED_BYTES},
+    adapters::{
+        environment::ChildEnvironment,
+        program::{Program, Remains, read_end},
+        secrets::MAX_CONCEALED_BYTES,
+    },
     ports::Secrets,
 };
 use mainstay_domain::health::Outcome;
-use rustix::process::{Pid, Signal, kill_process_group};
-use std::{io, os::fd::OwnedFd, path::Path, process::Stdio};
-use tokio::{
-    io::AsyncReadExt,
-    net::unix::pipe,
-    process::{Child, Command},
-};
+use std::{convert::Infallible, io, os::fd::OwnedFd, path::Path};
+use tokio::net::unix::pipe;
 
 /// So much of the end of the output is looked through.
 const TAIL: usize = 4096;
@@ -25,7 +24,7 @@ const KEPT: usize = TAIL + MAX_CONCEALED_BYTES;
 /// A program that runs.
 pub(super) struct Started {
     output: pipe::Receiver,
-    group: Group,
+    program: Program,
 }
 
 /// Watches it to its end.
@@ -38,47 +37,18 @@ pub(super) async fn look(
     let words = run.join(" ");
     let cannot =
         |error: io::Error| Seen::failed(format!("cannot run `{words}`: {}", io_cause(&error)));
-    let (mut output, mut group) = match started {
-        Ok(started) => (started.output, started.group),
+    let (output, program) = match started {
+        Ok(started) => (started.output, started.program),
         Err(error) => return cannot(error),
     };
     let mut tail = Vec::new();
-    let mut is_open = true;
-    let status = loop {
-        tokio::select! {
-            read = read_some(&mut output, &mut tail), if is_open => is_open = read,
-            status = group.leader.wait() => break status,
-        }
-    };
-    // What it started in the background would keep the pipe open.
-    group.kill();
-    let mut rest = [0; TAIL];
-    while let Ok(count @ 1..) = output.try_read(&mut rest) {
-        keep(&mut tail, rest.get(..count).unwrap_or_default());
-    }
-    match status {
+    let reading = read_end(Some(output), KEPT, &mut tail);
+    // Who looks gives it up by dropping this. What it started in the background would keep the pipe open.
+    let never = std::future::pending::<Infallible>();
+    let Ok(ended) = program.end(reading, never, Remains::AreKilled).await;
+    match ended {
         Ok(status) => judge(&words, status, degraded_exit, &concealed(tail, secrets)),
         Err(error) => cannot(error),
-    }
-}
-
-/// The leader of a process group, which ends with this value.
-struct Group {
-    leader: Child,
-    id: Option<Pid>,
-}
-
-impl Group {
-    fn kill(&mut self) {
-        if let Some(group) = self.id.take() {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -90,37 +60,15 @@ pub(super) fn start(
 ) -> io::Result<Started> {
     let (program, arguments) = run.split_first().ok_or(io::ErrorKind::NotFound)?;
     let (reader, writer) = io::pipe()?;
-    let mut command = Command::from(environment.inheriting(program));
+    let mut command = environment.inheriting(program);
     command
         .args(arguments)
         .current_dir(cwd)
-        .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .process_group(0);
-    let leader = command.spawn()?;
-    leader.id().into_iter().for_each(limits::give_back);
-    let id = leader.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-    let group = Group { leader, id };
+        .stderr(writer);
+    let program = Program::start(command)?;
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    Ok(Started { output, group })
-}
-
-/// Whether there may be more.
-async fn read_some(output: &mut pipe::Receiver, tail: &mut Vec<u8>) -> bool {
-    let mut chunk = [0; TAIL];
-    match output.read(&mut chunk).await {
-        Ok(count @ 1..) => {
-            keep(tail, chunk.get(..count).unwrap_or_default());
-            true
-        }
-        Ok(0) | Err(_) => false,
-    }
-}
-
-fn keep(tail: &mut Vec<u8>, chunk: &[u8]) {
-    tail.extend_from_slice(chunk);
-    tail.drain(..tail.len().saturating_sub(KEPT));
+    Ok(Started { output, program })
 }
 
 fn concealed(tail: Vec<u8>, secrets: &dyn Secrets) -> Vec<u8> {

@@ -1,0 +1,90 @@
+//! Runs the programs that are sources of backups.
+//!
+//! Invariant: what such a program leaves behind when it has ended lives on; what is given up is killed with its group.
+
+use super::{
+    environment::ChildEnvironment,
+    program::{Program, Remains, read_end},
+};
+use crate::ports::{BackupStoreError, SourceProgram, SourcePrograms};
+use std::{fs::File, os::unix::process::ExitStatusExt, process::Stdio, sync::Arc};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// So much of the end of what a program says is told where it fails.
+const TAIL: usize = 2000;
+
+/// Runs programs on this machine, with what a supervised process inherits too.
+pub struct LocalSources {
+    environment: Arc<ChildEnvironment>,
+    runtime: Handle,
+}
+
+impl LocalSources {
+    /// `runtime` waits for the programs; who has them run blocks a thread that is none of its workers.
+    pub fn new(environment: Arc<ChildEnvironment>, runtime: Handle) -> Self {
+        Self {
+            environment,
+            runtime,
+        }
+    }
+}
+
+impl SourcePrograms for LocalSources {
+    fn run(
+        &self,
+        source: &SourceProgram<'_>,
+        output: &File,
+        stop: &CancellationToken,
+    ) -> Result<(), BackupStoreError> {
+        let Some((name, arguments)) = source.run.split_first() else {
+            return Err(BackupStoreError::Source(
+                "a command source names no program".to_owned(),
+            ));
+        };
+        let failed =
+            |what: String| BackupStoreError::Source(format!("the source command `{name}` {what}"));
+        let stdout = output
+            .try_clone()
+            .map_err(|error| failed(format!("has nowhere to write: {error}")))?;
+        let mut command = self.environment.inheriting(name);
+        command
+            .args(arguments)
+            .current_dir(source.cwd)
+            .stdout(stdout)
+            .stderr(Stdio::piped());
+        let mut tail = Vec::new();
+        let ended: Result<_, BackupStoreError> = self.runtime.block_on(async {
+            let mut program = Program::start(command)
+                .map_err(|error| failed(format!("cannot be started: {error}")))?;
+            let reading = read_end(program.stderr(), TAIL, &mut tail);
+            let given_up = async {
+                let _ = tokio::time::timeout(source.timeout, stop.cancelled()).await;
+            };
+            Ok(program.end(reading, given_up, Remains::LiveOn).await)
+        });
+        let status = match ended? {
+            Ok(Ok(status)) if status.success() => return Ok(()),
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => return Err(failed(format!("was lost: {error}"))),
+            Err(()) if stop.is_cancelled() => return Err(BackupStoreError::Interrupted),
+            Err(()) => {
+                return Err(failed(format!(
+                    "did not end within {:?}; raise the source's timeout if it needs longer",
+                    source.timeout
+                )));
+            }
+        };
+        let how = match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
+        };
+        Err(failed(match String::from_utf8_lossy(&tail).trim() {
+            "" => how,
+            said => format!("{how}: {said}"),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

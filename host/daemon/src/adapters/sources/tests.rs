@@ -1,0 +1,126 @@
+//! Real programs.
+
+use super::*;
+use crate::adapters::{
+    environment::{OF_THE_TESTS, without_that_of_the_tests},
+    limits,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::{
+    io::{Read, Seek},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// How the script ended, and what it printed.
+async fn run(
+    script: &str,
+    timeout: Duration,
+    stop: CancellationToken,
+) -> (Result<(), BackupStoreError>, String) {
+    let sources = LocalSources::new(without_that_of_the_tests(), Handle::current());
+    let run = ["sh", "-c", script].map(str::to_owned);
+    let running = tokio::task::spawn_blocking(move || {
+        let mut output = tempfile::tempfile().unwrap();
+        let source = SourceProgram {
+            run: &run,
+            cwd: Path::new("/"),
+            timeout,
+        };
+        let ended = sources.run(&source, &output, &stop);
+        let mut printed = String::new();
+        output.rewind().unwrap();
+        output.read_to_string(&mut printed).unwrap();
+        (ended, printed)
+    });
+    running.await.unwrap()
+}
+
+async fn error_of(script: &str, timeout: Duration) -> String {
+    let (ended, _) = run(script, timeout, CancellationToken::new()).await;
+    ended.unwrap_err().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_prints_is_written_and_what_it_inherits_has_no_variable_of_a_secret() {
+    let (ended, printed) = run("pwd; env", LONG, CancellationToken::new()).await;
+    ended.unwrap();
+    assert!(
+        printed.starts_with("/\n") && printed.contains("PATH="),
+        "{printed}"
+    );
+    assert!(!printed.contains(OF_THE_TESTS), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_fails_says_why_with_the_end_of_what_it_said() {
+    assert_eq!(
+        error_of("echo bad luck >&2; exit 3", LONG).await,
+        "the source command `sh` ended with exit code 3: bad luck"
+    );
+    assert_eq!(
+        error_of("kill -9 $$", LONG).await,
+        "the source command `sh` was ended by signal 9"
+    );
+    let long = error_of("seq 100000 >&2; echo end >&2; exit 1", LONG).await;
+    assert!(
+        long.len() < 2_200 && long.ends_with("100000\nend"),
+        "{long}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_does_not_end_is_killed_with_its_children() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("late");
+    let script = format!("(sleep 2; touch {}) & wait", marker.display());
+    let begun = Instant::now();
+    let error = error_of(&script, Duration::from_millis(200)).await;
+    assert!(error.contains("did not end within 200ms"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!marker.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_interrupts_it() {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let (ended, _) = run("sleep 300", Duration::from_secs(400), stop).await;
+    assert!(
+        matches!(ended, Err(BackupStoreError::Interrupted)),
+        "{ended:?}"
+    );
+}
+
+/// Not a test of its own: the limit holds for a whole process.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the test below runs it as a process of its own"]
+async fn the_source_of_a_daemon_that_was_started_with_few_descriptors() {
+    let few = Rlimit {
+        current: Some(200),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, few).unwrap();
+    assert_eq!(limits::raise_open_files(), few.maximum);
+    // It is given back just after the start.
+    let script = "until [ \"$(ulimit -Sn)\" = 200 ]; do sleep 0.01; done";
+    let (ended, _) = run(script, LONG, CancellationToken::new()).await;
+    ended.unwrap();
+}
+
+#[test]
+fn it_may_open_as_many_files_as_the_daemon_was_started_with() {
+    let test =
+        "adapters::sources::tests::the_source_of_a_daemon_that_was_started_with_few_descriptors";
+    let alone = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&alone.stdout);
+    assert!(
+        alone.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+}
