@@ -37,7 +37,8 @@ use extract::{Body, Named};
 use mainstay_api::DecisionBody;
 use mainstay_domain::id::OperationId;
 use mainstay_domain::recovery::Verb;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use mainstay_store::StateDirectory;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -80,7 +81,7 @@ pub struct TcpAccess {
 
 /// The admin API, bound and not yet served.
 pub struct Api {
-    unix: (UnixListener, socket::Lock),
+    unix: (UnixListener, socket::SocketFile),
     tcp: Option<(TcpListener, Token)>,
     state: ApiState,
 }
@@ -89,17 +90,17 @@ impl Api {
     /// Binds the socket `mainstay.sock` in the state directory, and TCP where it is asked for.
     ///
     /// # Errors
-    /// Another daemon serves this state directory, or the address cannot be had.
+    /// The socket cannot be made there, or the address cannot be had.
     pub async fn bind(
         state: ApiState,
-        state_dir: &Path,
+        directory: Arc<StateDirectory>,
         tcp: Option<TcpAccess>,
     ) -> Result<Self, BindError> {
         let tcp = match tcp {
             Some(access) => Some((socket::bind_tcp(access.listen).await?, access.token)),
             None => None,
         };
-        let unix = socket::bind_unix(&state_dir.join(SOCKET_NAME))?;
+        let unix = socket::bind_unix(directory)?;
         Ok(Self { unix, tcp, state })
     }
 
@@ -122,7 +123,7 @@ impl Api {
             stop: stop.clone(),
         });
         let app = routes(served.clone());
-        let (listener, lock) = self.unix;
+        let (listener, file) = self.unix;
         let unix = axum::serve(listener, app.clone())
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         let tcp = async {
@@ -137,7 +138,7 @@ impl Api {
         tokio::try_join!(async { unix.await }, tcp)?;
         served.work.close();
         served.work.wait().await;
-        drop(lock);
+        drop(file);
         Ok(())
     }
 }

@@ -44,10 +44,10 @@ use mainstay_domain::{
     event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
-use mainstay_store::SqliteJournal;
+use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
 use say::{say, say_within};
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
     runtime::Handle,
@@ -136,15 +136,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
     let open_files = limits::raise_open_files();
     warn_of_few_files(&spec, open_files);
-    let state_dir = spec.host.state_dir.clone();
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&state_dir)
-        .with_context(|| format!("cannot create the state directory {}", state_dir.display()))?;
+    let directory = StateDirectory::take(&spec.host.state_dir)?;
+    let state_dir = directory.path();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let started_at = clock.now();
-    let sqlite = Arc::new(SqliteJournal::open(&state_dir)?);
+    let sqlite = Arc::new(SqliteJournal::open(directory.clone())?);
     let records: Arc<dyn Browse> = sqlite.clone();
     let recovered = sqlite.recovered(started_at - remembered(&spec)).await?;
     let secrets = ConfiguredSecrets::load(&spec.secrets).map_err(ConfigError::Secrets)?;
@@ -186,7 +182,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let supervisor = Supervisor::new(
         SupervisorPorts {
             processes: Arc::new(HostProcesses::new(
-                &state_dir,
+                state_dir,
                 secrets.clone(),
                 environment.clone(),
                 clock.clone(),
@@ -206,7 +202,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let plugins = Arc::new(Plugins::default());
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
-            &state_dir,
+            state_dir,
             Arc::new(LocalSources::new(environment, Handle::current())),
             wall_clock(&clock),
             work.stopping(),
@@ -240,7 +236,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         (spec.host.plugin_dir.clone(), spec.plugins.clone())
     };
     let host_options = HostOptions {
-        state_dir: Some(state_dir.clone()),
+        state_dir: Some(state_dir.to_owned()),
         specs,
         ..HostOptions::new(plugin_dir)
     };
@@ -325,7 +321,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         changed: monitor.changed(),
         metrics,
     };
-    let api = Api::bind(api_state, &state_dir, tcp).await?;
+    let api = Api::bind(api_state, directory.clone(), tcp).await?;
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
     intake.try_spawn("api", |stop| api.run(stop));

@@ -18,13 +18,14 @@ mod changes;
 mod check;
 mod columns;
 mod copy;
+mod directory;
 mod error;
 mod forget;
 mod intake;
 mod load;
-mod lock;
 mod mark;
 mod open;
+mod private;
 mod queue;
 mod readers;
 mod records;
@@ -44,10 +45,10 @@ mod writer;
 use crate::port::{Batch, Boxed, Commit, Fence, Journal, Room, StoreError, StoreErrorKind};
 pub use check::{JournalReport, TableReport, check};
 pub use copy::copy;
+pub use directory::StateDirectory;
 pub use salvage::{Salvaged, SalvagedTable, salvage};
 
 use load::Load;
-use lock::StateLock;
 use mainstay_domain::{code::ErrorCode, event::Event};
 use mark::Mark;
 use parking_lot::Mutex;
@@ -56,7 +57,7 @@ use readers::Readers;
 use reserve::Reserve;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -87,23 +88,20 @@ pub struct SqliteJournal {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Set where the writer has panicked.
     broken: Arc<SetOnce<String>>,
-    _lock: StateLock,
+    _directory: Arc<StateDirectory>,
 }
 
 impl SqliteJournal {
-    /// Opens the journal of a state directory, which is created (mode 0700) where it is not there, and locks it
-    /// against other daemons.
+    /// Opens the journal of a state directory, which is its own until it is dropped.
     ///
-    /// Refused, with nothing changed: a directory that others may write to, one that another daemon uses, a file that
-    /// is damaged, is not a journal, or is from a newer version.
-    pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        Self::open_bounded(state_dir, BOUND)
+    /// Refused, with nothing changed: a file that is damaged, is not a journal, or is from a newer version.
+    pub fn open(directory: Arc<StateDirectory>) -> Result<Self, StoreError> {
+        Self::open_bounded(directory, BOUND)
     }
 
-    fn open_bounded(state_dir: &Path, bound: Load) -> Result<Self, StoreError> {
-        let path = state_dir.join(FILE_NAME);
-        let lock = StateLock::take(state_dir, &path)?;
-        let mut reserve = Reserve::of(state_dir);
+    fn open_bounded(directory: Arc<StateDirectory>, bound: Load) -> Result<Self, StoreError> {
+        let path = directory.path().join(FILE_NAME);
+        let mut reserve = Reserve::of(directory.path());
         let (connection, head) = loop {
             match open::open(&path) {
                 // Even to open it some room is needed.
@@ -172,7 +170,7 @@ impl SqliteJournal {
             faults,
             writer: Mutex::new(Some(writer)),
             broken,
-            _lock: lock,
+            _directory: directory,
         })
     }
 

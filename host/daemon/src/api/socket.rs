@@ -1,16 +1,16 @@
 //! Where the API listens.
 //!
 //! Invariant: the Unix socket is never, not even for a moment, open to anybody but its owner.
-//! Invariant: one daemon serves a state directory; the lock beside the socket says so, and dies with its holder, so
-//! that a socket without a locked lock is a dead daemon's and is replaced.
+//! Invariant: the owner of the state directory serves it, and nobody else; a socket that is there before is a dead
+//! daemon's and is replaced.
 
-use mainstay_domain::code::ErrorCode;
+use mainstay_store::StateDirectory;
 use std::{
-    fs::{File, TryLockError},
     io,
     net::SocketAddr,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 use tokio::net::{TcpListener, UnixListener, UnixSocket};
 
@@ -23,31 +23,22 @@ const MAX_SOCKET_PATH: usize = 107;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Held while the socket is served.
-pub(super) struct Lock {
-    _file: File,
-    socket: PathBuf,
+/// The socket's file, which goes with this value; before that nobody else owns the state directory.
+pub(super) struct SocketFile {
+    path: PathBuf,
+    _directory: Arc<StateDirectory>,
 }
 
-impl Drop for Lock {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // Where it cannot be removed, the next daemon replaces it.
-        let _ = std::fs::remove_file(&self.socket);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// The lock is held.
-    #[error(
-        "another mainstay serves {socket}; stop it, or give this one a state_dir of its own [{code}]",
-        code = ErrorCode::StateDirInUse
-    )]
-    Served {
-        /// Where it listens.
-        socket: PathBuf,
-    },
     /// The path is in use for something else.
     #[error("{socket} is not a socket; move it away, or set another host.state_dir")]
     NotASocket {
@@ -64,7 +55,7 @@ pub enum BindError {
         /// Its length.
         length: usize,
     },
-    /// The socket or its lock cannot be made.
+    /// The socket cannot be made.
     #[error("cannot listen on {socket}: is host.state_dir there, and writable for this user?")]
     Unix {
         /// The path.
@@ -82,8 +73,11 @@ pub enum BindError {
     },
 }
 
-/// Takes the lock, replaces what a dead daemon left, and listens.
-pub(super) fn bind_unix(socket: &Path) -> Result<(UnixListener, Lock), BindError> {
+/// Replaces what a dead daemon left, and listens.
+pub(super) fn bind_unix(
+    directory: Arc<StateDirectory>,
+) -> Result<(UnixListener, SocketFile), BindError> {
+    let socket = &directory.path().join(SOCKET_NAME);
     let length = socket.as_os_str().len();
     if length > MAX_SOCKET_PATH {
         let socket = socket.to_owned();
@@ -93,20 +87,6 @@ pub(super) fn bind_unix(socket: &Path) -> Result<(UnixListener, Lock), BindError
         socket: socket.to_owned(),
         source,
     };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(socket.with_extension("lock"))
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let socket = socket.to_owned();
-            return Err(BindError::Served { socket });
-        }
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
-    }
     match std::fs::symlink_metadata(socket) {
         Ok(found) if !found.file_type().is_socket() => {
             let socket = socket.to_owned();
@@ -117,14 +97,11 @@ pub(super) fn bind_unix(socket: &Path) -> Result<(UnixListener, Lock), BindError
         Err(error) => return Err(failed(error)),
     }
     let listener = listen_for_owner(socket).map_err(failed)?;
-    let socket = socket.to_owned();
-    Ok((
-        listener,
-        Lock {
-            _file: file,
-            socket,
-        },
-    ))
+    let file = SocketFile {
+        path: socket.to_owned(),
+        _directory: directory,
+    };
+    Ok((listener, file))
 }
 
 /// Linux gives the socket file the mode of the unbound socket, less the umask.

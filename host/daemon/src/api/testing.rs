@@ -11,6 +11,7 @@ use crate::{
         state::ChangedTargets,
     },
 };
+use mainstay_store::StateDirectory;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -58,9 +59,8 @@ impl Served {
             listen: "127.0.0.1:0".parse().unwrap(),
             token: Arc::new(|| Some(TOKEN.to_owned())),
         };
-        let api = Api::bind(state(&world), directory.path(), Some(access))
-            .await
-            .unwrap();
+        let owned = StateDirectory::take(directory.path()).unwrap();
+        let api = Api::bind(state(&world), owned, Some(access)).await.unwrap();
         let stop = CancellationToken::new();
         Self {
             tcp: api.tcp_address().unwrap(),

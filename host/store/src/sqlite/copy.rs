@@ -4,12 +4,12 @@ use super::{
     FILE_NAME,
     error::{damaged, explain, sentence},
     open::{first_damage, open_to_read, recognise},
+    private,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -26,10 +26,9 @@ pub fn copy(state_dir: &Path, to: &Path) -> Result<u64, StoreError> {
     };
     let connection = open_to_read(&path).map_err(|error| explain(&path, &error))?;
     // Its owner's alone from the first byte on; SQLite takes an empty file for none.
-    OpenOptions::new()
+    private::files()
         .write(true)
         .create_new(true)
-        .mode(0o600)
         .open(to)
         .map_err(failed)?;
     let written = connection

@@ -6,10 +6,11 @@
 //! Invariant: it is written after the fsync of the commit that it names and before anybody is answered, so it never
 //! names more than is on the disk. It is not synced itself: with the power it may fall behind, which is allowed.
 
+use super::private;
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -123,11 +124,10 @@ impl Mark {
         let file = match &self.file {
             Some(file) => file,
             None => {
-                let opened = OpenOptions::new()
+                let opened = private::files()
                     .write(true)
                     .create(true)
                     .truncate(false)
-                    .mode(0o600)
                     .open(&self.path)?;
                 opened.set_len(bytes.len() as u64)?;
                 self.file.insert(opened)

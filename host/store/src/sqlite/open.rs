@@ -5,8 +5,8 @@
 
 use super::{
     error::{damaged, explain, may_pass, sentence, what_to_do},
-    lock::make_private_file,
     mark::{self, Head, Marked},
+    private,
     schema::{self, APPLICATION_ID, MIGRATIONS, WITH_HEAD},
     sums,
 };
@@ -31,7 +31,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Head), StoreError> {
         true => refuse_missing(path, &marked)?,
         false => examine(path, &marked)?,
     }
-    make_private_file(path).map_err(|error| {
+    private::make_file(path).map_err(|error| {
         let what = format!("cannot be opened for writing: {error}");
         sentence(path, Kind::Unavailable, what)
     })?;

@@ -4,6 +4,7 @@
 //! Invariant: what is left of it says how it stands, also to the next daemon: [`LAST`] bytes or fewer are those of a
 //! reserve that was let go of and is not whole again.
 
+use super::private;
 use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
     io::Errno,
@@ -11,7 +12,7 @@ use rustix::{
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -110,11 +111,10 @@ impl Reserve {
     }
 
     fn fill(&self, wanted: u64) -> io::Result<()> {
-        let mut file = OpenOptions::new()
+        let mut file = private::files()
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
             .open(&self.path)?;
         match fallocate(&file, FallocateFlags::empty(), 0, wanted) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => write_noise(&mut file, wanted),

@@ -7,12 +7,12 @@
 mod rows;
 
 use super::{
-    FILE_NAME,
+    FILE_NAME, StateDirectory,
     check::check,
     error::{explain, sentence},
-    lock::{StateLock, make_private_file},
     mark::{self, Head, Mark, Marked},
     open::{beside, first_damage, open_to_read},
+    private,
     schema::{self, WITH_HEAD},
     sums::TABLES,
     wal::{self, PAGE},
@@ -22,9 +22,9 @@ use mainstay_domain::time::Timestamp;
 use rows::{copy_table, count_usage};
 use rusqlite::{Connection, OpenFlags};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -76,7 +76,7 @@ impl Salvaged {
 /// There is no journal, a daemon uses it, or the new one cannot be written. The old one is as it was then.
 pub fn salvage(state_dir: &Path, now: Timestamp) -> Result<Salvaged, StoreError> {
     let path = state_dir.join(FILE_NAME);
-    let _lock = StateLock::take(state_dir, &path)?;
+    let _ours = StateDirectory::take(state_dir)?;
     let failed = |error: io::Error| {
         sentence(
             &path,
@@ -90,10 +90,7 @@ pub fn salvage(state_dir: &Path, now: Timestamp) -> Result<Salvaged, StoreError>
     }
     let workshop = state_dir.join(WORKSHOP);
     let _ = fs::remove_dir_all(&workshop);
-    DirBuilder::new()
-        .mode(0o700)
-        .create(&workshop)
-        .map_err(failed)?;
+    private::directories().create(&workshop).map_err(failed)?;
     let made = make(&path, &workshop);
     let result = made.and_then(|(mut salvaged, head)| {
         salvaged.kept = put_in_place(&path, &workshop, now).map_err(failed)?;
@@ -115,7 +112,7 @@ fn make(path: &Path, workshop: &Path) -> Result<(Salvaged, Head), StoreError> {
     };
     let explained = |error: rusqlite::Error| explain(path, &error);
     let old = workshop.join("old.db");
-    make_private_file(&old).map_err(failed)?;
+    private::make_file(&old).map_err(failed)?;
     match fs::copy(path, &old) {
         // What was written since the last checkpoint may still be in the log.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -131,7 +128,7 @@ fn make(path: &Path, workshop: &Path) -> Result<(Salvaged, Head), StoreError> {
     };
 
     let new = workshop.join("new.db");
-    make_private_file(&new).map_err(failed)?;
+    private::make_file(&new).map_err(failed)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut to = Connection::open_with_flags(&new, flags).map_err(explained)?;
     schema::configure(&to).map_err(explained)?;
@@ -267,11 +264,7 @@ fn put_in_place(path: &Path, workshop: &Path, now: Timestamp) -> io::Result<Vec<
 }
 
 fn copy_private(from: &Path, to: &Path) -> io::Result<()> {
-    let mut target = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)?;
+    let mut target = private::files().write(true).create_new(true).open(to)?;
     io::copy(&mut File::open(from)?, &mut target)?;
     target.sync_all()
 }

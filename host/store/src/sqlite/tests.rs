@@ -11,7 +11,7 @@ mod opening;
 mod speed;
 mod values;
 
-use super::{SqliteJournal, load::Load};
+use super::{SqliteJournal, StateDirectory, load::Load};
 use crate::port::{Batch, Browse, Fence, Journal, Recover, StoreErrorKind};
 use fixtures::*;
 use mainstay_domain::{
@@ -22,7 +22,7 @@ use std::time::Duration;
 #[tokio::test]
 async fn every_change_reads_back_as_it_was_written() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let operation = operation(1, "api", OperationState::InProgress);
     let incident = incident(1, "api", IncidentState::Open);
     let outbox = outbox_entry(1);
@@ -50,7 +50,7 @@ async fn every_change_reads_back_as_it_was_written() {
     assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [2]);
     drop(journal);
 
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let recovered = journal
         .recovered(mainstay_domain::time::Timestamp::from_millis(0))
         .await
@@ -105,7 +105,7 @@ async fn every_change_reads_back_as_it_was_written() {
 #[tokio::test]
 async fn what_another_owner_submits_is_refused_and_nothing_of_it_written() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     for fence in [Fence(0), Fence(2)] {
         let changes = vec![Change::Event(event(1))];
         let refused = journal.commit(Batch { fence, changes }).await.unwrap_err();
@@ -118,7 +118,7 @@ async fn what_another_owner_submits_is_refused_and_nothing_of_it_written() {
 #[tokio::test]
 async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let mut subscriber = journal.subscribe();
     let answers: Vec<_> = (0..500)
         .map(|n| journal.commit(vec![Change::Event(event(n))].into()))
@@ -142,7 +142,7 @@ async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
 #[tokio::test]
 async fn submissions_that_come_together_share_a_transaction() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let answers: Vec<_> = (0..2_000)
         .map(|n| journal.commit(vec![Change::Event(event(n))].into()))
         .collect();
@@ -159,7 +159,7 @@ async fn submissions_that_come_together_share_a_transaction() {
 #[tokio::test]
 async fn a_commit_is_written_even_when_its_answer_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     drop(journal.commit(vec![Change::Event(event(1))].into()));
     // An empty commit is answered after everything before it.
     assert_eq!(
@@ -171,14 +171,14 @@ async fn a_commit_is_written_even_when_its_answer_is_dropped() {
         drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
     drop(journal);
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 1_000).await.unwrap().len(), 101);
 }
 
 #[tokio::test]
 async fn a_submission_is_written_together_or_not_at_all_and_fails_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     journal
         .on_connection(|connection| {
             connection.execute_batch(
@@ -232,7 +232,8 @@ async fn a_line_at_its_bound_refuses_events_at_once_and_still_takes_what_is_to_b
         changes: 100,
         bytes: usize::MAX,
     };
-    let journal = SqliteJournal::open_bounded(directory.path(), bound).unwrap();
+    let owned = StateDirectory::take(directory.path()).unwrap();
+    let journal = SqliteJournal::open_bounded(owned, bound).unwrap();
     // Another connection holds the write lock, so the writer stands still.
     let blocker = rusqlite::Connection::open(directory.path().join(super::FILE_NAME)).unwrap();
     journal

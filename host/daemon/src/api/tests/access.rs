@@ -8,8 +8,9 @@ use crate::{
     api::testing::{TOKEN, state},
     ports::fakes::FakeWorld,
 };
+use mainstay_store::StateDirectory;
 use std::os::unix::{fs::PermissionsExt, net::UnixListener as StdListener};
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 #[tokio::test]
 async fn the_socket_is_its_owners_alone() {
@@ -27,35 +28,33 @@ async fn a_dead_daemons_socket_is_replaced_and_a_live_ones_is_refused() {
     let world = FakeWorld::new(4);
     // Left by a process that was killed: the file is there, and nobody listens.
     drop(StdListener::bind(directory.path().join(SOCKET_NAME)).unwrap());
-    let first = Api::bind(state(&world), directory.path(), None)
-        .await
-        .unwrap();
-    let second = Api::bind(state(&world), directory.path(), None).await;
-    let error = second.err().expect("the first still lives").to_string();
-    assert!(error.starts_with("another mainstay serves"), "{error}");
-    drop(first);
+    let take = || StateDirectory::take(directory.path());
+    let first = Api::bind(state(&world), take().unwrap(), None).await;
+    // Whatever else has let go of the directory: as long as it is served it is in use.
+    let error = take().unwrap_err().to_string();
+    assert!(error.contains("is in use by the daemon"), "{error}");
+    drop(first.unwrap());
     assert!(!directory.path().join(SOCKET_NAME).exists());
-    Api::bind(state(&world), directory.path(), None)
-        .await
-        .unwrap();
+    let second = Api::bind(state(&world), take().unwrap(), None).await;
+    second.unwrap();
 }
 
 #[tokio::test]
 async fn what_cannot_be_a_socket_is_told() {
-    async fn check(state_dir: &Path, expected: &str) {
-        let bound = Api::bind(state(&FakeWorld::new(4)), state_dir, None).await;
+    async fn check(owned: Arc<StateDirectory>, expected: &str) {
+        let bound = Api::bind(state(&FakeWorld::new(4)), owned, None).await;
         let error = bound.err().expect(expected).to_string();
         assert!(error.contains(expected), "{error}");
     }
     let directory = tempfile::tempdir().unwrap();
-    check(
-        &directory.path().join("not-there"),
-        "is host.state_dir there",
-    )
-    .await;
-    check(&directory.path().join("x".repeat(100)), "107 are allowed").await;
+    let take = |path: &Path| StateDirectory::take(path).unwrap();
+    let removed = take(&directory.path().join("not-there"));
+    std::fs::remove_dir_all(removed.path()).unwrap();
+    check(removed, "is host.state_dir there").await;
+    let long = directory.path().join("x".repeat(100));
+    check(take(&long), "107 are allowed").await;
     std::fs::write(directory.path().join(SOCKET_NAME), "precious").unwrap();
-    check(directory.path(), "is not a socket").await;
+    check(take(directory.path()), "is not a socket").await;
     let kept = std::fs::read_to_string(directory.path().join(SOCKET_NAME)).unwrap();
     assert_eq!(kept, "precious");
 }

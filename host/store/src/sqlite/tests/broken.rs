@@ -1,16 +1,13 @@
 //! A writer that breaks off.
 
 use super::fixtures::*;
-use crate::{
-    port::{Browse, Journal},
-    sqlite::SqliteJournal,
-};
+use crate::port::{Browse, Journal};
 use mainstay_domain::journal::Change;
 
 #[tokio::test]
 async fn a_writer_that_panics_is_told_and_what_it_had_not_written_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let broken = journal.broken();
     journal
         .commit(vec![Change::Event(event(1))].into())
@@ -23,6 +20,6 @@ async fn a_writer_that_panics_is_told_and_what_it_had_not_written_is_refused() {
     let late = within(journal.commit(vec![Change::Event(event(2))].into())).await;
     late.unwrap_err();
     drop(journal);
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), 1);
 }

@@ -1,10 +1,7 @@
 //! A writer that is killed: this test starts itself again as a child, which writes until SIGKILL.
 
 use super::fixtures::*;
-use crate::{
-    port::{Browse, Journal},
-    sqlite::SqliteJournal,
-};
+use crate::port::{Browse, Journal};
 use mainstay_domain::{event::EventData, journal::Change, operation::OperationState};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -25,7 +22,7 @@ fn child_that_writes_until_it_is_killed() {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     runtime.block_on(async {
-        let journal = Arc::new(SqliteJournal::open(Path::new(&directory)).unwrap());
+        let journal = Arc::new(open(Path::new(&directory)).unwrap());
         let writers: Vec<_> = (0..4)
             .map(|_| {
                 let journal = Arc::clone(&journal);
@@ -87,7 +84,7 @@ async fn what_was_acknowledged_survives_sigkill() {
                 acknowledged = acknowledged.max(seq);
             }
         }
-        let journal = SqliteJournal::open(directory.path()).unwrap();
+        let journal = open(directory.path()).unwrap();
         let events = journal.events(0, u32::MAX).await.unwrap();
         let expected: Vec<u64> = (1..=events.len() as u64).collect();
         assert_eq!(

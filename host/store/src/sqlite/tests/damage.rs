@@ -113,7 +113,7 @@ struct Sample {
 
 async fn sample(is_killed: bool) -> Sample {
     let [directory, older, used] = std::array::from_fn(|_| tempfile::tempdir().unwrap());
-    let journal = SqliteJournal::open(used.path()).unwrap();
+    let journal = open(used.path()).unwrap();
     write(&journal, 1..40).await;
     copy(used.path(), older.path());
     write(&journal, 40..60).await;
@@ -194,7 +194,7 @@ async fn each_start_on_damaged_files_is_whole_or_refuses_with_the_file_and_what_
         let Some(what) = spoil(directory.path(), sample.older.path(), &mut random) else {
             continue;
         };
-        let found = match SqliteJournal::open(directory.path()) {
+        let found = match open(directory.path()) {
             Ok(journal) => content(&journal).await,
             Err(error) => Err(error),
         };
@@ -214,7 +214,7 @@ async fn each_start_on_damaged_files_is_whole_or_refuses_with_the_file_and_what_
                 refused += 1;
                 match salvage(directory.path(), at(0)) {
                     Ok(salvaged) => {
-                        let journal = SqliteJournal::open(directory.path()).unwrap();
+                        let journal = open(directory.path()).unwrap();
                         let found = content(&journal).await.unwrap();
                         let events = &sample.content.events;
                         assert!(
@@ -250,7 +250,7 @@ async fn each_start_on_damaged_files_is_whole_or_refuses_with_the_file_and_what_
 async fn a_journal_of_before_the_mark_is_taken_and_marked() {
     let sample = sample(false).await;
     fs::remove_file(sample.directory.path().join(mark::FILE_NAME)).unwrap();
-    let journal = SqliteJournal::open(sample.directory.path()).unwrap();
+    let journal = open(sample.directory.path()).unwrap();
     assert!(content(&journal).await.unwrap() == sample.content);
     assert!(sample.directory.path().join(mark::FILE_NAME).exists());
 }
@@ -266,7 +266,7 @@ async fn a_log_whose_header_lost_a_bit_is_refused_and_salvaged_whole() {
         let mut log = fs::read(&path).unwrap();
         log[bit / 8] ^= 1 << (bit % 8);
         fs::write(&path, &log).unwrap();
-        match SqliteJournal::open(directory.path()) {
+        match open(directory.path()) {
             // The number of the round means nothing; only the sum of the header notices it.
             Ok(journal) => assert!(
                 content(&journal).await.unwrap() == sample.content,
@@ -282,7 +282,7 @@ async fn a_log_whose_header_lost_a_bit_is_refused_and_salvaged_whole() {
                 );
                 let salvaged = salvage(directory.path(), at(0)).unwrap();
                 assert!(salvaged.is_whole(), "bit {bit}: {salvaged:?}");
-                let journal = SqliteJournal::open(directory.path()).unwrap();
+                let journal = open(directory.path()).unwrap();
                 assert!(
                     content(&journal).await.unwrap() == sample.content,
                     "bit {bit}"
@@ -295,7 +295,7 @@ async fn a_log_whose_header_lost_a_bit_is_refused_and_salvaged_whole() {
 #[tokio::test]
 async fn a_record_that_this_version_cannot_read_is_set_aside_and_keeps_nothing_from_starting() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     write(&journal, 1..10).await;
     let whole = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
     assert!(whole.set_aside.is_empty());
@@ -334,7 +334,7 @@ async fn a_record_that_this_version_cannot_read_is_set_aside_and_keeps_nothing_f
 #[tokio::test]
 async fn a_copy_of_a_journal_in_use_is_whole_private_and_starts_alone() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     write(&journal, 1..20).await;
     let restored = tempfile::tempdir().unwrap();
     let to = restored.path().join("journal.db");
@@ -343,14 +343,14 @@ async fn a_copy_of_a_journal_in_use_is_whole_private_and_starts_alone() {
     let refused = sqlite::copy(directory.path(), &to).unwrap_err().to_string();
     assert!(refused.contains("exists"), "{refused}");
     let expected = content(&journal).await.unwrap();
-    let journal = SqliteJournal::open(restored.path()).unwrap();
+    let journal = open(restored.path()).unwrap();
     assert!(content(&journal).await.unwrap() == expected);
 }
 
 #[tokio::test]
 async fn a_check_finds_what_was_damaged_and_nothing_in_a_whole_journal_that_is_in_use() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     write(&journal, 1..20).await;
     let report = sqlite::check(directory.path()).unwrap();
     assert!(report.is_whole(), "{report:?}");

@@ -1,17 +1,14 @@
 //! A disk that is full, as SQLite says it.
 
 use super::fixtures::*;
-use crate::{
-    port::{Browse, Committed, Journal, Values},
-    sqlite::SqliteJournal,
-};
+use crate::port::{Browse, Committed, Journal, Values};
 use mainstay_domain::{effect::EffectError, journal::Change};
 use std::sync::atomic::Ordering::SeqCst;
 
 #[tokio::test]
 async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let mut subscriber = journal.subscribe();
     journal
         .commit(vec![Change::Event(event(1))].into())
@@ -68,6 +65,6 @@ async fn what_a_full_disk_does_not_take_is_held_and_written_when_it_does() {
             .is_durable()
     );
     drop(journal);
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), submitted);
 }

@@ -1,6 +1,6 @@
 //! Domain values to write, made from a number.
 
-use super::super::{SqliteJournal, queue::Work};
+use super::super::{SqliteJournal, StateDirectory, queue::Work};
 use crate::port::{HistoryFilter, StoreError};
 use mainstay_domain::{
     alert::{Alert, AlertStatus, OutboxEntry},
@@ -16,7 +16,7 @@ use mainstay_domain::{
     severity::Severity,
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 impl SqliteJournal {
     /// Runs something on the writer's connection.
@@ -26,6 +26,11 @@ impl SqliteJournal {
     ) -> Result<(), StoreError> {
         self.submit(|ack| Work::Connection(change, ack)).await
     }
+}
+
+/// Opens the journal of a directory that it is the owner of.
+pub(super) fn open(directory: &Path) -> Result<SqliteJournal, StoreError> {
+    SqliteJournal::open(StateDirectory::take(directory)?)
 }
 
 /// What hangs fails the test instead.

@@ -39,7 +39,7 @@ async fn whole(directory: &Path) {
 #[tokio::test]
 async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserve_and_is_durable() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     whole(directory.path()).await;
     let mut told = journal.room();
     journal.faults.failures.store(1, SeqCst);
@@ -54,7 +54,7 @@ async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserv
 #[tokio::test]
 async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     whole(directory.path()).await;
     journal.faults.failures.store(u32::MAX, SeqCst);
     for n in 0..3 {
@@ -82,7 +82,7 @@ async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at
 #[tokio::test]
 async fn a_value_that_is_refused_leaves_the_next_one_its_own_try() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     whole(directory.path()).await;
     // One try with the reserve, one without.
     journal.faults.failures.store(2, SeqCst);
@@ -94,32 +94,32 @@ async fn a_value_that_is_refused_leaves_the_next_one_its_own_try() {
 #[tokio::test]
 async fn a_daemon_that_ends_while_it_holds_something_writes_it_first() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     journal.faults.failures.store(20, SeqCst);
     for n in 0..50 {
         drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
     drop(journal);
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), 50);
 }
 
 #[tokio::test]
 async fn a_reserve_that_a_daemon_before_let_go_of_is_full_until_it_is_whole() {
     let directory = tempfile::tempdir().unwrap();
-    drop(SqliteJournal::open(directory.path()).unwrap());
+    drop(open(directory.path()).unwrap());
     std::fs::write(directory.path().join("reserve"), [0; 9]).unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     room(&journal, |room| *room == Room::Regained).await;
     drop(journal);
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(*journal.room().borrow(), Room::Enough);
 }
 
 #[tokio::test]
 async fn a_refused_submission_does_not_hold_up_those_behind_it_when_all_fail_together() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     journal
         .on_connection(|connection| {
             connection.execute_batch(
@@ -174,7 +174,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let directory = tempfile::tempdir().unwrap();
-            let mut journal = SqliteJournal::open(directory.path()).unwrap();
+            let mut journal = open(directory.path()).unwrap();
             let (mut number, mut attempts) = (0, 0);
             for step in steps {
                 match step {
@@ -193,12 +193,12 @@ proptest! {
                     Step::Wait => drop(journal.commit(Vec::new().into()).await.unwrap()),
                     Step::Restart => {
                         drop(journal);
-                        journal = SqliteJournal::open(directory.path()).unwrap();
+                        journal = open(directory.path()).unwrap();
                     }
                 }
             }
             drop(journal);
-            let journal = SqliteJournal::open(directory.path()).unwrap();
+            let journal = open(directory.path()).unwrap();
             let events = journal.events(0, u32::MAX).await.unwrap();
             let expected: Vec<Event> = (0..number).map(|n| numbered(event(n), n + 1)).collect();
             assert_eq!(events, expected);

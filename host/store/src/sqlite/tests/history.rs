@@ -13,7 +13,7 @@ use tempfile::TempDir;
 #[tokio::test]
 async fn history_is_filtered_and_newest_first() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     for n in 0..60 {
         let name = ["api", "redis", "web"][n as usize % 3];
         let state = if n % 2 == 0 {
@@ -66,7 +66,7 @@ async fn history_is_filtered_and_newest_first() {
 #[tokio::test]
 async fn every_history_query_is_answered_from_an_index_in_its_order() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     journal.commit(Vec::new().into()).await.unwrap();
     for filters in 0..16 {
         let columns = [
@@ -107,7 +107,7 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
 #[tokio::test]
 async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let closed = |n: u64| mainstay_domain::incident::Incident {
         closed_at: Some(at(n + 1)),
         ..incident(n, "api", IncidentState::Recovered)
@@ -130,7 +130,7 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
 #[tokio::test]
 async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     for n in 0..150 {
         let state = if n == 3 {
             OperationState::AwaitingManual
@@ -198,7 +198,7 @@ async fn events_of(
     time: u64,
 ) -> (TempDir, SqliteJournal) {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     for n in 0..count {
         let at = at(if others.contains(&n) { time } else { n });
         drop(journal.commit(vec![Change::Event(Event { at, ..event(n) })].into()));

@@ -3,13 +3,13 @@
 use super::fixtures::*;
 use crate::{
     port::{Browse, Journal},
-    sqlite::{FILE_NAME, SqliteJournal},
+    sqlite::FILE_NAME,
 };
 use mainstay_domain::journal::Change;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 fn refusal(directory: &Path) -> String {
-    SqliteJournal::open(directory).unwrap_err().to_string()
+    open(directory).unwrap_err().to_string()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -20,7 +20,7 @@ fn mode(path: &Path) -> u32 {
 async fn what_is_made_belongs_to_its_owner_alone() {
     let parent = tempfile::tempdir().unwrap();
     let state = parent.path().join("var/state");
-    let journal = SqliteJournal::open(&state).unwrap();
+    let journal = open(&state).unwrap();
     journal
         .commit(vec![Change::Event(event(1))].into())
         .await
@@ -35,7 +35,7 @@ async fn what_is_made_belongs_to_its_owner_alone() {
 #[test]
 fn a_second_daemon_is_refused_with_the_pid_of_the_first() {
     let directory = tempfile::tempdir().unwrap();
-    let first = SqliteJournal::open(directory.path()).unwrap();
+    let first = open(directory.path()).unwrap();
     let error = refusal(directory.path());
     let pid = std::process::id();
     assert!(
@@ -43,7 +43,7 @@ fn a_second_daemon_is_refused_with_the_pid_of_the_first() {
         "{error}"
     );
     drop(first);
-    SqliteJournal::open(directory.path()).unwrap();
+    open(directory.path()).unwrap();
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn check_refused(directory: &Path, words: &[&str]) {
 
 async fn written() -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     for n in 0..500 {
         drop(journal.commit(vec![Change::Event(event(n))].into()));
     }
@@ -114,7 +114,7 @@ async fn a_damaged_journal_is_refused() {
         );
     }
     fs::write(&path, &whole).unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 1_000).await.unwrap().len(), 500);
 }
 
@@ -131,5 +131,5 @@ fn the_database_of_another_program_is_refused() {
 fn an_empty_file_is_a_new_journal() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join(FILE_NAME), b"").unwrap();
-    SqliteJournal::open(directory.path()).unwrap();
+    open(directory.path()).unwrap();
 }

@@ -1,10 +1,7 @@
 //! Figures to look at, not to assert: `cargo test -p mainstay-store --release sqlite::tests::speed -- --ignored --nocapture`.
 
 use super::fixtures::*;
-use crate::{
-    port::{Browse, HistoryFilter, Journal, Recover},
-    sqlite::SqliteJournal,
-};
+use crate::port::{Browse, HistoryFilter, Journal, Recover};
 use mainstay_domain::{journal::Change, operation::OperationState};
 use std::time::Instant;
 
@@ -12,7 +9,7 @@ use std::time::Instant;
 #[ignore = "a measurement"]
 async fn commits_a_second() {
     let directory = tempfile::tempdir_in(".").unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let mut single = Vec::new();
     for n in 0..500 {
         let start = Instant::now();
@@ -51,7 +48,7 @@ async fn commits_a_second() {
 #[ignore = "a measurement"]
 async fn queries_over_a_million_operations() {
     let directory = tempfile::tempdir_in(".").unwrap();
-    let journal = SqliteJournal::open(directory.path()).unwrap();
+    let journal = open(directory.path()).unwrap();
     let mut written = 0;
     for total in [1_000, 1_000_000] {
         let start = Instant::now();

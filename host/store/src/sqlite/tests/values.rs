@@ -12,7 +12,7 @@ const ROOMY: u64 = 1 << 20;
 
 fn open() -> (tempfile::TempDir, Arc<SqliteJournal>) {
     let directory = tempfile::tempdir().unwrap();
-    let journal = Arc::new(SqliteJournal::open(directory.path()).unwrap());
+    let journal = Arc::new(super::fixtures::open(directory.path()).unwrap());
     (directory, journal)
 }
 

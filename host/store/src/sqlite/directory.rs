@@ -1,45 +1,54 @@
-//! One daemon to a state directory: an exclusive lock on a file in it, which names its holder.
+//! The state directory, and its one owner, which makes, checks and locks it.
 //!
+//! Invariant: one daemon to a state directory: an exclusive lock on a file in it, which names its holder, is held for as
+//! long as anything of the daemon works there.
 //! Invariant: the lock goes with the process, however that ends; the file stays and is never a sign of anything.
 
-use super::error::sentence;
+use super::{FILE_NAME as JOURNAL, error::sentence, private};
 use crate::port::{StoreError, StoreErrorKind};
 use mainstay_domain::code::ErrorCode;
 use rustix::fs::{FlockOperation, flock};
 use std::{
-    fs::{DirBuilder, File, OpenOptions, Permissions},
+    fs::File,
     io::{Read, Seek, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 const FILE_NAME: &str = "lock";
 
-/// Holds the state directory until it is dropped.
+/// A state directory that is this program's, until the last of those who share this value is gone.
 #[derive(Debug)]
-pub(super) struct StateLock {
-    file: File,
+pub struct StateDirectory {
+    path: PathBuf,
+    lock: File,
 }
 
-impl Drop for StateLock {
+impl Drop for StateDirectory {
     fn drop(&mut self) {
         // Not left to the close: a child that is just being started has the descriptor until it runs its program.
-        let _ = flock(&self.file, FlockOperation::Unlock);
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
-impl StateLock {
-    /// Makes the directory where it is not there, and takes its lock. `journal` is what errors are about.
-    pub(super) fn take(state_dir: &Path, journal: &Path) -> Result<Self, StoreError> {
-        let failed = |what: String| sentence(journal, StoreErrorKind::Unavailable, what);
-        make_directory(state_dir).map_err(failed)?;
-        let path = state_dir.join(FILE_NAME);
-        let mut file = OpenOptions::new()
+impl StateDirectory {
+    /// Makes the directory (mode 0700) where it is not there, and takes its lock.
+    ///
+    /// # Errors
+    /// It is refused, with nothing changed, where others may write to it, or another daemon uses it. What is told is
+    /// told of the journal in it.
+    pub fn take(path: &Path) -> Result<Arc<Self>, StoreError> {
+        let journal = path.join(JOURNAL);
+        let failed = |what: String| sentence(&journal, StoreErrorKind::Unavailable, what);
+        make(path).map_err(failed)?;
+        let state_dir = path.to_owned();
+        let path = path.join(FILE_NAME);
+        let mut file = private::files()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
             .open(&path)
             .map_err(|error| failed(format!("cannot be locked: {}: {error}", path.display())))?;
         if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -64,13 +73,21 @@ impl StateLock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { file })
+        Ok(Arc::new(Self {
+            path: state_dir,
+            lock: file,
+        }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 }
 
 /// A directory that was there before keeps its mode, for the operator may share it; but who can write to it could
 /// swap the journal.
-fn make_directory(path: &Path) -> Result<(), String> {
+fn make(path: &Path) -> Result<(), String> {
     let shown = path.display();
     match path.metadata() {
         Ok(found) if !found.is_dir() => Err(format!("cannot be made: {shown} is not a directory")),
@@ -81,27 +98,9 @@ fn make_directory(path: &Path) -> Result<(), String> {
             )))
         }
         Ok(_) => Ok(()),
-        Err(_) => DirBuilder::new()
+        Err(_) => private::directories()
             .recursive(true)
-            .mode(0o700)
             .create(path)
             .map_err(|error| format!("cannot be made: directory {shown}: {error}")),
     }
-}
-
-/// Makes an empty file that only its owner can read, or narrows the mode of one that is there.
-pub(super) fn make_private_file(path: &Path) -> std::io::Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
-    }
-    if let Some(parent) = path.parent() {
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
 }
