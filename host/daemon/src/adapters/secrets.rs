@@ -65,7 +65,7 @@ struct Loaded {
 impl ConfiguredSecrets {
     /// Reads every secret; all errors are reported together.
     pub fn load(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Self, Vec<SecretError>> {
-        let adopted = Arc::new(Loaded::of(read(sources)?, Earlier::new()));
+        let adopted = Arc::new(Loaded::of(read(sources)?, Earlier::new())?);
         Ok(Self {
             state: RwLock::new(State {
                 adopted,
@@ -86,11 +86,12 @@ impl ConfiguredSecrets {
         let earlier = state.adopted.earlier_than(&next);
         let mut both = next.clone();
         both.extend(state.adopted.values.clone());
+        let prepared = Prepared {
+            next: Arc::new(Loaded::of(next, earlier)?),
+            both: Arc::new(Loaded::of(both, state.adopted.earlier.clone())?),
+        };
         self.environment.prepare(variables(sources));
-        state.prepared = Some(Prepared {
-            next: Arc::new(Loaded::of(next, earlier)),
-            both: Arc::new(Loaded::of(both, state.adopted.earlier.clone())),
-        });
+        state.prepared = Some(prepared);
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl Secrets for ConfiguredSecrets {
 }
 
 impl Loaded {
-    fn of(values: Values, earlier: Earlier) -> Self {
+    fn of(values: Values, earlier: Earlier) -> Result<Self, Vec<SecretError>> {
         let old = earlier
             .iter()
             .flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
@@ -154,11 +155,11 @@ impl Loaded {
                 .chain(old)
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        Self {
+        Ok(Self {
+            needles: needles.map_err(|error| vec![SecretError::TooLong(error.to_string())])?,
             values,
             earlier,
-            needles,
-        }
+        })
     }
 
     /// What is to be remembered once `next` has replaced these.

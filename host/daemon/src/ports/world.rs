@@ -235,6 +235,12 @@ pub enum SecretError {
         /// What was found, and what to do.
         what: String,
     },
+    /// All of them together, so that they cannot be kept out of texts.
+    #[error(
+        "the secrets are too long to be looked for: {0}; give them shorter values [{code}]",
+        code = ErrorCode::SecretUnusable
+    )]
+    TooLong(String),
     /// The text that asks for it is no template.
     #[error(transparent)]
     Template(#[from] TemplateError),
