@@ -19,8 +19,8 @@ use crate::{
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
-        Browse, Clock, Committed, ConfigError, HostView, Journal, LastReload, Recover, Recovered,
-        Secrets, StatusFacts, WallClock,
+        Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered, Secrets,
+        StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -34,6 +34,7 @@ use crate::{
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
         room::RoomService,
+        shared::Shared,
         supervisor::{Left, Supervisor, SupervisorPorts},
         upkeep::Upkeep,
     },
@@ -150,11 +151,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let ids = || IdSource::new(seed(&clock));
     let (arriving, arrivals) = arrivals();
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), arriving);
-    let journal: Arc<dyn Journal> = Arc::new(recorder);
+    let shared = Shared {
+        journal: Arc::new(recorder),
+        clock: clock.clone(),
+        spec: spec.clone(),
+    };
     // From the first event of this daemon on.
-    let (_, counted) = EventFeed::after_newest(0, &*journal, records.clone()).await?;
+    let (_, counted) = EventFeed::after_newest(0, &*shared.journal, records.clone()).await?;
     for aside in &recovered.set_aside {
-        say::say_of_set_aside(&*journal, &clock, aside);
+        say::say_of_set_aside(&shared, aside);
     }
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
@@ -169,14 +174,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let probe = HostProbe::new(secrets.clone(), environment.clone(), clock.clone())?;
     let probe = Arc::new(probe);
     let numbers = Numbers::new()?;
-    let monitor = Monitor::new(
-        probe,
-        journal.clone(),
-        clock.clone(),
-        numbers.clone(),
-        findings_sender,
-        spec.clone(),
-    );
+    let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
     let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
     let supervisor = Supervisor::new(
@@ -189,12 +187,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             )?),
             commands: commands.clone(),
             watch: Arc::new(monitor.clone()),
-            journal: journal.clone(),
-            clock: clock.clone(),
+            shared: shared.clone(),
             foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),
             ends_at: tasks.ends_at(),
         },
-        spec.clone(),
         left_by(&recovered),
     );
 
@@ -207,17 +203,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             wall_clock(&clock),
             work.stopping(),
         )),
-        journal: journal.clone(),
-        clock: clock.clone(),
+        shared: shared.clone(),
         judge: plugins.clone(),
-        spec: spec.clone(),
         seed: seed(&clock),
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
     let effects = EffectSessions::new(Effects {
-        journal: journal.clone(),
-        clock: clock.clone(),
+        shared: shared.clone(),
         targets: Arc::new(supervisor.clone()),
         watch: Arc::new(monitor.clone()),
         commands,
@@ -225,11 +218,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         values: sqlite.clone(),
         backups: Arc::new(backups.clone()),
         secrets: secrets.clone(),
-        spec: spec.clone(),
     });
     let observer = PluginEvents {
-        journal: journal.clone(),
-        clock: clock.clone(),
+        shared: shared.clone(),
     };
     let (plugin_dir, specs) = {
         let spec = spec.borrow();
@@ -248,22 +239,18 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     // What decides and acts.
     let ports = RecoveryPorts {
-        journal: journal.clone(),
-        clock: clock.clone(),
+        shared: shared.clone(),
         watch: Arc::new(monitor.clone()),
         handlers: plugins.clone(),
     };
-    let (mut engine, recovery) =
-        RecoveryEngine::new(ports, spec.clone(), findings, ids(), monitor.changed());
+    let (mut engine, recovery) = RecoveryEngine::new(ports, findings, ids(), monitor.changed());
     let undelivered = recovered.outbox.clone();
     engine.resume(&recovered).await;
     let alerts = AlertService {
-        journal: journal.clone(),
+        shared: shared.clone(),
         left: undelivered,
         arrivals,
         alerters: plugins.clone(),
-        clock: clock.clone(),
-        spec: spec.clone(),
     };
     let last_reload = LastReloadCell::default();
     let source = FileConfig::new(config.clone(), secrets.clone());
@@ -276,7 +263,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         asked: reload_asked.clone(),
         plugins: plugins.clone(),
         spec: spec_sender,
-        journal: journal.clone(),
+        journal: shared.journal.clone(),
         clock: clock.clone(),
         last: last_reload.clone(),
     };
@@ -304,7 +291,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         }
     };
     let api_state = ApiState {
-        journal: journal.clone(),
+        journal: shared.journal.clone(),
         records: records.clone(),
         recovery: Arc::new(recovery),
         backups: Arc::new(backups.clone()),
@@ -330,15 +317,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = Upkeep {
-        journal: journal.clone(),
-        clock: clock.clone(),
-        spec: spec.clone(),
+        shared: shared.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
     let room = RoomService {
         room: sqlite.room(),
-        journal: journal.clone(),
-        clock: clock.clone(),
+        shared: shared.clone(),
     };
     base.spawn("room", |stop| async move { room.run(stop).await });
     base.try_spawn("supervisor", |stop| supervisor.run(stop));
@@ -346,8 +330,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     let name = spec.borrow().host.name.clone();
     say(
-        &journal,
-        &clock,
+        &shared,
         EventKind::HostStarted,
         format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION")),
     )
@@ -362,8 +345,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     say_within(
         LAST_WORD,
         say(
-            &journal,
-            &clock,
+            &shared,
             EventKind::HostStopping,
             why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
         ),
@@ -372,7 +354,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What was told last is not waited for by who told it; the next daemon has to find it all the same.
-    match journal.commit(Vec::new().into()).await {
+    match shared.journal.commit(Vec::new().into()).await {
         Ok(Committed::Durable(_)) => {}
         Ok(Committed::Held) => tracing::error!(
             "the disk of the journal is full: what is held in memory is lost, unless there is room within seconds"

@@ -14,6 +14,7 @@ pub mod recorder;
 pub mod recovery;
 pub mod reload;
 pub mod room;
+pub mod shared;
 pub mod state;
 pub mod supervisor;
 #[cfg(test)]

@@ -1,28 +1,27 @@
 //! What the daemon says of itself.
 
-use crate::ports::{Clock, Journal, SetAside};
+use crate::{ports::SetAside, services::shared::Shared};
 use mainstay_domain::{
     event::{Event, EventKind, RecordSetAside},
     journal::Change,
     severity::Severity,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// Says that something happened to the host, and waits until that is durable.
-pub(super) async fn say(
-    journal: &Arc<dyn Journal>,
-    clock: &Arc<dyn Clock>,
-    kind: EventKind,
-    message: String,
-) {
-    let event = Event::new(kind, Severity::Low, clock.now(), message);
-    if let Err(error) = journal.commit(vec![Change::Event(event)].into()).await {
+pub(super) async fn say(shared: &Shared, kind: EventKind, message: String) {
+    let event = Event::new(kind, Severity::Low, shared.clock.now(), message);
+    if let Err(error) = shared
+        .journal
+        .commit(vec![Change::Event(event)].into())
+        .await
+    {
         tracing::error!("{error}");
     }
 }
 
 /// Says that a record was set aside; it is written with what follows.
-pub(super) fn say_of_set_aside(journal: &dyn Journal, clock: &Arc<dyn Clock>, aside: &SetAside) {
+pub(super) fn say_of_set_aside(shared: &Shared, aside: &SetAside) {
     let SetAside { table, key, why } = aside;
     let message = format!(
         "a record of the journal cannot be read by this version and was set aside: {key} of {table}: {why}"
@@ -36,10 +35,14 @@ pub(super) fn say_of_set_aside(journal: &dyn Journal, clock: &Arc<dyn Clock>, as
     let event = Event::new(
         EventKind::RecordSetAside,
         Severity::High,
-        clock.now(),
+        shared.clock.now(),
         message,
     );
-    drop(journal.commit(vec![Change::Event(event.with_data(facts))].into()));
+    drop(
+        shared
+            .journal
+            .commit(vec![Change::Event(event.with_data(facts))].into()),
+    );
 }
 
 /// Waits for what is said, but no longer than this. It was submitted, and stays so.
@@ -53,9 +56,10 @@ pub(super) async fn say_within(longest: Duration, saying: impl Future<Output = (
 mod tests {
     use super::*;
     use crate::{
-        ports::{Batch, Commit},
-        services::testing::{ManualClock, MemoryJournal},
+        ports::{Batch, Commit, Journal},
+        services::testing::{ManualClock, MemoryJournal, shared},
     };
+    use std::sync::Arc;
     use tokio::sync::broadcast;
 
     /// A journal whose disk hangs: it takes everything and answers nothing.
@@ -74,14 +78,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_journal_that_does_not_answer_does_not_hold_up_the_stop() {
         let memory = MemoryJournal::new();
-        let journal: Arc<dyn Journal> = Arc::new(Silent(memory.clone()));
-        let clock: Arc<dyn Clock> = ManualClock::new();
-        let saying = say(
-            &journal,
-            &clock,
-            EventKind::HostStopping,
-            "asked to".to_owned(),
-        );
+        let shared = shared(Arc::new(Silent(memory.clone())), ManualClock::new());
+        let saying = say(&shared, EventKind::HostStopping, "asked to".to_owned());
         let second = Duration::from_secs(1);
         let said = tokio::time::timeout(60 * second, say_within(second, saying)).await;
         assert!(said.is_ok(), "it waits for the disk");

@@ -14,20 +14,20 @@ mod arrivals;
 
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
-use crate::ports::{Alerters, Clock, Delivery, Journal};
+use super::shared::Shared;
+use crate::ports::{Alerters, Delivery};
 use mainstay_domain::{
     alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
     event::{AlertDelivery, Event, EventKind},
     journal::Change,
     name::PluginName,
     severity::Severity,
-    spec::Spec,
     time::Timestamp,
 };
 use parking_lot::{Mutex, MutexGuard};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
-    sync::{broadcast::error::RecvError, watch},
+    sync::broadcast::error::RecvError,
     task::{Id, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -37,48 +37,38 @@ const IDLE: Duration = Duration::from_secs(3600);
 
 /// The service.
 pub struct AlertService {
-    /// Where outcomes are written.
-    pub journal: Arc<dyn Journal>,
+    /// The journal is where outcomes are written; the config has the versions that alert routes ask for.
+    pub shared: Shared,
     /// What the daemon before left, oldest first.
     pub left: Vec<OutboxEntry>,
     /// What comes.
     pub arrivals: Arrivals,
     /// Who delivers.
     pub alerters: Arc<dyn Alerters>,
-    /// Both clocks.
-    pub clock: Arc<dyn Clock>,
-    /// For the versions that alert routes ask for.
-    pub spec: watch::Receiver<Arc<Spec>>,
 }
 
 /// What a delivery works with.
 #[derive(Clone)]
 struct Desk {
-    journal: Arc<dyn Journal>,
+    shared: Shared,
     outbox: Arc<Mutex<Outbox>>,
     alerters: Arc<dyn Alerters>,
-    clock: Arc<dyn Clock>,
-    spec: watch::Receiver<Arc<Spec>>,
 }
 
 impl AlertService {
     /// Runs until it is stopped; deliveries under way are finished first.
     pub async fn run(self, stop: CancellationToken) {
         let Self {
-            journal,
+            shared,
             left,
             mut arrivals,
             alerters,
-            clock,
-            spec,
         } = self;
-        let mut events = journal.subscribe();
+        let mut events = shared.journal.subscribe();
         let desk = Desk {
-            journal,
+            shared,
             outbox: Arc::default(),
             alerters,
-            clock,
-            spec,
         };
         desk.take_in(left);
         // Which alerter each task delivers for.
@@ -121,7 +111,7 @@ impl Desk {
             "more than {} alerts wait; the oldest of the least severe are given up",
             Outbox::MOST
         );
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let gone = dropped.iter().flat_map(|entry| {
             let what = format!("{}: too many alerts wait, given up", entry.alerter);
             let event = event_about(
@@ -135,7 +125,7 @@ impl Desk {
             [done(entry), event]
         });
         // Written in order; nothing waits for it.
-        drop(self.journal.commit(gone.collect::<Vec<_>>().into()));
+        drop(self.shared.journal.commit(gone.collect::<Vec<_>>().into()));
     }
 
     /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
@@ -146,7 +136,7 @@ impl Desk {
         stop: &CancellationToken,
     ) -> Duration {
         let taken = busy.values().cloned().collect();
-        let (due, rest) = self.outbox().due(&taken, self.clock.now());
+        let (due, rest) = self.outbox().due(&taken, self.shared.clock.now());
         for entry in due {
             let alerter = entry.alerter.clone();
             let task = deliveries.spawn(self.clone().deliver(entry, stop.clone()));
@@ -156,7 +146,7 @@ impl Desk {
     }
 
     async fn deliver(self, entry: OutboxEntry, stop: CancellationToken) {
-        let version = version_for(&entry, &self.spec.borrow().alerts);
+        let version = version_for(&entry, &self.shared.spec.borrow().alerts);
         let attempt = entry.attempts.saturating_add(1);
         let (alerters, alerter, alert) = (
             Arc::clone(&self.alerters),
@@ -173,7 +163,7 @@ impl Desk {
                 not_before: None,
             }
         });
-        let changes = outcome(&mut self.outbox(), entry, delivery, self.clock.now());
+        let changes = outcome(&mut self.outbox(), entry, delivery, self.shared.clock.now());
         self.write(changes, &stop).await;
     }
 
@@ -181,7 +171,7 @@ impl Desk {
     /// deliver it again. `stop` ends it after one more try; then it does, and receivers deduplicate.
     async fn write(&self, changes: Vec<Change>, stop: &CancellationToken) {
         let mut failures: u32 = 0;
-        while let Err(error) = self.journal.commit(changes.clone().into()).await {
+        while let Err(error) = self.shared.journal.commit(changes.clone().into()).await {
             tracing::error!(%error, "the outcome of a delivery is not in the journal");
             if stop.is_cancelled() || !error.is_retryable() {
                 return;

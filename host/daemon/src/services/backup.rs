@@ -20,7 +20,7 @@ mod retention;
 mod tests;
 mod turns;
 
-use super::next_spec::next_spec;
+use super::{next_spec::next_spec, shared::Shared};
 use crate::ports::{
     BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError,
 };
@@ -81,14 +81,10 @@ impl From<BackupError> for EffectError {
 pub struct BackupParts {
     /// Where backups are stored.
     pub store: Arc<dyn BackupStore>,
-    /// Where their records go.
-    pub journal: Arc<dyn Journal>,
-    /// Both clocks.
-    pub clock: Arc<dyn Clock>,
+    /// The journal is where their records go.
+    pub shared: Shared,
     /// Who judges what is kept.
     pub judge: Arc<dyn RetentionJudge>,
-    /// The config as it is now.
-    pub spec: watch::Receiver<Arc<Spec>>,
     /// For identifiers; different in each run of the program.
     pub seed: u64,
 }
@@ -129,12 +125,15 @@ impl BackupService {
     ) -> Result<Self, BackupError> {
         let BackupParts {
             store,
-            journal,
-            clock,
+            shared,
             judge,
-            spec,
             seed,
         } = parts;
+        let Shared {
+            journal,
+            clock,
+            spec,
+        } = shared;
         let core = Core {
             store,
             journal,

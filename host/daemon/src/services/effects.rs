@@ -18,25 +18,20 @@ mod nothing;
 mod operation;
 mod planned;
 
-use crate::ports::{
-    BackupControl, Clock, Commands, HttpClient, Journal, Secrets, TargetControl, Values, Watch,
-};
+use super::shared::Shared;
+use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
 use delivering::Delivering;
 use live::Live;
-use mainstay_domain::spec::Spec;
 use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
 use nothing::Nothing;
 use operation::OfOperation;
 use planned::Planned;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 /// What effects are made of.
 pub struct Effects {
-    /// Intents and results.
-    pub journal: Arc<dyn Journal>,
-    /// Both clocks.
-    pub clock: Arc<dyn Clock>,
+    /// The journal for intents and results, the config for its commands.
+    pub shared: Shared,
     /// `targets`.
     pub targets: Arc<dyn TargetControl>,
     /// `targets.check`.
@@ -51,8 +46,6 @@ pub struct Effects {
     pub backups: Arc<dyn BackupControl>,
     /// Keeps secrets out of what guests log.
     pub secrets: Arc<dyn Secrets>,
-    /// For the commands that are configured.
-    pub spec: watch::Receiver<Arc<Spec>>,
 }
 
 /// Begins the session that fits the purpose of each call.

@@ -23,7 +23,7 @@ mod schedule;
 mod tests;
 mod watched;
 
-use super::{metrics::Numbers, next_spec::next_spec, state::ChangedTargets};
+use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, state::ChangedTargets};
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
@@ -67,13 +67,16 @@ impl Monitor {
     /// Knows the targets of the present config at once; [`Monitor::run`] starts to look at them. Looks are counted in
     /// `numbers`.
     pub fn new(
+        shared: Shared,
         probe: Arc<dyn Probe>,
-        journal: Arc<dyn Journal>,
-        clock: Arc<dyn Clock>,
         numbers: Numbers,
         findings: mpsc::Sender<Finding>,
-        mut spec: watch::Receiver<Arc<Spec>>,
     ) -> Self {
+        let Shared {
+            journal,
+            clock,
+            mut spec,
+        } = shared;
         let present = Arc::clone(&spec.borrow_and_update());
         let core = Core {
             probe,

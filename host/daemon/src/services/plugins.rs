@@ -2,10 +2,11 @@
 //! events.
 
 use crate::{
-    ports::{
-        Alerters, Boxed, Clock, Delivery, Handlers, Journal, JudgeError, PluginView, RetentionJudge,
+    ports::{Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, RetentionJudge},
+    services::{
+        reload::{PluginSettings, PluginSettingsError},
+        shared::Shared,
     },
-    services::reload::{PluginSettings, PluginSettingsError},
 };
 use mainstay_domain::{
     alert::Alert,
@@ -197,15 +198,13 @@ impl PluginSettings for Plugins {
 
 /// Writes what happens to plugins as events.
 pub struct PluginEvents {
-    /// Where they are written.
-    pub journal: Arc<dyn Journal>,
-    /// When.
-    pub clock: Arc<dyn Clock>,
+    /// The journal is where they are written.
+    pub shared: Shared,
 }
 
 impl Observer for PluginEvents {
     fn observe(&self, event: PluginEvent) {
-        let now = self.clock.now();
+        let now = self.shared.clock.now();
         let low = |kind, message: String| Event::new(kind, Severity::Low, now, message);
         let high = |kind, message: String| Event::new(kind, Severity::High, now, message);
         let name = |file: &Path| {
@@ -267,7 +266,11 @@ impl Observer for PluginEvents {
             }
         };
         // Events of plugins are told in order; nothing waits for them.
-        drop(self.journal.commit(vec![Change::Event(event)].into()));
+        drop(
+            self.shared
+                .journal
+                .commit(vec![Change::Event(event)].into()),
+        );
     }
 }
 

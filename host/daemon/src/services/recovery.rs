@@ -25,8 +25,8 @@ pub use board::RecoveryBoard;
 pub use control::RecoveryHandle;
 
 use crate::{
-    ports::{self, Clock, Finding, Handlers, Journal, Watch},
-    services::{next_spec::next_spec, state::ChangedTargets},
+    ports::{self, Finding, Handlers, Watch},
+    services::{next_spec::next_spec, shared::Shared, state::ChangedTargets},
 };
 use control::Asked;
 use mainstay_domain::{
@@ -53,10 +53,8 @@ const SERVING: usize = 64;
 /// What the driver reaches the world through.
 #[derive(Clone)]
 pub struct RecoveryPorts {
-    /// Where everything is written first.
-    pub journal: Arc<dyn Journal>,
-    /// Both clocks.
-    pub clock: Arc<dyn Clock>,
+    /// The journal is where everything is written first.
+    pub shared: Shared,
     /// Health, and checks at once.
     pub watch: Arc<dyn Watch>,
     /// The handlers.
@@ -84,7 +82,6 @@ impl RecoveryEngine {
     /// else.
     pub fn new(
         ports: RecoveryPorts,
-        mut spec: watch::Receiver<Arc<Spec>>,
         findings: mpsc::Receiver<Finding>,
         ids: IdSource,
         changed: ChangedTargets,
@@ -92,8 +89,9 @@ impl RecoveryEngine {
         let (sender, asked) = mpsc::channel(64);
         let board = RecoveryBoard::new(changed);
         let handle = RecoveryHandle::new(sender, board.clone());
+        let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
-        let writes = Writes::new(ports.journal.clone());
+        let writes = Writes::new(ports.shared.journal.clone());
         let engine = Self {
             ports,
             machine: Recovery::new(present, ids),
@@ -114,7 +112,7 @@ impl RecoveryEngine {
         let recovered = left::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
-        if let Err(error) = self.ports.journal.commit(Vec::new().into()).await {
+        if let Err(error) = self.ports.shared.journal.commit(Vec::new().into()).await {
             tracing::error!(%error, "what the daemon before left is not gone on with durably");
         }
     }
@@ -123,7 +121,7 @@ impl RecoveryEngine {
     /// `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
-        let told = tell_of_serving(&*self.ports.journal, serving_sender);
+        let told = tell_of_serving(&*self.ports.shared.journal, serving_sender);
         let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
         // What serves by now was told of before anybody listened here.
         self.serves(None);
@@ -155,7 +153,7 @@ impl RecoveryEngine {
 
     /// How long nothing happens by itself; none: until something else does.
     fn rest(&mut self, is_blocked: bool) -> Option<Duration> {
-        let now = self.ports.clock.monotonic();
+        let now = self.ports.shared.clock.monotonic();
         let wake = self.machine.wakes_at().map(|due: Monotonic| due.since(now));
         match is_blocked {
             true => Some(wake.unwrap_or(WRITE_AGAIN).min(WRITE_AGAIN)),
@@ -209,8 +207,8 @@ impl RecoveryEngine {
     /// One turn of the machine.
     fn input(&mut self, input: Input) {
         let at = At {
-            now: self.ports.clock.now(),
-            monotonic: self.ports.clock.monotonic(),
+            now: self.ports.shared.clock.now(),
+            monotonic: self.ports.shared.clock.monotonic(),
         };
         let may_pause = matches!(input, Input::Person(..) | Input::Recovered(_));
         let asked = match &input {

@@ -2,13 +2,13 @@
 //!
 //! Invariant: each is told once, in turn; what a daemon before told and could not take back, this one does.
 
-use crate::ports::{Clock, Journal, Room};
+use super::shared::Shared;
+use crate::ports::Room;
 use mainstay_domain::{
     event::{Event, EventKind},
     journal::Change,
     severity::Severity,
 };
-use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -16,10 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub struct RoomService {
     /// Where it stands.
     pub room: watch::Receiver<Room>,
-    /// Where it is told. On a full disk it is held there too, but its alert goes out.
-    pub journal: Arc<dyn Journal>,
-    /// Both clocks.
-    pub clock: Arc<dyn Clock>,
+    /// It is told in the journal. On a full disk it is held there too, but its alert goes out.
+    pub shared: Shared,
 }
 
 impl RoomService {
@@ -41,8 +39,13 @@ impl RoomService {
             {
                 told = Some(kind);
                 // Of one severity, so that who heard the one hears the other.
-                let event = Event::new(kind, Severity::Critical, self.clock.now(), message);
-                drop(self.journal.commit(vec![Change::Event(event)].into()));
+                let now = self.shared.clock.now();
+                let event = Event::new(kind, Severity::Critical, now, message);
+                drop(
+                    self.shared
+                        .journal
+                        .commit(vec![Change::Event(event)].into()),
+                );
             }
             tokio::select! { biased;
                 () = stop.cancelled() => return,
@@ -58,7 +61,7 @@ impl RoomService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::testing::{ManualClock, MemoryJournal, wait_until, within};
+    use crate::services::testing::{ManualClock, MemoryJournal, shared, wait_until, within};
 
     #[tokio::test]
     async fn a_full_disk_and_its_end_are_told_once_each_and_in_turn() {
@@ -66,8 +69,7 @@ mod tests {
         let (sender, room) = watch::channel(Room::Enough);
         let service = RoomService {
             room,
-            journal: journal.clone(),
-            clock: ManualClock::new(),
+            shared: shared(journal.clone(), ManualClock::new()),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(service.run(stop.clone()));
@@ -94,8 +96,7 @@ mod tests {
         let (_sender, room) = watch::channel(Room::Regained);
         let service = RoomService {
             room,
-            journal: journal.clone(),
-            clock: ManualClock::new(),
+            shared: shared(journal.clone(), ManualClock::new()),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(service.run(stop.clone()));

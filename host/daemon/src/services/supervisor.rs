@@ -19,8 +19,8 @@ mod take_over;
 mod tests;
 
 use crate::{
-    ports::{Clock, Commands, Journal, ProcessNews, ProcessWatch, Processes},
-    services::{next_spec::next_spec, parts::Parts},
+    ports::{Commands, ProcessNews, ProcessWatch, Processes},
+    services::{next_spec::next_spec, parts::Parts, shared::Shared},
 };
 use decide::AtConfig;
 use mainstay_domain::{
@@ -60,10 +60,8 @@ pub struct SupervisorPorts {
     pub commands: Arc<dyn Commands>,
     /// Is told what runs and what does not.
     pub watch: Arc<dyn ProcessWatch>,
-    /// Keeps what must survive.
-    pub journal: Arc<dyn Journal>,
-    /// For times of records.
-    pub clock: Arc<dyn Clock>,
+    /// The journal keeps what must survive.
+    pub shared: Shared,
     /// Where the commands of foreign services run: the directory of the config.
     pub foreign_cwd: PathBuf,
     /// When the daemon has to have ended, once it stops; where it is not set, the host's shutdown deadline counts from
@@ -106,7 +104,8 @@ struct Core {
 
 impl Supervisor {
     /// Touches nothing yet; [`Supervisor::run`] does.
-    pub fn new(ports: SupervisorPorts, mut spec: watch::Receiver<Arc<Spec>>, left: Left) -> Self {
+    pub fn new(ports: SupervisorPorts, left: Left) -> Self {
+        let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
         let targets = present.targets.iter();
         let managed = |target: &TargetSpec| {

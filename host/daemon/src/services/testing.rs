@@ -2,6 +2,7 @@
 
 pub(crate) mod specs;
 
+use super::shared::Shared;
 use crate::ports::{
     Batch, Boxed, Clock, Commit, Committed, Journal, Probe, StoreError, StoreErrorKind,
 };
@@ -21,7 +22,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// How long anything may take in a test before it counts as broken.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -43,6 +44,16 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, work)
         .await
         .expect("should end within the deadline")
+}
+
+/// What services share, with an empty config that nobody changes.
+pub(crate) fn shared(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Shared {
+    let (_, spec) = watch::channel(specs::spec(Vec::new()));
+    Shared {
+        journal,
+        clock,
+        spec,
+    }
 }
 
 /// A journal in memory: what was submitted is durable at once.

@@ -1,9 +1,8 @@
 //! Keeps the journal from growing without end: what is older than `host.keep_history` is forgotten.
 
-use crate::ports::{Clock, Journal};
-use mainstay_domain::{journal::Change, spec::Spec};
-use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use super::shared::Shared;
+use mainstay_domain::journal::Change;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How often it is looked for what is too old.
@@ -11,20 +10,17 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// The service.
 pub struct Upkeep {
-    /// What is kept small.
-    pub journal: Arc<dyn Journal>,
-    /// The wall clock counts.
-    pub clock: Arc<dyn Clock>,
-    /// How long history is kept.
-    pub spec: watch::Receiver<Arc<Spec>>,
+    /// The journal is what is kept small; the wall clock counts.
+    pub shared: Shared,
 }
 
 impl Upkeep {
     /// Runs until it is stopped. A change of the config counts at the next look.
     pub async fn run(self, stop: CancellationToken) {
         loop {
-            let before = self.clock.now() - self.spec.borrow().host.keep_history;
-            if let Err(error) = self
+            let shared = &self.shared;
+            let before = shared.clock.now() - shared.spec.borrow().host.keep_history;
+            if let Err(error) = shared
                 .journal
                 .commit(vec![Change::Forget(before)].into())
                 .await

@@ -140,7 +140,10 @@ mod tests {
                 None => break now,
             }
         };
-        assert!(end.since(at) >= GIVEN_UP_AFTER && end.since(at) < GIVEN_UP_AFTER + LONGEST);
+        assert!(
+            end.since(at) >= GIVEN_UP_AFTER
+                && end.since(at) < GIVEN_UP_AFTER + WAITS.after(u32::MAX)
+        );
         assert!(attempts > 280, "{attempts}");
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        Boxed, Commit, Committed, StoreError, StoreErrorKind,
+        Boxed, Clock, Commit, Committed, StoreError, StoreErrorKind,
         fakes::{FakeWorld, NOW},
     },
     services::testing::specs::spec,
@@ -17,7 +17,7 @@ use mainstay_domain::{
 use parking_lot::Mutex;
 use semver::{Version, VersionReq};
 use std::sync::atomic::Ordering::SeqCst;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// A wall clock that goes on as the paused time does.
 struct PausedClock(Instant);
@@ -141,12 +141,14 @@ async fn attempts_with(
     });
     let (_spec, spec) = watch::channel(spec(Vec::new()));
     let service = AlertService {
-        journal: world.clone(),
+        shared: Shared {
+            journal: world.clone(),
+            clock: Arc::new(PausedClock(start)),
+            spec,
+        },
         left: world.outbox.lock().clone(),
         arrivals,
         alerters: alerters.clone(),
-        clock: Arc::new(PausedClock(start)),
-        spec,
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));

@@ -215,7 +215,7 @@ impl BackupService {
             bytes,
             elapsed,
         } = restored;
-        let elapsed_ms = millis(elapsed);
+        let elapsed_ms = millis(*elapsed);
         let id = chain
             .last()
             .map_or_else(String::new, |record| record.id.to_string());

@@ -47,10 +47,12 @@ impl Fixture {
         let (records, slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
-            journal: journal.clone(),
-            clock: clock.clone(),
+            shared: Shared {
+                journal: journal.clone(),
+                clock: clock.clone(),
+                spec: receiver,
+            },
             judge: judge.clone(),
-            spec: receiver,
             seed: journal.changes().len() as u64,
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();

@@ -22,7 +22,7 @@ impl Effects {
             other => other.clone().shown(&call.secrets),
         };
         match effect {
-            Effect::ClockNow => Ok(Answer::Now(self.clock.now())),
+            Effect::ClockNow => Ok(Answer::Now(self.shared.clock.now())),
             Effect::ClockSleep { length_ms } => {
                 tokio::time::sleep(Duration::from_millis(length_ms)).await;
                 Ok(Answer::Done)
@@ -122,7 +122,7 @@ impl Effects {
     ) -> EffectResult {
         let name =
             CommandName::parse(name).map_err(|error| EffectError::Failed(error.to_string()))?;
-        let spec = self.spec.borrow().commands.get(&name).cloned();
+        let spec = self.shared.spec.borrow().commands.get(&name).cloned();
         let spec = spec.ok_or_else(|| unknown("command", &name))?;
         self.commands
             .run(name, spec, arguments, key, call.limits.result_bytes)

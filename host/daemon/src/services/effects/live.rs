@@ -75,7 +75,7 @@ impl EffectSession for Live {
 
 /// Does it, with the journal around it.
 async fn journaled(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
-    let journal = &of.effects.journal;
+    let journal = &of.effects.shared.journal;
     let shown = effect.clone().shown(&of.call.secrets);
     if !effect.only_reads() {
         let intent = of.entry(number, EntryKind::Intent, &shown, None);

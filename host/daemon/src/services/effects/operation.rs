@@ -37,7 +37,7 @@ impl OfOperation {
         EffectEntry {
             operation: self.operation.clone(),
             number,
-            at: self.effects.clock.now(),
+            at: self.effects.shared.clock.now(),
             kind,
             effect: shown.clone(),
             result,
@@ -57,7 +57,7 @@ impl OfOperation {
             outcome,
             planned: how == "planned",
         };
-        let now = self.effects.clock.now();
+        let now = self.effects.shared.clock.now();
         let event = Event::new(EventKind::EffectPerformed, severity, now, message)
             .with_plugin(plugin)
             .with_operation(&self.operation)

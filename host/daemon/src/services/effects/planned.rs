@@ -44,7 +44,7 @@ async fn plan(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
     let event = of.event(&effect, &result, "planned");
     let entry = of.entry(number, EntryKind::Planned, &shown, Some(result.clone()));
     let changes = vec![Change::Effect(entry), Change::Event(event)];
-    drop(of.effects.journal.commit(changes.into()));
+    drop(of.effects.shared.journal.commit(changes.into()));
     result
 }
 
@@ -66,7 +66,7 @@ async fn plan_facts(of: &OfOperation, effect: &Effect) -> PlanFacts {
         _ => (0, 0),
     };
     PlanFacts {
-        now: effects.clock.now(),
+        now: effects.shared.clock.now(),
         value,
         restorable,
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ports::{Batch, Boxed, Commit, SecretError, fakes::FakeWorld},
+    ports::{Batch, Boxed, Commit, Journal, SecretError, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{name, spec},
@@ -22,12 +22,12 @@ use mainstay_domain::{
     name::{CommandName, JobName, PluginName, SecretName, TargetName},
     plugin::{PluginIdentity, PluginKind},
     secret::SecretHandles,
-    spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec},
+    spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, Spec},
     time::Timestamp,
 };
 use parking_lot::Mutex;
 use std::{path::PathBuf, time::Duration};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Everything but HTTP, targets, commands and the writing of values is not there.
 struct World {
@@ -250,8 +250,11 @@ impl Bench {
 
     fn session_over(&self, journal: Arc<dyn Journal>) -> Box<dyn EffectSession> {
         let sessions = EffectSessions::new(Effects {
-            journal,
-            clock: ManualClock::new(),
+            shared: Shared {
+                journal,
+                clock: ManualClock::new(),
+                spec: self.spec.clone(),
+            },
             targets: self.world.clone(),
             watch: FakeWorld::new(16),
             commands: self.world.clone(),
@@ -259,7 +262,6 @@ impl Bench {
             values: self.world.clone(),
             backups: self.world.clone(),
             secrets: self.world.clone(),
-            spec: self.spec.clone(),
         });
         sessions.begin(&Arc::new(self.call.clone()))
     }

@@ -8,6 +8,7 @@ use crate::{
     },
     services::{
         monitor::Monitor,
+        shared::Shared,
         testing::{
             ManualClock, MemoryJournal, ScriptedProbe,
             specs::{check as check_of, failure, name, route, spec, target},
@@ -352,14 +353,12 @@ fn watching() -> (Monitor, Arc<ScriptedProbe>, Numbers) {
     // Nobody takes up findings, or changes the config.
     let (findings, _) = mpsc::channel(16);
     let (_, config) = watch::channel(spec(vec![target("db", vec![check_of("tcp")])]));
-    let monitor = Monitor::new(
-        probe.clone(),
-        MemoryJournal::new(),
-        ManualClock::new(),
-        numbers.clone(),
-        findings,
-        config,
-    );
+    let shared = Shared {
+        journal: MemoryJournal::new(),
+        clock: ManualClock::new(),
+        spec: config,
+    };
+    let monitor = Monitor::new(shared, probe.clone(), numbers.clone(), findings);
     (monitor, probe, numbers)
 }
 

@@ -41,14 +41,13 @@ impl Bench {
         let clock = ManualClock::new();
         let (sender, findings) = mpsc::channel(16);
         let (config, receiver) = watch::channel(spec(targets));
-        let monitor = Monitor::new(
-            probe.clone(),
-            journal.clone(),
-            clock.clone(),
-            Numbers::new().unwrap(),
-            sender,
-            receiver,
-        );
+        let shared = Shared {
+            journal: journal.clone(),
+            clock: clock.clone(),
+            spec: receiver,
+        };
+        let numbers = Numbers::new().unwrap();
+        let monitor = Monitor::new(shared, probe.clone(), numbers, sender);
         Self {
             monitor,
             probe,

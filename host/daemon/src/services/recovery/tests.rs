@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ports::{Boxed, RecoverRequest, RecoveryControl},
+    ports::{Boxed, Clock, RecoverRequest, RecoveryControl},
     services::testing::{
         ManualClock, MemoryJournal,
         specs::{check, failure, name, route, spec, target},
@@ -145,24 +145,22 @@ impl Story {
             answers: Mutex::new(answers.to_vec()),
         });
         let (journal, clock) = (MemoryJournal::new(), ManualClock::new());
-        let ports = RecoveryPorts {
-            journal: journal.clone(),
-            clock: clock.clone(),
-            watch: patient.clone(),
-            handlers: patient.clone(),
-        };
         let checks = vec![check("api"), check("disk")];
         let mut spec = Spec::clone(&spec(vec![target("api", checks)]));
         spec.routes = vec![route("healer")];
         let (spec_sender, spec) = watch::channel(Arc::new(spec));
         let (findings, found) = mpsc::channel(16);
-        let (mut engine, operator) = RecoveryEngine::new(
-            ports,
-            spec,
-            found,
-            IdSource::new(1),
-            ChangedTargets::default(),
-        );
+        let ports = RecoveryPorts {
+            shared: Shared {
+                journal: journal.clone(),
+                clock: clock.clone(),
+                spec,
+            },
+            watch: patient.clone(),
+            handlers: patient.clone(),
+        };
+        let (mut engine, operator) =
+            RecoveryEngine::new(ports, found, IdSource::new(1), ChangedTargets::default());
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move {

@@ -11,7 +11,7 @@ use mainstay_domain::{
 impl Core {
     /// Written in this order, soon; a start that is lost with the daemon is found again by its mark.
     pub(super) fn submit(&self, changes: Vec<Change>) {
-        drop(self.ports.journal.commit(changes.into()));
+        drop(self.ports.shared.journal.commit(changes.into()));
     }
 
     pub(super) fn event(
@@ -32,7 +32,7 @@ impl Core {
         message: String,
     ) -> Change {
         Change::Event(
-            Event::new(kind, severity, self.ports.clock.now(), message).with_target(target),
+            Event::new(kind, severity, self.ports.shared.clock.now(), message).with_target(target),
         )
     }
 
@@ -50,7 +50,7 @@ impl Core {
             started_at: identity.started_at,
             restarts: identity.restarts,
         };
-        let event = Event::new(kind, severity, self.ports.clock.now(), message);
+        let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
         Change::Event(event.with_target(&managed.name).with_data(data))
     }
 }

@@ -205,7 +205,7 @@ impl Core {
             .listing
             .process()
             .map_or(Severity::Medium, |p| p.exit_severity);
-        let why = end_of(&identity, exit, self.ports.clock.now());
+        let why = end_of(&identity, exit, self.ports.shared.clock.now());
         let message = format!("{}: {why}", managed.name);
         let event = self.process_event(
             &managed,
@@ -256,7 +256,7 @@ impl Core {
         managed.state.lock().lifecycle.end_stop();
         self.ports.watch.row_changed(&managed.name);
         if let Some((identity, exit)) = ended {
-            let end = end_of(&identity, exit, self.ports.clock.now());
+            let end = end_of(&identity, exit, self.ports.shared.clock.now());
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
             let message = format!("{}: stopped: {end}{because}", managed.name);
             self.submit(vec![self.process_event(

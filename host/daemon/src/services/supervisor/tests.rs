@@ -70,25 +70,23 @@ impl Daemon {
         let commands = Arc::new(NotedCommands::default());
         let (sender, findings) = mpsc::channel(64);
         let (config, receiver) = watch::channel(spec(targets));
-        let monitor = Monitor::new(
-            ScriptedProbe::new(),
-            journal.clone(),
-            clock.clone(),
-            Numbers::new().unwrap(),
-            sender,
-            receiver.clone(),
-        );
+        let shared = Shared {
+            journal: journal.clone(),
+            clock,
+            spec: receiver,
+        };
+        let numbers = Numbers::new().unwrap();
+        let monitor = Monitor::new(shared.clone(), ScriptedProbe::new(), numbers, sender);
         let ports = SupervisorPorts {
             processes: processes.clone(),
             commands: commands.clone(),
             watch: Arc::new(monitor.clone()),
-            journal: journal.clone(),
-            clock,
+            shared,
             foreign_cwd: PathBuf::from("/etc"),
             ends_at: Arc::default(),
         };
         Self {
-            supervisor: Supervisor::new(ports, receiver, left),
+            supervisor: Supervisor::new(ports, left),
             monitor,
             processes,
             commands,

@@ -56,7 +56,12 @@ async fn measure(count: u32, every: Duration) {
     let begin = Instant::now();
     let clock = Arc::new(SystemClock::new());
     let (journal, numbers) = (MemoryJournal::new(), Numbers::new().unwrap());
-    let monitor = Monitor::new(probe.clone(), journal, clock, numbers, sender, receiver);
+    let shared = Shared {
+        journal,
+        clock,
+        spec: receiver,
+    };
+    let monitor = Monitor::new(shared, probe.clone(), numbers, sender);
     let built = begin.elapsed();
     let stop = CancellationToken::new();
     let service = tokio::spawn(monitor.run(stop.clone()));

@@ -144,12 +144,15 @@ fn over_unkillable(
         processes: processes.clone(),
         commands: daemon.commands.clone(),
         watch: Arc::new(daemon.monitor.clone()),
-        journal: daemon.journal.clone(),
-        clock: Arc::new(SystemClock::new()),
+        shared: Shared {
+            journal: daemon.journal.clone(),
+            clock: Arc::new(SystemClock::new()),
+            spec: receiver,
+        },
         foreign_cwd: PathBuf::from("/"),
         ends_at: Arc::default(),
     };
-    let supervisor = Supervisor::new(ports, receiver, Left::default());
+    let supervisor = Supervisor::new(ports, Left::default());
     (supervisor, processes, sender)
 }
 

@@ -56,27 +56,23 @@ async fn torn() -> Exit {
 async fn where_a_process_is_waited_for_no_more_the_service_ends_too() {
     let (sender, _findings) = mpsc::channel(64);
     let (_config, spec) = watch::channel(spec(vec![child("web", &SLEEP)]));
-    let (clock, journal) = (Arc::new(SystemClock::new()), MemoryJournal::new());
+    let shared = Shared {
+        journal: MemoryJournal::new(),
+        clock: Arc::new(SystemClock::new()),
+        spec,
+    };
     let probe = ScriptedProbe::new();
     let numbers = crate::services::metrics::Numbers::new().unwrap();
-    let monitor = Monitor::new(
-        probe,
-        journal.clone(),
-        clock.clone(),
-        numbers,
-        sender,
-        spec.clone(),
-    );
+    let monitor = Monitor::new(shared.clone(), probe, numbers, sender);
     let ports = SupervisorPorts {
         processes: Arc::new(NoEnd),
         commands: Arc::new(NotedCommands::default()),
         watch: Arc::new(monitor),
-        journal,
-        clock,
+        shared,
         foreign_cwd: PathBuf::from("/"),
         ends_at: Arc::default(),
     };
-    let supervisor = Supervisor::new(ports, spec, Left::default());
+    let supervisor = Supervisor::new(ports, Left::default());
     let service = tokio::spawn(supervisor.run(CancellationToken::new()));
     let end = within(service).await.unwrap_err();
     assert!(end.to_string().contains("out of luck"), "{end}");

@@ -1,0 +1,17 @@
+//! What most services are given.
+
+use crate::ports::{Clock, Journal};
+use mainstay_domain::spec::Spec;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The daemon's journal, clocks and config; clones are the same.
+#[derive(Clone)]
+pub struct Shared {
+    /// What must survive is written there, and told from there.
+    pub journal: Arc<dyn Journal>,
+    /// Both clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The config in use, and those after it.
+    pub spec: watch::Receiver<Arc<Spec>>,
+}
