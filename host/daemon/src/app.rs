@@ -199,7 +199,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             state_dir,
-            Arc::new(LocalSources::new(environment, Handle::current())),
+            Arc::new(LocalSources::new(
+                secrets.clone(),
+                environment,
+                Handle::current(),
+            )),
             wall_clock(&clock),
             work.stopping(),
         )),

@@ -6,7 +6,8 @@
 //!
 //! A supervised process is none: it outlives the daemon, and is known by more than a handle; see `process`.
 
-use super::limits;
+use super::{limits, secrets::MAX_CONCEALED_BYTES};
+use crate::ports::Secrets;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     future::Future,
@@ -116,14 +117,28 @@ async fn end_of<T>(
     Ok(status)
 }
 
-/// Reads to the end, so that the program is never blocked by a full pipe, and keeps so many bytes of the end.
+/// Reads to the end, so that the program is never blocked by a full pipe, and keeps so many bytes of the end, and before
+/// them as many as [`concealed_end`] needs.
 pub(super) async fn read_end(pipe: Option<impl AsyncRead + Unpin>, kept: usize, end: &mut Vec<u8>) {
+    let kept = kept.saturating_add(MAX_CONCEALED_BYTES);
     let Some(mut pipe) = pipe else { return };
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         end.extend_from_slice(chunk.get(..count).unwrap_or_default());
         end.drain(..end.len().saturating_sub(kept));
     }
+}
+
+/// What [`read_end`] has kept, without secrets.
+pub(super) fn concealed_end(end: Vec<u8>, kept: usize, secrets: &dyn Secrets) -> Vec<u8> {
+    let is_cut = end.len() >= kept.saturating_add(MAX_CONCEALED_BYTES);
+    let mut shown = secrets.conceal(end);
+    if is_cut {
+        // The first bytes may be half of a secret.
+        shown.drain(..MAX_CONCEALED_BYTES.min(shown.len()));
+    }
+    shown.drain(..shown.len().saturating_sub(kept));
+    shown
 }
 
 /// Kills the group when it is dropped before its leader has ended.

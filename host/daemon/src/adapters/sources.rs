@@ -1,12 +1,13 @@
 //! Runs the programs that are sources of backups.
 //!
+//! Invariant: what is told of what it said has no secret in it.
 //! Invariant: what such a program leaves behind when it has ended lives on; what is given up is killed with its group.
 
 use super::{
     environment::ChildEnvironment,
-    program::{Program, Remains, read_end},
+    program::{Program, Remains, concealed_end, read_end},
 };
-use crate::ports::{BackupStoreError, SourceProgram, SourcePrograms};
+use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
 use std::{fs::File, os::unix::process::ExitStatusExt, process::Stdio, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -16,14 +17,20 @@ const TAIL: usize = 2000;
 
 /// Runs programs on this machine, with what a supervised process inherits too.
 pub struct LocalSources {
+    secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     runtime: Handle,
 }
 
 impl LocalSources {
     /// `runtime` waits for the programs; who has them run blocks a thread that is none of its workers.
-    pub fn new(environment: Arc<ChildEnvironment>, runtime: Handle) -> Self {
+    pub fn new(
+        secrets: Arc<dyn Secrets>,
+        environment: Arc<ChildEnvironment>,
+        runtime: Handle,
+    ) -> Self {
         Self {
+            secrets,
             environment,
             runtime,
         }
@@ -79,6 +86,7 @@ impl SourcePrograms for LocalSources {
             (Some(code), _) => format!("ended with exit code {code}"),
             (None, signal) => format!("was ended by signal {}", signal.unwrap_or_default()),
         };
+        let tail = concealed_end(tail, TAIL, &*self.secrets);
         Err(failed(match String::from_utf8_lossy(&tail).trim() {
             "" => how,
             said => format!("{how}: {said}"),

@@ -7,8 +7,7 @@ use super::{Seen, io_cause};
 use crate::{
     adapters::{
         environment::ChildEnvironment,
-        program::{Program, Remains, read_end},
-        secrets::MAX_CONCEALED_BYTES,
+        program::{Program, Remains, concealed_end, read_end},
     },
     ports::Secrets,
 };
@@ -18,8 +17,6 @@ use tokio::net::unix::pipe;
 
 /// So much of the end of the output is looked through.
 const TAIL: usize = 4096;
-/// So much is kept, for a secret that is cut in two is not recognised.
-const KEPT: usize = TAIL + MAX_CONCEALED_BYTES;
 
 /// A program that runs.
 pub(super) struct Started {
@@ -42,12 +39,17 @@ pub(super) async fn look(
         Err(error) => return cannot(error),
     };
     let mut tail = Vec::new();
-    let reading = read_end(Some(output), KEPT, &mut tail);
+    let reading = read_end(Some(output), TAIL, &mut tail);
     // Who looks gives it up by dropping this. What it started in the background would keep the pipe open.
     let never = std::future::pending::<Infallible>();
     let Ok(ended) = program.end(reading, never, Remains::AreKilled).await;
     match ended {
-        Ok(status) => judge(&words, status, degraded_exit, &concealed(tail, secrets)),
+        Ok(status) => judge(
+            &words,
+            status,
+            degraded_exit,
+            &concealed_end(tail, TAIL, secrets),
+        ),
         Err(error) => cannot(error),
     }
 }
@@ -69,16 +71,6 @@ pub(super) fn start(
     let program = Program::start(command)?;
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     Ok(Started { output, program })
-}
-
-fn concealed(tail: Vec<u8>, secrets: &dyn Secrets) -> Vec<u8> {
-    let is_cut = tail.len() >= KEPT;
-    let mut shown = secrets.conceal(tail);
-    if is_cut {
-        // The first bytes may be half of a secret.
-        shown.drain(..MAX_CONCEALED_BYTES.min(shown.len()));
-    }
-    shown
 }
 
 fn judge(

@@ -1,10 +1,14 @@
 //! Real programs.
 
 use super::*;
-use crate::adapters::{
-    environment::{OF_THE_TESTS, without_that_of_the_tests},
-    limits,
+use crate::{
+    adapters::{
+        environment::{OF_THE_TESTS, without_that_of_the_tests},
+        limits,
+    },
+    ports::SecretError,
 };
+use mainstay_domain::name::SecretName;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     io::{Read, Seek},
@@ -14,13 +18,30 @@ use std::{
 
 const LONG: Duration = Duration::from_secs(20);
 
+/// Conceals the one value that there is.
+struct OneSecret;
+
+impl Secrets for OneSecret {
+    fn value(&self, name: &SecretName) -> Result<String, SecretError> {
+        Err(SecretError::Unknown(name.clone()))
+    }
+    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8_lossy(&bytes).replace("s3cr3t", "${secret:token}");
+        text.into_bytes()
+    }
+}
+
 /// How the script ended, and what it printed.
 async fn run(
     script: &str,
     timeout: Duration,
     stop: CancellationToken,
 ) -> (Result<(), BackupStoreError>, String) {
-    let sources = LocalSources::new(without_that_of_the_tests(), Handle::current());
+    let sources = LocalSources::new(
+        Arc::new(OneSecret),
+        without_that_of_the_tests(),
+        Handle::current(),
+    );
     let run = ["sh", "-c", script].map(str::to_owned);
     let running = tokio::task::spawn_blocking(move || {
         let mut output = tempfile::tempfile().unwrap();
@@ -59,6 +80,10 @@ async fn one_that_fails_says_why_with_the_end_of_what_it_said() {
     assert_eq!(
         error_of("echo bad luck >&2; exit 3", LONG).await,
         "the source command `sh` ended with exit code 3: bad luck"
+    );
+    assert_eq!(
+        error_of("echo no such password: s3cr3t >&2; exit 1", LONG).await,
+        "the source command `sh` ended with exit code 1: no such password: ${secret:token}"
     );
     assert_eq!(
         error_of("kill -9 $$", LONG).await,
