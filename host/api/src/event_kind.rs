@@ -17,6 +17,9 @@ words! {
         /// Everything that was held is written, and the reserve is whole again.
         #[serde(rename = "journal.writable")]
         JournalWritable,
+        /// The journal was found damaged while the daemon runs; it goes on.
+        #[serde(rename = "journal.damaged")]
+        JournalDamaged,
         /// A record of the journal that this version cannot read was set aside.
         #[serde(rename = "record.set-aside")]
         RecordSetAside,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What `journal check --json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalCheck {
-    /// Whether nothing is wrong.
+    /// Whether nothing is damaged or missing; records that this version cannot read are neither.
     pub whole: bool,
     /// The file.
     pub path: String,
@@ -33,24 +33,26 @@ pub struct CheckedTable {
     pub damaged: u64,
     /// How many of them are whole, and hold a record that this version cannot read.
     pub unreadable: u64,
-    /// The first of these, each with why.
+    /// The first that are damaged or unreadable, each with why.
     pub examples: Vec<String>,
 }
 
 /// What `journal salvage --json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalSalvage {
-    /// Whether everything that was acknowledged is in the new journal.
+    /// Whether everything that was acknowledged is in the new journal, for certain.
     pub whole: bool,
     /// The files that were found, under their new names.
     pub kept: Vec<String>,
-    /// Transactions that could be read.
+    /// Transactions that could be read; 0 where their number could not.
     pub commits: u64,
-    /// Transactions that were answered as durable, as far as is known; 0 where nothing is.
-    pub acknowledged: u64,
+    /// Transactions that were answered as durable; null where nothing is known.
+    pub acknowledged: Option<u64>,
+    /// Why it is not known that nothing is missing, sentences.
+    pub doubts: Vec<String>,
     /// What is wrong with the structure of the old file; null where nothing is. Rows may be missing then without a trace.
     pub fault: Option<String>,
-    /// Each table.
+    /// Each table, and what earlier daemons had set aside as `set_aside`.
     pub tables: Vec<SalvagedTable>,
 }
 

@@ -329,6 +329,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
     };
     base.spawn("room", |stop| async move { room.run(stop).await });
+    let damage = sqlite.damage();
+    base.spawn("journal-damage", |stop| {
+        say::say_of_damage(damage, shared.clone(), stop)
+    });
     base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 

@@ -16,15 +16,18 @@
 
 mod changes;
 mod check;
+mod checking;
 mod columns;
 mod copy;
 mod directory;
 mod error;
+mod files;
 mod forget;
 mod intake;
 mod load;
 mod mark;
 mod open;
+mod owner;
 mod private;
 mod queue;
 mod readers;
@@ -34,8 +37,10 @@ mod reserve;
 mod rows;
 mod salvage;
 mod schema;
+mod source;
 mod store;
 mod sums;
+mod swap;
 mod unread;
 mod value_write;
 mod values;
@@ -44,10 +49,12 @@ mod writer;
 
 use crate::port::{Batch, Boxed, Commit, Fence, Journal, Room, StoreError, StoreErrorKind};
 pub use check::{JournalReport, TableReport, check};
+pub use checking::JournalDamage;
 pub use copy::copy;
 pub use directory::StateDirectory;
 pub use salvage::{Salvaged, SalvagedTable, salvage};
 
+use checking::Checking;
 use load::Load;
 use mainstay_domain::{code::ErrorCode, event::Event};
 use mark::Mark;
@@ -88,22 +95,36 @@ pub struct SqliteJournal {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Set where the writer has panicked.
     broken: Arc<SetOnce<String>>,
+    /// Set where the check of a large journal has found something.
+    damage: Arc<SetOnce<JournalDamage>>,
+    checking: Option<Checking>,
     _directory: Arc<StateDirectory>,
 }
 
 impl SqliteJournal {
     /// Opens the journal of a state directory, which is its own until it is dropped.
     ///
-    /// Refused, with nothing changed: a file that is damaged, is not a journal, or is from a newer version.
+    /// Refused, with nothing changed: a file that is damaged, is not a journal, or is from a newer version. A large file is
+    /// only looked at here, and checked as a whole while the journal is open; see [`SqliteJournal::damage`].
     pub fn open(directory: Arc<StateDirectory>) -> Result<Self, StoreError> {
         Self::open_bounded(directory, BOUND)
     }
 
     fn open_bounded(directory: Arc<StateDirectory>, bound: Load) -> Result<Self, StoreError> {
+        Self::open_limited(directory, bound, open::CHECKED_BYTES)
+    }
+
+    /// The same, where files up to `checked_bytes` are checked as a whole before they are opened.
+    fn open_limited(
+        directory: Arc<StateDirectory>,
+        bound: Load,
+        checked_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let path = directory.path().join(FILE_NAME);
+        swap::finish(&path).map_err(|error| error::unfinished(&path, &error))?;
         let mut reserve = Reserve::of(directory.path());
-        let (connection, head) = loop {
-            match open::open(&path) {
+        let opened = loop {
+            match open::open(&path, checked_bytes) {
                 // Even to open it some room is needed.
                 Err(error) if error.kind == StoreErrorKind::Unavailable && reserve.release() => {
                     tracing::error!(%error, "the reserve is let go of; trying again");
@@ -128,13 +149,13 @@ impl SqliteJournal {
             path: path.clone(),
             store: Store {
                 path: path.clone(),
-                connection,
+                connection: opened.connection,
                 mark: {
                     let mut mark = Mark::new(mark::path(&path));
-                    mark.set(&head);
+                    mark.set(&opened.head);
                     mark
                 },
-                head,
+                head: opened.head,
                 transactions: Arc::clone(&transactions),
                 #[cfg(test)]
                 faults: Arc::clone(&faults),
@@ -159,6 +180,11 @@ impl SqliteJournal {
                 let what = format!("cannot be written to: no thread ({error})");
                 error::sentence(&path, StoreErrorKind::Unavailable, what)
             })?;
+        let damage = Arc::new(SetOnce::new());
+        let checking = match opened.is_checked {
+            true => None,
+            false => Checking::start(&path, Arc::clone(&damage)),
+        };
         Ok(Self {
             path,
             queue,
@@ -170,6 +196,8 @@ impl SqliteJournal {
             faults,
             writer: Mutex::new(Some(writer)),
             broken,
+            damage,
+            checking,
             _directory: directory,
         })
     }
@@ -181,11 +209,21 @@ impl SqliteJournal {
         async move { broken.wait().await.clone() }
     }
 
+    /// Resolves with what is wrong with a journal that was too large to be checked when it was opened; never where
+    /// nothing is. What can be read of it still is, and writing goes on.
+    pub fn damage(&self) -> impl Future<Output = JournalDamage> + Send + use<> {
+        let damage = Arc::clone(&self.damage);
+        async move { damage.wait().await.clone() }
+    }
+
     /// Writes what waits, then moves everything into the one file; blocks until that is done, on a full disk for some
     /// seconds. Whatever is asked of it afterwards is refused as closed.
     pub fn close(&self) {
         // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
         self.readers.close();
+        if let Some(checking) = &self.checking {
+            checking.stop();
+        }
         self.queue.close();
         if let Some(writer) = self.writer.lock().take() {
             // Where it has panicked that was told.

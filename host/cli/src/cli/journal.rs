@@ -45,6 +45,7 @@ fn check(out: &Output, state_dir: &Path) -> anyhow::Result<Ending> {
         true => Ending::Done,
         false => Ending::Failed,
     };
+    let unreadable = report.unreadable();
     let form = JournalCheck {
         whole: report.is_whole(),
         path: report.path.display().to_string(),
@@ -87,6 +88,11 @@ fn check(out: &Output, state_dir: &Path) -> anyhow::Result<Ending> {
     for fault in &form.faults {
         out.line(&format!("fault: {fault}"))?;
     }
+    if unreadable > 0 {
+        out.line(&format!(
+            "records that this version cannot read: {unreadable}. They are what was written, and stay as they are"
+        ))?;
+    }
     let size = size(form.size_bytes);
     match form.whole {
         true => out.line(&format!("{} is whole; {size}", form.path))?,
@@ -114,6 +120,7 @@ fn salvage(out: &Output, state_dir: &Path) -> anyhow::Result<Ending> {
         commits: salvaged.commits,
         acknowledged: salvaged.acknowledged,
         fault: salvaged.fault,
+        doubts: salvaged.doubts,
         tables: salvaged
             .tables
             .into_iter()
@@ -145,12 +152,17 @@ fn salvage(out: &Output, state_dir: &Path) -> anyhow::Result<Ending> {
     if let Some(fault) = &form.fault {
         out.line(&format!("fault: {fault}"))?;
     }
+    for doubt in &form.doubts {
+        out.line(&format!("doubt: {doubt}"))?;
+    }
     match form.whole {
         true => out.line("everything that was acknowledged is in the new journal")?,
         false => out.line(&format!(
-            "not everything was saved: {} of {} transactions could be read; look at the rows above, and keep the old \
-             files until you know what is missing",
-            form.commits, form.acknowledged
+            "not everything was saved, or it is not known: {} of {} transactions could be read; look at the lines above, \
+             and keep the old files until you know what is missing",
+            form.commits,
+            form.acknowledged
+                .map_or_else(|| "an unknown number of".to_owned(), |number| number.to_string())
         ))?,
     }
     Ok(ending)

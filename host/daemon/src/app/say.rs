@@ -2,11 +2,13 @@
 
 use crate::{ports::SetAside, services::shared::Shared};
 use mainstay_domain::{
-    event::{Event, EventKind, RecordSetAside},
+    event::{Event, EventKind, JournalDamaged, RecordSetAside},
     journal::Change,
     severity::Severity,
 };
+use mainstay_store::sqlite::JournalDamage;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Says that something happened to the host, and waits until that is durable.
 pub(super) async fn say(shared: &Shared, kind: EventKind, message: String) {
@@ -45,6 +47,32 @@ pub(super) fn say_of_set_aside(shared: &Shared, aside: &SetAside) {
     );
 }
 
+/// Says that the journal was found damaged, once it is, and then waits for the stop. The daemon goes on.
+pub(super) async fn say_of_damage(
+    damage: impl Future<Output = JournalDamage>,
+    shared: Shared,
+    stop: CancellationToken,
+) {
+    let JournalDamage { found, text } = tokio::select! { biased;
+        () = stop.cancelled() => return,
+        damage = damage => damage,
+    };
+    tracing::error!("{text}");
+    let event = Event::new(
+        EventKind::JournalDamaged,
+        Severity::Critical,
+        shared.clock.now(),
+        text,
+    );
+    let facts = JournalDamaged { found };
+    drop(
+        shared
+            .journal
+            .commit(vec![Change::Event(event.with_data(facts))].into()),
+    );
+    stop.cancelled().await;
+}
+
 /// Waits for what is said, but no longer than this. It was submitted, and stays so.
 pub(super) async fn say_within(longest: Duration, saying: impl Future<Output = ()>) {
     if tokio::time::timeout(longest, saying).await.is_err() {
@@ -73,6 +101,24 @@ mod tests {
         fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
             self.0.subscribe()
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_is_found_damaged_is_told_once_and_the_daemon_goes_on() {
+        let journal = MemoryJournal::new();
+        let stop = CancellationToken::new();
+        let damage = std::future::ready(JournalDamage {
+            found: "a page".to_owned(),
+            text: "the journal is damaged (a page)".to_owned(),
+        });
+        let shared = shared(journal.clone(), ManualClock::new());
+        let saying = say_of_damage(damage, shared, stop.clone());
+        let mut saying = Box::pin(saying);
+        let second = Duration::from_secs(1);
+        assert!(tokio::time::timeout(second, &mut saying).await.is_err());
+        assert_eq!(journal.kinds(), [EventKind::JournalDamaged]);
+        stop.cancel();
+        saying.await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -32,6 +32,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::DrillFailed
         | K::JournalFull
         | K::JournalWritable
+        | K::JournalDamaged
         | K::RecordSetAside => true,
         K::IncidentClosed => event.operation.is_none(),
         _ => false,
@@ -139,6 +140,8 @@ fn dedup_key(event: &Event, host_name: &str) -> String {
     // What happens to an incident and what is done about it are one thing to who reads the alerts.
     let noun = match noun {
         "operation" => "incident",
+        // A disk with room again makes no damaged journal whole.
+        _ if event.kind == EventKind::JournalDamaged => "journal-damage",
         other => other,
     };
     let plugin = event.plugin.as_deref().map(text::without_version);

@@ -81,6 +81,7 @@ fn headline(event: &Event) -> &'static str {
         K::DrillFailed => "its restore drill failed",
         K::JournalFull => "the disk of the state directory is full",
         K::JournalWritable => "the state directory is written again",
+        K::JournalDamaged => "its journal is damaged",
         K::RecordSetAside => "a record of its journal was set aside",
         other => other.as_str(),
     }
@@ -127,6 +128,7 @@ fn did(event: &Event) -> String {
             "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"
         }
         K::JournalWritable => "it wrote all that it held",
+        K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",
         K::RecordSetAside => "it keeps the record as it was found, and goes on without it",
         _ => "it recorded it",
     };
@@ -156,6 +158,9 @@ fn next_step(event: &Event) -> String {
         ) => "nothing".to_owned(),
         (K::JournalFull, _) => {
             "free some space on the disk of `host.state_dir`, and do not restart the daemon before that".to_owned()
+        }
+        (K::JournalDamaged, _) => {
+            "look at the disk; `mainstay journal check` shows more; then stop the daemon and run `mainstay journal salvage`".to_owned()
         }
         (K::RecordSetAside, _) => {
             "if an older version runs again it may read the record; `mainstay journal check` looks at the others".to_owned()

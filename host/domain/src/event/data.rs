@@ -6,7 +6,7 @@
 use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed,
-    IncidentOpened, IncidentReopened, OperationApproved, OperationAskedFor,
+    IncidentOpened, IncidentReopened, JournalDamaged, OperationApproved, OperationAskedFor,
     OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
     OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
     PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
@@ -61,6 +61,8 @@ event_data! {
     ConfigApplied,
     /// `config.rejected`.
     ConfigRejected,
+    /// `journal.damaged`.
+    JournalDamaged,
     /// `record.set-aside`.
     RecordSetAside,
     /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon

@@ -23,6 +23,13 @@ pub struct ConfigRejected {
     pub error: String,
 }
 
+/// The journal was found damaged while the daemon runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalDamaged {
+    /// What was found first, for people.
+    pub found: String,
+}
+
 /// A record of the journal was set aside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSetAside {

@@ -33,6 +33,8 @@ event_kinds! {
     JournalFull = "journal.full",
     /// Everything that was held is written, and the reserve is whole again.
     JournalWritable = "journal.writable",
+    /// The journal was found damaged while the daemon runs; it goes on.
+    JournalDamaged = "journal.damaged",
     /// A record of the journal that this version cannot read was set aside.
     RecordSetAside = "record.set-aside",
     /// An operator paused the host or a target.

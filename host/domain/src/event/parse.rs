@@ -6,7 +6,7 @@
 use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData,
-    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, OperationApproved,
+    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
     OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
@@ -54,6 +54,7 @@ impl EventData {
             K::AlertDelivered | K::AlertDelayed | K::AlertAbandoned => {
                 facts::<AlertDelivery>(&data)
             }
+            K::JournalDamaged => facts::<JournalDamaged>(&data),
             K::RecordSetAside => facts::<RecordSetAside>(&data),
             K::PluginServing => facts::<PluginServing>(&data),
             K::PluginRejected => facts::<PluginRejected>(&data),

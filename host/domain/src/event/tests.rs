@@ -124,6 +124,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("operation.approved", "Other"),
         ("incident.closed", "Other"),
         ("operation.succeeded", "Other"),
+        // What came later.
+        ("journal.damaged", "JournalDamaged"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

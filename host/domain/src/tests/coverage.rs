@@ -203,6 +203,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         all.iter().map(|one| &one.data);
         EventData::Nothing,
         EventData::PausedBy(_),
+        EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
         EventData::ConfigApplied(_),
         EventData::ConfigRejected(_),

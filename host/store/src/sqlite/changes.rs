@@ -91,7 +91,11 @@ pub(super) fn apply(
 
 fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
     connection
-        .prepare_cached("INSERT INTO events (record, sum) VALUES (?1, row_sum(?1))")?
+        .prepare_cached(
+            "INSERT INTO events (seq, record, sum)
+             SELECT seq, ?1, row_sum(seq, ?1) FROM (
+                 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS seq)",
+        )?
         .execute(params![to_json(event)?])?;
     let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();

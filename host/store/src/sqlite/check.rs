@@ -5,10 +5,13 @@
 use super::{
     FILE_NAME,
     error::{explain, sentence},
+    files::{none_there, refuse_odd},
     mark::{self, Marked},
-    open::{open_to_read, recognise, unlike},
+    open::{recognise, refuse_missing, unlike},
     schema::{self, WITH_HEAD},
+    source::Source,
     sums::{Summed, TABLES, shown},
+    swap,
 };
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::{
@@ -21,7 +24,10 @@ use mainstay_domain::{
 };
 use rusqlite::{Connection, types::Value};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// So many damaged or unreadable rows of a table are named.
 const NAMED: usize = 20;
@@ -61,28 +67,42 @@ pub struct TableReport {
 }
 
 impl JournalReport {
-    /// Whether nothing is wrong.
+    /// Whether nothing is damaged or missing. A record that this version cannot read is what was written.
     pub fn is_whole(&self) -> bool {
-        let is_whole = |table: &TableReport| table.damaged == 0 && table.unreadable == 0;
-        self.faults.is_empty() && self.tables.iter().all(is_whole)
+        self.faults.is_empty() && self.tables.iter().all(|table| table.damaged == 0)
+    }
+
+    /// How many records this version cannot read.
+    pub fn unreadable(&self) -> u64 {
+        self.tables.iter().map(|table| table.unreadable).sum()
     }
 }
 
 /// Looks through the journal of a state directory.
 ///
 /// # Errors
-/// There is none, or it cannot be opened for a reason that is not its content.
+/// There is none, a file of it is no regular file, or it cannot be opened for a reason that is not its content.
 pub fn check(state_dir: &Path) -> Result<JournalReport, StoreError> {
     let path = state_dir.join(FILE_NAME);
-    let metadata = path.metadata().map_err(|error| {
-        let what = format!("cannot be looked at: {error}; name its directory with --state-dir");
-        sentence(&path, Kind::Unavailable, what)
-    })?;
+    refuse_odd(&path)?;
+    let mark = mark::path(&path);
     // Before the database, which may go on meanwhile.
-    let marked = mark::read(&mark::path(&path)).unwrap_or(Marked::Damaged);
+    let (marked, unread) = match mark::read(&mark) {
+        Ok(Marked::Damaged) => (Marked::Damaged, Some("is damaged".to_owned())),
+        Ok(marked) => (marked, None),
+        Err(error) => (Marked::Damaged, Some(format!("cannot be read: {error}"))),
+    };
+    let bytes = match path.metadata() {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => {
+            let what = format!("cannot be looked at: {error}");
+            return Err(sentence(&path, Kind::Unavailable, what));
+        }
+    };
     let mut report = JournalReport {
         path: path.clone(),
-        bytes: metadata.len(),
+        bytes,
         commits: None,
         acknowledged: match &marked {
             Marked::Upto(head) => Some(head.number),
@@ -91,17 +111,27 @@ pub fn check(state_dir: &Path) -> Result<JournalReport, StoreError> {
         tables: Vec::new(),
         faults: Vec::new(),
     };
-    if marked == Marked::Damaged {
-        let mark = mark::path(&path);
-        let fault = format!(
-            "{} is damaged; the next start makes it anew",
-            mark.display()
-        );
-        report.faults.push(fault);
+    if let Some(how) = unread {
+        let what = "so how much was acknowledged is not known";
+        report
+            .faults
+            .push(format!("{} {how}, {what}", mark.display()));
     }
-    let looked = open_to_read(&path)
-        .map_err(|error| explain(&path, &error))
-        .and_then(|connection| look(&connection, &marked, &mut report));
+    if swap::is_ready(&path) {
+        let fault = "a salvage of it was cut off; the next start finishes it";
+        report.faults.push(fault.to_owned());
+    }
+    if bytes == 0 {
+        if let Err(missing) = refuse_missing(&path, &marked) {
+            report.faults.push(missing.to_string());
+        }
+        return match report.faults.is_empty() {
+            true => Err(none_there(&path)),
+            false => Ok(report),
+        };
+    }
+    let looked =
+        Source::open(&path).and_then(|source| look(&source.connection, &marked, &mut report));
     if let Err(error) = looked {
         match error.is_retryable() {
             true => return Err(error),
@@ -122,11 +152,12 @@ fn look(
     let snapshot = connection.unchecked_transaction().map_err(explained)?;
     let version = recognise(&snapshot, &path)?;
     let has_sums = version >= WITH_HEAD;
-    if has_sums {
-        let head = schema::head(&snapshot).map_err(explained)?;
-        report.faults.extend(unlike(&path, Some(&head), marked));
-        report.commits = Some(head.number);
-    }
+    let head = match has_sums {
+        true => Some(schema::head(&snapshot).map_err(explained)?),
+        false => None,
+    };
+    report.faults.extend(unlike(&path, head.as_ref(), marked));
+    report.commits = head.map(|head| head.number);
     let structure = snapshot
         .prepare(&format!("PRAGMA integrity_check({FAULTS})"))
         .and_then(|mut statement| {
@@ -139,7 +170,8 @@ fn look(
             .extend(lines.into_iter().filter(|line| line != "ok")),
         Err(error) => report.faults.push(error.to_string()),
     }
-    for summed in TABLES {
+    // A database without tables has none that could be read.
+    for summed in TABLES.into_iter().filter(|_| version > 0) {
         match table(&snapshot, summed, has_sums) {
             Ok(found) => report.tables.push(found),
             Err(error) => report

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-const FILE_NAME: &str = "lock";
+pub(super) const FILE_NAME: &str = "lock";
 
 /// A state directory that is this program's, until the last of those who share this value is gone.
 #[derive(Debug)]

@@ -1,9 +1,10 @@
 //! What a SQLite error means to a person, and what they can do.
 
+use super::sums;
 use crate::port::{Fence, StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode as Code;
 use rusqlite::{Error, ErrorCode};
-use std::{any::Any, path::Path};
+use std::{any::Any, fmt::Display, path::Path};
 
 /// "the journal in PATH …".
 pub(super) fn sentence(path: &Path, kind: Kind, what: impl Into<String>) -> StoreError {
@@ -73,6 +74,7 @@ pub(super) fn explain(path: &Path, error: &Error) -> StoreError {
         Error::FromSqlConversionFailure(_, _, why) => {
             format!("holds a record that this version cannot read: {why}")
         }
+        _ if sums::is_of_a_row(error) => damaged(path, &error.to_string()),
         _ => match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => {
                 let what = "cannot be written: the disk is full; free some space, and writing goes on by itself";
@@ -101,6 +103,33 @@ pub(super) fn damaged(path: &Path, found: &str) -> String {
         "is damaged ({found}); nothing was changed: {}",
         what_to_do(path)
     ))
+}
+
+/// What was found in a file that a daemon has open, and what to do.
+pub(super) fn damaged_in_use(path: &Path, found: &str) -> String {
+    let what = Code::JournalDamaged.mark(format!(
+        "is damaged ({found}); the daemon goes on with what it could read: look at the disk, stop the daemon, then {}",
+        what_to_do(path)
+    ));
+    format!("the journal in {} {what}", path.display())
+}
+
+/// A swap that is ready and cannot be finished, or an unfinished one that cannot be thrown away.
+pub(super) fn unfinished(path: &Path, why: &dyn Display) -> StoreError {
+    let what = format!(
+        "is not opened: a salvage of it was cut off, and journal.salvage beside it can be neither put in its place nor \
+         removed: {why}; see to that first, for the next start tries again"
+    );
+    sentence(path, Kind::Unavailable, what)
+}
+
+/// A salvage that has not come to its end, by an error of one of the files that it makes or reads.
+pub(super) fn not_salvaged(path: &Path, file: &Path, why: &dyn Display) -> StoreError {
+    let what = format!(
+        "cannot be salvaged: {}: {why}; the old files are as they were, and the new one was removed",
+        file.display()
+    );
+    sentence(path, Kind::Unavailable, what)
 }
 
 /// What to do about a journal that is not whole.

@@ -5,10 +5,13 @@
 //!
 //! Invariant: it is written after the fsync of the commit that it names and before anybody is answered, so it never
 //! names more than is on the disk. It is not synced itself: with the power it may fall behind, which is allowed.
+//! Invariant: the file is made whole and synced under another name, and then only overwritten in place with as many
+//! bytes. So one that cannot be read was damaged, and is evidence that there was a journal.
 
 use super::private;
 use std::{
-    fs::File,
+    ffi::OsString,
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -34,9 +37,9 @@ pub(super) struct Head {
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Marked {
-    /// There is none, as in a new directory and in one of a version before; or nothing was written to it yet.
+    /// There is none, as in a new directory and in one of a version before.
     Nothing,
-    /// It is damaged, and says nothing.
+    /// It is damaged or empty, and says nothing.
     Damaged,
     /// So much was acknowledged.
     Upto(Head),
@@ -49,8 +52,7 @@ pub(super) fn path(journal: &Path) -> PathBuf {
 
 /// Reads the mark in this file.
 pub(super) fn read(path: &Path) -> io::Result<Marked> {
-    match std::fs::read(path) {
-        Ok(bytes) if bytes.is_empty() => Ok(Marked::Nothing),
+    match fs::read(path) {
         Ok(bytes) => Ok(parse(&bytes).map_or(Marked::Damaged, Marked::Upto)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Marked::Nothing),
         Err(error) => Err(error),
@@ -121,25 +123,68 @@ impl Mark {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let file = match &self.file {
-            Some(file) => file,
-            None => {
-                let opened = private::files()
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .open(&self.path)?;
-                opened.set_len(bytes.len() as u64)?;
-                self.file.insert(opened)
+        if let Some(file) = &self.file {
+            return file.write_all_at(bytes, 0);
+        }
+        let file = match OpenOptions::new().write(true).open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.file = Some(replace(&self.path, bytes)?);
+                return Ok(());
             }
+            Err(error) => return Err(error),
         };
-        file.write_all_at(bytes, 0)
+        file.write_all_at(bytes, 0)?;
+        self.file = Some(file);
+        Ok(())
     }
+}
+
+/// Makes the file anew with this mark in it; it is on the disk afterwards.
+pub(super) fn make(path: &Path, head: &Head) -> io::Result<()> {
+    replace(path, &format(head)).map(drop)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut name = OsString::from(path);
+    name.push(".new");
+    let unfinished = PathBuf::from(name);
+    let file = private::files()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&unfinished)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_made_under_another_name_and_a_later_one_written_in_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        let head = |number| Head {
+            id: "0123456789abcdef0123456789abcdef".to_owned(),
+            number,
+        };
+        // What a loss of power left of the first try is in nobody's way.
+        fs::write(directory.path().join("journal.mark.new"), b"MNST").unwrap();
+        Mark::new(path.clone()).set(&head(1));
+        let first = fs::File::open(&path).unwrap();
+        Mark::new(path.clone()).set(&head(2));
+        let mut seen = [0; SIZE];
+        first.read_exact_at(&mut seen, 0).unwrap();
+        assert_eq!(parse(&seen), Some(head(2)), "it is the same file");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
 
     #[test]
     fn a_mark_reads_back_and_a_flipped_bit_or_a_cut_says_nothing() {
@@ -155,18 +200,16 @@ mod tests {
             mark.set(&head);
             assert_eq!(read(&path).unwrap(), Marked::Upto(head));
         }
-        let whole = std::fs::read(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
         for bit in 0..whole.len() * 8 {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            std::fs::write(&path, &bytes).unwrap();
+            fs::write(&path, &bytes).unwrap();
             assert_eq!(read(&path).unwrap(), Marked::Damaged, "bit {bit}");
         }
-        for length in 1..whole.len() {
-            std::fs::write(&path, &whole[..length]).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
             assert_eq!(read(&path).unwrap(), Marked::Damaged, "{length} bytes");
         }
-        std::fs::write(&path, b"").unwrap();
-        assert_eq!(read(&path).unwrap(), Marked::Nothing);
     }
 }

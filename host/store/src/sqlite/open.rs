@@ -5,6 +5,7 @@
 
 use super::{
     error::{damaged, explain, may_pass, sentence, what_to_do},
+    files::{beside, length, refuse_odd},
     mark::{self, Head, Marked},
     private,
     schema::{self, APPLICATION_ID, MIGRATIONS, WITH_HEAD},
@@ -13,24 +14,36 @@ use super::{
 use crate::port::{StoreError, StoreErrorKind as Kind};
 use mainstay_domain::code::ErrorCode;
 use rusqlite::{Connection, OpenFlags};
-use std::{ffi::OsString, path::Path, path::PathBuf};
+use std::path::Path;
 
-/// Files up to this size are checked as a whole when they are opened, which takes some 60 ms at most; of larger ones
-/// each row is checked as it is read.
-const CHECKED_BYTES: u64 = 16 << 20;
+/// Files up to this size are checked as a whole before they are opened, which takes a quarter of a second at most;
+/// larger ones while the daemon runs, and each row of them as it is read.
+pub(super) const CHECKED_BYTES: u64 = 64 << 20;
 
-/// Opens the file for writing and brings it to the newest schema.
-pub(super) fn open(path: &Path) -> Result<(Connection, Head), StoreError> {
+/// A journal that is open to be written.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    /// How far it is.
+    pub(super) head: Head,
+    /// Whether all of it was read and found right.
+    pub(super) is_checked: bool,
+}
+
+/// Opens the file for writing and brings it to the newest schema; up to `checked_bytes` it is checked as a whole.
+pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError> {
     let explained = |error: rusqlite::Error| explain(path, &error);
+    refuse_odd(path)?;
     let marked = mark::read(&mark::path(path)).map_err(|error| {
         let what = format!("cannot be opened: {}: {error}", mark::path(path).display());
         sentence(path, Kind::Unavailable, what)
     })?;
-    let is_new = length(path) == 0;
-    match is_new {
-        true => refuse_missing(path, &marked)?,
-        false => examine(path, &marked)?,
+    if marked == Marked::Damaged {
+        return Err(unreadable_mark(path));
     }
+    let is_checked = match length(path) {
+        0 => refuse_missing(path, &marked).map(|()| true)?,
+        _ => examine(path, &marked, checked_bytes)?,
+    };
     private::make_file(path).map_err(|error| {
         let what = format!("cannot be opened for writing: {error}");
         sentence(path, Kind::Unavailable, what)
@@ -45,7 +58,11 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Head), StoreError> {
     schema::configure(&connection).map_err(explained)?;
     schema::migrate(&mut connection, version).map_err(explained)?;
     let head = schema::head(&connection).map_err(explained)?;
-    Ok((connection, head))
+    Ok(Opened {
+        connection,
+        head,
+        is_checked,
+    })
 }
 
 /// Opens a file that is there to be read, with what the queries of the journal need.
@@ -59,19 +76,20 @@ pub(super) fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A file that belongs to the database at this path.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
-fn length(path: &Path) -> u64 {
-    path.metadata().map_or(0, |metadata| metadata.len())
+/// A mark that says nothing shows all the same that there was a journal, and perhaps one that held more.
+fn unreadable_mark(path: &Path) -> StoreError {
+    let mark = mark::path(path);
+    let what = ErrorCode::JournalDamaged.mark(format!(
+        "is not opened: {mark}, which says how much was acknowledged, is damaged; nothing was changed: `mainstay journal \
+         check` looks at the rest; to go on with what is there, remove {mark}, or let `mainstay journal salvage` make a \
+         new one",
+        mark = mark.display()
+    ));
+    sentence(path, Kind::Unreadable, what)
 }
 
 /// A new journal is only made where there was none.
-fn refuse_missing(path: &Path, marked: &Marked) -> Result<(), StoreError> {
+pub(super) fn refuse_missing(path: &Path, marked: &Marked) -> Result<(), StoreError> {
     let wal = beside(path, "-wal");
     let left = match marked {
         Marked::Upto(head) if head.number > 0 => format!(
@@ -89,13 +107,14 @@ fn refuse_missing(path: &Path, marked: &Marked) -> Result<(), StoreError> {
     Err(sentence(path, Kind::Unreadable, what))
 }
 
-/// Refuses a file that is not whole, not ours, or not the one that the mark is of.
-fn examine(path: &Path, marked: &Marked) -> Result<(), StoreError> {
+/// Refuses a file that is not whole, not ours, or not the one that the mark is of. False where it is too large to have
+/// been read as a whole.
+fn examine(path: &Path, marked: &Marked, checked_bytes: u64) -> Result<bool, StoreError> {
     let rollback = beside(path, "-journal");
     if rollback.exists() {
         if *marked == Marked::Nothing {
             // It was made a moment before the end of the daemon that made it; SQLite brings it in order.
-            return Ok(());
+            return Ok(false);
         }
         let what = format!(
             "is not opened: {} is not a file of Mainstay, and SQLite would write what it holds over the journal; \
@@ -114,13 +133,13 @@ fn examine(path: &Path, marked: &Marked) -> Result<(), StoreError> {
     if let Some(found) = unlike(path, head.as_ref(), marked) {
         return Err(sentence(path, Kind::Unreadable, damaged(path, &found)));
     }
-    if length(path) + length(&beside(path, "-wal")) > CHECKED_BYTES {
-        return Ok(());
+    if length(path) + length(&beside(path, "-wal")) > checked_bytes {
+        return Ok(false);
     }
     if let Some(found) = first_damage(&connection, version).map_err(spoilt)? {
         return Err(sentence(path, Kind::Unreadable, damaged(path, &found)));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What is damaged makes the look at it fail in many ways.
@@ -162,44 +181,75 @@ pub(super) fn first_damage(
     connection: &Connection,
     version: usize,
 ) -> rusqlite::Result<Option<String>> {
+    first_damage_while(connection, version, &|| true)
+}
+
+/// The same; between two tables it ends where it need not go on, as if nothing was found.
+pub(super) fn first_damage_while(
+    connection: &Connection,
+    version: usize,
+    goes_on: &dyn Fn() -> bool,
+) -> rusqlite::Result<Option<String>> {
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
         return Ok(Some(found));
     }
     match version >= WITH_HEAD {
-        true => sums::first_wrong(connection)
+        true => sums::first_wrong(connection, goes_on)
             .map(|wrong| wrong.map(|row| format!("the checksum of {row} is wrong"))),
         false => Ok(None),
     }
 }
 
-/// The schema version of a file that is ours; refuses any other.
-pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
-    let pragma = |name: &str| -> Result<i64, StoreError> {
-        connection
-            .pragma_query_value(None, name, |row| row.get(0))
-            .map_err(|error| not_legible(path, &error))
+/// What a database says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// A journal with this schema version; 0 is an empty database.
+    Ours(usize),
+    /// A journal of a newer version, with this schema version.
+    Newer(usize),
+    /// Of another program.
+    Foreign,
+}
+
+/// What this database says it is.
+pub(super) fn kin(connection: &Connection) -> rusqlite::Result<Kin> {
+    let pragma = |name: &str| -> rusqlite::Result<i64> {
+        connection.pragma_query_value(None, name, |row| row.get(0))
     };
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let is_empty = pragma("schema_version")? == 0;
     if application != APPLICATION_ID && !(application == 0 && is_empty) {
-        return Err(sentence(
-            path,
-            Kind::Unreadable,
-            "is a database of another program; name another `state_dir`",
-        ));
+        return Ok(Kin::Foreign);
     }
     let version = usize::try_from(version).unwrap_or(usize::MAX);
-    if version > MIGRATIONS.len() {
-        return Err(sentence(
-            path,
-            Kind::Unreadable,
-            ErrorCode::JournalNewer.mark(format!(
+    Ok(match version > MIGRATIONS.len() {
+        true => Kin::Newer(version),
+        false => Kin::Ours(version),
+    })
+}
+
+impl Kin {
+    /// The schema version of a journal that this version knows; refuses any other database.
+    pub(super) fn version(self, path: &Path) -> Result<usize, StoreError> {
+        let what = match self {
+            Self::Ours(version) => return Ok(version),
+            Self::Foreign => {
+                "is a database of another program; name another `state_dir`".to_owned()
+            }
+            Self::Newer(version) => ErrorCode::JournalNewer.mark(format!(
                 "was written by a newer Mainstay: its schema is {version}, and this one knows up to {}; run the newer \
                  version, or name another `state_dir`",
                 MIGRATIONS.len()
             )),
-        ));
+        };
+        Err(sentence(path, Kind::Unreadable, what))
     }
-    Ok(version)
+}
+
+/// The schema version of a file that is ours; refuses any other.
+pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    kin(connection)
+        .map_err(|error| not_legible(path, &error))?
+        .version(path)
 }

@@ -56,10 +56,14 @@ impl Reserve {
 
     /// A quarter of a small disk is enough.
     fn wanted(&self) -> u64 {
-        let total = statvfs(self.directory.as_path()).map_or(u64::MAX, |found| {
+        (self.disk() / 4).clamp(2 * LAST, SIZE)
+    }
+
+    /// Bytes of the whole disk; more than any where the file system does not say.
+    pub(super) fn disk(&self) -> u64 {
+        statvfs(self.directory.as_path()).map_or(u64::MAX, |found| {
             found.f_blocks.saturating_mul(found.f_frsize)
-        });
-        (total / 4).clamp(2 * LAST, SIZE)
+        })
     }
 
     /// Bytes that the daemon may still write, where the file system says so.

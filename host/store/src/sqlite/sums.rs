@@ -30,7 +30,7 @@ const fn summed(table: &'static str, columns: &'static str, key: &'static str) -
 
 /// Every table of the journal but [`head`](super::head), which is one row.
 pub(super) const TABLES: [Summed; 12] = [
-    summed("events", "record", "seq"),
+    summed("events", "seq, record", "seq"),
     summed(
         "incidents",
         "id, target, failure, open, opened_at, record",
@@ -71,7 +71,7 @@ pub(super) const TABLES: [Summed; 12] = [
 /// The last column of a row of this table, once its sum is found right; a piece of SQL.
 macro_rules! checked {
     (events) => {
-        "checked(sum, 'events', record)"
+        "checked(sum, 'events', seq, record)"
     };
     (incidents) => {
         "checked(sum, 'incidents', id, target, failure, open, opened_at, record)"
@@ -121,12 +121,26 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         };
         if !right {
             let table = context.get_raw(1).as_str().unwrap_or_default();
-            let what = format!("the checksum of a row of {table} is wrong");
-            return Err(corrupt(what));
+            return Err(corrupt(format!("{WRONG_SUM}{table} is wrong")));
         }
         let last = context.get_raw(context.len().saturating_sub(1));
-        Value::try_from(last).map_err(|error| corrupt(error.to_string()))
+        Value::try_from(last).map_err(|error| corrupt(format!("{NO_VALUE}{error}")))
     })
+}
+
+/// How the error of a row begins that is not what was written, and of one that holds no value.
+const WRONG_SUM: &str = "the checksum of a row of ";
+const NO_VALUE: &str = "a column of a row holds what cannot be: ";
+
+/// Whether this is an error of `checked`. SQLite gives an error of a function that has a text of its own the code of
+/// any error, so it is known by its text.
+pub(super) fn is_of_a_row(error: &Error) -> bool {
+    match error {
+        Error::SqliteFailure(_, Some(what)) => {
+            what.starts_with(WRONG_SUM) || what.starts_with(NO_VALUE)
+        }
+        _ => false,
+    }
 }
 
 fn corrupt(what: String) -> Error {
@@ -155,14 +169,20 @@ fn sum_from(context: &Context<'_>, first: usize) -> i64 {
     i64::from_le_bytes(sum)
 }
 
-/// The first row whose sum is wrong: its table and its name.
-pub(super) fn first_wrong(connection: &Connection) -> rusqlite::Result<Option<String>> {
+/// The first row whose sum is wrong: its table and its name. Between two tables it ends where it need not go on.
+pub(super) fn first_wrong(
+    connection: &Connection,
+    goes_on: &dyn Fn() -> bool,
+) -> rusqlite::Result<Option<String>> {
     for Summed {
         table,
         columns,
         key,
     } in TABLES
     {
+        if !goes_on() {
+            return Ok(None);
+        }
         let sql = format!("SELECT {key} FROM {table} WHERE sum <> row_sum({columns}) LIMIT 1");
         let mut statement = connection.prepare(&sql)?;
         let mut wrong = statement.query([])?;

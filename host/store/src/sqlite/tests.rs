@@ -1,14 +1,18 @@
 //! The journal as its callers see it: order, group commit, every change, every query.
 
 mod broken;
+mod copying;
 mod crash;
 mod damage;
 mod disk;
 mod fixtures;
 mod held;
 mod history;
+mod large;
 mod opening;
+mod salvaging;
 mod speed;
+mod swapping;
 mod values;
 
 use super::{SqliteJournal, StateDirectory, load::Load};

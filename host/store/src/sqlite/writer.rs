@@ -8,6 +8,7 @@ use super::{
     queue::{Queue, Taken, Waiting, Work},
     reserve::Reserve,
     store::{Done, Store},
+    wal::PAGE,
 };
 use crate::port::{Committed, Room};
 use mainstay_domain::{backoff::Backoff, event::Event};
@@ -23,8 +24,9 @@ use tokio::sync::{broadcast, watch};
 const MAX_BATCH: usize = 1_024;
 /// Pages in the write-ahead log from which it is emptied in the next quiet moment.
 const CHECKPOINT_PAGES: i64 = 1_000;
-/// Pages in the write-ahead log from which it is emptied without waiting for one.
-const MAX_WAL_PAGES: i64 = 16_000;
+/// Bytes in the write-ahead log from which it is emptied without waiting for one: an eighth of the disk, within these.
+const LEAST_WAL: u64 = 4 << 20;
+const MOST_WAL: u64 = 64 << 20;
 /// A moment without submissions is quiet after this long.
 const QUIET: Duration = Duration::from_millis(200);
 /// How often it is looked whether there is room for the reserve again.
@@ -63,6 +65,7 @@ impl Writer {
     /// Writes until the queue is closed and everything in it is written, or cannot be.
     pub(super) fn run(mut self) {
         let mut backlog = 0;
+        let max_backlog = max_wal_pages(self.reserve.disk());
         self.make_reserve();
         loop {
             let patience = if backlog >= CHECKPOINT_PAGES {
@@ -76,7 +79,7 @@ impl Writer {
                         return;
                     }
                     backlog = self.store.checkpoint("NOOP");
-                    if backlog >= MAX_WAL_PAGES {
+                    if backlog >= max_backlog {
                         backlog = self.store.checkpoint("PASSIVE");
                     }
                 }
@@ -230,5 +233,31 @@ impl Retries {
             tracing::warn!(path = %path.display(), tries = self.count, "what was held is being written");
         }
         *self = Self::default();
+    }
+}
+
+/// Pages in the write-ahead log from which it is emptied without waiting, on a disk of so many bytes.
+fn max_wal_pages(disk: u64) -> i64 {
+    let bytes = (disk / 8).clamp(LEAST_WAL, MOST_WAL);
+    i64::try_from(bytes / PAGE as u64).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_ahead_log_takes_an_eighth_of_a_small_disk_and_64_mib_of_a_large_one() {
+        for (disk, mib) in [
+            (0, 4),
+            (16, 4),
+            (64, 8),
+            (256, 32),
+            (512, 64),
+            (1 << 30, 64),
+        ] {
+            assert_eq!(max_wal_pages(disk << 20) * 4_096, mib << 20, "{disk} MiB");
+        }
+        assert_eq!(max_wal_pages(u64::MAX) * 4_096, 64 << 20);
     }
 }

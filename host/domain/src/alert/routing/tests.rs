@@ -189,6 +189,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
         [
             "journal.full",
             "journal.writable",
+            "journal.damaged",
             "record.set-aside",
             "config.rejected",
             "circuit.flapping",
@@ -234,6 +235,9 @@ fn a_full_disk_is_one_alert_that_is_resolved_when_the_journal_is_written_again()
     assert_eq!(writable[0].alert.dedup_key, full[0].alert.dedup_key);
     assert_eq!(full[0].alert.status, AlertStatus::Firing);
     assert_eq!(writable[0].alert.status, AlertStatus::Resolved);
+    let damaged = sent(&event(EventKind::JournalDamaged), &routes);
+    assert_eq!(damaged[0].alert.dedup_key, "db1/journal-damage");
+    assert_eq!(damaged[0].alert.status, AlertStatus::Firing);
 }
 
 #[test]

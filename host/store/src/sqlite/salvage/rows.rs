@@ -1,8 +1,14 @@
 //! Row by row out of a database that is damaged in places.
+//!
+//! Invariant: a row that can be read is not lost beside one that cannot: each row is looked for by its number, and after
+//! a gap each number is tried, up to [`PROBED`] of them.
 
 use super::super::sums::{Summed, shown};
 use super::SalvagedTable;
-use rusqlite::{Connection, Row, params_from_iter, types::Value};
+use rusqlite::{Connection, Row, Statement, params_from_iter, types::Value};
+
+/// So many numbers after a row that cannot be read are tried one by one: more than a page of a damaged index holds.
+const PROBED: i64 = 4_096;
 
 /// Copies the rows of a table that can be read.
 pub(super) fn copy_table(
@@ -20,46 +26,89 @@ pub(super) fn copy_table(
         true => ("sum", format!("coalesce(sum <> row_sum({columns}), 0)")),
         false => ("NULL", "0".to_owned()),
     };
-    let count = columns.split(", ").count();
-    let places: Vec<String> = (1..=count + 2).map(|n| format!("?{n}")).collect();
-    let insert = format!(
-        "INSERT OR REPLACE INTO {table} (rowid, {columns}, sum) VALUES ({})",
-        places.join(", ")
+    let count = columns.split(", ").count() + 2;
+    let select = format!(
+        "SELECT rowid, {columns}, {sum}, {is_wrong}, {key} FROM {table}
+         WHERE rowid >= ?1 ORDER BY rowid LIMIT 1"
     );
-    let mut insert = to.prepare(&insert)?;
+    // Where the number of a row is a column of its own it is there twice.
+    let insert = to.prepare(&match columns.starts_with("seq, ") {
+        true => format!("INSERT OR REPLACE INTO {table} ({columns}, sum) VALUES (?2, ?3, ?4)"),
+        false => format!(
+            "INSERT OR REPLACE INTO {table} (rowid, {columns}, sum) VALUES ({})",
+            places(count)
+        ),
+    })?;
+    let next = |at| next(from, &select, count + 2, at);
+    copy_rows(to, table, insert, next)
+}
+
+/// Copies what daemons before have set aside; such rows have no checksum.
+pub(super) fn copy_set_aside(
+    from: &Connection,
+    to: &Connection,
+    is_there: bool,
+) -> rusqlite::Result<SalvagedTable> {
+    let columns = "number, origin, key, record, why";
+    let select = format!(
+        "SELECT {columns}, 0, key FROM set_aside WHERE number >= ?1 ORDER BY number LIMIT 1"
+    );
+    let insert = format!("INSERT INTO set_aside ({columns}) VALUES ({})", places(5));
+    let next = |at| match is_there {
+        true => next(from, &select, 7, at),
+        false => Ok(None),
+    };
+    copy_rows(to, "set_aside", to.prepare(&insert)?, next)
+}
+
+fn places(count: usize) -> String {
+    let places: Vec<String> = (1..=count).map(|n| format!("?{n}")).collect();
+    places.join(", ")
+}
+
+/// The first row from this number on: its number, what is inserted, whether it is not what was written, its name.
+fn next(
+    from: &Connection,
+    select: &str,
+    count: usize,
+    at: i64,
+) -> rusqlite::Result<Option<Vec<Value>>> {
+    let mut statement = from.prepare_cached(select)?;
+    let mut rows = statement.query([at])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let values = values(row, count)?;
+    match values.first() {
+        Some(Value::Integer(rowid)) if *rowid >= at => Ok(Some(values)),
+        _ => Err(rusqlite::Error::InvalidQuery),
+    }
+}
+
+fn copy_rows(
+    to: &Connection,
+    table: &'static str,
+    mut insert: Statement<'_>,
+    next: impl Fn(i64) -> rusqlite::Result<Option<Vec<Value>>>,
+) -> rusqlite::Result<SalvagedTable> {
     let mut aside = to.prepare(
         "INSERT INTO set_aside (origin, key, record, why) VALUES (?1, ?2, ?3, 'its checksum is wrong')",
     )?;
-    let select = format!(
-        "SELECT rowid, {columns}, {sum}, {is_wrong}, {key} FROM {table}
-         WHERE rowid > ?1 ORDER BY rowid LIMIT 1"
-    );
     let mut report = SalvagedTable {
         table,
         rows: 0,
         set_aside: 0,
         gaps: 0,
     };
-    let mut next = |last: i64| -> rusqlite::Result<Option<Vec<Value>>> {
-        let mut statement = from.prepare_cached(&select)?;
-        let mut rows = statement.query([last])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let values = values(row, count + 4)?;
-        match values.first() {
-            Some(Value::Integer(rowid)) if *rowid > last => Ok(Some(values)),
-            _ => Err(rusqlite::Error::InvalidQuery),
-        }
-    };
-    let mut last = 0;
+    let mut at = 1;
     loop {
-        match next(last) {
+        match next(at) {
             Ok(None) => return Ok(report),
             Ok(Some(mut row)) => {
-                if let Some(Value::Integer(rowid)) = row.first() {
-                    last = *rowid;
-                }
+                let rowid = match row.first() {
+                    Some(Value::Integer(rowid)) => *rowid,
+                    _ => at,
+                };
                 let key = row.pop().unwrap_or(Value::Null);
                 let is_wrong = row.pop() == Some(Value::Integer(1));
                 // A value of a kind that its column cannot hold is not what was written either.
@@ -70,11 +119,15 @@ pub(super) fn copy_table(
                     aside.execute((table, shown(&key), format!("{row:?}")))?;
                     report.set_aside += 1;
                 }
+                match rowid.checked_add(1) {
+                    Some(after) => at = after,
+                    None => return Ok(report),
+                }
             }
             Err(_) => {
                 report.gaps += 1;
-                match after_gap(last, &mut next) {
-                    Some(after) => last = after,
+                match after_gap(at, |at| next(at).is_ok()) {
+                    Some(after) => at = after,
                     None => return Ok(report),
                 }
             }
@@ -82,25 +135,28 @@ pub(super) fn copy_table(
     }
 }
 
-/// The smallest number above `last` from which rows can be read again.
-fn after_gap(
-    last: i64,
-    next: &mut impl FnMut(i64) -> rusqlite::Result<Option<Vec<Value>>>,
-) -> Option<i64> {
-    let (mut low, mut step) = (last, 1);
+/// The smallest number above this one from which rows can be read again; one of the smallest where a gap is very wide.
+fn after_gap(at: i64, is_legible: impl Fn(i64) -> bool) -> Option<i64> {
+    for step in 1..=PROBED {
+        let candidate = at.checked_add(step)?;
+        if is_legible(candidate) {
+            return Some(candidate);
+        }
+    }
+    let (mut low, mut step) = (at.checked_add(PROBED)?, PROBED);
     let mut high = loop {
-        let candidate = last.checked_add(step)?;
-        if next(candidate).is_ok() {
+        step = step.checked_mul(2)?;
+        let candidate = at.checked_add(step)?;
+        if is_legible(candidate) {
             break candidate;
         }
         low = candidate;
-        step = step.checked_mul(2)?;
     };
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        match next(middle) {
-            Ok(_) => high = middle,
-            Err(_) => low = middle,
+        match is_legible(middle) {
+            true => high = middle,
+            false => low = middle,
         }
     }
     Some(high)
@@ -117,4 +173,28 @@ pub(super) fn count_usage(connection: &Connection) -> rusqlite::Result<()> {
              SELECT plugin, count(*), sum(length(CAST(key AS BLOB)) + length(value)) FROM plugin_values GROUP BY plugin;
          UPDATE plugin_usage SET sum = row_sum(plugin, keys, bytes)",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn after_a_gap_the_next_legible_number_is_found_also_where_damage_is_dense() {
+        let check = |legible: &[i64], expected| {
+            let legible: BTreeSet<i64> = legible.iter().copied().collect();
+            assert_eq!(after_gap(10, |at| legible.contains(&at)), expected);
+        };
+        check(&[], None);
+        check(&[9, 10], None);
+        check(&[11], Some(11));
+        // Doubling alone would go from 10 over 12, 14, 18 to 26.
+        check(&[13, 26], Some(13));
+        check(&[10 + PROBED], Some(10 + PROBED));
+        for first in [5_000, 20_000, 1 << 40] {
+            let found = after_gap(10, |at| at >= first);
+            assert_eq!(found, Some(first));
+        }
+    }
 }
