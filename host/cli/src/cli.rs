@@ -40,7 +40,7 @@ impl Cli {
     /// Runs the command, tells what went wrong, and gives the exit code.
     pub async fn run(self) -> ExitCode {
         let out = Output::new(&self.global);
-        failure::conclude(dispatch(self, &out).await)
+        failure::report_ending(dispatch(self, &out).await)
     }
 }
 

@@ -33,10 +33,10 @@ use crate::{
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
-        room::RoomService,
+        room::DiskStateService,
         shared::Shared,
-        supervisor::{Left, Supervisor, SupervisorPorts},
-        upkeep::Upkeep,
+        supervisor::{PreviousRun, Supervisor, SupervisorPorts},
+        upkeep::HistoryPruner,
     },
 };
 use anyhow::Context;
@@ -47,7 +47,7 @@ use mainstay_domain::{
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
-use say::{say, say_within};
+use say::{say, wait_at_most};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
@@ -191,7 +191,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),
             ends_at: tasks.ends_at(),
         },
-        left_by(&recovered),
+        previous_run(&recovered),
     );
 
     // Plugins, and what they may ask for.
@@ -320,11 +320,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
-    let upkeep = Upkeep {
+    let upkeep = HistoryPruner {
         shared: shared.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
-    let room = RoomService {
+    let room = DiskStateService {
         room: sqlite.room(),
         shared: shared.clone(),
     };
@@ -350,7 +350,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         asked = until_asked_to_stop(&reload_asked) => asked.map(|()| None)?,
     };
     notify::stopping();
-    say_within(
+    wait_at_most(
         LAST_WORD,
         say(
             &shared,
@@ -409,8 +409,8 @@ fn remembered(spec: &Spec) -> Duration {
     windows.fold(RECOVERY_REMEMBERS, Ord::max)
 }
 
-fn left_by(recovered: &Recovered) -> Left {
-    Left {
+fn previous_run(recovered: &Recovered) -> PreviousRun {
+    PreviousRun {
         processes: recovered.processes.clone(),
         paused_targets: recovered.paused_targets.clone(),
         paused_host: recovered.paused_host,

@@ -17,7 +17,7 @@ mod validate;
 mod values;
 mod work;
 
-pub use context::Thing;
+pub use context::EntityKind;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 
@@ -80,13 +80,13 @@ pub struct Loaded {
     /// The files that it was read from, in order.
     pub files: Vec<PathBuf>,
     sources: Vec<Source>,
-    defined: BTreeMap<(Thing, String), Place>,
+    defined: BTreeMap<(EntityKind, String), Place>,
 }
 
 impl Loaded {
     /// The problem, placed where the config defines a thing; unplaced where it does not.
     #[must_use]
-    pub fn problem_about(&self, thing: Thing, name: &str, problem: Problem) -> Problem {
+    pub fn problem_about(&self, thing: EntityKind, name: &str, problem: Problem) -> Problem {
         let defined = self.defined.get(&(thing, name.to_owned()));
         problem.at_some(defined.and_then(|place| document::locate(&self.sources, *place)))
     }

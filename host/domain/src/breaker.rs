@@ -196,7 +196,9 @@ impl TargetHealth {
         now: Monotonic,
         changes: &mut Vec<HealthChange>,
     ) {
-        if matches!(by, By::Check) && (self.is_strangers(seen) || self.is_not_yet(seen, now)) {
+        if matches!(by, By::Check)
+            && (self.is_from_stranger(seen) || self.is_excused_by_start(seen, now))
+        {
             return;
         }
         match seen.outcome {

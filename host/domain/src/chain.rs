@@ -203,7 +203,7 @@ pub fn compose<'a>(
 
 /// Why a backup cannot be restored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChainError {
+pub enum BackupChainError {
     /// It is not in the catalog.
     #[error("there is no backup {0}; `mainstay backup list` shows those that there are")]
     Unknown(BackupId),
@@ -253,36 +253,36 @@ fn unusable(status: BackupStatus) -> Option<&'static str> {
 pub fn plan_restore(
     records: &[BackupRecord],
     id: &BackupId,
-) -> Result<Vec<BackupRecord>, ChainError> {
+) -> Result<Vec<BackupRecord>, BackupChainError> {
     let by_id: HashMap<&BackupId, &BackupRecord> =
         records.iter().map(|record| (&record.id, record)).collect();
     let mut next = *by_id
         .get(id)
-        .ok_or_else(|| ChainError::Unknown(id.clone()))?;
+        .ok_or_else(|| BackupChainError::Unknown(id.clone()))?;
     let mut plan = vec![next.clone()];
     loop {
         if let Some(status) = unusable(next.status) {
             let (unusable, needed_by) = (next.id.clone(), id.clone());
-            return Err(ChainError::Unusable {
+            return Err(BackupChainError::Unusable {
                 unusable,
                 status,
                 needed_by,
             });
         }
         let Some(parent) = &next.parent else { break };
-        let missing = || ChainError::Missing {
+        let missing = || BackupChainError::Missing {
             missing: parent.clone(),
             needed_by: next.id.clone(),
         };
         let above = *by_id.get(parent).ok_or_else(missing)?;
         if plan.len() > records.len() || above.job != next.job {
-            return Err(ChainError::Tangled(id.clone()));
+            return Err(BackupChainError::Tangled(id.clone()));
         }
         plan.push(above.clone());
         next = above;
     }
     if !next.backup_type.stands_alone() {
-        return Err(ChainError::Tangled(id.clone()));
+        return Err(BackupChainError::Tangled(id.clone()));
     }
     plan.reverse();
     Ok(plan)

@@ -112,7 +112,7 @@ impl RecoveryQueue {
         if before
             .is_some_and(|before| self.wake(&before.target, &before.operation, before.severity))
         {
-            self.lay_to_rest(&entry);
+            self.mark_resting(&entry);
         }
         self.waiting.insert((entry.due, entry.operation.clone()));
         self.entries
@@ -146,7 +146,7 @@ impl RecoveryQueue {
         Some(entry)
     }
 
-    fn lay_to_rest(&mut self, entry: &QueueEntry) {
+    fn mark_resting(&mut self, entry: &QueueEntry) {
         let resting = self.resting.entry(entry.target.clone()).or_default();
         resting.insert((Reverse(entry.severity), entry.operation.clone()));
     }
@@ -195,7 +195,7 @@ impl RecoveryQueue {
     /// An operation rests until its next attempt, which is due as the entry says.
     pub fn rest(&mut self, entry: QueueEntry) {
         self.finished(&entry.target, &entry.operation);
-        self.lay_to_rest(&entry);
+        self.mark_resting(&entry);
         self.push(entry);
     }
 

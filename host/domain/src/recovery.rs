@@ -35,7 +35,7 @@ mod shown;
 mod tracked;
 mod words;
 
-pub use case::{Attempt, Case, Failed, Polling, Running, SoFar, Stage, Why, Work};
+pub use case::{Attempt, AttemptProgress, Case, Failed, Polling, Running, Stage, Why, Work};
 pub use input::{
     Action, At, Call, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome, Recovered,
     Refusal, Reply, Seen, Shown, Ticket, Verb,
@@ -137,7 +137,7 @@ impl Recovery {
         let mut out = std::mem::take(&mut self.owed);
         match self.take_up(input, at, &mut out) {
             Ok(()) => {
-                self.bring_answers_up_to_date(&mut out);
+                self.refresh_replies(&mut out);
                 out.shown = std::mem::take(&mut self.changed);
                 Ok(out)
             }
@@ -212,7 +212,7 @@ impl Recovery {
         calling.count() + self.dry_runs.len()
     }
 
-    fn ask_queue(&mut self, now: Monotonic) -> Decision {
+    fn start_ready(&mut self, now: Monotonic) -> Decision {
         let conditions = Conditions {
             host_paused: self.paused_host,
             is_paused: &|target| self.paused_targets.contains(target),
@@ -228,7 +228,7 @@ impl Recovery {
         if self.stopping {
             return Ok(());
         }
-        while let Decision::Start(id) = self.ask_queue(at.monotonic) {
+        while let Decision::Start(id) = self.start_ready(at.monotonic) {
             let key = self.operations.get(&id).cloned();
             if let Some(key) = key {
                 self.try_with(&key, out, |machine, case, out| machine.begin(case, at, out))?;
@@ -238,7 +238,7 @@ impl Recovery {
     }
 
     /// What a person is told of an operation is how it is after all of this.
-    fn bring_answers_up_to_date(&self, out: &mut Outcome) {
+    fn refresh_replies(&self, out: &mut Outcome) {
         for action in &mut out.after {
             let Action::Answer(_, Reply::Operation(operation)) = action else {
                 continue;

@@ -32,11 +32,11 @@ pub fn guard(
     let wishes = wishes(verdicts);
     let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
     for record in &judged {
-        if let Some(why) = own_reason(record, wishes.get(record.id.as_str()), now) {
+        if let Some(why) = inherent_reason(record, wishes.get(record.id.as_str()), now) {
             kept.insert(&record.id, why);
         }
     }
-    for (record, why) in newest_chains(records, min_redundancy, now) {
+    for (record, why) in newest_backup_chains(records, min_redundancy, now) {
         kept.entry(&record.id).or_insert(why);
     }
     keep_what_is_needed(records, &mut kept);
@@ -53,7 +53,7 @@ pub fn guard(
             Some(why) => Verdict {
                 id: record.id.to_string(),
                 keep: true,
-                reason: kept_by_host(why, policy),
+                reason: kept_by_host_reason(why, policy),
                 expires: None,
             },
             None => Verdict {
@@ -72,7 +72,7 @@ pub fn is_judged(status: BackupStatus) -> bool {
     !matches!(status, BackupStatus::Expired | BackupStatus::Failed)
 }
 
-fn kept_by_host(why: &str, policy: &str) -> String {
+fn kept_by_host_reason(why: &str, policy: &str) -> String {
     match policy {
         "" => format!("kept by the host: {why}"),
         policy => format!("kept by the host: {why} (the policy: {policy})"),
@@ -92,7 +92,11 @@ fn wishes(verdicts: &[Verdict]) -> HashMap<&str, &Verdict> {
 }
 
 /// Why a backup stays whatever the others do; empty where the policy keeps it.
-fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) -> Option<String> {
+fn inherent_reason(
+    record: &BackupRecord,
+    wish: Option<&&Verdict>,
+    now: Timestamp,
+) -> Option<String> {
     let Some(wish) = wish else {
         return Some("the policy gave no verdict".to_owned());
     };
@@ -115,7 +119,7 @@ fn own_reason(record: &BackupRecord, wish: Option<&&Verdict>, now: Timestamp) ->
 
 /// The usable members of the newest verified chains: those of full backups first, for a snapshot or an emergency
 /// backup is no replacement for them. Those from the future come last; each of them is kept for that alone.
-fn newest_chains(
+fn newest_backup_chains(
     records: &[BackupRecord],
     min_redundancy: u32,
     now: Timestamp,

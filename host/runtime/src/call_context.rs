@@ -60,7 +60,7 @@ impl CallContext {
             line.message.push('…');
         }
         if line.source == LogSource::Stderr {
-            self.keep_last_words(&line.message);
+            self.record_stderr_tail(&line.message);
         }
         self.port.log(&self.call, line);
         Ok(())
@@ -71,7 +71,7 @@ impl CallContext {
         self.last_words.lock().clone()
     }
 
-    fn keep_last_words(&self, line: &str) {
+    fn record_stderr_tail(&self, line: &str) {
         if line.starts_with("note: run with") {
             return;
         }

@@ -22,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 pub type Now = Arc<dyn Fn() -> Monotonic + Send + Sync>;
 
 /// What all plugins of a host share.
-pub(crate) struct Surroundings {
+pub(crate) struct LoaderContext {
     pub(crate) engine: Engine,
     pub(crate) effects: Arc<dyn EffectPort>,
     pub(crate) observer: Arc<dyn Observer>,

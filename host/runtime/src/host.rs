@@ -100,7 +100,7 @@ impl PluginHost {
             (options.settling, options.rescan),
             options.specs,
         );
-        let due = reloader.look_first().await;
+        let due = reloader.first_scan().await;
         let (requests, asked) = mpsc::channel(16);
         let following = tokio::spawn(follow(reloader, asked, options.rescan, due));
         let broken = Arc::new(SetOnce::new());

@@ -28,7 +28,7 @@ pub(crate) type Function<R, T> =
 
 /// How long a call may take, waiting for its turn included.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct CallDeadline {
     began: Instant,
     /// What the caller gives.
     given: Option<Duration>,
@@ -36,7 +36,7 @@ pub(crate) struct Patience {
     allowed: Duration,
 }
 
-impl Patience {
+impl CallDeadline {
     pub(crate) fn new(given: Option<Duration>, allowed: Duration) -> Self {
         Self {
             began: Instant::now(),
@@ -62,7 +62,7 @@ pub(crate) struct Invocation {
     pub(crate) function: &'static str,
     pub(crate) call: Arc<Call>,
     pub(crate) settings: Arc<str>,
-    pub(crate) patience: Patience,
+    pub(crate) patience: CallDeadline,
     /// Bytes that the answer may have beside `result_bytes`, where the request asks for a long one.
     pub(crate) extra_result_bytes: usize,
 }

@@ -8,18 +8,18 @@ pub use crate::candidate::{Candidate, Descriptor, Now};
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
-    candidate::{Loaded, Surroundings},
+    candidate::{Loaded, LoaderContext},
     contract::{self, Shape},
     effects::{Call, EffectPort, Purpose},
     engine::{Engine, EngineError},
     error::LoadError,
-    invoke::{Invocation, Patience},
+    invoke::{CallDeadline, Invocation},
     memory,
     observer::{LogObserver, Observer},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
     seeds::Seeds,
-    settings::{Settings, Told},
+    settings::{CallSettings, Settings},
 };
 use mainstay_domain::{
     name::PluginName,
@@ -37,7 +37,7 @@ pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
 /// Loads plugins. Cheap to clone.
 #[derive(Clone)]
 pub struct Loader {
-    shared: Arc<Surroundings>,
+    shared: Arc<LoaderContext>,
 }
 
 /// How a [`Loader`] is made.
@@ -77,7 +77,7 @@ impl Loader {
         let linkers = Linkers::new(options.engine.wasmtime())?;
         let seeds = Seeds::new().map_err(|error| EngineError::no_random_numbers(&error))?;
         Ok(Self {
-            shared: Arc::new(Surroundings {
+            shared: Arc::new(LoaderContext {
                 engine: options.engine,
                 effects: options.effects,
                 observer: options.observer,
@@ -130,7 +130,7 @@ impl Loader {
 
     /// Removes from the cache what is compiled and not `needed`.
     pub(crate) fn prune_cache(&self, needed: &BTreeSet<String>) -> io::Result<()> {
-        let Surroundings { cache, engine, .. } = &*self.shared;
+        let LoaderContext { cache, engine, .. } = &*self.shared;
         cache
             .as_ref()
             .map_or(Ok(()), |cache| cache.prune(engine, needed))
@@ -153,9 +153,9 @@ impl Loader {
             shape,
             Purpose::Describe,
             Limits::default(),
-            Told::nothing(),
+            CallSettings::nothing(),
         );
-        let Surroundings {
+        let LoaderContext {
             engine, effects, ..
         } = &*self.shared;
         let described = invocation.run(
@@ -187,7 +187,7 @@ impl Loader {
             spec.limits,
             told.clone(),
         );
-        let Surroundings {
+        let LoaderContext {
             engine, effects, ..
         } = &*self.shared;
         let configured = invocation.run(
@@ -217,7 +217,7 @@ fn ungranted(
     shape: &Shape,
     purpose: Purpose,
     limits: Limits,
-    told: Told,
+    told: CallSettings,
 ) -> Invocation {
     Invocation {
         function,
@@ -230,7 +230,7 @@ fn ungranted(
             limits,
         }),
         settings: told.settings,
-        patience: Patience::new(None, limits.timeout),
+        patience: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
     }
 }
@@ -245,7 +245,7 @@ fn check_size(found: u64) -> Result<(), LoadError> {
     }
 }
 
-impl Surroundings {
+impl LoaderContext {
     /// Blocking: a component of 100 kB takes some 50 ms on one core where it is not cached.
     fn compile(&self, bytes: &[u8]) -> Result<(String, Shape, Program), LoadError> {
         let digest = blake3::hash(bytes);

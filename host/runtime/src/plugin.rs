@@ -10,13 +10,13 @@ pub use record::CallCounts;
 pub(crate) use record::Record;
 
 use crate::{
-    candidate::{Descriptor, Loaded, Surroundings},
+    candidate::{Descriptor, Loaded, LoaderContext},
     contract::Shape,
     effects::{Call, Purpose},
     error::{CallError, CallFailure},
-    invoke::{Function, Invocation, Patience, exceeded},
+    invoke::{CallDeadline, Function, Invocation, exceeded},
     limits::{Exceeded, Limit, VERDICT_BYTES},
-    settings::{Settings, Told},
+    settings::{CallSettings, Settings},
 };
 use mainstay_domain::{
     backup::Verdict,
@@ -34,7 +34,7 @@ use tokio::{sync::Semaphore, time::timeout_at};
 
 /// One version of one plugin with one set of grants, limits and settings.
 pub struct Plugin {
-    shared: Arc<Surroundings>,
+    shared: Arc<LoaderContext>,
     pub(crate) loaded: Arc<Loaded>,
     grants: Arc<Grants>,
     limits: Limits,
@@ -58,7 +58,7 @@ pub struct Settled<T, E> {
 
 impl Plugin {
     pub(crate) fn new(
-        shared: Arc<Surroundings>,
+        shared: Arc<LoaderContext>,
         loaded: Arc<Loaded>,
         spec: &PluginSpec,
         settings: Settings,
@@ -213,7 +213,7 @@ impl Plugin {
                 };
             }
         };
-        let Told { settings, secrets } = self.settings.for_call(&self.shared.seeds);
+        let CallSettings { settings, secrets } = self.settings.for_call(&self.shared.seeds);
         let invocation = Invocation {
             function,
             call: Arc::new(Call {
@@ -225,7 +225,7 @@ impl Plugin {
                 limits: self.limits,
             }),
             settings,
-            patience: Patience::new(Some(timeout), self.limits.timeout),
+            patience: CallDeadline::new(Some(timeout), self.limits.timeout),
             extra_result_bytes,
         };
         let Ok(turn) = timeout_at(invocation.patience.ends(), self.turns.acquire()).await else {
@@ -234,7 +234,7 @@ impl Plugin {
             let called = attempt.end(Err(self.error(function, cause)));
             return Settled { called, effects };
         };
-        let Surroundings {
+        let LoaderContext {
             engine, effects, ..
         } = &*self.shared;
         let ended = invocation

@@ -14,7 +14,7 @@ pub(crate) struct Settings {
 
 /// What one call is told of them.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct CallSettings {
     /// JSON, with handles.
     pub(crate) settings: Arc<str>,
     /// The secrets that the settings name, and no others.
@@ -31,22 +31,22 @@ impl Settings {
     }
 
     /// For a new call, with handles of its own.
-    pub(crate) fn for_call(&self, seeds: &Seeds) -> Told {
+    pub(crate) fn for_call(&self, seeds: &Seeds) -> CallSettings {
         if self.secrets.is_empty() {
-            return Told {
+            return CallSettings {
                 settings: self.text.clone(),
                 secrets: Arc::default(),
             };
         }
         let secrets = SecretHandles::draw(&seeds.draw(), &self.secrets);
-        Told {
+        CallSettings {
             settings: secrets.put_into(&self.written).to_string().into(),
             secrets: Arc::new(secrets),
         }
     }
 }
 
-impl Told {
+impl CallSettings {
     /// What a call is told that has no settings.
     pub(crate) fn nothing() -> Self {
         Self {
@@ -62,7 +62,7 @@ mod tests {
     use mainstay_domain::secret::Shown;
     use serde_json::json;
 
-    fn told(settings: serde_json::Value, times: usize) -> Vec<Told> {
+    fn told(settings: serde_json::Value, times: usize) -> Vec<CallSettings> {
         let settings = Settings::of(&PluginSpec {
             settings,
             ..PluginSpec::default()
@@ -75,7 +75,7 @@ mod tests {
     fn each_call_sees_handles_of_its_own_in_its_settings() {
         const WRITTEN: &str = r#"{"token":"Bearer ${secret:hook}"}"#;
         let told = told(json!({ "token": "Bearer ${secret:hook}" }), 2);
-        for Told { settings, secrets } in &told {
+        for CallSettings { settings, secrets } in &told {
             assert!(!settings.contains("hook"), "{settings}");
             assert_eq!(settings.to_string().shown(secrets), WRITTEN);
         }

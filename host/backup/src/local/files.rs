@@ -82,7 +82,7 @@ impl Layout {
             let Some(name) = path.file_name() else {
                 continue;
             };
-            absent_is_fine(fs::rename(&path, trash.join(name)))
+            ignore_not_found(fs::rename(&path, trash.join(name)))
                 .map_err(unavailable("cannot move to the trash", &path))?;
         }
         remove_file(&self.index(job, id))?;
@@ -216,7 +216,7 @@ pub(super) fn sync_dir(path: &Path) -> Result<(), BackupStoreError> {
 }
 
 pub(super) fn remove_file(path: &Path) -> Result<(), BackupStoreError> {
-    absent_is_fine(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
+    ignore_not_found(fs::remove_file(path)).map_err(unavailable("cannot remove", path))
 }
 
 /// Removes a directory and all below it, also where directories among it forbid that to their owner; not where
@@ -232,7 +232,7 @@ pub(super) fn remove_tree(path: &Path) -> Result<(), BackupStoreError> {
         }
         removed => removed,
     };
-    absent_is_fine(removed).map_err(unavailable("cannot remove", path))
+    ignore_not_found(removed).map_err(unavailable("cannot remove", path))
 }
 
 /// Lets the owner of a directory, and of those below it, list and change them. Links are not followed.
@@ -248,7 +248,7 @@ pub(super) fn open_to_owner(path: &Path) -> io::Result<()> {
     fs::read_dir(path)?.try_for_each(|entry| open_to_owner(&entry?.path()))
 }
 
-pub(super) fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn ignore_not_found(result: io::Result<()>) -> io::Result<()> {
     result.or_else(|error| {
         if error.kind() == ErrorKind::NotFound {
             Ok(())

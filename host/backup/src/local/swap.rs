@@ -13,7 +13,7 @@
 
 use super::{
     error::unavailable,
-    files::{absent_is_fine, remove_tree, sync_dir},
+    files::{ignore_not_found, remove_tree, sync_dir},
     mounts::check_none_within,
 };
 use crate::port::BackupStoreError;
@@ -184,7 +184,7 @@ impl Swap {
             }
             fs::rename(&self.staging, &self.old)?;
         }
-        absent_is_fine(fs::rename(&self.target, &self.staging))
+        ignore_not_found(fs::rename(&self.target, &self.staging))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
 
 use super::component;
-use mainstay_daemon::config::{self, Loaded, Problem, Thing};
+use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginIdentity, PluginKind},
@@ -96,7 +96,7 @@ async fn serve(
             file.display()
         );
         let problem = Problem::error(error.to_string(), help).in_file(file);
-        loaded.problem_about(Thing::Plugin, name, problem)
+        loaded.problem_about(EntityKind::Plugin, name, problem)
     })?;
     Ok((candidate.shape().kind, identity))
 }

@@ -36,7 +36,7 @@ pub(super) struct WithHelp {
 }
 
 /// Tells the error, once, and gives the exit code.
-pub(super) fn conclude(ending: anyhow::Result<Ending>) -> ExitCode {
+pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
     let error = match ending {
         Ok(Ending::Done) => return ExitCode::SUCCESS,
         Ok(Ending::Failed) => return ExitCode::from(1),

@@ -74,7 +74,7 @@ pub(super) async fn say_of_damage(
 }
 
 /// Waits for what is said, but no longer than this. It was submitted, and stays so.
-pub(super) async fn say_within(longest: Duration, saying: impl Future<Output = ()>) {
+pub(super) async fn wait_at_most(longest: Duration, saying: impl Future<Output = ()>) {
     if tokio::time::timeout(longest, saying).await.is_err() {
         tracing::warn!("the journal does not answer; what it was told is written when it does");
     }
@@ -127,7 +127,7 @@ mod tests {
         let shared = shared(Arc::new(Silent(memory.clone())), ManualClock::new());
         let saying = say(&shared, EventKind::HostStopping, "asked to".to_owned());
         let second = Duration::from_secs(1);
-        let said = tokio::time::timeout(60 * second, say_within(second, saying)).await;
+        let said = tokio::time::timeout(60 * second, wait_at_most(second, saying)).await;
         assert!(said.is_ok(), "it waits for the disk");
         assert_eq!(memory.kinds(), [EventKind::HostStopping]);
     }

@@ -32,7 +32,7 @@ pub(crate) struct Context<'a> {
 /// Things that an operator names in one part of the config and refers to in others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the words of the config")]
-pub enum Thing {
+pub enum EntityKind {
     Target,
     Job,
     Command,
@@ -40,28 +40,30 @@ pub enum Thing {
     Plugin,
 }
 
-impl Thing {
+impl EntityKind {
     /// The word for people.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Thing::Target => "target",
-            Thing::Job => "job",
-            Thing::Command => "command",
-            Thing::Secret => "secret",
-            Thing::Plugin => "plugin",
+            EntityKind::Target => "target",
+            EntityKind::Job => "job",
+            EntityKind::Command => "command",
+            EntityKind::Secret => "secret",
+            EntityKind::Plugin => "plugin",
         }
     }
 
     /// How one is written.
     pub(crate) fn example(self, name: &str) -> String {
         match self {
-            Thing::Target => format!("[[target]] with name = \"{name}\""),
-            Thing::Job => format!("[[job]] with name = \"{name}\""),
-            Thing::Command => format!("[command.{name}] with run = [\"program\", \"argument\"]"),
-            Thing::Secret => {
+            EntityKind::Target => format!("[[target]] with name = \"{name}\""),
+            EntityKind::Job => format!("[[job]] with name = \"{name}\""),
+            EntityKind::Command => {
+                format!("[command.{name}] with run = [\"program\", \"argument\"]")
+            }
+            EntityKind::Secret => {
                 format!("{name} = {{ file = \"path\" }} or {{ env = \"VARIABLE\" }} to [secrets]")
             }
-            Thing::Plugin => format!("[plugin.{name}]"),
+            EntityKind::Plugin => format!("[plugin.{name}]"),
         }
     }
 }
@@ -70,9 +72,9 @@ impl Thing {
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// Where each thing is defined.
-    pub(crate) defined: BTreeMap<(Thing, String), Place>,
+    pub(crate) defined: BTreeMap<(EntityKind, String), Place>,
     /// Where each thing is referred to.
-    pub(crate) referred: Vec<(Thing, String, Place)>,
+    pub(crate) referred: Vec<(EntityKind, String, Place)>,
     /// Which target depends on which, and where it says so.
     pub(crate) dependencies: Vec<(TargetName, TargetName, Place)>,
     /// Which failures can be raised.
@@ -145,7 +147,7 @@ impl<'a> Context<'a> {
     }
 
     /// A thing of this name is defined here; a second of its kind is an error.
-    pub(crate) fn define(&self, thing: Thing, name: &str, place: Place) {
+    pub(crate) fn define(&self, thing: EntityKind, name: &str, place: Place) {
         let known = (thing, name.to_owned());
         let first = self.facts.borrow().defined.get(&known).copied();
         match first.and_then(|place| self.locate(place)) {
@@ -161,7 +163,7 @@ impl<'a> Context<'a> {
     }
 
     /// A thing of this name must exist.
-    pub(crate) fn refer(&self, thing: Thing, name: &str, place: Place) {
+    pub(crate) fn refer(&self, thing: EntityKind, name: &str, place: Place) {
         let mut facts = self.facts.borrow_mut();
         facts.referred.push((thing, name.to_owned(), place));
     }

@@ -36,17 +36,17 @@ pub struct Problem {
 /// What programs are not told of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Inside {
-    told_at: Teller,
+    raised_at: CallSite,
     excerpt: Option<Box<Excerpt>>,
     /// Where the problem stands for many: the first of them, which people are shown in its place.
     alike: Vec<Problem>,
 }
 
 /// The place of the program that tells a problem. What the same place tells is of one kind, whatever names are in it.
-type Teller = &'static panic::Location<'static>;
+type CallSite = &'static panic::Location<'static>;
 
 /// Problems of one kind differ only in what they are about.
-pub(crate) type Kind = (ProblemSeverity, Teller);
+pub(crate) type Kind = (ProblemSeverity, CallSite);
 
 /// The line of the file that a problem is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Problem {
             message: message.into(),
             help: help.into(),
             inside: Box::new(Inside {
-                told_at: panic::Location::caller(),
+                raised_at: panic::Location::caller(),
                 excerpt: None,
                 alike: Vec::new(),
             }),
@@ -121,7 +121,7 @@ impl Problem {
 
     /// What it has in common with others of its kind.
     pub(crate) fn kind(&self) -> Kind {
-        (self.severity, self.inside.told_at)
+        (self.severity, self.inside.raised_at)
     }
 
     /// This stands for many; people are shown one more of them.

@@ -12,7 +12,7 @@ mod route;
 mod target;
 
 use super::{
-    context::{Context, Facts, Thing},
+    context::{Context, EntityKind, Facts},
     document::{Node, Place, Table, Value},
     problem::Problem,
     reader::{At, Fields},
@@ -76,7 +76,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
 /// Reads a table whose keys are names of things that it defines.
 fn named<'a, N: Ord + Borrow<str>, T>(
     at: At<'a>,
-    thing: Thing,
+    thing: EntityKind,
     parse: fn(&str) -> Result<N, InvalidName>,
     read: impl Fn(At<'a>, &str) -> Option<T>,
 ) -> Option<BTreeMap<N, T>> {

@@ -10,7 +10,7 @@ pub(crate) use quantity::{
 };
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
-use super::{context::Thing, document::Value, reader::At};
+use super::{context::EntityKind, document::Value, reader::At};
 use mainstay_domain::template::{self, Part};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -150,7 +150,7 @@ pub(crate) fn secrets_in(text: &str, at: At<'_>) {
     for part in parts {
         if let Part::Secret(name) = part {
             at.context
-                .refer(Thing::Secret, name.as_str(), at.node.place);
+                .refer(EntityKind::Secret, name.as_str(), at.node.place);
         }
     }
 }

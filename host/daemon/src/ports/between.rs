@@ -89,7 +89,7 @@ pub trait Watch: Send + Sync {
 
 /// What the supervisor tells the monitor of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProcessNews {
+pub enum ProcessUpdate {
     /// It was started just now, so its start period begins; with the number of the supervised process, where it is one.
     Started(Option<u32>),
     /// It may run, and nobody started it now: it was adopted, or a command that should have started or stopped it
@@ -107,7 +107,7 @@ pub enum ProcessNews {
 pub trait ProcessWatch: Watch {
     /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
     /// monitor does not know yet is kept for it.
-    fn process_is(&self, target: &TargetName, news: ProcessNews);
+    fn process_changed(&self, target: &TargetName, news: ProcessUpdate);
     /// Something that `status` shows of its process has changed, and is no news for its checks.
     fn row_changed(&self, target: &TargetName);
 }

@@ -49,7 +49,7 @@ pub struct AlertService {
 
 /// What a delivery works with.
 #[derive(Clone)]
-struct Desk {
+struct DeliveryContext {
     shared: Shared,
     outbox: Arc<Mutex<Outbox>>,
     alerters: Arc<dyn Alerters>,
@@ -65,7 +65,7 @@ impl AlertService {
             alerters,
         } = self;
         let mut events = shared.journal.subscribe();
-        let desk = Desk {
+        let desk = DeliveryContext {
             shared,
             outbox: Arc::default(),
             alerters,
@@ -84,7 +84,7 @@ impl AlertService {
                 }
                 entries = arrivals.next() => desk.take_in(entries),
                 // A new plugin may deliver what the one before could not.
-                () = next_reason(&mut events) => {}
+                () = wait_for_retry_trigger(&mut events) => {}
                 () = tokio::time::sleep(rest) => {}
             }
         }
@@ -92,7 +92,7 @@ impl AlertService {
     }
 }
 
-impl Desk {
+impl DeliveryContext {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock()
     }
@@ -186,7 +186,7 @@ impl Desk {
 }
 
 /// Waits for an event after which an alert may be delivered that could not be before.
-async fn next_reason(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
+async fn wait_for_retry_trigger(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
     loop {
         match events.recv().await {
             Ok(event) if event.kind == EventKind::PluginServing => return,

@@ -28,7 +28,7 @@ use catalog::Catalog;
 use jobs::JobState;
 use mainstay_domain::{
     backup::BackupRecord,
-    chain::ChainError,
+    chain::BackupChainError,
     effect::EffectError,
     event::{Event, EventKind},
     id::IdSource,
@@ -55,7 +55,7 @@ pub enum BackupError {
     Refused(String),
     /// The chain is broken.
     #[error(transparent)]
-    Chain(#[from] ChainError),
+    Chain(#[from] BackupChainError),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] BackupStoreError),
@@ -148,7 +148,7 @@ impl BackupService {
         let service = Self {
             core: Arc::new(core),
         };
-        service.take_up_leftovers().await?;
+        service.reconcile_leftovers().await?;
         Ok(service)
     }
 

@@ -24,7 +24,7 @@ use delivering::Delivering;
 use live::Live;
 use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
 use nothing::Nothing;
-use operation::OfOperation;
+use operation::OperationCall;
 use planned::Planned;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ impl EffectPort for EffectSessions {
                 effects,
                 ..
             } => {
-                let of = OfOperation {
+                let of = OperationCall {
                     effects: self.0.clone(),
                     call: call.clone(),
                     operation: operation.clone(),

@@ -24,12 +24,12 @@ mod tests;
 mod watched;
 
 use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, state::ChangedTargets};
-use crate::ports::{Clock, Finding, Journal, Probe, ProcessNews};
+use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
     time::Monotonic,
 };
-use outlet::Outlet;
+use outlet::FindingSender;
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;
 use schedule::{Due, Schedule};
@@ -49,11 +49,11 @@ struct Core {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     numbers: Numbers,
-    outlet: Outlet,
+    outlet: FindingSender,
     spec: watch::Receiver<Arc<Spec>>,
     targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
     /// The last of each target, for those that the supervisor starts before they are watched.
-    news: Mutex<HashMap<TargetName, ProcessNews>>,
+    news: Mutex<HashMap<TargetName, ProcessUpdate>>,
     /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
     /// Those that may have checks which are not in the schedule yet.
@@ -83,7 +83,7 @@ impl Monitor {
             journal,
             clock,
             numbers,
-            outlet: Outlet::new(findings),
+            outlet: FindingSender::new(findings),
             spec,
             targets: RwLock::default(),
             news: Mutex::default(),
@@ -133,7 +133,7 @@ impl Monitor {
                     core.reconfigure(&present);
                     schedule.add(core.unscheduled());
                 }
-                () = core.outlet.send_kept() => {}
+                () = core.outlet.send_from_backlog() => {}
                 due = schedule.next() => {
                     let runs = match due {
                         Due::Tick(watched, due) => core.tick(&watched, due),
@@ -179,7 +179,7 @@ impl Core {
             .collect()
     }
 
-    fn take_up_news(&self, watched: &Arc<Watched>, news: ProcessNews) {
+    fn apply_process_update(&self, watched: &Arc<Watched>, news: ProcessUpdate) {
         let mut state = watched.lock();
         let now = self.clock.monotonic();
         state.epoch += 1;
@@ -190,16 +190,16 @@ impl Core {
         }
         let start_period = state.spec.start_period;
         let mut changes = match news {
-            ProcessNews::Started(_) => state.health.started(start_period, now),
-            ProcessNews::Runs(_) => Vec::new(),
-            ProcessNews::Exited(_) | ProcessNews::Down(_) | ProcessNews::Stopped => {
+            ProcessUpdate::Started(_) => state.health.started(start_period, now),
+            ProcessUpdate::Runs(_) => Vec::new(),
+            ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
                 state.health.ended()
             }
         };
-        let has_exited = matches!(news, ProcessNews::Exited(_));
+        let has_exited = matches!(news, ProcessUpdate::Exited(_));
         let down = match news {
-            ProcessNews::Exited(why) | ProcessNews::Down(why) => Some(why),
-            ProcessNews::Started(_) | ProcessNews::Runs(_) | ProcessNews::Stopped => None,
+            ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
+            ProcessUpdate::Started(_) | ProcessUpdate::Runs(_) | ProcessUpdate::Stopped => None,
         };
         if state.process.is_stopped() {
             self.publish(watched, &mut state, &changes, None);
@@ -208,7 +208,7 @@ impl Core {
         // A target that just started owes its first heartbeat within one period from now.
         state.last_beat = now;
         let is_child = state.spec.process.is_some();
-        let seen = is_child.then(|| self.process_seen(&state, down));
+        let seen = is_child.then(|| self.observe_process(&state, down));
         if let Some(seen) = &seen {
             if has_exited {
                 self.outlet.send(Finding::Exited {

@@ -21,7 +21,7 @@ mod serving;
 mod tests;
 mod writes;
 
-pub use board::RecoveryBoard;
+pub use board::RecoverySnapshot;
 pub use control::RecoveryHandle;
 
 use crate::{
@@ -36,7 +36,7 @@ use mainstay_domain::{
     spec::Spec,
     time::Monotonic,
 };
-use serving::tell_of_serving;
+use serving::forward_serving_handlers;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -68,7 +68,7 @@ pub struct RecoveryEngine {
     spec: watch::Receiver<Arc<Spec>>,
     findings: mpsc::Receiver<Finding>,
     asked: mpsc::Receiver<Asked>,
-    board: RecoveryBoard,
+    board: RecoverySnapshot,
     /// Calls and looks under way; each comes to the input that answers it.
     work: JoinSet<Input>,
     /// Who waits for which reply.
@@ -87,7 +87,7 @@ impl RecoveryEngine {
         changed: ChangedTargets,
     ) -> (Self, RecoveryHandle) {
         let (sender, asked) = mpsc::channel(64);
-        let board = RecoveryBoard::new(changed);
+        let board = RecoverySnapshot::new(changed);
         let handle = RecoveryHandle::new(sender, board.clone());
         let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
@@ -121,7 +121,7 @@ impl RecoveryEngine {
     /// `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
-        let told = tell_of_serving(&*self.ports.shared.journal, serving_sender);
+        let told = forward_serving_handlers(&*self.ports.shared.journal, serving_sender);
         let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
         // What serves by now was told of before anybody listened here.
         self.serves(None);
@@ -162,7 +162,7 @@ impl RecoveryEngine {
     }
 
     /// Who found or asks for something may know a config that was not taken up here yet.
-    fn catch_up_with_spec(&mut self) {
+    fn apply_pending_spec(&mut self) {
         if self.spec.has_changed().unwrap_or(false) {
             let spec = Arc::clone(&self.spec.borrow_and_update());
             self.input(Input::Spec(spec));
@@ -170,12 +170,12 @@ impl RecoveryEngine {
     }
 
     fn found(&mut self, finding: Finding) {
-        self.catch_up_with_spec();
+        self.apply_pending_spec();
         self.input(finding::input_of(finding));
     }
 
     fn asked(&mut self, Asked { command, answer }: Asked) {
-        self.catch_up_with_spec();
+        self.apply_pending_spec();
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer);
@@ -240,7 +240,7 @@ impl RecoveryEngine {
             self.board.pause(&self.machine);
         }
         self.writes.push(writes);
-        self.carry_out(after);
+        self.execute_actions(after);
     }
 }
 

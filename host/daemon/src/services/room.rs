@@ -3,7 +3,7 @@
 //! Invariant: each is told once, in turn; what a daemon before told and could not take back, this one does.
 
 use super::shared::Shared;
-use crate::ports::Room;
+use crate::ports::DiskState;
 use mainstay_domain::{
     event::{Event, EventKind},
     journal::Change,
@@ -13,26 +13,26 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The service.
-pub struct RoomService {
+pub struct DiskStateService {
     /// Where it stands.
-    pub room: watch::Receiver<Room>,
+    pub room: watch::Receiver<DiskState>,
     /// It is told in the journal. On a full disk it is held there too, but its alert goes out.
     pub shared: Shared,
 }
 
-impl RoomService {
+impl DiskStateService {
     /// Runs until it is stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut told = None;
         loop {
             let room = self.room.borrow_and_update().clone();
             let news = match room {
-                Room::Full(why) => Some((EventKind::JournalFull, why)),
-                Room::Regained => {
+                DiskState::Full(why) => Some((EventKind::JournalFull, why)),
+                DiskState::Regained => {
                     let message = "the journal is written again, and holds all that was held back";
                     Some((EventKind::JournalWritable, message.to_owned()))
                 }
-                Room::Enough => None,
+                DiskState::Enough => None,
             };
             if let Some((kind, message)) = news
                 && told != Some(kind)
@@ -66,18 +66,18 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_and_its_end_are_told_once_each_and_in_turn() {
         let journal = MemoryJournal::new();
-        let (sender, room) = watch::channel(Room::Enough);
-        let service = RoomService {
+        let (sender, room) = watch::channel(DiskState::Enough);
+        let service = DiskStateService {
             room,
             shared: shared(journal.clone(), ManualClock::new()),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(service.run(stop.clone()));
-        let full = |why: &str| Room::Full(why.to_owned());
+        let full = |why: &str| DiskState::Full(why.to_owned());
         let (full_kind, writable) = (EventKind::JournalFull, EventKind::JournalWritable);
         for (next, expected) in [
             (full("full"), vec![full_kind]),
-            (Room::Regained, vec![full_kind, writable]),
+            (DiskState::Regained, vec![full_kind, writable]),
             (full("again"), vec![full_kind, writable, full_kind]),
         ] {
             sender.send_replace(next);
@@ -93,8 +93,8 @@ mod tests {
     #[tokio::test]
     async fn what_a_daemon_before_told_is_taken_back_by_this_one() {
         let journal = MemoryJournal::new();
-        let (_sender, room) = watch::channel(Room::Regained);
-        let service = RoomService {
+        let (_sender, room) = watch::channel(DiskState::Regained);
+        let service = DiskStateService {
             room,
             shared: shared(journal.clone(), ManualClock::new()),
         };

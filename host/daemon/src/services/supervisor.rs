@@ -13,13 +13,13 @@ mod ending;
 mod events;
 mod managed;
 mod port;
+mod reconcile_at_start;
 mod shutdown;
-mod take_over;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    ports::{Commands, ProcessNews, ProcessWatch, Processes},
+    ports::{Commands, ProcessUpdate, ProcessWatch, Processes},
     services::{next_spec::next_spec, parts::Parts, shared::Shared},
 };
 use decide::AtConfig;
@@ -71,7 +71,7 @@ pub struct SupervisorPorts {
 
 /// What the daemon before left; from [`crate::ports::Recovered`].
 #[derive(Debug, Clone, Default)]
-pub struct Left {
+pub struct PreviousRun {
     /// Processes that should live.
     pub processes: Vec<(TargetName, ProcessIdentity)>,
     /// Targets that are not started now.
@@ -89,10 +89,10 @@ pub struct Supervisor {
 struct Core {
     ports: SupervisorPorts,
     spec: watch::Receiver<Arc<Spec>>,
-    left: Mutex<Left>,
+    left: Mutex<PreviousRun>,
     targets: RwLock<HashMap<TargetName, Arc<Managed>>>,
     /// Set when what the daemon before left was taken over; until then no work begins.
-    taken_over: SetOnce<()>,
+    reconciled: SetOnce<()>,
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
@@ -104,7 +104,7 @@ struct Core {
 
 impl Supervisor {
     /// Touches nothing yet; [`Supervisor::run`] does.
-    pub fn new(ports: SupervisorPorts, left: Left) -> Self {
+    pub fn new(ports: SupervisorPorts, left: PreviousRun) -> Self {
         let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
         let targets = present.targets.iter();
@@ -121,7 +121,7 @@ impl Supervisor {
                 spec,
                 left: Mutex::new(left),
                 targets: RwLock::new(targets.collect()),
-                taken_over: SetOnce::new(),
+                reconciled: SetOnce::new(),
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
                 tasks: TaskTracker::new(),
@@ -135,7 +135,7 @@ impl Supervisor {
     pub async fn run(self, stop: CancellationToken) -> Result<(), Stragglers> {
         let core = self.core;
         let mut spec = core.spec.clone();
-        core.take_over().await;
+        core.reconcile_at_start().await;
         let mut rotation = tokio::time::interval(ROTATE_EVERY);
         rotation.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -226,13 +226,13 @@ impl Core {
                     .await;
                 if managed.is_listed() && managed.process_spec().is_none() {
                     // A foreign service from now on: whether it runs is for its checks to say, so they count again.
-                    let news = ProcessNews::Runs(None);
-                    self.ports.watch.process_is(&managed.name, news);
+                    let news = ProcessUpdate::Runs(None);
+                    self.ports.watch.process_changed(&managed.name, news);
                 }
             }
             // A handler has stopped the target.
             _ if managed.intent() == Intent::StayDown => {}
-            AtConfig::Start => self.launch_or_tell(managed).await,
+            AtConfig::Start => self.launch_or_report(managed).await,
             AtConfig::Restart(why) => self.relaunch(managed, why).await,
         }
     }

@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 const EVERY: Duration = Duration::from_secs(60);
 
 /// The service.
-pub struct Upkeep {
+pub struct HistoryPruner {
     /// The journal is what is kept small; the wall clock counts.
     pub shared: Shared,
 }
 
-impl Upkeep {
+impl HistoryPruner {
     /// Runs until it is stopped. A change of the config counts at the next look.
     pub async fn run(self, stop: CancellationToken) {
         loop {

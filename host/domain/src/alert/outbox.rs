@@ -53,7 +53,7 @@ impl Outbox {
         self.next += 1;
         self.places.insert(key, place);
         self.by_severity.insert((entry.alert.severity, place));
-        let lane = self.lanes.entry(lane_of(&entry)).or_default();
+        let lane = self.lanes.entry(delivery_lane(&entry)).or_default();
         lane.insert(place);
         if lane.len() == 1 {
             self.wait(&entry.alerter, entry.due, place);
@@ -154,7 +154,7 @@ impl Outbox {
         let key = (entry.alert.id.clone(), entry.alerter.clone());
         self.places.remove(&key);
         self.by_severity.remove(&(entry.alert.severity, place));
-        let lane_of_it = lane_of(&entry);
+        let lane_of_it = delivery_lane(&entry);
         let mut next = None;
         if let Some(lane) = self.lanes.get_mut(&lane_of_it) {
             lane.remove(&place);
@@ -191,7 +191,7 @@ impl Heads {
     }
 }
 
-fn lane_of(entry: &OutboxEntry) -> (PluginName, String) {
+fn delivery_lane(entry: &OutboxEntry) -> (PluginName, String) {
     (entry.alerter.clone(), entry.alert.dedup_key.clone())
 }
 

@@ -98,7 +98,7 @@ impl CheckCounter {
     }
 
     /// Whether it does not keep a half-open circuit from closing.
-    pub(super) fn is_proven(&self) -> bool {
+    pub(super) fn allows_closing(&self) -> bool {
         let told = self.is_told() && !self.last_failed();
         !self.state.holds() && (told || self.successes >= self.recover_after)
     }

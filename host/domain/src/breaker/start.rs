@@ -36,7 +36,7 @@ impl TargetHealth {
     }
 
     /// Whether this is a failure of a check that the start excuses: the check has not passed since, and still has time.
-    pub fn is_not_yet(&self, seen: &Observation, now: Monotonic) -> bool {
+    pub fn is_excused_by_start(&self, seen: &Observation, now: Monotonic) -> bool {
         let has_time = self.start_ends.is_some_and(|end| now < end);
         let excused = || self.sampled(seen).is_some_and(|check| check.starting);
         seen.outcome == Outcome::Failed && has_time && excused()

@@ -9,7 +9,7 @@ use crate::{
 impl TargetHealth {
     /// Whether this is a success of a check that the supervised child cannot have given, for it does not run: it says
     /// nothing of the target. What looks at the machine sees as much without the child.
-    pub fn is_strangers(&self, seen: &Observation) -> bool {
+    pub fn is_from_stranger(&self, seen: &Observation) -> bool {
         let mut told = self.checks.iter().filter(|check| check.is_told());
         let is_down = told.any(CheckCounter::last_failed);
         let kind = self.sampled(seen).and_then(|check| check.kind.as_ref());

@@ -109,7 +109,8 @@ impl TargetHealth {
         if self.circuit == CircuitState::Open && self.failing().next().is_none() {
             self.half_open(changes);
         }
-        if self.circuit == CircuitState::HalfOpen && self.checks.iter().all(CheckCounter::is_proven)
+        if self.circuit == CircuitState::HalfOpen
+            && self.checks.iter().all(CheckCounter::allows_closing)
         {
             self.close(changes);
         }

@@ -113,14 +113,14 @@ fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
     );
     assert_eq!(
         plan_restore(&records, &id("ful09")),
-        Err(ChainError::Unknown(id("ful09")))
+        Err(BackupChainError::Unknown(id("ful09")))
     );
 
     records[2].status = BackupStatus::Corrupted;
     let (unusable, needed_by) = (id("dif03"), id("inc04"));
     assert_eq!(
         plan_restore(&records, &id("inc04")),
-        Err(ChainError::Unusable {
+        Err(BackupChainError::Unusable {
             unusable,
             status: "corrupted",
             needed_by
@@ -130,7 +130,7 @@ fn a_plan_holds_every_link_and_names_the_one_that_is_missing() {
     let (missing, needed_by) = (id("dif03"), id("inc04"));
     assert_eq!(
         plan_restore(&records, &id("inc04")),
-        Err(ChainError::Missing { missing, needed_by })
+        Err(BackupChainError::Missing { missing, needed_by })
     );
 }
 
@@ -142,12 +142,12 @@ fn parents_that_lead_in_a_circle_end() {
     ];
     assert_eq!(
         plan_restore(&records, &id("inc01")),
-        Err(ChainError::Tangled(id("inc01")))
+        Err(BackupChainError::Tangled(id("inc01")))
     );
     let records = [good("inc01", None, "inc01")];
     assert_eq!(
         plan_restore(&records, &id("inc01")),
-        Err(ChainError::Tangled(id("inc01")))
+        Err(BackupChainError::Tangled(id("inc01")))
     );
 }
 

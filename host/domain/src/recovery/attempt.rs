@@ -1,8 +1,8 @@
 //! One attempt: the steps of the chain, each a call, and what they come to.
 
 use super::{
-    Action, At, Attempt, Call, Case, Failed, IllegalMove, Outcome, Recovery, Running, SoFar, Stage,
-    Work, words,
+    Action, At, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, Outcome, Recovery,
+    Running, Stage, Work, words,
 };
 use crate::{
     call::RecoverRequest,
@@ -38,7 +38,7 @@ impl Recovery {
             let event = words::started(&running.work.operation, &running.route, at.now);
             out.writes.push(event);
         }
-        self.next_step(case, running, None, SoFar::default(), at, out)
+        self.next_step(case, running, None, AttemptProgress::default(), at, out)
     }
 
     /// Calls the next step that is to run, or, where none is, sees what the attempt came to.
@@ -47,23 +47,23 @@ impl Recovery {
         case: &mut Case,
         mut running: Running,
         after: Option<usize>,
-        so_far: SoFar,
+        so_far: AttemptProgress,
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let from = after.map_or(0, |step| step.saturating_add(1));
         let mut steps = running.route.chain.iter().enumerate().skip(from);
         let next = steps.find(|(place, step)| {
-            let is_hopeless = running.work.hopeless.contains(place);
+            let is_hopeless = running.work.permanently_failed.contains(place);
             let goes_on = so_far.failed.is_none() && running.cancelled.is_none();
             !is_hopeless && (step.always || goes_on)
         });
         let Some((place, step)) = next else {
-            return self.attempt_over(case, running, so_far, at, out);
+            return self.finish_attempt(case, running, so_far, at, out);
         };
         if after.is_some() {
             if self.stopping {
-                self.leave_for_the_next(case, running.work, at, out);
+                self.suspend_for_shutdown(case, running.work, at, out);
                 return Ok(());
             }
             // What the step before did must not be lost with the daemon.
@@ -87,7 +87,7 @@ impl Recovery {
     }
 
     /// The daemon ends between two steps: the next one makes the same attempt again.
-    fn leave_for_the_next(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+    fn suspend_for_shutdown(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
         work.revise(out, |operation| {
             operation.attempts = operation.attempts.saturating_sub(1);
             operation.due = Some(at.now);
@@ -138,11 +138,11 @@ impl Recovery {
     }
 
     /// Every step that was to run has answered.
-    fn attempt_over(
+    fn finish_attempt(
         &mut self,
         case: &mut Case,
         mut running: Running,
-        so_far: SoFar,
+        so_far: AttemptProgress,
         at: At,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
@@ -161,7 +161,7 @@ impl Recovery {
             }
             None => {
                 let why = so_far
-                    .hopeless
+                    .permanently_failed
                     .unwrap_or_else(|| "no step of its chain was left to run".to_owned());
                 self.give_up_or_cancel(case, running, why, at, out)
             }

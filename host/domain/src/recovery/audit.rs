@@ -49,8 +49,8 @@ impl Recovery {
                 Stage::Over => return broken("it is over, and kept"),
                 Stage::Watched { .. }
                 | Stage::Unrouted
-                | Stage::WithPeople(_)
-                | Stage::Asking(_) => {
+                | Stage::HandedOver(_)
+                | Stage::AwaitingApproval(_) => {
                     if entry.is_some() {
                         return broken("it waits without an operation that may start");
                     }

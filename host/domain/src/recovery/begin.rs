@@ -1,8 +1,8 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, Case, CaseKey, IllegalMove, Outcome, Polling, Recovery, Running, SoFar,
-    Stage, Work,
+    Action, At, Attempt, AttemptProgress, Case, CaseKey, IllegalMove, Outcome, Polling, Recovery,
+    Running, Stage, Work,
 };
 use crate::{
     name::PluginName,
@@ -34,7 +34,7 @@ impl Recovery {
         let is_automatic = work.operation.mode == Mode::Automatic;
         if is_automatic && route.strategy.awaits_approval() {
             self.queue.finished(&key.target, &work.operation.id);
-            return self.await_person(case, work, at, out);
+            return self.await_operator(case, work, at, out);
         }
         let next = work.operation.attempts.saturating_add(1);
         let has_next = work.operation.cut_off || route.strategy.delay_before(next).is_some();
@@ -45,14 +45,14 @@ impl Recovery {
         let looks_first = is_automatic && !was_seen_now;
         let before = work.route.replace(Arc::clone(&route));
         if before.is_none_or(|before| before.chain != route.chain) {
-            work.hopeless.clear();
+            work.permanently_failed.clear();
         }
         let running = Running {
             work,
             route,
             attempt: Attempt::Calling {
                 step: 0,
-                so_far: SoFar::default(),
+                so_far: AttemptProgress::default(),
             },
             cancelled: None,
         };
@@ -75,12 +75,12 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Polling {
         let until = at.monotonic + self.settings.validation(&key.target);
-        let number = self.ask_look(key, work, acted, out);
+        let number = self.request_look(key, work, acted, out);
         Polling::begun(until, number)
     }
 
     /// Asks for one look, and gives its number. While the daemon ends none is asked for.
-    pub(super) fn ask_look(
+    pub(super) fn request_look(
         &mut self,
         key: &CaseKey,
         work: &Work,
@@ -109,7 +109,7 @@ impl Recovery {
                 let Running { work, attempt, .. } = &mut **running;
                 if let Attempt::Looking(looks) | Attempt::Validating(looks) = attempt {
                     looks.next = None;
-                    looks.number = self.ask_look(&key, work, false, out);
+                    looks.number = self.request_look(&key, work, false, out);
                 }
             }
             _ => {}
@@ -121,21 +121,21 @@ impl Recovery {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
             self.with(&key, out, |machine, case, out| {
-                machine.no_longer_missing(case, at, out);
+                machine.release_missing_handler(case, at, out);
             });
         }
     }
 
     /// What waited because its handler was missing is due now.
-    pub(super) fn no_longer_missing(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn release_missing_handler(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         case.incident.missing = None;
         // That it was tried in vain says nothing about the handler.
         case.incident.tried_at = None;
-        self.hurry(case, at, out);
+        self.make_due_now(case, at, out);
     }
 
     /// What is queued is due now.
-    pub(super) fn hurry(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn make_due_now(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         if let Stage::Queued(work) = &mut case.stage {
             self.retime(work, at.monotonic, at, out);
         }

@@ -1,7 +1,7 @@
 //! A handler answered.
 
 use super::{
-    At, Attempt, Case, Failed, Handled, IllegalMove, NotHandled, Outcome, Recovery, SoFar,
+    At, Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, NotHandled, Outcome, Recovery,
 };
 use crate::{call::RecoveryFailure, id::OperationId, operation::Operation, spec::StepSpec};
 
@@ -29,7 +29,7 @@ impl Recovery {
                 &mut running.attempt,
                 Attempt::Calling {
                     step: 0,
-                    so_far: SoFar::default(),
+                    so_far: AttemptProgress::default(),
                 },
             ) else {
                 return Ok(());
@@ -38,7 +38,7 @@ impl Recovery {
             if let Some(spec) = running.route.chain.get(step) {
                 let is_hopeless = take(&mut running.work.operation, spec, handled, &mut so_far);
                 if is_hopeless {
-                    running.work.hopeless.insert(step);
+                    running.work.permanently_failed.insert(step);
                 }
             }
             machine.next_step(case, running, Some(step), so_far, at, out)
@@ -51,7 +51,7 @@ pub(super) fn take(
     operation: &mut Operation,
     step: &StepSpec,
     handled: Handled,
-    so_far: &mut SoFar,
+    so_far: &mut AttemptProgress,
 ) -> bool {
     if let Some(by) = handled.by {
         operation.handler = Some(by.name);
@@ -69,7 +69,9 @@ pub(super) fn take(
             return false;
         }
         Err(NotHandled::Failed(RecoveryFailure::Permanent(why))) => {
-            so_far.hopeless.get_or_insert(format!("{handler}: {why}"));
+            so_far
+                .permanently_failed
+                .get_or_insert(format!("{handler}: {why}"));
             return true;
         }
         Err(NotHandled::Failed(RecoveryFailure::Retryable(why))) => {

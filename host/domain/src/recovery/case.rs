@@ -38,11 +38,11 @@ pub enum Stage {
     /// No route fits.
     Unrouted,
     /// People have it in their hands until it is over.
-    WithPeople(Why),
+    HandedOver(Why),
     /// An operation waits for its time, its turn, or its next attempt.
     Queued(Work),
     /// An operation waits for a person's decision.
-    Asking(Work),
+    AwaitingApproval(Work),
     /// An operation runs.
     Running(Box<Running>),
     /// Recovered. What comes back until then is the same incident.
@@ -69,7 +69,7 @@ pub struct Work {
     /// The route of its last attempt.
     pub route: Option<Arc<RouteSpec>>,
     /// Steps of that route's chain that said that no attempt will help; they are not called again.
-    pub hopeless: BTreeSet<usize>,
+    pub permanently_failed: BTreeSet<usize>,
     /// Effects so far; their numbers go on.
     pub effects: u32,
     /// Why the last attempt did not help; none before the first.
@@ -81,7 +81,7 @@ impl Work {
         Self {
             operation,
             route: None,
-            hopeless: BTreeSet::new(),
+            permanently_failed: BTreeSet::new(),
             effects: 0,
             error: None,
         }
@@ -118,7 +118,7 @@ pub enum Attempt {
         /// Which, from 0.
         step: usize,
         /// What the steps before it came to.
-        so_far: SoFar,
+        so_far: AttemptProgress,
     },
     /// The handlers are done; the checks decide.
     Validating(Polling),
@@ -126,11 +126,11 @@ pub enum Attempt {
 
 /// What the steps of an attempt came to.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct SoFar {
+pub struct AttemptProgress {
     /// A step that counts is done.
     pub done: bool,
     /// No attempt of a step will help; the chain went on.
-    pub hopeless: Option<String>,
+    pub permanently_failed: Option<String>,
     /// What ended the chain, but for the steps that always run.
     pub failed: Option<Failed>,
 }
@@ -199,17 +199,17 @@ impl Case {
     /// Its operation that has not ended.
     pub fn work(&self) -> Option<&Work> {
         match &self.stage {
-            Stage::Queued(work) | Stage::Asking(work) => Some(work),
+            Stage::Queued(work) | Stage::AwaitingApproval(work) => Some(work),
             Stage::Running(running) => Some(&running.work),
-            Stage::Unrouted | Stage::WithPeople(_) | Stage::Watched { .. } | Stage::Over => None,
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => None,
         }
     }
 
     pub(super) fn work_mut(&mut self) -> Option<&mut Work> {
         match &mut self.stage {
-            Stage::Queued(work) | Stage::Asking(work) => Some(work),
+            Stage::Queued(work) | Stage::AwaitingApproval(work) => Some(work),
             Stage::Running(running) => Some(&mut running.work),
-            Stage::Unrouted | Stage::WithPeople(_) | Stage::Watched { .. } | Stage::Over => None,
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => None,
         }
     }
 

@@ -85,7 +85,7 @@ impl Recovery {
         if let (Some(missing), Some(route)) = (&case.incident.missing, &route)
             && route.chain.iter().all(|step| step.handler != *missing)
         {
-            self.no_longer_missing(case, at, out);
+            self.release_missing_handler(case, at, out);
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         match &mut case.stage {
-            Stage::Asking(work)
+            Stage::AwaitingApproval(work)
                 if is_asked_by_route(work)
                     && route.is_some_and(|route| !route.strategy.awaits_approval()) =>
             {

@@ -63,7 +63,7 @@ impl Recovery {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let operation = self.with(&key, out, |machine, case, out| {
-            let Stage::Asking(work) = &mut case.stage else {
+            let Stage::AwaitingApproval(work) = &mut case.stage else {
                 return Ok(None);
             };
             machine.step(work, OperationEvent::Approved, at, out)?;
@@ -89,7 +89,7 @@ impl Recovery {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let operation = self.with(&key, out, |machine, case, out| {
-            let Stage::Asking(work) = &case.stage else {
+            let Stage::AwaitingApproval(work) = &case.stage else {
                 return Ok(None);
             };
             let mut work = work.clone();
@@ -132,7 +132,7 @@ impl Recovery {
         };
         let operation = self.with(&key, out, |machine, case, out| {
             match std::mem::replace(&mut case.stage, Stage::Over) {
-                Stage::Queued(work) | Stage::Asking(work) => {
+                Stage::Queued(work) | Stage::AwaitingApproval(work) => {
                     machine.cancelled(case, work, &words, at, out).map(Some)
                 }
                 Stage::Running(mut running) => {

@@ -1,8 +1,8 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, pass no queue, and hold nothing back.
 
 use super::{
-    Action, At, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal, Reply, SoFar,
-    Ticket, Work, called::take, words,
+    Action, At, AttemptProgress, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal,
+    Reply, Ticket, Work, called::take, words,
 };
 use crate::{
     id::OperationId,
@@ -22,7 +22,7 @@ pub(super) struct DryRun {
     work: Work,
     route: Arc<RouteSpec>,
     step: usize,
-    so_far: SoFar,
+    so_far: AttemptProgress,
     /// Who cancelled it, and why.
     pub(super) cancelled: Option<String>,
 }
@@ -89,7 +89,7 @@ impl Recovery {
             work,
             route,
             step: 0,
-            so_far: SoFar::default(),
+            so_far: AttemptProgress::default(),
             cancelled: None,
         };
         self.dry_run_step(dry_run, 0, at, out)
@@ -140,7 +140,7 @@ impl Recovery {
             ) => Some(why),
             None if so_far.done => None,
             None => so_far
-                .hopeless
+                .permanently_failed
                 .or(Some("its chain has no step that counts".to_owned())),
         };
         match error {

@@ -142,7 +142,7 @@ impl Recovery {
             return;
         }
         case.incident.by_hand = true;
-        case.stage = Stage::WithPeople(Why::Decided);
+        case.stage = Stage::HandedOver(Why::Decided);
     }
 
     /// Ends an operation that is no longer wanted.
@@ -180,7 +180,7 @@ impl Recovery {
         let tried = case.work().is_some_and(|work| work.error.is_some());
         let attempts = case.work().map(|work| work.operation.attempts);
         match std::mem::replace(&mut case.stage, Stage::Over) {
-            Stage::Queued(mut work) | Stage::Asking(mut work) => {
+            Stage::Queued(mut work) | Stage::AwaitingApproval(mut work) => {
                 self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
             }
             _ => {}

@@ -117,25 +117,27 @@ impl Recovery {
             // It is no failure that anybody saw.
             incident.openings.clear();
             let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
-            let operation = self.begin_by_hand(&mut case, None, severity, by, at, out);
+            let operation = self.begin_manual(&mut case, None, severity, by, at, out);
             self.put(key.clone(), Box::new(case), &before, out);
             return Ok(Reply::Operation(Box::new(operation)));
         }
         let reply = self.with(key, out, |machine, case, out| match &case.stage {
-            Stage::Asking(work) => Err(Refusal::Conflict(ErrorCode::AwaitsPerson.mark(format!(
-                "the recovery of {} from {} waits for a person: mainstay approve {}",
-                key.target, key.failure, work.operation.id
-            )))),
+            Stage::AwaitingApproval(work) => {
+                Err(Refusal::Conflict(ErrorCode::AwaitsPerson.mark(format!(
+                    "the recovery of {} from {} waits for a person: mainstay approve {}",
+                    key.target, key.failure, work.operation.id
+                ))))
+            }
             Stage::Running(running) => Err(recovered_already(key, &running.work.operation.id)),
             Stage::Queued(work) if work.operation.mode != Mode::Automatic => {
                 Err(recovered_already(key, &work.operation.id))
             }
             Stage::Queued(work) => {
                 let work = work.clone();
-                Ok(machine.begin_by_hand(case, Some(work), severity, by, at, out))
+                Ok(machine.begin_manual(case, Some(work), severity, by, at, out))
             }
-            Stage::Unrouted | Stage::WithPeople(_) | Stage::Watched { .. } | Stage::Over => {
-                Ok(machine.begin_by_hand(case, None, severity, by, at, out))
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => {
+                Ok(machine.begin_manual(case, None, severity, by, at, out))
             }
         });
         let missing = || Refusal::Unknown(format!("{} has no {}", key.target, key.failure));
@@ -144,7 +146,7 @@ impl Recovery {
             .map(|operation| Reply::Operation(Box::new(operation)))
     }
 
-    fn begin_by_hand(
+    fn begin_manual(
         &mut self,
         case: &mut Case,
         waiting: Option<Work>,

@@ -55,9 +55,9 @@ impl Recovery {
             let was = case.incident.severity;
             case.incident.persist(severity, evidence);
             if case.incident.severity > was {
-                machine.worsened(case, at, out)?;
+                machine.raise_severity(case, at, out)?;
             }
-            machine.look_anew(case, out);
+            machine.restart_look(case, out);
             Ok(())
         })
     }
@@ -74,7 +74,7 @@ impl Recovery {
     }
 
     /// A look that is under way may have looked before this was raised: what it says counts no more.
-    fn look_anew(&mut self, case: &mut Case, out: &mut Outcome) {
+    fn restart_look(&mut self, case: &mut Case, out: &mut Outcome) {
         let key = case.key();
         let Stage::Running(running) = &mut case.stage else {
             return;
@@ -84,12 +84,17 @@ impl Recovery {
             && looks.next.is_none()
             && !self.stopping
         {
-            looks.number = self.ask_look(&key, work, false, out);
+            looks.number = self.request_look(&key, work, false, out);
         }
     }
 
     /// It is worse than it was known to be.
-    fn worsened(&mut self, case: &mut Case, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    fn raise_severity(
+        &mut self,
+        case: &mut Case,
+        at: At,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let severity = case.incident.severity;
         if matches!(case.stage, Stage::Unrouted) {
             return self.schedule(case, at, out);

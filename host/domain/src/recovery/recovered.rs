@@ -143,7 +143,7 @@ impl Recovery {
                 return Ok(());
             }
             Some(work) => return self.resume_operation(case, work, at, out),
-            None if incident.by_hand => Stage::WithPeople(Why::Decided),
+            None if incident.by_hand => Stage::HandedOver(Why::Decided),
             None => {
                 self.schedule(case, at, out)?;
                 if matches!(case.stage, Stage::Unrouted) && !case.holds {
@@ -169,7 +169,7 @@ impl Recovery {
         let due = work.operation.due;
         match work.operation.state {
             OperationState::AwaitingManual => {
-                case.stage = Stage::Asking(work);
+                case.stage = Stage::AwaitingApproval(work);
                 if !case.holds {
                     self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }

@@ -42,12 +42,12 @@ impl Recovery {
             return Ok(());
         };
         if case.incident.attempts >= route.strategy.max_attempts() {
-            self.round_is_over(case, at, out);
+            self.count_failed_round(case, at, out);
         }
         let operation = self.new_operation(&case.incident, Mode::Automatic, at.now);
         let mut work = Work::new(operation);
         if route.strategy.awaits_approval() {
-            return self.await_person(case, work, at, out);
+            return self.await_operator(case, work, at, out);
         }
         let pause = self.pause(&key, &case.incident, &route, at);
         work.operation.due = (!pause.is_zero()).then(|| at.now + pause);
@@ -60,7 +60,7 @@ impl Recovery {
     }
 
     /// The failure came back after the last attempt of a round, so none of them helped.
-    fn round_is_over(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    fn count_failed_round(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
         let attempts = case.incident.attempts;
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
@@ -151,11 +151,11 @@ impl Recovery {
             return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
         }
         work.operation.steps = steps;
-        self.await_person(case, work, at, out)
+        self.await_operator(case, work, at, out)
     }
 
     /// The operation waits for a person's decision.
-    pub(super) fn await_person(
+    pub(super) fn await_operator(
         &mut self,
         case: &mut Case,
         mut work: Work,
@@ -164,7 +164,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.step(&mut work, OperationEvent::NeedsPerson, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
-        case.stage = Stage::Asking(work);
+        case.stage = Stage::AwaitingApproval(work);
         Ok(())
     }
 }

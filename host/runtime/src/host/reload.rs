@@ -75,7 +75,7 @@ impl Reloader {
     }
 
     /// Looks for the first time: what lies there is taken for complete, until it proves not to be.
-    pub(super) async fn look_first(&mut self) -> Option<Duration> {
+    pub(super) async fn first_scan(&mut self) -> Option<Duration> {
         self.look_at(|_, _| true).await
     }
 
@@ -97,7 +97,7 @@ impl Reloader {
                 "cannot read the plugin directory; what serves goes on"
             ),
         }
-        let due = self.take_up_all().await;
+        let due = self.process_files().await;
         self.publish().await;
         due
     }

@@ -24,7 +24,7 @@ pub(crate) struct Waiting {
 }
 
 /// A version that was taken out of service.
-struct Departed {
+struct WithdrawnVersion {
     row: PluginRow,
     loaded: Weak<Loaded>,
     record: Arc<Record>,
@@ -36,7 +36,7 @@ struct Departed {
 pub(crate) struct Ledger {
     waiting: BTreeMap<PathBuf, Waiting>,
     files: BTreeMap<String, PathBuf>,
-    departed: VecDeque<Departed>,
+    departed: VecDeque<WithdrawnVersion>,
 }
 
 impl Ledger {
@@ -51,15 +51,18 @@ impl Ledger {
     }
 
     /// A version that was taken out of service; its row still names the file that it came from.
-    pub(crate) fn depart(&mut self, plugin: &Plugin) {
+    pub(crate) fn withdraw(&mut self, plugin: &Plugin) {
         let file = self.files.get(&plugin.identity().digest);
-        self.departed.push_back(Departed {
+        self.departed.push_back(WithdrawnVersion {
             row: row(plugin, PluginState::Draining, file.map(PathBuf::as_path)),
             loaded: Arc::downgrade(&plugin.loaded),
             record: plugin.record.clone(),
         });
         while self.departed.len() > RETIRED
-            && self.departed.front().is_some_and(Departed::is_retired)
+            && self
+                .departed
+                .front()
+                .is_some_and(WithdrawnVersion::is_retired)
         {
             self.departed.pop_front();
         }
@@ -89,12 +92,12 @@ impl Ledger {
         let waiting = self.waiting.iter().map(waits);
         serving
             .chain(waiting)
-            .chain(self.departed.iter().map(Departed::row))
+            .chain(self.departed.iter().map(WithdrawnVersion::row))
             .collect()
     }
 }
 
-impl Departed {
+impl WithdrawnVersion {
     fn is_retired(&self) -> bool {
         self.loaded.strong_count() == 0
     }

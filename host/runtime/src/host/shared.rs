@@ -116,7 +116,7 @@ impl HostShared {
         {
             let mut state = self.state();
             for plugin in &gone {
-                state.ledger.depart(plugin);
+                state.ledger.withdraw(plugin);
             }
             let serving = self.registry.all();
             let serves = |digest: &String| {

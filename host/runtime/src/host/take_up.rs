@@ -19,7 +19,7 @@ use std::{
 
 impl Reloader {
     /// Takes one step with each file; gives the time after which the next is due.
-    pub(super) async fn take_up_all(&mut self) -> Option<Duration> {
+    pub(super) async fn process_files(&mut self) -> Option<Duration> {
         loop {
             let mut due: Option<Duration> = None;
             let mut is_version_free = false;

@@ -96,7 +96,7 @@ impl Marks {
     }
 
     /// Whether it is on the way from `fork` to `exec`: it writes to a log of ours, but not as its output.
-    fn is_in_the_making(&self, pid: u32) -> bool {
+    fn is_between_fork_and_exec(&self, pid: u32) -> bool {
         if pid == std::process::id() {
             return false;
         }
@@ -120,7 +120,7 @@ impl Marks {
         let start = Instant::now();
         while let Some(pid) = stat::all()
             .into_iter()
-            .find(|&pid| self.is_in_the_making(pid))
+            .find(|&pid| self.is_between_fork_and_exec(pid))
         {
             if start.elapsed() > SETTLE {
                 tracing::warn!(

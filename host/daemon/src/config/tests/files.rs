@@ -132,12 +132,12 @@ fn a_problem_can_be_placed_where_a_thing_is_defined() {
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
     let loaded = load_in(&directory).unwrap();
     let problem = Problem::error("others can read it", "chmod 600 hook");
-    let placed = loaded.problem_about(Thing::Secret, "hook", problem.clone());
+    let placed = loaded.problem_about(EntityKind::Secret, "hook", problem.clone());
     assert_eq!((placed.line, placed.column), (Some(5), Some(1)));
-    let placed = loaded.problem_about(Thing::Plugin, "web", problem.clone());
+    let placed = loaded.problem_about(EntityKind::Plugin, "web", problem.clone());
     assert_eq!((placed.line, placed.column), (Some(6), Some(9)));
     assert_eq!(
-        loaded.problem_about(Thing::Plugin, "none", problem.clone()),
+        loaded.problem_about(EntityKind::Plugin, "none", problem.clone()),
         problem
     );
 }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         addresses::socket_address,
-        context::Thing,
+        context::EntityKind,
         reader::{At, Fields},
         values::{environment, existing, name, path, positive_duration, run, word},
     },
@@ -49,7 +49,7 @@ fn machine_name() -> String {
 fn api(at: At<'_>) -> Option<ApiSpec> {
     at.fields("the host's api", |fields| {
         let listen = fields.required("listen", "listen = \"127.0.0.1:7070\"", socket_address);
-        let secret = existing(Thing::Secret, SecretName::parse);
+        let secret = existing(EntityKind::Secret, SecretName::parse);
         let token = fields.required("token", "token = \"NAME\", a secret of [secrets]", secret);
         Some(ApiSpec {
             listen: listen?,
@@ -59,7 +59,7 @@ fn api(at: At<'_>) -> Option<ApiSpec> {
 }
 
 pub(super) fn commands(at: At<'_>) -> Option<BTreeMap<CommandName, CommandSpec>> {
-    named(at, Thing::Command, CommandName::parse, |at, what| {
+    named(at, EntityKind::Command, CommandName::parse, |at, what| {
         at.fields(what, |fields| command(at, fields))
     })
 }
@@ -102,7 +102,7 @@ fn used_placeholders(arguments: &[String]) -> BTreeSet<&str> {
 
 pub(super) fn secrets(at: At<'_>) -> Option<BTreeMap<SecretName, SecretSource>> {
     const HELP: &str = "write { file = \"path\" } or { env = \"VARIABLE\" }";
-    named(at, Thing::Secret, SecretName::parse, |at, what| {
+    named(at, EntityKind::Secret, SecretName::parse, |at, what| {
         at.fields(what, |fields| {
             let file = fields.get("file");
             let variable = fields.get("env");

@@ -1,7 +1,7 @@
 //! `[[job]]`.
 
 use super::super::{
-    context::Thing,
+    context::EntityKind,
     document::Value,
     reader::{At, Fields},
     suggest::listed,
@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
     at.fields("this job", |fields| {
-        let job_name = defined(Thing::Job, JobName::parse);
+        let job_name = defined(EntityKind::Job, JobName::parse);
         let job_name = fields.required("name", "name = \"state\"", job_name);
         let example = "source = [ { kind = \"directory\", path = \"data\" } ]";
         let sources = fields.required("source", example, |at| {

@@ -4,7 +4,7 @@
 //! at every name or the whole of a circle, is done only for the problems that are told, which are the first ones.
 
 use super::super::{
-    context::{Context, Raised, Thing},
+    context::{Context, EntityKind, Raised},
     document::Place,
     group::MOST_ERRORS,
     suggest::nearest,
@@ -22,14 +22,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 pub(super) fn references(context: &Context<'_>) {
     let facts = context.facts.borrow();
     let mut looked_at = BTreeSet::new();
-    let mut dangling: Vec<&(Thing, String, Place)> = facts
+    let mut dangling: Vec<&(EntityKind, String, Place)> = facts
         .referred
         .iter()
         .filter(|(thing, name, _)| !facts.defined.contains_key(&(*thing, name.clone())))
         .filter(|reference| looked_at.insert(*reference))
         .collect();
     dangling.sort_by_key(|(_, _, place)| place.order());
-    let mut meant_by: BTreeMap<(Thing, &str), Option<&str>> = BTreeMap::new();
+    let mut meant_by: BTreeMap<(EntityKind, &str), Option<&str>> = BTreeMap::new();
     for (number, (thing, name, place)) in dangling.into_iter().enumerate() {
         let same_kind = facts.defined.keys().filter(|(kind, _)| kind == thing);
         let look = || nearest(name, same_kind.map(|(_, name)| name.as_str()));

@@ -3,7 +3,7 @@
 use super::{
     super::{
         addresses::origin,
-        context::Thing,
+        context::EntityKind,
         document::Value,
         reader::At,
         suggest::{listed, nearest},
@@ -20,7 +20,7 @@ use mainstay_domain::{
 use std::{collections::BTreeMap, path::PathBuf};
 
 pub(super) fn plugins(at: At<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
-    named(at, Thing::Plugin, PluginName::parse, |at, what| {
+    named(at, EntityKind::Plugin, PluginName::parse, |at, what| {
         at.fields(what, |fields| {
             let default = PluginSpec::default();
             Some(PluginSpec {
@@ -34,8 +34,8 @@ pub(super) fn plugins(at: At<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
 
 fn grants(at: At<'_>) -> Option<Grants> {
     at.fields("the plugin's grants", |fields| {
-        let command = existing(Thing::Command, CommandName::parse);
-        let job = existing(Thing::Job, JobName::parse);
+        let command = existing(EntityKind::Command, CommandName::parse);
+        let job = existing(EntityKind::Job, JobName::parse);
         let targets = fields.list("target", "target = [\"restart\"]", target_grant);
         let commands = fields.list("command", "command = [\"flush-cache\"]", command);
         let jobs = fields.list("backup", "backup = [\"state\"]", job);
@@ -75,7 +75,7 @@ fn target_grant(at: At<'_>) -> Option<TargetGrant> {
         None => None,
         Some(Ok(target)) => {
             at.context
-                .refer(Thing::Target, target.as_str(), at.node.place);
+                .refer(EntityKind::Target, target.as_str(), at.node.place);
             Some(target)
         }
         Some(Err(error)) => {

@@ -1,7 +1,7 @@
 //! `[[route]]` and `[[alert]]`.
 
 use super::super::{
-    context::Thing,
+    context::EntityKind,
     reader::{At, Fields},
     values::{
         as_written, count, duration, existing, json_object, name, number, one_of,
@@ -22,7 +22,7 @@ const RELAPSE_WINDOW: Duration = Duration::from_secs(60);
 pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
     at.fields("this route", |fields| {
         let failure = fields.optional("failure", name(FailureType::parse));
-        let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
+        let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let least = fields.optional("severity", severity);
         let strategy = fields.optional("strategy", strategy);
         let cooldown = fields.or("cooldown", Duration::ZERO, duration);
@@ -171,7 +171,7 @@ pub(super) fn alert(at: At<'_>) -> Option<AlertRoute> {
                 .collect();
             one_of("a kind of event", &kinds, at)
         });
-        let target = fields.optional("target", existing(Thing::Target, TargetName::parse));
+        let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let alerter = fields.required("alerter", "alerter = \"webhook\"", name(PluginName::parse));
         Some(AlertRoute {
             min_severity,

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        context::{Raised, Thing},
+        context::{EntityKind, Raised},
         reader::{At, Fields},
         values::{
             defined, duration, environment, existing, name, one_of, path, positive_duration, run,
@@ -33,7 +33,7 @@ const CHILD_KEYS: [&str; 9] = [
 
 pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
     at.fields("this target", |fields| {
-        let target_name = defined(Thing::Target, TargetName::parse);
+        let target_name = defined(EntityKind::Target, TargetName::parse);
         let target_name = fields.required("name", "name = \"api\"", target_name);
         let arguments = fields.get("run");
         let commands = fields.get("commands");
@@ -87,7 +87,7 @@ pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
 
 fn depends_on(fields: &mut Fields<'_>, dependent: Option<&TargetName>) -> Vec<TargetName> {
     fields.list("depends_on", "depends_on = [\"redis\"]", |at| {
-        let dependency: TargetName = existing(Thing::Target, TargetName::parse)(at)?;
+        let dependency: TargetName = existing(EntityKind::Target, TargetName::parse)(at)?;
         if let Some(dependent) = dependent {
             let edge = (dependent.clone(), dependency.clone(), at.node.place);
             at.context.facts.borrow_mut().dependencies.push(edge);

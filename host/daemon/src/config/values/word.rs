@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        context::Thing,
+        context::EntityKind,
         reader::At,
         suggest::{allowed, nearest},
     },
@@ -68,7 +68,7 @@ pub(crate) fn name_help(found: &str) -> String {
 
 /// A name that defines a thing.
 pub(crate) fn defined<'a, T: Borrow<str>>(
-    thing: Thing,
+    thing: EntityKind,
     parse: fn(&str) -> Result<T, InvalidName>,
 ) -> impl Fn(At<'a>) -> Option<T> {
     move |at| {
@@ -80,7 +80,7 @@ pub(crate) fn defined<'a, T: Borrow<str>>(
 
 /// A name of a thing that must exist.
 pub(crate) fn existing<'a, T: Borrow<str>>(
-    thing: Thing,
+    thing: EntityKind,
     parse: fn(&str) -> Result<T, InvalidName>,
 ) -> impl Fn(At<'a>) -> Option<T> {
     move |at| {

@@ -47,7 +47,7 @@ impl BackupService {
             .await;
         match taken {
             Err(BackupError::Store(BackupStoreError::Corrupted { id, what }))
-                if self.note_damage(&id, &what).await? =>
+                if self.mark_corrupted(&id, &what).await? =>
             {
                 self.take_once(job, BackupType::Full, unreadable, &slots, &progress)
                     .await
@@ -231,7 +231,7 @@ impl BackupService {
     }
 
     /// Notes that a stored backup was found wrong; whether it was one that was thought right.
-    pub(super) async fn note_damage(
+    pub(super) async fn mark_corrupted(
         &self,
         id: &mainstay_domain::id::BackupId,
         what: &str,

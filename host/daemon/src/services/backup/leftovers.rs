@@ -8,7 +8,7 @@ use mainstay_domain::{
 impl BackupService {
     /// Removes pieces, and makes their records say so; records what was committed and not recorded; moves to the trash what
     /// had expired.
-    pub(super) async fn take_up_leftovers(&self) -> Result<(), BackupError> {
+    pub(super) async fn reconcile_leftovers(&self) -> Result<(), BackupError> {
         let sources: Vec<BackupSource> = self
             .core
             .spec

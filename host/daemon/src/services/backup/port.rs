@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    chain::{ChainError, by_age_at, newest_verified, plan_restore},
+    chain::{BackupChainError, by_age_at, newest_verified, plan_restore},
     effect::EffectError,
     id::BackupId,
     name::JobName,
@@ -44,7 +44,7 @@ impl BackupOperator for BackupService {
             let known = self.core.catalog.lock().get(&id);
             let job = known
                 .map(|record| record.job)
-                .ok_or_else(|| refused(ChainError::Unknown(id.clone()).into()))?;
+                .ok_or_else(|| refused(BackupChainError::Unknown(id.clone()).into()))?;
             let work = self.clone().verify_now(job.clone(), id, progress);
             self.in_turn_of(&job, work).await.map_err(refused)
         })

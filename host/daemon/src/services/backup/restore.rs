@@ -8,7 +8,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    chain::{ChainError, newest_verified, plan_restore},
+    chain::{BackupChainError, newest_verified, plan_restore},
     code::ErrorCode,
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
@@ -64,7 +64,7 @@ impl BackupService {
             .with_backup(&job, &id);
         let verified = plan.last().cloned();
         self.commit(plan, vec![Change::Event(event)]).await?;
-        verified.ok_or_else(|| ChainError::Unknown(id).into())
+        verified.ok_or_else(|| BackupChainError::Unknown(id).into())
     }
 
     /// Restores into a directory, or in place after an emergency backup: once all that was asked for is read and
@@ -196,7 +196,7 @@ impl BackupService {
     /// Notes damage where that is what went wrong.
     async fn noted<T>(&self, result: Result<T, BackupStoreError>) -> Result<T, BackupError> {
         if let Err(BackupStoreError::Corrupted { id, what }) = &result {
-            self.note_damage(id, what).await?;
+            self.mark_corrupted(id, what).await?;
         }
         Ok(result?)
     }

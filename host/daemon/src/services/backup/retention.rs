@@ -60,11 +60,14 @@ impl BackupService {
                 self.spawn_judgement(job.name.clone());
             }
         }
-        let jobs: BTreeSet<JobName> = self.ripe(now).map(|record| record.job).collect();
+        let jobs: BTreeSet<JobName> = self.deletable(now).map(|record| record.job).collect();
         for job in jobs {
             if let Ok(held) = self.lock_of(&job).try_lock_owned() {
                 // Only now, for who had the turn before may have deleted some.
-                let records = self.ripe(now).filter(|record| record.job == job).collect();
+                let records = self
+                    .deletable(now)
+                    .filter(|record| record.job == job)
+                    .collect();
                 let service = self.clone();
                 self.core.tasks.spawn(async move {
                     match service.delete(records).await {
@@ -79,7 +82,7 @@ impl BackupService {
     }
 
     /// What has lain in the trash long enough.
-    fn ripe(&self, now: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
+    fn deletable(&self, now: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
         let expired = self.core.catalog.lock().expired().into_iter();
         expired.filter(move |record| record.expires.is_none_or(|at| at <= now))
     }

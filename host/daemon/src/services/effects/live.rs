@@ -2,7 +2,7 @@
 //!
 //! Invariant: what acts does so in a task of its own, so that a call that ends before it does not cut it off.
 
-use super::OfOperation;
+use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
@@ -13,7 +13,7 @@ use mainstay_runtime::{EffectSession, Settling};
 use tokio::task::JoinHandle;
 
 pub(super) struct Live {
-    of: OfOperation,
+    of: OperationCall,
     /// The number of the operation's last effect.
     last: u32,
     /// What acts and has no result yet.
@@ -22,7 +22,7 @@ pub(super) struct Live {
 
 impl Live {
     /// Goes on from the number of the operation's last effect.
-    pub(super) fn new(of: OfOperation, last: u32) -> Self {
+    pub(super) fn new(of: OperationCall, last: u32) -> Self {
         Self {
             of,
             last,
@@ -74,7 +74,7 @@ impl EffectSession for Live {
 }
 
 /// Does it, with the journal around it.
-async fn journaled(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
+async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
     let journal = &of.effects.shared.journal;
     let shown = effect.clone().shown(&of.call.secrets);
     if !effect.only_reads() {

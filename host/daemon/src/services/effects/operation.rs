@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 /// A call for an operation, and what its effects are made of. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct OfOperation {
+pub(super) struct OperationCall {
     pub(super) effects: Arc<Effects>,
     pub(super) call: Arc<Call>,
     pub(super) operation: OperationId,
 }
 
-impl OfOperation {
+impl OperationCall {
     /// Does it; its number makes its idempotency key.
     pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
         let key = format!("{}-{number}", self.operation);

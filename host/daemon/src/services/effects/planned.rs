@@ -1,6 +1,6 @@
 //! The session of a dry run: looks where an effect only looks, and answers from the plan where it would act.
 
-use super::OfOperation;
+use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
     effect::{Effect, EffectResult},
@@ -11,14 +11,14 @@ use mainstay_domain::{
 use mainstay_runtime::{EffectSession, Settling};
 
 pub(super) struct Planned {
-    of: OfOperation,
+    of: OperationCall,
     /// The number of the operation's last effect.
     last: u32,
 }
 
 impl Planned {
     /// Goes on from the number of the operation's last effect.
-    pub(super) fn new(of: OfOperation, last: u32) -> Self {
+    pub(super) fn new(of: OperationCall, last: u32) -> Self {
         Self { of, last }
     }
 }
@@ -34,7 +34,7 @@ impl EffectSession for Planned {
     }
 }
 
-async fn plan(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
+async fn plan(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
     let shown = effect.clone().shown(&of.call.secrets);
     let facts = plan_facts(of, &shown).await;
     let result = match planned_answer(&shown, &facts) {
@@ -49,7 +49,7 @@ async fn plan(of: &OfOperation, number: u32, effect: Effect) -> EffectResult {
 }
 
 /// What the plan's answers are made of, so that they are what would be answered.
-async fn plan_facts(of: &OfOperation, effect: &Effect) -> PlanFacts {
+async fn plan_facts(of: &OperationCall, effect: &Effect) -> PlanFacts {
     let effects = &of.effects;
     let value = match effect {
         Effect::KvCompareAndSet { key, .. } => effects

@@ -4,7 +4,7 @@ use super::{
     Core,
     watched::{CheckRun, Watched, WatchedState},
 };
-use crate::ports::ProcessNews;
+use crate::ports::ProcessUpdate;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     name::{CheckName, TargetName},
@@ -48,12 +48,13 @@ impl Core {
         };
         let end = self.clock.monotonic();
         let mut state = watched.lock();
-        let is_not_yet = state.health.is_not_yet(&seen, end);
-        run.meter.ran(seen.outcome, is_not_yet, end.since(start));
-        if state.health.is_strangers(&seen) {
+        let is_excused_by_start = state.health.is_excused_by_start(&seen, end);
+        run.meter
+            .ran(seen.outcome, is_excused_by_start, end.since(start));
+        if state.health.is_from_stranger(&seen) {
             return None;
         }
-        if is_not_yet {
+        if is_excused_by_start {
             seen.evidence.message = format!("starting: {}", seen.evidence.message);
         }
         if state.epoch == epoch {
@@ -108,23 +109,27 @@ impl Core {
     }
 
     /// What the last news says of the supervised process; none where it says nothing.
-    pub(super) fn process_known(
+    pub(super) fn last_process_state(
         &self,
         state: &WatchedState,
-        news: &ProcessNews,
+        news: &ProcessUpdate,
     ) -> Option<Observation> {
         let down = match news {
-            ProcessNews::Exited(why) | ProcessNews::Down(why) => Some(why.clone()),
-            ProcessNews::Started(Some(_)) | ProcessNews::Runs(Some(_)) => None,
-            ProcessNews::Started(None) | ProcessNews::Runs(None) | ProcessNews::Stopped => {
+            ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why.clone()),
+            ProcessUpdate::Started(Some(_)) | ProcessUpdate::Runs(Some(_)) => None,
+            ProcessUpdate::Started(None) | ProcessUpdate::Runs(None) | ProcessUpdate::Stopped => {
                 return None;
             }
         };
-        Some(self.process_seen(state, down))
+        Some(self.observe_process(state, down))
     }
 
     /// The supervised process as an observation: down, for a reason, or as it is known.
-    pub(super) fn process_seen(&self, state: &WatchedState, down: Option<String>) -> Observation {
+    pub(super) fn observe_process(
+        &self,
+        state: &WatchedState,
+        down: Option<String>,
+    ) -> Observation {
         let (outcome, message) = match (down, state.process.pid()) {
             (None, Some(pid)) => (Outcome::Healthy, format!("process {pid} runs")),
             (down, _) => (

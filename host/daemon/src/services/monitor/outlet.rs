@@ -14,10 +14,10 @@ use tokio::sync::{
     mpsc::{self, error::TrySendError},
 };
 
-pub(super) struct Outlet {
+pub(super) struct FindingSender {
     findings: mpsc::Sender<Finding>,
     kept: Mutex<Kept>,
-    has_kept: Notify,
+    backlog_changed: Notify,
 }
 
 #[derive(Default)]
@@ -54,12 +54,12 @@ impl Kept {
     }
 }
 
-impl Outlet {
+impl FindingSender {
     pub(super) fn new(findings: mpsc::Sender<Finding>) -> Self {
         Self {
             findings,
             kept: Mutex::default(),
-            has_kept: Notify::new(),
+            backlog_changed: Notify::new(),
         }
     }
 
@@ -76,7 +76,7 @@ impl Outlet {
             Ok(()) => {}
             Err(TrySendError::Full(finding)) => {
                 kept.put(finding);
-                self.has_kept.notify_one();
+                self.backlog_changed.notify_one();
             }
             // The engine is gone: the daemon is stopping.
             Err(TrySendError::Closed(_)) => {
@@ -86,9 +86,9 @@ impl Outlet {
     }
 
     /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
-    pub(super) async fn send_kept(&self) {
+    pub(super) async fn send_from_backlog(&self) {
         while self.kept.lock().order.is_empty() {
-            self.has_kept.notified().await;
+            self.backlog_changed.notified().await;
         }
         let room = self.findings.reserve().await;
         let mut kept = self.kept.lock();
@@ -167,7 +167,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_channel_keeps_the_newest_of_each_failure_and_none_overtakes() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let outlet = Outlet::new(sender);
+        let outlet = FindingSender::new(sender);
         outlet.send(cleared("a", 1));
         for millis in 2..=4 {
             outlet.send(cleared("a", millis));
@@ -177,7 +177,7 @@ mod tests {
         outlet.send(cleared("a", 6)); // There is room, but an older one is kept.
         let mut rest = Vec::new();
         for _ in 0..2 {
-            outlet.send_kept().await;
+            outlet.send_from_backlog().await;
             rest.extend(receiver.recv().await);
         }
         rest.sort_by_key(|finding| format!("{finding:?}"));
@@ -189,7 +189,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_of_a_target_comes_in_the_order_in_which_it_happened() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let outlet = Outlet::new(sender);
+        let outlet = FindingSender::new(sender);
         outlet.send(cleared("a", 0)); // Fills it.
         for finding in [exited(1), raised("a", 1), raised("b", 2), cleared("a", 3)] {
             outlet.send(finding);
@@ -198,7 +198,7 @@ mod tests {
         outlet.send(raised("a", 4));
         let mut heard = vec![receiver.recv().await.unwrap()];
         for _ in 0..3 {
-            outlet.send_kept().await;
+            outlet.send_from_backlog().await;
             heard.extend(receiver.recv().await);
         }
         let expected = [cleared("a", 0), raised("b", 2), exited(4), raised("a", 4)];

@@ -1,7 +1,7 @@
 //! The monitor as the others see it.
 
 use super::{Monitor, process::ProcessState};
-use crate::ports::{Boxed, ProcessNews, ProcessWatch, Watch};
+use crate::ports::{Boxed, ProcessUpdate, ProcessWatch, Watch};
 use mainstay_domain::{
     breaker::CircuitState,
     effect::EffectError,
@@ -42,7 +42,7 @@ impl Watch for Monitor {
             let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
             let mut state = watched.lock();
             if state.spec.process.is_some() && !state.process.is_stopped() {
-                let process = self.core.process_seen(&state, None);
+                let process = self.core.observe_process(&state, None);
                 let now = self.core.clock.monotonic();
                 let changes = state.health.observe_exit(&process, now);
                 self.core
@@ -94,12 +94,12 @@ impl Watch for Monitor {
 }
 
 impl ProcessWatch for Monitor {
-    fn process_is(&self, target: &TargetName, news: ProcessNews) {
+    fn process_changed(&self, target: &TargetName, news: ProcessUpdate) {
         // Held until it is taken up, so that a target which becomes known meanwhile takes up the newest.
         let mut kept = self.core.news.lock();
         kept.insert(target.clone(), news.clone());
         if let Some(watched) = self.core.get(target) {
-            self.core.take_up_news(&watched, news);
+            self.core.apply_process_update(&watched, news);
         }
         self.core.changed.note(target);
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure; only news changes it, and no news makes it awaited again.
 
-use crate::ports::ProcessNews;
+use crate::ports::ProcessUpdate;
 use mainstay_domain::spec::TargetSpec;
 
 /// What is known of a target's process.
@@ -28,14 +28,14 @@ impl ProcessState {
     }
 
     /// After this news, whatever was known before.
-    pub(super) fn after(news: &ProcessNews) -> Self {
+    pub(super) fn after(news: &ProcessUpdate) -> Self {
         match news {
-            ProcessNews::Started(Some(pid)) | ProcessNews::Runs(Some(pid)) => Self::Runs(*pid),
-            ProcessNews::Started(None)
-            | ProcessNews::Runs(None)
-            | ProcessNews::Exited(_)
-            | ProcessNews::Down(_) => Self::Absent,
-            ProcessNews::Stopped => Self::Stopped,
+            ProcessUpdate::Started(Some(pid)) | ProcessUpdate::Runs(Some(pid)) => Self::Runs(*pid),
+            ProcessUpdate::Started(None)
+            | ProcessUpdate::Runs(None)
+            | ProcessUpdate::Exited(_)
+            | ProcessUpdate::Down(_) => Self::Absent,
+            ProcessUpdate::Stopped => Self::Stopped,
         }
     }
 
@@ -74,13 +74,13 @@ mod tests {
     fn what_each_news_makes_known() {
         let why = || "it ended".to_owned();
         let table = [
-            (ProcessNews::Started(Some(7)), ProcessState::Runs(7)),
-            (ProcessNews::Started(None), ProcessState::Absent),
-            (ProcessNews::Runs(Some(7)), ProcessState::Runs(7)),
-            (ProcessNews::Runs(None), ProcessState::Absent),
-            (ProcessNews::Exited(why()), ProcessState::Absent),
-            (ProcessNews::Down(why()), ProcessState::Absent),
-            (ProcessNews::Stopped, ProcessState::Stopped),
+            (ProcessUpdate::Started(Some(7)), ProcessState::Runs(7)),
+            (ProcessUpdate::Started(None), ProcessState::Absent),
+            (ProcessUpdate::Runs(Some(7)), ProcessState::Runs(7)),
+            (ProcessUpdate::Runs(None), ProcessState::Absent),
+            (ProcessUpdate::Exited(why()), ProcessState::Absent),
+            (ProcessUpdate::Down(why()), ProcessState::Absent),
+            (ProcessUpdate::Stopped, ProcessState::Stopped),
         ];
         for (news, expected) in table {
             let state = ProcessState::after(&news);

@@ -24,7 +24,7 @@ impl Core {
                         continue;
                     }
                     let news = news.get(&target.name);
-                    let process = news.and_then(|news| self.process_known(&state, news));
+                    let process = news.and_then(|news| self.last_process_state(&state, news));
                     let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
                     self.publish(watched, &mut state, &changes, process.as_ref());
                     drop(state);
@@ -35,7 +35,7 @@ impl Core {
                     // Of a process that a target of this name had before, a foreign service knows nothing.
                     let news = news.get(&target.name).filter(|_| target.process.is_some());
                     if let Some(news) = news {
-                        self.take_up_news(&watched, news.clone());
+                        self.apply_process_update(&watched, news.clone());
                     }
                     self.fresh.lock().push(Arc::clone(&watched));
                     targets.insert(target.name.clone(), watched);

@@ -147,14 +147,14 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
     let mut bench = Bench::new(vec![child("web", &["/bin/true"])]);
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(7)));
     assert_eq!(
         bench.monitor.health(&name("web")).unwrap().0,
         Health::Healthy
     );
-    bench.monitor.process_is(
+    bench.monitor.process_changed(
         &name("web"),
-        ProcessNews::Down("process 7 exited with code 1".to_owned()),
+        ProcessUpdate::Down("process 7 exited with code 1".to_owned()),
     );
     let Ok(Finding::Raised {
         failure: kind,
@@ -170,7 +170,7 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
     );
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(8)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(8)));
     bench.monitor.handler_acted(&name("web"));
     assert_eq!(bench.finding().await, "web cleared crashed");
 }
@@ -210,8 +210,8 @@ async fn nothing_is_looked_at_before_its_process_was_told_of_and_then_at_once() 
     let error = bench.monitor.check_now(name("web")).await.unwrap_err();
     assert!(error.to_string().contains("being started"), "{error}");
     assert_eq!(bench.probe.looks("late"), 0);
-    let news = ProcessNews::Down("no such program".to_owned());
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Down("no such program".to_owned());
+    bench.monitor.process_changed(&name("web"), news);
     wait_until("it is looked at", || bench.probe.looks("late") == 1).await;
 }
 
@@ -225,12 +225,12 @@ async fn the_memory_of_a_child_that_has_ended_is_not_looked_at() {
     };
     let bench = Bench::new(vec![web]);
     bench.run();
-    let news = ProcessNews::Down("process 7 exited with code 1".to_owned());
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Down("process 7 exited with code 1".to_owned());
+    bench.monitor.process_changed(&name("web"), news);
     wait_until("the other is looked at", || bench.probe.looks("tcp") > 5).await;
     assert_eq!(bench.probe.looks("memory"), 0);
-    let news = ProcessNews::Runs(Some(8));
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Runs(Some(8));
+    bench.monitor.process_changed(&name("web"), news);
     wait_until("it is looked at", || bench.probe.looks("memory") > 0).await;
 }
 
@@ -244,9 +244,11 @@ async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a
     bench.run();
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(7)));
     wait_until("a look began", || bench.probe.looks("tcp") == 1).await;
-    bench.monitor.process_is(&name("web"), ProcessNews::Stopped);
+    bench
+        .monitor
+        .process_changed(&name("web"), ProcessUpdate::Stopped);
     gate.add_permits(1);
     let beats = || {
         bench.monitor.core.get(&name("web")).unwrap().lock().checks[0]
@@ -268,7 +270,7 @@ async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a
     bench.probe.show("tcp", Outcome::Healthy);
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(8)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(8)));
     gate.add_permits(1_000);
     wait_until("it is looked at again", || bench.probe.looks("tcp") > 3).await;
     assert_eq!(bench.journal.kinds(), []);
@@ -281,7 +283,7 @@ async fn checking_now_answers_for_every_check_and_counts() {
     let mut bench = Bench::new(vec![web]); // Not running: nothing else looks.
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(7)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(7)));
     bench.probe.show("b", Outcome::Failed);
     let seen = within(bench.monitor.check_now(name("web"))).await.unwrap();
     let seen: Vec<_> = seen

@@ -181,11 +181,11 @@ impl CheckRun {
 
 impl Meter {
     /// It was run, with this outcome, for so long; a failure that the start excuses is counted apart.
-    pub(super) fn ran(&self, outcome: Outcome, is_not_yet: bool, length: Duration) {
+    pub(super) fn ran(&self, outcome: Outcome, is_excused_by_start: bool, length: Duration) {
         let (place, word) = match outcome {
             Outcome::Healthy => (0, "healthy"),
             Outcome::Degraded => (1, "degraded"),
-            Outcome::Failed if is_not_yet => (3, "starting"),
+            Outcome::Failed if is_excused_by_start => (3, "starting"),
             Outcome::Failed => (2, "failed"),
         };
         if let Some(counter) = self.outcomes.get(place) {

@@ -4,7 +4,7 @@ use super::{RecoveryEngine, call, look};
 use mainstay_domain::recovery::Action;
 
 impl RecoveryEngine {
-    pub(super) fn carry_out(&mut self, after: Vec<Action>) {
+    pub(super) fn execute_actions(&mut self, after: Vec<Action>) {
         let has_answer = after
             .iter()
             .any(|action| matches!(action, Action::Answer(..)));

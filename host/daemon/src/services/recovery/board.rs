@@ -16,7 +16,7 @@ use std::{
 
 /// A copy of what is open, runs and is paused. Clones are the same board.
 #[derive(Debug, Clone)]
-pub struct RecoveryBoard {
+pub struct RecoverySnapshot {
     copy: Arc<RwLock<Copy>>,
     changed: ChangedTargets,
 }
@@ -28,7 +28,7 @@ struct Copy {
     paused_host: bool,
 }
 
-impl RecoveryBoard {
+impl RecoverySnapshot {
     pub(super) fn new(changed: ChangedTargets) -> Self {
         Self {
             copy: Arc::default(),

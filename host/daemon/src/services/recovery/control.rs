@@ -1,6 +1,6 @@
 //! Operators' commands to the recovery machine, and their answers.
 
-use super::RecoveryBoard;
+use super::RecoverySnapshot;
 use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused};
 use mainstay_domain::{
     id::OperationId,
@@ -20,11 +20,11 @@ pub(super) struct Asked {
 #[derive(Clone)]
 pub struct RecoveryHandle {
     asked: mpsc::Sender<Asked>,
-    board: RecoveryBoard,
+    board: RecoverySnapshot,
 }
 
 impl RecoveryHandle {
-    pub(super) fn new(asked: mpsc::Sender<Asked>, board: RecoveryBoard) -> Self {
+    pub(super) fn new(asked: mpsc::Sender<Asked>, board: RecoverySnapshot) -> Self {
         Self { asked, board }
     }
 

@@ -8,7 +8,7 @@ use mainstay_domain::{
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 
 /// Tells of handlers that serve from now on; of none by name where some may have been missed.
-pub(super) fn tell_of_serving(
+pub(super) fn forward_serving_handlers(
     journal: &dyn Journal,
     serving: mpsc::Sender<Option<PluginName>>,
 ) -> impl Future<Output = ()> + Send + use<> {

@@ -46,7 +46,7 @@ impl Rows {
         // Taken before anything is looked at: what changes after that is noted for the next time.
         let changed = sources.changed.take();
         if !Arc::ptr_eq(&self.targets, targets) {
-            return self.list_anew(sources, targets, &changed);
+            return self.set_targets(sources, targets, &changed);
         }
         let mut any = false;
         for name in changed {
@@ -68,7 +68,7 @@ impl Rows {
     }
 
     /// Takes up another list of targets; rows of those that stay as they are go on.
-    fn list_anew(
+    fn set_targets(
         &mut self,
         sources: &StatusSources,
         targets: &Arc<[(TargetName, u8)]>,

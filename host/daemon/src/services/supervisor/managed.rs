@@ -10,7 +10,7 @@ use super::{
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::ProcessNews;
+use crate::ports::ProcessUpdate;
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -128,15 +128,15 @@ impl Core {
             ..started.map_err(|why| format!("{}: {why}", managed.name))?
         };
         let message = format!("{}: started process {}", managed.name, identity.pid);
-        self.now_runs(managed, identity, EventKind::ProcessStarted, message);
+        self.record_running(managed, identity, EventKind::ProcessStarted, message);
         Ok(())
     }
 
     /// Starts it where nobody waits for the answer: a failure is told to the monitor, and recovery takes it up.
-    pub(super) async fn launch_or_tell(self: &Arc<Self>, managed: &Arc<Managed>) {
+    pub(super) async fn launch_or_report(self: &Arc<Self>, managed: &Arc<Managed>) {
         if let Err(why) = self.launch(managed).await {
-            let news = ProcessNews::Down(why);
-            self.ports.watch.process_is(&managed.name, news);
+            let news = ProcessUpdate::Down(why);
+            self.ports.watch.process_changed(&managed.name, news);
         }
     }
 
@@ -145,7 +145,7 @@ impl Core {
         self.stop_process(managed, Some(why), After::StartsAgain)
             .await;
         if !self.is_closing() {
-            self.launch_or_tell(managed).await;
+            self.launch_or_report(managed).await;
         }
     }
 
@@ -161,10 +161,10 @@ impl Core {
             Adopted::UpToDate => "",
         };
         let message = format!("{}: adopted process {}{since}", managed.name, identity.pid);
-        self.now_runs(managed, identity, EventKind::ProcessAdopted, message);
+        self.record_running(managed, identity, EventKind::ProcessAdopted, message);
     }
 
-    fn now_runs(
+    fn record_running(
         self: &Arc<Self>,
         managed: &Arc<Managed>,
         identity: ProcessIdentity,
@@ -183,10 +183,10 @@ impl Core {
             self.process_event(managed, kind, Severity::Low, message, &identity),
         ]);
         let news = match kind {
-            EventKind::ProcessStarted => ProcessNews::Started(Some(identity.pid)),
-            _ => ProcessNews::Runs(Some(identity.pid)),
+            EventKind::ProcessStarted => ProcessUpdate::Started(Some(identity.pid)),
+            _ => ProcessUpdate::Runs(Some(identity.pid)),
         };
-        self.ports.watch.process_is(&managed.name, news);
+        self.ports.watch.process_changed(&managed.name, news);
         let (core, managed) = (Arc::clone(self), Arc::clone(managed));
         self.parts
             .spawn(async move { core.watch_end(managed, identity).await });
@@ -224,8 +224,8 @@ impl Core {
             event,
         ]);
         // With the state held: news of a later start must not come before this.
-        let news = ProcessNews::Exited(why);
-        self.ports.watch.process_is(&managed.name, news);
+        let news = ProcessUpdate::Exited(why);
+        self.ports.watch.process_changed(&managed.name, news);
     }
 
     /// Ends the process where there is one.
@@ -244,7 +244,7 @@ impl Core {
         let (process, grace) = managed.begin_stop();
         self.ports
             .watch
-            .process_is(&managed.name, ProcessNews::Stopped);
+            .process_changed(&managed.name, ProcessUpdate::Stopped);
         let ended = match process {
             Some(identity) => {
                 let grace = grace.min(longest);

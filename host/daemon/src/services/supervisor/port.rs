@@ -4,7 +4,7 @@ use super::{
     Core, Supervisor,
     managed::{After, Intent, Managed},
 };
-use crate::ports::{Boxed, ProcessNews, TargetControl};
+use crate::ports::{Boxed, ProcessUpdate, TargetControl};
 use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     health::Health,
@@ -28,16 +28,16 @@ impl Supervisor {
     fn order(&self, target: TargetName, verb: Verb) -> Boxed<'_, Result<(), EffectError>> {
         Box::pin(async move {
             let core = Arc::clone(&self.core);
-            core.taken_over.wait().await;
+            core.reconciled.wait().await;
             let managed = core.get(&target).ok_or_else(|| unknown(&target))?;
             let seen = managed.process();
             let tasks = core.tasks.clone();
             let work = tasks.spawn(async move {
                 let _turn = managed.turn.lock().await;
-                core.unless_closing()?;
+                core.refuse_if_closing()?;
                 match managed.process_spec() {
-                    Some(_) => core.order_process(&managed, verb, seen).await,
-                    None => core.order_foreign(&managed, verb).await,
+                    Some(_) => core.control_process(&managed, verb, seen).await,
+                    None => core.control_foreign(&managed, verb).await,
                 }
             });
             let interrupted =
@@ -48,7 +48,7 @@ impl Supervisor {
 }
 
 impl Core {
-    fn unless_closing(&self) -> Result<(), EffectError> {
+    fn refuse_if_closing(&self) -> Result<(), EffectError> {
         match self.is_closing() {
             true => Err(EffectError::Unavailable(
                 "the daemon is stopping; the next one takes this up".to_owned(),
@@ -57,7 +57,7 @@ impl Core {
         }
     }
 
-    async fn order_process(
+    async fn control_process(
         self: &Arc<Self>,
         managed: &Arc<Managed>,
         verb: Verb,
@@ -78,17 +78,17 @@ impl Core {
         }
         managed.intend(Intent::Run);
         // Once more, for the stop may have lasted.
-        self.unless_closing()?;
+        self.refuse_if_closing()?;
         let launched = self.launch(managed).await;
         launched.map_err(|why| {
             self.ports
                 .watch
-                .process_is(&managed.name, ProcessNews::Down(why.clone()));
+                .process_changed(&managed.name, ProcessUpdate::Down(why.clone()));
             EffectError::Unavailable(why)
         })
     }
 
-    async fn order_foreign(&self, managed: &Managed, verb: Verb) -> Result<(), EffectError> {
+    async fn control_foreign(&self, managed: &Managed, verb: Verb) -> Result<(), EffectError> {
         let commands = managed.commands();
         let argv = |command: &Option<Vec<String>>, name: &str| {
             command.clone().ok_or_else(|| {
@@ -98,24 +98,24 @@ impl Core {
                 ))
             })
         };
-        let news = |news| self.ports.watch.process_is(&managed.name, news);
+        let news = |news| self.ports.watch.process_changed(&managed.name, news);
         match verb {
             Verb::Start => {
                 self.run_foreign(managed, &argv(&commands.start, "start")?)
                     .await?;
                 managed.intend(Intent::Run);
-                news(ProcessNews::Started(None));
+                news(ProcessUpdate::Started(None));
             }
             Verb::Stop => {
                 let stop = argv(&commands.stop, "stop")?;
-                news(ProcessNews::Stopped);
+                news(ProcessUpdate::Stopped);
                 let stopped = self.run_foreign(managed, &stop).await;
                 managed.intend(match &stopped {
                     Ok(()) => Intent::StayDown,
                     Err(_) => Intent::Run,
                 });
                 if stopped.is_err() {
-                    news(ProcessNews::Runs(None));
+                    news(ProcessUpdate::Runs(None));
                 }
                 return stopped;
             }
@@ -127,7 +127,7 @@ impl Core {
                         argv(&commands.start, "start")?,
                     ],
                 };
-                news(ProcessNews::Stopped);
+                news(ProcessUpdate::Stopped);
                 let mut done = Ok(());
                 for argv in run {
                     if done.is_ok() {
@@ -137,8 +137,8 @@ impl Core {
                 managed.intend(Intent::Run);
                 // Whether it worked is for its checks to say, so they count again.
                 news(match &done {
-                    Ok(()) => ProcessNews::Started(None),
-                    Err(_) => ProcessNews::Runs(None),
+                    Ok(()) => ProcessUpdate::Started(None),
+                    Err(_) => ProcessUpdate::Runs(None),
                 });
                 return done;
             }
@@ -205,7 +205,7 @@ impl TargetControl for Supervisor {
 
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>> {
         Box::pin(async move {
-            self.core.taken_over.wait().await;
+            self.core.reconciled.wait().await;
             let managed = self.core.get(&target).ok_or_else(|| unknown(&target))?;
             let process = managed.process().ok_or_else(|| {
                 EffectError::Failed(format!("{target}: it has no supervised process that runs"))

@@ -39,7 +39,7 @@ impl Core {
                 let _turn = match managed.turn.try_lock() {
                     Ok(turn) => turn,
                     Err(_) => {
-                        core.hurry_stop(&managed, longest()).await;
+                        core.shorten_grace(&managed, longest()).await;
                         managed.turn.lock().await
                     }
                 };
@@ -61,7 +61,7 @@ impl Core {
 
     /// Without the turn: who has it may be stopping the process, with a grace that is longer than the daemon has. Two
     /// stops of one process end it once, and nothing is started after it, for the daemon is closing.
-    async fn hurry_stop(&self, managed: &Managed, longest: Duration) {
+    async fn shorten_grace(&self, managed: &Managed, longest: Duration) {
         if let (Some(identity), grace) = managed.begin_stop() {
             self.ports
                 .processes

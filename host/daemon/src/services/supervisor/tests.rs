@@ -62,7 +62,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: Left) -> Self {
+    fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: PreviousRun) -> Self {
         let clock = Arc::new(SystemClock::new());
         let secrets = Arc::new(NoSecrets);
         let processes = HostProcesses::new(state_dir, secrets, Arc::default(), clock.clone());
@@ -98,7 +98,7 @@ impl Daemon {
         }
     }
 
-    fn start(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: Left) -> Self {
+    fn start(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: PreviousRun) -> Self {
         let mut daemon = Self::new(state_dir, targets, left);
         tokio::spawn(daemon.monitor.clone().run(daemon.stop.clone()));
         let service = daemon.supervisor.clone().run(daemon.stop.clone());
@@ -174,7 +174,11 @@ fn lives(pid: u32) -> bool {
 #[tokio::test]
 async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     let pid = daemon.runs("web", None).await;
     assert_eq!(
         daemon
@@ -237,7 +241,11 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
 #[tokio::test]
 async fn a_stopped_process_is_no_failure_and_starts_again_when_asked() {
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     let pid = daemon.runs("web", None).await;
     within(daemon.supervisor.stop(name("web"))).await.unwrap();
     assert!(!lives(pid));
@@ -262,7 +270,11 @@ async fn a_stopped_process_is_no_failure_and_starts_again_when_asked() {
 #[tokio::test]
 async fn restarts_that_are_asked_for_at_once_are_one_and_one_that_is_given_up_is_finished() {
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     let pid = daemon.runs("web", None).await;
     let restart = || daemon.supervisor.restart(name("web"));
     let (a, b, c) = within(async { tokio::join!(restart(), restart(), restart()) }).await;
@@ -285,7 +297,7 @@ async fn a_process_that_cannot_be_started_is_a_failure_that_says_why() {
     let mut daemon = Daemon::start(
         dir.path(),
         vec![child("web", &["/no/such"])],
-        Left::default(),
+        PreviousRun::default(),
     );
     let Finding::Raised { evidence, .. } = daemon.finding().await else {
         panic!("it should be raised");

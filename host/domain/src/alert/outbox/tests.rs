@@ -154,7 +154,7 @@ impl Plain {
         let mut due = Vec::new();
         let mut waits = Vec::new();
         for entry in &self.0 {
-            if !lanes.insert(lane_of(entry)) || given.contains(&entry.alerter) {
+            if !lanes.insert(delivery_lane(entry)) || given.contains(&entry.alerter) {
                 continue;
             }
             if entry.due <= now || entry.due.since(now) > LONGEST_WAIT {

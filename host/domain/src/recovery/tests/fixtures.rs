@@ -21,10 +21,10 @@ pub(super) const BEGIN: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(super) fn stage_name(stage: &Stage) -> &'static str {
     match stage {
         Stage::Unrouted => "unrouted",
-        Stage::WithPeople(_) => "people",
+        Stage::HandedOver(_) => "people",
         Stage::Queued(work) if work.operation.started_at.is_none() => "scheduled",
         Stage::Queued(_) => "resting",
-        Stage::Asking(_) => "asking",
+        Stage::AwaitingApproval(_) => "asking",
         Stage::Running(running) => match running.attempt {
             Attempt::Looking(_) => "looking",
             Attempt::Calling { .. } => "calling",

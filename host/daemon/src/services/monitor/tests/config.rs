@@ -44,7 +44,7 @@ async fn news_of_a_target_that_is_not_known_yet_is_kept_for_it() {
     bench.run();
     bench
         .monitor
-        .process_is(&name("web"), ProcessNews::Runs(Some(9)));
+        .process_changed(&name("web"), ProcessUpdate::Runs(Some(9)));
     bench
         .config
         .send_replace(spec(vec![child("web", &["/bin/true"])]));
@@ -62,8 +62,8 @@ async fn news_of_a_target_that_is_not_known_yet_is_kept_for_it() {
 async fn a_process_that_is_down_is_still_down_when_a_new_config_calls_its_end_otherwise() {
     let mut bench = Bench::new(vec![child("web", &["/bin/true"])]);
     bench.run();
-    let news = ProcessNews::Down("process 7 exited with code 1".to_owned());
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Down("process 7 exited with code 1".to_owned());
+    bench.monitor.process_changed(&name("web"), news);
     assert_eq!(bench.finding().await, "web raised crashed");
     let mut other = child("web", &["/bin/true"]);
     other.process.as_mut().unwrap().exit_failure = failure("tcp-down");
@@ -91,8 +91,8 @@ async fn a_process_that_is_down_is_still_down_when_a_new_config_calls_its_end_ot
 #[tokio::test]
 async fn a_first_start_that_fails_before_its_config_is_taken_up_is_a_failure() {
     let mut bench = Bench::new(vec![target("web", Vec::new())]);
-    let news = ProcessNews::Down("no such program".to_owned());
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Down("no such program".to_owned());
+    bench.monitor.process_changed(&name("web"), news);
     bench.run();
     bench
         .config

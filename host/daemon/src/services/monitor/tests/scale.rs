@@ -57,10 +57,10 @@ async fn a_process_that_is_told_of_is_looked_for_alone() {
     assert_eq!(core.unscheduled().len(), 0, "none was told of");
     taken(&bench);
     for number in [3, 5] {
-        let news = ProcessNews::Runs(Some(number));
+        let news = ProcessUpdate::Runs(Some(number));
         bench
             .monitor
-            .process_is(&name(&format!("t-{number}")), news);
+            .process_changed(&name(&format!("t-{number}")), news);
     }
     assert_eq!(core.fresh.lock().len(), 2);
     assert_eq!(core.unscheduled().len(), 2);

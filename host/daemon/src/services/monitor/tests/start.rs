@@ -10,8 +10,8 @@ fn slow_child() -> TargetSpec {
     web
 }
 
-fn exited(pid: u32) -> ProcessNews {
-    ProcessNews::Exited(format!("process {pid} exited with code 1"))
+fn exited(pid: u32) -> ProcessUpdate {
+    ProcessUpdate::Exited(format!("process {pid} exited with code 1"))
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn a_target_that_is_slow_to_start_fails_only_when_its_start_period_is_over
     bench.run();
     bench
         .monitor
-        .process_is(&web, ProcessNews::Started(Some(7)));
+        .process_changed(&web, ProcessUpdate::Started(Some(7)));
     wait_until("it is looked at", || bench.probe.looks("tcp") > 5).await;
     bench.monitor.handler_acted(&web); // As after a restart.
     let seen = within(bench.monitor.check_now(web.clone())).await.unwrap();
@@ -47,13 +47,15 @@ async fn a_target_that_has_started_is_healthy_and_an_adopted_one_does_not_start(
     bench.run();
     bench
         .monitor
-        .process_is(&web, ProcessNews::Started(Some(7)));
+        .process_changed(&web, ProcessUpdate::Started(Some(7)));
     wait_until("it is looked at", || bench.probe.looks("tcp") > 5).await;
     bench.probe.show("tcp", Outcome::Healthy);
     let health = || bench.monitor.health(&web).unwrap().0;
     wait_until("it is healthy", || health() == Health::Healthy).await;
     assert_eq!(bench.journal.kinds(), [], "nothing ever failed");
-    bench.monitor.process_is(&web, ProcessNews::Runs(Some(7)));
+    bench
+        .monitor
+        .process_changed(&web, ProcessUpdate::Runs(Some(7)));
     bench.probe.show("tcp", Outcome::Failed);
     assert_eq!(bench.finding().await, "web raised tcp-down");
 }
@@ -66,8 +68,8 @@ async fn a_check_that_looks_seldom_is_looked_at_again_when_the_start_is_over() {
     let mut bench = Bench::new(vec![seldom]);
     bench.probe.show("tcp", Outcome::Failed);
     bench.run();
-    let news = ProcessNews::Started(Some(7));
-    bench.monitor.process_is(&name("web"), news);
+    let news = ProcessUpdate::Started(Some(7));
+    bench.monitor.process_changed(&name("web"), news);
     wait_until("it is looked at", || bench.probe.looks("tcp") == 1).await;
     bench.clock.advance(Duration::from_millis(40));
     assert_eq!(bench.finding().await, "web raised tcp-down");
@@ -79,9 +81,9 @@ async fn each_exit_is_told_before_what_it_raises_and_a_failed_start_is_no_exit()
     let mut bench = Bench::new(vec![slow_child()]);
     let web = name("web");
     for pid in [7, 8] {
-        let news = ProcessNews::Started(Some(pid));
-        bench.monitor.process_is(&web, news);
-        bench.monitor.process_is(&web, exited(pid));
+        let news = ProcessUpdate::Started(Some(pid));
+        bench.monitor.process_changed(&web, news);
+        bench.monitor.process_changed(&web, exited(pid));
         let Finding::Exited { evidence, at, .. } = bench.findings.try_recv().unwrap() else {
             panic!("the exit comes first");
         };
@@ -99,13 +101,13 @@ async fn each_exit_is_told_before_what_it_raises_and_a_failed_start_is_no_exit()
     }
     bench
         .monitor
-        .process_is(&web, ProcessNews::Started(Some(9)));
+        .process_changed(&web, ProcessUpdate::Started(Some(9)));
     bench.monitor.handler_acted(&web);
     assert_eq!(bench.finding().await, "web cleared crashed");
-    let news = ProcessNews::Down("no such program".to_owned());
-    bench.monitor.process_is(&web, news);
+    let news = ProcessUpdate::Down("no such program".to_owned());
+    bench.monitor.process_changed(&web, news);
     assert_eq!(bench.finding().await, "web raised crashed");
-    bench.monitor.process_is(&web, ProcessNews::Stopped);
+    bench.monitor.process_changed(&web, ProcessUpdate::Stopped);
     assert!(bench.findings.try_recv().is_err(), "no exit, and no stop");
 }
 
@@ -115,9 +117,11 @@ async fn what_a_stranger_answers_while_the_child_is_down_is_no_success() {
     let web = name("web");
     bench.probe.show("tcp", Outcome::Failed);
     bench.run();
-    bench.monitor.process_is(&web, ProcessNews::Runs(Some(7)));
+    bench
+        .monitor
+        .process_changed(&web, ProcessUpdate::Runs(Some(7)));
     assert_eq!(bench.finding().await, "web raised tcp-down");
-    bench.monitor.process_is(&web, exited(7));
+    bench.monitor.process_changed(&web, exited(7));
     bench.probe.show("tcp", Outcome::Healthy); // Of another process on its port.
     bench.monitor.handler_acted(&web);
     let looks = bench.probe.looks("tcp");
@@ -131,7 +135,7 @@ async fn what_a_stranger_answers_while_the_child_is_down_is_no_success() {
 
     bench
         .monitor
-        .process_is(&web, ProcessNews::Started(Some(8)));
+        .process_changed(&web, ProcessUpdate::Started(Some(8)));
     bench.monitor.handler_acted(&web);
     wait_until("its own answers count", || {
         bench.count(EventKind::CircuitClosed) == 1

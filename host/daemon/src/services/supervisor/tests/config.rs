@@ -7,7 +7,7 @@ use crate::ports::Watch;
 async fn only_what_a_process_would_notice_restarts_it_and_the_event_says_what() {
     let dir = tempfile::tempdir().unwrap();
     let web = child("web", &SLEEP);
-    let mut daemon = Daemon::start(dir.path(), vec![web.clone()], Left::default());
+    let mut daemon = Daemon::start(dir.path(), vec![web.clone()], PreviousRun::default());
     let pid = daemon.runs("web", None).await;
 
     let mut other = web.clone();
@@ -49,7 +49,7 @@ async fn targets_come_and_go_and_come_back_without_a_double() {
         "trap 'sleep 0.2; exit' TERM; echo ready; while :; do sleep 0.01; done",
     ];
     let web = child("web", &slow_end);
-    let mut daemon = Daemon::start(dir.path(), Vec::new(), Left::default());
+    let mut daemon = Daemon::start(dir.path(), Vec::new(), PreviousRun::default());
     daemon.config.send_replace(spec(vec![web.clone()]));
     let pid = daemon.runs("web", None).await;
     let log = dir.path().join("logs/web.log");
@@ -79,7 +79,11 @@ async fn targets_come_and_go_and_come_back_without_a_double() {
 #[tokio::test]
 async fn a_target_that_a_handler_stopped_stays_stopped_when_its_config_changes() {
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     daemon.runs("web", None).await;
     within(daemon.supervisor.stop(name("web"))).await.unwrap();
     daemon.config.send_replace(spec(vec![
@@ -116,7 +120,7 @@ async fn is_looked_at(daemon: &Daemon, target: &str) {
 async fn a_target_that_loses_its_run_is_ended_and_watched_as_a_foreign_service() {
     let dir = tempfile::tempdir().unwrap();
     let (web, foreign) = (child("web", &SLEEP), target("web", vec![check("tcp")]));
-    let daemon = Daemon::start(dir.path(), vec![web.clone()], Left::default());
+    let daemon = Daemon::start(dir.path(), vec![web.clone()], PreviousRun::default());
     let stops = || daemon.told(EventKind::ProcessStopped).len();
     daemon.runs("web", None).await;
     daemon.config.send_replace(spec(vec![foreign.clone()]));

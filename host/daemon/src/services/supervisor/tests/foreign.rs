@@ -66,7 +66,7 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
         stop: words("svc stop db"),
         restart: None,
     };
-    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], Left::default());
+    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
     within(daemon.supervisor.restart(name("db"))).await.unwrap();
     within(daemon.supervisor.stop(name("db"))).await.unwrap();
     within(daemon.supervisor.start(name("db"))).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_foreign_service_has_its_own_restart_and_says_what_is_missing() {
         restart: words("svc restart db"),
         ..ForeignCommands::default()
     };
-    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], Left::default());
+    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
     within(daemon.supervisor.restart(name("db"))).await.unwrap();
     assert_eq!(*daemon.commands.run.lock(), ["svc restart db in /etc"]);
     let error = within(daemon.supervisor.stop(name("db")))
@@ -128,7 +128,7 @@ async fn a_foreign_service_starts_when_the_command_that_started_it_has_ended_wel
     db.start_period = DEADLINE * 10;
     db.checks = vec![check("tcp")];
     db.checks[0].every = DEADLINE * 10;
-    let mut daemon = Daemon::start(dir.path(), vec![db], Left::default());
+    let mut daemon = Daemon::start(dir.path(), vec![db], PreviousRun::default());
     let health = |daemon: &Daemon| daemon.monitor.health(&name("db")).unwrap().0;
     wait_until("it is looked at", || health(&daemon) == Health::Healthy).await;
     within(daemon.supervisor.restart(name("db"))).await.unwrap();

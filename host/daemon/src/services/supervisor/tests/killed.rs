@@ -9,15 +9,15 @@ use std::{
 /// How often a daemon is killed, each time a little later.
 const KILLS: u32 = 25;
 
-fn left_in(state_dir: &Path) -> Left {
+fn left_in(state_dir: &Path) -> PreviousRun {
     let record = std::fs::read(state_dir.join("record")).ok();
     let record = record.map(|record| serde_json::from_slice(&record).unwrap());
-    Left {
+    PreviousRun {
         processes: record
             .map(|identity| (name("web"), identity))
             .into_iter()
             .collect(),
-        ..Left::default()
+        ..PreviousRun::default()
     }
 }
 
@@ -40,7 +40,7 @@ async fn a_daemon_that_restarts_until_it_is_killed() {
 #[tokio::test]
 async fn a_daemon_killed_at_any_moment_leaves_at_most_one_copy_and_the_next_one_knows_it() {
     let dir = tempfile::tempdir().unwrap();
-    let onlooker = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let onlooker = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     for kill in 0..KILLS {
         let _ = std::fs::remove_file(dir.path().join("works"));
         let helper =

@@ -7,7 +7,11 @@ use std::time::Instant;
 #[ignore = "a measurement: cargo test -p mainstay-daemon --release --lib -- --ignored --nocapture how_long_from_an_end"]
 async fn how_long_from_an_end_to_its_finding() {
     let dir = tempfile::tempdir().unwrap();
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     let (mut found, mut back) = (Vec::new(), Vec::new());
     let mut pid = None;
     for _ in 0..200 {

@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn left(daemon: &Daemon, targets: &[&str]) -> Left {
+fn left(daemon: &Daemon, targets: &[&str]) -> PreviousRun {
     let records = targets
         .iter()
         .filter_map(|target| Some((name(target), daemon.record(target)?)));
-    Left {
+    PreviousRun {
         processes: records.collect(),
-        ..Left::default()
+        ..PreviousRun::default()
     }
 }
 
@@ -21,7 +21,7 @@ fn lasting(text: &str) -> TargetSpec {
 #[tokio::test]
 async fn a_process_that_lives_is_adopted_and_not_doubled() {
     let dir = tempfile::tempdir().unwrap();
-    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
 
@@ -48,7 +48,7 @@ async fn a_process_that_lives_is_adopted_and_not_doubled() {
 #[tokio::test]
 async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_it_is_paused() {
     let dir = tempfile::tempdir().unwrap();
-    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
 
@@ -56,7 +56,7 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
     let process = other.process.as_mut().unwrap();
     process.env.insert("A".to_owned(), "b".to_owned());
     let left = left(&before, &["web"]);
-    let paused = Left {
+    let paused = PreviousRun {
         paused_host: true,
         ..left.clone()
     };
@@ -87,11 +87,15 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
 #[tokio::test]
 async fn a_process_that_was_never_written_down_is_adopted_by_its_mark() {
     let dir = tempfile::tempdir().unwrap();
-    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
 
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], Left::default());
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        PreviousRun::default(),
+    );
     within(daemon.supervisor.start(name("web"))).await.unwrap();
     assert_eq!(daemon.pid("web"), Some(pid));
     assert_eq!(
@@ -106,7 +110,7 @@ async fn a_process_that_was_never_written_down_is_adopted_by_its_mark() {
 #[tokio::test]
 async fn a_process_that_died_meanwhile_is_told_and_not_started() {
     let dir = tempfile::tempdir().unwrap();
-    let mut before = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let mut before = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
     let left = left(&before, &["web"]);
@@ -132,7 +136,7 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
 #[tokio::test]
 async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_it() {
     let dir = tempfile::tempdir().unwrap();
-    let mut seen = Daemon::start(dir.path(), vec![lasting("web")], Left::default());
+    let mut seen = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = seen.runs("web", None).await;
     let leader = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
     rustix::process::kill_process(leader, rustix::process::Signal::KILL).unwrap();
@@ -141,7 +145,7 @@ async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_
     seen.shut_down().await.unwrap();
     assert_eq!(seen.told(EventKind::ProcessExited).len(), 1);
 
-    let mut unseen = Daemon::start(dir.path(), vec![lasting("api")], Left::default());
+    let mut unseen = Daemon::start(dir.path(), vec![lasting("api")], PreviousRun::default());
     unseen.runs("api", None).await;
     unseen.shut_down().await.unwrap();
     let left_by_it = left(&unseen, &["api"]);
@@ -177,7 +181,7 @@ async fn ended(daemon: &mut Daemon) -> String {
 async fn a_process_that_the_config_no_longer_names_is_ended() {
     let dir = tempfile::tempdir().unwrap();
     let targets = vec![lasting("web"), lasting("gone"), lasting("foreign")];
-    let mut before = Daemon::start(dir.path(), targets, Left::default());
+    let mut before = Daemon::start(dir.path(), targets, PreviousRun::default());
     let mut pids = Vec::new();
     for target in ["web", "gone", "foreign"] {
         pids.push(before.runs(target, None).await);
@@ -202,7 +206,7 @@ async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
     let slow_end = "trap 'sleep 0.2; exit' TERM; echo ready; while :; do sleep 0.01; done";
     let mut web = child("web", &["/bin/sh", "-c", slow_end]);
     web.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
-    let mut before = Daemon::start(dir.path(), vec![web], Left::default());
+    let mut before = Daemon::start(dir.path(), vec![web], PreviousRun::default());
     let pid = before.runs("web", None).await;
     let log = dir.path().join("logs/web.log");
     wait_until("it is ready", || {
@@ -226,9 +230,9 @@ async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
 #[tokio::test]
 async fn a_paused_target_is_not_started_but_told() {
     let dir = tempfile::tempdir().unwrap();
-    let left = Left {
+    let left = PreviousRun {
         paused_targets: vec![name("web")],
-        ..Left::default()
+        ..PreviousRun::default()
     };
     let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], left);
     let Finding::Raised { evidence, .. } = daemon.finding().await else {

@@ -9,7 +9,7 @@ async fn another_config_is_work_for_what_it_changes_only() {
         .map(|number| child(&format!("t-{number}"), &SLEEP))
         .collect();
     // Not running: nothing is started.
-    let daemon = Daemon::new(dir.path(), targets.clone(), Left::default());
+    let daemon = Daemon::new(dir.path(), targets.clone(), PreviousRun::default());
     let core = &daemon.supervisor.core;
     assert!(core.set_specs(&spec(targets.clone())).is_empty());
 

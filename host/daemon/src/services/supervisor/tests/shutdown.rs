@@ -16,7 +16,7 @@ async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_le
     left.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
     let mut config = (*spec(vec![stubborn, left, child("web", &SLEEP)])).clone();
     config.host.shutdown_deadline = Duration::from_millis(500);
-    let mut daemon = Daemon::start(dir.path(), config.targets.to_vec(), Left::default());
+    let mut daemon = Daemon::start(dir.path(), config.targets.to_vec(), PreviousRun::default());
     daemon.config.send_replace(Arc::new(config));
     let mut pids = Vec::new();
     for target in ["deaf", "web", "left"] {
@@ -54,7 +54,7 @@ async fn a_shutdown_cuts_short_a_restart_that_waits_for_the_old_process_and_star
     ];
     let mut stubborn = child("deaf", &deaf);
     stubborn.process.as_mut().unwrap().grace = DEADLINE * 10;
-    let mut daemon = Daemon::start(dir.path(), vec![stubborn.clone()], Left::default());
+    let mut daemon = Daemon::start(dir.path(), vec![stubborn.clone()], PreviousRun::default());
     let mut config = (*spec(vec![stubborn])).clone();
     config.host.shutdown_deadline = Duration::from_millis(500);
     daemon.config.send_replace(Arc::new(config));
@@ -152,14 +152,14 @@ fn over_unkillable(
         foreign_cwd: PathBuf::from("/"),
         ends_at: Arc::default(),
     };
-    let supervisor = Supervisor::new(ports, Left::default());
+    let supervisor = Supervisor::new(ports, PreviousRun::default());
     (supervisor, processes, sender)
 }
 
 #[tokio::test]
 async fn a_shutdown_names_what_does_not_stop() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let daemon = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     let mut config = (*spec(vec![child("web", &SLEEP), child("db", &SLEEP)])).clone();
     config.host.shutdown_deadline = Duration::from_millis(50);
     let (supervisor, _processes, _config) = over_unkillable(&daemon, Arc::new(config));
@@ -179,7 +179,7 @@ async fn a_shutdown_names_what_does_not_stop() {
 #[tokio::test]
 async fn a_target_that_leaves_the_config_has_the_grace_that_it_had_there() {
     let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(dir.path(), Vec::new(), Left::default());
+    let daemon = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     let mut web = child("web", &SLEEP);
     web.process.as_mut().unwrap().grace = Duration::from_secs(77);
     let (supervisor, processes, config) = over_unkillable(&daemon, spec(vec![web]));

@@ -72,7 +72,7 @@ async fn where_a_process_is_waited_for_no_more_the_service_ends_too() {
         foreign_cwd: PathBuf::from("/"),
         ends_at: Arc::default(),
     };
-    let supervisor = Supervisor::new(ports, Left::default());
+    let supervisor = Supervisor::new(ports, PreviousRun::default());
     let service = tokio::spawn(supervisor.run(CancellationToken::new()));
     let end = within(service).await.unwrap_err();
     assert!(end.to_string().contains("out of luck"), "{end}");

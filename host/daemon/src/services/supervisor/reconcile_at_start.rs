@@ -1,11 +1,11 @@
 //! What the daemon before left, taken over before anything else is done.
 
 use super::{
-    Core, DEFAULT_GRACE, Left,
+    Core, DEFAULT_GRACE, PreviousRun,
     decide::{self, Adopted, AtStart},
     managed::Managed,
 };
-use crate::ports::ProcessNews;
+use crate::ports::ProcessUpdate;
 use mainstay_domain::{
     event::EventKind,
     journal::{Change, ProcessIdentity},
@@ -20,15 +20,15 @@ use std::{
 use tokio::task::{JoinError, JoinSet};
 
 /// What was left, by target.
-struct LeftOf<'a> {
+struct PreviousByTarget<'a> {
     recorded: HashMap<&'a TargetName, &'a ProcessIdentity>,
     /// Oldest first.
     marked: HashMap<&'a TargetName, Vec<&'a ProcessIdentity>>,
     paused: HashSet<&'a TargetName>,
 }
 
-impl<'a> LeftOf<'a> {
-    fn new(left: &'a Left, found: &'a [(TargetName, ProcessIdentity)]) -> Self {
+impl<'a> PreviousByTarget<'a> {
+    fn new(left: &'a PreviousRun, found: &'a [(TargetName, ProcessIdentity)]) -> Self {
         let mut marked: HashMap<_, Vec<_>> = HashMap::new();
         for (name, identity) in found {
             marked.entry(name).or_default().push(identity);
@@ -47,13 +47,13 @@ impl<'a> LeftOf<'a> {
 
 impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
-    pub(super) async fn take_over(self: &Arc<Self>) {
+    pub(super) async fn reconcile_at_start(self: &Arc<Self>) {
         let left = std::mem::take(&mut *self.left.lock());
         let users = self.all().into_iter().filter_map(|managed| {
             Some((managed.name.clone(), managed.process_spec()?.user.clone()?))
         });
         let found = self.ports.processes.find(users.collect()).await;
-        let left_of = LeftOf::new(&left, &found);
+        let left_of = PreviousByTarget::new(&left, &found);
         let mut endings = JoinSet::new();
         for managed in self.all() {
             let Some(process) = managed.process_spec() else {
@@ -79,7 +79,7 @@ impl Core {
                 }
                 AtStart::Start => self.start_first(managed),
                 AtStart::Tell { ended, why } => {
-                    endings.spawn(Arc::clone(self).tell_end(managed, process, ended, why));
+                    endings.spawn(Arc::clone(self).report_exit(managed, process, ended, why));
                 }
             }
         }
@@ -90,7 +90,7 @@ impl Core {
             }
         }
         self.end_unwanted(&left.processes, &found).await;
-        let _ = self.taken_over.set(());
+        let _ = self.reconciled.set(());
     }
 
     fn start_first(self: &Arc<Self>, managed: Arc<Managed>) {
@@ -98,12 +98,12 @@ impl Core {
         self.parts.spawn(async move {
             let _turn = managed.turn.lock().await;
             if managed.wants_process() && !core.is_closing() {
-                core.launch_or_tell(&managed).await;
+                core.launch_or_report(&managed).await;
             }
         });
     }
 
-    async fn tell_end(
+    async fn report_exit(
         self: Arc<Self>,
         managed: Arc<Managed>,
         process: Arc<ProcessSpec>,
@@ -111,8 +111,8 @@ impl Core {
         why: String,
     ) {
         let news = match ended {
-            Some(_) => ProcessNews::Exited(why.clone()),
-            None => ProcessNews::Down(why.clone()),
+            Some(_) => ProcessUpdate::Exited(why.clone()),
+            None => ProcessUpdate::Down(why.clone()),
         };
         if let Some(identity) = &ended {
             managed.remember(identity);
@@ -139,7 +139,7 @@ impl Core {
                 event,
             ]);
         }
-        self.ports.watch.process_is(&managed.name, news);
+        self.ports.watch.process_changed(&managed.name, news);
     }
 
     /// Starts an adopted process anew, as a reload would have done.
