@@ -10,7 +10,7 @@ use mainstay_domain::{
     health::Evidence,
     id::{IdSource, OperationId},
     name::{FailureType, PluginName, TargetName},
-    recovery::{Action, At, CaseKey, Handled, Input, Look, Outcome, Recovery, Seen},
+    recovery::{Action, CaseKey, Handled, Input, InputTime, Look, LookResult, Outcome, Recovery},
     severity::Severity,
     spec::{
         BreakerSpec, ForeignCommands, HostSpec, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
@@ -120,7 +120,7 @@ impl Bench {
     /// Applies one input; what it cost is a sample of `name`.
     fn input(&mut self, name: &'static str, input: Input) {
         self.clock += Duration::from_millis(1);
-        let at = At {
+        let at = InputTime {
             now: BEGIN + self.clock,
             monotonic: Monotonic::from_start(self.clock),
         };
@@ -173,14 +173,14 @@ impl Bench {
     }
 
     fn look(&mut self, id: OperationId, number: u64, is_over: bool) {
-        let (seen, holds) = match is_over {
-            true => (Seen::Healthy, false),
-            false => (Seen::Failing, true),
+        let (seen, is_present) = match is_over {
+            true => (LookResult::Healthy, false),
+            false => (LookResult::Failing, true),
         };
         let look = Look {
             number,
             seen,
-            holds,
+            is_present,
         };
         self.input("looked", Input::Looked(id, look));
     }

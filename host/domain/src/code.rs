@@ -33,7 +33,7 @@ pub enum ErrorCode {
     /// No plugin serves that has the name and version that is asked for.
     NotServing,
     /// An operation waits for a person's decision.
-    AwaitsPerson,
+    AwaitsOperator,
     /// The process of a target cannot be started.
     NotStarted,
     /// A restore in place was refused.
@@ -65,7 +65,7 @@ impl ErrorCode {
         ErrorCode::NotGranted,
         ErrorCode::Quarantined,
         ErrorCode::NotServing,
-        ErrorCode::AwaitsPerson,
+        ErrorCode::AwaitsOperator,
         ErrorCode::NotStarted,
         ErrorCode::RestoreRefused,
         ErrorCode::BackupUnusable,
@@ -86,7 +86,7 @@ impl ErrorCode {
             ErrorCode::NotGranted => "MS-0302",
             ErrorCode::Quarantined => "MS-0303",
             ErrorCode::NotServing => "MS-0304",
-            ErrorCode::AwaitsPerson => "MS-0401",
+            ErrorCode::AwaitsOperator => "MS-0401",
             ErrorCode::NotStarted => "MS-0402",
             ErrorCode::RestoreRefused => "MS-0501",
             ErrorCode::BackupUnusable => "MS-0502",

@@ -128,7 +128,7 @@ pub enum OperationEvent {
     /// No attempt is left, or nobody approved in time.
     GaveUp,
     /// It may not go on alone: the strategy is manual, or an effect is in doubt.
-    NeedsPerson,
+    NeedsOperator,
     /// An operator lets it run.
     Approved,
     /// An operator does not.
@@ -146,7 +146,7 @@ impl OperationEvent {
         OperationEvent::HandlerFinished,
         OperationEvent::Verified,
         OperationEvent::GaveUp,
-        OperationEvent::NeedsPerson,
+        OperationEvent::NeedsOperator,
         OperationEvent::Approved,
         OperationEvent::Rejected,
         OperationEvent::Cancelled,
@@ -174,7 +174,7 @@ pub fn next(from: OperationState, event: OperationEvent) -> Result<OperationStat
         (S::Validating, E::Verified) => S::Succeeded,
         (S::Scheduled | S::InProgress | S::AwaitingManual, E::GaveUp) => S::Failed,
         (S::Validating, E::GaveUp) => S::Partial,
-        (S::Scheduled | S::InProgress | S::Validating, E::NeedsPerson) => S::AwaitingManual,
+        (S::Scheduled | S::InProgress | S::Validating, E::NeedsOperator) => S::AwaitingManual,
         (S::AwaitingManual, E::Approved) => S::Scheduled,
         (S::AwaitingManual, E::Rejected) => S::Cancelled,
         (S::Scheduled | S::InProgress | S::Validating | S::AwaitingManual, E::Cancelled) => {
@@ -208,7 +208,7 @@ impl OperationEvent {
             OperationEvent::HandlerFinished => "validated",
             OperationEvent::Verified => "verified",
             OperationEvent::GaveUp => "given up",
-            OperationEvent::NeedsPerson => "handed to a person",
+            OperationEvent::NeedsOperator => "handed to a person",
             OperationEvent::Approved => "approved",
             OperationEvent::Rejected => "rejected",
             OperationEvent::Cancelled => "cancelled",

@@ -10,7 +10,7 @@
 //! Invariant: what is asked for by hand waits for neither a pause nor a dependency, nor for what rests, but for what runs
 //! for its target.
 //! Invariant: each call costs O(log n), and a look at each operation that a reason held when that reason is over. The
-//! caller says when a reason is over, with [`RecoveryQueue::is_over`].
+//! caller says when a reason is over, with [`RecoveryQueue::release_block`].
 
 use crate::{id::OperationId, name::TargetName, severity::Severity, time::Monotonic};
 use std::{
@@ -19,11 +19,11 @@ use std::{
     num::NonZeroUsize,
 };
 
-mod hold;
+mod start_block;
 #[cfg(test)]
 mod tests;
 
-use hold::{Rank, Resting, hold_of, rank};
+use start_block::{Rank, Resting, rank, start_block_of};
 
 /// An operation that waits for its start, or for its next attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct QueueEntry {
     /// Targets that must not be failing.
     pub depends_on: Vec<TargetName>,
     /// An operator asked for it, or approved it: a pause and a failing dependency do not hold it.
-    pub by_hand: bool,
+    pub is_manual: bool,
 }
 
 /// What the start of an operation depends on, beside the queue.
@@ -58,7 +58,7 @@ pub struct Conditions<'a> {
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum NextStart {
     /// This one starts: it is no longer in the queue, and its target is busy until [`RecoveryQueue::finished`] or
     /// [`RecoveryQueue::rest`].
     Start(OperationId),
@@ -70,7 +70,7 @@ pub enum Decision {
 
 /// Why an operation that is due is set aside.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Hold {
+pub enum StartBlock {
     /// The host is paused.
     HostPaused,
     /// Its target is paused.
@@ -89,7 +89,7 @@ enum Place {
     /// It is due, and starts as soon as there is room.
     Ready,
     /// It is due, and set aside.
-    Held(Hold),
+    Blocked(StartBlock),
 }
 
 /// Every operation that waits, and the targets that are busy.
@@ -98,7 +98,7 @@ pub struct RecoveryQueue {
     entries: HashMap<OperationId, (QueueEntry, Place)>,
     waiting: BTreeSet<(Monotonic, OperationId)>,
     ready: BTreeSet<Rank>,
-    held: BTreeMap<Hold, BTreeSet<OperationId>>,
+    blocked: BTreeMap<StartBlock, BTreeSet<OperationId>>,
     /// What runs.
     busy: BTreeMap<TargetName, OperationId>,
     /// What rests between two attempts, and keeps the less severe out.
@@ -123,7 +123,7 @@ impl RecoveryQueue {
     pub fn remove(&mut self, operation: &OperationId) -> Option<QueueEntry> {
         let entry = self.take(operation)?;
         if self.wake(&entry.target, operation, entry.severity) {
-            self.is_over(&Hold::TargetBusy(entry.target.clone()));
+            self.release_block(&StartBlock::TargetBusy(entry.target.clone()));
         }
         Some(entry)
     }
@@ -134,11 +134,11 @@ impl RecoveryQueue {
         match place {
             Place::Waiting => drop(self.waiting.remove(&(entry.due, id))),
             Place::Ready => drop(self.ready.remove(&rank(&entry))),
-            Place::Held(hold) => {
-                if let Some(ids) = self.held.get_mut(&hold) {
+            Place::Blocked(block) => {
+                if let Some(ids) = self.blocked.get_mut(&block) {
                     ids.remove(operation);
                     if ids.is_empty() {
-                        self.held.remove(&hold);
+                        self.blocked.remove(&block);
                     }
                 }
             }
@@ -203,20 +203,20 @@ impl RecoveryQueue {
     pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
         if self.busy.get(target) == Some(operation) {
             self.busy.remove(target);
-            self.is_over(&Hold::TargetBusy(target.clone()));
+            self.release_block(&StartBlock::TargetBusy(target.clone()));
         }
     }
 
     /// A reason may be over: what it held is looked at again.
-    pub fn is_over(&mut self, hold: &Hold) {
-        for id in self.held.remove(hold).unwrap_or_default() {
+    pub fn release_block(&mut self, block: &StartBlock) {
+        for id in self.blocked.remove(block).unwrap_or_default() {
             self.make_ready(id);
         }
     }
 
     /// What to do now. Ask again when one was put in, rests or has finished, when a reason is over, and at the time that
     /// the answer names.
-    pub fn next(&mut self, conditions: &Conditions<'_>, now: Monotonic) -> Decision {
+    pub fn next(&mut self, conditions: &Conditions<'_>, now: Monotonic) -> NextStart {
         while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, id)) = self.waiting.pop_first() {
                 self.make_ready(id);
@@ -229,23 +229,23 @@ impl RecoveryQueue {
             let Some((entry, place)) = self.entries.get_mut(&id) else {
                 continue;
             };
-            match hold_of(entry, &self.busy, &self.resting, conditions) {
-                Some(hold) => {
-                    *place = Place::Held(hold.clone());
-                    self.held.entry(hold).or_default().insert(id);
+            match start_block_of(entry, &self.busy, &self.resting, conditions) {
+                Some(block) => {
+                    *place = Place::Blocked(block.clone());
+                    self.blocked.entry(block).or_default().insert(id);
                 }
                 None => {
                     let (target, severity) = (entry.target.clone(), entry.severity);
                     self.entries.remove(&id);
                     self.wake(&target, &id, severity);
                     self.busy.insert(target, id.clone());
-                    return Decision::Start(id);
+                    return NextStart::Start(id);
                 }
             }
         }
         match self.waiting.first() {
-            Some((due, _)) => Decision::WaitUntil(*due),
-            None => Decision::Idle,
+            Some((due, _)) => NextStart::WaitUntil(*due),
+            None => NextStart::Idle,
         }
     }
 

@@ -17,28 +17,30 @@ mod begin;
 mod called;
 mod case;
 mod cleared;
+mod command;
 mod configured;
-mod decide;
 mod dry_run;
 mod endings;
+mod enqueue;
 mod exited;
+mod index;
 mod input;
-mod kept;
 mod key;
 mod looked;
-mod person;
+mod operator_decision;
 mod raised;
 mod recovered;
-mod schedule;
 mod settings;
-mod shown;
+mod summary;
 mod tracked;
 mod words;
 
-pub use case::{Attempt, AttemptProgress, Case, Failed, Polling, Running, Stage, Why, Work};
+pub use case::{
+    Attempt, AttemptProgress, Case, Failed, HandOverReason, Polling, Running, Stage, Work,
+};
 pub use input::{
-    Action, At, Call, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome, Recovered,
-    Refusal, Reply, Seen, Shown, Ticket, Verb,
+    Action, Call, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled,
+    Outcome, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
 pub use tracked::Tracked;
@@ -50,12 +52,12 @@ use crate::{
     journal::Change,
     name::{FailureType, PluginName, TargetName},
     operation::OperationEvent,
-    queue::{Conditions, Decision, RecoveryQueue},
+    queue::{Conditions, NextStart, RecoveryQueue},
     spec::Spec,
     time::{Monotonic, Timestamp},
 };
 use dry_run::DryRun;
-use kept::Kept;
+use index::IndexEntry;
 use settings::Settings;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -133,12 +135,12 @@ impl Recovery {
     ///
     /// # Errors
     /// The input cannot come in this state. What it changed before that was seen comes with the next outcome.
-    pub fn apply(&mut self, input: Input, at: At) -> Result<Outcome, IllegalMove> {
+    pub fn apply(&mut self, input: Input, at: InputTime) -> Result<Outcome, IllegalMove> {
         let mut out = std::mem::take(&mut self.owed);
-        match self.take_up(input, at, &mut out) {
+        match self.handle(input, at, &mut out) {
             Ok(()) => {
                 self.refresh_replies(&mut out);
-                out.shown = std::mem::take(&mut self.changed);
+                out.changed = std::mem::take(&mut self.changed);
                 Ok(out)
             }
             Err(illegal) => {
@@ -148,7 +150,12 @@ impl Recovery {
         }
     }
 
-    fn take_up(&mut self, input: Input, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    fn handle(
+        &mut self,
+        input: Input,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         // What the daemon before left is gone on with by the inputs after that, when everything else is there.
         let begins = !matches!(input, Input::Recovered(_));
         match input {
@@ -162,7 +169,7 @@ impl Recovery {
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, out)?,
             Input::Looked(id, look) => self.looked(&id, look, at, out)?,
-            Input::Person(command, ticket) => self.person(command, ticket, at, out)?,
+            Input::Command(command, ticket) => self.command(command, ticket, at, out)?,
             Input::Serves(handler) => self.serves(&handler, at, out),
             Input::Spec(spec) => self.configured(spec, at, out)?,
             Input::Tick => {}
@@ -212,7 +219,7 @@ impl Recovery {
         calling.count() + self.dry_runs.len()
     }
 
-    fn start_ready(&mut self, now: Monotonic) -> Decision {
+    fn start_ready(&mut self, now: Monotonic) -> NextStart {
         let conditions = Conditions {
             host_paused: self.paused_host,
             is_paused: &|target| self.paused_targets.contains(target),
@@ -224,11 +231,11 @@ impl Recovery {
     }
 
     /// Begins whatever is due and has room.
-    fn start_due(&mut self, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    fn start_due(&mut self, at: InputTime, out: &mut Outcome) -> Result<(), IllegalMove> {
         if self.stopping {
             return Ok(());
         }
-        while let Decision::Start(id) = self.start_ready(at.monotonic) {
+        while let NextStart::Start(id) = self.start_ready(at.monotonic) {
             let key = self.operations.get(&id).cloned();
             if let Some(key) = key {
                 self.try_with(&key, out, |machine, case, out| machine.begin(case, at, out))?;
@@ -252,7 +259,7 @@ impl Recovery {
     }
 
     /// Does what the clock alone asks for.
-    fn wake_due(&mut self, at: At, out: &mut Outcome) {
+    fn wake_due(&mut self, at: InputTime, out: &mut Outcome) {
         while self
             .timers
             .first()
@@ -270,7 +277,7 @@ impl Recovery {
         &self,
         work: &mut Work,
         event: OperationEvent,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let operation = &mut work.operation;

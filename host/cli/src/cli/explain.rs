@@ -20,7 +20,7 @@ fn page(code: ErrorCode) -> &'static str {
         ErrorCode::NotGranted => include_str!("../../../../docs/errors/MS-0302.md"),
         ErrorCode::Quarantined => include_str!("../../../../docs/errors/MS-0303.md"),
         ErrorCode::NotServing => include_str!("../../../../docs/errors/MS-0304.md"),
-        ErrorCode::AwaitsPerson => include_str!("../../../../docs/errors/MS-0401.md"),
+        ErrorCode::AwaitsOperator => include_str!("../../../../docs/errors/MS-0401.md"),
         ErrorCode::NotStarted => include_str!("../../../../docs/errors/MS-0402.md"),
         ErrorCode::RestoreRefused => include_str!("../../../../docs/errors/MS-0501.md"),
         ErrorCode::BackupUnusable => include_str!("../../../../docs/errors/MS-0502.md"),

@@ -32,7 +32,7 @@ use control::Asked;
 use mainstay_domain::{
     id::IdSource,
     name::PluginName,
-    recovery::{At, Input, Outcome, Recovery, Reply, Ticket},
+    recovery::{Input, InputTime, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
 };
@@ -179,7 +179,7 @@ impl RecoveryEngine {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer);
-        self.input(Input::Person(command, ticket));
+        self.input(Input::Command(command, ticket));
     }
 
     fn serves(&mut self, handler: Option<PluginName>) {
@@ -206,13 +206,13 @@ impl RecoveryEngine {
 
     /// One turn of the machine.
     fn input(&mut self, input: Input) {
-        let at = At {
+        let at = InputTime {
             now: self.ports.shared.clock.now(),
             monotonic: self.ports.shared.clock.monotonic(),
         };
-        let may_pause = matches!(input, Input::Person(..) | Input::Recovered(_));
+        let may_pause = matches!(input, Input::Command(..) | Input::Recovered(_));
         let asked = match &input {
-            Input::Person(_, ticket) => Some(*ticket),
+            Input::Command(_, ticket) => Some(*ticket),
             _ => None,
         };
         let outcome = match self.machine.apply(input, at) {
@@ -231,10 +231,10 @@ impl RecoveryEngine {
         let Outcome {
             writes,
             after,
-            shown,
+            changed,
         } = outcome;
-        for target in &shown {
-            self.board.update(target, self.machine.shown(target));
+        for target in &changed {
+            self.board.update(target, self.machine.summary_of(target));
         }
         if may_pause {
             self.board.pause(&self.machine);

@@ -112,7 +112,7 @@ fn trap_4_what_awaits_a_person_does_not_begin_before_the_approval() {
     use OperationEvent::*;
     let mut waiting = check(
         Mode::Automatic,
-        &[NeedsPerson],
+        &[NeedsOperator],
         OperationState::AwaitingManual,
     );
     let before = waiting.clone();
@@ -127,7 +127,7 @@ fn trap_4_what_awaits_a_person_does_not_begin_before_the_approval() {
 
     let rejected = check(
         Mode::Automatic,
-        &[NeedsPerson, Rejected],
+        &[NeedsOperator, Rejected],
         OperationState::Cancelled,
     );
     assert!(rejected.escalated);

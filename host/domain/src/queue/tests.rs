@@ -24,7 +24,7 @@ fn entry(number: u64, target: &str, priority: u8, due: u64) -> QueueEntry {
         severity: Severity::Medium,
         due: at(due),
         depends_on: Vec::new(),
-        by_hand: false,
+        is_manual: false,
     }
 }
 
@@ -38,7 +38,7 @@ struct World {
 }
 
 impl World {
-    fn ask(&self, queue: &mut RecoveryQueue, now: u64) -> Decision {
+    fn ask(&self, queue: &mut RecoveryQueue, now: u64) -> NextStart {
         let conditions = Conditions {
             host_paused: self.host_paused,
             is_paused: &|target| self.paused.contains(&target.as_str()),
@@ -46,22 +46,22 @@ impl World {
             max_running: NonZeroUsize::new(self.max_running).unwrap_or(NonZeroUsize::MAX),
         };
         // The machine says which reason is over; here any may be.
-        queue.is_over(&Hold::HostPaused);
+        queue.release_block(&StartBlock::HostPaused);
         for target in NAMES.into_iter().chain(["redis", "api"]).map(name) {
-            queue.is_over(&Hold::TargetPaused(target.clone()));
-            queue.is_over(&Hold::Dependency(target));
+            queue.release_block(&StartBlock::TargetPaused(target.clone()));
+            queue.release_block(&StartBlock::Dependency(target));
         }
         queue.next(&conditions, at(now))
     }
 }
 
 /// What starts now, in order, each still running; then what the queue waits for.
-fn check(world: &World, entries: &[QueueEntry], now: u64, started: &[u64], then: Decision) {
+fn check(world: &World, entries: &[QueueEntry], now: u64, started: &[u64], then: NextStart) {
     let mut queue = RecoveryQueue::default();
     entries.iter().cloned().for_each(|entry| queue.push(entry));
     for number in started {
         let decision = world.ask(&mut queue, now);
-        assert_eq!(decision, Decision::Start(id(*number)), "{entries:?}");
+        assert_eq!(decision, NextStart::Start(id(*number)), "{entries:?}");
     }
     assert_eq!(world.ask(&mut queue, now), then, "{entries:?}");
     assert_eq!(queue.len() + queue.running(), entries.len());
@@ -74,16 +74,16 @@ fn the_more_urgent_starts_first_and_of_equals_the_older() {
         entry(2, "b", 5, 0),
         entry(4, "c", 1, 0),
     ];
-    check(&World::default(), &entries, 0, &[4, 2, 3], Decision::Idle);
+    check(&World::default(), &entries, 0, &[4, 2, 3], NextStart::Idle);
 }
 
 /// Trap 3 of the seeds' systems: a priority-1 task that was not due blocked due tasks of lower priority.
 #[test]
 fn trap_3_an_urgent_one_that_is_not_due_does_not_block_one_that_is() {
     let entries = [entry(1, "a", 1, 60), entry(2, "b", 9, 0)];
-    let then = Decision::WaitUntil(at(60));
+    let then = NextStart::WaitUntil(at(60));
     check(&World::default(), &entries, 0, &[2], then);
-    check(&World::default(), &entries, 60, &[1, 2], Decision::Idle);
+    check(&World::default(), &entries, 60, &[1, 2], NextStart::Idle);
 }
 
 /// Trap 5 of the seeds' systems: a second failure during a recovery was dropped.
@@ -92,11 +92,11 @@ fn trap_5_a_second_failure_during_a_recovery_is_kept_and_starts_after_it() {
     let mut queue = RecoveryQueue::default();
     let world = World::default();
     queue.push(entry(1, "a", 5, 0));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(1)));
     queue.push(entry(2, "a", 1, 0));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Idle);
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle);
     queue.finished(&name("a"), &id(1));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(2)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(2)));
 }
 
 #[test]
@@ -111,31 +111,31 @@ fn a_target_waits_for_what_it_depends_on_and_lets_others_pass() {
         ..entry(1, "api", 1, 0)
     });
     queue.push(entry(2, "redis", 9, 0));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(2)));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Idle);
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(2)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle);
     world.failing.clear();
-    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(1)));
 }
 
 #[test]
 fn what_is_paused_waits_and_what_is_asked_for_by_hand_does_not() {
-    let by_hand = QueueEntry {
-        by_hand: true,
+    let is_manual = QueueEntry {
+        is_manual: true,
         depends_on: vec![name("redis")],
         ..entry(3, "a", 9, 0)
     };
-    let entries = [entry(1, "a", 1, 0), entry(2, "b", 1, 0), by_hand];
+    let entries = [entry(1, "a", 1, 0), entry(2, "b", 1, 0), is_manual];
     let world = World {
         failing: vec!["redis"],
         paused: vec!["a"],
         ..World::default()
     };
-    check(&world, &entries, 0, &[2, 3], Decision::Idle);
+    check(&world, &entries, 0, &[2, 3], NextStart::Idle);
     let world = World {
         host_paused: true,
         ..world
     };
-    check(&world, &entries, 0, &[3], Decision::Idle);
+    check(&world, &entries, 0, &[3], NextStart::Idle);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn no_more_run_at_one_time_than_may() {
         max_running: 2,
         ..World::default()
     };
-    check(&world, &entries, 0, &[1, 2], Decision::Idle);
+    check(&world, &entries, 0, &[1, 2], NextStart::Idle);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_was_taken_out_does_not_start_wherever_it_stood() {
         assert_eq!(queue.remove(&id(1)), None, "it has started");
         assert!(queue.remove(&id(2)).is_some() && queue.remove(&id(3)).is_some());
         queue.finished(&name("a"), &id(1));
-        assert_eq!(World::default().ask(&mut queue, 99), Decision::Idle);
+        assert_eq!(World::default().ask(&mut queue, 99), NextStart::Idle);
         assert_eq!(queue.len(), 0);
     }
 }
@@ -192,10 +192,10 @@ fn a_hundred_thousand_that_wait_for_one_target_are_looked_at_once() {
         },
         max_running: NonZeroUsize::MIN,
     };
-    assert_eq!(queue.next(&conditions, at(0)), Decision::Idle);
+    assert_eq!(queue.next(&conditions, at(0)), NextStart::Idle);
     assert_eq!(asked.replace(0), 100_000);
     for _ in 0..1_000 {
-        assert_eq!(queue.next(&conditions, at(0)), Decision::Idle);
+        assert_eq!(queue.next(&conditions, at(0)), NextStart::Idle);
     }
     assert_eq!(asked.get(), 0, "nothing changed for them");
 }
@@ -207,7 +207,7 @@ fn of_equally_urgent_ones_the_more_severe_starts_first() {
         ..entry(3, "c", 5, 0)
     };
     let entries = [entry(1, "a", 5, 0), entry(2, "b", 4, 0), severe];
-    check(&World::default(), &entries, 0, &[2, 3, 1], Decision::Idle);
+    check(&World::default(), &entries, 0, &[2, 3, 1], NextStart::Idle);
 }
 
 #[test]
@@ -215,22 +215,22 @@ fn between_the_attempts_of_the_lesser_only_the_more_severe_starts() {
     let mut queue = RecoveryQueue::default();
     let world = World::default();
     queue.push(entry(1, "a", 5, 0));
-    assert_eq!(world.ask(&mut queue, 0), Decision::Start(id(1)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(1)));
     let severe = QueueEntry {
         severity: Severity::Critical,
         ..entry(3, "a", 5, 0)
     };
     queue.push(entry(2, "a", 5, 0));
     queue.push(severe);
-    assert_eq!(world.ask(&mut queue, 0), Decision::Idle, "not during one");
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "not during one");
     queue.rest(entry(1, "a", 5, 10));
     assert_eq!(queue.running(), 0, "what rests takes nobody's place");
-    assert_eq!(world.ask(&mut queue, 1), Decision::Start(id(3)));
-    assert_eq!(world.ask(&mut queue, 20), Decision::Idle);
+    assert_eq!(world.ask(&mut queue, 1), NextStart::Start(id(3)));
+    assert_eq!(world.ask(&mut queue, 20), NextStart::Idle);
     queue.finished(&name("a"), &id(3));
-    assert_eq!(world.ask(&mut queue, 20), Decision::Start(id(1)));
+    assert_eq!(world.ask(&mut queue, 20), NextStart::Start(id(1)));
     queue.finished(&name("a"), &id(1));
-    assert_eq!(world.ask(&mut queue, 20), Decision::Start(id(2)));
+    assert_eq!(world.ask(&mut queue, 20), NextStart::Start(id(2)));
 }
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -253,7 +253,7 @@ fn plainly(
                 .iter()
                 .all(|d| !world.failing.contains(&d.as_str()));
         let is_busy = busy.iter().any(|(target, _)| *target == entry.target);
-        entry.due <= at(now) && !is_busy && (entry.by_hand || free)
+        entry.due <= at(now) && !is_busy && (entry.is_manual || free)
     };
     entries
         .iter()
@@ -283,7 +283,7 @@ proptest! {
                 0..=2 => {
                     let pushed = QueueEntry {
                         depends_on: if bits & 1 == 1 { vec![name(NAMES[(which + 1) % 4])] } else { vec![] },
-                        by_hand: bits & 6 == 6,
+                        is_manual: bits & 6 == 6,
                         severity: [Severity::Low, Severity::High][usize::from(bits >> 3)],
                         ..entry(number, NAMES[which], bits % 3, now + wait)
                     };
@@ -307,17 +307,17 @@ proptest! {
             }
             let expected = plainly(&entries, &busy, &world, now);
             match world.ask(&mut queue, now) {
-                Decision::Start(started) => {
+                NextStart::Start(started) => {
                     prop_assert_eq!(Some(&started), expected.as_ref());
                     let place = entries.iter().position(|e| e.operation == started).unwrap();
                     busy.push((entries.remove(place).target, started));
                 }
-                Decision::WaitUntil(due) => {
+                NextStart::WaitUntil(due) => {
                     prop_assert_eq!(expected, None);
                     prop_assert!(due > at(now));
                     prop_assert_eq!(entries.iter().map(|e| e.due).filter(|d| *d > at(now)).min(), Some(due));
                 }
-                Decision::Idle => prop_assert_eq!(expected, None),
+                NextStart::Idle => prop_assert_eq!(expected, None),
             }
             prop_assert_eq!(queue.len(), entries.len());
         }

@@ -1,8 +1,8 @@
 //! One attempt: the steps of the chain, each a call, and what they come to.
 
 use super::{
-    Action, At, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, Outcome, Recovery,
-    Running, Stage, Work, words,
+    Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
+    Recovery, Running, Stage, Work, words,
 };
 use crate::{
     call::RecoverRequest,
@@ -19,7 +19,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut running: Running,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let is_first = running.work.operation.started_at.is_none();
@@ -47,19 +47,19 @@ impl Recovery {
         case: &mut Case,
         mut running: Running,
         after: Option<usize>,
-        so_far: AttemptProgress,
-        at: At,
+        progress: AttemptProgress,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let from = after.map_or(0, |step| step.saturating_add(1));
         let mut steps = running.route.chain.iter().enumerate().skip(from);
         let next = steps.find(|(place, step)| {
-            let is_hopeless = running.work.permanently_failed.contains(place);
-            let goes_on = so_far.failed.is_none() && running.cancelled.is_none();
-            !is_hopeless && (step.always || goes_on)
+            let is_permanent = running.work.permanently_failed.contains(place);
+            let goes_on = progress.failed.is_none() && running.cancelled.is_none();
+            !is_permanent && (step.always || goes_on)
         });
         let Some((place, step)) = next else {
-            return self.finish_attempt(case, running, so_far, at, out);
+            return self.finish_attempt(case, running, progress, at, out);
         };
         if after.is_some() {
             if self.stopping {
@@ -80,14 +80,20 @@ impl Recovery {
         out.after.push(Action::Call(Box::new(call)));
         running.attempt = Attempt::Calling {
             step: place,
-            so_far,
+            progress,
         };
         case.stage = Stage::Running(Box::new(running));
         Ok(())
     }
 
     /// The daemon ends between two steps: the next one makes the same attempt again.
-    fn suspend_for_shutdown(&mut self, case: &mut Case, mut work: Work, at: At, out: &mut Outcome) {
+    fn suspend_for_shutdown(
+        &mut self,
+        case: &mut Case,
+        mut work: Work,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
         work.revise(out, |operation| {
             operation.attempts = operation.attempts.saturating_sub(1);
             operation.due = Some(at.now);
@@ -105,7 +111,7 @@ impl Recovery {
         work: &Work,
         route: &RouteSpec,
         step: &StepSpec,
-        at: At,
+        at: InputTime,
     ) -> Call {
         let operation = &work.operation;
         let spent = at.now.since(operation.detected_at);
@@ -142,14 +148,14 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut running: Running,
-        so_far: AttemptProgress,
-        at: At,
+        progress: AttemptProgress,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         // Three ends of the daemon in one attempt are what a person is asked about.
         running.work.operation.interruptions = 0;
-        match so_far.failed {
-            None if so_far.done => {
+        match progress.failed {
+            None if progress.done => {
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 out.writes
                     .push(words::validating(&running.work.operation, at.now));
@@ -160,7 +166,7 @@ impl Recovery {
                 Ok(())
             }
             None => {
-                let why = so_far
+                let why = progress
                     .permanently_failed
                     .unwrap_or_else(|| "no step of its chain was left to run".to_owned());
                 self.give_up_or_cancel(case, running, why, at, out)
@@ -174,7 +180,7 @@ impl Recovery {
                 Some(words) => self
                     .cancelled(case, running.work, &words, at, out)
                     .map(drop),
-                None => self.ask(case, running.work, why, steps, at, out),
+                None => self.request_operator(case, running.work, why, steps, at, out),
             },
         }
     }
@@ -184,7 +190,7 @@ impl Recovery {
         case: &mut Case,
         mut running: Running,
         why: String,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         match running.cancelled.take() {
@@ -203,10 +209,10 @@ impl Recovery {
         case: &mut Case,
         running: Running,
         why: String,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        if case.cleared && running.cancelled.is_none() {
+        if case.cleared_during_operation && running.cancelled.is_none() {
             let mut work = running.work;
             work.error = Some(why);
             case.stage = Stage::Queued(work);

@@ -47,7 +47,7 @@ impl Recovery {
                     }
                 }
                 Stage::Over => return broken("it is over, and kept"),
-                Stage::Watched { .. }
+                Stage::RelapseWindow { .. }
                 | Stage::Unrouted
                 | Stage::HandedOver(_)
                 | Stage::AwaitingApproval(_) => {

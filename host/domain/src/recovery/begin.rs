@@ -1,8 +1,8 @@
 //! How an operation begins an attempt, and goes from step to step of its chain.
 
 use super::{
-    Action, At, Attempt, AttemptProgress, Case, CaseKey, IllegalMove, Outcome, Polling, Recovery,
-    Running, Stage, Work,
+    Action, Attempt, AttemptProgress, Case, CaseKey, IllegalMove, InputTime, Outcome, Polling,
+    Recovery, Running, Stage, Work,
 };
 use crate::{
     name::PluginName,
@@ -16,7 +16,7 @@ impl Recovery {
     pub(super) fn begin(
         &mut self,
         case: &mut Case,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let mut work = match std::mem::replace(&mut case.stage, Stage::Over) {
@@ -52,7 +52,7 @@ impl Recovery {
             route,
             attempt: Attempt::Calling {
                 step: 0,
-                so_far: AttemptProgress::default(),
+                progress: AttemptProgress::default(),
             },
             cancelled: None,
         };
@@ -71,7 +71,7 @@ impl Recovery {
         key: &CaseKey,
         work: &Work,
         acted: bool,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Polling {
         let until = at.monotonic + self.settings.validation(&key.target);
@@ -101,10 +101,10 @@ impl Recovery {
     }
 
     /// A look that is due is asked for; what is watched long enough is over.
-    pub(super) fn wake(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn wake(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         let key = case.key();
         match &mut case.stage {
-            Stage::Watched { .. } => self.proved(case, at, out),
+            Stage::RelapseWindow { .. } => self.end_relapse_window(case, at, out),
             Stage::Running(running) => {
                 let Running { work, attempt, .. } = &mut **running;
                 if let Attempt::Looking(looks) | Attempt::Validating(looks) = attempt {
@@ -117,7 +117,7 @@ impl Recovery {
     }
 
     /// A handler serves again: what waited for it waits no longer.
-    pub(super) fn serves(&mut self, handler: &PluginName, at: At, out: &mut Outcome) {
+    pub(super) fn serves(&mut self, handler: &PluginName, at: InputTime, out: &mut Outcome) {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
             self.with(&key, out, |machine, case, out| {
@@ -127,7 +127,12 @@ impl Recovery {
     }
 
     /// What waited because its handler was missing is due now.
-    pub(super) fn release_missing_handler(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn release_missing_handler(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
         case.incident.missing = None;
         // That it was tried in vain says nothing about the handler.
         case.incident.tried_at = None;
@@ -135,14 +140,20 @@ impl Recovery {
     }
 
     /// What is queued is due now.
-    pub(super) fn make_due_now(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn make_due_now(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         if let Stage::Queued(work) = &mut case.stage {
             self.retime(work, at.monotonic, at, out);
         }
     }
 
     /// What is queued is due at another time.
-    pub(super) fn retime(&mut self, work: &mut Work, due: Monotonic, at: At, out: &mut Outcome) {
+    pub(super) fn retime(
+        &mut self,
+        work: &mut Work,
+        due: Monotonic,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
         let entry = self.entry(&work.operation, due);
         let wait = due.since(at.monotonic);
         work.revise(out, |operation| {

@@ -1,7 +1,8 @@
 //! A handler answered.
 
 use super::{
-    At, Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, NotHandled, Outcome, Recovery,
+    Attempt, AttemptProgress, Case, Failed, Handled, IllegalMove, InputTime, NotHandled, Outcome,
+    Recovery,
 };
 use crate::{call::RecoveryFailure, id::OperationId, operation::Operation, spec::StepSpec};
 
@@ -10,7 +11,7 @@ impl Recovery {
         &mut self,
         id: &OperationId,
         handled: Handled,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         if self.dry_runs.contains_key(id) {
@@ -25,33 +26,34 @@ impl Recovery {
             let Some(mut running) = case.take_running() else {
                 return Ok(());
             };
-            let Attempt::Calling { step, mut so_far } = std::mem::replace(
+            let Attempt::Calling { step, mut progress } = std::mem::replace(
                 &mut running.attempt,
                 Attempt::Calling {
                     step: 0,
-                    so_far: AttemptProgress::default(),
+                    progress: AttemptProgress::default(),
                 },
             ) else {
                 return Ok(());
             };
             running.work.effects = running.work.effects.max(handled.effects);
             if let Some(spec) = running.route.chain.get(step) {
-                let is_hopeless = take(&mut running.work.operation, spec, handled, &mut so_far);
-                if is_hopeless {
+                let is_permanent =
+                    record_answer(&mut running.work.operation, spec, handled, &mut progress);
+                if is_permanent {
                     running.work.permanently_failed.insert(step);
                 }
             }
-            machine.next_step(case, running, Some(step), so_far, at, out)
+            machine.next_step(case, running, Some(step), progress, at, out)
         })
     }
 }
 
 /// Takes an answer up. Whether no attempt of this step will help.
-pub(super) fn take(
+pub(super) fn record_answer(
     operation: &mut Operation,
     step: &StepSpec,
     handled: Handled,
-    so_far: &mut AttemptProgress,
+    progress: &mut AttemptProgress,
 ) -> bool {
     if let Some(by) = handled.by {
         operation.handler = Some(by.name);
@@ -65,11 +67,11 @@ pub(super) fn take(
             let loss = report.data_loss.map(|loss| format!("data loss: {loss}"));
             operation.actions.extend(loss);
             // A step that always runs cleans up; it recovers nothing by itself.
-            so_far.done |= !step.always;
+            progress.done |= !step.always;
             return false;
         }
         Err(NotHandled::Failed(RecoveryFailure::Permanent(why))) => {
-            so_far
+            progress
                 .permanently_failed
                 .get_or_insert(format!("{handler}: {why}"));
             return true;
@@ -83,6 +85,6 @@ pub(super) fn take(
         }
         Err(NotHandled::Missing(why)) => Failed::Missing(handler.clone(), why),
     };
-    so_far.failed.get_or_insert(failed);
+    progress.failed.get_or_insert(failed);
     false
 }

@@ -25,9 +25,9 @@ pub struct Case {
     /// What is done about it.
     pub stage: Stage,
     /// Whether the failure holds, by the checks. What a person asked for need not.
-    pub holds: bool,
+    pub is_present: bool,
     /// The checks said during its operation that it is over, and have not taken it back.
-    pub(super) cleared: bool,
+    pub(super) cleared_during_operation: bool,
     /// When the checks last said that it holds.
     pub(super) seen_at: Option<Monotonic>,
 }
@@ -38,7 +38,7 @@ pub enum Stage {
     /// No route fits.
     Unrouted,
     /// People have it in their hands until it is over.
-    HandedOver(Why),
+    HandedOver(HandOverReason),
     /// An operation waits for its time, its turn, or its next attempt.
     Queued(Work),
     /// An operation waits for a person's decision.
@@ -46,7 +46,7 @@ pub enum Stage {
     /// An operation runs.
     Running(Box<Running>),
     /// Recovered. What comes back until then is the same incident.
-    Watched {
+    RelapseWindow {
         /// Until when.
         until: Monotonic,
     },
@@ -56,7 +56,7 @@ pub enum Stage {
 
 /// Why people have a failure in their hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum HandOverReason {
     /// A person rejected its recovery, or cancelled it.
     Decided,
 }
@@ -118,7 +118,7 @@ pub enum Attempt {
         /// Which, from 0.
         step: usize,
         /// What the steps before it came to.
-        so_far: AttemptProgress,
+        progress: AttemptProgress,
     },
     /// The handlers are done; the checks decide.
     Validating(Polling),
@@ -152,7 +152,7 @@ pub struct Polling {
     /// No look after this.
     pub until: Monotonic,
     /// How many have not shown the end.
-    in_vain: u32,
+    failed_looks: u32,
     /// When the next is due; none while one is under way.
     pub next: Option<Monotonic>,
     /// The one that is under way, or was last.
@@ -164,7 +164,7 @@ impl Polling {
     pub(super) fn begun(until: Monotonic, number: u64) -> Self {
         Self {
             until,
-            in_vain: 0,
+            failed_looks: 0,
             next: None,
             number,
         }
@@ -175,8 +175,8 @@ impl Polling {
         if now >= self.until {
             return false;
         }
-        self.in_vain = self.in_vain.saturating_add(1);
-        self.next = Some((now + BETWEEN_LOOKS.after(self.in_vain)).min(self.until));
+        self.failed_looks = self.failed_looks.saturating_add(1);
+        self.next = Some((now + BETWEEN_LOOKS.after(self.failed_looks)).min(self.until));
         true
     }
 }
@@ -186,8 +186,8 @@ impl Case {
         Self {
             incident,
             stage,
-            holds: false,
-            cleared: false,
+            is_present: false,
+            cleared_during_operation: false,
             seen_at: None,
         }
     }
@@ -201,7 +201,9 @@ impl Case {
         match &self.stage {
             Stage::Queued(work) | Stage::AwaitingApproval(work) => Some(work),
             Stage::Running(running) => Some(&running.work),
-            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => None,
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::RelapseWindow { .. } | Stage::Over => {
+                None
+            }
         }
     }
 
@@ -209,7 +211,9 @@ impl Case {
         match &mut self.stage {
             Stage::Queued(work) | Stage::AwaitingApproval(work) => Some(work),
             Stage::Running(running) => Some(&mut running.work),
-            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => None,
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::RelapseWindow { .. } | Stage::Over => {
+                None
+            }
         }
     }
 
@@ -235,13 +239,13 @@ impl Case {
 
     /// Whether what depends on the target waits for it.
     pub(super) fn is_failing(&self) -> bool {
-        !matches!(self.stage, Stage::Watched { .. } | Stage::Over)
+        !matches!(self.stage, Stage::RelapseWindow { .. } | Stage::Over)
     }
 
     /// When it has to be looked at again by the clock alone. The queue has times of its own.
     pub(super) fn wakes_at(&self) -> Option<Monotonic> {
         match &self.stage {
-            Stage::Watched { until } => Some(*until),
+            Stage::RelapseWindow { until } => Some(*until),
             Stage::Running(running) => match &running.attempt {
                 Attempt::Looking(looks) | Attempt::Validating(looks) => looks.next,
                 Attempt::Calling { .. } => None,

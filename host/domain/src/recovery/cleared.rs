@@ -1,6 +1,6 @@
 //! Every check that raised a failure passes again.
 
-use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Stage};
+use super::{Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage};
 use crate::event::IncidentEnd;
 
 impl Recovery {
@@ -8,15 +8,15 @@ impl Recovery {
     pub(super) fn cleared(
         &mut self,
         key: &CaseKey,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.try_with(key, out, |machine, case, out| {
-            case.holds = false;
+            case.is_present = false;
             case.seen_at = None;
             match &mut case.stage {
                 Stage::Running(running) => {
-                    case.cleared = true;
+                    case.cleared_during_operation = true;
                     if let Attempt::Looking(looks) | Attempt::Validating(looks) =
                         &mut running.attempt
                         && let Some(next) = &mut looks.next
@@ -24,7 +24,7 @@ impl Recovery {
                         *next = at.monotonic;
                     }
                 }
-                Stage::Watched { .. } | Stage::Over => {}
+                Stage::RelapseWindow { .. } | Stage::Over => {}
                 _ => {
                     return machine.close_unrecovered(case, IncidentEnd::ByItself, at, out);
                 }

@@ -1,6 +1,8 @@
 //! Another config is in use.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, settings::Settings};
+use super::{
+    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings,
+};
 use crate::{
     event::IncidentEnd,
     name::TargetName,
@@ -15,7 +17,7 @@ impl Recovery {
     pub(super) fn configured(
         &mut self,
         spec: Arc<Spec>,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.settings = Settings::new(spec);
@@ -41,7 +43,11 @@ impl Recovery {
     }
 
     /// What ran when its target was taken out of the config is let go of when it runs no more.
-    pub(super) fn close_removed(&mut self, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    pub(super) fn close_removed(
+        &mut self,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         if self.removed.is_empty() {
             return Ok(());
         }
@@ -57,11 +63,21 @@ impl Recovery {
         Ok(())
     }
 
-    fn follow_at(&mut self, key: &CaseKey, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    fn follow_at(
+        &mut self,
+        key: &CaseKey,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         self.try_with(key, out, |machine, case, out| machine.follow(case, at, out))
     }
 
-    fn follow(&mut self, case: &mut Case, at: At, out: &mut Outcome) -> Result<(), IllegalMove> {
+    fn follow(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let key = case.key();
         if !self.settings.knows(&key.target) {
             match case.stage {
@@ -73,7 +89,7 @@ impl Recovery {
                     }
                     self.close_unrecovered(case, IncidentEnd::Removed, at, out)?;
                 }
-                Stage::Watched { .. } => self.proved(case, at, out),
+                Stage::RelapseWindow { .. } => self.end_relapse_window(case, at, out),
                 _ => {
                     self.close_unrecovered(case, IncidentEnd::Removed, at, out)?;
                 }
@@ -94,7 +110,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         route: Option<&Arc<RouteSpec>>,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         match &mut case.stage {
@@ -120,7 +136,9 @@ impl Recovery {
                         let due = work.operation.due.unwrap_or(at.now);
                         due.since(at.now).min(delay)
                     }
-                    None => self.pause(&CaseKey::from(&*case.incident), &case.incident, route, at),
+                    None => {
+                        self.next_delay(&CaseKey::from(&*case.incident), &case.incident, route, at)
+                    }
                 };
                 let (due, entry) = (at.monotonic + wait, self.queue.get(&work.operation.id));
                 let is_as_before = entry.is_some_and(|entry| {

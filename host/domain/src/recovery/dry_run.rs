@@ -1,8 +1,8 @@
 //! Dry runs: one attempt whose effects are planned. They are no cases, pass no queue, and hold nothing back.
 
 use super::{
-    Action, At, AttemptProgress, CaseKey, Failed, Handled, IllegalMove, Outcome, Recovery, Refusal,
-    Reply, Ticket, Work, called::take, words,
+    Action, AttemptProgress, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery,
+    Refusal, Reply, Ticket, Work, called::record_answer, words,
 };
 use crate::{
     id::OperationId,
@@ -22,7 +22,7 @@ pub(super) struct DryRun {
     work: Work,
     route: Arc<RouteSpec>,
     step: usize,
-    so_far: AttemptProgress,
+    progress: AttemptProgress,
     /// Who cancelled it, and why.
     pub(super) cancelled: Option<String>,
 }
@@ -41,7 +41,7 @@ impl Recovery {
         severity: Severity,
         by: &str,
         ticket: Ticket,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let refused = |refusal| Action::Answer(ticket, Reply::Refused(refusal));
@@ -89,7 +89,7 @@ impl Recovery {
             work,
             route,
             step: 0,
-            so_far: AttemptProgress::default(),
+            progress: AttemptProgress::default(),
             cancelled: None,
         };
         self.dry_run_step(dry_run, 0, at, out)
@@ -99,7 +99,7 @@ impl Recovery {
         &mut self,
         mut dry_run: DryRun,
         from: usize,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         if from > 0 {
@@ -111,7 +111,7 @@ impl Recovery {
             dry_run.cancelled.get_or_insert(why);
         }
         let mut steps = dry_run.route.chain.iter().enumerate().skip(from);
-        let next = steps.find(|(_, step)| step.always || dry_run.so_far.failed.is_none());
+        let next = steps.find(|(_, step)| step.always || dry_run.progress.failed.is_none());
         if let Some((place, step)) = next
             && dry_run.cancelled.is_none()
         {
@@ -127,19 +127,19 @@ impl Recovery {
         }
         let DryRun {
             mut work,
-            so_far,
+            progress,
             cancelled,
             ..
         } = dry_run;
         if let Some(why) = cancelled {
             return self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out);
         }
-        let error = match so_far.failed {
+        let error = match progress.failed {
             Some(
                 Failed::Retryable(why) | Failed::Missing(_, why) | Failed::NeedsOperator(why, _),
             ) => Some(why),
-            None if so_far.done => None,
-            None => so_far
+            None if progress.done => None,
+            None => progress
                 .permanently_failed
                 .or(Some("its chain has no step that counts".to_owned())),
         };
@@ -163,7 +163,7 @@ impl Recovery {
         &mut self,
         id: &OperationId,
         handled: Handled,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let Some(mut dry_run) = self.dry_runs.remove(id) else {
@@ -171,11 +171,11 @@ impl Recovery {
         };
         dry_run.work.effects = dry_run.work.effects.max(handled.effects);
         if let Some(step) = dry_run.route.chain.get(dry_run.step) {
-            take(
+            record_answer(
                 &mut dry_run.work.operation,
                 step,
                 handled,
-                &mut dry_run.so_far,
+                &mut dry_run.progress,
             );
         }
         let from = dry_run.step.saturating_add(1);

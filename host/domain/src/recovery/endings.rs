@@ -1,6 +1,8 @@
 //! How operations end, and what becomes of their incidents.
 
-use super::{At, Case, IllegalMove, Outcome, Recovery, Running, Stage, Why, Work, words};
+use super::{
+    Case, HandOverReason, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
+};
 use crate::{
     event::{AfterEscalation, IncidentEnd},
     id::OperationId,
@@ -17,7 +19,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         running: Running,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let Running {
@@ -40,7 +42,7 @@ impl Recovery {
         case.incident.tried_at = Some(at.now);
         case.incident.missing = None;
         let id = operation.id.clone();
-        self.watch(case, Some(&id), route.relapse_window, at, out);
+        self.start_relapse_window(case, Some(&id), route.relapse_window, at, out);
         Ok(())
     }
 
@@ -49,7 +51,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut work: Work,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let tried = work.operation.started_at.is_some();
@@ -65,7 +67,7 @@ impl Recovery {
         case.incident.tried_at = Some(at.now);
         self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
         match tried || case.incident.must_last() {
-            true => self.watch(case, None, window, at, out),
+            true => self.start_relapse_window(case, None, window, at, out),
             false => self.close(case, None, IncidentEnd::ByItself, at.now, out),
         }
         Ok(())
@@ -77,7 +79,7 @@ impl Recovery {
         case: &mut Case,
         mut work: Work,
         why: String,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         work.operation.error = Some(why);
@@ -95,13 +97,13 @@ impl Recovery {
             self.close(case, None, IncidentEnd::Removed, at.now, out);
             return Ok(());
         }
-        if case.cleared {
+        if case.cleared_during_operation {
             let window = self.window(case);
             case.incident.attempts = operation.attempts;
-            self.watch(case, None, window, at, out);
+            self.start_relapse_window(case, None, window, at, out);
             return Ok(());
         }
-        if !case.holds && operation.mode == Mode::Manual {
+        if !case.is_present && operation.mode == Mode::Manual {
             // A person asked for it, and no check sees anything that could end it.
             self.close(case, None, IncidentEnd::Unseen, at.now, out);
             return Ok(());
@@ -123,7 +125,7 @@ impl Recovery {
         case: &mut Case,
         mut work: Work,
         why: &str,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Operation, IllegalMove> {
         self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
@@ -132,9 +134,14 @@ impl Recovery {
     }
 
     /// Nothing automatic is done about it until it is over.
-    pub(super) fn hand_over_to_operator(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
-        if !case.holds {
-            let how = match case.cleared {
+    pub(super) fn hand_over_to_operator(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
+        if !case.is_present {
+            let how = match case.cleared_during_operation {
                 true => IncidentEnd::ByItself,
                 false => IncidentEnd::Unseen,
             };
@@ -142,7 +149,7 @@ impl Recovery {
             return;
         }
         case.incident.by_hand = true;
-        case.stage = Stage::HandedOver(Why::Decided);
+        case.stage = Stage::HandedOver(HandOverReason::Decided);
     }
 
     /// Ends an operation that is no longer wanted.
@@ -151,7 +158,7 @@ impl Recovery {
         work: &mut Work,
         event: OperationEvent,
         why: &str,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let (target, id) = (work.operation.target.clone(), work.operation.id.clone());
@@ -169,7 +176,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         how: IncidentEnd,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let why = match how {
@@ -193,7 +200,7 @@ impl Recovery {
             let window = self.window(case);
             case.incident.attempts = attempts.unwrap_or_default();
             case.incident.tried_at = Some(at.now);
-            self.watch(case, None, window, at, out);
+            self.start_relapse_window(case, None, window, at, out);
             return Ok(());
         }
         self.close(case, None, how, at.now, out);
@@ -201,32 +208,32 @@ impl Recovery {
     }
 
     /// Healthy after an attempt: closed at once, or where that must be shown to last only then.
-    fn watch(
+    fn start_relapse_window(
         &mut self,
         case: &mut Case,
         by: Option<&OperationId>,
         window: Duration,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) {
         if !self.settings.knows(&case.incident.target) {
             self.close(case, None, IncidentEnd::Removed, at.now, out);
             return;
         }
-        let is_watched = !window.is_zero();
-        case.incident.relapse_until = is_watched.then(|| at.now + window);
+        let has_window = !window.is_zero();
+        case.incident.relapse_until = has_window.then(|| at.now + window);
         let how = match by {
             Some(_) => IncidentEnd::Recovered,
             None => IncidentEnd::ByItself,
         };
         match case.incident.must_last() {
             false => self.close(case, by, how, at.now, out),
-            _ if is_watched => {}
+            _ if has_window => {}
             // Its success was no news, for it might have come back.
             _ => self.close(case, None, how, at.now, out),
         }
-        case.stage = match is_watched {
-            true => Stage::Watched {
+        case.stage = match has_window {
+            true => Stage::RelapseWindow {
                 until: at.monotonic + window,
             },
             false => Stage::Over,
@@ -234,7 +241,7 @@ impl Recovery {
     }
 
     /// It did not come back in time: it is over.
-    pub(super) fn proved(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    pub(super) fn end_relapse_window(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         if case.incident.state.is_open() {
             let how = match self.settings.knows(&case.incident.target) {
                 true => IncidentEnd::Lasting,

@@ -1,6 +1,6 @@
 //! The supervised process of a target ended by itself.
 
-use super::{At, Attempt, IllegalMove, Outcome, Recovery, Stage};
+use super::{Attempt, IllegalMove, InputTime, Outcome, Recovery, Stage};
 use crate::{
     health::Evidence,
     name::{FailureType, TargetName},
@@ -12,7 +12,7 @@ impl Recovery {
         &mut self,
         target: &TargetName,
         evidence: &Evidence,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let process = self.settings.target(target);
@@ -23,8 +23,8 @@ impl Recovery {
             self.try_with(&key, out, |machine, case, out| {
                 if is_exit_failure(&key.failure) {
                     // Whatever passed while it ran says nothing of what is gone.
-                    case.cleared = false;
-                    case.holds = true;
+                    case.cleared_during_operation = false;
+                    case.is_present = true;
                 }
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));
                 if !is_validating {

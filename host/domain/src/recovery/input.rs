@@ -23,7 +23,7 @@ use std::{
 
 /// Both clocks, as they stood when an input came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At {
+pub struct InputTime {
     /// Wall-clock time, for records.
     pub now: Timestamp,
     /// Monotonic time, for waits.
@@ -53,7 +53,7 @@ pub enum Input {
     /// The checks of an operation's target were run. One that nobody waits for any more changes nothing.
     Looked(OperationId, Look),
     /// A person asks for something; [`Action::Answer`] carries the reply.
-    Person(Command, Ticket),
+    Command(Command, Ticket),
     /// A handler serves that may not have served before.
     Serves(PluginName),
     /// Another config is in use.
@@ -94,14 +94,14 @@ pub struct Look {
     /// Which look it answers.
     pub number: u64,
     /// What the checks of this failure saw now.
-    pub seen: Seen,
+    pub seen: LookResult,
     /// Whether the failure still holds, by all that they saw of late.
-    pub holds: bool,
+    pub is_present: bool,
 }
 
 /// What the checks of one failure saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum LookResult {
     /// All pass.
     Healthy,
     /// One fails.
@@ -232,13 +232,13 @@ pub struct Outcome {
     pub writes: Vec<Change>,
     /// To be done, once `writes` are in the journal's queue; an answer once they are durable.
     pub after: Vec<Action>,
-    /// The targets whose [`Shown`] is another.
-    pub shown: BTreeSet<TargetName>,
+    /// The targets whose [`TargetSummary`] is another.
+    pub changed: BTreeSet<TargetName>,
 }
 
 /// What is shown of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Shown {
+pub struct TargetSummary {
     /// Its open incident, the newest where there are several.
     pub incident: Option<IncidentId>,
     /// Its operation that has not ended; one that runs before one that waits.

@@ -1,7 +1,8 @@
 //! The checks of an operation's target were run.
 
 use super::{
-    At, Attempt, Case, IllegalMove, Look, Outcome, Polling, Recovery, Running, Seen, Stage,
+    Attempt, Case, IllegalMove, InputTime, Look, LookResult, Outcome, Polling, Recovery, Running,
+    Stage,
 };
 use crate::{id::OperationId, operation::OperationEvent};
 
@@ -13,11 +14,11 @@ impl Recovery {
         &mut self,
         id: &OperationId,
         look: Look,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         // While the daemon ends nothing is begun; but what is over may be said to be.
-        if self.stopping && (look.seen != Seen::Healthy || look.holds) {
+        if self.stopping && (look.seen != LookResult::Healthy || look.is_present) {
             return Ok(());
         }
         let Some(key) = self.operations.get(id).cloned() else {
@@ -36,25 +37,25 @@ impl Recovery {
             return Ok(());
         }
         self.try_with(&key, out, |machine, case, out| {
-            case.holds = look.holds;
+            case.is_present = look.is_present;
             // What was over and holds again is not over.
-            case.cleared &= !look.holds;
+            case.cleared_during_operation &= !look.is_present;
             let Some(running) = case.take_running() else {
                 return Ok(());
             };
-            machine.judge(case, running, look, at, out)
+            machine.apply_look(case, running, look, at, out)
         })
     }
 
-    fn judge(
+    fn apply_look(
         &mut self,
         case: &mut Case,
         mut running: Running,
         look: Look,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let is_over = look.seen == Seen::Healthy && !look.holds;
+        let is_over = look.seen == LookResult::Healthy && !look.is_present;
         let again = |looks: &mut Polling| looks.again(at.monotonic);
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
@@ -65,12 +66,12 @@ impl Recovery {
             Attempt::Looking(_) if is_over => self.healthy_without(case, running.work, at, out),
             Attempt::Looking(looks) => {
                 // What passes once may fail again; what is not there yet may come.
-                let is_open = matches!(look.seen, Seen::Healthy | Seen::NotYet);
+                let is_open = matches!(look.seen, LookResult::Healthy | LookResult::NotYet);
                 if is_open && again(looks) {
                     case.stage = Stage::Running(Box::new(running));
                     return Ok(());
                 }
-                if look.seen == Seen::Healthy {
+                if look.seen == LookResult::Healthy {
                     // It has passed all that time: whatever is still held against it is old.
                     return self.healthy_without(case, running.work, at, out);
                 }
@@ -78,7 +79,7 @@ impl Recovery {
             }
             Attempt::Validating(_) if is_over => self.succeeded(case, running, at, out),
             Attempt::Validating(looks) => {
-                if look.seen == Seen::Down {
+                if look.seen == LookResult::Down {
                     let why = "the process ended after the handler was done".to_owned();
                     return self.attempt_failed(case, running, why, at, out);
                 }

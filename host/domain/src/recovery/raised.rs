@@ -1,8 +1,8 @@
 //! A failure began to hold, or is seen again.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Outcome, Recovery, Running, Stage, Tracked,
-    kept::Kept, words,
+    Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Tracked,
+    index::IndexEntry, words,
 };
 use crate::{
     flap::FlapDetector,
@@ -26,30 +26,30 @@ impl Recovery {
         severity: Severity,
         evidence: Evidence,
         detected_at: Timestamp,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        self.end_watch_in_time(&key, at, out);
+        self.end_due_relapse_window(&key, at, out);
         if !self.cases.contains_key(&key) {
             // It was on its way when its target was taken out of the config.
             if !self.settings.knows(&key.target) {
                 return Ok(());
             }
-            let before = Kept::nothing(out);
+            let before = IndexEntry::absent(out);
             let incident = self.open(&key, severity, evidence, detected_at, at, out);
             self.count_opening(&key, at, out);
             let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
-            case.holds = true;
+            case.is_present = true;
             case.seen_at = Some(at.monotonic);
             let scheduled = self.schedule(&mut case, at, out);
             self.put(key, Box::new(case), &before, out);
             return scheduled;
         }
         self.try_with(&key, out, |machine, case, out| {
-            case.holds = true;
-            case.cleared = false;
+            case.is_present = true;
+            case.cleared_during_operation = false;
             case.seen_at = Some(at.monotonic);
-            if matches!(case.stage, Stage::Watched { .. }) {
+            if matches!(case.stage, Stage::RelapseWindow { .. }) {
                 return machine.relapsed(case, severity, evidence, at, out);
             }
             let was = case.incident.severity;
@@ -63,13 +63,15 @@ impl Recovery {
     }
 
     /// What was watched long enough is over, also where nobody looked at the clock since.
-    fn end_watch_in_time(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
-        let is_proved = |case: &Case| match case.stage {
-            Stage::Watched { until } => until <= at.monotonic,
+    fn end_due_relapse_window(&mut self, key: &CaseKey, at: InputTime, out: &mut Outcome) {
+        let is_due = |case: &Case| match case.stage {
+            Stage::RelapseWindow { until } => until <= at.monotonic,
             _ => false,
         };
-        if self.case(key).is_some_and(is_proved) {
-            self.with(key, out, |machine, case, out| machine.proved(case, at, out));
+        if self.case(key).is_some_and(is_due) {
+            self.with(key, out, |machine, case, out| {
+                machine.end_relapse_window(case, at, out)
+            });
         }
     }
 
@@ -92,7 +94,7 @@ impl Recovery {
     fn raise_severity(
         &mut self,
         case: &mut Case,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let severity = case.incident.severity;
@@ -117,7 +119,7 @@ impl Recovery {
         case: &mut Case,
         severity: Severity,
         evidence: Evidence,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let message = evidence.message.clone();
@@ -135,7 +137,7 @@ impl Recovery {
         severity: Severity,
         evidence: Evidence,
         detected_at: Timestamp,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Incident {
         let recurrence = self.recurrence(key, at.now);
@@ -165,7 +167,7 @@ impl Recovery {
     }
 
     /// Remembers an opening; one alert when a target begins to fail again and again.
-    fn count_opening(&mut self, key: &CaseKey, at: At, out: &mut Outcome) {
+    fn count_opening(&mut self, key: &CaseKey, at: InputTime, out: &mut Outcome) {
         self.remember_opening(key, at.now);
         let flaps = self.flaps.entry(key.target.clone()).or_default();
         if flaps.opened(at.monotonic) {

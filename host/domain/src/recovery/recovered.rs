@@ -1,8 +1,8 @@
 //! What the daemon before left is gone on with, at the stage where it stood.
 
 use super::{
-    At, Attempt, Case, CaseKey, IllegalMove, Kept, Outcome, Recovered, Recovery, Running, Stage,
-    Tracked, Why, Work, words,
+    Attempt, Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered,
+    Recovery, Running, Stage, Tracked, Work, words,
 };
 use crate::{
     cooldown::Cooldowns,
@@ -30,7 +30,7 @@ impl Recovery {
     pub(super) fn recovered(
         &mut self,
         recovered: Recovered,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.paused_host = recovered.paused_host;
@@ -57,9 +57,9 @@ impl Recovery {
             }
         }
         for (key, incident) in newest(recovered.incidents) {
-            let before = Kept::nothing(out);
+            let before = IndexEntry::absent(out);
             let mut case = Case::new(Tracked::written(incident), Stage::Unrouted);
-            case.holds = !recovered.unseen.contains(&key);
+            case.is_present = !recovered.unseen.contains(&key);
             let operation = operations.remove(&key).map(|operation| Work {
                 effects: recovered
                     .effects
@@ -78,7 +78,7 @@ impl Recovery {
     }
 
     /// Openings of late, for recurrence and flapping.
-    fn remember(&mut self, incidents: &[Incident], at: At) {
+    fn remember(&mut self, incidents: &[Incident], at: InputTime) {
         let mut openings: Vec<(Timestamp, CaseKey)> = Vec::new();
         for incident in incidents {
             let key = || CaseKey::from(incident);
@@ -91,7 +91,7 @@ impl Recovery {
         }
     }
 
-    fn flap(&mut self, target: &TargetName, when: Timestamp, at: At) {
+    fn flap(&mut self, target: &TargetName, when: Timestamp, at: InputTime) {
         // The detector counts from the start of the program: what was before it is told by its age.
         let age = at.now.since(when);
         let flaps: &mut FlapDetector = self.flaps.entry(target.clone()).or_default();
@@ -103,7 +103,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         work: Option<Work>,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let incident = &case.incident;
@@ -120,7 +120,7 @@ impl Recovery {
                 true => window.min(LAST_LOOK),
                 false => Duration::ZERO,
             };
-            case.stage = Stage::Watched {
+            case.stage = Stage::RelapseWindow {
                 until: at.monotonic + left.min(window).max(least),
             };
             return Ok(());
@@ -143,16 +143,16 @@ impl Recovery {
                 return Ok(());
             }
             Some(work) => return self.resume_operation(case, work, at, out),
-            None if incident.by_hand => Stage::HandedOver(Why::Decided),
+            None if incident.by_hand => Stage::HandedOver(HandOverReason::Decided),
             None => {
                 self.schedule(case, at, out)?;
-                if matches!(case.stage, Stage::Unrouted) && !case.holds {
+                if matches!(case.stage, Stage::Unrouted) && !case.is_present {
                     self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }
                 return Ok(());
             }
         };
-        if is_left_to_people && !case.holds {
+        if is_left_to_people && !case.is_present {
             // Only the checks can say that it is over, and none of them sees it.
             self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
         }
@@ -163,14 +163,14 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut work: Work,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let due = work.operation.due;
         match work.operation.state {
             OperationState::AwaitingManual => {
                 case.stage = Stage::AwaitingApproval(work);
-                if !case.holds {
+                if !case.is_present {
                     self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
                 }
             }
@@ -215,7 +215,7 @@ impl Recovery {
     }
 
     /// A clock that went back makes a wait no longer than its rules say.
-    fn longest_wait(&self, case: &Case, work: &Work, at: At) -> Duration {
+    fn longest_wait(&self, case: &Case, work: &Work, at: InputTime) -> Duration {
         let key = case.key();
         let Some(route) = self.settings.route(&key, case.incident.severity) else {
             return Duration::ZERO;
@@ -223,7 +223,7 @@ impl Recovery {
         let next = work.operation.attempts.saturating_add(1);
         match &work.error {
             Some(_) => route.strategy.delay_before(next).unwrap_or_default(),
-            None => self.pause(&key, &case.incident, route, at),
+            None => self.next_delay(&key, &case.incident, route, at),
         }
     }
 
@@ -238,7 +238,7 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut work: Work,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let interruptions = work.operation.interruptions.saturating_add(1);
@@ -248,7 +248,7 @@ impl Recovery {
                 format!("the daemon ended {INTERRUPTIONS} times while a handler of it was called");
             let steps =
                 vec!["see in its journal and in the daemon's log what ended the daemon".to_owned()];
-            return self.ask(case, work, why, steps, at, out);
+            return self.request_operator(case, work, why, steps, at, out);
         }
         // Whatever ends before the call is made again has ended no call.
         work.revise(out, |operation| {
@@ -264,7 +264,7 @@ impl Recovery {
     fn interrupted(
         &mut self,
         operation: Operation,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let mut work = Work::new(operation);

@@ -75,7 +75,7 @@ pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
         true => String::new(),
         false => format!("; first: {}", operation.steps.join("; ")),
     };
-    let message = ErrorCode::AwaitsPerson.mark(format!(
+    let message = ErrorCode::AwaitsOperator.mark(format!(
         "recovery of {} from {} waits for a person{steps}: mainstay approve {id}, or mainstay reject {id}",
         operation.target, operation.failure
     ));

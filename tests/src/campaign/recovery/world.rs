@@ -13,8 +13,8 @@ use mainstay_domain::{
     name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     recovery::{
-        Action, At, Case, CaseKey, Command, Handled, Input, Look, NotHandled, Outcome, Recovered,
-        Recovery, Reply, Seen, Ticket, Verb,
+        Action, Case, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, NotHandled,
+        Outcome, Recovered, Recovery, Reply, Ticket, Verb,
     },
     severity::Severity,
     spec::{
@@ -154,8 +154,8 @@ impl<'a> World<'a> {
         }
     }
 
-    fn at(&self) -> At {
-        At {
+    fn at(&self) -> InputTime {
+        InputTime {
             now: BEGIN + self.clock,
             monotonic: Monotonic::from_start(self.clock),
         }
@@ -296,20 +296,20 @@ impl<'a> World<'a> {
         }
         let place = (which % self.looks.len() as u64) as usize;
         let (id, number, key) = self.looks.remove(place);
-        let holds = self.failing.contains(&key);
-        let seen = match (holds, self.trace.busy, which % 7) {
-            (false, _, _) => Seen::Healthy,
-            (true, true, 0) => Seen::Down,
-            (true, true, 1) => Seen::NotYet,
-            (true, true, 2) => Seen::Healthy,
-            _ => Seen::Failing,
+        let is_present = self.failing.contains(&key);
+        let seen = match (is_present, self.trace.busy, which % 7) {
+            (false, _, _) => LookResult::Healthy,
+            (true, true, 0) => LookResult::Down,
+            (true, true, 1) => LookResult::NotYet,
+            (true, true, 2) => LookResult::Healthy,
+            _ => LookResult::Failing,
         };
         self.input(Input::Looked(
             id,
             Look {
                 number,
                 seen,
-                holds,
+                is_present,
             },
         ));
     }
@@ -363,7 +363,7 @@ impl<'a> World<'a> {
                 }
             }
         };
-        self.input(Input::Person(command, ticket));
+        self.input(Input::Command(command, ticket));
     }
 
     fn pass(&mut self, length: Duration) {
@@ -375,7 +375,7 @@ impl<'a> World<'a> {
         let shown = format!("{input:?}");
         let at = self.at();
         let ticket = match &input {
-            Input::Person(_, ticket) => Some(*ticket),
+            Input::Command(_, ticket) => Some(*ticket),
             _ => None,
         };
         let outcome = self
@@ -503,7 +503,7 @@ impl<'a> World<'a> {
                 paused: false,
                 by: "ann".to_owned(),
             };
-            self.input(Input::Person(command, Ticket(self.tickets)));
+            self.input(Input::Command(command, Ticket(self.tickets)));
         }
         if !self.trace.busy {
             self.settle();
@@ -526,7 +526,7 @@ impl<'a> World<'a> {
                 by: "ann".to_owned(),
                 reason: "no".to_owned(),
             };
-            self.input(Input::Person(command, Ticket(self.tickets)));
+            self.input(Input::Command(command, Ticket(self.tickets)));
         }
         self.settle();
     }

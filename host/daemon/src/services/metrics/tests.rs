@@ -24,7 +24,9 @@ use mainstay_domain::{
     journal::Change,
     operation::{Mode, Operation},
     plugin::PluginIdentity,
-    recovery::{Action, At, CaseKey, Command, Handled, Input, Look, Recovery, Seen, Ticket},
+    recovery::{
+        Action, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, Recovery, Ticket,
+    },
     severity::Severity,
     time::Monotonic,
 };
@@ -74,7 +76,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
     let mut clock = Duration::ZERO;
     let mut events = Vec::new();
     let mut apply = |input: Input| {
-        let at = At {
+        let at = InputTime {
             now: Timestamp::from_millis(1_700_000_000_000) + clock,
             monotonic: Monotonic::from_start(clock),
         };
@@ -92,7 +94,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
         outcome.after
     };
     let begin = match dry_run {
-        true => Input::Person(
+        true => Input::Command(
             Command::Recover {
                 key: key(),
                 dry_run,
@@ -130,11 +132,11 @@ fn recovered(dry_run: bool) -> Vec<Event> {
             Action::Look {
                 operation, number, ..
             } => {
-                let (seen, holds) = (Seen::Healthy, false);
+                let (seen, is_present) = (LookResult::Healthy, false);
                 let look = Look {
                     number,
                     seen,
-                    holds,
+                    is_present,
                 };
                 apply(Input::Looked(operation, look))
             }

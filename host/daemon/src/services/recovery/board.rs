@@ -6,7 +6,7 @@ use crate::{
 };
 use mainstay_domain::{
     name::TargetName,
-    recovery::{Recovery, Shown},
+    recovery::{Recovery, TargetSummary},
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
@@ -45,11 +45,11 @@ impl RecoverySnapshot {
     }
 
     /// This is what is shown of a target from now on.
-    pub(super) fn update(&self, target: &TargetName, shown: Shown) {
-        let active = (shown != Shown::default()).then(|| Active {
-            incident: shown.incident,
-            operation: shown.operation,
-            rests: shown.rests.map(|(until, why)| Rest { until, why }),
+    pub(super) fn update(&self, target: &TargetName, summary: TargetSummary) {
+        let active = (summary != TargetSummary::default()).then(|| Active {
+            incident: summary.incident,
+            operation: summary.operation,
+            rests: summary.rests.map(|(until, why)| Rest { until, why }),
         });
         let mut copy = self.write();
         if copy.active.get(target) == active.as_ref() {

@@ -6,7 +6,7 @@ use mainstay_domain::{
     health::{Observation, Outcome},
     id::OperationId,
     name::{FailureType, TargetName},
-    recovery::{Input, Look, Seen},
+    recovery::{Input, Look, LookResult},
     spec::{Spec, TargetSpec},
 };
 use std::sync::Arc;
@@ -29,23 +29,23 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let seen = tokio::spawn(async move { own.check_now(target).await }).await;
     let seen = match seen {
         Ok(Ok(seen)) if all_pass(spec.target(&asked.target), &asked.failure, &seen) => {
-            Seen::Healthy
+            LookResult::Healthy
         }
-        Ok(Err(EffectError::Unavailable(_))) => Seen::NotYet,
-        Ok(Ok(_) | Err(_)) => Seen::Failing,
+        Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
+        Ok(Ok(_) | Err(_)) => LookResult::Failing,
         Err(error) => {
             tracing::error!(target = %asked.target, %error, "a look broke off; report this as a defect");
-            Seen::NotYet
+            LookResult::NotYet
         }
     };
-    let is_down = watch.is_down(&asked.target) && seen != Seen::NotYet;
+    let is_down = watch.is_down(&asked.target) && seen != LookResult::NotYet;
     let look = Look {
         number: asked.number,
         seen: match is_down {
-            true => Seen::Down,
+            true => LookResult::Down,
             false => seen,
         },
-        holds: watch.is_failing(&asked.target, &asked.failure),
+        is_present: watch.is_failing(&asked.target, &asked.failure),
     };
     Input::Looked(asked.operation, look)
 }

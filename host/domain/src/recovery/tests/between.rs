@@ -1,7 +1,7 @@
 //! Who goes first, and who goes between.
 
 use super::{
-    super::Seen,
+    super::LookResult,
     fixtures::{done, retryable, route, spec, target, usual},
     world::World,
 };
@@ -64,7 +64,7 @@ fn a_failure_that_is_no_more_severe_waits_for_the_last_attempt() {
         ("scheduled", 0)
     );
     world.wait(1_000);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     world.recover_it();
     assert_eq!(world.stage("api down"), "looking");
 }
@@ -124,6 +124,6 @@ fn a_target_waits_for_the_recovery_of_what_it_depends_on() {
     assert_eq!(world.called(), ["db down"]);
     world.answer(done());
     world.pass(10);
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     assert_eq!(world.stage("api down"), "looking");
 }

@@ -1,7 +1,7 @@
 //! What waits follows the config, and what is no longer configured is let go of.
 
 use super::{
-    super::Seen,
+    super::LookResult,
     fixtures::{
         done, missing, permanent, plugin, retryable, route, spec, step, target, usual, with_route,
     },
@@ -89,7 +89,7 @@ fn an_unrouted_failure_gets_the_route_that_comes() {
     assert_eq!(world.incident("api down").state, IncidentState::Escalated);
     world.pass(10);
     world.configure(usual());
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.stage("api down"), "calling");
 }
 
@@ -162,7 +162,7 @@ fn a_step_that_no_attempt_helps_is_no_step_of_another_chain() {
         ..route()
     }));
     world.wait(1_000);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].handler, plugin("third"));
 }
 
@@ -178,7 +178,7 @@ fn a_config_with_fewer_attempts_gives_no_further_one() {
     }));
     world.pass(1_000);
     if !world.looks.is_empty() {
-        world.see(Seen::Failing);
+        world.see(LookResult::Failing);
     }
     assert!(world.calls.is_empty());
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
@@ -220,7 +220,7 @@ fn a_route_that_asks_a_person_asks_whoever_waits() {
         world.pass(10);
         world.pause(None, false);
         if !world.looks.is_empty() {
-            world.see(Seen::Failing);
+            world.see(LookResult::Failing);
         }
         assert!(world.calls.is_empty(), "by config: {by_config}");
         assert_eq!(world.stage("api down"), "asking", "by config: {by_config}");
@@ -259,7 +259,7 @@ fn a_chain_that_no_longer_names_the_handler_that_was_missing_is_tried_at_once() 
     world.configure(with_route(other));
     assert_eq!(world.stage("api down"), "looking");
     assert_eq!(world.incident("api down").missing, None);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].handler, plugin("second"));
 }
 
@@ -281,6 +281,6 @@ fn what_lost_its_route_while_its_handler_was_missing_follows_the_next_config() {
     };
     world.configure(with_route(other));
     assert_eq!(world.stage("api down"), "looking");
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].handler, plugin("second"));
 }

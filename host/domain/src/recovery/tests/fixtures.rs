@@ -30,7 +30,7 @@ pub(super) fn stage_name(stage: &Stage) -> &'static str {
             Attempt::Calling { .. } => "calling",
             Attempt::Validating(_) => "validating",
         },
-        Stage::Watched { .. } => "watched",
+        Stage::RelapseWindow { .. } => "watched",
         Stage::Over => "over",
     }
 }

@@ -1,7 +1,7 @@
 //! What people ask for and decide.
 
 use super::{
-    super::{Refusal, Reply, Seen, Verb},
+    super::{LookResult, Refusal, Reply, Verb},
     fixtures::{decision, done, needs_operator, permanent, retryable, route, usual, with_route},
     stories::two_steps,
     world::World,
@@ -241,6 +241,6 @@ fn a_paused_host_begins_nothing_by_itself() {
         ("scheduled", 0)
     );
     world.pause(None, false);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.called(), ["api down"]);
 }

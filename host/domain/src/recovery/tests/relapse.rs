@@ -1,7 +1,7 @@
 //! What comes back after its recovery.
 
 use super::{
-    super::Seen,
+    super::LookResult,
     fixtures::{done, permanent, route, usual, with_route},
     world::World,
 };
@@ -194,7 +194,7 @@ fn the_window_begins_with_what_the_checks_say_and_not_with_what_the_handler_says
     world.raise("api down", High);
     world.answer(done());
     world.pass(3_000);
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     world.pass(59_000);
     world.raise("api down", High);
     assert_eq!(world.incidents.len(), 1);

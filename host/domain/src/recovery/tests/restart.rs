@@ -1,7 +1,7 @@
 //! What survives the end of a daemon.
 
 use super::{
-    super::{Input, Seen, Verb},
+    super::{Input, LookResult, Verb},
     fixtures::{
         done, key, missing, needs_operator, permanent, plugin, retryable, route, spec, target,
         usual, with_route,
@@ -52,7 +52,7 @@ fn flapping_survives_a_restart_and_is_told_once() {
     world.raise("api down", High);
     assert_eq!(world.count(EventKind::CircuitFlapping), 1);
     begins_after(&mut world, 1_000);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     world.recover_it();
     world.restart(1_000);
     world.raise("api down", High);
@@ -69,7 +69,7 @@ fn failures_in_a_row_and_their_back_off_survive_a_restart() {
         assert_eq!(world.waits("api down"), Duration::from_millis(waits));
         world.restart(500);
         begins_after(&mut world, waits - 500);
-        world.see(Seen::Failing);
+        world.see(LookResult::Failing);
     }
     assert_eq!(world.incident("api down").failures_in_a_row, 3);
     assert_eq!(world.count(EventKind::OperationEscalated), 1);
@@ -84,7 +84,7 @@ fn what_rests_between_two_attempts_rests_as_long_as_before() {
     world.restart(100);
     assert_eq!(world.stage("api down"), "resting");
     begins_after(&mut world, 500);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 2);
 }
 
@@ -95,11 +95,11 @@ fn a_call_that_was_cut_off_is_made_again_as_the_same_attempt() {
     world.restart(10);
     assert_eq!(world.count(EventKind::OperationResumed), 1);
     assert_eq!(world.stage("api down"), "looking");
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 1);
     // Or not, for it may have helped.
     world.restart(10);
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
     assert_eq!(states, [OperationState::Succeeded]);
 }
@@ -111,7 +111,7 @@ fn a_call_that_ends_the_daemon_three_times_is_left_to_a_person() {
     for stage in ["calling", "calling", "asking"] {
         world.restart(10);
         if !world.looks.is_empty() {
-            world.see(Seen::Failing);
+            world.see(LookResult::Failing);
         }
         assert_eq!(world.stage("api down"), stage);
     }
@@ -135,7 +135,11 @@ fn what_was_cut_off_and_is_held_back_is_shown_as_that() {
     world.raise("api down", High);
     world.pause(None, true);
     world.restart(10);
-    let (_, why) = world.machine.shown(&key("api down").target).rests.unwrap();
+    let (_, why) = world
+        .machine
+        .summary_of(&key("api down").target)
+        .rests
+        .unwrap();
     assert_eq!(why, "the daemon ended during its last attempt");
 }
 

@@ -1,7 +1,7 @@
 //! What the machine does when the daemon ends.
 
 use super::{
-    super::{Input, Refusal, Reply, Seen},
+    super::{Input, LookResult, Refusal, Reply},
     fixtures::{done, retryable, usual, with_route},
     stories::two_steps,
     world::World,
@@ -35,10 +35,10 @@ fn a_look_that_was_asked_for_begins_no_attempt() {
     world.answer(retryable());
     world.wait(1_000);
     world.input(Input::Stop);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert!(world.calls.is_empty());
     world.restart(10);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 2);
 }
 
@@ -48,7 +48,7 @@ fn a_look_that_was_asked_for_may_say_that_it_is_recovered() {
     world.raise("api down", High);
     world.answer(done());
     world.input(Input::Stop);
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     let states: Vec<_> = world.operations.values().map(|one| one.state).collect();
     assert_eq!(states, [OperationState::Succeeded]);
 }
@@ -60,7 +60,7 @@ fn what_a_call_answers_meanwhile_is_kept_for_the_next_daemon() {
     world.restart(10);
     assert_eq!(world.stage("api down"), "resting");
     world.wait(990);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 2);
 
     let mut world = stopping();
@@ -69,7 +69,7 @@ fn what_a_call_answers_meanwhile_is_kept_for_the_next_daemon() {
     assert_eq!(world.stage("api down"), "validating");
     let written = world.operations.values().next().unwrap();
     assert_eq!((written.actions.len(), written.interruptions), (1, 0));
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     assert_eq!(world.stage("api down"), "watched");
 }
 
@@ -84,7 +84,7 @@ fn the_next_step_of_a_chain_is_for_the_next_daemon() {
     world.restart(10);
     let written = world.operations.values().next().unwrap();
     assert_eq!((written.actions.len(), written.interruptions), (1, 0));
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].request.attempt, 1);
 }
 

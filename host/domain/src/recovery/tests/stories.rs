@@ -1,7 +1,7 @@
 //! What an operation does from a detection to its end.
 
 use super::{
-    super::{Input, Seen},
+    super::{Input, LookResult},
     fixtures::{
         BEGIN, done, missing, needs_operator, permanent, plugin, retryable, route, step, usual,
         with_route,
@@ -59,7 +59,7 @@ fn an_exit_ends_a_validation_at_once() {
     assert_eq!(world.stage("api down"), "resting");
     assert_eq!(world.waits("api down"), Duration::from_secs(1));
     // What was asked before the exit says nothing about what is now.
-    world.see(Seen::Healthy);
+    world.see(LookResult::Healthy);
     assert_eq!(world.stage("api down"), "resting");
 }
 
@@ -81,10 +81,10 @@ fn what_a_later_look_finds_again_is_not_over() {
     world.answer(done());
     // It passes for a moment, and fails again before anybody raises it anew.
     world.clear("api down");
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     while world.stage("api down") == "validating" {
         world.wait(1_000);
-        world.see(Seen::Failing);
+        world.see(LookResult::Failing);
     }
     assert_eq!(
         world.stage("api down"),
@@ -95,7 +95,10 @@ fn what_a_later_look_finds_again_is_not_over() {
 
 #[test]
 fn what_is_queued_looks_afresh_before_it_acts() {
-    for (seen, stage, calls) in [(Seen::Healthy, "watched", 0), (Seen::Failing, "calling", 1)] {
+    for (seen, stage, calls) in [
+        (LookResult::Healthy, "watched", 0),
+        (LookResult::Failing, "calling", 1),
+    ] {
         let mut world = World::new(usual());
         world.raise("api down", High);
         world.answer(retryable());
@@ -114,7 +117,7 @@ fn a_permanent_failure_lets_the_chain_go_on_and_its_step_is_not_called_again() {
     assert_eq!(world.calls[0].handler, plugin("second"));
     world.answer(retryable());
     world.wait(1_000);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.calls[0].handler, plugin("second"));
     assert_eq!(world.calls[0].request.attempt, 2);
 }
@@ -207,9 +210,9 @@ fn a_validation_ends_with_its_time() {
     world.raise("api down", High);
     world.answer(done());
     world.pass(4_999);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.stage("api down"), "validating");
     world.wait(1);
-    world.see(Seen::Failing);
+    world.see(LookResult::Failing);
     assert_eq!(world.stage("api down"), "resting");
 }

@@ -6,8 +6,8 @@
 
 use super::{
     super::{
-        Action, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome, Refusal, Reply,
-        Seen, Ticket, Verb,
+        Action, Command, Handled, IllegalMove, Input, Look, LookResult, NotHandled, Outcome,
+        Refusal, Reply, Ticket, Verb,
     },
     fixtures::{
         decision, done, evidence, key, missing, needs_operator, permanent, plugin, retryable,
@@ -81,15 +81,15 @@ fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
         };
         Input::Called(id.clone(), handled)
     };
-    let looked = |number, seen, holds| {
+    let looked = |number, seen, is_present| {
         let look = Look {
             number,
             seen,
-            holds,
+            is_present,
         };
         Input::Looked(id.clone(), look)
     };
-    let person = |command| Input::Person(command, Ticket(100));
+    let person = |command| Input::Command(command, Ticket(100));
     let recover = |dry_run| Command::Recover {
         key: key("api down"),
         dry_run,
@@ -120,13 +120,13 @@ fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
         "permanent" => called(permanent()),
         "needs-operator" => called(needs_operator()),
         "missing" => called(missing()),
-        "healthy" => looked(number, Seen::Healthy, false),
+        "healthy" => looked(number, LookResult::Healthy, false),
         // One run passes, and it takes more of them until the failure is over.
-        "passing" => looked(number, Seen::Healthy, true),
-        "failing" => looked(number, Seen::Failing, true),
-        "down" => looked(number, Seen::Down, true),
-        "not-yet" => looked(number, Seen::NotYet, true),
-        "stale" => looked(0, Seen::Healthy, false),
+        "passing" => looked(number, LookResult::Healthy, true),
+        "failing" => looked(number, LookResult::Failing, true),
+        "down" => looked(number, LookResult::Down, true),
+        "not-yet" => looked(number, LookResult::NotYet, true),
+        "stale" => looked(0, LookResult::Healthy, false),
         "recover" => person(recover(false)),
         "dry-run" => person(recover(true)),
         "approve" => person(decision(Verb::Approve, &id, None)),

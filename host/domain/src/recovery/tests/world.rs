@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Action, At, Call, CaseKey, Command, Handled, IllegalMove, Input, Look, NotHandled, Outcome,
-        Recovered, Recovery, Reply, Seen, Ticket, Verb,
+        Action, Call, CaseKey, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult,
+        NotHandled, Outcome, Recovered, Recovery, Reply, Ticket, Verb,
     },
     fixtures::{BEGIN, decision, done, evidence, key},
 };
@@ -71,8 +71,8 @@ impl World {
         }
     }
 
-    pub(super) fn at(&self) -> At {
-        At {
+    pub(super) fn at(&self) -> InputTime {
+        InputTime {
             now: BEGIN + self.clock,
             monotonic: Monotonic::from_start(self.clock - self.started),
         }
@@ -147,7 +147,7 @@ impl World {
     pub(super) fn attempt_again(&mut self) {
         let millis = self.waits("api down").as_millis();
         self.wait(u64::try_from(millis).unwrap());
-        self.see(Seen::Failing);
+        self.see(LookResult::Failing);
     }
 
     pub(super) fn raise(&mut self, name: &str, severity: Severity) -> Outcome {
@@ -187,10 +187,10 @@ impl World {
     }
 
     /// The oldest look is answered; the failure holds unless it is healthy.
-    pub(super) fn see(&mut self, seen: Seen) -> Outcome {
+    pub(super) fn see(&mut self, seen: LookResult) -> Outcome {
         let (id, number) = self.looks.remove(0);
-        let holds = seen != Seen::Healthy;
-        if !holds && let Some(one) = self.operations.get(&id) {
+        let is_present = seen != LookResult::Healthy;
+        if !is_present && let Some(one) = self.operations.get(&id) {
             self.failing.remove(&CaseKey::from(one));
         }
         self.input(Input::Looked(
@@ -198,7 +198,7 @@ impl World {
             Look {
                 number,
                 seen,
-                holds,
+                is_present,
             },
         ))
     }
@@ -206,13 +206,13 @@ impl World {
     /// The attempt under way helps.
     pub(super) fn recover_it(&mut self) {
         self.answer(done());
-        self.see(Seen::Healthy);
+        self.see(LookResult::Healthy);
     }
 
     pub(super) fn command(&mut self, command: Command) -> Reply {
         self.tickets += 1;
         let (ticket, before) = (Ticket(self.tickets), self.answers.len());
-        self.input(Input::Person(command, ticket));
+        self.input(Input::Command(command, ticket));
         let [(to, reply)] = &self.answers[before..] else {
             panic!("a command has one answer: {:?}", &self.answers[before..]);
         };

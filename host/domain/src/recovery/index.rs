@@ -7,7 +7,7 @@ use crate::{
     id::OperationId,
     journal::Change,
     name::{FailureType, PluginName, TargetName},
-    queue::Hold,
+    queue::StartBlock,
     time::Monotonic,
 };
 
@@ -26,9 +26,9 @@ impl Recovery {
     ) -> Option<T> {
         // Neither is copied: among very many cases they are in no cache of the processor.
         let (key, mut case) = self.cases.remove_entry(key)?;
-        let before = Kept {
+        let before = IndexEntry {
             writes: out.writes.len(),
-            ..Kept::of(&case)
+            ..IndexEntry::of(&case)
         };
         let result = change(self, &mut case, out);
         self.put(key, case, &before, out);
@@ -51,14 +51,14 @@ impl Recovery {
         &mut self,
         key: CaseKey,
         mut case: Box<Case>,
-        before: &Kept,
+        before: &IndexEntry,
         out: &mut Outcome,
     ) {
         if let Some(incident) = case.incident.take_change() {
             // Before whatever refers to it.
             out.writes.insert(before.writes, Change::Incident(incident));
         }
-        let after = Kept::of(&case);
+        let after = IndexEntry::of(&case);
         if before.wakes_at != after.wakes_at {
             before
                 .wakes_at
@@ -93,9 +93,9 @@ impl Recovery {
         if before.is_failing != after.is_failing {
             self.count_failing(&key.target, after.is_failing);
         }
-        if before.is_kept != after.is_kept {
+        if before.is_indexed != after.is_indexed {
             let failures = self.failures.entry(key.target.clone()).or_default();
-            match after.is_kept {
+            match after.is_indexed {
                 true => failures.insert(key.failure.clone()),
                 false => failures.remove(&key.failure),
             };
@@ -104,7 +104,7 @@ impl Recovery {
             }
         }
         self.changed.insert(key.target.clone());
-        if after.is_kept {
+        if after.is_indexed {
             self.cases.insert(key, case);
         }
     }
@@ -117,7 +117,8 @@ impl Recovery {
         };
         if *count == 0 {
             self.failing.remove(target);
-            self.queue.is_over(&Hold::Dependency(target.clone()));
+            self.queue
+                .release_block(&StartBlock::Dependency(target.clone()));
         }
     }
 
@@ -134,17 +135,17 @@ impl Recovery {
 
 /// What the machine keeps about a case beside it.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct IndexEntry {
     /// How many writes there were before it was changed.
     writes: usize,
-    is_kept: bool,
+    is_indexed: bool,
     is_failing: bool,
     wakes_at: Option<Monotonic>,
     operation: Option<OperationId>,
     missing: Option<PluginName>,
 }
 
-impl Kept {
+impl IndexEntry {
     /// A case that is not there yet.
     pub(super) fn nothing(out: &Outcome) -> Self {
         Self {
@@ -158,7 +159,7 @@ impl Kept {
             Stage::Over => Self::default(),
             _ => Self {
                 writes: 0,
-                is_kept: true,
+                is_indexed: true,
                 is_failing: case.is_failing(),
                 wakes_at: case.wakes_at(),
                 operation: case.operation().cloned(),

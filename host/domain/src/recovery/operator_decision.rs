@@ -3,7 +3,9 @@
 //! Invariant: a decision is about one revision of an operation: who decides about what has moved on meanwhile, or decides
 //! twice, is refused.
 
-use super::{At, Attempt, CaseKey, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage, words};
+use super::{
+    Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, words,
+};
 use crate::{
     event::AfterEscalation,
     id::OperationId,
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// A decision, without its verb.
-pub(super) struct Decided<'a> {
+pub(super) struct OperatorDecision<'a> {
     pub(super) id: &'a OperationId,
     pub(super) revision: Option<u64>,
     pub(super) by: &'a str,
@@ -20,8 +22,8 @@ pub(super) struct Decided<'a> {
 
 impl Recovery {
     /// The case of an operation that may be decided about.
-    fn decidable(&self, decided: &Decided<'_>) -> Result<(CaseKey, &Operation), Refusal> {
-        let id = decided.id;
+    fn decidable(&self, decision: &OperatorDecision<'_>) -> Result<(CaseKey, &Operation), Refusal> {
+        let id = decision.id;
         let found = self.operations.get(id).and_then(|key| {
             let work = self.case(key)?.work()?;
             Some((key.clone(), &work.operation))
@@ -31,12 +33,12 @@ impl Recovery {
                 "{id} neither waits nor runs; see mainstay operation show {id}"
             ))
         })?;
-        at_revision(decided, operation)?;
+        at_revision(decision, operation)?;
         Ok((key, operation))
     }
 
-    fn awaiting(&self, decided: &Decided<'_>) -> Result<CaseKey, Refusal> {
-        let id = decided.id;
+    fn awaiting(&self, decision: &OperatorDecision<'_>) -> Result<CaseKey, Refusal> {
+        let id = decision.id;
         let not_awaiting = || {
             Refusal::Conflict(format!(
                 "{id} does not wait for a person; see mainstay operation show {id}"
@@ -45,7 +47,7 @@ impl Recovery {
         if !self.operations.contains_key(id) {
             return Err(not_awaiting());
         }
-        let (key, operation) = self.decidable(decided)?;
+        let (key, operation) = self.decidable(decision)?;
         match operation.state {
             OperationState::AwaitingManual => Ok(key),
             _ => Err(not_awaiting()),
@@ -54,11 +56,11 @@ impl Recovery {
 
     pub(super) fn approve(
         &mut self,
-        decided: &Decided<'_>,
-        at: At,
+        decision: &OperatorDecision<'_>,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let key = match self.awaiting(decided) {
+        let key = match self.awaiting(decision) {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -67,7 +69,7 @@ impl Recovery {
                 return Ok(None);
             };
             machine.step(work, OperationEvent::Approved, at, out)?;
-            let (by, reason) = (decided.by, decided.reason);
+            let (by, reason) = (decision.by, decision.reason);
             out.writes
                 .push(words::approved(&work.operation, by, reason, at.now));
             let operation = work.operation.clone();
@@ -75,16 +77,16 @@ impl Recovery {
             case.stage = Stage::Queued(work.clone());
             Ok(Some(operation))
         });
-        Ok(answer(decided.id, operation.transpose()?.flatten()))
+        Ok(answer(decision.id, operation.transpose()?.flatten()))
     }
 
     pub(super) fn reject(
         &mut self,
-        decided: &Decided<'_>,
-        at: At,
+        decision: &OperatorDecision<'_>,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let key = match self.awaiting(decided) {
+        let key = match self.awaiting(decision) {
             Ok(key) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -93,7 +95,7 @@ impl Recovery {
                 return Ok(None);
             };
             let mut work = work.clone();
-            let (by, reason) = (decided.by, decided.reason);
+            let (by, reason) = (decision.by, decision.reason);
             let why = format!("rejected by {by}: {reason}");
             machine.cancel_operation(&mut work, OperationEvent::Rejected, &why, at, out)?;
             let message = format!(
@@ -111,22 +113,22 @@ impl Recovery {
             machine.hand_over_to_operator(case, at, out);
             Ok(Some(work.operation))
         });
-        Ok(answer(decided.id, operation.transpose()?.flatten()))
+        Ok(answer(decision.id, operation.transpose()?.flatten()))
     }
 
     /// One that waits ends now. One that runs ends after its call, for what a handler does is not cut off; it is
     /// answered as it is.
     pub(super) fn cancel(
         &mut self,
-        decided: &Decided<'_>,
-        at: At,
+        decision: &OperatorDecision<'_>,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let words = format!("cancelled by {}: {}", decided.by, decided.reason);
-        if let Some(dry_run) = self.dry_runs.get_mut(decided.id) {
-            return Ok(dry_run.cancel(decided, words));
+        let words = format!("cancelled by {}: {}", decision.by, decision.reason);
+        if let Some(dry_run) = self.dry_runs.get_mut(decision.id) {
+            return Ok(dry_run.cancel(decision, words));
         }
-        let key = match self.decidable(decided) {
+        let key = match self.decidable(decision) {
             Ok((key, _)) => key,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -156,25 +158,25 @@ impl Recovery {
                 }
             }
         });
-        Ok(answer(decided.id, operation.transpose()?.flatten()))
+        Ok(answer(decision.id, operation.transpose()?.flatten()))
     }
 }
 
 impl super::dry_run::DryRun {
-    fn cancel(&mut self, decided: &Decided<'_>, words: String) -> Result<Reply, Refusal> {
-        at_revision(decided, self.operation())?;
+    fn cancel(&mut self, decision: &OperatorDecision<'_>, words: String) -> Result<Reply, Refusal> {
+        at_revision(decision, self.operation())?;
         if self.cancelled.is_some() {
-            return answer(decided.id, None);
+            return answer(decision.id, None);
         }
         self.cancelled = Some(words);
-        answer(decided.id, Some(self.operation().clone()))
+        answer(decision.id, Some(self.operation().clone()))
     }
 }
 
 /// Refuses a decision about what has moved on.
-fn at_revision(decided: &Decided<'_>, operation: &Operation) -> Result<(), Refusal> {
-    let id = decided.id;
-    match decided.revision {
+fn at_revision(decision: &OperatorDecision<'_>, operation: &Operation) -> Result<(), Refusal> {
+    let id = decision.id;
+    match decision.revision {
         Some(revision) if revision != operation.revision => Err(Refusal::Conflict(format!(
             "{id} has moved on: you decided about revision {revision}, and it is at {}; see mainstay operation show {id}",
             operation.revision

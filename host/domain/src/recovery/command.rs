@@ -3,8 +3,9 @@
 //! Invariant: of one failure of one target there is one operation at a time, whoever asks.
 
 use super::{
-    Action, At, Case, CaseKey, Command, IllegalMove, Outcome, Recovery, Refusal, Reply, Stage,
-    Ticket, Tracked, Verb, Work, begin::due_of, decide::Decided, kept::Kept, words,
+    Action, Case, CaseKey, Command, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply,
+    Stage, Ticket, Tracked, Verb, Work, begin::due_of, index::IndexEntry,
+    operator_decision::OperatorDecision, words,
 };
 use crate::{
     code::ErrorCode,
@@ -14,17 +15,17 @@ use crate::{
     journal::Change,
     name::TargetName,
     operation::{Mode, Operation},
-    queue::Hold,
+    queue::StartBlock,
     severity::Severity,
 };
 use std::time::Duration;
 
 impl Recovery {
-    pub(super) fn person(
+    pub(super) fn command(
         &mut self,
         command: Command,
         ticket: Ticket,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let reply = match command {
@@ -45,16 +46,16 @@ impl Recovery {
                 by,
                 reason,
             } => {
-                let decided = Decided {
+                let decision = OperatorDecision {
                     id: &id,
                     revision,
                     by: &by,
                     reason: &reason,
                 };
                 match verb {
-                    Verb::Approve => self.approve(&decided, at, out)?,
-                    Verb::Reject => self.reject(&decided, at, out)?,
-                    Verb::Cancel => self.cancel(&decided, at, out)?,
+                    Verb::Approve => self.approve(&decision, at, out)?,
+                    Verb::Reject => self.reject(&decision, at, out)?,
+                    Verb::Cancel => self.cancel(&decision, at, out)?,
                 }
             }
             Command::Pause { target, paused, by } => {
@@ -98,15 +99,15 @@ impl Recovery {
         key: &CaseKey,
         severity: Severity,
         by: &str,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Reply, Refusal> {
         let is_past = |case: &Case| {
-            matches!(case.stage, Stage::Watched { .. }) && !case.incident.state.is_open()
+            matches!(case.stage, Stage::RelapseWindow { .. }) && !case.incident.state.is_open()
         };
         if self.case(key).is_none_or(is_past) {
             self.with(key, out, |_, case, _| case.stage = Stage::Over);
-            let before = Kept::nothing(out);
+            let before = IndexEntry::absent(out);
             let evidence = Evidence {
                 check: "operator".to_owned(),
                 observed_at: at.now,
@@ -123,7 +124,7 @@ impl Recovery {
         }
         let reply = self.with(key, out, |machine, case, out| match &case.stage {
             Stage::AwaitingApproval(work) => {
-                Err(Refusal::Conflict(ErrorCode::AwaitsPerson.mark(format!(
+                Err(Refusal::Conflict(ErrorCode::AwaitsOperator.mark(format!(
                     "the recovery of {} from {} waits for a person: mainstay approve {}",
                     key.target, key.failure, work.operation.id
                 ))))
@@ -136,7 +137,7 @@ impl Recovery {
                 let work = work.clone();
                 Ok(machine.begin_manual(case, Some(work), severity, by, at, out))
             }
-            Stage::Unrouted | Stage::HandedOver(_) | Stage::Watched { .. } | Stage::Over => {
+            Stage::Unrouted | Stage::HandedOver(_) | Stage::RelapseWindow { .. } | Stage::Over => {
                 Ok(machine.begin_manual(case, None, severity, by, at, out))
             }
         });
@@ -152,7 +153,7 @@ impl Recovery {
         waiting: Option<Work>,
         severity: Severity,
         by: &str,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Operation {
         let incident = &mut case.incident;
@@ -180,7 +181,7 @@ impl Recovery {
         target: Option<TargetName>,
         paused: bool,
         by: &str,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<Reply, Refusal> {
         if let Some(target) = &target {
@@ -194,11 +195,11 @@ impl Recovery {
             (Some(target), true) => drop(self.paused_targets.insert(target)),
             (Some(target), false) => {
                 self.paused_targets.remove(&target);
-                self.queue.is_over(&Hold::TargetPaused(target));
+                self.queue.release_block(&StartBlock::TargetPaused(target));
             }
         }
         if !self.paused_host {
-            self.queue.is_over(&Hold::HostPaused);
+            self.queue.release_block(&StartBlock::HostPaused);
         }
         Ok(Reply::Done)
     }

@@ -3,7 +3,7 @@
 //! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
 //! daemon, or another config, comes to the same.
 
-use super::{At, Case, CaseKey, IllegalMove, Outcome, Recovery, Stage, Work, words};
+use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words};
 use crate::{
     backoff::Backoff,
     event::{AfterEscalation, IncidentEnd},
@@ -18,17 +18,17 @@ use crate::{
 use std::time::Duration;
 
 /// After a round that did not help, the next waits for the cooldown and at least this, doubled each time up to
-/// [`LONGEST_PAUSE`].
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+/// [`LONGEST_BACKOFF`].
+const SHORTEST_BACKOFF: Duration = Duration::from_secs(1);
 /// The longest such wait.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 impl Recovery {
     /// Gives an open incident its next automatic operation, or says why there is none.
     pub(super) fn schedule(
         &mut self,
         case: &mut Case,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let key = case.key();
@@ -49,18 +49,18 @@ impl Recovery {
         if route.strategy.awaits_approval() {
             return self.await_operator(case, work, at, out);
         }
-        let pause = self.pause(&key, &case.incident, &route, at);
-        work.operation.due = (!pause.is_zero()).then(|| at.now + pause);
+        let delay = self.next_delay(&key, &case.incident, &route, at);
+        work.operation.due = (!delay.is_zero()).then(|| at.now + delay);
         out.writes.push(Change::Operation(work.operation.clone()));
         out.writes.push(words::scheduled(&work.operation, at.now));
-        let entry = self.entry(&work.operation, at.monotonic + pause);
+        let entry = self.entry(&work.operation, at.monotonic + delay);
         self.queue.push(entry);
         case.stage = Stage::Queued(work);
         Ok(())
     }
 
     /// The failure came back after the last attempt of a round, so none of them helped.
-    fn count_failed_round(&mut self, case: &mut Case, at: At, out: &mut Outcome) {
+    fn count_failed_round(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         let attempts = case.incident.attempts;
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
@@ -72,12 +72,12 @@ impl Recovery {
     }
 
     /// How long the next operation waits.
-    pub(super) fn pause(
+    pub(super) fn next_delay(
         &self,
         key: &CaseKey,
         incident: &Incident,
         route: &RouteSpec,
-        at: At,
+        at: InputTime,
     ) -> Duration {
         let cooldown = self
             .cooldowns
@@ -89,8 +89,8 @@ impl Recovery {
             // Within a round its own delays count.
             1.. => Duration::ZERO,
             0 => Backoff::doubled(
-                route.cooldown.max(SHORTEST_PAUSE),
-                route.cooldown.max(LONGEST_PAUSE),
+                route.cooldown.max(SHORTEST_BACKOFF),
+                route.cooldown.max(LONGEST_BACKOFF),
             )
             .after(incident.failures_in_a_row),
         };
@@ -127,25 +127,25 @@ impl Recovery {
             severity: operation.severity,
             due,
             depends_on: target.map_or_else(Vec::new, |target| target.depends_on.clone()),
-            by_hand: operation.mode != Mode::Automatic,
+            is_manual: operation.mode != Mode::Automatic,
         }
     }
 
     /// A handler says that a person has to do something first: the operation waits for them, with the steps.
-    pub(super) fn ask(
+    pub(super) fn request_operator(
         &mut self,
         case: &mut Case,
         mut work: Work,
         why: String,
         steps: Vec<String>,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.queue
             .finished(&work.operation.target, &work.operation.id);
         work.operation.error = Some(why.clone());
         work.error = Some(why);
-        if case.cleared {
+        if case.cleared_during_operation {
             // Nothing more would ever say that it is over.
             case.stage = Stage::Queued(work);
             return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
@@ -159,10 +159,10 @@ impl Recovery {
         &mut self,
         case: &mut Case,
         mut work: Work,
-        at: At,
+        at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        self.step(&mut work, OperationEvent::NeedsPerson, at, out)?;
+        self.step(&mut work, OperationEvent::NeedsOperator, at, out)?;
         out.writes.push(words::awaits(&work.operation, at.now));
         case.stage = Stage::AwaitingApproval(work);
         Ok(())

@@ -1,33 +1,33 @@
 //! What is shown of a target.
 
-use super::{Recovery, Shown, Stage};
+use super::{Recovery, Stage, TargetSummary};
 use crate::name::TargetName;
 
 impl Recovery {
     /// What is shown of a target now; nothing where nothing is open.
-    pub fn shown(&self, target: &TargetName) -> Shown {
-        let mut shown = Shown::default();
+    pub fn summary_of(&self, target: &TargetName) -> TargetSummary {
+        let mut summary = TargetSummary::default();
         let mut runs = false;
         for key in self.keys_of(target) {
             let Some(case) = self.case(&key) else {
                 continue;
             };
             if case.incident.state.is_open() {
-                shown.incident = shown.incident.take().max(Some(case.incident.id.clone()));
+                summary.incident = summary.incident.take().max(Some(case.incident.id.clone()));
             }
             let Some(work) = case.work() else {
                 continue;
             };
             let is_running = matches!(case.stage, Stage::Running(_));
             if is_running || !runs {
-                shown.operation = Some(work.operation.id.clone());
+                summary.operation = Some(work.operation.id.clone());
             }
             runs |= is_running;
             if let (Stage::Queued(_), Some(due)) = (&case.stage, work.operation.due) {
-                shown.rests = Some((due, rest_words(case)));
+                summary.rests = Some((due, rest_words(case)));
             }
         }
-        shown
+        summary
     }
 }
 

@@ -1,6 +1,6 @@
 //! The order of what is due, and why something that is due may not start.
 
-use super::{Conditions, Hold, QueueEntry};
+use super::{Conditions, QueueEntry, StartBlock};
 use crate::{id::OperationId, name::TargetName, severity::Severity};
 use std::{
     cmp::Reverse,
@@ -22,12 +22,12 @@ pub(super) fn rank(entry: &QueueEntry) -> Rank {
 }
 
 /// The first reason why an operation may not start.
-pub(super) fn hold_of(
+pub(super) fn start_block_of(
     entry: &QueueEntry,
     busy: &BTreeMap<TargetName, OperationId>,
     resting: &BTreeMap<TargetName, Resting>,
     conditions: &Conditions<'_>,
-) -> Option<Hold> {
+) -> Option<StartBlock> {
     let resting = resting.get(&entry.target);
     let gives_way =
         resting
@@ -36,20 +36,20 @@ pub(super) fn hold_of(
                 *operation == entry.operation || entry.severity > *severity
             });
     // Who asks by hand waits for nobody's rest.
-    if busy.contains_key(&entry.target) || !(gives_way || entry.by_hand) {
-        return Some(Hold::TargetBusy(entry.target.clone()));
+    if busy.contains_key(&entry.target) || !(gives_way || entry.is_manual) {
+        return Some(StartBlock::TargetBusy(entry.target.clone()));
     }
-    if entry.by_hand {
+    if entry.is_manual {
         return None;
     }
     if conditions.host_paused {
-        return Some(Hold::HostPaused);
+        return Some(StartBlock::HostPaused);
     }
     if (conditions.is_paused)(&entry.target) {
-        return Some(Hold::TargetPaused(entry.target.clone()));
+        return Some(StartBlock::TargetPaused(entry.target.clone()));
     }
     let mut dependencies = entry.depends_on.iter();
     dependencies
         .find(|target| (conditions.is_failing)(target))
-        .map(|target| Hold::Dependency(target.clone()))
+        .map(|target| StartBlock::Dependency(target.clone()))
 }
