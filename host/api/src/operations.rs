@@ -3,8 +3,8 @@
 use crate::{severity::Severity, words::words};
 use mainstay_domain::{
     effect::{EffectError, EffectResult},
-    journal::{self, EffectEntry},
     operation,
+    record::{self, EffectEntry},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ words! {
 words! {
     /// What kind of entry of a journal it is.
     #[serde(rename_all = "kebab-case")]
-    EntryKind as journal::EntryKind {
+    EntryKind as record::EntryKind {
         /// It is about to be done.
         Intent,
         /// It was done, or failed.

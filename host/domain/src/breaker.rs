@@ -141,15 +141,15 @@ impl TargetHealth {
         let before = std::mem::replace(&mut self.checks, counter::counters(checks, exit));
         let starts = self.start_ends.is_some_and(|end| now < end);
         for check in &mut self.checks {
-            check.starting = starts && !check.is_told();
+            check.starting = starts && !check.is_exit();
             if let Some(old) = before.iter().find(|old| old.is_same(check)) {
                 check.keep_what_holds_of(old);
             }
         }
         self.open_for = breaker.open_for;
         // Before anything is cleared, so that the circuit of a child that is still down does not close in between.
-        let is_untold = |check: &CheckCounter| check.is_told() && check.last.is_none();
-        if let Some(seen) = process.filter(|_| self.checks.iter().any(is_untold)) {
+        let is_unknown_exit = |check: &CheckCounter| check.is_exit() && check.last.is_none();
+        if let Some(seen) = process.filter(|_| self.checks.iter().any(is_unknown_exit)) {
             self.count(seen, By::Exit, now, &mut changes);
             let reopened = changes.contains(&HealthChange::CircuitOpened);
             changes.retain(|change| match change {
@@ -173,16 +173,21 @@ impl TargetHealth {
 
     /// Takes up what one check saw. What is no check of this target is not taken up.
     pub fn observe(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
-        self.take_up(seen, By::Check, now)
+        self.record_observation(seen, By::Check, now)
     }
 
     /// Takes up that the supervised child runs, or has ended. It is told apart from a configured check of the same name,
     /// for an end is certain at once, and such a check has its own failure and its own `fail_after`.
     pub fn observe_exit(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
-        self.take_up(seen, By::Exit, now)
+        self.record_observation(seen, By::Exit, now)
     }
 
-    fn take_up(&mut self, seen: &Observation, by: By, now: Monotonic) -> Vec<HealthChange> {
+    fn record_observation(
+        &mut self,
+        seen: &Observation,
+        by: By,
+        now: Monotonic,
+    ) -> Vec<HealthChange> {
         let mut changes = Vec::new();
         self.count(seen, by, now, &mut changes);
         self.settle(&mut changes);

@@ -1,7 +1,7 @@
 //! What a plugin may ask the host to do, and what the host answers.
 //!
 //! Invariant: an effect holds handles and never a secret's value; what is journaled and shown is the effect as
-//! [`crate::secret::Shown`] makes it, with `${secret:NAME}` in place of each handle. Shapes follow the interfaces in
+//! [`crate::secret::Masked`] makes it, with `${secret:NAME}` in place of each handle. Shapes follow the interfaces in
 //! `plugin-sdk/wit/1.0.0/effects.wit`.
 //!
 //! Length: one type for each item of that file, and most lines are their docs.

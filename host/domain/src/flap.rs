@@ -19,21 +19,21 @@ pub struct FlapDetector {
     opens: VecDeque<Monotonic>,
     /// Openings from before the start of the program: until when each counts.
     before: VecDeque<Duration>,
-    told: bool,
+    announced: bool,
 }
 
 impl FlapDetector {
     /// The circuit opened. Whether the target begins to flap with that: the one time to alert.
     pub fn opened(&mut self, now: Monotonic) -> bool {
         if !self.is_flapping(now) {
-            self.told = false;
+            self.announced = false;
         }
         self.opens.push_back(now);
         if self.opens.len() > REMEMBERED {
             self.opens.pop_front();
         }
-        let begins = self.is_flapping(now) && !self.told;
-        self.told |= begins;
+        let begins = self.is_flapping(now) && !self.announced;
+        self.announced |= begins;
         begins
     }
 
@@ -45,7 +45,7 @@ impl FlapDetector {
             if self.before.len() > REMEMBERED {
                 self.before.pop_front();
             }
-            self.told |= self.is_flapping(now);
+            self.announced |= self.is_flapping(now);
         }
     }
 
@@ -76,14 +76,14 @@ mod tests {
     }
 
     /// Opens at these seconds; at which of them it is told, and the excess after the last.
-    fn check(opens: &[u64], told: &[u64], excess: u32) {
+    fn check(opens: &[u64], announced: &[u64], excess: u32) {
         let mut flaps = FlapDetector::default();
         let heard: Vec<u64> = opens
             .iter()
             .copied()
             .filter(|second| flaps.opened(at(*second)))
             .collect();
-        assert_eq!(heard, told, "opens at {opens:?}");
+        assert_eq!(heard, announced, "opens at {opens:?}");
         let last = opens.last().copied().unwrap_or(0);
         assert_eq!(flaps.excess(at(last)), excess, "{opens:?}");
     }

@@ -49,10 +49,10 @@ use crate::{
     cooldown::Cooldowns,
     flap::FlapDetector,
     id::{IdSource, OperationId},
-    journal::Change,
     name::{FailureType, PluginName, TargetName},
     operation::OperationEvent,
     queue::{Conditions, NextStart, RecoveryQueue},
+    record::Change,
     spec::Spec,
     time::{Monotonic, Timestamp},
 };

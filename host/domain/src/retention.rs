@@ -10,7 +10,7 @@
 
 use crate::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
-    chain::{by_age_at, verified},
+    backup_chain::{by_age_at, verified},
     id::BackupId,
     time::Timestamp,
 };
@@ -29,10 +29,10 @@ pub fn guard(
         .iter()
         .filter(|record| is_judged(record.status))
         .collect();
-    let wishes = wishes(verdicts);
+    let policy_verdicts = policy_verdicts(verdicts);
     let mut kept: BTreeMap<&BackupId, String> = BTreeMap::new();
     for record in &judged {
-        if let Some(why) = inherent_reason(record, wishes.get(record.id.as_str()), now) {
+        if let Some(why) = inherent_reason(record, policy_verdicts.get(record.id.as_str()), now) {
             kept.insert(&record.id, why);
         }
     }
@@ -41,14 +41,14 @@ pub fn guard(
     }
     keep_what_is_needed(records, &mut kept);
     let verdict = |record: &&BackupRecord| {
-        let wish = wishes.get(record.id.as_str());
-        let policy = wish.map_or("", |wish| wish.reason.as_str());
+        let policy_verdict = policy_verdicts.get(record.id.as_str());
+        let policy = policy_verdict.map_or("", |policy_verdict| policy_verdict.reason.as_str());
         match kept.get(&record.id) {
             Some(why) if why.is_empty() => Verdict {
                 id: record.id.to_string(),
                 keep: true,
                 reason: policy.to_owned(),
-                expires: wish.and_then(|wish| wish.expires),
+                expires: policy_verdict.and_then(|policy_verdict| policy_verdict.expires),
             },
             Some(why) => Verdict {
                 id: record.id.to_string(),
@@ -80,27 +80,27 @@ fn kept_by_host_reason(why: &str, policy: &str) -> String {
 }
 
 /// The policy's verdict for each backup; keep wins where there are several.
-fn wishes(verdicts: &[Verdict]) -> HashMap<&str, &Verdict> {
-    let mut wishes: HashMap<&str, &Verdict> = HashMap::new();
+fn policy_verdicts(verdicts: &[Verdict]) -> HashMap<&str, &Verdict> {
+    let mut policy_verdicts: HashMap<&str, &Verdict> = HashMap::new();
     for verdict in verdicts {
-        let wish = wishes.entry(&verdict.id).or_insert(verdict);
-        if verdict.keep && !wish.keep {
-            *wish = verdict;
+        let policy_verdict = policy_verdicts.entry(&verdict.id).or_insert(verdict);
+        if verdict.keep && !policy_verdict.keep {
+            *policy_verdict = verdict;
         }
     }
-    wishes
+    policy_verdicts
 }
 
 /// Why a backup stays whatever the others do; empty where the policy keeps it.
 fn inherent_reason(
     record: &BackupRecord,
-    wish: Option<&&Verdict>,
+    policy_verdict: Option<&&Verdict>,
     now: Timestamp,
 ) -> Option<String> {
-    let Some(wish) = wish else {
+    let Some(policy_verdict) = policy_verdict else {
         return Some("the policy gave no verdict".to_owned());
     };
-    if wish.keep {
+    if policy_verdict.keep {
         Some(String::new())
     } else if record.held {
         Some("the operator holds it".to_owned())
@@ -112,7 +112,7 @@ fn inherent_reason(
     } else if record.created_at > now {
         Some("it was taken in the future; the clock went back".to_owned())
     } else {
-        let later = wish.expires.filter(|expires| *expires > now)?;
+        let later = policy_verdict.expires.filter(|expires| *expires > now)?;
         Some(format!("the policy says itself that it expires at {later}"))
     }
 }

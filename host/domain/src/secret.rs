@@ -7,9 +7,9 @@
 //! Invariant: a handle is made of `a-z`, `0-9` and `-`, so that neither JSON nor a URL nor a header writes it otherwise.
 //! Invariant: one pass; what was put in is not searched itself.
 
-mod shown;
+mod masked;
 
-pub use shown::Shown;
+pub use masked::Masked;
 
 use crate::{
     name::SecretName,
@@ -36,13 +36,13 @@ impl SecretHandles {
     /// A handle for each name; the same seed gives the same handles, so that a replayed call has those of the first.
     ///
     /// ```
-    /// use mainstay_domain::{name::SecretName, secret::{SecretHandles, Shown}};
+    /// use mainstay_domain::{name::SecretName, secret::{SecretHandles, Masked}};
     /// let hook = SecretName::parse("hook").unwrap();
     /// let handles = SecretHandles::draw(&[7; 32], &[hook].into());
     /// let settings = handles.put_into(&serde_json::json!({ "token": "Bearer ${secret:hook}" }));
     /// let seen = settings["token"].as_str().unwrap().to_owned();
     /// assert!(!seen.contains("hook"), "{seen}");
-    /// assert_eq!(seen.shown(&handles), "Bearer ${secret:hook}");
+    /// assert_eq!(seen.masked(&handles), "Bearer ${secret:hook}");
     /// ```
     pub fn draw(seed: &[u8; 32], names: &BTreeSet<SecretName>) -> Self {
         let draw = |name: &SecretName| {
@@ -151,7 +151,7 @@ impl SecretHandles {
     }
 
     /// As people see it: a placeholder in place of each handle; none where there is no handle.
-    fn show(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn mask(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let name = |name: &SecretName| Ok::<_, Infallible>(placeholder(name));
         self.reveal(bytes, name).unwrap_or_default()
     }

@@ -6,7 +6,7 @@ use crate::{
     effects::{Call, EffectPort, LogLine, LogSource},
     limits::{Exceeded, LOG_BYTES, LOG_LINE_BYTES, Limit},
 };
-use mainstay_domain::secret::Shown;
+use mainstay_domain::secret::Masked;
 use parking_lot::Mutex;
 use std::sync::{
     Arc,
@@ -43,8 +43,8 @@ impl CallContext {
         if self.log_lines.fetch_add(1, Relaxed) >= allowed {
             return Err(Exceeded::new(Limit::LogLines, allowed));
         }
-        line.message = line.message.shown(&self.call.secrets);
-        line.fields = line.fields.shown(&self.call.secrets);
+        line.message = line.message.masked(&self.call.secrets);
+        line.fields = line.fields.masked(&self.call.secrets);
         let fields = line
             .fields
             .iter()

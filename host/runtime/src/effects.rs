@@ -72,7 +72,7 @@ pub struct Call {
     pub grants: Arc<Grants>,
     /// What stands in it for the secrets that its settings name. An effect may hold these handles; a port that puts
     /// values in place of them does so toward granted places only, and keeps and shows the effect with
-    /// [`mainstay_domain::secret::Shown`]. What the guest logs and answers is shown so already.
+    /// [`mainstay_domain::secret::Masked`]. What the guest logs and answers is shown so already.
     pub secrets: Arc<SecretHandles>,
     /// How much of it.
     pub limits: Limits,

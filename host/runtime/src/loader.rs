@@ -24,7 +24,7 @@ use crate::{
 use mainstay_domain::{
     name::PluginName,
     plugin::PluginIdentity,
-    secret::Shown,
+    secret::Masked,
     spec::{Grants, Limits, PluginSpec},
     time::Monotonic,
 };
@@ -200,7 +200,7 @@ impl Loader {
         let (configured, _) = configured.await.settled().await;
         configured?.map_err(|reason| LoadError::Settings {
             plugin: loaded.identity.name.clone(),
-            reason: reason.shown(&told.secrets),
+            reason: reason.masked(&told.secrets),
         })?;
         Ok(Plugin::new(
             self.shared.clone(),

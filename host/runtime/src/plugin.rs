@@ -25,7 +25,7 @@ use mainstay_domain::{
         Report,
     },
     plugin::{PluginIdentity, PluginKind},
-    secret::Shown,
+    secret::Masked,
     spec::{Grants, Limits, PluginSpec},
 };
 use record::Attempt;
@@ -194,7 +194,7 @@ impl Plugin {
         }
     }
 
-    async fn call<R, T: Shown, E: Display + Shown>(
+    async fn call<R, T: Masked, E: Display + Masked>(
         &self,
         function: &'static str,
         purpose: Purpose,
@@ -242,7 +242,7 @@ impl Plugin {
             .await;
         // What still acts is no call any more: it holds up its own operation, and neither the turn nor the record.
         drop(turn);
-        let ended = ended.map(|outcome| attempt.end(outcome.map(|answer| answer.shown(&secrets))));
+        let ended = ended.map(|outcome| attempt.end(outcome.map(|answer| answer.masked(&secrets))));
         let (called, effects) = ended.settled().await;
         Settled { called, effects }
     }

@@ -59,7 +59,7 @@ impl CallSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::secret::Shown;
+    use mainstay_domain::secret::Masked;
     use serde_json::json;
 
     fn told(settings: serde_json::Value, times: usize) -> Vec<CallSettings> {
@@ -77,11 +77,11 @@ mod tests {
         let told = told(json!({ "token": "Bearer ${secret:hook}" }), 2);
         for CallSettings { settings, secrets } in &told {
             assert!(!settings.contains("hook"), "{settings}");
-            assert_eq!(settings.to_string().shown(secrets), WRITTEN);
+            assert_eq!(settings.to_string().masked(secrets), WRITTEN);
         }
         assert_ne!(told[0].settings, told[1].settings);
         let other = &told[1].secrets;
-        assert_ne!(told[0].settings.to_string().shown(other), WRITTEN);
+        assert_ne!(told[0].settings.to_string().masked(other), WRITTEN);
     }
 
     #[test]

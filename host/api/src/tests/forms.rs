@@ -2,7 +2,7 @@
 
 use super::samples;
 use crate::*;
-use mainstay_domain::{backup, breaker, event, health, incident, journal, operation, plugin};
+use mainstay_domain::{backup, breaker, event, health, incident, operation, plugin, record};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fmt::{Debug, Display};
@@ -49,7 +49,7 @@ fn words_are_spelt_as_before() {
     check_words::<_, mainstay_domain::severity::Severity>(Severity::ALL);
     check_words::<_, operation::OperationState>(OperationState::ALL);
     check_words::<_, operation::Mode>(Mode::ALL);
-    check_words::<_, journal::EntryKind>(EntryKind::ALL);
+    check_words::<_, record::EntryKind>(EntryKind::ALL);
     check_words::<_, incident::IncidentState>(IncidentState::ALL);
     check_words::<_, event::EventKind>(EventKind::ALL);
     check_words::<_, backup::BackupType>(BackupType::ALL);

@@ -7,10 +7,10 @@ use mainstay_domain::{
     health::Evidence,
     id::{BackupId, IncidentId, OperationId},
     incident::{Incident, IncidentState},
-    journal::{EffectEntry, EntryKind},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     plugin::{PluginKind, PluginRow, PluginState},
+    record::{EffectEntry, EntryKind},
     severity::Severity,
     time::Timestamp,
 };

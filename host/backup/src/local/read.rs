@@ -17,7 +17,7 @@ use mainstay_domain::{
         ArchiveItem, ArchiveParser, ContentHash, DocumentContent, DocumentKey, DocumentKind, End,
         Entry, Header, MAX_LINE_BYTES, Manifest, State,
     },
-    chain::Composer,
+    backup_chain::Composer,
     id::BackupId,
     name::JobName,
 };
@@ -224,10 +224,11 @@ pub(super) fn read_chain(
     };
     let mut composer = Composer::new();
     for manifest in manifests.iter().rev() {
-        let corrupted = |error: mainstay_domain::chain::ComposeError| BackupStoreError::Corrupted {
-            id: manifest.id.clone(),
-            what: error.to_string(),
-        };
+        let corrupted =
+            |error: mainstay_domain::backup_chain::ComposeError| BackupStoreError::Corrupted {
+                id: manifest.id.clone(),
+                what: error.to_string(),
+            };
         let (path, _) = layout.find(job, &manifest.id);
         let expected = Stored {
             bytes: manifest.stored_bytes,
@@ -314,8 +315,8 @@ pub(super) fn read_difference(
     id: &BackupId,
     expected: Stored,
     stop: &CancellationToken,
-) -> Result<(mainstay_domain::chain::Difference, End), BackupStoreError> {
-    let mut difference = mainstay_domain::chain::Difference::default();
+) -> Result<(mainstay_domain::backup_chain::Difference, End), BackupStoreError> {
+    let mut difference = mainstay_domain::backup_chain::Difference::default();
     let twice = |key: &DocumentKey| BackupStoreError::Corrupted {
         id: id.clone(),
         what: format!("it names `{key}` twice"),

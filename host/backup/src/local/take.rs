@@ -15,7 +15,7 @@ use crate::port::{
 use mainstay_domain::{
     archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
     backup::BackupType,
-    chain::{Difference, compose},
+    backup_chain::{Difference, compose},
     spec::BackupSource,
     time::millis,
 };

@@ -12,7 +12,7 @@ mod request;
 use crate::ports::{Boxed, HttpClient, Secrets};
 use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
-    secret::{SecretHandles, Shown},
+    secret::{Masked, SecretHandles},
     spec::HttpOrigin,
     text::{causes, in_one_line},
 };
@@ -210,7 +210,7 @@ impl HttpClient for EgressClient {
                 )))
             });
             // Errors hold what the guest wrote.
-            answer.map_err(|error| error.shown(&secrets))
+            answer.map_err(|error| error.masked(&secrets))
         })
     }
 }

@@ -30,7 +30,7 @@ use child::Children;
 use launch::Launch;
 use log::Rotations;
 use mainstay_domain::{
-    effect::Signal, journal::ProcessIdentity, name::TargetName, spec::ProcessSpec,
+    effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
 use rustix::process::{Pid, kill_process_group};

@@ -3,7 +3,7 @@
 use crate::{ports::SetAside, services::shared::Shared};
 use mainstay_domain::{
     event::{Event, EventKind, JournalDamaged, RecordSetAside},
-    journal::Change,
+    record::Change,
     severity::Severity,
 };
 use mainstay_store::sqlite::JournalDamage;

@@ -12,10 +12,10 @@ use mainstay_domain::{
     health::{Evidence, Health, Observation},
     id::{BackupId, IdSource, IncidentId, OperationId},
     incident::Incident,
-    journal::{Change, EffectEntry, EntryKind},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     plugin::PluginRow,
+    record::{Change, EffectEntry, EntryKind},
     severity::Severity,
     time::{Monotonic, Timestamp},
 };

@@ -19,8 +19,8 @@ use crate::ports::{Alerters, Delivery};
 use mainstay_domain::{
     alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
     event::{AlertDelivery, Event, EventKind},
-    journal::Change,
     name::PluginName,
+    record::Change,
     severity::Severity,
     time::Timestamp,
 };

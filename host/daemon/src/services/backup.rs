@@ -28,12 +28,12 @@ use catalog::Catalog;
 use jobs::JobState;
 use mainstay_domain::{
     backup::BackupRecord,
-    chain::BackupChainError,
+    backup_chain::BackupChainError,
     effect::EffectError,
     event::{Event, EventKind},
     id::IdSource,
-    journal::Change,
     name::JobName,
+    record::Change,
     severity::Severity,
     spec::{JobSpec, Spec},
     text::list,

@@ -11,7 +11,7 @@ use mainstay_domain::{
     alert::{OutboxEntry, alerts_for},
     event::{AlertQueued, Event, EventKind},
     id::IdSource,
-    journal::Change,
+    record::Change,
     spec::Spec,
 };
 use parking_lot::Mutex;

@@ -9,8 +9,8 @@ use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload}
 use mainstay_domain::{
     code::ErrorCode,
     event::{ConfigApplied, ConfigRejected, Event, EventKind},
-    journal::Change,
     name::PluginName,
+    record::Change,
     severity::Severity,
     spec::{HostSpec, PluginSpec, Spec},
 };

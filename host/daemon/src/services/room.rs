@@ -6,7 +6,7 @@ use super::shared::Shared;
 use crate::ports::DiskState;
 use mainstay_domain::{
     event::{Event, EventKind},
-    journal::Change,
+    record::Change,
     severity::Severity,
 };
 use tokio::sync::watch;

@@ -24,8 +24,8 @@ use crate::{
 };
 use decide::AtConfig;
 use mainstay_domain::{
-    journal::ProcessIdentity,
     name::TargetName,
+    record::ProcessIdentity,
     spec::{Spec, TargetSpec},
 };
 use managed::{After, Intent, Managed};

@@ -9,7 +9,7 @@ use crate::ports::{
 use mainstay_domain::{
     event::{Event, EventData, EventKind},
     health::{Evidence, Observation, Outcome},
-    journal::Change,
+    record::Change,
     spec::{CheckSpec, TargetSpec},
     time::{Monotonic, Timestamp},
 };

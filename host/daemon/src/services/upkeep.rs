@@ -1,7 +1,7 @@
 //! Keeps the journal from growing without end: what is older than `host.keep_history` is forgotten.
 
 use super::shared::Shared;
-use mainstay_domain::journal::Change;
+use mainstay_domain::record::Change;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 

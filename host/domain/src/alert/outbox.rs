@@ -26,14 +26,14 @@ pub struct Outbox {
     /// What is said to one alerter about one thing.
     lanes: BTreeMap<(PluginName, String), BTreeSet<Place>>,
     /// The first of each lane, by alerter.
-    heads: BTreeMap<PluginName, Heads>,
+    heads: BTreeMap<PluginName, DueHeads>,
     by_severity: BTreeSet<(Severity, Place)>,
     next: Place,
 }
 
 /// What one alerter may be given.
 #[derive(Debug, Clone, Default)]
-struct Heads {
+struct DueHeads {
     waiting: BTreeSet<(Timestamp, Place)>,
     /// Due.
     ready: BTreeSet<Place>,
@@ -173,7 +173,7 @@ impl Outbox {
     }
 }
 
-impl Heads {
+impl DueHeads {
     /// What is due is ready. Nothing waits for longer than the longest wait: the clock has gone back.
     fn wake(&mut self, now: Timestamp) {
         while let Some((due, place)) = self.waiting.first().copied()

@@ -37,7 +37,7 @@ pub(super) fn body(event: &Event, host_name: &str) -> String {
         "To what",
         &format!("{about} on {host_name}, {severity}, at {}", event.at),
     );
-    line("What the host did", &did(event));
+    line("What the host did", &actions_taken(event));
     for step in event.data.steps() {
         line("To be done first", step);
     }
@@ -87,11 +87,11 @@ fn headline(event: &Event) -> &'static str {
     }
 }
 
-fn did(event: &Event) -> String {
+fn actions_taken(event: &Event) -> String {
     use EventKind as K;
     let actions = event.data.actions();
     let attempts = event.data.attempts();
-    let did = match event.kind {
+    let actions_taken = match event.kind {
         K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
         K::IncidentClosed => match event.data.incident_end() {
             Some(IncidentEnd::Lasting) => "it recovered it, and it has stayed healthy since",
@@ -132,7 +132,7 @@ fn did(event: &Event) -> String {
         K::RecordSetAside => "it keeps the record as it was found, and goes on without it",
         _ => "it recorded it",
     };
-    let mut text = did.to_owned();
+    let mut text = actions_taken.to_owned();
     // Writing to a string cannot fail.
     if attempts > 0 {
         let _ = write!(text, "; attempts: {attempts}");

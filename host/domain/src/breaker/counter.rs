@@ -58,7 +58,7 @@ impl FailureState {
 }
 
 impl CheckCounter {
-    fn told(name: CheckName, failure: &FailureType, severity: Severity) -> Self {
+    fn for_exit(name: CheckName, failure: &FailureType, severity: Severity) -> Self {
         Self {
             name,
             kind: None,
@@ -75,13 +75,13 @@ impl CheckCounter {
         }
     }
 
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn is_exit(&self) -> bool {
         self.kind.is_none()
     }
 
     /// From here on its successes count; a process that runs has proven it already.
     pub(super) fn begin_trial(&mut self) {
-        let runs = self.is_told() && self.last.is_some() && !self.last_failed();
+        let runs = self.is_exit() && self.last.is_some() && !self.last_failed();
         self.state = self.state.tried();
         self.successes = if runs { self.recover_after } else { 0 };
     }
@@ -99,15 +99,15 @@ impl CheckCounter {
 
     /// Whether it does not keep a half-open circuit from closing.
     pub(super) fn allows_closing(&self) -> bool {
-        let told = self.is_told() && !self.last_failed();
-        !self.state.holds() && (told || self.successes >= self.recover_after)
+        let exit_passed = self.is_exit() && !self.last_failed();
+        !self.state.holds() && (exit_passed || self.successes >= self.recover_after)
     }
 
     /// Whether this is the other one in another config.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.name == other.name
             && self.failure == other.failure
-            && self.is_told() == other.is_told()
+            && self.is_exit() == other.is_exit()
     }
 
     /// Whether what the other one saw is what this one would have seen and counted.
@@ -144,11 +144,11 @@ pub(super) fn counters(
             CheckKind::Heartbeat => check.every,
             _ => check.timeout,
         },
-        ..CheckCounter::told(check.name.clone(), &check.failure, check.severity)
+        ..CheckCounter::for_exit(check.name.clone(), &check.failure, check.severity)
     });
-    let told =
-        exit.map(|(failure, severity)| CheckCounter::told(CheckName::process(), failure, severity));
-    sampled.chain(told).collect()
+    let exit_counter = exit
+        .map(|(failure, severity)| CheckCounter::for_exit(CheckName::process(), failure, severity));
+    sampled.chain(exit_counter).collect()
 }
 
 /// How the target is, by its checks.

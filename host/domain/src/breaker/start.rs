@@ -18,7 +18,7 @@ impl TargetHealth {
         let mut changes = Vec::new();
         let has_period = !period.is_zero();
         self.start_ends = has_period.then(|| now + period);
-        for check in self.checks.iter_mut().filter(|check| !check.is_told()) {
+        for check in self.checks.iter_mut().filter(|check| !check.is_exit()) {
             check.begin_start(has_period);
         }
         self.settle(&mut changes);

@@ -10,8 +10,8 @@ impl TargetHealth {
     /// Whether this is a success of a check that the supervised child cannot have given, for it does not run: it says
     /// nothing of the target. What looks at the machine sees as much without the child.
     pub fn is_from_stranger(&self, seen: &Observation) -> bool {
-        let mut told = self.checks.iter().filter(|check| check.is_told());
-        let is_down = told.any(CheckCounter::last_failed);
+        let mut exits = self.checks.iter().filter(|check| check.is_exit());
+        let is_down = exits.any(CheckCounter::last_failed);
         let kind = self.sampled(seen).and_then(|check| check.kind.as_ref());
         is_down && seen.outcome != Outcome::Failed && kind.is_some_and(CheckKind::asks_the_service)
     }
@@ -19,6 +19,6 @@ impl TargetHealth {
     /// The configured check that saw this.
     pub(super) fn sampled(&self, seen: &Observation) -> Option<&CheckCounter> {
         let mut checks = self.checks.iter();
-        checks.find(|check| !check.is_told() && check.name == seen.check)
+        checks.find(|check| !check.is_exit() && check.name == seen.check)
     }
 }

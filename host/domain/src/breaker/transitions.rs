@@ -27,7 +27,7 @@ impl TargetHealth {
             return;
         };
         // A process that ends is news each time; that it still does not run is none.
-        let has_ended = check.is_told() && !check.last_failed();
+        let has_ended = check.is_exit() && !check.last_failed();
         check.last = Some(Outcome::Failed);
         check.failures = check.failures.saturating_add(1);
         check.successes = 0;
@@ -141,8 +141,8 @@ impl TargetHealth {
 
     pub(super) fn find(&mut self, seen: &Observation, by: By) -> Option<&mut CheckCounter> {
         self.checks.iter_mut().find(|check| match by {
-            By::Check => !check.is_told() && check.name == seen.check,
-            By::Exit => check.is_told(),
+            By::Check => !check.is_exit() && check.name == seen.check,
+            By::Exit => check.is_exit(),
         })
     }
 }

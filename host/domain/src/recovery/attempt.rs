@@ -8,8 +8,8 @@ use crate::{
     call::RecoverRequest,
     event::IncidentEnd,
     incident::Incident,
-    journal::Change,
     operation::OperationEvent,
+    record::Change,
     spec::{RouteSpec, StepSpec},
 };
 

@@ -5,9 +5,9 @@ use crate::{
     backoff::Backoff,
     id::OperationId,
     incident::Incident,
-    journal::Change,
     name::PluginName,
     operation::Operation,
+    record::Change,
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };

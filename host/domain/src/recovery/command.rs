@@ -12,10 +12,10 @@ use crate::{
     failure,
     health::Evidence,
     id::OperationId,
-    journal::Change,
     name::TargetName,
     operation::{Mode, Operation},
     queue::StartBlock,
+    record::Change,
     severity::Severity,
 };
 use std::time::Duration;

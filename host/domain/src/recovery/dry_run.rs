@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     id::OperationId,
-    journal::Change,
     operation::{Mode, Operation, OperationEvent},
+    record::Change,
     severity::Severity,
     spec::RouteSpec,
 };

@@ -7,8 +7,8 @@ use crate::{
     event::{AfterEscalation, IncidentEnd},
     id::OperationId,
     incident::IncidentState,
-    journal::Change,
     operation::{Mode, Operation, OperationEvent},
+    record::Change,
     time::Timestamp,
 };
 use std::time::Duration;

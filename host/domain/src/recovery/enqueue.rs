@@ -9,9 +9,9 @@ use crate::{
     event::{AfterEscalation, IncidentEnd},
     id::OperationId,
     incident::Incident,
-    journal::Change,
     operation::{Mode, Operation, OperationEvent},
     queue::QueueEntry,
+    record::Change,
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };

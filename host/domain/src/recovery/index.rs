@@ -5,9 +5,9 @@
 use super::{Case, CaseKey, IllegalMove, Outcome, Recovery, Stage};
 use crate::{
     id::OperationId,
-    journal::Change,
     name::{FailureType, PluginName, TargetName},
     queue::StartBlock,
+    record::Change,
     time::Monotonic,
 };
 

@@ -112,7 +112,7 @@ fn only_a_handle_is_replaced_and_a_name_is_text() {
 fn a_handle_of_another_call_is_text() {
     let earlier = handle(&SecretHandles::draw(&[8; 32], &names()), "hook");
     check(&earlier, None);
-    assert_eq!(earlier.clone().shown(&handles()), earlier);
+    assert_eq!(earlier.clone().masked(&handles()), earlier);
 }
 
 #[test]
@@ -146,49 +146,52 @@ fn a_secret_without_a_value_is_an_error() {
 
 #[test]
 fn a_log_of_the_handles_shows_their_names_only() {
-    let shown = format!("{:?}", handles());
-    assert!(shown.contains("hook") && !shown.contains(PREFIX), "{shown}");
+    let masked = format!("{:?}", handles());
+    assert!(
+        masked.contains("hook") && !masked.contains(PREFIX),
+        "{masked}"
+    );
 }
 
 /// What a guest says is shown without any handle in it.
-fn check_shown<T: Shown + std::fmt::Debug>(said: T) {
+fn check_masked<T: Masked + std::fmt::Debug>(said: T) {
     let before = format!("{said:?}");
     assert!(before.contains(PREFIX), "this proves nothing: {before}");
-    let shown = format!("{:?}", said.shown(&handles()));
-    assert!(!shown.contains(PREFIX), "{shown}");
-    assert!(shown.contains("${secret:hook}"), "{shown}");
+    let masked = format!("{:?}", said.masked(&handles()));
+    assert!(!masked.contains(PREFIX), "{masked}");
+    assert!(masked.contains("${secret:hook}"), "{masked}");
 }
 
 #[test]
 fn whatever_a_guest_answers_is_shown_with_names() {
     let said = handle(&handles(), "hook");
-    check_shown(said.clone());
-    check_shown(Report {
+    check_masked(said.clone());
+    check_masked(Report {
         actions: vec![said.clone()],
         data_loss: None,
     });
-    check_shown(Report {
+    check_masked(Report {
         actions: Vec::new(),
         data_loss: Some(said.clone()),
     });
-    check_shown(RecoveryFailure::Retryable(said.clone()));
-    check_shown(RecoveryFailure::Permanent(said.clone()));
-    check_shown(RecoveryFailure::NeedsOperator(vec![said.clone()]));
-    check_shown(Receipt {
+    check_masked(RecoveryFailure::Retryable(said.clone()));
+    check_masked(RecoveryFailure::Permanent(said.clone()));
+    check_masked(RecoveryFailure::NeedsOperator(vec![said.clone()]));
+    check_masked(Receipt {
         reference: Some(said.clone()),
     });
-    check_shown(DeliveryFailure::RetryAfter {
+    check_masked(DeliveryFailure::RetryAfter {
         reason: said.clone(),
         after_ms: None,
     });
-    check_shown(DeliveryFailure::Permanent(said.clone()));
-    check_shown(Ok::<_, String>(vec![Verdict {
+    check_masked(DeliveryFailure::Permanent(said.clone()));
+    check_masked(Ok::<_, String>(vec![Verdict {
         id: "b-1".to_owned(),
         keep: true,
         reason: said.clone(),
         expires: None,
     }]));
-    check_shown(Err::<Vec<Verdict>, _>(said.clone()));
+    check_masked(Err::<Vec<Verdict>, _>(said.clone()));
     for error in [
         EffectError::Denied,
         EffectError::Limited,
@@ -196,7 +199,7 @@ fn whatever_a_guest_answers_is_shown_with_names() {
         EffectError::Unavailable,
         EffectError::Failed,
     ] {
-        check_shown(error(said.clone()));
+        check_masked(error(said.clone()));
     }
 }
 
@@ -214,38 +217,38 @@ fn request(url: &str, header: (&str, &str), body: &str) -> Effect {
 fn whatever_a_guest_asks_for_is_shown_with_names() {
     let hook = handle(&handles(), "hook");
     let said = || hook.clone();
-    check_shown(request(&hook, ("a", "b"), ""));
-    check_shown(request("", (hook.as_str(), "b"), ""));
-    check_shown(request("", ("a", hook.as_str()), ""));
-    check_shown(Effect::TargetStatus { target: said() });
-    check_shown(Effect::TargetStart { target: said() });
-    check_shown(Effect::TargetStop { target: said() });
-    check_shown(Effect::TargetRestart { target: said() });
-    check_shown(Effect::TargetCheck { target: said() });
-    check_shown(Effect::TargetSend {
+    check_masked(request(&hook, ("a", "b"), ""));
+    check_masked(request("", (hook.as_str(), "b"), ""));
+    check_masked(request("", ("a", hook.as_str()), ""));
+    check_masked(Effect::TargetStatus { target: said() });
+    check_masked(Effect::TargetStart { target: said() });
+    check_masked(Effect::TargetStop { target: said() });
+    check_masked(Effect::TargetRestart { target: said() });
+    check_masked(Effect::TargetCheck { target: said() });
+    check_masked(Effect::TargetSend {
         target: said(),
         signal: crate::effect::Signal::Hup,
     });
-    check_shown(Effect::CommandRun {
+    check_masked(Effect::CommandRun {
         name: said(),
         arguments: Vec::new(),
     });
-    check_shown(Effect::CommandRun {
+    check_masked(Effect::CommandRun {
         name: String::new(),
         arguments: vec![("key".to_owned(), said())],
     });
-    check_shown(Effect::KvGet { key: said() });
-    check_shown(Effect::KvDelete { key: said() });
-    check_shown(Effect::KvKeys { prefix: said() });
-    check_shown(Effect::BackupNewest {
+    check_masked(Effect::KvGet { key: said() });
+    check_masked(Effect::KvDelete { key: said() });
+    check_masked(Effect::KvKeys { prefix: said() });
+    check_masked(Effect::BackupNewest {
         job: said(),
         before: None,
     });
-    check_shown(Effect::BackupCreate {
+    check_masked(Effect::BackupCreate {
         job: said(),
         backup_type: BackupType::Full,
     });
-    check_shown(Effect::BackupRestore {
+    check_masked(Effect::BackupRestore {
         job: String::new(),
         id: said(),
     });
@@ -257,16 +260,16 @@ fn whatever_a_guest_asks_for_is_shown_with_names() {
         value,
     };
     assert_eq!(
-        swap(bytes(), bytes()).shown(&handles()),
+        swap(bytes(), bytes()).masked(&handles()),
         swap(placeholder(), placeholder())
     );
     let set = |value| Effect::KvSet {
         key: "key".to_owned(),
         value,
     };
-    assert_eq!(set(bytes()).shown(&handles()), set(placeholder()));
+    assert_eq!(set(bytes()).masked(&handles()), set(placeholder()));
     assert_eq!(
-        request("", ("a", "b"), &hook).shown(&handles()),
+        request("", ("a", "b"), &hook).masked(&handles()),
         request("", ("a", "b"), "${secret:hook}")
     );
 }
@@ -276,14 +279,14 @@ proptest! {
     fn what_no_operator_wrote_is_never_changed(text in "([a-z$\\{\\}: ]|\\$\\{secret:(hook|token|x)\\}|mainstay-secret-[0-9a-f]{0,40}){0,12}") {
         let handles = handles();
         prop_assert_eq!(handles.reveal_text(&text, value), Ok(None));
-        prop_assert_eq!(text.clone().shown(&handles), text);
+        prop_assert_eq!(text.clone().masked(&handles), text);
     }
 
     #[test]
     fn what_an_operator_wrote_comes_back_as_it_was_written(text in "([a-z$\\{\\}: ]|\\$\\{secret:(hook|token|x)\\}){0,12}") {
         let handles = handles();
         let seen = handles.put_into(&json!(text));
-        prop_assert_eq!(seen.as_str().unwrap().to_owned().shown(&handles), text);
+        prop_assert_eq!(seen.as_str().unwrap().to_owned().masked(&handles), text);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::{
     backup::BackupRecord,
     event::Event,
     incident::Incident,
-    journal::{EffectEntry, ProcessIdentity},
     operation::Operation,
+    record::{EffectEntry, ProcessIdentity},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;

@@ -21,8 +21,8 @@ use crate::{
     event::{AfterEscalation, Event, EventData, IncidentEnd},
     health::{Evidence, Health},
     incident::{Incident, IncidentState},
-    journal::{EffectEntry, EntryKind, ProcessIdentity},
     operation::{Mode, Operation, OperationState},
+    record::{EffectEntry, EntryKind, ProcessIdentity},
     severity::Severity,
 };
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use crate::{
 use mainstay_domain::{
     call::{RecoveryFailure, Report},
     effect::Effect,
-    secret::Shown,
+    secret::Masked,
     spec::{Grants, Limits, PluginSpec},
 };
 use std::{
@@ -85,12 +85,12 @@ async fn a_guest_has_handles_for_secrets_and_what_it_says_of_them_is_shown_with_
     let written = [SETTINGS, PARAMS, SETTINGS, PARAMS];
     for ((seen, written), handles) in seen.iter().zip(written).zip(handles.iter()) {
         assert!(!seen.contains("hook}"), "{seen}");
-        assert_eq!(seen.clone().shown(handles), written);
+        assert_eq!(seen.clone().masked(handles), written);
     }
     assert_eq!(seen.len(), written.len());
     // The handles of the first call mean nothing in the second.
     assert_ne!(seen[0], seen[2]);
-    assert_eq!(seen[0].clone().shown(&handles[2]), seen[0]);
+    assert_eq!(seen[0].clone().masked(&handles[2]), seen[0]);
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use mainstay_domain::{
     health::Evidence,
     id::{IdSource, IncidentId, OperationId},
     incident::Incident,
-    journal::Change,
     name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
+    record::Change,
     recovery::{
         Action, Case, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, NotHandled,
         Outcome, Recovered, Recovery, Reply, Ticket, Verb,

@@ -6,7 +6,7 @@
 
 use super::{batch::Batch, mark::Marks, send, stat::ProcessStat};
 use crate::ports::Exit;
-use mainstay_domain::journal::ProcessIdentity;
+use mainstay_domain::record::ProcessIdentity;
 use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use std::{

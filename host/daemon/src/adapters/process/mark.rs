@@ -14,7 +14,7 @@ use super::{
     log,
     stat::{self, ProcessStat},
 };
-use mainstay_domain::{journal::ProcessIdentity, name::TargetName, time::Timestamp};
+use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use rustix::{
     fs::OFlags,
     process::{Pid, Signal, kill_process},

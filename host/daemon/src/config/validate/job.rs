@@ -11,8 +11,8 @@ use super::super::{
     },
 };
 use mainstay_domain::{
+    backup_schedule::{self, ScheduleError},
     name::{JobName, PluginName},
-    schedule::{self, ScheduleError},
     spec::{BackupSource, JobSpec, RetentionSpec, Schedule},
     time::Timestamp,
 };
@@ -66,7 +66,7 @@ const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// An objective shorter than the time between two backups is a promise that nobody keeps.
 fn judge_rpo(job: &JobSpec, at: At<'_>) {
-    let wait = schedule::longest_wait(job, SOME_DAY).ok().flatten();
+    let wait = backup_schedule::longest_wait(job, SOME_DAY).ok().flatten();
     let (Some(rpo), Some(wait)) = (job.rpo, wait) else {
         return;
     };
@@ -110,7 +110,7 @@ fn when(at: At<'_>) -> Option<Schedule> {
                 expression,
                 zone: zone_name,
             };
-            match schedule::next_slot(&schedule, SOME_DAY) {
+            match backup_schedule::next_slot(&schedule, SOME_DAY) {
                 Ok(_) => Some(schedule),
                 Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(cron).refuse(
                     error.to_string(),

@@ -4,10 +4,10 @@
 
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    chain::by_age,
+    backup_chain::by_age,
+    backup_schedule::LastSlots,
     id::{BackupId, IdSource},
     name::JobName,
-    schedule::LastSlots,
     time::Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};

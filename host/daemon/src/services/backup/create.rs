@@ -4,11 +4,11 @@ use super::{BackupError, BackupService};
 use crate::ports::{BackupStoreError, OnProgress, TakeBackup, TakenBackup, Unreadable};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    chain::join,
+    backup_chain::join,
     code::ErrorCode,
     event::{BackupTaken, EventKind},
-    journal::Change,
     name::JobName,
+    record::Change,
     severity::Severity,
     spec::JobSpec,
     time::Timestamp,

@@ -4,8 +4,8 @@ use super::{BackupService, LONGEST_PAUSE, quiet, turns::Turn};
 use crate::ports::Unreadable;
 use mainstay_domain::{
     backoff::Backoff,
+    backup_schedule::{DueBackup, LastSlots, due_backup, next_backup},
     name::JobName,
-    schedule::{DueBackup, LastSlots, due_backup, next_backup},
     spec::JobSpec,
     time::Timestamp,
 };

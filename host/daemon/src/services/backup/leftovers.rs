@@ -2,7 +2,7 @@
 
 use super::{BackupError, BackupService};
 use mainstay_domain::{
-    backup::BackupStatus, event::EventKind, journal::Change, severity::Severity, spec::BackupSource,
+    backup::BackupStatus, event::EventKind, record::Change, severity::Severity, spec::BackupSource,
 };
 
 impl BackupService {

@@ -7,7 +7,7 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, BackupType},
-    chain::{BackupChainError, by_age_at, newest_verified, plan_restore},
+    backup_chain::{BackupChainError, by_age_at, newest_verified, plan_restore},
     effect::EffectError,
     id::BackupId,
     name::JobName,

@@ -5,7 +5,7 @@ use crate::ports::StoredBackup;
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus},
     event::EventKind,
-    journal::Change,
+    record::Change,
     severity::Severity,
     time::Timestamp,
 };

@@ -8,12 +8,12 @@ use crate::ports::{
 };
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType},
-    chain::{BackupChainError, newest_verified, plan_restore},
+    backup_chain::{BackupChainError, newest_verified, plan_restore},
     code::ErrorCode,
     event::{BackupRestored, Event, EventKind},
     id::BackupId,
-    journal::Change,
     name::JobName,
+    record::Change,
     severity::Severity,
     spec::{BackupSource, JobSpec},
     time::millis,

@@ -6,8 +6,8 @@ use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupSummary, Verdict},
     event::{BackupDeleted, EventKind},
     id::BackupId,
-    journal::Change,
     name::JobName,
+    record::Change,
     retention::{guard, is_judged},
     severity::Severity,
     spec::{JobSpec, RetentionSpec, Spec},
@@ -243,7 +243,7 @@ impl BackupService {
     /// be deleted is tried again at the next look. How many went.
     async fn delete(&self, mut records: Vec<BackupRecord>) -> Result<usize, BackupError> {
         let mut gone = 0;
-        records.sort_by(|a, b| mainstay_domain::chain::by_age(b, a));
+        records.sort_by(|a, b| mainstay_domain::backup_chain::by_age(b, a));
         for batch in records.chunks(BATCH) {
             let files: Vec<(JobName, BackupId)> = batch
                 .iter()

@@ -9,7 +9,7 @@ use crate::{
 use fakes::{FakeJudge, FakeStore, job, record_of, spec_with};
 use mainstay_domain::{
     backup::{BackupStatus, BackupType},
-    chain::by_age,
+    backup_chain::by_age,
     id::BackupId,
     spec::BackupSource,
 };

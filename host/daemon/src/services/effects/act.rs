@@ -7,7 +7,7 @@ use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     health::Outcome,
     name::{CommandName, JobName, TargetName},
-    secret::Shown,
+    secret::Masked,
 };
 use mainstay_runtime::Call;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Effects {
         let plugin = || call.plugin.name.clone();
         let effect = match effect {
             Effect::HttpSend(_) => effect.clone(),
-            other => other.clone().shown(&call.secrets),
+            other => other.clone().masked(&call.secrets),
         };
         match effect {
             Effect::ClockNow => Ok(Answer::Now(self.shared.clock.now())),

@@ -6,8 +6,8 @@ use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
-    journal::{Change, EntryKind},
-    secret::Shown,
+    record::{Change, EntryKind},
+    secret::Masked,
 };
 use mainstay_runtime::{EffectSession, Settling};
 use tokio::task::JoinHandle;
@@ -76,9 +76,9 @@ impl EffectSession for Live {
 /// Does it, with the journal around it.
 async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
     let journal = &of.effects.shared.journal;
-    let shown = effect.clone().shown(&of.call.secrets);
+    let masked = effect.clone().masked(&of.call.secrets);
     if !effect.only_reads() {
-        let intent = of.entry(number, EntryKind::Intent, &shown, None);
+        let intent = of.entry(number, EntryKind::Intent, &masked, None);
         let intent = journal.commit(vec![Change::Effect(intent)].into()).await;
         let not_begun =
             |why: &str| EffectError::Unavailable(format!("{} was not begun: {why}", effect.name()));
@@ -87,13 +87,13 @@ async fn journaled(of: &OperationCall, number: u32, effect: Effect) -> EffectRes
             let why = not_begun(
                 "the disk of the journal is full, and a daemon that forgets it would do it again; free some space",
             );
-            let refused = of.entry(number, EntryKind::Result, &shown, Some(Err(why.clone())));
+            let refused = of.entry(number, EntryKind::Result, &masked, Some(Err(why.clone())));
             drop(journal.commit(vec![Change::Effect(refused)].into()));
             return Err(why);
         }
     }
     let result = of.act(number, &effect).await;
-    let entry = of.entry(number, EntryKind::Result, &shown, Some(result.clone()));
+    let entry = of.entry(number, EntryKind::Result, &masked, Some(result.clone()));
     let mut changes = vec![Change::Effect(entry)];
     if !matches!(effect, Effect::ClockNow) {
         changes.push(Change::Event(of.event(&effect, &result, "performed")));

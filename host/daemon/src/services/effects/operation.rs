@@ -5,7 +5,7 @@ use mainstay_domain::{
     effect::{Effect, EffectResult},
     event::{EffectPerformed, Event, EventKind},
     id::OperationId,
-    journal::{EffectEntry, EntryKind},
+    record::{EffectEntry, EntryKind},
     severity::Severity,
 };
 use mainstay_runtime::Call;
@@ -31,7 +31,7 @@ impl OperationCall {
         &self,
         number: u32,
         kind: EntryKind,
-        shown: &Effect,
+        masked: &Effect,
         result: Option<EffectResult>,
     ) -> EffectEntry {
         EffectEntry {
@@ -39,7 +39,7 @@ impl OperationCall {
             number,
             at: self.effects.shared.clock.now(),
             kind,
-            effect: shown.clone(),
+            effect: masked.clone(),
             result,
         }
     }

@@ -3,10 +3,10 @@
 use super::OperationCall;
 use crate::ports::Boxed;
 use mainstay_domain::{
+    dry_run_answer::{DryRunFacts, dry_run_answer},
     effect::{Effect, EffectResult},
-    journal::{Change, EntryKind},
-    plan::{PlanFacts, planned_answer},
-    secret::Shown,
+    record::{Change, EntryKind},
+    secret::Masked,
 };
 use mainstay_runtime::{EffectSession, Settling};
 
@@ -35,21 +35,21 @@ impl EffectSession for Planned {
 }
 
 async fn plan(of: &OperationCall, number: u32, effect: Effect) -> EffectResult {
-    let shown = effect.clone().shown(&of.call.secrets);
-    let facts = plan_facts(of, &shown).await;
-    let result = match planned_answer(&shown, &facts) {
+    let masked = effect.clone().masked(&of.call.secrets);
+    let facts = dry_run_facts(of, &masked).await;
+    let result = match dry_run_answer(&masked, &facts) {
         Some(planned) => planned,
         None => of.act(number, &effect).await,
     };
     let event = of.event(&effect, &result, "planned");
-    let entry = of.entry(number, EntryKind::Planned, &shown, Some(result.clone()));
+    let entry = of.entry(number, EntryKind::Planned, &masked, Some(result.clone()));
     let changes = vec![Change::Effect(entry), Change::Event(event)];
     drop(of.effects.shared.journal.commit(changes.into()));
     result
 }
 
 /// What the plan's answers are made of, so that they are what would be answered.
-async fn plan_facts(of: &OperationCall, effect: &Effect) -> PlanFacts {
+async fn dry_run_facts(of: &OperationCall, effect: &Effect) -> DryRunFacts {
     let effects = &of.effects;
     let value = match effect {
         Effect::KvCompareAndSet { key, .. } => effects
@@ -65,7 +65,7 @@ async fn plan_facts(of: &OperationCall, effect: &Effect) -> PlanFacts {
         Effect::BackupRestore { id, .. } => effects.backups.restorable(id),
         _ => (0, 0),
     };
-    PlanFacts {
+    DryRunFacts {
         now: effects.shared.clock.now(),
         value,
         restorable,

@@ -21,9 +21,9 @@ use mainstay_domain::{
     event::{AfterEscalation, IncidentFacts, OperationEnded, OperationEscalated},
     health::{Evidence, Outcome},
     id::{IdSource, IncidentId, OperationId},
-    journal::Change,
     operation::{Mode, Operation},
     plugin::PluginIdentity,
+    record::Change,
     recovery::{
         Action, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, Recovery, Ticket,
     },

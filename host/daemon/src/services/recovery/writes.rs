@@ -4,7 +4,7 @@
 
 use crate::ports::Journal;
 use futures_util::FutureExt;
-use mainstay_domain::journal::Change;
+use mainstay_domain::record::Change;
 use std::{collections::VecDeque, sync::Arc};
 
 /// Writes that the journal's queue has not taken.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: no clock, no I/O; callers pass what they saw.
 
-use mainstay_domain::{journal::ProcessIdentity, spec::ProcessSpec};
+use mainstay_domain::{record::ProcessIdentity, spec::ProcessSpec};
 
 /// What to do when the daemon starts.
 #[derive(Debug, Clone, PartialEq)]

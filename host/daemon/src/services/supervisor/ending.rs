@@ -1,7 +1,7 @@
 //! How a process ended, for people.
 
 use crate::ports::Exit;
-use mainstay_domain::{journal::ProcessIdentity, time::Timestamp};
+use mainstay_domain::{record::ProcessIdentity, time::Timestamp};
 
 /// How a process ended, as a sentence.
 pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> String {

@@ -3,8 +3,8 @@
 use super::{Core, managed::Managed};
 use mainstay_domain::{
     event::{Event, EventKind, ProcessFacts},
-    journal::{Change, ProcessIdentity},
     name::TargetName,
+    record::{Change, ProcessIdentity},
     severity::Severity,
 };
 

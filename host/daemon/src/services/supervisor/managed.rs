@@ -15,8 +15,8 @@ use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
     event::EventKind,
-    journal::{Change, ProcessIdentity},
     name::TargetName,
+    record::{Change, ProcessIdentity},
     severity::Severity,
     spec::{ForeignCommands, ProcessSpec},
 };

@@ -8,8 +8,8 @@ use crate::ports::{Boxed, ProcessUpdate, TargetControl};
 use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     health::Health,
-    journal::ProcessIdentity,
     name::TargetName,
+    record::ProcessIdentity,
 };
 use std::{sync::Arc, time::Duration};
 

@@ -8,8 +8,8 @@ use super::{
 use crate::ports::ProcessUpdate;
 use mainstay_domain::{
     event::EventKind,
-    journal::{Change, ProcessIdentity},
     name::TargetName,
+    record::{Change, ProcessIdentity},
     severity::Severity,
     spec::ProcessSpec,
 };

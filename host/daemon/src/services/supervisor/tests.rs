@@ -17,8 +17,8 @@ use crate::{
 use mainstay_domain::{
     effect::{EffectError, Signal},
     event::EventKind,
-    journal::Change,
     name::SecretName,
+    record::Change,
     severity::Severity,
     spec::{OnShutdown, ProcessSpec},
 };

@@ -15,7 +15,7 @@ use super::{
     },
     world::World,
 };
-use crate::{call::Report, id::OperationId, journal::Change, severity::Severity, spec::RouteSpec};
+use crate::{call::Report, id::OperationId, record::Change, severity::Severity, spec::RouteSpec};
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 

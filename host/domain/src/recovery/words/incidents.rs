@@ -7,9 +7,9 @@ use crate::{
     },
     id::OperationId,
     incident::Incident,
-    journal::Change,
     name::TargetName,
     operation::Operation,
+    record::Change,
     severity::Severity,
     time::{Timestamp, millis},
 };

@@ -5,7 +5,7 @@
 //! Invariant: what should be is no part of what is. A handler of a foreign service may say how it should be while the
 //! process that it had under the config before still runs.
 
-use mainstay_domain::journal::ProcessIdentity;
+use mainstay_domain::record::ProcessIdentity;
 
 /// Where the process of a target stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::{
 
 /// What the answers are made of; the caller reads it, and none of it changes anything.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PlanFacts {
+pub struct DryRunFacts {
     /// The wall clock.
     pub now: Timestamp,
     /// For `kv.compare-and-set`: the value that is there.
@@ -22,7 +22,7 @@ pub struct PlanFacts {
 }
 
 /// What a dry run answers; `None` for what only looks, which a dry run really performs. Nobody waits for a sleep.
-pub fn planned_answer(effect: &Effect, facts: &PlanFacts) -> Option<EffectResult> {
+pub fn dry_run_answer(effect: &Effect, facts: &DryRunFacts) -> Option<EffectResult> {
     Some(Ok(match effect {
         Effect::ClockSleep { .. } => Answer::Done,
         _ if effect.only_reads() => return None,
@@ -66,8 +66,8 @@ mod tests {
         effect::{HttpMethod, HttpRequest, Signal},
     };
 
-    fn facts() -> PlanFacts {
-        PlanFacts {
+    fn facts() -> DryRunFacts {
+        DryRunFacts {
             now: Timestamp::from_millis(7),
             value: Some(Blob(b"old".to_vec())),
             restorable: (3, 99),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn check(effect: Effect, expected: impl FnOnce(Option<&Answer>) -> bool) {
-        let answer = planned_answer(&effect, &facts()).map(Result::unwrap);
+        let answer = dry_run_answer(&effect, &facts()).map(Result::unwrap);
         assert!(expected(answer.as_ref()), "{}: {answer:?}", effect.name());
     }
 
