@@ -84,7 +84,7 @@ impl Program {
         store: &mut Store<CallState>,
         request: &RecoverRequest,
     ) -> Calling<Result<Report, RecoveryFailure>> {
-        let request = told(store, request);
+        let request = request_for_guest(store, request);
         match self {
             Program::V1_0_0(program) => program.recover(store, &request).await,
         }
@@ -112,7 +112,10 @@ impl Program {
 }
 
 /// The request as the guest sees it: its parameters are the operator's words, as the settings are.
-fn told<'a>(store: &Store<CallState>, request: &'a RecoverRequest) -> Cow<'a, RecoverRequest> {
+fn request_for_guest<'a>(
+    store: &Store<CallState>,
+    request: &'a RecoverRequest,
+) -> Cow<'a, RecoverRequest> {
     let secrets = &store.data().context.call.secrets;
     match secrets.is_empty() {
         true => Cow::Borrowed(request),

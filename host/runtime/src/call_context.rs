@@ -14,7 +14,7 @@ use std::sync::{
 };
 
 /// How much of standard error is kept to explain a trap, bytes.
-const LAST_WORDS: usize = 400;
+const STDERR_TAIL: usize = 400;
 /// A call and where its log lines go; shared with the pipes of standard output.
 pub(crate) struct CallContext {
     pub(crate) call: Arc<Call>,
@@ -22,7 +22,7 @@ pub(crate) struct CallContext {
     pub(crate) port: Arc<dyn EffectPort>,
     log_lines: AtomicU32,
     log_bytes: AtomicU64,
-    last_words: Mutex<String>,
+    stderr_tail: Mutex<String>,
 }
 
 impl CallContext {
@@ -33,7 +33,7 @@ impl CallContext {
             port,
             log_lines: AtomicU32::new(0),
             log_bytes: AtomicU64::new(0),
-            last_words: Mutex::default(),
+            stderr_tail: Mutex::default(),
         })
     }
 
@@ -67,20 +67,20 @@ impl CallContext {
     }
 
     /// What the guest last wrote to standard error, one line: where it panicked, this says why.
-    pub(crate) fn last_words(&self) -> String {
-        self.last_words.lock().clone()
+    pub(crate) fn stderr_tail(&self) -> String {
+        self.stderr_tail.lock().clone()
     }
 
     fn record_stderr_tail(&self, line: &str) {
         if line.starts_with("note: run with") {
             return;
         }
-        let mut words = self.last_words.lock();
+        let mut words = self.stderr_tail.lock();
         if !words.is_empty() {
             words.push(' ');
         }
         words.push_str(line);
-        let excess = words.len().saturating_sub(LAST_WORDS);
+        let excess = words.len().saturating_sub(STDERR_TAIL);
         let cut = words.ceil_char_boundary(excess);
         words.drain(..cut);
     }

@@ -5,15 +5,15 @@
 
 mod build;
 mod diff;
+mod file_history;
 mod options;
+mod process_files;
 mod reload;
 mod rows;
-mod scan;
 mod shared;
-mod take_up;
 mod watch;
 
-pub use diff::{PluginDiff, Plugins};
+pub use diff::{PluginDiff, SpecsByDigest};
 pub use options::{ApplyError, HostError, HostOptions};
 
 use crate::{
@@ -104,13 +104,13 @@ impl PluginHost {
         let (requests, asked) = mpsc::channel(16);
         let following = tokio::spawn(follow(reloader, asked, options.rescan, due));
         let broken = Arc::new(SetOnce::new());
-        let told = broken.clone();
+        let report = broken.clone();
         let task = tokio::spawn(async move {
             if let Err(error) = following.await
                 && error.is_panic()
             {
                 let what = format!("the plugin directory is followed no more: {error}");
-                let _ = told.set(what);
+                let _ = report.set(what);
             }
         });
         Ok(Self {
@@ -242,7 +242,7 @@ async fn follow(
                 Some(request) => Some(request),
                 None => return,
             },
-            () = hints.rung() => None,
+            () = hints.wait() => None,
             () = tokio::time::sleep(wait) => None,
         };
         // Of settings that came together only the newest count; everyone who asked gets their answer.

@@ -162,7 +162,7 @@ fn explain(error: &wasmtime::Error, context: &CallContext) -> CallFailure {
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => exceeded(call, Exceeded::new(Limit::Stack, GUEST_STACK)),
         Some(trap) => CallFailure::Trapped {
-            reason: match context.last_words() {
+            reason: match context.stderr_tail() {
                 words if !words.is_empty() => format!("{trap}, after it wrote: {words}"),
                 // Compilers put a guest's own stack at the start of its memory, so it overflows out of bounds.
                 _ if *trap == Trap::MemoryOutOfBounds => {

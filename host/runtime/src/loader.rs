@@ -177,7 +177,7 @@ impl Loader {
     ) -> Result<Plugin, LoadError> {
         let loaded = &candidate.0;
         let settings = Settings::of(spec);
-        let told = settings.for_call(&self.shared.seeds);
+        let settings_of_call = settings.for_call(&self.shared.seeds);
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -185,7 +185,7 @@ impl Loader {
             &loaded.shape,
             Purpose::Configure,
             spec.limits,
-            told.clone(),
+            settings_of_call.clone(),
         );
         let LoaderContext {
             engine, effects, ..
@@ -194,13 +194,13 @@ impl Loader {
             engine,
             effects.clone(),
             &loaded.program,
-            &told.settings,
+            &settings_of_call.settings,
             |program, store, settings| Box::pin(program.configure(store, settings)),
         );
         let (configured, _) = configured.await.settled().await;
         configured?.map_err(|reason| LoadError::Settings {
             plugin: loaded.identity.name.clone(),
-            reason: reason.masked(&told.secrets),
+            reason: reason.masked(&settings_of_call.secrets),
         })?;
         Ok(Plugin::new(
             self.shared.clone(),
@@ -217,7 +217,7 @@ fn ungranted(
     shape: &Shape,
     purpose: Purpose,
     limits: Limits,
-    told: CallSettings,
+    settings_of_call: CallSettings,
 ) -> Invocation {
     Invocation {
         function,
@@ -226,10 +226,10 @@ fn ungranted(
             kind: shape.kind,
             purpose,
             grants: Arc::new(Grants::default()),
-            secrets: told.secrets,
+            secrets: settings_of_call.secrets,
             limits,
         }),
-        settings: told.settings,
+        settings: settings_of_call.settings,
         patience: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
     }
@@ -265,7 +265,7 @@ impl LoaderContext {
                 if let Some(cache) = &self.cache {
                     cache.put(engine, &digest, &compiled);
                 }
-                tokio::task::spawn_blocking(memory::give_back);
+                tokio::task::spawn_blocking(memory::release_to_os);
                 compiled
             }
         };

@@ -40,7 +40,7 @@ pub enum Admission {
 
 /// What a call changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum QuarantineChange {
     /// Nothing that anyone has to hear.
     Unchanged,
     /// It rests now, for this long.
@@ -118,28 +118,28 @@ impl Quarantine {
     }
 
     /// A call answered, with a value or with an ordinary error.
-    pub fn answered(&mut self) -> Verdict {
+    pub fn answered(&mut self) -> QuarantineChange {
         let was_resting = self.is_quarantined();
         *self = Self::default();
         match was_resting {
-            true => Verdict::Released,
-            false => Verdict::Unchanged,
+            true => QuarantineChange::Released,
+            false => QuarantineChange::Unchanged,
         }
     }
 
     /// A call failed by the plugin's fault.
-    pub fn failed(&mut self, policy: &QuarantinePolicy, now: Monotonic) -> Verdict {
+    pub fn failed(&mut self, policy: &QuarantinePolicy, now: Monotonic) -> QuarantineChange {
         self.failures = self.failures.saturating_add(1);
         let probe_failed = matches!(self.state, State::Probing(_));
         self.state = self.state.without_probe();
         let rests_already = self.state.until().is_some_and(|until| now < until);
         if rests_already || (!probe_failed && self.failures < policy.failures) {
-            return Verdict::Unchanged;
+            return QuarantineChange::Unchanged;
         }
         self.rests = self.rests.saturating_add(1);
         let rest = Backoff::doubled(policy.first_rest, policy.longest_rest).after(self.rests);
         self.state = State::Resting(now + rest);
-        Verdict::Quarantined(rest)
+        QuarantineChange::Quarantined(rest)
     }
 
     /// A call ended without telling anything of the plugin; where it was the probe, another may follow.
@@ -164,12 +164,18 @@ mod tests {
 
     fn failed_three_times() -> Quarantine {
         let mut quarantine = Quarantine::default();
-        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
-        assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
+        assert_eq!(
+            quarantine.failed(&POLICY, at(0)),
+            QuarantineChange::Unchanged
+        );
+        assert_eq!(
+            quarantine.failed(&POLICY, at(0)),
+            QuarantineChange::Unchanged
+        );
         let rest = Duration::from_secs(10);
         assert_eq!(
             quarantine.failed(&POLICY, at(0)),
-            Verdict::Quarantined(rest)
+            QuarantineChange::Quarantined(rest)
         );
         quarantine
     }
@@ -208,7 +214,7 @@ mod tests {
             quarantine.inconclusive();
             assert_eq!(quarantine.state, untold, "{state:?}");
             assert_eq!(
-                in_state(state).answered() == Verdict::Released,
+                in_state(state).answered() == QuarantineChange::Released,
                 state != Open,
                 "{state:?}"
             );
@@ -219,9 +225,15 @@ mod tests {
     fn an_answer_between_failures_forgives_them() {
         let mut quarantine = Quarantine::default();
         for _ in 0..10 {
-            assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
-            assert_eq!(quarantine.failed(&POLICY, at(0)), Verdict::Unchanged);
-            assert_eq!(quarantine.answered(), Verdict::Unchanged);
+            assert_eq!(
+                quarantine.failed(&POLICY, at(0)),
+                QuarantineChange::Unchanged
+            );
+            assert_eq!(
+                quarantine.failed(&POLICY, at(0)),
+                QuarantineChange::Unchanged
+            );
+            assert_eq!(quarantine.answered(), QuarantineChange::Unchanged);
         }
         assert_eq!(quarantine.admit(at(0)), Admission::Open);
     }
@@ -236,7 +248,7 @@ mod tests {
         assert!(quarantine.is_resting(at(9)));
         assert_eq!(quarantine.admit(at(10)), Admission::Probe);
         assert!(quarantine.is_resting(at(10)), "others wait for the probe");
-        assert_eq!(quarantine.answered(), Verdict::Released);
+        assert_eq!(quarantine.answered(), QuarantineChange::Released);
         assert_eq!(quarantine.admit(at(10)), Admission::Open);
     }
 
@@ -248,7 +260,7 @@ mod tests {
             let rest = Duration::from_secs(rest);
             assert_eq!(
                 quarantine.failed(&POLICY, at(now)),
-                Verdict::Quarantined(rest)
+                QuarantineChange::Quarantined(rest)
             );
         }
     }
@@ -256,7 +268,10 @@ mod tests {
     #[test]
     fn a_call_that_was_under_way_does_not_lengthen_the_rest() {
         let mut quarantine = failed_three_times();
-        assert_eq!(quarantine.failed(&POLICY, at(1)), Verdict::Unchanged);
+        assert_eq!(
+            quarantine.failed(&POLICY, at(1)),
+            QuarantineChange::Unchanged
+        );
         assert_eq!(quarantine.admit(at(10)), Admission::Probe);
     }
 

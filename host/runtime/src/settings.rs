@@ -62,7 +62,7 @@ mod tests {
     use mainstay_domain::secret::Masked;
     use serde_json::json;
 
-    fn told(settings: serde_json::Value, times: usize) -> Vec<CallSettings> {
+    fn for_calls(settings: serde_json::Value, times: usize) -> Vec<CallSettings> {
         let settings = Settings::of(&PluginSpec {
             settings,
             ..PluginSpec::default()
@@ -74,20 +74,20 @@ mod tests {
     #[test]
     fn each_call_sees_handles_of_its_own_in_its_settings() {
         const WRITTEN: &str = r#"{"token":"Bearer ${secret:hook}"}"#;
-        let told = told(json!({ "token": "Bearer ${secret:hook}" }), 2);
-        for CallSettings { settings, secrets } in &told {
+        let for_calls = for_calls(json!({ "token": "Bearer ${secret:hook}" }), 2);
+        for CallSettings { settings, secrets } in &for_calls {
             assert!(!settings.contains("hook"), "{settings}");
             assert_eq!(settings.to_string().masked(secrets), WRITTEN);
         }
-        assert_ne!(told[0].settings, told[1].settings);
-        let other = &told[1].secrets;
-        assert_ne!(told[0].settings.to_string().masked(other), WRITTEN);
+        assert_ne!(for_calls[0].settings, for_calls[1].settings);
+        let other = &for_calls[1].secrets;
+        assert_ne!(for_calls[0].settings.to_string().masked(other), WRITTEN);
     }
 
     #[test]
     fn settings_without_a_secret_are_seen_as_they_were_written() {
-        let told = told(json!({ "grace": "2s" }), 1);
-        assert_eq!(&*told[0].settings, r#"{"grace":"2s"}"#);
-        assert!(told[0].secrets.is_empty());
+        let for_calls = for_calls(json!({ "grace": "2s" }), 1);
+        assert_eq!(&*for_calls[0].settings, r#"{"grace":"2s"}"#);
+        assert!(for_calls[0].secrets.is_empty());
     }
 }

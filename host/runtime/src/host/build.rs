@@ -58,7 +58,7 @@ impl Reloader {
         let accepted = self
             .files
             .values()
-            .filter_map(|tracked| tracked.accepted.as_ref());
+            .filter_map(|file| file.accepted.as_ref());
         let mut others = accepted
             .map(Candidate::identity)
             .filter(|there| there.digest != ours.digest);
@@ -71,8 +71,8 @@ impl Reloader {
         let held = self
             .files
             .values()
-            .filter_map(|tracked| tracked.accepted.as_ref());
-        held.chain(&self.left)
+            .filter_map(|file| file.accepted.as_ref());
+        held.chain(&self.removed)
             .find(|candidate| candidate.identity().digest == digest)
             .cloned()
     }

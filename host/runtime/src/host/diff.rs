@@ -4,7 +4,7 @@ use mainstay_domain::spec::PluginSpec;
 use std::collections::BTreeMap;
 
 /// Plugin versions by the digest of their component, with what the operator says of them.
-pub type Plugins = BTreeMap<String, PluginSpec>;
+pub type SpecsByDigest = BTreeMap<String, PluginSpec>;
 
 /// A difference between two sets of plugins, by digest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +19,7 @@ pub struct PluginDiff {
 
 impl PluginDiff {
     /// What leads from `current` to `desired`.
-    pub fn between(current: &Plugins, desired: &Plugins) -> Self {
+    pub fn between(current: &SpecsByDigest, desired: &SpecsByDigest) -> Self {
         let mut diff = Self::default();
         for (digest, spec) in desired {
             match current.get(digest) {
@@ -56,7 +56,7 @@ mod tests {
             },
             ..plain()
         };
-        let set = |entries: &[(&str, PluginSpec)]| -> Plugins {
+        let set = |entries: &[(&str, PluginSpec)]| -> SpecsByDigest {
             entries
                 .iter()
                 .map(|(digest, spec)| ((*digest).to_owned(), spec.clone()))

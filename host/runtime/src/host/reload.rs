@@ -6,10 +6,10 @@
 
 use super::{
     ApplyError, Specs,
-    diff::{PluginDiff, Plugins},
+    diff::{PluginDiff, SpecsByDigest},
+    file_history::{FileHistory, Stamp},
     options::spec_of,
     rows::Waiting,
-    scan::{Stamp, Watched},
     shared::HostShared,
     watch::DirectoryWatch,
 };
@@ -27,8 +27,8 @@ use std::{
 };
 
 /// One file of the directory.
-pub(super) struct Tracked {
-    pub(super) watched: Watched,
+pub(super) struct PluginFile {
+    pub(super) history: FileHistory,
     /// What it last held that was accepted.
     pub(super) accepted: Option<Candidate>,
     /// What it holds now, where that does not serve.
@@ -44,9 +44,9 @@ pub(super) struct Reloader {
     /// What failed for a reason outside the file is tried again after this.
     pub(super) rescan: Duration,
     pub(super) specs: Specs,
-    pub(super) files: BTreeMap<PathBuf, Tracked>,
+    pub(super) files: BTreeMap<PathBuf, PluginFile>,
     /// What files held that are gone since the last publication: where one was only renamed, it goes on serving.
-    pub(super) left: Vec<Candidate>,
+    pub(super) removed: Vec<Candidate>,
     /// Built and not yet published, by digest.
     pub(super) staged: BTreeMap<String, Plugin>,
 }
@@ -69,7 +69,7 @@ impl Reloader {
             rescan,
             specs,
             files: BTreeMap::new(),
-            left: Vec::new(),
+            removed: Vec::new(),
             staged: BTreeMap::new(),
         }
     }
@@ -88,7 +88,7 @@ impl Reloader {
         &mut self,
         is_closed: fn(&BTreeSet<OsString>, &OsStr) -> bool,
     ) -> Option<Duration> {
-        self.watch.keep();
+        self.watch.rewatch();
         let closed = self.watch.hints().take();
         match self.watch.list().await {
             Ok(found) => self.track(&found, |name| is_closed(&closed, name)),
@@ -126,7 +126,7 @@ impl Reloader {
         }
         self.specs = specs;
         // What was refused may be acceptable under the new settings.
-        self.reconsider();
+        self.recheck_waiting();
         self.look().await;
         Ok(())
     }
@@ -140,28 +140,31 @@ impl Reloader {
         let gone = self
             .files
             .extract_if(.., |path, _| !found.contains_key(path));
-        let left: Vec<Candidate> = gone.filter_map(|(_, tracked)| tracked.accepted).collect();
+        let left: Vec<Candidate> = gone.filter_map(|(_, file)| file.accepted).collect();
         if !left.is_empty() {
             // What was refused may be acceptable without a version that left.
-            self.reconsider();
+            self.recheck_waiting();
         }
-        self.left.extend(left);
+        self.removed.extend(left);
         for (path, (stamp, age)) in found {
             let closed = path.file_name().is_some_and(&is_closed);
-            let tracked = self.files.entry(path.clone()).or_insert_with(|| Tracked {
-                watched: Watched::new(*stamp, *age, now),
-                accepted: None,
-                waiting: None,
-            });
-            tracked.watched.seen(*stamp, closed, now);
+            let file = self
+                .files
+                .entry(path.clone())
+                .or_insert_with(|| PluginFile {
+                    history: FileHistory::new(*stamp, *age, now),
+                    accepted: None,
+                    waiting: None,
+                });
+            file.history.update(*stamp, closed, now);
         }
     }
 
-    fn desired(&self, specs: &Specs) -> Plugins {
+    fn desired(&self, specs: &Specs) -> SpecsByDigest {
         let accepted = self
             .files
             .values()
-            .filter_map(|tracked| tracked.accepted.as_ref());
+            .filter_map(|file| file.accepted.as_ref());
         accepted
             .map(|candidate| {
                 (
@@ -198,14 +201,14 @@ impl Reloader {
             }
         }
         let staged = std::mem::take(&mut self.staged);
-        self.left.clear();
+        self.removed.clear();
         let waiting = self
             .files
             .iter()
-            .filter_map(|(path, tracked)| Some((path.clone(), tracked.waiting.clone()?)));
-        let files = self.files.iter().rev().filter_map(|(path, tracked)| {
+            .filter_map(|(path, file)| Some((path.clone(), file.waiting.clone()?)));
+        let files = self.files.iter().rev().filter_map(|(path, file)| {
             Some((
-                tracked.accepted.as_ref()?.identity().digest.clone(),
+                file.accepted.as_ref()?.identity().digest.clone(),
                 path.clone(),
             ))
         });

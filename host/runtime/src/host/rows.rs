@@ -36,7 +36,7 @@ struct WithdrawnVersion {
 pub(crate) struct Ledger {
     waiting: BTreeMap<PathBuf, Waiting>,
     files: BTreeMap<String, PathBuf>,
-    departed: VecDeque<WithdrawnVersion>,
+    withdrawn: VecDeque<WithdrawnVersion>,
 }
 
 impl Ledger {
@@ -53,18 +53,18 @@ impl Ledger {
     /// A version that was taken out of service; its row still names the file that it came from.
     pub(crate) fn withdraw(&mut self, plugin: &Plugin) {
         let file = self.files.get(&plugin.identity().digest);
-        self.departed.push_back(WithdrawnVersion {
+        self.withdrawn.push_back(WithdrawnVersion {
             row: row(plugin, PluginState::Draining, file.map(PathBuf::as_path)),
             loaded: Arc::downgrade(&plugin.loaded),
             record: plugin.record.clone(),
         });
-        while self.departed.len() > RETIRED
+        while self.withdrawn.len() > RETIRED
             && self
-                .departed
+                .withdrawn
                 .front()
                 .is_some_and(WithdrawnVersion::is_retired)
         {
-            self.departed.pop_front();
+            self.withdrawn.pop_front();
         }
     }
 
@@ -92,7 +92,7 @@ impl Ledger {
         let waiting = self.waiting.iter().map(waits);
         serving
             .chain(waiting)
-            .chain(self.departed.iter().map(WithdrawnVersion::row))
+            .chain(self.withdrawn.iter().map(WithdrawnVersion::row))
             .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What the reload task and the host share: the registry, and what was last published.
 
 use super::{
-    diff::{PluginDiff, Plugins},
+    diff::{PluginDiff, SpecsByDigest},
     rows::{Ledger, Waiting},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) struct HostShared {
 /// What was last published, and what became of the rest.
 #[derive(Default)]
 struct Published {
-    current: Plugins,
+    current: SpecsByDigest,
     ledger: Ledger,
 }
 
@@ -60,7 +60,7 @@ impl HostShared {
         self.state.lock()
     }
 
-    pub(super) fn current(&self) -> Plugins {
+    pub(super) fn current(&self) -> SpecsByDigest {
         self.state().current.clone()
     }
 
@@ -69,7 +69,7 @@ impl HostShared {
         &self,
         diff: &PluginDiff,
         mut staged: BTreeMap<String, Plugin>,
-        desired: &Plugins,
+        desired: &SpecsByDigest,
         waiting: BTreeMap<PathBuf, Waiting>,
         files: BTreeMap<String, PathBuf>,
     ) {

@@ -3,7 +3,7 @@
 //! Invariant: events are hints: what is lost, doubled or late only changes when the directory is looked at, never
 //! what is seen there. The directory is watched and not its files, for a file may be replaced by a rename.
 
-use super::scan::{self, Stamp};
+use super::file_history::{self, Stamp};
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
@@ -27,7 +27,7 @@ const MAX_NAMES: usize = 4_096;
 #[derive(Default)]
 pub(crate) struct Hints {
     closed: Mutex<BTreeSet<OsString>>,
-    bell: Notify,
+    wakeup: Notify,
 }
 
 impl Hints {
@@ -35,13 +35,13 @@ impl Hints {
         std::mem::take(&mut self.closed.lock())
     }
 
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(crate) async fn wait(&self) {
+        self.wakeup.notified().await;
     }
 
-    fn hear(&self, event: notify::Result<Event>) {
+    fn on_event(&self, event: notify::Result<Event>) {
         let Ok(event) = event else {
-            return self.bell.notify_one();
+            return self.wakeup.notify_one();
         };
         let closed = match event.kind {
             EventKind::Access(AccessKind::Close(AccessMode::Write))
@@ -61,7 +61,7 @@ impl Hints {
                 );
             }
         }
-        self.bell.notify_one();
+        self.wakeup.notify_one();
     }
 }
 
@@ -98,8 +98,8 @@ impl DirectoryWatch {
                 let Ok(metadata) = fs::metadata(entry.path()) else {
                     continue;
                 };
-                if metadata.is_file() && scan::is_candidate(&entry.file_name()) {
-                    let age = scan::age(&metadata, now);
+                if metadata.is_file() && file_history::is_candidate(&entry.file_name()) {
+                    let age = file_history::age(&metadata, now);
                     found.insert(entry.path(), (Stamp::of(&metadata), age));
                 }
             }
@@ -114,7 +114,7 @@ impl DirectoryWatch {
 
     /// Sees to it that the directory that is there now is watched. Where that cannot be, changes are still found by
     /// looking, later.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn rewatch(&mut self) {
         let inode = fs::metadata(&self.directory)
             .map(|metadata| metadata.ino())
             .ok();
@@ -124,7 +124,7 @@ impl DirectoryWatch {
         self.watcher = None;
         let Some(inode) = inode else { return };
         let hints = self.hints.clone();
-        let watcher = notify::recommended_watcher(move |event| hints.hear(event));
+        let watcher = notify::recommended_watcher(move |event| hints.on_event(event));
         let watching = watcher.and_then(|mut watcher| {
             watcher.watch(&self.directory, RecursiveMode::NonRecursive)?;
             Ok(watcher)

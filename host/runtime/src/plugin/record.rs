@@ -4,7 +4,7 @@ use super::{Called, Plugin};
 use crate::{
     error::CallFailure,
     observer::PluginEvent,
-    quarantine::{Admission, Quarantine, Verdict as Change},
+    quarantine::{Admission, Quarantine, QuarantineChange},
 };
 use mainstay_domain::time::Monotonic;
 use parking_lot::Mutex;
@@ -98,18 +98,20 @@ impl<'a> Attempt<'a> {
             }
             Err(_) => {
                 quarantine.lock().inconclusive();
-                Change::Unchanged
+                QuarantineChange::Unchanged
             }
         };
         let plugin = self.plugin.identity().clone();
         match change {
-            Change::Unchanged => {}
-            Change::Released => shared.observer.observe(PluginEvent::Released { plugin }),
-            Change::Quarantined(rest) => shared.observer.observe(PluginEvent::Quarantined {
-                plugin,
-                rest,
-                reason: error.unwrap_or_default(),
-            }),
+            QuarantineChange::Unchanged => {}
+            QuarantineChange::Released => shared.observer.observe(PluginEvent::Released { plugin }),
+            QuarantineChange::Quarantined(rest) => {
+                shared.observer.observe(PluginEvent::Quarantined {
+                    plugin,
+                    rest,
+                    reason: error.unwrap_or_default(),
+                })
+            }
         }
         outcome
     }

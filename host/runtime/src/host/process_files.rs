@@ -5,9 +5,9 @@
 
 use super::{
     build::Refusal,
+    file_history::{Confidence, FileStep, Stamp},
     reload::Reloader,
     rows::Waiting,
-    scan::{Confidence, Stamp, Step},
 };
 use crate::observer::PluginEvent;
 use mainstay_domain::plugin::PluginState;
@@ -26,7 +26,7 @@ impl Reloader {
             let paths: Vec<PathBuf> = self.files.keys().cloned().collect();
             for path in paths {
                 let held = self.digest_of(&path);
-                if let Some(wait) = self.take_up(&path).await {
+                if let Some(wait) = self.process_file(&path).await {
                     due = Some(due.map_or(wait, |due| due.min(wait)));
                 }
                 is_version_free |= held.is_some() && held != self.digest_of(&path);
@@ -35,15 +35,15 @@ impl Reloader {
                 return due;
             }
             // What was refused may be acceptable without a version that was replaced.
-            self.reconsider();
+            self.recheck_waiting();
         }
     }
 
     /// Has every file that does not serve judged again.
-    pub(super) fn reconsider(&mut self) {
-        for tracked in self.files.values_mut() {
-            if tracked.waiting.is_some() {
-                tracked.watched.reconsider();
+    pub(super) fn recheck_waiting(&mut self) {
+        for file in self.files.values_mut() {
+            if file.waiting.is_some() {
+                file.history.recheck();
             }
         }
     }
@@ -55,50 +55,50 @@ impl Reloader {
     }
 
     /// Takes one step with one file; gives the time after which the next is due.
-    pub(super) async fn take_up(&mut self, path: &Path) -> Option<Duration> {
+    pub(super) async fn process_file(&mut self, path: &Path) -> Option<Duration> {
         let confidence = match self.next_step(path).await? {
-            Step::Rest => return None,
-            Step::Wait(wait) => {
+            FileStep::Rest => return None,
+            FileStep::Wait(wait) => {
                 self.found(path);
                 return Some(wait);
             }
-            Step::Read(confidence) => confidence,
+            FileStep::Read(confidence) => confidence,
         };
         let refusal = match self.build(path).await {
             Ok(candidate) => {
-                let tracked = self.files.get_mut(path)?;
-                tracked.watched.judge();
-                tracked.accepted = Some(candidate);
-                tracked.waiting = None;
+                let file = self.files.get_mut(path)?;
+                file.history.accept_as_final();
+                file.accepted = Some(candidate);
+                file.waiting = None;
                 return None;
             }
             Err(refusal) => refusal,
         };
         if self.has_changed(path).await || confidence == Confidence::Tentative {
-            self.files.get_mut(path)?.watched.doubt();
+            self.files.get_mut(path)?.history.wait_for_settling();
             self.found(path);
             return Some(self.settling);
         }
         let again = self.shared.now() + self.rescan;
-        let watched = &mut self.files.get_mut(path)?.watched;
+        let history = &mut self.files.get_mut(path)?.history;
         let may_pass = refusal.reason.may_pass();
         match may_pass {
-            true => watched.put_off(again),
-            false => watched.judge(),
+            true => history.retry_at(again),
+            false => history.accept_as_final(),
         }
         self.refuse(path, refusal);
         may_pass.then_some(self.rescan)
     }
 
     /// What to do about a file by what it shows now: while others were built it may have changed.
-    async fn next_step(&mut self, path: &Path) -> Option<Step> {
+    async fn next_step(&mut self, path: &Path) -> Option<FileStep> {
         let step = |reloader: &Self| {
             let now = reloader.shared.now();
-            let watched = &reloader.files.get(path)?.watched;
-            Some(watched.next(reloader.settling, now))
+            let history = &reloader.files.get(path)?.history;
+            Some(history.next(reloader.settling, now))
         };
         match step(self)? {
-            Step::Read(_) => {
+            FileStep::Read(_) => {
                 self.has_changed(path).await;
                 step(self)
             }
@@ -111,7 +111,7 @@ impl Reloader {
         let found = tokio::fs::metadata(path).await;
         let now = self.shared.now();
         match (found, self.files.get_mut(path)) {
-            (Ok(metadata), Some(tracked)) => tracked.watched.seen(Stamp::of(&metadata), false, now),
+            (Ok(metadata), Some(file)) => file.history.update(Stamp::of(&metadata), false, now),
             (Err(error), Some(_)) => error.kind() == io::ErrorKind::NotFound,
             (_, None) => true,
         }
@@ -119,10 +119,10 @@ impl Reloader {
 
     /// A file that waits until it has settled.
     fn found(&mut self, path: &Path) {
-        if let Some(tracked) = self.files.get_mut(path)
-            && tracked.waiting.is_none()
+        if let Some(file) = self.files.get_mut(path)
+            && file.waiting.is_none()
         {
-            tracked.waiting = Some(Waiting {
+            file.waiting = Some(Waiting {
                 state: PluginState::Found,
                 plugin: None,
                 digest: String::new(),
@@ -138,11 +138,11 @@ impl Reloader {
             digest,
             reason,
         } = refusal;
-        let Some(tracked) = self.files.get_mut(path) else {
+        let Some(file) = self.files.get_mut(path) else {
             return;
         };
         let reason = reason.to_string();
-        let before = tracked.waiting.replace(Waiting {
+        let before = file.waiting.replace(Waiting {
             state: PluginState::Rejected,
             plugin: plugin.clone(),
             digest,

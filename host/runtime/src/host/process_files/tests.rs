@@ -79,13 +79,13 @@ async fn a_file_that_changed_since_the_last_look_has_not_settled() {
     // Another file is built, and meanwhile this one grows.
     bench.pass(2 * SETTLING);
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(bench.reloader.take_up(&path).await, Some(SETTLING));
+    assert_eq!(bench.reloader.process_file(&path).await, Some(SETTLING));
     assert_eq!(bench.events(), 0, "neither loaded nor refused");
 
     fs::write(&path, &whole).unwrap();
     bench.look().await;
     bench.pass(SETTLING);
-    assert_eq!(bench.reloader.take_up(&path).await, None);
+    assert_eq!(bench.reloader.process_file(&path).await, None);
     assert!(bench.reloader.digest_of(&path).is_some());
     assert_eq!(bench.events(), 0);
 }
@@ -98,6 +98,6 @@ async fn a_file_that_is_gone_when_its_turn_comes_is_not_refused() {
     bench.look().await;
     bench.pass(2 * SETTLING);
     fs::remove_file(&path).unwrap();
-    assert_eq!(bench.reloader.take_up(&path).await, Some(SETTLING));
+    assert_eq!(bench.reloader.process_file(&path).await, Some(SETTLING));
     assert_eq!(bench.events(), 0);
 }

@@ -40,7 +40,7 @@ pub(crate) fn age(metadata: &Metadata, now: SystemTime) -> Duration {
 
 /// What was seen of one file over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Watched {
+pub(crate) struct FileHistory {
     stamp: Stamp,
     /// Since when this stamp is known.
     since: Monotonic,
@@ -57,14 +57,14 @@ enum FileState {
     /// Its writer closed it, or it was renamed into place: it is worth reading at once.
     Closed,
     /// What was read counts: it was accepted, or refused when it had settled.
-    Judged,
+    Final,
     /// What was read when it had settled failed for a reason that may pass by itself: not to be read again before this.
-    PutOff(Monotonic),
+    RetryAt(Monotonic),
 }
 
 /// What to do about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum FileStep {
     /// Nothing: what it holds is known.
     Rest,
     /// It may still be written to; look again after this.
@@ -82,7 +82,7 @@ pub(crate) enum Confidence {
     Tentative,
 }
 
-impl Watched {
+impl FileHistory {
     /// A file that is seen for the first time, and is this old already.
     pub(crate) fn new(stamp: Stamp, age: Duration, now: Monotonic) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Watched {
 
     /// It is seen again. `closed`: its writer closed it, or it was renamed into place, since the last time. Gives
     /// whether it is another than before.
-    pub(crate) fn seen(&mut self, stamp: Stamp, closed: bool, now: Monotonic) -> bool {
+    pub(crate) fn update(&mut self, stamp: Stamp, closed: bool, now: Monotonic) -> bool {
         let has_changed = self.stamp != stamp;
         if has_changed {
             *self = Self::new(stamp, Duration::ZERO, now);
@@ -106,41 +106,41 @@ impl Watched {
         has_changed
     }
 
-    pub(crate) fn next(&self, settling: Duration, now: Monotonic) -> Step {
+    pub(crate) fn next(&self, settling: Duration, now: Monotonic) -> FileStep {
         let quiet = now.since(self.since).saturating_add(self.age);
         let confidence = match quiet >= settling {
             true => Confidence::Settled,
             false => Confidence::Tentative,
         };
         match (self.state, confidence) {
-            (FileState::Judged, _) => Step::Rest,
-            (FileState::PutOff(until), _) if until > now => Step::Wait(until.since(now)),
-            (FileState::Closed, _) | (_, Confidence::Settled) => Step::Read(confidence),
-            (FileState::Open | FileState::PutOff(_), Confidence::Tentative) => {
-                Step::Wait(settling.saturating_sub(quiet))
+            (FileState::Final, _) => FileStep::Rest,
+            (FileState::RetryAt(until), _) if until > now => FileStep::Wait(until.since(now)),
+            (FileState::Closed, _) | (_, Confidence::Settled) => FileStep::Read(confidence),
+            (FileState::Open | FileState::RetryAt(_), Confidence::Tentative) => {
+                FileStep::Wait(settling.saturating_sub(quiet))
             }
         }
     }
 
     /// What was read counts.
-    pub(crate) fn judge(&mut self) {
-        self.state = FileState::Judged;
+    pub(crate) fn accept_as_final(&mut self) {
+        self.state = FileState::Final;
     }
 
     /// What was read does not count yet: wait until it has settled.
-    pub(crate) fn doubt(&mut self) {
-        self.state = self.state.doubted();
+    pub(crate) fn wait_for_settling(&mut self) {
+        self.state = self.state.reopened();
     }
 
     /// What was read, of a file that has settled, does not count, for the reason was not in it: read it again, but not
     /// before `until`.
-    pub(crate) fn put_off(&mut self, until: Monotonic) {
-        self.state = FileState::PutOff(until);
+    pub(crate) fn retry_at(&mut self, until: Monotonic) {
+        self.state = FileState::RetryAt(until);
     }
 
     /// What it holds is to be judged again, under other settings or beside other files.
-    pub(crate) fn reconsider(&mut self) {
-        self.state = self.state.reconsidered();
+    pub(crate) fn recheck(&mut self) {
+        self.state = self.state.rechecked();
     }
 }
 
@@ -149,22 +149,22 @@ impl FileState {
     fn closed(self) -> Self {
         match self {
             Self::Open | Self::Closed => Self::Closed,
-            Self::Judged | Self::PutOff(_) => self,
+            Self::Final | Self::RetryAt(_) => self,
         }
     }
 
     /// That it was closed did not mean that it is complete.
-    fn doubted(self) -> Self {
+    fn reopened(self) -> Self {
         match self {
             Self::Open | Self::Closed => Self::Open,
-            Self::Judged | Self::PutOff(_) => self,
+            Self::Final | Self::RetryAt(_) => self,
         }
     }
 
     /// What was read counts no more. It has settled, so it need not be known that it was closed.
-    fn reconsidered(self) -> Self {
+    fn rechecked(self) -> Self {
         match self {
-            Self::Judged | Self::PutOff(_) => Self::Open,
+            Self::Final | Self::RetryAt(_) => Self::Open,
             Self::Open | Self::Closed => self,
         }
     }
@@ -204,81 +204,81 @@ mod tests {
 
     #[test]
     fn a_file_that_nobody_closed_is_read_when_it_has_settled() {
-        let mut file = Watched::new(stamp(1), Duration::ZERO, at(1_000));
+        let mut file = FileHistory::new(stamp(1), Duration::ZERO, at(1_000));
         assert_eq!(
             file.next(SETTLING, at(1_050)),
-            Step::Wait(Duration::from_millis(150))
+            FileStep::Wait(Duration::from_millis(150))
         );
-        file.seen(stamp(2), false, at(1_100));
+        file.update(stamp(2), false, at(1_100));
         assert_eq!(
             file.next(SETTLING, at(1_250)),
-            Step::Wait(Duration::from_millis(50))
+            FileStep::Wait(Duration::from_millis(50))
         );
-        assert_eq!(file.next(SETTLING, at(1_300)), Step::Read(Settled));
-        file.judge();
-        assert_eq!(file.next(SETTLING, at(1_300)), Step::Rest);
-        file.seen(stamp(2), true, at(9_000));
+        assert_eq!(file.next(SETTLING, at(1_300)), FileStep::Read(Settled));
+        file.accept_as_final();
+        assert_eq!(file.next(SETTLING, at(1_300)), FileStep::Rest);
+        file.update(stamp(2), true, at(9_000));
         assert_eq!(
             file.next(SETTLING, at(9_000)),
-            Step::Rest,
+            FileStep::Rest,
             "closed again with nothing written"
         );
     }
 
     #[test]
     fn a_closed_file_is_read_at_once_but_refused_only_when_it_has_settled() {
-        let mut file = Watched::new(stamp(1), Duration::ZERO, at(0));
-        file.seen(stamp(1), true, at(10));
-        assert_eq!(file.next(SETTLING, at(10)), Step::Read(Tentative));
-        file.doubt();
+        let mut file = FileHistory::new(stamp(1), Duration::ZERO, at(0));
+        file.update(stamp(1), true, at(10));
+        assert_eq!(file.next(SETTLING, at(10)), FileStep::Read(Tentative));
+        file.wait_for_settling();
         assert_eq!(
             file.next(SETTLING, at(20)),
-            Step::Wait(Duration::from_millis(180))
+            FileStep::Wait(Duration::from_millis(180))
         );
-        assert_eq!(file.next(SETTLING, at(200)), Step::Read(Settled));
+        assert_eq!(file.next(SETTLING, at(200)), FileStep::Read(Settled));
     }
 
     #[test]
     fn a_file_that_was_there_long_before_is_read_at_once() {
-        let file = Watched::new(stamp(1), Duration::from_secs(60), at(0));
-        assert_eq!(file.next(SETTLING, at(0)), Step::Read(Settled));
+        let file = FileHistory::new(stamp(1), Duration::from_secs(60), at(0));
+        assert_eq!(file.next(SETTLING, at(0)), FileStep::Read(Settled));
     }
 
     #[test]
     fn what_failed_for_a_passing_reason_is_read_again_later_and_at_once_when_it_changes() {
-        let put_off = || {
-            let mut file = Watched::new(stamp(1), Duration::from_secs(60), at(0));
-            file.put_off(at(3_000));
+        let retry_at = || {
+            let mut file = FileHistory::new(stamp(1), Duration::from_secs(60), at(0));
+            file.retry_at(at(3_000));
             file
         };
-        let mut file = put_off();
+        let mut file = retry_at();
         assert_eq!(
             file.next(SETTLING, at(1_000)),
-            Step::Wait(Duration::from_secs(2))
+            FileStep::Wait(Duration::from_secs(2))
         );
-        assert_eq!(file.next(SETTLING, at(3_000)), Step::Read(Settled));
-        file.reconsider();
-        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read(Settled));
-        let mut file = put_off();
-        file.seen(stamp(2), true, at(1_000));
-        assert_eq!(file.next(SETTLING, at(1_000)), Step::Read(Tentative));
+        assert_eq!(file.next(SETTLING, at(3_000)), FileStep::Read(Settled));
+        file.recheck();
+        assert_eq!(file.next(SETTLING, at(1_000)), FileStep::Read(Settled));
+        let mut file = retry_at();
+        file.update(stamp(2), true, at(1_000));
+        assert_eq!(file.next(SETTLING, at(1_000)), FileStep::Read(Tentative));
     }
 
     #[test]
     fn what_each_move_makes_of_what_is_known() {
-        use FileState::{Closed, Judged, Open, PutOff};
-        let put_off = PutOff(at(3_000));
+        use FileState::{Closed, Final, Open, RetryAt};
+        let retry_at = RetryAt(at(3_000));
         // The state; once it is closed, doubted, and reconsidered.
         let table = [
             (Open, Closed, Open, Open),
             (Closed, Closed, Open, Closed),
-            (Judged, Judged, Judged, Open),
-            (put_off, put_off, put_off, Open),
+            (Final, Final, Final, Open),
+            (retry_at, retry_at, retry_at, Open),
         ];
-        for (state, closed, doubted, reconsidered) in table {
+        for (state, closed, reopened, rechecked) in table {
             assert_eq!(state.closed(), closed, "{state:?}");
-            assert_eq!(state.doubted(), doubted, "{state:?}");
-            assert_eq!(state.reconsidered(), reconsidered, "{state:?}");
+            assert_eq!(state.reopened(), reopened, "{state:?}");
+            assert_eq!(state.rechecked(), rechecked, "{state:?}");
         }
     }
 
