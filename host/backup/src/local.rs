@@ -12,10 +12,10 @@
 //! Invariant: directories are 0700 and files 0600; an archive can hold what its sources hid from others.
 //! Invariant: nothing here decides what is taken, kept or deleted.
 
+mod coverage;
 mod documents;
 mod error;
 mod files;
-mod held;
 mod index;
 mod mounts;
 mod read;
@@ -102,8 +102,16 @@ impl BackupStore for LocalBackups {
         chain: &[BackupId],
         progress: &OnProgress,
     ) -> Result<(), BackupStoreError> {
-        let mut nowhere = read::Nowhere;
-        read::read_chain(&self.layout, &self.stop, job, chain, progress, &mut nowhere).map(|_| ())
+        let mut discarded = read::DiscardSink;
+        read::read_chain(
+            &self.layout,
+            &self.stop,
+            job,
+            chain,
+            progress,
+            &mut discarded,
+        )
+        .map(|_| ())
     }
 
     fn stage(

@@ -26,7 +26,7 @@ const QUEUE_LENGTH: usize = 8_192;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Writes what a program says before it ends to standard error; it ends even where the reader has stopped reading.
-pub fn last_words(text: Vec<u8>) {
+pub fn write_final(text: Vec<u8>) {
     let (written, heard) = sync_channel(1);
     let saying = thread::Builder::new().spawn(move || {
         let _ = io::stderr().write_all(&text);

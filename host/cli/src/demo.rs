@@ -3,14 +3,14 @@
 //! Invariant: nothing is simulated. The daemon is this program, started as a stranger would start it; the service is a
 //! process that is really killed; the receiver is an HTTP server; the plugins are built from this repository.
 
+mod host;
 mod plugins;
 mod receiver;
 pub mod service;
-mod stage;
 mod steps;
 mod timeline;
 
-use stage::Stage;
+use host::DemoHost;
 use std::time::Instant;
 use timeline::Timeline;
 
@@ -34,9 +34,9 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<bool> {
     let Some(built) = built else {
         return Ok(timeline.finish(begin.elapsed()));
     };
-    let mut stage = Stage::new(built, options.keep).await?;
-    steps::play(&mut stage, &mut timeline).await;
+    let mut host = DemoHost::new(built, options.keep).await?;
+    steps::run_steps(&mut host, &mut timeline).await;
     let clean = timeline.finish(begin.elapsed());
-    stage.close().await;
+    host.close().await;
     Ok(clean)
 }

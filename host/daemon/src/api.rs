@@ -23,7 +23,7 @@ use crate::{
     ports::{TargetControl, Watch},
     services::{
         metrics::Metrics,
-        state::{ChangedTargets, StatusCache, StatusSources},
+        status_view::{ChangedTargets, StatusCache, StatusSources},
     },
 };
 use axum::{

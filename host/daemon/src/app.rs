@@ -5,8 +5,8 @@
 //!
 //! Length: that reading is worth more in one piece.
 
+mod host_events;
 mod notify;
-mod say;
 mod source;
 mod tasks;
 
@@ -25,21 +25,22 @@ use crate::{
     services::{
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
+        disk_state::DiskStateService,
         effects::{EffectSessions, Effects},
         feed::EventFeed,
+        history_pruner::HistoryPruner,
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
-        plugins::{PluginEvents, Plugins},
+        plugins::{PluginCalls, PluginEvents},
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
-        room::DiskStateService,
         shared::Shared,
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
-        upkeep::HistoryPruner,
     },
 };
 use anyhow::Context;
+use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
     event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
@@ -47,7 +48,6 @@ use mainstay_domain::{
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
-use say::{say, wait_at_most};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
@@ -159,15 +159,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // From the first event of this daemon on.
     let (_, counted) = EventFeed::after_newest(0, &*shared.journal, records.clone()).await?;
     for aside in &recovered.set_aside {
-        say::say_of_set_aside(&shared, aside);
+        host_events::record_set_aside(&shared, aside);
     }
     let mut tasks = Tasks::default();
     let ended_early = tasks.ended_early();
     tasks.watch(sqlite.broken());
     // Stages are stopped in this order: what takes in work first, what others need last.
-    let intake = tasks.stage("intake");
-    let work = tasks.stage("work");
-    let base = tasks.stage("base");
+    let intake = tasks.phase("intake");
+    let work = tasks.phase("work");
+    let base = tasks.phase("base");
 
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
@@ -195,7 +195,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     );
 
     // Plugins, and what they may ask for.
-    let plugins = Arc::new(Plugins::default());
+    let plugins = Arc::new(PluginCalls::default());
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
             state_dir,
@@ -252,7 +252,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     engine.resume(&recovered).await;
     let alerts = AlertService {
         shared: shared.clone(),
-        left: undelivered,
+        undelivered,
         arrivals,
         alerters: plugins.clone(),
     };
@@ -324,11 +324,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
-    let room = DiskStateService {
-        room: sqlite.room(),
+    let disk = DiskStateService {
+        disk: sqlite.room(),
         shared: shared.clone(),
     };
-    base.spawn("room", |stop| async move { room.run(stop).await });
+    base.spawn("room", |stop| async move { disk.run(stop).await });
     let damage = sqlite.damage();
     base.spawn("journal-damage", |stop| {
         say::say_of_damage(damage, shared.clone(), stop)
@@ -337,7 +337,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
     let name = spec.borrow().host.name.clone();
-    say(
+    record_host_event(
         &shared,
         EventKind::HostStarted,
         format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION")),
@@ -352,7 +352,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     notify::stopping();
     wait_at_most(
         LAST_WORD,
-        say(
+        record_host_event(
             &shared,
             EventKind::HostStopping,
             why.clone().unwrap_or_else(|| "asked to stop".to_owned()),

@@ -93,7 +93,7 @@ impl Loaded {
 }
 
 /// The problems as they are told: those of a kind that is there too often are one.
-pub fn told(problems: Vec<Problem>) -> Vec<Problem> {
+pub fn summarize(problems: Vec<Problem>) -> Vec<Problem> {
     let unplaced = problems.into_iter().map(|problem| ((), problem));
     grouped(unplaced.collect(), |(), problem| problem)
 }
@@ -102,7 +102,7 @@ pub fn told(problems: Vec<Problem>) -> Vec<Problem> {
 /// are relative to the directory of the first.
 pub fn load(path: &Path) -> Result<Loaded, ConfigErrors> {
     let sources = read_all(path).map_err(|problems| ConfigErrors {
-        problems: told(problems),
+        problems: summarize(problems),
     })?;
     let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     parse(&sources, base.parent().unwrap_or(Path::new("/")))

@@ -3,20 +3,20 @@
 
 pub mod alerts;
 pub mod backup;
+pub mod disk_state;
 pub mod effects;
 pub mod feed;
+pub mod history_pruner;
 pub mod metrics;
 pub mod monitor;
 mod next_spec;
-pub(crate) mod parts;
 pub mod plugins;
 pub mod recorder;
 pub mod recovery;
 pub mod reload;
-pub mod room;
 pub mod shared;
-pub mod state;
+pub mod status_view;
 pub mod supervisor;
+pub(crate) mod task_group;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod upkeep;

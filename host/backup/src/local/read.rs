@@ -48,9 +48,9 @@ pub(super) trait Sink {
 }
 
 /// For reading that only checks.
-pub(super) struct Nowhere;
+pub(super) struct DiscardSink;
 
-impl Sink for Nowhere {
+impl Sink for DiscardSink {
     fn document(
         &mut self,
         _: &DocumentKey,

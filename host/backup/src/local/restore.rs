@@ -7,9 +7,9 @@
 
 use super::{
     check_stop,
+    coverage::covered_places,
     error::unavailable,
     files::Layout,
-    held::held,
     read::{Sink, read_chain},
     swap::Swap,
 };
@@ -47,7 +47,7 @@ impl StagedRestore for StagedTrees {
             swap.place()?;
         }
         for swap in self.swaps {
-            swap.keep();
+            swap.commit();
         }
         Ok(self.restored)
     }
@@ -80,7 +80,7 @@ pub(super) fn stage(
     let (restored, state) = write_tree(layout, stop, job, chain, roots, ignored, progress)?;
     check_stop(stop)?;
     if let RestorePlace::InPlace(_) = place {
-        places = held(layout, job, chain, &state, places)?;
+        places = covered_places(layout, job, chain, &state, places)?;
     }
     let swaps = places.into_iter().map(|(_, swap)| swap).collect();
     Ok(StagedTrees { swaps, restored })

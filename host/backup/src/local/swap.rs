@@ -74,7 +74,7 @@ enum SwapState {
     /// It is in place; the old one, where there was one, is at `staging` or `old`.
     Placed,
     /// It stays.
-    Kept,
+    Committed,
 }
 
 impl Swap {
@@ -84,7 +84,7 @@ impl Swap {
         let (parent, staging, old) = beside(&target)?;
         let claim = Claim::on(&target)?;
         check_none_within(&target)?;
-        tidy(&target, &staging, &old)?;
+        recover(&target, &staging, &old)?;
         let is_occupied = match fs::read_dir(&target) {
             Ok(mut entries) => entries.next().is_some(),
             Err(_) => fs::symlink_metadata(&target).is_ok(),
@@ -158,8 +158,8 @@ impl Swap {
     }
 
     /// Removes the old tree. Where that fails the new one is in place all the same, and the next sweep tries again.
-    pub(super) fn keep(mut self) {
-        self.state = SwapState::Kept;
+    pub(super) fn commit(mut self) {
+        self.state = SwapState::Committed;
         let removed = remove_tree(&self.staging).and(remove_tree(&self.old));
         if let Err(error) = removed.and_then(|()| sync_dir(&self.parent)) {
             tracing::error!(path = %self.target.display(), %error, "restored, but the old tree is still beside it");
@@ -167,16 +167,16 @@ impl Swap {
     }
 
     /// Puts the old tree back.
-    fn undo(&self) -> Result<(), BackupStoreError> {
+    fn roll_back(&self) -> Result<(), BackupStoreError> {
         if self.state == SwapState::Placed {
-            let taken_out = self.take_out();
-            taken_out.map_err(unavailable("cannot put the old tree back at", &self.target))?;
+            let unplaced = self.unplace();
+            unplaced.map_err(unavailable("cannot put the old tree back at", &self.target))?;
         }
-        tidy(&self.target, &self.staging, &self.old)
+        recover(&self.target, &self.staging, &self.old)
     }
 
     /// Takes the new tree out of its place again, so that it is in `staging`, and the old one in place or at `old`.
-    fn take_out(&self) -> io::Result<()> {
+    fn unplace(&self) -> io::Result<()> {
         // Only an exchange leaves something there, the old tree.
         if self.staging.exists() {
             if renameat_with(CWD, &self.staging, CWD, &self.target, RenameFlags::EXCHANGE).is_ok() {
@@ -191,8 +191,8 @@ impl Swap {
 /// A swap that is not kept is undone, so that of several either all are or none.
 impl Drop for Swap {
     fn drop(&mut self) {
-        if self.state != SwapState::Kept
-            && let Err(error) = self.undo()
+        if self.state != SwapState::Committed
+            && let Err(error) = self.roll_back()
         {
             tracing::error!(path = %self.target.display(), %error, "a restore could not be undone");
         }
@@ -206,11 +206,11 @@ pub(super) fn sweep(target: &Path) -> Result<(), BackupStoreError> {
     let Ok((_, staging, old)) = beside(&target) else {
         return Ok(());
     };
-    tidy(&target, &staging, &old)
+    recover(&target, &staging, &old)
 }
 
 /// Where the new tree is still in `staging`, the old one is the only whole one, and goes back where it was.
-fn tidy(target: &Path, staging: &Path, old: &Path) -> Result<(), BackupStoreError> {
+fn recover(target: &Path, staging: &Path, old: &Path) -> Result<(), BackupStoreError> {
     let is_placed = is_there(target)? && !is_there(staging)?;
     if !is_placed && is_there(old)? {
         put_back(old, target)?;

@@ -66,7 +66,7 @@ fn write_and_verify(
                     job,
                     &request.chain,
                     &silent,
-                    &mut read::Nowhere,
+                    &mut read::DiscardSink,
                 )?,
                 ..Index::default()
             },

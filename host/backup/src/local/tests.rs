@@ -49,7 +49,7 @@ struct Fixture {
     sources: Vec<BackupSource>,
 }
 
-fn quiet() -> OnProgress {
+fn no_progress() -> OnProgress {
     Arc::new(|_| ())
 }
 
@@ -123,7 +123,7 @@ impl Fixture {
 
     fn take(&self, backup_type: BackupType, chain: &[BackupId]) -> TakenBackup {
         self.store
-            .take(&self.request(backup_type, chain), &quiet())
+            .take(&self.request(backup_type, chain), &no_progress())
             .unwrap()
     }
 
@@ -141,7 +141,7 @@ impl Fixture {
             replace: false,
         };
         self.store
-            .restore(&job(), chain, &place, &quiet())
+            .restore(&job(), chain, &place, &no_progress())
             .map(|_| path)
     }
 
@@ -210,8 +210,11 @@ fn a_full_and_an_incremental_restore_to_the_same_tree() {
         &fixture.restore_into(&chain, "second").unwrap(),
         &second,
     );
-    fixture.store.verify(&job(), &chain, &quiet()).unwrap();
-    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
+    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
     assert!(!fixture.job_dir().join("drill").exists());
 }
 
@@ -279,14 +282,14 @@ fn a_command_source_is_stored_as_a_document_and_the_same_output_is_no_change() {
     fixture.sources = vec![command("exit 3")];
     let error = fixture
         .store
-        .take(&fixture.request(BackupType::Full, &[]), &quiet())
+        .take(&fixture.request(BackupType::Full, &[]), &no_progress())
         .unwrap_err()
         .to_string();
     assert_eq!(error, "`sh` failed");
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let error = fixture
         .store
-        .restore(&job(), &chain, &place, &quiet())
+        .restore(&job(), &chain, &place, &no_progress())
         .unwrap_err()
         .to_string();
     assert!(error.contains("no directory among its sources"), "{error}");
@@ -314,7 +317,7 @@ fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let restored = fixture
         .store
-        .restore(&job(), &chain, &place, &quiet())
+        .restore(&job(), &chain, &place, &no_progress())
         .unwrap();
     assert_eq!(
         restored,
@@ -338,7 +341,7 @@ fn a_restore_in_place_swaps_the_trees_and_replaces_only_when_told() {
     fs::remove_dir_all(fixture.data()).unwrap();
     fixture
         .store
-        .restore(&job(), &chain, &place, &quiet())
+        .restore(&job(), &chain, &place, &no_progress())
         .unwrap();
     assert_same_tree(&fixture, &fixture.data(), &good);
 }
@@ -371,7 +374,7 @@ fn several_sources_are_restored_to_their_own_places() {
             &job(),
             &chain,
             &RestorePlace::InPlace(fixture.sources.clone()),
-            &quiet(),
+            &no_progress(),
         )
         .unwrap();
     assert_same_tree(&fixture, &fixture.data(), &expected[0]);
@@ -382,12 +385,12 @@ fn several_sources_are_restored_to_their_own_places() {
         "other"
     );
     assert_eq!(fs::read_to_string(all.join("dump")).unwrap(), "hi\n");
-    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
 
     fixture.sources.push(fixture.sources[0].clone());
     let error = fixture
         .store
-        .take(&fixture.request(BackupType::Full, &[]), &quiet())
+        .take(&fixture.request(BackupType::Full, &[]), &no_progress())
         .unwrap_err()
         .to_string();
     assert!(

@@ -41,7 +41,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
             .iter()
             .filter_map(|wanted| wanted.missing(&served)),
     );
-    problems.extend(config::told(found));
+    problems.extend(config::summarize(found));
     Ok(problems)
 }
 

@@ -48,8 +48,8 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
     }
     let mut text = Vec::new();
     // Writing to memory does not fail.
-    let _ = tell(&error, &mut text);
-    console::last_words(text);
+    let _ = write_error(&error, &mut text);
+    console::write_final(text);
     let is_usage = error.is::<Usage>()
         || error.is::<NoConfig>()
         || error.is::<NoStateDir>()
@@ -57,7 +57,7 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
     ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-fn tell(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {
+fn write_error(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {
     match error.downcast_ref::<ConfigErrors>() {
         // It is a whole report, with its own headings.
         Some(report) => writeln!(to, "{report}")?,

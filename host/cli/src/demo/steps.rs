@@ -8,7 +8,7 @@
 mod config;
 mod plugins;
 
-use super::{stage::Stage, timeline::Timeline};
+use super::{host::DemoHost, timeline::Timeline};
 use anyhow::{Context, ensure};
 use reqwest::Method;
 use serde_json::Value;
@@ -19,10 +19,10 @@ use std::{
 };
 
 /// What a step gives: nothing but what it saw.
-type Seen = anyhow::Result<((), String)>;
+type StepReport = anyhow::Result<((), String)>;
 
 /// Plays all steps; stops at the first that fails.
-pub(super) async fn play(stage: &mut Stage, timeline: &mut Timeline) {
+pub(super) async fn run_steps(host: &mut DemoHost, timeline: &mut Timeline) {
     macro_rules! steps {
         ($($name:literal => $step:expr),* $(,)?) => {
             $(
@@ -34,29 +34,29 @@ pub(super) async fn play(stage: &mut Stage, timeline: &mut Timeline) {
         };
     }
     steps! {
-        "start" => start(stage),
-        "steady-state" => steady(stage),
-        "kill-and-recover" => kill_and_recover(stage),
-        "alert-received" => alert_received(stage, "operation.succeeded"),
-        "backup-full" => backup(stage, "full"),
-        "change-and-increment" => change_and_increment(stage),
-        "delete-and-increment" => delete_and_increment(stage),
-        "corrupt-and-restore" => corrupt_and_restore(stage),
-        "newer-plugin" => plugins::newer_plugin(stage),
-        "broken-plugin" => plugins::broken_plugin(stage),
-        "half-written-plugin" => plugins::half_written_plugin(stage),
-        "looping-plugin" => plugins::looping_plugin(stage),
-        "retention-changed" => config::retention_changed(stage),
-        "invalid-config" => config::invalid_config(stage),
-        "shutdown" => shutdown(stage),
+        "start" => start(host),
+        "steady-state" => wait_until_stable(host),
+        "kill-and-recover" => kill_and_recover(host),
+        "alert-received" => alert_received(host, "operation.succeeded"),
+        "backup-full" => backup(host, "full"),
+        "change-and-increment" => change_and_increment(host),
+        "delete-and-increment" => delete_and_increment(host),
+        "corrupt-and-restore" => corrupt_and_restore(host),
+        "newer-plugin" => plugins::newer_plugin(host),
+        "broken-plugin" => plugins::broken_plugin(host),
+        "half-written-plugin" => plugins::half_written_plugin(host),
+        "looping-plugin" => plugins::looping_plugin(host),
+        "retention-changed" => config::retention_changed(host),
+        "invalid-config" => config::invalid_config(host),
+        "shutdown" => shutdown(host),
     }
 }
 
-async fn start(stage: &mut Stage) -> Seen {
-    stage.start_daemon().await?;
-    let rows = stage
+async fn start(host: &mut DemoHost) -> StepReport {
+    host.start_daemon().await?;
+    let rows = host
         .wait("four plugins to serve", async || {
-            let rows = stage.cli(&["plugin", "list"]).await?;
+            let rows = host.cli(&["plugin", "list"]).await?;
             let serving = rows.as_array().map_or(0, |rows| {
                 rows.iter().filter(|row| row["state"] == "serving").count()
             });
@@ -71,7 +71,7 @@ fn target(status: &Value) -> &Value {
     &status["targets"][0]
 }
 
-async fn steady(stage: &mut Stage) -> Seen {
+async fn wait_until_stable(host: &mut DemoHost) -> StepReport {
     for (name, body) in [
         ("apples", "12"),
         ("pears", "7"),
@@ -79,16 +79,15 @@ async fn steady(stage: &mut Stage) -> Seen {
         ("quinces", "3"),
     ] {
         let put = async || {
-            stage
-                .service(Method::PUT, &format!("/documents/{name}"), body)
+            host.service(Method::PUT, &format!("/documents/{name}"), body)
                 .await
         };
-        let status = stage.wait("the service", put).await?;
+        let status = host.wait("the service", put).await?;
         ensure!(status == 204, "the service answered {status}");
     }
-    let pid = stage
+    let pid = host
         .wait("the service to be healthy", async || {
-            let status = stage.status().await?;
+            let status = host.status().await?;
             ensure!(
                 target(&status)["health"] == "healthy",
                 "{}",
@@ -101,23 +100,22 @@ async fn steady(stage: &mut Stage) -> Seen {
 }
 
 /// The newest operation against a failure, once it has succeeded.
-async fn newest_success(stage: &Stage, failure: &str) -> anyhow::Result<Value> {
-    stage
-        .wait("the operation to succeed", async || {
-            let history = stage.cli(&["history", "--failure", failure]).await?;
-            let newest = history
-                .as_array()
-                .and_then(|history| history.first())
-                .cloned();
-            let operation = newest.context("the history is empty")?;
-            ensure!(operation["state"] == "succeeded", "{operation}");
-            Ok(operation)
-        })
-        .await
+async fn newest_success(host: &DemoHost, failure: &str) -> anyhow::Result<Value> {
+    host.wait("the operation to succeed", async || {
+        let history = host.cli(&["history", "--failure", failure]).await?;
+        let newest = history
+            .as_array()
+            .and_then(|history| history.first())
+            .cloned();
+        let operation = newest.context("the history is empty")?;
+        ensure!(operation["state"] == "succeeded", "{operation}");
+        Ok(operation)
+    })
+    .await
 }
 
-async fn kill_and_recover(stage: &mut Stage) -> Seen {
-    let status = stage.status().await?;
+async fn kill_and_recover(host: &mut DemoHost) -> StepReport {
+    let status = host.status().await?;
     let pid = target(&status)["pid"]
         .as_i64()
         .context("the service has no pid")?;
@@ -125,7 +123,7 @@ async fn kill_and_recover(stage: &mut Stage) -> Seen {
     rustix::process::kill_process(raw, rustix::process::Signal::KILL)?;
     let killed = Instant::now();
     // Only a new process can answer: the old one is dead.
-    while !matches!(stage.service(Method::GET, "/health", "").await, Ok(200)) {
+    while !matches!(host.service(Method::GET, "/health", "").await, Ok(200)) {
         ensure!(
             killed.elapsed() < Duration::from_secs(30),
             "it does not serve again"
@@ -133,7 +131,7 @@ async fn kill_and_recover(stage: &mut Stage) -> Seen {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let serving = killed.elapsed();
-    let operation = newest_success(stage, "api-gateway-down").await?;
+    let operation = newest_success(host, "api-gateway-down").await?;
     let text = |key: &str| operation[key].as_str().unwrap_or("?").to_owned();
     let detail = format!(
         "pid {pid} killed, serving again after {} ms; recovered by {} {}, verified {} ms after detection",
@@ -145,10 +143,10 @@ async fn kill_and_recover(stage: &mut Stage) -> Seen {
     Ok(((), detail))
 }
 
-async fn alert_received(stage: &mut Stage, kind: &str) -> Seen {
-    let alert = stage
+async fn alert_received(host: &mut DemoHost, kind: &str) -> StepReport {
+    let alert = host
         .wait("the alert", async || {
-            let alerts = stage.receiver.alerts();
+            let alerts = host.receiver.alerts();
             let seen: Vec<String> = alerts
                 .iter()
                 .map(|alert| alert["kind"].to_string())
@@ -168,8 +166,8 @@ async fn alert_received(stage: &mut Stage, kind: &str) -> Seen {
     ))
 }
 
-async fn backup(stage: &Stage, backup_type: &str) -> Seen {
-    let made = stage
+async fn backup(host: &DemoHost, backup_type: &str) -> StepReport {
+    let made = host
         .cli(&["backup", "create", "shop-data", "--type", backup_type])
         .await?;
     let made = made["backups"][0].clone();
@@ -184,41 +182,35 @@ async fn backup(stage: &Stage, backup_type: &str) -> Seen {
     Ok(((), detail))
 }
 
-async fn change_and_increment(stage: &mut Stage) -> Seen {
-    stage
-        .service(Method::PUT, "/documents/apples", "13")
-        .await?;
-    backup(stage, "incremental").await
+async fn change_and_increment(host: &mut DemoHost) -> StepReport {
+    host.service(Method::PUT, "/documents/apples", "13").await?;
+    backup(host, "incremental").await
 }
 
-async fn delete_and_increment(stage: &mut Stage) -> Seen {
-    stage
-        .service(Method::DELETE, "/documents/pears", "")
-        .await?;
-    stage
-        .service(Method::DELETE, "/documents/plums", "")
-        .await?;
-    backup(stage, "incremental").await
+async fn delete_and_increment(host: &mut DemoHost) -> StepReport {
+    host.service(Method::DELETE, "/documents/pears", "").await?;
+    host.service(Method::DELETE, "/documents/plums", "").await?;
+    backup(host, "incremental").await
 }
 
 /// Every file of the service's state.
-fn state_of(stage: &Stage) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+fn state_of(host: &DemoHost) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut state = BTreeMap::new();
-    for entry in fs::read_dir(stage.directory.join("data"))? {
+    for entry in fs::read_dir(host.directory.join("data"))? {
         let path = entry?.path();
         state.insert(path.to_string_lossy().into_owned(), fs::read(&path)?);
     }
     Ok(state)
 }
 
-async fn corrupt_and_restore(stage: &mut Stage) -> Seen {
-    let before = state_of(stage)?;
-    fs::write(stage.directory.join("data/apples.json"), "\u{0}garbage")?;
+async fn corrupt_and_restore(host: &mut DemoHost) -> StepReport {
+    let before = state_of(host)?;
+    fs::write(host.directory.join("data/apples.json"), "\u{0}garbage")?;
     let corrupted = Instant::now();
-    let operation = newest_success(stage, "data-corruption").await?;
+    let operation = newest_success(host, "data-corruption").await?;
     let elapsed = corrupted.elapsed();
-    ensure!(state_of(stage)? == before, "the restored state differs");
-    super::service::verify(&stage.directory.join("data")).map_err(anyhow::Error::msg)?;
+    ensure!(state_of(host)? == before, "the restored state differs");
+    super::service::verify(&host.directory.join("data")).map_err(anyhow::Error::msg)?;
     let handler = operation["handler"].as_str().unwrap_or("?");
     Ok((
         (),
@@ -230,11 +222,11 @@ async fn corrupt_and_restore(stage: &mut Stage) -> Seen {
     ))
 }
 
-async fn shutdown(stage: &mut Stage) -> Seen {
-    let code = stage.stop_daemon().await?;
+async fn shutdown(host: &mut DemoHost) -> StepReport {
+    let code = host.stop_daemon().await?;
     ensure!(code == 0, "the daemon exited with {code}");
     ensure!(
-        stage.service(Method::GET, "/health", "").await.is_err(),
+        host.service(Method::GET, "/health", "").await.is_err(),
         "the service still runs"
     );
     Ok(((), "exit code 0, nothing left running".to_owned()))

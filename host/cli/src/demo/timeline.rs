@@ -91,13 +91,13 @@ impl Timeline {
                 elapsed_ms,
             });
         } else {
-            let verdict = if ok {
+            let summary = if ok {
                 "all ok"
             } else {
                 "stopped at the step that failed"
             };
             console::print(format_args!(
-                "{steps} steps in {:.1} s: {verdict}",
+                "{steps} steps in {:.1} s: {summary}",
                 elapsed.as_secs_f64()
             ));
         }

@@ -38,7 +38,7 @@ pub(crate) fn of_children() -> Option<Rlimit> {
 }
 
 /// Gives a child that was just started the limit that it is to have. One that has ended already needs none.
-pub(crate) fn give_back(child: u32) {
+pub(crate) fn restore_limit(child: u32) {
     let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
     if let (Some(limit), Some(pid)) = (of_children(), pid) {
         let _ = prlimit(Some(pid), Resource::Nofile, limit);

@@ -51,7 +51,7 @@ impl Program {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        leader.id().into_iter().for_each(limits::give_back);
+        leader.id().into_iter().for_each(limits::restore_limit);
         let group = Group::of(&leader);
         Ok(Self { group, leader })
     }

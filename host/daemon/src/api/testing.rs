@@ -8,7 +8,7 @@ use crate::{
     ports::fakes::FakeWorld,
     services::{
         metrics::{Metrics, Numbers},
-        state::ChangedTargets,
+        status_view::ChangedTargets,
     },
 };
 use mainstay_store::StateDirectory;

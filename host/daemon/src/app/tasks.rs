@@ -20,14 +20,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Every stage, in the order in which they are stopped.
 #[derive(Default)]
 pub(super) struct Tasks {
-    stages: Vec<Stage>,
+    phases: Vec<ShutdownPhase>,
     ends_at: Arc<OnceLock<Instant>>,
     ended_early: Arc<SetOnce<String>>,
 }
 
 /// Services that are stopped together.
 #[derive(Clone)]
-pub(super) struct Stage {
+pub(super) struct ShutdownPhase {
     name: &'static str,
     stop: CancellationToken,
     tracker: TaskTracker,
@@ -37,16 +37,16 @@ pub(super) struct Stage {
 
 impl Tasks {
     /// A further stage, stopped after those before it.
-    pub(super) fn stage(&mut self, name: &'static str) -> Stage {
-        let stage = Stage {
+    pub(super) fn phase(&mut self, name: &'static str) -> ShutdownPhase {
+        let phase = ShutdownPhase {
             name,
             stop: CancellationToken::new(),
             tracker: TaskTracker::new(),
             running: Arc::default(),
             ended_early: Arc::clone(&self.ended_early),
         };
-        self.stages.push(stage.clone());
-        stage
+        self.phases.push(phase.clone());
+        phase
     }
 
     /// When all has to be over; set when the stop begins.
@@ -74,24 +74,24 @@ impl Tasks {
     pub(super) async fn stop(self, deadline: Duration) -> Vec<&'static str> {
         let start = Instant::now();
         let end = *self.ends_at.get_or_init(|| start + deadline);
-        for stage in &self.stages {
-            tracing::debug!(stage = stage.name, "stopping");
-            stage.stop.cancel();
-            stage.tracker.close();
-            let _ = tokio::time::timeout_at(start + deadline / 2, stage.tracker.wait()).await;
+        for phase in &self.phases {
+            tracing::debug!(stage = phase.name, "stopping");
+            phase.stop.cancel();
+            phase.tracker.close();
+            let _ = tokio::time::timeout_at(start + deadline / 2, phase.tracker.wait()).await;
         }
         let mut stragglers = Vec::new();
-        for stage in &self.stages {
-            let stopped = tokio::time::timeout_at(end, stage.tracker.wait()).await;
+        for phase in &self.phases {
+            let stopped = tokio::time::timeout_at(end, phase.tracker.wait()).await;
             if stopped.is_err() {
-                stragglers.extend(stage.running.lock().iter());
+                stragglers.extend(phase.running.lock().iter());
             }
         }
         stragglers
     }
 }
 
-impl Stage {
+impl ShutdownPhase {
     /// Is cancelled when the stage is being stopped; for work that must not outlive it.
     pub(super) fn stopping(&self) -> CancellationToken {
         self.stop.clone()
@@ -158,13 +158,13 @@ mod tests {
         let mut tasks = Tasks::default();
         for name in ["first", "second"] {
             let order = Arc::clone(&order);
-            tasks.stage(name).spawn(name, move |stop| async move {
+            tasks.phase(name).spawn(name, move |stop| async move {
                 stop.cancelled().await;
                 order.lock().push(name);
             });
         }
         tasks
-            .stage("third")
+            .phase("third")
             .spawn("deaf", |_| std::future::pending());
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, ["deaf"]);
         assert_eq!(*order.lock(), ["first", "second"]);
@@ -173,9 +173,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn work_that_a_service_waits_for_is_told_to_stop_with_its_stage() {
         let mut tasks = Tasks::default();
-        let stage = tasks.stage("work");
-        let stopping = stage.stopping();
-        stage.spawn("waits", |_| stopping.cancelled_owned());
+        let phase = tasks.phase("work");
+        let stopping = phase.stopping();
+        phase.spawn("waits", |_| stopping.cancelled_owned());
         assert!(tasks.stop(Duration::from_secs(1)).await.is_empty());
     }
 
@@ -184,10 +184,10 @@ mod tests {
         async fn check(service: impl Future<Output = ()> + Send + 'static, how: &str) {
             let mut tasks = Tasks::default();
             let ended_early = tasks.ended_early();
-            let stage = tasks.stage("work");
-            stage.spawn("steady", |stop| async move { stop.cancelled().await });
+            let phase = tasks.phase("work");
+            phase.spawn("steady", |stop| async move { stop.cancelled().await });
             assert!(ended_early.get().is_none());
-            stage.spawn("weak", |_| service);
+            phase.spawn("weak", |_| service);
             let what = ended_early.wait().await;
             assert!(what.starts_with("the service weak "), "{what}");
             assert!(what.contains(how), "{what}");
@@ -201,8 +201,8 @@ mod tests {
     async fn a_service_that_fails_is_told_with_its_reason() {
         let mut tasks = Tasks::default();
         let ended_early = tasks.ended_early();
-        let stage = tasks.stage("work");
-        stage.try_spawn("weak", |_| std::future::ready(Err("the listener broke")));
+        let phase = tasks.phase("work");
+        phase.try_spawn("weak", |_| std::future::ready(Err("the listener broke")));
         let what = ended_early.wait().await;
         assert_eq!(what, "the service weak failed: the listener broke");
         assert_eq!(tasks.stop(Duration::from_secs(1)).await, [""; 0]);
@@ -220,15 +220,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_does_not_stop_leaves_half_of_the_time_to_the_last() {
         let mut tasks = Tasks::default();
-        let stage = tasks.stage("work");
-        stage.spawn("deaf", |_| std::future::pending());
-        stage.spawn("slow", |stop| async move {
+        let phase = tasks.phase("work");
+        phase.spawn("deaf", |_| std::future::pending());
+        phase.spawn("slow", |stop| async move {
             stop.cancelled().await;
             tokio::time::sleep(Duration::from_millis(800)).await;
         });
         let (ends_at, left) = (tasks.ends_at(), Arc::new(OnceLock::new()));
         let seen = Arc::clone(&left);
-        tasks.stage("last").spawn("last", |stop| async move {
+        tasks.phase("last").spawn("last", |stop| async move {
             stop.cancelled().await;
             let time = ends_at.get().map(|end| *end - Instant::now());
             let _ = seen.set(time);

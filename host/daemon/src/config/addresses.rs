@@ -1,12 +1,12 @@
 //! Readers of URLs, origins and addresses.
 
-use super::{reader::At, values::text};
+use super::{reader::ValueAt, values::text};
 use mainstay_domain::{grant, spec::HttpOrigin};
 use reqwest::Url;
 use std::net::SocketAddr;
 
 /// An http or https URL with a host.
-pub(crate) fn url(at: At<'_>) -> Option<String> {
+pub(crate) fn url(at: ValueAt<'_>) -> Option<String> {
     const HELP: &str = "write e.g. \"http://127.0.0.1:8080/health\"";
     let found = text(at)?;
     match Url::parse(&found) {
@@ -17,7 +17,7 @@ pub(crate) fn url(at: At<'_>) -> Option<String> {
 }
 
 /// Scheme, host and port alone.
-pub(crate) fn origin(at: At<'_>) -> Option<HttpOrigin> {
+pub(crate) fn origin(at: ValueAt<'_>) -> Option<HttpOrigin> {
     const HELP: &str = "write e.g. \"https://hooks.example\" or \"http://127.0.0.1:9000\"";
     let found = text(at)?;
     let Some(origin) = grant::origin_of(&found) else {
@@ -41,7 +41,7 @@ pub(crate) fn origin(at: At<'_>) -> Option<HttpOrigin> {
 }
 
 /// `host:port`.
-pub(crate) fn host_and_port(at: At<'_>) -> Option<String> {
+pub(crate) fn host_and_port(at: ValueAt<'_>) -> Option<String> {
     let address = text(at)?;
     let parts = address.rsplit_once(':');
     let good = parts.is_some_and(|(host, port)| {
@@ -59,7 +59,7 @@ pub(crate) fn host_and_port(at: At<'_>) -> Option<String> {
 }
 
 /// An address to listen on.
-pub(crate) fn socket_address(at: At<'_>) -> Option<SocketAddr> {
+pub(crate) fn socket_address(at: ValueAt<'_>) -> Option<SocketAddr> {
     let parsed = text(at)?.parse();
     parsed.map_or_else(
         |_| {

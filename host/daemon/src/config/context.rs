@@ -163,7 +163,7 @@ impl<'a> Context<'a> {
     }
 
     /// A thing of this name must exist.
-    pub(crate) fn refer(&self, thing: EntityKind, name: &str, place: Place) {
+    pub(crate) fn require_reference(&self, thing: EntityKind, name: &str, place: Place) {
         let mut facts = self.facts.borrow_mut();
         facts.referred.push((thing, name.to_owned(), place));
     }
@@ -171,10 +171,10 @@ impl<'a> Context<'a> {
 
 /// Of each problem whether none before it is the same.
 fn first_ones(problems: &[(Place, Problem)]) -> Vec<bool> {
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     let are_new = problems.iter().map(|(place, problem)| {
         let (message, help) = (problem.message.as_str(), problem.help.as_str());
-        told.insert((*place, problem.severity, message, help))
+        reported.insert((*place, problem.severity, message, help))
     });
     are_new.collect()
 }

@@ -183,7 +183,7 @@ impl FileReader<'_> {
             DeValue::Float(number) => {
                 Value::Float(number.as_str().parse().unwrap_or(f64::INFINITY))
             }
-            DeValue::Boolean(truth) => Value::Boolean(truth),
+            DeValue::Boolean(boolean) => Value::Boolean(boolean),
             DeValue::Datetime(time) => Value::Datetime(time.to_string()),
             DeValue::Array(items) => {
                 Value::Array(items.into_iter().map(|item| self.node(item)).collect())

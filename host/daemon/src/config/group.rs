@@ -21,7 +21,7 @@ pub(crate) fn grouped<P>(
     for (_, problem) in &found {
         groups.entry(problem.kind()).or_default().total += 1;
     }
-    let mut told: Vec<Problem> = Vec::new();
+    let mut shown: Vec<Problem> = Vec::new();
     for (at, problem) in found {
         let most = match problem.is_error() {
             true => MOST_ERRORS,
@@ -39,24 +39,24 @@ pub(crate) fn grouped<P>(
             if number == most && !is_whole {
                 problem.message = and_more(&problem.message, unseen);
             }
-            told.push(problem);
+            shown.push(problem);
             continue;
         }
         // Too many warnings: the first stands for all of them.
         if number == 1 {
-            group.head = told.len();
+            group.head = shown.len();
             let mut head = problem.clone();
             head.message = and_more(&problem.message, group.total.saturating_sub(1));
-            told.push(head);
+            shown.push(head);
         }
         if number == most {
             problem.message = and_more(&problem.message, unseen);
         }
-        if let Some(head) = told.get_mut(group.head) {
-            head.show(problem);
+        if let Some(head) = shown.get_mut(group.head) {
+            head.add_example(problem);
         }
     }
-    told
+    shown
 }
 
 /// The problems of one kind.
@@ -100,7 +100,7 @@ mod tests {
         (0..count).map(error).collect()
     }
 
-    fn told(found: Vec<((), Problem)>) -> Vec<Problem> {
+    fn summarized(found: Vec<((), Problem)>) -> Vec<Problem> {
         grouped(found, |(), problem| problem)
     }
 
@@ -108,15 +108,15 @@ mod tests {
     fn five_warnings_of_a_kind_are_told_one_by_one() {
         let found = warnings(5);
         let as_found: Vec<Problem> = found.iter().map(|(_, problem)| problem.clone()).collect();
-        assert_eq!(told(found), as_found);
+        assert_eq!(summarized(found), as_found);
     }
 
     #[test]
     fn more_warnings_of_a_kind_are_one_with_their_count() {
-        let told = told(warnings(10_000));
-        let messages: Vec<&str> = told.iter().map(|told| told.message.as_str()).collect();
+        let shown = summarized(warnings(10_000));
+        let messages: Vec<&str> = shown.iter().map(|shown| shown.message.as_str()).collect();
         assert_eq!(messages, ["target 0 is odd … and 9,999 more like it"]);
-        let text = render(&told, false);
+        let text = render(&shown, false);
         let lines = text.lines().filter(|line| line.starts_with("warning: "));
         let expected = [
             "warning: target 0 is odd",
@@ -130,12 +130,12 @@ mod tests {
 
     #[test]
     fn errors_are_told_one_by_one_up_to_a_hundred_of_a_kind() {
-        assert_eq!(told(errors(100)).len(), 100);
-        let told = told(errors(2_101));
-        assert_eq!(told.len(), 100);
-        assert_eq!(told[98].message, "target 98 is bad");
+        assert_eq!(summarized(errors(100)).len(), 100);
+        let shown = summarized(errors(2_101));
+        assert_eq!(shown.len(), 100);
+        assert_eq!(shown[98].message, "target 98 is bad");
         assert_eq!(
-            told[99].message,
+            shown[99].message,
             "target 99 is bad … and 2,001 more like it"
         );
     }
@@ -147,8 +147,8 @@ mod tests {
         found.insert(10, other());
         found.extend(errors(1));
         found.push(other());
-        let told = told(found);
-        let messages: Vec<&str> = told.iter().map(|told| told.message.as_str()).collect();
+        let shown = summarized(found);
+        let messages: Vec<&str> = shown.iter().map(|shown| shown.message.as_str()).collect();
         let expected = [
             "target 0 is odd … and 19 more like it",
             "something else",

@@ -30,16 +30,16 @@ pub struct Problem {
     pub message: String,
     /// What is allowed, or what to do next.
     pub help: String,
-    inside: Box<Inside>,
+    details: Box<ProblemDetails>,
 }
 
 /// What programs are not told of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Inside {
+struct ProblemDetails {
     raised_at: CallSite,
     excerpt: Option<Box<Excerpt>>,
     /// Where the problem stands for many: the first of them, which people are shown in its place.
-    alike: Vec<Problem>,
+    examples: Vec<Problem>,
 }
 
 /// The place of the program that tells a problem. What the same place tells is of one kind, whatever names are in it.
@@ -97,10 +97,10 @@ impl Problem {
             column: None,
             message: message.into(),
             help: help.into(),
-            inside: Box::new(Inside {
+            details: Box::new(ProblemDetails {
                 raised_at: panic::Location::caller(),
                 excerpt: None,
-                alike: Vec::new(),
+                examples: Vec::new(),
             }),
         }
     }
@@ -121,12 +121,12 @@ impl Problem {
 
     /// What it has in common with others of its kind.
     pub(crate) fn kind(&self) -> Kind {
-        (self.severity, self.inside.raised_at)
+        (self.severity, self.details.raised_at)
     }
 
     /// This stands for many; people are shown one more of them.
-    pub(crate) fn show(&mut self, alike: Problem) {
-        self.inside.alike.push(alike);
+    pub(crate) fn add_example(&mut self, example: Problem) {
+        self.details.examples.push(example);
     }
 
     /// About a whole file.
@@ -142,7 +142,7 @@ impl Problem {
         self.file = Some(location.file);
         self.line = Some(location.line);
         self.column = Some(location.column);
-        self.inside.excerpt = Some(location.excerpt);
+        self.details.excerpt = Some(location.excerpt);
         self
     }
 
@@ -162,7 +162,7 @@ impl Problem {
         };
         let title = level.primary_title(self.message.as_str());
         let help = Level::HELP.message(self.help.as_str());
-        match (&self.inside.excerpt, &self.file) {
+        match (&self.details.excerpt, &self.file) {
             (Some(excerpt), file) => {
                 let marked = AnnotationKind::Primary.span(excerpt.marked.clone());
                 let snippet = Snippet::source(excerpt.text.as_str())
@@ -186,9 +186,9 @@ pub fn render(problems: &[Problem], colour: bool) -> String {
     };
     let texts: Vec<String> = problems
         .iter()
-        .flat_map(|problem| match problem.inside.alike.as_slice() {
+        .flat_map(|problem| match problem.details.examples.as_slice() {
             [] => slice::from_ref(problem),
-            alike => alike,
+            examples => examples,
         })
         .map(|problem| renderer.render(&[problem.group()]))
         .collect();

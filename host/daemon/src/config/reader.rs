@@ -12,7 +12,7 @@ use super::{
 
 /// A value, the key that it is set under, and where to report what is wrong with it.
 #[derive(Clone, Copy)]
-pub(crate) struct At<'a> {
+pub(crate) struct ValueAt<'a> {
     /// Where problems go.
     pub(crate) context: &'a Context<'a>,
     /// The value.
@@ -21,7 +21,7 @@ pub(crate) struct At<'a> {
     pub(crate) key: &'a str,
 }
 
-impl<'a> At<'a> {
+impl<'a> ValueAt<'a> {
     /// Refuses the value: says what was found, that it is not `wanted`, and what to write instead.
     #[track_caller]
     pub(crate) fn not<T>(self, wanted: &str, help: impl Into<String>) -> Option<T> {
@@ -49,11 +49,15 @@ impl<'a> At<'a> {
     }
 
     /// Reads each element of an array. Elements that are refused are left out.
-    pub(crate) fn each<T>(self, help: &str, read: impl Fn(At<'a>) -> Option<T>) -> Option<Vec<T>> {
+    pub(crate) fn each<T>(
+        self,
+        help: &str,
+        read: impl Fn(ValueAt<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
         let Value::Array(items) = &self.node.value else {
             return self.not("an array", help);
         };
-        let items = items.iter().map(|node| At { node, ..self });
+        let items = items.iter().map(|node| ValueAt { node, ..self });
         Some(items.filter_map(read).collect())
     }
 
@@ -80,13 +84,13 @@ impl<'a> At<'a> {
     }
 
     /// Reads a table whose keys are the operator's own: each key, its place and its value.
-    pub(crate) fn entries(self) -> Vec<(&'a str, Place, At<'a>)> {
+    pub(crate) fn entries(self) -> Vec<(&'a str, Place, ValueAt<'a>)> {
         let Value::Table(table) = &self.node.value else {
             self.not::<()>("a table", format!("write {}", table_example(self.key)));
             return Vec::new();
         };
         let entries = table.iter().map(|(key, entry)| {
-            let at = At {
+            let at = ValueAt {
                 context: self.context,
                 node: &entry.node,
                 key,
@@ -111,20 +115,20 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// What is set under a key.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<At<'a>> {
+    pub(crate) fn get(&mut self, key: &'static str) -> Option<ValueAt<'a>> {
         if !self.asked.contains(&key) {
             self.asked.push(key);
         }
         let (key, Entry { node, .. }) = self.table.get_key_value(key)?;
         let context = self.context;
-        Some(At { context, node, key })
+        Some(ValueAt { context, node, key })
     }
 
     /// Reads a key that may be absent.
     pub(crate) fn optional<T>(
         &mut self,
         key: &'static str,
-        read: impl FnOnce(At<'a>) -> Option<T>,
+        read: impl FnOnce(ValueAt<'a>) -> Option<T>,
     ) -> Option<T> {
         self.get(key).and_then(read)
     }
@@ -134,7 +138,7 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         default: T,
-        read: impl FnOnce(At<'a>) -> Option<T>,
+        read: impl FnOnce(ValueAt<'a>) -> Option<T>,
     ) -> T {
         self.optional(key, read).unwrap_or(default)
     }
@@ -145,7 +149,7 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         example: &str,
-        read: impl FnOnce(At<'a>) -> Option<T>,
+        read: impl FnOnce(ValueAt<'a>) -> Option<T>,
     ) -> Option<T> {
         match self.get(key) {
             Some(at) => read(at),
@@ -163,7 +167,7 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         example: &str,
-        read: impl Fn(At<'a>) -> Option<T>,
+        read: impl Fn(ValueAt<'a>) -> Option<T>,
     ) -> Vec<T> {
         let help = format!("write {example}");
         self.or(key, Vec::new(), |at| at.each(&help, read))
@@ -171,7 +175,7 @@ impl<'a> Fields<'a> {
 
     /// Refuses a key that says nothing here.
     #[track_caller]
-    pub(crate) fn forbid(&mut self, key: &'static str, why: &str, help: &str) {
+    pub(crate) fn reject_key(&mut self, key: &'static str, why: &str, help: &str) {
         if self.get(key).is_some() {
             let place = self.table.get(key).map_or(self.place, |entry| entry.key);
             let message = format!("`{key}` has no meaning in {}: {why}", self.what);
@@ -234,7 +238,7 @@ fn shown(value: &Value) -> String {
         Value::Text(text) => format!("{text:?}"),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => format!("{number:?}"),
-        Value::Boolean(truth) => truth.to_string(),
+        Value::Boolean(boolean) => boolean.to_string(),
         Value::Datetime(time) => format!("the time {time}"),
         Value::Array(_) => "an array".to_owned(),
         Value::Table(_) => "a table".to_owned(),

@@ -15,7 +15,7 @@ use super::{
     context::{Context, EntityKind, Facts},
     document::{Node, Place, Table, Value},
     problem::Problem,
-    reader::{At, Fields},
+    reader::{Fields, ValueAt},
     values::name_help,
 };
 use mainstay_domain::{name::InvalidName, spec::Spec};
@@ -36,7 +36,7 @@ pub(crate) fn validate(
         place: start,
         value: Value::Table(table),
     };
-    let whole = At {
+    let whole = ValueAt {
         context: &context,
         node: &root,
         key: "config",
@@ -75,10 +75,10 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
 
 /// Reads a table whose keys are names of things that it defines.
 fn named<'a, N: Ord + Borrow<str>, T>(
-    at: At<'a>,
+    at: ValueAt<'a>,
     thing: EntityKind,
     parse: fn(&str) -> Result<N, InvalidName>,
-    read: impl Fn(At<'a>, &str) -> Option<T>,
+    read: impl Fn(ValueAt<'a>, &str) -> Option<T>,
 ) -> Option<BTreeMap<N, T>> {
     let mut found = BTreeMap::new();
     for (key, place, at) in at.entries() {

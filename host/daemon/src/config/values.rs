@@ -10,14 +10,14 @@ pub(crate) use quantity::{
 };
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
-use super::{context::EntityKind, document::Value, reader::At};
+use super::{context::EntityKind, document::Value, reader::ValueAt};
 use mainstay_domain::template::{self, Part};
 use std::{collections::BTreeMap, path::PathBuf};
 
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
 
 /// Any text.
-pub(crate) fn text(at: At<'_>) -> Option<String> {
+pub(crate) fn text(at: ValueAt<'_>) -> Option<String> {
     match at.as_text() {
         Some(text) => Some(text.to_owned()),
         None => at.not("a text", "write it in double quotes"),
@@ -25,7 +25,7 @@ pub(crate) fn text(at: At<'_>) -> Option<String> {
 }
 
 /// A text with something in it, and no NUL: what the system takes as an argument or a path.
-pub(crate) fn word(at: At<'_>) -> Option<String> {
+pub(crate) fn word(at: ValueAt<'_>) -> Option<String> {
     let text = text(at)?;
     if text.is_empty() {
         return at.refuse(
@@ -40,21 +40,21 @@ pub(crate) fn word(at: At<'_>) -> Option<String> {
 }
 
 /// Yes or no.
-pub(crate) fn truth(at: At<'_>) -> Option<bool> {
+pub(crate) fn boolean(at: ValueAt<'_>) -> Option<bool> {
     match at.node.value {
-        Value::Boolean(truth) => Some(truth),
+        Value::Boolean(boolean) => Some(boolean),
         _ => at.not("true or false", "write it without quotes"),
     }
 }
 
 /// A path, made absolute.
-pub(crate) fn path(at: At<'_>) -> Option<PathBuf> {
+pub(crate) fn path(at: ValueAt<'_>) -> Option<PathBuf> {
     let joined = at.context.base.join(word(at)?);
     Some(joined.components().collect())
 }
 
 /// A key of a document, or the beginning of one: relative, and never out of its place.
-pub(crate) fn document_key(at: At<'_>) -> Option<String> {
+pub(crate) fn document_key(at: ValueAt<'_>) -> Option<String> {
     let key = text(at)?;
     let leaves = key.split('/').any(|part| part == "..");
     if leaves || key.starts_with('/') || key.contains('\0') {
@@ -67,7 +67,7 @@ pub(crate) fn document_key(at: At<'_>) -> Option<String> {
 }
 
 /// Program and arguments.
-pub(crate) fn run(at: At<'_>) -> Option<Vec<String>> {
+pub(crate) fn run(at: ValueAt<'_>) -> Option<Vec<String>> {
     let arguments = at.each(RUN_HELP, text)?;
     let whole = matches!(&at.node.value, Value::Array(items) if items.len() == arguments.len());
     if arguments.first().is_none_or(String::is_empty) && whole {
@@ -83,7 +83,7 @@ pub(crate) fn run(at: At<'_>) -> Option<Vec<String>> {
 }
 
 /// Environment variables. Values may hold `${secret:NAME}`.
-pub(crate) fn environment(at: At<'_>) -> Option<BTreeMap<String, String>> {
+pub(crate) fn environment(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     for (key, place, at) in at.entries() {
         if key.is_empty() || key.contains(['=', '\0']) {
@@ -108,7 +108,7 @@ pub(crate) fn environment(at: At<'_>) -> Option<BTreeMap<String, String>> {
 }
 
 /// Any table, as JSON. Texts in it may hold `${secret:NAME}`.
-pub(crate) fn json_object(at: At<'_>) -> Option<serde_json::Value> {
+pub(crate) fn json_object(at: ValueAt<'_>) -> Option<serde_json::Value> {
     match at.node.value {
         Value::Table(_) => json(at),
         _ => at.not(
@@ -118,7 +118,7 @@ pub(crate) fn json_object(at: At<'_>) -> Option<serde_json::Value> {
     }
 }
 
-fn json(at: At<'_>) -> Option<serde_json::Value> {
+fn json(at: ValueAt<'_>) -> Option<serde_json::Value> {
     Some(match &at.node.value {
         Value::Text(text) => {
             secrets_in(text, at);
@@ -128,7 +128,7 @@ fn json(at: At<'_>) -> Option<serde_json::Value> {
         Value::Integer(number) => (*number).into(),
         Value::Float(number) if number.is_finite() => (*number).into(),
         Value::Float(_) => return at.not("a number that JSON has", "write a finite number"),
-        Value::Boolean(truth) => (*truth).into(),
+        Value::Boolean(boolean) => (*boolean).into(),
         Value::Array(_) => at.each("", json)?.into(),
         Value::Table(_) => {
             let entries = at.entries().into_iter();
@@ -141,7 +141,7 @@ fn json(at: At<'_>) -> Option<serde_json::Value> {
 }
 
 /// Every secret that a text asks for must exist.
-pub(crate) fn secrets_in(text: &str, at: At<'_>) {
+pub(crate) fn secrets_in(text: &str, at: ValueAt<'_>) {
     let parts = template::parts(text).unwrap_or_else(|error| {
         let message = format!("`{}`: {error}", at.key);
         at.refuse::<()>(message, "write ${secret:NAME}, with a name of [secrets]");
@@ -150,7 +150,7 @@ pub(crate) fn secrets_in(text: &str, at: At<'_>) {
     for part in parts {
         if let Part::Secret(name) = part {
             at.context
-                .refer(EntityKind::Secret, name.as_str(), at.node.place);
+                .require_reference(EntityKind::Secret, name.as_str(), at.node.place);
         }
     }
 }

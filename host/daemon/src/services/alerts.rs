@@ -40,7 +40,7 @@ pub struct AlertService {
     /// The journal is where outcomes are written; the config has the versions that alert routes ask for.
     pub shared: Shared,
     /// What the daemon before left, oldest first.
-    pub left: Vec<OutboxEntry>,
+    pub undelivered: Vec<OutboxEntry>,
     /// What comes.
     pub arrivals: Arrivals,
     /// Who delivers.
@@ -60,29 +60,29 @@ impl AlertService {
     pub async fn run(self, stop: CancellationToken) {
         let Self {
             shared,
-            left,
+            undelivered,
             mut arrivals,
             alerters,
         } = self;
         let mut events = shared.journal.subscribe();
-        let desk = DeliveryContext {
+        let context = DeliveryContext {
             shared,
             outbox: Arc::default(),
             alerters,
         };
-        desk.take_in(left);
+        context.accept(undelivered);
         // Which alerter each task delivers for.
         let mut busy: HashMap<Id, PluginName> = HashMap::new();
         let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
-            let rest = desk.start_due(&mut busy, &mut deliveries, &stop);
+            let rest = context.start_due(&mut busy, &mut deliveries, &stop);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 Some(done) = deliveries.join_next_with_id(), if !deliveries.is_empty() => {
                     let id = done.map_or_else(|error| error.id(), |(id, ())| id);
                     busy.remove(&id);
                 }
-                entries = arrivals.next() => desk.take_in(entries),
+                entries = arrivals.next() => context.accept(entries),
                 // A new plugin may deliver what the one before could not.
                 () = wait_for_retry_trigger(&mut events) => {}
                 () = tokio::time::sleep(rest) => {}
@@ -97,7 +97,7 @@ impl DeliveryContext {
         self.outbox.lock()
     }
 
-    fn take_in(&self, entries: Vec<OutboxEntry>) {
+    fn accept(&self, entries: Vec<OutboxEntry>) {
         let dropped: Vec<OutboxEntry> = {
             let mut outbox = self.outbox();
             let added = entries.into_iter();

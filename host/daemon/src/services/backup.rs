@@ -45,7 +45,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The longest pause after a failed backup.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +108,7 @@ struct Core {
     wake: Notify,
 }
 
-fn quiet() -> OnProgress {
+fn no_progress() -> OnProgress {
     Arc::new(|_| ())
 }
 
@@ -249,7 +249,7 @@ impl BackupService {
     }
 
     /// Tells what has happened already. Where the journal does not take it, it has happened all the same.
-    async fn tell(&self, event: Event) {
+    async fn record_done(&self, event: Event) {
         let told = self.commit(Vec::new(), vec![Change::Event(event)]);
         if let Err(error) = told.await {
             tracing::error!(%error, "it was done, and is not in the journal");

@@ -20,12 +20,12 @@ mod planned;
 
 use super::shared::Shared;
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
-use delivering::Delivering;
-use live::Live;
+use delivering::AlertSession;
+use live::LiveSession;
 use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
-use nothing::Nothing;
+use nothing::NoEffectsSession;
 use operation::OperationCall;
-use planned::Planned;
+use planned::DryRunSession;
 use std::sync::Arc;
 
 /// What effects are made of.
@@ -73,14 +73,16 @@ impl EffectPort for EffectSessions {
                     operation: operation.clone(),
                 };
                 match dry_run {
-                    true => Box::new(Planned::new(of, *effects)),
-                    false => Box::new(Live::new(of, *effects)),
+                    true => Box::new(DryRunSession::new(of, *effects)),
+                    false => Box::new(LiveSession::new(of, *effects)),
                 }
             }
             Purpose::Deliver { alert } => {
-                Box::new(Delivering::new(self.0.clone(), call.clone(), alert))
+                Box::new(AlertSession::new(self.0.clone(), call.clone(), alert))
             }
-            Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => Box::new(Nothing),
+            Purpose::Describe | Purpose::Configure | Purpose::Judge { .. } => {
+                Box::new(NoEffectsSession)
+            }
         }
     }
 

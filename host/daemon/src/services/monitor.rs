@@ -12,31 +12,31 @@
 //! Invariant: an exit is told to the engine before the failure that it raises, and both before its end.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
+mod check_timer;
 mod events;
+mod finding_sender;
 mod look;
-mod outlet;
 mod port;
 mod process;
 mod reconfigure;
-mod schedule;
+mod target;
 #[cfg(test)]
 mod tests;
-mod watched;
 
-use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, state::ChangedTargets};
+use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, status_view::ChangedTargets};
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
+use check_timer::{CheckTimer, Due};
+use finding_sender::FindingSender;
 use mainstay_domain::{
     breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
     time::Monotonic,
 };
-use outlet::FindingSender;
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;
-use schedule::{Due, Schedule};
 use std::{collections::HashMap, sync::Arc};
+use target::{CheckRun, MonitoredState, MonitoredTarget};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use watched::{CheckRun, Watched, WatchedState};
 
 /// The service, and the handle by which others reach it; clones are the same monitor.
 #[derive(Clone)]
@@ -49,15 +49,15 @@ struct Core {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     numbers: Numbers,
-    outlet: FindingSender,
+    finding_sender: FindingSender,
     spec: watch::Receiver<Arc<Spec>>,
-    targets: RwLock<HashMap<TargetName, Arc<Watched>>>,
+    targets: RwLock<HashMap<TargetName, Arc<MonitoredTarget>>>,
     /// The last of each target, for those that the supervisor starts before they are watched.
     news: Mutex<HashMap<TargetName, ProcessUpdate>>,
     /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
-    ticks: Mutex<Vec<(Arc<Watched>, Monotonic)>>,
+    ticks: Mutex<Vec<(Arc<MonitoredTarget>, Monotonic)>>,
     /// Those that may have checks which are not in the schedule yet.
-    fresh: Mutex<Vec<Arc<Watched>>>,
+    fresh: Mutex<Vec<Arc<MonitoredTarget>>>,
     wake: Notify,
     /// Of which something that `status` shows has changed.
     changed: ChangedTargets,
@@ -83,7 +83,7 @@ impl Monitor {
             journal,
             clock,
             numbers,
-            outlet: FindingSender::new(findings),
+            finding_sender: FindingSender::new(findings),
             spec,
             targets: RwLock::default(),
             news: Mutex::default(),
@@ -101,8 +101,8 @@ impl Monitor {
     /// Takes up what failed when the daemon before ended, so that its end is seen and told; before anything is looked at.
     pub fn resume(&self, incidents: &[Incident]) {
         for open in incidents {
-            if let Some(watched) = self.core.get(&open.target) {
-                watched.lock().health.resume(&open.failure);
+            if let Some(monitored) = self.core.get(&open.target) {
+                monitored.lock().health.resume(&open.failure);
                 self.core.changed.note(&open.target);
             }
         }
@@ -117,32 +117,32 @@ impl Monitor {
     pub async fn run(self, stop: CancellationToken) {
         let core = self.core;
         let mut spec = core.spec.clone();
-        let mut schedule = Schedule::new();
+        let mut timer = CheckTimer::new();
         let checks = TaskTracker::new();
-        schedule.add(core.unscheduled());
+        timer.add(core.unscheduled());
         loop {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 () = core.wake.notified() => {
-                    schedule.add(core.unscheduled());
-                    for (watched, due) in std::mem::take(&mut *core.ticks.lock()) {
-                        schedule.add_tick(watched, due, core.clock.monotonic());
+                    timer.add(core.unscheduled());
+                    for (monitored, due) in std::mem::take(&mut *core.ticks.lock()) {
+                        timer.add_tick(monitored, due, core.clock.monotonic());
                     }
                 }
                 present = next_spec(&mut spec) => {
                     core.reconfigure(&present);
-                    schedule.add(core.unscheduled());
+                    timer.add(core.unscheduled());
                 }
-                () = core.outlet.send_from_backlog() => {}
-                due = schedule.next() => {
+                () = core.finding_sender.send_from_backlog() => {}
+                due = timer.next() => {
                     let runs = match due {
-                        Due::Tick(watched, due) => core.tick(&watched, due),
-                        Due::Check(watched, run) => vec![(watched, run)],
+                        Due::Tick(monitored, due) => core.tick(&monitored, due),
+                        Due::Check(monitored, run) => vec![(monitored, run)],
                     };
-                    for (watched, run) in runs {
+                    for (monitored, run) in runs {
                         let (core, stop) = (Arc::clone(&core), stop.clone());
                         checks.spawn(async move {
-                            stop.run_until_cancelled(core.run_scheduled(watched, run)).await
+                            stop.run_until_cancelled(core.run_scheduled(monitored, run)).await
                         });
                     }
                 }
@@ -154,20 +154,24 @@ impl Monitor {
 }
 
 impl Core {
-    fn get(&self, target: &TargetName) -> Option<Arc<Watched>> {
+    fn get(&self, target: &TargetName) -> Option<Arc<MonitoredTarget>> {
         let targets = self.targets.read();
         targets.get(target).cloned()
     }
 
     /// The checks to look at now: those that have not passed by the end of a start.
-    fn tick(&self, watched: &Arc<Watched>, due: Monotonic) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
-        let mut state = watched.lock();
+    fn tick(
+        &self,
+        monitored: &Arc<MonitoredTarget>,
+        due: Monotonic,
+    ) -> Vec<(Arc<MonitoredTarget>, Arc<CheckRun>)> {
+        let mut state = monitored.lock();
         if state.tick_at != Some(due) {
             return Vec::new(); // What it was for is over; another one is on its way, or none is needed.
         }
         state.tick_at = None;
         let changes = state.health.tick(self.clock.monotonic());
-        self.publish(watched, &mut state, &changes, None);
+        self.publish(monitored, &mut state, &changes, None);
         let is_late = |run: &&Arc<CheckRun>| {
             let late = HealthChange::CheckLate {
                 check: run.spec.name.clone(),
@@ -175,17 +179,17 @@ impl Core {
             changes.contains(&late)
         };
         let late = state.checks.iter().filter(is_late);
-        late.map(|run| (Arc::clone(watched), Arc::clone(run)))
+        late.map(|run| (Arc::clone(monitored), Arc::clone(run)))
             .collect()
     }
 
-    fn apply_process_update(&self, watched: &Arc<Watched>, news: ProcessUpdate) {
-        let mut state = watched.lock();
+    fn apply_process_update(&self, monitored: &Arc<MonitoredTarget>, news: ProcessUpdate) {
+        let mut state = monitored.lock();
         let now = self.clock.monotonic();
         state.epoch += 1;
         let before = std::mem::replace(&mut state.process, ProcessState::after(&news));
         if before.is_awaited() {
-            self.fresh.lock().push(Arc::clone(watched));
+            self.fresh.lock().push(Arc::clone(monitored));
             self.wake.notify_one();
         }
         let start_period = state.spec.start_period;
@@ -202,7 +206,7 @@ impl Core {
             ProcessUpdate::Started(_) | ProcessUpdate::Runs(_) | ProcessUpdate::Stopped => None,
         };
         if state.process.is_stopped() {
-            self.publish(watched, &mut state, &changes, None);
+            self.publish(monitored, &mut state, &changes, None);
             return;
         }
         // A target that just started owes its first heartbeat within one period from now.
@@ -211,7 +215,7 @@ impl Core {
         let seen = is_child.then(|| self.observe_process(&state, down));
         if let Some(seen) = &seen {
             if has_exited {
-                self.outlet.send(Finding::Exited {
+                self.finding_sender.send(Finding::Exited {
                     target: seen.target.clone(),
                     at: seen.evidence.observed_at,
                     evidence: seen.evidence.clone(),
@@ -219,14 +223,14 @@ impl Core {
             }
             changes.extend(state.health.observe_exit(seen, now));
         }
-        self.publish(watched, &mut state, &changes, seen.as_ref());
+        self.publish(monitored, &mut state, &changes, seen.as_ref());
     }
 
     /// Tells the others what changed; with the target's lock held, so that they hear it in order.
     fn publish(
         &self,
-        watched: &Arc<Watched>,
-        state: &mut WatchedState,
+        monitored: &Arc<MonitoredTarget>,
+        state: &mut MonitoredState,
         changes: &[HealthChange],
         seen: Option<&Observation>,
     ) {
@@ -243,14 +247,14 @@ impl Core {
             .iter()
             .filter_map(|change| events::finding(&state.spec.name, change, at))
         {
-            self.outlet.send(finding);
+            self.finding_sender.send(finding);
         }
         let due = state.health.next_tick();
         if due.is_some() && due != state.tick_at {
             state.tick_at = due;
             self.ticks
                 .lock()
-                .extend(due.map(|due| (Arc::clone(watched), due)));
+                .extend(due.map(|due| (Arc::clone(monitored), due)));
             self.wake.notify_one();
         }
     }

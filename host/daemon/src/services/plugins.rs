@@ -55,11 +55,11 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The plugins, as services call them. Their host is connected once it has started: its effects need services that
 /// themselves need plugins.
 #[derive(Default)]
-pub struct Plugins {
+pub struct PluginCalls {
     host: OnceLock<PluginHost>,
 }
 
-impl Plugins {
+impl PluginCalls {
     /// From now on, calls go to the plugins of this host.
     pub fn connect(&self, host: PluginHost) {
         let connected = self.host.set(host);
@@ -78,7 +78,7 @@ impl Plugins {
     }
 }
 
-impl Handlers for Plugins {
+impl Handlers for PluginCalls {
     fn recover(&self, call: Call) -> Boxed<'_, Handled> {
         Box::pin(async move {
             let effects = call.effects;
@@ -120,7 +120,7 @@ fn handled(called: Called<Report, RecoveryFailure>) -> Result<Report, NotHandled
     }
 }
 
-impl Alerters for Plugins {
+impl Alerters for PluginCalls {
     fn deliver(
         &self,
         alerter: PluginName,
@@ -157,7 +157,7 @@ impl Alerters for Plugins {
     }
 }
 
-impl RetentionJudge for Plugins {
+impl RetentionJudge for PluginCalls {
     fn judge(
         &self,
         policy: PluginName,
@@ -177,13 +177,13 @@ impl RetentionJudge for Plugins {
     }
 }
 
-impl PluginView for Plugins {
+impl PluginView for PluginCalls {
     fn rows(&self) -> Vec<PluginRow> {
         self.host.get().map(PluginHost::rows).unwrap_or_default()
     }
 }
 
-impl PluginSettings for Plugins {
+impl PluginSettings for PluginCalls {
     fn apply(
         &self,
         plugins: BTreeMap<PluginName, PluginSpec>,
@@ -359,7 +359,7 @@ mod tests {
             by,
             result,
             effects,
-        } = within(Plugins::default().recover(call)).await;
+        } = within(PluginCalls::default().recover(call)).await;
         assert_eq!((by, effects), (None, 6));
         assert!(matches!(result, Err(NotHandled::Missing(_))), "{result:?}");
     }

@@ -9,24 +9,24 @@
 //! Invariant: what is found or asked for is taken up with a config that is no older than that of who found or asked.
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
-mod acts;
-mod board;
+mod actions;
 mod call;
 mod control;
 mod finding;
-mod left;
 mod look;
+mod previous;
 mod serving;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod writes;
 
-pub use board::RecoverySnapshot;
 pub use control::RecoveryHandle;
+pub use snapshot::RecoverySnapshot;
 
 use crate::{
     ports::{self, Finding, Handlers, Watch},
-    services::{next_spec::next_spec, shared::Shared, state::ChangedTargets},
+    services::{next_spec::next_spec, shared::Shared, status_view::ChangedTargets},
 };
 use control::Asked;
 use mainstay_domain::{
@@ -68,7 +68,7 @@ pub struct RecoveryEngine {
     spec: watch::Receiver<Arc<Spec>>,
     findings: mpsc::Receiver<Finding>,
     asked: mpsc::Receiver<Asked>,
-    board: RecoverySnapshot,
+    snapshot: RecoverySnapshot,
     /// Calls and looks under way; each comes to the input that answers it.
     work: JoinSet<Input>,
     /// Who waits for which reply.
@@ -87,8 +87,8 @@ impl RecoveryEngine {
         changed: ChangedTargets,
     ) -> (Self, RecoveryHandle) {
         let (sender, asked) = mpsc::channel(64);
-        let board = RecoverySnapshot::new(changed);
-        let handle = RecoveryHandle::new(sender, board.clone());
+        let snapshot = RecoverySnapshot::new(changed);
+        let handle = RecoveryHandle::new(sender, snapshot.clone());
         let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
         let writes = Writes::new(ports.shared.journal.clone());
@@ -98,7 +98,7 @@ impl RecoveryEngine {
             spec,
             findings,
             asked,
-            board,
+            snapshot,
             work: JoinSet::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -109,7 +109,7 @@ impl RecoveryEngine {
 
     /// Goes on with what the daemon before left. When this returns, what that changes is durable.
     pub async fn resume(&mut self, recovered: &ports::Recovered) {
-        let recovered = left::of(recovered, &*self.ports.watch);
+        let recovered = previous::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
         if let Err(error) = self.ports.shared.journal.commit(Vec::new().into()).await {
@@ -127,7 +127,7 @@ impl RecoveryEngine {
         self.serves(None);
         self.input(Input::Tick);
         loop {
-            let is_blocked = !self.writes.give();
+            let is_blocked = !self.writes.flush();
             let rest = self.rest(is_blocked);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
@@ -146,7 +146,7 @@ impl RecoveryEngine {
             };
             self.done(done);
         }
-        while !self.writes.give() {
+        while !self.writes.flush() {
             tokio::time::sleep(WRITE_AGAIN).await;
         }
     }
@@ -234,10 +234,11 @@ impl RecoveryEngine {
             changed,
         } = outcome;
         for target in &changed {
-            self.board.update(target, self.machine.summary_of(target));
+            self.snapshot
+                .update(target, self.machine.summary_of(target));
         }
         if may_pause {
-            self.board.pause(&self.machine);
+            self.snapshot.pause(&self.machine);
         }
         self.writes.push(writes);
         self.execute_actions(after);

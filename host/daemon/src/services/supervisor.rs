@@ -11,16 +11,16 @@
 mod decide;
 mod ending;
 mod events;
-mod managed;
 mod port;
 mod reconcile_at_start;
 mod shutdown;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     ports::{Commands, ProcessUpdate, ProcessWatch, Processes},
-    services::{next_spec::next_spec, parts::Parts, shared::Shared},
+    services::{next_spec::next_spec, shared::Shared, task_group::TaskGroup},
 };
 use decide::AtConfig;
 use mainstay_domain::{
@@ -28,7 +28,6 @@ use mainstay_domain::{
     record::ProcessIdentity,
     spec::{Spec, TargetSpec},
 };
-use managed::{After, Intent, Managed};
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashMap,
@@ -39,6 +38,7 @@ use std::{
     },
     time::Duration,
 };
+use target::{After, Intent, SupervisedTarget};
 use tokio::{
     sync::{SetOnce, watch},
     time::Instant,
@@ -89,8 +89,8 @@ pub struct Supervisor {
 struct Core {
     ports: SupervisorPorts,
     spec: watch::Receiver<Arc<Spec>>,
-    left: Mutex<PreviousRun>,
-    targets: RwLock<HashMap<TargetName, Arc<Managed>>>,
+    previous: Mutex<PreviousRun>,
+    targets: RwLock<HashMap<TargetName, Arc<SupervisedTarget>>>,
     /// Set when what the daemon before left was taken over; until then no work begins.
     reconciled: SetOnce<()>,
     closing: AtomicBool,
@@ -99,33 +99,33 @@ struct Core {
     /// Work that somebody waits for.
     tasks: TaskTracker,
     /// Work that nobody waits for, such as waiting for the end of a process.
-    parts: Parts,
+    background: TaskGroup,
 }
 
 impl Supervisor {
     /// Touches nothing yet; [`Supervisor::run`] does.
-    pub fn new(ports: SupervisorPorts, left: PreviousRun) -> Self {
+    pub fn new(ports: SupervisorPorts, previous: PreviousRun) -> Self {
         let mut spec = ports.shared.spec.clone();
         let present = Arc::clone(&spec.borrow_and_update());
         let targets = present.targets.iter();
-        let managed = |target: &TargetSpec| {
-            let managed = Managed::new(&target.name);
-            managed.set_spec(Some(target));
-            managed.catch_up();
-            managed
+        let supervised = |target: &TargetSpec| {
+            let supervised = SupervisedTarget::new(&target.name);
+            supervised.set_spec(Some(target));
+            supervised.take_applied();
+            supervised
         };
-        let targets = targets.map(|target| (target.name.clone(), managed(target)));
+        let targets = targets.map(|target| (target.name.clone(), supervised(target)));
         Self {
             core: Arc::new(Core {
                 ports,
                 spec,
-                left: Mutex::new(left),
+                previous: Mutex::new(previous),
                 targets: RwLock::new(targets.collect()),
                 reconciled: SetOnce::new(),
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
                 tasks: TaskTracker::new(),
-                parts: Parts::default(),
+                background: TaskGroup::default(),
             }),
         }
     }
@@ -142,7 +142,7 @@ impl Supervisor {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 // The end of a process would be missed, or a target never be worked on again.
-                panic = core.parts.torn() => std::panic::resume_unwind(panic),
+                panic = core.background.first_panic() => std::panic::resume_unwind(panic),
                 present = next_spec(&mut spec) => core.reconfigure(&present),
                 _ = rotation.tick() => core.rotate(),
             }
@@ -156,22 +156,22 @@ impl Supervisor {
 }
 
 impl Core {
-    fn get(&self, target: &TargetName) -> Option<Arc<Managed>> {
+    fn get(&self, target: &TargetName) -> Option<Arc<SupervisedTarget>> {
         let targets = self.targets.read();
         targets
             .get(target)
-            .filter(|managed| managed.is_listed())
+            .filter(|supervised| supervised.is_listed())
             .cloned()
     }
 
     /// The target, listed or not.
-    fn get_or_add(&self, target: &TargetName) -> Arc<Managed> {
+    fn get_or_add(&self, target: &TargetName) -> Arc<SupervisedTarget> {
         let mut targets = self.targets.write();
-        let managed = targets.entry(target.clone());
-        Arc::clone(managed.or_insert_with(|| Managed::new(target)))
+        let supervised = targets.entry(target.clone());
+        Arc::clone(supervised.or_insert_with(|| SupervisedTarget::new(target)))
     }
 
-    fn all(&self) -> Vec<Arc<Managed>> {
+    fn all(&self) -> Vec<Arc<SupervisedTarget>> {
         let targets = self.targets.read();
         targets.values().cloned().collect()
     }
@@ -182,58 +182,58 @@ impl Core {
 
     /// Takes up another config, each target that it changes on a task of its own.
     fn reconfigure(self: &Arc<Self>, spec: &Spec) {
-        for managed in self.set_specs(spec) {
-            self.ports.watch.row_changed(&managed.name);
+        for supervised in self.set_specs(spec) {
+            self.ports.watch.row_changed(&supervised.name);
             let core = Arc::clone(self);
-            self.parts.spawn(async move {
-                let _turn = managed.turn.lock().await;
-                core.catch_up(&managed).await;
+            self.background.spawn(async move {
+                let _turn = supervised.turn.lock().await;
+                core.apply_config(&supervised).await;
             });
         }
     }
 
     /// The targets of which the config says something else than before.
-    fn set_specs(&self, spec: &Spec) -> Vec<Arc<Managed>> {
+    fn set_specs(&self, spec: &Spec) -> Vec<Arc<SupervisedTarget>> {
         let mut targets = self.targets.write();
-        let gone = targets
-            .values()
-            .filter(|managed| spec.target(&managed.name).is_none() && managed.set_spec(None));
+        let gone = targets.values().filter(|supervised| {
+            spec.target(&supervised.name).is_none() && supervised.set_spec(None)
+        });
         let mut changed: Vec<_> = gone.cloned().collect();
         for target in &spec.targets {
             let known = targets.get(&target.name).cloned();
-            let managed = known.unwrap_or_else(|| {
-                let managed = Managed::new(&target.name);
-                targets.insert(target.name.clone(), Arc::clone(&managed));
-                managed
+            let supervised = known.unwrap_or_else(|| {
+                let supervised = SupervisedTarget::new(&target.name);
+                targets.insert(target.name.clone(), Arc::clone(&supervised));
+                supervised
             });
-            if managed.set_spec(Some(target)) {
-                changed.push(managed);
+            if supervised.set_spec(Some(target)) {
+                changed.push(supervised);
             }
         }
         changed
     }
 
     /// Makes the process as the present config says, whatever was asked for meanwhile.
-    async fn catch_up(self: &Arc<Self>, managed: &Arc<Managed>) {
+    async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
         if self.is_closing() {
             return; // The shutdown stops what is to be stopped, in time.
         }
-        let (old, new) = managed.catch_up();
+        let (old, new) = supervised.take_applied();
         match decide::at_config(old.as_deref(), new.as_deref()) {
             AtConfig::Keep => {}
             AtConfig::Stop(why) => {
-                self.stop_process(managed, Some(why), After::StaysDown)
+                self.stop_process(supervised, Some(why), After::StaysDown)
                     .await;
-                if managed.is_listed() && managed.process_spec().is_none() {
+                if supervised.is_listed() && supervised.process_spec().is_none() {
                     // A foreign service from now on: whether it runs is for its checks to say, so they count again.
                     let news = ProcessUpdate::Runs(None);
-                    self.ports.watch.process_changed(&managed.name, news);
+                    self.ports.watch.process_changed(&supervised.name, news);
                 }
             }
             // A handler has stopped the target.
-            _ if managed.intent() == Intent::StayDown => {}
-            AtConfig::Start => self.launch_or_report(managed).await,
-            AtConfig::Restart(why) => self.relaunch(managed, why).await,
+            _ if supervised.intent() == Intent::StayDown => {}
+            AtConfig::Start => self.launch_or_report(supervised).await,
+            AtConfig::Restart(why) => self.relaunch(supervised, why).await,
         }
     }
 
@@ -243,17 +243,22 @@ impl Core {
             return;
         };
         let core = Arc::clone(self);
-        self.parts.spawn(async move {
+        self.background.spawn(async move {
             let _turn = turn;
-            for managed in core.all() {
+            for supervised in core.all() {
                 if core.is_closing() {
                     return;
                 }
-                let (Some(process), true) = (managed.process_spec(), managed.runs()) else {
+                let (Some(process), true) = (supervised.process_spec(), supervised.runs()) else {
                     continue;
                 };
-                if let Err(error) = core.ports.processes.rotate(&managed.name, &process).await {
-                    tracing::warn!(target_name = %managed.name, %error, "the log grows on");
+                if let Err(error) = core
+                    .ports
+                    .processes
+                    .rotate(&supervised.name, &process)
+                    .await
+                {
+                    tracing::warn!(target_name = %supervised.name, %error, "the log grows on");
                 }
             }
         });

@@ -24,20 +24,23 @@ fn trap_4_a_flip_of_any_stored_byte_is_detected() {
                 bad[at] ^= 1 << (at % 8);
                 fs::write(&path, &bad).unwrap();
                 assert!(
-                    fixture.store.verify(&job(), &chain, &quiet()).is_err(),
+                    fixture
+                        .store
+                        .verify(&job(), &chain, &no_progress())
+                        .is_err(),
                     "{suffix}: byte {at}"
                 );
             }
             for cut in [0, 1, good.len() / 2, good.len() - 1] {
                 fs::write(&path, &good[..cut]).unwrap();
                 assert!(
-                    corrupted(fixture.store.verify(&job(), &chain, &quiet())),
+                    corrupted(fixture.store.verify(&job(), &chain, &no_progress())),
                     "{suffix}: cut at {cut}"
                 );
             }
             fs::write(&path, [&good[..], b"x"].concat()).unwrap();
             assert!(
-                corrupted(fixture.store.verify(&job(), &chain, &quiet())),
+                corrupted(fixture.store.verify(&job(), &chain, &no_progress())),
                 "{suffix}: something behind it"
             );
             fs::remove_file(&path).unwrap();
@@ -52,7 +55,10 @@ fn trap_4_a_flip_of_any_stored_byte_is_detected() {
             fs::write(&path, &good).unwrap();
         }
     }
-    fixture.store.verify(&job(), &chain, &quiet()).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn nothing_is_built_on_a_chain_whose_archive_is_missing_or_cut() {
         for damage in damages {
             damage();
             let request = fixture.request(BackupType::Incremental, &chain);
-            let refused = fixture.store.take(&request, &quiet());
+            let refused = fixture.store.take(&request, &no_progress());
             assert!(
                 matches!(&refused, Err(BackupStoreError::Corrupted { id: found, .. }) if found == id),
                 "{refused:?}"
@@ -228,7 +234,7 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
     let mut chain = vec![];
     fixture.extend(BackupType::Full, &mut chain);
     assert_eq!(
-        fixture.store.drill(&job(), &chain, &quiet()).unwrap(),
+        fixture.store.drill(&job(), &chain, &no_progress()).unwrap(),
         RestoredTree {
             documents: 2,
             bytes: 3
@@ -236,7 +242,11 @@ fn trap_3_a_restore_and_a_drill_really_write_and_read() {
     );
     let archive = fixture.job_dir().join(format!("{}.jsonl.zst", chain[0]));
     fs::write(&archive, b"").unwrap();
-    assert!(corrupted(fixture.store.drill(&job(), &chain, &quiet())));
+    assert!(corrupted(fixture.store.drill(
+        &job(),
+        &chain,
+        &no_progress()
+    )));
     assert!(corrupted(fixture.restore_into(&chain, "restored")));
 }
 
@@ -285,7 +295,10 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
     .unwrap();
     assert_eq!(fixture.store.sweep(&fixture.sources), []);
     assert!(fixture.store.stored().unwrap()[0].in_trash);
-    fixture.store.verify(&job(), &chain, &quiet()).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
 }
 
 #[test]
@@ -340,9 +353,11 @@ fn a_tree_with_read_only_directories_is_drilled_restored_and_removed() {
     let good = fixture.tree(&fixture.data());
     let mut chain = vec![];
     fixture.extend(BackupType::Full, &mut chain);
-    fixture.store.drill(&job(), &chain, &quiet()).unwrap();
+    fixture.store.drill(&job(), &chain, &no_progress()).unwrap();
     let place = RestorePlace::InPlace(fixture.sources.clone());
-    let restored = fixture.store.restore(&job(), &chain, &place, &quiet());
+    let restored = fixture
+        .store
+        .restore(&job(), &chain, &place, &no_progress());
     restored.unwrap();
     assert_same_tree(&fixture, &fixture.data(), &good);
     let left = fs::read_dir(fixture.directory.path()).unwrap().count();
@@ -411,7 +426,7 @@ fn a_file_that_cannot_be_read_fails_a_backup_and_special_files_are_named() {
         path: "/nowhere/at/all".into(),
         prefix: String::new(),
     }];
-    let error = fixture.store.take(&missing, &quiet()).unwrap_err();
+    let error = fixture.store.take(&missing, &no_progress()).unwrap_err();
     assert!(
         matches!(&error, BackupStoreError::Source(what) if what.contains("/nowhere/at/all")),
         "{error}"
@@ -446,13 +461,13 @@ fn an_emergency_backup_takes_what_is_there_and_leaves_out_only_what_it_may() {
         prefix: "file".to_owned(),
     });
     let mut request = fixture.request(BackupType::Emergency, &[]);
-    let refused = fixture.store.take(&request, &quiet());
+    let refused = fixture.store.take(&request, &no_progress());
     assert!(
         matches!(&refused, Err(BackupStoreError::Source(what)) if what.contains("file")),
         "{refused:?}"
     );
     request.unreadable = Unreadable::IsLeftOut;
-    let taken = fixture.store.take(&request, &quiet()).unwrap();
+    let taken = fixture.store.take(&request, &no_progress()).unwrap();
     assert_eq!((taken.manifest.documents, taken.warnings.len()), (2, 2));
 
     fixture.sources = vec![absent];
@@ -460,7 +475,7 @@ fn an_emergency_backup_takes_what_is_there_and_leaves_out_only_what_it_may() {
     assert_eq!(nothing.documents, 0);
     fixture
         .store
-        .verify(&job(), &[nothing.id], &quiet())
+        .verify(&job(), &[nothing.id], &no_progress())
         .unwrap();
 }
 
@@ -511,7 +526,7 @@ fn the_store_does_not_back_itself_up_nor_is_it_replaced() {
     let place = RestorePlace::InPlace(fixture.sources.clone());
     let error = fixture
         .store
-        .restore(&job(), &[taken.manifest.id], &place, &quiet())
+        .restore(&job(), &[taken.manifest.id], &place, &no_progress())
         .unwrap_err()
         .to_string();
     assert!(error.contains("it holds the backups"), "{error}");
@@ -567,7 +582,7 @@ fn takes_a_backup_under_a_file_size_limit() {
     };
     rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
     let request = fixture.request(BackupType::Incremental, &chain);
-    let error = fixture.store.take(&request, &quiet()).unwrap_err();
+    let error = fixture.store.take(&request, &no_progress()).unwrap_err();
     assert!(
         matches!(&error, BackupStoreError::Unavailable(what) if what.starts_with("cannot write")),
         "{error}"
@@ -584,7 +599,10 @@ fn takes_a_backup_under_a_file_size_limit() {
         })
         .collect();
     assert!(left.is_empty(), "{left:?}");
-    fixture.store.verify(&job(), &chain, &quiet()).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
 }
 
 #[test]

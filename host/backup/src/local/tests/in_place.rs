@@ -13,7 +13,7 @@ impl Fixture {
     fn restore_in_place(&self, id: &BackupId) -> Result<RestoredTree, BackupStoreError> {
         let place = RestorePlace::InPlace(self.sources.clone());
         let chain = std::slice::from_ref(id);
-        self.store.restore(&job(), chain, &place, &quiet())
+        self.store.restore(&job(), chain, &place, &no_progress())
     }
 
     fn other(&self) -> PathBuf {

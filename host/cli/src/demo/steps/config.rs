@@ -1,13 +1,13 @@
 //! What happens when the config changes: a setting of a policy, and a mistake.
 
-use super::{Seen, backup};
-use crate::demo::stage::Stage;
+use super::{StepReport, backup};
+use crate::demo::host::DemoHost;
 use anyhow::{Context, ensure};
 use std::{fs, time::Instant};
 
-pub(super) async fn retention_changed(stage: &mut Stage) -> Seen {
+pub(super) async fn retention_changed(host: &mut DemoHost) -> StepReport {
     let kept = async || {
-        let pruned = stage
+        let pruned = host
             .cli(&["backup", "prune", "--job", "shop-data", "--dry-run"])
             .await?;
         let verdicts = pruned["verdicts"]
@@ -24,12 +24,12 @@ pub(super) async fn retention_changed(stage: &mut Stage) -> Seen {
     };
     // Whatever the policy says, the host keeps the newest verified chain; snapshots stand alone.
     for _ in 0..2 {
-        backup(stage, "snapshot").await?;
+        backup(host, "snapshot").await?;
     }
     let (before, all) = kept().await?;
-    fs::write(stage.config_path(), stage.config(1))?;
+    fs::write(host.config_path(), host.config(1))?;
     let changed = Instant::now();
-    let after = stage
+    let after = host
         .wait("the new setting to act", async || {
             let (after, _) = kept().await?;
             ensure!(after < before, "{after} of {all} are kept, as before");
@@ -43,17 +43,17 @@ pub(super) async fn retention_changed(stage: &mut Stage) -> Seen {
     Ok(((), detail))
 }
 
-pub(super) async fn invalid_config(stage: &mut Stage) -> Seen {
-    let digest = stage.status().await?["host"]["config_digest"].clone();
-    let broken = stage
+pub(super) async fn invalid_config(host: &mut DemoHost) -> StepReport {
+    let digest = host.status().await?["host"]["config_digest"].clone();
+    let broken = host
         .config(1)
         .replace("every = \"200ms\"", "every = \"soon\"");
-    fs::write(stage.config_path(), &broken)?;
-    let error = stage
+    fs::write(host.config_path(), &broken)?;
+    let error = host
         .wait("the refusal", async || {
             // Not through `--config`: the file is broken, and the command line would say so itself.
-            let socket = stage.directory.join("state/mainstay.sock");
-            let status = stage
+            let socket = host.directory.join("state/mainstay.sock");
+            let status = host
                 .cli(&["status", "--socket", &socket.to_string_lossy()])
                 .await?;
             let reload = &status["last_reload"];
@@ -75,7 +75,7 @@ pub(super) async fn invalid_config(stage: &mut Stage) -> Seen {
         .trim()
         .to_owned();
     ensure!(!place.is_empty(), "no line and column: {error}");
-    fs::write(stage.config_path(), stage.config(1))?;
+    fs::write(host.config_path(), host.config(1))?;
     let what = error.lines().next().unwrap_or_default();
     Ok((
         (),

@@ -1,35 +1,33 @@
 //! What happens when plugins are dropped: a newer one, a broken one, half of one, one that loops.
 
-use super::{Seen, kill_and_recover, newest_success};
-use crate::demo::{plugins::NEWER, stage::Stage};
+use super::{StepReport, kill_and_recover, newest_success};
+use crate::demo::{host::DemoHost, plugins::NEWER};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::{fs, time::Instant};
 
-pub(super) async fn newer_plugin(stage: &mut Stage) -> Seen {
-    stage.drop_plugin(&stage.built.newer_restart_service)?;
+pub(super) async fn newer_plugin(host: &mut DemoHost) -> StepReport {
+    host.drop_plugin(&host.built.newer_restart_service)?;
     let dropped = Instant::now();
     let is_newer = |row: &Value| row["name"] == "restart-service" && row["version"] == NEWER;
-    stage
-        .wait_for_plugin("the newer version to serve", |row| {
-            is_newer(row) && row["state"] == "serving"
-        })
-        .await?;
+    host.wait_for_plugin("the newer version to serve", |row| {
+        is_newer(row) && row["state"] == "serving"
+    })
+    .await?;
     let serving = dropped.elapsed();
-    fs::remove_file(stage.directory.join("plugins/restart-service.wasm"))?;
-    stage
-        .wait("the old version to be gone", async || {
-            let rows = stage.cli(&["plugin", "list"]).await?;
-            let rows = rows.as_array().context("no rows")?;
-            let old = rows
-                .iter()
-                .find(|row| row["name"] == "restart-service" && row["version"] != NEWER);
-            ensure!(old.is_none_or(|row| row["state"] == "retired"), "{old:?}");
-            Ok(())
-        })
-        .await?;
-    kill_and_recover(stage).await?;
-    let operation = newest_success(stage, "api-gateway-down").await?;
+    fs::remove_file(host.directory.join("plugins/restart-service.wasm"))?;
+    host.wait("the old version to be gone", async || {
+        let rows = host.cli(&["plugin", "list"]).await?;
+        let rows = rows.as_array().context("no rows")?;
+        let old = rows
+            .iter()
+            .find(|row| row["name"] == "restart-service" && row["version"] != NEWER);
+        ensure!(old.is_none_or(|row| row["state"] == "retired"), "{old:?}");
+        Ok(())
+    })
+    .await?;
+    kill_and_recover(host).await?;
+    let operation = newest_success(host, "api-gateway-down").await?;
     ensure!(
         operation["handler_version"] == NEWER,
         "recovered by {}",
@@ -45,58 +43,57 @@ pub(super) async fn newer_plugin(stage: &mut Stage) -> Seen {
 }
 
 /// The handler that served before still does.
-async fn still_serving(stage: &Stage) -> anyhow::Result<()> {
+async fn still_serving(host: &DemoHost) -> anyhow::Result<()> {
     let serves = |row: &Value| row["version"] == NEWER && row["state"] == "serving";
-    stage
-        .wait_for_plugin("restart-service still to serve", serves)
+    host.wait_for_plugin("restart-service still to serve", serves)
         .await
         .map(drop)
 }
 
-async fn rejected(stage: &Stage, file: &str) -> anyhow::Result<String> {
+async fn rejected(host: &DemoHost, file: &str) -> anyhow::Result<String> {
     let is_rejected = |row: &Value| {
         row["file"]
             .as_str()
             .is_some_and(|path| path.ends_with(file))
             && row["state"] == "rejected"
     };
-    let row = stage.wait_for_plugin("the rejection", is_rejected).await?;
-    still_serving(stage).await?;
+    let row = host.wait_for_plugin("the rejection", is_rejected).await?;
+    still_serving(host).await?;
     let reason: String = row["last_error"]
         .as_str()
         .unwrap_or("?")
         .chars()
         .take(100)
         .collect();
-    fs::remove_file(stage.directory.join("plugins").join(file))?;
+    fs::remove_file(host.directory.join("plugins").join(file))?;
     Ok(reason)
 }
 
-pub(super) async fn broken_plugin(stage: &mut Stage) -> Seen {
+pub(super) async fn broken_plugin(host: &mut DemoHost) -> StepReport {
     fs::write(
-        stage.directory.join("plugins/broken.wasm"),
+        host.directory.join("plugins/broken.wasm"),
         b"\0asm this is no component",
     )?;
     Ok((
         (),
-        format!("rejected: {}", rejected(stage, "broken.wasm").await?),
+        format!("rejected: {}", rejected(host, "broken.wasm").await?),
     ))
 }
 
-pub(super) async fn half_written_plugin(stage: &mut Stage) -> Seen {
-    let bytes = fs::read(&stage.built.newer_restart_service)?;
+pub(super) async fn half_written_plugin(host: &mut DemoHost) -> StepReport {
+    let bytes = fs::read(&host.built.newer_restart_service)?;
     let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-    fs::write(stage.directory.join("plugins/half.wasm"), half)?;
+    fs::write(host.directory.join("plugins/half.wasm"), half)?;
     Ok((
         (),
-        format!("rejected: {}", rejected(stage, "half.wasm").await?),
+        format!("rejected: {}", rejected(host, "half.wasm").await?),
     ))
 }
 
-pub(super) async fn looping_plugin(stage: &mut Stage) -> Seen {
-    stage.drop_plugin(&stage.built.looping)?;
+pub(super) async fn looping_plugin(host: &mut DemoHost) -> StepReport {
+    host.drop_plugin(&host.built.looping)?;
     Ok((
         (),
-        format!("rejected: {}", rejected(stage, "looping.wasm").await?),
+        format!("rejected: {}", rejected(host, "looping.wasm").await?),
     ))
 }

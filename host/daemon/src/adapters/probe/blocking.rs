@@ -18,10 +18,10 @@ const MAX_THREADS: usize = 64;
 type Check = (TargetName, CheckName);
 
 /// What each check looks at. One that was changed by a new config is another one.
-type Looks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
+type RunningLooks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
 
 pub(super) struct BlockingLooks {
-    running: Looks,
+    running: RunningLooks,
     threads: Arc<Semaphore>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct BlockingLooks {
 struct Running {
     check: Check,
     kind: CheckKind,
-    running: Looks,
+    running: RunningLooks,
 }
 
 impl Drop for Running {

@@ -71,7 +71,7 @@ impl Launch {
             .spawn()
             .map_err(|source| self.explain(program, source))?;
         let pid = child.id();
-        limits::give_back(pid);
+        limits::restore_limit(pid);
         // It is not reaped yet, so it is there, even where it has ended already.
         let why = match ProcessStat::read(pid) {
             Ok(Some(stat)) => return Ok((pid, stat.start_ticks)),

@@ -4,7 +4,7 @@ use super::super::{
     addresses::{host_and_port, url},
     context::Raised,
     document::Value,
-    reader::{At, Fields},
+    reader::{Fields, ValueAt},
     suggest::listed,
     values::{
         as_written, count, duration, name, one_of, path, percent, positive_duration, run, severity,
@@ -71,7 +71,7 @@ pub(super) fn checks(
 }
 
 fn check(
-    at: At<'_>,
+    at: ValueAt<'_>,
     is_child: bool,
     of_kind: &mut BTreeMap<&'static str, u32>,
 ) -> Option<CheckSpec> {
@@ -118,7 +118,7 @@ fn check(
     })
 }
 
-fn read_kind(at: At<'_>) -> Option<ReadKind> {
+fn read_kind(at: ValueAt<'_>) -> Option<ReadKind> {
     if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
         let supported = KINDS.map(|(kind, _)| kind);
         return at.refuse(
@@ -132,8 +132,8 @@ fn read_kind(at: At<'_>) -> Option<ReadKind> {
 /// A length of time that must fit between two runs.
 fn at_most<'a>(
     every: Duration,
-    read: fn(At<'a>) -> Option<Duration>,
-    at: At<'a>,
+    read: fn(ValueAt<'a>) -> Option<Duration>,
+    at: ValueAt<'a>,
 ) -> Option<Duration> {
     let length = read(at)?;
     if length <= every {
@@ -156,7 +156,7 @@ fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     })
 }
 
-fn statuses(at: At<'_>) -> Option<(u16, u16)> {
+fn statuses(at: ValueAt<'_>) -> Option<(u16, u16)> {
     const HELP: &str =
         "write one status from 100 to 599, or the lowest and the highest: [200, 299]";
     let status = whole(100..=599);

@@ -4,7 +4,7 @@ use super::{
     super::{
         addresses::socket_address,
         context::EntityKind,
-        reader::{At, Fields},
+        reader::{Fields, ValueAt},
         values::{environment, existing, name, path, positive_duration, run, word},
     },
     named,
@@ -21,7 +21,7 @@ use std::{
 /// How long history is kept by default.
 const QUARTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
-pub(super) fn host(at: At<'_>) -> Option<HostSpec> {
+pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
     at.fields("[host]", |fields| {
         let name = fields.optional("name", word);
         let state_dir = fields.required("state_dir", "state_dir = \"state\"", path);
@@ -46,7 +46,7 @@ fn machine_name() -> String {
         .into_owned()
 }
 
-fn api(at: At<'_>) -> Option<ApiSpec> {
+fn api(at: ValueAt<'_>) -> Option<ApiSpec> {
     at.fields("the host's api", |fields| {
         let listen = fields.required("listen", "listen = \"127.0.0.1:7070\"", socket_address);
         let secret = existing(EntityKind::Secret, SecretName::parse);
@@ -58,13 +58,13 @@ fn api(at: At<'_>) -> Option<ApiSpec> {
     })
 }
 
-pub(super) fn commands(at: At<'_>) -> Option<BTreeMap<CommandName, CommandSpec>> {
+pub(super) fn commands(at: ValueAt<'_>) -> Option<BTreeMap<CommandName, CommandSpec>> {
     named(at, EntityKind::Command, CommandName::parse, |at, what| {
         at.fields(what, |fields| command(at, fields))
     })
 }
 
-fn command<'a>(at: At<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
+fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
     let arguments = fields.required("run", "run = [\"program\", \"argument\"]", run);
     let used = arguments.as_deref().map(used_placeholders);
     let placeholders = fields.list("placeholders", "placeholders = [\"key\"]", |at| {
@@ -100,7 +100,7 @@ fn used_placeholders(arguments: &[String]) -> BTreeSet<&str> {
         .collect()
 }
 
-pub(super) fn secrets(at: At<'_>) -> Option<BTreeMap<SecretName, SecretSource>> {
+pub(super) fn secrets(at: ValueAt<'_>) -> Option<BTreeMap<SecretName, SecretSource>> {
     const HELP: &str = "write { file = \"path\" } or { env = \"VARIABLE\" }";
     named(at, EntityKind::Secret, SecretName::parse, |at, what| {
         at.fields(what, |fields| {

@@ -3,7 +3,7 @@
 use super::super::{
     context::EntityKind,
     document::Value,
-    reader::{At, Fields},
+    reader::{Fields, ValueAt},
     suggest::listed,
     values::{
         as_written, count, defined, document_key, duration, name, one_of, path, positive_duration,
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
+pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
     at.fields("this job", |fields| {
         let job_name = defined(EntityKind::Job, JobName::parse);
         let job_name = fields.required("name", "name = \"state\"", job_name);
@@ -65,7 +65,7 @@ pub(super) fn job(at: At<'_>) -> Option<JobSpec> {
 const SOME_DAY: Timestamp = Timestamp::from_millis(1_735_689_600_000);
 
 /// An objective shorter than the time between two backups is a promise that nobody keeps.
-fn judge_rpo(job: &JobSpec, at: At<'_>) {
+fn judge_rpo(job: &JobSpec, at: ValueAt<'_>) {
     let wait = backup_schedule::longest_wait(job, SOME_DAY).ok().flatten();
     let (Some(rpo), Some(wait)) = (job.rpo, wait) else {
         return;
@@ -96,7 +96,7 @@ fn encryption(fields: &mut Fields<'_>) {
     }
 }
 
-fn when(at: At<'_>) -> Option<Schedule> {
+fn when(at: ValueAt<'_>) -> Option<Schedule> {
     const HELP: &str =
         "write an interval, e.g. \"24h\", or { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
     match &at.node.value {
@@ -129,7 +129,7 @@ fn when(at: At<'_>) -> Option<Schedule> {
     }
 }
 
-fn retention(at: At<'_>) -> Option<RetentionSpec> {
+fn retention(at: ValueAt<'_>) -> Option<RetentionSpec> {
     at.fields("the retention", |fields| {
         let policy = name(PluginName::parse);
         let policy = fields.required("policy", "policy = \"gfs-retention\"", policy);
@@ -151,7 +151,7 @@ const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", 
 /// Kinds that the documentation names and this version does not have.
 const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
 
-fn source(at: At<'_>) -> Option<BackupSource> {
+fn source(at: ValueAt<'_>) -> Option<BackupSource> {
     at.fields("this source", |fields| {
         let kind = fields.required("kind", "kind = \"directory\"", |at| {
             if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {

@@ -134,7 +134,7 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
         }
     }
     let table = RouteTable::new(routes);
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for raised in &facts.raised {
         let Raised {
             target,
@@ -143,7 +143,7 @@ pub(super) fn routes(context: &Context<'_>, routes: &[RouteSpec]) {
             place,
         } = raised;
         let is_routed = table.place(target, failure, *severity).is_some();
-        if !is_routed && told.insert((target, failure)) {
+        if !is_routed && reported.insert((target, failure)) {
             context.warn(
                 *place,
                 format!("no route fits `{failure}` of target `{target}`: it is reported, and nobody recovers it"),

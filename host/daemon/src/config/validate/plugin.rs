@@ -5,10 +5,10 @@ use super::{
         addresses::origin,
         context::EntityKind,
         document::Value,
-        reader::At,
+        reader::ValueAt,
         suggest::{listed, nearest},
         values::{
-            count, existing, json_object, path, positive_duration, size, text, truth, whole, word,
+            boolean, count, existing, json_object, path, positive_duration, size, text, whole, word,
         },
     },
     named,
@@ -19,7 +19,7 @@ use mainstay_domain::{
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub(super) fn plugins(at: At<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
+pub(super) fn plugins(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
     named(at, EntityKind::Plugin, PluginName::parse, |at, what| {
         at.fields(what, |fields| {
             let default = PluginSpec::default();
@@ -32,7 +32,7 @@ pub(super) fn plugins(at: At<'_>) -> Option<BTreeMap<PluginName, PluginSpec>> {
     })
 }
 
-fn grants(at: At<'_>) -> Option<Grants> {
+fn grants(at: ValueAt<'_>) -> Option<Grants> {
     at.fields("the plugin's grants", |fields| {
         let command = existing(EntityKind::Command, CommandName::parse);
         let job = existing(EntityKind::Job, JobName::parse);
@@ -51,7 +51,7 @@ fn grants(at: At<'_>) -> Option<Grants> {
 }
 
 /// `restart`, or `restart:redis`.
-fn target_grant(at: At<'_>) -> Option<TargetGrant> {
+fn target_grant(at: ValueAt<'_>) -> Option<TargetGrant> {
     let found = text(at)?;
     let (verb, target) = match found.split_once(':') {
         Some((verb, target)) => (verb, Some(target)),
@@ -75,7 +75,7 @@ fn target_grant(at: At<'_>) -> Option<TargetGrant> {
         None => None,
         Some(Ok(target)) => {
             at.context
-                .refer(EntityKind::Target, target.as_str(), at.node.place);
+                .require_reference(EntityKind::Target, target.as_str(), at.node.place);
             Some(target)
         }
         Some(Err(error)) => {
@@ -86,7 +86,7 @@ fn target_grant(at: At<'_>) -> Option<TargetGrant> {
 }
 
 /// `{ path = "…", write = true }`, or a plain path to read.
-fn directory_grant(at: At<'_>) -> Option<DirectoryGrant> {
+fn directory_grant(at: ValueAt<'_>) -> Option<DirectoryGrant> {
     let read_path = |at| Some((path(at)?, word(at)?));
     let grant = |(path, guest_path): (PathBuf, String), write| DirectoryGrant {
         path,
@@ -96,14 +96,14 @@ fn directory_grant(at: At<'_>) -> Option<DirectoryGrant> {
     match &at.node.value {
         Value::Table(_) => at.fields("the directory grant", |fields| {
             let path = fields.required("path", "path = \"cache\"", read_path);
-            let write = fields.or("write", false, truth);
+            let write = fields.or("write", false, boolean);
             Some(grant(path?, write))
         }),
         _ => Some(grant(read_path(at)?, false)),
     }
 }
 
-fn limits(at: At<'_>) -> Option<Limits> {
+fn limits(at: ValueAt<'_>) -> Option<Limits> {
     at.fields("the plugin's limits", |fields| {
         let default = Limits::default();
         let bytes = |range| size(range);

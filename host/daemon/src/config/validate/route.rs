@@ -2,7 +2,7 @@
 
 use super::super::{
     context::EntityKind,
-    reader::{At, Fields},
+    reader::{Fields, ValueAt},
     values::{
         as_written, count, duration, existing, json_object, name, number, one_of,
         positive_duration, severity, version,
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 const RELAPSE_WINDOW: Duration = Duration::from_secs(60);
 
-pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
+pub(super) fn route(at: ValueAt<'_>) -> Option<RouteSpec> {
     at.fields("this route", |fields| {
         let failure = fields.optional("failure", name(FailureType::parse));
         let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
@@ -56,14 +56,14 @@ pub(super) fn route(at: At<'_>) -> Option<RouteSpec> {
     })
 }
 
-fn step(at: At<'_>) -> Option<StepSpec> {
+fn step(at: ValueAt<'_>) -> Option<StepSpec> {
     at.fields("this step", |fields| {
         let handler = name(PluginName::parse);
         let handler = fields.required("handler", "handler = \"restart-service\"", handler);
         let always = |at| one_of("a condition of this version", &[("always", true)], at);
         let no_params = serde_json::Value::Object(serde_json::Map::new());
         let mut params_at = at.node.place;
-        let params = |at: At<'_>| {
+        let params = |at: ValueAt<'_>| {
             params_at = at.node.place;
             json_object(at)
         };
@@ -116,7 +116,7 @@ const STRATEGIES: [(&str, ReadStrategy); 4] = [
     }),
 ];
 
-fn strategy(at: At<'_>) -> Option<Strategy> {
+fn strategy(at: ValueAt<'_>) -> Option<Strategy> {
     at.fields("the strategy", |fields| {
         let kind = |at| one_of("a kind of strategy", &STRATEGIES, at);
         match fields.required("kind", "kind = \"exponential\"", kind) {
@@ -151,7 +151,7 @@ fn delays(fields: &mut Fields<'_>) -> (Duration, Duration) {
     (initial, longest.unwrap_or(MAX_DELAY.max(initial)))
 }
 
-fn multiplier(at: At<'_>) -> Option<f64> {
+fn multiplier(at: ValueAt<'_>) -> Option<f64> {
     match number(at)? {
         factor if factor >= 1.0 => Some(factor),
         _ => at.not(
@@ -161,7 +161,7 @@ fn multiplier(at: At<'_>) -> Option<f64> {
     }
 }
 
-pub(super) fn alert(at: At<'_>) -> Option<AlertRoute> {
+pub(super) fn alert(at: ValueAt<'_>) -> Option<AlertRoute> {
     at.fields("this alert", |fields| {
         let min_severity = fields.or("min_severity", Severity::Low, severity);
         let events = fields.list("events", "events = [\"operation.failed\"]", |at| {

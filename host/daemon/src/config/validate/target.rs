@@ -3,7 +3,7 @@
 use super::{
     super::{
         context::{EntityKind, Raised},
-        reader::{At, Fields},
+        reader::{Fields, ValueAt},
         values::{
             defined, duration, environment, existing, name, one_of, path, positive_duration, run,
             severity, size, whole, word,
@@ -31,7 +31,7 @@ const CHILD_KEYS: [&str; 9] = [
     "log",
 ];
 
-pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
+pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
     at.fields("this target", |fields| {
         let target_name = defined(EntityKind::Target, TargetName::parse);
         let target_name = fields.required("name", "name = \"api\"", target_name);
@@ -49,11 +49,11 @@ pub(super) fn target(at: At<'_>) -> Option<TargetSpec> {
             None => {
                 for key in CHILD_KEYS {
                     let help = "add run = [\"program\", \"argument\"], or remove it";
-                    fields.forbid(key, "it has no `run`", help);
+                    fields.reject_key(key, "it has no `run`", help);
                 }
                 if commands.is_none() {
                     let help = "add `run`, or the `commands` that start it, or remove it";
-                    fields.forbid("start_period", "the host does not start it", help);
+                    fields.reject_key("start_period", "the host does not start it", help);
                 }
                 None
             }
@@ -96,7 +96,7 @@ fn depends_on(fields: &mut Fields<'_>, dependent: Option<&TargetName>) -> Vec<Ta
     })
 }
 
-fn foreign_commands(at: At<'_>) -> Option<ForeignCommands> {
+fn foreign_commands(at: ValueAt<'_>) -> Option<ForeignCommands> {
     at.fields("the target's commands", |fields| {
         Some(ForeignCommands {
             start: fields.optional("start", run),
@@ -108,7 +108,7 @@ fn foreign_commands(at: At<'_>) -> Option<ForeignCommands> {
 
 fn process<'a>(
     fields: &mut Fields<'a>,
-    arguments: At<'a>,
+    arguments: ValueAt<'a>,
     target: Option<&TargetName>,
     checks: &[CheckSpec],
 ) -> Option<ProcessSpec> {
@@ -157,14 +157,14 @@ fn process<'a>(
 /// Size at which the output is rotated, and how many rotated files are kept.
 const LOG: (u64, u32) = (10 << 20, 3);
 
-fn log(at: At<'_>) -> Option<(u64, u32)> {
+fn log(at: ValueAt<'_>) -> Option<(u64, u32)> {
     at.fields("the target's log", |fields| {
         let max_bytes = fields.or("max_bytes", LOG.0, size(1024..=1 << 40));
         Some((max_bytes, fields.or("keep", LOG.1, whole(0..=1_000))))
     })
 }
 
-fn umask(at: At<'_>) -> Option<u32> {
+fn umask(at: ValueAt<'_>) -> Option<u32> {
     const HELP: &str = "write three octal digits in quotes, e.g. \"027\"";
     let digits = at
         .as_text()

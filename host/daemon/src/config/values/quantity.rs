@@ -1,6 +1,6 @@
 //! Readers of durations, sizes and numbers.
 
-use super::super::{document::Value, reader::At};
+use super::super::{document::Value, reader::ValueAt};
 use std::{ops::RangeInclusive, time::Duration};
 
 const DURATION_HELP: &str =
@@ -42,7 +42,7 @@ pub(crate) fn as_written(length: Duration) -> String {
 }
 
 /// A length of time, zero included.
-pub(crate) fn duration(at: At<'_>) -> Option<Duration> {
+pub(crate) fn duration(at: ValueAt<'_>) -> Option<Duration> {
     let length = at
         .as_text()
         .and_then(|text| measure(text, &DURATION_UNITS))
@@ -57,7 +57,7 @@ pub(crate) fn duration(at: At<'_>) -> Option<Duration> {
 }
 
 /// A length of time above zero.
-pub(crate) fn positive_duration(at: At<'_>) -> Option<Duration> {
+pub(crate) fn positive_duration(at: ValueAt<'_>) -> Option<Duration> {
     let length = duration(at)?;
     if length.is_zero() {
         return at.not("a duration above zero", DURATION_HELP);
@@ -66,7 +66,7 @@ pub(crate) fn positive_duration(at: At<'_>) -> Option<Duration> {
 }
 
 /// A size in bytes, within a range.
-pub(crate) fn size<'a>(range: RangeInclusive<u64>) -> impl Fn(At<'a>) -> Option<u64> {
+pub(crate) fn size<'a>(range: RangeInclusive<u64>) -> impl Fn(ValueAt<'a>) -> Option<u64> {
     move |at| {
         let units = [
             ("B", 1),
@@ -100,7 +100,7 @@ fn in_words(bytes: u64) -> String {
 }
 
 /// A whole number within a range.
-pub(crate) fn whole<'a, T>(range: RangeInclusive<T>) -> impl Fn(At<'a>) -> Option<T>
+pub(crate) fn whole<'a, T>(range: RangeInclusive<T>) -> impl Fn(ValueAt<'a>) -> Option<T>
 where
     T: TryFrom<i64> + PartialOrd + std::fmt::Display,
 {
@@ -120,12 +120,12 @@ where
 }
 
 /// How often something may happen or be there: 1 to the highest number that fits.
-pub(crate) fn count(at: At<'_>) -> Option<u32> {
+pub(crate) fn count(at: ValueAt<'_>) -> Option<u32> {
     whole(1..=u32::MAX)(at)
 }
 
 /// A number, whole or not.
-pub(crate) fn number(at: At<'_>) -> Option<f64> {
+pub(crate) fn number(at: ValueAt<'_>) -> Option<f64> {
     match at.node.value {
         Value::Float(number) if number.is_finite() => Some(number),
         Value::Integer(number) => Some(number as f64),
@@ -134,7 +134,7 @@ pub(crate) fn number(at: At<'_>) -> Option<f64> {
 }
 
 /// A share of a whole in percent: above 0, at most 100.
-pub(crate) fn percent(at: At<'_>) -> Option<f64> {
+pub(crate) fn percent(at: ValueAt<'_>) -> Option<f64> {
     let share = number(at)?;
     if share > 0.0 && share <= 100.0 {
         return Some(share);

@@ -3,7 +3,7 @@
 use super::{
     super::{
         context::EntityKind,
-        reader::At,
+        reader::ValueAt,
         suggest::{allowed, nearest},
     },
     text,
@@ -17,7 +17,7 @@ use std::borrow::Borrow;
 pub(crate) fn one_of<'a, T: Copy>(
     what: &'static str,
     words: &[(&str, T)],
-    at: At<'a>,
+    at: ValueAt<'a>,
 ) -> Option<T> {
     let found = at.as_text().unwrap_or_default();
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == found) {
@@ -32,7 +32,7 @@ pub(crate) fn one_of<'a, T: Copy>(
 }
 
 /// How bad something is.
-pub(crate) fn severity(at: At<'_>) -> Option<Severity> {
+pub(crate) fn severity(at: ValueAt<'_>) -> Option<Severity> {
     one_of(
         "a severity",
         &Severity::ALL.map(|severity| (severity.as_str(), severity)),
@@ -43,7 +43,7 @@ pub(crate) fn severity(at: At<'_>) -> Option<Severity> {
 /// A name.
 pub(crate) fn name<'a, T>(
     parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
+) -> impl Fn(ValueAt<'a>) -> Option<T> {
     move |at| match parse(&text(at)?) {
         Ok(name) => Some(name),
         Err(error) => at.refuse(
@@ -70,7 +70,7 @@ pub(crate) fn name_help(found: &str) -> String {
 pub(crate) fn defined<'a, T: Borrow<str>>(
     thing: EntityKind,
     parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
+) -> impl Fn(ValueAt<'a>) -> Option<T> {
     move |at| {
         let name = name(parse)(at)?;
         at.context.define(thing, name.borrow(), at.node.place);
@@ -82,16 +82,17 @@ pub(crate) fn defined<'a, T: Borrow<str>>(
 pub(crate) fn existing<'a, T: Borrow<str>>(
     thing: EntityKind,
     parse: fn(&str) -> Result<T, InvalidName>,
-) -> impl Fn(At<'a>) -> Option<T> {
+) -> impl Fn(ValueAt<'a>) -> Option<T> {
     move |at| {
         let name = name(parse)(at)?;
-        at.context.refer(thing, name.borrow(), at.node.place);
+        at.context
+            .require_reference(thing, name.borrow(), at.node.place);
         Some(name)
     }
 }
 
 /// A version requirement.
-pub(crate) fn version(at: At<'_>) -> Option<VersionReq> {
+pub(crate) fn version(at: ValueAt<'_>) -> Option<VersionReq> {
     let found = text(at)?;
     VersionReq::parse(&found).map_or_else(
         |error| {

@@ -146,7 +146,7 @@ async fn attempts_with(
             clock: Arc::new(PausedClock(start)),
             spec,
         },
-        left: world.outbox.lock().clone(),
+        undelivered: world.outbox.lock().clone(),
         arrivals,
         alerters: alerters.clone(),
     };

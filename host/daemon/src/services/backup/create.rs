@@ -120,17 +120,17 @@ impl BackupService {
             .with_store(move |store| store.take(&request, &progress))
             .await
         {
-            Ok(taken) => self.note_taken(taken, slots).await,
+            Ok(taken) => self.record_success(taken, slots).await,
             Err(error) => {
                 record.status = BackupStatus::Failed;
                 record.reason = Some(error.to_string());
-                self.note_failure(record, &error).await?;
+                self.record_failure(record, &error).await?;
                 Err(error.into())
             }
         }
     }
 
-    async fn note_taken(
+    async fn record_success(
         &self,
         taken: TakenBackup,
         slots: &[(BackupType, Timestamp)],
@@ -186,7 +186,7 @@ impl BackupService {
         Ok(record)
     }
 
-    async fn note_failure(
+    async fn record_failure(
         &self,
         record: BackupRecord,
         error: &BackupStoreError,

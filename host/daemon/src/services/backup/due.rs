@@ -1,6 +1,6 @@
 //! Which backups are due, and how long nothing is.
 
-use super::{BackupService, LONGEST_PAUSE, quiet, turns::Turn};
+use super::{BackupService, LONGEST_BACKOFF, no_progress, turns::Turn};
 use crate::ports::Unreadable;
 use mainstay_domain::{
     backoff::Backoff,
@@ -13,9 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 /// The loop looks again after this even where nothing is due, for the wall clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// The pause after a failed backup; doubled for each further one up to [`LONGEST_PAUSE`].
+/// The pause after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(60);
-const PAUSES: Backoff = Backoff::doubled(FIRST_PAUSE, LONGEST_PAUSE);
+const PAUSES: Backoff = Backoff::doubled(FIRST_PAUSE, LONGEST_BACKOFF);
 
 impl BackupService {
     /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
@@ -38,7 +38,7 @@ impl BackupService {
     fn spawn_due(&self, job: JobSpec, due: DueBackup, turn: Turn) {
         let service = self.clone();
         self.core.tasks.spawn(async move {
-            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, quiet()).await;
+            let taken = service.take(&job, due.backup_type, Unreadable::Fails, due.slots, no_progress()).await;
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {

@@ -2,9 +2,9 @@
 //!
 //! Invariant: a job's retention begins by the clock at most once at a time, and not before the config's time has passed
 //! since it last began.
-//! Invariant: no pause is longer than [`LONGEST_PAUSE`], also where the clock goes back.
+//! Invariant: no pause is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
-use super::{BackupService, LONGEST_PAUSE};
+use super::{BackupService, LONGEST_BACKOFF};
 use mainstay_domain::{name::JobName, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex as Lock;
@@ -64,7 +64,7 @@ impl JobState {
     pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let Pause { until, .. } = self.pause?;
         // A pause never is longer than this; where it is, the clock went back.
-        (until > now && until.since(now) <= LONGEST_PAUSE).then_some(until)
+        (until > now && until.since(now) <= LONGEST_BACKOFF).then_some(until)
     }
 }
 
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(job.failures(), 2);
         assert_eq!(job.paused_until(at(179)), Some(at(180)));
         assert_eq!(job.paused_until(at(180)), None, "it is over");
-        job.backup_failed(at(10) + LONGEST_PAUSE);
+        job.backup_failed(at(10) + LONGEST_BACKOFF);
         assert_eq!(job.paused_until(at(9)), None, "the clock went back");
         assert!(job.paused_until(at(10)).is_some());
         job.backup_succeeded();

@@ -119,7 +119,7 @@ impl BackupControl for BackupService {
     ) -> Boxed<'_, Result<BackupSummary, EffectError>> {
         let work = self
             .clone()
-            .create_now(job.clone(), backup_type, super::quiet());
+            .create_now(job.clone(), backup_type, super::no_progress());
         Box::pin(async move { Ok(BackupSummary::from(&self.in_turn_of(&job, work).await?)) })
     }
 
@@ -133,7 +133,7 @@ impl BackupControl for BackupService {
                 into: None,
                 replace: true,
             };
-            let work = self.clone().restore_now(request, super::quiet());
+            let work = self.clone().restore_now(request, super::no_progress());
             let restored = self.in_turn_of(&job, work).await?;
             Ok((restored.documents, restored.bytes))
         })

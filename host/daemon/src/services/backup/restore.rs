@@ -46,7 +46,7 @@ impl BackupService {
         let read = self
             .with_store(move |store| store.verify(&of_job, &chain, &progress))
             .await;
-        self.noted(read).await?;
+        self.mark_if_corrupted(read).await?;
         let now = self.now();
         for record in &mut plan {
             record.verified_at = Some(now);
@@ -98,7 +98,7 @@ impl BackupService {
         let staged = self
             .with_store(move |store| store.stage(&of_job, &chain, &place, &progress))
             .await;
-        let staged = self.noted(staged).await?;
+        let staged = self.mark_if_corrupted(staged).await?;
         // As late as can be: what is written after it was read is lost when the trees are exchanged.
         if let Some(spec) = replaced
             && let Err(error) = self.save_before_restore(&spec).await
@@ -124,7 +124,7 @@ impl BackupService {
             &restored,
             "was restored",
         );
-        self.tell(event).await;
+        self.record_done(event).await;
         Ok(restored)
     }
 
@@ -156,7 +156,7 @@ impl BackupService {
                 }
             }
         };
-        self.tell(event).await;
+        self.record_done(event).await;
         drilled
     }
 
@@ -183,7 +183,7 @@ impl BackupService {
         let done = self
             .with_store(move |store| store.drill(&job, &chain, &progress))
             .await;
-        let RestoredTree { documents, bytes } = self.noted(done).await?;
+        let RestoredTree { documents, bytes } = self.mark_if_corrupted(done).await?;
         let elapsed = self.core.clock.monotonic().since(started);
         Ok(Restored {
             chain: plan,
@@ -194,7 +194,10 @@ impl BackupService {
     }
 
     /// Notes damage where that is what went wrong.
-    async fn noted<T>(&self, result: Result<T, BackupStoreError>) -> Result<T, BackupError> {
+    async fn mark_if_corrupted<T>(
+        &self,
+        result: Result<T, BackupStoreError>,
+    ) -> Result<T, BackupError> {
         if let Err(BackupStoreError::Corrupted { id, what }) = &result {
             self.mark_corrupted(id, what).await?;
         }
@@ -248,7 +251,7 @@ impl BackupService {
             BackupType::Emergency,
             Unreadable::Fails,
             Vec::new(),
-            super::quiet(),
+            super::no_progress(),
         );
         saved.await.map(drop).map_err(|error| {
             BackupError::Refused(ErrorCode::RestoreRefused.mark(format!(

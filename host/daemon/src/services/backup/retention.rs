@@ -215,7 +215,7 @@ impl BackupService {
         let event = self
             .event(EventKind::RetentionFailed, Severity::High, text.clone())
             .with_job(&job.name);
-        self.tell(event).await;
+        self.record_done(event).await;
         BackupError::Refused(text)
     }
 

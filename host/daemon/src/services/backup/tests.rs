@@ -82,7 +82,7 @@ impl Fixture {
             &self.service,
             job(None).name,
             backup_type,
-            quiet(),
+            no_progress(),
         ))
         .await
         .map_err(|error| error.0)
@@ -361,7 +361,7 @@ async fn an_operation_goes_on_when_its_caller_goes_away_and_a_stop_waits_for_it(
             &fixture.service,
             job(None).name,
             BackupType::Snapshot,
-            quiet(),
+            no_progress(),
         ),
     )
     .await;
@@ -421,7 +421,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let error = within(BackupOperator::restore(
         &fixture.service,
         request(false),
-        quiet(),
+        no_progress(),
     ))
     .await
     .unwrap_err();
@@ -429,7 +429,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let restored = within(BackupOperator::restore(
         &fixture.service,
         request(true),
-        quiet(),
+        no_progress(),
     ))
     .await
     .unwrap();
@@ -449,7 +449,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
     let error = within(BackupOperator::restore(
         &fixture.service,
         request(true),
-        quiet(),
+        no_progress(),
     ))
     .await
     .unwrap_err();
@@ -478,7 +478,7 @@ async fn a_restore_in_place_takes_an_emergency_backup_just_before_it_replaces_an
 async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back() {
     let fixture = Fixture::new().await;
     let full = fixture.create(BackupType::Full).await.unwrap();
-    let drill = || within(fixture.service.drill(job(None).name, quiet()));
+    let drill = || within(fixture.service.drill(job(None).name, no_progress()));
     drill().await.unwrap();
     fixture.store.damage(&full.id);
     drill().await.unwrap_err();
@@ -486,7 +486,7 @@ async fn damage_found_by_verifying_or_a_drill_is_recorded_and_can_be_taken_back(
         record_of(&fixture.service, &full.id).status,
         BackupStatus::Corrupted
     );
-    let verify = || within(fixture.service.verify(full.id.clone(), quiet()));
+    let verify = || within(fixture.service.verify(full.id.clone(), no_progress()));
     verify().await.unwrap_err();
     fixture.store.mend();
     verify().await.unwrap();
@@ -549,7 +549,7 @@ async fn a_backup_from_while_the_clock_was_ahead_does_not_meet_the_objective_nor
     fixture.clock.advance(Duration::from_secs(1));
     let next = fixture.create(BackupType::Incremental).await.unwrap();
     assert_eq!(next.parent, Some(full.id));
-    let drilled = within(fixture.service.drill(job(None).name, quiet())).await;
+    let drilled = within(fixture.service.drill(job(None).name, no_progress())).await;
     assert_eq!(drilled.unwrap().chain.last(), Some(&next));
     let newest = within(BackupControl::newest(
         &fixture.service,
@@ -568,7 +568,7 @@ async fn a_job_that_is_not_in_the_config_is_refused_with_those_that_are() {
         &fixture.service,
         other.clone(),
         BackupType::Full,
-        quiet(),
+        no_progress(),
     ))
     .await
     .unwrap_err();

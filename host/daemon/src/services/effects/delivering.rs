@@ -10,14 +10,14 @@ use mainstay_domain::{
 use mainstay_runtime::{Call, EffectSession, Settling};
 use std::sync::Arc;
 
-pub(super) struct Delivering {
+pub(super) struct AlertSession {
     effects: Arc<Effects>,
     call: Arc<Call>,
     /// The idempotency key of all: the receiver knows an alert by it, in every attempt.
     key: String,
 }
 
-impl Delivering {
+impl AlertSession {
     pub(super) fn new(effects: Arc<Effects>, call: Arc<Call>, alert: &AlertId) -> Self {
         Self {
             effects,
@@ -27,7 +27,7 @@ impl Delivering {
     }
 }
 
-impl EffectSession for Delivering {
+impl EffectSession for AlertSession {
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
         Box::pin(async move {
             let key = self.key.clone();

@@ -12,7 +12,7 @@ use mainstay_domain::{
 use mainstay_runtime::{EffectSession, Settling};
 use tokio::task::JoinHandle;
 
-pub(super) struct Live {
+pub(super) struct LiveSession {
     of: OperationCall,
     /// The number of the operation's last effect.
     last: u32,
@@ -20,7 +20,7 @@ pub(super) struct Live {
     acting: Option<JoinHandle<EffectResult>>,
 }
 
-impl Live {
+impl LiveSession {
     /// Goes on from the number of the operation's last effect.
     pub(super) fn new(of: OperationCall, last: u32) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Live {
     }
 
     /// Waits until nothing acts; what it came to is in the journal. May be dropped and called again.
-    async fn quiet(&mut self) {
+    async fn wait_until_idle(&mut self) {
         if let Some(acting) = &mut self.acting {
             let _ = acting.await;
             self.acting = None;
@@ -39,10 +39,10 @@ impl Live {
     }
 }
 
-impl EffectSession for Live {
+impl EffectSession for LiveSession {
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
         Box::pin(async move {
-            self.quiet().await;
+            self.wait_until_idle().await;
             self.last = self.last.saturating_add(1);
             let number = self.last;
             if effect.only_reads() {

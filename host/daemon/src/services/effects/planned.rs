@@ -10,20 +10,20 @@ use mainstay_domain::{
 };
 use mainstay_runtime::{EffectSession, Settling};
 
-pub(super) struct Planned {
+pub(super) struct DryRunSession {
     of: OperationCall,
     /// The number of the operation's last effect.
     last: u32,
 }
 
-impl Planned {
+impl DryRunSession {
     /// Goes on from the number of the operation's last effect.
     pub(super) fn new(of: OperationCall, last: u32) -> Self {
         Self { of, last }
     }
 }
 
-impl EffectSession for Planned {
+impl EffectSession for DryRunSession {
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult> {
         self.last = self.last.saturating_add(1);
         Box::pin(plan(&self.of, self.last, effect))

@@ -86,11 +86,11 @@ impl Numbers {
     pub(crate) fn sampled(&self, samples: u32) {
         let before = self.samples.fetch_add(samples, Ordering::Relaxed);
         if before.saturating_add(samples) >= UPKEEP_AFTER {
-            self.keep_up();
+            self.run_upkeep();
         }
     }
 
-    fn keep_up(&self) {
+    fn run_upkeep(&self) {
         let Some(mut rested) = self.rested.try_lock() else {
             // Another thread is at it.
             return;

@@ -2,7 +2,7 @@
 
 use super::{
     Core,
-    watched::{CheckRun, Watched, WatchedState},
+    target::{CheckRun, MonitoredState, MonitoredTarget},
 };
 use crate::ports::ProcessUpdate;
 use mainstay_domain::{
@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 impl Core {
     /// A run that is due; left out where the one before still runs.
-    pub(super) async fn run_scheduled(&self, watched: Arc<Watched>, run: Arc<CheckRun>) {
+    pub(super) async fn run_scheduled(&self, monitored: Arc<MonitoredTarget>, run: Arc<CheckRun>) {
         match run.turn.try_lock() {
             Ok(_turn) => {
-                self.look(&watched, &run).await;
+                self.look(&monitored, &run).await;
             }
             Err(_) => run.meter.skipped(1),
         }
@@ -28,9 +28,13 @@ impl Core {
     /// config has the check no more, or otherwise, or the child does not run and it measures that, or was answered by a
     /// stranger in its place: that it ended is a failure of its own, and no other. A failure that the start excuses says
     /// so.
-    pub(super) async fn look(&self, watched: &Arc<Watched>, run: &CheckRun) -> Option<Observation> {
+    pub(super) async fn look(
+        &self,
+        monitored: &Arc<MonitoredTarget>,
+        run: &CheckRun,
+    ) -> Option<Observation> {
         let (spec, pid, epoch, last_beat) = {
-            let state = watched.lock();
+            let state = monitored.lock();
             let pid = state.process.pid();
             // It may have been retired while it waited for its turn, and one of the same name would get what it sees.
             if run.is_retired()
@@ -47,7 +51,7 @@ impl Core {
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
         let end = self.clock.monotonic();
-        let mut state = watched.lock();
+        let mut state = monitored.lock();
         let is_excused_by_start = state.health.is_excused_by_start(&seen, end);
         run.meter
             .ran(seen.outcome, is_excused_by_start, end.since(start));
@@ -59,7 +63,7 @@ impl Core {
         }
         if state.epoch == epoch {
             let changes = state.health.observe(&seen, end);
-            self.publish(watched, &mut state, &changes, Some(&seen));
+            self.publish(monitored, &mut state, &changes, Some(&seen));
         }
         Some(seen)
     }
@@ -111,7 +115,7 @@ impl Core {
     /// What the last news says of the supervised process; none where it says nothing.
     pub(super) fn last_process_state(
         &self,
-        state: &WatchedState,
+        state: &MonitoredState,
         news: &ProcessUpdate,
     ) -> Option<Observation> {
         let down = match news {
@@ -127,7 +131,7 @@ impl Core {
     /// The supervised process as an observation: down, for a reason, or as it is known.
     pub(super) fn observe_process(
         &self,
-        state: &WatchedState,
+        state: &MonitoredState,
         down: Option<String>,
     ) -> Observation {
         let (outcome, message) = match (down, state.process.pid()) {

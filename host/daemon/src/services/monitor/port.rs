@@ -15,14 +15,14 @@ use tokio::task::JoinSet;
 impl Watch for Monitor {
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
         Box::pin(async move {
-            let watched = self.core.get(&target).ok_or_else(|| {
+            let monitored = self.core.get(&target).ok_or_else(|| {
                 EffectError::Failed(format!(
                     "there is no target `{target}`; `mainstay status` lists all"
                 ))
             })?;
             let mut runs = JoinSet::new();
             let checks = {
-                let state = watched.lock();
+                let state = monitored.lock();
                 if state.process.is_awaited() {
                     return Err(EffectError::Unavailable(format!(
                         "{target}: its process is only being started"
@@ -31,22 +31,22 @@ impl Watch for Monitor {
                 state.checks.clone()
             };
             for (place, run) in checks.into_iter().enumerate() {
-                let (core, watched) = (Arc::clone(&self.core), Arc::clone(&watched));
+                let (core, monitored) = (Arc::clone(&self.core), Arc::clone(&monitored));
                 runs.spawn(async move {
                     let _turn = run.turn.lock().await;
-                    (place, core.look(&watched, &run).await)
+                    (place, core.look(&monitored, &run).await)
                 });
             }
             let mut seen = runs.join_all().await;
             seen.sort_by_key(|(place, _)| *place);
             let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
-            let mut state = watched.lock();
+            let mut state = monitored.lock();
             if state.spec.process.is_some() && !state.process.is_stopped() {
                 let process = self.core.observe_process(&state, None);
                 let now = self.core.clock.monotonic();
                 let changes = state.health.observe_exit(&process, now);
                 self.core
-                    .publish(&watched, &mut state, &changes, Some(&process));
+                    .publish(&monitored, &mut state, &changes, Some(&process));
                 seen.push(process);
             }
             Ok(seen)
@@ -54,37 +54,37 @@ impl Watch for Monitor {
     }
 
     fn handler_acted(&self, target: &TargetName) {
-        if let Some(watched) = self.core.get(target) {
-            let mut state = watched.lock();
+        if let Some(monitored) = self.core.get(target) {
+            let mut state = monitored.lock();
             let changes = state.health.handler_acted();
-            self.core.publish(&watched, &mut state, &changes, None);
+            self.core.publish(&monitored, &mut state, &changes, None);
         }
     }
 
     fn is_down(&self, target: &TargetName) -> bool {
-        let watched = self.core.get(target);
-        watched.is_some_and(|watched| {
-            let state = watched.lock();
+        let monitored = self.core.get(target);
+        monitored.is_some_and(|monitored| {
+            let state = monitored.lock();
             state.spec.process.is_some() && state.process == ProcessState::Absent
         })
     }
 
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool {
-        let watched = self.core.get(target);
-        watched.is_some_and(|watched| watched.lock().health.is_failing(failure))
+        let monitored = self.core.get(target);
+        monitored.is_some_and(|monitored| monitored.lock().health.is_failing(failure))
     }
 
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)> {
-        let watched = self.core.get(target)?;
-        let state = watched.lock();
+        let monitored = self.core.get(target)?;
+        let state = monitored.lock();
         Some((state.health.health(), state.health.circuit()))
     }
 
     fn heartbeat(&self, target: &TargetName) -> bool {
-        let Some(watched) = self.core.get(target) else {
+        let Some(monitored) = self.core.get(target) else {
             return false;
         };
-        let mut state = watched.lock();
+        let mut state = monitored.lock();
         state.last_beat = self.core.clock.monotonic();
         state
             .checks
@@ -98,8 +98,8 @@ impl ProcessWatch for Monitor {
         // Held until it is taken up, so that a target which becomes known meanwhile takes up the newest.
         let mut kept = self.core.news.lock();
         kept.insert(target.clone(), news.clone());
-        if let Some(watched) = self.core.get(target) {
-            self.core.apply_process_update(&watched, news);
+        if let Some(monitored) = self.core.get(target) {
+            self.core.apply_process_update(&monitored, news);
         }
         self.core.changed.note(target);
     }

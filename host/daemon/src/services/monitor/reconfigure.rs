@@ -4,7 +4,7 @@
 
 use super::{
     Core,
-    watched::{CheckRun, Watched},
+    target::{CheckRun, MonitoredTarget},
 };
 use mainstay_domain::spec::Spec;
 use std::sync::Arc;
@@ -18,37 +18,37 @@ impl Core {
         let mut targets = self.targets.write();
         for target in &spec.targets {
             match targets.get(&target.name) {
-                Some(watched) => {
-                    let mut state = watched.lock();
+                Some(monitored) => {
+                    let mut state = monitored.lock();
                     if *state.spec == *target {
                         continue;
                     }
                     let news = news.get(&target.name);
                     let process = news.and_then(|news| self.last_process_state(&state, news));
                     let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
-                    self.publish(watched, &mut state, &changes, process.as_ref());
+                    self.publish(monitored, &mut state, &changes, process.as_ref());
                     drop(state);
-                    self.fresh.lock().push(Arc::clone(watched));
+                    self.fresh.lock().push(Arc::clone(monitored));
                 }
                 None => {
-                    let watched = Arc::new(Watched::new(target, &self.numbers, now));
+                    let monitored = Arc::new(MonitoredTarget::new(target, &self.numbers, now));
                     // Of a process that a target of this name had before, a foreign service knows nothing.
                     let news = news.get(&target.name).filter(|_| target.process.is_some());
                     if let Some(news) = news {
-                        self.apply_process_update(&watched, news.clone());
+                        self.apply_process_update(&monitored, news.clone());
                     }
-                    self.fresh.lock().push(Arc::clone(&watched));
-                    targets.insert(target.name.clone(), watched);
+                    self.fresh.lock().push(Arc::clone(&monitored));
+                    targets.insert(target.name.clone(), monitored);
                 }
             }
             self.changed.note(&target.name);
         }
-        targets.retain(|name, watched| {
+        targets.retain(|name, monitored| {
             let is_named = spec.target(name).is_some();
             if !is_named {
-                let mut state = watched.lock();
+                let mut state = monitored.lock();
                 let changes = state.retire();
-                self.publish(watched, &mut state, &changes, None);
+                self.publish(monitored, &mut state, &changes, None);
                 news.remove(name);
             }
             is_named
@@ -57,16 +57,16 @@ impl Core {
 
     /// The checks that are to be put into the schedule, of those targets only that have new ones. One whose process was
     /// not told of yet comes again when it is.
-    pub(super) fn unscheduled(&self) -> Vec<(Arc<Watched>, Arc<CheckRun>)> {
+    pub(super) fn unscheduled(&self) -> Vec<(Arc<MonitoredTarget>, Arc<CheckRun>)> {
         let fresh = std::mem::take(&mut *self.fresh.lock());
         let mut found = Vec::new();
-        for watched in fresh {
-            let state = watched.lock();
+        for monitored in fresh {
+            let state = monitored.lock();
             if state.process.is_awaited() {
                 continue;
             }
-            for run in state.checks.iter().filter(|run| run.schedule_once()) {
-                found.push((Arc::clone(&watched), Arc::clone(run)));
+            for run in state.checks.iter().filter(|run| run.claim_timer()) {
+                found.push((Arc::clone(&monitored), Arc::clone(run)));
             }
         }
         found

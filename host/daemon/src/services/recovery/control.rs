@@ -20,12 +20,12 @@ pub(super) struct Asked {
 #[derive(Clone)]
 pub struct RecoveryHandle {
     asked: mpsc::Sender<Asked>,
-    board: RecoverySnapshot,
+    snapshot: RecoverySnapshot,
 }
 
 impl RecoveryHandle {
-    pub(super) fn new(asked: mpsc::Sender<Asked>, board: RecoverySnapshot) -> Self {
-        Self { asked, board }
+    pub(super) fn new(asked: mpsc::Sender<Asked>, snapshot: RecoverySnapshot) -> Self {
+        Self { asked, snapshot }
     }
 
     async fn ask(&self, command: Command) -> Result<Option<Operation>, Refused> {
@@ -95,10 +95,10 @@ impl RecoveryControl for RecoveryHandle {
     }
 
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
-        self.board.is_paused(target)
+        self.snapshot.is_paused(target)
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {
-        self.board.active(target)
+        self.snapshot.active(target)
     }
 }

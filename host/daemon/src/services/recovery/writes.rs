@@ -29,11 +29,11 @@ impl Writes {
         if !changes.is_empty() {
             self.waiting.push_back(changes);
         }
-        self.give();
+        self.flush();
     }
 
     /// Gives the queue what waits; whether it took all of it.
-    pub(super) fn give(&mut self) -> bool {
+    pub(super) fn flush(&mut self) -> bool {
         while let Some(changes) = self.waiting.front() {
             let commit = match self.is_refused {
                 true => self.journal.commit_again(changes.clone().into()),
@@ -116,7 +116,7 @@ mod tests {
         writes.push(vec![Change::Paused(None, false)]);
         assert_eq!(journal.counted(), (1, 1));
         journal.is_full.store(false, SeqCst);
-        assert!(writes.give());
+        assert!(writes.flush());
         assert_eq!(journal.counted(), (2, 2));
     }
 }

@@ -12,7 +12,7 @@ pub(super) enum AtStart {
     /// None ever ran, or not since the machine was booted: start it.
     Start,
     /// None lives, and starting one is for recovery or an operator.
-    Tell {
+    Report {
         /// The one that ended, where it is known; whether that was told before is in its record.
         ended: Option<ProcessIdentity>,
         /// For people.
@@ -47,13 +47,13 @@ pub(super) fn at_start<'a>(
         return AtStart::Adopt(found.clone());
     }
     match of_this_boot {
-        Some(record) => AtStart::Tell {
+        Some(record) => AtStart::Report {
             ended: Some(record.clone()),
             why: record.ended.clone().unwrap_or_else(|| {
                 format!("process {} ended while no daemon was there", record.pid)
             }),
         },
-        None if paused => AtStart::Tell {
+        None if paused => AtStart::Report {
             ended: None,
             why: "the process does not run, and is not started while it is paused".to_owned(),
         },
@@ -175,11 +175,11 @@ mod tests {
             boot_id: "before".to_owned(),
             ..process(10, 900)
         };
-        let ended = || AtStart::Tell {
+        let ended = || AtStart::Report {
             ended: Some(old.clone()),
             why: "process 10 ended while no daemon was there".to_owned(),
         };
-        let paused = || AtStart::Tell {
+        let paused = || AtStart::Report {
             ended: None,
             why: "the process does not run, and is not started while it is paused".to_owned(),
         };

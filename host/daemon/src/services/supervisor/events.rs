@@ -1,6 +1,6 @@
 //! What the supervisor writes down.
 
-use super::{Core, managed::Managed};
+use super::{Core, target::SupervisedTarget};
 use mainstay_domain::{
     event::{Event, EventKind, ProcessFacts},
     name::TargetName,
@@ -16,12 +16,12 @@ impl Core {
 
     pub(super) fn event(
         &self,
-        managed: &Managed,
+        supervised: &SupervisedTarget,
         kind: EventKind,
         severity: Severity,
         message: String,
     ) -> Change {
-        self.event_of(&managed.name, kind, severity, message)
+        self.event_of(&supervised.name, kind, severity, message)
     }
 
     pub(super) fn event_of(
@@ -39,7 +39,7 @@ impl Core {
     /// About one process, with its facts.
     pub(super) fn process_event(
         &self,
-        managed: &Managed,
+        supervised: &SupervisedTarget,
         kind: EventKind,
         severity: Severity,
         message: String,
@@ -51,6 +51,6 @@ impl Core {
             restarts: identity.restarts,
         };
         let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
-        Change::Event(event.with_target(&managed.name).with_data(data))
+        Change::Event(event.with_target(&supervised.name).with_data(data))
     }
 }

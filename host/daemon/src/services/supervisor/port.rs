@@ -2,7 +2,7 @@
 
 use super::{
     Core, Supervisor,
-    managed::{After, Intent, Managed},
+    target::{After, Intent, SupervisedTarget},
 };
 use crate::ports::{Boxed, ProcessUpdate, TargetControl};
 use mainstay_domain::{
@@ -25,19 +25,19 @@ enum Verb {
 
 impl Supervisor {
     /// Works on a target when its turn comes, to the end, even where who asked is gone.
-    fn order(&self, target: TargetName, verb: Verb) -> Boxed<'_, Result<(), EffectError>> {
+    fn in_turn(&self, target: TargetName, verb: Verb) -> Boxed<'_, Result<(), EffectError>> {
         Box::pin(async move {
             let core = Arc::clone(&self.core);
             core.reconciled.wait().await;
-            let managed = core.get(&target).ok_or_else(|| unknown(&target))?;
-            let seen = managed.process();
+            let supervised = core.get(&target).ok_or_else(|| unknown(&target))?;
+            let seen = supervised.process();
             let tasks = core.tasks.clone();
             let work = tasks.spawn(async move {
-                let _turn = managed.turn.lock().await;
+                let _turn = supervised.turn.lock().await;
                 core.refuse_if_closing()?;
-                match managed.process_spec() {
-                    Some(_) => core.control_process(&managed, verb, seen).await,
-                    None => core.control_foreign(&managed, verb).await,
+                match supervised.process_spec() {
+                    Some(_) => core.control_process(&supervised, verb, seen).await,
+                    None => core.control_foreign(&supervised, verb).await,
                 }
             });
             let interrupted =
@@ -59,58 +59,65 @@ impl Core {
 
     async fn control_process(
         self: &Arc<Self>,
-        managed: &Arc<Managed>,
+        supervised: &Arc<SupervisedTarget>,
         verb: Verb,
         seen: Option<ProcessIdentity>,
     ) -> Result<(), EffectError> {
-        let present = managed.process();
+        let present = supervised.process();
         match verb {
             Verb::Stop => {
-                managed.intend(Intent::StayDown);
-                self.stop_process(managed, None, After::StaysDown).await;
+                supervised.intend(Intent::StayDown);
+                self.stop_process(supervised, None, After::StaysDown).await;
                 return Ok(());
             }
             Verb::Start if present.is_some() => return Ok(()),
             // It was replaced while this waited for its turn; once is enough.
             Verb::Restart if present.is_some() && present != seen => return Ok(()),
             Verb::Start => {}
-            Verb::Restart => self.stop_process(managed, None, After::StartsAgain).await,
+            Verb::Restart => {
+                self.stop_process(supervised, None, After::StartsAgain)
+                    .await
+            }
         }
-        managed.intend(Intent::Run);
+        supervised.intend(Intent::Run);
         // Once more, for the stop may have lasted.
         self.refuse_if_closing()?;
-        let launched = self.launch(managed).await;
+        let launched = self.launch(supervised).await;
         launched.map_err(|why| {
             self.ports
                 .watch
-                .process_changed(&managed.name, ProcessUpdate::Down(why.clone()));
+                .process_changed(&supervised.name, ProcessUpdate::Down(why.clone()));
             EffectError::Unavailable(why)
         })
     }
 
-    async fn control_foreign(&self, managed: &Managed, verb: Verb) -> Result<(), EffectError> {
-        let commands = managed.commands();
+    async fn control_foreign(
+        &self,
+        supervised: &SupervisedTarget,
+        verb: Verb,
+    ) -> Result<(), EffectError> {
+        let commands = supervised.commands();
         let argv = |command: &Option<Vec<String>>, name: &str| {
             command.clone().ok_or_else(|| {
                 EffectError::Failed(format!(
                     "{}: its config has neither `run` nor `commands.{name}`",
-                    managed.name
+                    supervised.name
                 ))
             })
         };
-        let news = |news| self.ports.watch.process_changed(&managed.name, news);
+        let news = |news| self.ports.watch.process_changed(&supervised.name, news);
         match verb {
             Verb::Start => {
-                self.run_foreign(managed, &argv(&commands.start, "start")?)
+                self.run_foreign(supervised, &argv(&commands.start, "start")?)
                     .await?;
-                managed.intend(Intent::Run);
+                supervised.intend(Intent::Run);
                 news(ProcessUpdate::Started(None));
             }
             Verb::Stop => {
                 let stop = argv(&commands.stop, "stop")?;
                 news(ProcessUpdate::Stopped);
-                let stopped = self.run_foreign(managed, &stop).await;
-                managed.intend(match &stopped {
+                let stopped = self.run_foreign(supervised, &stop).await;
+                supervised.intend(match &stopped {
                     Ok(()) => Intent::StayDown,
                     Err(_) => Intent::Run,
                 });
@@ -131,10 +138,10 @@ impl Core {
                 let mut done = Ok(());
                 for argv in run {
                     if done.is_ok() {
-                        done = self.run_foreign(managed, &argv).await;
+                        done = self.run_foreign(supervised, &argv).await;
                     }
                 }
-                managed.intend(Intent::Run);
+                supervised.intend(Intent::Run);
                 // Whether it worked is for its checks to say, so they count again.
                 news(match &done {
                     Ok(()) => ProcessUpdate::Started(None),
@@ -147,7 +154,11 @@ impl Core {
     }
 
     /// Runs a command of a foreign service to its end.
-    async fn run_foreign(&self, managed: &Managed, argv: &[String]) -> Result<(), EffectError> {
+    async fn run_foreign(
+        &self,
+        supervised: &SupervisedTarget,
+        argv: &[String],
+    ) -> Result<(), EffectError> {
         let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
         let words = argv.join(" ");
         let output = self
@@ -166,7 +177,7 @@ impl Core {
             .unwrap_or("it printed no error");
         Err(EffectError::Failed(format!(
             "{}: `{words}` exited with code {}: {last}",
-            managed.name, output.exit_code
+            supervised.name, output.exit_code
         )))
     }
 }
@@ -179,35 +190,35 @@ fn unknown(target: &TargetName) -> EffectError {
 
 impl TargetControl for Supervisor {
     fn status(&self, target: &TargetName) -> Option<TargetStatus> {
-        let managed = self.core.get(target)?;
-        let process = managed.process();
+        let supervised = self.core.get(target)?;
+        let process = supervised.process();
         let health = self.core.ports.watch.health(target);
         Some(TargetStatus {
             health: health.map_or(Health::Unknown, |(health, _)| health),
-            running: managed.process_spec().map(|_| process.is_some()),
+            running: supervised.process_spec().map(|_| process.is_some()),
             pid: process.as_ref().map(|process| process.pid),
             started_at: process.map(|process| process.started_at),
-            restarts: managed.restarts(),
+            restarts: supervised.restarts(),
         })
     }
 
     fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
-        self.order(target, Verb::Start)
+        self.in_turn(target, Verb::Start)
     }
 
     fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
-        self.order(target, Verb::Stop)
+        self.in_turn(target, Verb::Stop)
     }
 
     fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
-        self.order(target, Verb::Restart)
+        self.in_turn(target, Verb::Restart)
     }
 
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>> {
         Box::pin(async move {
             self.core.reconciled.wait().await;
-            let managed = self.core.get(&target).ok_or_else(|| unknown(&target))?;
-            let process = managed.process().ok_or_else(|| {
+            let supervised = self.core.get(&target).ok_or_else(|| unknown(&target))?;
+            let process = supervised.process().ok_or_else(|| {
                 EffectError::Failed(format!("{target}: it has no supervised process that runs"))
             })?;
             let sent = self.core.ports.processes.signal(&process, signal);

@@ -3,7 +3,7 @@
 use super::{
     Core, DEFAULT_GRACE, PreviousRun,
     decide::{self, Adopted, AtStart},
-    managed::Managed,
+    target::SupervisedTarget,
 };
 use crate::ports::ProcessUpdate;
 use mainstay_domain::{
@@ -28,19 +28,19 @@ struct PreviousByTarget<'a> {
 }
 
 impl<'a> PreviousByTarget<'a> {
-    fn new(left: &'a PreviousRun, found: &'a [(TargetName, ProcessIdentity)]) -> Self {
+    fn new(previous: &'a PreviousRun, found: &'a [(TargetName, ProcessIdentity)]) -> Self {
         let mut marked: HashMap<_, Vec<_>> = HashMap::new();
         for (name, identity) in found {
             marked.entry(name).or_default().push(identity);
         }
         Self {
-            recorded: left
+            recorded: previous
                 .processes
                 .iter()
-                .map(|left| (&left.0, &left.1))
+                .map(|previous| (&previous.0, &previous.1))
                 .collect(),
             marked,
-            paused: left.paused_targets.iter().collect(),
+            paused: previous.paused_targets.iter().collect(),
         }
     }
 }
@@ -48,20 +48,24 @@ impl<'a> PreviousByTarget<'a> {
 impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
     pub(super) async fn reconcile_at_start(self: &Arc<Self>) {
-        let left = std::mem::take(&mut *self.left.lock());
-        let users = self.all().into_iter().filter_map(|managed| {
-            Some((managed.name.clone(), managed.process_spec()?.user.clone()?))
+        let previous = std::mem::take(&mut *self.previous.lock());
+        let users = self.all().into_iter().filter_map(|supervised| {
+            Some((
+                supervised.name.clone(),
+                supervised.process_spec()?.user.clone()?,
+            ))
         });
         let found = self.ports.processes.find(users.collect()).await;
-        let left_of = PreviousByTarget::new(&left, &found);
+        let previous_by_target = PreviousByTarget::new(&previous, &found);
         let mut endings = JoinSet::new();
-        for managed in self.all() {
-            let Some(process) = managed.process_spec() else {
+        for supervised in self.all() {
+            let Some(process) = supervised.process_spec() else {
                 continue;
             };
-            let record = left_of.recorded.get(&managed.name).copied();
-            let marked = left_of.marked.get(&managed.name);
-            let paused = left.paused_host || left_of.paused.contains(&managed.name);
+            let record = previous_by_target.recorded.get(&supervised.name).copied();
+            let marked = previous_by_target.marked.get(&supervised.name);
+            let paused =
+                previous.paused_host || previous_by_target.paused.contains(&supervised.name);
             let decision = decide::at_start(
                 record,
                 record.is_some_and(|identity| self.ports.processes.is_alive(identity)),
@@ -72,14 +76,14 @@ impl Core {
             match decision {
                 AtStart::Adopt(identity) => {
                     let adopted = decide::adopted(&identity, &process);
-                    self.adopt(&managed, identity, adopted);
+                    self.adopt(&supervised, identity, adopted);
                     if adopted == Adopted::Outdated && !paused {
-                        self.renew(&managed).await;
+                        self.renew(&supervised).await;
                     }
                 }
-                AtStart::Start => self.start_first(managed),
-                AtStart::Tell { ended, why } => {
-                    endings.spawn(Arc::clone(self).report_exit(managed, process, ended, why));
+                AtStart::Start => self.start_first(supervised),
+                AtStart::Report { ended, why } => {
+                    endings.spawn(Arc::clone(self).report_exit(supervised, process, ended, why));
                 }
             }
         }
@@ -89,23 +93,23 @@ impl Core {
                 std::panic::resume_unwind(panic);
             }
         }
-        self.end_unwanted(&left.processes, &found).await;
+        self.end_unwanted(&previous.processes, &found).await;
         let _ = self.reconciled.set(());
     }
 
-    fn start_first(self: &Arc<Self>, managed: Arc<Managed>) {
+    fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {
         let core = Arc::clone(self);
-        self.parts.spawn(async move {
-            let _turn = managed.turn.lock().await;
-            if managed.wants_process() && !core.is_closing() {
-                core.launch_or_report(&managed).await;
+        self.background.spawn(async move {
+            let _turn = supervised.turn.lock().await;
+            if supervised.wants_process() && !core.is_closing() {
+                core.launch_or_report(&supervised).await;
             }
         });
     }
 
     async fn report_exit(
         self: Arc<Self>,
-        managed: Arc<Managed>,
+        supervised: Arc<SupervisedTarget>,
         process: Arc<ProcessSpec>,
         ended: Option<ProcessIdentity>,
         why: String,
@@ -115,7 +119,7 @@ impl Core {
             None => ProcessUpdate::Down(why.clone()),
         };
         if let Some(identity) = &ended {
-            managed.remember(identity);
+            supervised.remember(identity);
         }
         if let Some(identity) = ended.filter(|identity| identity.ended.is_none()) {
             // Ends at once, and ends what is left of the group.
@@ -123,9 +127,9 @@ impl Core {
                 .processes
                 .stop(identity.clone(), process.grace)
                 .await;
-            let message = format!("{}: {why}", managed.name);
+            let message = format!("{}: {why}", supervised.name);
             let event = self.event(
-                &managed,
+                &supervised,
                 EventKind::ProcessExited,
                 process.exit_severity,
                 message,
@@ -135,24 +139,24 @@ impl Core {
                 ..identity
             };
             self.submit(vec![
-                Change::Process(managed.name.clone(), Some(told)),
+                Change::Process(supervised.name.clone(), Some(told)),
                 event,
             ]);
         }
-        self.ports.watch.process_changed(&managed.name, news);
+        self.ports.watch.process_changed(&supervised.name, news);
     }
 
     /// Starts an adopted process anew, as a reload would have done.
-    async fn renew(self: &Arc<Self>, managed: &Arc<Managed>) {
+    async fn renew(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
         // Free: nobody works on a target before all is taken over.
-        let turn = Arc::clone(&managed.turn).lock_owned().await;
-        let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.parts.spawn(async move {
+        let turn = Arc::clone(&supervised.turn).lock_owned().await;
+        let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
+        self.background.spawn(async move {
             let _turn = turn;
             // Where it has ended by itself, recovery decides.
-            if managed.process().is_some() && !core.is_closing() {
+            if supervised.process().is_some() && !core.is_closing() {
                 let why = "its config changed while no daemon was there";
-                core.relaunch(&managed, why.to_owned()).await;
+                core.relaunch(&supervised, why.to_owned()).await;
             }
         });
     }
@@ -166,7 +170,7 @@ impl Core {
     ) {
         let is_unwanted = |name: &TargetName| {
             self.get(name)
-                .is_none_or(|managed| managed.process_spec().is_none())
+                .is_none_or(|supervised| supervised.process_spec().is_none())
         };
         let mut unwanted: HashMap<&TargetName, Vec<ProcessIdentity>> = HashMap::new();
         for (name, identity) in recorded.iter().chain(found) {
@@ -179,7 +183,7 @@ impl Core {
             // Free: nobody works on a target before all is taken over.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
-            self.parts.spawn(async move {
+            self.background.spawn(async move {
                 let _turn = turn;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {

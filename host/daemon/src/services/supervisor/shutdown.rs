@@ -2,7 +2,7 @@
 
 use super::{
     Core,
-    managed::{After, Managed},
+    target::{After, SupervisedTarget},
 };
 use mainstay_domain::{name::TargetName, spec::OnShutdown, text::list};
 use std::{sync::Arc, time::Duration};
@@ -24,45 +24,48 @@ impl Core {
         end: Instant,
         deadline: Duration,
     ) -> Result<(), Stragglers> {
-        let stops = |managed: &Arc<Managed>| match managed.process_spec() {
+        let stops = |supervised: &Arc<SupervisedTarget>| match supervised.process_spec() {
             Some(process) => process.on_shutdown == OnShutdown::Stop,
             // It is not supervised any more, and is being stopped.
-            None => managed.process().is_some(),
+            None => supervised.process().is_some(),
         };
         let mut waiting: Vec<_> = self.all().into_iter().filter(stops).collect();
         let mut work = JoinSet::new();
-        for managed in &waiting {
-            let (core, managed) = (Arc::clone(self), Arc::clone(managed));
+        for supervised in &waiting {
+            let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
             work.spawn(async move {
                 // SIGKILL must come while there is time to see it work.
                 let longest = || end.saturating_duration_since(Instant::now()).mul_f64(0.9);
-                let _turn = match managed.turn.try_lock() {
+                let _turn = match supervised.turn.try_lock() {
                     Ok(turn) => turn,
                     Err(_) => {
-                        core.shorten_grace(&managed, longest()).await;
-                        managed.turn.lock().await
+                        core.shorten_grace(&supervised, longest()).await;
+                        supervised.turn.lock().await
                     }
                 };
                 let why = Some("the daemon stops".to_owned());
-                core.stop_within(&managed, why, After::StaysDown, longest())
+                core.stop_within(&supervised, why, After::StaysDown, longest())
                     .await;
             });
         }
         let all = async { while work.join_next().await.is_some() {} };
         let _ = tokio::time::timeout_at(end, all).await;
-        waiting.retain(|managed| managed.process().is_some());
+        waiting.retain(|supervised| supervised.process().is_some());
         if waiting.is_empty() {
             return Ok(());
         }
-        let mut targets: Vec<_> = waiting.iter().map(|managed| managed.name.clone()).collect();
+        let mut targets: Vec<_> = waiting
+            .iter()
+            .map(|supervised| supervised.name.clone())
+            .collect();
         targets.sort();
         Err(Stragglers { targets, deadline })
     }
 
     /// Without the turn: who has it may be stopping the process, with a grace that is longer than the daemon has. Two
     /// stops of one process end it once, and nothing is started after it, for the daemon is closing.
-    async fn shorten_grace(&self, managed: &Managed, longest: Duration) {
-        if let (Some(identity), grace) = managed.begin_stop() {
+    async fn shorten_grace(&self, supervised: &SupervisedTarget, longest: Duration) {
+        if let (Some(identity), grace) = supervised.begin_stop() {
             self.ports
                 .processes
                 .stop(identity, grace.min(longest))

@@ -62,7 +62,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: PreviousRun) -> Self {
+    fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, previous: PreviousRun) -> Self {
         let clock = Arc::new(SystemClock::new());
         let secrets = Arc::new(NoSecrets);
         let processes = HostProcesses::new(state_dir, secrets, Arc::default(), clock.clone());
@@ -86,7 +86,7 @@ impl Daemon {
             ends_at: Arc::default(),
         };
         Self {
-            supervisor: Supervisor::new(ports, left),
+            supervisor: Supervisor::new(ports, previous),
             monitor,
             processes,
             commands,
@@ -98,8 +98,8 @@ impl Daemon {
         }
     }
 
-    fn start(state_dir: &std::path::Path, targets: Vec<TargetSpec>, left: PreviousRun) -> Self {
-        let mut daemon = Self::new(state_dir, targets, left);
+    fn start(state_dir: &std::path::Path, targets: Vec<TargetSpec>, previous: PreviousRun) -> Self {
+        let mut daemon = Self::new(state_dir, targets, previous);
         tokio::spawn(daemon.monitor.clone().run(daemon.stop.clone()));
         let service = daemon.supervisor.clone().run(daemon.stop.clone());
         daemon.service = Some(tokio::spawn(service));
@@ -158,7 +158,7 @@ impl Drop for Daemon {
                 .core
                 .all()
                 .iter()
-                .filter_map(|managed| managed.process())
+                .filter_map(|supervised| supervised.process())
             {
                 let _ = self.processes.signal(&identity, Signal::Kill);
             }

@@ -105,12 +105,12 @@ async fn a_check_that_changed_while_it_waited_for_its_turn_is_not_looked_at_as_i
     let bench = Bench::new(vec![target("db", vec![check("tcp")])]);
     bench.probe.show("tcp", Outcome::Failed);
     let core = &bench.monitor.core;
-    let watched = core.get(&name("db")).unwrap();
-    let waiting = Arc::clone(&watched.lock().checks[0]);
+    let monitored = core.get(&name("db")).unwrap();
+    let waiting = Arc::clone(&monitored.lock().checks[0]);
     let mut other = check("tcp");
     other.kind = CheckKind::Heartbeat;
     core.reconfigure(&spec(vec![target("db", vec![other])]));
-    assert_eq!(core.look(&watched, &waiting).await, None);
+    assert_eq!(core.look(&monitored, &waiting).await, None);
     assert_eq!(bench.probe.looks("tcp"), 0);
     assert!(!bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
 }

@@ -34,7 +34,7 @@ async fn another_config_touches_only_what_it_changes() {
         .fresh
         .lock()
         .iter()
-        .map(|watched| watched.lock().spec.name.to_string())
+        .map(|monitored| monitored.lock().spec.name.to_string())
         .collect();
     assert_eq!(fresh, ["t-7", "late"]);
     let scheduled = core.unscheduled().into_iter();

@@ -9,7 +9,7 @@ use std::{
 /// How often a daemon is killed, each time a little later.
 const KILLS: u32 = 25;
 
-fn left_in(state_dir: &Path) -> PreviousRun {
+fn previous_in(state_dir: &Path) -> PreviousRun {
     let record = std::fs::read(state_dir.join("record")).ok();
     let record = record.map(|record| serde_json::from_slice(&record).unwrap());
     PreviousRun {
@@ -26,7 +26,7 @@ fn left_in(state_dir: &Path) -> PreviousRun {
 #[ignore = "the test below runs it as a process of its own"]
 async fn a_daemon_that_restarts_until_it_is_killed() {
     let dir = PathBuf::from(std::env::var("KILLED_STATE").unwrap());
-    let daemon = Daemon::start(&dir, vec![child("web", &SLEEP)], left_in(&dir));
+    let daemon = Daemon::start(&dir, vec![child("web", &SLEEP)], previous_in(&dir));
     loop {
         let _ = daemon.supervisor.restart(name("web")).await;
         if let Some(record) = daemon.record("web") {
@@ -65,7 +65,11 @@ async fn a_daemon_killed_at_any_moment_leaves_at_most_one_copy_and_the_next_one_
         .await
         .pop()
         .map(|(_, identity)| identity.pid);
-    let mut last = Daemon::start(dir.path(), vec![child("web", &SLEEP)], left_in(dir.path()));
+    let mut last = Daemon::start(
+        dir.path(),
+        vec![child("web", &SLEEP)],
+        previous_in(dir.path()),
+    );
     match copy {
         Some(pid) => assert_eq!(last.runs("web", None).await, pid),
         None => assert!(matches!(last.finding().await, Finding::Exited { .. })),

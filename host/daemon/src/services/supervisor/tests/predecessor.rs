@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn left(daemon: &Daemon, targets: &[&str]) -> PreviousRun {
+fn previous(daemon: &Daemon, targets: &[&str]) -> PreviousRun {
     let records = targets
         .iter()
         .filter_map(|target| Some((name(target), daemon.record(target)?)));
@@ -25,7 +25,11 @@ async fn a_process_that_lives_is_adopted_and_not_doubled() {
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
 
-    let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], left(&before, &["web"]));
+    let mut daemon = Daemon::start(
+        dir.path(),
+        vec![lasting("web")],
+        previous(&before, &["web"]),
+    );
     within(daemon.supervisor.start(name("web"))).await.unwrap();
     assert_eq!(daemon.pid("web"), Some(pid));
     assert_eq!(
@@ -55,10 +59,10 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
     let mut other = lasting("web");
     let process = other.process.as_mut().unwrap();
     process.env.insert("A".to_owned(), "b".to_owned());
-    let left = left(&before, &["web"]);
+    let previous = previous(&before, &["web"]);
     let paused = PreviousRun {
         paused_host: true,
-        ..left.clone()
+        ..previous.clone()
     };
     let mut daemon = Daemon::start(dir.path(), vec![other.clone()], paused);
     within(daemon.supervisor.start(name("web"))).await.unwrap();
@@ -72,7 +76,7 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
     daemon.shut_down().await.unwrap();
 
     other.process.as_mut().unwrap().on_shutdown = OnShutdown::Stop;
-    let mut daemon = Daemon::start(dir.path(), vec![other], left);
+    let mut daemon = Daemon::start(dir.path(), vec![other], previous);
     daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid));
     let told = daemon.told(EventKind::ProcessStopped);
@@ -113,10 +117,15 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
     let mut before = Daemon::start(dir.path(), vec![lasting("web")], PreviousRun::default());
     let pid = before.runs("web", None).await;
     before.shut_down().await.unwrap();
-    let left = left(&before, &["web"]);
-    within(before.processes.stop(left.processes[0].1.clone(), DEADLINE)).await;
+    let previous = previous(&before, &["web"]);
+    within(
+        before
+            .processes
+            .stop(previous.processes[0].1.clone(), DEADLINE),
+    )
+    .await;
 
-    let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], left);
+    let mut daemon = Daemon::start(dir.path(), vec![lasting("web")], previous);
     let Finding::Exited { evidence, .. } = daemon.finding().await else {
         panic!("its exit should be told");
     };
@@ -148,21 +157,21 @@ async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_
     let mut unseen = Daemon::start(dir.path(), vec![lasting("api")], PreviousRun::default());
     unseen.runs("api", None).await;
     unseen.shut_down().await.unwrap();
-    let left_by_it = left(&unseen, &["api"]);
+    let previous_of_unseen = previous(&unseen, &["api"]);
     within(
         unseen
             .processes
-            .stop(left_by_it.processes[0].1.clone(), DEADLINE),
+            .stop(previous_of_unseen.processes[0].1.clone(), DEADLINE),
     )
     .await;
-    let mut first = Daemon::start(dir.path(), vec![lasting("api")], left_by_it);
+    let mut first = Daemon::start(dir.path(), vec![lasting("api")], previous_of_unseen);
     let while_away = ended(&mut first).await;
     assert_eq!(first.told(EventKind::ProcessExited).len(), 1);
     first.shut_down().await.unwrap();
 
     for (before, target, cause) in [(&seen, "web", cause), (&first, "api", while_away)] {
-        let left = left(before, &[target]);
-        let mut next = Daemon::start(dir.path(), vec![lasting(target)], left);
+        let previous = previous(before, &[target]);
+        let mut next = Daemon::start(dir.path(), vec![lasting(target)], previous);
         assert_eq!(ended(&mut next).await, cause, "it is down still, and why");
         assert!(next.told(EventKind::ProcessExited).is_empty(), "{target}");
         next.shut_down().await.unwrap();
@@ -189,7 +198,7 @@ async fn a_process_that_the_config_no_longer_names_is_ended() {
     before.shut_down().await.unwrap();
 
     let targets = vec![child("web", &SLEEP), target("foreign", Vec::new())];
-    let mut daemon = Daemon::start(dir.path(), targets, left(&before, &["web", "gone"]));
+    let mut daemon = Daemon::start(dir.path(), targets, previous(&before, &["web", "gone"]));
     daemon.runs("web", None).await;
     wait_until("they end", || !lives(pids[1]) && !lives(pids[2])).await;
     assert!(lives(pids[0]));
@@ -215,7 +224,7 @@ async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
     .await;
     before.shut_down().await.unwrap();
 
-    let mut daemon = Daemon::start(dir.path(), Vec::new(), left(&before, &["web"]));
+    let mut daemon = Daemon::start(dir.path(), Vec::new(), previous(&before, &["web"]));
     daemon.config.send_replace(spec(vec![child("web", &SLEEP)]));
     let again = daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid), "the old one ended before the new one began");
@@ -230,11 +239,11 @@ async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
 #[tokio::test]
 async fn a_paused_target_is_not_started_but_told() {
     let dir = tempfile::tempdir().unwrap();
-    let left = PreviousRun {
+    let previous = PreviousRun {
         paused_targets: vec![name("web")],
         ..PreviousRun::default()
     };
-    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], left);
+    let mut daemon = Daemon::start(dir.path(), vec![child("web", &SLEEP)], previous);
     let Finding::Raised { evidence, .. } = daemon.finding().await else {
         panic!("it should be raised");
     };

@@ -21,7 +21,7 @@ async fn another_config_is_work_for_what_it_changes_only() {
     let changed = core.set_specs(&spec(next.clone()));
     let mut names: Vec<_> = changed
         .iter()
-        .map(|managed| managed.name.as_str())
+        .map(|supervised| supervised.name.as_str())
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["late", "t-3", "t-5"], "checks are not its business");

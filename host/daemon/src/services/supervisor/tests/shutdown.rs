@@ -66,8 +66,8 @@ async fn a_shutdown_cuts_short_a_restart_that_waits_for_the_old_process_and_star
     .await;
     let supervisor = daemon.supervisor.clone();
     let restart = tokio::spawn(async move { supervisor.restart(name("deaf")).await });
-    let managed = daemon.supervisor.core.get(&name("deaf")).unwrap();
-    let has_turn = || managed.turn.try_lock().is_err();
+    let supervised = daemon.supervisor.core.get(&name("deaf")).unwrap();
+    let has_turn = || supervised.turn.try_lock().is_err();
     wait_until("the restart has its turn", has_turn).await;
     daemon.shut_down().await.unwrap();
     assert!(!lives(pid));

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Says that something happened to the host, and waits until that is durable.
-pub(super) async fn say(shared: &Shared, kind: EventKind, message: String) {
+pub(super) async fn record_host_event(shared: &Shared, kind: EventKind, message: String) {
     let event = Event::new(kind, Severity::Low, shared.clock.now(), message);
     if let Err(error) = shared
         .journal
@@ -23,7 +23,7 @@ pub(super) async fn say(shared: &Shared, kind: EventKind, message: String) {
 }
 
 /// Says that a record was set aside; it is written with what follows.
-pub(super) fn say_of_set_aside(shared: &Shared, aside: &SetAside) {
+pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
     let SetAside { table, key, why } = aside;
     let message = format!(
         "a record of the journal cannot be read by this version and was set aside: {key} of {table}: {why}"
@@ -74,8 +74,8 @@ pub(super) async fn say_of_damage(
 }
 
 /// Waits for what is said, but no longer than this. It was submitted, and stays so.
-pub(super) async fn wait_at_most(longest: Duration, saying: impl Future<Output = ()>) {
-    if tokio::time::timeout(longest, saying).await.is_err() {
+pub(super) async fn wait_at_most(longest: Duration, recording: impl Future<Output = ()>) {
+    if tokio::time::timeout(longest, recording).await.is_err() {
         tracing::warn!("the journal does not answer; what it was told is written when it does");
     }
 }
@@ -125,9 +125,9 @@ mod tests {
     async fn a_journal_that_does_not_answer_does_not_hold_up_the_stop() {
         let memory = MemoryJournal::new();
         let shared = shared(Arc::new(Silent(memory.clone())), ManualClock::new());
-        let saying = say(&shared, EventKind::HostStopping, "asked to".to_owned());
+        let recording = record_host_event(&shared, EventKind::HostStopping, "asked to".to_owned());
         let second = Duration::from_secs(1);
-        let said = tokio::time::timeout(60 * second, wait_at_most(second, saying)).await;
+        let said = tokio::time::timeout(60 * second, wait_at_most(second, recording)).await;
         assert!(said.is_ok(), "it waits for the disk");
         assert_eq!(memory.kinds(), [EventKind::HostStopping]);
     }

@@ -12,7 +12,7 @@ use mainstay_domain::{
 
 /// The places of the sources that a backup holds. One that was no source of it, or had another prefix then, would be
 /// emptied, so that is refused; one that an emergency backup found absent stays as it is.
-pub(super) fn held(
+pub(super) fn covered_places(
     layout: &Layout,
     job: &JobName,
     chain: &[BackupId],
@@ -23,16 +23,16 @@ pub(super) fn held(
     let Some(backup) = manifests.last() else {
         return Ok(Vec::new());
     };
-    let mut held = Vec::new();
+    let mut covered = Vec::new();
     for (prefix, swap) in places {
-        match holds(backup, state, &prefix) {
-            Holds::Directory => held.push((prefix, swap)),
-            Holds::Absence => tracing::warn!(
+        match coverage(backup, state, &prefix) {
+            SourceCoverage::Directory => covered.push((prefix, swap)),
+            SourceCoverage::Absence => tracing::warn!(
                 backup = %backup.id,
                 "the source {} was not there when the backup was taken, and stays as it is",
                 swap.target().display()
             ),
-            Holds::Nothing => {
+            SourceCoverage::Nothing => {
                 return Err(BackupStoreError::Unavailable(ErrorCode::RestoreRefused.mark(format!(
                     "backup {} holds nothing of the source {} with prefix \"{}\", for its sources were others; restore it with --into a new directory, or take a new backup",
                     backup.id,
@@ -42,12 +42,12 @@ pub(super) fn held(
             }
         }
     }
-    Ok(held)
+    Ok(covered)
 }
 
 /// What a backup says of a directory source.
 #[derive(Debug, PartialEq, Eq)]
-enum Holds {
+enum SourceCoverage {
     /// What it held.
     Directory,
     /// That it was not there.
@@ -57,7 +57,7 @@ enum Holds {
 }
 
 /// A walk always records the directory that it begins at, so what has none was not read.
-fn holds(backup: &Manifest, state: &State, prefix: &KeyPrefix) -> Holds {
+fn coverage(backup: &Manifest, state: &State, prefix: &KeyPrefix) -> SourceCoverage {
     let was_source = backup.sources.iter().any(|source| match source {
         SourceNote::Directory { prefix: noted, .. } => {
             KeyPrefix::parse(noted).is_ok_and(|noted| &noted == prefix)
@@ -66,8 +66,10 @@ fn holds(backup: &Manifest, state: &State, prefix: &KeyPrefix) -> Holds {
     });
     let root = state.get(&prefix.join(&DocumentKey::root()));
     match root.map(|entry| entry.kind) {
-        Some(DocumentKind::Directory) if was_source => Holds::Directory,
-        None if was_source && backup.backup_type == BackupType::Emergency => Holds::Absence,
-        _ => Holds::Nothing,
+        Some(DocumentKind::Directory) if was_source => SourceCoverage::Directory,
+        None if was_source && backup.backup_type == BackupType::Emergency => {
+            SourceCoverage::Absence
+        }
+        _ => SourceCoverage::Nothing,
     }
 }

@@ -20,11 +20,11 @@ use std::{
     time::Duration,
 };
 
-pub(super) struct Watched {
-    state: Mutex<WatchedState>,
+pub(super) struct MonitoredTarget {
+    state: Mutex<MonitoredState>,
 }
 
-pub(super) struct WatchedState {
+pub(super) struct MonitoredState {
     pub(super) spec: Arc<TargetSpec>,
     pub(super) checks: Vec<Arc<CheckRun>>,
     pub(super) health: TargetHealth,
@@ -66,13 +66,13 @@ pub(super) struct Meter {
     lateness: OnceLock<Histogram>,
 }
 
-impl Watched {
+impl MonitoredTarget {
     pub(super) fn new(spec: &TargetSpec, numbers: &Numbers, now: Monotonic) -> Self {
         let checks = spec
             .checks
             .iter()
             .map(|check| CheckRun::new(&spec.name, check, numbers));
-        let state = WatchedState {
+        let state = MonitoredState {
             checks: checks.collect(),
             health: TargetHealth::new(&spec.checks, exit_of(spec), spec.breaker),
             spec: Arc::new(spec.clone()),
@@ -86,12 +86,12 @@ impl Watched {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, WatchedState> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, MonitoredState> {
         self.state.lock()
     }
 }
 
-impl WatchedState {
+impl MonitoredState {
     /// Takes up another config of the same target; `process` is what is known of its process.
     pub(super) fn reconfigure(
         &mut self,
@@ -160,7 +160,7 @@ impl CheckRun {
     }
 
     /// True the first time.
-    pub(super) fn schedule_once(&self) -> bool {
+    pub(super) fn claim_timer(&self) -> bool {
         let mut state = self.state.lock();
         let is_first = *state == RunState::New;
         if is_first {
@@ -243,7 +243,7 @@ mod tests {
         for (before, enters, after) in table {
             let run = CheckRun::new(&specs::name("web"), &specs::check("tcp"), &numbers);
             *run.state.lock() = before;
-            assert_eq!(run.schedule_once(), enters, "{before:?}");
+            assert_eq!(run.claim_timer(), enters, "{before:?}");
             assert_eq!(*run.state.lock(), after, "{before:?}");
             assert_eq!(run.is_retired(), after == RunState::Retired, "{before:?}");
             run.retire();

@@ -3,7 +3,7 @@
 //! Invariant: a check keeps its beat. Its times are whole multiples of `every` after its first, jitter moves one run and
 //! not those after it, and beats that passed while the machine slept are left out and counted.
 
-use super::watched::{CheckRun, Watched};
+use super::target::{CheckRun, MonitoredTarget};
 use mainstay_domain::time::Monotonic;
 use std::{
     future::poll_fn,
@@ -22,27 +22,27 @@ const FARTHEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// What is due.
 pub(super) enum Due {
-    Check(Arc<Watched>, Arc<CheckRun>),
+    Check(Arc<MonitoredTarget>, Arc<CheckRun>),
     /// Its circuit goes half-open by itself, or its start ends, at this time.
-    Tick(Arc<Watched>, Monotonic),
+    Tick(Arc<MonitoredTarget>, Monotonic),
 }
 
 enum Entry {
     Check {
-        watched: Arc<Watched>,
+        monitored: Arc<MonitoredTarget>,
         run: Arc<CheckRun>,
         /// Without jitter.
         beat: Instant,
     },
-    Tick(Arc<Watched>, Monotonic),
+    Tick(Arc<MonitoredTarget>, Monotonic),
 }
 
-pub(super) struct Schedule {
+pub(super) struct CheckTimer {
     wheel: DelayQueue<Entry>,
     random: u64,
 }
 
-impl Schedule {
+impl CheckTimer {
     pub(super) fn new() -> Self {
         Self {
             wheel: DelayQueue::new(),
@@ -51,20 +51,25 @@ impl Schedule {
     }
 
     /// Adds checks, their first runs spread: ten are run within milliseconds, many evenly over their period.
-    pub(super) fn add(&mut self, checks: Vec<(Arc<Watched>, Arc<CheckRun>)>) {
+    pub(super) fn add(&mut self, checks: Vec<(Arc<MonitoredTarget>, Arc<CheckRun>)>) {
         let now = Instant::now();
         let count = u32::try_from(checks.len()).unwrap_or(u32::MAX).max(1);
-        for (place, (watched, run)) in (0..count).zip(checks) {
+        for (place, (monitored, run)) in (0..count).zip(checks) {
             let window = period(&run).min(SPREAD.saturating_mul(count));
             let beat = now + window.mul_f64(f64::from(place) / f64::from(count));
-            self.insert(watched, run, beat);
+            self.insert(monitored, run, beat);
         }
     }
 
-    pub(super) fn add_tick(&mut self, watched: Arc<Watched>, due: Monotonic, now: Monotonic) {
+    pub(super) fn add_tick(
+        &mut self,
+        monitored: Arc<MonitoredTarget>,
+        due: Monotonic,
+        now: Monotonic,
+    ) {
         // Not at once where clocks differ: a tick that comes too soon is asked for again.
         let after = due.since(now).clamp(Duration::from_millis(1), FARTHEST);
-        self.wheel.insert(Entry::Tick(watched, due), after);
+        self.wheel.insert(Entry::Tick(monitored, due), after);
     }
 
     /// Waits for what is due next, and has put its next run into the wheel. May be dropped.
@@ -76,9 +81,13 @@ impl Schedule {
                 Poll::Ready(None) | Poll::Pending => Poll::Pending,
             });
             match entry.await {
-                Entry::Tick(watched, due) => return Due::Tick(watched, due),
+                Entry::Tick(monitored, due) => return Due::Tick(monitored, due),
                 Entry::Check { run, .. } if run.is_retired() => {}
-                Entry::Check { watched, run, beat } => {
+                Entry::Check {
+                    monitored,
+                    run,
+                    beat,
+                } => {
                     let now = Instant::now();
                     let lateness = now.saturating_duration_since(beat + run.spec.jitter);
                     run.meter.began(lateness);
@@ -86,17 +95,23 @@ impl Schedule {
                     if missed > 0 {
                         run.meter.skipped(missed);
                     }
-                    self.insert(Arc::clone(&watched), Arc::clone(&run), next);
-                    return Due::Check(watched, run);
+                    self.insert(Arc::clone(&monitored), Arc::clone(&run), next);
+                    return Due::Check(monitored, run);
                 }
             }
         }
     }
 
-    fn insert(&mut self, watched: Arc<Watched>, run: Arc<CheckRun>, beat: Instant) {
+    fn insert(&mut self, monitored: Arc<MonitoredTarget>, run: Arc<CheckRun>, beat: Instant) {
         let when = beat + run.spec.jitter.min(FARTHEST).mul_f64(self.fraction());
-        self.wheel
-            .insert_at(Entry::Check { watched, run, beat }, when);
+        self.wheel.insert_at(
+            Entry::Check {
+                monitored,
+                run,
+                beat,
+            },
+            when,
+        );
     }
 
     /// From 0 to 1; xorshift (Marsaglia 2003), for which seconds of jitter are no secret.

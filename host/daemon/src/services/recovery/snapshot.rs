@@ -2,7 +2,7 @@
 
 use crate::{
     ports::{Active, Rest},
-    services::state::ChangedTargets,
+    services::status_view::ChangedTargets,
 };
 use mainstay_domain::{
     name::TargetName,
@@ -17,12 +17,12 @@ use std::{
 /// A copy of what is open, runs and is paused. Clones are the same board.
 #[derive(Debug, Clone)]
 pub struct RecoverySnapshot {
-    copy: Arc<RwLock<Copy>>,
+    state: Arc<RwLock<State>>,
     changed: ChangedTargets,
 }
 
 #[derive(Debug, Default)]
-struct Copy {
+struct State {
     active: BTreeMap<TargetName, Active>,
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
@@ -31,17 +31,17 @@ struct Copy {
 impl RecoverySnapshot {
     pub(super) fn new(changed: ChangedTargets) -> Self {
         Self {
-            copy: Arc::default(),
+            state: Arc::default(),
             changed,
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Copy> {
-        self.copy.read()
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read()
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Copy> {
-        self.copy.write()
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write()
     }
 
     /// This is what is shown of a target from now on.
@@ -51,15 +51,15 @@ impl RecoverySnapshot {
             operation: summary.operation,
             rests: summary.rests.map(|(until, why)| Rest { until, why }),
         });
-        let mut copy = self.write();
-        if copy.active.get(target) == active.as_ref() {
+        let mut state = self.write();
+        if state.active.get(target) == active.as_ref() {
             return;
         }
         match active {
-            Some(active) => drop(copy.active.insert(target.clone(), active)),
-            None => drop(copy.active.remove(target)),
+            Some(active) => drop(state.active.insert(target.clone(), active)),
+            None => drop(state.active.remove(target)),
         }
-        drop(copy);
+        drop(state);
         self.changed.note(target);
     }
 
@@ -67,17 +67,17 @@ impl RecoverySnapshot {
     pub(super) fn pause(&self, machine: &Recovery) {
         let host = machine.is_paused(None);
         let is_as_before = {
-            let copy = self.read();
-            copy.paused_host == host && copy.paused_targets == *machine.paused_targets()
+            let state = self.read();
+            state.paused_host == host && state.paused_targets == *machine.paused_targets()
         };
         if is_as_before {
             return;
         }
-        let mut copy = self.write();
-        copy.paused_host = host;
-        let before = std::mem::replace(&mut copy.paused_targets, machine.paused_targets().clone());
-        let now = copy.paused_targets.clone();
-        drop(copy);
+        let mut state = self.write();
+        state.paused_host = host;
+        let before = std::mem::replace(&mut state.paused_targets, machine.paused_targets().clone());
+        let now = state.paused_targets.clone();
+        drop(state);
         for target in before.symmetric_difference(&now) {
             self.changed.note(target);
         }
@@ -90,9 +90,9 @@ impl RecoverySnapshot {
 
     /// Whether the host, or a target, is paused.
     pub fn is_paused(&self, target: Option<&TargetName>) -> bool {
-        let copy = self.read();
-        target.map_or(copy.paused_host, |target| {
-            copy.paused_targets.contains(target)
+        let state = self.read();
+        target.map_or(state.paused_host, |target| {
+            state.paused_targets.contains(target)
         })
     }
 }

@@ -25,7 +25,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(super) use lifecycle::{After, Intent};
 
-pub(super) struct Managed {
+pub(super) struct SupervisedTarget {
     pub(super) name: TargetName,
     /// Held by who works on it.
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
@@ -49,8 +49,8 @@ struct State {
     restarts: Option<u32>,
 }
 
-impl Managed {
-    /// Not in the config until [`Managed::set_spec`].
+impl SupervisedTarget {
+    /// Not in the config until [`SupervisedTarget::set_spec`].
     pub(super) fn new(name: &TargetName) -> Arc<Self> {
         Arc::new(Self {
             name: name.clone(),
@@ -108,12 +108,15 @@ impl Managed {
 
 impl Core {
     /// Starts the process of a target that has none. The error is a sentence for people.
-    pub(super) async fn launch(self: &Arc<Self>, managed: &Arc<Managed>) -> Result<(), String> {
-        let Some(process) = managed.process_spec() else {
-            return Err(format!("{} has no `run` in its config", managed.name));
+    pub(super) async fn launch(
+        self: &Arc<Self>,
+        supervised: &Arc<SupervisedTarget>,
+    ) -> Result<(), String> {
+        let Some(process) = supervised.process_spec() else {
+            return Err(format!("{} has no `run` in its config", supervised.name));
         };
         let restarts = {
-            let mut state = managed.state.lock();
+            let mut state = supervised.state.lock();
             state.applied = Some(Arc::clone(&process));
             state.grace = process.grace;
             state.restarts.map_or(0, |before| before.saturating_add(1))
@@ -121,38 +124,42 @@ impl Core {
         let started = self
             .ports
             .processes
-            .spawn(&managed.name, &process, restarts)
+            .spawn(&supervised.name, &process, restarts)
             .await;
         let identity = ProcessIdentity {
             config: decide::digest(&process),
-            ..started.map_err(|why| format!("{}: {why}", managed.name))?
+            ..started.map_err(|why| format!("{}: {why}", supervised.name))?
         };
-        let message = format!("{}: started process {}", managed.name, identity.pid);
-        self.record_running(managed, identity, EventKind::ProcessStarted, message);
+        let message = format!("{}: started process {}", supervised.name, identity.pid);
+        self.record_running(supervised, identity, EventKind::ProcessStarted, message);
         Ok(())
     }
 
     /// Starts it where nobody waits for the answer: a failure is told to the monitor, and recovery takes it up.
-    pub(super) async fn launch_or_report(self: &Arc<Self>, managed: &Arc<Managed>) {
-        if let Err(why) = self.launch(managed).await {
+    pub(super) async fn launch_or_report(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
+        if let Err(why) = self.launch(supervised).await {
             let news = ProcessUpdate::Down(why);
-            self.ports.watch.process_changed(&managed.name, news);
+            self.ports.watch.process_changed(&supervised.name, news);
         }
     }
 
     /// Stops it, and starts it with the present config.
-    pub(super) async fn relaunch(self: &Arc<Self>, managed: &Arc<Managed>, why: String) {
-        self.stop_process(managed, Some(why), After::StartsAgain)
+    pub(super) async fn relaunch(
+        self: &Arc<Self>,
+        supervised: &Arc<SupervisedTarget>,
+        why: String,
+    ) {
+        self.stop_process(supervised, Some(why), After::StartsAgain)
             .await;
         if !self.is_closing() {
-            self.launch_or_report(managed).await;
+            self.launch_or_report(supervised).await;
         }
     }
 
     /// Takes over a process that an earlier daemon started.
     pub(super) fn adopt(
         self: &Arc<Self>,
-        managed: &Arc<Managed>,
+        supervised: &Arc<SupervisedTarget>,
         identity: ProcessIdentity,
         adopted: Adopted,
     ) {
@@ -160,55 +167,62 @@ impl Core {
             Adopted::Outdated => ", which was started with another config",
             Adopted::UpToDate => "",
         };
-        let message = format!("{}: adopted process {}{since}", managed.name, identity.pid);
-        self.record_running(managed, identity, EventKind::ProcessAdopted, message);
+        let message = format!(
+            "{}: adopted process {}{since}",
+            supervised.name, identity.pid
+        );
+        self.record_running(supervised, identity, EventKind::ProcessAdopted, message);
     }
 
     fn record_running(
         self: &Arc<Self>,
-        managed: &Arc<Managed>,
+        supervised: &Arc<SupervisedTarget>,
         identity: ProcessIdentity,
         kind: EventKind,
         message: String,
     ) {
         {
-            let mut state = managed.state.lock();
+            let mut state = supervised.state.lock();
             state.lifecycle.begin(identity.clone());
             state.restarts = Some(identity.restarts);
         }
         // Before the event: who has seen that sees this too.
-        self.ports.watch.row_changed(&managed.name);
+        self.ports.watch.row_changed(&supervised.name);
         self.submit(vec![
-            Change::Process(managed.name.clone(), Some(identity.clone())),
-            self.process_event(managed, kind, Severity::Low, message, &identity),
+            Change::Process(supervised.name.clone(), Some(identity.clone())),
+            self.process_event(supervised, kind, Severity::Low, message, &identity),
         ]);
         let news = match kind {
             EventKind::ProcessStarted => ProcessUpdate::Started(Some(identity.pid)),
             _ => ProcessUpdate::Runs(Some(identity.pid)),
         };
-        self.ports.watch.process_changed(&managed.name, news);
-        let (core, managed) = (Arc::clone(self), Arc::clone(managed));
-        self.parts
-            .spawn(async move { core.watch_end(managed, identity).await });
+        self.ports.watch.process_changed(&supervised.name, news);
+        let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
+        self.background
+            .spawn(async move { core.watch_end(supervised, identity).await });
     }
 
     /// Waits for the end of a process, without the turn: it may come at any time. What ended by itself stays in the
     /// journal, for it should live.
-    async fn watch_end(self: Arc<Self>, managed: Arc<Managed>, identity: ProcessIdentity) {
+    async fn watch_end(
+        self: Arc<Self>,
+        supervised: Arc<SupervisedTarget>,
+        identity: ProcessIdentity,
+    ) {
         let exit = self.ports.processes.wait(identity.clone()).await;
-        let mut state = managed.state.lock();
+        let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
             return;
         }
-        self.ports.watch.row_changed(&managed.name);
+        self.ports.watch.row_changed(&supervised.name);
         let severity = state
             .listing
             .process()
             .map_or(Severity::Medium, |p| p.exit_severity);
         let why = end_of(&identity, exit, self.ports.shared.clock.now());
-        let message = format!("{}: {why}", managed.name);
+        let message = format!("{}: {why}", supervised.name);
         let event = self.process_event(
-            &managed,
+            &supervised,
             EventKind::ProcessExited,
             severity,
             message,
@@ -220,31 +234,37 @@ impl Core {
             ..identity
         };
         self.submit(vec![
-            Change::Process(managed.name.clone(), Some(ended)),
+            Change::Process(supervised.name.clone(), Some(ended)),
             event,
         ]);
         // With the state held: news of a later start must not come before this.
         let news = ProcessUpdate::Exited(why);
-        self.ports.watch.process_changed(&managed.name, news);
+        self.ports.watch.process_changed(&supervised.name, news);
     }
 
     /// Ends the process where there is one.
-    pub(super) async fn stop_process(&self, managed: &Managed, why: Option<String>, after: After) {
-        self.stop_within(managed, why, after, Duration::MAX).await;
+    pub(super) async fn stop_process(
+        &self,
+        supervised: &SupervisedTarget,
+        why: Option<String>,
+        after: After,
+    ) {
+        self.stop_within(supervised, why, after, Duration::MAX)
+            .await;
     }
 
     /// The same, with no more grace than `longest`.
     pub(super) async fn stop_within(
         &self,
-        managed: &Managed,
+        supervised: &SupervisedTarget,
         why: Option<String>,
         after: After,
         longest: Duration,
     ) {
-        let (process, grace) = managed.begin_stop();
+        let (process, grace) = supervised.begin_stop();
         self.ports
             .watch
-            .process_changed(&managed.name, ProcessUpdate::Stopped);
+            .process_changed(&supervised.name, ProcessUpdate::Stopped);
         let ended = match process {
             Some(identity) => {
                 let grace = grace.min(longest);
@@ -253,14 +273,14 @@ impl Core {
             }
             None => None,
         };
-        managed.state.lock().lifecycle.end_stop();
-        self.ports.watch.row_changed(&managed.name);
+        supervised.state.lock().lifecycle.end_stop();
+        self.ports.watch.row_changed(&supervised.name);
         if let Some((identity, exit)) = ended {
             let end = end_of(&identity, exit, self.ports.shared.clock.now());
             let because = why.map(|why| format!("; {why}")).unwrap_or_default();
-            let message = format!("{}: stopped: {end}{because}", managed.name);
+            let message = format!("{}: stopped: {end}{because}", supervised.name);
             self.submit(vec![self.process_event(
-                managed,
+                supervised,
                 EventKind::ProcessStopped,
                 Severity::Low,
                 message,
@@ -268,7 +288,7 @@ impl Core {
             )]);
         }
         if after == After::StaysDown {
-            self.submit(vec![Change::Process(managed.name.clone(), None)]);
+            self.submit(vec![Change::Process(supervised.name.clone(), None)]);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The long-living tasks of one service.
 //!
-//! Invariant: none of them breaks off in silence. A service waits for [`Parts::torn`] beside its work and panics with
+//! Invariant: none of them breaks off in silence. A service waits for [`TaskGroup::first_panic`] beside its work and panics with
 //! the part's own panic, so that whoever observes services observes their parts.
 
 use parking_lot::Mutex;
@@ -12,15 +12,15 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// The tasks. Clones are the same ones.
 #[derive(Clone, Default)]
-pub(crate) struct Parts(Arc<Shared>);
+pub(crate) struct TaskGroup(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     panic: Mutex<Option<Panic>>,
-    torn: Notify,
+    panicked: Notify,
 }
 
-impl Parts {
+impl TaskGroup {
     /// Runs work that nobody waits for.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let work = tokio::spawn(work);
@@ -30,18 +30,18 @@ impl Parts {
             let panic = work.await.err().and_then(|end| end.try_into_panic().ok());
             if panic.is_some() {
                 *shared.panic.lock() = panic;
-                shared.torn.notify_one();
+                shared.panicked.notify_one();
             }
         });
     }
 
     /// Resolves where one has panicked. May be dropped; one at a time waits.
-    pub(crate) async fn torn(&self) -> Panic {
+    pub(crate) async fn first_panic(&self) -> Panic {
         loop {
             let panic = self.0.panic.lock().take();
             match panic {
                 Some(panic) => return panic,
-                None => self.0.torn.notified().await,
+                None => self.0.panicked.notified().await,
             }
         }
     }
@@ -54,25 +54,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_that_panics_is_told_and_one_that_ends_is_not() {
-        let parts = Parts::default();
+        let tasks = TaskGroup::default();
         let (said, heard) = tokio::sync::oneshot::channel();
-        parts.spawn(async move { said.send(()).unwrap() });
+        tasks.spawn(async move { said.send(()).unwrap() });
         within(heard).await.unwrap();
-        parts.spawn(async { panic!("out of luck") });
-        let panic = within(parts.torn()).await;
+        tasks.spawn(async { panic!("out of luck") });
+        let panic = within(tasks.first_panic()).await;
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"out of luck"));
     }
 
     #[tokio::test]
     async fn one_that_panicked_while_nobody_waited_is_told_later() {
-        let parts = Parts::default();
-        parts.spawn(async { panic!("early") });
+        let tasks = TaskGroup::default();
+        tasks.spawn(async { panic!("early") });
         within(async {
-            while parts.0.panic.lock().is_none() {
+            while tasks.0.panic.lock().is_none() {
                 tokio::task::yield_now().await;
             }
         })
         .await;
-        within(parts.torn()).await;
+        within(tasks.first_panic()).await;
     }
 }

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The stage.
-pub(super) struct Stage {
+pub(super) struct DemoHost {
     pub(super) built: Built,
     pub(super) directory: PathBuf,
     pub(super) receiver: Receiver,
@@ -27,7 +27,7 @@ pub(super) struct Stage {
     keep: bool,
 }
 
-impl Stage {
+impl DemoHost {
     pub(super) async fn new(built: Built, keep: bool) -> anyhow::Result<Self> {
         let unique = format!("mainstay-demo-{}", std::process::id());
         let directory = std::env::temp_dir().join(unique);
@@ -35,7 +35,7 @@ impl Stage {
         fs::create_dir_all(directory.join("data"))?;
         let (receiver, address) = Receiver::start().await?;
         let free = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let stage = Self {
+        let host = Self {
             built,
             directory,
             receiver,
@@ -48,16 +48,16 @@ impl Stage {
             daemon: None,
             keep,
         };
-        fs::write(stage.config_path(), stage.config(7))?;
+        fs::write(host.config_path(), host.config(7))?;
         for plugin in [
-            &stage.built.restart_service,
-            &stage.built.corruption_restore,
-            &stage.built.webhook,
+            &host.built.restart_service,
+            &host.built.corruption_restore,
+            &host.built.webhook,
         ] {
-            stage.drop_plugin(plugin)?;
+            host.drop_plugin(plugin)?;
         }
-        stage.drop_plugin(&stage.built.gfs_retention)?;
-        Ok(stage)
+        host.drop_plugin(&host.built.gfs_retention)?;
+        Ok(host)
     }
 
     pub(super) fn config_path(&self) -> PathBuf {

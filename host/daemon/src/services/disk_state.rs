@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// The service.
 pub struct DiskStateService {
     /// Where it stands.
-    pub room: watch::Receiver<DiskState>,
+    pub disk: watch::Receiver<DiskState>,
     /// It is told in the journal. On a full disk it is held there too, but its alert goes out.
     pub shared: Shared,
 }
@@ -23,21 +23,21 @@ pub struct DiskStateService {
 impl DiskStateService {
     /// Runs until it is stopped.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut told = None;
+        let mut last_reported = None;
         loop {
-            let room = self.room.borrow_and_update().clone();
-            let news = match room {
+            let disk = self.disk.borrow_and_update().clone();
+            let news = match disk {
                 DiskState::Full(why) => Some((EventKind::JournalFull, why)),
-                DiskState::Regained => {
+                DiskState::Recovered => {
                     let message = "the journal is written again, and holds all that was held back";
                     Some((EventKind::JournalWritable, message.to_owned()))
                 }
-                DiskState::Enough => None,
+                DiskState::Healthy => None,
             };
             if let Some((kind, message)) = news
-                && told != Some(kind)
+                && last_reported != Some(kind)
             {
-                told = Some(kind);
+                last_reported = Some(kind);
                 // Of one severity, so that who heard the one hears the other.
                 let now = self.shared.clock.now();
                 let event = Event::new(kind, Severity::Critical, now, message);
@@ -49,7 +49,7 @@ impl DiskStateService {
             }
             tokio::select! { biased;
                 () = stop.cancelled() => return,
-                changed = self.room.changed() => if changed.is_err() {
+                changed = self.disk.changed() => if changed.is_err() {
                     // The journal is gone; there is nothing more to tell.
                     return stop.cancelled().await;
                 },
@@ -66,9 +66,9 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_and_its_end_are_told_once_each_and_in_turn() {
         let journal = MemoryJournal::new();
-        let (sender, room) = watch::channel(DiskState::Enough);
+        let (sender, disk) = watch::channel(DiskState::Healthy);
         let service = DiskStateService {
-            room,
+            disk,
             shared: shared(journal.clone(), ManualClock::new()),
         };
         let stop = CancellationToken::new();
@@ -77,7 +77,7 @@ mod tests {
         let (full_kind, writable) = (EventKind::JournalFull, EventKind::JournalWritable);
         for (next, expected) in [
             (full("full"), vec![full_kind]),
-            (DiskState::Regained, vec![full_kind, writable]),
+            (DiskState::Recovered, vec![full_kind, writable]),
             (full("again"), vec![full_kind, writable, full_kind]),
         ] {
             sender.send_replace(next);
@@ -93,9 +93,9 @@ mod tests {
     #[tokio::test]
     async fn what_a_daemon_before_told_is_taken_back_by_this_one() {
         let journal = MemoryJournal::new();
-        let (_sender, room) = watch::channel(DiskState::Regained);
+        let (_sender, disk) = watch::channel(DiskState::Recovered);
         let service = DiskStateService {
-            room,
+            disk,
             shared: shared(journal.clone(), ManualClock::new()),
         };
         let stop = CancellationToken::new();

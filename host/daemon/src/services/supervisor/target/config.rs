@@ -1,6 +1,6 @@
 //! What the config says of one target, and what its process was started with.
 
-use super::{Intent, Managed};
+use super::{Intent, SupervisedTarget};
 use mainstay_domain::spec::{ForeignCommands, ProcessSpec, TargetSpec};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Listing {
     }
 }
 
-impl Managed {
+impl SupervisedTarget {
     pub(in super::super) fn process_spec(&self) -> Option<Arc<ProcessSpec>> {
         self.state.lock().listing.process().cloned()
     }
@@ -55,7 +55,7 @@ impl Managed {
     }
 
     /// Another config; none where it is gone from it. Whether it says something else than the one before:
-    /// [`Managed::catch_up`] tells what that means for the process.
+    /// [`SupervisedTarget::catch_up`] tells what that means for the process.
     pub(in super::super) fn set_spec(&self, spec: Option<&TargetSpec>) -> bool {
         let mut state = self.state.lock();
         match spec {
@@ -69,7 +69,7 @@ impl Managed {
     }
 
     /// Takes the present config as applied; what its process was started with, and what it is to be started with.
-    pub(in super::super) fn catch_up(
+    pub(in super::super) fn take_applied(
         &self,
     ) -> (Option<Arc<ProcessSpec>>, Option<Arc<ProcessSpec>>) {
         let mut state = self.state.lock();
@@ -98,7 +98,7 @@ mod tests {
             checks: vec![specs::check("tcp")],
             ..sleep.clone()
         };
-        let supervised =
+        let with_process =
             |spec: &TargetSpec| Listing::Supervised(Arc::new(spec.process.clone().unwrap()));
         let table = [
             (Listing::Unlisted, None, false),
@@ -107,10 +107,10 @@ mod tests {
             (Listing::Foreign, None, true),
             (Listing::Foreign, Some(&foreign), false),
             (Listing::Foreign, Some(&sleep), true),
-            (supervised(&sleep), None, true),
-            (supervised(&sleep), Some(&foreign), true),
-            (supervised(&sleep), Some(&checked), false),
-            (supervised(&sleep), Some(&other), true),
+            (with_process(&sleep), None, true),
+            (with_process(&sleep), Some(&foreign), true),
+            (with_process(&sleep), Some(&checked), false),
+            (with_process(&sleep), Some(&other), true),
         ];
         for (before, spec, changes) in table {
             let mut listing = before.clone();

@@ -16,19 +16,19 @@ use tokio::sync::{
 
 pub(super) struct FindingSender {
     findings: mpsc::Sender<Finding>,
-    kept: Mutex<Kept>,
+    backlog: Mutex<Backlog>,
     backlog_changed: Notify,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Backlog {
     /// Oldest first; no target without one.
     of_targets: HashMap<TargetName, VecDeque<Finding>>,
     /// Whose turn it is: to look for one in the map would cost more the more has left it.
     order: VecDeque<TargetName>,
 }
 
-impl Kept {
+impl Backlog {
     fn put(&mut self, finding: Finding) {
         let of_target = match self.of_targets.entry(key(&finding).0.clone()) {
             Entry::Occupied(known) => known.into_mut(),
@@ -58,24 +58,24 @@ impl FindingSender {
     pub(super) fn new(findings: mpsc::Sender<Finding>) -> Self {
         Self {
             findings,
-            kept: Mutex::default(),
+            backlog: Mutex::default(),
             backlog_changed: Notify::new(),
         }
     }
 
     /// Sends it at once, or keeps it.
     pub(super) fn send(&self, finding: Finding) {
-        let mut kept = self.kept.lock();
+        let mut backlog = self.backlog.lock();
         let (target, _) = key(&finding);
         // One that is kept must not be overtaken.
-        let sent = match kept.of_targets.contains_key(target) {
+        let sent = match backlog.of_targets.contains_key(target) {
             true => Err(TrySendError::Full(finding)),
             false => self.findings.try_send(finding),
         };
         match sent {
             Ok(()) => {}
             Err(TrySendError::Full(finding)) => {
-                kept.put(finding);
+                backlog.put(finding);
                 self.backlog_changed.notify_one();
             }
             // The engine is gone: the daemon is stopping.
@@ -87,18 +87,18 @@ impl FindingSender {
 
     /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
     pub(super) async fn send_from_backlog(&self) {
-        while self.kept.lock().order.is_empty() {
+        while self.backlog.lock().order.is_empty() {
             self.backlog_changed.notified().await;
         }
         let room = self.findings.reserve().await;
-        let mut kept = self.kept.lock();
+        let mut backlog = self.backlog.lock();
         match room {
             Ok(room) => {
-                if let Some(finding) = kept.pop() {
+                if let Some(finding) = backlog.pop() {
                     room.send(finding);
                 }
             }
-            Err(_) => *kept = Kept::default(),
+            Err(_) => *backlog = Backlog::default(),
         }
     }
 }
@@ -167,17 +167,17 @@ mod tests {
     #[tokio::test]
     async fn a_full_channel_keeps_the_newest_of_each_failure_and_none_overtakes() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let outlet = FindingSender::new(sender);
-        outlet.send(cleared("a", 1));
+        let finding_sender = FindingSender::new(sender);
+        finding_sender.send(cleared("a", 1));
         for millis in 2..=4 {
-            outlet.send(cleared("a", millis));
+            finding_sender.send(cleared("a", millis));
         }
-        outlet.send(cleared_of("db", "b", 5));
+        finding_sender.send(cleared_of("db", "b", 5));
         assert_eq!(receiver.recv().await, Some(cleared("a", 1)));
-        outlet.send(cleared("a", 6)); // There is room, but an older one is kept.
+        finding_sender.send(cleared("a", 6)); // There is room, but an older one is backlog.
         let mut rest = Vec::new();
         for _ in 0..2 {
-            outlet.send_from_backlog().await;
+            finding_sender.send_from_backlog().await;
             rest.extend(receiver.recv().await);
         }
         rest.sort_by_key(|finding| format!("{finding:?}"));
@@ -189,21 +189,21 @@ mod tests {
     #[tokio::test]
     async fn what_is_kept_of_a_target_comes_in_the_order_in_which_it_happened() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let outlet = FindingSender::new(sender);
-        outlet.send(cleared("a", 0)); // Fills it.
+        let finding_sender = FindingSender::new(sender);
+        finding_sender.send(cleared("a", 0)); // Fills it.
         for finding in [exited(1), raised("a", 1), raised("b", 2), cleared("a", 3)] {
-            outlet.send(finding);
+            finding_sender.send(finding);
         }
-        outlet.send(exited(4));
-        outlet.send(raised("a", 4));
+        finding_sender.send(exited(4));
+        finding_sender.send(raised("a", 4));
         let mut heard = vec![receiver.recv().await.unwrap()];
         for _ in 0..3 {
-            outlet.send_from_backlog().await;
+            finding_sender.send_from_backlog().await;
             heard.extend(receiver.recv().await);
         }
         let expected = [cleared("a", 0), raised("b", 2), exited(4), raised("a", 4)];
         assert_eq!(heard, expected);
-        outlet.send(exited(5)); // Nothing is kept any more.
+        finding_sender.send(exited(5)); // Nothing is backlog any more.
         assert_eq!(receiver.recv().await, Some(exited(5)));
     }
 }

@@ -1,0 +1,21 @@
+//! What the daemon before left, as the machine takes it.
+
+use crate::ports::{self, Watch};
+use mainstay_domain::recovery::{CaseKey, Recovered};
+
+/// What no check sees now is told apart by `watch`.
+pub(super) fn of(previous: &ports::Recovered, watch: &dyn Watch) -> Recovered {
+    let open = previous.incidents.iter();
+    let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
+    let unseen = unseen.map(CaseKey::from);
+    let incidents = previous.incidents.iter().chain(&previous.closed);
+    Recovered {
+        unseen: unseen.collect(),
+        incidents: incidents.cloned().collect(),
+        operations: previous.operations.clone(),
+        effects: previous.effects.iter().cloned().collect(),
+        paused_targets: previous.paused_targets.iter().cloned().collect(),
+        paused_host: previous.paused_host,
+        cooldowns: previous.cooldowns.clone(),
+    }
+}
