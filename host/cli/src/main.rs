@@ -38,8 +38,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// Has panics told like everything else. The hook of the standard library writes to standard error itself, and where
-/// nobody reads that a service which panics would hang, and be taken for alive.
+/// Logs panics. The standard hook writes to standard error itself and would block if nobody reads it, and a blocked
+/// service would be taken for alive.
 fn log_panics(log: LogQueue) {
     std::panic::set_hook(Box::new(move |panic| {
         let backtrace = Backtrace::capture();

@@ -361,7 +361,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     .await;
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
-    // What was told last is not waited for by who told it; the next daemon has to find it all the same.
+    // The last event is not awaited by its writer, but the next daemon must find it.
     match shared.journal.commit(Vec::new().into()).await {
         Ok(Committed::Durable(_)) => {}
         Ok(Committed::Held) => tracing::error!(

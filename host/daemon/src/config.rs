@@ -92,7 +92,7 @@ impl Loaded {
     }
 }
 
-/// The problems as they are told: those of a kind that is there too often are one.
+/// The problems as they are reported: a kind with too many is summarized as one.
 pub fn summarize(problems: Vec<Problem>) -> Vec<Problem> {
     let unplaced = problems.into_iter().map(|problem| ((), problem));
     grouped(unplaced.collect(), |(), problem| problem)

@@ -2,10 +2,10 @@
 //!
 //! A check whose failures in a row reach its `fail_after` raises its failure and opens the circuit. The circuit goes
 //! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
-//! What a target may do while it starts, and what a stranger may not do for it, is in `start` and `stranger`.
+//! Exceptions for a target that starts are in `start`; for a process that is not the supervised child, in `stranger`.
 //!
-//! Invariant: a failure is raised once for each time that it begins to hold, again for each time that it reopens a
-//! half-open circuit and for each end of the supervised child, never for each failing run.
+//! Invariant: a failure is raised when it begins, when it reopens a half-open circuit, and at each exit of the child;
+//! not at each failing run.
 //! Invariant: an open circuit has at least one failure that is raised; a closed one has none.
 //! Invariant: a failure of another type neither delays nor hides the end of this one: each clears by its own checks.
 

@@ -1,7 +1,7 @@
 //! What a dry run answers instead of acting.
 //!
-//! Invariant: an answer is what the effect would be answered if all went well, so that the handler goes the same way
-//! and asks for the same effects.
+//! Invariant: an answer is that of a successful effect, so the handler takes the same path and asks for the same
+//! effects.
 
 use crate::{
     backup::BackupSummary,
@@ -21,7 +21,8 @@ pub struct DryRunFacts {
     pub restorable: (u64, u64),
 }
 
-/// What a dry run answers; `None` for what only looks, which a dry run really performs. Nobody waits for a sleep.
+/// The answer of a dry run; `None` for an effect that only reads, which a dry run really performs. A sleep returns at
+/// once.
 pub fn dry_run_answer(effect: &Effect, facts: &DryRunFacts) -> Option<EffectResult> {
     Some(Ok(match effect {
         Effect::ClockSleep { .. } => Answer::Done,

@@ -1,6 +1,6 @@
 //! Whether a target flaps: opens its circuit again and again.
 //!
-//! Invariant: one that begins to flap is told once, until it has been calm.
+//! Invariant: a target that begins to flap is announced once, until it has been calm.
 //! Invariant: bounded memory, however often it opens.
 
 use crate::time::Monotonic;
@@ -37,7 +37,7 @@ impl FlapDetector {
         begins
     }
 
-    /// It opened so long ago, before the program started; what was told of it then is not told again.
+    /// An opening from before this program started. If the target was flapping then, it is not announced again.
     pub fn opened_before(&mut self, age: Duration, now: Monotonic) {
         if age < WINDOW {
             self.before

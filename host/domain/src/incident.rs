@@ -136,7 +136,7 @@ impl Incident {
 
     /// The failure came back right after its recovery: it was not over. Detection stays the first one.
     pub fn reopen(&mut self, severity: Severity, evidence: Evidence, now: Timestamp) {
-        // Who was told that it is over has to be told again.
+        // The recovery was reported, so the return is reported too.
         self.escalated &= self.closed_at.is_none();
         self.state = match self.escalated {
             true => IncidentState::Escalated,
@@ -168,8 +168,8 @@ impl Incident {
         true
     }
 
-    /// Whether its end is news only when it lasts: it came back before, or people were told that it needs them, who must
-    /// not be told that it is over and then be told again.
+    /// Whether to report the end only after the relapse window: the failure came back before, or people were told
+    /// that it needs them.
     pub fn must_last(&self) -> bool {
         self.relapses > 0 || self.escalated
     }

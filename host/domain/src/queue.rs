@@ -1,16 +1,14 @@
 //! Which recovery starts next.
 //!
-//! Due ones first; of those the lower priority number, then the more severe, then the older. One that may not start
-//! yet, for its target is busy or paused or what it depends on is failing, is set aside until that is over, and stands
-//! in nobody's way.
+//! Order: due first, then priority (lower first), severity (higher first), age (older first). An operation that may
+//! not start (target busy or paused, dependency failing) is set aside until that ends, and blocks no other.
 //!
-//! Invariant: one operation a target at a time; a further one is kept until that has ended. One that rests between its
-//! attempts waits here too: meanwhile only a more severe one of its target may start, and it takes nobody's place among
-//! those that run.
-//! Invariant: what is asked for by hand waits for neither a pause nor a dependency, nor for what rests, but for what runs
-//! for its target.
-//! Invariant: each call costs O(log n), and a look at each operation that a reason held when that reason is over. The
-//! caller says when a reason is over, with [`RecoveryQueue::release_block`].
+//! Invariant: one operation per target at a time. An operation between two attempts stays in the queue: only a more
+//! severe one of the same target may start meanwhile, and it takes no slot of the running ones.
+//! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
+//! is busy.
+//! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
+//! released. The caller says when, with [`RecoveryQueue::release_block`].
 
 use crate::{id::OperationId, name::TargetName, severity::Severity, time::Monotonic};
 use std::{
@@ -40,7 +38,7 @@ pub struct QueueEntry {
     pub due: Monotonic,
     /// Targets that must not be failing.
     pub depends_on: Vec<TargetName>,
-    /// An operator asked for it, or approved it: a pause and a failing dependency do not hold it.
+    /// An operator asked for it, or approved it: pauses and failing dependencies do not block it.
     pub is_manual: bool,
 }
 
@@ -207,7 +205,7 @@ impl RecoveryQueue {
         }
     }
 
-    /// A reason may be over: what it held is looked at again.
+    /// A block may have ended: what it set aside is ready again, and is checked when it is next.
     pub fn release_block(&mut self, block: &StartBlock) {
         for id in self.blocked.remove(block).unwrap_or_default() {
             self.make_ready(id);

@@ -1,4 +1,4 @@
-//! What must survive a crash: changes that are written together, and entries of an operation's journal.
+//! What must survive a crash: changes that are written together, and entries of an operation's effect log.
 //!
 //! Invariant: a [`Change`] is a whole new value, never a difference, so that writing it twice is writing it once.
 
@@ -25,7 +25,7 @@ pub enum Change {
     Incident(Arc<Incident>),
     /// Insert or replace, by its identifier.
     Operation(Operation),
-    /// Append to the journal of its operation.
+    /// Append to the effect log of its operation.
     Effect(EffectEntry),
     /// Insert or replace, by alert and alerter.
     Alert(OutboxEntry),
@@ -81,7 +81,7 @@ pub enum EntryKind {
     Planned,
 }
 
-/// One entry of an operation's journal.
+/// One entry of an operation's effect log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EffectEntry {
     /// The operation.

@@ -1,15 +1,16 @@
 //! Recovery as one pure machine: what failed, what is done about it, and what has to be written of it.
 //!
-//! [`Recovery::apply`] takes an input with the time, and gives what is to be written and what is to be done. A driver
-//! receives, applies, writes in order, and does; it decides nothing. One file here for each input.
+//! [`Recovery::apply`] takes an input and the time, and returns what to write and what to do. A driver receives,
+//! applies, writes in order, and acts; it decides nothing. There is one file per input.
 //!
 //! Invariant: no clock, no I/O, no randomness but that of the seed: the same inputs give the same outcomes.
-//! Invariant: one case for each failure of each target, and one operation of it at most, for it is a part of its stage.
-//! Invariant: what the journal holds after an input is enough to go on from there: see [`Input::Recovered`].
-//! Invariant: an input costs O(log n) in the number of cases, but for a config and for the end of a reason that held
-//! many, which look at each that they concern.
-//! Invariant: an input that cannot come is a typed error. One that nothing was asked for changes nothing; where a defect
-//! shows only on the way, what was changed by then is written with the next input.
+//! Invariant: one case per failure of a target, and at most one operation per case: the operation is part of the
+//! stage.
+//! Invariant: the journal has enough after each input to resume from there: see [`Input::Recovered`].
+//! Invariant: an input costs O(log n) in the number of cases. Exceptions: a new config, and the end of a block that
+//! set many operations aside, cost a visit to each case concerned.
+//! Invariant: an impossible input is a typed error and changes nothing. If a defect shows halfway, the changes made
+//! by then are written with the next input.
 
 mod attempt;
 mod audit;
@@ -68,7 +69,7 @@ use std::{
 /// Operations that run at one time, over all targets.
 pub const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
-/// Every failure that is taken up, and what is done about it.
+/// Every failure under recovery, and what is done about it.
 #[derive(Debug)]
 pub struct Recovery {
     ids: IdSource,
@@ -100,7 +101,7 @@ pub struct Recovery {
     /// Looks that were asked for.
     looks: u64,
     changed: BTreeSet<TargetName>,
-    /// What an input that could not come changed all the same: a defect, which must not part memory and journal.
+    /// Changes of an impossible input, to be returned with the next outcome: memory and journal must not diverge.
     owed: Outcome,
 }
 
@@ -131,7 +132,7 @@ impl Recovery {
         }
     }
 
-    /// Takes one input up.
+    /// Applies one input.
     ///
     /// # Errors
     /// The input cannot come in this state. What it changed before that was seen comes with the next outcome.
@@ -156,7 +157,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        // What the daemon before left is gone on with by the inputs after that, when everything else is there.
+        // What the previous daemon left is resumed by the inputs after that, when everything else is there.
         let begins = !matches!(input, Input::Recovered(_));
         match input {
             Input::Raised {
@@ -208,7 +209,7 @@ impl Recovery {
         &self.paused_targets
     }
 
-    /// The handlers that something waits for because they were missing.
+    /// Missing handlers that some operation waits for.
     pub fn missing(&self) -> Vec<PluginName> {
         self.missing.keys().cloned().collect()
     }
@@ -244,7 +245,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// What a person is told of an operation is how it is after all of this.
+    /// Replies show operations as they are after the whole input.
     fn refresh_replies(&self, out: &mut Outcome) {
         for action in &mut out.after {
             let Action::Answer(_, Reply::Operation(operation)) = action else {
@@ -272,7 +273,7 @@ impl Recovery {
         }
     }
 
-    /// Lets an event happen to an operation, and writes its new value.
+    /// Applies an event to an operation, and writes its new value.
     fn step(
         &self,
         work: &mut Work,

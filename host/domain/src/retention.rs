@@ -1,12 +1,12 @@
 //! The host's guard over what a retention policy says.
 //!
-//! A policy is a plugin: it may be wrong, or hostile. The guard reads its verdicts as wishes, and keeps a backup
+//! A policy is a plugin: it may be wrong, or hostile. Its verdicts are advice. The host keeps a backup
 //! - that a kept one depends on,
 //! - that belongs to the newest verified chain, or to one of the `min_redundancy` newest,
 //! - that is held, is not finished, or lies in the future because the clock went back,
 //! - that has no verdict, or contradicting ones, or one whose own `expires` is still to come.
 //!
-//! Invariant: what is let go is needed by nothing that is kept, for any verdicts whatever.
+//! Invariant: whatever the verdicts are, no kept backup needs an expired one.
 
 use crate::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},

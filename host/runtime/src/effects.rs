@@ -33,9 +33,8 @@ pub trait EffectSession: Send {
     /// must finish what was begun, or write down what became of it, does so in a task of its own.
     fn perform(&mut self, effect: Effect) -> Boxed<'_, EffectResult>;
 
-    /// Ends it: says whether something was begun and has no result yet, which is then waited for. The call's timeout does
-    /// not bound that, so each effect needs a bound of its own. A caller that goes away before the end of its call drops
-    /// the session without this.
+    /// Ends the session and says what still acts. The call's timeout does not apply, so each effect needs its own
+    /// bound. If the caller is dropped, this is not called.
     fn settle(self: Box<Self>) -> Settling;
 }
 

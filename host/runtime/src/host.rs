@@ -1,7 +1,7 @@
 //! The plugin host: follows a directory and the operator's settings, and gives out the plugins that serve.
 //!
 //! Invariant: one task changes what serves, one change after the other; whoever asks for a plugin never waits for it.
-//! Invariant: a change that fails leaves what served before, and is told to the observer.
+//! Invariant: a change that fails leaves what served before, and is reported to the observer.
 
 mod build;
 mod diff;
@@ -166,8 +166,8 @@ impl PluginHost {
         let _ = answer.await;
     }
 
-    /// The very build with this digest, to go on with an operation that it began: the one that serves, else one made
-    /// of the kept bytes under the given settings, which then serves no one else.
+    /// The build with this digest, to resume an operation that it began: the serving one, else one built from the
+    /// stored component under the given settings; that one serves no other call.
     pub async fn by_digest(
         &self,
         digest: &str,

@@ -1,4 +1,4 @@
-//! Which of a job's sources a backup holds, so that a restore in place replaces those only.
+//! Which sources of a job a backup covers, so that a restore in place replaces only those.
 
 use super::{files::Layout, read::read_manifests, swap::Swap};
 use crate::port::BackupStoreError;
@@ -10,8 +10,8 @@ use mainstay_domain::{
     name::JobName,
 };
 
-/// The places of the sources that a backup holds. One that was no source of it, or had another prefix then, would be
-/// emptied, so that is refused; one that an emergency backup found absent stays as it is.
+/// The places to restore: only sources that the backup contains. A source that it does not contain would be emptied,
+/// so that is refused; one that an emergency backup found absent is left alone.
 pub(super) fn covered_places(
     layout: &Layout,
     job: &JobName,

@@ -248,13 +248,13 @@ impl<'a> SourceReader<'a> {
             return Ok(());
         };
         if !read.is_same {
-            let told = warnings.len();
+            let reported = warnings.len();
             let again = self.read_once(&key, found, rules, warnings)?;
             let in_parts = |read: &Attempt| matches!(read.content, Content::Written(_));
             match again {
                 // Its parts are in the archive, where only such a document's own line or its parts anew may follow.
                 again if in_parts(&read) && !again.as_ref().is_some_and(in_parts) => {
-                    warnings.truncate(told);
+                    warnings.truncate(reported);
                 }
                 Some(again) => read = again,
                 None => return Ok(()),

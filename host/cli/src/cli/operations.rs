@@ -159,8 +159,7 @@ async fn newest_event(client: &Client) -> anyhow::Result<u64> {
     }
 }
 
-/// Shows the operation's events until it has ended; its record then. The record is looked at when an event says that
-/// it ended, before which all its others have been shown, and now and then where events do not come.
+/// Shows events until the operation has ended, then gives its record. Polls the record too, in case no events come.
 async fn await_end(client: &Client, out: &Output, id: &str, since: u64) -> anyhow::Result<String> {
     let query = [
         ("follow", Some("true".to_owned())),

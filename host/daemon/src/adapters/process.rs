@@ -1,17 +1,17 @@
 //! Processes of this machine: started, found again, waited for, ended.
 //!
-//! Invariant: a child never hangs on the daemon's life. It has its own process group, writes its output straight into
-//! its log file, and no parent-death signal is set; so a daemon that is killed leaves its children as they are.
+//! Invariant: a child does not depend on the daemon's life. It has its own process group, writes its output straight
+//! into its log file, and has no parent-death signal, so a killed daemon leaves its children as they are.
 //! Invariant: no child can be lost. Each carries a mark (`mark`) by which the next daemon finds it even where the one
 //! before was killed between starting it and writing that down.
 //! Invariant: a process is named by its number *and* its start time and boot, so a later process that got the same
 //! number is never signalled, waited for or taken for the earlier one.
-//! Invariant: when the leader of a group has ended, what is left of its group is killed before the leader is reaped, so
-//! that a second copy never meets leftovers that still hold its port.
+//! Invariant: when a group leader ends, the rest of its group is killed before the leader is reaped. So a new copy
+//! never meets an old process that holds its port.
 //!
-//! A child gets its own process group, but not its own session: the group is what signals go to, the daemon's terminal
-//! cannot reach it (its standard streams are files), and starting a session would need a `fork` in place of the
-//! `posix_spawn` that is used wherever neither `user` nor `umask` is set.
+//! A child has its own process group for signals. It has no own session: its standard streams are files, so the
+//! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (neither `user` nor `umask` is
+//! set).
 
 mod account;
 mod batch;
@@ -43,8 +43,8 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// So many children are started at a time. A start is work for the machine and not for the daemon, and the threads that
-/// it takes are wanted by others, who must not wait behind some thousand starts.
+/// Children started at a time. Starts use threads of the shared pool, and a few thousand starts must not keep others
+/// waiting.
 const STARTS: usize = 64;
 
 /// The processes of this machine, as one daemon sees them.

@@ -32,8 +32,7 @@ pub fn watch(config: &Path, hints: mpsc::Sender<()>) -> Result<RecommendedWatche
     Ok(watcher)
 }
 
-/// Reading the files is no change of them, and what else lies in the directory, a log perhaps, is no config. An event
-/// without a path says that some were lost.
+/// Ignores reads, and files in the directory that are not config. An event without paths means that events were lost.
 fn may_be_a_change(event: &notify::Event) -> bool {
     let is_config = |path: &std::path::PathBuf| {
         path.extension()

@@ -1,4 +1,4 @@
-//! What the daemon says of itself.
+//! Events about the host itself.
 
 use crate::{ports::SetAside, services::shared::Shared};
 use mainstay_domain::{
@@ -10,7 +10,7 @@ use mainstay_store::sqlite::JournalDamage;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Says that something happened to the host, and waits until that is durable.
+/// Records an event about the host, and waits until it is durable.
 pub(super) async fn record_host_event(shared: &Shared, kind: EventKind, message: String) {
     let event = Event::new(kind, Severity::Low, shared.clock.now(), message);
     if let Err(error) = shared
@@ -22,7 +22,7 @@ pub(super) async fn record_host_event(shared: &Shared, kind: EventKind, message:
     }
 }
 
-/// Says that a record was set aside; it is written with what follows.
+/// Records that a record was set aside; it is written with what follows.
 pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
     let SetAside { table, key, why } = aside;
     let message = format!(
@@ -47,8 +47,8 @@ pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
     );
 }
 
-/// Says that the journal was found damaged, once it is, and then waits for the stop. The daemon goes on.
-pub(super) async fn say_of_damage(
+/// Records that the journal was found damaged, once it is, and then waits for the stop. The daemon goes on.
+pub(super) async fn record_damage(
     damage: impl Future<Output = JournalDamage>,
     shared: Shared,
     stop: CancellationToken,
@@ -73,7 +73,7 @@ pub(super) async fn say_of_damage(
     stop.cancelled().await;
 }
 
-/// Waits for what is said, but no longer than this. It was submitted, and stays so.
+/// Waits for an event to be durable, but no longer than this. It stays submitted.
 pub(super) async fn wait_at_most(longest: Duration, recording: impl Future<Output = ()>) {
     if tokio::time::timeout(longest, recording).await.is_err() {
         tracing::warn!("the journal does not answer; what it was told is written when it does");
@@ -112,7 +112,7 @@ mod tests {
             text: "the journal is damaged (a page)".to_owned(),
         });
         let shared = shared(journal.clone(), ManualClock::new());
-        let saying = say_of_damage(damage, shared, stop.clone());
+        let saying = record_damage(damage, shared, stop.clone());
         let mut saying = Box::pin(saying);
         let second = Duration::from_secs(1);
         assert!(tokio::time::timeout(second, &mut saying).await.is_err());

@@ -1,6 +1,6 @@
-//! What a config tells ten thousand times over is told as one.
+//! Reports many problems of one kind as one.
 //!
-//! Invariant: no kind of problem is hidden, and of each that is not told in full it is said how many there are.
+//! Invariant: every kind is reported, with the number of problems that are not shown.
 //! Invariant: only problems that are shown are placed in their files, so that many cost no more than those few.
 
 use super::problem::{Kind, Problem};

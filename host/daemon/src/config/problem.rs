@@ -33,16 +33,17 @@ pub struct Problem {
     details: Box<ProblemDetails>,
 }
 
-/// What programs are not told of a problem.
+/// What is not part of the machine-readable form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ProblemDetails {
     raised_at: CallSite,
     excerpt: Option<Box<Excerpt>>,
-    /// Where the problem stands for many: the first of them, which people are shown in its place.
+    /// The examples that people are shown, if the problem stands for many.
     examples: Vec<Problem>,
 }
 
-/// The place of the program that tells a problem. What the same place tells is of one kind, whatever names are in it.
+/// The place in the program that raises a problem. Problems from the same place are of one kind, whatever names they
+/// contain.
 type CallSite = &'static panic::Location<'static>;
 
 /// Problems of one kind differ only in what they are about.
@@ -124,7 +125,7 @@ impl Problem {
         (self.severity, self.details.raised_at)
     }
 
-    /// This stands for many; people are shown one more of them.
+    /// Adds an example to a problem that stands for many.
     pub(crate) fn add_example(&mut self, example: Problem) {
         self.details.examples.push(example);
     }

@@ -82,8 +82,7 @@ fn state_dir_of(table: &DeTable<'_>) -> Option<String> {
 /// What opens and closes a text over several lines.
 const QUOTES: [&str; 2] = ["\"\"\"", "'''"];
 
-/// Reads line by line, each as if it were right. Where `skip_texts` is set, what stands in a text over several lines is
-/// not read, which goes wrong where such a text is not closed.
+/// Reads line by line without parsing. `skip_texts`: skips multi-line strings; wrong if one is not closed.
 fn by_lines(text: &str, skip_texts: bool) -> Option<String> {
     // The root; an array of tables has no name.
     let mut table = Some(String::new());

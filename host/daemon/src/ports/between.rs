@@ -34,8 +34,8 @@ pub trait TargetControl: Send + Sync {
 /// What the monitor tells the recovery engine, over a bounded channel; in order for each target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Finding {
-    /// The supervised process ended by itself, and should run. Told for each such end, before what it raises; not where
-    /// it was stopped on purpose, nor where it could not be started.
+    /// The child exited though it should run. Sent before the failure that it raises; not sent for a stop or a failed
+    /// start.
     Exited {
         /// The target.
         target: TargetName,

@@ -1,13 +1,13 @@
-//! Delivers alerts from the outbox, which is durable, and is read once: from then on it is kept in memory.
+//! Delivers alerts from the durable outbox. The outbox is read once at start; after that, memory is authoritative.
 //!
 //! Invariant: an alert joins the outbox when its event is durable, or where the journal takes nothing now, so that
 //! alerts go out while the disk is full.
-//! Invariant: an alert leaves the outbox only when its alerter took it, refused it for good, or could not take it for
-//! as long as `domain::alert` allows, or where too many wait; each of these is an event.
+//! Invariant: an alert leaves the outbox when it is delivered, refused for good, older than `domain::alert` allows,
+//! or pushed out because too many wait. Each of these is an event.
 //! Invariant: each alerter has one delivery under way at most, the oldest that is due, so that a slow alerter delays
 //! no other and an alert that it cannot take delays none behind it.
-//! Invariant: what one alerter is told about one thing it is told in the order in which it happened, so that the word
-//! that it is over is never followed by the word that it began.
+//! Invariant: one alerter gets the alerts about one thing in the order of their events, so "resolved" is never
+//! followed by "fired".
 //! Invariant: what was delivered is not sent again while the daemon lives, whether the outcome can be written or not.
 
 mod arrivals;
@@ -167,8 +167,8 @@ impl DeliveryContext {
         self.write(changes, &stop).await;
     }
 
-    /// Writes an outcome. What the journal has no place for is tried until it is written, for the next daemon would
-    /// deliver it again. `stop` ends it after one more try; then it does, and receivers deduplicate.
+    /// Writes an outcome, and retries while the journal is full: the next daemon delivers an alert again whose
+    /// outcome is lost, and receivers deduplicate. After `stop` there is one more try.
     async fn write(&self, changes: Vec<Change>, stop: &CancellationToken) {
         let mut failures: u32 = 0;
         while let Err(error) = self.shared.journal.commit(changes.clone().into()).await {

@@ -250,8 +250,8 @@ impl BackupService {
 
     /// Tells what has happened already. Where the journal does not take it, it has happened all the same.
     async fn record_done(&self, event: Event) {
-        let told = self.commit(Vec::new(), vec![Change::Event(event)]);
-        if let Err(error) = told.await {
+        let recorded = self.commit(Vec::new(), vec![Change::Event(event)]);
+        if let Err(error) = recorded.await {
             tracing::error!(%error, "it was done, and is not in the journal");
         }
     }

@@ -1,6 +1,7 @@
-//! Tells that the disk of the journal is full, and that it is not any more.
+//! Reports when the disk of the journal is full, and when it is writable again.
 //!
-//! Invariant: each is told once, in turn; what a daemon before told and could not take back, this one does.
+//! Invariant: each is reported once, in turn. If a daemon before reported a full disk and could not report its end,
+//! this one does.
 
 use super::shared::Shared;
 use crate::ports::DiskState;
@@ -14,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// The service.
 pub struct DiskStateService {
-    /// Where it stands.
+    /// The state of the disk.
     pub disk: watch::Receiver<DiskState>,
-    /// It is told in the journal. On a full disk it is held there too, but its alert goes out.
+    /// Both are events in the journal. On a full disk the event is held in memory, but its alert goes out.
     pub shared: Shared,
 }
 

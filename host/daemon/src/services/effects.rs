@@ -1,10 +1,10 @@
-//! Carries out what plugins ask for, in a session for each call: journaled for an operation, and in a dry run answered by
-//! the plan.
+//! Performs the effects that plugins ask for, in a session per call: journaled for an operation, answered by the plan
+//! in a dry run.
 //!
-//! Invariant: an effect that acts for an operation has its intent in the journal, durable, before it happens, and its
-//! result after it, even where the call that asked for it has timed out by then; an effect that only looks has its
-//! result. A dry run never acts. On a full disk an intent is held in memory: what does no harm when it is done twice
-//! begins all the same, see [`mainstay_domain::effect::Effect::may_begin_unrecorded`]; anything else is refused.
+//! Invariant: the intent of an acting effect is durable before it acts. Its result is written even after the call has
+//! timed out. An effect that only reads writes its result only. A dry run never acts. On a full disk an intent is
+//! held in memory: an effect that does no harm when done twice begins anyway, see
+//! [`mainstay_domain::effect::Effect::may_begin_unrecorded`]; any other is refused.
 //! Invariant: the numbers of effects go on over the calls of an operation, so that a number is an idempotency key.
 //! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.

@@ -2,11 +2,11 @@
 //!
 //! Everything that is decided is decided in `mainstay_domain::recovery`; nothing is here.
 //!
-//! Invariant: one task owns the machine. What an input changes is in the journal's queue before anything is done about
-//! it, in the order of the inputs; an effect of a handler waits there for its own intent, and so for all of it. Only a
-//! person's answer waits until what it says is durable, or held because the disk is full.
-//! Invariant: while the queue takes no more, no finding and no command is taken up: they wait where they come from.
-//! Invariant: what is found or asked for is taken up with a config that is no older than that of who found or asked.
+//! Invariant: one task owns the machine. The writes of an input are queued in the journal, in order, before its
+//! actions are done; the effect of a handler waits there for its own intent, and so for all of them. Only replies to
+//! people wait until these writes are durable, or held because the disk is full.
+//! Invariant: while the queue is full, no finding and no command is received: they wait at their source.
+//! Invariant: an input is handled with a config at least as new as the one its sender had.
 //! Invariant: a fault of the host in one call or look is an answer that says so, and ends nothing else.
 
 mod actions;
@@ -121,8 +121,8 @@ impl RecoveryEngine {
     /// `stop`'s owner drops this future.
     pub async fn run(mut self, stop: CancellationToken) {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
-        let told = forward_serving_handlers(&*self.ports.shared.journal, serving_sender);
-        let _telling = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(told));
+        let forwarding = forward_serving_handlers(&*self.ports.shared.journal, serving_sender);
+        let _forwarding_task = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(forwarding));
         // What serves by now was told of before anybody listened here.
         self.serves(None);
         self.input(Input::Tick);

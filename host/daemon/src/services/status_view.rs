@@ -1,8 +1,8 @@
 //! What the daemon is doing now: the object that `status --json` prints.
 //!
-//! Invariant: an answer is never older than an event that was published before the question, nor than [`MAX_AGE`],
-//! except that building may take at most a third of one core's time: after an answer that took `t` to build, the
-//! same one is given for `2 t` whatever happens. On a host with some hundred targets that is well below 1 ms.
+//! Invariant: an answer reflects all events published before the request and is at most [`MAX_AGE`] old. Building is
+//! limited to a third of one core: after a build of `t`, the answer is reused for `2 t`. With some hundred targets
+//! `t` is well below 1 ms.
 //! Invariant: only the rows of targets that have changed are gathered and written as JSON again. Who changes what a row
 //! shows notes it in [`ChangedTargets`].
 

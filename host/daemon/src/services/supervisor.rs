@@ -1,11 +1,10 @@
 //! Keeps supervised processes as they should be, and controls targets for the others.
 //!
-//! Invariant: of one target at most one copy lives. Work on a target is done one piece after the other, nothing is
-//! started before what the predecessor left was looked for, and work that was begun is finished even where who asked for
-//! it has gone.
-//! Invariant: a process that ended by itself is not started again here. Its end is told to the monitor, and recovery
-//! decides; so every restart is a recovery with a record.
-//! Invariant: the journal holds a process for as long as it should live. Where a daemon is killed between a start and its
+//! Invariant: a target has at most one living copy. Work on a target is serial. No process is started before the
+//! processes of the previous daemon were looked for. Work that was begun is finished, even if its caller is gone.
+//! Invariant: a process that ended by itself is not started again here. Its end is reported to the monitor, and
+//! recovery decides, so every restart is a recovery with a record.
+//! Invariant: the journal has a process for as long as it should live. If a daemon is killed between a start and its
 //! record, the next one finds the process by its mark.
 
 mod decide;
@@ -49,7 +48,7 @@ pub use shutdown::Stragglers;
 
 /// How often the size of output files is looked at.
 const ROTATE_EVERY: Duration = Duration::from_secs(5);
-/// For what the daemon before left of targets that the config does not name any more; the default of `grace`.
+/// For processes of the previous daemon whose targets are no longer in the config; the default of `grace`.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
 /// What the supervisor works with.
@@ -69,7 +68,7 @@ pub struct SupervisorPorts {
     pub ends_at: Arc<OnceLock<Instant>>,
 }
 
-/// What the daemon before left; from [`crate::ports::Recovered`].
+/// What the previous daemon left; from [`crate::ports::Recovered`].
 #[derive(Debug, Clone, Default)]
 pub struct PreviousRun {
     /// Processes that should live.
@@ -91,7 +90,7 @@ struct Core {
     spec: watch::Receiver<Arc<Spec>>,
     previous: Mutex<PreviousRun>,
     targets: RwLock<HashMap<TargetName, Arc<SupervisedTarget>>>,
-    /// Set when what the daemon before left was taken over; until then no work begins.
+    /// Set when the processes of the previous daemon are reconciled; until then no work begins.
     reconciled: SetOnce<()>,
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
@@ -130,8 +129,8 @@ impl Supervisor {
         }
     }
 
-    /// Takes over what the daemon before left, keeps processes as the config says, and on `stop` stops them or leaves
-    /// them, as each says. The error names what did not stop within the host's shutdown deadline.
+    /// Reconciles what the previous daemon left, keeps processes as the config says, and on `stop` stops or leaves
+    /// them as each target says. The error names what did not stop within the shutdown deadline of the host.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Stragglers> {
         let core = self.core;
         let mut spec = core.spec.clone();
@@ -180,7 +179,7 @@ impl Core {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Takes up another config, each target that it changes on a task of its own.
+    /// Applies another config, each changed target in a task of its own.
     fn reconfigure(self: &Arc<Self>, spec: &Spec) {
         for supervised in self.set_specs(spec) {
             self.ports.watch.row_changed(&supervised.name);
@@ -213,7 +212,7 @@ impl Core {
         changed
     }
 
-    /// Makes the process as the present config says, whatever was asked for meanwhile.
+    /// Makes the process match the present config, whatever was asked for meanwhile.
     async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
         if self.is_closing() {
             return; // The shutdown stops what is to be stopped, in time.

@@ -1,7 +1,7 @@
 //! The long-living tasks of one service.
 //!
-//! Invariant: none of them breaks off in silence. A service waits for [`TaskGroup::first_panic`] beside its work and panics with
-//! the part's own panic, so that whoever observes services observes their parts.
+//! Invariant: no task panics in silence. A service waits for [`TaskGroup::first_panic`] beside its work and panics
+//! with the task's own panic, so whoever observes a service observes its tasks.
 
 use parking_lot::Mutex;
 use std::{any::Any, sync::Arc};

@@ -114,9 +114,8 @@ impl Outbox {
         (due.cloned().collect(), rest)
     }
 
-    /// An alerter could not deliver an alert for a day. The next one about the same that had to wait for it, where
-    /// there is one: the time that it waited counts as tried, for else what piles up behind an alerter that is gone
-    /// would be given up a day after one another.
+    /// An alert was given up after a day. The next one on the same lane inherits the time it waited; else alerts
+    /// behind a dead alerter would be given up one per day.
     pub fn after_giving_up(
         &self,
         alert: &Alert,

@@ -10,9 +10,9 @@ use crate::{
 use semver::VersionReq;
 use std::time::Duration;
 
-/// Whether an event is an alert where a route names no kinds. The end of an incident is one only where no operation
-/// ended it, for else the operation says so. One incident fires once, and is resolved when it is over: a success that has
-/// to show that it lasts is none, and neither is a further failure of what people were told of.
+/// Whether an event is an alert if the route names no kinds. The end of an incident counts only if no operation ended
+/// it. An incident fires once and is resolved once, so neither an unproved success nor a repeated failure is an
+/// alert.
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
@@ -85,8 +85,8 @@ pub fn alerts_for(
     alerters.into_iter().map(to).collect()
 }
 
-/// Which versions of its alerter may deliver an alert, by the routes of today: what the first says that sends it there,
-/// or, where none would send it any more, the first of that alerter. Any where there is none.
+/// The versions of the alerter that may deliver this alert today: those of the first route that sends it, else of the
+/// first route of that alerter; any if there is no such route.
 pub fn version_for(entry: &OutboxEntry, routes: &[AlertRoute]) -> VersionReq {
     let alert = &entry.alert;
     let kind = EventKind::ALL
@@ -137,7 +137,7 @@ fn status(kind: EventKind) -> AlertStatus {
 /// The same for every message about the same thing, so that a later one replaces or resolves an earlier one.
 fn dedup_key(event: &Event, host_name: &str) -> String {
     let noun = event.kind.as_str().split('.').next().unwrap_or_default();
-    // What happens to an incident and what is done about it are one thing to who reads the alerts.
+    // For a reader of alerts, an incident and its operations are one thing.
     let noun = match noun {
         "operation" => "incident",
         // A disk with room again makes no damaged journal whole.

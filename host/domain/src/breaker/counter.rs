@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(super) struct CheckCounter {
     pub(super) name: CheckName,
-    /// Absent for the supervised child's exit. That one is told, not sampled: its last outcome is how it is now.
+    /// Absent for the child's exit, which is reported and not sampled: its last outcome is its present state.
     pub(super) kind: Option<CheckKind>,
     /// How long a look may take; and of a heartbeat, how far apart two may be.
     limit: Duration,

@@ -7,8 +7,8 @@ use crate::{
 };
 
 impl TargetHealth {
-    /// Whether this is a success of a check that the supervised child cannot have given, for it does not run: it says
-    /// nothing of the target. What looks at the machine sees as much without the child.
+    /// Whether a check passed that the child cannot have answered, because it does not run. Such a success says
+    /// nothing about the target. Checks that look at the machine are exempt.
     pub fn is_from_stranger(&self, seen: &Observation) -> bool {
         let mut exits = self.checks.iter().filter(|check| check.is_exit());
         let is_down = exits.any(CheckCounter::last_failed);

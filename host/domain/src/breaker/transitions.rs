@@ -36,8 +36,8 @@ impl TargetHealth {
             check: check.name.clone(),
             in_a_row: check.failures,
         });
-        // In a trial the failure that is tried comes back at once; one that did not hold still has its `fail_after`,
-        // so that a target that is starting does not raise everything it has. But an open circuit has a reason.
+        // In a trial, a failure that was raised returns at the first failing run; any other still needs its
+        // `fail_after`. An open circuit always has a reason.
         let recurs = half_open && (already_holds || !any_raised);
         let counts = recurs || check.failures >= check.fail_after;
         let (severity, name) = (check.severity, check.name.clone());

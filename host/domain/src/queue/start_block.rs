@@ -35,7 +35,7 @@ pub(super) fn start_block_of(
             .is_none_or(|(Reverse(severity), operation)| {
                 *operation == entry.operation || entry.severity > *severity
             });
-    // Who asks by hand waits for nobody's rest.
+    // A manual operation does not wait for resting ones.
     if busy.contains_key(&entry.target) || !(gives_way || entry.is_manual) {
         return Some(StartBlock::TargetBusy(entry.target.clone()));
     }

@@ -1,4 +1,4 @@
-//! One attempt: the steps of the chain, each a call, and what they come to.
+//! One attempt: the steps of the route, each a call, and their result.
 
 use super::{
     Action, Attempt, AttemptProgress, Call, Case, Failed, IllegalMove, InputTime, Outcome,
@@ -41,7 +41,7 @@ impl Recovery {
         self.next_step(case, running, None, AttemptProgress::default(), at, out)
     }
 
-    /// Calls the next step that is to run, or, where none is, sees what the attempt came to.
+    /// Calls the next step, or finishes the attempt if there is none.
     pub(super) fn next_step(
         &mut self,
         case: &mut Case,

@@ -1,4 +1,4 @@
-//! How an operation begins an attempt, and goes from step to step of its chain.
+//! Begins an attempt of an operation, and asks for looks.
 
 use super::{
     Action, Attempt, AttemptProgress, Case, CaseKey, IllegalMove, InputTime, Outcome, Polling,
@@ -100,7 +100,7 @@ impl Recovery {
         self.looks
     }
 
-    /// A look that is due is asked for; what is watched long enough is over.
+    /// Requests a look that is due; ends a relapse window that is over.
     pub(super) fn wake(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         let key = case.key();
         match &mut case.stage {
@@ -116,7 +116,7 @@ impl Recovery {
         }
     }
 
-    /// A handler serves again: what waited for it waits no longer.
+    /// A handler serves again: operations that waited for it are due.
     pub(super) fn serves(&mut self, handler: &PluginName, at: InputTime, out: &mut Outcome) {
         let waiting = self.missing.get(handler).cloned().unwrap_or_default();
         for key in waiting {
@@ -126,7 +126,7 @@ impl Recovery {
         }
     }
 
-    /// What waited because its handler was missing is due now.
+    /// The operation waited for a missing handler; it is due now.
     pub(super) fn release_missing_handler(
         &mut self,
         case: &mut Case,
@@ -163,8 +163,8 @@ impl Recovery {
     }
 }
 
-/// What the record says of a wait: one that rests between its attempts always has a time, by which the next daemon tells
-/// it from one that acts.
+/// The due time in the record. An operation between two attempts always has one: by it the next daemon tells it from
+/// one that was in a call.
 pub(super) fn due_of(operation: &Operation, wait: Duration, now: Timestamp) -> Option<Timestamp> {
     let rests = operation.state != OperationState::Scheduled;
     (rests || !wait.is_zero()).then(|| now + wait)

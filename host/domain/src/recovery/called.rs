@@ -48,7 +48,7 @@ impl Recovery {
     }
 }
 
-/// Takes an answer up. Whether no attempt of this step will help.
+/// Records an answer. Returns whether the step failed permanently.
 pub(super) fn record_answer(
     operation: &mut Operation,
     step: &StepSpec,

@@ -17,18 +17,18 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 const BETWEEN_LOOKS: Backoff =
     Backoff::doubled(Duration::from_millis(2), Duration::from_millis(250));
 
-/// A failure that is taken up, from its first detection until it can no longer come back as the same.
+/// A failure under recovery, from its first detection until its relapse window ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// What is known of the failure; the journal has the same.
     pub incident: Tracked<Incident>,
     /// What is done about it.
     pub stage: Stage,
-    /// Whether the failure holds, by the checks. What a person asked for need not.
+    /// Whether the checks see the failure. A person may ask for the recovery of one that is not seen.
     pub is_present: bool,
-    /// The checks said during its operation that it is over, and have not taken it back.
+    /// The checks passed during its operation, and have not failed since.
     pub(super) cleared_during_operation: bool,
-    /// When the checks last said that it holds.
+    /// When the checks last saw the failure.
     pub(super) seen_at: Option<Monotonic>,
 }
 
@@ -37,7 +37,7 @@ pub struct Case {
 pub enum Stage {
     /// No route fits.
     Unrouted,
-    /// People have it in their hands until it is over.
+    /// Handed over to people until it is over; nothing automatic is done.
     HandedOver(HandOverReason),
     /// An operation waits for its time, its turn, or its next attempt.
     Queued(Work),
@@ -45,16 +45,16 @@ pub enum Stage {
     AwaitingApproval(Work),
     /// An operation runs.
     Running(Box<Running>),
-    /// Recovered. What comes back until then is the same incident.
+    /// Recovered. A failure that comes back until then is the same incident.
     RelapseWindow {
         /// Until when.
         until: Monotonic,
     },
-    /// It leaves the machine with this input; no case is kept with it.
+    /// It leaves the machine with this input; no case is stored with it.
     Over,
 }
 
-/// Why people have a failure in their hands.
+/// Why a failure was handed over to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOverReason {
     /// A person rejected its recovery, or cancelled it.
@@ -68,7 +68,7 @@ pub struct Work {
     pub operation: Operation,
     /// The route of its last attempt.
     pub route: Option<Arc<RouteSpec>>,
-    /// Steps of that route's chain that said that no attempt will help; they are not called again.
+    /// Steps of that route that failed permanently; they are not called again.
     pub permanently_failed: BTreeSet<usize>,
     /// Effects so far; their numbers go on.
     pub effects: u32,
@@ -113,7 +113,7 @@ pub struct Running {
 pub enum Attempt {
     /// Looks whether it is still needed.
     Looking(Polling),
-    /// A step of the chain is called.
+    /// A step of the route is called.
     Calling {
         /// Which, from 0.
         step: usize,
@@ -129,13 +129,13 @@ pub enum Attempt {
 pub struct AttemptProgress {
     /// A step that counts is done.
     pub done: bool,
-    /// No attempt of a step will help; the chain went on.
+    /// A step failed permanently; the next step was called.
     pub permanently_failed: Option<String>,
-    /// What ended the chain, but for the steps that always run.
+    /// Why the remaining steps are skipped, except those that always run.
     pub failed: Option<Failed>,
 }
 
-/// What ended a chain early.
+/// Why the steps of a route ended early.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failed {
     /// Another attempt may help.
@@ -151,7 +151,7 @@ pub enum Failed {
 pub struct Polling {
     /// No look after this.
     pub until: Monotonic,
-    /// How many have not shown the end.
+    /// Looks so far that did not see the end.
     failed_looks: u32,
     /// When the next is due; none while one is under way.
     pub next: Option<Monotonic>,

@@ -12,8 +12,8 @@ use crate::{
 use std::sync::Arc;
 
 impl Recovery {
-    /// What waits follows the config: priorities, dependencies, pauses and routes. What is no longer configured is let
-    /// go of, for nothing could ever say that its failure is over.
+    /// Waiting operations follow the new config: priorities, dependencies, pauses, routes. Cases of removed targets
+    /// are closed, because no check could ever clear them.
     pub(super) fn configured(
         &mut self,
         spec: Arc<Spec>,
@@ -35,14 +35,15 @@ impl Recovery {
         Ok(())
     }
 
-    /// Whose target is no longer configured, and who is there all the same, is let go of with a later input.
+    /// Remembers the target of a case that cannot be closed yet though its target was removed; a later input closes
+    /// it.
     pub(super) fn remember_removed(&mut self, key: &CaseKey) {
         if self.cases.contains_key(key) && !self.settings.knows(&key.target) {
             self.removed.insert(key.target.clone());
         }
     }
 
-    /// What ran when its target was taken out of the config is let go of when it runs no more.
+    /// Closes cases of removed targets whose operation has ended.
     pub(super) fn close_removed(
         &mut self,
         at: InputTime,
@@ -81,7 +82,7 @@ impl Recovery {
         let key = case.key();
         if !self.settings.knows(&key.target) {
             match case.stage {
-                // What a handler does is not cut off; it is let go of when the call has ended.
+                // A call is not interrupted; the case is closed when the call has ended.
                 Stage::Running(_) if case.is_calling() => {}
                 Stage::Running(_) => {
                     if let Some(running) = case.take_running() {

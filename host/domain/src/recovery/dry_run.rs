@@ -1,4 +1,4 @@
-//! Dry runs: one attempt whose effects are planned. They are no cases, pass no queue, and hold nothing back.
+//! Dry runs: one attempt whose effects are planned. They are no cases, bypass the queue, and block nothing.
 
 use super::{
     Action, AttemptProgress, CaseKey, Failed, Handled, IllegalMove, InputTime, Outcome, Recovery,

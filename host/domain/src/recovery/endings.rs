@@ -119,7 +119,7 @@ impl Recovery {
         self.schedule(case, at, out)
     }
 
-    /// A person ended the operation: what holds is in their hands.
+    /// A person ended the operation: the failure is handed over to people.
     pub(super) fn cancelled(
         &mut self,
         case: &mut Case,
@@ -207,7 +207,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// Healthy after an attempt: closed at once, or where that must be shown to last only then.
+    /// Healthy after an attempt: the incident is closed now, or after the relapse window if it must last.
     fn start_relapse_window(
         &mut self,
         case: &mut Case,

@@ -1,7 +1,7 @@
 //! When an incident gets its next operation.
 //!
-//! Invariant: what is waited is a function of what the incident's record says and of the route of today, so that another
-//! daemon, or another config, comes to the same.
+//! Invariant: a delay depends only on the record of the incident and on the present route, so another daemon, or
+//! another config, computes the same.
 
 use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words};
 use crate::{

@@ -22,7 +22,7 @@ impl Recovery {
         for key in self.keys_of(target) {
             self.try_with(&key, out, |machine, case, out| {
                 if is_exit_failure(&key.failure) {
-                    // Whatever passed while it ran says nothing of what is gone.
+                    // Checks that passed while it ran say nothing now.
                     case.cleared_during_operation = false;
                     case.is_present = true;
                 }

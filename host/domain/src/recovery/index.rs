@@ -1,6 +1,6 @@
-//! What the machine keeps about a case beside it, so that no input has to look at all of them.
+//! Indexes over the cases, so that no input has to visit all of them.
 //!
-//! Invariant: it agrees with the cases after every input; [`Recovery::audit`] says whether.
+//! Invariant: they agree with the cases after every input; [`Recovery::audit`] checks it.
 
 use super::{Case, CaseKey, IllegalMove, Outcome, Recovery, Stage};
 use crate::{
@@ -16,8 +16,7 @@ impl Recovery {
         self.cases.get(key).map(|case| &**case)
     }
 
-    /// Takes a case out, lets it be changed, and puts it back with everything that is kept about it elsewhere. None
-    /// where there is no such case.
+    /// Takes a case out, changes it, puts it back and updates the indexes. None if there is no such case.
     pub(super) fn with<T>(
         &mut self,
         key: &CaseKey,
@@ -35,7 +34,7 @@ impl Recovery {
         Some(result)
     }
 
-    /// As [`Recovery::with`], where the change may be one that cannot be.
+    /// Like [`Recovery::with`], for changes that can fail.
     pub(super) fn try_with(
         &mut self,
         key: &CaseKey,
@@ -45,8 +44,7 @@ impl Recovery {
         self.with(key, out, change).unwrap_or(Ok(()))
     }
 
-    /// Keeps a case, which was kept as `before` says, writes its incident where it changed, and brings up to date what
-    /// is kept about it.
+    /// Stores a case: writes its incident if it changed, and updates the indexes from `before`.
     pub(super) fn put(
         &mut self,
         key: CaseKey,
@@ -133,7 +131,7 @@ impl Recovery {
     }
 }
 
-/// What the machine keeps about a case beside it.
+/// What the indexes say of a case.
 #[derive(Default)]
 pub(super) struct IndexEntry {
     /// How many writes there were before it was changed.

@@ -1,4 +1,4 @@
-//! What the machine is told, and what it asks for.
+//! Inputs and outputs of the machine.
 
 use super::key::CaseKey;
 use crate::{
@@ -30,10 +30,10 @@ pub struct InputTime {
     pub monotonic: Monotonic,
 }
 
-/// What the machine is told.
+/// An input of the machine.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// A failure began to hold, or is seen again.
+    /// A failure began, or is seen again.
     Raised {
         /// Which.
         key: CaseKey,
@@ -60,9 +60,9 @@ pub enum Input {
     Spec(Arc<Spec>),
     /// Time has passed.
     Tick,
-    /// What the daemon before left; the first input.
+    /// What the previous daemon left; the first input.
     Recovered(Recovered),
-    /// The daemon ends: nothing is begun any more, and what is open is for the next one.
+    /// The daemon ends: nothing is started any more, and what is open is for the next daemon.
     Stop,
 }
 
@@ -95,7 +95,7 @@ pub struct Look {
     pub number: u64,
     /// What the checks of this failure saw now.
     pub seen: LookResult,
-    /// Whether the failure still holds, by all that they saw of late.
+    /// Whether the failure is still present, by all recent observations.
     pub is_present: bool,
 }
 
@@ -166,11 +166,11 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// Holds automatic operations of a target, or with none of the host, back.
+    /// Pauses automatic operations of a target, or with none of the host.
     Pause {
         /// Whose.
         target: Option<TargetName>,
-        /// Or lets them go again.
+        /// False resumes them.
         paused: bool,
         /// Who asks.
         by: String,
@@ -236,7 +236,7 @@ pub struct Outcome {
     pub changed: BTreeSet<TargetName>,
 }
 
-/// What is shown of a target.
+/// What status shows of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TargetSummary {
     /// Its open incident, the newest where there are several.

@@ -17,7 +17,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        // While the daemon ends nothing is begun; but what is over may be said to be.
+        // During shutdown nothing is started; but a recovery may still be reported.
         if self.stopping && (look.seen != LookResult::Healthy || look.is_present) {
             return Ok(());
         }
@@ -38,7 +38,7 @@ impl Recovery {
         }
         self.try_with(&key, out, |machine, case, out| {
             case.is_present = look.is_present;
-            // What was over and holds again is not over.
+            // A failure that is present again was not cleared.
             case.cleared_during_operation &= !look.is_present;
             let Some(running) = case.take_running() else {
                 return Ok(());

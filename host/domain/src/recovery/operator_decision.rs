@@ -1,7 +1,7 @@
 //! What a person decides about an operation.
 //!
-//! Invariant: a decision is about one revision of an operation: who decides about what has moved on meanwhile, or decides
-//! twice, is refused.
+//! Invariant: a decision is about one revision of an operation. A decision about an outdated revision, or a second
+//! decision, is refused.
 
 use super::{
     Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, words,
@@ -116,8 +116,8 @@ impl Recovery {
         Ok(answer(decision.id, operation.transpose()?.flatten()))
     }
 
-    /// One that waits ends now. One that runs ends after its call, for what a handler does is not cut off; it is
-    /// answered as it is.
+    /// A waiting operation ends now. A running one ends after its call, which is not interrupted; the reply shows it
+    /// as it is.
     pub(super) fn cancel(
         &mut self,
         decision: &OperatorDecision<'_>,

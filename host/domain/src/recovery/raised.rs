@@ -1,4 +1,4 @@
-//! A failure began to hold, or is seen again.
+//! A failure began, or is seen again.
 
 use super::{
     Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Tracked,
@@ -62,7 +62,7 @@ impl Recovery {
         })
     }
 
-    /// What was watched long enough is over, also where nobody looked at the clock since.
+    /// Ends a relapse window whose time has passed, even if no tick came since.
     fn end_due_relapse_window(&mut self, key: &CaseKey, at: InputTime, out: &mut Outcome) {
         let is_due = |case: &Case| match case.stage {
             Stage::RelapseWindow { until } => until <= at.monotonic,
@@ -75,7 +75,7 @@ impl Recovery {
         }
     }
 
-    /// A look that is under way may have looked before this was raised: what it says counts no more.
+    /// A look under way may have run before this; its result no longer counts.
     fn restart_look(&mut self, case: &mut Case, out: &mut Outcome) {
         let key = case.key();
         let Stage::Running(running) = &mut case.stage else {

@@ -1,4 +1,4 @@
-//! What the daemon before left is gone on with, at the stage where it stood.
+//! Resumes what the previous daemon left, at the stage where it stood.
 
 use super::{
     Attempt, Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered,
@@ -19,11 +19,11 @@ use std::{
     time::Duration,
 };
 
-/// The daemon may end so often during the calls of one operation before a person is asked: a guest that takes the
-/// daemon with it must not do so for ever.
+/// After so many interrupted calls of one operation a person is asked: a guest that crashes the daemon must not do so
+/// for ever.
 const INTERRUPTIONS: u32 = 3;
 
-/// So long the checks have to say that something holds which was watched when the daemon ended.
+/// How long the checks have to see a failure again whose relapse window was open when the daemon ended.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 
 impl Recovery {
@@ -115,7 +115,7 @@ impl Recovery {
                 .relapse_until
                 .zip(incident.tried_at)
                 .map_or(Duration::ZERO, |(until, tried)| until.since(tried));
-            // What was still watched is looked at once more before it is said to last.
+            // An open relapse window gets at least one more round of checks.
             let least = match incident.state.is_open() {
                 true => window.min(LAST_LOOK),
                 false => Duration::ZERO,
@@ -260,7 +260,7 @@ impl Recovery {
         Ok(())
     }
 
-    /// Ends an operation that nothing goes on with: a dry run, or one whose incident is not open.
+    /// Ends an operation that is not resumed: a dry run, or one whose incident is not open.
     fn interrupted(
         &mut self,
         operation: Operation,

@@ -1,10 +1,10 @@
-//! What is shown of a target.
+//! The summary of a target, for status.
 
 use super::{Recovery, Stage, TargetSummary};
 use crate::name::TargetName;
 
 impl Recovery {
-    /// What is shown of a target now; nothing where nothing is open.
+    /// The open incident, operation and pause of a target; default if it has none.
     pub fn summary_of(&self, target: &TargetName) -> TargetSummary {
         let mut summary = TargetSummary::default();
         let mut runs = false;

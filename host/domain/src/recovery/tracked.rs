@@ -1,7 +1,7 @@
 //! A record of the journal that knows whether it has to be written.
 //!
-//! Invariant: whatever borrows it to change it marks it, so that memory never holds what the journal is not told.
-//! Invariant: it shares its text with what was written of it, and is copied only where it changes before that is gone.
+//! Invariant: borrowing the record mutably marks it as changed, so no change is left unwritten.
+//! Invariant: the record is shared with its pending write, and copied only if it changes before that write is done.
 
 use std::{
     ops::{Deref, DerefMut},

@@ -187,7 +187,7 @@ pub(super) fn cancelled(operation: &Operation, why: &str, now: Timestamp) -> Cha
     )
 }
 
-/// Its end. `unproved`: people hear that it is over when it lasts. `again`: they were told before that it does not
+/// Its end. `unproved`: the end is reported only if it lasts. `again`: people were told before that recovery does not
 /// help.
 pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Timestamp) -> Change {
     let (kind, what) = match operation.state {

@@ -1,4 +1,4 @@
-//! What a guest said, as it is kept and shown: placeholders in place of handles.
+//! What a guest said, as it is stored and shown: placeholders in place of handles.
 
 use super::SecretHandles;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     effect::{Effect, EffectError, HttpRequest},
 };
 
-/// Can be shown with `${secret:NAME}` in place of each handle of the call that it comes from. A handle of another call
+/// Can be masked: `${secret:NAME}` in place of each handle of the call that it comes from. A handle of another call
 /// stays, and is text.
 pub trait Masked: Sized {
     /// With placeholders.

@@ -122,23 +122,22 @@ impl FileHistory {
         }
     }
 
-    /// What was read counts.
+    /// The result of reading is final.
     pub(crate) fn accept_as_final(&mut self) {
         self.state = FileState::Final;
     }
 
-    /// What was read does not count yet: wait until it has settled.
+    /// The result may be of a half-written file: wait until it has settled.
     pub(crate) fn wait_for_settling(&mut self) {
         self.state = self.state.reopened();
     }
 
-    /// What was read, of a file that has settled, does not count, for the reason was not in it: read it again, but not
-    /// before `until`.
+    /// The failure was not the file's fault: read it again, not before `until`.
     pub(crate) fn retry_at(&mut self, until: Monotonic) {
         self.state = FileState::RetryAt(until);
     }
 
-    /// What it holds is to be judged again, under other settings or beside other files.
+    /// Its content is to be checked again, under other settings or beside other files.
     pub(crate) fn recheck(&mut self) {
         self.state = self.state.rechecked();
     }

@@ -1,7 +1,7 @@
-//! One step with each file: read it when it is worth reading, and judge what was read when that counts.
+//! One step with each file: read it when it is worth reading, and accept or reject the result once it is final.
 //!
-//! Invariant: a file is refused for good only for what it holds. What failed for the host's own reasons is tried again,
-//! and what another file stands in the way of is judged again once that is gone.
+//! Invariant: a file is rejected for good only because of its content. Failures of the host are retried; conflicts
+//! with another file are rechecked when that file is gone.
 
 use super::{
     build::Refusal,
@@ -39,7 +39,7 @@ impl Reloader {
         }
     }
 
-    /// Has every file that does not serve judged again.
+    /// Rechecks every file that does not serve.
     pub(super) fn recheck_waiting(&mut self) {
         for file in self.files.values_mut() {
             if file.waiting.is_some() {

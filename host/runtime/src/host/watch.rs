@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 /// Names that are remembered between two looks; where more files are closed, they wait until they have settled.
 const MAX_NAMES: usize = 4_096;
 
-/// Files that were closed or renamed since they were last taken, and a bell.
+/// Files that were closed or renamed since they were last taken, and a wakeup.
 #[derive(Default)]
 pub(crate) struct Hints {
     closed: Mutex<BTreeSet<OsString>>,
@@ -112,8 +112,7 @@ impl DirectoryWatch {
         &self.hints
     }
 
-    /// Sees to it that the directory that is there now is watched. Where that cannot be, changes are still found by
-    /// looking, later.
+    /// Watches the directory that is there now. If that fails, changes are found by the next rescan.
     pub(crate) fn rewatch(&mut self) {
         let inode = fs::metadata(&self.directory)
             .map(|metadata| metadata.ino())

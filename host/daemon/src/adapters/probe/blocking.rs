@@ -73,8 +73,8 @@ impl BlockingLooks {
         }
     }
 
-    /// Waits for a thread, for as long as the period of the check. The error is what is seen where there is none, or
-    /// where an earlier look of the check still hangs.
+    /// Waits for a thread, at most one period of the check. The error is the observation if there is none, or if an
+    /// earlier look of this check still hangs.
     pub(super) async fn turn(&self, target: &TargetName, check: &CheckSpec) -> Result<Turn, Seen> {
         let Some(running) = self.begin(target, check) else {
             return Err(Seen::failed(format!(

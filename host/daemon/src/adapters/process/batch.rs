@@ -1,7 +1,7 @@
 //! Work that is done once for all who wait for it.
 //!
-//! Invariant: what is handed in is worked on by a run that begins after that, and whoever handed it in goes on after
-//! that run has ended. So many who come at once cost two runs, not one each.
+//! Invariant: a request is handled by a run that starts after it came, and answered when that run ends. So any number
+//! of simultaneous requests cost at most two runs.
 
 use parking_lot::Mutex;
 

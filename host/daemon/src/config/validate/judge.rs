@@ -1,7 +1,7 @@
 //! What can only be judged when everything has been read: references, cycles, and routes that miss or are missed.
 //!
-//! Invariant: each costs about as much as the config is long, however much of it is wrong. What would cost more, a look
-//! at every name or the whole of a circle, is done only for the problems that are told, which are the first ones.
+//! Invariant: linear in the length of the config. Work beyond that (suggestions, whole cycles) is done only for the
+//! problems that are shown.
 
 use super::super::{
     context::{Context, EntityKind, Raised},

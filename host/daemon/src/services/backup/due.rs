@@ -23,7 +23,8 @@ impl BackupService {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
         for job in &spec.jobs {
-            // The turn first: what is due is judged by what the run before took up, not by what it is about to.
+            // Take the turn first, so that due slots are judged after the previous run of the job has recorded its
+            // own.
             if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
                 && self.paused_until(&job.name, now).is_none()
                 && let Some(due) = self.due(job, now)

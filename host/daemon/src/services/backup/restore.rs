@@ -67,8 +67,8 @@ impl BackupService {
         verified.ok_or_else(|| BackupChainError::Unknown(id).into())
     }
 
-    /// Restores into a directory, or in place after an emergency backup: once all that was asked for is read and
-    /// written beside its place, so that only what changes during the backup itself is not saved.
+    /// Restores into a directory, or in place. In place, an emergency backup is taken after the new tree is complete,
+    /// so only changes made during that backup are lost.
     pub(super) async fn restore_now(
         self,
         request: RestoreRequest,

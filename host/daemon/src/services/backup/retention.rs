@@ -87,8 +87,8 @@ impl BackupService {
         expired.filter(move |record| record.expires.is_none_or(|at| at <= now))
     }
 
-    /// When retention is due next, or something has lain in the trash long enough. What was due when the loop looked
-    /// and was not begun waits for work that wakes the loop when it ends, or for the next look.
+    /// When retention or a deletion from the trash is due next. Work that was due and could not start is retried when
+    /// other work of the job ends, or at the next look.
     pub(super) fn next_retention(&self, spec: &Spec, looked_at: Timestamp) -> Option<Timestamp> {
         let jobs = self.core.jobs.lock();
         let judgements = spec.jobs.iter().filter_map(|job| {

@@ -1,6 +1,6 @@
 //! The session of a call that recovers: the journal around each effect.
 //!
-//! Invariant: what acts does so in a task of its own, so that a call that ends before it does not cut it off.
+//! Invariant: each acting effect runs in a task of its own, so the end of the call does not cancel it.
 
 use super::OperationCall;
 use crate::ports::Boxed;

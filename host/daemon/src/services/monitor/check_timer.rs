@@ -1,7 +1,7 @@
 //! When each check is due: one hashed timing wheel for all, so that a check costs the same whatever their number.
 //!
-//! Invariant: a check keeps its beat. Its times are whole multiples of `every` after its first, jitter moves one run and
-//! not those after it, and beats that passed while the machine slept are left out and counted.
+//! Invariant: a check keeps its rhythm: runs are due at multiples of `every`. Jitter delays one run only. Runs missed
+//! while the machine slept are skipped and counted.
 
 use super::target::{CheckRun, MonitoredTarget};
 use mainstay_domain::time::Monotonic;

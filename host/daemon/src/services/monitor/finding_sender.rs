@@ -1,8 +1,8 @@
 //! Findings on their way to the recovery engine.
 //!
-//! Invariant: sending never waits. While the engine's channel is full, of each target the newest exit and the newest
-//! finding of each failure are kept, and sent when there is room; an older one that it replaces is nothing the engine
-//! could still act on.
+//! Invariant: sending never waits. While the engine's channel is full, the newest exit and the newest finding of each
+//! failure of a target are kept in a backlog and sent when there is room; an older one that it replaces is nothing
+//! the engine could still act on.
 //! Invariant: what the engine hears of one target is in the order in which it happened.
 
 use crate::ports::Finding;
@@ -63,11 +63,11 @@ impl FindingSender {
         }
     }
 
-    /// Sends it at once, or keeps it.
+    /// Sends it at once, or puts it into the backlog.
     pub(super) fn send(&self, finding: Finding) {
         let mut backlog = self.backlog.lock();
         let (target, _) = key(&finding);
-        // One that is kept must not be overtaken.
+        // The backlog must not be overtaken.
         let sent = match backlog.of_targets.contains_key(target) {
             true => Err(TrySendError::Full(finding)),
             false => self.findings.try_send(finding),
@@ -85,7 +85,7 @@ impl FindingSender {
         }
     }
 
-    /// Sends one that was kept; waits until there is one, and room for it. May be dropped.
+    /// Sends one finding of the backlog; waits until there is one, and room for it. Cancel-safe.
     pub(super) async fn send_from_backlog(&self) {
         while self.backlog.lock().order.is_empty() {
             self.backlog_changed.notified().await;

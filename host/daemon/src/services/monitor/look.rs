@@ -24,10 +24,9 @@ impl Core {
         }
     }
 
-    /// Runs a check once and takes up what it saw; the caller holds its turn. None where the target is stopped, the
-    /// config has the check no more, or otherwise, or the child does not run and it measures that, or was answered by a
-    /// stranger in its place: that it ended is a failure of its own, and no other. A failure that the start excuses says
-    /// so.
+    /// Runs a check once and applies its observation; the caller holds its turn. None if the target is stopped, if
+    /// the config changed or dropped the check, if the check measures a child that is down, or if a stranger answered
+    /// for it. The message says if the start excuses a failure.
     pub(super) async fn look(
         &self,
         monitored: &Arc<MonitoredTarget>,
@@ -36,7 +35,8 @@ impl Core {
         let (spec, pid, epoch, last_beat) = {
             let state = monitored.lock();
             let pid = state.process.pid();
-            // It may have been retired while it waited for its turn, and one of the same name would get what it sees.
+            // The check may have been retired while it waited; a check of the same name in the new config must not
+            // get its observation.
             if run.is_retired()
                 || state.process.is_stopped()
                 || (pid.is_none() && run.spec.kind.measures_child())

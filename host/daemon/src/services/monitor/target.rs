@@ -92,7 +92,7 @@ impl MonitoredTarget {
 }
 
 impl MonitoredState {
-    /// Takes up another config of the same target; `process` is what is known of its process.
+    /// Applies another config of the same target; `process` is what is known of its process.
     pub(super) fn reconfigure(
         &mut self,
         spec: &TargetSpec,

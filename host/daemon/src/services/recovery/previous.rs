@@ -1,9 +1,9 @@
-//! What the daemon before left, as the machine takes it.
+//! What the previous daemon left, as the machine takes it.
 
 use crate::ports::{self, Watch};
 use mainstay_domain::recovery::{CaseKey, Recovered};
 
-/// What no check sees now is told apart by `watch`.
+/// `watch` tells which open incidents no check sees now.
 pub(super) fn of(previous: &ports::Recovered, watch: &dyn Watch) -> Recovered {
     let open = previous.incidents.iter();
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));

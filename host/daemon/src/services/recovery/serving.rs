@@ -15,7 +15,7 @@ pub(super) fn forward_serving_handlers(
     let mut events = journal.subscribe();
     async move {
         loop {
-            let told = match events.recv().await {
+            let event = match events.recv().await {
                 Ok(event) => match serving_in(&event) {
                     Some(handler) => Some(handler),
                     None => continue,
@@ -23,7 +23,7 @@ pub(super) fn forward_serving_handlers(
                 Err(RecvError::Lagged(_)) => None,
                 Err(RecvError::Closed) => return,
             };
-            if serving.send(told).await.is_err() {
+            if serving.send(event).await.is_err() {
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! What recovery shows to others: a copy of which only what changed is renewed.
+//! What recovery shows to others: a snapshot of which only what changed is renewed.
 
 use crate::{
     ports::{Active, Rest},
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-/// A copy of what is open, runs and is paused. Clones are the same board.
+/// What is open, runs and is paused. Clones share the same state.
 #[derive(Debug, Clone)]
 pub struct RecoverySnapshot {
     state: Arc<RwLock<State>>,
@@ -44,7 +44,7 @@ impl RecoverySnapshot {
         self.state.write()
     }
 
-    /// This is what is shown of a target from now on.
+    /// Replaces what is shown of a target.
     pub(super) fn update(&self, target: &TargetName, summary: TargetSummary) {
         let active = (summary != TargetSummary::default()).then(|| Active {
             incident: summary.incident,
@@ -63,7 +63,7 @@ impl RecoverySnapshot {
         self.changed.note(target);
     }
 
-    /// Takes up who is paused.
+    /// Copies what is paused.
     pub(super) fn pause(&self, machine: &Recovery) {
         let host = machine.is_paused(None);
         let is_as_before = {

@@ -1,6 +1,6 @@
 //! What the machine writes, on its way into the journal's queue.
 //!
-//! Invariant: writes are given to the queue in their order, each once it took the one before; none is dropped.
+//! Invariant: writes are submitted in order, each after the one before was accepted; none is dropped.
 
 use crate::ports::Journal;
 use futures_util::FutureExt;
@@ -24,7 +24,7 @@ impl Writes {
         }
     }
 
-    /// Puts changes behind those that wait, and gives the queue what it takes.
+    /// Queues changes, and submits what the journal accepts.
     pub(super) fn push(&mut self, changes: Vec<Change>) {
         if !changes.is_empty() {
             self.waiting.push_back(changes);
@@ -32,7 +32,7 @@ impl Writes {
         self.flush();
     }
 
-    /// Gives the queue what waits; whether it took all of it.
+    /// Submits what waits; whether the journal accepted all of it.
     pub(super) fn flush(&mut self) -> bool {
         while let Some(changes) = self.waiting.front() {
             let commit = match self.is_refused {

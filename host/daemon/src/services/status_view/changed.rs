@@ -1,7 +1,6 @@
-//! Which targets `status` has to be told anew.
+//! The targets whose rows `status` has to renew.
 //!
-//! Invariant: a name is noted after what it stands for has changed, so that who takes the names and then looks sees
-//! every change whose name it took.
+//! Invariant: note a name after the change. Then whoever takes the names and looks afterwards sees every change.
 
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;

@@ -88,8 +88,8 @@ impl Core {
             }
         }
         // Many at once: what is left of their groups is looked for in one go.
-        while let Some(told) = endings.join_next().await {
-            if let Err(Ok(panic)) = told.map_err(JoinError::try_into_panic) {
+        while let Some(ended) = endings.join_next().await {
+            if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
                 std::panic::resume_unwind(panic);
             }
         }
@@ -134,12 +134,12 @@ impl Core {
                 process.exit_severity,
                 message,
             );
-            let told = ProcessIdentity {
+            let ended = ProcessIdentity {
                 ended: Some(why),
                 ..identity
             };
             self.submit(vec![
-                Change::Process(supervised.name.clone(), Some(told)),
+                Change::Process(supervised.name.clone(), Some(ended)),
                 event,
             ]);
         }
@@ -161,8 +161,8 @@ impl Core {
         });
     }
 
-    /// Ends processes of targets that the config does not name any more. It takes the turn of each, so that one which
-    /// comes back meanwhile is started after the end, and its record is written after the old one is gone.
+    /// Ends processes of targets that are no longer in the config. Holds the turn of each, so that a target which
+    /// returns meanwhile is started after this.
     async fn end_unwanted(
         self: &Arc<Self>,
         recorded: &[(TargetName, ProcessIdentity)],

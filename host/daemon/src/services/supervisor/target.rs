@@ -33,19 +33,20 @@ pub(super) struct SupervisedTarget {
 }
 
 struct State {
-    /// What the config has of it now. One that is gone is kept, so that its end comes before its next start.
+    /// Whether the target is in the config, and as what. A removed target stays here until its process has ended.
     listing: Listing,
     /// Of the last config that had it.
     commands: ForeignCommands,
     /// What the process was last started with, or was to be.
     applied: Option<Arc<ProcessSpec>>,
-    /// Of the last config that its process was started or kept with; it holds also where the config is gone.
+    /// Grace of the config that the process was last started or kept with; still valid after the target left the
+    /// config.
     grace: Duration,
     /// Whether it should run.
     intent: Intent,
     /// Where its process stands.
     lifecycle: Lifecycle,
-    /// How often it was started before, where it was.
+    /// How often it was started before; none if it never was.
     restarts: Option<u32>,
 }
 

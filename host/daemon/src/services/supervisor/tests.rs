@@ -134,7 +134,7 @@ impl Daemon {
     }
 
     /// The messages of its events of this kind.
-    fn told(&self, kind: EventKind) -> Vec<String> {
+    fn messages(&self, kind: EventKind) -> Vec<String> {
         let events = self
             .journal
             .events()
@@ -191,7 +191,10 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
         .signal(name("web"), Signal::Kill)
         .await
         .unwrap();
-    let Finding::Exited { evidence: told, .. } = daemon.finding().await else {
+    let Finding::Exited {
+        evidence: found, ..
+    } = daemon.finding().await
+    else {
         panic!("its exit should be told");
     };
     let Finding::Raised {
@@ -203,7 +206,7 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
     else {
         panic!("it should be raised");
     };
-    assert_eq!(told, evidence);
+    assert_eq!(found, evidence);
     assert_eq!(
         (failure.as_str(), severity),
         ("crashed", Severity::Critical)
@@ -214,7 +217,7 @@ async fn a_process_that_ends_by_itself_is_told_and_left_to_recovery() {
             .starts_with(&format!("process {pid} was ended by signal 9")),
         "{evidence:?}"
     );
-    assert_eq!(daemon.told(EventKind::ProcessExited).len(), 1);
+    assert_eq!(daemon.messages(EventKind::ProcessExited).len(), 1);
     let status = daemon.supervisor.status(&name("web")).unwrap();
     assert_eq!((status.running, status.pid), (Some(false), None));
     assert!(
@@ -250,7 +253,7 @@ async fn a_stopped_process_is_no_failure_and_starts_again_when_asked() {
     within(daemon.supervisor.stop(name("web"))).await.unwrap();
     assert!(!lives(pid));
     assert_eq!(daemon.record("web"), None);
-    assert!(daemon.told(EventKind::ProcessStopped)[0].contains("was ended by signal 15"));
+    assert!(daemon.messages(EventKind::ProcessStopped)[0].contains("was ended by signal 15"));
     within(daemon.supervisor.start(name("web"))).await.unwrap();
     let again = daemon.runs("web", Some(pid)).await;
     within(daemon.supervisor.start(name("web"))).await.unwrap();
@@ -286,7 +289,7 @@ async fn restarts_that_are_asked_for_at_once_are_one_and_one_that_is_given_up_is
         () = std::future::ready(()) => {} // Begun and given up.
     }
     daemon.runs("web", Some(once)).await;
-    assert_eq!(daemon.told(EventKind::ProcessStarted).len(), 3);
+    assert_eq!(daemon.messages(EventKind::ProcessStarted).len(), 3);
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
     daemon.shut_down().await.unwrap();
 }

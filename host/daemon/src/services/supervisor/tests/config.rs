@@ -31,10 +31,10 @@ async fn only_what_a_process_would_notice_restarts_it_and_the_event_says_what() 
     daemon.config.send_replace(spec(vec![other]));
     daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid));
-    let told = daemon.told(EventKind::ProcessStopped);
+    let messages = daemon.messages(EventKind::ProcessStopped);
     assert!(
-        told[0].ends_with("; its config changed: `env`, `umask`"),
-        "{told:?}"
+        messages[0].ends_with("; its config changed: `env`, `umask`"),
+        "{messages:?}"
     );
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
     daemon.shut_down().await.unwrap();
@@ -67,10 +67,10 @@ async fn targets_come_and_go_and_come_back_without_a_double() {
     daemon.config.send_replace(spec(vec![web]));
     daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid), "the old one ended before the new one began");
-    let told = daemon.told(EventKind::ProcessStopped);
+    let messages = daemon.messages(EventKind::ProcessStopped);
     assert!(
-        told[0].contains("its config has no `run` any more"),
-        "{told:?}"
+        messages[0].contains("its config has no `run` any more"),
+        "{messages:?}"
     );
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
     daemon.shut_down().await.unwrap();
@@ -121,7 +121,7 @@ async fn a_target_that_loses_its_run_is_ended_and_watched_as_a_foreign_service()
     let dir = tempfile::tempdir().unwrap();
     let (web, foreign) = (child("web", &SLEEP), target("web", vec![check("tcp")]));
     let daemon = Daemon::start(dir.path(), vec![web.clone()], PreviousRun::default());
-    let stops = || daemon.told(EventKind::ProcessStopped).len();
+    let stops = || daemon.messages(EventKind::ProcessStopped).len();
     daemon.runs("web", None).await;
     daemon.config.send_replace(spec(vec![foreign.clone()]));
     wait_until("it has ended", || stops() == 1).await;

@@ -33,10 +33,13 @@ async fn a_process_that_lives_is_adopted_and_not_doubled() {
     within(daemon.supervisor.start(name("web"))).await.unwrap();
     assert_eq!(daemon.pid("web"), Some(pid));
     assert_eq!(
-        daemon.told(EventKind::ProcessAdopted),
+        daemon.messages(EventKind::ProcessAdopted),
         [format!("web: adopted process {pid}")]
     );
-    assert_eq!(daemon.told(EventKind::ProcessStarted), Vec::<String>::new());
+    assert_eq!(
+        daemon.messages(EventKind::ProcessStarted),
+        Vec::<String>::new()
+    );
     daemon
         .supervisor
         .signal(name("web"), Signal::Kill)
@@ -68,7 +71,7 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
     within(daemon.supervisor.start(name("web"))).await.unwrap();
     assert_eq!(daemon.pid("web"), Some(pid));
     assert_eq!(
-        daemon.told(EventKind::ProcessAdopted),
+        daemon.messages(EventKind::ProcessAdopted),
         [format!(
             "web: adopted process {pid}, which was started with another config"
         )]
@@ -79,10 +82,10 @@ async fn a_process_whose_config_changed_meanwhile_is_started_anew_but_not_while_
     let mut daemon = Daemon::start(dir.path(), vec![other], previous);
     daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid));
-    let told = daemon.told(EventKind::ProcessStopped);
+    let messages = daemon.messages(EventKind::ProcessStopped);
     assert!(
-        told[0].ends_with("; its config changed while no daemon was there"),
-        "{told:?}"
+        messages[0].ends_with("; its config changed while no daemon was there"),
+        "{messages:?}"
     );
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
     daemon.shut_down().await.unwrap();
@@ -152,7 +155,7 @@ async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_
     let cause = ended(&mut seen).await;
     assert!(cause.contains("signal 9"), "{cause}");
     seen.shut_down().await.unwrap();
-    assert_eq!(seen.told(EventKind::ProcessExited).len(), 1);
+    assert_eq!(seen.messages(EventKind::ProcessExited).len(), 1);
 
     let mut unseen = Daemon::start(dir.path(), vec![lasting("api")], PreviousRun::default());
     unseen.runs("api", None).await;
@@ -166,14 +169,17 @@ async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_
     .await;
     let mut first = Daemon::start(dir.path(), vec![lasting("api")], previous_of_unseen);
     let while_away = ended(&mut first).await;
-    assert_eq!(first.told(EventKind::ProcessExited).len(), 1);
+    assert_eq!(first.messages(EventKind::ProcessExited).len(), 1);
     first.shut_down().await.unwrap();
 
     for (before, target, cause) in [(&seen, "web", cause), (&first, "api", while_away)] {
         let previous = previous(before, &[target]);
         let mut next = Daemon::start(dir.path(), vec![lasting(target)], previous);
         assert_eq!(ended(&mut next).await, cause, "it is down still, and why");
-        assert!(next.told(EventKind::ProcessExited).is_empty(), "{target}");
+        assert!(
+            next.messages(EventKind::ProcessExited).is_empty(),
+            "{target}"
+        );
         next.shut_down().await.unwrap();
     }
 }
@@ -203,7 +209,7 @@ async fn a_process_that_the_config_no_longer_names_is_ended() {
     wait_until("they end", || !lives(pids[1]) && !lives(pids[2])).await;
     assert!(lives(pids[0]));
     wait_until("it is told", || {
-        daemon.told(EventKind::ProcessStopped).len() == 2
+        daemon.messages(EventKind::ProcessStopped).len() == 2
     })
     .await;
     daemon.shut_down().await.unwrap();
@@ -229,7 +235,7 @@ async fn a_process_whose_target_comes_back_while_it_is_ended_is_not_doubled() {
     let again = daemon.runs("web", Some(pid)).await;
     assert!(!lives(pid), "the old one ended before the new one began");
     wait_until("the end is told", || {
-        !daemon.told(EventKind::ProcessStopped).is_empty()
+        !daemon.messages(EventKind::ProcessStopped).is_empty()
     })
     .await;
     assert_eq!(daemon.record("web").map(|record| record.pid), Some(again));

@@ -76,7 +76,7 @@ async fn a_shutdown_cuts_short_a_restart_that_waits_for_the_old_process_and_star
         refused.to_string().contains("the daemon is stopping"),
         "{refused}"
     );
-    assert_eq!(daemon.told(EventKind::ProcessStarted).len(), 1);
+    assert_eq!(daemon.messages(EventKind::ProcessStarted).len(), 1);
     assert!(daemon.findings.try_recv().is_err(), "nothing failed");
 }
 
