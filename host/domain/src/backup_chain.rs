@@ -4,7 +4,8 @@
 //! Invariant: composing a chain gives exactly the state whose last difference ends it, deletions included.
 //! Invariant: a plan to restore holds every link from the backup back to one that stands alone, or is an error.
 //!
-//! Length: composing, joining and planning are one subject, each with its typed errors; apart they would share all imports.
+//! Length: composing, joining and planning are one subject, each with its typed errors; apart they would share all
+//! imports.
 
 use crate::{
     archive::{DocumentKey, Entry, State},
@@ -337,8 +338,8 @@ pub fn verified(records: &[BackupRecord]) -> HashSet<&BackupId> {
 }
 
 /// The newest backup of a job that is verified with all that it needs, at or before a time. Never an emergency backup:
-/// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its name.
-/// One from the future only where there is no other.
+/// it holds what was there before a restore, and so what the restore was to get rid of; it can be asked for by its
+/// name. One from the future only where there is no other.
 pub fn newest_verified<'a>(
     records: &'a [BackupRecord],
     job: &JobName,

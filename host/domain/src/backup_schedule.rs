@@ -1,6 +1,6 @@
 //! When backups are due.
 //!
-//! A schedule has *slots*. A slot is taken up by one run, or by a later one that covers it: after a pause all missed
+//! A schedule has *slots*. A slot is used by one run, or by a later one that covers it: after a pause all missed
 //! slots of a schedule are one run. Slots depend on nothing but the schedule, so a restart moves none of them.
 //!
 //! Invariant: after a run at `now`, nothing is due before the next slot after `now`.
@@ -50,15 +50,15 @@ pub enum ScheduleError {
     Never(String),
 }
 
-/// The last slot of each type that was taken up.
+/// The last slot of each type that was used.
 pub type LastSlots = BTreeMap<BackupType, Timestamp>;
 
-/// One run, and the slots that it takes up.
+/// One run, and the slots that it uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueBackup {
     /// What is to be taken.
     pub backup_type: BackupType,
-    /// The slots that are taken up by it, its own first.
+    /// The slots that it uses, its own first.
     pub slots: Vec<(BackupType, Timestamp)>,
 }
 
@@ -92,8 +92,8 @@ pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, Sch
     }
 }
 
-/// The slot that is due: the newest one at or before `now`, where it is after the last one taken up. A schedule that
-/// was never taken up is due at once.
+/// The slot that is due: the newest one at or before `now`, where it is after the last one used. A schedule that
+/// was never used is due at once.
 pub fn due(
     schedule: &Schedule,
     last: Option<Timestamp>,
@@ -130,8 +130,8 @@ pub fn next_due(
     }
 }
 
-/// A last slot far in the future was taken up while the clock was wrong; counting from it would skip slots. One that
-/// is at most the next slot was taken up before the clock went back a little; forgetting it would double a slot.
+/// A last slot far in the future was used while the clock was wrong; counting from it would skip slots. One that
+/// is at most the next slot was used before the clock went back a little; forgetting it would double a slot.
 fn effective(
     schedule: &Schedule,
     last: Timestamp,

@@ -115,7 +115,7 @@ impl TargetHealth {
     }
 
     /// Takes up a failure that held when the host ended: it holds until its checks pass afresh, and comes back at once
-    /// where one of them fails. What no check raises any more is not taken up.
+    /// where one of them fails. What no check raises any more is ignored.
     pub fn resume(&mut self, failure: &FailureType) {
         for check in self.checks.iter_mut().filter(|c| c.failure == *failure) {
             check.state = FailureState::OnTrial;
@@ -171,12 +171,12 @@ impl TargetHealth {
         changes
     }
 
-    /// Takes up what one check saw. What is no check of this target is not taken up.
+    /// Applies what one check saw. An observation of another check is ignored.
     pub fn observe(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
         self.record_observation(seen, By::Check, now)
     }
 
-    /// Takes up that the supervised child runs, or has ended. It is told apart from a configured check of the same name,
+    /// Applies that the supervised child runs, or has ended. It is told apart from a configured check of the same name,
     /// for an end is certain at once, and such a check has its own failure and its own `fail_after`.
     pub fn observe_exit(&mut self, seen: &Observation, now: Monotonic) -> Vec<HealthChange> {
         self.record_observation(seen, By::Exit, now)

@@ -12,7 +12,7 @@ use std::{collections::HashMap, time::Duration};
 #[derive(Debug, Clone, Default)]
 pub struct Cooldowns {
     until: HashMap<(TargetName, FailureType), Timestamp>,
-    /// Past ones are let go when there are so many, so that a start costs no look at all of them.
+    /// Past ones are dropped when there are so many, so that a start costs no look at all of them.
     sweep_at: usize,
 }
 
@@ -20,7 +20,7 @@ pub struct Cooldowns {
 const SWEEP_FROM: usize = 64;
 
 impl Cooldowns {
-    /// Those that the journal holds; past ones are let go.
+    /// Those that the journal holds; past ones are dropped.
     pub fn new(
         recorded: impl IntoIterator<Item = (TargetName, FailureType, Timestamp)>,
         now: Timestamp,

@@ -6,7 +6,7 @@
 use crate::name::TargetName;
 use std::collections::HashMap;
 
-/// A circle of more targets is told by those at its beginning and its end.
+/// Of a longer cycle only the targets at its beginning and its end are named.
 const SHOWN_OF_A_CIRCLE: usize = 12;
 
 /// Targets that wait for one another for ever: each depends on the next, the last on the first.

@@ -75,7 +75,7 @@ mod tests {
         Monotonic::from_start(Duration::from_secs(seconds))
     }
 
-    /// Opens at these seconds; at which of them it is told, and the excess after the last.
+    /// Opens at these seconds; at which of them it is announced, and the excess after the last.
     fn check(opens: &[u64], announced: &[u64], excess: u32) {
         let mut flaps = FlapDetector::default();
         let heard: Vec<u64> = opens

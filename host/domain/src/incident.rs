@@ -97,7 +97,7 @@ pub struct Incident {
 const OPENINGS: usize = 16;
 
 impl Incident {
-    /// A failure is taken up. `recurrence` is how often it was within its window before.
+    /// Opens an incident. `recurrence` is how often it was within its window before.
     pub fn open(
         id: IncidentId,
         target: TargetName,
@@ -155,7 +155,7 @@ impl Incident {
     }
 
     /// The failure is seen again: it has not gone, so it did not come back either. It is as bad as it ever was. Whether
-    /// it was taken up: not by a closed incident, for that needs a new one.
+    /// it was recorded: not by a closed incident, for that needs a new one.
     pub fn persist(&mut self, severity: Severity, evidence: Evidence) -> bool {
         if !self.state.is_open() {
             return false;

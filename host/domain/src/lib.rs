@@ -4,9 +4,9 @@
 //! and what they read. So every decision is a function that a table or a property can test.
 //!
 //! Where to look: the *words* are `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
-//! `operation`, `alert`, `backup`, `plugin`, and `code`, which errors have that need more than a line; `spec` is what an operator configures, validated; `journal` is what
-//! must survive a crash. The *decisions* are the modules whose items are functions; `secret` is how a guest has secrets
-//! without having them.
+//! `operation`, `alert`, `backup`, `plugin`, and `code`, which errors have that need more than a line; `spec` is what
+//! an operator configures, validated; `record` is what must survive a crash. The *decisions* are the modules whose
+//! items are functions; `secret` is how a guest has secrets without having them.
 
 pub mod alert;
 pub mod archive;

@@ -135,7 +135,7 @@ pub enum OperationEvent {
     Rejected,
     /// An operator ended it, or its failure ended by itself.
     Cancelled,
-    /// The daemon ended while it ran; its incident is taken up anew.
+    /// The daemon ended while it ran; its incident is resumed.
     Interrupted,
 }
 

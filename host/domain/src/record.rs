@@ -41,7 +41,7 @@ pub enum Change {
     Paused(Option<TargetName>, bool),
     /// No automatic operation for this failure before then [seed 001].
     Cooldown(TargetName, FailureType, Timestamp),
-    /// The last slot of a job's schedule that was taken up.
+    /// The last slot of a job's schedule that was used.
     Slot(JobName, BackupType, Timestamp),
     /// Operations that ended, incidents that closed and events, from before then, are no longer needed. The newest of
     /// each stay, whatever a clock says, and of very many some go at a time.
@@ -64,7 +64,7 @@ pub struct ProcessIdentity {
     /// A digest of what of its config the process would notice; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// How it ended by itself, for people, once that was told; none while it should live.
+    /// How it ended by itself, for people, once that was reported; none while it should live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
 }

@@ -17,7 +17,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One verdict for each backup of a job, in the order of `records`, with the reason why the host keeps what the policy
-/// would let go. Verdicts for unknown backups are ignored, and so are backups that are in the trash already or were
+/// would expire. Verdicts for unknown backups are ignored, and so are backups that are in the trash already or were
 /// never taken.
 pub fn guard(
     records: &[BackupRecord],

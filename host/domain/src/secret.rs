@@ -88,7 +88,7 @@ impl SecretHandles {
             let put = found.map_or_else(|| placeholder(name), |(handle, _)| handle.clone());
             Ok::<_, template::TemplateError>(put)
         };
-        // What is no template is told where the config is read.
+        // What is no template is reported when the config is read.
         template::expand(text, handle).unwrap_or_else(|_| text.to_owned())
     }
 

@@ -102,7 +102,7 @@ impl Loaded {
 pub(crate) struct Retirement(OnceLock<(Arc<PluginIdentity>, Arc<dyn Observer>)>);
 
 impl Retirement {
-    /// From now on it is told; saying so again changes nothing.
+    /// Reports the retirement from now on; a second call changes nothing.
     pub(crate) fn announce(&self, plugin: Arc<PluginIdentity>, observer: Arc<dyn Observer>) {
         let _ = self.0.set((plugin, observer));
     }

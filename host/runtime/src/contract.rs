@@ -76,7 +76,7 @@ fn importable(kind: PluginKind) -> &'static [&'static str] {
     }
 }
 
-/// The interface that a kind is told by.
+/// The interface that identifies a kind.
 fn exported_by(kind: PluginKind) -> &'static str {
     match kind {
         PluginKind::RecoveryHandler => "recovery",

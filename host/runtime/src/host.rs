@@ -124,7 +124,7 @@ impl PluginHost {
     }
 
     /// Resolves with what happened where the task that follows the directory breaks off, by a defect of this crate or
-    /// of the observer. What serves goes on; nothing that changes afterwards is taken up, so a host is to be started anew.
+    /// of the observer. What serves goes on; later changes are ignored, so start another host.
     pub fn broken(&self) -> impl Future<Output = String> + Send + use<> {
         let broken = self.broken.clone();
         async move { broken.wait().await.clone() }

@@ -74,7 +74,7 @@ impl Plugin {
         }
     }
 
-    /// The same version with other settings goes on with what its calls came to so far.
+    /// The same version with other settings keeps the counts of its calls.
     #[must_use]
     pub(crate) fn continuing(mut self, before: &Plugin) -> Self {
         self.record = before.record.clone();

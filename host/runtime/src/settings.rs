@@ -12,7 +12,7 @@ pub(crate) struct Settings {
     secrets: BTreeSet<SecretName>,
 }
 
-/// What one call is told of them.
+/// Settings and secret handles of one call.
 #[derive(Clone)]
 pub(crate) struct CallSettings {
     /// JSON, with handles.
@@ -47,7 +47,7 @@ impl Settings {
 }
 
 impl CallSettings {
-    /// What a call is told that has no settings.
+    /// For a call without settings.
     pub(crate) fn nothing() -> Self {
         Self {
             settings: "{}".into(),

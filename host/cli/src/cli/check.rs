@@ -1,6 +1,6 @@
 //! `check`: the config, every plugin in its directory, and whether the two fit.
 //!
-//! Invariant: nothing is changed, no daemon is asked, and every problem is told at once.
+//! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
 
 use super::component;
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};

@@ -29,7 +29,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects, so that a daemon that is not there is told at once.
+    /// Connects, so that a missing daemon is reported at once.
     pub(super) async fn connect(socket: &Path, patience: Duration) -> anyhow::Result<Self> {
         timeout(patience, tokio::net::UnixStream::connect(socket))
             .await

@@ -12,7 +12,7 @@ use std::{fs::File, os::unix::process::ExitStatusExt, process::Stdio, sync::Arc}
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// So much of the end of what a program says is told where it fails.
+/// How much of the end of its output is reported when a program fails.
 const TAIL: usize = 2000;
 
 /// Runs programs on this machine, with what a supervised process inherits too.

@@ -37,10 +37,10 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-/// Progress is told at most this often.
+/// Progress is sent at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-/// Where there is no progress to tell, the one before is told again after this.
+/// Without new progress the last one is sent again after this.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// By then an answer begins, so that who asked sees that the work waits.

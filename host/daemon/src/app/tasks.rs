@@ -1,6 +1,6 @@
 //! The daemon's tasks, in stages that are stopped one after the other.
 //!
-//! Invariant: this is where services are spawned; each is told to stop by its stage's token and waited for, all within
+//! Invariant: this is where services are spawned; each is told to stop by its phase's token and waited for, all within
 //! one deadline, and what does not stop is named.
 //! Invariant: one that ends before it was asked to, or panics, ends the daemon and is its reason; it is never missed in
 //! silence. The same holds for what is no service: the journal's thread, the task that follows the plugin directory.
@@ -65,7 +65,7 @@ impl Tasks {
         tokio::spawn(async move {
             let what = broken.await;
             tracing::error!("{what}");
-            // The first one is told; those after it may have ended because of it.
+            // The first one is reported; those after it may have ended because of it.
             let _ = ended_early.set(what);
         });
     }
@@ -140,7 +140,7 @@ impl ShutdownPhase {
             if let Some(how) = how {
                 let what = format!("the service {name} {how}");
                 tracing::error!("{what}");
-                // The first one is told; those after it may have ended because of it.
+                // The first one is reported; those after it may have ended because of it.
                 let _ = ended_early.set(what);
             }
             running.lock().retain(|other| *other != name);

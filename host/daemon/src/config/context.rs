@@ -1,6 +1,6 @@
 //! What is shared while one config is read: the problems so far, and what is judged when all is read.
 //!
-//! Invariant: a problem is told once, however often its value is read.
+//! Invariant: a problem is reported once, however often its value is read.
 //! Invariant: to keep one more problem costs the same however many there are.
 
 use super::{

@@ -6,7 +6,7 @@
 use super::problem::{Kind, Problem};
 use std::collections::HashMap;
 
-/// How many errors of one kind are told; each is something to mend.
+/// How many errors of one kind are reported; each needs a fix.
 pub(crate) const MOST_ERRORS: usize = 100;
 /// More warnings of one kind than this are one problem, and so many of them are shown to people.
 pub(crate) const MOST_WARNINGS: usize = 5;

@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub struct AlertService {
     /// The journal is where outcomes are written; the config has the versions that alert routes ask for.
     pub shared: Shared,
-    /// What the daemon before left, oldest first.
+    /// Alerts that the previous daemon left, oldest first.
     pub undelivered: Vec<OutboxEntry>,
     /// What comes.
     pub arrivals: Arrivals,

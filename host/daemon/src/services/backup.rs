@@ -3,7 +3,7 @@
 //! Invariant: of one job one thing runs at a time; what comes meanwhile waits its turn.
 //! Invariant: an operation that was begun goes on when who asked for it goes away, and ends in a record and an event;
 //! one that still waits its turn goes away with who asked.
-//! Invariant: a slot counts as taken up only together with the verified backup that took it, so an interrupted or failed
+//! Invariant: a slot counts as used only together with the verified backup that took it, so an interrupted or failed
 //! one is taken again; after a failure with growing pauses.
 //! Invariant: the baseline of the next difference is a verified backup, never one that is being taken.
 
@@ -113,8 +113,8 @@ fn no_progress() -> OnProgress {
 }
 
 impl BackupService {
-    /// Takes up what the daemon before left: pieces of backups are removed and their records become failed, what was
-    /// committed but not recorded is recorded. Nothing may use the store before.
+    /// Reconciles what the previous daemon left: pieces of backups are removed and their records become failed, what
+    /// was committed but not recorded is recorded. Nothing may use the store before.
     ///
     /// # Errors
     /// The journal cannot be written. What the store cannot do is logged, and done at the next start.

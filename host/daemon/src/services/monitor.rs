@@ -9,7 +9,7 @@
 //! had. Before, they would see the failure of what nobody has started yet.
 //! Invariant: what one target tells costs the same whatever the number of targets; another config costs a comparison for
 //! each, and work for those that it changes.
-//! Invariant: an exit is told to the engine before the failure that it raises, and both before its end.
+//! Invariant: an exit is sent to the engine before the failure that it raises, and both before its end.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
 mod check_timer;
@@ -98,7 +98,8 @@ impl Monitor {
         }
     }
 
-    /// Takes up what failed when the daemon before ended, so that its end is seen and told; before anything is looked at.
+    /// Resumes failures that were open when the previous daemon ended, so that their end is reported. Call it before
+    /// the first check.
     pub fn resume(&self, incidents: &[Incident]) {
         for open in incidents {
             if let Some(monitored) = self.core.get(&open.target) {

@@ -265,7 +265,7 @@ impl Observer for PluginEvents {
                     .with_plugin(&plugin)
             }
         };
-        // Events of plugins are told in order; nothing waits for them.
+        // Events of plugins are recorded in order; nothing waits for them.
         drop(
             self.shared
                 .journal

@@ -47,7 +47,7 @@ use writes::Writes;
 
 /// How long until writes that the journal's queue did not take are given to it again.
 const WRITE_AGAIN: Duration = Duration::from_millis(250);
-/// Handlers that serve again and are not taken up yet; who tells of them waits where there are more.
+/// Handlers that serve again and are not handled yet; the sender waits if there are more.
 const SERVING: usize = 64;
 
 /// What the driver reaches the world through.
@@ -78,8 +78,8 @@ pub struct RecoveryEngine {
 }
 
 impl RecoveryEngine {
-    /// A driver and the handle that operators' commands come through. `changed` is told of targets that show something
-    /// else.
+    /// A driver and the handle that operators' commands come through. `changed` is notified of targets that show
+    /// something else.
     pub fn new(
         ports: RecoveryPorts,
         findings: mpsc::Receiver<Finding>,
@@ -107,7 +107,7 @@ impl RecoveryEngine {
         (engine, handle)
     }
 
-    /// Goes on with what the daemon before left. When this returns, what that changes is durable.
+    /// Resumes what the previous daemon left. When this returns, its changes are durable.
     pub async fn resume(&mut self, recovered: &ports::Recovered) {
         let recovered = previous::of(recovered, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
@@ -123,7 +123,7 @@ impl RecoveryEngine {
         let (serving_sender, mut serving) = mpsc::channel(SERVING);
         let forwarding = forward_serving_handlers(&*self.ports.shared.journal, serving_sender);
         let _forwarding_task = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(forwarding));
-        // What serves by now was told of before anybody listened here.
+        // Events of handlers that serve by now came before anybody listened here.
         self.serves(None);
         self.input(Input::Tick);
         loop {
@@ -161,7 +161,7 @@ impl RecoveryEngine {
         }
     }
 
-    /// Who found or asks for something may know a config that was not taken up here yet.
+    /// Who found or asks for something may know a config that was not applied here yet.
     fn apply_pending_spec(&mut self) {
         if self.spec.has_changed().unwrap_or(false) {
             let spec = Arc::clone(&self.spec.borrow_and_update());

@@ -1,7 +1,7 @@
 //! Applies a changed config: parse, validate, compare, build, publish. What is wrong with it changes nothing.
 //!
-//! Invariant: a change of the files is taken up by itself; a change behind an unchanged config, of a secret's file say,
-//! is taken up when someone asks for it.
+//! Invariant: a change of the files is applied by itself; a change behind an unchanged config, of a secret's file say,
+//! is applied when someone asks for it.
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
 //! the secrets that belong to it.
 

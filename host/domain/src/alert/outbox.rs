@@ -3,7 +3,7 @@
 //! Invariant: what is said about one thing is delivered to one alerter in that order: while an earlier entry for the
 //! same alerter and with the same key waits, a later one has to.
 //! Invariant: every call costs the logarithm of what waits, for each alerter.
-//! Invariant: at most [`Outbox::MOST`] wait; of more the oldest of the least severe goes, and who added is told.
+//! Invariant: at most [`Outbox::MOST`] wait; of more the oldest of the least severe goes, which the caller gets.
 
 use super::{
     Alert, OutboxEntry,

@@ -43,7 +43,7 @@ impl EventData {
         }
     }
 
-    /// The failure that it is about; alerts are told apart by it.
+    /// The failure that it is about; it distinguishes alerts.
     pub fn failure(&self) -> Option<&FailureType> {
         if let Self::CircuitOpened(facts) = self {
             return facts.failure.as_ref();

@@ -26,7 +26,7 @@ impl IncidentFacts {
     }
 }
 
-/// A failure was taken up.
+/// An incident was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentOpened {
     /// Which.

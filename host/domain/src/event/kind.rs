@@ -65,7 +65,7 @@ event_kinds! {
     CircuitClosed = "circuit.closed",
     /// A target opens its circuit again and again; its recoveries wait longer.
     CircuitFlapping = "circuit.flapping",
-    /// A failure was taken up.
+    /// An incident was opened.
     IncidentOpened = "incident.opened",
     /// The failure came back right after its recovery: it is the same incident.
     IncidentReopened = "incident.reopened",
@@ -79,7 +79,7 @@ event_kinds! {
     OperationApproved = "operation.approved",
     /// A recovery began.
     OperationStarted = "operation.started",
-    /// The daemon ended during a call of a recovery, and another goes on with it.
+    /// The daemon ended during a call of a recovery, and another resumes it.
     OperationResumed = "operation.resumed",
     /// An attempt failed and another follows.
     OperationRetrying = "operation.retrying",

@@ -131,7 +131,7 @@ pub struct OperationStarted {
     pub handler: Option<PluginName>,
 }
 
-/// Another daemon goes on with a recovery.
+/// Another daemon resumes a recovery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationResumed {
     /// Which.

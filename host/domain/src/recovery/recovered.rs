@@ -92,7 +92,7 @@ impl Recovery {
     }
 
     fn flap(&mut self, target: &TargetName, when: Timestamp, at: InputTime) {
-        // The detector counts from the start of the program: what was before it is told by its age.
+        // The detector counts from the start of the program: what was before it is given by its age.
         let age = at.now.since(when);
         let flaps: &mut FlapDetector = self.flaps.entry(target.clone()).or_default();
         flaps.opened_before(age, at.monotonic);

@@ -28,7 +28,7 @@ pub enum ContractError {
     /// It is broken.
     #[error("it is no valid component: {0}")]
     Invalid(String),
-    /// It exports none of the interfaces that a kind is told by.
+    /// It exports none of the interfaces that identify a kind.
     #[error(
         "it is no plugin of this host: it exports {found}; a plugin exports `mainstay:plugin/plugin` and one of \
          `mainstay:plugin/recovery`, `mainstay:plugin/alerting`, `mainstay:plugin/retention`"

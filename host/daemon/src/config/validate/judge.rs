@@ -46,7 +46,7 @@ pub(super) fn references(context: &Context<'_>) {
     }
 }
 
-/// Nothing may wait for itself. Each cycle is told once, at the dependency that closes it.
+/// Nothing may wait for itself. Each cycle is reported once, at the dependency that closes it.
 pub(super) fn cycles(context: &Context<'_>) {
     let facts = context.facts.borrow();
     let mut depends_on: BTreeMap<&TargetName, (Vec<TargetName>, Vec<Place>)> = BTreeMap::new();

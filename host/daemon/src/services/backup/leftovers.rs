@@ -1,4 +1,4 @@
-//! What a daemon that was killed left of its backups, taken up by the next.
+//! Reconciles the backups that a killed daemon left.
 
 use super::{BackupError, BackupService};
 use mainstay_domain::{

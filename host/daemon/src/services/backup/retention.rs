@@ -169,7 +169,7 @@ impl BackupService {
             .collect();
         let mut kept = Vec::new();
         let mut expired = Vec::new();
-        // The policy may have taken its time; the trash keeps what it lets go for the whole of its own.
+        // The policy may have taken its time; the trash keeps what it expires for the full grace.
         let in_trash_until = self.now() + retention.trash_for;
         for record in &records {
             let Some(verdict) = by_id.get(record.id.as_str()) else {

@@ -44,7 +44,7 @@ impl OperationCall {
         }
     }
 
-    /// What is told of it: that it was `performed` or `planned`.
+    /// Its event: that it was `performed` or `planned`.
     pub(super) fn event(&self, effect: &Effect, result: &EffectResult, how: &str) -> Event {
         let plugin = &self.call.plugin;
         let (severity, outcome) = match result {

@@ -1,7 +1,7 @@
-//! What a change of a target's health is told as.
+//! The events and findings of a change of a target's health.
 //!
-//! Invariant: a check that goes on failing is one event, not one a run: `check.failed` is told for the first failure in a
-//! row, and again for the one that opens the circuit.
+//! Invariant: a check that goes on failing is one event, not one a run: `check.failed` is recorded for the first
+//! failure in a row, and again for the one that opens the circuit.
 
 use crate::ports::Finding;
 use mainstay_domain::{
@@ -96,7 +96,7 @@ fn event(
     }
 }
 
-/// What the recovery engine is told of a change.
+/// The finding that the recovery engine gets of a change.
 pub(super) fn finding(
     target: &TargetName,
     change: &HealthChange,

@@ -95,7 +95,7 @@ impl Watch for Monitor {
 
 impl ProcessWatch for Monitor {
     fn process_changed(&self, target: &TargetName, news: ProcessUpdate) {
-        // Held until it is taken up, so that a target which becomes known meanwhile takes up the newest.
+        // Held until it is applied, so that a target which becomes known meanwhile gets the newest.
         let mut kept = self.core.news.lock();
         kept.insert(target.clone(), news.clone());
         if let Some(monitored) = self.core.get(target) {

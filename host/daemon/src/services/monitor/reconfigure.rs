@@ -13,7 +13,7 @@ impl Core {
     /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
     pub(super) fn reconfigure(&self, spec: &Spec) {
         let now = self.clock.monotonic();
-        // Held throughout, and always taken first: news that comes meanwhile is taken up after the config.
+        // Held throughout, and always taken first: an update that comes meanwhile is applied after the config.
         let mut news = self.news.lock();
         let mut targets = self.targets.write();
         for target in &spec.targets {

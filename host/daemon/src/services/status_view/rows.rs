@@ -1,7 +1,7 @@
 //! The rows of all targets in `status`, each kept as the JSON that it is.
 //!
-//! Invariant: after [`Rows::renew`] every row is as if it had been gathered then; those that were gathered are only those
-//! that may have changed.
+//! Invariant: after [`Rows::renew`] every row is as if it had been gathered then; those that were gathered are only
+//! those that may have changed.
 
 use super::sources::StatusSources;
 use mainstay_domain::name::TargetName;

@@ -13,7 +13,7 @@ pub(super) enum AtStart {
     Start,
     /// None lives, and starting one is for recovery or an operator.
     Report {
-        /// The one that ended, where it is known; whether that was told before is in its record.
+        /// The one that ended, where it is known; whether that was reported before is in its record.
         ended: Option<ProcessIdentity>,
         /// For people.
         why: String,
@@ -111,7 +111,7 @@ pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
     Some(blake3::hash(&text).to_hex().to_string())
 }
 
-/// How a process that was taken over compares with the config.
+/// How an adopted process compares with the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Adopted {
     /// As far as is known it was started with what the config says now.

@@ -1,4 +1,4 @@
-//! What the daemon before left, taken over before anything else is done.
+//! Reconciles what the previous daemon left, before anything else is done.
 
 use super::{
     Core, DEFAULT_GRACE, PreviousRun,
@@ -148,7 +148,7 @@ impl Core {
 
     /// Starts an adopted process anew, as a reload would have done.
     async fn renew(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
-        // Free: nobody works on a target before all is taken over.
+        // Free: nobody works on a target before all is reconciled.
         let turn = Arc::clone(&supervised.turn).lock_owned().await;
         let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
         self.background.spawn(async move {
@@ -180,7 +180,7 @@ impl Core {
         }
         for (name, identities) in unwanted {
             let name = name.clone();
-            // Free: nobody works on a target before all is taken over.
+            // Free: nobody works on a target before all is reconciled.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
             self.background.spawn(async move {

@@ -136,7 +136,7 @@ impl Core {
         Ok(())
     }
 
-    /// Starts it where nobody waits for the answer: a failure is told to the monitor, and recovery takes it up.
+    /// Starts it where nobody waits for the answer: a failure is reported to the monitor, and recovery handles it.
     pub(super) async fn launch_or_report(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
         if let Err(why) = self.launch(supervised).await {
             let news = ProcessUpdate::Down(why);
@@ -229,7 +229,7 @@ impl Core {
             message,
             &identity,
         );
-        // It is told now: no later daemon tells it again.
+        // Its end is reported now: no later daemon reports it again.
         let ended = ProcessIdentity {
             ended: Some(why.clone()),
             ..identity

@@ -55,7 +55,7 @@ impl SupervisedTarget {
     }
 
     /// Another config; none where it is gone from it. Whether it says something else than the one before:
-    /// [`SupervisedTarget::catch_up`] tells what that means for the process.
+    /// [`SupervisedTarget::take_applied`] tells what that means for the process.
     pub(in super::super) fn set_spec(&self, spec: Option<&TargetSpec>) -> bool {
         let mut state = self.state.lock();
         match spec {
