@@ -44,7 +44,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The longest pause after a failed backup.
+/// The longest backoff after a failed backup.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// Why something was not done.
@@ -163,13 +163,13 @@ impl BackupService {
         loop {
             let begun = tokio::time::Instant::now();
             let looked_at = self.start_due();
-            let pause = self.pause(looked_at);
+            let wait = self.time_to_next_due(looked_at);
             // A look goes through every job, and each end of a job wakes the loop: many that end together must not take
             // a look each.
             let rest = begun.elapsed() * 2;
             tokio::select! { biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(pause.max(rest)) => {}
+                () = tokio::time::sleep(wait.max(rest)) => {}
                 () = self.woken_after(rest) => {}
                 after = next_spec(&mut spec) => {
                     self.judge_what_changed(&before, &after);

@@ -13,9 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 /// The loop looks again after this even where nothing is due, for the wall clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// The pause after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].
-pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(60);
-const PAUSES: Backoff = Backoff::doubled(FIRST_PAUSE, LONGEST_BACKOFF);
+/// The backoff after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].
+pub(super) const FIRST_BACKOFF: Duration = Duration::from_secs(60);
+const BACKOFF: Backoff = Backoff::doubled(FIRST_BACKOFF, LONGEST_BACKOFF);
 
 impl BackupService {
     /// Starts what is due in every job whose turn it is; gives the time by which it judged that.
@@ -26,7 +26,7 @@ impl BackupService {
             // Take the turn first, so that due slots are judged after the previous run of the job has recorded its
             // own.
             if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
-                && self.paused_until(&job.name, now).is_none()
+                && self.backoff_until(&job.name, now).is_none()
                 && let Some(due) = self.due(job, now)
             {
                 self.spawn_due(job.clone(), due, self.turn(held));
@@ -43,7 +43,7 @@ impl BackupService {
             service.job_state(&job.name, |state| match taken {
                 Ok(_) => state.backup_succeeded(),
                 Err(error) => {
-                    let pause = PAUSES.after(state.failures().saturating_add(1));
+                    let pause = BACKOFF.after(state.failures().saturating_add(1));
                     state.backup_failed(service.now() + pause);
                     tracing::warn!(job = %job.name, %error, ?pause, "the backup is tried again after a pause");
                 }
@@ -64,20 +64,20 @@ impl BackupService {
         self.core.catalog.lock().slots(job)
     }
 
-    pub(super) fn paused_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
-        self.job_state(job, |state| state.paused_until(now))
+    pub(super) fn backoff_until(&self, job: &JobName, now: Timestamp) -> Option<Timestamp> {
+        self.job_state(job, |state| state.backoff_until(now))
     }
 
     pub(super) fn next_due(&self, job: &JobSpec, now: Timestamp) -> Option<Timestamp> {
         let next = next_backup(job, &self.slots(&job.name), now).ok()??;
         Some(
-            self.paused_until(&job.name, now)
+            self.backoff_until(&job.name, now)
                 .map_or(next, |until| until.max(next)),
         )
     }
 
-    /// How long nothing is due. A job or a judgement that runs wakes the loop when it ends.
-    pub(super) fn pause(&self, looked_at: Timestamp) -> Duration {
+    /// How long until something is due. A job or a judgement that runs wakes the loop when it ends.
+    pub(super) fn time_to_next_due(&self, looked_at: Timestamp) -> Duration {
         let now = self.now();
         let spec = Arc::clone(&self.core.spec.borrow());
         let waiting = spec

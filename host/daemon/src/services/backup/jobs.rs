@@ -2,7 +2,7 @@
 //!
 //! Invariant: a job's retention begins by the clock at most once at a time, and not before the config's time has passed
 //! since it last began.
-//! Invariant: no pause is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
+//! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
 use super::{BackupService, LONGEST_BACKOFF};
 use mainstay_domain::{name::JobName, time::Timestamp};
@@ -15,13 +15,13 @@ pub(super) struct JobState {
     /// Held by what runs.
     turn: Arc<Lock<()>>,
     /// None where the last backup that was due succeeded.
-    pause: Option<Pause>,
+    backoff: Option<FailureBackoff>,
     pub(super) retention: Retention,
 }
 
 /// Backups that were due and failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Pause {
+struct FailureBackoff {
     /// In a row.
     failures: u32,
     /// When the job is tried again.
@@ -47,23 +47,23 @@ impl JobState {
 
     /// Backups in a row that were due and failed.
     pub(super) fn failures(&self) -> u32 {
-        self.pause.map_or(0, |pause| pause.failures)
+        self.backoff.map_or(0, |backoff| backoff.failures)
     }
 
     pub(super) fn backup_failed(&mut self, until: Timestamp) {
-        self.pause = Some(Pause {
+        self.backoff = Some(FailureBackoff {
             failures: self.failures().saturating_add(1),
             until,
         });
     }
 
     pub(super) fn backup_succeeded(&mut self) {
-        self.pause = None;
+        self.backoff = None;
     }
 
-    pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let Pause { until, .. } = self.pause?;
-        // A pause never is longer than this; where it is, the clock went back.
+    pub(super) fn backoff_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let FailureBackoff { until, .. } = self.backoff?;
+        // A backoff is never longer than this; if it is, the clock went back.
         (until > now && until.since(now) <= LONGEST_BACKOFF).then_some(until)
     }
 }
@@ -154,16 +154,16 @@ mod tests {
     #[test]
     fn failures_are_counted_until_a_backup_succeeds_and_pauses_end() {
         let mut job = JobState::default();
-        assert_eq!((job.failures(), job.paused_until(at(0))), (0, None));
+        assert_eq!((job.failures(), job.backoff_until(at(0))), (0, None));
         job.backup_failed(at(60));
         job.backup_failed(at(180));
         assert_eq!(job.failures(), 2);
-        assert_eq!(job.paused_until(at(179)), Some(at(180)));
-        assert_eq!(job.paused_until(at(180)), None, "it is over");
+        assert_eq!(job.backoff_until(at(179)), Some(at(180)));
+        assert_eq!(job.backoff_until(at(180)), None, "it is over");
         job.backup_failed(at(10) + LONGEST_BACKOFF);
-        assert_eq!(job.paused_until(at(9)), None, "the clock went back");
-        assert!(job.paused_until(at(10)).is_some());
+        assert_eq!(job.backoff_until(at(9)), None, "the clock went back");
+        assert!(job.backoff_until(at(10)).is_some());
         job.backup_succeeded();
-        assert_eq!((job.failures(), job.paused_until(at(10))), (0, None));
+        assert_eq!((job.failures(), job.backoff_until(at(10))), (0, None));
     }
 }

@@ -1,7 +1,7 @@
 mod fakes;
 mod retention;
 
-use super::{due::FIRST_PAUSE, *};
+use super::{due::FIRST_BACKOFF, *};
 use crate::{
     ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
     services::testing::{ManualClock, MemoryJournal, wait_until, within},
@@ -239,7 +239,7 @@ async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
     wait_until("the pause", || {
         fixture
             .service
-            .paused_until(&job(None).name, fixture.service.now())
+            .backoff_until(&job(None).name, fixture.service.now())
             .is_some()
     })
     .await;
@@ -256,7 +256,7 @@ async fn a_failed_backup_says_why_and_is_tried_again_after_a_growing_pause() {
     );
     fixture.service.start_due();
     assert_eq!(fixture.store.taken(), 1, "it waits");
-    fixture.clock.advance(FIRST_PAUSE);
+    fixture.clock.advance(FIRST_BACKOFF);
     fixture.service.core.wake.notify_one();
     wait_until("the backup", || fixture.types() == [BackupType::Full]).await;
 }

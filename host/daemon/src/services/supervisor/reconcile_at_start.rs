@@ -66,14 +66,14 @@ impl Core {
             let marked = previous_by_target.marked.get(&supervised.name);
             let paused =
                 previous.paused_host || previous_by_target.paused.contains(&supervised.name);
-            let decision = decide::at_start(
+            let at_start = decide::at_start(
                 record,
                 record.is_some_and(|identity| self.ports.processes.is_alive(identity)),
                 marked.into_iter().flatten().copied(),
                 self.ports.processes.boot_id(),
                 paused,
             );
-            match decision {
+            match at_start {
                 AtStart::Adopt(identity) => {
                     let adopted = decide::adopted(&identity, &process);
                     self.adopt(&supervised, identity, adopted);
