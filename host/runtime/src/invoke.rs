@@ -62,7 +62,7 @@ pub(crate) struct Invocation {
     pub(crate) function: &'static str,
     pub(crate) call: Arc<Call>,
     pub(crate) settings: Arc<str>,
-    pub(crate) patience: CallDeadline,
+    pub(crate) deadline: CallDeadline,
     /// Bytes that the answer may have beside `result_bytes`, where the request asks for a long one.
     pub(crate) extra_result_bytes: usize,
 }
@@ -112,7 +112,7 @@ impl Invocation {
             store.set_hostcall_fuel(fuel);
         }
         let outcome =
-            timeout_at(self.patience.ends(), function(program, &mut store, request)).await;
+            timeout_at(self.deadline.ends(), function(program, &mut store, request)).await;
         let failed = |cause| {
             Err(CallError {
                 plugin: context.call.plugin.clone(),
@@ -123,7 +123,7 @@ impl Invocation {
         let outcome = match outcome {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => failed(explain(&error, &context)),
-            Err(_) => failed(self.patience.exhausted(&context.call)),
+            Err(_) => failed(self.deadline.exhausted(&context.call)),
         };
         Ended {
             outcome,

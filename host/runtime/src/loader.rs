@@ -230,7 +230,7 @@ fn ungranted(
             limits,
         }),
         settings: settings_of_call.settings,
-        patience: CallDeadline::new(None, limits.timeout),
+        deadline: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
     }
 }

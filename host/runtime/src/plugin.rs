@@ -225,10 +225,10 @@ impl Plugin {
                 limits: self.limits,
             }),
             settings,
-            patience: CallDeadline::new(Some(timeout), self.limits.timeout),
+            deadline: CallDeadline::new(Some(timeout), self.limits.timeout),
             extra_result_bytes,
         };
-        let Ok(turn) = timeout_at(invocation.patience.ends(), self.turns.acquire()).await else {
+        let Ok(turn) = timeout_at(invocation.deadline.ends(), self.turns.acquire()).await else {
             let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
             let cause = exceeded(&invocation.call, limit);
             let called = attempt.end(Err(self.error(function, cause)));

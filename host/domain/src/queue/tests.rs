@@ -119,12 +119,12 @@ fn a_target_waits_for_what_it_depends_on_and_lets_others_pass() {
 
 #[test]
 fn what_is_paused_waits_and_what_is_asked_for_by_hand_does_not() {
-    let is_manual = QueueEntry {
+    let manual = QueueEntry {
         is_manual: true,
         depends_on: vec![name("redis")],
         ..entry(3, "a", 9, 0)
     };
-    let entries = [entry(1, "a", 1, 0), entry(2, "b", 1, 0), is_manual];
+    let entries = [entry(1, "a", 1, 0), entry(2, "b", 1, 0), manual];
     let world = World {
         failing: vec!["redis"],
         paused: vec!["a"],
