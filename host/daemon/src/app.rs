@@ -331,7 +331,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     base.spawn("room", |stop| async move { disk.run(stop).await });
     let damage = sqlite.damage();
     base.spawn("journal-damage", |stop| {
-        say::say_of_damage(damage, shared.clone(), stop)
+        host_events::record_damage(damage, shared.clone(), stop)
     });
     base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });

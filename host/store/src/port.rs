@@ -7,9 +7,9 @@ use mainstay_domain::{
     event::Event,
     id::{IncidentId, OperationId},
     incident::Incident,
-    journal::{Change, EffectEntry, ProcessIdentity},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Operation, OperationState},
+    record::{Change, EffectEntry, ProcessIdentity},
     time::Timestamp,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -137,13 +137,13 @@ pub trait Journal: Send + Sync {
 
 /// Whether what is submitted to the journal can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Room {
+pub enum DiskState {
     /// It can, and has always been since the journal was opened.
-    Enough,
-    /// The disk was found full, or fails; why, for people. It holds until [`Room::Regained`].
+    Healthy,
+    /// The disk was found full, or fails; why, for people. It holds until [`DiskState::Recovered`].
     Full(String),
     /// It was full. Everything that was held is written, and there is a reserve again.
-    Regained,
+    Recovered,
 }
 
 /// An answer of the journal, on its way.

@@ -47,7 +47,7 @@ mod values;
 mod wal;
 mod writer;
 
-use crate::port::{Batch, Boxed, Commit, Fence, Journal, Room, StoreError, StoreErrorKind};
+use crate::port::{Batch, Boxed, Commit, DiskState, Fence, Journal, StoreError, StoreErrorKind};
 pub use check::{JournalReport, TableReport, check};
 pub use checking::JournalDamage;
 pub use copy::copy;
@@ -89,7 +89,7 @@ pub struct SqliteJournal {
     events: broadcast::Sender<Arc<Event>>,
     readers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
-    room: watch::Receiver<Room>,
+    room: watch::Receiver<DiskState>,
     #[cfg(test)]
     faults: Arc<store::Faults>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -133,11 +133,11 @@ impl SqliteJournal {
             }
         };
         let (room_sender, room) = watch::channel(match reserve.was_released() {
-            true => Room::Full(ErrorCode::DiskFull.mark(format!(
+            true => DiskState::Full(ErrorCode::DiskFull.mark(format!(
                 "the journal in {} found its disk full before this daemon was started",
                 path.display()
             ))),
-            false => Room::Enough,
+            false => DiskState::Healthy,
         });
         let readers = Arc::new(Readers::new(path.clone()));
         let queue = Arc::new(Queue::new(path.clone(), bound));
@@ -237,7 +237,7 @@ impl SqliteJournal {
     }
 
     /// Whether what is submitted can be written.
-    pub fn room(&self) -> watch::Receiver<Room> {
+    pub fn room(&self) -> watch::Receiver<DiskState> {
         self.room.clone()
     }
 

@@ -145,7 +145,7 @@ pub(super) struct IndexEntry {
 
 impl IndexEntry {
     /// A case that is not there yet.
-    pub(super) fn nothing(out: &Outcome) -> Self {
+    pub(super) fn absent(out: &Outcome) -> Self {
         Self {
             writes: out.writes.len(),
             ..Self::default()

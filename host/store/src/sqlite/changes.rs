@@ -9,8 +9,8 @@ use super::{
 use mainstay_domain::{
     event::Event,
     incident::Incident,
-    journal::{Change, EffectEntry},
     operation::Operation,
+    record::{Change, EffectEntry},
 };
 use rusqlite::{Connection, params};
 use std::sync::Arc;

@@ -19,8 +19,8 @@ use mainstay_domain::{
     backup::BackupRecord,
     event::Event,
     incident::Incident,
-    journal::{EffectEntry, ProcessIdentity},
     operation::Operation,
+    record::{EffectEntry, ProcessIdentity},
 };
 use rusqlite::{Connection, types::Value};
 use serde::de::{DeserializeOwned, IgnoredAny};

@@ -1,6 +1,6 @@
 //! How much memory a submission takes while it waits, as near as its JSON tells.
 
-use mainstay_domain::journal::Change;
+use mainstay_domain::record::Change;
 use serde::Serialize;
 use std::io;
 

@@ -16,7 +16,7 @@ use super::{
     value_write::ValueWrite,
 };
 use crate::port::{Committed, SetAside, StoreError, StoreErrorKind};
-use mainstay_domain::{code::ErrorCode, effect::EffectError, journal::Change};
+use mainstay_domain::{code::ErrorCode, effect::EffectError, record::Change};
 use parking_lot::{Condvar, Mutex};
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 use tokio::sync::oneshot;
@@ -118,7 +118,7 @@ impl Queue {
                 "the journal takes submissions again; those in between were not taken"
             );
         }
-        let Some(work) = work.held_because(state.held.as_ref()) else {
+        let Some(work) = work.into_held(state.held.as_ref()) else {
             return;
         };
         state.load = total;
@@ -180,7 +180,7 @@ impl Queue {
         let mut waiting = std::mem::take(&mut state.waiting);
         for line in [&mut *at_hand, &mut waiting] {
             for Waiting { work, load } in std::mem::take(line) {
-                match work.held_because(Some(why)) {
+                match work.into_held(Some(why)) {
                     Some(work) => line.push_back(Waiting { work, load }),
                     None => state.load = state.load.minus(load),
                 }
@@ -269,7 +269,7 @@ impl Work {
     }
 
     /// As it waits while the disk takes nothing; none where it is done with. Unchanged where the disk takes something.
-    fn held_because(self, why: Option<&StoreError>) -> Option<Self> {
+    fn into_held(self, why: Option<&StoreError>) -> Option<Self> {
         let Some(why) = why else {
             return Some(self);
         };

@@ -14,9 +14,9 @@ use mainstay_domain::{
     event::Event,
     id::{IncidentId, OperationId},
     incident::Incident,
-    journal::EffectEntry,
     name::{FailureType, TargetName},
     operation::Operation,
+    record::EffectEntry,
 };
 use rusqlite::{Connection, Params, ToSql, params};
 

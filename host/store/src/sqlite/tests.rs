@@ -19,7 +19,7 @@ use super::{SqliteJournal, StateDirectory, load::Load};
 use crate::port::{Batch, Browse, Fence, Journal, Recover, StoreErrorKind};
 use fixtures::*;
 use mainstay_domain::{
-    backup::BackupType, incident::IncidentState, journal::Change, operation::OperationState,
+    backup::BackupType, incident::IncidentState, operation::OperationState, record::Change,
 };
 use std::time::Duration;
 

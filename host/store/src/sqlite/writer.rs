@@ -10,7 +10,7 @@ use super::{
     store::{Done, Store},
     wal::PAGE,
 };
-use crate::port::{Committed, Room};
+use crate::port::{Committed, DiskState};
 use mainstay_domain::{backoff::Backoff, event::Event};
 use std::{
     collections::VecDeque,
@@ -51,7 +51,7 @@ pub(super) struct Writer {
     pub(super) queue: Arc<Queue>,
     pub(super) events: broadcast::Sender<Arc<Event>>,
     pub(super) reserve: Reserve,
-    pub(super) room: watch::Sender<Room>,
+    pub(super) room: watch::Sender<DiskState>,
 }
 
 impl Drop for Writer {
@@ -162,10 +162,10 @@ impl Writer {
         if is_of_the_disk(error) {
             let released = self.reserve.is_whole() && self.reserve.release();
             self.room.send_if_modified(|room| {
-                let is_news = !matches!(room, Room::Full(_));
+                let is_news = !matches!(room, DiskState::Full(_));
                 if is_news {
                     tracing::error!(error = %why, reserve_released = released, "the disk of the journal is full");
-                    *room = Room::Full(why.to_string());
+                    *room = DiskState::Full(why.to_string());
                 }
                 is_news
             });
@@ -204,7 +204,7 @@ impl Writer {
     /// Makes the reserve where there is room for it, and says that the journal is well again where it was not and all
     /// that was held is written.
     fn make_reserve(&mut self) {
-        let is_full = matches!(*self.room.borrow(), Room::Full(_));
+        let is_full = matches!(*self.room.borrow(), DiskState::Full(_));
         let is_needed = match is_full {
             true => self.queue.changes() == 0,
             false => !self.reserve.is_whole(),
@@ -214,7 +214,7 @@ impl Writer {
         }
         if self.reserve.refill() && is_full {
             tracing::warn!(path = %self.path.display(), "the journal is written again, and its reserve is whole");
-            self.room.send_replace(Room::Regained);
+            self.room.send_replace(DiskState::Recovered);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use crate::port::{Browse, Journal};
-use mainstay_domain::journal::Change;
+use mainstay_domain::record::Change;
 
 #[tokio::test]
 async fn a_writer_that_panics_is_told_and_what_it_had_not_written_is_refused() {

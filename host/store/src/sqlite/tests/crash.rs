@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use crate::port::{Browse, Journal};
-use mainstay_domain::{event::EventData, journal::Change, operation::OperationState};
+use mainstay_domain::{event::EventData, operation::OperationState, record::Change};
 use std::{
     io::{BufRead, BufReader, Write},
     path::Path,

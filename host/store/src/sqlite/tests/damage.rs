@@ -8,8 +8,8 @@ use crate::{
 use mainstay_domain::{
     event::Event,
     incident::{Incident, IncidentState},
-    journal::{Change, EffectEntry},
     operation::{Operation, OperationState},
+    record::{Change, EffectEntry},
     time::Timestamp,
 };
 use proptest::{

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use crate::port::{Browse, Committed, Journal, Values};
-use mainstay_domain::{effect::EffectError, journal::Change};
+use mainstay_domain::{effect::EffectError, record::Change};
 use std::sync::atomic::Ordering::SeqCst;
 
 #[tokio::test]

@@ -10,9 +10,9 @@ use mainstay_domain::{
     health::Evidence,
     id::{AlertId, BackupId, IdSource, IncidentId, OperationId},
     incident::{Incident, IncidentState},
-    journal::{EffectEntry, EntryKind, ProcessIdentity},
     name::{CheckName, FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
+    record::{EffectEntry, EntryKind, ProcessIdentity},
     severity::Severity,
     time::Timestamp,
 };

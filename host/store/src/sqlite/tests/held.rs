@@ -2,10 +2,10 @@
 
 use super::fixtures::*;
 use crate::{
-    port::{Browse, Committed, Journal, Room, StoreErrorKind, Values},
+    port::{Browse, Committed, DiskState, Journal, StoreErrorKind, Values},
     sqlite::{SqliteJournal, reserve::LAST},
 };
-use mainstay_domain::{event::Event, journal::Change, operation::OperationState};
+use mainstay_domain::{event::Event, operation::OperationState, record::Change};
 use proptest::prelude::*;
 use std::{path::Path, sync::atomic::Ordering::SeqCst};
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ fn reserve(directory: &Path) -> u64 {
 }
 
 /// Waits until the room is as wanted.
-async fn room(journal: &SqliteJournal, wanted: fn(&Room) -> bool) {
+async fn room(journal: &SqliteJournal, wanted: fn(&DiskState) -> bool) {
     let mut room = journal.room();
     timeout(DEADLINE, room.wait_for(wanted))
         .await
@@ -47,7 +47,7 @@ async fn the_first_write_that_finds_the_disk_full_is_tried_again_with_the_reserv
     assert!(answer.unwrap().is_durable());
     // It says so, and says again when the reserve is back.
     timeout(DEADLINE, told.changed()).await.unwrap().unwrap();
-    room(&journal, |room| *room == Room::Regained).await;
+    room(&journal, |room| *room == DiskState::Recovered).await;
     whole(directory.path()).await;
 }
 
@@ -70,10 +70,10 @@ async fn while_nothing_can_be_written_changes_are_held_and_values_are_refused_at
     let value = journal.set(plugin("a"), "k".to_owned(), None, 1 << 20);
     assert!(timeout(DEADLINE, value).await.unwrap().is_err());
     assert!(reserve(directory.path()) <= LAST);
-    assert!(matches!(*journal.room().borrow(), Room::Full(_)));
+    assert!(matches!(*journal.room().borrow(), DiskState::Full(_)));
     assert!(journal.events(0, 10).await.unwrap().is_empty());
     journal.faults.failures.store(0, SeqCst);
-    room(&journal, |room| *room == Room::Regained).await;
+    room(&journal, |room| *room == DiskState::Recovered).await;
     assert_eq!(journal.events(0, 10).await.unwrap().len(), 3);
     let value = journal.set(plugin("a"), "k".to_owned(), Some(vec![1]), 1 << 20);
     value.await.unwrap();
@@ -110,10 +110,10 @@ async fn a_reserve_that_a_daemon_before_let_go_of_is_full_until_it_is_whole() {
     drop(open(directory.path()).unwrap());
     std::fs::write(directory.path().join("reserve"), [0; 9]).unwrap();
     let journal = open(directory.path()).unwrap();
-    room(&journal, |room| *room == Room::Regained).await;
+    room(&journal, |room| *room == DiskState::Recovered).await;
     drop(journal);
     let journal = open(directory.path()).unwrap();
-    assert_eq!(*journal.room().borrow(), Room::Enough);
+    assert_eq!(*journal.room().borrow(), DiskState::Healthy);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::{
     sqlite::SqliteJournal,
 };
 use mainstay_domain::{
-    event::Event, incident::IncidentState, journal::Change, operation::OperationState,
+    event::Event, incident::IncidentState, operation::OperationState, record::Change,
 };
 use tempfile::TempDir;
 

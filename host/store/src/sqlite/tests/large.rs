@@ -5,7 +5,7 @@ use crate::{
     port::{Browse, Journal},
     sqlite::{FILE_NAME, SqliteJournal, StateDirectory, queue::BOUND},
 };
-use mainstay_domain::{incident::IncidentState, journal::Change};
+use mainstay_domain::{incident::IncidentState, record::Change};
 use std::{path::Path, time::Instant};
 
 /// So small that every journal is too large.

@@ -5,7 +5,7 @@ use crate::{
     port::{Browse, Journal},
     sqlite::FILE_NAME,
 };
-use mainstay_domain::journal::Change;
+use mainstay_domain::record::Change;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 fn refusal(directory: &Path) -> String {

@@ -2,7 +2,7 @@
 
 use super::fixtures::*;
 use crate::port::{Browse, HistoryFilter, Journal, Recover};
-use mainstay_domain::{journal::Change, operation::OperationState};
+use mainstay_domain::{operation::OperationState, record::Change};
 use std::time::Instant;
 
 #[tokio::test]
