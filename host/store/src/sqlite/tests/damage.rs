@@ -179,7 +179,7 @@ fn spoil(directory: &Path, older: &Path, random: &mut TestRng) -> Option<String>
 async fn each_start_on_damaged_files_is_whole_or_refuses_with_the_file_and_what_to_do() {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let now = std::env::var("DAMAGE_SEED").map_or(now, |text| text.parse().unwrap());
-    let rounds: usize = std::env::var("DAMAGE_ROUNDS").map_or(300, |text| text.parse().unwrap());
+    let rounds: usize = std::env::var("DAMAGE_ROUNDS").map_or(100, |text| text.parse().unwrap());
     println!("DAMAGE_SEED={now}");
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&now.to_le_bytes());
