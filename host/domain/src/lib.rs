@@ -20,6 +20,7 @@ pub mod breaker;
 pub mod call;
 pub mod code;
 pub mod cooldown;
+pub mod cpu;
 pub mod dependency;
 pub mod dry_run_answer;
 pub mod effect;
