@@ -198,6 +198,46 @@ fn a_child_is_judged_by_its_life_and_by_the_memory_of_its_group() {
     assert_eq!(of("large"), ["memory-overflow"]);
 }
 
+/// Acts: `target.check(cpu)`, `target.check(cpu).max_percent`, `target.check(cpu).degraded_percent`
+#[test]
+fn a_child_is_judged_by_what_its_group_uses_of_the_cpu() {
+    let target = |name: &str, run: &str, start_period: &str, limits: &str| {
+        format!(
+            "[[target]]\nname = \"{name}\"\nrun = {run}\nexit_failure = \"crashed\"\nstart_period = \"{start_period}\"\n\
+             [[target.check]]\nkind = \"cpu\"\nevery = \"500ms\"\nfail_after = 2\nfailure = \"cpu-overload\"\n{limits}\n"
+        )
+    };
+    let sleep = r#"["sleep", "1000"]"#;
+    let spin = r#"["sh", "-c", "while :; do :; done"]"#;
+    let group = r#"["sh", "-c", "sh -c 'while :; do :; done' & wait"]"#;
+    // Far below a core, for the machine may be busy. One that starts for an hour is `starting` until its check has passed.
+    let targets = [
+        target("sleeps", sleep, "1h", "max_percent = 5"),
+        target("spins", group, "0s", "max_percent = 5"),
+        target(
+            "warned",
+            spin,
+            "1h",
+            "max_percent = 100000\ndegraded_percent = 5",
+        ),
+    ];
+    let daemon = Daemon::start(&format!("{HOST}{}", targets.concat()), &[]);
+    let incident = incident_of(&daemon, "spins");
+    assert_eq!(incident["failure"], "cpu-overload", "{incident}");
+    let reason = incident["evidence"][0]["message"].as_str().unwrap();
+    assert!(reason.contains("% of a core, at most 5 %"), "{reason}");
+    daemon.wait_for_status("each to be judged", |status| {
+        row_of(status, "sleeps")["health"] == "healthy"
+            && row_of(status, "warned")["health"] == "degraded"
+    });
+    let incidents = daemon.json(&["incidents"]);
+    let mut incidents = incidents.as_array().unwrap().iter();
+    assert!(
+        incidents.all(|incident| incident["target"] == "spins"),
+        "{incidents:?}"
+    );
+}
+
 /// Acts: `target.check(heartbeat)`
 #[test]
 fn a_heartbeat_is_missed_once_it_does_not_come_within_its_period() {

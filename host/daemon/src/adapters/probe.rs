@@ -1,4 +1,4 @@
-//! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory.
+//! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory, CPU use.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
 //! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target.
@@ -6,6 +6,7 @@
 //! hangs in the kernel leaves its thread there, and is the only one of its check.
 
 mod blocking;
+mod cpu;
 mod exec;
 mod groups;
 mod http;
@@ -16,6 +17,7 @@ mod tests;
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::{BlockingLooks, Turn};
+use cpu::CpuLooks;
 use groups::Groups;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
@@ -38,6 +40,7 @@ pub struct HostProbe {
     http: reqwest::Client,
     blocking: BlockingLooks,
     groups: Arc<Groups>,
+    cpu: CpuLooks,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
@@ -46,7 +49,8 @@ pub struct HostProbe {
 /// What one look saw.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
-    outcome: Outcome,
+    /// None where it is too soon to say.
+    outcome: Option<Outcome>,
     message: String,
     value: Option<f64>,
     /// It ran out of time while the daemon itself was held up.
@@ -56,10 +60,18 @@ struct Seen {
 impl Seen {
     fn new(outcome: Outcome, message: impl Into<String>) -> Self {
         Self {
-            outcome,
+            outcome: Some(outcome),
             message: message.into(),
             value: None,
             is_late: false,
+        }
+    }
+
+    /// There is nothing to say yet; why.
+    fn too_soon(message: impl Into<String>) -> Self {
+        Self {
+            outcome: None,
+            ..Self::new(Outcome::Healthy, message)
         }
     }
 
@@ -89,6 +101,7 @@ impl HostProbe {
             http: http::client()?,
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
+            cpu: CpuLooks::default(),
             secrets,
             environment,
             clock,
@@ -99,7 +112,7 @@ impl HostProbe {
     async fn look(
         &self,
         target: &TargetSpec,
-        check: &CheckSpec,
+        check: &Arc<CheckSpec>,
         pid: Option<u32>,
     ) -> Result<Seen, Seen> {
         match &check.kind {
@@ -149,6 +162,23 @@ impl HostProbe {
                 let look = async { look.await.unwrap_or_else(|seen| seen) };
                 Ok(within(check, look).await)
             }
+            CheckKind::Cpu {
+                max_percent,
+                degraded_percent,
+            } => {
+                let pid = pid.ok_or_else(|| Seen::failed("the supervised process does not run"))?;
+                let turn = self.blocking.turn(&target.name, check).await?;
+                let (groups, clock) = (Arc::clone(&self.groups), Arc::clone(&self.clock));
+                let read = turn.run(move || cpu::read(pid, &groups, &*clock));
+                let look = async {
+                    let (max, degraded) = (*max_percent, *degraded_percent);
+                    match read.await {
+                        Ok(read) => self.cpu.judge(&target.name, check, read, max, degraded),
+                        Err(seen) => seen,
+                    }
+                };
+                Ok(within(check, look).await)
+            }
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),
@@ -194,7 +224,7 @@ impl Probe for HostProbe {
         target: Arc<TargetSpec>,
         check: Arc<CheckSpec>,
         pid: Option<u32>,
-    ) -> Boxed<'_, Observation> {
+    ) -> Boxed<'_, Option<Observation>> {
         Box::pin(async move {
             let observed_at = self.clock.now();
             let mut seen = self.look(&target, &check, pid).await;
@@ -203,17 +233,18 @@ impl Probe for HostProbe {
                 seen = self.look(&target, &check, pid).await;
             }
             let seen = seen.unwrap_or_else(|seen| seen);
-            Observation {
+            let outcome = seen.outcome?;
+            Some(Observation {
                 target: target.name.clone(),
                 check: check.name.clone(),
-                outcome: seen.outcome,
+                outcome,
                 evidence: Evidence {
                     check: check.name.to_string(),
                     observed_at,
                     message: seen.message,
                     value: seen.value,
                 },
-            }
+            })
         })
     }
 }

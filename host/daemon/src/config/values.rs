@@ -6,7 +6,7 @@ mod quantity;
 mod word;
 
 pub(crate) use quantity::{
-    as_written, count, duration, number, percent, positive_duration, size, whole,
+    as_written, core_percent, count, duration, number, percent, positive_duration, size, whole,
 };
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 

@@ -25,13 +25,13 @@ pub trait Clock: Send + Sync {
 /// Looks at targets.
 pub trait Probe: Send + Sync {
     /// Runs one check once, within its timeout. `pid` is the target's supervised process. Never fails: what goes wrong
-    /// is the observation. May be dropped.
+    /// is the observation. None where it is too soon to say anything. May be dropped.
     fn observe(
         &self,
         target: Arc<TargetSpec>,
         check: Arc<CheckSpec>,
         pid: Option<u32>,
-    ) -> Boxed<'_, Observation>;
+    ) -> Boxed<'_, Option<Observation>>;
 }
 
 /// How a process ended.

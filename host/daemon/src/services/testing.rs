@@ -165,7 +165,7 @@ impl Clock for ManualClock {
 
 /// A probe that sees what it is told to: healthy, until [`ScriptedProbe::show`].
 pub(crate) struct ScriptedProbe {
-    shown: Mutex<HashMap<String, Outcome>>,
+    shown: Mutex<HashMap<String, Option<Outcome>>>,
     looks: Mutex<HashMap<String, u32>>,
     /// A look at this check waits for a permit; see [`ScriptedProbe::hold`].
     held: Mutex<Option<(String, Arc<Semaphore>)>>,
@@ -182,7 +182,12 @@ impl ScriptedProbe {
 
     /// From now on every look of this check sees this.
     pub(crate) fn show(&self, check: &str, outcome: Outcome) {
-        self.shown.lock().insert(check.to_owned(), outcome);
+        self.shown.lock().insert(check.to_owned(), Some(outcome));
+    }
+
+    /// From now on a look of this check is too soon to see anything.
+    pub(crate) fn show_nothing(&self, check: &str) {
+        self.shown.lock().insert(check.to_owned(), None);
     }
 
     /// From now on every look of this check waits until the semaphore has a permit for it.
@@ -204,26 +209,27 @@ impl Probe for ScriptedProbe {
         target: Arc<TargetSpec>,
         check: Arc<CheckSpec>,
         pid: Option<u32>,
-    ) -> Boxed<'_, Observation> {
+    ) -> Boxed<'_, Option<Observation>> {
         let name = check.name.as_str();
-        let shown = self.shown.lock().get(name).cloned();
+        let shown = self.shown.lock().get(name).copied();
+        let shown = shown.unwrap_or(Some(Outcome::Healthy));
         *self.looks.lock().entry(name.to_owned()).or_default() += 1;
         let held = self.held.lock().clone().filter(|(held, _)| held == name);
         Box::pin(async move {
             if let Some((_, gate)) = held {
                 gate.acquire().await.unwrap().forget();
             }
-            Observation {
+            Some(Observation {
                 target: target.name.clone(),
                 check: check.name.clone(),
-                outcome: shown.unwrap_or(Outcome::Healthy),
+                outcome: shown?,
                 evidence: Evidence {
                     check: check.name.to_string(),
                     observed_at: Timestamp::from_millis(1_700_000_000_000),
                     message: format!("as told, pid {pid:?}"),
                     value: None,
                 },
-            }
+            })
         })
     }
 }

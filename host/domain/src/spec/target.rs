@@ -178,6 +178,13 @@ pub enum CheckKind {
         /// Resident bytes of the supervised child; instead of `max_percent`.
         max_bytes: Option<u64>,
     },
+    /// Failed above the limit: how much of the CPU the supervised child's group used since the look before.
+    Cpu {
+        /// 100 is one core; default 90, at most 100000.
+        max_percent: f64,
+        /// Degraded above this; default: none.
+        degraded_percent: Option<f64>,
+    },
     /// Failed where the target has not reported within `every`: `mainstay heartbeat TARGET`, or POST to the API.
     Heartbeat,
 }
@@ -190,7 +197,7 @@ impl CheckKind {
             CheckKind::Memory {
                 max_bytes: Some(_),
                 ..
-            }
+            } | CheckKind::Cpu { .. }
         )
     }
 
@@ -204,6 +211,7 @@ impl CheckKind {
             | CheckKind::Process { .. }
             | CheckKind::Exec { .. }
             | CheckKind::File { .. }
+            | CheckKind::Cpu { .. }
             | CheckKind::Heartbeat => true,
         }
     }
@@ -218,6 +226,7 @@ impl CheckKind {
             CheckKind::File { .. } => "file",
             CheckKind::Disk { .. } => "disk",
             CheckKind::Memory { .. } => "memory",
+            CheckKind::Cpu { .. } => "cpu",
             CheckKind::Heartbeat => "heartbeat",
         }
     }

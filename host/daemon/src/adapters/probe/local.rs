@@ -250,7 +250,11 @@ mod tests {
             (80.0, Outcome::Healthy),
         ] {
             let seen = judge_percent("it", used, 95.0, Some(80.0));
-            assert_eq!((seen.outcome, seen.value), (expected, Some(used)), "{used}");
+            assert_eq!(
+                (seen.outcome, seen.value),
+                (Some(expected), Some(used)),
+                "{used}"
+            );
         }
     }
 

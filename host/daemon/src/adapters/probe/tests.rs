@@ -71,6 +71,7 @@ async fn look(kind: CheckKind, pid: Option<u32>, timeout: Duration) -> Observati
     probe()
         .observe(target(), check_of(kind, timeout), pid)
         .await
+        .unwrap()
 }
 
 async fn check(kind: CheckKind, outcome: Outcome, message: &str) {
@@ -88,7 +89,7 @@ async fn check(kind: CheckKind, outcome: Outcome, message: &str) {
 async fn a_time_out_that_comes_too_late_is_known_as_the_daemons_own() {
     let check = check_of(CheckKind::Heartbeat, SECOND);
     let seen = within(&check, std::future::pending()).await;
-    assert_eq!((seen.outcome, seen.is_late), (Outcome::Failed, false));
+    assert_eq!((seen.outcome, seen.is_late), (Some(Outcome::Failed), false));
 
     let mut held_up = Box::pin(within(&check, std::future::pending()));
     let begun = std::future::poll_fn(|context| {
@@ -97,7 +98,7 @@ async fn a_time_out_that_comes_too_late_is_known_as_the_daemons_own() {
     assert!(begun.await);
     tokio::time::advance(3 * SECOND).await;
     let seen = held_up.await;
-    assert_eq!((seen.outcome, seen.is_late), (Outcome::Failed, true));
+    assert_eq!((seen.outcome, seen.is_late), (Some(Outcome::Failed), true));
 }
 
 /// A server that answers every request with this text, and says where it is.

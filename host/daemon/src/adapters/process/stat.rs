@@ -11,6 +11,9 @@ pub(crate) struct ProcessStat {
     pub(crate) state: u8,
     /// Field 5.
     pub(crate) group: u32,
+    /// Fields 14 to 17: clock ticks in which it ran, in user and in kernel mode, and those of the children that it waited
+    /// for.
+    pub(crate) cpu_ticks: u64,
     /// Field 22: clock ticks after boot.
     pub(crate) start_ticks: u64,
 }
@@ -32,10 +35,17 @@ impl ProcessStat {
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.bytes().next()?; // field 3
         let group = fields.nth(1)?.parse().ok()?; // field 5
-        let start_ticks = fields.nth(16)?.parse().ok()?; // field 22
+        let mut cpu_ticks: u64 = 0;
+        for ticks in [fields.nth(8), fields.next(), fields.next(), fields.next()] {
+            // Of no weight for what a process is: an odd one must not hide it.
+            let ticks = ticks?.parse::<u64>().unwrap_or(0); // fields 14 to 17
+            cpu_ticks = cpu_ticks.saturating_add(ticks);
+        }
+        let start_ticks = fields.nth(4)?.parse().ok()?; // field 22
         Some(Self {
             state,
             group,
+            cpu_ticks,
             start_ticks,
         })
     }
@@ -95,6 +105,25 @@ mod tests {
             };
             let expected = (!name.ends_with(b"(")).then_some((b'S', 42, 98765));
             check(&line, expected);
+        }
+    }
+
+    #[test]
+    fn the_time_on_the_cpu_is_the_own_and_that_of_the_children_it_waited_for() {
+        let line = |times: &str| {
+            let line =
+                format!("42 (sh) S 1 42 42 0 -1 4194560 1 0 0 0 {times} 20 0 1 0 98765 2281472");
+            let stat = ProcessStat::parse(line.as_bytes()).unwrap();
+            (stat.cpu_ticks, stat.start_ticks)
+        };
+        for (times, expected) in [
+            ("0 0 0 0", 0),
+            ("1000 200 30 4", 1234),
+            ("7 0 0 0", 7),
+            ("7 1 -1 0", 8),
+            ("18446744073709551615 1 0 0", u64::MAX),
+        ] {
+            assert_eq!(line(times), (expected, 98765), "{times}");
         }
     }
 

@@ -614,6 +614,20 @@ fn check_keys(keys: &mut Keys) {
         max_bytes: Some(1 << 30),
     };
     keys.check("target.check.max_bytes", line, |c| c.kind.clone(), kind);
+    let line = "kind = \"cpu\"\nmax_percent = 400\ndegraded_percent = 99.5";
+    let kind = CheckKind::Cpu {
+        max_percent: 400.0,
+        degraded_percent: Some(99.5),
+    };
+    for key in ["target.check.max_percent", "target.check.degraded_percent"] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::Cpu {
+        max_percent: 90.0,
+        degraded_percent: None,
+    };
+    let line = "kind = \"cpu\"";
+    keys.check("target.check.kind", line, |c| c.kind.clone(), kind);
 }
 
 fn route_keys(keys: &mut Keys) {

@@ -7,8 +7,8 @@ use super::super::{
     reader::{Fields, ValueAt},
     suggest::listed,
     values::{
-        as_written, count, duration, name, one_of, path, percent, positive_duration, run, severity,
-        size, text, whole,
+        as_written, core_percent, count, duration, name, one_of, path, percent, positive_duration,
+        run, severity, size, text, whole,
     },
 };
 use mainstay_domain::{
@@ -21,7 +21,7 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 8] = [
+const KINDS: [(&str, ReadKind); 9] = [
     ("http", http),
     ("tcp", tcp),
     ("process", process),
@@ -29,6 +29,7 @@ const KINDS: [(&str, ReadKind); 8] = [
     ("file", file),
     ("disk", disk),
     ("memory", memory),
+    ("cpu", cpu),
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
 ];
 
@@ -246,5 +247,26 @@ fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
     Some(CheckKind::Memory {
         max_percent: max_percent.unwrap_or(90.0),
         max_bytes,
+    })
+}
+
+fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
+    let max_percent = fields.or("max_percent", 90.0, core_percent);
+    let degraded_percent = fields.optional("degraded_percent", |at| match core_percent(at)? {
+        degraded if degraded < max_percent => Some(degraded),
+        _ => at.not(
+            &format!("below `max_percent`, which is {max_percent}"),
+            "the check is degraded above `degraded_percent` and failed above `max_percent`",
+        ),
+    });
+    if !is_child {
+        fields.needs(
+            "a cpu check needs a target with `run`",
+            "add run = [\"program\"] to the target",
+        );
+    }
+    Some(CheckKind::Cpu {
+        max_percent,
+        degraded_percent,
     })
 }

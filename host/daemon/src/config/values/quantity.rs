@@ -144,3 +144,15 @@ pub(crate) fn percent(at: ValueAt<'_>) -> Option<f64> {
         format!("write e.g. {} = 90", at.key),
     )
 }
+
+/// A share of one core in percent: above 0, at most a thousand cores.
+pub(crate) fn core_percent(at: At<'_>) -> Option<f64> {
+    let share = number(at)?;
+    if share > 0.0 && share <= 100_000.0 {
+        return Some(share);
+    }
+    at.not(
+        "a percentage of one core above 0 and at most 100000",
+        format!("write e.g. {} = 90, or 400 for four cores", at.key),
+    )
+}

@@ -25,8 +25,8 @@ impl Core {
     }
 
     /// Runs a check once and applies its observation; the caller holds its turn. None if the target is stopped, if
-    /// the config changed or dropped the check, if the check measures a child that is down, or if a stranger answered
-    /// for it. The message says if the start excuses a failure.
+    /// the config changed or dropped the check, if the check measures a child that is down, if a stranger answered for
+    /// it, or if it is too soon to say anything, which counts as nothing. The message says if the start excuses a failure.
     pub(super) async fn look(
         &self,
         monitored: &Arc<MonitoredTarget>,
@@ -46,10 +46,11 @@ impl Core {
             (Arc::clone(&state.spec), pid, state.epoch, state.last_beat)
         };
         let start = self.clock.monotonic();
-        let mut seen = match run.spec.kind {
-            CheckKind::Heartbeat => self.heartbeat_seen(&spec.name, &run.spec, last_beat),
+        let seen = match run.spec.kind {
+            CheckKind::Heartbeat => Some(self.heartbeat_seen(&spec.name, &run.spec, last_beat)),
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
+        let mut seen = seen?;
         let end = self.clock.monotonic();
         let mut state = monitored.lock();
         let is_excused_by_start = state.health.is_excused_by_start(&seen, end);

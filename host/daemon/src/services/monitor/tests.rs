@@ -235,6 +235,36 @@ async fn the_memory_of_a_child_that_has_ended_is_not_looked_at() {
 }
 
 #[tokio::test]
+async fn a_look_that_is_too_soon_counts_as_nothing() {
+    let mut cpu = check("cpu");
+    (cpu.fail_after, cpu.recover_after) = (1, 1);
+    let mut bench = Bench::new(vec![target("db", vec![cpu])]);
+    bench.probe.show_nothing("cpu");
+    bench.run();
+    wait_until("it is looked at", || bench.probe.looks("cpu") > 5).await;
+    let now = within(bench.monitor.check_now(name("db"))).await;
+    assert_eq!(now, Ok(Vec::new()), "nothing is seen");
+    assert_eq!(
+        bench.monitor.health(&name("db")),
+        Some((Health::Unknown, CircuitState::Closed))
+    );
+
+    bench.probe.show("cpu", Outcome::Failed);
+    assert_eq!(bench.finding().await, "db raised cpu-down");
+    bench.probe.show_nothing("cpu");
+    let looks = bench.probe.looks("cpu");
+    wait_until("what saw it failing has ended", || {
+        bench.probe.looks("cpu") > looks + 2
+    })
+    .await;
+    bench.monitor.handler_acted(&name("db"));
+    wait_until("it is looked at", || bench.probe.looks("cpu") > looks + 5).await;
+    assert!(bench.monitor.is_failing(&name("db"), &failure("cpu-down")));
+    bench.probe.show("cpu", Outcome::Healthy);
+    assert_eq!(bench.finding().await, "db cleared cpu-down");
+}
+
+#[tokio::test]
 async fn what_is_seen_of_a_stopped_target_does_not_count_nor_what_began_before_a_restart() {
     let mut web = child("web", &["/bin/true"]);
     web.checks = vec![check("tcp")];

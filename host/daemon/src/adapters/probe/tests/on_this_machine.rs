@@ -1,7 +1,11 @@
-//! Processes, programs, files, disks and memory.
+//! Processes, programs, files, disks, memory and CPU use.
 
 use super::*;
-use crate::adapters::{environment::OF_THE_TESTS, process::stat::ProcessStat};
+use crate::{
+    adapters::{environment::OF_THE_TESTS, process::stat::ProcessStat},
+    services::testing::wait_until,
+};
+use std::os::unix::process::CommandExt;
 
 #[tokio::test]
 async fn a_process_is_known_by_its_number_or_its_pid_file() {
@@ -252,4 +256,85 @@ async fn disk_and_memory_are_measured() {
         look(group(u64::MAX), Some(own), SECOND).await.outcome,
         Outcome::Healthy
     );
+}
+
+/// A shell and what it starts, in a process group of their own, which ends with this.
+struct Group(std::process::Child);
+
+impl Group {
+    fn run(script: &str) -> Self {
+        let mut shell = std::process::Command::new("/bin/sh");
+        Self(shell.args(["-c", script]).process_group(0).spawn().unwrap())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
+/// The clocks of the system, moved on by hand.
+struct MovedClock(SystemClock, parking_lot::Mutex<Duration>);
+
+impl Clock for MovedClock {
+    fn now(&self) -> mainstay_domain::time::Timestamp {
+        self.0.now()
+    }
+    fn monotonic(&self) -> mainstay_domain::time::Monotonic {
+        self.0.monotonic() + *self.1.lock()
+    }
+}
+
+#[tokio::test]
+async fn the_use_of_the_cpu_is_measured_from_the_second_look_on() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let clock = Arc::new(MovedClock(
+        SystemClock::new(),
+        parking_lot::Mutex::default(),
+    ));
+    let environment = without_that_of_the_tests();
+    let probe = HostProbe::new(Arc::new(OneSecret), environment, clock.clone()).unwrap();
+    let idle = Group::run("exec sleep 1000");
+    let kind = CheckKind::Cpu {
+        max_percent: 100_000.0,
+        degraded_percent: None,
+    };
+    let check = check_of(kind, 20 * SECOND);
+    let look = |pid| probe.observe(target(), Arc::clone(&check), pid);
+    let pid = idle.0.id();
+    assert_eq!(look(Some(pid)).await, None, "it is the first");
+    *clock.1.lock() += mainstay_domain::cpu::SHORTEST_SPAN;
+    let seen = look(Some(pid)).await.unwrap();
+    assert_eq!(seen.outcome, Outcome::Healthy, "{seen:?}");
+    let message = &seen.evidence.message;
+    assert!(
+        message.contains(&format!("process {pid} and its group use")),
+        "{message}"
+    );
+    assert!(seen.evidence.value.is_some(), "{seen:?}");
+
+    drop(idle);
+    assert_eq!(look(Some(pid)).await, None, "it has ended");
+    let seen = look(None).await.unwrap();
+    assert_eq!(seen.outcome, Outcome::Failed);
+    let message = &seen.evidence.message;
+    assert!(message.contains("does not run"), "{message}");
+}
+
+#[tokio::test]
+async fn what_a_child_of_the_process_uses_counts_too() {
+    let (groups, clock) = (Groups::default(), SystemClock::new());
+    // The shell waits; its child is what spins.
+    let group = Group::run("sh -c 'while :; do :; done' & wait");
+    let read = || cpu::read(group.0.id(), &groups, &clock).unwrap();
+    let first = read();
+    wait_until("it uses the CPU", || {
+        let now = read();
+        assert_eq!((now.pid, now.start_ticks), (first.pid, first.start_ticks));
+        now.used > first.used + Duration::from_millis(100)
+    })
+    .await;
 }

@@ -24,7 +24,7 @@ impl Probe for Counting {
         target: Arc<TargetSpec>,
         check: Arc<CheckSpec>,
         _pid: Option<u32>,
-    ) -> Boxed<'_, Observation> {
+    ) -> Boxed<'_, Option<Observation>> {
         self.looks.fetch_add(1, Ordering::Relaxed);
         let evidence = Evidence {
             check: check.name.to_string(),
@@ -38,7 +38,7 @@ impl Probe for Counting {
             outcome: Outcome::Healthy,
             evidence,
         };
-        Box::pin(std::future::ready(seen))
+        Box::pin(std::future::ready(Some(seen)))
     }
 }
 
