@@ -39,7 +39,7 @@ pub enum Effect {
         /// Its name.
         target: String,
     },
-    /// Stop a target: SIGTERM, grace, SIGKILL; or its stop command.
+    /// Stop a target: its stop signal, grace, SIGKILL; or its stop command.
     #[serde(rename = "targets.stop")]
     TargetStop {
         /// Its name.

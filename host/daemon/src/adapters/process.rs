@@ -19,6 +19,7 @@ mod child;
 mod launch;
 mod log;
 mod mark;
+mod signal;
 pub(crate) mod stat;
 
 #[cfg(test)]
@@ -33,7 +34,7 @@ use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
-use rustix::process::{Pid, kill_process_group};
+use signal::{number, send};
 use std::{
     collections::HashMap,
     io,
@@ -236,14 +237,19 @@ impl Processes for HostProcesses {
         sent.map_err(|source| ProcessError::Signal { pid, source })
     }
 
-    fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
+    fn stop(
+        &self,
+        identity: ProcessIdentity,
+        signal: Signal,
+        grace: Duration,
+    ) -> Boxed<'static, Exit> {
         let children = Arc::clone(&self.children);
         Box::pin(async move {
             // An error must not keep the signal back, nor may the signal go to another that has the number by now.
             let stat = children.wait_for_stat(&identity).await;
             if stat.is_some_and(|stat| !stat.has_ended()) {
-                // A stopped process acts on SIGTERM only once it is continued. Errors show as a process that lives on.
-                let _ = send(&identity, rustix::process::Signal::TERM);
+                // A stopped process acts on it only once it is continued. Errors show as a process that lives on.
+                let _ = send(&identity, number(signal));
                 let _ = send(&identity, rustix::process::Signal::CONT);
             }
             let ended = Arc::clone(&children).wait(identity.clone());
@@ -274,26 +280,5 @@ impl Processes for HostProcesses {
             let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
             rotated.map_err(|source| ProcessError::Rotate { path, source })
         })
-    }
-}
-
-/// To the whole group, which has the number of its leader.
-fn send(identity: &ProcessIdentity, signal: rustix::process::Signal) -> Result<(), io::Error> {
-    let group = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
-    let group = group.ok_or(io::ErrorKind::InvalidInput)?;
-    match kill_process_group(group, signal) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn number(signal: Signal) -> rustix::process::Signal {
-    match signal {
-        Signal::Hup => rustix::process::Signal::HUP,
-        Signal::Int => rustix::process::Signal::INT,
-        Signal::Term => rustix::process::Signal::TERM,
-        Signal::Kill => rustix::process::Signal::KILL,
-        Signal::Usr1 => rustix::process::Signal::USR1,
-        Signal::Usr2 => rustix::process::Signal::USR2,
     }
 }

@@ -172,8 +172,13 @@ pub trait Processes: Send + Sync {
     fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit>;
     /// Sends a signal to its whole group; nothing happens where it has ended.
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError>;
-    /// SIGTERM to the group, grace, SIGKILL; resolves when the process has ended.
-    fn stop(&self, identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit>;
+    /// This signal to the group, grace, SIGKILL; resolves when the process has ended.
+    fn stop(
+        &self,
+        identity: ProcessIdentity,
+        signal: Signal,
+        grace: Duration,
+    ) -> Boxed<'static, Exit>;
     /// Rotates the target's output file where it has grown above its size; the child goes on writing.
     fn rotate(
         &self,

@@ -23,6 +23,7 @@ use crate::{
 };
 use decide::AtConfig;
 use mainstay_domain::{
+    effect::Signal,
     name::TargetName,
     record::ProcessIdentity,
     spec::{Spec, TargetSpec},
@@ -50,6 +51,8 @@ pub use shutdown::Stragglers;
 const ROTATE_EVERY: Duration = Duration::from_secs(5);
 /// For processes of the previous daemon whose targets are no longer in the config; the default of `grace`.
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+/// For the same; the default of `stop_signal`.
+const DEFAULT_STOP_SIGNAL: Signal = Signal::Term;
 
 /// What the supervisor works with.
 pub struct SupervisorPorts {

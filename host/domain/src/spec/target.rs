@@ -1,6 +1,7 @@
 //! Targets and their checks, as configured.
 
 use crate::{
+    effect::Signal,
     name::{CheckName, FailureType, TargetName},
     severity::Severity,
 };
@@ -55,7 +56,10 @@ pub struct ProcessSpec {
     pub user: Option<String>,
     /// File mode creation mask, octal.
     pub umask: Option<u32>,
-    /// Between SIGTERM and SIGKILL; default 10 s.
+    /// What it is asked to end with, wherever the host stops it; never [`Signal::Kill`], which asks for nothing. Default
+    /// SIGTERM.
+    pub stop_signal: Signal,
+    /// Between that signal and SIGKILL; default 10 s.
     pub grace: Duration,
     /// What a clean shutdown of the daemon does with it.
     pub on_shutdown: OnShutdown,
@@ -73,7 +77,7 @@ pub struct ProcessSpec {
 /// What a clean shutdown of the daemon does with a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnShutdown {
-    /// SIGTERM, grace, SIGKILL.
+    /// Its stop signal, grace, SIGKILL.
     Stop,
     /// It lives on, and the next daemon adopts it.
     Leave,

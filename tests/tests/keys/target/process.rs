@@ -113,6 +113,52 @@ fn a_child_has_its_grace_to_end_by_itself() {
     }
 }
 
+/// Acts: `target.stop_signal`
+#[test]
+fn a_child_is_asked_to_end_by_its_own_signal_whoever_stops_it() {
+    let target = |name: &str, keys: &str| {
+        let trap =
+            |signal: &str| format!("trap 'echo {signal} >> {name}.asked; exit 0' {signal}; ");
+        let traps = ["TERM", "INT", "USR1"].map(trap).concat();
+        let run = format!("{traps}echo >> {name}.ready; while :; do sleep 0.1; done");
+        format!(
+            "[[target]]\nname = \"{name}\"\nrun = [\"sh\", \"-c\", \"{run}\"]\ngrace = \"1m\"\n{keys}\n"
+        )
+    };
+    let config = [
+        target("plain", ""),
+        target("fast", "stop_signal = \"SIGINT\""),
+        target("own", "stop_signal = \"SIGUSR1\""),
+        route("again", "{ do = \"restart\" }"),
+    ];
+    let mut daemon = start(&config.concat());
+    let lines = |file: String| -> Vec<String> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    };
+    let targets = [("plain", "TERM"), ("fast", "INT"), ("own", "USR1")];
+    let path = |daemon: &Daemon, file: String| daemon.path(&file).display().to_string();
+    for starts in [1, 2] {
+        for (target, _) in targets {
+            wait_for("the child to be ready", || {
+                let ready = lines(path(&daemon, format!("{target}.ready"))).len();
+                (ready == starts)
+                    .then_some(())
+                    .ok_or(format!("{target}: {ready} of {starts} starts"))
+            });
+            if starts == 1 {
+                daemon.recover(target, "again");
+            }
+        }
+    }
+    assert!(daemon.stop(), "{}", daemon.log());
+    for (target, signal) in targets {
+        // By the handler, and by the end of the daemon.
+        let asked = lines(path(&daemon, format!("{target}.asked")));
+        assert_eq!(asked, [signal, signal], "{target}");
+    }
+}
+
 /// Acts: `target.on_shutdown`
 #[test]
 fn a_clean_shutdown_stops_or_leaves_a_child() {

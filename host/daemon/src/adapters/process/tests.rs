@@ -53,6 +53,7 @@ fn spec(run: &[&str]) -> ProcessSpec {
         env: BTreeMap::new(),
         user: None,
         umask: None,
+        stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         exit_failure: FailureType::parse("service-down").unwrap(),
@@ -220,10 +221,21 @@ async fn stopping_asks_first_and_kills_the_whole_group_after_the_grace() {
     let identity = processes.spawn(&web(), &polite, 0).await.unwrap();
     wait_until("it is ready", || output(dir.path()).contains("ready"));
     assert_eq!(
-        within(processes.stop(identity, DEADLINE)).await,
+        within(processes.stop(identity, Signal::Term, DEADLINE)).await,
         Exit::Code(7)
     );
     assert!(output(dir.path()).contains("bye"));
+
+    let told = shell(
+        "trap '' TERM; trap 'echo asked; exit 8' USR1; echo set; while :; do sleep 0.01; done",
+    );
+    let identity = processes.spawn(&web(), &told, 0).await.unwrap();
+    wait_until("it is ready", || output(dir.path()).contains("set"));
+    assert_eq!(
+        within(processes.stop(identity, Signal::Usr1, DEADLINE)).await,
+        Exit::Code(8)
+    );
+    assert!(output(dir.path()).contains("asked"));
 
     let stubborn = shell("trap '' TERM; sleep 1000 & echo grandchild $!; sleep 1000");
     let identity = processes.spawn(&web(), &stubborn, 0).await.unwrap();
@@ -236,7 +248,7 @@ async fn stopping_asks_first_and_kills_the_whole_group_after_the_grace() {
         .parse()
         .unwrap();
     assert_eq!(
-        within(processes.stop(identity, Duration::from_millis(50))).await,
+        within(processes.stop(identity, Signal::Term, Duration::from_millis(50))).await,
         Exit::Signal(9)
     );
     wait_until("the grandchild ends", || {
@@ -286,12 +298,12 @@ async fn a_stranger_with_the_same_number_is_left_alone() {
             Exit::Unknown
         );
         assert_eq!(
-            within(processes.stop(stranger, DEADLINE)).await,
+            within(processes.stop(stranger, Signal::Term, DEADLINE)).await,
             Exit::Unknown
         );
     }
     assert!(processes.is_alive(&identity));
-    within(processes.stop(identity, DEADLINE)).await;
+    within(processes.stop(identity, Signal::Term, DEADLINE)).await;
 }
 
 #[tokio::test]
@@ -306,7 +318,7 @@ async fn output_above_its_size_is_rotated_while_the_child_writes() {
     let rotated = std::fs::read_to_string(dir.path().join("logs/web.log.1")).unwrap();
     assert!(output(dir.path()).len() < 10_000);
     assert!((rotated + &output(dir.path())).ends_with("19999\n20000\nwritten\n"));
-    within(processes.stop(identity, DEADLINE)).await;
+    within(processes.stop(identity, Signal::Term, DEADLINE)).await;
 }
 
 #[tokio::test]

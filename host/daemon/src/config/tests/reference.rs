@@ -2,6 +2,7 @@
 
 use super::{super::load, HOST, load_text};
 use mainstay_domain::{
+    effect::Signal,
     event::EventKind,
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
@@ -434,6 +435,12 @@ fn target_keys(keys: &mut Keys) {
         &run("umask = \"027\""),
         |s| process(s).umask,
         Some(0o027),
+    );
+    keys.target(
+        "target.stop_signal",
+        &run("stop_signal = \"SIGINT\""),
+        |s| process(s).stop_signal,
+        Signal::Int,
     );
     keys.target(
         "target.grace",
@@ -972,6 +979,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(target.commands, ForeignCommands::default());
     let process = target.process.as_ref().unwrap();
     assert_eq!(process.cwd, base);
+    assert_eq!(process.stop_signal, Signal::Term);
     assert_eq!(process.grace, seconds(10));
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
     assert_eq!(process.exit_failure.as_str(), "postgres-down");

@@ -12,6 +12,7 @@ use super::{
     check,
 };
 use mainstay_domain::{
+    effect::Signal,
     failure,
     name::{FailureType, TargetName},
     spec::{BreakerSpec, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec},
@@ -19,11 +20,12 @@ use mainstay_domain::{
 use std::{collections::BTreeMap, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 9] = [
+const CHILD_KEYS: [&str; 10] = [
     "cwd",
     "env",
     "user",
     "umask",
+    "stop_signal",
     "grace",
     "on_shutdown",
     "exit_failure",
@@ -139,11 +141,13 @@ fn process<'a>(
         let words = [("stop", OnShutdown::Stop), ("leave", OnShutdown::Leave)];
         one_of("what a shutdown does with a child", &words, at)
     };
+    let stop_signal = |at| one_of("a signal that asks a process to end", &STOP_SIGNALS, at);
     Some(ProcessSpec {
         cwd: fields.or("cwd", context.base.to_owned(), path),
         env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),
         umask: fields.optional("umask", umask),
+        stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),
         grace: fields.or("grace", Duration::from_secs(10), duration),
         on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),
         exit_failure,
@@ -153,6 +157,15 @@ fn process<'a>(
         run: run(arguments)?,
     })
 }
+
+/// What may ask a child to end. SIGKILL, which asks for nothing, comes after the grace.
+const STOP_SIGNALS: [(&str, Signal); 5] = [
+    ("SIGTERM", Signal::Term),
+    ("SIGINT", Signal::Int),
+    ("SIGHUP", Signal::Hup),
+    ("SIGUSR1", Signal::Usr1),
+    ("SIGUSR2", Signal::Usr2),
+];
 
 /// Size at which the output is rotated, and how many rotated files are kept.
 const LOG: (u64, u32) = (10 << 20, 3);

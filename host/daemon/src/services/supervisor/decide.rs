@@ -280,6 +280,7 @@ mod tests {
             ),
             user: Some("www-data".to_owned()),
             umask: Some(0o027),
+            stop_signal: mainstay_domain::effect::Signal::Term,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,
             exit_failure: FailureType::parse("service-down").unwrap(),

@@ -1,7 +1,7 @@
 //! Reconciles what the previous daemon left, before anything else is done.
 
 use super::{
-    Core, DEFAULT_GRACE, PreviousRun,
+    Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL, PreviousRun,
     decide::{self, Adopted, AtStart},
     target::SupervisedTarget,
 };
@@ -125,7 +125,7 @@ impl Core {
             // Ends at once, and ends what is left of the group.
             self.ports
                 .processes
-                .stop(identity.clone(), process.grace)
+                .stop(identity.clone(), process.stop_signal, process.grace)
                 .await;
             let message = format!("{}: {why}", supervised.name);
             let event = self.event(
@@ -187,7 +187,7 @@ impl Core {
                 let _turn = turn;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {
-                        core.ports.processes.stop(identity.clone(), DEFAULT_GRACE).await;
+                        core.ports.processes.stop(identity.clone(), DEFAULT_STOP_SIGNAL, DEFAULT_GRACE).await;
                         let message = format!(
                             "{name}: stopped process {}: the config has no such supervised target any more",
                             identity.pid

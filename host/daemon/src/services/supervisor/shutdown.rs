@@ -65,10 +65,10 @@ impl Core {
     /// Without the turn: who has it may be stopping the process, with a grace that is longer than the daemon has. Two
     /// stops of one process end it once, and nothing is started after it, for the daemon is closing.
     async fn shorten_grace(&self, supervised: &SupervisedTarget, longest: Duration) {
-        if let (Some(identity), grace) = supervised.begin_stop() {
+        if let (Some(identity), stop) = supervised.begin_stop() {
             self.ports
                 .processes
-                .stop(identity, grace.min(longest))
+                .stop(identity, stop.signal, stop.grace.min(longest))
                 .await;
         }
     }

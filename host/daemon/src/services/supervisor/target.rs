@@ -6,7 +6,7 @@ mod config;
 mod lifecycle;
 
 use super::{
-    Core, DEFAULT_GRACE,
+    Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL,
     decide::{self, Adopted},
     ending::end_of,
 };
@@ -14,6 +14,7 @@ use crate::ports::ProcessUpdate;
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
+    effect::Signal,
     event::EventKind,
     name::TargetName,
     record::{Change, ProcessIdentity},
@@ -39,15 +40,32 @@ struct State {
     commands: ForeignCommands,
     /// What the process was last started with, or was to be.
     applied: Option<Arc<ProcessSpec>>,
-    /// Grace of the config that the process was last started or kept with; still valid after the target left the
+    /// How its process ends, by the config that it was last started or kept with; still valid after the target left the
     /// config.
-    grace: Duration,
+    stop: Stop,
     /// Whether it should run.
     intent: Intent,
     /// Where its process stands.
     lifecycle: Lifecycle,
     /// How often it was started before; none if it never was.
     restarts: Option<u32>,
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stop {
+    pub(super) signal: Signal,
+    /// How long it then has to end by itself.
+    pub(super) grace: Duration,
+}
+
+impl Stop {
+    fn of(process: &ProcessSpec) -> Self {
+        Self {
+            signal: process.stop_signal,
+            grace: process.grace,
+        }
+    }
 }
 
 impl SupervisedTarget {
@@ -60,7 +78,10 @@ impl SupervisedTarget {
                 listing: Listing::Unlisted,
                 commands: ForeignCommands::default(),
                 applied: None,
-                grace: DEFAULT_GRACE,
+                stop: Stop {
+                    signal: DEFAULT_STOP_SIGNAL,
+                    grace: DEFAULT_GRACE,
+                },
                 intent: Intent::Run,
                 lifecycle: Lifecycle::Down,
                 restarts: None,
@@ -95,10 +116,10 @@ impl SupervisedTarget {
         state.intent == Intent::Run && state.lifecycle.process().is_none()
     }
 
-    /// From here on its end is no news. Its process, where there is one, and how long that has to end by itself.
-    pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Duration) {
+    /// From here on its end is no news. Its process, where there is one, and how that is asked to end.
+    pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Stop) {
         let mut state = self.state.lock();
-        (state.lifecycle.begin_stop(), state.grace)
+        (state.lifecycle.begin_stop(), state.stop)
     }
 
     /// This one ran before.
@@ -119,7 +140,7 @@ impl Core {
         let restarts = {
             let mut state = supervised.state.lock();
             state.applied = Some(Arc::clone(&process));
-            state.grace = process.grace;
+            state.stop = Stop::of(&process);
             state.restarts.map_or(0, |before| before.saturating_add(1))
         };
         let started = self
@@ -262,14 +283,15 @@ impl Core {
         after: After,
         longest: Duration,
     ) {
-        let (process, grace) = supervised.begin_stop();
+        let (process, stop) = supervised.begin_stop();
         self.ports
             .watch
             .process_changed(&supervised.name, ProcessUpdate::Stopped);
         let ended = match process {
             Some(identity) => {
-                let grace = grace.min(longest);
-                let exit = self.ports.processes.stop(identity.clone(), grace).await;
+                let processes = &self.ports.processes;
+                let grace = stop.grace.min(longest);
+                let exit = processes.stop(identity.clone(), stop.signal, grace).await;
                 Some((identity, exit))
             }
             None => None,

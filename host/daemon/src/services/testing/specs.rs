@@ -1,6 +1,7 @@
 //! Configs for tests: each names only what it is about.
 
 use mainstay_domain::{
+    effect::Signal,
     name::{CheckName, FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
@@ -103,6 +104,7 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         env: BTreeMap::new(),
         user: None,
         umask: None,
+        stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         exit_failure: failure("crashed"),

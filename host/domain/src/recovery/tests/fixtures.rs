@@ -3,6 +3,7 @@
 use super::super::{Attempt, CaseKey, Command, NotHandled, Stage, Verb};
 use crate::{
     call::{RecoveryFailure, Report},
+    effect::Signal,
     health::Evidence,
     id::OperationId,
     name::{FailureType, PluginName, TargetName},
@@ -177,6 +178,7 @@ fn process() -> ProcessSpec {
         env: Default::default(),
         user: None,
         umask: None,
+        stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         exit_failure: FailureType::parse("down").unwrap(),

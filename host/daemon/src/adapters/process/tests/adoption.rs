@@ -75,7 +75,7 @@ async fn a_child_that_wrote_over_its_environment_is_found_by_its_output() {
         .map(|(target, found)| (target, found.pid, found.start_ticks))
         .collect();
     assert_eq!(found, [(&web(), identity.pid, identity.start_ticks)]);
-    within(processes.stop(identity, DEADLINE)).await;
+    within(processes.stop(identity, Signal::Term, DEADLINE)).await;
 }
 
 #[tokio::test]

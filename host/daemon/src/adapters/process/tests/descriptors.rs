@@ -27,7 +27,7 @@ async fn a_daemon_that_was_started_with_few_descriptors() {
             .find_map(|line| line.strip_prefix("Max open files"));
         let soft = open_files.unwrap().split_ascii_whitespace().next();
         assert_eq!(soft, Some("200"));
-        within(processes.stop(identity, DEADLINE)).await;
+        within(processes.stop(identity, Signal::Term, DEADLINE)).await;
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_daemon_that_runs_out_of_descriptors() {
     assert!(processes.is_alive(&identity));
     let error = processes.signal(&identity, Signal::Term).unwrap_err();
     assert!(matches!(error, ProcessError::Unseen { .. }), "{error}");
-    let mut stopped = processes.stop(identity, DEADLINE);
+    let mut stopped = processes.stop(identity, Signal::Term, DEADLINE);
     assert!(is_pending(&mut stopped).await);
 
     set(before.current);

@@ -1,6 +1,6 @@
 //! What the config says of one target, and what its process was started with.
 
-use super::{Intent, SupervisedTarget};
+use super::{Intent, Stop, SupervisedTarget};
 use mainstay_domain::spec::{ForeignCommands, ProcessSpec, TargetSpec};
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl SupervisedTarget {
         let mut state = self.state.lock();
         let present = state.listing.process().cloned();
         if let Some(present) = &present {
-            state.grace = present.grace;
+            state.stop = Stop::of(present);
         }
         (
             std::mem::replace(&mut state.applied, present.clone()),

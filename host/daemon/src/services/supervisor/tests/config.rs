@@ -13,6 +13,7 @@ async fn only_what_a_process_would_notice_restarts_it_and_the_event_says_what() 
     let mut other = web.clone();
     let process = other.process.as_mut().unwrap();
     (process.log_keep, process.grace) = (9, Duration::from_secs(9));
+    process.stop_signal = Signal::Int;
     other.checks = vec![check("tcp")];
     daemon.config.send_replace(spec(vec![other.clone()]));
     wait_until("the checks are there", || {

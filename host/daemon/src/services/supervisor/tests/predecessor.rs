@@ -124,7 +124,7 @@ async fn a_process_that_died_meanwhile_is_told_and_not_started() {
     within(
         before
             .processes
-            .stop(previous.processes[0].1.clone(), DEADLINE),
+            .stop(previous.processes[0].1.clone(), Signal::Term, DEADLINE),
     )
     .await;
 
@@ -161,11 +161,11 @@ async fn an_end_is_told_once_and_with_its_cause_however_many_daemons_come_after_
     unseen.runs("api", None).await;
     unseen.shut_down().await.unwrap();
     let previous_of_unseen = previous(&unseen, &["api"]);
-    within(
-        unseen
-            .processes
-            .stop(previous_of_unseen.processes[0].1.clone(), DEADLINE),
-    )
+    within(unseen.processes.stop(
+        previous_of_unseen.processes[0].1.clone(),
+        Signal::Term,
+        DEADLINE,
+    ))
     .await;
     let mut first = Daemon::start(dir.path(), vec![lasting("api")], previous_of_unseen);
     let while_away = ended(&mut first).await;

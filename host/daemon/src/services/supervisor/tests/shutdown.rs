@@ -41,7 +41,7 @@ async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_le
         refused.to_string().contains("the daemon is stopping"),
         "{refused}"
     );
-    within(daemon.processes.stop(record, DEADLINE)).await;
+    within(daemon.processes.stop(record, Signal::Term, DEADLINE)).await;
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_shutdown_cuts_short_a_restart_that_waits_for_the_old_process_and_star
 #[derive(Default)]
 struct Unkillable {
     /// How long each that was to be stopped had.
-    graces: Mutex<Vec<Duration>>,
+    stops: Mutex<Vec<(Signal, Duration)>>,
 }
 
 impl Processes for Unkillable {
@@ -120,8 +120,13 @@ impl Processes for Unkillable {
     fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), ProcessError> {
         Ok(())
     }
-    fn stop(&self, _identity: ProcessIdentity, grace: Duration) -> Boxed<'static, Exit> {
-        self.graces.lock().push(grace);
+    fn stop(
+        &self,
+        _identity: ProcessIdentity,
+        signal: Signal,
+        grace: Duration,
+    ) -> Boxed<'static, Exit> {
+        self.stops.lock().push((signal, grace));
         Box::pin(std::future::pending())
     }
     fn rotate(
@@ -177,17 +182,18 @@ async fn a_shutdown_names_what_does_not_stop() {
 }
 
 #[tokio::test]
-async fn a_target_that_leaves_the_config_has_the_grace_that_it_had_there() {
+async fn a_target_that_leaves_the_config_is_stopped_as_it_was_to_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let daemon = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     let mut web = child("web", &SLEEP);
-    web.process.as_mut().unwrap().grace = Duration::from_secs(77);
+    let process = web.process.as_mut().unwrap();
+    (process.stop_signal, process.grace) = (Signal::Int, Duration::from_secs(77));
     let (supervisor, processes, config) = over_unkillable(&daemon, spec(vec![web]));
     tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
     let runs = || supervisor.status(&name("web")).unwrap().pid.is_some();
     wait_until("it runs", runs).await;
     config.send_replace(spec(Vec::new()));
-    let graces = || processes.graces.lock().clone();
-    wait_until("it is stopped", || !graces().is_empty()).await;
-    assert_eq!(graces(), [Duration::from_secs(77)]);
+    let stops = || processes.stops.lock().clone();
+    wait_until("it is stopped", || !stops().is_empty()).await;
+    assert_eq!(stops(), [(Signal::Int, Duration::from_secs(77))]);
 }

@@ -40,7 +40,7 @@ impl Processes for NoEnd {
     fn signal(&self, _: &ProcessIdentity, _: Signal) -> Result<(), ProcessError> {
         Ok(())
     }
-    fn stop(&self, _: ProcessIdentity, _: Duration) -> Boxed<'static, Exit> {
+    fn stop(&self, _: ProcessIdentity, _: Signal, _: Duration) -> Boxed<'static, Exit> {
         Box::pin(std::future::ready(Exit::Unknown))
     }
     fn rotate(&self, _: &TargetName, _: &ProcessSpec) -> Boxed<'_, Result<(), ProcessError>> {
