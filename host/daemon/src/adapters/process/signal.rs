@@ -1,6 +1,6 @@
 //! Signals to the groups of supervised processes.
 
-use mainstay_domain::{effect::Signal, journal::ProcessIdentity};
+use mainstay_domain::{effect::Signal, record::ProcessIdentity};
 use rustix::process::{Pid, kill_process_group};
 use std::io;
 

@@ -146,7 +146,7 @@ pub(crate) fn percent(at: ValueAt<'_>) -> Option<f64> {
 }
 
 /// A share of one core in percent: above 0, at most a thousand cores.
-pub(crate) fn core_percent(at: At<'_>) -> Option<f64> {
+pub(crate) fn core_percent(at: ValueAt<'_>) -> Option<f64> {
     let share = number(at)?;
     if share > 0.0 && share <= 100_000.0 {
         return Some(share);

@@ -4,9 +4,10 @@
 
 mod config;
 mod lifecycle;
+mod stop;
 
 use super::{
-    Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL,
+    Core,
     decide::{self, Adopted},
     ending::end_of,
 };
@@ -14,7 +15,6 @@ use crate::ports::ProcessUpdate;
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
-    effect::Signal,
     event::EventKind,
     name::TargetName,
     record::{Change, ProcessIdentity},
@@ -23,6 +23,7 @@ use mainstay_domain::{
 };
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
+use stop::Stop;
 
 pub(super) use lifecycle::{After, Intent};
 
@@ -51,23 +52,6 @@ struct State {
     restarts: Option<u32>,
 }
 
-/// How a process is asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stop {
-    pub(super) signal: Signal,
-    /// How long it then has to end by itself.
-    pub(super) grace: Duration,
-}
-
-impl Stop {
-    fn of(process: &ProcessSpec) -> Self {
-        Self {
-            signal: process.stop_signal,
-            grace: process.grace,
-        }
-    }
-}
-
 impl SupervisedTarget {
     /// Not in the config until [`SupervisedTarget::set_spec`].
     pub(super) fn new(name: &TargetName) -> Arc<Self> {
@@ -78,10 +62,7 @@ impl SupervisedTarget {
                 listing: Listing::Unlisted,
                 commands: ForeignCommands::default(),
                 applied: None,
-                stop: Stop {
-                    signal: DEFAULT_STOP_SIGNAL,
-                    grace: DEFAULT_GRACE,
-                },
+                stop: Stop::DEFAULT,
                 intent: Intent::Run,
                 lifecycle: Lifecycle::Down,
                 restarts: None,
