@@ -7,7 +7,7 @@ use super::{
     error::{explain, sentence},
     files::{none_there, refuse_odd},
     mark::{self, Marked},
-    open::{recognise, refuse_missing, unlike},
+    open::{in_one_line, recognise, refuse_missing, unlike},
     schema::{self, WITH_HEAD},
     source::Source,
     sums::{Summed, TABLES, shown},
@@ -165,9 +165,12 @@ fn look(
             lines.collect::<rusqlite::Result<Vec<String>>>()
         });
     match structure {
-        Ok(lines) => report
-            .faults
-            .extend(lines.into_iter().filter(|line| line != "ok")),
+        Ok(lines) => report.faults.extend(
+            lines
+                .iter()
+                .filter(|line| *line != "ok")
+                .map(|line| in_one_line(line)),
+        ),
         Err(error) => report.faults.push(error.to_string()),
     }
     // A database without tables has none that could be read.

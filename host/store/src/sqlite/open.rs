@@ -192,13 +192,19 @@ pub(super) fn first_damage_while(
 ) -> rusqlite::Result<Option<String>> {
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
-        return Ok(Some(found));
+        return Ok(Some(in_one_line(&found)));
     }
     match version >= WITH_HEAD {
         true => sums::first_wrong(connection, goes_on)
             .map(|wrong| wrong.map(|row| format!("the checksum of {row} is wrong"))),
         false => Ok(None),
     }
+}
+
+/// A fault of the structure as SQLite tells it, which is over several lines, and begins with the database's name for it.
+pub(super) fn in_one_line(fault: &str) -> String {
+    let lines = fault.lines().filter(|line| !line.starts_with("***"));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 /// What a database says it is.
