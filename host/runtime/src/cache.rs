@@ -112,22 +112,22 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     match fs::read(path) {
-        Ok(bytes) => <[u8; KEY_BYTES]>::try_from(bytes).map_err(|bytes| {
-            let text = format!(
-                "the key of the compile cache, {}, has {} bytes where {KEY_BYTES} are expected; remove it and the \
-                 cache directory",
-                path.display(),
-                bytes.len()
-            );
-            io::Error::new(io::ErrorKind::InvalidData, text)
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key: [u8; KEY_BYTES] = random_key()?;
-            files::write_atomically(path, &[&key])?;
-            Ok(key)
-        }
-        Err(error) => Err(error),
+        Ok(bytes) => match <[u8; KEY_BYTES]>::try_from(bytes) {
+            Ok(key) => return Ok(key),
+            // Only a cache is lost: nothing in it is authentic under another key, and all of it is compiled anew.
+            Err(bytes) => tracing::warn!(
+                path = %path.display(),
+                found = bytes.len(),
+                expected = KEY_BYTES,
+                "the key of the compile cache is damaged; it is made anew, and plugins are compiled again"
+            ),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
+    let key: [u8; KEY_BYTES] = random_key()?;
+    files::write_atomically(path, &[&key])?;
+    Ok(key)
 }
 
 #[cfg(test)]
@@ -185,6 +185,14 @@ mod tests {
 
         let reopened = CompileCache::open(&directory.path().join("compiled")).unwrap();
         assert!(reopened.get(&engine, &digest).is_some(), "the key lasts");
+
+        let key = directory.path().join("compiled.key");
+        let whole = fs::read(&key).unwrap();
+        fs::write(&key, b"something else").unwrap();
+        let anew = CompileCache::open(&directory.path().join("compiled")).unwrap();
+        assert!(anew.get(&engine, &digest).is_none(), "of another key");
+        assert_eq!(fs::read(&key).unwrap().len(), KEY_BYTES);
+        fs::write(&key, whole).unwrap();
 
         let authentic = fs::read(&path).unwrap();
         fs::copy(&path, cache.path(&engine, &blake3::hash(b"two"))).unwrap();
