@@ -28,7 +28,7 @@ const fn summed(table: &'static str, columns: &'static str, key: &'static str) -
     }
 }
 
-/// Every table of the journal but [`head`](super::head), which is one row.
+/// Every table of the journal but `head`, which is one row.
 pub(super) const TABLES: [Summed; 12] = [
     summed("events", "seq, record", "seq"),
     summed(
