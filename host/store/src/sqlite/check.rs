@@ -7,7 +7,7 @@ use super::{
     error::{explain, sentence},
     files::{none_there, refuse_odd},
     mark::{self, Marked},
-    open::{in_one_line, recognise, refuse_missing, unlike},
+    open::{recognise, refuse_missing, structure_fault, unlike},
     schema::{self, WITH_HEAD},
     source::Source,
     sums::{Summed, TABLES, shown},
@@ -152,10 +152,7 @@ fn look(
     let snapshot = connection.unchecked_transaction().map_err(explained)?;
     let version = recognise(&snapshot, &path)?;
     let has_sums = version >= WITH_HEAD;
-    let head = match has_sums {
-        true => Some(schema::head(&snapshot).map_err(explained)?),
-        false => None,
-    };
+    let head = schema::head_of(&snapshot, version).map_err(explained)?;
     report.faults.extend(unlike(&path, head.as_ref(), marked));
     report.commits = head.map(|head| head.number);
     let structure = snapshot
@@ -169,7 +166,7 @@ fn look(
             lines
                 .iter()
                 .filter(|line| *line != "ok")
-                .map(|line| in_one_line(line)),
+                .map(|line| structure_fault(line)),
         ),
         Err(error) => report.faults.push(error.to_string()),
     }
@@ -191,10 +188,7 @@ fn table(connection: &Connection, summed: Summed, has_sums: bool) -> rusqlite::R
         columns,
         key,
     } = summed;
-    let is_damaged = match has_sums {
-        true => format!("coalesce(sum <> row_sum({columns}), 0)"),
-        false => "0".to_owned(),
-    };
+    let is_damaged = summed.is_wrong(has_sums);
     let last = columns.rsplit(", ").next().unwrap_or(columns);
     let mut report = TableReport {
         table,

@@ -9,8 +9,7 @@ use super::{
     files::{self, length, sync_directory},
     mark::{self, Head, Marked},
     open::{first_damage, open_to_read, recognise, refuse_missing, unlike},
-    private,
-    schema::{self, WITH_HEAD},
+    private, schema,
     source::Source,
     sums::TABLES,
     swap,
@@ -99,10 +98,7 @@ struct Shape {
 
 impl Shape {
     fn of(connection: &Connection, version: usize) -> rusqlite::Result<Self> {
-        let head = match version >= WITH_HEAD {
-            true => Some(schema::head(connection)?),
-            false => None,
-        };
+        let head = schema::head_of(connection, version)?;
         let names = TABLES.iter().map(|summed| summed.table);
         let rows = names.chain(head.is_some().then_some("set_aside"));
         let rows = rows.map(|table| {
@@ -143,10 +139,7 @@ impl Job<'_> {
         if version == 0 {
             return Err(files::none_there(self.path));
         }
-        let head = match version >= WITH_HEAD {
-            true => Some(schema::head(&snapshot).map_err(explained)?),
-            false => None,
-        };
+        let head = schema::head_of(&snapshot, version).map_err(explained)?;
         if let Some(found) = unlike(self.path, head.as_ref(), marked) {
             return Err(self.refused(&found));
         }
@@ -171,14 +164,10 @@ impl Job<'_> {
             .create_new(true)
             .open(&self.to)
             .map_err(|error| self.failed(error))?;
-        let written = source
+        source
             .execute("VACUUM INTO ?1", [self.to.to_string_lossy()])
-            .map_err(|error| self.left_nothing(error))
-            .and_then(|_| self.read_back());
-        if written.is_err() {
-            let _ = fs::remove_file(&self.to);
-        }
-        written
+            .map_err(|error| self.left_nothing(error))?;
+        self.read_back()
     }
 
     fn read_back(&self) -> Result<Shape, StoreError> {

@@ -126,10 +126,7 @@ fn examine(path: &Path, marked: &Marked, checked_bytes: u64) -> Result<bool, Sto
     let spoilt = |error: rusqlite::Error| not_legible(path, &error);
     let connection = open_to_read(path).map_err(spoilt)?;
     let version = recognise(&connection, path)?;
-    let head = match version >= WITH_HEAD {
-        true => Some(schema::head(&connection).map_err(spoilt)?),
-        false => None,
-    };
+    let head = schema::head_of(&connection, version).map_err(spoilt)?;
     if let Some(found) = unlike(path, head.as_ref(), marked) {
         return Err(sentence(path, Kind::Unreadable, damaged(path, &found)));
     }
@@ -192,7 +189,7 @@ pub(super) fn first_damage_while(
 ) -> rusqlite::Result<Option<String>> {
     let found: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
-        return Ok(Some(in_one_line(&found)));
+        return Ok(Some(structure_fault(&found)));
     }
     match version >= WITH_HEAD {
         true => sums::first_wrong(connection, goes_on)
@@ -202,7 +199,7 @@ pub(super) fn first_damage_while(
 }
 
 /// A fault of the structure as SQLite tells it, which is over several lines, and begins with the database's name for it.
-pub(super) fn in_one_line(fault: &str) -> String {
+pub(super) fn structure_fault(fault: &str) -> String {
     let lines = fault.lines().filter(|line| !line.starts_with("***"));
     lines.collect::<Vec<_>>().join("; ")
 }

@@ -59,7 +59,9 @@ impl Readers {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let explained = |error: rusqlite::Error| explain(&self.path, &error);
-        let connection = match self.idle().pop() {
+        // Not in the match: the lock would be held while a connection is opened.
+        let idle = self.idle().pop();
+        let connection = match idle {
             Some(connection) => connection,
             None => open_to_read(&self.path).map_err(explained)?,
         };

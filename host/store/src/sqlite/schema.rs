@@ -128,6 +128,14 @@ pub(super) const MIGRATIONS: &[&str] = &["
 /// The version that [`head`] came with.
 pub(super) const WITH_HEAD: usize = 3;
 
+/// How far a database of this schema version is; none in one of a version that did not count.
+pub(super) fn head_of(connection: &Connection, version: usize) -> rusqlite::Result<Option<Head>> {
+    match version >= WITH_HEAD {
+        true => head(connection).map(Some),
+        false => Ok(None),
+    }
+}
+
 /// How far the database is.
 pub(super) fn head(connection: &Connection) -> rusqlite::Result<Head> {
     connection.query_row("SELECT id, number FROM head", [], |row| {

@@ -20,6 +20,16 @@ pub(super) struct Summed {
     pub(super) key: &'static str,
 }
 
+impl Summed {
+    /// Whether a row is not what was written; a piece of SQL. Without sums none is known to be.
+    pub(super) fn is_wrong(self, has_sums: bool) -> String {
+        match has_sums {
+            true => format!("coalesce(sum <> row_sum({}), 0)", self.columns),
+            false => "0".to_owned(),
+        }
+    }
+}
+
 const fn summed(table: &'static str, columns: &'static str, key: &'static str) -> Summed {
     Summed {
         table,

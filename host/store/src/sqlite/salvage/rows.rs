@@ -22,9 +22,10 @@ pub(super) fn copy_table(
         columns,
         key,
     } = summed;
-    let (sum, is_wrong) = match has_sums {
-        true => ("sum", format!("coalesce(sum <> row_sum({columns}), 0)")),
-        false => ("NULL", "0".to_owned()),
+    let is_wrong = summed.is_wrong(has_sums);
+    let sum = match has_sums {
+        true => "sum",
+        false => "NULL",
     };
     let count = columns.split(", ").count() + 2;
     let select = format!(
