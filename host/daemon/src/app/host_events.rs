@@ -40,11 +40,7 @@ pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
         shared.clock.now(),
         message,
     );
-    drop(
-        shared
-            .journal
-            .commit(vec![Change::Event(event.with_data(facts))].into()),
-    );
+    shared.submit_event(event.with_data(facts));
 }
 
 /// Records that the journal was found damaged, once it is, and then waits for the stop. The daemon goes on.
@@ -65,11 +61,7 @@ pub(super) async fn record_damage(
         text,
     );
     let facts = JournalDamaged { found };
-    drop(
-        shared
-            .journal
-            .commit(vec![Change::Event(event.with_data(facts))].into()),
-    );
+    shared.submit_event(event.with_data(facts));
     stop.cancelled().await;
 }
 

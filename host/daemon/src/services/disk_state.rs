@@ -7,7 +7,6 @@ use super::shared::Shared;
 use crate::ports::DiskState;
 use mainstay_domain::{
     event::{Event, EventKind},
-    record::Change,
     severity::Severity,
 };
 use tokio::sync::watch;
@@ -42,11 +41,7 @@ impl DiskStateService {
                 // Of one severity, so that who heard the one hears the other.
                 let now = self.shared.clock.now();
                 let event = Event::new(kind, Severity::Critical, now, message);
-                drop(
-                    self.shared
-                        .journal
-                        .commit(vec![Change::Event(event)].into()),
-                );
+                self.shared.submit_event(event);
             }
             tokio::select! { biased;
                 () = stop.cancelled() => return,

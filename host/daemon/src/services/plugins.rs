@@ -16,7 +16,6 @@ use mainstay_domain::{
     event::{Event, EventKind, PluginRejected, PluginServing},
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
-    record::Change,
     recovery::{Call, Handled, NotHandled},
     severity::Severity,
     spec::PluginSpec,
@@ -266,11 +265,7 @@ impl Observer for PluginEvents {
             }
         };
         // Events of plugins are recorded in order; nothing waits for them.
-        drop(
-            self.shared
-                .journal
-                .commit(vec![Change::Event(event)].into()),
-        );
+        self.shared.submit_event(event);
     }
 }
 

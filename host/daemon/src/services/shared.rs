@@ -1,7 +1,7 @@
 //! What most services are given.
 
 use crate::ports::{Clock, Journal};
-use mainstay_domain::spec::Spec;
+use mainstay_domain::{event::Event, record::Change, spec::Spec};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -14,4 +14,11 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// The config in use, and those after it.
     pub spec: watch::Receiver<Arc<Spec>>,
+}
+
+impl Shared {
+    /// Submits an event for which nobody waits: it is written in its turn.
+    pub(crate) fn submit_event(&self, event: Event) {
+        drop(self.journal.commit(vec![Change::Event(event)].into()));
+    }
 }
