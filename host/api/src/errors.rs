@@ -11,3 +11,23 @@ pub struct ErrorBody {
     /// What to do.
     pub help: Option<String>,
 }
+
+/// What `explain CODE --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorPage {
+    /// The code, as it stands at the end of an error.
+    pub code: String,
+    /// What it means, in some words.
+    pub title: String,
+    /// All below the title, in Markdown.
+    pub text: String,
+}
+
+/// A line of what `explain --json` prints without a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ListedError {
+    /// The code.
+    pub code: String,
+    /// What it means, in some words.
+    pub title: String,
+}

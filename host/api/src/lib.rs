@@ -29,7 +29,7 @@ pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verd
 pub use check::{CheckReport, Problem, ProblemSeverity};
 pub use commands::{PauseReport, Scheduled};
 pub use demo::{DemoEnd, DemoStep};
-pub use errors::ErrorBody;
+pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
 pub use events::Event;
 pub use incidents::{Evidence, Incident, IncidentState};

@@ -8,7 +8,7 @@ use crate::{
     check::CheckReport,
     commands::PauseReport,
     demo::{DemoEnd, DemoStep},
-    errors::ErrorBody,
+    errors::{ErrorBody, ErrorPage, ListedError},
     journal::{JournalCheck, JournalCopy, JournalSalvage},
     plugins::{PluginInspection, WrittenPlugin},
 };
@@ -31,6 +31,8 @@ pub fn openapi() -> Value {
     schemas.answer::<PluginInspection>();
     schemas.answer::<WrittenPlugin>();
     schemas.answer::<PauseReport>();
+    schemas.answer::<ErrorPage>();
+    schemas.answer::<ListedError>();
     schemas.answer::<JournalCheck>();
     schemas.answer::<JournalSalvage>();
     schemas.answer::<JournalCopy>();

@@ -3,8 +3,8 @@
 //! Invariant: every code has a page whose first line is `# CODE TITLE`, and the index lists each by that title.
 
 use super::output::{Output, Tone, cell};
+use mainstay_api::{ErrorPage, ListedError};
 use mainstay_domain::code::ErrorCode;
-use serde::Serialize;
 
 /// The page of a code, in Markdown.
 fn page(code: ErrorCode) -> &'static str {
@@ -28,47 +28,30 @@ fn page(code: ErrorCode) -> &'static str {
     }
 }
 
-/// A page as programs read it.
-#[derive(Serialize)]
-struct Page {
-    code: &'static str,
-    title: &'static str,
-    /// All below the title, in Markdown.
-    text: &'static str,
-}
-
-/// A line of the list as programs read it.
-#[derive(Serialize)]
-struct Listed {
-    code: &'static str,
-    title: &'static str,
-}
-
-impl Page {
-    fn of(code: ErrorCode) -> Self {
-        let (heading, text) = page(code).split_once('\n').unwrap_or_default();
-        let title = heading.trim_start_matches("# ");
-        Self {
-            code: code.as_str(),
-            title: title.trim_start_matches(code.as_str()).trim(),
-            text: text.trim(),
-        }
+/// The page of a code, taken apart.
+fn form_of(code: ErrorCode) -> ErrorPage {
+    let (heading, text) = page(code).split_once('\n').unwrap_or_default();
+    let title = heading.trim_start_matches("# ");
+    ErrorPage {
+        code: code.as_str().to_owned(),
+        title: title.trim_start_matches(code.as_str()).trim().to_owned(),
+        text: text.trim().to_owned(),
     }
 }
 
 /// Prints the page of a code, or lists all codes.
 pub(super) fn explain(out: &Output, code: Option<ErrorCode>) -> anyhow::Result<()> {
     match code {
-        Some(code) if out.json => out.json_line(&Page::of(code)),
+        Some(code) if out.json => out.json_line(&form_of(code)),
         Some(code) => out.line(page(code).trim_end()),
         None => list(out),
     }
 }
 
 fn list(out: &Output) -> anyhow::Result<()> {
-    let pages = ErrorCode::ALL.map(Page::of);
+    let pages = ErrorCode::ALL.map(form_of);
     if out.json {
-        let listed = pages.map(|Page { code, title, .. }| Listed { code, title });
+        let listed = pages.map(|ErrorPage { code, title, .. }| ListedError { code, title });
         return out.json_line(&listed);
     }
     let rows = pages.map(|page| vec![cell(page.code, Tone::Plain), cell(page.title, Tone::Plain)]);
@@ -102,7 +85,7 @@ mod tests {
         for code in ErrorCode::ALL {
             let file = fs::read_to_string(directory.join(format!("{code}.md"))).unwrap();
             assert_eq!(file, page(code), "{code} has the page of another");
-            let Page { title, text, .. } = Page::of(code);
+            let ErrorPage { title, text, .. } = form_of(code);
             assert!(file.starts_with(&format!("# {code} {title}\n")), "{code}");
             assert!(
                 index.contains(&format!("[{code}]({code}.md) {title}\n")),
