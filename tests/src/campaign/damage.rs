@@ -4,7 +4,7 @@
 //! and what it refuses must be saved by `journal salvage`, with the truth about what is missing.
 
 use super::Random;
-use crate::{Daemon, plugin, sleeper, wait_for};
+use crate::{Daemon, HOST, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -26,11 +26,8 @@ pub struct DamageReport {
     pub backups_named: u32,
 }
 
+/// Below the usual host.
 const CONFIG: &str = r#"
-[host]
-state_dir = "state"
-plugin_dir = "plugins"
-
 [[target]]
 name = "ill"
 run = ["/bin/sh", "-c", "exec sleep 1000"]
@@ -120,7 +117,7 @@ pub fn damage(rounds: u32, seed: u64) -> DamageReport {
 }
 
 fn prepare() -> Daemon {
-    let mut daemon = Daemon::prepare(&format!("{CONFIG}{}", sleeper("well")));
+    let mut daemon = Daemon::prepare(&format!("{HOST}{CONFIG}{}", sleeper("well")));
     daemon.set_env("RUST_LOG", "info");
     daemon.drop_plugin(&plugin("restart-service"));
     fs::create_dir(daemon.path("data")).unwrap();

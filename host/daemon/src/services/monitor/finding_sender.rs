@@ -174,7 +174,7 @@ mod tests {
         }
         finding_sender.send(cleared_of("db", "b", 5));
         assert_eq!(receiver.recv().await, Some(cleared("a", 1)));
-        finding_sender.send(cleared("a", 6)); // There is room, but an older one is backlog.
+        finding_sender.send(cleared("a", 6)); // There is room, but an older one is in the backlog.
         let mut rest = Vec::new();
         for _ in 0..2 {
             finding_sender.send_from_backlog().await;
@@ -203,7 +203,7 @@ mod tests {
         }
         let expected = [cleared("a", 0), raised("b", 2), exited(4), raised("a", 4)];
         assert_eq!(heard, expected);
-        finding_sender.send(exited(5)); // Nothing is backlog any more.
+        finding_sender.send(exited(5)); // The backlog is empty again.
         assert_eq!(receiver.recv().await, Some(exited(5)));
     }
 }
