@@ -126,7 +126,11 @@ impl SqliteJournal {
         let opened = loop {
             match open::open(&path, checked_bytes) {
                 // Even to open it some room is needed.
-                Err(error) if error.kind == StoreErrorKind::Unavailable && reserve.release() => {
+                Err(error)
+                    if error.kind == StoreErrorKind::Unavailable
+                        && reserve.is_out_of_room()
+                        && reserve.release() =>
+                {
                     tracing::error!(%error, "the reserve is let go of; trying again");
                 }
                 opened => break opened?,

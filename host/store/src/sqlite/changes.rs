@@ -94,7 +94,8 @@ fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Even
         .prepare_cached(
             "INSERT INTO events (seq, record, sum)
              SELECT seq, ?1, row_sum(seq, ?1) FROM (
-                 SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS seq)",
+                 SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0),
+                            coalesce((SELECT max(seq) FROM events), 0)) + 1 AS seq)",
         )?
         .execute(params![to_json(event)?])?;
     let mut event = event.clone();

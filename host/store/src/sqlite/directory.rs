@@ -4,13 +4,13 @@
 //! long as anything of the daemon works there.
 //! Invariant: the lock goes with the process, however that ends; the file stays and is never a sign of anything.
 
-use super::{FILE_NAME as JOURNAL, error::sentence, private};
+use super::{FILE_NAME as JOURNAL, error::sentence, files::sync_directory, private};
 use crate::port::{StoreError, StoreErrorKind};
 use mainstay_domain::code::ErrorCode;
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::File,
-    io::{Read, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -98,9 +98,23 @@ fn make(path: &Path) -> Result<(), String> {
             )))
         }
         Ok(_) => Ok(()),
-        Err(_) => private::directories()
-            .recursive(true)
-            .create(path)
-            .map_err(|error| format!("cannot be made: directory {shown}: {error}")),
+        Err(_) => {
+            make_anew(path).map_err(|error| format!("cannot be made: directory {shown}: {error}"))
+        }
     }
+}
+
+/// The names of the directories that were made survive a loss of power, as what is acknowledged in them does.
+fn make_anew(path: &Path) -> io::Result<()> {
+    let above = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let mut parents = vec![above(path)];
+    while let Some(missing) = parents.last().filter(|parent| !parent.exists()) {
+        let parent = above(missing);
+        parents.push(parent);
+    }
+    private::directories().recursive(true).create(path)?;
+    parents.iter().try_for_each(|parent| sync_directory(parent))
 }

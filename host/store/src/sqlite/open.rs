@@ -5,7 +5,7 @@
 
 use super::{
     error::{damaged, explain, may_pass, sentence, what_to_do},
-    files::{beside, length, refuse_odd},
+    files::{beside, length, refuse_odd, sync},
     mark::{self, Head, Marked},
     private,
     schema::{self, APPLICATION_ID, MIGRATIONS, WITH_HEAD},
@@ -58,6 +58,11 @@ pub(super) fn open(path: &Path, checked_bytes: u64) -> Result<Opened, StoreError
     schema::configure(&connection).map_err(explained)?;
     schema::migrate(&mut connection, version).map_err(explained)?;
     let head = schema::head(&connection).map_err(explained)?;
+    // A daemon that was killed may have left commits in it that were never synced, and the mark will name them.
+    sync(&beside(path, "-wal")).map_err(|error| {
+        let what = format!("cannot be opened: its write-ahead log cannot be synced: {error}");
+        sentence(path, Kind::Unavailable, what)
+    })?;
     Ok(Opened {
         connection,
         head,

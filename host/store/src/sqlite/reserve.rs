@@ -72,6 +72,24 @@ impl Reserve {
         Some(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
+    /// Whether the directory takes nothing more. It is tried, for a quota shows in no number.
+    pub(super) fn is_out_of_room(&self) -> bool {
+        let probe = self.directory.join("reserve.probe");
+        let tried = private::files()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&probe)
+            .and_then(|mut file| write_noise(&mut file, LAST));
+        let _ = fs::remove_file(&probe);
+        tried.is_err_and(|error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            )
+        })
+    }
+
     /// Gives the room back: all but the last part, or that where it is all that is left. False where there was none.
     pub(super) fn release(&mut self) -> bool {
         self.is_whole = false;

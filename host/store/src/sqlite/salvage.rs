@@ -162,6 +162,13 @@ fn make(path: &Path, workshop: &Workshop) -> Result<Salvaged, StoreError> {
     count_usage(&transaction).map_err(failed)?;
     let fresh = schema::head(&transaction).map_err(failed)?;
     doubts.extend(doubt(&mark, old.head.as_ref(), marked.as_ref()));
+    if old.damaged_pages > 0 {
+        doubts.push(format!(
+            "{} pages of {} are not what was written, and which pages they were is not certain",
+            old.damaged_pages,
+            beside(path, "-wal").display()
+        ));
+    }
     let commits = old.head.as_ref().map_or(0, |head| head.number);
     let head = next_head(fresh, old.head, marked.as_ref());
     transaction

@@ -22,6 +22,8 @@ pub(super) struct Pages {
     pub(super) size: u32,
     /// Commits in the log.
     pub(super) commits: u64,
+    /// Frames among them that are not what was written: the number of such a page, or what it held, is lost.
+    pub(super) damaged: u64,
 }
 
 /// The pages of every frame up to the last whole commit, damaged ones included: rows have sums of their own.
@@ -40,19 +42,19 @@ pub(super) fn pages(log: &[u8]) -> Pages {
     };
     // Frames of an earlier round of the log lie behind those of this one.
     let is_current = |index: usize| salts(index) == salt || salts(index + 1) == salt;
-    let mut before = (word(header, 24), word(header, 28));
     // The header says it, and may be what is damaged; the second frame shows it.
     let is_big_endian = match frames.get(..2) {
         Some([first, second]) => follows(second, stored_sum(first), true),
         _ => word(header, 0) & BIG_ENDIAN != 0,
     };
+    let mut chain = Chain::from(header, is_big_endian);
+    let mut committed = 0;
     let mut pending = BTreeMap::new();
     for (index, frame) in frames.iter().enumerate() {
         if !is_current(index) {
             break;
         }
-        let is_right = follows(frame, before, is_big_endian);
-        before = stored_sum(frame);
+        let is_right = chain.push(frame);
         let content = frame.get(FRAME_HEADER..).unwrap_or_default();
         pending.insert(word(frame, 0), content.to_vec());
         let size = word(frame, 4);
@@ -62,12 +64,56 @@ pub(super) fn pages(log: &[u8]) -> Pages {
             found.pages.append(&mut pending);
             found.size = size;
             found.commits += 1;
+            committed = chain.is_right.len();
         }
     }
+    let of_commits = chain.is_right.iter().take(committed);
+    found.damaged = of_commits.fold(0, |damaged, right| damaged + u64::from(!right));
     found
         .pages
         .retain(|page, _| (1..=found.size).contains(page));
     found
+}
+
+/// The frames of a log, each held against the one before it.
+struct Chain {
+    is_big_endian: bool,
+    /// The sum that the one before carries, and the one that its bytes have. Where they differ one of them is right.
+    before: [(u32, u32); 2],
+    /// Of each frame, whether it is what was written.
+    is_right: Vec<bool>,
+}
+
+impl Chain {
+    fn from(header: &[u8], is_big_endian: bool) -> Self {
+        let summed = header.get(..24).unwrap_or_default();
+        Self {
+            is_big_endian,
+            before: [
+                (word(header, 24), word(header, 28)),
+                sum(summed, (0, 0), is_big_endian),
+            ],
+            is_right: Vec::new(),
+        }
+    }
+
+    /// Whether it is what was written after one before it.
+    fn push(&mut self, frame: &[u8]) -> bool {
+        let stored = stored_sum(frame);
+        let [after_stored, after_found] = self
+            .before
+            .map(|before| sum_after(frame, before, self.is_big_endian));
+        if after_found == stored
+            && let Some(before) = self.is_right.last_mut()
+        {
+            // Only the sum that it carries was damaged.
+            *before = true;
+        }
+        let is_right = stored == after_stored || stored == after_found;
+        self.before = [stored, after_stored];
+        self.is_right.push(is_right);
+        is_right
+    }
 }
 
 /// The sum that a frame carries.
@@ -77,9 +123,14 @@ fn stored_sum(frame: &[u8]) -> (u32, u32) {
 
 /// Whether a frame is what was written after one with this sum.
 fn follows(frame: &[u8], before: (u32, u32), is_big_endian: bool) -> bool {
+    sum_after(frame, before, is_big_endian) == stored_sum(frame)
+}
+
+/// The sum of a frame that is written after one with this sum.
+fn sum_after(frame: &[u8], before: (u32, u32), is_big_endian: bool) -> (u32, u32) {
     let part = |range| frame.get(range).unwrap_or_default();
     let seed = sum(part(0..8), before, is_big_endian);
-    sum(part(FRAME_HEADER..FRAME_HEADER + PAGE), seed, is_big_endian) == stored_sum(frame)
+    sum(part(FRAME_HEADER..FRAME_HEADER + PAGE), seed, is_big_endian)
 }
 
 /// Four bytes at an offset, big-endian; 0 where there are none.

@@ -35,6 +35,8 @@ pub(super) struct Old {
     pub(super) has_sums: bool,
     /// The first thing that is wrong with its structure.
     pub(super) fault: Option<String>,
+    /// Pages of its write-ahead log that are not what was written.
+    pub(super) damaged_pages: u64,
 }
 
 impl Old {
@@ -82,6 +84,7 @@ impl Old {
             head,
             has_sums,
             fault: first_damage(&connection, 0).unwrap_or_else(|error| Some(error.to_string())),
+            damaged_pages: log.map_or(0, |log| log.damaged),
             connection,
         })
     }

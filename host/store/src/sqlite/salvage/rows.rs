@@ -5,7 +5,10 @@
 
 use super::super::sums::{Summed, shown};
 use super::SalvagedTable;
-use rusqlite::{Connection, Row, Statement, params_from_iter, types::Value};
+use rusqlite::{
+    Connection, Row, Statement, params_from_iter,
+    types::{Value, ValueRef},
+};
 
 /// So many numbers after a row that cannot be read are tried one by one: more than a page of a damaged index holds.
 const PROBED: i64 = 4_096;
@@ -163,8 +166,18 @@ fn after_gap(at: i64, is_legible: impl Fn(i64) -> bool) -> Option<i64> {
     Some(high)
 }
 
+/// A text that is none, as a flipped bit makes it, is shown as the bytes that it is.
 fn values(row: &Row<'_>, count: usize) -> rusqlite::Result<Vec<Value>> {
-    (0..count).map(|index| row.get(index)).collect()
+    let value = |index| {
+        Ok(match row.get_ref(index)? {
+            ValueRef::Text(bytes) => match str::from_utf8(bytes) {
+                Ok(text) => Value::Text(text.to_owned()),
+                Err(_) => Value::Blob(bytes.to_vec()),
+            },
+            other => other.into(),
+        })
+    };
+    (0..count).map(value).collect()
 }
 
 /// The sums over the values of plugins follow from those that were saved.

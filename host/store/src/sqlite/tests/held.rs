@@ -209,3 +209,21 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_start_that_fails_for_another_reason_than_room_keeps_the_reserve() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    whole(directory.path()).await;
+    drop(journal);
+    let kept = reserve(directory.path());
+    let other = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
+    other
+        .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM paused")
+        .unwrap();
+    let error = open(directory.path()).unwrap_err();
+    assert_eq!(error.kind, StoreErrorKind::Unavailable, "{error}");
+    assert_eq!(reserve(directory.path()), kept);
+    drop(other);
+    open(directory.path()).unwrap();
+}

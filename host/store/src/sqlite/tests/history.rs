@@ -232,3 +232,21 @@ async fn events_of_a_clock_that_was_behind_take_no_others_with_them() {
     let expected: Vec<u64> = (20..150).chain(160..300).collect();
     assert_eq!(left_after(&journal, 20).await, expected);
 }
+
+/// Two events of one number would be two that readers who go on after a number tell apart no more.
+#[tokio::test]
+async fn a_counter_of_events_that_is_behind_them_gives_no_number_twice() {
+    let (_directory, journal) = events_of(3, 0..0, 0).await;
+    journal
+        .on_connection(|connection| {
+            let sql = "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'events'";
+            connection.execute(sql, []).map(drop)
+        })
+        .await
+        .unwrap();
+    let told = journal.commit(vec![Change::Event(event(9))].into());
+    told.await.unwrap();
+    let events = journal.events(0, u32::MAX).await.unwrap();
+    let numbers: Vec<u64> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}

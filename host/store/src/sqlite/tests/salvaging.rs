@@ -227,3 +227,62 @@ async fn what_root_salvages_belongs_to_whose_the_journal_was() {
     let journal = open(directory.path()).unwrap();
     assert_eq!(journal.events(0, 100).await.unwrap().len(), 8);
 }
+
+/// A page of the log whose number is not what was written hides one page and takes the place of another.
+#[tokio::test]
+async fn a_log_with_a_page_that_is_not_what_was_written_is_never_said_to_be_whole() {
+    let sample = sample(true).await;
+    let log = fs::read(sample.directory.path().join("journal.db-wal")).unwrap();
+    let frames = (log.len() - 32) / (24 + 4_096);
+    assert!(frames > 20, "{frames} frames");
+    let mut salvages = 0;
+    for frame in (0..frames).step_by(7) {
+        let directory = tempfile::tempdir().unwrap();
+        copy(sample.directory.path(), directory.path());
+        let mut log = log.clone();
+        log[32 + frame * (24 + 4_096) + 3] ^= 1;
+        fs::write(directory.path().join("journal.db-wal"), &log).unwrap();
+        if open(directory.path()).is_ok() {
+            // It was in the way of nothing that was acknowledged.
+            continue;
+        }
+        let salvaged = salvage(directory.path(), at(0)).unwrap();
+        assert!(!salvaged.is_whole(), "frame {frame}: {salvaged:?}");
+        salvages += 1;
+    }
+    assert!(salvages > 0);
+}
+
+/// The sum that a frame carries says nothing of what it holds.
+#[tokio::test]
+async fn a_log_in_which_only_a_sum_is_damaged_is_salvaged_whole() {
+    let sample = sample(true).await;
+    let path = sample.directory.path().join("journal.db-wal");
+    let mut log = fs::read(&path).unwrap();
+    let middle = (log.len() - 32) / (24 + 4_096) / 2;
+    log[32 + middle * (24 + 4_096) + 16] ^= 1;
+    fs::write(&path, &log).unwrap();
+    assert!(open(sample.directory.path()).is_err());
+    let salvaged = salvage(sample.directory.path(), at(0)).unwrap();
+    assert!(salvaged.is_whole(), "{salvaged:?}");
+    let journal = open(sample.directory.path()).unwrap();
+    assert!(content(&journal).await.unwrap() == sample.content);
+}
+
+#[tokio::test]
+async fn a_row_whose_text_is_none_any_more_is_set_aside_and_no_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    write(&journal, 1..10).await;
+    drop(journal);
+    let database = rusqlite::Connection::open(directory.path().join(FILE_NAME)).unwrap();
+    database
+        .execute(
+            "UPDATE events SET record = CAST(x'7bff7d' AS TEXT) WHERE seq = 3",
+            [],
+        )
+        .unwrap();
+    drop(database);
+    let salvaged = salvage(directory.path(), at(0)).unwrap();
+    assert_eq!(rows(&salvaged, "events"), (8, 1, 0));
+}
