@@ -10,6 +10,7 @@ mod daemon;
 mod figures;
 mod gate;
 mod guests;
+mod packages;
 mod receiver;
 pub mod scale;
 mod shorthand;
@@ -18,6 +19,7 @@ pub use daemon::Daemon;
 pub use figures::{print_spread, resident_kb};
 pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
+pub use packages::{Packages, packages};
 pub use receiver::{Received, Receiver};
 pub use shorthand::{HOST, millis_between, sleeper, time};
 
