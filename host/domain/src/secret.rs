@@ -98,6 +98,30 @@ impl SecretHandles {
         bytes: &[u8],
         mut value: impl FnMut(&SecretName) -> Result<String, E>,
     ) -> Result<Option<Vec<u8>>, E> {
+        self.reveal_within(bytes, |name, _| value(name))
+    }
+
+    /// As [`Self::reveal`], where the form of a value depends on what it is put into: `value` is also given what the
+    /// guest wrote between the handle before, or the beginning, and this one.
+    ///
+    /// ```
+    /// use mainstay_domain::{name::SecretName, secret::SecretHandles};
+    /// let hook = SecretName::parse("hook").unwrap();
+    /// let handles = SecretHandles::draw(&[7; 32], &[hook].into());
+    /// let seen = handles.put_into(&serde_json::json!("a${secret:hook}b${secret:hook}"));
+    /// let mut before = Vec::new();
+    /// let revealed = handles.reveal_within(seen.as_str().unwrap().as_bytes(), |_, between| {
+    ///     before.push(between.to_vec());
+    ///     Ok::<_, String>("1".to_owned())
+    /// });
+    /// assert_eq!(revealed, Ok(Some(b"a1b1".to_vec())));
+    /// assert_eq!(before, [b"a", b"b"]);
+    /// ```
+    pub fn reveal_within<E>(
+        &self,
+        bytes: &[u8],
+        mut value: impl FnMut(&SecretName, &[u8]) -> Result<String, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
         let mut made = Vec::new();
         // What lies before `kept` is in `made` already.
         let (mut kept, mut at) = (0, 0);
@@ -112,8 +136,9 @@ impl SecretHandles {
                 at = found + PREFIX.len();
                 continue;
             };
-            made.extend_from_slice(bytes.get(kept..found).unwrap_or_default());
-            made.extend_from_slice(value(name)?.as_bytes());
+            let between = bytes.get(kept..found).unwrap_or_default();
+            made.extend_from_slice(between);
+            made.extend_from_slice(value(name, between)?.as_bytes());
             (kept, at) = (end, end);
         }
         if kept == 0 {

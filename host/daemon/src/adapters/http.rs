@@ -1,11 +1,15 @@
 //! The HTTP client of plugins: secrets go in at egress, only toward granted origins, and never come back.
 //!
 //! Invariant: no request leaves for an origin that is not granted, on the first hop or on any other.
+//! Invariant: a secret goes only to the origin that the request names. A redirect to another one, granted or not, is
+//! followed without the headers that hold secrets, and not at all where its address or the body holds one: a grant
+//! allows a plugin to reach an origin, and says of no secret that it is for it.
 //! Invariant: a secret's value is put in place of a handle of the call and of nothing else, in what the guest wrote and
 //! never in what a server answered. The text `${secret:NAME}` is sent as it stands.
 //! Invariant: errors hold the URL with names in place of handles, never as it was sent.
 //! Invariant: neither proxies nor any other setting are taken from the environment.
 
+mod place;
 mod redirect;
 mod request;
 
@@ -73,8 +77,14 @@ impl EgressClient {
         };
         let mut outgoing = Outgoing::reveal(request, key, &secrets)?;
         let written = &request.url;
+        let mut sent_to: Option<String> = None;
         for hop in 0..=MAX_REDIRECTS {
             self.check_granted(&outgoing.url, granted, hop, written)?;
+            let origin = outgoing.url.origin().ascii_serialization();
+            if sent_to.is_some_and(|before| before != origin) {
+                self.check_carried(&outgoing, written)?;
+            }
+            sent_to = Some(origin);
             let sent = outgoing.send(&self.client).await;
             let response = sent.map_err(|error| self.explain(error, hop, written))?;
             let location = response.headers().get(reqwest::header::LOCATION);
@@ -125,6 +135,24 @@ impl EgressClient {
         }
     }
 
+    /// What a redirect to another origin may carry there.
+    fn check_carried(&self, redirected: &Outgoing, written: &str) -> Result<(), EffectError> {
+        let address = redirected.url.as_str();
+        let carrier = if redirected.body_is_secret {
+            "its body"
+        } else if self.concealed(address) != address {
+            // The server that redirects has put it there.
+            "the address"
+        } else {
+            return Ok(());
+        };
+        let shown = self.concealed(&redirected.url.origin().ascii_serialization());
+        Err(EffectError::Denied(format!(
+            "{written} redirects to {shown} with a secret in {carrier}, and no grant lets a secret follow a redirect to \
+             another origin; if it is for that one, the operator writes {shown} where {written} is written"
+        )))
+    }
+
     async fn receive(
         &self,
         mut response: Response,
@@ -143,7 +171,7 @@ impl EgressClient {
             size += (name.as_str().len() + value.len()) as u64;
             let value = self.secrets.conceal(value.as_bytes().to_vec());
             headers.push((
-                name.as_str().to_owned(),
+                self.concealed(name.as_str()),
                 String::from_utf8_lossy(&value).into_owned(),
             ));
         }

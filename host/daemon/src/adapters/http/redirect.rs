@@ -1,7 +1,7 @@
 //! What follows a response: the answer, or a next hop, by RFC 9110, section 15.4.
 //!
 //! Invariant: a next hop to another origin carries no credentials: neither `Authorization` and cookies, nor any header
-//! that a secret was put into.
+//! that a secret was put into. Whether the rest of it may go there is asked when its origin is known to be granted.
 
 use super::request::{Header, Outgoing};
 use reqwest::{
@@ -62,5 +62,6 @@ pub(super) fn next(sent: &Outgoing, status: StatusCode, location: Option<&Header
         } else {
             sent.body.clone()
         },
+        body_is_secret: sent.body_is_secret && !becomes_get,
     })
 }

@@ -1,7 +1,8 @@
-//! A guest's request as it is sent: secrets in place, headers checked.
+//! A guest's request as it is sent: secrets in place and written as that place has it, headers checked.
 //!
 //! Invariant: has no `Debug`, for it holds secrets.
 
+use super::place::{BodyKind, NoPlace, Place, PlaceWriter};
 use crate::ports::Secrets;
 use mainstay_domain::{
     effect::{EffectError, HttpRequest},
@@ -36,15 +37,30 @@ pub(super) struct CallSecrets<'a> {
 
 impl CallSecrets<'_> {
     /// A text with values in place of handles; none where there is no handle. `part` says for people where it stands.
-    fn text(&self, text: &str, part: &str) -> Result<Option<String>, EffectError> {
-        let value = |name: &SecretName| self.value(name, part);
-        self.handles.reveal_text(text, value)
+    fn text(&self, text: &str, place: Place, part: &str) -> Result<Option<String>, EffectError> {
+        let revealed = self.bytes(text.as_bytes(), place, part)?;
+        // Texts were put between whole characters, so nothing is lost.
+        Ok(revealed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// As [`Self::text`], of any bytes.
-    fn bytes(&self, bytes: &[u8], part: &str) -> Result<Option<Vec<u8>>, EffectError> {
-        let value = |name: &SecretName| self.value(name, part);
-        self.handles.reveal(bytes, value)
+    fn bytes(
+        &self,
+        bytes: &[u8],
+        place: Place,
+        part: &str,
+    ) -> Result<Option<Vec<u8>>, EffectError> {
+        let mut writer = PlaceWriter::new(place);
+        self.handles.reveal_within(bytes, |name, between| {
+            let value = self.value(name, part)?;
+            let written = writer.write(value, between);
+            written.map_err(|NoPlace| {
+                EffectError::Failed(format!(
+                    "{part}: the secret `{name}` has a control character, such as a line break, which no header can \
+                     hold; correct it where [secrets] reads it from"
+                ))
+            })
+        })
     }
 
     fn value(&self, name: &SecretName, part: &str) -> Result<String, EffectError> {
@@ -68,6 +84,8 @@ pub(super) struct Outgoing {
     pub(super) url: Url,
     pub(super) headers: Vec<Header>,
     pub(super) body: Vec<u8>,
+    /// A value was put into the body.
+    pub(super) body_is_secret: bool,
 }
 
 impl Outgoing {
@@ -79,8 +97,8 @@ impl Outgoing {
     ) -> Result<Self, EffectError> {
         let written = &request.url;
         let failed = |why: String| EffectError::Failed(format!("{written}: {why}"));
-        let url = secrets.text(written, written)?;
-        let url = Url::parse(url.as_ref().unwrap_or(written))
+        let revealed = secrets.text(written, Place::Url, written)?;
+        let url = Url::parse(revealed.as_ref().unwrap_or(written))
             .map_err(|error| failed(format!("this is no URL: {error}")))?;
         let method = Method::from_bytes(request.method.as_str().as_bytes())
             .map_err(|error| failed(error.to_string()))?;
@@ -98,12 +116,18 @@ impl Outgoing {
                 is_secret: false,
             });
         }
-        let body = secrets.bytes(&request.body.0, &format!("{written}: body"))?;
+        let place = Place::Body(body_kind(request));
+        let body = secrets.bytes(&request.body.0, place, &format!("{written}: body"))?;
+        let body_is_secret = body.is_some();
+        if revealed.is_some() || body_is_secret || headers.iter().any(|header| header.is_secret) {
+            answer_in_plain(&mut headers);
+        }
         Ok(Self {
             method,
             url,
             headers,
             body: body.unwrap_or_else(|| request.body.0.clone()),
+            body_is_secret,
         })
     }
 
@@ -122,6 +146,23 @@ impl Outgoing {
     }
 }
 
+/// What the guest says that its body is.
+fn body_kind(request: &HttpRequest) -> BodyKind {
+    let mut headers = request.headers.iter();
+    let said = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    BodyKind::of(said.map_or("", |(_, value)| value.as_str()))
+}
+
+/// In a compressed answer no secret that was echoed would be found.
+fn answer_in_plain(headers: &mut Vec<Header>) {
+    headers.retain(|header| header.name != "accept-encoding");
+    headers.push(Header {
+        name: HeaderName::from_static("accept-encoding"),
+        value: HeaderValue::from_static("identity"),
+        is_secret: false,
+    });
+}
+
 fn header(name: &str, value: &str, secrets: &CallSecrets<'_>) -> Result<Header, EffectError> {
     let parsed = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| EffectError::Failed(format!("`{name}` is not a header name")))?;
@@ -130,7 +171,7 @@ fn header(name: &str, value: &str, secrets: &CallSecrets<'_>) -> Result<Header, 
             "the header `{parsed}` is set by the host alone"
         )));
     }
-    let revealed = secrets.text(value, &format!("header `{parsed}`"))?;
+    let revealed = secrets.text(value, Place::Header, &format!("header `{parsed}`"))?;
     let is_secret = revealed.is_some();
     let mut value = HeaderValue::from_str(revealed.as_deref().unwrap_or(value)).map_err(|_| {
         EffectError::Failed(format!(

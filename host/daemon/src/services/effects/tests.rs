@@ -482,6 +482,29 @@ async fn an_alert_has_one_key_in_every_attempt_and_no_operations_journal() {
 }
 
 #[tokio::test]
+async fn each_request_of_a_delivery_has_a_key_of_its_own_and_the_same_in_every_attempt() {
+    let mut bench = bench();
+    let alert = AlertId::parse("alr-01K0000000000000000000000A").unwrap();
+    bench.call.purpose = Purpose::Deliver {
+        alert: alert.clone(),
+    };
+    bench.world.gate.add_permits(6);
+    let methods = [HttpMethod::Post, HttpMethod::Get, HttpMethod::Post];
+    for looks_up_first in [false, true] {
+        let mut session = bench.session();
+        for method in methods {
+            if looks_up_first {
+                within(session.perform(Effect::ClockNow)).await.unwrap();
+            }
+            within(session.perform(request(method))).await.unwrap();
+        }
+    }
+    let once = ["", "-2", "-3"].map(|end| format!("{alert}{end}"));
+    let keys = bench.world.keys.lock();
+    assert_eq!(*keys, [once.clone(), once].concat());
+}
+
+#[tokio::test]
 async fn a_call_may_use_the_secrets_that_it_began_with_whatever_the_config_says_by_now() {
     let mut bench = bench();
     let own = hook_token();
