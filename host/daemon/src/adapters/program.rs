@@ -117,15 +117,18 @@ async fn end_of<T>(
     Ok(status)
 }
 
-/// Reads to the end, so that the program is never blocked by a full pipe, and keeps so many bytes of the end, and before
-/// them as many as [`concealed_end`] needs.
+/// Reads to the end, so that the program is never blocked by a full pipe, and keeps at least so many bytes of the end, and
+/// before them as many as [`concealed_end`] needs.
 pub(super) async fn read_end(pipe: Option<impl AsyncRead + Unpin>, kept: usize, end: &mut Vec<u8>) {
     let kept = kept.saturating_add(MAX_CONCEALED_BYTES);
     let Some(mut pipe) = pipe else { return };
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
         end.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        end.drain(..end.len().saturating_sub(kept));
+        // Not for every chunk: what is kept is moved each time.
+        if end.len() > kept.saturating_mul(2) {
+            end.drain(..end.len().saturating_sub(kept));
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! to go back to it.
 
 mod needles;
+mod undress;
 
 use super::environment::ChildEnvironment;
 use crate::ports::{SecretError, Secrets};
@@ -25,9 +26,10 @@ use std::{
 /// The longest value, in bytes; nothing that is called a secret is longer.
 pub const MAX_SECRET_BYTES: u64 = 16 << 10;
 
-/// The longest form of a value that [`Secrets::conceal`] looks for. Who cuts bytes before they are concealed must drop
-/// this many before the cut, for a secret that is cut in two is not recognised.
-pub const MAX_CONCEALED_BYTES: usize = 3 * MAX_SECRET_BYTES as usize;
+/// The longest form of a value that [`Secrets::conceal`] is sure to find: six bytes for one are `\u0041` of JSON, eight
+/// the same percent-encoded once more. Who cuts bytes before they are concealed must drop this many before the cut, for a
+/// secret that is cut in two is not recognised.
+pub const MAX_CONCEALED_BYTES: usize = 8 * MAX_SECRET_BYTES as usize;
 
 /// How many values of one name are still looked for after they were replaced.
 const EARLIER_VALUES: usize = 2;

@@ -1,22 +1,37 @@
 //! Finding secrets in bytes: as they are, and as servers and programs like to print them.
 //!
-//! Looked for are the value itself and, of values long enough not to be met by chance, its forms in JSON strings,
-//! in URLs and forms (percent-encoded), in hexadecimal and in base64 at each of the three alignments that a longer
-//! text such as `user:value` gives it.
-//! Invariant: one pass, longest form first, so that what stands for a secret is never searched itself.
+//! Looked for are the value itself and, of values long enough not to be met by chance, its forms in hexadecimal and in
+//! base64, at each of the three alignments that a longer text such as `user:value` gives it. All of these are looked for
+//! in the bytes as they came, and in what is left when an encoding of texts is undone, or one around another: the escapes
+//! of JSON and of languages, percent-encoding, forms, references of HTML; whoever encoded, and however much of the text.
+//! Invariant: a pass for each, in time in proportion to the bytes; what stands for a secret is never searched itself.
 //! Invariant: what stands for a secret is no `${secret:NAME}`: who pastes it into a config names no secret by that.
 
+use super::undress::{self, Undressed};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, MatchKind};
-use std::{collections::BTreeMap, fmt::Write};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write, ops::Range};
 
-/// Shorter values are looked for as they are only.
-const MIN_ENCODED_BYTES: usize = 6;
+/// Shorter values are looked for without base64 and hexadecimal.
+const MIN_ENCODED_BYTES: usize = 4;
+
+/// So many encodings around one another are undone: JSON in a text of JSON has two.
+const MAX_DRESSES: u32 = 2;
 
 /// Every form of every secret.
 pub(super) struct Needles {
-    forms: AhoCorasick,
-    /// For each form, by its number, what is shown in its place.
-    instead: Vec<Vec<u8>>,
+    /// The values, and their forms.
+    all: Search,
+    /// Their forms alone, which printers break into lines and groups.
+    encoded: Search,
+    /// Some value has a space, which forms write as `+`.
+    has_space: bool,
+}
+
+/// What was found.
+struct Found<'a> {
+    range: Range<usize>,
+    /// What is shown in its place.
+    instead: &'a [u8],
 }
 
 impl Needles {
@@ -24,12 +39,90 @@ impl Needles {
     pub(super) fn of<'a>(
         secrets: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, BuildError> {
-        let mut names = BTreeMap::new();
+        let (mut all, mut encoded) = (BTreeMap::new(), BTreeMap::new());
+        let mut has_space = false;
         for (name, value) in secrets {
-            for form in forms(value) {
-                names.entry(form).or_insert(name);
+            has_space |= value.contains(' ');
+            for form in encoded_forms(value) {
+                all.entry(form.clone()).or_insert(name);
+                encoded.entry(form).or_insert(name);
             }
+            // As it is left of a value that has such escapes itself, where who encoded the rest passed these on.
+            if let Some(bare) = undress::percents(value.as_bytes())
+                && bare.bytes.len() >= MIN_ENCODED_BYTES
+            {
+                all.entry(bare.bytes).or_insert(name);
+            }
+            all.entry(value.as_bytes().to_vec()).or_insert(name);
         }
+        Ok(Self {
+            all: Search::of(all)?,
+            encoded: Search::of(encoded)?,
+            has_space,
+        })
+    }
+
+    pub(super) fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let mut found = Vec::new();
+        self.look_through(&bytes, MAX_DRESSES, &|range| range, &mut found);
+        if found.is_empty() {
+            return bytes;
+        }
+        // Of those that begin together the longest first.
+        found.sort_by_key(|found| (found.range.start, Reverse(found.range.end)));
+        let mut concealed = Vec::with_capacity(bytes.len());
+        // What lies before `kept` is in `concealed` already, or concealed.
+        let mut kept = 0;
+        for Found { range, instead } in found {
+            if let Some(between) = bytes.get(kept..range.start) {
+                concealed.extend_from_slice(between);
+                concealed.extend_from_slice(instead);
+            }
+            kept = kept.max(range.end);
+        }
+        concealed.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+        concealed
+    }
+
+    /// `source` gives what a range of `text` is in the bytes as they came.
+    fn look_through<'a>(
+        &'a self,
+        text: &[u8],
+        dresses: u32,
+        source: &dyn Fn(Range<usize>) -> Range<usize>,
+        found: &mut Vec<Found<'a>>,
+    ) {
+        self.all.find(text, source, found);
+        if let Some(joined) = undress::breaks(text) {
+            let source = |range| source(joined.source(range));
+            self.encoded.find(&joined.bytes, &source, found);
+        }
+        let Some(dresses) = dresses.checked_sub(1) else {
+            return;
+        };
+        let forms = self.has_space.then(|| undress::forms(text)).flatten();
+        let undressed: [Option<Undressed>; 4] = [
+            undress::backslashes(text),
+            undress::percents(text),
+            undress::references(text),
+            forms,
+        ];
+        for inner in undressed.into_iter().flatten() {
+            let source = |range| source(inner.source(range));
+            self.look_through(&inner.bytes, dresses, &source, found);
+        }
+    }
+}
+
+/// A search for many forms at once.
+struct Search {
+    forms: AhoCorasick,
+    /// For each form, by its number, what is shown in its place.
+    instead: Vec<Vec<u8>>,
+}
+
+impl Search {
+    fn of(mut names: BTreeMap<Vec<u8>, &str>) -> Result<Self, BuildError> {
         // An empty one would be met everywhere.
         names.remove(b"".as_slice());
         // The automaton that is faster takes over ten times the memory, which grows with the length of the secrets.
@@ -45,90 +138,36 @@ impl Needles {
         })
     }
 
-    pub(super) fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let mut concealed = Vec::new();
-        // What lies before `kept` is in `concealed` already.
-        let mut kept = 0;
-        for found in self.forms.find_iter(&bytes) {
-            concealed.extend_from_slice(bytes.get(kept..found.start()).unwrap_or_default());
-            let instead = self.instead.get(found.pattern().as_usize());
-            concealed.extend_from_slice(instead.map(Vec::as_slice).unwrap_or_default());
-            kept = found.end();
+    fn find<'a>(
+        &'a self,
+        text: &[u8],
+        source: &dyn Fn(Range<usize>) -> Range<usize>,
+        found: &mut Vec<Found<'a>>,
+    ) {
+        for one in self.forms.find_iter(text) {
+            let instead = self.instead.get(one.pattern().as_usize());
+            found.push(Found {
+                range: source(one.range()),
+                instead: instead.map(Vec::as_slice).unwrap_or_default(),
+            });
         }
-        if kept == 0 {
-            return bytes;
-        }
-        concealed.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-        concealed
     }
 }
 
-fn forms(value: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![value.as_bytes().to_vec()];
-    if value.len() >= MIN_ENCODED_BYTES {
-        let json = serde_json::Value::from(value).to_string();
-        let json = json.trim_start_matches('"');
-        let json = json.strip_suffix('"').unwrap_or(json).to_owned();
-        forms.push(json.replace('/', "\\/").into_bytes());
-        forms.push(json.into_bytes());
-        forms.extend(percent_encoded(value));
-        let hex: String = value.bytes().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
-        forms.push(hex.to_uppercase().into_bytes());
-        forms.push(hex.into_bytes());
-        for alphabet in [BASE64, BASE64_URL] {
-            forms.extend((0..3).map(|offset| base64_within(value.as_bytes(), offset, alphabet)));
-        }
-        forms.sort();
-        forms.dedup();
+/// In hexadecimal and base64.
+fn encoded_forms(value: &str) -> Vec<Vec<u8>> {
+    if value.len() < MIN_ENCODED_BYTES {
+        return Vec::new();
+    }
+    let hex: String = value.bytes().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    let mut forms = vec![hex.to_uppercase().into_bytes(), hex.into_bytes()];
+    for alphabet in [BASE64, BASE64_URL] {
+        forms.extend((0..3).map(|offset| base64_within(value.as_bytes(), offset, alphabet)));
     }
     forms
-}
-
-/// In the strictest form (all but unreserved characters), in that of URL paths, and in that of forms, with upper and
-/// lower case digits.
-fn percent_encoded(value: &str) -> Vec<Vec<u8>> {
-    let encode = |kept: &str, space: &str| {
-        value.bytes().fold(String::new(), |mut text, byte| {
-            match byte {
-                b' ' if !space.is_empty() => text.push_str(space),
-                _ if byte.is_ascii_alphanumeric() || kept.as_bytes().contains(&byte) => {
-                    text.push(char::from(byte));
-                }
-                _ => drop(write!(text, "%{byte:02X}")),
-            }
-            text
-        })
-    };
-    // The two digits after a percent sign, and nothing else.
-    let lower = |text: &str| {
-        let mut digits = 0_u8;
-        let lowered = text.chars().map(|c| match (c, digits) {
-            ('%', _) => {
-                digits = 2;
-                c
-            }
-            (_, 0) => c,
-            _ => {
-                digits -= 1;
-                c.to_ascii_lowercase()
-            }
-        });
-        lowered.collect::<String>()
-    };
-    let upper = [
-        encode("-._~", ""),
-        encode("-._~!$&'()*+,;=:@/", ""),
-        encode("-._*", "+"),
-    ];
-    let lower = upper.each_ref().map(|text| lower(text));
-    upper
-        .into_iter()
-        .chain(lower)
-        .map(String::into_bytes)
-        .collect()
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -289,6 +289,119 @@ fn base64_hides_no_secret_at_any_alignment() {
     }
 }
 
+/// Each of these holds `p&ss w/rd"` in one dress or more, behind `<` and before `>`.
+#[test]
+fn a_secret_is_concealed_in_whatever_dress_it_comes_back() {
+    for text in [
+        // JSON, of encoders that escape more than they must, and of all of it.
+        r#"<p\u0026ss w\/rd\">"#,
+        r#"<p&ss w\u002Frd\u0022>"#,
+        r#"<p\u0026ss\u0020w/rd\u0022>"#,
+        r"<\u0070\u0026\u0073\u0073\u0020\u0077\u002f\u0072\u0064\u0022>",
+        // JSON in a text of JSON.
+        r#"<p&ss w/rd\\\">"#,
+        r#"<p\\u0026ss w/rd\\u0022>"#,
+        // Percent-encoded in part, in full, in either case, and twice.
+        "<p%26ss w/rd%22>",
+        "<p&ss%20w%2frd%22>",
+        "<%70%26%73%73%20%77%2F%72%64%22>",
+        "<p%2526ss%2520w%252Frd%2522>",
+        // Forms.
+        "<p%26ss+w%2Frd%22>",
+        "<p%26ss+w/rd%22>",
+        "<%70&ss+w%2frd\">",
+        // A form or a URL in JSON, and JSON in a URL.
+        r#"<p\u002526ss\u002520w%2Frd%22>"#,
+        "<p%5Cu0026ss%20w%5C/rd%5C%22>",
+        // HTML.
+        "<p&amp;ss w/rd&quot;>",
+        "<p&#38;ss&#32;w&#x2F;rd&#34;>",
+        // Programs.
+        r#"<p\&ss\ w\/rd\">"#,
+        r"<p\x26ss\x20w\057rd\042>",
+        r"<p\u{26}ss w/rd\u{22}>",
+    ] {
+        check_concealed("p&ss w/rd\"", text, "<[secret:token]>");
+    }
+}
+
+#[test]
+fn a_secret_in_an_alphabet_of_its_own_is_concealed_however_it_is_escaped() {
+    for text in [
+        "Schlüssel-😀-1",
+        r"Schl\u00fcssel-\ud83d\ude00-1",
+        r"Schl\u00FCssel-😀-1",
+        r"Schl\xc3\xbcssel-\xf0\x9f\x98\x80-1",
+        r"Schl\303\274ssel-\u{1f600}-1",
+        "Schl%c3%bcssel-%F0%9F%98%80-1",
+        "Schl&#252;ssel-&#x1F600;-1",
+    ] {
+        check_concealed("Schlüssel-😀-1", text, "[secret:token]");
+    }
+}
+
+#[test]
+fn a_secret_that_looks_encoded_itself_is_concealed() {
+    for (value, text) in [
+        ("a%41b c", "a%41b c"),
+        ("a%41b c", "a%2541b%20c"),
+        // Who encoded the space let pass what was encoded already.
+        ("a%41b c", "a%41b%20c"),
+        (r"a\u0041b", r"a\\u0041b"),
+        ("x&amp;y", "x&amp;amp;y"),
+        ("1+1=2 ok", "1%2B1%3D2+ok"),
+    ] {
+        check_concealed(value, &format!("<{text}>"), "<[secret:token]>");
+    }
+}
+
+#[test]
+fn a_short_secret_is_concealed_however_it_is_escaped() {
+    for text in ["a&b", "a%26b", r"a\u0026b", "a&amp;b", "%61%26%62"] {
+        check_concealed("a&b", text, "[secret:token]");
+    }
+}
+
+/// What stands for the secret in it, and how much else there is.
+fn rest_of(value: &str, text: &str) -> usize {
+    let secrets = secrets(&[("token", value)]);
+    let concealed = String::from_utf8(secrets.conceal(text.into())).unwrap();
+    let (before, after) = concealed
+        .split_once("[secret:token]")
+        .unwrap_or_else(|| panic!("{text} became {concealed}"));
+    before.len() + after.len()
+}
+
+#[test]
+fn base64_and_hexadecimal_are_seen_through_lines_groups_and_escapes() {
+    let long = "hunter22hunter22hunter22hunter22hunter22hunter22hunter22hunter22hunter22hunter22";
+    // printf VALUE | base64, and the same in JSON.
+    let lines = "aHVudGVyMjJodW50ZXIyMmh1bnRlcjIyaHVudGVyMjJodW50ZXIyMmh1bnRlcjIyaHVudGVyMjJo\n\
+                 dW50ZXIyMmh1bnRlcjIyaHVudGVyMjI=\n";
+    assert!(rest_of(long, lines) <= 6);
+    assert!(rest_of(long, &lines.replace('\n', "\\n")) <= 10);
+    for text in [
+        "68 75 6e 74 65 72 32 32",
+        "68:75:6E:74:65:72:32:32",
+        "6875 6e74 6572 3232",
+    ] {
+        check_concealed("hunter22", text, "[secret:token]");
+    }
+    // printf '?>?>?>' | base64: "Pz4/Pj8+", with characters that JSON and URLs escape.
+    for text in ["Pz4/Pj8+", r"Pz4\/Pj8+", "Pz4%2FPj8%2B", "Pz4_Pj8-"] {
+        check_concealed("?>?>?>", text, "[secret:token]");
+    }
+}
+
+#[test]
+fn what_is_around_a_secret_stays_as_it_came() {
+    let text = r#"{"a\u0041": "x\ny%20 hunter2\u0032 &amp; z", "b": "hunter%32%32%20"}"#;
+    let expected = r#"{"a\u0041": "x\ny%20 [secret:token] &amp; z", "b": "[secret:token]%20"}"#;
+    check_concealed("hunter22", text, expected);
+    let none = r#"{"a\u0041": "x\ny%20 hunter2 &amp; z"}"#;
+    check_concealed("hunter22", none, none);
+}
+
 #[test]
 fn the_longer_secret_wins_and_what_stands_for_one_is_not_searched() {
     let secrets = secrets(&[("short", "secret"), ("long", "secret-and-more")]);
@@ -306,5 +419,42 @@ proptest::proptest! {
         let concealed = String::from_utf8(concealed).unwrap();
         proptest::prop_assert!(!concealed.contains(value.trim_end_matches('\n')));
         proptest::prop_assert_eq!(secrets.reveal(&concealed), Ok(concealed.clone()), "it does not come back");
+    }
+
+    #[test]
+    fn no_choice_of_escapes_shows_a_secret(value in "[ -~äß😀]{1,12}", choices in proptest::collection::vec(0..7_u8, 12)) {
+        let dressed: String = value.chars().zip(choices).map(|(character, choice)| {
+            let bytes = character.encode_utf8(&mut [0; 4]).bytes().collect::<Vec<u8>>();
+            match choice {
+                0 => bytes.iter().map(|byte| format!("%{byte:02x}")).collect(),
+                1 => bytes.iter().map(|byte| format!("%{byte:02X}")).collect(),
+                // What has a meaning in percent-encoding is always encoded in it.
+                _ if character == '%' => "%25".to_owned(),
+                _ => character.to_string(),
+            }
+        }).collect();
+        let secrets = secrets(&[("token", &value)]);
+        let concealed = secrets.conceal(format!("Ж{dressed}Ж").into_bytes());
+        let concealed = String::from_utf8(concealed).unwrap();
+        proptest::prop_assert_eq!(concealed, "Ж[secret:token]Ж");
+    }
+
+    #[test]
+    fn no_choice_of_json_escapes_shows_a_secret(value in "[ -~äß😀]{1,12}", choices in proptest::collection::vec(0..3_u8, 12)) {
+        let escape = |unit: &u16| format!("\\u{unit:04x}");
+        let dressed: String = value.chars().zip(choices).map(|(character, choice)| {
+            let mut units = [0; 2];
+            let units = character.encode_utf16(&mut units).iter();
+            match (choice, character) {
+                (0, _) => units.map(escape).collect(),
+                (_, '"' | '\\') => format!("\\{character}"),
+                (1, '/') => "\\/".to_owned(),
+                _ => character.to_string(),
+            }
+        }).collect();
+        let secrets = secrets(&[("token", &value)]);
+        let concealed = secrets.conceal(format!("Ж{dressed}Ж").into_bytes());
+        let concealed = String::from_utf8(concealed).unwrap();
+        proptest::prop_assert_eq!(concealed, "Ж[secret:token]Ж");
     }
 }
