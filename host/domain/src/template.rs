@@ -100,6 +100,29 @@ pub fn expand<E: From<TemplateError>>(
     Ok(expanded)
 }
 
+/// The first thing in a text without placeholders that is one, or was meant to be one. `in_program`: the text is an
+/// argument of a program, which may be a shell's and then may expand a variable of the name `secret`.
+///
+/// ```
+/// use mainstay_domain::template::stray_placeholder;
+/// assert_eq!(stray_placeholder("https://x.example/${secret:a}/b", false).as_deref(), Some("${secret:a}"));
+/// assert_eq!(stray_placeholder("echo ${secret:-none} ${secret}", true), None);
+/// ```
+pub fn stray_placeholder(text: &str, in_program: bool) -> Option<String> {
+    let mut rest = text;
+    while let Some((_, behind)) = rest.split_once(OPENING) {
+        let name = behind.strip_prefix(':');
+        let is_of_a_shell = in_program
+            && name.is_none_or(|name| name.starts_with(['-', '=', '+', '?']));
+        if !is_of_a_shell {
+            let inside = behind.split_inclusive('}').next().unwrap_or_default();
+            return Some(format!("{OPENING}{inside}").chars().take(80).collect());
+        }
+        rest = behind;
+    }
+    None
+}
+
 /// How an operator writes a secret.
 pub fn placeholder(name: &SecretName) -> String {
     format!("${{secret:{name}}}")
@@ -143,6 +166,27 @@ mod tests {
         check_error("${secrets:x}", "write `${secret:NAME}`");
         check_error("${secret:Not A Name}", "is not a secret name");
         check_error("${secret:a}${secret:}", "at offset 11: `` is not a");
+    }
+
+    #[test]
+    fn a_placeholder_where_none_belongs_is_found_and_a_shells_variable_is_none() {
+        fn check(text: &str, anywhere: Option<&str>, in_a_program: Option<&str>) {
+            assert_eq!(stray_placeholder(text, false).as_deref(), anywhere, "{text}");
+            assert_eq!(stray_placeholder(text, true).as_deref(), in_a_program, "{text}");
+        }
+        let both = |text, found| check(text, Some(found), Some(found));
+        both("a ${secret:b} ${secret:c}", "${secret:b}");
+        both("${secret:Not A Name}", "${secret:Not A Name}");
+        both("${secret:b", "${secret:b");
+        both("x${secret:", "${secret:");
+        both("${secret:}", "${secret:}");
+        for text in ["${secret}", "${secrets:a}", "${secret:-b}", "${secret:=b}", "${secret"] {
+            check(text, Some(text), None);
+        }
+        check("${secret:-b} ${secret:c}", Some("${secret:-b}"), Some("${secret:c}"));
+        for text in ["", "$secret", "{secret:a}", "${SECRET:a}", "[secret:a]", "$ {secret:a}"] {
+            check(text, None, None);
+        }
     }
 
     #[test]

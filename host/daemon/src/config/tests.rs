@@ -2,6 +2,7 @@
 
 mod corpus;
 mod files;
+mod placeholders;
 mod reference;
 mod scale;
 

@@ -1,6 +1,8 @@
 //! Readers of single values.
 //!
 //! Invariant: each either gives a value that the spec's docs allow, or reports one problem.
+//! Invariant: `${secret:NAME}` is refused in every text but those that [`environment`] and [`json_object`] read, which are
+//! put together with the values.
 
 mod quantity;
 mod word;
@@ -10,17 +12,61 @@ pub(crate) use quantity::{
 };
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
-use super::{context::EntityKind, document::Value, reader::ValueAt};
+use super::{
+    context::EntityKind,
+    document::{Place, Value},
+    reader::ValueAt,
+};
 use mainstay_domain::template::{self, Part};
 use std::{collections::BTreeMap, path::PathBuf};
 
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
 
-/// Any text.
+/// Any text that names no secret. It is used as it stands, so that one would reach programs, servers and people as a name
+/// without a value.
 pub(crate) fn text(at: ValueAt<'_>) -> Option<String> {
+    let text = any_text(at)?;
+    match template::stray_placeholder(&text, false) {
+        None => Some(text),
+        Some(found) => at.refuse(
+            format!("`{}` holds {found:?}, and no secret is put in there", at.key),
+            "secrets stand in the texts of `env`, `settings` and `params` alone; write here what is meant itself",
+        ),
+    }
+}
+
+/// Any text; who reads it does with its placeholders what [`secrets_in`] promises.
+fn any_text(at: ValueAt<'_>) -> Option<String> {
     match at.as_text() {
         Some(text) => Some(text.to_owned()),
         None => at.not("a text", "write it in double quotes"),
+    }
+}
+
+/// What a program is called with.
+fn argument(at: ValueAt<'_>) -> Option<String> {
+    let text = any_text(at)?;
+    match template::stray_placeholder(&text, true) {
+        None => Some(text),
+        Some(found) => at.refuse(
+            format!(
+                "`{}` holds {found:?}, and no secret is put in there: every user of the machine can see what programs \
+                 are called with",
+                at.key
+            ),
+            "give the program the secret in its `env`, where it has one, or in a file that only it can read",
+        ),
+    }
+}
+
+/// A key of the operator's own, of which nothing but the value is put together with secrets.
+fn plain_key(key: &str, place: Place, at: ValueAt<'_>) {
+    if let Some(found) = template::stray_placeholder(key, false) {
+        at.context.error(
+            place,
+            format!("the key {key:?} holds {found:?}, and no secret is put in there"),
+            "write the secret into the value",
+        );
     }
 }
 
@@ -68,7 +114,7 @@ pub(crate) fn document_key(at: ValueAt<'_>) -> Option<String> {
 
 /// Program and arguments.
 pub(crate) fn run(at: ValueAt<'_>) -> Option<Vec<String>> {
-    let arguments = at.each(RUN_HELP, text)?;
+    let arguments = at.each(RUN_HELP, argument)?;
     let whole = matches!(&at.node.value, Value::Array(items) if items.len() == arguments.len());
     if arguments.first().is_none_or(String::is_empty) && whole {
         return at.refuse(format!("`{}` names no program", at.key), RUN_HELP);
@@ -93,7 +139,8 @@ pub(crate) fn environment(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
                 "write a name without `=`, e.g. LOG_LEVEL",
             );
         }
-        if let Some(value) = text(at) {
+        plain_key(key, place, at);
+        if let Some(value) = any_text(at) {
             if value.contains('\0') {
                 at.not::<()>(
                     "a value for an environment variable",
@@ -133,7 +180,10 @@ fn json(at: ValueAt<'_>) -> Option<serde_json::Value> {
         Value::Table(_) => {
             let entries = at.entries().into_iter();
             entries
-                .filter_map(|(key, _, at)| Some((key.to_owned(), json(at)?)))
+                .filter_map(|(key, place, at)| {
+                    plain_key(key, place, at);
+                    Some((key.to_owned(), json(at)?))
+                })
                 .collect::<serde_json::Map<_, _>>()
                 .into()
         }
