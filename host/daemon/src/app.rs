@@ -31,6 +31,7 @@ use crate::{
         history_pruner::HistoryPruner,
         metrics::{Metrics, MetricsService, Numbers},
         monitor::Monitor,
+        operator_words::OperatorWords,
         plugins::{PluginCalls, PluginEvents},
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
@@ -297,7 +298,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let api_state = ApiState {
         journal: shared.journal.clone(),
         records: records.clone(),
-        recovery: Arc::new(recovery),
+        recovery: Arc::new(OperatorWords {
+            recovery: Arc::new(recovery),
+            secrets: secrets.clone(),
+        }),
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),

@@ -10,6 +10,7 @@ pub mod history_pruner;
 pub mod metrics;
 pub mod monitor;
 mod next_spec;
+pub mod operator_words;
 pub mod plugins;
 pub mod recorder;
 pub mod recovery;

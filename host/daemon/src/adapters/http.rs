@@ -13,6 +13,7 @@ mod place;
 mod redirect;
 mod request;
 
+use super::secrets::concealed_text;
 use crate::ports::{Boxed, HttpClient, Secrets};
 use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
@@ -214,7 +215,7 @@ impl EgressClient {
     }
 
     fn concealed(&self, text: &str) -> String {
-        String::from_utf8_lossy(&self.secrets.conceal(text.as_bytes().to_vec())).into_owned()
+        concealed_text(&*self.secrets, text)
     }
 }
 

@@ -14,7 +14,7 @@ mod local;
 #[cfg(test)]
 mod tests;
 
-use super::environment::ChildEnvironment;
+use super::{environment::ChildEnvironment, secrets::concealed_text};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::{BlockingLooks, Turn};
 use cpu::CpuLooks;
@@ -234,6 +234,11 @@ impl Probe for HostProbe {
             }
             let seen = seen.unwrap_or_else(|seen| seen);
             let outcome = seen.outcome?;
+            let message = match outcome {
+                // Of what is well only programs say anything, and theirs were taken out.
+                Outcome::Healthy => seen.message,
+                _ => concealed_text(&*self.secrets, &seen.message),
+            };
             Some(Observation {
                 target: target.name.clone(),
                 check: check.name.clone(),
@@ -241,7 +246,7 @@ impl Probe for HostProbe {
                 evidence: Evidence {
                     check: check.name.to_string(),
                     observed_at,
-                    message: seen.message,
+                    message,
                     value: seen.value,
                 },
             })

@@ -149,6 +149,20 @@ async fn what_a_program_prints_is_shown_without_the_values_of_secrets() {
 }
 
 #[tokio::test]
+async fn what_a_file_says_is_shown_without_the_values_of_secrets() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    std::fs::write(&file, "hunter2").unwrap();
+    let pid_file = Some(file);
+    check(
+        CheckKind::Process { pid_file },
+        Outcome::Failed,
+        "holds `${secret:db}`, which is no process number",
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_program_that_runs_too_long_is_killed_with_all_it_started() {
     let dir = tempfile::tempdir().unwrap();
     let pids = dir.path().join("pids");
