@@ -134,7 +134,7 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<Ending> {
 fn completions(out: &Output, shell: clap_complete::Shell) -> anyhow::Result<Ending> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mainstay", &mut script);
-    done(out.line(String::from_utf8_lossy(&script).trim_end()))
+    done(out.verbatim(String::from_utf8_lossy(&script).trim_end()))
 }
 
 #[cfg(test)]

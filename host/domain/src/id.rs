@@ -3,7 +3,7 @@
 //! Invariant: this module draws no randomness and reads no clock; [`IdSource`] is seeded by the caller, and is
 //! strictly increasing within a process even when the wall clock stands still or goes back.
 
-use crate::{backup_type::BackupType, time::Timestamp};
+use crate::{backup_type::BackupType, text::excerpt, time::Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 use ulid::Ulid;
 
@@ -76,7 +76,7 @@ macro_rules! prefixed_id {
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 match text.strip_prefix(concat!($prefix, "-")).map(Ulid::from_string) {
                     Some(Ok(ulid)) => Ok(Self::new(ulid)),
-                    _ => Err(InvalidId { what: $what, found: text.chars().take(80).collect(), example: $example }),
+                    _ => Err(InvalidId { what: $what, found: excerpt(text), example: $example }),
                 }
             }
         }
@@ -141,7 +141,7 @@ impl BackupId {
         });
         parsed.ok_or_else(|| InvalidId {
             what: "a backup",
-            found: text.chars().take(80).collect(),
+            found: excerpt(text),
             example: "ful-01K0000000000000000000000A (or dif-, inc-, sna-, eme-)",
         })
     }

@@ -4,6 +4,7 @@
 //! file name, a metric label, a URL and a command line without quoting.
 //! Invariant: clones of a name share one text, so that a name costs the same wherever it is kept.
 
+use crate::text::excerpt;
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ pub const MAX_NAME: usize = 64;
 pub struct InvalidName {
     /// What kind of name was wanted, for people.
     pub what: &'static str,
-    /// What was given, cut to a printable length.
+    /// What was given, cut to a printable length, with what would disguise it made visible.
     pub found: String,
     /// Which rule it breaks.
     pub why: &'static str,
@@ -55,7 +56,7 @@ macro_rules! kebab_name {
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
                 match kebab_case(text) {
                     Ok(()) => Ok(Self(text.into())),
-                    Err(why) => Err(InvalidName { what: $what, found: text.chars().take(80).collect(), why }),
+                    Err(why) => Err(InvalidName { what: $what, found: excerpt(text), why }),
                 }
             }
 

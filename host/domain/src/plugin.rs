@@ -1,7 +1,39 @@
 //! Plugins as the host speaks of them: kinds, identities, what they say of themselves, where they stand.
 
 use crate::name::PluginName;
+use semver::{Op, Version, VersionReq};
 use serde::{Deserialize, Serialize};
+
+/// The longest version of a plugin, in characters, with its pre-release and its build metadata.
+pub const MAX_VERSION: usize = 64;
+
+/// Reads the version that a plugin gives itself; the error says what is wrong with it.
+pub fn parse_version(text: &str) -> Result<Version, String> {
+    if text.len() > MAX_VERSION {
+        let found = text.len();
+        return Err(format!(
+            "it has {found} bytes, and at most {MAX_VERSION} are allowed"
+        ));
+    }
+    Version::parse(text).map_err(|error| error.to_string())
+}
+
+/// Whether a version is one that is asked for. `=1.0.0` is exactly 1.0.0: 1.0.0 with build metadata is another build.
+///
+/// ```
+/// use mainstay_domain::plugin::satisfies;
+/// let pin = "=1.0.0".parse().unwrap();
+/// assert!(satisfies(&pin, &"1.0.0".parse().unwrap()));
+/// assert!(!satisfies(&pin, &"1.0.0+zzz".parse().unwrap()));
+/// assert!(satisfies(&"^1".parse().unwrap(), &"1.0.0+zzz".parse().unwrap()));
+/// ```
+pub fn satisfies(requirement: &VersionReq, version: &Version) -> bool {
+    let is_pin = requirement
+        .comparators
+        .iter()
+        .any(|comparator| comparator.op == Op::Exact && comparator.patch.is_some());
+    requirement.matches(version) && (version.build.is_empty() || !is_pin)
+}
 
 /// What a plugin does; one WIT world each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,4 +140,43 @@ pub struct PluginRow {
     pub last_error: Option<String>,
     /// It failed too often and rests.
     pub quarantined: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_one_build_and_a_range_takes_any() {
+        let check = |requirement: &str, version: &str| {
+            let requirement = VersionReq::parse(requirement).unwrap();
+            satisfies(&requirement, &Version::parse(version).unwrap())
+        };
+        for (requirement, version, expected) in [
+            ("=1.0.0", "1.0.0", true),
+            ("=1.0.0", "1.0.0+zzz", false),
+            ("=1.0.0", "1.0.1", false),
+            ("=1.0.0-rc.1", "1.0.0-rc.1", true),
+            ("=1.0.0-rc.1", "1.0.0-rc.1+zzz", false),
+            (">=1.0.0, =1.0.0", "1.0.0+zzz", false),
+            ("=1.0", "1.0.0+zzz", true),
+            ("^1", "1.0.0+zzz", true),
+            ("1.0.0", "1.0.0+zzz", true),
+            ("*", "1.0.0+zzz", true),
+        ] {
+            assert_eq!(check(requirement, version), expected, "{requirement} {version}");
+        }
+    }
+
+    #[test]
+    fn a_version_has_a_length_with_all_its_parts() {
+        assert!(parse_version("1.2.3-rc.1+build.7").is_ok());
+        for part in ["-", "+"] {
+            let fits = format!("1.0.0{part}{}", "a".repeat(MAX_VERSION - 6));
+            assert!(parse_version(&fits).is_ok(), "{fits}");
+            let error = parse_version(&format!("{fits}a")).unwrap_err();
+            assert_eq!(error, "it has 65 bytes, and at most 64 are allowed");
+        }
+        assert!(parse_version("one").is_err());
+    }
 }

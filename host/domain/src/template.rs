@@ -3,7 +3,10 @@
 //! Invariant: putting the parts together again gives the text.
 //! Invariant: what begins like a placeholder and is none is an error, so that a misspelt one is never sent as it is.
 
-use crate::name::{InvalidName, SecretName};
+use crate::{
+    name::{InvalidName, SecretName},
+    text::excerpt,
+};
 
 const OPENING: &str = "${secret";
 
@@ -60,7 +63,7 @@ pub fn parts(text: &str) -> Result<Vec<Part<'_>>, TemplateError> {
             return Err(TemplateError::Unclosed { at });
         };
         let Some(name) = inside.strip_prefix(':') else {
-            let found = format!("{OPENING}{inside}}}").chars().take(80).collect();
+            let found = excerpt(&format!("{OPENING}{inside}}}"));
             return Err(TemplateError::Malformed { at, found });
         };
         let name = SecretName::parse(name).map_err(|why| TemplateError::Name { at, why })?;

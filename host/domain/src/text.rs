@@ -23,9 +23,66 @@ pub fn list(items: impl IntoIterator<Item: Display>, none: &str) -> String {
     }
 }
 
-/// What others wrote, with `instead` in place of each control character, which could disturb a terminal.
+/// What others wrote, with `instead` in place of each character that could disturb a terminal or its reader.
 pub fn printable(text: &str, instead: char) -> String {
-    text.replace(char::is_control, instead.encode_utf8(&mut [0; 4]))
+    text.replace(is_disturbing, instead.encode_utf8(&mut [0; 4]))
+}
+
+/// What others wrote, with each character that could disturb a terminal or its reader shown as `\u{…}`.
+///
+/// ```
+/// use mainstay_domain::text::visible;
+/// assert_eq!(visible("a\u{1b}[2J\u{202e}b"), r"a\u{1b}[2J\u{202e}b");
+/// ```
+pub fn visible(text: &str) -> String {
+    shown(text, |character| character.escape_unicode().collect(), "")
+}
+
+/// The beginning of what others wrote, as [`visible`] shows it: for errors that say what was found.
+pub fn excerpt(text: &str) -> String {
+    visible(&text.chars().take(80).collect::<String>())
+}
+
+/// As [`visible`], but for the ends of lines and tabs: for whole reports.
+pub fn visible_lines(text: &str) -> String {
+    shown(text, |character| character.escape_unicode().collect(), "\n\t")
+}
+
+/// JSON that says the same, with each character that could disturb a terminal or its reader escaped.
+pub fn visible_json(json: &str) -> String {
+    let escape = |character: char| -> String {
+        let units = character.encode_utf16(&mut [0; 2]).to_vec();
+        units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    };
+    shown(json, escape, "\n\r\t")
+}
+
+fn shown(text: &str, escape: impl Fn(char) -> String, kept: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match is_disturbing(character) && !kept.contains(character) {
+            true => shown.push_str(&escape(character)),
+            false => shown.push(character),
+        }
+    }
+    shown
+}
+
+/// What moves the cursor, changes colours, reorders what is beside it, ends a line, or is not seen at all.
+fn is_disturbing(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 fn joined(items: impl IntoIterator<Item: Display>, between: &str) -> String {
@@ -48,6 +105,33 @@ mod tests {
     fn what_is_printed_has_no_control_characters() {
         assert_eq!(printable("a\u{1b}[31mb\nc\u{85}é", ' '), "a [31mb c é");
         assert_eq!(printable("\0", '?'), "?");
+    }
+
+    #[test]
+    fn what_disguises_or_disturbs_is_shown_and_the_rest_is_as_it_was() {
+        for (text, shown) in [
+            ("plain é 漢 🦀", "plain é 漢 🦀"),
+            ("a\u{1b}[31mb", r"a\u{1b}[31mb"),
+            ("exe\u{202e}cod.msaw", r"exe\u{202e}cod.msaw"),
+            ("a\u{200b}b\u{feff}\u{9b}", r"a\u{200b}b\u{feff}\u{9b}"),
+            ("a\r\nb\t", r"a\u{d}\u{a}b\u{9}"),
+            ("\u{e0041}", r"\u{e0041}"),
+        ] {
+            assert_eq!(visible(text), shown);
+        }
+        assert_eq!(visible_lines("a\r\nb\u{2066}"), "a\\u{d}\nb\\u{2066}");
+        assert_eq!(printable("a\u{202e}b", '?'), "a?b");
+    }
+
+    #[test]
+    fn json_that_is_shown_says_the_same() {
+        let value = serde_json::json!({"é": "a\u{1b}\u{9b}\u{7f}\u{202e}\u{e0041}\n"});
+        for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let shown = visible_json(&json);
+            assert!(shown.chars().all(|c| c == '\n' || !is_disturbing(c)), "{shown}");
+            let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            assert_eq!(read, value);
+        }
     }
 
     #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 //! Invariant: nothing here reads a clock. [`Timestamp`] is wall-clock time for schedules and records;
 //! [`Monotonic`] is for intervals and deadlines and never goes back. Both come in through a port.
 
+use crate::text::excerpt;
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -39,7 +40,7 @@ impl Timestamp {
         let millis = parsed.and_then(|t| u64::try_from(t.as_millisecond()).ok());
         millis
             .map(Self)
-            .ok_or_else(|| InvalidTimestamp(text.chars().take(80).collect()))
+            .ok_or_else(|| InvalidTimestamp(excerpt(text)))
     }
 }
 

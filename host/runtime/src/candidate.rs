@@ -46,8 +46,21 @@ pub struct Descriptor {
     pub settings_schema: Option<serde_json::Value>,
 }
 
+/// The longest summary, bytes.
+const MAX_SUMMARY: usize = 2_000;
+/// Failure types and capabilities that a plugin may name.
+const MAX_NAMED: usize = 256;
+/// The longest name of a capability, and the longest reason for it, bytes.
+const MAX_CAPABILITY: usize = 2_000;
+
 impl Descriptor {
     pub(crate) fn parse(raw: RawDescriptor) -> Result<Self, LoadError> {
+        check_length("a summary", raw.summary.len(), MAX_SUMMARY)?;
+        check_length("a list of failure types", raw.handles.len(), MAX_NAMED)?;
+        check_length("a list of capabilities", raw.capabilities.len(), MAX_NAMED)?;
+        for Capability { name, why } in &raw.capabilities {
+            check_length("a capability", name.len().max(why.len()), MAX_CAPABILITY)?;
+        }
         let handles = raw.handles.iter().map(|name| FailureType::parse(name));
         let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
         Ok(Self {
@@ -60,6 +73,17 @@ impl Descriptor {
                 .transpose()
                 .map_err(|error| LoadError::Schema(error.to_string()))?,
         })
+    }
+}
+
+fn check_length(what: &'static str, found: usize, allowed: usize) -> Result<(), LoadError> {
+    match found > allowed {
+        true => Err(LoadError::TooLong {
+            what,
+            found,
+            allowed,
+        }),
+        false => Ok(()),
     }
 }
 

@@ -94,8 +94,16 @@ pub enum LoadError {
         /// What the system said.
         reason: String,
     },
+    /// It is no regular file: a FIFO, a device, a directory.
+    #[error("{path} is {found}; a plugin is a regular file")]
+    NoFile {
+        /// Where.
+        path: String,
+        /// What is there.
+        found: &'static str,
+    },
     /// It is larger than any plugin may be.
-    #[error("it has {found} bytes, and a plugin may have {allowed}")]
+    #[error("it has {found} bytes or more, and a plugin may have {allowed}")]
     TooLarge {
         /// Its size.
         found: u64,
@@ -133,6 +141,16 @@ pub enum LoadError {
     /// It names a failure type that is none.
     #[error("its `describe` gives a failure type that it handles: {0}")]
     Handles(InvalidName),
+    /// It says more of itself than people can read.
+    #[error("its `describe` gives {what} of {found}, and {allowed} are allowed")]
+    TooLong {
+        /// What is too long.
+        what: &'static str,
+        /// Its length, in bytes or things.
+        found: usize,
+        /// What is allowed.
+        allowed: usize,
+    },
     /// Its settings schema is no JSON.
     #[error("its `describe` gives a settings schema that is no JSON: {0}")]
     Schema(String),

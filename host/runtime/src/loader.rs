@@ -9,6 +9,7 @@ use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
     candidate::{Loaded, LoaderContext},
+    component_file::{self, MAX_PLUGIN_BYTES, check_size},
     contract::{self, Shape},
     effects::{Call, EffectPort, Purpose},
     engine::{Engine, EngineError},
@@ -23,16 +24,14 @@ use crate::{
 };
 use mainstay_domain::{
     name::PluginName,
-    plugin::PluginIdentity,
+    plugin::{PluginIdentity, parse_version},
     secret::Masked,
     spec::{Grants, Limits, PluginSpec},
+    text::excerpt,
     time::Monotonic,
 };
 use semver::Version;
 use std::{collections::BTreeSet, io, path::Path, sync::Arc};
-
-/// The largest file that is taken for a plugin: a Python guest has 18 MB.
-pub const MAX_PLUGIN_BYTES: u64 = 128 << 20;
 
 /// Loads plugins. Cheap to clone.
 #[derive(Clone)]
@@ -90,21 +89,14 @@ impl Loader {
         })
     }
 
-    /// Reads a file and loads what is in it.
+    /// Reads a file and loads what is in it. What is no regular file, or larger than a plugin may be, is refused at once.
     pub async fn load_file(&self, path: &Path) -> Result<Candidate, LoadError> {
-        let unreadable = |error: std::io::Error| LoadError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
-        let found = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-        check_size(found)?;
-        let bytes = tokio::fs::read(path).await.map_err(unreadable)?;
-        self.load(bytes.into()).await
+        self.load(component_file::read(path).await?.into()).await
     }
 
     /// Checks the contract, compiles on a thread for blocking work, and asks the component what it is.
     pub async fn load(&self, bytes: Arc<[u8]>) -> Result<Candidate, LoadError> {
-        check_size(bytes.len() as u64)?;
+        check_size(bytes.len() as u64, MAX_PLUGIN_BYTES)?;
         let size_bytes = bytes.len() as u64;
         let shared = self.shared.clone();
         let compiling = tokio::task::spawn_blocking(move || shared.compile(&bytes));
@@ -113,9 +105,9 @@ impl Loader {
             .map_err(|error| LoadError::Host(format!("compiling was interrupted: {error}")))??;
         let descriptor = self.describe(&digest, &shape, &program).await?;
         let name = PluginName::parse(&descriptor.name)?;
-        let version = Version::parse(&descriptor.version).map_err(|error| LoadError::Version {
-            found: descriptor.version.chars().take(80).collect(),
-            reason: error.to_string(),
+        let version = parse_version(&descriptor.version).map_err(|reason| LoadError::Version {
+            found: excerpt(&descriptor.version),
+            reason,
         })?;
         let identity = PluginIdentity {
             name,
@@ -232,16 +224,6 @@ fn ungranted(
         settings: settings_of_call.settings,
         deadline: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
-    }
-}
-
-fn check_size(found: u64) -> Result<(), LoadError> {
-    match found > MAX_PLUGIN_BYTES {
-        true => Err(LoadError::TooLarge {
-            found,
-            allowed: MAX_PLUGIN_BYTES,
-        }),
-        false => Ok(()),
     }
 }
 

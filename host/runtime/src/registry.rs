@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use mainstay_domain::{
     code::ErrorCode,
     name::{FailureType, PluginName},
-    plugin::PluginKind,
+    plugin::{PluginKind, satisfies},
     text::list,
 };
 use parking_lot::Mutex;
@@ -183,7 +183,8 @@ impl<P: Versioned> Registry<P> {
         Ok(removed)
     }
 
-    /// The newest version that matches and does not rest. A pre-release matches only where the requirement names one.
+    /// The newest version that matches and does not rest. A pre-release matches only where the requirement names one,
+    /// build metadata never where it names one version; of two that differ in it alone, the greater is the newer.
     pub fn get(
         &self,
         kind: PluginKind,
@@ -195,7 +196,7 @@ impl<P: Versioned> Registry<P> {
         let mut of_kind = versions.iter().filter(|entry| entry.kind() == kind);
         let mut matching = of_kind
             .clone()
-            .filter(|entry| requirement.matches(entry.version()));
+            .filter(|entry| satisfies(requirement, entry.version()));
         if let Some(entry) = matching.clone().find(|entry| !entry.is_resting()) {
             return Ok(entry.clone());
         }

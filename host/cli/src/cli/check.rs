@@ -6,7 +6,7 @@ use super::component;
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
-    plugin::{PluginIdentity, PluginKind},
+    plugin::{PluginIdentity, PluginKind, satisfies},
     spec::PluginSpec,
 };
 use mainstay_runtime::loader::Loader;
@@ -148,7 +148,7 @@ impl Wanted<'_> {
     fn missing(&self, served: &Served) -> Option<Problem> {
         let of_this_name = served.get(self.name).map(Vec::as_slice).unwrap_or_default();
         let fits = |(kind, found): &(PluginKind, PluginIdentity)| {
-            *kind == self.kind && self.version.matches(&found.version)
+            *kind == self.kind && satisfies(&self.version, &found.version)
         };
         if of_this_name.iter().any(fits) {
             return None;

@@ -2,6 +2,7 @@
 
 use crate::console;
 use mainstay_daemon::config::{ConfigErrors, NoConfig, NoStateDir};
+use mainstay_domain::text::visible_lines;
 use std::{io, process::ExitCode};
 
 /// What a command that has already said everything ends with.
@@ -60,14 +61,14 @@ pub(super) fn report_ending(ending: anyhow::Result<Ending>) -> ExitCode {
 fn write_error(error: &anyhow::Error, to: &mut impl io::Write) -> io::Result<()> {
     match error.downcast_ref::<ConfigErrors>() {
         // It is a whole report, with its own headings.
-        Some(report) => writeln!(to, "{report}")?,
-        None => writeln!(to, "error: {error:#}")?,
+        Some(report) => writeln!(to, "{}", visible_lines(&report.to_string()))?,
+        None => writeln!(to, "error: {}", visible_lines(&format!("{error:#}")))?,
     }
     let help = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<WithHelp>());
     match help.and_then(|with_help| with_help.help.as_ref()) {
-        Some(help) => writeln!(to, "help: {help}"),
+        Some(help) => writeln!(to, "help: {}", visible_lines(help)),
         None => Ok(()),
     }
 }

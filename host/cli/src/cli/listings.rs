@@ -20,7 +20,7 @@ pub(super) fn present<T: DeserializeOwned>(
     show: impl FnOnce(&Output, T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     if out.json {
-        return out.line(answer);
+        return out.json_text(answer);
     }
     show(out, parse(answer)?)
 }
@@ -210,12 +210,12 @@ pub(super) fn show_event(out: &Output, line: &str) -> anyhow::Result<()> {
         Ok(event) => event,
         Err(_) if out.json && serde_json::from_str::<ErrorBody>(line).is_err() => {
             // An event of a kind that this program does not know yet; whoever reads JSON may.
-            return out.line(line);
+            return out.json_text(line);
         }
         Err(_) => return Err(refused(parse::<ErrorBody>(line)?)),
     };
     if out.json {
-        return out.line(line);
+        return out.json_text(line);
     }
     let about = [event.target, event.job, event.plugin];
     let about: Vec<String> = about.into_iter().flatten().collect();

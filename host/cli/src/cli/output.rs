@@ -2,6 +2,7 @@
 //!
 //! Invariant: colours only where they are wanted; nothing is wrapped or cut where the output is not a terminal.
 //! Invariant: a reader that has gone is no failure; see [`OutputClosed`].
+//! Invariant: nothing that others wrote moves the cursor or disguises what is beside it, in tables, lines and JSON.
 
 use super::{
     arguments::{Color, Global},
@@ -66,6 +67,32 @@ impl Output {
 
     /// Writes a text and an end of line.
     pub(super) fn line(&self, text: &str) -> anyhow::Result<()> {
+        self.verbatim(&self.shown(text))
+    }
+
+    /// A text as people see it: the only escapes are colours, where they are wanted.
+    pub(super) fn shown(&self, text: &str) -> String {
+        if !self.colour {
+            return text::visible_lines(text);
+        }
+        let mut shown = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, escape)) = rest.find('\u{1b}').map(|at| rest.split_at(at)) {
+            shown.push_str(&text::visible_lines(before));
+            let length = colour_length(escape);
+            let (kept, after) = escape.split_at(length.unwrap_or(1));
+            match length {
+                Some(_) => shown.push_str(kept),
+                None => shown.push_str(&text::visible_lines(kept)),
+            }
+            rest = after;
+        }
+        shown.push_str(&text::visible_lines(rest));
+        shown
+    }
+
+    /// Writes a text as it is, and an end of line: what the program itself made.
+    pub(super) fn verbatim(&self, text: &str) -> anyhow::Result<()> {
         let written = match &self.sink {
             Sink::Standard => write_line(&mut io::stdout().lock(), text),
             #[cfg(test)]
@@ -83,7 +110,12 @@ impl Output {
 
     /// Writes a value as one line of JSON.
     pub(super) fn json_line(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        self.line(&serde_json::to_string(value)?)
+        self.json_text(&serde_json::to_string(value)?)
+    }
+
+    /// Writes JSON that says the same as this, and shows what others wrote in it.
+    pub(super) fn json_text(&self, json: &str) -> anyhow::Result<()> {
+        self.verbatim(&text::visible_json(json))
     }
 
     /// Writes rows under headings; a sentence where there are none.
@@ -140,6 +172,14 @@ impl Output {
     }
 }
 
+/// The length of the colour that a text begins with, where it begins with one.
+fn colour_length(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\u{1b}[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let is_colour = parameters.get(end..)?.starts_with('m');
+    is_colour.then(|| text.len() - parameters.len() + end + 1)
+}
+
 fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.write_all(b"\n")?;
@@ -174,9 +214,9 @@ pub(super) fn tone_of(severity: Severity) -> Tone {
     }
 }
 
-/// What guests and services say goes to a terminal without its control characters.
+/// What guests and services say, in one line, with what could disturb a terminal or its reader visible.
 pub(super) fn printable(text: &str) -> String {
-    text::printable(text, ' ')
+    text::visible(&text.replace(['\n', '\t'], " "))
 }
 
 /// The time now.

@@ -42,7 +42,10 @@ fn show(out: &Output, inspection: &component::Inspection) -> anyhow::Result<()> 
         ("world", inspection.world.clone()),
         ("handles", list(handles)),
         ("asks for", list(asks.collect())),
-        ("imports", list(inspection.imports.clone())),
+        (
+            "imports",
+            list(inspection.imports.iter().map(|import| printable(import)).collect()),
+        ),
         ("settings", list(settings)),
         ("size", size(inspection.size_bytes)),
         ("digest", inspection.digest.clone()),

@@ -28,7 +28,7 @@ pub(super) async fn run(global: &Global, out: &Output) -> anyhow::Result<Ending>
             loaded.spec
         }
         Err(errors) => {
-            console::note(config::render(&errors.problems, out.colour));
+            console::note(out.shown(&config::render(&errors.problems, out.colour)));
             return Ok(Ending::BadConfig);
         }
     };

@@ -7,6 +7,7 @@
 //! Invariant: no name in a key is empty, `.` or `..`, and none holds a NUL; this holds for the bytes that it stands
 //! for, so that no escape can hide them.
 
+use crate::text::excerpt;
 use serde::{Deserialize, Serialize};
 
 /// Why a text or a path is no key.
@@ -38,7 +39,7 @@ impl DocumentKey {
         match broken_rule(path) {
             None => Ok(Self(key)),
             Some(why) => Err(InvalidKey {
-                found: key.chars().take(80).collect(),
+                found: excerpt(&key),
                 why,
             }),
         }
@@ -47,7 +48,7 @@ impl DocumentKey {
     /// Checks a text.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let refused = |why| InvalidKey {
-            found: text.chars().take(80).collect(),
+            found: excerpt(text),
             why,
         };
         let bytes = unescape(text)

@@ -3,17 +3,19 @@
 //! Invariant: a build is stored before it is staged, so that whatever serves can be read back by its digest.
 
 use super::{options::spec_of, reload::Reloader};
-use crate::{
-    error::LoadError,
-    loader::{Candidate, MAX_PLUGIN_BYTES},
-};
+use crate::{component_file, error::LoadError, loader::Candidate};
 use mainstay_domain::plugin::PluginIdentity;
 use std::{io, path::Path, sync::Arc};
 
 impl Reloader {
     /// Reads, loads, configures and stores what a file holds. What comes out is staged, unless it serves already.
     pub(super) async fn build(&mut self, path: &Path) -> Result<Candidate, Refusal> {
-        let bytes: Arc<[u8]> = read(path).await?.into();
+        let read = component_file::read(path).await.map_err(|reason| Refusal {
+            plugin: None,
+            digest: String::new(),
+            reason,
+        })?;
+        let bytes: Arc<[u8]> = read.into();
         let digest = blake3::hash(&bytes).to_hex().to_string();
         if let Some(candidate) = self.accepted(&digest) {
             return Ok(candidate);
@@ -83,26 +85,4 @@ pub(super) struct Refusal {
     pub(super) plugin: Option<Arc<PluginIdentity>>,
     pub(super) digest: String,
     pub(super) reason: LoadError,
-}
-
-async fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let refused = |reason: LoadError| Refusal {
-        plugin: None,
-        digest: String::new(),
-        reason,
-    };
-    let unreadable = |error: io::Error| {
-        refused(LoadError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })
-    };
-    let found = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    if found > MAX_PLUGIN_BYTES {
-        return Err(refused(LoadError::TooLarge {
-            found,
-            allowed: MAX_PLUGIN_BYTES,
-        }));
-    }
-    tokio::fs::read(path).await.map_err(unreadable)
 }

@@ -85,6 +85,21 @@ fn the_newest_version_that_matches_serves() {
 }
 
 #[test]
+fn build_metadata_never_takes_over_a_pin_and_is_chosen_by_its_order_elsewhere() {
+    for versions in [
+        ["1.0.0", "1.0.0+zzz", "1.0.0+abc"],
+        ["1.0.0+zzz", "1.0.0+abc", "1.0.0"],
+    ] {
+        let registry = registry(&versions);
+        assert_eq!(get(&registry, "fixer", "=1.0.0").as_deref(), Ok("1.0.0"));
+        assert_eq!(get(&registry, "fixer", "^1").as_deref(), Ok("1.0.0+zzz"));
+    }
+    let error = get(&registry(&["1.0.0+zzz"]), "fixer", "=1.0.0").unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`=1.0.0`; there is 1.0.0+zzz"), "{text}");
+}
+
+#[test]
 fn what_does_not_serve_says_what_does() {
     let registry = registry(&["1.2.0", "1.3.0"]);
     let text = |name, requirement| get(&registry, name, requirement).unwrap_err().to_string();

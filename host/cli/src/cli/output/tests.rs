@@ -58,5 +58,17 @@ fn colours_come_where_they_are_wanted() {
 
 #[test]
 fn control_characters_of_others_do_not_reach_the_terminal() {
-    assert_eq!(printable("a\u{1b}[31mb\nc"), "a [31mb c");
+    assert_eq!(printable("a\u{1b}[31mb\nc"), r"a\u{1b}[31mb c");
+    let foreign = "a\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}b\r";
+    let visible = r"a\u{1b}[2J\u{1b}]0;t\u{7}\u{202e}b\u{d}";
+    for colour in [false, true] {
+        let out = Output::in_memory(false, colour);
+        out.line(foreign).unwrap();
+        assert_eq!(out.written(), format!("{visible}\n"), "{colour}");
+        let out = Output::in_memory(true, colour);
+        out.json_line(&foreign).unwrap();
+        let written = out.written();
+        assert!(written.is_ascii() && !written.contains('\u{7f}'), "{written}");
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), foreign);
+    }
 }

@@ -94,6 +94,13 @@ pub(crate) fn existing<'a, T: Borrow<str>>(
 /// A version requirement.
 pub(crate) fn version(at: ValueAt<'_>) -> Option<VersionReq> {
     let found = text(at)?;
+    // The crate `semver` reads it and forgets it, so that another build than the one that is named would serve.
+    if found.contains('+') {
+        return at.not(
+            "a version requirement: it names build metadata, which a requirement cannot",
+            "leave out what follows the `+`, and give each build that is to be told apart a version of its own",
+        );
+    }
     VersionReq::parse(&found).map_or_else(
         |error| {
             at.not(
