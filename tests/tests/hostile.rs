@@ -220,6 +220,91 @@ fn a_loop_in_describe_is_refused() {
     );
 }
 
+/// What the daemon lists of its plugins.
+fn rows(daemon: &Daemon) -> Vec<serde_json::Value> {
+    let rows = daemon.json(&["plugin", "list"]);
+    rows.as_array().unwrap().clone()
+}
+
+#[test]
+fn a_name_that_is_drawn_at_random_is_one_name_to_whoever_asks_and_whenever() {
+    let component = guest("hostile", &["random-describe"]);
+    let mut daemon = Daemon::start(&config(r#"{ do = "nothing" }"#, LIMITS), &[&component]);
+    daemon.wait_for_plugins(1);
+    let name = rows(&daemon)[0]["name"].clone();
+    assert!(name.as_str().unwrap().starts_with("hostile-"), "{name}");
+    let inspect = || daemon.json(&["plugin", "inspect", component.to_str().unwrap()]);
+    let inspected = inspect();
+    assert_eq!(inspected["name"], name);
+    assert_eq!(inspect(), inspected, "the summary tells the time");
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    assert_eq!(rows(&daemon)[0]["name"], name);
+}
+
+#[test]
+fn a_version_longer_than_any_that_people_read_is_refused() {
+    refused(
+        copy_of(guest("hostile", &["huge-version"])),
+        &["version", "7006 bytes", "at most 64"],
+    );
+}
+
+#[test]
+fn a_name_that_would_clear_the_screen_is_refused_and_shown() {
+    let component = guest("hostile", &["forged-name"]);
+    refused(copy_of(component.clone()), &[r"\u{1b}[2jfine\u{202e}"]);
+    let daemon = Daemon::prepare(&config(r#"{ do = "nothing" }"#, LIMITS));
+    let output = daemon.cli(&["plugin", "inspect", component.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(r"`\u{1b}[2Jfine\u{202e}`"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
+}
+
+fn make_fifo(path: &Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn what_is_no_file_is_refused_by_inspect_and_check_without_being_waited_for() {
+    let daemon = Daemon::prepare(&config(r#"{ do = "nothing" }"#, LIMITS));
+    let fifo = daemon.path("plugins/pipe.wasm");
+    make_fifo(&fifo);
+    for (file, found) in [(fifo.to_str().unwrap(), "a FIFO"), ("/dev/zero", "a device")] {
+        let output = daemon.cli(&["plugin", "inspect", file]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(found), "{said}");
+    }
+    let huge = fs::File::create(daemon.path("plugins/huge.wasm")).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    let output = daemon.cli(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("a FIFO"), "{said}");
+    assert!(said.contains("a plugin may have 134217728"), "{said}");
+}
+
+#[test]
+fn what_would_hold_a_thread_in_a_granted_directory_is_not_opened() {
+    for name in ["pipe", "link", "socket"] {
+        let params = format!(r#"{{ do = "read-file", name = "plugins/{name}" }}"#);
+        let mut daemon = Daemon::prepare(&config(&params, LIMITS));
+        daemon.drop_plugin(&guest("hostile", &[]));
+        daemon.drop_plugin(&guest("probe", &[]));
+        make_fifo(&daemon.path("plugins/pipe"));
+        std::os::unix::fs::symlink("pipe", daemon.path("plugins/link")).unwrap();
+        let socket = daemon.path("plugins/socket");
+        let _listening = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        daemon.run();
+        daemon.wait_for_plugins(2);
+        let operation = daemon.recover("job", "misdeed");
+        let error = operation["error"].as_str().unwrap().to_lowercase();
+        assert!(error.contains("not permitted"), "{name}: {operation}");
+        neighbour_serves(&daemon);
+    }
+}
+
 #[test]
 fn a_huge_description_is_refused() {
     refused(copy_of(guest("hostile", &["huge-describe"])), &["describe"]);

@@ -6,10 +6,10 @@
 
 use crate::{
     call_context::CallContext,
-    effects::{EffectSession, answer_bytes},
+    effects::{EffectSession, Purpose, answer_bytes},
     engine::{Engine, Running, Ticks},
     limits::{Exceeded, INSTANCES, Limit, TABLE_ELEMENTS},
-    wasi::Wasi,
+    wasi::{CallView, Wasi},
 };
 use mainstay_domain::{
     effect::{Effect, EffectError, EffectResult},
@@ -162,6 +162,12 @@ impl ResourceLimiter for CallState {
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         self.wasi.view()
+    }
+}
+
+impl CallView for CallState {
+    fn is_describing(&self) -> bool {
+        self.context.call.purpose == Purpose::Describe
     }
 }
 

@@ -1,9 +1,13 @@
 //! What a guest sees of WASI: nothing but the directories it was granted, and standard output as log lines.
 //!
 //! Invariant: no environment, no arguments, no sockets, no standard input. Clocks and random numbers are there,
-//! since the standard libraries of guest languages cannot start without them; they are not part of the record.
+//! since the standard libraries of guest languages cannot start without them; they are not part of the record, and
+//! fixed where a plugin says what it is.
 //! Invariant: what a guest opens and does not drop is bounded; it is the daemon's descriptors and memory.
 //! Invariant: a guest that never uses WASI costs nothing for it: the context is made at its first use.
+
+mod clock;
+mod files;
 
 use crate::{
     call_context::CallContext,
@@ -15,15 +19,41 @@ use mainstay_domain::spec::DirectoryGrant;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::io::AsyncWrite;
-use wasmtime::component::ResourceTable;
+use clock::{GuardedClocks, GuardedTimers};
+use files::{GuardedFiles, GuardedFilesystem};
+use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{
-    FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, async_trait,
+    FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, async_trait,
     cli::{IsTerminal, StdoutStream},
-    p2::{OutputStream, Pollable, StreamError, StreamResult},
+    clocks::WasiClocksView,
+    filesystem::WasiFilesystemView,
+    p2::{
+        OutputStream, Pollable, StreamError, StreamResult,
+        bindings::{clocks::monotonic_clock, filesystem::types},
+    },
 };
 
 /// Random bytes that a guest gets at once.
 const RANDOM_BYTES: u64 = 64 << 10;
+
+/// The state of a call, as the imports of WASI see it.
+pub(crate) trait CallView: WasiView {
+    /// Whether the plugin says what it is, which must not depend on when and where.
+    fn is_describing(&self) -> bool;
+}
+
+/// WASI 0.2, with files and timers that cannot harm.
+pub(crate) fn add_to_linker<T: CallView + 'static>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    types::add_to_linker::<T, GuardedFilesystem>(linker, |call| GuardedFiles(call.filesystem()))?;
+    monotonic_clock::add_to_linker::<T, GuardedClocks>(linker, |call| GuardedTimers {
+        is_fixed: call.is_describing(),
+        clocks: call.clocks(),
+    })?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
 
 /// The WASI side of one call.
 pub(crate) struct Wasi {
@@ -61,6 +91,9 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
         .stdout(GuestOutput::new(context, LogSource::Stdout))
         .stderr(GuestOutput::new(context, LogSource::Stderr));
     let call = &context.call;
+    if call.purpose == Purpose::Describe {
+        clock::fix(&mut builder);
+    }
     let granted = match call.purpose {
         Purpose::Describe | Purpose::Configure => &[],
         _ => call.grants.dir.as_slice(),

@@ -6,7 +6,7 @@ mod convert;
 mod imports;
 
 use super::RawDescriptor;
-use crate::call_state::CallState;
+use crate::{call_state::CallState, wasi};
 use convert::Convert;
 use mainstay_domain::{
     backup::Verdict,
@@ -65,7 +65,7 @@ pub(super) type Linker = wasmtime::component::Linker<CallState>;
 /// WASI 0.2 and every import of the contract.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
     wit::Everything::add_to_linker::<CallState, HasSelf<CallState>>(&mut linker, |state| state)?;
     Ok(linker)
 }

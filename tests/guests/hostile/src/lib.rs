@@ -10,6 +10,9 @@ use mainstay_plugin_sdk::recovery::*;
 use misdeeds::{Misdeed, allocate_without_end, spin, text_of};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The `params` of an operation.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -34,6 +37,16 @@ impl RecoveryHandler for Hostile {
     }
 }
 
+/// A name and a summary that would be others each time, by all that is to be had of chance and time.
+fn drawn() -> (String, String) {
+    let drawn = RandomState::new().build_hasher().finish();
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_millis(3));
+    let waited = began.elapsed();
+    let now = SystemTime::now();
+    (format!("hostile-{drawn:x}"), format!("{now:?}, {waited:?}"))
+}
+
 impl Plugin for Hostile {
     fn descriptor() -> Descriptor {
         if cfg!(feature = "trap-in-describe") {
@@ -46,9 +59,20 @@ impl Plugin for Hostile {
             true => text_of(64 << 20),
             false => env!("CARGO_PKG_DESCRIPTION").to_owned(),
         };
+        let (name, summary) = match () {
+            () if cfg!(feature = "random-describe") => drawn(),
+            () if cfg!(feature = "forged-name") => {
+                ("\u{1b}[2Jfine\u{202e}".to_owned(), summary)
+            }
+            () => (env!("CARGO_PKG_NAME").to_owned(), summary),
+        };
+        let version = match cfg!(feature = "huge-version") {
+            true => format!("1.0.0+{}", text_of(7_000)),
+            false => env!("CARGO_PKG_VERSION").to_owned(),
+        };
         Descriptor {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
+            name,
+            version,
             summary,
             handles: vec!["service-down".into()],
             capabilities: Vec::new(),
