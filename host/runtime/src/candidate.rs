@@ -16,6 +16,7 @@ use mainstay_domain::{
     plugin::{Capability, PluginIdentity},
     time::Monotonic,
 };
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, OnceLock};
 
 /// Tells the time since some fixed point; tests give their own.
@@ -34,7 +35,7 @@ pub(crate) struct LoaderContext {
 }
 
 /// What a plugin says of itself, checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Descriptor {
     /// One sentence.
     pub summary: String,

@@ -162,21 +162,45 @@ pub enum LoadError {
         /// What it said.
         reason: String,
     },
-    /// A version of it with other bytes serves.
+    /// Its name and version are those of other bytes.
     #[error(
         "{identity} is already there with other bytes (digest {there}, this one has {}); give the new build another \
-         version, or remove the old file first",
-        .identity.digest
+         version{}",
+        .identity.digest,
+        other_bytes(.identity, *.is_pinned)
     )]
     SameVersion {
         /// The one that is refused.
         identity: PluginIdentity,
         /// The digest of the one that is there.
         there: String,
+        /// That one was accepted before, whether its file is still there or not.
+        is_pinned: bool,
+    },
+    /// It does not say of itself what it said when it was first accepted.
+    #[error(
+        "{identity} says something else of itself than when these very bytes were first accepted: {what}; a plugin is \
+         what its bytes are, so do not trust this one: build it anew, under another version"
+    )]
+    AnotherDescriptor {
+        /// What it says now.
+        identity: PluginIdentity,
+        /// What of it is another.
+        what: String,
     },
     /// The host's own store or directory failed.
     #[error("{0}")]
     Host(String),
+}
+
+/// What the operator can do where other bytes go by a name and version.
+fn other_bytes(identity: &PluginIdentity, is_pinned: bool) -> String {
+    match is_pinned {
+        false => ", or remove the old file first".to_owned(),
+        true => format!(
+            ", or, if it is yours and both are meant to be one, say `mainstay plugin forget {identity}`"
+        ),
+    }
 }
 
 impl LoadError {

@@ -6,6 +6,7 @@
 mod build;
 mod diff;
 mod file_history;
+mod kept;
 mod options;
 mod process_files;
 mod reload;
@@ -26,15 +27,15 @@ use crate::{
     observer::Observer,
     plugin::Plugin,
     registry::{NotServing, Registry},
-    store::PluginStore,
 };
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginKind, PluginRow},
     spec::PluginSpec,
 };
+use kept::Kept;
 use reload::Reloader;
-use semver::VersionReq;
+use semver::{Version, VersionReq};
 use shared::HostShared;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,7 +56,7 @@ pub type Specs = BTreeMap<PluginName, PluginSpec>;
 pub struct PluginHost {
     shared: Arc<HostShared>,
     loader: Loader,
-    store: Option<PluginStore>,
+    kept: Option<Kept>,
     requests: mpsc::Sender<Request>,
     task: JoinHandle<()>,
     /// Set where the reload task has panicked.
@@ -64,6 +65,7 @@ pub struct PluginHost {
 
 /// What is asked of the reload task.
 enum Request {
+    Forget(PluginName, Version, oneshot::Sender<io::Result<bool>>),
     Apply(Specs, oneshot::Sender<Result<(), ApplyError>>),
     Look(oneshot::Sender<()>),
 }
@@ -84,10 +86,10 @@ impl PluginHost {
         let mut loading = LoaderOptions::new(Engine::new()?, effects);
         loading.observer = observer.clone();
         loading.quarantine = options.quarantine;
-        let mut store = None;
+        let mut kept = None;
         if let Some(state) = &options.state_dir {
-            let (kept, compiled) = (state.join("plugins"), state.join("compiled"));
-            store = Some(PluginStore::open(&kept).map_err(at(&kept))?);
+            let (plugins, compiled) = (state.join("plugins"), state.join("compiled"));
+            kept = Some(Kept::open(&plugins).map_err(at(&plugins))?);
             loading.cache = Some(CompileCache::open(&compiled).map_err(at(&compiled))?);
         }
         let shared = Arc::new(HostShared::new(observer, loading.now.clone()));
@@ -95,7 +97,7 @@ impl PluginHost {
         let mut reloader = Reloader::new(
             options.plugin_dir,
             loader.clone(),
-            store.clone(),
+            kept.clone(),
             shared.clone(),
             (options.settling, options.rescan),
             options.specs,
@@ -116,7 +118,7 @@ impl PluginHost {
         Ok(Self {
             shared,
             loader,
-            store,
+            kept,
             requests,
             task,
             broken,
@@ -182,22 +184,25 @@ impl PluginHost {
         if let Some(plugin) = serving {
             return Ok(plugin);
         }
-        let (store, wanted) = (self.store.clone(), digest.to_owned());
-        let reading =
-            tokio::task::spawn_blocking(move || store.map_or(Ok(None), |store| store.get(&wanted)));
-        let kept = reading.await.map_err(io::Error::other).flatten();
-        match kept {
-            Ok(Some(bytes)) => {
-                let candidate = self.loader.load(bytes.into()).await?;
-                Ok(Arc::new(self.loader.configure(&candidate, spec).await?))
-            }
-            Ok(None) => Err(LoadError::Host(format!(
-                "the plugin store has no build with the digest {digest}"
-            ))),
-            Err(error) => Err(LoadError::Host(format!(
-                "cannot read the plugin store: {error}"
-            ))),
-        }
+        let Some(kept) = &self.kept else {
+            let missing = format!("there is no plugin store to find the digest {digest} in");
+            return Err(LoadError::Host(missing));
+        };
+        let bytes = kept.read(digest).await?;
+        let candidate = self.loader.load(bytes.into()).await?;
+        kept.pins.lock().check(&candidate)?;
+        Ok(Arc::new(self.loader.configure(&candidate, spec).await?))
+    }
+
+    /// Lets other bytes go by this name and version than those that were accepted first. Gives whether any were.
+    pub async fn forget(&self, name: PluginName, version: Version) -> io::Result<bool> {
+        let (done, answer) = oneshot::channel();
+        // The task ends only with the host, so there is always one to answer.
+        let _ = self
+            .requests
+            .send(Request::Forget(name, version, done))
+            .await;
+        answer.await.unwrap_or(Ok(false))
     }
 
     /// Says what a file is, without serving it.
@@ -205,7 +210,7 @@ impl PluginHost {
         Ok(Inspection::from(&self.loader.load_file(path).await?))
     }
 
-    /// Removes from the store every build that neither serves nor is in `needed`, and what was compiled of it. Gives how
+    /// Removes from the store every build that neither serves, nor is what a file last held, nor is in `needed`, and what was compiled of it. Gives how
     /// many builds went.
     pub fn prune_store(&self, mut needed: BTreeSet<String>) -> io::Result<usize> {
         let serving = self.shared.registry().all();
@@ -214,10 +219,13 @@ impl PluginHost {
                 .iter()
                 .map(|plugin| plugin.identity().digest.clone()),
         );
+        if let Some(kept) = &self.kept {
+            needed.extend(kept.pins.lock().held());
+        }
         self.loader.prune_cache(&needed)?;
-        self.store
+        self.kept
             .as_ref()
-            .map_or(Ok(0), |store| store.prune(&needed))
+            .map_or(Ok(0), |kept| kept.store.prune(&needed))
     }
 
     /// Stops following the directory, and returns when the task has ended. Calls in flight go on.
@@ -247,9 +255,13 @@ async fn follow(
         };
         // Of settings that came together only the newest count; everyone who asked gets their answer.
         let (mut newest, mut applied, mut looked) = (None, Vec::new(), Vec::new());
+        let mut forgotten = Vec::new();
         let together = std::iter::from_fn(|| asked.try_recv().ok());
         for request in request.into_iter().chain(together) {
             match request {
+                Request::Forget(name, version, done) => {
+                    forgotten.push((reloader.forget(name, version).await, done));
+                }
                 Request::Apply(specs, done) => {
                     newest = Some(specs);
                     applied.push(done);
@@ -267,6 +279,9 @@ async fn follow(
         wait = reloader.look().await.unwrap_or(rescan).min(rescan);
         for done in looked {
             let _ = done.send(());
+        }
+        for (outcome, done) in forgotten {
+            let _ = done.send(outcome);
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod limits;
 pub mod loader;
 mod memory;
 pub mod observer;
+mod pins;
 pub mod plugin;
 pub mod quarantine;
 pub mod registry;

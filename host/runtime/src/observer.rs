@@ -14,6 +14,8 @@ pub enum PluginEvent {
         kind: PluginKind,
         /// Its file.
         file: PathBuf,
+        /// It is what the file held before, as it was kept: what the file holds now does not serve.
+        is_restored: bool,
     },
     /// A file was refused; what served before still serves.
     Rejected {

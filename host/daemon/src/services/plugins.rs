@@ -213,18 +213,28 @@ impl Observer for PluginEvents {
                 .into_owned()
         };
         let event = match event {
-            PluginEvent::Serving { plugin, kind, file } => {
+            PluginEvent::Serving {
+                plugin,
+                kind,
+                file,
+                is_restored,
+            } => {
                 let data = PluginServing {
                     kind,
                     digest: plugin.digest.clone(),
                     file: name(&file),
                 };
-                low(
-                    EventKind::PluginServing,
-                    format!("{plugin} serves, from {}", name(&file)),
-                )
-                .with_plugin(&plugin)
-                .with_data(data)
+                let message = match is_restored {
+                    false => format!("{plugin} serves, from {}", name(&file)),
+                    true => format!(
+                        "{plugin} serves, from the copy that was kept of it: it is the last good one of {}, and what \
+                         that file holds now does not serve",
+                        name(&file)
+                    ),
+                };
+                low(EventKind::PluginServing, message)
+                    .with_plugin(&plugin)
+                    .with_data(data)
             }
             PluginEvent::Rejected {
                 file,

@@ -1,8 +1,9 @@
 //! From a file of the directory to a plugin that is ready to be published, or the reason why not.
 //!
-//! Invariant: a build is stored before it is staged, so that whatever serves can be read back by its digest.
+//! Invariant: a build is stored and pinned before it is staged, so that whatever serves can be read back by its digest,
+//! and is what it was.
 
-use super::{options::spec_of, reload::Reloader};
+use super::{kept::Kept, options::spec_of, reload::Reloader};
 use crate::{component_file, error::LoadError, loader::Candidate};
 use mainstay_domain::plugin::PluginIdentity;
 use std::{io, path::Path, sync::Arc};
@@ -30,18 +31,18 @@ impl Reloader {
             .load(bytes.clone())
             .await
             .map_err(|reason| refused(None, reason))?;
-        if let Some(there) = self.same_version(&candidate) {
-            let identity = PluginIdentity::clone(candidate.identity());
-            return Err(refused(
-                Some(&candidate),
-                LoadError::SameVersion { identity, there },
-            ));
-        }
+        self.check_identity(path, &candidate)
+            .map_err(|reason| refused(Some(&candidate), reason))?;
         let spec = spec_of(&self.specs, &candidate);
         let configured = self.loader.configure(&candidate, &spec).await;
         let plugin = configured.map_err(|reason| refused(Some(&candidate), reason))?;
-        if let Some(store) = self.store.clone() {
-            let kept = tokio::task::spawn_blocking(move || store.keep(&bytes))
+        if let Some(kept) = self.kept.clone() {
+            let pinned = candidate.clone();
+            let keep = move || {
+                kept.store.keep(&bytes)?;
+                kept.pins.lock().pin(&pinned)
+            };
+            let kept = tokio::task::spawn_blocking(keep)
                 .await
                 .map_err(io::Error::other);
             kept.flatten().map_err(|error| {
@@ -54,18 +55,77 @@ impl Reloader {
         Ok(candidate)
     }
 
-    /// The digest of another build that goes by the same name and version.
-    fn same_version(&self, candidate: &Candidate) -> Option<String> {
+    /// Refuses a build that is not what its bytes were, or goes by the name and version of another.
+    pub(super) fn check_identity(
+        &self,
+        path: &Path,
+        candidate: &Candidate,
+    ) -> Result<(), LoadError> {
         let ours = candidate.identity();
-        let accepted = self
-            .files
-            .values()
-            .filter_map(|file| file.accepted.as_ref());
-        let mut others = accepted
-            .map(Candidate::identity)
-            .filter(|there| there.digest != ours.digest);
-        let same = others.find(|there| there.name == ours.name && there.version == ours.version)?;
-        Some(same.digest.clone())
+        // What the file itself last held is in nobody's way, unless it is pinned.
+        let is_in_the_way = |there: &Path| there != path || self.kept.is_none();
+        let others = self.files.iter().filter(|(there, _)| is_in_the_way(there));
+        let mut accepted = others.filter_map(|(_, file)| file.accepted.as_ref());
+        let same = accepted.find(|there| {
+            let there = there.identity();
+            there.digest != ours.digest && there.name == ours.name && there.version == ours.version
+        });
+        if let Some(kept) = &self.kept {
+            kept.pins.lock().check(candidate)?;
+        }
+        match same {
+            None => Ok(()),
+            Some(there) => Err(LoadError::SameVersion {
+                identity: PluginIdentity::clone(ours),
+                there: there.identity().digest.clone(),
+                is_pinned: false,
+            }),
+        }
+    }
+
+    /// Serves what a file held before, where what it holds now does not serve and this host was started since.
+    pub(super) async fn restore(&mut self, path: &Path) {
+        let Some(kept) = self.kept.clone() else {
+            return;
+        };
+        if self.files.get(path).is_none_or(|file| file.accepted.is_some()) {
+            return;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(digest) = kept.pins.lock().held_by(&name).cloned() else {
+            return;
+        };
+        match self.restored(path, &kept, &digest).await {
+            Ok(candidate) => {
+                if let Some(file) = self.files.get_mut(path) {
+                    file.accepted = Some(candidate);
+                    self.restored.insert(digest);
+                }
+            }
+            Err(error) => tracing::warn!(
+                file = %path.display(), digest, %error,
+                "what the file held before does not serve either"
+            ),
+        }
+    }
+
+    /// A build out of the store, staged.
+    async fn restored(
+        &mut self,
+        path: &Path,
+        kept: &Kept,
+        digest: &str,
+    ) -> Result<Candidate, LoadError> {
+        if let Some(candidate) = self.accepted(digest) {
+            return Ok(candidate);
+        }
+        let bytes = kept.read(digest).await?;
+        let candidate = self.loader.load(bytes.into()).await?;
+        self.check_identity(path, &candidate)?;
+        let spec = spec_of(&self.specs, &candidate);
+        let plugin = self.loader.configure(&candidate, &spec).await?;
+        self.staged.insert(digest.to_owned(), plugin);
+        Ok(candidate)
     }
 
     /// What is built of these bytes already.

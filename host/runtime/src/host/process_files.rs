@@ -60,6 +60,7 @@ impl Reloader {
             FileStep::Rest => return None,
             FileStep::Wait(wait) => {
                 self.found(path);
+                self.restore(path).await;
                 return Some(wait);
             }
             FileStep::Read(confidence) => confidence,
@@ -77,6 +78,7 @@ impl Reloader {
         if self.has_changed(path).await || confidence == Confidence::Tentative {
             self.files.get_mut(path)?.history.wait_for_settling();
             self.found(path);
+            self.restore(path).await;
             return Some(self.settling);
         }
         let again = self.shared.now() + self.rescan;
@@ -87,6 +89,7 @@ impl Reloader {
             false => history.accept_as_final(),
         }
         self.refuse(path, refusal);
+        self.restore(path).await;
         may_pass.then_some(self.rescan)
     }
 

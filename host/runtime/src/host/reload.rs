@@ -2,12 +2,13 @@
 //! new, publishes it in one swap, and lets the old drain.
 //!
 //! Invariant: nothing that serves is touched until all that replaces it is built, configured and stored.
-//! Invariant: a file whose new content is refused goes on serving what it last held.
+//! Invariant: a file whose new content is refused goes on serving what it last held, over restarts of the host too.
 
 use super::{
     ApplyError, Specs,
     diff::{PluginDiff, SpecsByDigest},
     file_history::{FileHistory, Stamp},
+    kept::Kept,
     options::spec_of,
     rows::Waiting,
     shared::HostShared,
@@ -16,12 +17,14 @@ use super::{
 use crate::{
     loader::{Candidate, Loader},
     plugin::Plugin,
-    store::PluginStore,
 };
+use mainstay_domain::name::PluginName;
+use semver::Version;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -37,7 +40,7 @@ pub(super) struct PluginFile {
 
 pub(super) struct Reloader {
     pub(super) loader: Loader,
-    pub(super) store: Option<PluginStore>,
+    pub(super) kept: Option<Kept>,
     pub(super) shared: Arc<HostShared>,
     pub(super) watch: DirectoryWatch,
     pub(super) settling: Duration,
@@ -49,13 +52,15 @@ pub(super) struct Reloader {
     pub(super) removed: Vec<Candidate>,
     /// Built and not yet published, by digest.
     pub(super) staged: BTreeMap<String, Plugin>,
+    /// What came out of the store since the last publication, for its file holds nothing that serves.
+    pub(super) restored: BTreeSet<String>,
 }
 
 impl Reloader {
     pub(super) fn new(
         directory: PathBuf,
         loader: Loader,
-        store: Option<PluginStore>,
+        kept: Option<Kept>,
         shared: Arc<HostShared>,
         (settling, rescan): (Duration, Duration),
         specs: Specs,
@@ -63,7 +68,7 @@ impl Reloader {
         Self {
             watch: DirectoryWatch::new(directory),
             loader,
-            store,
+            kept,
             shared,
             settling,
             rescan,
@@ -71,6 +76,7 @@ impl Reloader {
             files: BTreeMap::new(),
             removed: Vec::new(),
             staged: BTreeMap::new(),
+            restored: BTreeSet::new(),
         }
     }
 
@@ -129,6 +135,42 @@ impl Reloader {
         self.recheck_waiting();
         self.look().await;
         Ok(())
+    }
+
+    /// Unpins a version; what was refused for it is judged again at the next look.
+    pub(super) async fn forget(&mut self, name: PluginName, version: Version) -> io::Result<bool> {
+        let Some(kept) = self.kept.clone() else {
+            return Ok(false);
+        };
+        let forgetting =
+            tokio::task::spawn_blocking(move || kept.pins.lock().forget(&name, &version));
+        let forgotten = forgetting.await.map_err(io::Error::other).flatten();
+        self.recheck_waiting();
+        forgotten
+    }
+
+    /// Keeps what each file holds, for the next start.
+    async fn hold(&self) {
+        let Some(kept) = self.kept.clone() else {
+            return;
+        };
+        let name = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        let held = self.files.iter().filter_map(|(path, file)| {
+            let name = name(path);
+            let digest = match &file.accepted {
+                Some(candidate) => candidate.identity().digest.clone(),
+                None => kept.pins.lock().held_by(&name)?.clone(),
+            };
+            Some((name, digest))
+        });
+        let held: BTreeMap<String, String> = held.collect();
+        let holding = tokio::task::spawn_blocking(move || kept.pins.lock().hold(held));
+        if let Err(error) = holding.await.map_err(io::Error::other).flatten() {
+            tracing::warn!(%error, "cannot keep what the plugin files hold; after a restart a broken one has nothing to fall back on");
+        }
     }
 
     pub(super) fn track(
@@ -212,7 +254,15 @@ impl Reloader {
                 path.clone(),
             ))
         });
-        self.shared
-            .publish(&diff, staged, &desired, waiting.collect(), files.collect());
+        let restored = std::mem::take(&mut self.restored);
+        self.shared.publish(
+            &diff,
+            staged,
+            &desired,
+            &restored,
+            waiting.collect(),
+            files.collect(),
+        );
+        self.hold().await;
     }
 }

@@ -70,6 +70,7 @@ impl HostShared {
         diff: &PluginDiff,
         mut staged: BTreeMap<String, Plugin>,
         desired: &SpecsByDigest,
+        restored: &BTreeSet<String>,
         waiting: BTreeMap<PathBuf, Waiting>,
         files: BTreeMap<String, PathBuf>,
     ) {
@@ -140,6 +141,7 @@ impl HostShared {
                     .get(&plugin.identity().digest)
                     .cloned()
                     .unwrap_or_default(),
+                is_restored: restored.contains(&plugin.identity().digest),
             });
         }
         for plugin in gone {

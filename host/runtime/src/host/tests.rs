@@ -30,13 +30,35 @@ struct Setup {
 impl Setup {
     async fn start(files: &[(&str, Vec<u8>)]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        fs::create_dir(root.path().join("drop")).unwrap();
+        let state = root.path().join("state");
+        Self::start_in(root, Some(state), files).await
+    }
+
+    /// A host that keeps nothing.
+    async fn start_without_state(files: &[(&str, Vec<u8>)]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), None, files).await
+    }
+
+    /// Another host over the same directories, once this one has ended.
+    async fn restart(self, files: &[(&str, Vec<u8>)]) -> Self {
+        let Self { host, root, .. } = self;
+        host.stop().await;
+        let state = root.path().join("state");
+        Self::start_in(root, Some(state), files).await
+    }
+
+    async fn start_in(
+        root: tempfile::TempDir,
+        state_dir: Option<PathBuf>,
+        files: &[(&str, Vec<u8>)],
+    ) -> Self {
+        fs::create_dir_all(root.path().join("drop")).unwrap();
         for (name, bytes) in files {
             fs::write(root.path().join("drop").join(name), bytes).unwrap();
         }
         let recorder = Arc::new(Recorder::default());
         let options = HostOptions {
-            state_dir: Some(root.path().join("state")),
+            state_dir,
             settling: Duration::from_millis(60),
             rescan: Duration::from_millis(300),
             ..HostOptions::new(root.path().join("drop"))
@@ -339,7 +361,8 @@ fn rebuilt() -> Vec<u8> {
 async fn a_refused_build_serves_once_the_file_that_stood_in_its_way_is_removed_or_replaced() {
     let digest = blake3::hash(&rebuilt()).to_hex().to_string();
     for replacement in [None, Some(build("2.0.0"))] {
-        let setup = Setup::start(&[("b.wasm", build("1.0.0"))]).await;
+        // One that keeps its state knows that the version was another's; see below.
+        let setup = Setup::start_without_state(&[("b.wasm", build("1.0.0"))]).await;
         for name in ["a.wasm", "c.wasm"] {
             setup.drop_in(name, &rebuilt());
             setup
@@ -363,6 +386,118 @@ async fn a_refused_build_serves_once_the_file_that_stood_in_its_way_is_removed_o
         setup
             .until("no file should be refused any more", |setup| {
                 !setup.host.rows().iter().any(refused)
+            })
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_was_accepted_is_refused_with_other_bytes_for_good_until_it_is_forgotten() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    fs::remove_file(setup.path("a.wasm")).unwrap();
+    setup
+        .until("it should be gone", |setup| setup.version("*").is_none())
+        .await;
+    setup.drop_in("b.wasm", &rebuilt());
+    let refused = |setup: &Setup| setup.state_of("b.wasm") == [PluginState::Rejected];
+    setup.until("it should be refused", refused).await;
+    let setup = setup.restart(&[]).await;
+    setup.until("it should be refused again", refused).await;
+    assert_eq!(setup.version("*"), None);
+    let forget = || {
+        let name = PluginName::parse("fixer").unwrap();
+        setup.host.forget(name, semver::Version::new(1, 0, 0))
+    };
+    assert!(forget().await.unwrap(), "it was pinned");
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    let digest = blake3::hash(&rebuilt()).to_hex().to_string();
+    assert_eq!(setup.get("*").unwrap().identity().digest, digest);
+}
+
+#[tokio::test]
+async fn other_bytes_in_the_very_file_serve_once_their_version_is_forgotten() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    let digest = |setup: &Setup| setup.get("*").map(|plugin| plugin.identity().digest.clone());
+    let first = digest(&setup);
+    // The host does not run while the file is replaced.
+    let setup = setup.restart(&[("a.wasm", rebuilt())]).await;
+    setup
+        .until("the first should serve", |setup| digest(setup) == first)
+        .await;
+    let name = PluginName::parse("fixer").unwrap();
+    let forgotten = setup.host.forget(name, semver::Version::new(1, 0, 0));
+    assert!(forgotten.await.unwrap());
+    let other = blake3::hash(&rebuilt()).to_hex().to_string();
+    setup
+        .until("the other should serve", |setup| {
+            digest(setup).as_ref() == Some(&other)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn what_a_file_last_held_serves_after_a_restart_beside_what_is_broken_in_it() {
+    let restored = |event: &PluginEvent| {
+        matches!(event, PluginEvent::Serving { is_restored, .. } if *is_restored)
+    };
+    let good = [("a.wasm", build("1.0.0")), ("b.wasm", build("2.0.0"))];
+    for is_broken_before in [true, false] {
+        let setup = Setup::start(&good).await;
+        setup
+            .until("both should serve", |setup| {
+                setup.host.registry().all().len() == 2
+            })
+            .await;
+        assert_eq!(setup.heard(restored), 0);
+        if is_broken_before {
+            setup.drop_in("a.wasm", &bad());
+            setup
+                .until("it should be refused", |setup| {
+                    setup.state_of("a.wasm").contains(&PluginState::Rejected)
+                })
+                .await;
+        }
+        // What is removed is not asked for any more.
+        fs::remove_file(setup.path("b.wasm")).unwrap();
+        setup
+            .until("the other should be gone", |setup| {
+                setup.version("^2").is_none()
+            })
+            .await;
+        let setup = setup.restart(&[("a.wasm", bad())]).await;
+        setup
+            .until("the last good one should serve", |setup| {
+                setup.version("*").as_deref() == Some("1.0.0")
+            })
+            .await;
+        setup
+            .until("the file should be refused", |setup| {
+                let states = setup.state_of("a.wasm");
+                states.contains(&PluginState::Rejected) && states.contains(&PluginState::Serving)
+            })
+            .await;
+        assert_eq!(setup.heard(restored), 1);
+        assert_eq!(setup.host.prune_store([].into()).unwrap(), 1, "2.0.0");
+        // And after another restart, and until there is a better one.
+        let setup = setup.restart(&[]).await;
+        setup
+            .until("it should serve still", |setup| {
+                setup.version("*").as_deref() == Some("1.0.0")
+            })
+            .await;
+        setup.drop_in("a.wasm", &build("1.1.0"));
+        setup
+            .until("the new one should serve alone", |setup| {
+                setup.version("^1").as_deref() == Some("1.1.0")
+                    && setup.host.registry().all().len() == 1
             })
             .await;
     }
