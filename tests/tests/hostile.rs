@@ -286,6 +286,24 @@ fn what_is_no_file_is_refused_by_inspect_and_check_without_being_waited_for() {
 }
 
 #[test]
+fn check_warns_of_granted_directories_that_no_guest_should_see() {
+    let text = config(r#"{ do = "nothing" }"#, LIMITS);
+    let granted = r#"dir = ["plugins", "state", "/", "missing"]"#;
+    let daemon = Daemon::prepare(&text.replace(r#"dir = ["plugins"]"#, granted));
+    let output = daemon.cli(&["check"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    for doubt in [
+        "is the plugin directory",
+        "is the state directory",
+        "is the whole file system",
+        "is not there",
+    ] {
+        assert!(said.contains(doubt), "{doubt}: {said}");
+    }
+    assert!(output.status.success(), "they are warnings: {said}");
+}
+
+#[test]
 fn what_would_hold_a_thread_in_a_granted_directory_is_not_opened() {
     for name in ["pipe", "link", "socket"] {
         let params = format!(r#"{{ do = "read-file", name = "plugins/{name}" }}"#);

@@ -10,6 +10,15 @@ pub struct Scheduled {
     pub operation: String,
 }
 
+/// What `plugin forget --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForgottenPlugin {
+    /// The plugin's name.
+    pub name: String,
+    /// The version that may be of other bytes now.
+    pub version: String,
+}
+
 /// What `pause --json` and `resume --json` print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseReport {

@@ -27,7 +27,7 @@ mod words;
 
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
-pub use commands::{PauseReport, Scheduled};
+pub use commands::{ForgottenPlugin, PauseReport, Scheduled};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -40,8 +40,8 @@ pub use plugins::{
     Capability, PluginInspection, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
 pub use requests::{
-    BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, HistoryQuery, IncidentQuery,
-    PauseBody, PruneBody, RecoverBody, RestoreBody,
+    BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
+    IncidentQuery, PauseBody, PruneBody, RecoverBody, RestoreBody,
 };
 pub use severity::Severity;
 pub use status::{CircuitState, Health, HostStatus, JobRow, ReloadRow, Rest, Status, TargetRow};

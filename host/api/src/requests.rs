@@ -93,6 +93,18 @@ pub struct PauseBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/plugins/forget`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetPluginBody {
+    /// The plugin's name.
+    pub name: String,
+    /// Its version, with its build metadata.
+    pub version: String,
+    /// Who asks, for the record.
+    pub by: String,
+}
+
 /// The body of `POST /v1/backups`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -111,6 +111,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
 async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow::Result<Ending> {
     match command {
         PluginCommand::List => done(status::plugins(&connect::connect(global).await?, out).await),
+        PluginCommand::Forget {
+            plugin: (name, version),
+            by,
+        } => {
+            let client = connect::connect(global).await?;
+            done(operations::forget_plugin(&client, out, &name, &version, by.by).await)
+        }
         PluginCommand::Inspect { file } => done(plugins::inspect(out, &file).await),
         PluginCommand::New {
             name,

@@ -172,6 +172,7 @@ fn routes(served: Arc<Served>) -> Router {
     let v1 = Router::new()
         .route("/status", get(reads::status))
         .route("/plugins", get(reads::plugins))
+        .route("/plugins/forget", post(commands::forget_plugin))
         .route("/incidents", get(reads::incidents))
         .route("/operations", get(reads::history))
         .route("/operations/{id}", get(reads::operation))

@@ -13,8 +13,8 @@ use crate::{
     operations::{Operation, OperationDetail},
     plugins::PluginRow,
     requests::{
-        BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, HistoryQuery, IncidentQuery,
-        PauseBody, PruneBody, RecoverBody, RestoreBody,
+        BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
+        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RestoreBody,
     },
     status::Status,
 };
@@ -145,6 +145,13 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Nothing,
         )
         .with_body(schemas.body::<PauseBody>()),
+        Endpoint::post(
+            "/v1/plugins/forget",
+            "forget-plugin",
+            "Let other bytes go by a plugin's name and version than those that were accepted first",
+            Nothing,
+        )
+        .with_body(schemas.body::<ForgetPluginBody>()),
         Endpoint::post(
             "/v1/heartbeat/{target}",
             "heartbeat",

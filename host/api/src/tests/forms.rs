@@ -326,6 +326,11 @@ fn what_only_the_command_line_prints_is_as_before() {
         paused: true,
     };
     check(&paused, &json!({ "target": null, "paused": true }));
+    let forgotten = ForgottenPlugin {
+        name: "fixer".to_owned(),
+        version: "1.0.0".to_owned(),
+    };
+    check(&forgotten, &json!({ "name": "fixer", "version": "1.0.0" }));
     let operation = samples::operation_id().to_string();
     check(
         &Scheduled {
@@ -404,6 +409,10 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<PauseBody>(
         json!({ "by": "ann" }),
         json!({ "target": null, "by": "ann" }),
+    );
+    check_request::<ForgetPluginBody>(
+        json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),
+        json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),
     );
     check_request::<CreateBody>(
         json!({ "job": "state" }),

@@ -9,9 +9,10 @@ use mainstay_domain::{
     code::ErrorCode,
     id::{BackupId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
-    plugin::PluginKind,
+    plugin::{PluginKind, parse_version},
     time::Timestamp,
 };
+use semver::Version;
 use std::{path::PathBuf, time::Duration};
 
 /// Watches targets, recovers them when they fail, backs up their state and proves the backups.
@@ -505,6 +506,21 @@ pub enum PluginCommand {
         /// The component
         file: PathBuf,
     },
+    /// Let other bytes go by a plugin's name and version than those that were accepted first
+    ///
+    /// A version that was accepted once means the same bytes for good; a file with others is refused, also when the
+    /// first is long gone. This is the operator's word that it may mean others from now on. Where the first build still
+    /// lies in another file, remove that too.
+    #[command(after_long_help = examples!("
+  mainstay plugin forget restart-service@1.0.0"))]
+    Forget {
+        /// Which: NAME@VERSION
+        #[arg(value_parser = parse_plugin, value_name = "NAME@VERSION")]
+        plugin: (PluginName, Version),
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Write a new plugin, ready to build
     ///
     /// A Cargo package: the contract's glue in src/lib.rs, the decision in src/decide.rs, a native test against a
@@ -575,6 +591,14 @@ fn parse_type(text: &str) -> Result<BackupType, String> {
         text,
         "full, incremental, differential, snapshot and emergency",
     )
+}
+
+fn parse_plugin(text: &str) -> Result<(PluginName, Version), String> {
+    let Some((name, version)) = text.split_once('@') else {
+        return Err("write its name and its version, e.g. restart-service@1.0.0".to_owned());
+    };
+    let name = PluginName::parse(name).map_err(|error| error.to_string())?;
+    Ok((name, parse_version(version)?))
 }
 
 fn parse_kind(text: &str) -> Result<PluginKind, String> {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
 
+mod directories;
+
 use super::component;
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
@@ -25,7 +27,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     };
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = component::loader()?;
-    let mut found = Vec::new();
+    let mut found = directories::problems(&loaded);
     let mut served = Served::new();
     for component in components(&loaded, &mut found) {
         match serve(&loader, &loaded, &component).await {

@@ -10,8 +10,16 @@ use super::{
 };
 use crate::ports::{Decision, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_api::{DecisionBody, Operation, PauseBody, RecoverBody, Scheduled};
-use mainstay_domain::{id::OperationId, name::TargetName, recovery::Verb};
+use mainstay_api::{
+    DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled,
+};
+use mainstay_domain::{
+    id::OperationId,
+    name::{PluginName, TargetName},
+    plugin::parse_version,
+    recovery::Verb,
+    text::excerpt,
+};
 use std::{future::Future, sync::Arc};
 
 /// The longest name or reason that is put on record, in bytes.
@@ -107,6 +115,25 @@ pub(super) async fn heartbeat(
     let help =
         "add a [[target.check]] with kind = \"heartbeat\" to it; `mainstay status` lists targets";
     Err(ApiError::not_found(error, help))
+}
+
+pub(super) async fn forget_plugin(
+    State(served): State<Arc<Served>>,
+    Body(body): Body<ForgetPluginBody>,
+) -> Result<StatusCode, ApiError> {
+    let name = PluginName::parse(&body.name).map_err(|error| {
+        ApiError::bad_request(error.to_string(), "`mainstay plugin list` shows names")
+    })?;
+    let version = parse_version(&body.version).map_err(|error| {
+        let error = format!("`{}` is no version: {error}", excerpt(&body.version));
+        ApiError::bad_request(error, "write all of it, e.g. 1.2.0 or 1.2.0+build.7")
+    })?;
+    let by = named(body.by)?;
+    let plugins = served.ports.plugins.clone();
+    served
+        .finish(async move { plugins.forget(name, version, by).await })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Whoever commands gives a name for the record.

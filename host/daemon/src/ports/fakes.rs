@@ -584,6 +584,15 @@ impl PluginView for FakeWorld {
             quarantined: false,
         }]
     }
+    fn forget(
+        &self,
+        name: PluginName,
+        version: Version,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>> {
+        self.command(format!("forget {name}@{version} by {by}"));
+        ready(Ok(()))
+    }
 }
 
 impl HostView for FakeWorld {

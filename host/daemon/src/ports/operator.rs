@@ -4,12 +4,13 @@ use super::{Boxed, OnProgress, between::Active};
 use mainstay_domain::{
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     id::{BackupId, OperationId},
-    name::{FailureType, JobName, TargetName},
+    name::{FailureType, JobName, PluginName, TargetName},
     operation::Operation,
     plugin::PluginRow,
     recovery::Verb,
     time::Timestamp,
 };
+use semver::Version;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Why an operator's command was not carried out; a sentence for people that says what to do.
@@ -185,8 +186,10 @@ pub trait HostView: Send + Sync {
     fn last_reload(&self) -> Option<LastReload>;
 }
 
-/// The plugins, for those who show them. Answers from memory.
+/// The plugins, for those who show them and say what is one.
 pub trait PluginView: Send + Sync {
-    /// One row for each plugin file or version, as `plugin list` prints them.
+    /// One row for each plugin file or version, as `plugin list` prints them. Answers from memory.
     fn rows(&self) -> Vec<PluginRow>;
+    /// Lets other bytes go by a name and version than those that were accepted first.
+    fn forget(&self, name: PluginName, version: Version, by: String) -> Boxed<'_, Result<(), Refused>>;
 }

@@ -2,7 +2,9 @@
 //! events.
 
 use crate::{
-    ports::{Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, RetentionJudge},
+    ports::{
+        Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, Refused, RetentionJudge,
+    },
     services::{
         reload::{PluginSettings, PluginSettingsError},
         shared::Shared,
@@ -27,7 +29,7 @@ use mainstay_runtime::{
     plugin::Called,
     registry::NotServing,
 };
-use semver::VersionReq;
+use semver::{Version, VersionReq};
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -180,6 +182,31 @@ impl PluginView for PluginCalls {
     fn rows(&self) -> Vec<PluginRow> {
         self.host.get().map(PluginHost::rows).unwrap_or_default()
     }
+
+    fn forget(
+        &self,
+        name: PluginName,
+        version: Version,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>> {
+        Box::pin(async move {
+            let host = self.host.get();
+            let host = host.ok_or_else(|| Refused(NotFound::NotLoaded.to_string()))?;
+            let plugin = format!("{name}@{version}");
+            match host.forget(name, version).await {
+                Ok(true) => {
+                    tracing::info!(plugin, by, "other bytes may go by this name and version");
+                    Ok(())
+                }
+                Ok(false) => Err(Refused(format!(
+                    "no {plugin} was ever accepted here; `mainstay plugin list` shows names and versions"
+                ))),
+                Err(error) => Err(Refused(format!(
+                    "what is known of {plugin} cannot be removed from the state directory: {error}"
+                ))),
+            }
+        })
+    }
 }
 
 impl PluginSettings for PluginCalls {
@@ -288,7 +315,6 @@ mod tests {
     };
     use mainstay_domain::{call::RecoverRequest, id::OperationId, plugin::PluginIdentity};
     use mainstay_runtime::CallError;
-    use semver::Version;
 
     fn failed(cause: CallFailure) -> Called<Report, RecoveryFailure> {
         Err(CallError {

@@ -107,6 +107,12 @@ async fn commands_reach_the_engine_with_who_and_why() {
         assert_eq!(host["host"]["paused"], paused, "after {path}");
     }
     post(&served, "/v1/heartbeat/api", json!({})).await;
+    let forgotten = json!({"name": "fixer", "version": "1.0.0+abc", "by": "ann"});
+    let (status, text) = post(&served, "/v1/plugins/forget", forgotten).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    let no_version = json!({"name": "fixer", "version": "one", "by": "ann"});
+    let (status, text) = post(&served, "/v1/plugins/forget", no_version).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
     let commands = served.world.commands.lock().join("\n");
     insta::assert_snapshot!("commands", commands);
 }
