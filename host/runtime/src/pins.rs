@@ -3,7 +3,8 @@
 //! Invariant: a build is what its bytes are. What it said of itself when it was first accepted is pinned to its digest,
 //! and its name and version to its bytes, build metadata included; over restarts, and when its file is long gone. Only
 //! the operator's word unpins a version.
-//! Invariant: a pin is on the disk before its build serves. A pin that cannot be read is lost alone, and the log says so.
+//! Invariant: a pin is on the disk before its build serves. A pin that cannot be read is lost alone, and the log says
+//! so.
 
 use crate::{
     candidate::{Candidate, Descriptor},

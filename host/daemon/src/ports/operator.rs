@@ -191,5 +191,10 @@ pub trait PluginView: Send + Sync {
     /// One row for each plugin file or version, as `plugin list` prints them. Answers from memory.
     fn rows(&self) -> Vec<PluginRow>;
     /// Lets other bytes go by a name and version than those that were accepted first.
-    fn forget(&self, name: PluginName, version: Version, by: String) -> Boxed<'_, Result<(), Refused>>;
+    fn forget(
+        &self,
+        name: PluginName,
+        version: Version,
+        by: String,
+    ) -> Boxed<'_, Result<(), Refused>>;
 }

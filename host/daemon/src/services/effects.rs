@@ -22,6 +22,7 @@ use super::shared::Shared;
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
 use delivering::AlertSession;
 use live::LiveSession;
+use mainstay_domain::text::visible;
 use mainstay_runtime::{Call, EffectPort, EffectSession, LogLine, Purpose, effects::LogLevel};
 use nothing::NoEffectsSession;
 use operation::OperationCall;
@@ -89,7 +90,9 @@ impl EffectPort for EffectSessions {
     fn log(&self, call: &Call, line: LogLine) {
         let secrets = &self.0.secrets;
         let clean = |text: &str| {
-            String::from_utf8_lossy(&secrets.conceal(text.as_bytes().to_vec())).into_owned()
+            visible(&String::from_utf8_lossy(
+                &secrets.conceal(text.as_bytes().to_vec()),
+            ))
         };
         let (plugin, message) = (call.plugin.to_string(), clean(&line.message));
         let fields: Vec<String> = line

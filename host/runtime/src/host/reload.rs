@@ -150,7 +150,7 @@ impl Reloader {
     }
 
     /// Keeps what each file holds, for the next start.
-    async fn hold(&self) {
+    async fn hold(&mut self) {
         let Some(kept) = self.kept.clone() else {
             return;
         };
@@ -169,7 +169,10 @@ impl Reloader {
         let held: BTreeMap<String, String> = held.collect();
         let holding = tokio::task::spawn_blocking(move || kept.pins.lock().hold(held));
         if let Err(error) = holding.await.map_err(io::Error::other).flatten() {
-            tracing::warn!(%error, "cannot keep what the plugin files hold; after a restart a broken one has nothing to fall back on");
+            tracing::warn!(
+                %error,
+                "cannot keep what the plugin files hold; after a restart a broken one has nothing to fall back on"
+            );
         }
     }
 
