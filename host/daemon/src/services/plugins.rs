@@ -1,5 +1,7 @@
 //! The plugin host in the daemon: calls handlers, alerters and policies, and turns what happens to plugins into
 //! events.
+//!
+//! Length: every port that the plugin host stands behind, each short, in one place.
 
 use crate::{
     ports::{
