@@ -3,18 +3,18 @@
 //! Invariant: these types have no serde and no raw text that still has to be checked; only `config` in the daemon
 //! makes them, and everything else may rely on what their docs say.
 
+mod check;
 mod job;
 mod plugin;
 mod recovery;
 mod target;
 mod targets;
 
+pub use check::{CheckKind, CheckSpec, ExecCheck};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
-pub use target::{
-    BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec,
-};
+pub use target::{BreakerSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec};
 pub use targets::Targets;
 
 use crate::name::{CommandName, PluginName, SecretName, TargetName};

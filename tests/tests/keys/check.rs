@@ -1,4 +1,6 @@
-//! Checks: `[[target.check]]`.
+//! Checks: `[[target.check]]`. What programs say of a target is in [`exec`].
+
+mod exec;
 
 use crate::target::{HOST, crash, incident_of, row_of};
 use mainstay_tests::{Daemon, Receiver, wait_for};
@@ -28,6 +30,11 @@ fn case(keys: impl Into<String>, health: &'static str, says: &'static str) -> Ca
 
 /// One target for each case, looked at once.
 fn judge(daemon: &mut Daemon, cases: &[Case]) {
+    judge_with(daemon, "", cases);
+}
+
+/// As [`judge`], with more of the config.
+fn judge_with(daemon: &mut Daemon, more: &str, cases: &[Case]) {
     let target = |(number, case): (usize, &Case)| {
         let timeout = match case.keys.contains("timeout") {
             true => "",
@@ -39,7 +46,7 @@ fn judge(daemon: &mut Daemon, cases: &[Case]) {
         )
     };
     let targets: String = cases.iter().enumerate().map(target).collect();
-    fs::write(daemon.path("mainstay.toml"), format!("{HOST}{targets}")).unwrap();
+    fs::write(daemon.path("mainstay.toml"), format!("{HOST}{more}{targets}")).unwrap();
     daemon.run();
     for (number, case) in cases.iter().enumerate() {
         let name = format!("t{number}");
@@ -81,29 +88,6 @@ fn what_is_asked_over_the_network_is_judged_as_its_keys_say() {
         case(tcp(DEAF), "failed", "refused"),
     ];
     judge(&mut Daemon::prepare(""), &cases);
-}
-
-/// Acts: `target.check(exec)`, `target.check(exec).run`, `target.check(exec).cwd`,
-/// Acts: `target.check(exec).degraded_exit`, `target.check.timeout`
-#[test]
-fn a_program_is_judged_by_its_exit_and_ended_at_its_timeout() {
-    let exec = |run: &str, more: &str| format!("kind = \"exec\"\nrun = {run}\n{more}");
-    let (here, exit) = (r#"["test", "-e", "here"]"#, r#"["sh", "-c", "exit 3"]"#);
-    let sleep = r#"["sleep", "1.5"]"#;
-    let cases = [
-        case(exec(here, ""), "failed", "code 1"),
-        case(exec(here, "cwd = \"inner\""), "healthy", ""),
-        case(exec(r#"["echo", "*", "&&", "false"]"#, ""), "healthy", ""),
-        case(exec(exit, ""), "failed", "code 3"),
-        case(exec(exit, "degraded_exit = 3"), "degraded", ""),
-        case(exec(exit, "degraded_exit = 4"), "failed", "code 3"),
-        case(exec(sleep, "timeout = \"50ms\""), "failed", "within 50 ms"),
-        case(exec(sleep, "timeout = \"1m\""), "healthy", ""),
-    ];
-    let mut daemon = Daemon::prepare("");
-    fs::create_dir(daemon.path("inner")).unwrap();
-    fs::write(daemon.path("inner/here"), "").unwrap();
-    judge(&mut daemon, &cases);
 }
 
 /// Acts: `target.check(file)`, `target.check(file).path`, `target.check(file).max_age`,

@@ -75,6 +75,13 @@ impl Seen {
         }
     }
 
+    /// The look could not be done, for a reason that says nothing about the target; which one. It counts as nothing.
+    fn not_done(why: impl Into<String>) -> Self {
+        let seen = Self::too_soon(why);
+        tracing::warn!(why = %seen.message, "a check could not look");
+        seen
+    }
+
     fn healthy(message: impl Into<String>) -> Self {
         Self::new(Outcome::Healthy, message)
     }
@@ -90,8 +97,8 @@ impl Seen {
 }
 
 impl HostProbe {
-    /// The TLS provider of the program must be installed. `secrets` are taken out of what programs print. The error is
-    /// that of the HTTP client.
+    /// The TLS provider of the program must be installed. `secrets` are put where the config of a check names them, and
+    /// taken out of what programs print. The error is that of the HTTP client.
     pub fn new(
         secrets: Arc<dyn Secrets>,
         environment: Arc<ChildEnvironment>,
@@ -132,21 +139,16 @@ impl HostProbe {
                     Ok(within(check, resolve_and_connect(address, turn)).await)
                 }
             },
-            CheckKind::Exec {
-                run,
-                cwd,
-                degraded_exit,
-            } => {
+            CheckKind::Exec(exec) => {
                 let turn = self.blocking.turn(&target.name, check).await?;
-                let environment = Arc::clone(&self.environment);
-                let (program, cwd) = (run.clone(), cwd.clone());
-                let start = move || exec::start(&environment, &program, &cwd);
+                let (environment, secrets) =
+                    (Arc::clone(&self.environment), Arc::clone(&self.secrets));
+                let program = exec.clone();
+                let start = move || exec::start(&environment, &program, &*secrets);
                 let look = async {
                     match turn.run(start).await {
-                        Ok(started) => {
-                            exec::look(run, started, *degraded_exit, &*self.secrets).await
-                        }
-                        Err(seen) => seen,
+                        Ok(Ok(started)) => exec::look(exec, started, &*self.secrets).await,
+                        Ok(Err(seen)) | Err(seen) => seen,
                     }
                 };
                 Ok(within(check, look).await)
@@ -259,10 +261,10 @@ fn no_answer(check: &CheckSpec) -> String {
     match &check.kind {
         CheckKind::Http { url, .. } => format!("GET {url}: no answer within {within}"),
         CheckKind::Tcp { address } => format!("{address}: no connection within {within}"),
-        CheckKind::Exec { run, .. } => {
+        CheckKind::Exec(exec) => {
             format!(
                 "`{}` did not end within {within} and was killed",
-                run.join(" ")
+                exec.run.join(" ")
             )
         }
         kind => format!("the {} check had no answer within {within}", kind.as_str()),

@@ -25,6 +25,8 @@ pub(crate) mod stat;
 #[cfg(test)]
 mod tests;
 
+pub(super) use launch::run_as;
+
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, ProcessError, Processes, Secrets};
 use child::Children;

@@ -1,4 +1,4 @@
-//! Runs a program and judges its exit code; the last line that it prints is the evidence.
+//! Runs a program and judges its exit code and its output; the last line that it prints is the evidence.
 //!
 //! Invariant: secrets are taken out of what it prints before anything else is done with it.
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
@@ -7,16 +7,19 @@ use super::{Seen, io_cause};
 use crate::{
     adapters::{
         environment::ChildEnvironment,
+        process::run_as,
         program::{Program, Remains, concealed_end, read_end},
     },
     ports::Secrets,
 };
-use mainstay_domain::health::Outcome;
-use std::{convert::Infallible, io, os::fd::OwnedFd, path::Path};
+use mainstay_domain::{health::Outcome, spec::ExecCheck};
+use std::{convert::Infallible, io, os::fd::OwnedFd};
 use tokio::net::unix::pipe;
 
-/// So much of the end of the output is looked through.
-const TAIL: usize = 4096;
+/// So much of the end of the output is kept to show its last line.
+const SHOWN: usize = 4096;
+/// So much of it is looked through where the check asks what it holds.
+const JUDGED: usize = 64 << 10;
 
 /// A program that runs.
 pub(super) struct Started {
@@ -25,66 +28,72 @@ pub(super) struct Started {
 }
 
 /// Watches it to its end.
-pub(super) async fn look(
-    run: &[String],
-    started: io::Result<Started>,
-    degraded_exit: Option<i32>,
-    secrets: &dyn Secrets,
-) -> Seen {
-    let words = run.join(" ");
-    let cannot =
-        |error: io::Error| Seen::failed(format!("cannot run `{words}`: {}", io_cause(&error)));
-    let (output, program) = match started {
-        Ok(started) => (started.output, started.program),
-        Err(error) => return cannot(error),
-    };
-    let mut tail = Vec::new();
-    let reading = read_end(Some(output), TAIL, &mut tail);
+pub(super) async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secrets) -> Seen {
+    let Started { output, program } = started;
+    let kept = if check.judges_output() { JUDGED } else { SHOWN };
+    let mut end = Vec::new();
+    let reading = read_end(Some(output), kept, &mut end);
     // Who looks gives it up by dropping this. What it started in the background would keep the pipe open.
     let never = std::future::pending::<Infallible>();
     let Ok(ended) = program.end(reading, never, Remains::AreKilled).await;
     match ended {
-        Ok(status) => judge(
-            &words,
-            status,
-            degraded_exit,
-            &concealed_end(tail, TAIL, secrets),
-        ),
-        Err(error) => cannot(error),
+        Ok(status) => judge(check, status, &concealed_end(end, kept, secrets)),
+        Err(error) => cannot_run(check, &error),
     }
 }
 
-/// Blocks until the program is loaded, or could not be: for ever on a file system that does not answer.
+/// Blocks until the program is loaded, or could not be: for ever on a file system that does not answer. The error is
+/// what is seen then.
 pub(super) fn start(
     environment: &ChildEnvironment,
-    run: &[String],
-    cwd: &Path,
-) -> io::Result<Started> {
-    let (program, arguments) = run.split_first().ok_or(io::ErrorKind::NotFound)?;
-    let (reader, writer) = io::pipe()?;
+    check: &ExecCheck,
+    secrets: &dyn Secrets,
+) -> Result<Started, Seen> {
+    let (program, arguments) = check
+        .run
+        .split_first()
+        .ok_or_else(|| cannot_run(check, &io::ErrorKind::NotFound.into()))?;
     let mut command = environment.inheriting(program);
-    command
-        .args(arguments)
-        .current_dir(cwd)
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
+    command.args(arguments).current_dir(&check.cwd);
+    let words = check.run.join(" ");
+    if let Some(user) = &check.user {
+        run_as(&mut command, user).map_err(|why| {
+            Seen::not_done(format!("cannot run `{words}` as the user `{user}`: {why}"))
+        })?;
+    }
+    for (variable, written) in &check.env {
+        let value = secrets.reveal(written).map_err(|why| {
+            Seen::not_done(format!(
+                "cannot run `{words}`: environment variable {variable}: {why}"
+            ))
+        })?;
+        command.env(variable, value);
+    }
+    run(command).map_err(|error| cannot_run(check, &error))
+}
+
+fn run(mut command: std::process::Command) -> io::Result<Started> {
+    let (reader, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
     let program = Program::start(command)?;
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     Ok(Started { output, program })
 }
 
-fn judge(
-    words: &str,
-    status: std::process::ExitStatus,
-    degraded_exit: Option<i32>,
-    tail: &[u8],
-) -> Seen {
-    let text = String::from_utf8_lossy(tail);
-    let line = text
-        .lines()
-        .rev()
-        .map(str::trim)
-        .find(|line| !line.is_empty());
+fn cannot_run(check: &ExecCheck, error: &io::Error) -> Seen {
+    let words = check.run.join(" ");
+    Seen::failed(format!("cannot run `{words}`: {}", io_cause(error)))
+}
+
+fn judge(check: &ExecCheck, status: std::process::ExitStatus, output: &[u8]) -> Seen {
+    let words = check.run.join(" ");
+    let text = String::from_utf8_lossy(output);
+    let holds = |wanted: &str| text.contains(wanted);
+    let degraded_by = check.degraded_output.as_deref();
+    let degraded_by = degraded_by.filter(|wanted| holds(wanted));
+    // What made it degraded says more than what happens to be last.
+    let telling = degraded_by.and_then(|wanted| last_line(&text, |line| line.contains(wanted)));
+    let line = telling.or_else(|| last_line(&text, |line| !line.is_empty()));
     let said: String = line
         .map(|line| format!(": {line}"))
         .unwrap_or_default()
@@ -95,11 +104,26 @@ fn judge(
         let signal = std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or_default();
         return Seen::failed(format!("`{words}` was ended by signal {signal}{said}"));
     };
-    let outcome = match code {
+    let by_code = match code {
         0 => Outcome::Healthy,
-        code if Some(code) == degraded_exit => Outcome::Degraded,
+        code if Some(code) == check.degraded_exit => Outcome::Degraded,
         _ => Outcome::Failed,
     };
-    Seen::new(outcome, format!("`{words}` exited with code {code}{said}"))
-        .with_value(f64::from(code))
+    let missing = check.output_contains.as_deref();
+    let missing = missing.filter(|wanted| by_code != Outcome::Failed && !holds(wanted));
+    let seen = match (degraded_by, missing) {
+        (Some(_), _) => Seen::new(
+            Outcome::Degraded,
+            format!("`{words}` exited with code {code}{said}"),
+        ),
+        (None, Some(wanted)) => Seen::failed(format!(
+            "`{words}` exited with code {code}, but its output does not hold `{wanted}`{said}"
+        )),
+        (None, None) => Seen::new(by_code, format!("`{words}` exited with code {code}{said}")),
+    };
+    seen.with_value(f64::from(code))
+}
+
+fn last_line(text: &str, wanted: impl Fn(&str) -> bool) -> Option<&str> {
+    text.lines().rev().map(str::trim).find(|line| wanted(line))
 }

@@ -4,13 +4,13 @@
 //! `posix_spawn`, whose cost does not grow with the daemon's memory.
 
 use super::{
-    account::Account,
+    account::{self, Account},
     log::{self, Rotations},
     stat::ProcessStat,
 };
 use crate::{
     adapters::{environment::ChildEnvironment, limits},
-    ports::ProcessError,
+    ports::{AccountError, ProcessError},
 };
 use rustix::{
     fs::Mode,
@@ -118,6 +118,15 @@ impl Launch {
             help,
         }
     }
+}
+
+/// Has a program that is no supervised process run under another account, with what login(1) sets for it. What its own
+/// config sets is set after this, and wins. Blocks.
+pub(in crate::adapters) fn run_as(command: &mut Command, user: &str) -> Result<(), AccountError> {
+    let account = account::find(user)?;
+    command.envs(account.environment());
+    before_exec(command, Some(account), None);
+    Ok(())
 }
 
 /// Changes user and mask in the child, between `fork` and `exec`.

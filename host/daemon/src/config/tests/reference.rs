@@ -7,7 +7,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
+        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
         ForeignCommands, Grants, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, Schedule,
         SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
     },
@@ -15,7 +15,7 @@ use mainstay_domain::{
 use semver::VersionReq;
 use serde_json::json;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt::Debug,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -567,16 +567,25 @@ fn check_keys(keys: &mut Keys) {
         pid_file: Some("/p".into()),
     };
     keys.check("target.check.pid_file", line, |c| c.kind.clone(), kind);
-    let line = "kind = \"exec\"\nrun = [\"a\", \"b\"]\ncwd = \"/c\"\ndegraded_exit = 3";
-    let kind = CheckKind::Exec {
+    let line = "kind = \"exec\"\nrun = [\"a\", \"b\"]\ncwd = \"/c\"\nenv = { A = \"b\" }\nuser = \"u\"\n\
+                degraded_exit = 3\noutput_contains = \"x\"\ndegraded_output = \"y\"";
+    let kind = CheckKind::Exec(ExecCheck {
         run: words("a b"),
         cwd: "/c".into(),
+        env: [("A".to_owned(), "b".to_owned())].into(),
+        user: Some("u".into()),
         degraded_exit: Some(3),
-    };
+        output_contains: Some("x".into()),
+        degraded_output: Some("y".into()),
+    });
     for key in [
         "target.check.run",
         "target.check.cwd",
+        "target.check.env",
+        "target.check.user",
         "target.check.degraded_exit",
+        "target.check.output_contains",
+        "target.check.degraded_output",
     ] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
@@ -957,6 +966,7 @@ fn what_is_not_written_has_its_documented_default() {
          [[target.check]]\nkind = \"http\"\nurl = \"http://h\"\nfailure = \"postgres-down\"\n\
          [[target.check]]\nkind = \"http\"\nurl = \"http://h\"\nfailure = \"odd\"\nevery = \"200ms\"\n\
          [[target.check]]\nkind = \"disk\"\npath = \"/\"\nfailure = \"disk-full\"\n\
+         [[target.check]]\nkind = \"exec\"\nrun = [\"x\"]\nfailure = \"odd\"\n\
          [[target]]\nname = \"b\"\nrun = [\"x\"]\n\
          [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
          [command.c]\nrun = [\"x\"]\n\
@@ -990,7 +1000,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(other.exit_failure.as_str(), "service-down");
     assert_eq!(other.exit_severity, Severity::High);
 
-    let [first, second, disk] = target.checks.as_slice() else {
+    let [first, second, disk, exec] = target.checks.as_slice() else {
         panic!("{:?}", target.checks)
     };
     assert_eq!(
@@ -1021,6 +1031,17 @@ fn what_is_not_written_has_its_documented_default() {
             ..
         }
     ));
+
+    let expected = ExecCheck {
+        run: words("x"),
+        cwd: base.to_owned(),
+        env: BTreeMap::new(),
+        user: None,
+        degraded_exit: None,
+        output_contains: None,
+        degraded_output: None,
+    };
+    assert_eq!(exec.kind, CheckKind::Exec(expected));
 
     let route = &spec.routes[0];
     assert_eq!(

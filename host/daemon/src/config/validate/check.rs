@@ -1,15 +1,14 @@
 //! `[[target.check]]`.
 
+mod exec;
+mod machine;
+mod network;
+
 use super::super::{
-    addresses::{host_and_port, url},
     context::Raised,
-    document::Value,
     reader::{Fields, ValueAt},
     suggest::listed,
-    values::{
-        as_written, core_percent, count, duration, name, one_of, path, percent, positive_duration,
-        run, severity, size, text, whole,
-    },
+    values::{as_written, count, duration, name, one_of, positive_duration, severity},
 };
 use mainstay_domain::{
     failure,
@@ -22,14 +21,14 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
 const KINDS: [(&str, ReadKind); 9] = [
-    ("http", http),
-    ("tcp", tcp),
-    ("process", process),
-    ("exec", exec),
-    ("file", file),
-    ("disk", disk),
-    ("memory", memory),
-    ("cpu", cpu),
+    ("http", network::http),
+    ("tcp", network::tcp),
+    ("process", machine::process),
+    ("exec", exec::exec),
+    ("file", machine::file),
+    ("disk", machine::disk),
+    ("memory", machine::memory),
+    ("cpu", machine::cpu),
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
 ];
 
@@ -144,129 +143,4 @@ fn at_most<'a>(
         &format!("at most `every`, which is {}", as_written(every)),
         format!("shorten `{}`, or check less often", at.key),
     )
-}
-
-fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let url = fields.required("url", "url = \"http://127.0.0.1:8080/health\"", url);
-    let status = fields.or("status", (200, 399), statuses);
-    let body_contains = fields.optional("body_contains", text);
-    Some(CheckKind::Http {
-        url: url?,
-        status,
-        body_contains,
-    })
-}
-
-fn statuses(at: ValueAt<'_>) -> Option<(u16, u16)> {
-    const HELP: &str =
-        "write one status from 100 to 599, or the lowest and the highest: [200, 299]";
-    let status = whole(100..=599);
-    let range = match &at.node.value {
-        Value::Array(items) if items.len() == 2 => at.each(HELP, status)?,
-        Value::Array(_) => return at.not("one range of HTTP statuses", HELP),
-        _ => vec![status(at)?],
-    };
-    match range.as_slice() {
-        [low, high] if low > high => at.refuse(format!("no status is from {low} to {high}"), HELP),
-        [low, high] => Some((*low, *high)),
-        [one] => Some((*one, *one)),
-        _ => None,
-    }
-}
-
-fn tcp(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let address = fields.required("address", "address = \"127.0.0.1:6379\"", host_and_port);
-    Some(CheckKind::Tcp { address: address? })
-}
-
-fn process(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
-    let pid_file = fields.optional("pid_file", path);
-    if pid_file.is_none() && !is_child {
-        fields.needs(
-            "a process check needs a target with `run`, or a `pid_file`",
-            "add run = [\"program\"] to the target, or pid_file = \"/run/service.pid\" to the check",
-        );
-    }
-    Some(CheckKind::Process { pid_file })
-}
-
-fn exec(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let arguments = fields.required("run", "run = [\"./check.sh\"]", run);
-    let base = fields.context.base.to_owned();
-    let cwd = fields.or("cwd", base, path);
-    let degraded_exit = fields.optional("degraded_exit", whole(1..=255));
-    Some(CheckKind::Exec {
-        run: arguments?,
-        cwd,
-        degraded_exit,
-    })
-}
-
-fn file(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let file = fields.required("path", "path = \"data/state.json\"", path);
-    Some(CheckKind::File {
-        max_age: fields.optional("max_age", positive_duration),
-        min_bytes: fields.optional("min_bytes", size(0..=1 << 50)),
-        contains: fields.optional("contains", text),
-        path: file?,
-    })
-}
-
-fn disk(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let filesystem = fields.required("path", "path = \"/var\"", path);
-    let max_percent = fields.or("max_percent", 95.0, percent);
-    let warn_percent = fields.optional("warn_percent", |at| match percent(at)? {
-        warn if warn < max_percent => Some(warn),
-        _ => at.not(
-            &format!("below `max_percent`, which is {max_percent}"),
-            "the check is degraded above `warn_percent` and failed above `max_percent`",
-        ),
-    });
-    Some(CheckKind::Disk {
-        path: filesystem?,
-        max_percent,
-        warn_percent,
-    })
-}
-
-fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
-    let max_percent = fields.optional("max_percent", percent);
-    let max_bytes = fields.optional("max_bytes", size(1..=1 << 50));
-    if max_bytes.is_some() && !is_child {
-        fields.needs(
-            "a memory check with `max_bytes` needs a target with `run`",
-            "add run = [\"program\"] to the target, or write `max_percent` for the whole host",
-        );
-    }
-    if max_bytes.is_some() && max_percent.is_some() {
-        fields.needs(
-            "a memory check has either `max_percent` or `max_bytes`, not both",
-            "keep `max_bytes` for the target's own processes, `max_percent` for the whole host",
-        );
-    }
-    Some(CheckKind::Memory {
-        max_percent: max_percent.unwrap_or(90.0),
-        max_bytes,
-    })
-}
-
-fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
-    let max_percent = fields.or("max_percent", 90.0, core_percent);
-    let degraded_percent = fields.optional("degraded_percent", |at| match core_percent(at)? {
-        degraded if degraded < max_percent => Some(degraded),
-        _ => at.not(
-            &format!("below `max_percent`, which is {max_percent}"),
-            "the check is degraded above `degraded_percent` and failed above `max_percent`",
-        ),
-    });
-    if !is_child {
-        fields.needs(
-            "a cpu check needs a target with `run`",
-            "add run = [\"program\"] to the target",
-        );
-    }
-    Some(CheckKind::Cpu {
-        max_percent,
-        degraded_percent,
-    })
 }

@@ -5,7 +5,8 @@ use crate::{
     adapters::{environment::OF_THE_TESTS, process::stat::ProcessStat},
     services::testing::wait_until,
 };
-use std::os::unix::process::CommandExt;
+use mainstay_domain::spec::ExecCheck;
+use std::{collections::BTreeMap, os::unix::process::CommandExt};
 
 #[tokio::test]
 async fn a_process_is_known_by_its_number_or_its_pid_file() {
@@ -61,10 +62,21 @@ async fn a_process_is_known_by_its_number_or_its_pid_file() {
 }
 
 fn exec(script: &str, degraded_exit: Option<i32>) -> CheckKind {
-    CheckKind::Exec {
+    CheckKind::Exec(ExecCheck {
+        degraded_exit,
+        ..shell(script)
+    })
+}
+
+fn shell(script: &str) -> ExecCheck {
+    ExecCheck {
         run: ["/bin/sh", "-c", script].map(str::to_owned).into(),
         cwd: PathBuf::from("/usr"),
-        degraded_exit,
+        env: BTreeMap::new(),
+        user: None,
+        degraded_exit: None,
+        output_contains: None,
+        degraded_output: None,
     }
 }
 
@@ -101,17 +113,100 @@ async fn a_program_is_judged_by_its_exit_and_its_last_line_is_the_evidence() {
         "code 0: left",
     )
     .await;
-    let missing = CheckKind::Exec {
+    let missing = ExecCheck {
         run: vec!["/no/such".to_owned()],
-        cwd: "/".into(),
-        degraded_exit: None,
+        ..shell("")
     };
     check(
-        missing,
+        CheckKind::Exec(missing),
         Outcome::Failed,
         "cannot run `/no/such`: it does not exist",
     )
     .await;
+}
+
+#[tokio::test]
+async fn the_output_of_a_program_is_judged_as_far_as_the_check_asks() {
+    let judged = |script: &str, wanted: Option<&str>, degraded: Option<&str>| {
+        CheckKind::Exec(ExecCheck {
+            output_contains: wanted.map(str::to_owned),
+            degraded_output: degraded.map(str::to_owned),
+            ..shell(script)
+        })
+    };
+    let full = "echo 'FATAL: too many clients' >&2; echo bye; exit 2";
+    let early = "echo PONG; seq 10000";
+    let too_early = "echo PONG; seq 20000";
+    for (kind, outcome, message) in [
+        (judged("echo PONG", Some("PONG"), None), Outcome::Healthy, "code 0: PONG"),
+        (
+            judged("echo LOADING", Some("PONG"), None),
+            Outcome::Failed,
+            "code 0, but its output does not hold `PONG`: LOADING",
+        ),
+        (judged("exit 0", Some("PONG"), None), Outcome::Failed, "does not hold `PONG`"),
+        (judged("echo PONG; exit 3", Some("PONG"), None), Outcome::Failed, "code 3: PONG"),
+        (judged(early, Some("PONG"), None), Outcome::Healthy, "code 0: 10000"),
+        (judged(too_early, Some("PONG"), None), Outcome::Failed, "does not hold"),
+        (
+            judged(full, None, Some("too many clients")),
+            Outcome::Degraded,
+            "code 2: FATAL: too many clients",
+        ),
+        (judged(full, None, Some("no such words")), Outcome::Failed, "code 2: bye"),
+        (
+            judged("echo slow", Some("fast"), Some("slow")),
+            Outcome::Degraded,
+            "code 0: slow",
+        ),
+        (
+            judged("echo slow; kill -9 $$", None, Some("slow")),
+            Outcome::Failed,
+            "ended by signal 9: slow",
+        ),
+    ] {
+        check(kind, outcome, message).await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_gets_the_variables_of_its_check_with_secrets_in_their_places() {
+    let env = |value: &str| BTreeMap::from([("WORD".to_owned(), value.to_owned())]);
+    let script = "test \"$WORD\" = 'is hunter2!' && echo \"$WORD\"";
+    let kind = CheckKind::Exec(ExecCheck {
+        env: env("is ${secret:db}!"),
+        ..shell(script)
+    });
+    check(kind, Outcome::Healthy, "code 0: is ${secret:db}!").await;
+    let unknown = CheckKind::Exec(ExecCheck {
+        env: env("${secret:other}"),
+        ..shell("exit 1")
+    });
+    let check = check_of(unknown, 20 * SECOND);
+    let seen = probe().observe(target(), check, None).await;
+    assert_eq!(seen, None, "that says nothing about the target");
+}
+
+#[tokio::test]
+async fn a_program_runs_as_the_user_of_its_check() {
+    let of = |user: &str| {
+        CheckKind::Exec(ExecCheck {
+            user: Some(user.to_owned()),
+            ..shell("echo $(id -un) $USER")
+        })
+    };
+    let seen = |user| {
+        let check = check_of(of(user), 20 * SECOND);
+        async move { probe().observe(target(), check, None).await }
+    };
+    assert_eq!(seen("no-such-user-here").await, None);
+    let seen = seen("nobody").await;
+    if !rustix::process::geteuid().is_root() {
+        assert_eq!(seen, None, "only root may become another");
+        return;
+    }
+    let message = seen.unwrap().evidence.message;
+    assert!(message.ends_with("code 0: nobody nobody"), "{message}");
 }
 
 #[tokio::test]

@@ -1,0 +1,87 @@
+//! Checks that look at this machine: processes, files, file systems, memory and CPU use.
+
+use super::super::super::{
+    reader::Fields,
+    values::{core_percent, path, percent, positive_duration, size, text},
+};
+use mainstay_domain::spec::CheckKind;
+
+pub(super) fn process(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
+    let pid_file = fields.optional("pid_file", path);
+    if pid_file.is_none() && !is_child {
+        fields.needs(
+            "a process check needs a target with `run`, or a `pid_file`",
+            "add run = [\"program\"] to the target, or pid_file = \"/run/service.pid\" to the check",
+        );
+    }
+    Some(CheckKind::Process { pid_file })
+}
+
+pub(super) fn file(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let file = fields.required("path", "path = \"data/state.json\"", path);
+    Some(CheckKind::File {
+        max_age: fields.optional("max_age", positive_duration),
+        min_bytes: fields.optional("min_bytes", size(0..=1 << 50)),
+        contains: fields.optional("contains", text),
+        path: file?,
+    })
+}
+
+pub(super) fn disk(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let filesystem = fields.required("path", "path = \"/var\"", path);
+    let max_percent = fields.or("max_percent", 95.0, percent);
+    let warn_percent = fields.optional("warn_percent", |at| match percent(at)? {
+        warn if warn < max_percent => Some(warn),
+        _ => at.not(
+            &format!("below `max_percent`, which is {max_percent}"),
+            "the check is degraded above `warn_percent` and failed above `max_percent`",
+        ),
+    });
+    Some(CheckKind::Disk {
+        path: filesystem?,
+        max_percent,
+        warn_percent,
+    })
+}
+
+pub(super) fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
+    let max_percent = fields.optional("max_percent", percent);
+    let max_bytes = fields.optional("max_bytes", size(1..=1 << 50));
+    if max_bytes.is_some() && !is_child {
+        fields.needs(
+            "a memory check with `max_bytes` needs a target with `run`",
+            "add run = [\"program\"] to the target, or write `max_percent` for the whole host",
+        );
+    }
+    if max_bytes.is_some() && max_percent.is_some() {
+        fields.needs(
+            "a memory check has either `max_percent` or `max_bytes`, not both",
+            "keep `max_bytes` for the target's own processes, `max_percent` for the whole host",
+        );
+    }
+    Some(CheckKind::Memory {
+        max_percent: max_percent.unwrap_or(90.0),
+        max_bytes,
+    })
+}
+
+pub(super) fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
+    let max_percent = fields.or("max_percent", 90.0, core_percent);
+    let degraded_percent = fields.optional("degraded_percent", |at| match core_percent(at)? {
+        degraded if degraded < max_percent => Some(degraded),
+        _ => at.not(
+            &format!("below `max_percent`, which is {max_percent}"),
+            "the check is degraded above `degraded_percent` and failed above `max_percent`",
+        ),
+    });
+    if !is_child {
+        fields.needs(
+            "a cpu check needs a target with `run`",
+            "add run = [\"program\"] to the target",
+        );
+    }
+    Some(CheckKind::Cpu {
+        max_percent,
+        degraded_percent,
+    })
+}

@@ -1,0 +1,162 @@
+//! Checks of targets, as configured.
+
+use crate::{
+    name::{CheckName, FailureType},
+    severity::Severity,
+};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+/// One probe of a target, on a schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckSpec {
+    /// Unique within its target; default: its kind, numbered where there are several.
+    pub name: CheckName,
+    /// What is looked at.
+    pub kind: CheckKind,
+    /// Default 10 s [seed 000].
+    pub every: Duration,
+    /// At most `every`; default 1 s or `every`, the shorter.
+    pub timeout: Duration,
+    /// Failures in a row that open the circuit; default 5 [seed 002].
+    pub fail_after: u32,
+    /// Successes in a row that close it; default 2 [seed 002].
+    pub recover_after: u32,
+    /// Each run is moved later by up to this much, so that checks do not beat together; default 0.
+    pub jitter: Duration,
+    /// What its failure is called.
+    pub failure: FailureType,
+    /// How bad that is; default by the failure type.
+    pub severity: Severity,
+}
+
+/// What a check looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckKind {
+    /// GET; healthy where the status is in the range and the body holds the text.
+    Http {
+        /// `http` or `https`.
+        url: String,
+        /// Lowest and highest good status; default 200 to 399.
+        status: (u16, u16),
+        /// Text that the body must hold.
+        body_contains: Option<String>,
+    },
+    /// Healthy where a connection opens.
+    Tcp {
+        /// `host:port`.
+        address: String,
+    },
+    /// Healthy where the supervised child runs, or with `pid_file`, where the process named there does.
+    Process {
+        /// For foreign services.
+        pid_file: Option<PathBuf>,
+    },
+    /// What a program says.
+    Exec(ExecCheck),
+    /// Healthy where the file exists and is as asked.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Not older than this.
+        max_age: Option<Duration>,
+        /// Not smaller than this, in bytes.
+        min_bytes: Option<u64>,
+        /// Must hold this text; at most the first MiB is read.
+        contains: Option<String>,
+    },
+    /// Failed above `max_percent` used of the filesystem, degraded above `warn_percent`.
+    Disk {
+        /// A path on it.
+        path: PathBuf,
+        /// Default 95 [seed 000].
+        max_percent: f64,
+        /// Default: none.
+        warn_percent: Option<f64>,
+    },
+    /// Failed above the limit: of the supervised child's group in bytes, else of the host in percent.
+    Memory {
+        /// Of the host; default 90 [seed 000].
+        max_percent: f64,
+        /// Resident bytes of the supervised child; instead of `max_percent`.
+        max_bytes: Option<u64>,
+    },
+    /// Failed above the limit: how much of the CPU the supervised child's group used since the look before.
+    Cpu {
+        /// 100 is one core; default 90, at most 100000.
+        max_percent: f64,
+        /// Degraded above this; default: none.
+        degraded_percent: Option<f64>,
+    },
+    /// Failed where the target has not reported within `every`: `mainstay heartbeat TARGET`, or POST to the API.
+    Heartbeat,
+}
+
+impl CheckKind {
+    /// Whether it measures the supervised child; while none runs there is nothing to measure.
+    pub fn measures_child(&self) -> bool {
+        matches!(
+            self,
+            CheckKind::Memory {
+                max_bytes: Some(_),
+                ..
+            } | CheckKind::Cpu { .. }
+        )
+    }
+
+    /// Whether its success means that the target itself works. The other kinds look at the machine that it runs on.
+    pub fn asks_the_service(&self) -> bool {
+        match self {
+            CheckKind::Disk { .. } => false,
+            CheckKind::Memory { max_bytes, .. } => max_bytes.is_some(),
+            CheckKind::Http { .. }
+            | CheckKind::Tcp { .. }
+            | CheckKind::Process { .. }
+            | CheckKind::Exec(_)
+            | CheckKind::File { .. }
+            | CheckKind::Cpu { .. }
+            | CheckKind::Heartbeat => true,
+        }
+    }
+
+    /// The word that operators write.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            CheckKind::Http { .. } => "http",
+            CheckKind::Tcp { .. } => "tcp",
+            CheckKind::Process { .. } => "process",
+            CheckKind::Exec(_) => "exec",
+            CheckKind::File { .. } => "file",
+            CheckKind::Disk { .. } => "disk",
+            CheckKind::Memory { .. } => "memory",
+            CheckKind::Cpu { .. } => "cpu",
+            CheckKind::Heartbeat => "heartbeat",
+        }
+    }
+}
+
+/// A program whose exit and output say how the target is: healthy where it exits 0, failed else, but for what the
+/// operator calls degraded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecCheck {
+    /// Program and arguments, never a shell.
+    pub run: Vec<String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// Added to the daemon's environment; values may hold `${secret:NAME}`.
+    pub env: BTreeMap<String, String>,
+    /// As whom; needs a daemon that runs as root.
+    pub user: Option<String>,
+    /// The exit code that means degraded.
+    pub degraded_exit: Option<i32>,
+    /// What its output must hold to be good, within the last 64 KiB.
+    pub output_contains: Option<String>,
+    /// What in its output means degraded, whatever the exit code: of a service that works and takes no one more, say.
+    pub degraded_output: Option<String>,
+}
+
+impl ExecCheck {
+    /// Whether more of its output counts than what is shown of it.
+    pub fn judges_output(&self) -> bool {
+        self.output_contains.is_some() || self.degraded_output.is_some()
+    }
+}
