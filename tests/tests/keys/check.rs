@@ -1,6 +1,8 @@
-//! Checks: `[[target.check]]`. What programs say of a target is in [`exec`].
+//! Checks: `[[target.check]]`. What programs say of a target is in [`exec`], how servers are asked in [`http`].
 
 mod exec;
+mod http;
+mod tls;
 
 use crate::target::{HOST, crash, incident_of, row_of};
 use mainstay_tests::{Daemon, Receiver, wait_for};

@@ -7,7 +7,7 @@ use toml::Value;
 /// Tables whose keys are names that the operator chose.
 const NAMED: [&str; 3] = ["secrets", "command", "plugin"];
 /// Values that are the plugin's or the operator's own.
-const FREE: [&str; 4] = ["settings", "params", "env", "commands"];
+const FREE: [&str; 5] = ["settings", "params", "env", "headers", "commands"];
 /// What every kind of check has.
 const OF_EVERY_CHECK: [&str; 8] = [
     "name",

@@ -19,9 +19,10 @@ use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::{BlockingLooks, Turn};
 use cpu::CpuLooks;
 use groups::Groups;
+use http::HttpClients;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
-    spec::{CheckKind, CheckSpec, TargetSpec},
+    spec::{CheckKind, CheckSpec, TargetSpec, Trust},
     text::causes,
 };
 use std::{
@@ -37,7 +38,7 @@ const HELD_UP: Duration = Duration::from_millis(250);
 
 /// Looks from this machine.
 pub struct HostProbe {
-    http: reqwest::Client,
+    http: Arc<HttpClients>,
     blocking: BlockingLooks,
     groups: Arc<Groups>,
     cpu: CpuLooks,
@@ -105,7 +106,7 @@ impl HostProbe {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            http: http::client()?,
+            http: Arc::new(HttpClients::new()?),
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
             cpu: CpuLooks::default(),
@@ -123,12 +124,17 @@ impl HostProbe {
         pid: Option<u32>,
     ) -> Result<Seen, Seen> {
         match &check.kind {
-            CheckKind::Http {
-                url,
-                status,
-                body_contains,
-            } => {
-                let look = http::look(&self.http, url, *status, body_contains.as_deref());
+            CheckKind::Http(http) => {
+                let turn = match http.trust {
+                    Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
+                    Trust::Machine | Trust::Anyone => None,
+                };
+                let look = async {
+                    match self.http.of(http, turn).await {
+                        Ok(client) => http::look(&client, http, &*self.secrets).await,
+                        Err(seen) => seen,
+                    }
+                };
                 Ok(within(check, look).await)
             }
             CheckKind::Tcp { address } => match address.parse::<SocketAddr>() {
@@ -259,7 +265,10 @@ impl Probe for HostProbe {
 fn no_answer(check: &CheckSpec) -> String {
     let within = length(check.timeout);
     match &check.kind {
-        CheckKind::Http { url, .. } => format!("GET {url}: no answer within {within}"),
+        CheckKind::Http(http) => {
+            let method = http.method.as_str();
+            format!("{method} {}: no answer within {within}", http.url)
+        }
         CheckKind::Tcp { address } => format!("{address}: no connection within {within}"),
         CheckKind::Exec(exec) => {
             format!(

@@ -1,6 +1,7 @@
 //! Checks of targets, as configured.
 
 use crate::{
+    effect::HttpMethod,
     name::{CheckName, FailureType},
     severity::Severity,
 };
@@ -32,15 +33,8 @@ pub struct CheckSpec {
 /// What a check looks at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckKind {
-    /// GET; healthy where the status is in the range and the body holds the text.
-    Http {
-        /// `http` or `https`.
-        url: String,
-        /// Lowest and highest good status; default 200 to 399.
-        status: (u16, u16),
-        /// Text that the body must hold.
-        body_contains: Option<String>,
-    },
+    /// What a server answers to a request.
+    Http(HttpCheck),
     /// Healthy where a connection opens.
     Tcp {
         /// `host:port`.
@@ -108,7 +102,7 @@ impl CheckKind {
         match self {
             CheckKind::Disk { .. } => false,
             CheckKind::Memory { max_bytes, .. } => max_bytes.is_some(),
-            CheckKind::Http { .. }
+            CheckKind::Http(_)
             | CheckKind::Tcp { .. }
             | CheckKind::Process { .. }
             | CheckKind::Exec(_)
@@ -121,7 +115,7 @@ impl CheckKind {
     /// The word that operators write.
     pub fn as_str(&self) -> &'static str {
         match self {
-            CheckKind::Http { .. } => "http",
+            CheckKind::Http(_) => "http",
             CheckKind::Tcp { .. } => "tcp",
             CheckKind::Process { .. } => "process",
             CheckKind::Exec(_) => "exec",
@@ -132,6 +126,37 @@ impl CheckKind {
             CheckKind::Heartbeat => "heartbeat",
         }
     }
+}
+
+/// A request, and what makes its answer good: the status is in the range, and the body holds the text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpCheck {
+    /// `http` or `https`.
+    pub url: String,
+    /// Default GET; its body is empty.
+    pub method: HttpMethod,
+    /// By name in lower case; values may hold `${secret:NAME}`. Sent to the origin of `url` and to no other.
+    pub headers: BTreeMap<String, String>,
+    /// Whether the answer is looked for where a redirect leads to; default no: that it redirects is the answer.
+    pub follow_redirects: bool,
+    /// Whose certificate counts.
+    pub trust: Trust,
+    /// Lowest and highest good status; default 200 to 399.
+    pub status: (u16, u16),
+    /// Text that the body must hold, within its first MiB.
+    pub body_contains: Option<String>,
+}
+
+/// By whom the certificate of a server has to be signed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// An authority that this machine trusts.
+    #[default]
+    Machine,
+    /// One of those in this PEM file, and by no other.
+    Authorities(PathBuf),
+    /// Anyone: it is not looked at.
+    Anyone,
 }
 
 /// A program whose exit and output say how the target is: healthy where it exits 0, failed else, but for what the

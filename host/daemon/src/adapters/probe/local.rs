@@ -99,7 +99,7 @@ fn file(
 }
 
 /// The first bytes of a regular file. Anything else is refused: a FIFO and a device may never end, or never begin.
-fn read_start(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_start(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     // Of the opened file, so that it cannot be swapped in between.

@@ -4,17 +4,19 @@ use super::*;
 use crate::adapters::{clock::SystemClock, environment::without_that_of_the_tests};
 use crate::ports::SecretError;
 use mainstay_domain::{
+    effect::HttpMethod,
     name::{CheckName, FailureType, SecretName, TargetName},
     severity::Severity,
-    spec::{BreakerSpec, ForeignCommands},
+    spec::{BreakerSpec, ForeignCommands, HttpCheck},
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 use std::time::Instant;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
+mod asked;
 mod on_this_machine;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -130,10 +132,22 @@ async fn nobody() -> String {
 }
 
 fn http(address: &str, status: (u16, u16), body_contains: Option<&str>) -> CheckKind {
-    CheckKind::Http {
-        url: format!("http://{address}/health"),
+    CheckKind::Http(HttpCheck {
         status,
         body_contains: body_contains.map(str::to_owned),
+        ..get(address)
+    })
+}
+
+fn get(address: &str) -> HttpCheck {
+    HttpCheck {
+        url: format!("http://{address}/health"),
+        method: HttpMethod::Get,
+        headers: BTreeMap::new(),
+        follow_redirects: false,
+        trust: Trust::Machine,
+        status: (200, 399),
+        body_contains: None,
     }
 }
 

@@ -2,14 +2,15 @@
 
 use super::{super::load, HOST, load_text};
 use mainstay_domain::{
-    effect::Signal,
+    effect::{HttpMethod, Signal},
     event::EventKind,
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
         BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
-        ForeignCommands, Grants, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, Schedule,
-        SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
+        ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
+        ProcessSpec, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
+        Trust,
     },
 };
 use semver::VersionReq;
@@ -227,7 +228,7 @@ fn every_key_of_the_reference_arrives() {
 
 /// The dotted path of every value, without the operator's own names and without what only others read.
 fn collect_keys(path: &str, value: &toml::Value, into: &mut BTreeSet<String>) {
-    let is_leaf = ["env", "params", "settings"]
+    let is_leaf = ["env", "headers", "params", "settings"]
         .iter()
         .any(|end| path.ends_with(&format!(".{end}")) && path != "secrets.env");
     match value {
@@ -537,14 +538,23 @@ fn check_keys(keys: &mut Keys) {
         Severity::Low,
     );
 
-    let http =
-        "kind = \"http\"\nurl = \"https://h/p\"\nstatus = [200, 204]\nbody_contains = \"ok\"";
-    let kind = CheckKind::Http {
+    let http = "kind = \"http\"\nurl = \"https://h/p\"\nstatus = [200, 204]\nbody_contains = \"ok\"\n\
+                method = \"POST\"\nheaders = { X-A = \"b\" }\nfollow_redirects = true\nca = \"f\"";
+    let read = HttpCheck {
         url: "https://h/p".into(),
+        method: HttpMethod::Post,
+        headers: [("x-a".to_owned(), "b".to_owned())].into(),
+        follow_redirects: true,
+        trust: Trust::Authorities("/etc/mainstay/f".into()),
         status: (200, 204),
         body_contains: Some("ok".into()),
     };
+    let kind = CheckKind::Http(read.clone());
     for key in [
+        "target.check.method",
+        "target.check.headers",
+        "target.check.follow_redirects",
+        "target.check.ca",
         "target.check.url",
         "target.check.status",
         "target.check.body_contains",
@@ -553,10 +563,16 @@ fn check_keys(keys: &mut Keys) {
     }
     let single = "kind = \"http\"\nurl = \"http://h\"\nstatus = 204";
     let status = |c: &CheckSpec| match c.kind {
-        CheckKind::Http { status, .. } => status,
+        CheckKind::Http(HttpCheck { status, .. }) => status,
         _ => (0, 0),
     };
     keys.check("target.check.status", single, status, (204, 204));
+    let line = http.replace("ca = \"f\"", "insecure = true");
+    let kind = CheckKind::Http(HttpCheck {
+        trust: Trust::Anyone,
+        ..read
+    });
+    keys.check("target.check.insecure", &line, |c| c.kind.clone(), kind);
     let line = "kind = \"tcp\"\naddress = \"[::1]:80\"";
     let kind = CheckKind::Tcp {
         address: "[::1]:80".into(),
@@ -1016,13 +1032,16 @@ fn what_is_not_written_has_its_documented_default() {
         (first.severity, second.severity),
         (Severity::Critical, Severity::Medium)
     );
-    assert!(matches!(
-        first.kind,
-        CheckKind::Http {
-            status: (200, 399),
-            ..
-        }
-    ));
+    let expected = HttpCheck {
+        url: "http://h".into(),
+        method: HttpMethod::Get,
+        headers: BTreeMap::new(),
+        follow_redirects: false,
+        trust: Trust::Machine,
+        status: (200, 399),
+        body_contains: None,
+    };
+    assert_eq!(first.kind, CheckKind::Http(expected));
     assert!(matches!(
         disk.kind,
         CheckKind::Disk {

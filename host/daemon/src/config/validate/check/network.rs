@@ -4,19 +4,133 @@ use super::super::super::{
     addresses::{host_and_port, url},
     document::Value,
     reader::{Fields, ValueAt},
-    values::{text, whole},
+    values::{boolean, one_of, path, secrets_in, text, whole},
 };
-use mainstay_domain::spec::CheckKind;
+use mainstay_domain::{
+    effect::HttpMethod,
+    spec::{CheckKind, HttpCheck, Trust},
+};
+use reqwest::header::{HeaderName, HeaderValue};
+use std::collections::BTreeMap;
+
+/// How a message is sent, or how much of it: that is up to the host.
+const OF_THE_HOST: [&str; 8] = [
+    "connection",
+    "content-length",
+    "expect",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+const METHODS: [HttpMethod; 7] = [
+    HttpMethod::Get,
+    HttpMethod::Head,
+    HttpMethod::Post,
+    HttpMethod::Put,
+    HttpMethod::Patch,
+    HttpMethod::Delete,
+    HttpMethod::Options,
+];
 
 pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let url = fields.required("url", "url = \"http://127.0.0.1:8080/health\"", url);
+    let url = fields.required(
+        "url",
+        "url = \"http://127.0.0.1:8080/health\"",
+        url_without_secret,
+    );
+    let method = |at| {
+        let words = METHODS.map(|method| (method.as_str(), method));
+        one_of("a method of HTTP", &words, at)
+    };
+    let method = fields.or("method", HttpMethod::Get, method);
+    let headers = fields.or("headers", BTreeMap::new(), headers);
+    let follow_redirects = fields.or("follow_redirects", false, boolean);
+    let trust = trust(fields);
     let status = fields.or("status", (200, 399), statuses);
     let body_contains = fields.optional("body_contains", text);
-    Some(CheckKind::Http {
+    if method == HttpMethod::Head && body_contains.is_some() {
+        fields.needs(
+            "the answer to a HEAD request has no body, so `body_contains` would always fail",
+            "write method = \"GET\", or remove `body_contains`",
+        );
+    }
+    Some(CheckKind::Http(HttpCheck {
         url: url?,
+        method,
+        headers,
+        follow_redirects,
+        trust,
         status,
         body_contains,
-    })
+    }))
+}
+
+/// It is shown in evidence, so it is no place for a secret.
+fn url_without_secret(at: ValueAt<'_>) -> Option<String> {
+    let url = url(at)?;
+    if url.contains("${secret") {
+        return at.refuse(
+            "`url` cannot hold a secret, for it is shown wherever the check is",
+            "send it in a header: headers = { authorization = \"Bearer ${secret:NAME}\" }",
+        );
+    }
+    Some(url)
+}
+
+/// Header fields by name. Values may hold `${secret:NAME}`.
+fn headers(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
+    let mut headers = BTreeMap::new();
+    for (key, place, at) in at.entries() {
+        let name = key.to_ascii_lowercase();
+        let wrong = |what: String, help: &str| at.context.error(place, what, help);
+        if HeaderName::from_bytes(key.as_bytes()).is_err() {
+            wrong(
+                format!("{key:?} cannot be the name of an HTTP header"),
+                "write a name such as authorization",
+            );
+        } else if OF_THE_HOST.contains(&name.as_str()) {
+            wrong(
+                format!("the header `{key}` is set by the host alone"),
+                "remove it",
+            );
+        }
+        let Some(value) = text(at) else { continue };
+        if HeaderValue::from_str(&value).is_err() {
+            at.not::<()>(
+                "a value for an HTTP header",
+                "write visible ASCII characters, without line breaks",
+            );
+        }
+        secrets_in(&value, at);
+        if headers.insert(name, value).is_some() {
+            wrong(
+                format!("the header `{key}` is written twice"),
+                "names of headers are the same in upper and lower case: remove one of the two",
+            );
+        }
+    }
+    Some(headers)
+}
+
+/// `ca` and `insecure`.
+fn trust(fields: &mut Fields<'_>) -> Trust {
+    let authorities = fields.optional("ca", path);
+    let insecure = fields.or("insecure", false, boolean);
+    match (authorities, insecure) {
+        (Some(_), true) => {
+            fields.needs(
+                "an http check has either `ca` or `insecure`, not both",
+                "keep `ca`: then the server is known by its certificate",
+            );
+            Trust::default()
+        }
+        (Some(file), false) => Trust::Authorities(file),
+        (None, true) => Trust::Anyone,
+        (None, false) => Trust::Machine,
+    }
 }
 
 fn statuses(at: ValueAt<'_>) -> Option<(u16, u16)> {
