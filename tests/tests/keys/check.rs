@@ -1,5 +1,7 @@
-//! Checks: `[[target.check]]`. What programs say of a target is in [`exec`], how servers are asked in [`http`].
+//! Checks: `[[target.check]]`. What programs say of a target is in [`exec`], how servers are asked in [`http`]
+//! and [`connect`].
 
+mod connect;
 mod exec;
 mod http;
 mod tls;

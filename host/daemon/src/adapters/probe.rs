@@ -13,6 +13,7 @@ mod http;
 mod local;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::{environment::ChildEnvironment, secrets::concealed_text};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
@@ -32,6 +33,7 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpStream;
+use words::{length, no_answer};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
 const HELD_UP: Duration = Duration::from_millis(250);
@@ -137,12 +139,15 @@ impl HostProbe {
                 };
                 Ok(within(check, look).await)
             }
-            CheckKind::Tcp { address } => match address.parse::<SocketAddr>() {
-                Ok(literal) => Ok(within(check, connect(address, literal)).await),
+            CheckKind::Tcp {
+                address,
+                warn_latency,
+            } => match address.parse::<SocketAddr>() {
+                Ok(literal) => Ok(within(check, connect(address, literal, *warn_latency)).await),
                 // A name takes a thread until its server answers.
                 Err(_) => {
                     let turn = self.blocking.turn(&target.name, check).await?;
-                    Ok(within(check, resolve_and_connect(address, turn)).await)
+                    Ok(within(check, resolve_and_connect(address, turn, *warn_latency)).await)
                 }
             },
             CheckKind::Exec(exec) => {
@@ -194,23 +199,24 @@ impl HostProbe {
     }
 }
 
-async fn resolve_and_connect(address: &str, turn: Turn) -> Seen {
+async fn resolve_and_connect(address: &str, turn: Turn, warn: Option<Duration>) -> Seen {
     let name = address.to_owned();
     let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
     match turn.run(resolve).await {
-        Ok(Ok(addresses)) => connect(address, &*addresses).await,
+        Ok(Ok(addresses)) => connect(address, &*addresses, warn).await,
         Ok(Err(error)) => Seen::failed(format!("{address}: {}", io_cause(&error))),
         Err(seen) => seen,
     }
 }
 
-async fn connect(address: &str, to: impl tokio::net::ToSocketAddrs) -> Seen {
+async fn connect(
+    address: &str,
+    to: impl tokio::net::ToSocketAddrs,
+    warn: Option<Duration>,
+) -> Seen {
     let start = tokio::time::Instant::now();
     match TcpStream::connect(to).await {
-        Ok(_) => {
-            let millis = start.elapsed().as_secs_f64() * 1e3;
-            Seen::healthy(format!("{address} took the connection")).with_value(millis)
-        }
+        Ok(_) => words::connected(address, start.elapsed(), warn),
         Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
     }
 }
@@ -259,32 +265,6 @@ impl Probe for HostProbe {
                 },
             })
         })
-    }
-}
-
-fn no_answer(check: &CheckSpec) -> String {
-    let within = length(check.timeout);
-    match &check.kind {
-        CheckKind::Http(http) => {
-            let method = http.method.as_str();
-            format!("{method} {}: no answer within {within}", http.url)
-        }
-        CheckKind::Tcp { address } => format!("{address}: no connection within {within}"),
-        CheckKind::Exec(exec) => {
-            format!(
-                "`{}` did not end within {within} and was killed",
-                exec.run.join(" ")
-            )
-        }
-        kind => format!("the {} check had no answer within {within}", kind.as_str()),
-    }
-}
-
-/// A length of time for people.
-fn length(length: Duration) -> String {
-    match length.as_millis() {
-        millis if millis < 10_000 => format!("{millis} ms"),
-        _ => format!("{} s", length.as_secs()),
     }
 }
 

@@ -14,6 +14,7 @@ fn check_spec(name: &str, failure: &str, fail_after: u32, recover_after: u32) ->
         name: CheckName::parse(name).unwrap(),
         kind: CheckKind::Tcp {
             address: "127.0.0.1:1".to_owned(),
+            warn_latency: None,
         },
         every: Duration::from_secs(10),
         timeout: Duration::from_secs(1),
@@ -369,6 +370,7 @@ fn a_check_whose_settings_changed_has_seen_nothing_yet() {
     let other = || CheckSpec {
         kind: CheckKind::Tcp {
             address: "127.0.0.1:2".to_owned(),
+            warn_latency: None,
         },
         ..check_spec("a", "down", 2, 2)
     };

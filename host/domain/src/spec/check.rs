@@ -39,6 +39,8 @@ pub enum CheckKind {
     Tcp {
         /// `host:port`.
         address: String,
+        /// Degraded where that takes longer; default: never.
+        warn_latency: Option<Duration>,
     },
     /// Healthy where the supervised child runs, or with `pid_file`, where the process named there does.
     Process {
@@ -112,6 +114,15 @@ impl CheckKind {
         }
     }
 
+    /// How long what it asks may take without being worth a warning.
+    pub fn warn_latency(&self) -> Option<Duration> {
+        match self {
+            CheckKind::Http(http) => http.warn_latency,
+            CheckKind::Tcp { warn_latency, .. } => *warn_latency,
+            _ => None,
+        }
+    }
+
     /// The word that operators write.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -145,6 +156,8 @@ pub struct HttpCheck {
     pub status: (u16, u16),
     /// Text that the body must hold, within its first MiB.
     pub body_contains: Option<String>,
+    /// Degraded where a good answer takes longer; default: never.
+    pub warn_latency: Option<Duration>,
 }
 
 /// By whom the certificate of a server has to be signed.

@@ -737,6 +737,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             name: CheckName::parse("tcp").unwrap(),
             kind: CheckKind::Tcp {
                 address: "127.0.0.1:1".to_owned(),
+                warn_latency: None,
             },
             every: Duration::from_secs(10),
             timeout: Duration::from_secs(1),

@@ -5,7 +5,12 @@ use super::{
     tls::{TlsServer, fixture},
 };
 use mainstay_tests::{Daemon, Receiver};
-use std::fs;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    time::Duration,
+};
 
 fn http(url: &str, more: &str) -> String {
     format!("kind = \"http\"\nurl = \"{url}\"\n{more}")
@@ -97,4 +102,30 @@ fn a_server_is_known_by_the_authority_of_the_check_or_by_nothing() {
         case(https(&signed, "insecure = false"), "failed", "certificate"),
     ];
     judge(&mut daemon, &cases);
+}
+
+/// Answers each request, and no sooner than after so long.
+fn slow(after: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            std::thread::sleep(after);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    format!("http://{address}/")
+}
+
+/// Acts: `target.check(http).warn_latency`
+#[test]
+fn what_answers_late_is_degraded_and_no_failure() {
+    let url = slow(Duration::from_millis(150));
+    let cases = [
+        case(http(&url, ""), "healthy", ""),
+        case(http(&url, "warn_latency = \"100ms\""), "degraded", ""),
+        case(http(&url, "warn_latency = \"50s\""), "healthy", ""),
+    ];
+    judge(&mut Daemon::prepare(""), &cases);
 }

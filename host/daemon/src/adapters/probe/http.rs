@@ -5,10 +5,13 @@
 //! redirect leads.
 //! Invariant: what is shown names the URL as the operator wrote it, and nothing that was put in place of a secret.
 
-use super::{Seen, blocking::Turn, cause, io_cause, local::read_start};
+use super::{
+    Seen, blocking::Turn, cause, io_cause, local::read_start, words::latency,
+};
 use crate::ports::Secrets;
 use mainstay_domain::{
     effect::HttpMethod,
+    health::Outcome,
     spec::{HttpCheck, Trust},
     text::{causes, in_one_line},
 };
@@ -151,9 +154,15 @@ pub(super) async fn look(client: &Client, check: &HttpCheck, secrets: &dyn Secre
             }
         }
     }
-    let millis = start.elapsed().as_millis();
-    Seen::healthy(format!("{what} answered {status} within {millis} ms"))
-        .with_value(f64::from(status))
+    let taken = start.elapsed();
+    let seen = match latency(taken, check.warn_latency) {
+        (Outcome::Healthy, _) => {
+            let millis = taken.as_millis();
+            Seen::healthy(format!("{what} answered {status} within {millis} ms"))
+        }
+        (outcome, warning) => Seen::new(outcome, format!("{what} answered {status}{warning}")),
+    };
+    seen.with_value(f64::from(status))
 }
 
 /// The answer, where redirects have led to. The error is what is seen where there is none.

@@ -148,6 +148,7 @@ fn get(address: &str) -> HttpCheck {
         trust: Trust::Machine,
         status: (200, 399),
         body_contains: None,
+        warn_latency: None,
     }
 }
 
@@ -233,6 +234,7 @@ async fn tcp_is_healthy_where_a_connection_opens() {
     check(
         CheckKind::Tcp {
             address: address.clone(),
+            warn_latency: None,
         },
         Outcome::Healthy,
         "took the connection",
@@ -241,6 +243,7 @@ async fn tcp_is_healthy_where_a_connection_opens() {
     check(
         CheckKind::Tcp {
             address: nobody().await,
+            warn_latency: None,
         },
         Outcome::Failed,
         "connection refused",
@@ -249,6 +252,7 @@ async fn tcp_is_healthy_where_a_connection_opens() {
     check(
         CheckKind::Tcp {
             address: "no port".to_owned(),
+            warn_latency: None,
         },
         Outcome::Failed,
         "no port: ",

@@ -539,7 +539,7 @@ fn check_keys(keys: &mut Keys) {
     );
 
     let http = "kind = \"http\"\nurl = \"https://h/p\"\nstatus = [200, 204]\nbody_contains = \"ok\"\n\
-                method = \"POST\"\nheaders = { X-A = \"b\" }\nfollow_redirects = true\nca = \"f\"";
+                method = \"POST\"\nheaders = { X-A = \"b\" }\nfollow_redirects = true\nca = \"f\"\nwarn_latency = \"9ms\"";
     let read = HttpCheck {
         url: "https://h/p".into(),
         method: HttpMethod::Post,
@@ -548,6 +548,7 @@ fn check_keys(keys: &mut Keys) {
         trust: Trust::Authorities("/etc/mainstay/f".into()),
         status: (200, 204),
         body_contains: Some("ok".into()),
+        warn_latency: Some(Duration::from_millis(9)),
     };
     let kind = CheckKind::Http(read.clone());
     for key in [
@@ -573,11 +574,14 @@ fn check_keys(keys: &mut Keys) {
         ..read
     });
     keys.check("target.check.insecure", &line, |c| c.kind.clone(), kind);
-    let line = "kind = \"tcp\"\naddress = \"[::1]:80\"";
+    let line = "kind = \"tcp\"\naddress = \"[::1]:80\"\nwarn_latency = \"9ms\"";
     let kind = CheckKind::Tcp {
         address: "[::1]:80".into(),
+        warn_latency: Some(Duration::from_millis(9)),
     };
-    keys.check("target.check.address", line, |c| c.kind.clone(), kind);
+    for key in ["target.check.address", "target.check.warn_latency"] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
     let line = "kind = \"process\"\npid_file = \"/p\"";
     let kind = CheckKind::Process {
         pid_file: Some("/p".into()),
@@ -1040,6 +1044,7 @@ fn what_is_not_written_has_its_documented_default() {
         trust: Trust::Machine,
         status: (200, 399),
         body_contains: None,
+        warn_latency: None,
     };
     assert_eq!(first.kind, CheckKind::Http(expected));
     assert!(matches!(

@@ -93,6 +93,16 @@ fn check(
         );
         let every = fields.or("every", Duration::from_secs(10), positive_duration);
         let timeout = fields.optional("timeout", |at| at_most(every, positive_duration, at));
+        let timeout = timeout.unwrap_or_else(|| every.min(Duration::from_secs(1)));
+        let warn_latency = kind.as_ref().and_then(CheckKind::warn_latency);
+        if warn_latency.is_some_and(|warn| warn >= timeout)
+            && let Some(at) = fields.get("warn_latency")
+        {
+            at.not::<()>(
+                &format!("below `timeout`, which is {}", as_written(timeout)),
+                "the check is degraded above `warn_latency` and failed after `timeout`",
+            );
+        }
         let check_severity = fields.optional("severity", severity);
         let fail_after = fields.or("fail_after", 5, count);
         let recover_after = fields.or("recover_after", 2, count);
@@ -108,7 +118,7 @@ fn check(
             name: given_name.or_else(|| CheckName::parse(&default_name).ok())?,
             kind,
             every,
-            timeout: timeout.unwrap_or_else(|| every.min(Duration::from_secs(1))),
+            timeout,
             fail_after,
             recover_after,
             jitter,

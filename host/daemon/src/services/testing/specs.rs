@@ -85,6 +85,7 @@ pub(crate) fn check(text: &str) -> CheckSpec {
         name: CheckName::parse(text).unwrap(),
         kind: CheckKind::Tcp {
             address: "127.0.0.1:1".to_owned(),
+            warn_latency: None,
         },
         every: Duration::from_millis(2),
         timeout: Duration::from_secs(20),

@@ -130,3 +130,24 @@ async fn authorities_that_cannot_be_read_say_nothing_about_the_target() {
     }
     assert!(noted.lock().is_empty(), "nothing was sent");
 }
+
+#[tokio::test]
+async fn what_answers_late_is_degraded_where_the_check_says_so() {
+    let (address, _) = noting(|_| answer("200 OK", "")).await;
+    let within = |warn_latency| {
+        CheckKind::Http(HttpCheck {
+            warn_latency: Some(warn_latency),
+            ..get(&address)
+        })
+    };
+    check(within(15 * SECOND), Outcome::Healthy, "answered 200 within").await;
+    let warned = within(Duration::from_nanos(1));
+    check(warned, Outcome::Degraded, "is worth a warning").await;
+    let tcp = |warn_latency| CheckKind::Tcp {
+        address: address.clone(),
+        warn_latency: Some(warn_latency),
+    };
+    check(tcp(15 * SECOND), Outcome::Healthy, "took the connection").await;
+    let warned = tcp(Duration::from_nanos(1));
+    check(warned, Outcome::Degraded, "is worth a warning").await;
+}

@@ -213,6 +213,7 @@ async fn a_program_runs_as_the_user_of_its_check() {
 async fn what_can_hang_at_its_start_waits_on_a_thread_of_its_own_and_within_the_timeout() {
     let by_name = CheckKind::Tcp {
         address: "localhost:1".to_owned(),
+        warn_latency: None,
     };
     for kind in [exec("true", None), by_name] {
         let (probe, check) = (probe(), check_of(kind, 20 * SECOND));

@@ -4,7 +4,7 @@ use super::super::super::{
     addresses::{host_and_port, url},
     document::Value,
     reader::{Fields, ValueAt},
-    values::{boolean, one_of, path, secrets_in, text, whole},
+    values::{boolean, one_of, path, positive_duration, secrets_in, text, whole},
 };
 use mainstay_domain::{
     effect::HttpMethod,
@@ -57,6 +57,7 @@ pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
             "write method = \"GET\", or remove `body_contains`",
         );
     }
+    let warn_latency = fields.optional("warn_latency", positive_duration);
     Some(CheckKind::Http(HttpCheck {
         url: url?,
         method,
@@ -65,6 +66,7 @@ pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
         trust,
         status,
         body_contains,
+        warn_latency,
     }))
 }
 
@@ -152,5 +154,9 @@ fn statuses(at: ValueAt<'_>) -> Option<(u16, u16)> {
 
 pub(super) fn tcp(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     let address = fields.required("address", "address = \"127.0.0.1:6379\"", host_and_port);
-    Some(CheckKind::Tcp { address: address? })
+    let warn_latency = fields.optional("warn_latency", positive_duration);
+    Some(CheckKind::Tcp {
+        address: address?,
+        warn_latency,
+    })
 }

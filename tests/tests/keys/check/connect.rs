@@ -1,0 +1,89 @@
+//! Checks that open a connection and no more.
+
+use crate::target::{HOST, row_of};
+use mainstay_tests::{Daemon, wait_for};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+};
+
+/// A server whose queue is full, until it is told to take what waits: the system asks it again after a second.
+const FULL: &str = r#"
+import socket, sys
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+port = listener.getsockname()[1]
+kept = [socket.create_connection(("127.0.0.1", port))]
+print(port, flush=True)
+sys.stdin.readline()
+while True:
+    kept.append(listener.accept())
+"#;
+
+struct FullServer {
+    process: Child,
+    port: u16,
+}
+
+impl FullServer {
+    fn start() -> Self {
+        let mut process = Command::new("python3")
+            .args(["-c", FULL])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = process.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap();
+        Self { process, port }
+    }
+
+    /// Connections that have asked for it and have no answer.
+    fn asking(&self) -> usize {
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let port = format!(":{:04X}", self.port);
+        let asks = |line: &&str| {
+            let mut fields = line.split_ascii_whitespace().skip(2);
+            fields.next().is_some_and(|to| to.ends_with(&port)) && fields.next() == Some("02")
+        };
+        table.lines().filter(asks).count()
+    }
+}
+
+impl Drop for FullServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Acts: `target.check(tcp).warn_latency`
+#[test]
+fn a_connection_that_takes_longer_than_it_may_is_degraded() {
+    let mut server = FullServer::start();
+    let target = |name: &str, warn: &str| {
+        format!(
+            "[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\nevery = \"1h\"\n\
+             timeout = \"1m\"\nwarn_latency = \"{warn}\"\nfailure = \"seen\"\n",
+            server.port
+        )
+    };
+    let targets = [target("warned", "500ms"), target("patient", "59s")].concat();
+    let daemon = Daemon::start(&format!("{HOST}{targets}"), &[]);
+    wait_for("both to ask", || {
+        let asking = server.asking();
+        (asking == 2)
+            .then_some(())
+            .ok_or_else(|| asking.to_string())
+    });
+    let telling = server.process.stdin.as_mut().unwrap();
+    telling.write_all(b"\n").unwrap();
+    daemon.wait_for_status("both to be judged", |status| {
+        row_of(status, "warned")["health"] == "degraded"
+            && row_of(status, "patient")["health"] == "healthy"
+    });
+}
