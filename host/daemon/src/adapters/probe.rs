@@ -13,6 +13,7 @@ mod http;
 mod local;
 #[cfg(test)]
 mod tests;
+mod unix;
 mod words;
 
 use super::{environment::ChildEnvironment, secrets::concealed_text};
@@ -150,6 +151,10 @@ impl HostProbe {
                     Ok(within(check, resolve_and_connect(address, turn, *warn_latency)).await)
                 }
             },
+            CheckKind::Unix { path, warn_latency } => {
+                let turn = self.blocking.turn(&target.name, check).await?;
+                Ok(within(check, unix::look(path, *warn_latency, turn)).await)
+            }
             CheckKind::Exec(exec) => {
                 let turn = self.blocking.turn(&target.name, check).await?;
                 let (environment, secrets) =

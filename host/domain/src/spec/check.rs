@@ -42,6 +42,13 @@ pub enum CheckKind {
         /// Degraded where that takes longer; default: never.
         warn_latency: Option<Duration>,
     },
+    /// Healthy where a connection opens to a socket in the file system.
+    Unix {
+        /// The socket.
+        path: PathBuf,
+        /// Degraded where that takes longer; default: never.
+        warn_latency: Option<Duration>,
+    },
     /// Healthy where the supervised child runs, or with `pid_file`, where the process named there does.
     Process {
         /// For foreign services.
@@ -106,6 +113,7 @@ impl CheckKind {
             CheckKind::Memory { max_bytes, .. } => max_bytes.is_some(),
             CheckKind::Http(_)
             | CheckKind::Tcp { .. }
+            | CheckKind::Unix { .. }
             | CheckKind::Process { .. }
             | CheckKind::Exec(_)
             | CheckKind::File { .. }
@@ -118,7 +126,9 @@ impl CheckKind {
     pub fn warn_latency(&self) -> Option<Duration> {
         match self {
             CheckKind::Http(http) => http.warn_latency,
-            CheckKind::Tcp { warn_latency, .. } => *warn_latency,
+            CheckKind::Tcp { warn_latency, .. } | CheckKind::Unix { warn_latency, .. } => {
+                *warn_latency
+            }
             _ => None,
         }
     }
@@ -128,6 +138,7 @@ impl CheckKind {
         match self {
             CheckKind::Http(_) => "http",
             CheckKind::Tcp { .. } => "tcp",
+            CheckKind::Unix { .. } => "unix",
             CheckKind::Process { .. } => "process",
             CheckKind::Exec(_) => "exec",
             CheckKind::File { .. } => "file",

@@ -1,11 +1,14 @@
 //! Checks that open a connection and no more.
 
+use super::{case, judge};
 use crate::target::{HOST, row_of};
 use mainstay_tests::{Daemon, wait_for};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
+    os::unix::net::{UnixListener, UnixStream},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 /// A server whose queue is full, until it is told to take what waits: the system asks it again after a second.
@@ -85,5 +88,64 @@ fn a_connection_that_takes_longer_than_it_may_is_degraded() {
     daemon.wait_for_status("both to be judged", |status| {
         row_of(status, "warned")["health"] == "degraded"
             && row_of(status, "patient")["health"] == "healthy"
+    });
+}
+
+/// Acts: `target.check(unix)`, `target.check(unix).path`
+#[test]
+fn a_socket_in_the_file_system_is_connected_to() {
+    let mut daemon = Daemon::prepare("");
+    let unix = |path: &str| format!("kind = \"unix\"\npath = \"{path}\"");
+    let _listener = UnixListener::bind(daemon.path("open.sock")).unwrap();
+    drop(UnixListener::bind(daemon.path("left.sock")).unwrap());
+    fs::write(daemon.path("file.sock"), "").unwrap();
+    let cases = [
+        case(unix("open.sock"), "healthy", ""),
+        case(unix("left.sock"), "failed", "connection refused"),
+        case(unix("none.sock"), "failed", "not exist"),
+        case(unix("file.sock"), "failed", "no socket"),
+    ];
+    judge(&mut daemon, &cases);
+}
+
+/// Acts: `target.check(unix).warn_latency`
+#[test]
+fn a_socket_whose_server_is_busy_is_degraded_once_it_takes_the_connection() {
+    let mut daemon = Daemon::prepare("");
+    let listener = UnixListener::bind(daemon.path("busy.sock")).unwrap();
+    // As many as its queue has places for, and one.
+    let mut waiting = Vec::new();
+    let (sender, connected) = std::sync::mpsc::channel();
+    let path = daemon.path("busy.sock");
+    std::thread::spawn(move || {
+        while let Ok(socket) = UnixStream::connect(&path) {
+            if sender.send(socket).is_err() {
+                return;
+            }
+        }
+    });
+    while let Ok(socket) = connected.recv_timeout(Duration::from_secs(1)) {
+        waiting.push(socket);
+    }
+    let config = format!(
+        "{HOST}[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"unix\"\npath = \"busy.sock\"\nevery = \"1h\"\n\
+         timeout = \"1m\"\nwarn_latency = \"20ms\"\nfailure = \"seen\"\n\
+         [[target]]\nname = \"clock\"\n[[target.check]]\nkind = \"exec\"\nrun = [\"sh\", \"-c\", \"echo >> ticks\"]\n\
+         every = \"100ms\"\nfailure = \"seen\"\n"
+    );
+    fs::write(daemon.path("mainstay.toml"), config).unwrap();
+    daemon.run();
+    drop(connected);
+    // Both checks begin together; when the other one has run so often, this one waits for long enough.
+    wait_for("time to pass", || {
+        let ticks = fs::read_to_string(daemon.path("ticks")).unwrap_or_default();
+        let ticks = ticks.lines().count();
+        (ticks >= 10).then_some(()).ok_or_else(|| ticks.to_string())
+    });
+    let status = daemon.json(&["status"]);
+    assert_eq!(row_of(&status, "t")["health"], "unknown", "it waits");
+    std::thread::spawn(move || while listener.accept().is_ok() {});
+    daemon.wait_for_status("it to be judged", |status| {
+        row_of(status, "t")["health"] == "degraded"
     });
 }

@@ -16,6 +16,9 @@ pub(super) fn no_answer(check: &CheckSpec) -> String {
             format!("{method} {}: no answer within {within}", http.url)
         }
         CheckKind::Tcp { address, .. } => format!("{address}: no connection within {within}"),
+        CheckKind::Unix { path, .. } => {
+            format!("{}: no connection within {within}", path.display())
+        }
         CheckKind::Exec(exec) => {
             format!(
                 "`{}` did not end within {within} and was killed",

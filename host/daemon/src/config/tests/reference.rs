@@ -582,6 +582,14 @@ fn check_keys(keys: &mut Keys) {
     for key in ["target.check.address", "target.check.warn_latency"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
+    let line = "kind = \"unix\"\npath = \"s\"\nwarn_latency = \"9ms\"";
+    let kind = CheckKind::Unix {
+        path: "/etc/mainstay/s".into(),
+        warn_latency: Some(Duration::from_millis(9)),
+    };
+    for key in ["target.check.path", "target.check.warn_latency"] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
     let line = "kind = \"process\"\npid_file = \"/p\"";
     let kind = CheckKind::Process {
         pid_file: Some("/p".into()),

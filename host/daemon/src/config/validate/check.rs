@@ -20,9 +20,10 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 9] = [
+const KINDS: [(&str, ReadKind); 10] = [
     ("http", network::http),
     ("tcp", network::tcp),
+    ("unix", network::unix),
     ("process", machine::process),
     ("exec", exec::exec),
     ("file", machine::file),

@@ -151,3 +151,36 @@ async fn what_answers_late_is_degraded_where_the_check_says_so() {
     let warned = tcp(Duration::from_nanos(1));
     check(warned, Outcome::Degraded, "is worth a warning").await;
 }
+
+#[tokio::test]
+async fn a_socket_in_the_file_system_is_healthy_where_a_connection_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str, warn_latency| CheckKind::Unix {
+        path: dir.path().join(name),
+        warn_latency,
+    };
+    let listener = std::os::unix::net::UnixListener::bind(dir.path().join("open")).unwrap();
+    check(at("open", None), Outcome::Healthy, "took the connection").await;
+    let warned = at("open", Some(Duration::from_nanos(1)));
+    check(warned, Outcome::Degraded, "is worth a warning").await;
+    check(at("none", None), Outcome::Failed, "does not exist").await;
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    check(at("file", None), Outcome::Failed, "it is no socket").await;
+
+    // Nobody takes from its queue any more.
+    let mut waiting = Vec::new();
+    loop {
+        let socket = tokio::net::UnixStream::connect(dir.path().join("open")).await;
+        match socket {
+            Ok(socket) => waiting.push(socket),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let seen = look(at("open", None), None, Duration::from_millis(50)).await;
+    assert_eq!(seen.outcome, Outcome::Failed);
+    let message = &seen.evidence.message;
+    assert!(message.ends_with("open: no connection within 50 ms"), "{message}");
+    drop(listener);
+    check(at("open", None), Outcome::Failed, "connection refused").await;
+}

@@ -1,4 +1,4 @@
-//! Checks that ask over the network.
+//! Checks that ask a server, over the network or on this machine.
 
 use super::super::super::{
     addresses::{host_and_port, url},
@@ -157,6 +157,15 @@ pub(super) fn tcp(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     let warn_latency = fields.optional("warn_latency", positive_duration);
     Some(CheckKind::Tcp {
         address: address?,
+        warn_latency,
+    })
+}
+
+pub(super) fn unix(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let socket = fields.required("path", "path = \"/run/redis/redis.sock\"", path);
+    let warn_latency = fields.optional("warn_latency", positive_duration);
+    Some(CheckKind::Unix {
+        path: socket?,
         warn_latency,
     })
 }
