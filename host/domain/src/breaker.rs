@@ -1,6 +1,7 @@
 //! The circuit breaker of a target [seed 002]: closed, open, half-open; and the target's health with it.
 //!
-//! A check whose failures in a row reach its `fail_after` raises its failure and opens the circuit. The circuit goes
+//! A check whose failures in a row reach its `fail_after`, or among its last looks its `fail_of`, raises its failure and
+//! opens the circuit. The circuit goes
 //! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
 //! Exceptions for a target that starts are in `start`; for a process that is not the supervised child, in `stranger`.
 //!
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod counter;
+mod recent;
 mod start;
 mod stranger;
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod recovery;
 mod target;
 mod targets;
 
-pub use check::{CheckKind, CheckSpec, ExecCheck, HttpCheck, Trust};
+pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};

@@ -2,6 +2,7 @@
 //! and [`connect`].
 
 mod connect;
+mod counted;
 mod exec;
 mod http;
 mod tls;

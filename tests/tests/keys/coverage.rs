@@ -9,11 +9,12 @@ const NAMED: [&str; 3] = ["secrets", "command", "plugin"];
 /// Values that are the plugin's or the operator's own.
 const FREE: [&str; 5] = ["settings", "params", "env", "headers", "commands"];
 /// What every kind of check has.
-const OF_EVERY_CHECK: [&str; 8] = [
+const OF_EVERY_CHECK: [&str; 9] = [
     "name",
     "every",
     "timeout",
     "fail_after",
+    "fail_of",
     "recover_after",
     "jitter",
     "failure",

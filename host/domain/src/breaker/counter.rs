@@ -2,11 +2,12 @@
 //!
 //! Invariant: no conclusion about the circuit is drawn here.
 
+use super::recent::RecentLooks;
 use crate::{
     health::{Health, Outcome},
     name::{CheckName, FailureType},
     severity::Severity,
-    spec::{CheckKind, CheckSpec},
+    spec::{CheckKind, CheckSpec, FailOf},
 };
 use std::time::Duration;
 
@@ -20,10 +21,14 @@ pub(super) struct CheckCounter {
     limit: Duration,
     pub(super) failure: FailureType,
     pub(super) severity: Severity,
-    pub(super) fail_after: u32,
+    fail_after: u32,
+    /// In its place.
+    fail_of: Option<FailOf>,
     pub(super) recover_after: u32,
     pub(super) last: Option<Outcome>,
+    /// In a row.
     pub(super) failures: u32,
+    recent: RecentLooks,
     /// In a row, since the trial began.
     pub(super) successes: u32,
     pub(super) state: FailureState,
@@ -66,9 +71,11 @@ impl CheckCounter {
             failure: failure.clone(),
             severity,
             fail_after: 1,
+            fail_of: None,
             recover_after: 1,
             last: None,
             failures: 0,
+            recent: RecentLooks::default(),
             successes: 0,
             state: FailureState::Clear,
             starting: false,
@@ -89,8 +96,35 @@ impl CheckCounter {
     /// What it counted before was of the process before. Where its failure is raised, it still is.
     pub(super) fn begin_start(&mut self, has_period: bool) {
         self.failures = 0;
+        self.recent = RecentLooks::default();
         self.successes = 0;
         self.starting = has_period;
+    }
+
+    /// It failed once more.
+    pub(super) fn count_failure(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.recent.add(true);
+    }
+
+    /// It passed.
+    pub(super) fn count_success(&mut self) {
+        self.failures = 0;
+        self.recent.add(false);
+    }
+
+    /// Whether it has failed as often as it may.
+    pub(super) fn has_failed_enough(&self) -> bool {
+        match self.fail_of {
+            None => self.failures >= self.fail_after,
+            Some(limit) => self.recent.reach(limit),
+        }
+    }
+
+    /// Its failure is over: what it saw until now is no part of the next.
+    pub(super) fn clear(&mut self) {
+        self.state = FailureState::Clear;
+        self.recent = RecentLooks::default();
     }
 
     pub(super) fn last_failed(&self) -> bool {
@@ -112,7 +146,10 @@ impl CheckCounter {
 
     /// Whether what the other one saw is what this one would have seen and counted.
     fn judges_as(&self, other: &Self) -> bool {
-        let all = |check: &Self| (check.limit, check.fail_after, check.recover_after);
+        let all = |check: &Self| {
+            let failures = (check.fail_after, check.fail_of);
+            (check.limit, failures, check.recover_after)
+        };
         self.kind == other.kind && all(self) == all(other)
     }
 
@@ -126,6 +163,7 @@ impl CheckCounter {
         self.state = old.state;
         self.last = old.last;
         self.failures = old.failures;
+        self.recent = old.recent;
         self.successes = old.successes;
         self.starting = old.starting;
     }
@@ -138,6 +176,7 @@ pub(super) fn counters(
 ) -> Vec<CheckCounter> {
     let sampled = checks.iter().map(|check| CheckCounter {
         fail_after: check.fail_after,
+        fail_of: check.fail_of,
         recover_after: check.recover_after,
         kind: Some(check.kind.clone()),
         limit: match check.kind {

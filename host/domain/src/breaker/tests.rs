@@ -3,7 +3,11 @@
 //! Length: one table of steps for each rule, beside one another.
 
 use super::*;
-use crate::{name::TargetName, spec::CheckKind, time::Timestamp};
+use crate::{
+    name::TargetName,
+    spec::{CheckKind, FailOf},
+    time::Timestamp,
+};
 use proptest::prelude::*;
 
 mod start;
@@ -19,6 +23,7 @@ fn check_spec(name: &str, failure: &str, fail_after: u32, recover_after: u32) ->
         every: Duration::from_secs(10),
         timeout: Duration::from_secs(1),
         fail_after,
+        fail_of: None,
         recover_after,
         jitter: Duration::ZERO,
         failure: FailureType::parse(failure).unwrap(),
@@ -505,4 +510,37 @@ proptest! {
             }
         }
     }
+}
+
+/// Fails where so many of its last so many looks have.
+fn with_fail_of(failures: u32, of: u32) -> CheckSpec {
+    CheckSpec {
+        fail_of: Some(FailOf { failures, of }),
+        ..check_spec("a", "down", 2, 2)
+    }
+}
+
+#[test]
+fn so_many_failures_of_the_last_looks_open_the_circuit_whatever_lies_between() {
+    let health = || TargetHealth::new(&[with_fail_of(3, 5)], None, BREAKER);
+    check(health(), "a- a- a+ a+", "");
+    check(health(), "a- a+ a- a+", "");
+    check(health(), "a- a+ a- a+ a-", "open raise:down");
+    check(health(), "a- a+ a- a+ a+ a-", "");
+    // What was before its recovery is no part of the next failure.
+    let recovered = "a- a- a- acted a+ a+";
+    let until = "open raise:down half clear:down closed";
+    check(health(), &format!("{recovered} a- a+ a- a+"), until);
+    check(
+        health(),
+        &format!("{recovered} a- a+ a- a-"),
+        &format!("{until} open raise:down"),
+    );
+
+    // Another rule has seen nothing.
+    let mut health = health();
+    play(&mut health, "a- a-");
+    health.reconfigure(&[with_fail_of(3, 6)], None, BREAKER, None, at(0));
+    assert_eq!(words(&play(&mut health, "a- a-")), "");
+    assert_eq!(words(&play(&mut health, "a-")), "open raise:down");
 }

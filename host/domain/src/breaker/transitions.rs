@@ -29,17 +29,17 @@ impl TargetHealth {
         // A process that ends is news each time; that it still does not run is none.
         let has_ended = check.is_exit() && !check.last_failed();
         check.last = Some(Outcome::Failed);
-        check.failures = check.failures.saturating_add(1);
+        check.count_failure();
         check.successes = 0;
         check.starting = false;
         changes.push(HealthChange::CheckFailed {
             check: check.name.clone(),
             in_a_row: check.failures,
         });
-        // In a trial, a failure that was raised returns at the first failing run; any other still needs its
-        // `fail_after`. An open circuit always has a reason.
+        // In a trial, a failure that was raised returns at the first failing run; any other still needs
+        // as many as ever. An open circuit always has a reason.
         let recurs = half_open && (already_holds || !any_raised);
-        let counts = recurs || check.failures >= check.fail_after;
+        let counts = recurs || check.has_failed_enough();
         let (severity, name) = (check.severity, check.name.clone());
         if counts {
             check.state = FailureState::Raised;
@@ -70,7 +70,7 @@ impl TargetHealth {
             });
         }
         check.last = Some(seen.outcome);
-        check.failures = 0;
+        check.count_success();
         check.starting = false;
         let begins = check.state == FailureState::Raised && may_try;
         if begins {
@@ -97,7 +97,7 @@ impl TargetHealth {
         let is_on_trial = |check: &&mut CheckCounter| check.state == FailureState::OnTrial;
         for check in self.checks.iter_mut().filter(is_on_trial) {
             if check.successes >= check.recover_after {
-                check.state = FailureState::Clear;
+                check.clear();
                 cleared.push(check.failure.clone());
             }
         }

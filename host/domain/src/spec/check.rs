@@ -20,6 +20,8 @@ pub struct CheckSpec {
     pub timeout: Duration,
     /// Failures in a row that open the circuit; default 5 [seed 002].
     pub fail_after: u32,
+    /// In place of `fail_after`: failures among the last looks that open the circuit, whatever lies between them.
+    pub fail_of: Option<FailOf>,
     /// Successes in a row that close it; default 2 [seed 002].
     pub recover_after: u32,
     /// Each run is moved later by up to this much, so that checks do not beat together; default 0.
@@ -28,6 +30,20 @@ pub struct CheckSpec {
     pub failure: FailureType,
     /// How bad that is; default by the failure type.
     pub severity: Severity,
+}
+
+/// So many failures among so many looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailOf {
+    /// At least 1, at most `of`.
+    pub failures: u32,
+    /// At most [`FailOf::MOST`].
+    pub of: u32,
+}
+
+impl FailOf {
+    /// So many looks of a check are remembered.
+    pub const MOST: u32 = 64;
 }
 
 /// What a check looks at.

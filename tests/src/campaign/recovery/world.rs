@@ -742,6 +742,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
             every: Duration::from_secs(10),
             timeout: Duration::from_secs(1),
             fail_after: 1,
+            fail_of: None,
             recover_after: 1,
             jitter: Duration::ZERO,
             failure: FailureType::parse("down").unwrap(),

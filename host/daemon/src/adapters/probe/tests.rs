@@ -65,6 +65,7 @@ fn check_of(kind: CheckKind, timeout: Duration) -> Arc<CheckSpec> {
         every: SECOND,
         timeout,
         fail_after: 1,
+        fail_of: None,
         recover_after: 1,
         jitter: Duration::ZERO,
         failure: FailureType::parse("service-down").unwrap(),

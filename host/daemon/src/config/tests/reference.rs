@@ -8,7 +8,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
-        ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
+        FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
         ProcessSpec, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
         Trust,
     },
@@ -513,6 +513,11 @@ fn check_keys(keys: &mut Keys) {
         |c| c.fail_after,
         9,
     );
+    for key in ["target.check.fail_of.failures", "target.check.fail_of.of"] {
+        let line = beat("fail_of = { failures = 3, of = 5 }");
+        let expected = FailOf { failures: 3, of: 5 };
+        keys.check(key, &line, |c| c.fail_of, Some(expected));
+    }
     keys.check(
         "target.check.recover_after",
         &beat("recover_after = 9"),
@@ -1039,6 +1044,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!((first.every, first.timeout), (seconds(10), seconds(1)));
     assert_eq!(second.timeout, Duration::from_millis(200));
     assert_eq!((first.fail_after, first.recover_after), (5, 2));
+    assert_eq!(first.fail_of, None);
     assert_eq!(first.jitter, Duration::ZERO);
     assert_eq!(
         (first.severity, second.severity),

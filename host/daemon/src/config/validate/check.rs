@@ -8,12 +8,12 @@ use super::super::{
     context::Raised,
     reader::{Fields, ValueAt},
     suggest::listed,
-    values::{as_written, count, duration, name, one_of, positive_duration, severity},
+    values::{as_written, count, duration, name, one_of, positive_duration, severity, whole},
 };
 use mainstay_domain::{
     failure,
     name::{CheckName, FailureType, TargetName},
-    spec::{CheckKind, CheckSpec},
+    spec::{CheckKind, CheckSpec, FailOf},
 };
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
@@ -105,7 +105,16 @@ fn check(
             );
         }
         let check_severity = fields.optional("severity", severity);
-        let fail_after = fields.or("fail_after", 5, count);
+        let written = fields.get("fail_after");
+        let fail_after = written.and_then(count).unwrap_or(5);
+        let fail_of = fields.get("fail_of");
+        if let (Some(_), Some(at)) = (written, fail_of) {
+            at.refuse::<()>(
+                "a check has either `fail_after` or `fail_of`, not both",
+                "keep `fail_after` for failures in a row, `fail_of` for so many of the last so many",
+            );
+        }
+        let fail_of = fail_of.and_then(read_fail_of);
         let recover_after = fields.or("recover_after", 2, count);
         let jitter = fields.or("jitter", Duration::ZERO, |at| at_most(every, duration, at));
         let (kind, failure) = (kind?, failure?);
@@ -121,6 +130,7 @@ fn check(
             every,
             timeout,
             fail_after,
+            fail_of,
             recover_after,
             jitter,
             severity: check_severity.unwrap_or_else(|| failure::default_severity(&failure)),
@@ -138,6 +148,25 @@ fn read_kind(at: ValueAt<'_>) -> Option<ReadKind> {
         );
     }
     one_of("a kind of check", &KINDS, at)
+}
+
+/// So many failures of the last so many looks.
+fn read_fail_of(at: ValueAt<'_>) -> Option<FailOf> {
+    at.fields("`fail_of`", |fields| {
+        let of = fields.required("of", "of = 5: so many looks count", whole(1..=FailOf::MOST));
+        let most = of.unwrap_or(FailOf::MOST);
+        let failures = fields.required("failures", "failures = 3", |at| match count(at)? {
+            failures if failures <= most => Some(failures),
+            _ => at.not(
+                &format!("at most `of`, which is {most}"),
+                "the check has failed where so many of the last so many looks have",
+            ),
+        });
+        Some(FailOf {
+            failures: failures?,
+            of: of?,
+        })
+    })
 }
 
 /// A length of time that must fit between two runs.

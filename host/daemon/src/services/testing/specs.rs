@@ -90,6 +90,7 @@ pub(crate) fn check(text: &str) -> CheckSpec {
         every: Duration::from_millis(2),
         timeout: Duration::from_secs(20),
         fail_after: 1,
+        fail_of: None,
         recover_after: 1,
         jitter: Duration::ZERO,
         failure: failure(&format!("{text}-down")),
