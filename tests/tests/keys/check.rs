@@ -4,6 +4,7 @@
 mod connect;
 mod counted;
 mod exec;
+mod foreign;
 mod http;
 mod tls;
 

@@ -183,16 +183,22 @@ impl HostProbe {
             CheckKind::Cpu {
                 max_percent,
                 degraded_percent,
+                pid_file,
             } => {
-                let pid = pid.ok_or_else(|| Seen::failed("the supervised process does not run"))?;
                 let turn = self.blocking.turn(&target.name, check).await?;
                 let (groups, clock) = (Arc::clone(&self.groups), Arc::clone(&self.clock));
-                let read = turn.run(move || cpu::read(pid, &groups, &*clock));
+                let file = pid_file.clone();
+                let read = turn.run(move || -> Result<_, Seen> {
+                    let (pid, kin) = local::measured(file.as_deref(), pid)?;
+                    Ok((kin, cpu::read(pid, kin, &groups, &*clock)))
+                });
                 let look = async {
-                    let (max, degraded) = (*max_percent, *degraded_percent);
+                    let limits = (*max_percent, *degraded_percent);
                     match read.await {
-                        Ok(read) => self.cpu.judge(&target.name, check, read, max, degraded),
-                        Err(seen) => seen,
+                        Ok(Ok((kin, read))) => {
+                            self.cpu.judge(&target.name, check, kin, read, limits)
+                        }
+                        Ok(Err(seen)) | Err(seen) => seen,
                     }
                 };
                 Ok(within(check, look).await)

@@ -92,19 +92,24 @@ pub enum CheckKind {
         /// Default: none.
         warn_percent: Option<f64>,
     },
-    /// Failed above the limit: of the supervised child's group in bytes, else of the host in percent.
+    /// Failed above the limit: of the target's own processes in bytes, else of the host in percent.
     Memory {
         /// Of the host; default 90 [seed 000].
         max_percent: f64,
-        /// Resident bytes of the supervised child; instead of `max_percent`.
+        /// Resident bytes of the supervised child's group, or with `pid_file` of the process named there and of what it
+        /// started; instead of `max_percent`.
         max_bytes: Option<u64>,
+        /// For foreign services.
+        pid_file: Option<PathBuf>,
     },
-    /// Failed above the limit: how much of the CPU the supervised child's group used since the look before.
+    /// Failed above the limit: how much of the CPU the target's own processes used since the look before.
     Cpu {
         /// 100 is one core; default 90, at most 100000.
         max_percent: f64,
         /// Degraded above this; default: none.
         degraded_percent: Option<f64>,
+        /// For foreign services.
+        pid_file: Option<PathBuf>,
     },
     /// Failed where the target has not reported within `every`: `mainstay heartbeat TARGET`, or POST to the API.
     Heartbeat,
@@ -117,8 +122,9 @@ impl CheckKind {
             self,
             CheckKind::Memory {
                 max_bytes: Some(_),
+                pid_file: None,
                 ..
-            } | CheckKind::Cpu { .. }
+            } | CheckKind::Cpu { pid_file: None, .. }
         )
     }
 

@@ -14,7 +14,7 @@ fn so_many_failures_among_the_last_looks_are_one_of_the_target() {
         );
         format!(
             "[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"exec\"\nrun = [\"sh\", \"-c\", \"{run}\"]\n\
-             every = \"100ms\"\ntimeout = \"100ms\"\nfailure = \"flaps\"\n{rule}\n"
+             every = \"300ms\"\ntimeout = \"300ms\"\nfailure = \"flaps\"\n{rule}\n"
         )
     };
     let rules = [

@@ -2,7 +2,10 @@
 //!
 //! Invariant: of each check two readings are kept, and none for long after its check is gone.
 
-use super::{Seen, groups::Groups};
+use super::{
+    Seen,
+    groups::{Groups, Kin},
+};
 use crate::{adapters::process::stat::ProcessStat, ports::Clock};
 use mainstay_domain::{
     cpu::{self, CpuReading, CpuReadings},
@@ -35,20 +38,20 @@ struct Kept {
     sweep_at: usize,
 }
 
-/// What a process and its group have used until now. None where they cannot be looked at, or the process has ended: its
+/// What a process and its kin have used until now. None where they cannot be looked at, or the process has ended: its
 /// end is told as that. Blocks.
-pub(super) fn read(pid: u32, groups: &Groups, clock: &dyn Clock) -> Option<CpuReading> {
+pub(super) fn read(pid: u32, kin: Kin, groups: &Groups, clock: &dyn Clock) -> Option<CpuReading> {
     let leader = ProcessStat::read(pid).ok()??;
     if leader.has_ended() {
         return None;
     }
-    let members = groups.members(pid);
+    let members = groups.members(pid, kin);
     let at = clock.monotonic();
     let mut ticks: u64 = 0;
     for member in members {
         // A number may belong to another process by now.
         if let Some(stat) = ProcessStat::read(member).ok()?
-            && stat.group == pid
+            && (kin == Kin::Descendants || stat.group == pid)
         {
             ticks = ticks.saturating_add(stat.cpu_ticks);
         }
@@ -67,12 +70,12 @@ impl CpuLooks {
         &self,
         target: &TargetName,
         check: &Arc<CheckSpec>,
+        kin: Kin,
         reading: Option<CpuReading>,
-        max_percent: f64,
-        degraded_percent: Option<f64>,
+        (max_percent, degraded_percent): (f64, Option<f64>),
     ) -> Seen {
         let Some(reading) = reading else {
-            return Seen::too_soon("the supervised process cannot be looked at");
+            return Seen::too_soon("the process cannot be looked at");
         };
         let Some(percent) = self.take(target, check, reading) else {
             return Seen::too_soon("there is no earlier look to compare with");
@@ -84,7 +87,8 @@ impl CpuLooks {
             _ => String::new(),
         };
         let pid = reading.pid;
-        let message = format!("process {pid} and its group use {percent:.1} % of a core{rule}");
+        let kin = kin.words();
+        let message = format!("process {pid} and {kin} use {percent:.1} % of a core{rule}");
         Seen::new(outcome, message).with_value(percent)
     }
 
@@ -147,7 +151,7 @@ mod tests {
             ),
         ];
         for (reading, outcome, message) in table {
-            let seen = looks.judge(&web, &check, reading, 90.0, Some(50.0));
+            let seen = looks.judge(&web, &check, Kin::Group, reading, (90.0, Some(50.0)));
             assert_eq!(seen.outcome, outcome, "{seen:?}");
             assert!(seen.message.contains(message), "{seen:?}");
         }

@@ -1,4 +1,4 @@
-//! Which processes belong to which group, for all who ask within a second of one look at `/proc`.
+//! Which processes belong together, for all who ask within a second of one look at `/proc`.
 //!
 //! Invariant: a look goes through every process of the machine, so many checks that are due together share one: what
 //! they cost does not grow with their number times that of the processes.
@@ -6,47 +6,108 @@
 use crate::adapters::process::stat::{self, ProcessStat};
 use parking_lot::Mutex;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     time::{Duration, Instant},
 };
 
-/// A process that joined its group since counts a little later.
+/// A process that joined since counts a little later.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// The members of each group, by the number of its leader.
+/// Which processes are measured as one with another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kin {
+    /// The group that it leads: of a supervised child.
+    Group,
+    /// What it started, and what those did, whatever their groups are: of a foreign service.
+    Descendants,
+}
+
+impl Kin {
+    /// For people.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Kin::Group => "its group",
+            Kin::Descendants => "its descendants",
+        }
+    }
+}
+
+/// Processes by the leader of their group, or by their parent.
 type Members = HashMap<u32, Vec<u32>>;
 
-#[derive(Default)]
-pub(super) struct Groups(Mutex<Option<(Instant, Members)>>);
+/// What one look at `/proc` saw.
+#[derive(Debug, Default)]
+struct Processes {
+    all: HashSet<u32>,
+    groups: Members,
+    children: Members,
+}
 
-impl Groups {
-    /// The processes of a group; some may have ended since. Blocks.
-    pub(super) fn members(&self, group: u32) -> Vec<u32> {
-        self.members_at(group, Instant::now(), look)
+impl Processes {
+    fn knows(&self, pid: u32, kin: Kin) -> bool {
+        match kin {
+            Kin::Group => self.groups.contains_key(&pid),
+            Kin::Descendants => self.all.contains(&pid),
+        }
     }
 
-    fn members_at(&self, group: u32, now: Instant, look: impl FnOnce() -> Members) -> Vec<u32> {
-        // Held during the look: who comes meanwhile waits for it instead of looking too.
-        let mut seen = self.0.lock();
-        let fresh = seen.take().filter(|(at, members)| {
-            // One that was started since leads a group that the look cannot know.
-            now.saturating_duration_since(*at) < FRESH && members.contains_key(&group)
-        });
-        let (at, members) = fresh.unwrap_or_else(|| (now, look()));
-        let found = members.get(&group).cloned().unwrap_or_default();
-        *seen = Some((at, members));
+    fn of(&self, pid: u32, kin: Kin) -> Vec<u32> {
+        if kin == Kin::Group {
+            return self.groups.get(&pid).cloned().unwrap_or_default();
+        }
+        let (mut found, mut next) = (vec![pid], 0);
+        while let Some(parent) = found.get(next).copied() {
+            next += 1;
+            for &child in self.children.get(&parent).into_iter().flatten() {
+                // A number that was given out anew during the look could make a circle.
+                if !found.contains(&child) {
+                    found.push(child);
+                }
+            }
+        }
         found
     }
 }
 
-fn look() -> Members {
-    let mut members = Members::new();
+#[derive(Default)]
+pub(super) struct Groups(Mutex<Option<(Instant, Processes)>>);
+
+impl Groups {
+    /// A process and its kin; some may have ended since. Blocks.
+    pub(super) fn members(&self, pid: u32, kin: Kin) -> Vec<u32> {
+        self.members_at(pid, kin, Instant::now(), look)
+    }
+
+    fn members_at(
+        &self,
+        pid: u32,
+        kin: Kin,
+        now: Instant,
+        look: impl FnOnce() -> Processes,
+    ) -> Vec<u32> {
+        // Held during the look: who comes meanwhile waits for it instead of looking too.
+        let mut seen = self.0.lock();
+        let fresh = seen.take().filter(|(at, processes)| {
+            // One that was started since is one that the look cannot know.
+            now.saturating_duration_since(*at) < FRESH && processes.knows(pid, kin)
+        });
+        let (at, processes) = fresh.unwrap_or_else(|| (now, look()));
+        let found = processes.of(pid, kin);
+        *seen = Some((at, processes));
+        found
+    }
+}
+
+fn look() -> Processes {
+    let mut processes = Processes::default();
     for pid in stat::all() {
         if let Ok(Some(stat)) = ProcessStat::read(pid) {
-            members.entry(stat.group).or_default().push(pid);
+            processes.all.insert(pid);
+            processes.groups.entry(stat.group).or_default().push(pid);
+            processes.children.entry(stat.parent).or_default().push(pid);
         }
     }
-    members
+    processes
 }
 
 #[cfg(test)]
@@ -64,9 +125,13 @@ mod tests {
                 if looks.get() > 2 {
                     members.insert(2_000, vec![2_000, 2_001]);
                 }
-                members
+                Processes {
+                    groups: members,
+                    ..Processes::default()
+                }
             };
-            groups.members_at(group, start + Duration::from_millis(millis), look)
+            let now = start + Duration::from_millis(millis);
+            groups.members_at(group, Kin::Group, now, look)
         };
         for group in 1..=1_000 {
             assert_eq!(members(group, 999), [group]);
@@ -83,8 +148,28 @@ mod tests {
         let own = ProcessStat::read(std::process::id()).unwrap().unwrap();
         assert!(
             Groups::default()
-                .members(own.group)
+                .members(own.group, Kin::Group)
                 .contains(&std::process::id())
         );
+    }
+
+    #[test]
+    fn descendants_are_found_over_generations_and_whatever_a_torn_look_says() {
+        let children = [(1, vec![2, 3]), (2, vec![4]), (4, vec![5, 2]), (9, vec![1])];
+        let processes = Processes {
+            children: children.into_iter().collect(),
+            ..Processes::default()
+        };
+        assert_eq!(processes.of(1, Kin::Descendants), [1, 2, 3, 4, 5]);
+        assert_eq!(processes.of(4, Kin::Descendants), [4, 5, 2]);
+        assert_eq!(processes.of(3, Kin::Descendants), [3]);
+    }
+
+    #[test]
+    fn this_very_process_descends_from_its_parent() {
+        let own = ProcessStat::read(std::process::id()).unwrap().unwrap();
+        let kin = Groups::default().members(own.parent, Kin::Descendants);
+        assert_eq!(kin.first(), Some(&own.parent));
+        assert!(kin.contains(&std::process::id()));
     }
 }

@@ -1,6 +1,10 @@
 //! Processes, files, file systems and memory. Blocking.
 
-use super::{Seen, groups::Groups, io_cause, length};
+use super::{
+    Seen,
+    groups::{Groups, Kin},
+    io_cause, length,
+};
 use crate::adapters::process::stat::ProcessStat;
 use mainstay_domain::{
     health::Outcome,
@@ -45,10 +49,11 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
         },
         CheckKind::Memory {
             max_bytes: Some(max_bytes),
+            pid_file,
             ..
-        } => match pid {
-            Some(pid) => judge_bytes(pid, resident_bytes(pid, groups), *max_bytes),
-            None => Seen::failed("the supervised process does not run"),
+        } => match measured(pid_file.as_deref(), pid) {
+            Ok((pid, kin)) => judge_bytes(pid, kin, resident_bytes(pid, kin, groups), *max_bytes),
+            Err(seen) => seen,
         },
         CheckKind::Memory { max_percent, .. } => match memory_percent() {
             Some(used) => judge_percent("the memory of the host", used, *max_percent, None),
@@ -96,6 +101,20 @@ fn file(
         }
     }
     Ok(Seen::healthy(format!("{shown} is there, {bytes} bytes")).with_value(as_f64(bytes)))
+}
+
+/// Which process is measured, and what counts as one with it. The error is what is seen where there is none: that a
+/// service is down is told by others, and says nothing of what it uses.
+pub(super) fn measured(pid_file: Option<&Path>, child: Option<u32>) -> Result<(u32, Kin), Seen> {
+    let Some(file) = pid_file else {
+        let child = child.map(|pid| (pid, Kin::Group));
+        return child.ok_or_else(|| Seen::failed("the supervised process does not run"));
+    };
+    let pid = read_pid(file).map_err(Seen::too_soon)?;
+    match ProcessStat::read(pid) {
+        Ok(Some(stat)) if !stat.has_ended() => Ok((pid, Kin::Descendants)),
+        _ => Err(Seen::too_soon(format!("process {pid} does not run"))),
+    }
 }
 
 /// The first bytes of a regular file. Anything else is refused: a FIFO and a device may never end, or never begin.
@@ -154,15 +173,15 @@ fn judge_percent(what: &str, used: f64, max: f64, warn: Option<f64>) -> Seen {
     Seen::new(outcome, format!("{what} is {used:.1} % full{rule}")).with_value(used)
 }
 
-fn judge_bytes(pid: u32, resident: u64, max: u64) -> Seen {
+fn judge_bytes(pid: u32, kin: Kin, resident: u64, max: u64) -> Seen {
+    let held = format!(
+        "process {pid} and {} hold {resident} bytes of memory",
+        kin.words()
+    );
     let seen = if resident > max {
-        Seen::failed(format!(
-            "process {pid} and its group hold {resident} bytes of memory, at most {max} are allowed"
-        ))
+        Seen::failed(format!("{held}, at most {max} are allowed"))
     } else {
-        Seen::healthy(format!(
-            "process {pid} and its group hold {resident} bytes of memory"
-        ))
+        Seen::healthy(held)
     };
     seen.with_value(as_f64(resident))
 }
@@ -189,11 +208,11 @@ fn parse_memory(text: &str) -> Option<f64> {
     (total > 0).then(|| 100.0 * as_f64(total.saturating_sub(available)) / as_f64(total))
 }
 
-/// Resident memory of a process group; what its members share is counted for each.
-fn resident_bytes(group: u32, groups: &Groups) -> u64 {
-    let members = groups.members(group).into_iter();
+/// Resident memory of a process and its kin; what they share is counted for each.
+fn resident_bytes(pid: u32, kin: Kin, groups: &Groups) -> u64 {
+    let members = groups.members(pid, kin).into_iter();
     // Once more, for a number may belong to another process by now.
-    let is_member = |stat: ProcessStat| stat.group == group;
+    let is_member = |stat: ProcessStat| kin == Kin::Descendants || stat.group == pid;
     let members =
         members.filter(|&pid| ProcessStat::read(pid).ok().flatten().is_some_and(is_member));
     let resident = members.filter_map(|pid| {

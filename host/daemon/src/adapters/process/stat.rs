@@ -9,6 +9,8 @@ use std::io;
 pub(crate) struct ProcessStat {
     /// Field 3.
     pub(crate) state: u8,
+    /// Field 4.
+    pub(crate) parent: u32,
     /// Field 5.
     pub(crate) group: u32,
     /// Fields 14 to 17: clock ticks in which it ran, in user and in kernel mode, and those of the children that it waited
@@ -34,7 +36,8 @@ impl ProcessStat {
         let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?.bytes().next()?; // field 3
-        let group = fields.nth(1)?.parse().ok()?; // field 5
+        let parent = fields.next()?.parse().ok()?; // field 4
+        let group = fields.next()?.parse().ok()?; // field 5
         let mut cpu_ticks: u64 = 0;
         for ticks in [fields.nth(8), fields.next(), fields.next(), fields.next()] {
             // Of no weight for what a process is: an odd one must not hide it.
@@ -44,6 +47,7 @@ impl ProcessStat {
         let start_ticks = fields.nth(4)?.parse().ok()?; // field 22
         Some(Self {
             state,
+            parent,
             group,
             cpu_ticks,
             start_ticks,

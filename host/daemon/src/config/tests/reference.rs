@@ -655,18 +655,23 @@ fn check_keys(keys: &mut Keys) {
     let kind = CheckKind::Memory {
         max_percent: 80.0,
         max_bytes: None,
+        pid_file: None,
     };
     keys.check("target.check.max_percent", line, |c| c.kind.clone(), kind);
-    let line = "kind = \"memory\"\nmax_bytes = \"1GiB\"";
+    let line = "kind = \"memory\"\nmax_bytes = \"1GiB\"\npid_file = \"/p\"";
     let kind = CheckKind::Memory {
         max_percent: 90.0,
         max_bytes: Some(1 << 30),
+        pid_file: Some("/p".into()),
     };
-    keys.check("target.check.max_bytes", line, |c| c.kind.clone(), kind);
-    let line = "kind = \"cpu\"\nmax_percent = 400\ndegraded_percent = 99.5";
+    for key in ["target.check.max_bytes", "target.check.pid_file"] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let line = "kind = \"cpu\"\nmax_percent = 400\ndegraded_percent = 99.5\npid_file = \"/p\"";
     let kind = CheckKind::Cpu {
         max_percent: 400.0,
         degraded_percent: Some(99.5),
+        pid_file: Some("/p".into()),
     };
     for key in ["target.check.max_percent", "target.check.degraded_percent"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
@@ -674,6 +679,7 @@ fn check_keys(keys: &mut Keys) {
     let kind = CheckKind::Cpu {
         max_percent: 90.0,
         degraded_percent: None,
+        pid_file: None,
     };
     let line = "kind = \"cpu\"";
     keys.check("target.check.kind", line, |c| c.kind.clone(), kind);

@@ -220,6 +220,7 @@ async fn the_memory_of_a_child_that_has_ended_is_not_looked_at() {
     let mut web = child("web", &["/bin/true"]);
     web.checks = vec![check("memory"), check("tcp")];
     web.checks[0].kind = CheckKind::Memory {
+        pid_file: None,
         max_percent: 90.0,
         max_bytes: Some(1),
     };

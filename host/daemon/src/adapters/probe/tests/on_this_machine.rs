@@ -344,12 +344,14 @@ async fn disk_and_memory_are_measured() {
     let host = |max_percent| CheckKind::Memory {
         max_percent,
         max_bytes: None,
+        pid_file: None,
     };
     check(host(100.0), Outcome::Healthy, "the memory of the host is").await;
     check(host(0.0), Outcome::Failed, "% full").await;
     let group = |max_bytes| CheckKind::Memory {
         max_percent: 90.0,
         max_bytes: Some(max_bytes),
+        pid_file: None,
     };
     check(group(1), Outcome::Failed, "does not run").await;
     let own = rustix::process::getpgrp()
@@ -411,6 +413,7 @@ async fn the_use_of_the_cpu_is_measured_from_the_second_look_on() {
     let kind = CheckKind::Cpu {
         max_percent: 100_000.0,
         degraded_percent: None,
+        pid_file: None,
     };
     let check = check_of(kind, 20 * SECOND);
     let look = |pid| probe.observe(target(), Arc::clone(&check), pid);
@@ -439,7 +442,7 @@ async fn what_a_child_of_the_process_uses_counts_too() {
     let (groups, clock) = (Groups::default(), SystemClock::new());
     // The shell waits; its child is what spins.
     let group = Group::run("sh -c 'while :; do :; done' & wait");
-    let read = || cpu::read(group.0.id(), &groups, &clock).unwrap();
+    let read = || cpu::read(group.0.id(), groups::Kin::Group, &groups, &clock).unwrap();
     let first = read();
     wait_until("it uses the CPU", || {
         let now = read();
@@ -447,4 +450,38 @@ async fn what_a_child_of_the_process_uses_counts_too() {
         now.used > first.used + Duration::from_millis(100)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_foreign_service_is_measured_with_all_that_descends_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pid");
+    let memory = |max_bytes| CheckKind::Memory {
+        max_percent: 90.0,
+        max_bytes: Some(max_bytes),
+        pid_file: Some(file.clone()),
+    };
+    let seen = |kind| {
+        let check = check_of(kind, 20 * SECOND);
+        async move { probe().observe(target(), check, None).await }
+    };
+    // As the backends of PostgreSQL: in a session of its own.
+    let service = Group::run("setsid sleep 1000 & wait");
+    assert_eq!(seen(memory(1)).await, None, "there is no file");
+    std::fs::write(&file, "4194999").unwrap();
+    assert_eq!(seen(memory(1)).await, None, "it does not run");
+    std::fs::write(&file, service.0.id().to_string()).unwrap();
+    check(memory(1), Outcome::Failed, "and its descendants hold").await;
+    check(memory(1 << 40), Outcome::Healthy, "bytes of memory").await;
+    let group = |pid: u32| ProcessStat::read(pid).unwrap().map(|stat| stat.group);
+    let mut descendant = 0;
+    wait_until("its descendant, in a group of its own", || {
+        let kin = groups::Kin::Descendants;
+        let kin = groups::Groups::default().members(service.0.id(), kin);
+        descendant = kin.get(1).copied().unwrap_or_default();
+        kin.len() == 2 && group(descendant) == Some(descendant)
+    })
+    .await;
+    let descendant = rustix::process::Pid::from_raw(descendant.cast_signed()).unwrap();
+    let _ = rustix::process::kill_process(descendant, rustix::process::Signal::KILL);
 }

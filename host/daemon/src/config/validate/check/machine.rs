@@ -47,10 +47,18 @@ pub(super) fn disk(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
 pub(super) fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
     let max_percent = fields.optional("max_percent", percent);
     let max_bytes = fields.optional("max_bytes", size(1..=1 << 50));
-    if max_bytes.is_some() && !is_child {
+    let pid_file = fields.optional("pid_file", path);
+    if max_bytes.is_some() && !is_child && pid_file.is_none() {
         fields.needs(
-            "a memory check with `max_bytes` needs a target with `run`",
-            "add run = [\"program\"] to the target, or write `max_percent` for the whole host",
+            "a memory check with `max_bytes` needs a target with `run`, or a `pid_file`",
+            "add run = [\"program\"] to the target or pid_file = \"/run/service.pid\" to the check, or write `max_percent` \
+             for the whole host",
+        );
+    }
+    if pid_file.is_some() && max_bytes.is_none() {
+        fields.needs(
+            "a memory check with `pid_file` needs `max_bytes`",
+            "add e.g. max_bytes = \"1GiB\"; `max_percent` is of the whole host",
         );
     }
     if max_bytes.is_some() && max_percent.is_some() {
@@ -62,6 +70,7 @@ pub(super) fn memory(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKin
     Some(CheckKind::Memory {
         max_percent: max_percent.unwrap_or(90.0),
         max_bytes,
+        pid_file,
     })
 }
 
@@ -74,14 +83,16 @@ pub(super) fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> 
             "the check is degraded above `degraded_percent` and failed above `max_percent`",
         ),
     });
-    if !is_child {
+    let pid_file = fields.optional("pid_file", path);
+    if !is_child && pid_file.is_none() {
         fields.needs(
-            "a cpu check needs a target with `run`",
-            "add run = [\"program\"] to the target",
+            "a cpu check needs a target with `run`, or a `pid_file`",
+            "add run = [\"program\"] to the target, or pid_file = \"/run/service.pid\" to the check",
         );
     }
     Some(CheckKind::Cpu {
         max_percent,
         degraded_percent,
+        pid_file,
     })
 }
