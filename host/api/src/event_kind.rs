@@ -47,6 +47,9 @@ words! {
         /// A supervised process was stopped by the host.
         #[serde(rename = "process.stopped")]
         ProcessStopped,
+        /// The host could not do with a target what its config says; what it did instead.
+        #[serde(rename = "target.warned")]
+        TargetWarned,
         /// A check failed.
         #[serde(rename = "check.failed")]
         CheckFailed,

@@ -14,8 +14,9 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
-        clock::SystemClock, commands::LocalCommands, http::EgressClient, limits, probe::HostProbe,
-        process::HostProcesses, secrets::ConfiguredSecrets, sources::LocalSources, watcher,
+        clock::SystemClock, commands::LocalCommands, http::EgressClient, limits,
+        pid_files::HostPidFiles, probe::HostProbe, process::HostProcesses,
+        secrets::ConfiguredSecrets, sources::LocalSources, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -187,6 +188,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
                 clock.clone(),
             )?),
             commands: commands.clone(),
+            pid_files: Arc::new(HostPidFiles),
             watch: Arc::new(monitor.clone()),
             shared: shared.clone(),
             foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),

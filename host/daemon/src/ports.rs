@@ -6,9 +6,10 @@
 
 mod between;
 mod operator;
+mod pid_files;
 mod world;
 
-pub use {between::*, operator::*, world::*};
+pub use {between::*, operator::*, pid_files::*, world::*};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 

@@ -1,5 +1,7 @@
-//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`] and [`start`].
+//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`] and [`start`],
+//! of foreign services in [`foreign`].
 
+mod foreign;
 mod process;
 mod start;
 

@@ -10,6 +10,7 @@
 mod decide;
 mod ending;
 mod events;
+mod foreign;
 mod port;
 mod reconcile_at_start;
 mod shutdown;
@@ -18,7 +19,7 @@ mod target;
 mod tests;
 
 use crate::{
-    ports::{Commands, ProcessUpdate, ProcessWatch, Processes},
+    ports::{Commands, PidFiles, ProcessUpdate, ProcessWatch, Processes},
     services::{next_spec::next_spec, shared::Shared, task_group::TaskGroup},
 };
 use decide::AtConfig;
@@ -60,6 +61,8 @@ pub struct SupervisorPorts {
     pub processes: Arc<dyn Processes>,
     /// For foreign services.
     pub commands: Arc<dyn Commands>,
+    /// For the main processes of foreign services, and of programs that fork.
+    pub pid_files: Arc<dyn PidFiles>,
     /// Is told what runs and what does not.
     pub watch: Arc<dyn ProcessWatch>,
     /// The journal keeps what must survive.

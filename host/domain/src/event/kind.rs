@@ -53,6 +53,8 @@ event_kinds! {
     ProcessExited = "process.exited",
     /// A supervised process was stopped by the host.
     ProcessStopped = "process.stopped",
+    /// The host could not do with a target what its config says; what it did instead.
+    TargetWarned = "target.warned",
     /// A check failed.
     CheckFailed = "check.failed",
     /// A check passes again.

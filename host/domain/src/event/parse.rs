@@ -66,6 +66,7 @@ impl EventData {
             | K::HostStopping
             | K::JournalFull
             | K::JournalWritable
+            | K::TargetWarned
             | K::CircuitHalfOpened
             | K::CircuitClosed
             | K::CircuitFlapping

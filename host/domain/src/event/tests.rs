@@ -126,6 +126,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("operation.succeeded", "Other"),
         // What came later.
         ("journal.damaged", "JournalDamaged"),
+        ("target.warned", "Nothing"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

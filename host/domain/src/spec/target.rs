@@ -85,7 +85,7 @@ pub enum OnShutdown {
 }
 
 /// How a foreign service is started and stopped; program and arguments, never a shell.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ForeignCommands {
     /// Starts it.
     pub start: Option<Vec<String>>,
@@ -93,6 +93,28 @@ pub struct ForeignCommands {
     pub stop: Option<Vec<String>>,
     /// Restarts it; where absent, stop and start are run.
     pub restart: Option<Vec<String>>,
+    /// How long each of them may take; then it is killed; default 60 s.
+    pub timeout: Duration,
+    /// Names the service's main process, which is ended where its own commands do not; default: that of its first check
+    /// of kind `process` which has one.
+    pub pid_file: Option<PathBuf>,
+}
+
+impl Default for ForeignCommands {
+    fn default() -> Self {
+        Self {
+            start: None,
+            stop: None,
+            restart: None,
+            timeout: Self::TIMEOUT,
+            pid_file: None,
+        }
+    }
+}
+
+impl ForeignCommands {
+    /// How long each command may take where the config does not say.
+    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 /// When a target's circuit opens and closes [seed 002].

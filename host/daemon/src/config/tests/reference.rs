@@ -395,17 +395,21 @@ fn target_keys(keys: &mut Keys) {
         breaker,
     );
 
-    let foreign =
-        "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]";
+    let foreign = "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]\n\
+                   commands.timeout = \"9s\"\npid_file = \"run/p\"";
     let commands = ForeignCommands {
         start: Some(words("a 1")),
         stop: Some(words("b")),
         restart: Some(words("c")),
+        timeout: seconds(9),
+        pid_file: Some("/etc/mainstay/run/p".into()),
     };
     for key in [
         "target.commands.start",
         "target.commands.stop",
         "target.commands.restart",
+        "target.commands.timeout",
+        "target.pid_file",
     ] {
         keys.target(key, foreign, |s| target(s).commands, commands.clone());
     }
@@ -999,6 +1003,18 @@ fn job_keys(keys: &mut Keys) {
 }
 
 #[test]
+fn the_pid_file_of_a_foreign_service_is_by_default_that_of_its_check() {
+    let checks = "[[target.check]]\nkind = \"process\"\npid_file = \"/c\"\nfailure = \"down\"\n";
+    let pid_file = |line: &str| {
+        let text = format!("{HOST}[[target]]\nname = \"a\"\ncommands.start = [\"x\"]\n{line}{checks}");
+        let spec = load_text(&text).unwrap().spec;
+        target(&spec).commands.pid_file
+    };
+    assert_eq!(pid_file(""), Some("/c".into()));
+    assert_eq!(pid_file("pid_file = \"/own\"\n"), Some("/own".into()));
+}
+
+#[test]
 fn what_is_not_written_has_its_documented_default() {
     let text = format!(
         "{HOST}[[target]]\nname = \"a\"\nrun = [\"x\"]\n\
@@ -1026,6 +1042,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(target.start_period, seconds(10));
     assert_eq!(target.breaker.open_for, seconds(30));
     assert_eq!(target.commands, ForeignCommands::default());
+    assert_eq!(target.commands.timeout, seconds(60));
     let process = target.process.as_ref().unwrap();
     assert_eq!(process.cwd, base);
     assert_eq!(process.stop_signal, Signal::Term);

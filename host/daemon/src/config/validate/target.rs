@@ -15,9 +15,11 @@ use mainstay_domain::{
     effect::Signal,
     failure,
     name::{FailureType, TargetName},
-    spec::{BreakerSpec, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec},
+    spec::{
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec,
+    },
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
 const CHILD_KEYS: [&str; 10] = [
@@ -60,6 +62,17 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
                 None
             }
         };
+        let commands = match commands {
+            Some(commands) => {
+                let own = fields.optional("pid_file", path);
+                foreign_commands(commands, own.or_else(|| pid_file_of(&checks)))
+            }
+            None => {
+                let help = "add the `commands` that start and stop the service, or remove it";
+                fields.reject_key("pid_file", "it has no `commands`", help);
+                None
+            }
+        };
         let depends_on = depends_on(fields, target_name.as_ref());
         let open_for = fields.optional("breaker", |at| {
             at.fields("the breaker", |fields| {
@@ -71,7 +84,7 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
             depends_on,
             rto: fields.or("rto", Duration::from_secs(300), positive_duration),
             process,
-            commands: commands.and_then(foreign_commands).unwrap_or_default(),
+            commands: commands.unwrap_or_default(),
             checks,
             breaker: BreakerSpec {
                 open_for: open_for.unwrap_or(Duration::from_secs(30)),
@@ -98,13 +111,23 @@ fn depends_on(fields: &mut Fields<'_>, dependent: Option<&TargetName>) -> Vec<Ta
     })
 }
 
-fn foreign_commands(at: ValueAt<'_>) -> Option<ForeignCommands> {
+fn foreign_commands(at: ValueAt<'_>, pid_file: Option<PathBuf>) -> Option<ForeignCommands> {
     at.fields("the target's commands", |fields| {
         Some(ForeignCommands {
             start: fields.optional("start", run),
             stop: fields.optional("stop", run),
             restart: fields.optional("restart", run),
+            timeout: fields.or("timeout", ForeignCommands::TIMEOUT, positive_duration),
+            pid_file,
         })
+    })
+}
+
+/// What a check already knows needs not be written twice.
+fn pid_file_of(checks: &[CheckSpec]) -> Option<PathBuf> {
+    checks.iter().find_map(|check| match &check.kind {
+        CheckKind::Process { pid_file } => pid_file.clone(),
+        _ => None,
     })
 }
 

@@ -11,13 +11,10 @@ use mainstay_domain::{
     name::TargetName,
     record::ProcessIdentity,
 };
-use std::{sync::Arc, time::Duration};
-
-/// After this the command of a foreign service counts as in doubt; the default wall time of a step.
-const FOREIGN_TIMEOUT: Duration = Duration::from_secs(60);
+use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
+pub(super) enum Verb {
     Start,
     Stop,
     Restart,
@@ -89,96 +86,6 @@ impl Core {
                 .process_changed(&supervised.name, ProcessUpdate::Down(why.clone()));
             EffectError::Unavailable(why)
         })
-    }
-
-    async fn control_foreign(
-        &self,
-        supervised: &SupervisedTarget,
-        verb: Verb,
-    ) -> Result<(), EffectError> {
-        let commands = supervised.commands();
-        let argv = |command: &Option<Vec<String>>, name: &str| {
-            command.clone().ok_or_else(|| {
-                EffectError::Failed(format!(
-                    "{}: its config has neither `run` nor `commands.{name}`",
-                    supervised.name
-                ))
-            })
-        };
-        let news = |news| self.ports.watch.process_changed(&supervised.name, news);
-        match verb {
-            Verb::Start => {
-                self.run_foreign(supervised, &argv(&commands.start, "start")?)
-                    .await?;
-                supervised.intend(Intent::Run);
-                news(ProcessUpdate::Started(None));
-            }
-            Verb::Stop => {
-                let stop = argv(&commands.stop, "stop")?;
-                news(ProcessUpdate::Stopped);
-                let stopped = self.run_foreign(supervised, &stop).await;
-                supervised.intend(match &stopped {
-                    Ok(()) => Intent::StayDown,
-                    Err(_) => Intent::Run,
-                });
-                if stopped.is_err() {
-                    news(ProcessUpdate::Runs(None));
-                }
-                return stopped;
-            }
-            Verb::Restart => {
-                let run: Vec<_> = match &commands.restart {
-                    Some(restart) => vec![restart.clone()],
-                    None => vec![
-                        argv(&commands.stop, "stop")?,
-                        argv(&commands.start, "start")?,
-                    ],
-                };
-                news(ProcessUpdate::Stopped);
-                let mut done = Ok(());
-                for argv in run {
-                    if done.is_ok() {
-                        done = self.run_foreign(supervised, &argv).await;
-                    }
-                }
-                supervised.intend(Intent::Run);
-                // Whether it worked is for its checks to say, so they count again.
-                news(match &done {
-                    Ok(()) => ProcessUpdate::Started(None),
-                    Err(_) => ProcessUpdate::Runs(None),
-                });
-                return done;
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs a command of a foreign service to its end.
-    async fn run_foreign(
-        &self,
-        supervised: &SupervisedTarget,
-        argv: &[String],
-    ) -> Result<(), EffectError> {
-        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
-        let words = argv.join(" ");
-        let output = self
-            .ports
-            .commands
-            .run_foreign(argv, cwd, FOREIGN_TIMEOUT)
-            .await?;
-        if output.exit_code == 0 {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
-        let last = text
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or("it printed no error");
-        Err(EffectError::Failed(format!(
-            "{}: `{words}` exited with code {}: {last}",
-            supervised.name, output.exit_code
-        )))
     }
 }
 

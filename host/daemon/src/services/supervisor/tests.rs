@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    adapters::{clock::SystemClock, process::HostProcesses},
+    adapters::{clock::SystemClock, pid_files::HostPidFiles, process::HostProcesses},
     ports::{Finding, SecretError, Secrets, TargetControl},
     services::{
         metrics::Numbers,
@@ -80,6 +80,7 @@ impl Daemon {
         let ports = SupervisorPorts {
             processes: processes.clone(),
             commands: commands.clone(),
+            pid_files: Arc::new(HostPidFiles),
             watch: Arc::new(monitor.clone()),
             shared,
             foreign_cwd: PathBuf::from("/etc"),

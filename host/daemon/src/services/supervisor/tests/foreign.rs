@@ -14,6 +14,8 @@ use mainstay_domain::{
 pub(super) struct NotedCommands {
     run: Mutex<Vec<String>>,
     exit_code: Mutex<i32>,
+    /// Commands that begin with this fail, whatever that says.
+    failing: Mutex<Option<&'static str>>,
 }
 
 impl Commands for NotedCommands {
@@ -34,11 +36,14 @@ impl Commands for NotedCommands {
         cwd: PathBuf,
         _timeout: Duration,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
-        self.run
+        let words = argv.join(" ");
+        let fails = self
+            .failing
             .lock()
-            .push(format!("{} in {}", argv.join(" "), cwd.display()));
+            .is_some_and(|failing| words.starts_with(failing));
+        self.run.lock().push(format!("{words} in {}", cwd.display()));
         let output = CommandOutput {
-            exit_code: *self.exit_code.lock(),
+            exit_code: if fails { 3 } else { *self.exit_code.lock() },
             stdout: Vec::new().into(),
             stderr: b"first\nno such unit\n".to_vec().into(),
             truncated: false,
@@ -64,7 +69,7 @@ async fn a_foreign_service_is_controlled_by_its_commands() {
     let commands = ForeignCommands {
         start: words("svc start db"),
         stop: words("svc stop db"),
-        restart: None,
+        ..ForeignCommands::default()
     };
     let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
     within(daemon.supervisor.restart(name("db"))).await.unwrap();
@@ -138,5 +143,62 @@ async fn a_foreign_service_starts_when_the_command_that_started_it_has_ended_wel
         .await
         .unwrap_err();
     assert_eq!(health(&daemon), Health::Healthy, "as it was last seen");
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_that_fails_does_not_keep_the_start_back_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let commands = ForeignCommands {
+        start: words("svc start db"),
+        stop: words("svc stop db"),
+        ..ForeignCommands::default()
+    };
+    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
+    *daemon.commands.failing.lock() = Some("svc stop");
+    within(daemon.supervisor.restart(name("db"))).await.unwrap();
+    let expected = ["svc stop db in /etc", "svc start db in /etc"];
+    assert_eq!(*daemon.commands.run.lock(), expected);
+    assert_eq!(
+        daemon.messages(EventKind::TargetWarned),
+        [
+            "db: `svc stop db` exited with code 3: no such unit; it is started all the same"
+        ]
+    );
+    // A stop alone is no stop.
+    within(daemon.supervisor.stop(name("db")))
+        .await
+        .unwrap_err();
+    daemon.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_pid_file_names_is_ended_where_the_stop_does_not_end_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut service = std::process::Command::new("/bin/sleep")
+        .arg("1000")
+        .spawn()
+        .unwrap();
+    let file = dir.path().join("db.pid");
+    std::fs::write(&file, service.id().to_string()).unwrap();
+    let commands = ForeignCommands {
+        start: words("svc start db"),
+        stop: words("svc stop db"),
+        pid_file: Some(file),
+        ..ForeignCommands::default()
+    };
+    let mut daemon = Daemon::start(dir.path(), vec![foreign(commands)], PreviousRun::default());
+    *daemon.commands.failing.lock() = Some("svc stop");
+    // Who waits for it reaps it, so that it is gone.
+    let pid = service.id();
+    let reaping = tokio::task::spawn_blocking(move || service.wait());
+    within(daemon.supervisor.restart(name("db"))).await.unwrap();
+    within(reaping).await.unwrap().unwrap();
+    let expected = format!(
+        "db: `svc stop db` exited with code 3: no such unit; process {pid} of its pid file was ended by SIGTERM; \
+         it is started all the same"
+    );
+    assert_eq!(daemon.messages(EventKind::TargetWarned), [expected]);
+    assert_eq!(daemon.commands.run.lock().len(), 2, "stop and start");
     daemon.shut_down().await.unwrap();
 }

@@ -1,0 +1,111 @@
+use super::*;
+use std::process::{Child, Command};
+
+fn sleeper() -> Child {
+    Command::new("/bin/sleep").arg("1000").spawn().unwrap()
+}
+
+fn file_with(directory: &Path, text: &str) -> PathBuf {
+    let file = directory.join("service.pid");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn a_living_process_is_named_and_one_that_is_gone_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = sleeper();
+    let file = file_with(directory.path(), &format!(" {}\n", child.id()));
+    assert_eq!(named(&file).unwrap().unwrap().pid, child.id());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(named(&file), Ok(None));
+    assert_eq!(named(&directory.path().join("absent")), Ok(None));
+}
+
+#[test]
+fn what_is_no_process_of_the_service_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let own = std::process::id().to_string();
+    for (text, why) in [
+        ("", "no process number"),
+        ("-7", "no process number"),
+        ("0", "no process number"),
+        ("99999999999", "no process number"),
+        ("seven", "no process number"),
+        ("1", "the first process or the daemon"),
+        (own.as_str(), "the first process or the daemon"),
+    ] {
+        let file = file_with(directory.path(), text);
+        let error = named(&file).unwrap_err();
+        assert!(error.contains(why), "{text:?}: {error}");
+    }
+    assert!(named(directory.path()).is_err(), "a directory is no file");
+}
+
+#[test]
+fn a_thread_is_no_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel::<()>();
+    let (tid_sender, tid) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let tid = rustix::thread::gettid().as_raw_nonzero().get();
+        tid_sender.send(tid).unwrap();
+        let _ = receiver.recv();
+    });
+    let file = file_with(directory.path(), &tid.recv().unwrap().to_string());
+    let error = named(&file).unwrap_err();
+    assert!(error.contains("a thread and no process"), "{error}");
+    drop(sender);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_process_that_is_younger_than_the_file_is_not_the_one_that_was_meant() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = sleeper();
+    let file = file_with(directory.path(), &child.id().to_string());
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let opened = File::options().write(true).open(&file).unwrap();
+    opened.set_modified(hour_ago).unwrap();
+    let error = named(&file).unwrap_err();
+    assert!(error.contains("younger than the file"), "{error}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_process_ends_by_the_signal_that_it_needs_and_a_later_one_with_its_number_by_none() {
+    let deaf = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
+    for (script, grace, expected) in [
+        (
+            "echo ready; exec sleep 1000",
+            60_000,
+            NamedEnd::Terminated,
+        ),
+        (deaf, 50, NamedEnd::Killed),
+    ] {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child.stdout.take().unwrap().read_exact(&mut ready).unwrap();
+        let stat = ProcessStat::read(child.id()).unwrap().unwrap();
+        let process = NamedProcess {
+            pid: child.id(),
+            start_ticks: stat.start_ticks,
+        };
+        let other = NamedProcess {
+            start_ticks: stat.start_ticks + 1,
+            ..process
+        };
+        let grace = Duration::from_millis(grace);
+        let of_other = end(other, false, grace).unwrap();
+        assert_eq!(of_other, Some(NamedEnd::ByItself), "that one is gone");
+        assert!(child.try_wait().unwrap().is_none(), "it got no signal");
+        assert_eq!(end(process, false, grace).unwrap(), Some(expected));
+        child.wait().unwrap();
+    }
+}

@@ -1,0 +1,285 @@
+//! Services that others supervise: started and stopped by the commands of their config.
+//!
+//! Invariant: a stop that fails does not keep the start of a restart back; but nothing is started beside a process that
+//! is known, by its pid file, to live on.
+
+use super::{
+    Core, DEFAULT_GRACE,
+    port::Verb,
+    target::{Intent, SupervisedTarget},
+};
+use crate::ports::{NamedEnd, NamedProcess, ProcessUpdate};
+use mainstay_domain::{
+    effect::EffectError, event::EventKind, severity::Severity, spec::ForeignCommands,
+};
+
+/// What a pid file said before a command ran.
+type Named = Result<Option<NamedProcess>, String>;
+
+impl Core {
+    pub(super) async fn control_foreign(
+        &self,
+        supervised: &SupervisedTarget,
+        verb: Verb,
+    ) -> Result<(), EffectError> {
+        let commands = supervised.commands();
+        let news = |news| self.ports.watch.process_changed(&supervised.name, news);
+        match verb {
+            Verb::Start => {
+                let start = argv(supervised, &commands.start, "start")?;
+                self.run_foreign(supervised, &commands, start).await?;
+                supervised.intend(Intent::Run);
+                news(ProcessUpdate::Started(None));
+                Ok(())
+            }
+            Verb::Stop => {
+                if commands.pid_file.is_none() {
+                    argv(supervised, &commands.stop, "stop")?;
+                }
+                news(ProcessUpdate::Stopped);
+                let stopped = match self.stop_foreign(supervised, &commands).await {
+                    Stopped::Down(None) => Ok(()),
+                    Stopped::Down(Some(warning)) => {
+                        self.warn(supervised, format!("{warning}; it is down now"));
+                        Ok(())
+                    }
+                    Stopped::InDoubt(error) | Stopped::LivesOn(error) => Err(error),
+                };
+                supervised.intend(match &stopped {
+                    Ok(()) => Intent::StayDown,
+                    Err(_) => Intent::Run,
+                });
+                if stopped.is_err() {
+                    news(ProcessUpdate::Runs(None));
+                }
+                stopped
+            }
+            Verb::Restart => {
+                // Before anything is stopped: one that can only stop would not come back.
+                if commands.restart.is_none() {
+                    if commands.pid_file.is_none() {
+                        argv(supervised, &commands.stop, "stop")?;
+                    }
+                    argv(supervised, &commands.start, "start")?;
+                }
+                news(ProcessUpdate::Stopped);
+                let done = match &commands.restart {
+                    Some(restart) => self.restart_by(supervised, &commands, restart).await,
+                    None => self.stop_and_start(supervised, &commands).await,
+                };
+                supervised.intend(Intent::Run);
+                // Whether it worked is for its checks to say, so they count again.
+                news(match &done {
+                    Ok(()) => ProcessUpdate::Started(None),
+                    Err(_) => ProcessUpdate::Runs(None),
+                });
+                done
+            }
+        }
+    }
+
+    async fn stop_and_start(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+    ) -> Result<(), EffectError> {
+        let warning = match self.stop_foreign(supervised, commands).await {
+            Stopped::Down(warning) => warning,
+            Stopped::InDoubt(error) => Some(said(error)),
+            // A second copy would find its port and its files taken.
+            Stopped::LivesOn(error) => return Err(error),
+        };
+        if let Some(warning) = warning {
+            self.warn(supervised, format!("{warning}; it is started all the same"));
+        }
+        let start = argv(supervised, &commands.start, "start")?;
+        self.run_foreign(supervised, commands, start).await
+    }
+
+    /// By its own command; where that hangs, and the process that it was about is known, that ends and is started anew.
+    async fn restart_by(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+        restart: &[String],
+    ) -> Result<(), EffectError> {
+        let named = self.named(commands).await;
+        let done = self.run_foreign(supervised, commands, restart).await;
+        let (Err(error @ EffectError::TimedOut(_)), Ok(Some(process))) = (&done, &named) else {
+            return done;
+        };
+        let error = error.clone();
+        match self.end_named(commands, *process, false).await {
+            Ok(end) => {
+                let how = words(*process, end);
+                let warning = format!("{}{how}; it is started anew", said(error));
+                self.warn(supervised, warning);
+            }
+            Err(why) => return Err(EffectError::Failed(format!("{}; {why}", said(error)))),
+        }
+        let again = commands.start.as_deref().unwrap_or(restart);
+        self.run_foreign(supervised, commands, again).await
+    }
+
+    /// By its own command, and what its pid file names after that.
+    async fn stop_foreign(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+    ) -> Stopped {
+        let named = self.named(commands).await;
+        let (stopped, was_asked) = match &commands.stop {
+            Some(stop) => {
+                let stopped = self.run_foreign(supervised, commands, stop).await;
+                let was_asked = stopped.is_ok();
+                (stopped, was_asked)
+            }
+            None => (Ok(()), false),
+        };
+        let end = match named {
+            Ok(Some(process)) => self
+                .end_named(commands, process, was_asked)
+                .await
+                .map(|end| Some((process, end))),
+            Ok(None) => Ok(None),
+            // It names what must get no signal, so who lives is not known.
+            Err(why) => {
+                return match stopped {
+                    Ok(()) if commands.stop.is_some() => Stopped::Down(None),
+                    Ok(()) => Stopped::InDoubt(EffectError::Failed(format!(
+                        "{}: it has no `commands.stop`, and its pid file is of no use: {why}",
+                        supervised.name
+                    ))),
+                    Err(error) => Stopped::InDoubt(error),
+                };
+            }
+        };
+        match (stopped, end) {
+            (Ok(()), Ok(None | Some((_, NamedEnd::ByItself)))) => Stopped::Down(None),
+            (Ok(()), Ok(Some((process, end)))) => {
+                let how = words(process, end);
+                let by_stop = commands.stop.is_some() || end == NamedEnd::Killed;
+                let warning = format!("{}: it did not end when asked to{how}", supervised.name);
+                Stopped::Down(by_stop.then_some(warning))
+            }
+            (Err(error), Ok(Some((process, end)))) => {
+                let how = words(process, end);
+                Stopped::Down(Some(format!("{}{how}", said(error))))
+            }
+            (Err(error), Ok(None)) => Stopped::InDoubt(error),
+            (Ok(()), Err(why)) => {
+                Stopped::LivesOn(EffectError::Failed(format!("{}: {why}", supervised.name)))
+            }
+            (Err(error), Err(why)) => {
+                Stopped::LivesOn(EffectError::Failed(format!("{}; {why}", said(error))))
+            }
+        }
+    }
+
+    /// What the pid file names now; none where the service has none.
+    async fn named(&self, commands: &ForeignCommands) -> Named {
+        match &commands.pid_file {
+            Some(file) => {
+                let named = self.ports.pid_files.named(file.clone()).await;
+                named.map_err(|why| why.to_string())
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn end_named(
+        &self,
+        commands: &ForeignCommands,
+        process: NamedProcess,
+        was_asked: bool,
+    ) -> Result<NamedEnd, String> {
+        let file = commands.pid_file.clone().unwrap_or_default();
+        let pid_files = &self.ports.pid_files;
+        let ended = pid_files.end(process, was_asked, DEFAULT_GRACE, file).await;
+        ended.map_err(|why| why.to_string())
+    }
+
+    /// Runs a command of a foreign service to its end.
+    async fn run_foreign(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+        argv: &[String],
+    ) -> Result<(), EffectError> {
+        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
+        let words = argv.join(" ");
+        let output = self
+            .ports
+            .commands
+            .run_foreign(argv, cwd, commands.timeout)
+            .await?;
+        if output.exit_code == 0 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
+        let last = text
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("it printed no error");
+        Err(EffectError::Failed(format!(
+            "{}: `{words}` exited with code {}: {last}",
+            supervised.name, output.exit_code
+        )))
+    }
+
+    /// Something was not done with a target as its config says; what was done instead.
+    pub(super) fn warn(&self, supervised: &SupervisedTarget, message: String) {
+        tracing::warn!(target_name = %supervised.name, "{message}");
+        self.submit(vec![self.event(
+            supervised,
+            EventKind::TargetWarned,
+            Severity::Medium,
+            message,
+        )]);
+    }
+}
+
+/// What became of a stop.
+enum Stopped {
+    /// As far as is known nothing of it lives; with what did not go as it should.
+    Down(Option<String>),
+    /// Its command failed, and no process of it is known.
+    InDoubt(EffectError),
+    /// Its process is known, and could not be ended.
+    LivesOn(EffectError),
+}
+
+fn argv<'a>(
+    supervised: &SupervisedTarget,
+    command: &'a Option<Vec<String>>,
+    name: &str,
+) -> Result<&'a [String], EffectError> {
+    command.as_deref().ok_or_else(|| {
+        EffectError::Failed(format!(
+            "{}: its config has neither `run` nor `commands.{name}`",
+            supervised.name
+        ))
+    })
+}
+
+/// The sentence of an error, without the word that says of what kind it is.
+fn said(error: EffectError) -> String {
+    match error {
+        EffectError::Denied(text)
+        | EffectError::Limited(text)
+        | EffectError::TimedOut(text)
+        | EffectError::Unavailable(text)
+        | EffectError::Failed(text) => text,
+    }
+}
+
+/// How the process of the pid file ended, to follow what went wrong before.
+fn words(process: NamedProcess, end: NamedEnd) -> String {
+    let pid = process.pid;
+    match end {
+        NamedEnd::ByItself => format!("; process {pid} of its pid file has ended"),
+        NamedEnd::Terminated => format!("; process {pid} of its pid file was ended by SIGTERM"),
+        NamedEnd::Killed => format!("; process {pid} of its pid file was killed"),
+    }
+}
