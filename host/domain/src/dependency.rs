@@ -45,6 +45,22 @@ pub fn order<'a>(
     }
 }
 
+/// Of each target those that depend on it, in the order of the targets. A dependency that is no target is passed over.
+pub fn dependents<'a>(
+    targets: &[(&'a TargetName, &'a [TargetName])],
+) -> HashMap<&'a TargetName, Vec<&'a TargetName>> {
+    let mut dependents: HashMap<_, Vec<_>> =
+        targets.iter().map(|(name, _)| (*name, Vec::new())).collect();
+    for (name, needs) in targets {
+        for need in *needs {
+            if let Some(dependents) = dependents.get_mut(need) {
+                dependents.push(*name);
+            }
+        }
+    }
+    dependents
+}
+
 /// A dependency without which there would be one cycle less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closing<'a> {
@@ -172,6 +188,18 @@ mod tests {
         check("a:b b", Ok("b a"));
         check("a:b,c b:d c:d d", Ok("d b c a"));
         check("a:elsewhere b", Ok("a b"));
+    }
+
+    #[test]
+    fn the_dependents_of_a_target_are_those_that_name_it() {
+        let (a, b, c) = (name("a"), name("b"), name("c"));
+        let (of_a, of_b) = ([b.clone(), c.clone()], [c.clone(), name("elsewhere")]);
+        let of_c: [TargetName; 0] = [];
+        let found = dependents(&[(&a, &of_a[..]), (&b, &of_b[..]), (&c, &of_c[..])]);
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[&a], Vec::<&TargetName>::new());
+        assert_eq!(found[&b], [&a]);
+        assert_eq!(found[&c], [&a, &b]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod decide;
 mod ending;
 mod events;
 mod foreign;
+mod ordering;
 mod port;
 mod reconcile_at_start;
 mod shutdown;
@@ -54,6 +55,8 @@ const ROTATE_EVERY: Duration = Duration::from_secs(5);
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// For the same; the default of `stop_signal`.
 const DEFAULT_STOP_SIGNAL: Signal = Signal::Term;
+/// How much longer than its grace the end of a process takes at most, unless it cannot be killed.
+const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 /// What the supervisor works with.
 pub struct SupervisorPorts {
@@ -185,12 +188,34 @@ impl Core {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Applies another config, each changed target in a task of its own.
+    /// Applies another config, each changed target in a task of its own; what ends, before anything starts: the new
+    /// target may be the old one under another name, or want its port.
     fn reconfigure(self: &Arc<Self>, spec: &Spec) {
-        for supervised in self.set_specs(spec) {
+        let changed = self.set_specs(spec);
+        let (starting, ending): (Vec<_>, Vec<_>) = changed
+            .into_iter()
+            .partition(|supervised| supervised.process_spec().is_some());
+        let graces = ending.iter().map(|supervised| supervised.grace());
+        let patience = graces.max().unwrap_or_default() + AFTER_GRACE;
+        let endings = TaskTracker::new();
+        for supervised in ending {
             self.ports.watch.row_changed(&supervised.name);
             let core = Arc::clone(self);
+            self.background.spawn(endings.track_future(async move {
+                let _turn = supervised.turn.lock().await;
+                core.apply_config(&supervised).await;
+            }));
+        }
+        endings.close();
+        for supervised in starting {
+            self.ports.watch.row_changed(&supervised.name);
+            let (core, endings) = (Arc::clone(self), endings.clone());
             self.background.spawn(async move {
+                // What cannot even be killed must not keep all others down.
+                let _ = tokio::time::timeout(patience, endings.wait()).await;
+                if supervised.began().is_none() {
+                    core.wait_for_dependencies(&supervised.name).await;
+                }
                 let _turn = supervised.turn.lock().await;
                 core.apply_config(&supervised).await;
             });

@@ -100,6 +100,8 @@ impl Core {
     fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {
         let core = Arc::clone(self);
         self.background.spawn(async move {
+            // Without the turn: an operator who starts it meanwhile need not wait.
+            core.wait_for_dependencies(&supervised.name).await;
             let _turn = supervised.turn.lock().await;
             if supervised.wants_process() && !core.is_closing() {
                 core.launch_or_report(&supervised).await;
@@ -144,6 +146,7 @@ impl Core {
             ]);
         }
         self.ports.watch.process_changed(&supervised.name, news);
+        supervised.begin();
     }
 
     /// Starts an adopted process anew, as a reload would have done.

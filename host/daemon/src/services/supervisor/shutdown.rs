@@ -1,7 +1,9 @@
-//! The clean end: every child is stopped or left, as its config says, within the deadline.
+//! The clean end: every child is stopped or left, as its config says, within the deadline; what depends on another one
+//! before that.
 
 use super::{
     Core,
+    ordering::StopOrder,
     target::{After, SupervisedTarget},
 };
 use mainstay_domain::{name::TargetName, spec::OnShutdown, text::list};
@@ -31,9 +33,12 @@ impl Core {
         };
         let mut waiting: Vec<_> = self.all().into_iter().filter(stops).collect();
         let mut work = JoinSet::new();
+        let order = Arc::new(StopOrder::new(self, &waiting, end));
         for supervised in &waiting {
             let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
+            let order = Arc::clone(&order);
             work.spawn(async move {
+                order.turn_of(&supervised.name).await;
                 // SIGKILL must come while there is time to see it work.
                 let longest = || end.saturating_duration_since(Instant::now()).mul_f64(0.9);
                 let _turn = match supervised.turn.try_lock() {
@@ -46,6 +51,7 @@ impl Core {
                 let why = Some("the daemon stops".to_owned());
                 core.stop_within(&supervised, why, After::StaysDown, longest())
                     .await;
+                order.has_stopped(&supervised.name);
             });
         }
         let all = async { while work.join_next().await.is_some() {} };

@@ -4,6 +4,7 @@
 
 mod config;
 mod lifecycle;
+mod state;
 mod stop;
 
 use super::{
@@ -24,6 +25,7 @@ use mainstay_domain::{
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
 use stop::Stop;
+use tokio::time::Instant;
 
 pub(super) use lifecycle::{After, Intent};
 
@@ -50,6 +52,8 @@ struct State {
     lifecycle: Lifecycle,
     /// How often it was started before; none if it never was.
     restarts: Option<u32>,
+    /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
+    began: Option<Instant>,
 }
 
 impl SupervisedTarget {
@@ -66,46 +70,9 @@ impl SupervisedTarget {
                 intent: Intent::Run,
                 lifecycle: Lifecycle::Down,
                 restarts: None,
+                began: None,
             }),
         })
-    }
-
-    pub(super) fn process(&self) -> Option<ProcessIdentity> {
-        self.state.lock().lifecycle.process().cloned()
-    }
-
-    /// Whether its process lives.
-    pub(super) fn runs(&self) -> bool {
-        self.state.lock().lifecycle.process().is_some()
-    }
-
-    pub(super) fn restarts(&self) -> u32 {
-        self.state.lock().restarts.unwrap_or(0)
-    }
-
-    pub(super) fn intent(&self) -> Intent {
-        self.state.lock().intent
-    }
-
-    pub(super) fn intend(&self, intent: Intent) {
-        self.state.lock().intent = intent;
-    }
-
-    /// Whether a process should run and does not.
-    pub(super) fn wants_process(&self) -> bool {
-        let state = self.state.lock();
-        state.intent == Intent::Run && state.lifecycle.process().is_none()
-    }
-
-    /// From here on its end is no news. Its process, where there is one, and how that is asked to end.
-    pub(super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Stop) {
-        let mut state = self.state.lock();
-        (state.lifecycle.begin_stop(), state.stop)
-    }
-
-    /// This one ran before.
-    pub(super) fn remember(&self, identity: &ProcessIdentity) {
-        self.state.lock().restarts = Some(identity.restarts);
     }
 }
 
@@ -129,6 +96,7 @@ impl Core {
             .processes
             .spawn(&supervised.name, &process, restarts)
             .await;
+        supervised.begin();
         let identity = ProcessIdentity {
             config: decide::digest(&process),
             ..started.map_err(|why| format!("{}: {why}", supervised.name))?
@@ -166,6 +134,7 @@ impl Core {
         identity: ProcessIdentity,
         adopted: Adopted,
     ) {
+        supervised.begin();
         let since = match adopted {
             Adopted::Outdated => ", which was started with another config",
             Adopted::UpToDate => "",

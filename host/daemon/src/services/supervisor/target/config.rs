@@ -3,6 +3,7 @@
 use super::{Intent, Stop, SupervisedTarget};
 use mainstay_domain::spec::{ForeignCommands, ProcessSpec, TargetSpec};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// What the config has of a target.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,7 +66,11 @@ impl SupervisedTarget {
             }
             Some(_) => {}
         }
-        state.listing.change(spec)
+        let changes = state.listing.change(spec);
+        if state.listing == Listing::Foreign {
+            state.began.get_or_insert_with(Instant::now);
+        }
+        changes
     }
 
     /// Takes the present config as applied; what its process was started with, and what it is to be started with.

@@ -1,0 +1,124 @@
+//! Who waits for whom: a first start for what the target depends on, a stop at the end for what depends on it.
+//!
+//! Invariant: no wait is for ever. A start waits for each dependency until that is healthy or fails, at most for so long
+//! after its own first start as its `start_period` says. A stop waits at most half of the time that the shutdown has.
+//! Invariant: only first starts wait: those at the daemon's start and those of targets that a reload brings. When a
+//! target is recovered while another one fails is the recovery queue's to say.
+
+use super::{
+    Core,
+    target::{Intent, SupervisedTarget},
+};
+use mainstay_domain::{dependency, health::Health, name::TargetName};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Between two looks at what is waited for. Its health is a value of the monitor, and looking at it costs a look-up.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+impl Core {
+    /// Resolves when the target may be started as far as its dependencies go, and when the daemon stops.
+    pub(super) async fn wait_for_dependencies(&self, target: &TargetName) {
+        let mut is_told = false;
+        loop {
+            let waits_for = self.unready_dependency(target);
+            let Some(dependency) = waits_for.filter(|_| !self.is_closing()) else {
+                return;
+            };
+            if !is_told {
+                tracing::info!(target_name = %target, %dependency, "waits for what it depends on");
+                is_told = true;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The first of its dependencies that is still on its way.
+    fn unready_dependency(&self, target: &TargetName) -> Option<TargetName> {
+        let spec = Arc::clone(&self.spec.borrow());
+        let dependencies = spec.target(target)?.depends_on.iter();
+        let mut unready = dependencies.filter(|name| {
+            let dependency = spec.target(name);
+            dependency.is_some_and(|dependency| !self.is_ready(name, dependency.start_period))
+        });
+        unready.next().cloned()
+    }
+
+    fn is_ready(&self, dependency: &TargetName, start_period: Duration) -> bool {
+        // What was stopped on purpose does not start, and what the supervisor does not know yet begins in a moment.
+        let Some(supervised) = self.get(dependency) else {
+            return false;
+        };
+        if supervised.intent() == Intent::StayDown {
+            return true;
+        }
+        let is_child = supervised.process_spec().is_some();
+        let Some(began) = supervised.began() else {
+            return false;
+        };
+        if began.elapsed() >= start_period {
+            return true;
+        }
+        let health = self.ports.watch.health(dependency);
+        match health.map_or(Health::Unknown, |(health, _)| health) {
+            Health::Healthy | Health::Failed => true,
+            // Of what nobody here has started it may be the first look at a service that is not there yet.
+            Health::Degraded => is_child,
+            Health::Starting | Health::Unknown => false,
+        }
+    }
+}
+
+/// The order of the stops at the end.
+pub(super) struct StopOrder {
+    stopped: HashMap<TargetName, CancellationToken>,
+    dependents: HashMap<TargetName, Vec<TargetName>>,
+    patience: Instant,
+}
+
+impl StopOrder {
+    /// Of these, by what each depends on; the shutdown ends at `end`.
+    pub(super) fn new(core: &Core, stopping: &[Arc<SupervisedTarget>], end: Instant) -> Self {
+        let spec = Arc::clone(&core.spec.borrow());
+        let names = stopping.iter().map(|supervised| &supervised.name);
+        let graph: Vec<_> = names
+            .map(|name| {
+                let depends_on = spec.target(name).map(|target| target.depends_on.as_slice());
+                (name, depends_on.unwrap_or_default())
+            })
+            .collect();
+        let now = Instant::now();
+        Self {
+            stopped: graph
+                .iter()
+                .map(|(name, _)| ((*name).clone(), CancellationToken::new()))
+                .collect(),
+            dependents: dependency::dependents(&graph)
+                .into_iter()
+                .map(|(name, dependents)| {
+                    let dependents = dependents.into_iter().cloned();
+                    (name.clone(), dependents.collect())
+                })
+                .collect(),
+            patience: now + end.saturating_duration_since(now) / 2,
+        }
+    }
+
+    /// Resolves when everything that depends on the target has stopped, or there is no more time to wait for it.
+    pub(super) async fn turn_of(&self, target: &TargetName) {
+        let dependents = self.dependents.get(target).into_iter().flatten();
+        for dependent in dependents {
+            if let Some(stopped) = self.stopped.get(dependent) {
+                let _ = tokio::time::timeout_at(self.patience, stopped.cancelled()).await;
+            }
+        }
+    }
+
+    /// Tells that the target has stopped.
+    pub(super) fn has_stopped(&self, target: &TargetName) {
+        if let Some(stopped) = self.stopped.get(target) {
+            stopped.cancel();
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What is known of a target, and should become of it.
+
+use super::{Intent, SupervisedTarget, stop::Stop};
+use mainstay_domain::record::ProcessIdentity;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl SupervisedTarget {
+    pub(in super::super) fn process(&self) -> Option<ProcessIdentity> {
+        self.state.lock().lifecycle.process().cloned()
+    }
+
+    /// Whether its process lives.
+    pub(in super::super) fn runs(&self) -> bool {
+        self.state.lock().lifecycle.process().is_some()
+    }
+
+    pub(in super::super) fn restarts(&self) -> u32 {
+        self.state.lock().restarts.unwrap_or(0)
+    }
+
+    /// When it was first started, or found not to be started by the daemon; none before that.
+    pub(in super::super) fn began(&self) -> Option<Instant> {
+        self.state.lock().began
+    }
+
+    /// What depends on it need not wait for its first start any more.
+    pub(in super::super) fn begin(&self) {
+        self.state.lock().began.get_or_insert_with(Instant::now);
+    }
+
+    pub(in super::super) fn intent(&self) -> Intent {
+        self.state.lock().intent
+    }
+
+    pub(in super::super) fn intend(&self, intent: Intent) {
+        self.state.lock().intent = intent;
+    }
+
+    /// Whether a process should run and does not.
+    pub(in super::super) fn wants_process(&self) -> bool {
+        let state = self.state.lock();
+        state.intent == Intent::Run && state.lifecycle.process().is_none()
+    }
+
+    /// From here on its end is no news. Its process, where there is one, and how that is asked to end.
+    pub(in super::super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Stop) {
+        let mut state = self.state.lock();
+        (state.lifecycle.begin_stop(), state.stop)
+    }
+
+    /// How long its process has to end by itself.
+    pub(in super::super) fn grace(&self) -> Duration {
+        self.state.lock().stop.grace
+    }
+
+    /// This one ran before.
+    pub(in super::super) fn remember(&self, identity: &ProcessIdentity) {
+        self.state.lock().restarts = Some(identity.restarts);
+    }
+}
