@@ -94,6 +94,9 @@ pub struct TargetRow {
     pub pid: Option<u32>,
     /// Of the supervised process.
     pub restarts: u32,
+    /// Whether its process has ended with an exit code that its config expects, and none runs.
+    #[serde(default)]
+    pub completed: bool,
 }
 
 /// Until when something waits, and why.

@@ -67,6 +67,9 @@ pub struct ProcessIdentity {
     /// How it ended by itself, for people, once that was reported; none while it should live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// Whether that end was one that its config expects, so that it is done; only where `ended` is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub completed: bool,
 }
 
 /// What kind of entry it is.

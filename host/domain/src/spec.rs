@@ -14,7 +14,9 @@ pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
-pub use target::{BreakerSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec};
+pub use target::{
+    BreakerSpec, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy, TargetSpec,
+};
 pub use targets::Targets;
 
 use crate::name::{CommandName, PluginName, SecretName, TargetName};

@@ -1,6 +1,7 @@
-//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`] and [`start`],
-//! of foreign services in [`foreign`].
+//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`], [`start`] and
+//! [`ends`], of foreign services in [`foreign`].
 
+mod ends;
 mod foreign;
 mod process;
 mod start;

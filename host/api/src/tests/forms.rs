@@ -155,6 +155,7 @@ fn the_status_says_null_where_there_is_nothing() {
         paused: true,
         pid: None,
         restarts: 2,
+        completed: true,
     };
     let status = Status {
         host: HostStatus {
@@ -199,6 +200,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "paused": true,
             "pid": null,
             "restarts": 2,
+            "completed": true,
         }],
         "plugins": [serde_json::to_value(&row).unwrap()],
         "jobs": [{

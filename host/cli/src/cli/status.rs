@@ -48,11 +48,13 @@ fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Resul
 
 fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
     let rows = targets.into_iter().map(|target| {
-        let health = if target.paused {
-            format!("{} (paused)", target.health)
-        } else {
-            target.health.to_string()
-        };
+        let mut health = target.health.to_string();
+        if target.completed {
+            health.push_str(" (completed)");
+        }
+        if target.paused {
+            health.push_str(" (paused)");
+        }
         vec![
             cell(&target.name, Tone::Plain),
             cell(health, health_tone(target.health)),

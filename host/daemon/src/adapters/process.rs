@@ -158,6 +158,7 @@ impl HostProcesses {
             restarts,
             config: None,
             ended: None,
+            completed: false,
         };
         Ok((launch, identity))
     }

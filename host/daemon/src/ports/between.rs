@@ -21,6 +21,10 @@ use std::time::Duration;
 pub trait TargetControl: Send + Sync {
     /// What is known; `None` for an unknown target.
     fn status(&self, target: &TargetName) -> Option<TargetStatus>;
+    /// Whether its process has ended as its config expects, and none runs.
+    fn has_completed(&self, _target: &TargetName) -> bool {
+        false
+    }
     /// Starts it where it does not run.
     fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
     /// Stops it where it runs; a stopped target is not seen as failed.
@@ -99,6 +103,9 @@ pub enum ProcessUpdate {
     Exited(String),
     /// Its supervised process was not started, and should run; why, for people.
     Down(String),
+    /// Its supervised process ended as its config expects: it is done, and until it runs again, nothing that its checks
+    /// see counts.
+    Completed,
     /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
     Stopped,
 }

@@ -197,14 +197,18 @@ impl Core {
         let mut changes = match news {
             ProcessUpdate::Started(_) => state.health.started(start_period, now),
             ProcessUpdate::Runs(_) => Vec::new(),
-            ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
-                state.health.ended()
-            }
+            ProcessUpdate::Exited(_)
+            | ProcessUpdate::Down(_)
+            | ProcessUpdate::Completed
+            | ProcessUpdate::Stopped => state.health.ended(),
         };
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
         let down = match news {
             ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
-            ProcessUpdate::Started(_) | ProcessUpdate::Runs(_) | ProcessUpdate::Stopped => None,
+            ProcessUpdate::Started(_)
+            | ProcessUpdate::Runs(_)
+            | ProcessUpdate::Completed
+            | ProcessUpdate::Stopped => None,
         };
         if state.process.is_stopped() {
             self.publish(monitored, &mut state, &changes, None);

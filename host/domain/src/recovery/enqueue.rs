@@ -32,6 +32,16 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let key = case.key();
+        let target = self.settings.target(&key.target);
+        if target.is_some_and(|target| target.leaves_to_people(&key.failure)) {
+            case.stage = Stage::Unrouted;
+            let message = format!(
+                "{} of {} is left to people, for its `restart` is \"never\": `mainstay recover {} --failure {}` recovers it",
+                key.failure, key.target, key.target, key.failure
+            );
+            self.escalate(case, None, (message, AfterEscalation::People), at.now, out);
+            return Ok(());
+        }
         let Some(route) = self.settings.route(&key, case.incident.severity).cloned() else {
             case.stage = Stage::Unrouted;
             let message = format!(

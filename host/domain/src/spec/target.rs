@@ -45,6 +45,16 @@ impl TargetSpec {
     }
 }
 
+impl TargetSpec {
+    /// Whether only a person recovers this failure: it is that of the child's end, and `restart` is "never".
+    pub fn leaves_to_people(&self, failure: &FailureType) -> bool {
+        let process = self.process.as_ref();
+        process.is_some_and(|process| {
+            process.restart == RestartPolicy::Never && process.exit_failure == *failure
+        })
+    }
+}
+
 /// The host's own child.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProcessSpec {
@@ -65,6 +75,10 @@ pub struct ProcessSpec {
     pub grace: Duration,
     /// What a clean shutdown of the daemon does with it.
     pub on_shutdown: OnShutdown,
+    /// Which of its ends are failures, and which of these are recovered; default: all.
+    pub restart: RestartPolicy,
+    /// Exit codes with which it is done, where `restart` is not [`RestartPolicy::Always`]; default 0.
+    pub expected_exit: Vec<i32>,
     /// What its unexpected exit is called: `exit_failure`, else the failure of the target's first check, else
     /// `service-down`.
     pub exit_failure: FailureType,
@@ -74,6 +88,24 @@ pub struct ProcessSpec {
     pub log_max_bytes: u64,
     /// So many rotated files are kept; default 3.
     pub log_keep: u32,
+}
+
+impl ProcessSpec {
+    /// Whether an exit with this code means that it is done: no failure, and nothing to start again.
+    pub fn is_expected(&self, code: i32) -> bool {
+        self.restart != RestartPolicy::Always && self.expected_exit.contains(&code)
+    }
+}
+
+/// Which ends of a child are failures, and which of these are recovered without a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Every end by itself is a failure that its route recovers.
+    Always,
+    /// An end with an expected exit code is none.
+    OnFailure,
+    /// Neither is that, and every other is a failure that only a person recovers.
+    Never,
 }
 
 /// What a clean shutdown of the daemon does with a child.

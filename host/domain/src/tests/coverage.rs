@@ -498,8 +498,10 @@ fn every_form_of_a_process_is_in_the_corpus() {
         restarts: _,
         config: _,
         ended: _,
+        completed: _,
     } = &all[0];
     there_and_absent!(all, config, ended);
+    true_and_false!(all, completed);
 }
 
 #[test]

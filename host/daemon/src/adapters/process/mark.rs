@@ -170,6 +170,7 @@ impl Marks {
                     restarts,
                     config: None,
                     ended: None,
+                    completed: false,
                 };
                 Some((mark.target, identity))
             })

@@ -10,7 +10,7 @@ use crate::adapters::{
     environment::{OF_THE_TESTS, without_that_of_the_tests},
 };
 use crate::ports::{ProcessError, SecretError};
-use mainstay_domain::spec::OnShutdown;
+use mainstay_domain::spec::{OnShutdown, RestartPolicy};
 use mainstay_domain::{
     name::{FailureType, SecretName},
     severity::Severity,
@@ -56,6 +56,8 @@ fn spec(run: &[&str]) -> ProcessSpec {
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
+        restart: RestartPolicy::Always,
+        expected_exit: vec![0],
         exit_failure: FailureType::parse("service-down").unwrap(),
         exit_severity: Severity::High,
         log_max_bytes: 1 << 20,

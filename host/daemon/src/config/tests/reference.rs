@@ -7,10 +7,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
-        FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
-        ProcessSpec, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb,
-        Trust,
+BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -459,6 +456,21 @@ fn target_keys(keys: &mut Keys) {
         &line,
         |s| process(s).on_shutdown,
         OnShutdown::Leave,
+    );
+    let line = run("restart = \"never\"");
+    keys.target(
+        "target.restart",
+        &line,
+        |s| process(s).restart,
+        RestartPolicy::Never,
+    );
+    let line = run("expected_exit = [0, 3]");
+    let ends = (RestartPolicy::OnFailure, vec![0, 3]);
+    keys.target(
+        "target.expected_exit",
+        &line,
+        |s| (process(s).restart, process(s).expected_exit),
+        ends,
     );
     let line = run("exit_failure = \"gone\"");
     let gone = FailureType::parse("gone").unwrap();
@@ -1048,6 +1060,8 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.stop_signal, Signal::Term);
     assert_eq!(process.grace, seconds(10));
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
+    assert_eq!(process.restart, RestartPolicy::Always);
+    assert_eq!(process.expected_exit, [0]);
     assert_eq!(process.exit_failure.as_str(), "postgres-down");
     assert_eq!(process.exit_severity, Severity::Critical);
     assert_eq!((process.log_max_bytes, process.log_keep), (10 << 20, 3));

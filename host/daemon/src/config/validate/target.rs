@@ -3,6 +3,7 @@
 use super::{
     super::{
         context::{EntityKind, Raised},
+        document::Value,
         reader::{Fields, ValueAt},
         values::{
             defined, duration, environment, existing, name, one_of, path, positive_duration, run,
@@ -16,13 +17,14 @@ use mainstay_domain::{
     failure,
     name::{FailureType, TargetName},
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, TargetSpec,
+        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy,
+        TargetSpec,
     },
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 10] = [
+const CHILD_KEYS: [&str; 12] = [
     "cwd",
     "env",
     "user",
@@ -30,6 +32,8 @@ const CHILD_KEYS: [&str; 10] = [
     "stop_signal",
     "grace",
     "on_shutdown",
+    "restart",
+    "expected_exit",
     "exit_failure",
     "exit_severity",
     "log",
@@ -165,7 +169,10 @@ fn process<'a>(
         one_of("what a shutdown does with a child", &words, at)
     };
     let stop_signal = |at| one_of("a signal that asks a process to end", &STOP_SIGNALS, at);
+    let (restart, expected_exit) = ends(fields);
     Some(ProcessSpec {
+        restart,
+        expected_exit,
         cwd: fields.or("cwd", context.base.to_owned(), path),
         env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),
@@ -179,6 +186,41 @@ fn process<'a>(
         log_keep,
         run: run(arguments)?,
     })
+}
+
+/// Which ends are failures, and which exit codes mean that it is done.
+fn ends(fields: &mut Fields<'_>) -> (RestartPolicy, Vec<i32>) {
+    let words = [
+        ("always", RestartPolicy::Always),
+        ("on-failure", RestartPolicy::OnFailure),
+        ("never", RestartPolicy::Never),
+    ];
+    let restart = fields.optional("restart", |at| {
+        one_of("a rule of what is started again", &words, at)
+    });
+    let expected = fields.get("expected_exit");
+    if let (Some(RestartPolicy::Always), Some(at)) = (restart, expected) {
+        at.refuse::<()>(
+            "`expected_exit` has no meaning where `restart` is \"always\": every end is a failure then",
+            "write restart = \"on-failure\", or remove one of them",
+        );
+    }
+    let codes = expected.and_then(|at| {
+        let codes = at.each("write expected_exit = [0]", whole(0..=255))?;
+        if matches!(&at.node.value, Value::Array(written) if written.is_empty()) {
+            return at.refuse(
+                "`expected_exit` names no exit code",
+                "write expected_exit = [0], or remove it",
+            );
+        }
+        Some(codes)
+    });
+    // Who names codes that are no failure does not want them to be one.
+    let default = match expected {
+        Some(_) => RestartPolicy::OnFailure,
+        None => RestartPolicy::Always,
+    };
+    (restart.unwrap_or(default), codes.unwrap_or_else(|| vec![0]))
 }
 
 /// What may ask a child to end. SIGKILL, which asks for nothing, comes after the grace.

@@ -14,7 +14,7 @@ pub(super) enum ProcessState {
     Absent,
     /// The supervised process of this number runs.
     Runs(u32),
-    /// It was stopped on purpose: nothing that is seen counts.
+    /// It was stopped on purpose, or is done: nothing that is seen counts.
     Stopped,
 }
 
@@ -35,7 +35,7 @@ impl ProcessState {
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Exited(_)
             | ProcessUpdate::Down(_) => Self::Absent,
-            ProcessUpdate::Stopped => Self::Stopped,
+            ProcessUpdate::Completed | ProcessUpdate::Stopped => Self::Stopped,
         }
     }
 
@@ -80,6 +80,7 @@ mod tests {
             (ProcessUpdate::Runs(None), ProcessState::Absent),
             (ProcessUpdate::Exited(why()), ProcessState::Absent),
             (ProcessUpdate::Down(why()), ProcessState::Absent),
+            (ProcessUpdate::Completed, ProcessState::Stopped),
             (ProcessUpdate::Stopped, ProcessState::Stopped),
         ];
         for (news, expected) in table {

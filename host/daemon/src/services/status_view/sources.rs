@@ -58,6 +58,7 @@ impl StatusSources {
             paused: self.recovery.is_paused(Some(name)),
             pid: process.as_ref().and_then(|process| process.pid),
             restarts: process.map_or(0, |process| process.restarts),
+            completed: self.targets.has_completed(name),
         }
     }
 

@@ -132,7 +132,10 @@ pub(super) fn adopted(identity: &ProcessIdentity, process: &ProcessSpec) -> Adop
 mod tests {
     use super::*;
     use mainstay_domain::{
-        name::FailureType, severity::Severity, spec::OnShutdown, time::Timestamp,
+        name::FailureType,
+        severity::Severity,
+        spec::{OnShutdown, RestartPolicy},
+        time::Timestamp,
     };
     use std::{collections::BTreeMap, time::Duration};
 
@@ -145,6 +148,7 @@ mod tests {
             restarts: 0,
             config: None,
             ended: None,
+            completed: false,
         }
     }
 
@@ -283,6 +287,8 @@ mod tests {
             stop_signal: mainstay_domain::effect::Signal::Term,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,
+            restart: RestartPolicy::Always,
+            expected_exit: vec![0],
             exit_failure: FailureType::parse("service-down").unwrap(),
             exit_severity: Severity::High,
             log_max_bytes: 1,

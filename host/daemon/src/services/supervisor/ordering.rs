@@ -46,11 +46,11 @@ impl Core {
     }
 
     fn is_ready(&self, dependency: &TargetName, start_period: Duration) -> bool {
-        // What was stopped on purpose does not start, and what the supervisor does not know yet begins in a moment.
+        // What was stopped on purpose, or is done, does not start, and what the supervisor does not know yet begins in a moment.
         let Some(supervised) = self.get(dependency) else {
             return false;
         };
-        if supervised.intent() == Intent::StayDown {
+        if supervised.intent() == Intent::StayDown || supervised.has_completed() {
             return true;
         }
         let is_child = supervised.process_spec().is_some();

@@ -109,6 +109,11 @@ impl TargetControl for Supervisor {
         })
     }
 
+    fn has_completed(&self, target: &TargetName) -> bool {
+        let supervised = self.core.get(target);
+        supervised.is_some_and(|supervised| supervised.has_completed())
+    }
+
     fn start(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
         self.in_turn(target, Verb::Start)
     }

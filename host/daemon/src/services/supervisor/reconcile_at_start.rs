@@ -11,7 +11,7 @@ use mainstay_domain::{
     name::TargetName,
     record::{Change, ProcessIdentity},
     severity::Severity,
-    spec::ProcessSpec,
+    spec::{ProcessSpec, RestartPolicy},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -116,12 +116,15 @@ impl Core {
         ended: Option<ProcessIdentity>,
         why: String,
     ) {
+        let completed = process.restart != RestartPolicy::Always
+            && ended.as_ref().is_some_and(|identity| identity.completed);
         let news = match ended {
+            Some(_) if completed => ProcessUpdate::Completed,
             Some(_) => ProcessUpdate::Exited(why.clone()),
             None => ProcessUpdate::Down(why.clone()),
         };
         if let Some(identity) = &ended {
-            supervised.remember(identity);
+            supervised.remember(identity, completed);
         }
         if let Some(identity) = ended.filter(|identity| identity.ended.is_none()) {
             // Ends at once, and ends what is left of the group.

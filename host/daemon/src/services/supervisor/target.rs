@@ -12,7 +12,7 @@ use super::{
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::ProcessUpdate;
+use crate::ports::{Exit, ProcessUpdate};
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -54,6 +54,8 @@ struct State {
     restarts: Option<u32>,
     /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
     began: Option<Instant>,
+    /// Its last process ended as its config expects.
+    completed: bool,
 }
 
 impl SupervisedTarget {
@@ -71,6 +73,7 @@ impl SupervisedTarget {
                 lifecycle: Lifecycle::Down,
                 restarts: None,
                 began: None,
+                completed: false,
             }),
         })
     }
@@ -157,6 +160,7 @@ impl Core {
             let mut state = supervised.state.lock();
             state.lifecycle.begin(identity.clone());
             state.restarts = Some(identity.restarts);
+            state.completed = false;
         }
         // Before the event: who has seen that sees this too.
         self.ports.watch.row_changed(&supervised.name);
@@ -187,11 +191,20 @@ impl Core {
             return;
         }
         self.ports.watch.row_changed(&supervised.name);
-        let severity = state
-            .listing
-            .process()
-            .map_or(Severity::Medium, |p| p.exit_severity);
-        let why = end_of(&identity, exit, self.ports.shared.clock.now());
+        let process = state.listing.process();
+        let completed = match exit {
+            Exit::Code(code) => process.is_some_and(|process| process.is_expected(code)),
+            Exit::Signal(_) | Exit::Unknown => false,
+        };
+        let severity = match completed {
+            true => Severity::Low,
+            false => process.map_or(Severity::Medium, |process| process.exit_severity),
+        };
+        state.completed = completed;
+        let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
+        if completed {
+            why.push_str(", as expected");
+        }
         let message = format!("{}: {why}", supervised.name);
         let event = self.process_event(
             &supervised,
@@ -203,6 +216,7 @@ impl Core {
         // Its end is reported now: no later daemon reports it again.
         let ended = ProcessIdentity {
             ended: Some(why.clone()),
+            completed,
             ..identity
         };
         self.submit(vec![
@@ -210,7 +224,10 @@ impl Core {
             event,
         ]);
         // With the state held: news of a later start must not come before this.
-        let news = ProcessUpdate::Exited(why);
+        let news = match completed {
+            true => ProcessUpdate::Completed,
+            false => ProcessUpdate::Exited(why),
+        };
         self.ports.watch.process_changed(&supervised.name, news);
     }
 

@@ -6,7 +6,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{
         BreakerSpec, CheckKind, CheckSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec,
-        RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
+        RestartPolicy, RouteSpec, Spec, StepSpec, Strategy, TargetSpec,
     },
 };
 use semver::VersionReq;
@@ -109,6 +109,8 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
+        restart: RestartPolicy::Always,
+        expected_exit: vec![0],
         exit_failure: failure("crashed"),
         exit_severity: Severity::Critical,
         log_max_bytes: 1 << 20,

@@ -9,7 +9,7 @@ use crate::{
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
     spec::{
-        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RouteSpec, Spec, StepSpec,
+        BreakerSpec, ForeignCommands, HostSpec, OnShutdown, ProcessSpec, RestartPolicy, RouteSpec, Spec, StepSpec,
         Strategy, TargetSpec,
     },
     time::Timestamp,
@@ -181,6 +181,8 @@ fn process() -> ProcessSpec {
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
+        restart: RestartPolicy::Always,
+        expected_exit: vec![0],
         exit_failure: FailureType::parse("down").unwrap(),
         exit_severity: Severity::High,
         log_max_bytes: 1 << 20,

@@ -233,5 +233,6 @@ pub(super) fn process_identity() -> ProcessIdentity {
         restarts: 3,
         config: None,
         ended: None,
+        completed: false,
     }
 }

@@ -92,6 +92,7 @@ mod tests {
             restarts: 0,
             config: None,
             ended: None,
+            completed: false,
         }
     }
 

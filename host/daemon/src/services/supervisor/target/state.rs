@@ -54,8 +54,16 @@ impl SupervisedTarget {
         self.state.lock().stop.grace
     }
 
-    /// This one ran before.
-    pub(in super::super) fn remember(&self, identity: &ProcessIdentity) {
-        self.state.lock().restarts = Some(identity.restarts);
+    /// This one ran before; `completed` where it is done.
+    pub(in super::super) fn remember(&self, identity: &ProcessIdentity, completed: bool) {
+        let mut state = self.state.lock();
+        state.restarts = Some(identity.restarts);
+        state.completed = completed;
+    }
+
+    /// Whether its last process ended as its config expects, and none runs.
+    pub(in super::super) fn has_completed(&self) -> bool {
+        let state = self.state.lock();
+        state.completed && state.lifecycle.process().is_none()
     }
 }

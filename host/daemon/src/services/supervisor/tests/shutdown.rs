@@ -102,6 +102,7 @@ impl Processes for Unkillable {
             restarts,
             config: None,
             ended: None,
+            completed: false,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

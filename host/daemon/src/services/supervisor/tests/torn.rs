@@ -22,6 +22,7 @@ impl Processes for NoEnd {
             restarts,
             config: None,
             ended: None,
+            completed: false,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
