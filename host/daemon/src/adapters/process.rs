@@ -7,7 +7,8 @@
 //! Invariant: a process is named by its number *and* its start time and boot, so a later process that got the same
 //! number is never signalled, waited for or taken for the earlier one.
 //! Invariant: when a group leader ends, the rest of its group is killed before the leader is reaped. So a new copy
-//! never meets an old process that holds its port.
+//! never meets an old process that holds its port. But the first process of a program that forks (`pid_file`) leaves the
+//! service behind when it exits with code 0.
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
 //! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (neither `user` nor `umask` is
@@ -36,7 +37,7 @@ use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
-use signal::{number, send};
+use signal::{number, send, send_to};
 use std::{
     collections::HashMap,
     io,
@@ -177,6 +178,7 @@ impl Processes for HostProcesses {
             let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
             // Not before its turn has come, so that its start time is when it starts.
             let (launch, identity) = self.prepare(&target, &spec, restarts)?;
+            let forks = spec.pid_file.is_some();
             let start = move || {
                 let _turn = turn;
                 launch.start()
@@ -184,6 +186,9 @@ impl Processes for HostProcesses {
             let started = tokio::task::spawn_blocking(start).await;
             let (pid, start_ticks) =
                 started.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
+            if forks {
+                self.children.forks(pid, start_ticks);
+            }
             Ok(ProcessIdentity {
                 pid,
                 start_ticks,
@@ -233,10 +238,10 @@ impl Processes for HostProcesses {
         let pid = identity.pid;
         let stat = self.children.stat(identity);
         let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
-        if stat.is_none_or(|stat| stat.has_ended()) {
+        let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
             return Ok(());
-        }
-        let sent = send(identity, number(signal));
+        };
+        let sent = send_to(identity, stat.group, number(signal));
         sent.map_err(|source| ProcessError::Signal { pid, source })
     }
 
@@ -250,17 +255,17 @@ impl Processes for HostProcesses {
         Box::pin(async move {
             // An error must not keep the signal back, nor may the signal go to another that has the number by now.
             let stat = children.wait_for_stat(&identity).await;
-            if stat.is_some_and(|stat| !stat.has_ended()) {
+            if let Some(stat) = stat.filter(|stat| !stat.has_ended()) {
                 // A stopped process acts on it only once it is continued. Errors show as a process that lives on.
-                let _ = send(&identity, number(signal));
-                let _ = send(&identity, rustix::process::Signal::CONT);
+                let _ = send_to(&identity, stat.group, number(signal));
+                let _ = send_to(&identity, stat.group, rustix::process::Signal::CONT);
             }
             let ended = Arc::clone(&children).wait(identity.clone());
             if let Ok(exit) = tokio::time::timeout(grace, ended).await {
                 return exit;
             }
-            if children.wait_for_stat(&identity).await.is_some() {
-                let _ = send(&identity, rustix::process::Signal::KILL);
+            if let Some(stat) = children.wait_for_stat(&identity).await {
+                let _ = send_to(&identity, stat.group, rustix::process::Signal::KILL);
             }
             children.wait(identity).await
         })

@@ -11,6 +11,7 @@ mod decide;
 mod ending;
 mod events;
 mod foreign;
+mod forked;
 mod ordering;
 mod port;
 mod reconcile_at_start;

@@ -43,9 +43,7 @@ impl TargetSpec {
         checks.any(|known| known.name == *check && known.failure == *failure)
             || (*check == CheckName::process() && exit == Some(failure))
     }
-}
 
-impl TargetSpec {
     /// Whether only a person recovers this failure: it is that of the child's end, and `restart` is "never".
     pub fn leaves_to_people(&self, failure: &FailureType) -> bool {
         let process = self.process.as_ref();
@@ -75,6 +73,9 @@ pub struct ProcessSpec {
     pub grace: Duration,
     /// What a clean shutdown of the daemon does with it.
     pub on_shutdown: OnShutdown,
+    /// Of a program that forks: where the first process exits with code 0, the one that this file then names is
+    /// supervised. Default: the first process is.
+    pub pid_file: Option<PathBuf>,
     /// Which of its ends are failures, and which of these are recovered; default: all.
     pub restart: RestartPolicy,
     /// Exit codes with which it is done, where `restart` is not [`RestartPolicy::Always`]; default 0.

@@ -10,7 +10,7 @@ use mainstay_domain::record::ProcessIdentity;
 use parking_lot::Mutex;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
@@ -35,6 +35,8 @@ struct Open {
     children: HashMap<u32, Arc<Child>>,
     /// The number and the start of those whose end is known; they go when another one comes.
     ended: Vec<(u32, u64)>,
+    /// The number and the start of first processes of programs that fork, until they are waited for.
+    forking: HashSet<(u32, u64)>,
 }
 
 impl Open {
@@ -54,6 +56,8 @@ struct Child {
     identity: ProcessIdentity,
     pidfd: AsyncFd<OwnedFd>,
     exit: Mutex<Option<Exit>>,
+    /// Whether it leaves the service behind in its group where it exits with code 0.
+    forks: bool,
 }
 
 impl Children {
@@ -64,6 +68,11 @@ impl Children {
             open: Mutex::default(),
             leftovers: Batch::default(),
         }
+    }
+
+    /// This process, which nobody waits for yet, is the first one of a program that forks.
+    pub(super) fn forks(&self, pid: u32, start_ticks: u64) {
+        self.open.lock().forking.insert((pid, start_ticks));
     }
 
     /// What this very process is now, ended or not; none where it was reaped or is of another boot.
@@ -144,10 +153,15 @@ impl Children {
         if self.stat(identity)?.is_none() {
             return Ok(None);
         }
+        let pidfd = watched(pidfd)?;
+        let forks = open
+            .forking
+            .remove(&(identity.pid, identity.start_ticks));
         let child = Arc::new(Child {
             identity: identity.clone(),
-            pidfd: watched(pidfd)?,
+            pidfd,
             exit: Mutex::new(None),
+            forks,
         });
         open.children.insert(identity.pid, Arc::clone(&child));
         Ok(Some(child))
@@ -185,11 +199,24 @@ impl Child {
         Ok(self.reap())
     }
 
+    /// Whether it is the first process of a program that forks, and has ended well: the rest is the service.
+    fn has_forked(&self) -> bool {
+        let look = || {
+            waitid(
+                WaitId::PidFd(self.pidfd.get_ref().as_fd()),
+                WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT,
+            )
+        };
+        self.forks && matches!(look(), Ok(Some(status)) if status.exit_status() == Some(0))
+    }
+
     fn reap(&self) -> Exit {
         let mut exit = self.exit.lock();
         *exit.get_or_insert_with(|| {
             // Before reaping: until then nobody else can have the number of the group.
-            let _ = send(&self.identity, rustix::process::Signal::KILL);
+            if !self.has_forked() {
+                let _ = send(&self.identity, rustix::process::Signal::KILL);
+            }
             let status = waitid(
                 WaitId::PidFd(self.pidfd.get_ref().as_fd()),
                 WaitIdOptions::EXITED | WaitIdOptions::NOHANG,

@@ -1,7 +1,7 @@
 //! Signals to the groups of supervised processes.
 
 use mainstay_domain::{effect::Signal, record::ProcessIdentity};
-use rustix::process::{Pid, kill_process_group};
+use rustix::process::{Pid, kill_process, kill_process_group};
 use std::io;
 
 /// To the whole group, which has the number of its leader.
@@ -12,6 +12,31 @@ pub(super) fn send(
     let group = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
     let group = group.ok_or(io::ErrorKind::InvalidInput)?;
     match kill_process_group(group, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// To a living process and what belongs to it: its group where it leads one. A program that has forked twice leads none:
+/// it alone is asked, and with SIGKILL all of its group goes, unless that is the daemon's own.
+pub(super) fn send_to(
+    identity: &ProcessIdentity,
+    group: u32,
+    signal: rustix::process::Signal,
+) -> Result<(), io::Error> {
+    if group == identity.pid {
+        return send(identity, signal);
+    }
+    let number = |number: u32| i32::try_from(number).ok().and_then(Pid::from_raw);
+    let own = rustix::process::getpgrp();
+    if signal == rustix::process::Signal::KILL
+        && let Some(group) = number(group).filter(|group| *group != own)
+    {
+        // What is left of it shows as a process that lives on.
+        let _ = kill_process_group(group, signal);
+    }
+    let pid = number(identity.pid).ok_or(io::ErrorKind::InvalidInput)?;
+    match kill_process(pid, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -457,6 +457,14 @@ fn target_keys(keys: &mut Keys) {
         |s| process(s).on_shutdown,
         OnShutdown::Leave,
     );
+    let line = run("pid_file = \"run/p\"");
+    let pid_file = Some("/etc/mainstay/run/p".into());
+    keys.target(
+        "target.pid_file",
+        &line,
+        |s| process(s).pid_file,
+        pid_file,
+    );
     let line = run("restart = \"never\"");
     keys.target(
         "target.restart",
@@ -1062,6 +1070,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
     assert_eq!(process.restart, RestartPolicy::Always);
     assert_eq!(process.expected_exit, [0]);
+    assert_eq!(process.pid_file, None);
     assert_eq!(process.exit_failure.as_str(), "postgres-down");
     assert_eq!(process.exit_severity, Severity::Critical);
     assert_eq!((process.log_max_bytes, process.log_keep), (10 << 20, 3));

@@ -71,11 +71,12 @@ pub(super) fn target(at: ValueAt<'_>) -> Option<TargetSpec> {
                 let own = fields.optional("pid_file", path);
                 foreign_commands(commands, own.or_else(|| pid_file_of(&checks)))
             }
-            None => {
-                let help = "add the `commands` that start and stop the service, or remove it";
-                fields.reject_key("pid_file", "it has no `commands`", help);
+            None if arguments.is_none() => {
+                let help = "add `run`, or the `commands` that start and stop the service, or remove it";
+                fields.reject_key("pid_file", "the host does not start it", help);
                 None
             }
+            None => None,
         };
         let depends_on = depends_on(fields, target_name.as_ref());
         let open_for = fields.optional("breaker", |at| {
@@ -180,6 +181,7 @@ fn process<'a>(
         stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),
         grace: fields.or("grace", Duration::from_secs(10), duration),
         on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),
+        pid_file: fields.optional("pid_file", path),
         exit_failure,
         exit_severity,
         log_max_bytes,

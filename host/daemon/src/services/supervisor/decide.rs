@@ -287,6 +287,7 @@ mod tests {
             stop_signal: mainstay_domain::effect::Signal::Term,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,
+            pid_file: None,
             restart: RestartPolicy::Always,
             expected_exit: vec![0],
             exit_failure: FailureType::parse("service-down").unwrap(),

@@ -63,6 +63,8 @@ impl Core {
                 continue;
             };
             let record = previous_by_target.recorded.get(&supervised.name).copied();
+            let left = self.left_unrecorded(&process, record).await;
+            let record = left.as_ref().or(record);
             let marked = previous_by_target.marked.get(&supervised.name);
             let paused =
                 previous.paused_host || previous_by_target.paused.contains(&supervised.name);
@@ -95,6 +97,20 @@ impl Core {
         }
         self.end_unwanted(&previous.processes, &found).await;
         let _ = self.reconciled.set(());
+    }
+
+    /// What a recorded process that has ended left, where the daemon was killed before it could write that down.
+    async fn left_unrecorded(
+        &self,
+        process: &ProcessSpec,
+        record: Option<&ProcessIdentity>,
+    ) -> Option<ProcessIdentity> {
+        let (file, record) = (process.pid_file.as_deref()?, record?);
+        let of_this_boot = record.boot_id == self.ports.processes.boot_id();
+        if !of_this_boot || record.ended.is_some() || self.ports.processes.is_alive(record) {
+            return None;
+        }
+        self.named_after(file, record).await.ok().flatten()
     }
 
     fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {

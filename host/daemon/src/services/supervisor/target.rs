@@ -6,13 +6,14 @@ mod config;
 mod lifecycle;
 mod state;
 mod stop;
+mod watch;
 
 use super::{
     Core,
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::{Exit, ProcessUpdate};
+use crate::ports::ProcessUpdate;
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -28,6 +29,15 @@ use stop::Stop;
 use tokio::time::Instant;
 
 pub(super) use lifecycle::{After, Intent};
+
+/// How a process came under this daemon's watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Began {
+    /// This daemon started it.
+    Started,
+    /// An earlier one did, or a program that forks.
+    Adopted,
+}
 
 pub(super) struct SupervisedTarget {
     pub(super) name: TargetName,
@@ -168,67 +178,16 @@ impl Core {
             Change::Process(supervised.name.clone(), Some(identity.clone())),
             self.process_event(supervised, kind, Severity::Low, message, &identity),
         ]);
-        let news = match kind {
-            EventKind::ProcessStarted => ProcessUpdate::Started(Some(identity.pid)),
-            _ => ProcessUpdate::Runs(Some(identity.pid)),
+        let (news, began) = match kind {
+            EventKind::ProcessStarted => {
+                (ProcessUpdate::Started(Some(identity.pid)), Began::Started)
+            }
+            _ => (ProcessUpdate::Runs(Some(identity.pid)), Began::Adopted),
         };
         self.ports.watch.process_changed(&supervised.name, news);
         let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
         self.background
-            .spawn(async move { core.watch_end(supervised, identity).await });
-    }
-
-    /// Waits for the end of a process, without the turn: it may come at any time. What ended by itself stays in the
-    /// journal, for it should live.
-    async fn watch_end(
-        self: Arc<Self>,
-        supervised: Arc<SupervisedTarget>,
-        identity: ProcessIdentity,
-    ) {
-        let exit = self.ports.processes.wait(identity.clone()).await;
-        let mut state = supervised.state.lock();
-        if !state.lifecycle.exited(&identity) {
-            return;
-        }
-        self.ports.watch.row_changed(&supervised.name);
-        let process = state.listing.process();
-        let completed = match exit {
-            Exit::Code(code) => process.is_some_and(|process| process.is_expected(code)),
-            Exit::Signal(_) | Exit::Unknown => false,
-        };
-        let severity = match completed {
-            true => Severity::Low,
-            false => process.map_or(Severity::Medium, |process| process.exit_severity),
-        };
-        state.completed = completed;
-        let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
-        if completed {
-            why.push_str(", as expected");
-        }
-        let message = format!("{}: {why}", supervised.name);
-        let event = self.process_event(
-            &supervised,
-            EventKind::ProcessExited,
-            severity,
-            message,
-            &identity,
-        );
-        // Its end is reported now: no later daemon reports it again.
-        let ended = ProcessIdentity {
-            ended: Some(why.clone()),
-            completed,
-            ..identity
-        };
-        self.submit(vec![
-            Change::Process(supervised.name.clone(), Some(ended)),
-            event,
-        ]);
-        // With the state held: news of a later start must not come before this.
-        let news = match completed {
-            true => ProcessUpdate::Completed,
-            false => ProcessUpdate::Exited(why),
-        };
-        self.ports.watch.process_changed(&supervised.name, news);
+            .spawn(async move { core.watch_end(supervised, identity, began).await });
     }
 
     /// Ends the process where there is one.
@@ -259,6 +218,7 @@ impl Core {
                 let processes = &self.ports.processes;
                 let grace = stop.grace.min(longest);
                 let exit = processes.stop(identity.clone(), stop.signal, grace).await;
+                self.end_left(supervised, &identity, grace).await;
                 Some((identity, exit))
             }
             None => None,

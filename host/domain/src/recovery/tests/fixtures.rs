@@ -181,6 +181,7 @@ fn process() -> ProcessSpec {
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
+        pid_file: None,
         restart: RestartPolicy::Always,
         expected_exit: vec![0],
         exit_failure: FailureType::parse("down").unwrap(),

@@ -54,6 +54,18 @@ impl Lifecycle {
         };
     }
 
+    /// The process that was started has left another one running, which is the service; whether that is so. One that is
+    /// being stopped meanwhile is not followed.
+    pub(super) fn forked(&mut self, first: &ProcessIdentity, main: ProcessIdentity) -> bool {
+        match self {
+            Self::Running(running) if *running == *first => {
+                *self = Self::Running(main);
+                true
+            }
+            Self::Down | Self::Running(_) | Self::Stopping(_) => false,
+        }
+    }
+
     /// From here on its end is no news; gives what is to be ended.
     pub(super) fn begin_stop(&mut self) -> Option<ProcessIdentity> {
         let process = self.process().cloned();
@@ -145,6 +157,17 @@ mod tests {
                 (running(8), Down, ()),
                 (Stopping(None), Down, ()),
                 (stopping(8), Down, ()),
+            ],
+        );
+        check(
+            "process 7 has left process 9",
+            |lifecycle| lifecycle.forked(&process(7), process(9)),
+            [
+                (Down, Down, false),
+                (running(7), running(9), true),
+                (running(8), running(8), false),
+                (Stopping(None), Stopping(None), false),
+                (stopping(7), stopping(7), false),
             ],
         );
         check(

@@ -2,7 +2,7 @@
 
 use super::{Intent, SupervisedTarget, stop::Stop};
 use mainstay_domain::record::ProcessIdentity;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use tokio::time::Instant;
 
 impl SupervisedTarget {
@@ -59,6 +59,13 @@ impl SupervisedTarget {
         let mut state = self.state.lock();
         state.restarts = Some(identity.restarts);
         state.completed = completed;
+    }
+
+    /// Of a program that forks, by the config that its process was started with.
+    pub(in super::super) fn pid_file(&self) -> Option<PathBuf> {
+        let state = self.state.lock();
+        let process = state.applied.as_ref().or_else(|| state.listing.process());
+        process?.pid_file.clone()
     }
 
     /// Whether its last process ended as its config expects, and none runs.

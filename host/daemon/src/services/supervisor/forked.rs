@@ -1,0 +1,112 @@
+//! Programs that fork: the first process exits, and the one that their pid file names is the service.
+//!
+//! Invariant: only a process that was started after the first one is taken for what it left, so a stale file names
+//! nothing.
+
+use super::{
+    Core,
+    target::{Began, SupervisedTarget},
+};
+use crate::ports::{Exit, NamedEnd, NamedProcess};
+use mainstay_domain::{record::ProcessIdentity, spec::ProcessSpec};
+use std::{path::Path, time::Duration};
+use tokio::time::Instant;
+
+/// How long after the end of the first process its pid file may still be written: many programs let the parent exit
+/// before the child has written it.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What a process that ended has left.
+pub(super) enum Left {
+    /// It was the service itself.
+    Nothing,
+    /// This one is the service.
+    Main(ProcessIdentity),
+    /// It should have left one; why none is known.
+    Lost(String),
+}
+
+impl Core {
+    /// What has become of a target whose process ended: whether that was the first process of a program that forks.
+    pub(super) async fn left_by(
+        &self,
+        process: &ProcessSpec,
+        first: &ProcessIdentity,
+        exit: Exit,
+        began: Began,
+    ) -> Left {
+        let Some(file) = &process.pid_file else {
+            return Left::Nothing;
+        };
+        let patience = match (began, exit) {
+            (Began::Started, Exit::Code(0)) => WRITTEN_WITHIN,
+            // How one ended that an earlier daemon started is not known; if it was the first one, the file is there.
+            (Began::Adopted, Exit::Unknown | Exit::Code(0)) => Duration::ZERO,
+            _ => return Left::Nothing,
+        };
+        let end = Instant::now() + patience;
+        loop {
+            let why = match self.named_after(file, first).await {
+                Ok(Some(main)) => return Left::Main(main),
+                Ok(None) => format!("{} names no process that it left", file.display()),
+                Err(why) => why,
+            };
+            if Instant::now() >= end || self.is_closing() {
+                return match began {
+                    Began::Started => Left::Lost(why),
+                    Began::Adopted => Left::Nothing,
+                };
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The living process that a pid file names, where it was not started before this one, and is another.
+    pub(super) async fn named_after(
+        &self,
+        file: &Path,
+        first: &ProcessIdentity,
+    ) -> Result<Option<ProcessIdentity>, String> {
+        let named = self.ports.pid_files.named(file.to_owned()).await;
+        let named = named.map_err(|why| why.to_string())?.filter(|named| {
+            named.pid != first.pid && named.start_ticks >= first.start_ticks
+        });
+        Ok(named.map(|named| ProcessIdentity {
+            pid: named.pid,
+            start_ticks: named.start_ticks,
+            ended: None,
+            completed: false,
+            ..first.clone()
+        }))
+    }
+
+    /// Ends what the process that was stopped has left meanwhile, if it was the first of a program that forks.
+    pub(super) async fn end_left(
+        &self,
+        supervised: &SupervisedTarget,
+        first: &ProcessIdentity,
+        grace: Duration,
+    ) {
+        let Some(file) = supervised.pid_file() else {
+            return;
+        };
+        let left = match self.named_after(&file, first).await {
+            Ok(Some(left)) => left,
+            Ok(None) => return,
+            Err(why) => {
+                tracing::warn!(target_name = %supervised.name, %why, "its pid file is of no use");
+                return;
+            }
+        };
+        let named = NamedProcess {
+            pid: left.pid,
+            start_ticks: left.start_ticks,
+        };
+        match self.ports.pid_files.end(named, false, grace, file).await {
+            Ok(NamedEnd::ByItself | NamedEnd::Terminated | NamedEnd::Killed) => {}
+            Err(why) => self.warn(supervised, format!("{}: {why}", supervised.name)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Waiting for the end of a process, and telling of it.
+
+use super::{
+    super::{Core, ending::end_of, forked::Left},
+    Began, SupervisedTarget,
+};
+use crate::ports::{Exit, ProcessUpdate};
+use mainstay_domain::{
+    event::EventKind,
+    record::{Change, ProcessIdentity},
+    severity::Severity,
+};
+use std::sync::Arc;
+
+impl Core {
+    /// From here on the process that the first one has left is the target's. Whether that is so: nothing is done where
+    /// the first one is being stopped.
+    fn follow(
+        &self,
+        supervised: &SupervisedTarget,
+        first: &ProcessIdentity,
+        main: &ProcessIdentity,
+    ) -> bool {
+        // With the state held, as for the end of a process.
+        let mut state = supervised.state.lock();
+        if !state.lifecycle.forked(first, main.clone()) {
+            return false;
+        }
+        self.ports.watch.row_changed(&supervised.name);
+        let message = format!(
+            "{}: process {} has forked: process {} of its pid file is supervised",
+            supervised.name, first.pid, main.pid
+        );
+        let kind = EventKind::ProcessAdopted;
+        self.submit(vec![
+            Change::Process(supervised.name.clone(), Some(main.clone())),
+            self.process_event(supervised, kind, Severity::Low, message, main),
+        ]);
+        let news = ProcessUpdate::Runs(Some(main.pid));
+        self.ports.watch.process_changed(&supervised.name, news);
+        true
+    }
+
+    /// Waits for the end of a process, without the turn: it may come at any time. What ended by itself stays in the
+    /// journal, for it should live.
+    pub(super) async fn watch_end(
+        self: Arc<Self>,
+        supervised: Arc<SupervisedTarget>,
+        first: ProcessIdentity,
+        mut began: Began,
+    ) {
+        let mut identity = first;
+        let (exit, lost) = loop {
+            let exit = self.ports.processes.wait(identity.clone()).await;
+            let left = match supervised.process_spec() {
+                Some(process) => self.left_by(&process, &identity, exit, began).await,
+                None => Left::Nothing,
+            };
+            match left {
+                Left::Nothing => break (exit, None),
+                Left::Lost(why) => break (exit, Some(why)),
+                Left::Main(main) => {
+                    if !self.follow(&supervised, &identity, &main) {
+                        return; // Who stops the first one ends this one too.
+                    }
+                    (identity, began) = (main, Began::Adopted);
+                }
+            }
+        };
+        let mut state = supervised.state.lock();
+        if !state.lifecycle.exited(&identity) {
+            return;
+        }
+        self.ports.watch.row_changed(&supervised.name);
+        let process = state.listing.process();
+        let completed = match exit {
+            Exit::Code(code) if lost.is_none() => {
+                process.is_some_and(|process| process.is_expected(code))
+            }
+            Exit::Code(_) | Exit::Signal(_) | Exit::Unknown => false,
+        };
+        let severity = match completed {
+            true => Severity::Low,
+            false => process.map_or(Severity::Medium, |process| process.exit_severity),
+        };
+        state.completed = completed;
+        let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
+        if completed {
+            why.push_str(", as expected");
+        }
+        if let Some(lost) = lost {
+            why = format!("{why}, and {lost}");
+        }
+        let message = format!("{}: {why}", supervised.name);
+        let event = self.process_event(
+            &supervised,
+            EventKind::ProcessExited,
+            severity,
+            message,
+            &identity,
+        );
+        // Its end is reported now: no later daemon reports it again.
+        let ended = ProcessIdentity {
+            ended: Some(why.clone()),
+            completed,
+            ..identity
+        };
+        self.submit(vec![
+            Change::Process(supervised.name.clone(), Some(ended)),
+            event,
+        ]);
+        // With the state held: news of a later start must not come before this.
+        let news = match completed {
+            true => ProcessUpdate::Completed,
+            false => ProcessUpdate::Exited(why),
+        };
+        self.ports.watch.process_changed(&supervised.name, news);
+    }
+}
