@@ -4,6 +4,8 @@
 //! slots of a schedule are one run. Slots depend on nothing but the schedule, so a restart moves none of them.
 //!
 //! Invariant: after a run at `now`, nothing is due before the next slot after `now`.
+//! Invariant: whatever the last slot is, a clock that runs on meets a slot that is due within one period and a tenth: a
+//! last slot in the future was used while the clock was wrong, and counts as none.
 //! Invariant: a daylight-saving change neither skips nor doubles a slot at a fixed time of day: what falls into the
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
@@ -26,6 +28,9 @@ pub const SCHEDULED: [BackupType; 3] = [
     BackupType::Differential,
     BackupType::Incremental,
 ];
+
+/// So far a clock is set back by the way, as by a time service. What is more is a clock that was wrong.
+const A_LITTLE: Duration = Duration::from_secs(10);
 
 /// Why a schedule has no slots.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,10 +104,10 @@ pub fn due(
     last: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, ScheduleError> {
-    let Some(last) = last else {
+    let Some(last) = used(schedule, last, now)? else {
         return Ok(Some(newest_slot(schedule, now)?.unwrap_or(now)));
     };
-    let first = next_slot(schedule, effective(schedule, last, now)?)?;
+    let first = next_slot(schedule, last)?;
     if first > now {
         return Ok(None);
     }
@@ -124,24 +129,33 @@ pub fn next_due(
     last: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Timestamp, ScheduleError> {
-    match last {
+    match used(schedule, last, now)? {
         None => Ok(now),
-        Some(last) => next_slot(schedule, effective(schedule, last, now)?),
+        Some(last) => next_slot(schedule, last),
     }
 }
 
-/// A last slot far in the future was used while the clock was wrong; counting from it would skip slots. One that
-/// is at most the next slot was used before the clock went back a little; forgetting it would double a slot.
-fn effective(
+/// The last slot that counts as used. One in the future was used while the clock was wrong: who waited for it would
+/// take no backup until then. Only one that is next, and only just ahead, was used before the clock went back a
+/// little; forgetting that would double it.
+fn used(
     schedule: &Schedule,
-    last: Timestamp,
+    last: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Timestamp, ScheduleError> {
-    if last <= now || last <= next_slot(schedule, now)? {
-        Ok(last)
-    } else {
-        Ok(now)
+) -> Result<Option<Timestamp>, ScheduleError> {
+    let Some(last) = last.filter(|last| *last > now) else {
+        return Ok(last);
+    };
+    let next = next_slot(schedule, now)?;
+    if last > next {
+        return Ok(None);
     }
+    let little = match next_slot(schedule, next) {
+        Ok(after) => (after.since(next) / 10).min(A_LITTLE),
+        Err(ScheduleError::Never(_)) => A_LITTLE,
+        Err(error) => return Err(error),
+    };
+    Ok((last.since(now) <= little).then_some(last))
 }
 
 /// The backup of a job that is due, if any: a full covers a differential, and both cover an incremental.

@@ -141,8 +141,26 @@ fn a_clock_that_goes_back_a_little_doubles_nothing_and_one_that_was_wrong_skips_
     let years_ahead = time("2036-01-01T00:00:00Z");
     assert_eq!(
         next_due(&schedule, Some(years_ahead), taken).unwrap(),
-        taken + Duration::from_secs(900)
+        taken,
+        "who counts from there takes nothing for years"
     );
+    assert_eq!(
+        due(&schedule, Some(years_ahead), taken).unwrap(),
+        Some(taken)
+    );
+}
+
+#[test]
+fn a_slot_of_a_day_ahead_does_not_hold_back_todays() {
+    for schedule in [every(86_400), cron("30 2 * * *", "Europe/Berlin")] {
+        let used = next_slot(&schedule, time("2026-01-02T12:00:00Z")).unwrap();
+        for back in [60, 3_600, 80_000, 86_400, 30 * 86_400] {
+            let now = used - Duration::from_secs(back);
+            let slot = due(&schedule, Some(used), now).unwrap();
+            assert!(slot.is_some_and(|slot| slot <= now), "{back} s: {slot:?}");
+            assert_eq!(due(&schedule, slot, now).unwrap(), None, "and once");
+        }
+    }
 }
 
 #[test]
@@ -225,5 +243,35 @@ proptest! {
             }
             prop_assert_eq!(due(&schedule, Some(last), now).unwrap(), None);
         }
+    }
+
+    /// Wherever a wrong clock has left the last slot: a clock that runs on takes one within a period, and a tenth of it
+    /// for what a clock is set back by the way.
+    #[test]
+    fn for_any_last_slot_a_slot_is_taken_within_one_period(
+        zone in 0..5_usize,
+        expression in prop::sample::select(vec!["*/20 * * * *", "30 2 * * *", "0 0 * * 0", "every"]),
+        start in 0..3650_u64,
+        // To one side or the other by less than a second or by many years.
+        ahead in any::<bool>(),
+        magnitude in 0..40_u32,
+        offset in any::<u64>(),
+    ) {
+        let (schedule, period) = match expression {
+            "every" => (every(900), 900),
+            "*/20 * * * *" => (cron(expression, ZONES[zone]), 1_200),
+            // The day and the week in which an hour comes twice are longer by it.
+            "30 2 * * *" => (cron(expression, ZONES[zone]), 25 * 3_600),
+            _ => (cron(expression, ZONES[zone]), 7 * 86_400 + 3_600),
+        };
+        let now = Timestamp::from_millis(time("2026-01-01T05:00:00Z").as_millis() + start * DAY);
+        let offset = Duration::from_millis(offset % (1 << magnitude));
+        let last = if ahead { now + offset } else { now - offset };
+        let steps = 44;
+        let taken = (0..=steps).find(|step| {
+            let at = now + Duration::from_secs(period * 11 / 10 * step / steps);
+            due(&schedule, Some(last), at).unwrap().is_some()
+        });
+        prop_assert!(taken.is_some(), "{last} holds {expression} back at {now}");
     }
 }
