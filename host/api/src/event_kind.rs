@@ -68,6 +68,9 @@ words! {
         /// A target opens its circuit again and again; its recoveries wait longer.
         #[serde(rename = "circuit.flapping")]
         CircuitFlapping,
+        /// A target that flapped has been calm for a while.
+        #[serde(rename = "circuit.steady")]
+        CircuitSteady,
         /// A failure was taken up.
         #[serde(rename = "incident.opened")]
         IncidentOpened,
@@ -158,6 +161,12 @@ words! {
         /// A backup could not be taken.
         #[serde(rename = "backup.failed")]
         BackupFailed,
+        /// The newest verified backup of a job is older than its recovery point objective.
+        #[serde(rename = "backup.rpo-missed")]
+        BackupRpoMissed,
+        /// A backup that is due waits until the targets that its job names are healthy.
+        #[serde(rename = "backup.waiting")]
+        BackupWaiting,
         /// A stored backup was found wrong.
         #[serde(rename = "backup.corrupted")]
         BackupCorrupted,
@@ -176,6 +185,9 @@ words! {
         /// A retention policy failed; everything is kept.
         #[serde(rename = "retention.failed")]
         RetentionFailed,
+        /// A retention policy judged the backups of a job.
+        #[serde(rename = "retention.judged")]
+        RetentionJudged,
         /// A restore into a scratch directory gave the right state.
         #[serde(rename = "drill.passed")]
         DrillPassed,

@@ -45,7 +45,7 @@ use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
-    event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
+    alert::OpenAlerts, event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
@@ -72,6 +72,9 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 
 /// Incidents that closed within this time are read at the start: they may come back, and count as a recurrence.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
+
+/// So many of the newest events say which alerts the daemons before left open.
+const REPLAYED: u32 = 10_000;
 
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
@@ -152,7 +155,18 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
     let (arriving, arrivals) = arrivals();
-    let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), arriving);
+    let told = records.last_events(REPLAYED).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the daemons before told people of is not known");
+        Vec::new()
+    });
+    // The newest time at which a daemon surely lived.
+    let last_lived = told.last().map(|event| event.at);
+    let open = {
+        let spec = spec.borrow();
+        OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name)
+    };
+    let was_full = open.has(EventKind::JournalFull);
+    let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
     let shared = Shared {
         journal: Arc::new(recorder),
         clock: clock.clone(),
@@ -213,6 +227,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
         judge: plugins.clone(),
         seed: seed(&clock),
+        last_lived,
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
@@ -328,6 +343,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = HistoryPruner {
         shared: shared.clone(),
+        last_lived,
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
     let disk = DiskStateService {
@@ -343,12 +359,17 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
 
     let name = spec.borrow().host.name.clone();
-    record_host_event(
+    let is_durable = record_host_event(
         &shared,
         EventKind::HostStarted,
         format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION")),
     )
     .await;
+    if was_full && is_durable {
+        // Nobody saw the end of what the daemon before told of.
+        let message = "the journal is written again, by a daemon that started since".to_owned();
+        record_host_event(&shared, EventKind::JournalWritable, message).await;
+    }
     notify::ready();
     tracing::info!("ready");
     let why = tokio::select! { biased;

@@ -11,12 +11,15 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod concern;
 mod delivery;
+mod open;
 mod outbox;
 mod routing;
 mod text;
 
 pub use delivery::{after_failure, retry_after};
+pub use open::OpenAlerts;
 pub use outbox::Outbox;
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
 
@@ -73,4 +76,18 @@ pub struct OutboxEntry {
     pub due: Timestamp,
     /// What the last attempt said.
     pub last_error: Option<String>,
+}
+
+impl OutboxEntry {
+    /// An alert that nobody has tried to deliver; it is due since its event.
+    pub(crate) fn new(alert: Alert, alerter: PluginName) -> Self {
+        Self {
+            due: alert.at,
+            alert,
+            alerter,
+            attempts: 0,
+            tried_for: Duration::ZERO,
+            last_error: None,
+        }
+    }
 }

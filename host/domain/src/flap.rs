@@ -1,6 +1,6 @@
 //! Whether a target flaps: opens its circuit again and again.
 //!
-//! Invariant: a target that begins to flap is announced once, until it has been calm.
+//! Invariant: a target that begins to flap is announced once, and so is that it has been calm since.
 //! Invariant: bounded memory, however often it opens.
 
 use crate::time::Monotonic;
@@ -19,15 +19,15 @@ pub struct FlapDetector {
     opens: VecDeque<Monotonic>,
     /// Openings from before the start of the program: until when each counts.
     before: VecDeque<Duration>,
+    /// How old the newest of those were, oldest first.
+    ages: VecDeque<Duration>,
     announced: bool,
 }
 
 impl FlapDetector {
     /// The circuit opened. Whether the target begins to flap with that: the one time to alert.
     pub fn opened(&mut self, now: Monotonic) -> bool {
-        if !self.is_flapping(now) {
-            self.announced = false;
-        }
+        self.steadied(now);
         self.opens.push_back(now);
         if self.opens.len() > REMEMBERED {
             self.opens.pop_front();
@@ -37,16 +37,42 @@ impl FlapDetector {
         begins
     }
 
-    /// An opening from before this program started. If the target was flapping then, it is not announced again.
+    /// An opening from before this program started, the oldest first. If the target was flapping then, it is not
+    /// announced again, but its end is: nobody may have heard of that.
     pub fn opened_before(&mut self, age: Duration, now: Monotonic) {
+        self.ages.push_back(age);
+        if self.ages.len() > MAX_OPENS + 1 {
+            self.ages.pop_front();
+        }
+        if self.ages.len() > MAX_OPENS
+            && let Some(oldest) = self.ages.front()
+        {
+            self.announced |= oldest.saturating_sub(age) < WINDOW;
+        }
         if age < WINDOW {
             self.before
                 .push_back(WINDOW.saturating_sub(age) + now.elapsed());
             if self.before.len() > REMEMBERED {
                 self.before.pop_front();
             }
-            self.announced |= self.is_flapping(now);
         }
+    }
+
+    /// Whether it was announced, and is calm by now: the one time to say so.
+    pub fn steadied(&mut self, now: Monotonic) -> bool {
+        let is_over = self.announced && !self.is_flapping(now);
+        self.announced &= !is_over;
+        is_over
+    }
+
+    /// When it will be calm if it does not open again; none where nobody was told that it flaps.
+    pub fn calm_at(&self) -> Option<Monotonic> {
+        let own = self.opens.iter().map(|at| *at + WINDOW);
+        let before = self.before.iter().copied().map(Monotonic::from_start);
+        let mut ends: Vec<Monotonic> = own.chain(before).collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
+        let calm = ends.get(MAX_OPENS).copied().unwrap_or_default();
+        self.announced.then_some(calm)
     }
 
     /// Whether it has opened too often of late.
@@ -107,6 +133,35 @@ mod tests {
         assert_eq!(flaps.opens.len(), REMEMBERED);
         assert_eq!(flaps.excess(at(1_600)), 0);
         assert!(!flaps.is_flapping(at(1_600)));
+    }
+
+    #[test]
+    fn the_end_is_told_once_when_the_sixth_newest_opening_is_ten_minutes_old() {
+        let mut flaps = FlapDetector::default();
+        assert_eq!(flaps.calm_at(), None);
+        for second in 0..8 {
+            flaps.opened(at(second));
+        }
+        assert_eq!(flaps.calm_at(), Some(at(602)));
+        assert!(!flaps.steadied(at(601)));
+        assert!(flaps.steadied(at(602)));
+        assert!(!flaps.steadied(at(603)), "once");
+        assert_eq!(flaps.calm_at(), None);
+    }
+
+    #[test]
+    fn the_end_of_what_flapped_before_the_start_is_told_whether_it_is_over_by_then_or_not() {
+        for (ages, calm) in [
+            ([300_u64, 299, 298, 297, 296, 295], Some(at(300))),
+            ([3_000, 2_999, 2_998, 2_997, 2_996, 2_995], Some(at(0))),
+            ([3_000, 2_400, 1_800, 1_200, 600, 1], None),
+        ] {
+            let mut flaps = FlapDetector::default();
+            for age in ages {
+                flaps.opened_before(Duration::from_secs(age), at(0));
+            }
+            assert_eq!(flaps.calm_at(), calm, "{ages:?}");
+        }
     }
 
     #[test]

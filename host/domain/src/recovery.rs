@@ -90,6 +90,8 @@ pub struct Recovery {
     /// When each failure was opened of late, for its recurrence.
     opened: HashMap<CaseKey, VecDeque<Timestamp>>,
     flaps: HashMap<TargetName, FlapDetector>,
+    /// When the flapping of which target may be over.
+    calming: BTreeSet<(Monotonic, TargetName)>,
     cooldowns: Cooldowns,
     /// The cases whose next operation waits for a handler that is missing.
     missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
@@ -120,6 +122,7 @@ impl Recovery {
             timers: BTreeSet::new(),
             opened: HashMap::new(),
             flaps: HashMap::new(),
+            calming: BTreeSet::new(),
             cooldowns: Cooldowns::default(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
@@ -159,6 +162,8 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         // What the previous daemon left is resumed by the inputs after that, when everything else is there.
         let begins = !matches!(input, Input::Recovered(_));
+        // First: another opening would have it that the target flaps on.
+        self.end_flapping(at, out);
         match input {
             Input::Raised {
                 key,
@@ -189,7 +194,8 @@ impl Recovery {
     pub fn wakes_at(&self) -> Option<Monotonic> {
         let timer = self.timers.first().map(|(due, _)| *due);
         let queued = self.queue.next_due().filter(|_| !self.stopping);
-        [timer, queued].into_iter().flatten().min()
+        let calm = self.calming.first().map(|(due, _)| *due);
+        [timer, queued, calm].into_iter().flatten().min()
     }
 
     /// Every case, in no order.

@@ -9,11 +9,14 @@ const QUOTED: usize = 200;
 /// The headers of a request: the plugin's own, and the operator's in their place or after them.
 pub(crate) fn idempotency_headers(
     alert_id: &str,
+    attempt: u32,
     configured: &BTreeMap<String, String>,
 ) -> Vec<(String, String)> {
+    let attempt = attempt.to_string();
     let own = [
         ("content-type", "application/json"),
         ("idempotency-key", alert_id),
+        ("alert-attempt", attempt.as_str()),
     ];
     let is_replaced = |name: &str| configured.keys().any(|key| key.eq_ignore_ascii_case(name));
     own.into_iter()
@@ -109,9 +112,10 @@ mod tests {
     #[test]
     fn the_operator_can_replace_the_plugins_headers() {
         let configured = BTreeMap::from([("Idempotency-Key".to_owned(), "mine".to_owned())]);
-        let headers = idempotency_headers("al-1", &configured);
+        let headers = idempotency_headers("al-1", 3, &configured);
         let expected = [
             ("content-type", "application/json"),
+            ("alert-attempt", "3"),
             ("Idempotency-Key", "mine"),
         ];
         assert_eq!(

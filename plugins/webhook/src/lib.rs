@@ -1,6 +1,7 @@
 //! Posts alerts as JSON to a URL.
 //!
-//! Invariant: the same alert is sent with the same idempotency key in each attempt.
+//! Invariant: the same alert is sent with the same idempotency key and the same body in each attempt: a receiver may
+//! refuse a key that comes with another body. Which attempt it is says a header.
 //! Invariant: no secret is here; the host puts their values in place of what the settings have for them.
 
 mod decide;
@@ -17,8 +18,13 @@ pub struct Webhook;
 impl Alerter for Webhook {
     fn deliver(&self, alert: &Alert, host: &mut impl Host) -> Result<Receipt> {
         let settings: WebhookSettings = host.settings()?;
-        let mut request = Request::post_json(settings.url.as_str(), alert.to_json().to_string());
-        request.headers = idempotency_headers(&alert.id, settings.headers.as_map());
+        let mut body = alert.to_json();
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("attempt");
+        }
+        let mut request = Request::post_json(settings.url.as_str(), body.to_string());
+        request.headers =
+            idempotency_headers(&alert.id, alert.attempt, settings.headers.as_map());
         if let Some(timeout) = settings.timeout {
             request = request.timeout(timeout.get());
         }

@@ -12,7 +12,7 @@ pub struct WebhookSettings {
     /// Absolute `http` or `https` URL; may hold `${secret:NAME}`. Its origin needs the grant `http`.
     pub(crate) url: Url,
     /// Further request headers by name; values may hold `${secret:NAME}`. Those of the plugin itself
-    /// (`content-type`, `idempotency-key`) can be replaced.
+    /// (`content-type`, `idempotency-key`, `alert-attempt`) can be replaced.
     #[serde(default)]
     pub(crate) headers: Headers,
     /// How long to wait for the response; the host's default where it is absent.

@@ -53,6 +53,27 @@ fn an_alert_is_posted_as_json_with_its_key_and_what_the_settings_have_for_a_secr
 }
 
 #[test]
+fn each_attempt_sends_the_same_body_under_the_same_key_and_says_in_a_header_which_it_is() {
+    let sent = [1, 2].map(|attempt| {
+        let mut host = host();
+        host.on_http(URL, Ok(Response::new(200, "")));
+        let mut alert = alert("operation.failed");
+        alert.attempt = attempt;
+        Webhook.deliver(&alert, &mut host).unwrap();
+        let [Effect::Http { headers, body, .. }] = host.effects() else {
+            panic!("{:?}", host.effects())
+        };
+        let value = |name: &str| {
+            let mut of_name = headers.iter().filter(|(key, _)| key == name);
+            of_name.next().map(|(_, value)| value.clone())
+        };
+        assert_eq!(value("alert-attempt"), Some(attempt.to_string()));
+        (value("idempotency-key"), body.clone())
+    });
+    assert_eq!(sent[0], sent[1]);
+}
+
+#[test]
 fn no_connection_is_tried_again_and_a_missing_grant_is_not() {
     fn check(error: EffectError, expected: DeliveryFailure) {
         let mut host = host();

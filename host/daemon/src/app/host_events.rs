@@ -10,15 +10,16 @@ use mainstay_store::sqlite::JournalDamage;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Records an event about the host, and waits until it is durable.
-pub(super) async fn record_host_event(shared: &Shared, kind: EventKind, message: String) {
+/// Records an event about the host, and waits until it is durable, or cannot be for now; whether it is.
+pub(super) async fn record_host_event(shared: &Shared, kind: EventKind, message: String) -> bool {
     let event = Event::new(kind, Severity::Low, shared.clock.now(), message);
-    if let Err(error) = shared
-        .journal
-        .commit(vec![Change::Event(event)].into())
-        .await
-    {
-        tracing::error!("{error}");
+    let recorded = shared.journal.commit(vec![Change::Event(event)].into());
+    match recorded.await {
+        Ok(committed) => committed.is_durable(),
+        Err(error) => {
+            tracing::error!("{error}");
+            false
+        }
     }
 }
 
@@ -66,7 +67,7 @@ pub(super) async fn record_damage(
 }
 
 /// Waits for an event to be durable, but no longer than this. It stays submitted.
-pub(super) async fn wait_at_most(longest: Duration, recording: impl Future<Output = ()>) {
+pub(super) async fn wait_at_most<T>(longest: Duration, recording: impl Future<Output = T>) {
     if tokio::time::timeout(longest, recording).await.is_err() {
         tracing::warn!("the journal does not answer; what it was told is written when it does");
     }

@@ -32,8 +32,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the service rests where nothing is due; a new alert wakes it.
-const IDLE: Duration = Duration::from_secs(3600);
+/// How long the service rests at most; a new alert wakes it. What is due is so by the wall clock, which may be set.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// The service.
 pub struct AlertService {
@@ -142,7 +142,7 @@ impl DeliveryContext {
             let task = deliveries.spawn(self.clone().deliver(entry, stop.clone()));
             busy.insert(task.id(), alerter);
         }
-        rest.unwrap_or(IDLE)
+        rest.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }
 
     async fn deliver(self, entry: OutboxEntry, stop: CancellationToken) {

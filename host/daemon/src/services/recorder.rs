@@ -4,11 +4,13 @@
 //! but one whose event the journal had no place for at first is sent from memory alone, and once, however often its event
 //! is submitted again.
 //! Invariant: alerts are handed on to be delivered in the order in which their events are written.
+//! Invariant: who was told that something is wrong is told when it is over: what is open is known from the newest events
+//! of the daemons before, and in memory from then on.
 
 use super::alerts::Arrival;
 use crate::ports::{Batch, Commit, Journal};
 use mainstay_domain::{
-    alert::{OutboxEntry, alerts_for},
+    alert::{OpenAlerts, OutboxEntry},
     event::{AlertQueued, Event, EventKind},
     id::IdSource,
     record::Change,
@@ -23,22 +25,30 @@ pub struct Recorder {
     journal: Arc<dyn Journal>,
     spec: watch::Receiver<Arc<Spec>>,
     /// Held while a submission with alerts is handed on, so that they keep its order.
-    ids: Mutex<IdSource>,
+    alerts: Mutex<Alerts>,
     arrivals: mpsc::UnboundedSender<Arrival>,
 }
 
+/// What alerts are made with.
+struct Alerts {
+    ids: IdSource,
+    open: OpenAlerts,
+}
+
 impl Recorder {
-    /// Writes to `journal`, routes alerts by the newest config, and hands them on to `arrivals`.
+    /// Writes to `journal`, routes alerts by the newest config, and hands them on to `arrivals`. `open` is what
+    /// people were told by the daemons before.
     pub fn new(
         journal: Arc<dyn Journal>,
         spec: watch::Receiver<Arc<Spec>>,
         ids: IdSource,
+        open: OpenAlerts,
         arrivals: mpsc::UnboundedSender<Arrival>,
     ) -> Self {
         Self {
             journal,
             spec,
-            ids: Mutex::new(ids),
+            alerts: Mutex::new(Alerts { ids, open }),
             arrivals,
         }
     }
@@ -62,14 +72,15 @@ fn queued(entry: &OutboxEntry, event: &Event) -> Event {
 impl Journal for Recorder {
     fn commit(&self, mut batch: Batch) -> Commit {
         let spec = Arc::clone(&self.spec.borrow());
-        let mut ids = self.ids.lock();
+        let mut alerts = self.alerts.lock();
+        let Alerts { ids, open } = &mut *alerts;
         let mut entries = Vec::new();
         let mut added = Vec::new();
         for change in &batch.changes {
             let Change::Event(event) = change else {
                 continue;
             };
-            for entry in alerts_for(event, &spec.alerts, &spec.host.name, &mut ids) {
+            for entry in open.alerts_for(event, &spec.alerts, &spec.host.name, ids) {
                 added.extend([
                     Change::Alert(entry.clone()),
                     Change::Event(queued(&entry, event)),
@@ -78,7 +89,7 @@ impl Journal for Recorder {
             }
         }
         if entries.is_empty() {
-            drop(ids);
+            drop(alerts);
             return self.journal.commit(batch);
         }
         batch.changes.extend(added);

@@ -140,26 +140,44 @@ impl Journal for MemoryJournal {
 }
 
 /// A clock that stands still until it is moved.
-pub(crate) struct ManualClock(Mutex<Duration>);
+pub(crate) struct ManualClock {
+    lived: Mutex<Duration>,
+    /// How far the wall clock was set ahead, and how far back.
+    set: Mutex<(Duration, Duration)>,
+}
 
 impl ManualClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Duration::ZERO)))
+        Arc::new(Self {
+            lived: Mutex::new(Duration::ZERO),
+            set: Mutex::default(),
+        })
     }
 
     /// Both clocks go on by this much.
     pub(crate) fn advance(&self, length: Duration) {
-        *self.0.lock() += length;
+        *self.lived.lock() += length;
+    }
+
+    /// The wall clock alone is ahead of what it should be by this much; by nothing: it is right again.
+    pub(crate) fn set_ahead(&self, length: Duration) {
+        *self.set.lock() = (length, Duration::ZERO);
+    }
+
+    /// The wall clock alone is behind what it should be by this much.
+    pub(crate) fn set_back(&self, length: Duration) {
+        *self.set.lock() = (Duration::ZERO, length);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000) + *self.0.lock()
+        let (ahead, behind) = *self.set.lock();
+        Timestamp::from_millis(1_700_000_000_000) + *self.lived.lock() + ahead - behind
     }
 
     fn monotonic(&self) -> Monotonic {
-        Monotonic::from_start(*self.0.lock())
+        Monotonic::from_start(*self.lived.lock())
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Invariant: what is said about one thing is delivered to one alerter in that order: while an earlier entry for the
 //! same alerter and with the same key waits, a later one has to.
-//! Invariant: every call costs the logarithm of what waits, for each alerter.
+//! Invariant: every call costs the logarithm of what waits, for each alerter; but where the wall clock is found set back,
+//! one goes through all that waits.
+//! Invariant: a wall clock that is set back keeps nothing waiting for the size of the jump, where it is looked at each
+//! minute: at most that minute.
 //! Invariant: at most [`Outbox::MOST`] wait; of more the oldest of the least severe goes, which the caller gets.
 
 use super::{
@@ -29,6 +32,8 @@ pub struct Outbox {
     heads: BTreeMap<PluginName, DueHeads>,
     by_severity: BTreeSet<(Severity, Place)>,
     next: Place,
+    /// The time of the newest look.
+    looked_at: Option<Timestamp>,
 }
 
 /// What one alerter may be given.
@@ -97,6 +102,11 @@ impl Outbox {
         busy: &BTreeSet<PluginName>,
         now: Timestamp,
     ) -> (Vec<OutboxEntry>, Option<Duration>) {
+        if let Some(last) = self.looked_at.replace(now)
+            && now < last
+        {
+            self.clock_was_set_back(last.since(now));
+        }
         let mut places = Vec::new();
         let mut rest: Option<Duration> = None;
         let free = self.heads.iter_mut();
@@ -129,6 +139,17 @@ impl Outbox {
         next.tried_for = now.since(next.alert.at).min(GIVEN_UP_AFTER);
         next.due = now;
         Some(next)
+    }
+
+    /// What was to wait for some seconds still does.
+    fn clock_was_set_back(&mut self, by: Duration) {
+        for entry in self.entries.values_mut() {
+            entry.due = entry.due - by;
+        }
+        for heads in self.heads.values_mut() {
+            let waiting = std::mem::take(&mut heads.waiting).into_iter();
+            heads.waiting = waiting.map(|(due, place)| (due - by, place)).collect();
+        }
     }
 
     fn wait(&mut self, alerter: &PluginName, due: Timestamp, place: Place) {

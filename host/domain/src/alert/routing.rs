@@ -1,6 +1,10 @@
 //! Which events become alerts, and for whom.
 
-use super::{Alert, AlertStatus, OutboxEntry, text};
+use super::{
+    Alert, AlertStatus, OutboxEntry,
+    concern::{Concern, concern},
+    text,
+};
 use crate::{
     event::{Event, EventKind},
     id::{AlertId, IdSource},
@@ -8,7 +12,6 @@ use crate::{
     spec::AlertRoute,
 };
 use semver::VersionReq;
-use std::time::Duration;
 
 /// Whether an event is an alert if the route names no kinds. The end of an incident counts only if no operation ended
 /// it. An incident fires once and is resolved once, so neither an unproved success nor a repeated failure is an
@@ -27,6 +30,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::PluginReleased
         | K::ConfigRejected
         | K::BackupFailed
+        | K::BackupRpoMissed
         | K::BackupCorrupted
         | K::RetentionFailed
         | K::DrillFailed
@@ -61,7 +65,14 @@ pub fn alerts_for(
     if alerters.is_empty() {
         return Vec::new();
     }
-    let alert = Alert {
+    let alert = alert_of(event, host_name, ids);
+    let to = |alerter: &PluginName| OutboxEntry::new(alert.clone(), alerter.clone());
+    alerters.into_iter().map(to).collect()
+}
+
+/// What is said about an event.
+pub(super) fn alert_of(event: &Event, host_name: &str, ids: &mut IdSource) -> Alert {
+    Alert {
         id: AlertId::new(ids.next(event.at)),
         dedup_key: dedup_key(event, host_name),
         status: status(event.kind),
@@ -73,16 +84,7 @@ pub fn alerts_for(
         target: event.target.clone(),
         operation: event.operation.clone(),
         labels: labels(event, host_name),
-    };
-    let to = |alerter: &PluginName| OutboxEntry {
-        alert: alert.clone(),
-        alerter: alerter.clone(),
-        attempts: 0,
-        tried_for: Duration::ZERO,
-        due: event.at,
-        last_error: None,
-    };
-    alerters.into_iter().map(to).collect()
+    }
 }
 
 /// The versions of the alerter that may deliver this alert today: those of the first route that sends it, else of the
@@ -117,25 +119,14 @@ fn fits(route: &AlertRoute, event: &Event) -> bool {
 }
 
 fn status(kind: EventKind) -> AlertStatus {
-    use EventKind as K;
-    match kind {
-        K::OperationSucceeded
-        | K::IncidentClosed
-        | K::CircuitClosed
-        | K::CheckRecovered
-        | K::PluginReleased
-        | K::PluginServing
-        | K::ConfigApplied
-        | K::BackupVerified
-        | K::DrillPassed
-        | K::JournalWritable
-        | K::HostResumed => AlertStatus::Resolved,
-        _ => AlertStatus::Firing,
+    match concern(kind) {
+        Concern::Ends => AlertStatus::Resolved,
+        Concern::Fires(_) | Concern::Tells => AlertStatus::Firing,
     }
 }
 
 /// The same for every message about the same thing, so that a later one replaces or resolves an earlier one.
-fn dedup_key(event: &Event, host_name: &str) -> String {
+pub(super) fn dedup_key(event: &Event, host_name: &str) -> String {
     let noun = event.kind.as_str().split('.').next().unwrap_or_default();
     // For a reader of alerts, an incident and its operations are one thing.
     let noun = match noun {
@@ -145,6 +136,8 @@ fn dedup_key(event: &Event, host_name: &str) -> String {
         other => other,
     };
     let plugin = event.plugin.as_deref().map(text::without_version);
+    // A file that says no name that can be believed is told by its own.
+    let plugin = plugin.or_else(|| event.data.plugin_file().filter(|_| noun == "plugin"));
     let target = event.target.as_ref().map(|target| target.as_str());
     let job = event.job.as_ref().map(|job| job.as_str());
     let failure = event.data.failure().map(|failure| failure.as_str());

@@ -66,6 +66,7 @@ fn headline(event: &Event) -> &'static str {
             _ => "it is healthy again",
         },
         K::CircuitFlapping => "it fails again and again",
+        K::CircuitSteady => "it does not fail again and again any more",
         K::OperationAwaitingManual => "its recovery waits for your decision",
         K::OperationSucceeded => "it is recovered",
         K::OperationPartial => "its recovery was done, but it is still failing",
@@ -75,6 +76,13 @@ fn headline(event: &Event) -> &'static str {
         K::PluginQuarantined => "a plugin is in quarantine",
         K::PluginReleased => "a plugin is out of quarantine",
         K::ConfigRejected => "a config was refused",
+        K::ConfigApplied => "a config was applied",
+        K::HostStarted => "the daemon has started",
+        K::PluginServing => "a plugin serves",
+        K::BackupVerified => "it has a verified backup",
+        K::BackupRpoMissed => "its newest backup is too old",
+        K::RetentionJudged => "its retention policy has judged it",
+        K::DrillPassed => "its restore drill passed",
         K::BackupFailed => "its backup failed",
         K::BackupCorrupted => "a stored backup is corrupted",
         K::RetentionFailed => "its retention policy failed",
@@ -121,6 +129,14 @@ fn actions_taken(event: &Event) -> String {
         K::PluginReleased => "it calls it again",
         K::ConfigRejected => "it kept the config that it had",
         K::BackupFailed => "it kept the backups that there are; the next slot tries again",
+        K::BackupRpoMissed => "it goes on taking backups as the job's schedules say",
+        K::BackupVerified => "it stored it, and read it back",
+        K::RetentionJudged => "it let go what the policy lets go and the host need not keep",
+        K::DrillPassed => "it restored the newest backup into a directory of its own, and compared",
+        K::ConfigApplied => "it uses this config now",
+        K::HostStarted => "it read its config and its journal, and is ready",
+        K::PluginServing => "it calls this version now",
+        K::CircuitSteady => "nothing",
         K::BackupCorrupted => "it marked the backup, and restores nothing from it",
         K::RetentionFailed => "it kept every backup",
         K::DrillFailed => "it left the stored backups and the sources as they are",
@@ -153,7 +169,17 @@ fn next_step(event: &Event) -> String {
             "nothing yet; if no recovery follows, look at `mainstay status`".to_owned()
         }
         (
-            K::IncidentClosed | K::OperationSucceeded | K::PluginReleased | K::JournalWritable,
+            K::IncidentClosed
+            | K::OperationSucceeded
+            | K::PluginReleased
+            | K::PluginServing
+            | K::JournalWritable
+            | K::ConfigApplied
+            | K::HostStarted
+            | K::BackupVerified
+            | K::RetentionJudged
+            | K::DrillPassed
+            | K::CircuitSteady,
             _,
         ) => "nothing".to_owned(),
         (K::JournalFull, _) => {
@@ -195,6 +221,9 @@ fn next_step(event: &Event) -> String {
         (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
         (K::BackupFailed, _) => {
             format!("repair the source, then `mainstay backup create {job}`")
+        }
+        (K::BackupRpoMissed, _) => {
+            format!("`mainstay events` says why none was taken; then `mainstay backup create {job}`")
         }
         (K::BackupCorrupted, _) => {
             format!("look at the disk below the store, then `mainstay backup create {job}`")

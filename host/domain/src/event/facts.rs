@@ -88,6 +88,15 @@ impl EventData {
         }
     }
 
+    /// The file of a plugin, where it is about one.
+    pub fn plugin_file(&self) -> Option<&str> {
+        match self {
+            Self::PluginServing(facts) => Some(&facts.file),
+            Self::PluginRejected(facts) => Some(&facts.file),
+            _ => None,
+        }
+    }
+
     /// How an incident ended, where one did.
     pub fn incident_end(&self) -> Option<IncidentEnd> {
         match self {

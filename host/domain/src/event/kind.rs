@@ -67,6 +67,8 @@ event_kinds! {
     CircuitClosed = "circuit.closed",
     /// A target opens its circuit again and again; its recoveries wait longer.
     CircuitFlapping = "circuit.flapping",
+    /// A target that flapped has been calm for a while.
+    CircuitSteady = "circuit.steady",
     /// An incident was opened.
     IncidentOpened = "incident.opened",
     /// The failure came back right after its recovery: it is the same incident.
@@ -127,6 +129,10 @@ event_kinds! {
     BackupVerified = "backup.verified",
     /// A backup could not be taken.
     BackupFailed = "backup.failed",
+    /// The newest verified backup of a job is older than its recovery point objective.
+    BackupRpoMissed = "backup.rpo-missed",
+    /// A backup that is due waits until the targets that its job names are healthy.
+    BackupWaiting = "backup.waiting",
     /// A stored backup was found wrong.
     BackupCorrupted = "backup.corrupted",
     /// A backup went to the trash.
@@ -139,6 +145,8 @@ event_kinds! {
     BackupRestored = "backup.restored",
     /// A retention policy failed; everything is kept.
     RetentionFailed = "retention.failed",
+    /// A retention policy judged the backups of a job.
+    RetentionJudged = "retention.judged",
     /// A restore into a scratch directory gave the right state.
     DrillPassed = "drill.passed",
     /// A restore into a scratch directory did not.

@@ -70,6 +70,7 @@ impl EventData {
             | K::CircuitHalfOpened
             | K::CircuitClosed
             | K::CircuitFlapping
+            | K::CircuitSteady
             | K::PluginDraining
             | K::PluginRetired
             | K::PluginQuarantined
@@ -77,10 +78,13 @@ impl EventData {
             | K::PluginLogged
             | K::BackupStarted
             | K::BackupFailed
+            | K::BackupRpoMissed
+            | K::BackupWaiting
             | K::BackupCorrupted
             | K::BackupExpired
             | K::BackupRecorded
             | K::RetentionFailed
+            | K::RetentionJudged
             | K::DrillFailed => None,
         };
         known.unwrap_or(Self::Other(data))

@@ -127,6 +127,10 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         // What came later.
         ("journal.damaged", "JournalDamaged"),
         ("target.warned", "Nothing"),
+        ("circuit.steady", "Nothing"),
+        ("backup.rpo-missed", "Nothing"),
+        ("backup.waiting", "Nothing"),
+        ("retention.judged", "Nothing"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -9,10 +9,11 @@ use crate::{
     health::Evidence,
     id::IncidentId,
     incident::Incident,
+    name::TargetName,
     severity::Severity,
     time::{Monotonic, Timestamp},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A failure that comes back within this time counts as a recurrence.
 const RECURRENCE_WINDOW: Duration = Duration::from_secs(3600);
@@ -172,6 +173,31 @@ impl Recovery {
         let flaps = self.flaps.entry(key.target.clone()).or_default();
         if flaps.opened(at.monotonic) {
             out.writes.push(words::flapping(&key.target, at.now));
+            let calm = flaps.calm_at().map(|due| (due, key.target.clone()));
+            self.calming.extend(calm);
+        }
+    }
+
+    /// Says of each target whose flapping is over that it is. Of one that is not configured any more nothing else will.
+    pub(super) fn end_flapping(&mut self, at: InputTime, out: &mut Outcome) {
+        let is_due = |calming: &BTreeSet<(Monotonic, TargetName)>| {
+            let first = calming.first();
+            first.is_some_and(|(due, _)| *due <= at.monotonic)
+        };
+        while is_due(&self.calming) {
+            let Some((_, target)) = self.calming.pop_first() else {
+                return;
+            };
+            let flaps = self.flaps.get_mut(&target);
+            let (is_over, again) = flaps.map_or((true, None), |flaps| {
+                (flaps.steadied(at.monotonic), flaps.calm_at())
+            });
+            if is_over {
+                out.writes.push(words::steady(&target, at.now));
+            }
+            // It has opened again meanwhile. Never at once: this goes on until nothing is due.
+            let again = again.filter(|again| *again > at.monotonic);
+            self.calming.extend(again.map(|again| (again, target)));
         }
     }
 

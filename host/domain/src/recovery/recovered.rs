@@ -95,7 +95,12 @@ impl Recovery {
         // The detector counts from the start of the program: what was before it is given by its age.
         let age = at.now.since(when);
         let flaps: &mut FlapDetector = self.flaps.entry(target.clone()).or_default();
+        let of_target = |calm: Option<Monotonic>| calm.map(|due| (due, target.clone()));
+        if let Some(before) = of_target(flaps.calm_at()) {
+            self.calming.remove(&before);
+        }
         flaps.opened_before(age, at.monotonic);
+        self.calming.extend(of_target(flaps.calm_at()));
     }
 
     /// The stage at which an incident stood.

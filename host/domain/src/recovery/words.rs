@@ -2,7 +2,7 @@
 
 mod incidents;
 
-pub(super) use incidents::{closed, escalated, flapping, opened, reopened};
+pub(super) use incidents::{closed, escalated, flapping, opened, reopened, steady};
 
 use crate::{
     code::ErrorCode,

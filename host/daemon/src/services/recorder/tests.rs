@@ -3,7 +3,7 @@ use crate::services::{
     alerts::arrivals,
     testing::{MemoryJournal, specs, within},
 };
-use mainstay_domain::{name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp};
+use mainstay_domain::{alert::AlertStatus, name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp};
 use semver::VersionReq;
 
 fn failed(title: &str) -> Change {
@@ -27,6 +27,16 @@ fn paging() -> Arc<Spec> {
     Arc::new(config)
 }
 
+/// One whose daemon was the first.
+fn recorder(
+    journal: Arc<MemoryJournal>,
+    spec: watch::Receiver<Arc<Spec>>,
+    arriving: mpsc::UnboundedSender<Arrival>,
+) -> Recorder {
+    let (ids, open) = (IdSource::new(1), OpenAlerts::default());
+    Recorder::new(journal, spec, ids, open, arriving)
+}
+
 #[tokio::test]
 async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_both_are_held() {
     for is_held in [false, true] {
@@ -36,7 +46,7 @@ async fn an_alert_is_written_with_its_event_and_handed_on_in_order_also_where_bo
         }
         let (_sender, spec) = watch::channel(paging());
         let (arriving, mut arrivals) = arrivals();
-        let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
+        let recorder = recorder(journal.clone(), spec, arriving);
         for title in ["first", "second"] {
             let answer = within(recorder.commit(vec![failed(title)].into()))
                 .await
@@ -67,7 +77,7 @@ async fn what_was_refused_and_is_submitted_again_sends_its_alert_once() {
     let journal = MemoryJournal::new();
     let (_sender, spec) = watch::channel(paging());
     let (arriving, mut arrivals) = arrivals();
-    let recorder = Recorder::new(journal.clone(), spec, IdSource::new(1), arriving);
+    let recorder = recorder(journal.clone(), spec, arriving);
     journal.fill(true);
     let refused = || vec![failed("first")];
     within(recorder.commit(refused().into())).await.unwrap_err();
@@ -89,4 +99,34 @@ async fn what_was_refused_and_is_submitted_again_sends_its_alert_once() {
         let body = &entries[0].alert.body;
         assert!(body.contains(title), "{body}");
     }
+}
+
+#[tokio::test]
+async fn what_was_told_is_told_to_be_over_though_no_route_asks_for_its_end() {
+    let journal = MemoryJournal::new();
+    let (_sender, spec) = watch::channel(paging());
+    let (arriving, mut arrivals) = arrivals();
+    let recorder = recorder(journal.clone(), spec, arriving);
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    for (kind, severity) in [
+        (EventKind::ConfigApplied, Severity::Low),
+        (EventKind::ConfigRejected, Severity::High),
+        (EventKind::ConfigApplied, Severity::Low),
+    ] {
+        let event = Event::new(kind, severity, at, "x");
+        let changes = vec![Change::Event(event)];
+        within(recorder.commit(changes.into())).await.unwrap();
+    }
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let entry = within(arrivals.next()).await.remove(0);
+        told.push((entry.alert.kind, entry.alert.status));
+    }
+    assert_eq!(
+        told,
+        [
+            ("config.rejected".to_owned(), AlertStatus::Firing),
+            ("config.applied".to_owned(), AlertStatus::Resolved),
+        ]
+    );
 }

@@ -100,6 +100,26 @@ fn a_clock_that_went_back_has_nothing_wait_for_longer_than_the_longest_wait() {
 }
 
 #[test]
+fn what_is_due_in_seconds_does_not_wait_for_the_size_of_a_jump() {
+    let nobody = BTreeSet::new();
+    let begin = second(1_000_000);
+    let mut outbox = outbox_of(&[entry(1, "page", "a", begin + 2 * SECOND)]);
+    assert_eq!(outbox.due(&nobody, begin), (vec![], Some(2 * SECOND)));
+    // It is set back by half an hour, and looked at again a minute later.
+    let now = begin - 30 * 60 * SECOND + 60 * SECOND;
+    let (due, rest) = outbox.due(&nobody, now);
+    assert_eq!((due.len(), rest), (0, Some(2 * SECOND)));
+    let (due, _) = outbox.due(&nobody, now + 2 * SECOND);
+    assert_eq!(due.len(), 1);
+    // What was given goes on as if nothing had been.
+    let later = after_failure(due[0].clone(), String::new(), None, now + 2 * SECOND).unwrap();
+    outbox.change(later);
+    let (due, rest) = outbox.due(&nobody, now + 2 * SECOND);
+    assert_eq!((due.len(), rest), (0, Some(SECOND)));
+    assert_eq!(outbox.due(&nobody, now + 3 * SECOND).0.len(), 1);
+}
+
+#[test]
 fn what_waited_behind_an_alert_is_given_up_a_day_after_it_was_raised_too() {
     let at = second(1);
     let given_up = entry(1, "page", "a", at);

@@ -204,6 +204,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "plugin.quarantined",
             "plugin.released",
             "backup.failed",
+            "backup.rpo-missed",
             "backup.corrupted",
             "retention.failed",
             "drill.failed",

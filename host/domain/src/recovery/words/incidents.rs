@@ -128,6 +128,12 @@ pub(in crate::recovery) fn flapping(target: &TargetName, now: Timestamp) -> Chan
     Change::Event(event.with_target(target))
 }
 
+pub(in crate::recovery) fn steady(target: &TargetName, now: Timestamp) -> Change {
+    let message = format!("{target} has not failed again and again for a while");
+    let event = Event::new(EventKind::CircuitSteady, Severity::Low, now, message);
+    Change::Event(event.with_target(target))
+}
+
 fn of_incident(
     incident: &Incident,
     kind: EventKind,

@@ -1,0 +1,170 @@
+//! Which events say that something is wrong, and which that it is right again.
+//!
+//! Invariant: what fires has an event that ends it, with the same key: nobody is left with a page that nothing closes.
+
+use super::routing::dedup_key;
+use crate::event::{Event, EventData, EventKind};
+
+/// What an event says of the thing that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// It is wrong, until an event of one of these kinds.
+    Fires(&'static [EventKind]),
+    /// It is right again.
+    Ends,
+    /// Neither. It is news, and an alert only where a route names the kind.
+    Tells,
+}
+
+/// What an event of a kind says.
+pub(super) fn concern(kind: EventKind) -> Concern {
+    use Concern::{Ends, Fires, Tells};
+    use EventKind as K;
+    match kind {
+        K::IncidentOpened
+        | K::IncidentReopened
+        | K::OperationAwaitingManual
+        | K::OperationPartial
+        | K::OperationFailed
+        | K::OperationEscalated => Fires(&[K::OperationSucceeded, K::IncidentClosed]),
+        K::CheckFailed => Fires(&[K::CheckRecovered]),
+        K::CircuitOpened => Fires(&[K::CircuitClosed]),
+        K::CircuitFlapping => Fires(&[K::CircuitSteady]),
+        K::HostPaused => Fires(&[K::HostResumed]),
+        // A daemon starts with nothing but a good config, and reads a journal before it goes on with it.
+        K::ConfigRejected => Fires(&[K::ConfigApplied, K::HostStarted]),
+        K::JournalDamaged | K::RecordSetAside => Fires(&[K::HostStarted]),
+        K::JournalFull => Fires(&[K::JournalWritable]),
+        K::PluginRejected => Fires(&[K::PluginServing]),
+        K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
+        K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
+        K::RetentionFailed => Fires(&[K::RetentionJudged]),
+        K::DrillFailed => Fires(&[K::DrillPassed]),
+        K::OperationSucceeded
+        | K::IncidentClosed
+        | K::CheckRecovered
+        | K::CircuitClosed
+        | K::CircuitSteady
+        | K::HostResumed
+        | K::ConfigApplied
+        | K::JournalWritable
+        | K::PluginServing
+        | K::PluginReleased
+        | K::BackupVerified
+        | K::RetentionJudged
+        | K::DrillPassed => Ends,
+        K::HostStarted
+        | K::HostStopping
+        | K::ProcessStarted
+        | K::ProcessAdopted
+        | K::ProcessExited
+        | K::ProcessStopped
+        | K::CircuitHalfOpened
+        | K::OperationScheduled
+        | K::OperationApproved
+        | K::OperationStarted
+        | K::OperationResumed
+        | K::OperationRetrying
+        | K::OperationValidating
+        | K::OperationCancelled
+        | K::EffectPerformed
+        | K::AlertQueued
+        | K::AlertDelivered
+        | K::AlertDelayed
+        | K::AlertAbandoned
+        | K::PluginDraining
+        | K::PluginRetired
+        | K::PluginLogged
+        | K::BackupStarted
+        | K::BackupWaiting
+        | K::BackupExpired
+        | K::BackupDeleted
+        | K::BackupRecorded
+        | K::BackupRestored => Tells,
+    }
+}
+
+/// Whether this very event ends what an event of another kind began with one of its keys.
+pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
+    let is_of_kind = matches!(concern(fired), Concern::Fires(by) if by.contains(&event.kind));
+    // An old backup that is read again proves nothing of the next.
+    let is_old = event.kind == EventKind::BackupVerified
+        && !matches!(event.data, EventData::BackupTaken(_));
+    is_of_kind && !is_old && !event.data.is_dry_run() && !event.data.is_unproved()
+}
+
+/// The keys of what an event ends. Where a plugin serves, its file is none any more that was refused.
+pub(super) fn dedup_keys(event: &Event, host_name: &str) -> Vec<String> {
+    let mut keys = vec![dedup_key(event, host_name)];
+    if event.kind == EventKind::PluginServing
+        && let Some(file) = event.data.plugin_file()
+    {
+        keys.push(format!("{host_name}/plugin/{file}"));
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{alert::never_alerts, event::tests::examples};
+
+    fn examples_of(kind: EventKind) -> Vec<Event> {
+        let of_kind = |event: &Event| {
+            event.kind == kind && !event.data.is_dry_run() && !event.data.is_unproved()
+        };
+        let mut found = examples();
+        found.retain(of_kind);
+        assert!(!found.is_empty(), "{kind}");
+        found
+    }
+
+    #[test]
+    fn every_kind_that_fires_has_a_kind_that_ends_it_with_the_same_key() {
+        for kind in EventKind::ALL.iter().copied() {
+            let Concern::Fires(by) = concern(kind) else {
+                continue;
+            };
+            assert!(!by.is_empty() && !never_alerts(kind), "{kind}");
+            for end in by.iter().copied() {
+                assert!(!matches!(concern(end), Concern::Fires(_)), "{end}");
+                for fired in examples_of(kind) {
+                    let key = dedup_key(&fired, "db1");
+                    let ended = examples_of(end).into_iter().any(|mut event| {
+                        // The examples are of different subjects.
+                        event.target.clone_from(&fired.target);
+                        event.job.clone_from(&fired.job);
+                        if let Some(plugin) = &fired.plugin {
+                            event.plugin = Some(plugin.clone());
+                        }
+                        if let (EventData::PluginServing(facts), Some(file)) =
+                            (&mut event.data, fired.data.plugin_file())
+                        {
+                            facts.file = file.to_owned();
+                        }
+                        // What is wrong with the host itself has no subject.
+                        let has_key = end == EventKind::HostStarted
+                            || dedup_keys(&event, "db1").contains(&key);
+                        has_key && ends(&event, kind)
+                    });
+                    assert!(ended, "{end} does not end {kind} ({key})");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_that_ends_something_is_named_by_what_it_ends() {
+        for end in EventKind::ALL.iter().copied() {
+            let mut fired = EventKind::ALL.iter().copied();
+            let is_named = fired.any(
+                |kind| matches!(concern(kind), Concern::Fires(ends) if ends.contains(&end)),
+            );
+            assert_eq!(
+                is_named,
+                concern(end) == Concern::Ends || end == EventKind::HostStarted,
+                "{end}"
+            );
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What people were told is wrong, and not yet that it is right again.
+//!
+//! Invariant: who was told that something is wrong is told when it is over, whatever the routes say of the event that
+//! ends it: of the backups that are verified, only the one after a failed one is news.
+//! Invariant: it is told once, and to nobody who was not told of the fault.
+
+use super::{
+    AlertStatus, OutboxEntry,
+    concern::{Concern, concern, dedup_keys, ends},
+    routing::{alert_of, alerts_for},
+};
+use crate::{
+    event::{Event, EventKind},
+    id::IdSource,
+    name::PluginName,
+    severity::Severity,
+    spec::AlertRoute,
+};
+use std::collections::BTreeMap;
+
+/// So many keys are remembered at most; what fires beyond that is sent all the same.
+const MOST: usize = 10_000;
+
+/// Who was told of what.
+#[derive(Debug, Clone, Default)]
+pub struct OpenAlerts {
+    /// By key.
+    told: BTreeMap<String, BTreeMap<PluginName, Told>>,
+    /// What is told now was told by an earlier daemon.
+    is_replay: bool,
+}
+
+/// The newest fault with a key.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    kind: EventKind,
+    severity: Severity,
+    /// Before the start that is to come.
+    before: bool,
+}
+
+impl OpenAlerts {
+    /// What the daemons before left open, by the events that they wrote, the oldest first, and the routes of today.
+    pub fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> Self {
+        let mut open = Self {
+            is_replay: true,
+            ..Self::default()
+        };
+        let mut ids = IdSource::new(0);
+        for event in events {
+            // Its alerts are in the outbox, or were sent.
+            drop(open.alerts_for(event, routes, host_name, &mut ids));
+        }
+        open.is_replay = false;
+        open.all_were_before();
+        open
+    }
+
+    /// Whether somebody was told of an event of this kind, and not of its end.
+    pub fn has(&self, kind: EventKind) -> bool {
+        let mut told = self.told.values().flat_map(BTreeMap::values);
+        told.any(|told| told.kind == kind)
+    }
+
+    /// The messages about an event: those that the routes ask for, and that what was told of is over.
+    pub fn alerts_for(
+        &mut self,
+        event: &Event,
+        routes: &[AlertRoute],
+        host_name: &str,
+        ids: &mut IdSource,
+    ) -> Vec<OutboxEntry> {
+        let mut entries = alerts_for(event, routes, host_name, ids);
+        match concern(event.kind) {
+            Concern::Fires(_) => entries.iter().for_each(|entry| self.fired(entry, event.kind)),
+            Concern::Ends | Concern::Tells => self.ended(event, host_name, ids, &mut entries),
+        }
+        if event.kind == EventKind::HostStarted {
+            self.all_were_before();
+        }
+        entries
+    }
+
+    fn fired(&mut self, entry: &OutboxEntry, kind: EventKind) {
+        let key = &entry.alert.dedup_key;
+        if self.told.len() >= MOST && !self.told.contains_key(key) {
+            return;
+        }
+        let told = Told {
+            kind,
+            severity: entry.alert.severity,
+            // The records that a daemon sets aside it tells of before it says that it has started.
+            before: self.is_replay && kind != EventKind::RecordSetAside,
+        };
+        let of_key = self.told.entry(key.clone()).or_default();
+        of_key.insert(entry.alerter.clone(), told);
+    }
+
+    /// Adds that what this event ends is over.
+    fn ended(
+        &mut self,
+        event: &Event,
+        host_name: &str,
+        ids: &mut IdSource,
+        entries: &mut Vec<OutboxEntry>,
+    ) {
+        let keys: Vec<String> = match event.kind {
+            EventKind::HostStarted => self.told.keys().cloned().collect(),
+            _ => dedup_keys(event, host_name),
+        };
+        for key in keys {
+            let Some(of_key) = self.told.get_mut(&key) else {
+                continue;
+            };
+            let is_over = |told: &Told| {
+                let is_own = event.kind == EventKind::HostStarted && !told.before;
+                !is_own && ends(event, told.kind)
+            };
+            let over: Vec<(PluginName, Told)> = of_key
+                .iter()
+                .filter(|(_, told)| is_over(told))
+                .map(|(alerter, told)| (alerter.clone(), *told))
+                .collect();
+            for (alerter, _) in &over {
+                of_key.remove(alerter);
+            }
+            if of_key.is_empty() {
+                self.told.remove(&key);
+            }
+            let severity = over.iter().map(|(_, told)| told.severity).max();
+            let to: Vec<PluginName> = over
+                .into_iter()
+                .map(|(alerter, _)| alerter)
+                .filter(|alerter| !entries.iter().any(|entry| says_so(entry, alerter, &key)))
+                .collect();
+            if to.is_empty() {
+                continue;
+            }
+            let mut alert = alert_of(event, host_name, ids);
+            alert.dedup_key = key;
+            alert.status = AlertStatus::Resolved;
+            // Who passes over what is less severe than the fault must not pass over its end.
+            alert.severity = severity.unwrap_or(event.severity).max(event.severity);
+            let entry = |alerter| OutboxEntry::new(alert.clone(), alerter);
+            entries.extend(to.into_iter().map(entry));
+        }
+    }
+
+    fn all_were_before(&mut self) {
+        let told = self.told.values_mut().flat_map(BTreeMap::values_mut);
+        told.for_each(|told| told.before = true);
+    }
+}
+
+fn says_so(entry: &OutboxEntry, alerter: &PluginName, key: &str) -> bool {
+    let alert = &entry.alert;
+    entry.alerter == *alerter && alert.dedup_key == key && alert.status == AlertStatus::Resolved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        event::{BackupTaken, EventData},
+        name::{JobName, TargetName},
+        time::Timestamp,
+    };
+    use semver::VersionReq;
+
+    const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn route(alerter: &str, min_severity: Severity, events: &[EventKind]) -> AlertRoute {
+        AlertRoute {
+            min_severity,
+            events: events.to_vec(),
+            target: None,
+            alerter: PluginName::parse(alerter).unwrap(),
+            version: VersionReq::STAR,
+        }
+    }
+
+    fn of_job(kind: EventKind, severity: Severity) -> Event {
+        Event::new(kind, severity, AT, "x").with_job(&JobName::parse("state").unwrap())
+    }
+
+    fn taken() -> Event {
+        of_job(EventKind::BackupVerified, Severity::Low).with_data(BackupTaken {
+            documents: 1,
+            tombstones: 0,
+            size_bytes: 1,
+            stored_bytes: 1,
+            elapsed_ms: 1,
+            warnings: Vec::new(),
+        })
+    }
+
+    /// What is sent of these events, in order: `STATUS SEVERITY KEY to ALERTER`.
+    fn sent(open: &mut OpenAlerts, routes: &[AlertRoute], events: &[Event]) -> Vec<String> {
+        let mut ids = IdSource::new(1);
+        let mut all = Vec::new();
+        for event in events {
+            all.extend(open.alerts_for(event, routes, "db1", &mut ids));
+        }
+        let line = |entry: OutboxEntry| {
+            let OutboxEntry { alert, alerter, .. } = entry;
+            let status = match alert.status {
+                AlertStatus::Firing => "firing",
+                AlertStatus::Resolved => "resolved",
+            };
+            format!("{status} {} {} to {alerter}", alert.severity, alert.dedup_key)
+        };
+        all.into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn who_was_told_of_a_fault_is_told_of_its_end_once_and_nobody_else() {
+        let routes = [
+            route("page", Severity::High, &[]),
+            route("mail", Severity::Low, &[EventKind::BackupFailed]),
+            route("log", Severity::Low, &[EventKind::ConfigApplied]),
+        ];
+        let failed = || of_job(EventKind::BackupFailed, Severity::High);
+        let read_again = of_job(EventKind::BackupVerified, Severity::Low);
+        let events = [taken(), failed(), failed(), read_again, taken(), taken()];
+        let key = "high db1/backup/state to";
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &events),
+            [
+                format!("firing {key} page"),
+                format!("firing {key} mail"),
+                format!("firing {key} page"),
+                format!("firing {key} mail"),
+                format!("resolved {key} mail"),
+                format!("resolved {key} page"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missed_objective_is_over_with_the_next_backup_that_is_verified() {
+        let routes = [route("page", Severity::Low, &[])];
+        let missed = of_job(EventKind::BackupRpoMissed, Severity::High);
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &[missed, taken()]),
+            [
+                "firing high db1/backup/state to page",
+                "resolved high db1/backup/state to page",
+            ]
+        );
+    }
+
+    #[test]
+    fn another_jobs_backup_and_another_targets_calm_end_nothing() {
+        let routes = [route("page", Severity::Low, &[])];
+        let of = |kind, target: &str| {
+            Event::new(kind, Severity::High, AT, "x")
+                .with_target(&TargetName::parse(target).unwrap())
+        };
+        let events = [
+            of(EventKind::CircuitFlapping, "a"),
+            of(EventKind::CircuitSteady, "b"),
+            of(EventKind::CircuitClosed, "a"),
+        ];
+        let mut open = OpenAlerts::default();
+        assert_eq!(
+            sent(&mut open, &routes, &events),
+            ["firing high db1/circuit/a to page"]
+        );
+        assert_eq!(
+            sent(&mut open, &routes, &[of(EventKind::CircuitSteady, "a")]),
+            ["resolved high db1/circuit/a to page"]
+        );
+    }
+
+    #[test]
+    fn what_the_daemon_before_left_open_is_told_to_be_over_by_this_one() {
+        let routes = [route("page", Severity::Low, &[])];
+        let of_host = |kind| Event::new(kind, Severity::High, AT, "x");
+        let started = of_host(EventKind::HostStarted);
+        let (refused, aside) = (
+            of_host(EventKind::ConfigRejected),
+            of_host(EventKind::RecordSetAside),
+        );
+        let failed = of_job(EventKind::BackupFailed, Severity::High);
+        let left = [started.clone(), failed, refused.clone()];
+        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        assert!(open.has(EventKind::ConfigRejected) && !open.has(EventKind::JournalFull));
+        assert_eq!(
+            sent(&mut open, &routes, &[aside.clone(), started.clone(), taken()]),
+            [
+                "firing high db1/record to page",
+                "resolved high db1/config to page",
+                "resolved high db1/backup/state to page",
+            ],
+            "what this one set aside is not over with its own start"
+        );
+        let left = [started.clone(), refused, aside, started.clone()];
+        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        assert!(!open.has(EventKind::ConfigRejected), "it was told then");
+        assert_eq!(
+            sent(&mut open, &routes, &[started]),
+            ["resolved high db1/record to page"]
+        );
+    }
+
+    #[test]
+    fn an_end_that_a_route_asks_for_itself_is_sent_once() {
+        let routes = [
+            route("page", Severity::Low, &[]),
+            route("page", Severity::Low, &[EventKind::PluginServing]),
+        ];
+        let of = |kind| Event::new(kind, Severity::High, AT, "x").with_plugin("hook@1.0.0");
+        let events = [
+            of(EventKind::PluginQuarantined),
+            of(EventKind::PluginServing),
+            of(EventKind::PluginReleased),
+        ];
+        let key = "high db1/plugin/hook to page";
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &events),
+            [
+                format!("firing {key}"),
+                format!("resolved {key}"),
+                format!("resolved {key}"),
+            ],
+            "the last is an alert by default"
+        );
+    }
+
+    #[test]
+    fn an_unproved_success_ends_nothing() {
+        let routes = [route("page", Severity::Low, &[EventKind::IncidentOpened])];
+        let mut events = crate::event::tests::examples();
+        events.retain(|event| match event.kind {
+            EventKind::IncidentOpened => true,
+            EventKind::OperationSucceeded => !event.data.is_dry_run(),
+            _ => false,
+        });
+        for event in &mut events {
+            if let EventData::OperationEnded(facts) = &mut event.data {
+                facts.unproved = true;
+            }
+        }
+        let sent = sent(&mut OpenAlerts::default(), &routes, &events);
+        assert!(!sent.is_empty());
+        assert!(sent.iter().all(|line| line.starts_with("firing")), "{sent:?}");
+    }
+}
