@@ -6,12 +6,14 @@
 //! Invariant: a slot counts as used only together with the verified backup that took it, so an interrupted or failed
 //! one is taken again; after a failure with growing pauses.
 //! Invariant: the baseline of the next difference is a verified backup, never one that is being taken.
+//! Invariant: nothing is judged too old, and nothing leaves the trash, by a wall clock that has not settled.
 
 mod catalog;
 mod create;
 mod due;
 mod jobs;
 mod leftovers;
+mod objective;
 mod port;
 mod rebuild;
 mod restore;
@@ -34,6 +36,7 @@ use mainstay_domain::{
     id::IdSource,
     name::JobName,
     record::Change,
+    settled_clock::SettledClock,
     severity::Severity,
     spec::{JobSpec, Spec},
     text::list,
@@ -87,6 +90,8 @@ pub struct BackupParts {
     pub judge: Arc<dyn RetentionJudge>,
     /// For identifiers; different in each run of the program.
     pub seed: u64,
+    /// When the daemon before was alive last; none where there was none.
+    pub last_lived: Option<Timestamp>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -99,6 +104,7 @@ struct Core {
     store: Arc<dyn BackupStore>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    settled: Mutex<SettledClock>,
     judge: Arc<dyn RetentionJudge>,
     spec: watch::Receiver<Arc<Spec>>,
     catalog: Mutex<Catalog>,
@@ -128,6 +134,7 @@ impl BackupService {
             shared,
             judge,
             seed,
+            last_lived,
         } = parts;
         let Shared {
             journal,
@@ -138,6 +145,7 @@ impl BackupService {
             store,
             journal,
             clock,
+            settled: Mutex::new(SettledClock::new(last_lived)),
             judge,
             spec,
             catalog: Mutex::new(Catalog::new(records, slots, IdSource::new(seed))),
@@ -192,6 +200,13 @@ impl BackupService {
 
     fn now(&self) -> Timestamp {
         self.core.clock.now()
+    }
+
+    /// The wall clock as far as it can be believed: for what cannot be taken back.
+    fn settled_now(&self) -> Timestamp {
+        let clock = &self.core.clock;
+        let mut settled = self.core.settled.lock();
+        settled.look(clock.now(), clock.monotonic())
     }
 
     fn job(&self, name: &JobName) -> Result<JobSpec, BackupError> {

@@ -183,6 +183,9 @@ impl BackupService {
         );
         self.commit(vec![record.clone()], changes).await?;
         self.core.catalog.lock().take_slots(&record.job, slots);
+        if record.backup_type != BackupType::Emergency {
+            self.objective_is_met(&manifest);
+        }
         Ok(record)
     }
 

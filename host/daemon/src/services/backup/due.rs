@@ -33,6 +33,7 @@ impl BackupService {
             }
         }
         self.start_retention(&spec, now);
+        self.look_at_objectives(&spec);
         now
     }
 
@@ -88,6 +89,8 @@ impl BackupService {
             .filter_map(|job| self.next_due(job, now))
             .chain(self.next_retention(&spec, looked_at))
             .min();
-        next.map_or(LOOK_AGAIN, |next| next.since(now).min(LOOK_AGAIN))
+        let objective = self.time_to_next_objective(&spec).unwrap_or(LOOK_AGAIN);
+        let next = next.map_or(LOOK_AGAIN, |next| next.since(now));
+        next.min(objective).min(LOOK_AGAIN)
     }
 }

@@ -5,7 +5,7 @@
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
 use super::{BackupService, LONGEST_BACKOFF};
-use mainstay_domain::{name::JobName, time::Timestamp};
+use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex as Lock;
 
@@ -17,6 +17,7 @@ pub(super) struct JobState {
     /// None where the last backup that was due succeeded.
     backoff: Option<FailureBackoff>,
     pub(super) retention: Retention,
+    pub(super) objective: RpoWatch,
 }
 
 /// Backups that were due and failed.

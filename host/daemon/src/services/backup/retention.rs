@@ -49,6 +49,7 @@ impl BackupService {
     /// Starts retention where it is due, and deletion where something in the trash has lain long enough. Retention is
     /// due at each start of the daemon, so a daemon that restarts often still gets to it.
     pub(super) fn start_retention(&self, spec: &Spec, now: Timestamp) {
+        let settled = self.settled_now();
         for job in &spec.jobs {
             let Some(retention) = &job.retention else {
                 continue;
@@ -60,12 +61,12 @@ impl BackupService {
                 self.spawn_judgement(job.name.clone());
             }
         }
-        let jobs: BTreeSet<JobName> = self.deletable(now).map(|record| record.job).collect();
+        let jobs: BTreeSet<JobName> = self.deletable(settled).map(|record| record.job).collect();
         for job in jobs {
             if let Ok(held) = self.lock_of(&job).try_lock_owned() {
                 // Only now, for who had the turn before may have deleted some.
                 let records = self
-                    .deletable(now)
+                    .deletable(settled)
                     .filter(|record| record.job == job)
                     .collect();
                 let service = self.clone();
@@ -81,10 +82,10 @@ impl BackupService {
         }
     }
 
-    /// What has lain in the trash long enough.
-    fn deletable(&self, now: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
+    /// What has lain in the trash long enough, by a time that can be believed.
+    fn deletable(&self, settled: Timestamp) -> impl Iterator<Item = BackupRecord> + use<> {
         let expired = self.core.catalog.lock().expired().into_iter();
-        expired.filter(move |record| record.expires.is_none_or(|at| at <= now))
+        expired.filter(move |record| record.expires.is_none_or(|at| at <= settled))
     }
 
     /// When retention or a deletion from the trash is due next. Work that was due and could not start is retried when
@@ -141,7 +142,8 @@ impl BackupService {
                 "job {job} has no retention policy, so everything is kept; give it `retention = {{ policy = … }}`"
             )));
         };
-        let (records, now) = (self.core.catalog.lock().of(Some(&job)), self.now());
+        let now = self.settled_now();
+        let records = self.core.catalog.lock().of(Some(&job));
         let judged = records
             .iter()
             .filter(|record| is_judged(record.status))
@@ -198,6 +200,10 @@ impl BackupService {
                 tracing::error!(%job, %error, "why backups are kept is not in the journal");
             }
             self.expire(&expired).await?;
+            let (policy, gone) = (&retention.policy, expired.len());
+            let message = format!("{policy} judged the backups of job {job}: {gone} expired");
+            let event = self.event(EventKind::RetentionJudged, Severity::Low, message);
+            self.record_done(event.with_job(&job)).await;
         }
         Ok(Pruned { verdicts, expired })
     }

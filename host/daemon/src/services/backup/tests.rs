@@ -54,6 +54,7 @@ impl Fixture {
             },
             judge: judge.clone(),
             seed: journal.changes().len() as u64,
+            last_lived: journal.events().last().map(|event| event.at),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {
@@ -627,4 +628,52 @@ async fn a_lost_catalog_is_rebuilt_from_the_store() {
         "twice is once"
     );
     assert_eq!(fresh.service.list(None), known);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_keeps_no_backup_from_being_taken() {
+    let fixture = Fixture::new().await;
+    let (_running, _stop) = fixture.start();
+    wait_until("the first backup", || fixture.types().len() == 1).await;
+    for (runs, back) in [(2, HOUR), (3, 30 * 24 * HOUR)] {
+        fixture.clock.advance(Duration::from_secs(1));
+        fixture.clock.set_back(back);
+        fixture.service.core.wake.notify_one();
+        wait_until("one by the clock of now", || fixture.types().len() == runs).await;
+        let now = fixture.service.now();
+        wait_until("its slots", || {
+            let slots = fixture.service.core.catalog.lock().slots(&job(None).name);
+            slots.values().all(|slot| *slot <= now)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_missed_objective_is_told_once_and_met_by_the_next_backup() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    let told = || {
+        let kinds = fixture.kinds().into_iter();
+        let missed = kinds.filter(|kind| *kind == EventKind::BackupRpoMissed);
+        missed.count()
+    };
+    let spec = Arc::clone(&fixture.spec.borrow());
+    let look = || fixture.service.look_at_objectives(&spec);
+    look();
+    fixture.clock.set_ahead(48 * HOUR);
+    look();
+    fixture.clock.set_back(48 * HOUR);
+    look();
+    assert_eq!(told(), 0, "no time was lived");
+    fixture.clock.advance(HOUR + Duration::from_secs(1));
+    look();
+    look();
+    assert_eq!(told(), 1, "it is older than its clock says");
+    fixture.clock.set_back(Duration::ZERO);
+    fixture.create(BackupType::Full).await.unwrap();
+    look();
+    fixture.clock.advance(HOUR + Duration::from_secs(1));
+    look();
+    assert_eq!(told(), 2);
 }

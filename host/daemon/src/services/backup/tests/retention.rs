@@ -245,3 +245,42 @@ async fn a_job_without_a_policy_keeps_everything_and_pruning_it_says_so() {
     assert!(error.0.contains("everything is kept"), "{error}");
     assert!(prune(&fixture, false).await.unwrap().verdicts.is_empty());
 }
+
+#[tokio::test]
+async fn a_clock_that_is_a_day_ahead_for_a_minute_deletes_nothing_from_the_trash() {
+    let (fixture, records) = two_chains().await;
+    prune(&fixture, false).await.unwrap();
+    for restarts in [false, true] {
+        fixture.clock.advance(HOUR);
+        fixture.service.start_due();
+        fixture.clock.set_ahead(90 * 24 * HOUR);
+        if restarts {
+            // A daemon that starts meanwhile believes it no more.
+            let lived = fixture.journal.events().last().map(|event| event.at);
+            *fixture.service.core.settled.lock() = SettledClock::new(lived);
+        }
+        for _ in 0..3 {
+            fixture.clock.advance(Duration::from_secs(20));
+            let settled = fixture.service.settled_now();
+            let expired = fixture.service.core.catalog.lock().expired();
+            assert_eq!(expired.len(), 2);
+            assert!(
+                expired.iter().all(|record| record.expires > Some(settled)),
+                "{settled}"
+            );
+        }
+        fixture.clock.set_ahead(Duration::ZERO);
+    }
+    assert!(fixture.store.holds(&records[0].id) && fixture.store.holds(&records[1].id));
+}
+
+#[tokio::test]
+async fn a_policy_is_not_asked_by_a_clock_that_just_jumped() {
+    let (fixture, _) = two_chains().await;
+    fixture.service.start_due();
+    let before = fixture.service.settled_now();
+    fixture.clock.set_ahead(91 * 24 * HOUR);
+    assert_eq!(fixture.service.settled_now(), before);
+    assert!(prune(&fixture, false).await.is_ok());
+    assert!(fixture.kinds().contains(&EventKind::RetentionJudged));
+}
