@@ -124,6 +124,9 @@ pub struct JobRow {
     pub next_due: Option<String>,
     /// Whether the newest verified backup is within the recovery point objective; null where there is none.
     pub rpo_met: Option<bool>,
+    /// What a backup that is due waits for, for people; null where none waits.
+    #[serde(default)]
+    pub waits: Option<String>,
 }
 
 /// The last reload, in `status`.

@@ -226,6 +226,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         )),
         shared: shared.clone(),
         judge: plugins.clone(),
+        watch: Arc::new(monitor.clone()),
         seed: seed(&clock),
         last_lived,
     };

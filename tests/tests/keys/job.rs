@@ -108,6 +108,45 @@ fn plain_backups_are_warned_of_where_nobody_wrote_that_they_are_meant() {
     }
 }
 
+/// Acts: `job.after`
+#[test]
+fn a_backup_waits_until_the_targets_that_its_job_names_are_healthy() {
+    let mut daemon = prepare(
+        r#"
+[[target]]
+name = "pg"
+run = ["/bin/sh", "-c", "exec sleep 1000"]
+[[target.check]]
+kind = "file"
+path = "ready"
+max_age = "1h"
+every = "100ms"
+timeout = "100ms"
+failure = "postgres-down"
+
+[[job]]
+name = "dump"
+after = ["pg"]
+encryption = "none"
+rpo = "1s"
+source = [{ kind = "command", run = ["/bin/cat", "ready"], key = "dump" }]
+"#,
+    );
+    daemon.run();
+    daemon.wait_for_event("that it waits", |event| event["kind"] == "backup.waiting");
+    daemon.wait_for_event("that its objective is missed", |event| {
+        event["kind"] == "backup.rpo-missed"
+    });
+    let waits = status(&daemon, "dump")["waits"].clone();
+    assert!(waits.as_str().unwrap().starts_with("pg is "), "{waits}");
+    assert!(daemon.events_of("backup.started").is_empty());
+    assert_eq!(daemon.events_of("backup.waiting").len(), 1);
+    fs::write(daemon.path("ready"), "yes").unwrap();
+    daemon.wait_for_event("the backup", |event| event["kind"] == "backup.verified");
+    assert_eq!(daemon.events_of("backup.failed").len(), 0);
+    assert_eq!(status(&daemon, "dump")["waits"], Value::Null);
+}
+
 /// Acts: `job.incremental`, `job.differential`, `job.full.cron`, `job.full.zone`, `job.rpo`
 #[test]
 fn backups_are_taken_when_they_are_due() {

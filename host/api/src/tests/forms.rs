@@ -175,6 +175,7 @@ fn the_status_says_null_where_there_is_nothing() {
             last_status: Some(BackupStatus::Verified),
             next_due: None,
             rpo_met: None,
+            waits: None,
         }],
         last_reload: None,
     };
@@ -209,6 +210,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "last_status": "verified",
             "next_due": null,
             "rpo_met": null,
+            "waits": null,
         }],
         "last_reload": null,
     });

@@ -96,7 +96,10 @@ fn show_jobs(out: &Output, jobs: Vec<JobRow>, now: Timestamp) -> anyhow::Result<
             cell(&job.name, Tone::Plain),
             maybe(job.last_verified.map(|time| relative(&time, now))),
             maybe(job.last_status),
-            maybe(job.next_due.map(|time| relative(&time, now))),
+            maybe(
+                job.waits
+                    .or_else(|| job.next_due.map(|time| relative(&time, now))),
+            ),
             rpo,
         ]
     });

@@ -522,6 +522,7 @@ impl BackupOperator for FakeWorld {
             last_status: Some(BackupStatus::Verified),
             next_due: Some(NOW + Duration::from_secs(3_600)),
             rpo_met: Some(true),
+            waits: None,
         }]
     }
 }

@@ -113,6 +113,8 @@ pub struct JobStatus {
     pub next_due: Option<Timestamp>,
     /// Whether the newest verified backup is within the recovery point objective; absent where there is none.
     pub rpo_met: Option<bool>,
+    /// What a backup that is due waits for, for people; absent where none waits.
+    pub waits: Option<String>,
 }
 
 /// What the backup service offers to operators.

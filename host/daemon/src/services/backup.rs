@@ -21,10 +21,11 @@ mod retention;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod waiting;
 
 use super::{next_spec::next_spec, shared::Shared};
 use crate::ports::{
-    BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError,
+    BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError, Watch,
 };
 use catalog::Catalog;
 use jobs::JobState;
@@ -88,6 +89,8 @@ pub struct BackupParts {
     pub shared: Shared,
     /// Who judges what is kept.
     pub judge: Arc<dyn RetentionJudge>,
+    /// Whether the targets are healthy that jobs wait for.
+    pub watch: Arc<dyn Watch>,
     /// For identifiers; different in each run of the program.
     pub seed: u64,
     /// When the daemon before was alive last; none where there was none.
@@ -106,6 +109,7 @@ struct Core {
     clock: Arc<dyn Clock>,
     settled: Mutex<SettledClock>,
     judge: Arc<dyn RetentionJudge>,
+    watch: Arc<dyn Watch>,
     spec: watch::Receiver<Arc<Spec>>,
     catalog: Mutex<Catalog>,
     /// Of those that something was done for or asked of.
@@ -133,6 +137,7 @@ impl BackupService {
             store,
             shared,
             judge,
+            watch,
             seed,
             last_lived,
         } = parts;
@@ -147,6 +152,7 @@ impl BackupService {
             clock,
             settled: Mutex::new(SettledClock::new(last_lived)),
             judge,
+            watch,
             spec,
             catalog: Mutex::new(Catalog::new(records, slots, IdSource::new(seed))),
             jobs: Mutex::default(),

@@ -37,6 +37,7 @@ fn job(
             path: "/data".into(),
             prefix: String::new(),
         }],
+        after: Vec::new(),
         full,
         differential,
         incremental,

@@ -1,6 +1,6 @@
 //! Backup jobs, as configured.
 
-use crate::name::{JobName, PluginName};
+use crate::name::{JobName, PluginName, TargetName};
 use semver::VersionReq;
 use std::{path::PathBuf, time::Duration};
 
@@ -11,6 +11,8 @@ pub struct JobSpec {
     pub name: JobName,
     /// What is backed up. At least one.
     pub sources: Vec<BackupSource>,
+    /// A backup that is due waits until these targets are healthy; default none.
+    pub after: Vec<TargetName>,
     /// When; default every 24 h [seed 003].
     pub full: Option<Schedule>,
     /// When; default never (the seed's 6 h where written).

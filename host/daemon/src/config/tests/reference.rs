@@ -947,6 +947,12 @@ fn job_keys(keys: &mut Keys) {
         every,
     );
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
+    let text = format!(
+        "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
+         source = [{{ kind = \"directory\", path = \"d\" }}]\n"
+    );
+    let after = vec![TargetName::parse("a").unwrap()];
+    keys.arrives("job.after", &text, |spec| spec.jobs[0].after.clone(), after);
     keys.job("job.compression", "compression = 19", |j| j.compression, 19);
     // Its only value changes no part of the spec; that it is read is seen by the missing warning.
     let text = |line: &str| {
@@ -1164,6 +1170,7 @@ fn what_is_not_written_has_its_documented_default() {
         (&None, &None, None)
     );
     assert_eq!(job.compression, 3);
+    assert!(job.after.is_empty());
     assert!(matches!(&job.sources[0], BackupSource::Directory { prefix, .. } if prefix.is_empty()));
     assert!(
         matches!(&job.sources[1], BackupSource::Command { timeout, cwd, .. }

@@ -6,13 +6,13 @@ use super::super::{
     reader::{Fields, ValueAt},
     suggest::listed,
     values::{
-        as_written, count, defined, document_key, duration, name, one_of, path, positive_duration,
-        run, text, version, whole,
+        as_written, count, defined, document_key, duration, existing, name, one_of, path,
+        positive_duration, run, text, version, whole,
     },
 };
 use mainstay_domain::{
     backup_schedule::{self, ScheduleError},
-    name::{JobName, PluginName},
+    name::{JobName, PluginName, TargetName},
     spec::{BackupSource, JobSpec, RetentionSpec, Schedule},
     time::Timestamp,
 };
@@ -37,6 +37,8 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
             }
             Some(sources)
         });
+        let target = existing(EntityKind::Target, TargetName::parse);
+        let after = fields.list("after", "after = [\"postgres\"]", target);
         let full = fields.or("full", Schedule::Every(DAY), when);
         let differential = fields.optional("differential", when);
         let incremental = fields.optional("incremental", when);
@@ -46,6 +48,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         let retention = fields.optional("retention", retention);
         let spec = JobSpec {
             sources: sources?,
+            after,
             full: Some(full),
             differential,
             incremental,

@@ -13,6 +13,8 @@ use std::{sync::Arc, time::Duration};
 
 /// The loop looks again after this even where nothing is due, for the wall clock may have been set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// And after this where a backup waits for a target.
+const LOOK_AT_TARGETS: Duration = Duration::from_millis(500);
 /// The backoff after a failed backup; doubled for each further one up to [`LONGEST_BACKOFF`].
 pub(super) const FIRST_BACKOFF: Duration = Duration::from_secs(60);
 const BACKOFF: Backoff = Backoff::doubled(FIRST_BACKOFF, LONGEST_BACKOFF);
@@ -25,11 +27,18 @@ impl BackupService {
         for job in &spec.jobs {
             // Take the turn first, so that due slots are judged after the previous run of the job has recorded its
             // own.
-            if let Ok(held) = self.lock_of(&job.name).try_lock_owned()
-                && self.backoff_until(&job.name, now).is_none()
-                && let Some(due) = self.due(job, now)
-            {
-                self.spawn_due(job.clone(), due, self.turn(held));
+            let Ok(held) = self.lock_of(&job.name).try_lock_owned() else {
+                continue;
+            };
+            if self.backoff_until(&job.name, now).is_some() {
+                continue;
+            }
+            match self.due(job, now) {
+                Some(due) if self.may_be_taken(job) => {
+                    self.spawn_due(job.clone(), due, self.turn(held));
+                }
+                Some(_) => {}
+                None => self.waits_no_more(job),
             }
         }
         self.start_retention(&spec, now);
@@ -85,12 +94,19 @@ impl BackupService {
             .jobs
             .iter()
             .filter(|job| self.lock_of(&job.name).try_lock().is_ok());
-        let next = waiting
+        let (held_back, free): (Vec<&JobSpec>, Vec<&JobSpec>) =
+            waiting.partition(|job| self.waits_for(job).is_some());
+        let next = free
+            .into_iter()
             .filter_map(|job| self.next_due(job, now))
             .chain(self.next_retention(&spec, looked_at))
             .min();
         let objective = self.time_to_next_objective(&spec).unwrap_or(LOOK_AGAIN);
         let next = next.map_or(LOOK_AGAIN, |next| next.since(now));
-        next.min(objective).min(LOOK_AGAIN)
+        let longest = match held_back.is_empty() {
+            true => LOOK_AGAIN,
+            false => LOOK_AT_TARGETS,
+        };
+        next.min(objective).min(longest)
     }
 }

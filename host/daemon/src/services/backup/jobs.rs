@@ -4,7 +4,7 @@
 //! since it last began.
 //! Invariant: no backoff is longer than [`LONGEST_BACKOFF`], also where the clock goes back.
 
-use super::{BackupService, LONGEST_BACKOFF};
+use super::{BackupService, LONGEST_BACKOFF, waiting::Waiting};
 use mainstay_domain::{name::JobName, rpo::RpoWatch, time::Timestamp};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex as Lock;
@@ -18,6 +18,7 @@ pub(super) struct JobState {
     backoff: Option<FailureBackoff>,
     pub(super) retention: Retention,
     pub(super) objective: RpoWatch,
+    pub(super) waiting: Waiting,
 }
 
 /// Backups that were due and failed.

@@ -93,6 +93,7 @@ impl BackupOperator for BackupService {
                 rpo_met: job.rpo.map(|rpo| {
                     last_verified.is_some_and(|taken| taken <= now && now.since(taken) <= rpo)
                 }),
+                waits: self.waits_for(job),
             }
         };
         spec.jobs.iter().map(status).collect()

@@ -6,11 +6,13 @@ use crate::{
     ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
     services::testing::{ManualClock, MemoryJournal, wait_until, within},
 };
-use fakes::{FakeJudge, FakeStore, job, record_of, spec_with};
+use fakes::{FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
 use mainstay_domain::{
     backup::{BackupStatus, BackupType},
     backup_chain::by_age,
+    health::Health,
     id::BackupId,
+    name::TargetName,
     spec::BackupSource,
 };
 use tokio::task::JoinHandle;
@@ -20,6 +22,7 @@ pub(super) struct Fixture {
     pub(super) service: BackupService,
     pub(super) store: Arc<FakeStore>,
     pub(super) judge: Arc<FakeJudge>,
+    pub(super) watch: Arc<FakeWatch>,
     pub(super) journal: Arc<MemoryJournal>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) spec: watch::Sender<Arc<Spec>>,
@@ -44,6 +47,7 @@ impl Fixture {
     ) -> Self {
         let (spec, receiver) = watch::channel(spec_with(jobs));
         let judge = FakeJudge::new();
+        let watch = FakeWatch::new();
         let (records, slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
@@ -53,6 +57,7 @@ impl Fixture {
                 spec: receiver,
             },
             judge: judge.clone(),
+            watch: watch.clone(),
             seed: journal.changes().len() as u64,
             last_lived: journal.events().last().map(|event| event.at),
         };
@@ -61,6 +66,7 @@ impl Fixture {
             service,
             store,
             judge,
+            watch,
             journal,
             clock,
             spec,
@@ -676,4 +682,27 @@ async fn a_missed_objective_is_told_once_and_met_by_the_next_backup() {
     fixture.clock.advance(HOUR + Duration::from_secs(1));
     look();
     assert_eq!(told(), 2);
+}
+
+#[tokio::test]
+async fn a_backup_waits_for_its_targets_is_told_once_and_is_taken_when_they_are_healthy() {
+    let fixture = Fixture::new().await;
+    let waiting_job = JobSpec {
+        after: vec![TargetName::parse("pg").unwrap()],
+        ..job(None)
+    };
+    fixture.spec.send_replace(spec_with(&[waiting_job]));
+    let (_running, _stop) = fixture.start();
+    let why = || fixture.service.jobs()[0].waits.clone();
+    wait_until("that it waits", || why().is_some()).await;
+    assert_eq!(why().as_deref(), Some("pg is not seen yet"));
+    fixture.watch.show(Health::Failed);
+    wait_until("another reason", || why().as_deref() == Some("pg is failed")).await;
+    let kinds = fixture.kinds().into_iter();
+    let told = kinds.filter(|kind| *kind == EventKind::BackupWaiting);
+    assert_eq!(told.count(), 1);
+    assert_eq!(fixture.store.taken(), 0);
+    fixture.watch.show(Health::Healthy);
+    wait_until("the backup", || fixture.types().len() == 1).await;
+    assert_eq!(why(), None);
 }

@@ -69,6 +69,7 @@ impl StatusSources {
             last_status: job.last_status.map(Into::into),
             next_due: job.next_due.map(String::from),
             rpo_met: job.rpo_met,
+            waits: job.waits,
         };
         let plugins = self.plugins.rows();
         Around {

@@ -9,7 +9,10 @@ use crate::services::testing::specs;
 use mainstay_domain::{
     archive::{Compression, ContentHash, Encryption, FORMAT, Manifest, ParentLink},
     backup::{BackupSummary, Verdict},
-    name::PluginName,
+    breaker::CircuitState,
+    effect::EffectError,
+    health::{Health, Observation},
+    name::{FailureType, PluginName, TargetName},
     spec::{RetentionSpec, Schedule},
 };
 use parking_lot::Condvar;
@@ -324,6 +327,44 @@ impl RetentionJudge for FakeJudge {
     }
 }
 
+/// Sees every target as it is told to: not at all, until then.
+#[derive(Default)]
+pub(in crate::services::backup) struct FakeWatch(Mutex<Option<Health>>);
+
+impl FakeWatch {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(super) fn show(&self, health: Health) {
+        *self.0.lock() = Some(health);
+    }
+}
+
+impl Watch for FakeWatch {
+    fn check_now(
+        &self,
+        _: TargetName,
+    ) -> crate::ports::Boxed<'_, Result<Vec<Observation>, EffectError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn handler_acted(&self, _: &TargetName) {}
+
+    fn is_failing(&self, _: &TargetName, _: &FailureType) -> bool {
+        false
+    }
+
+    fn health(&self, _: &TargetName) -> Option<(Health, CircuitState)> {
+        let health = *self.0.lock();
+        health.map(|health| (health, CircuitState::default()))
+    }
+
+    fn heartbeat(&self, _: &TargetName) -> bool {
+        false
+    }
+}
+
 /// A full each day, an incremental each quarter of an hour, within the hour.
 pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
     JobSpec {
@@ -332,6 +373,7 @@ pub(super) fn job(retention: Option<RetentionSpec>) -> JobSpec {
             path: "/data".into(),
             prefix: String::new(),
         }],
+        after: Vec::new(),
         full: Some(Schedule::Every(24 * HOUR)),
         differential: None,
         incremental: Some(Schedule::Every(QUARTER)),
