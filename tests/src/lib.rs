@@ -21,7 +21,7 @@ pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
 pub use packages::{Packages, packages};
 pub use receiver::{Received, Receiver};
-pub use shorthand::{HOST, millis_between, sleeper, time};
+pub use shorthand::{HOST, millis_between, sleeper, time, user_name};
 
 use std::{
     path::{Path, PathBuf},

@@ -17,6 +17,15 @@ pub fn sleeper(name: &str) -> String {
     format!("\n[[target]]\nname = \"{name}\"\nrun = [\"/bin/sh\", \"-c\", \"exec sleep 1000\"]\n")
 }
 
+/// The user that the tests run as, as the machine calls it.
+pub fn user_name() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
+    let mut accounts = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let account = accounts.find(|fields| fields.get(2) == Some(&number.as_str()));
+    account.map_or_else(|| format!("uid {number}"), |fields| fields[0].to_owned())
+}
+
 /// A time of the machine-readable surface.
 pub fn time(value: &Value) -> Timestamp {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{value}: {error}"))

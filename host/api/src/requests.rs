@@ -64,7 +64,8 @@ pub struct RecoverBody {
     /// Plan the effects only.
     #[serde(default)]
     pub dry_run: bool,
-    /// Who asks, for the record.
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
     pub by: String,
 }
 
@@ -75,7 +76,8 @@ pub struct DecisionBody {
     /// The revision of the operation that was looked at: where it has moved on meanwhile, the decision is refused.
     #[serde(default)]
     pub revision: Option<u64>,
-    /// Who decides, for the record.
+    /// On whose behalf, as a note: who decides is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
     pub by: String,
     /// Why, for the record.
     #[serde(default)]
@@ -89,7 +91,8 @@ pub struct PauseBody {
     /// Which target; absent: the host.
     #[serde(default)]
     pub target: Option<String>,
-    /// Who asks, for the record.
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
     pub by: String,
 }
 
@@ -101,7 +104,8 @@ pub struct ForgetPluginBody {
     pub name: String,
     /// Its version, with its build metadata.
     pub version: String,
-    /// Who asks, for the record.
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
     pub by: String,
 }
 

@@ -1,16 +1,20 @@
 //! The admin API: HTTP and JSON over a Unix socket that only its owner can use and, where configured, over TCP with a
 //! bearer token. The command line is its client; see [`mainstay_api`] for the forms and [`routes`] for the paths.
 //!
-//! Invariant: every TCP request carries the token, whatever its path.
+//! Invariant: every TCP request carries the token and asks for a host that is ours, whatever its path.
+//! Invariant: who commands is known from the connection (`caller`), never from what the request says.
 //! Invariant: what a request has begun goes on when its client goes away; [`Api::run`] waits for it.
 //! Invariant: every answer that is no success is `{error, help}`.
 
 mod access;
 mod backups;
+mod caller;
 mod commands;
+mod connections;
 pub mod error;
 mod events;
 mod extract;
+mod hosts;
 mod reads;
 mod requests;
 mod socket;
@@ -19,8 +23,10 @@ pub use access::Token;
 pub use socket::{BindError, SOCKET_NAME};
 
 use crate::{
-    ports::{BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl},
-    ports::{TargetControl, Watch},
+    ports::{
+        Accounts, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
+        TargetControl, Watch,
+    },
     services::{
         metrics::Metrics,
         status_view::{ChangedTargets, StatusCache, StatusSources},
@@ -32,14 +38,19 @@ use axum::{
     middleware,
     routing::{MethodRouter, get, post},
 };
+use access::{Door, TcpGuest};
+use caller::{Caller, Known};
+use connections::Connections;
 use error::ApiError;
 use extract::{Body, Named};
 use mainstay_api::DecisionBody;
+use hosts::Hosts;
 use mainstay_domain::id::OperationId;
+use mainstay_domain::name::SecretName;
 use mainstay_domain::recovery::Verb;
 use mainstay_store::StateDirectory;
 use std::{net::SocketAddr, sync::Arc};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The longest request body, in bytes.
@@ -57,6 +68,7 @@ pub struct ApiState {
     pub targets: Arc<dyn TargetControl>,
     pub plugins: Arc<dyn PluginView>,
     pub host: Arc<dyn HostView>,
+    pub accounts: Arc<dyn Accounts>,
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
     pub metrics: Arc<Metrics>,
@@ -77,12 +89,16 @@ pub struct TcpAccess {
     pub listen: SocketAddr,
     /// What every request has to carry.
     pub token: Token,
+    /// The secret that it is.
+    pub token_name: SecretName,
+    /// The names that requests may be for, beside the address and localhost.
+    pub hosts: Vec<String>,
 }
 
 /// The admin API, bound and not yet served.
 pub struct Api {
     unix: (UnixListener, socket::SocketFile),
-    tcp: Option<(TcpListener, Token)>,
+    tcp: Option<(TcpListener, Door)>,
     state: ApiState,
 }
 
@@ -97,7 +113,18 @@ impl Api {
         tcp: Option<TcpAccess>,
     ) -> Result<Self, BindError> {
         let tcp = match tcp {
-            Some(access) => Some((socket::bind_tcp(access.listen).await?, access.token)),
+            Some(access) => {
+                let hosts = Hosts {
+                    listen: access.listen.ip(),
+                    names: access.hosts,
+                };
+                let door = Door {
+                    token: access.token,
+                    token_name: access.token_name,
+                    hosts: Arc::new(hosts),
+                };
+                Some((socket::bind_tcp(access.listen).await?, door))
+            }
             None => None,
         };
         let unix = socket::bind_unix(directory)?;
@@ -112,10 +139,7 @@ impl Api {
     }
 
     /// Serves until `stop`, then waits for the requests and the commands that were begun.
-    ///
-    /// # Errors
-    /// A listener broke.
-    pub async fn run(self, stop: CancellationToken) -> std::io::Result<()> {
+    pub async fn run(self, stop: CancellationToken) {
         let served = Arc::new(Served {
             status: StatusCache::new(self.state.status_sources(), &*self.state.journal),
             ports: self.state,
@@ -124,22 +148,23 @@ impl Api {
         });
         let app = routes(served.clone());
         let (listener, file) = self.unix;
-        let unix = axum::serve(listener, app.clone())
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        let unix = connections::serve(listener, app.clone(), Caller::of, stop.clone());
         let tcp = async {
-            let Some((listener, token)) = self.tcp else {
-                return Ok(());
+            let Some((listener, door)) = self.tcp else {
+                return;
             };
-            let guarded = app.layer(middleware::from_fn_with_state(token, access::check));
-            axum::serve(listener, guarded)
-                .with_graceful_shutdown(stop.cancelled_owned())
-                .await
+            let guarded = app.layer(middleware::from_fn_with_state(door, access::check));
+            let places = Arc::new(Connections::default());
+            let meet = |stream: &TcpStream| TcpGuest {
+                place: places.admit(),
+                local: stream.local_addr().ok().map(|local| local.ip()),
+            };
+            connections::serve(listener, guarded, meet, stop).await;
         };
-        tokio::try_join!(async { unix.await }, tcp)?;
+        tokio::join!(unix, tcp);
         served.work.close();
         served.work.wait().await;
         drop(file);
-        Ok(())
     }
 }
 
@@ -162,8 +187,11 @@ impl ApiState {
 fn deciding(verb: Verb) -> MethodRouter<Arc<Served>> {
     post(
         move |State(served): State<Arc<Served>>,
+              who: Known,
               Named(id): Named<OperationId>,
-              Body(body): Body<DecisionBody>| { commands::decide(verb, served, id, body) },
+              Body(body): Body<DecisionBody>| {
+            commands::decide(verb, served, who, id, body)
+        },
     )
 }
 

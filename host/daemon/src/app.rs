@@ -15,8 +15,9 @@ pub use source::FileConfig;
 use crate::{
     adapters::{
         clock::SystemClock, commands::LocalCommands, http::EgressClient, limits,
-        pid_files::HostPidFiles, probe::HostProbe, process::HostProcesses,
-        secrets::ConfiguredSecrets, sources::LocalSources, watcher,
+        pid_files::HostPidFiles, probe::HostProbe,
+        process::{HostProcesses, LocalAccounts}, secrets::ConfiguredSecrets,
+        sources::LocalSources, watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -310,6 +311,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             Some(TcpAccess {
                 listen: api.listen,
                 token: Arc::new(current),
+                token_name: api.token,
+                hosts: api.hosts,
             })
         }
     };
@@ -330,6 +333,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             last_reload,
             listed: Mutex::default(),
         }),
+        accounts: Arc::new(LocalAccounts),
         clock: clock.clone(),
         changed: monitor.changed(),
         metrics,
@@ -337,7 +341,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let api = Api::bind(api_state, directory.clone(), tcp).await?;
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
-    intake.try_spawn("api", |stop| api.run(stop));
+    intake.spawn("api", |stop| api.run(stop));
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.try_spawn("backup", |stop| backups.run(stop));

@@ -76,6 +76,8 @@ pub struct ApiSpec {
     pub listen: std::net::SocketAddr,
     /// Which secret is the bearer token.
     pub token: SecretName,
+    /// The host names that requests may be for, beside that address and localhost; default: none.
+    pub hosts: Vec<String>,
 }
 
 /// A command that the operator lets plugins run. The argument list is the operator's.

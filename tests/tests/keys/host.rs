@@ -1,5 +1,7 @@
 //! The host itself: `[host]`.
 
+mod door;
+
 use crate::target::HOST;
 use mainstay_tests::{Daemon, free_port, guest, plugin, wait_for};
 use rustix::process::{Pid, test_kill_process};

@@ -327,17 +327,11 @@ pub enum OperationCommand {
     },
 }
 
-/// Who commands, for the record.
+/// On whose behalf something is commanded. Who commands the daemon sees for itself.
 #[derive(Debug, Args)]
 pub struct By {
-    /// Who commands, for the record
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "USER",
-        default_value = "unknown",
-        hide_env_values = true
-    )]
+    /// On whose behalf, as a note beside the user that the daemon sees
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pub by: String,
 }
 

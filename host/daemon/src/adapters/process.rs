@@ -23,6 +23,8 @@ mod mark;
 mod signal;
 pub(crate) mod stat;
 
+pub use account::LocalAccounts;
+
 #[cfg(test)]
 mod tests;
 

@@ -1,20 +1,58 @@
-//! Who may use the API over TCP: those who have the bearer token.
+//! Who may use the API over TCP: those who have the bearer token, and ask for a host that is ours.
 //!
 //! Invariant: the token is neither kept nor printed here; it is asked for anew for each request, so a rotated one counts
 //! at once, and only hashes are compared, in constant time.
+//! Invariant: nothing of a body is read before, and who is refused is not listened to any longer.
 
-use super::error::ApiError;
+use super::{
+    caller::Caller,
+    connections::{Guest, Place},
+    error::ApiError,
+    hosts::Hosts,
+};
 use axum::{
     extract::{Request, State},
-    http::header::AUTHORIZATION,
+    http::{
+        HeaderValue,
+        header::{AUTHORIZATION, CONNECTION},
+    },
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::sync::Arc;
+use mainstay_domain::name::SecretName;
+use std::{net::IpAddr, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
 /// What every request over TCP has to carry in `Authorization: Bearer …`, as it is now; while there is none, nobody
 /// passes.
 pub type Token = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What a request over TCP has to show.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) token: Token,
+    /// The secret that the token is.
+    pub(super) token_name: SecretName,
+    pub(super) hosts: Arc<Hosts>,
+}
+
+/// Who has come over TCP; in the extensions of each request.
+#[derive(Clone)]
+pub(super) struct TcpGuest {
+    pub(super) place: Place,
+    /// This machine's end of the connection.
+    pub(super) local: Option<IpAddr>,
+}
+
+impl Guest for TcpGuest {
+    fn dismissed(&self) -> Option<CancellationToken> {
+        Some(self.place.dismissed())
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.place.is_strangers()
+    }
+}
 
 /// `blake3::Hash` compares in constant time.
 fn is(token: &Token, text: &[u8]) -> bool {
@@ -22,15 +60,40 @@ fn is(token: &Token, text: &[u8]) -> bool {
 }
 
 /// Lets a request with the token pass.
-pub(super) async fn check(State(token): State<Token>, request: Request, next: Next) -> Response {
-    let given = request
-        .headers()
+pub(super) async fn check(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    match may_pass(&door, &request) {
+        Ok(()) => {
+            let caller = Caller::Token(door.token_name);
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refused) => {
+            let mut response = refused.into_response();
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+            response
+        }
+    }
+}
+
+fn may_pass(door: &Door, request: &Request) -> Result<(), ApiError> {
+    let guest = request.extensions().get::<TcpGuest>();
+    let guest = guest.ok_or_else(ApiError::ended)?;
+    let headers = request.headers();
+    door.hosts
+        .check(request.uri(), headers, guest.local)
+        .map_err(|found| ApiError::misdirected(&found))?;
+    let given = headers
         .get(AUTHORIZATION)
         .map(|value| value.as_bytes())
         .and_then(|value| value.split_at_checked(b"Bearer ".len()))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer "));
     match given {
-        Some((_, text)) if is(&token, text) => next.run(request).await,
-        _ => ApiError::unauthorized().into_response(),
+        Some((_, text)) if is(&door.token, text) => {}
+        _ => return Err(ApiError::unauthorized()),
+    }
+    match guest.place.become_known() {
+        true => Ok(()),
+        false => Err(ApiError::too_many_connections()),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{
     Served,
+    caller::Known,
     error::ApiError,
     extract::{Body, Named},
     requests,
@@ -14,6 +15,7 @@ use mainstay_api::{
     DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled,
 };
 use mainstay_domain::{
+    actor::Actor,
     id::OperationId,
     name::{PluginName, TargetName},
     plugin::parse_version,
@@ -22,7 +24,7 @@ use mainstay_domain::{
 };
 use std::{future::Future, sync::Arc};
 
-/// The longest name or reason that is put on record, in bytes.
+/// The longest note or reason that is put on record, in bytes.
 const MAX_TEXT: usize = 1_000;
 
 impl Served {
@@ -40,13 +42,14 @@ impl Served {
 
 pub(super) async fn recover(
     State(served): State<Arc<Served>>,
+    who: Known,
     Body(body): Body<RecoverBody>,
 ) -> Result<Json<Scheduled>, ApiError> {
     let request = RecoverRequest {
         target: requests::target(&body.target)?,
         failure: requests::failure(&body.failure)?,
         dry_run: body.dry_run,
-        by: named(body.by)?,
+        by: actor(who, &body.by)?,
     };
     let recovery = served.ports.recovery.clone();
     let id = served
@@ -59,6 +62,7 @@ pub(super) async fn recover(
 pub(super) async fn decide(
     verb: Verb,
     served: Arc<Served>,
+    who: Known,
     id: OperationId,
     body: DecisionBody,
 ) -> Result<(StatusCode, Json<Operation>), ApiError> {
@@ -66,8 +70,8 @@ pub(super) async fn decide(
         id,
         revision: body.revision,
         verb,
-        by: named(body.by)?,
-        reason: short("reason", body.reason)?,
+        by: actor(who, &body.by)?,
+        reason: short("reason", &body.reason)?,
     };
     let recovery = served.ports.recovery.clone();
     let decided = async move { recovery.decide(decision).await };
@@ -78,25 +82,28 @@ pub(super) async fn decide(
 
 pub(super) async fn pause(
     State(served): State<Arc<Served>>,
+    who: Known,
     Body(body): Body<PauseBody>,
 ) -> Result<StatusCode, ApiError> {
-    set_paused(&served, body, true).await
+    set_paused(&served, who, body, true).await
 }
 
 pub(super) async fn resume(
     State(served): State<Arc<Served>>,
+    who: Known,
     Body(body): Body<PauseBody>,
 ) -> Result<StatusCode, ApiError> {
-    set_paused(&served, body, false).await
+    set_paused(&served, who, body, false).await
 }
 
 async fn set_paused(
     served: &Served,
+    who: Known,
     body: PauseBody,
     paused: bool,
 ) -> Result<StatusCode, ApiError> {
     let target = body.target.as_deref().map(requests::target).transpose()?;
-    let by = named(body.by)?;
+    let by = actor(who, &body.by)?;
     let recovery = served.ports.recovery.clone();
     served
         .finish(async move { recovery.pause(target, paused, by).await })
@@ -119,6 +126,7 @@ pub(super) async fn heartbeat(
 
 pub(super) async fn forget_plugin(
     State(served): State<Arc<Served>>,
+    who: Known,
     Body(body): Body<ForgetPluginBody>,
 ) -> Result<StatusCode, ApiError> {
     let name = PluginName::parse(&body.name).map_err(|error| {
@@ -128,7 +136,7 @@ pub(super) async fn forget_plugin(
         let error = format!("`{}` is no version: {error}", excerpt(&body.version));
         ApiError::bad_request(error, "write all of it, e.g. 1.2.0 or 1.2.0+build.7")
     })?;
-    let by = named(body.by)?;
+    let by = actor(who, &body.by)?;
     let plugins = served.ports.plugins.clone();
     served
         .finish(async move { plugins.forget(name, version, by).await })
@@ -136,16 +144,12 @@ pub(super) async fn forget_plugin(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whoever commands gives a name for the record.
-fn named(by: String) -> Result<String, ApiError> {
-    if by.trim().is_empty() {
-        let help = "put the name of the person or program that commands into `by`";
-        return Err(ApiError::bad_request("`by` is empty", help));
-    }
-    short("by", by)
+/// Who commands, with what they say about themselves as a note.
+fn actor(who: Known, says: &str) -> Result<Actor, ApiError> {
+    Ok(who.who_says(&short("by", says)?))
 }
 
-fn short(field: &str, text: String) -> Result<String, ApiError> {
+fn short(field: &str, text: &str) -> Result<String, ApiError> {
     if text.len() > MAX_TEXT {
         let error = format!("`{field}` has {} bytes", text.len());
         return Err(ApiError::bad_request(
@@ -153,5 +157,5 @@ fn short(field: &str, text: String) -> Result<String, ApiError> {
             format!("at most {MAX_TEXT} are allowed"),
         ));
     }
-    Ok(text)
+    Ok(text.to_owned())
 }

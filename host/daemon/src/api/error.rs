@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::ErrorBody;
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 const SEND_JSON: &str = "send a JSON object with `Content-Type: application/json`";
 
@@ -67,6 +67,28 @@ impl ApiError {
         let error = "the bearer token is missing or wrong";
         let help = "send `Authorization: Bearer TOKEN` with the secret that host.api.token names";
         Self::new(StatusCode::UNAUTHORIZED, error, Some(help.into()))
+    }
+
+    /// A TCP request in a name that is not ours.
+    pub fn misdirected(found: &str) -> Self {
+        let help = "ask for the address that host.api.listen names, or for localhost; name any other host, e.g. that of a \
+                    proxy, in hosts of host.api";
+        let error = format!("this API does not answer {found}");
+        Self::new(StatusCode::MISDIRECTED_REQUEST, error, Some(help.into()))
+    }
+
+    /// As many connections as may be carry the token.
+    pub fn too_many_connections() -> Self {
+        let help = "close some, e.g. those that follow events, or use the socket in host.state_dir";
+        let error = "too many connections carry the token already";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
+    }
+
+    /// A request whose body does not come.
+    pub fn body_too_slow(waited: Duration) -> Self {
+        let error = format!("the body of the request has not come within {waited:?}");
+        let help = "send it at once; at most 64 KiB are taken";
+        Self::new(StatusCode::REQUEST_TIMEOUT, error, Some(help.into()))
     }
 
     /// Work that was begun did not give an answer.

@@ -7,6 +7,10 @@ use axum::{
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// By then a body is there whole, from the end of its head on.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
@@ -20,7 +24,11 @@ pub(super) struct Named<T>(pub(super) T);
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(Json::from_request(request, state).await?.0))
+        let reading = Json::from_request(request, state);
+        match tokio::time::timeout(BODY_WITHIN, reading).await {
+            Ok(read) => Ok(Self(read?.0)),
+            Err(_) => Err(ApiError::body_too_slow(BODY_WITHIN)),
+        }
     }
 }
 

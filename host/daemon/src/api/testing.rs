@@ -11,6 +11,7 @@ use crate::{
         status_view::ChangedTargets,
     },
 };
+use mainstay_domain::name::SecretName;
 use mainstay_store::StateDirectory;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
@@ -24,7 +25,7 @@ pub(crate) const TOKEN: &str = "s3cret";
 pub struct Served {
     pub(crate) world: Arc<FakeWorld>,
     pub(crate) stop: CancellationToken,
-    pub(crate) running: JoinHandle<std::io::Result<()>>,
+    pub(crate) running: JoinHandle<()>,
     pub(crate) tcp: SocketAddr,
     directory: TempDir,
 }
@@ -42,6 +43,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         targets: world.clone(),
         plugins: world.clone(),
         host: world.clone(),
+        accounts: world.clone(),
         clock: world.clone(),
         changed: ChangedTargets::default(),
         metrics: Arc::new(metrics),
@@ -58,6 +60,8 @@ impl Served {
         let access = TcpAccess {
             listen: "127.0.0.1:0".parse().unwrap(),
             token: Arc::new(|| Some(TOKEN.to_owned())),
+            token_name: SecretName::parse("api-token").unwrap(),
+            hosts: vec!["mainstay.example".to_owned()],
         };
         let owned = StateDirectory::take(directory.path()).unwrap();
         let api = Api::bind(state(&world), owned, Some(access)).await.unwrap();

@@ -3,7 +3,7 @@
 use super::{reader::ValueAt, values::text};
 use mainstay_domain::{grant, spec::HttpOrigin};
 use reqwest::Url;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// An http or https URL with a host.
 pub(crate) fn url(at: ValueAt<'_>) -> Option<String> {
@@ -55,6 +55,27 @@ pub(crate) fn host_and_port(at: ValueAt<'_>) -> Option<String> {
     at.not(
         "a host and a port",
         "write e.g. \"127.0.0.1:6379\", \"db.example:5432\" or \"[::1]:6379\"",
+    )
+}
+
+/// The name of a host, or its address, without a port; in small letters and without brackets.
+pub(crate) fn host_name(at: ValueAt<'_>) -> Option<String> {
+    let written = text(at)?;
+    let bare = written
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = bare.unwrap_or(&written);
+    let is_name = !bare.starts_with(['.', '-'])
+        && bare
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter));
+    if !bare.is_empty() && (is_name || bare.parse::<IpAddr>().is_ok()) {
+        let bare = bare.strip_suffix('.').unwrap_or(bare);
+        return Some(bare.to_ascii_lowercase());
+    }
+    at.not(
+        "the name of a host",
+        "write a name or an address without scheme and port, e.g. \"mainstay.example\"",
     )
 }
 

@@ -4,6 +4,7 @@
 
 use super::*;
 use mainstay_domain::{
+    actor::Actor,
     alert::OutboxEntry,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     breaker::CircuitState,
@@ -299,6 +300,12 @@ impl Clock for FakeWorld {
     }
 }
 
+impl Accounts for FakeWorld {
+    fn name(&self, _uid: u32) -> Option<String> {
+        Some("keeper".to_owned())
+    }
+}
+
 impl Journal for FakeWorld {
     fn commit(&self, batch: Batch) -> Commit {
         if one_less(&self.failing_commits) {
@@ -419,7 +426,7 @@ impl RecoveryControl for FakeWorld {
         &self,
         target: Option<TargetName>,
         paused: bool,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
         self.command(format!("pause {target:?} {paused} by {by}"));
         let kind = if paused {
@@ -589,7 +596,7 @@ impl PluginView for FakeWorld {
         &self,
         name: PluginName,
         version: Version,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
         self.command(format!("forget {name}@{version} by {by}"));
         ready(Ok(()))

@@ -1,7 +1,8 @@
-//! What services offer to operators, through the API and the command line.
+//! What services offer to operators, through the API and the command line; and who they are.
 
 use super::{Boxed, OnProgress, between::Active};
 use mainstay_domain::{
+    actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     id::{BackupId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
@@ -18,6 +19,12 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 #[error("{0}")]
 pub struct Refused(pub String);
 
+/// The accounts of the machine, which operators have.
+pub trait Accounts: Send + Sync {
+    /// What the account with this number is called; none where there is none. It reads a file.
+    fn name(&self, uid: u32) -> Option<String>;
+}
+
 /// What an operator's `recover` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoverRequest {
@@ -28,7 +35,7 @@ pub struct RecoverRequest {
     /// Plan the effects only.
     pub dry_run: bool,
     /// Who asks, for the record.
-    pub by: String,
+    pub by: Actor,
 }
 
 /// A decision about an operation.
@@ -41,7 +48,7 @@ pub struct Decision {
     /// What is decided.
     pub verb: Verb,
     /// Who decides, for the record.
-    pub by: String,
+    pub by: Actor,
     /// Why, for the record.
     pub reason: String,
 }
@@ -57,7 +64,7 @@ pub trait RecoveryControl: Send + Sync {
         &self,
         target: Option<TargetName>,
         paused: bool,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>>;
     /// Whether the host, or a target, is paused.
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
@@ -197,6 +204,6 @@ pub trait PluginView: Send + Sync {
         &self,
         name: PluginName,
         version: Version,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>>;
 }

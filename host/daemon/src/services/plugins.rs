@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use mainstay_domain::{
+    actor::Actor,
     alert::Alert,
     backup::{BackupSummary, Verdict},
     call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
@@ -189,7 +190,7 @@ impl PluginView for PluginCalls {
         &self,
         name: PluginName,
         version: Version,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
         Box::pin(async move {
             let host = self.host.get();
@@ -197,7 +198,7 @@ impl PluginView for PluginCalls {
             let plugin = format!("{name}@{version}");
             match host.forget(name, version).await {
                 Ok(true) => {
-                    tracing::info!(plugin, by, "other bytes may go by this name and version");
+                    tracing::info!(plugin, %by, "other bytes may go by this name and version");
                     Ok(())
                 }
                 Ok(false) => Err(Refused(format!(

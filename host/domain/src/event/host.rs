@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 /// The host or a target was paused or resumed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PausedBy {
-    /// Who did it.
+    /// Who did it: the user of the socket's peer, or the name of the token's secret.
     pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
 }
 
 /// A config was applied.

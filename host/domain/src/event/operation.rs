@@ -89,8 +89,10 @@ pub struct OperationAskedFor {
     /// Which.
     #[serde(flatten)]
     pub about: OperationFacts,
-    /// Who asked.
+    /// Who asked: the user of the socket's peer, or the name of the token's secret.
     pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
 }
 
 /// A recovery waits for a person.
@@ -113,8 +115,10 @@ pub struct OperationApproved {
     /// Which.
     #[serde(flatten)]
     pub about: OperationFacts,
-    /// Who approved.
+    /// Who approved: the user of the socket's peer, or the name of the token's secret.
     pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
     /// Why, as they said it.
     pub reason: String,
 }

@@ -61,8 +61,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("journal.full", "Nothing"),
         ("journal.writable", "Nothing"),
         ("record.set-aside", "RecordSetAside"),
-        ("host.paused", "PausedBy"),
-        ("host.resumed", "PausedBy"),
+        ("host.paused", "Other"),
+        ("host.resumed", "Other"),
         ("config.applied", "ConfigApplied"),
         ("config.rejected", "ConfigRejected"),
         ("process.started", "ProcessFacts"),
@@ -81,9 +81,9 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("incident.reopened", "IncidentReopened"),
         ("incident.closed", "IncidentClosed"),
         ("operation.scheduled", "OperationScheduled"),
-        ("operation.scheduled", "OperationAskedFor"),
+        ("operation.scheduled", "Other"),
         ("operation.awaiting-manual", "OperationAwaitingManual"),
-        ("operation.approved", "OperationApproved"),
+        ("operation.approved", "Other"),
         ("operation.started", "OperationStarted"),
         ("operation.resumed", "OperationResumed"),
         ("operation.retrying", "OperationRetrying"),
@@ -131,6 +131,10 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("backup.rpo-missed", "Nothing"),
         ("backup.waiting", "Nothing"),
         ("retention.judged", "Nothing"),
+        ("host.paused", "PausedBy"),
+        ("host.resumed", "PausedBy"),
+        ("operation.scheduled", "OperationAskedFor"),
+        ("operation.approved", "OperationApproved"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -8,6 +8,7 @@ use super::{
     operator_decision::OperatorDecision, words,
 };
 use crate::{
+    actor::Actor,
     code::ErrorCode,
     failure,
     health::Evidence,
@@ -98,7 +99,7 @@ impl Recovery {
         &mut self,
         key: &CaseKey,
         severity: Severity,
-        by: &str,
+        by: &Actor,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Reply, Refusal> {
@@ -152,7 +153,7 @@ impl Recovery {
         case: &mut Case,
         waiting: Option<Work>,
         severity: Severity,
-        by: &str,
+        by: &Actor,
         at: InputTime,
         out: &mut Outcome,
     ) -> Operation {
@@ -180,7 +181,7 @@ impl Recovery {
         &mut self,
         target: Option<TargetName>,
         paused: bool,
-        by: &str,
+        by: &Actor,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Reply, Refusal> {

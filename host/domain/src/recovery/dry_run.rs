@@ -5,6 +5,7 @@ use super::{
     Refusal, Reply, Ticket, Work, called::record_answer, words,
 };
 use crate::{
+    actor::Actor,
     id::OperationId,
     operation::{Mode, Operation, OperationEvent},
     record::Change,
@@ -39,7 +40,7 @@ impl Recovery {
         &mut self,
         key: &CaseKey,
         severity: Severity,
-        by: &str,
+        by: &Actor,
         ticket: Ticket,
         at: InputTime,
         out: &mut Outcome,

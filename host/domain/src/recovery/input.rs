@@ -2,6 +2,7 @@
 
 use super::key::CaseKey;
 use crate::{
+    actor::Actor,
     call::{RecoverRequest, RecoveryFailure, Report},
     health::Evidence,
     id::{IncidentId, OperationId},
@@ -151,7 +152,7 @@ pub enum Command {
         /// Effects are only planned.
         dry_run: bool,
         /// Who asks.
-        by: String,
+        by: Actor,
     },
     /// Decides about an operation.
     Decide {
@@ -162,7 +163,7 @@ pub enum Command {
         /// What is decided.
         verb: Verb,
         /// Who decides.
-        by: String,
+        by: Actor,
         /// Why.
         reason: String,
     },
@@ -173,7 +174,7 @@ pub enum Command {
         /// False resumes them.
         paused: bool,
         /// Who asks.
-        by: String,
+        by: Actor,
     },
 }
 

@@ -7,6 +7,7 @@ use super::{
     Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, words,
 };
 use crate::{
+    actor::Actor,
     event::AfterEscalation,
     id::OperationId,
     operation::{Operation, OperationEvent, OperationState},
@@ -16,7 +17,7 @@ use crate::{
 pub(super) struct OperatorDecision<'a> {
     pub(super) id: &'a OperationId,
     pub(super) revision: Option<u64>,
-    pub(super) by: &'a str,
+    pub(super) by: &'a Actor,
     pub(super) reason: &'a str,
 }
 

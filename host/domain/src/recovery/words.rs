@@ -5,6 +5,7 @@ mod incidents;
 pub(super) use incidents::{closed, escalated, flapping, opened, reopened, steady};
 
 use crate::{
+    actor::Actor,
     code::ErrorCode,
     event::{
         Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
@@ -52,7 +53,7 @@ pub(super) fn scheduled(operation: &Operation, now: Timestamp) -> Change {
     about(operation, kind, operation.severity, now, message, data)
 }
 
-pub(super) fn asked_for(operation: &Operation, by: &str, now: Timestamp) -> Change {
+pub(super) fn asked_for(operation: &Operation, by: &Actor, now: Timestamp) -> Change {
     let what = match operation.dry_run {
         true => "a dry run of the recovery",
         false => "recovery",
@@ -64,7 +65,8 @@ pub(super) fn asked_for(operation: &Operation, by: &str, now: Timestamp) -> Chan
     let kind = EventKind::OperationScheduled;
     let data = OperationAskedFor {
         about: OperationFacts::of(operation),
-        by: by.to_owned(),
+        by: by.name.clone(),
+        note: by.note.clone(),
     };
     about(operation, kind, operation.severity, now, message, data)
 }
@@ -89,14 +91,15 @@ pub(super) fn awaits(operation: &Operation, now: Timestamp) -> Change {
     about(operation, kind, operation.severity, now, message, data)
 }
 
-pub(super) fn approved(operation: &Operation, by: &str, reason: &str, now: Timestamp) -> Change {
+pub(super) fn approved(operation: &Operation, by: &Actor, reason: &str, now: Timestamp) -> Change {
     let message = format!(
         "{by} approved the recovery of {} from {}: {reason}",
         operation.target, operation.failure
     );
     let data = OperationApproved {
         about: OperationFacts::of(operation),
-        by: by.to_owned(),
+        by: by.name.clone(),
+        note: by.note.clone(),
         reason: reason.to_owned(),
     };
     let kind = EventKind::OperationApproved;
@@ -229,7 +232,7 @@ pub(super) fn did_not_help(operation: &Operation) -> String {
 pub(super) fn paused(
     target: Option<&TargetName>,
     paused: bool,
-    by: &str,
+    by: &Actor,
     now: Timestamp,
 ) -> Change {
     let what = target.map_or("the host".to_owned(), ToString::to_string);
@@ -239,5 +242,9 @@ pub(super) fn paused(
     };
     let mut event = Event::new(kind, Severity::Low, now, format!("{by} {verb} {what}"));
     event.target = target.cloned();
-    Change::Event(event.with_data(PausedBy { by: by.to_owned() }))
+    let facts = PausedBy {
+        by: by.name.clone(),
+        note: by.note.clone(),
+    };
+    Change::Event(event.with_data(facts))
 }

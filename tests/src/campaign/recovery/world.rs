@@ -317,7 +317,7 @@ impl<'a> World<'a> {
     fn command(&mut self, which: u64) {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        let by = || "ann".to_owned();
+        let by = || mainstay_domain::actor::Actor::from("ann");
         let some_operation = || {
             let open: Vec<&Operation> = self
                 .journal
@@ -501,7 +501,7 @@ impl<'a> World<'a> {
             let command = Command::Pause {
                 target,
                 paused: false,
-                by: "ann".to_owned(),
+                by: "ann".into(),
             };
             self.input(Input::Command(command, Ticket(self.tickets)));
         }
@@ -523,7 +523,7 @@ impl<'a> World<'a> {
                 id,
                 revision: None,
                 verb: Verb::Reject,
-                by: "ann".to_owned(),
+                by: "ann".into(),
                 reason: "no".to_owned(),
             };
             self.input(Input::Command(command, Ticket(self.tickets)));

@@ -1,6 +1,6 @@
 //! Where a person has a say: approval, cancelling, pausing, dry runs.
 
-use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper};
+use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper, user_name};
 use serde_json::Value;
 
 /// `job`, as the route says, and `other`, which is recovered at once.
@@ -65,7 +65,8 @@ fn a_manual_operation_does_what_a_person_decides() {
     assert!(daemon.pids().contains_key("job"));
     let event = &daemon.events_of("operation.approved")[0];
     assert_eq!(event["operation"], first["id"]);
-    assert_eq!(event["data"]["by"], "anna");
+    assert_eq!(event["data"]["by"], user_name());
+    assert_eq!(event["data"]["note"], "anna");
     assert_eq!(event["data"]["reason"], "traffic is moved away");
     assert!(daemon.events_of("operation.escalated").is_empty());
 
@@ -74,7 +75,8 @@ fn a_manual_operation_does_what_a_person_decides() {
     decide(&daemon, "reject", &second, "planned work");
     let rejected = daemon.wait_for_operation("job", "cancelled");
     assert_eq!(rejected["id"], second["id"]);
-    assert_eq!(rejected["error"], "rejected by anna: planned work");
+    let by = format!("{} (who says: anna)", user_name());
+    assert_eq!(rejected["error"], format!("rejected by {by}: planned work"));
     daemon.wait_for_event("the escalation", |event| {
         event["kind"] == "operation.escalated" && event["operation"] == second["id"]
     });
@@ -91,7 +93,7 @@ fn a_manual_operation_does_what_a_person_decides() {
     decide(&daemon, "cancel", &third, "done by hand");
     let cancelled = daemon.wait_for_operation("job", "cancelled");
     assert_eq!(cancelled["id"], third["id"]);
-    assert_eq!(cancelled["error"], "cancelled by anna: done by hand");
+    assert_eq!(cancelled["error"], format!("cancelled by {by}: done by hand"));
     let_time_pass(&daemon);
     assert!(!daemon.pids().contains_key("job"), "it was cancelled");
     assert_eq!(daemon.events_of("operation.escalated").len(), 1);

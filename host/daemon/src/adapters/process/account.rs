@@ -2,7 +2,7 @@
 //!
 //! Only local accounts: asking the name service would need foreign code in the daemon, which runs as root here.
 
-use crate::ports::AccountError;
+use crate::ports::{AccountError, Accounts};
 use rustix::process::{Gid, Uid};
 
 /// Who a child runs as.
@@ -28,6 +28,25 @@ impl Account {
             .map(|(name, value)| (name.to_owned(), value.clone()))
             .into()
     }
+}
+
+/// The local accounts, for their names.
+pub struct LocalAccounts;
+
+impl Accounts for LocalAccounts {
+    fn name(&self, uid: u32) -> Option<String> {
+        name_of(uid, &std::fs::read_to_string("/etc/passwd").ok()?)
+    }
+}
+
+/// The first account with this number: so it is with getpwuid(3), too.
+fn name_of(uid: u32, passwd: &str) -> Option<String> {
+    let mut accounts = passwd.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        Some((fields.next()?, fields.nth(1)?))
+    });
+    let (name, _) = accounts.find(|(_, number)| number.parse() == Ok(uid))?;
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The account with this name; needs a daemon that runs as root.
@@ -89,6 +108,13 @@ mod tests {
             web.environment()
                 .contains(&("HOME".to_owned(), "/var/www".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_number_has_the_name_of_its_account() {
+        for (uid, name) in [(0, Some("root")), (33, Some("web")), (1, None), (7, None)] {
+            assert_eq!(name_of(uid, PASSWD).as_deref(), name, "{uid}");
+        }
     }
 
     #[test]

@@ -153,14 +153,6 @@ async fn what_is_refused_says_what_to_do() {
     check(
         Method::POST,
         "/v1/pause",
-        serde_json::json!({"by": " "}),
-        400,
-        "`by` is empty",
-    )
-    .await;
-    check(
-        Method::POST,
-        "/v1/pause",
         serde_json::json!({"by": "a", "who": 1}),
         422,
         "who",
@@ -190,4 +182,45 @@ async fn what_is_refused_says_what_to_do() {
         "there is no job nothing",
     )
     .await;
+}
+
+#[tokio::test]
+async fn over_tcp_only_our_own_names_are_answered() {
+    async fn check(served: &Served, host: &str, status: StatusCode) {
+        let client = reqwest::Client::new();
+        let request = client.get(format!("http://{}/v1/status", served.tcp));
+        let request = request.header("host", host).bearer_auth(TOKEN);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{host}");
+        if status != StatusCode::OK {
+            let text = answer.text().await.unwrap();
+            let body: mainstay_api::ErrorBody = serde_json::from_str(&text).expect(&text);
+            assert!(body.error.contains(host), "{text}");
+            assert!(body.help.unwrap().contains("hosts of host.api"));
+        }
+    }
+    let served = Served::start().await;
+    check(&served, "localhost:1", StatusCode::OK).await;
+    check(&served, "mainstay.example", StatusCode::OK).await;
+    check(&served, "evil.example", StatusCode::MISDIRECTED_REQUEST).await;
+}
+
+#[tokio::test]
+async fn over_tcp_it_is_the_tokens_name_that_commands() {
+    let served = Served::start().await;
+    let request = reqwest::Client::new().post(format!("http://{}/v1/pause", served.tcp));
+    let request = request.bearer_auth(TOKEN);
+    let body = serde_json::json!({"by": "keeper"});
+    let answer = request.json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let commands = served.world.commands.lock().clone();
+    assert_eq!(commands, ["pause None true by api-token (who says: keeper)"]);
+}
+
+#[tokio::test]
+async fn who_says_nothing_about_themselves_commands_too() {
+    let served = Served::start().await;
+    let (status, text) = post(&served, "/v1/pause", serde_json::json!({})).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    assert_eq!(*served.world.commands.lock(), ["pause None true by keeper"]);
 }

@@ -67,7 +67,6 @@ async fn a_followed_stream_ends_when_the_daemon_stops() {
     tokio::time::timeout(SOON, served.running)
         .await
         .unwrap()
-        .unwrap()
         .unwrap();
 }
 
@@ -146,7 +145,6 @@ async fn work_that_was_begun_ends_though_its_client_has_gone() {
     // The API has forgotten it by then.
     tokio::time::timeout(SOON, served.running)
         .await
-        .unwrap()
         .unwrap()
         .unwrap();
     assert!(served.world.commands.lock().is_empty());

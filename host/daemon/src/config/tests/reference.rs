@@ -297,6 +297,13 @@ fn host_keys(keys: &mut Keys) {
     let token = SecretName::parse("t").unwrap();
     let read = |s: &Spec| s.host.api.as_ref().unwrap().token.clone();
     keys.host("host.api.token", line, read, token.clone());
+    let read = |s: &Spec| s.host.api.as_ref().unwrap().hosts.clone();
+    let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\", hosts = [\"A.example\", \"[::7]\"] }";
+    let hosts = vec!["a.example".to_owned(), "::7".to_owned()];
+    keys.host("host.api.hosts", line, read, hosts);
+    // Where no key says so, only the address itself and localhost are ours.
+    let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\" }";
+    keys.host("host.api.hosts", line, read, Vec::new());
 
     let read = |s: &Spec| s.secrets[&token].clone();
     let source = SecretSource::File("/etc/mainstay/x".into());

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        addresses::socket_address,
+        addresses::{host_name, socket_address},
         context::EntityKind,
         reader::{Fields, ValueAt},
         values::{environment, existing, name, path, positive_duration, run, word},
@@ -49,11 +49,23 @@ fn machine_name() -> String {
 fn api(at: ValueAt<'_>) -> Option<ApiSpec> {
     at.fields("the host's api", |fields| {
         let listen = fields.required("listen", "listen = \"127.0.0.1:7070\"", socket_address);
+        if let (Some(listen), Some(at)) = (listen, fields.get("listen"))
+            && !listen.ip().to_canonical().is_loopback()
+        {
+            at.context.warn(
+                at.node.place,
+                format!("the admin API listens on {listen}, where other machines reach it, and has no TLS: whoever is on \
+                         the way reads its token"),
+                "listen on 127.0.0.1, with a proxy that has TLS before it, or use the socket in state_dir, e.g. over ssh",
+            );
+        }
         let secret = existing(EntityKind::Secret, SecretName::parse);
         let token = fields.required("token", "token = \"NAME\", a secret of [secrets]", secret);
+        let hosts = fields.list("hosts", "hosts = [\"mainstay.example\"]", host_name);
         Some(ApiSpec {
             listen: listen?,
             token: token?,
+            hosts,
         })
     })
 }

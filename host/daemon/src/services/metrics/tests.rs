@@ -98,7 +98,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
             Command::Recover {
                 key: key(),
                 dry_run,
-                by: "ann".to_owned(),
+                by: "ann".into(),
             },
             Ticket(1),
         ),

@@ -3,6 +3,7 @@
 use super::RecoverySnapshot;
 use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused};
 use mainstay_domain::{
+    actor::Actor,
     id::OperationId,
     name::TargetName,
     operation::Operation,
@@ -86,7 +87,7 @@ impl RecoveryControl for RecoveryHandle {
         &self,
         target: Option<TargetName>,
         paused: bool,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
         Box::pin(async move {
             let command = Command::Pause { target, paused, by };

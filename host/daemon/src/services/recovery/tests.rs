@@ -191,7 +191,7 @@ impl Story {
     }
 
     async fn pause(&self, paused: bool) {
-        within(self.operator.pause(None, paused, "ann".to_owned()))
+        within(self.operator.pause(None, paused, "ann".into()))
             .await
             .unwrap();
     }
@@ -216,7 +216,7 @@ impl Story {
     /// Returns when everything that was found before is taken up: findings go before commands.
     async fn settled(&self) {
         let other = Some(name("api"));
-        within(self.operator.pause(other, false, "ann".to_owned()))
+        within(self.operator.pause(other, false, "ann".into()))
             .await
             .unwrap();
     }
@@ -235,7 +235,7 @@ impl Story {
             id: id.clone(),
             revision: None,
             verb: Verb::Cancel,
-            by: "ann".to_owned(),
+            by: "ann".into(),
             reason: "known".to_owned(),
         };
         within(self.operator.decide(decision)).await
@@ -246,7 +246,7 @@ impl Story {
             target: name("api"),
             failure: failure("api-down"),
             dry_run,
-            by: "ann".to_owned(),
+            by: "ann".into(),
         };
         within(self.operator.recover(request)).await.unwrap()
     }

@@ -54,7 +54,7 @@ pub(super) fn decision(verb: Verb, id: &OperationId, revision: Option<u64>) -> C
         id: id.clone(),
         revision,
         verb,
-        by: "ann".to_owned(),
+        by: "ann".into(),
         reason: "so".to_owned(),
     }
 }

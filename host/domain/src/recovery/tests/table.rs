@@ -93,12 +93,12 @@ fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
     let recover = |dry_run| Command::Recover {
         key: key("api down"),
         dry_run,
-        by: "ann".to_owned(),
+        by: "ann".into(),
     };
     let pause = |paused| Command::Pause {
         target: Some(key("api down").target),
         paused,
-        by: "ann".to_owned(),
+        by: "ann".into(),
     };
     let raised = |severity| Input::Raised {
         key: key("api down"),

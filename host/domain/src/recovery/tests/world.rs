@@ -229,7 +229,7 @@ impl World {
         self.command(Command::Recover {
             key: key(name),
             dry_run,
-            by: "ann".to_owned(),
+            by: "ann".into(),
         })
     }
 
@@ -238,7 +238,7 @@ impl World {
         self.command(Command::Pause {
             target,
             paused,
-            by: "ann".to_owned(),
+            by: "ann".into(),
         })
     }
 

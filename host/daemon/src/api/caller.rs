@@ -1,0 +1,68 @@
+//! Who a request comes from, as this daemon itself knows it.
+//!
+//! Invariant: it is the user at the other end of the Unix socket, or the name of the token that was shown, and nothing
+//! that the request says.
+
+use super::{Served, connections::Guest, error::ApiError};
+use axum::{extract::FromRequestParts, http::request::Parts};
+use mainstay_domain::{actor::Actor, name::SecretName};
+use std::sync::Arc;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+
+/// Who a request comes from; in its extensions.
+#[derive(Debug, Clone)]
+pub(super) enum Caller {
+    /// A user of this machine, where the kernel knows it.
+    User(Option<u32>),
+    /// Who has the token that this secret is.
+    Token(SecretName),
+}
+
+impl Caller {
+    /// The peer of a connection of the Unix socket.
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        Self::User(stream.peer_cred().ok().map(|peer| peer.uid()))
+    }
+}
+
+impl Guest for Caller {
+    fn dismissed(&self) -> Option<CancellationToken> {
+        None
+    }
+
+    fn is_stranger(&self) -> bool {
+        false
+    }
+}
+
+/// Who commands, without what they say about themselves.
+pub(super) struct Known(String);
+
+impl Known {
+    /// With what they say about themselves.
+    pub(super) fn who_says(self, text: &str) -> Actor {
+        Actor::new(self.0, text)
+    }
+}
+
+impl FromRequestParts<Arc<Served>> for Known {
+    type Rejection = ApiError;
+    async fn from_request_parts(
+        parts: &mut Parts,
+        served: &Arc<Served>,
+    ) -> Result<Self, ApiError> {
+        let name = match parts.extensions.get::<Caller>().cloned() {
+            Some(Caller::Token(name)) => name.to_string(),
+            Some(Caller::User(Some(uid))) => {
+                let accounts = served.ports.accounts.clone();
+                let name = tokio::task::spawn_blocking(move || accounts.name(uid)).await;
+                let name = name.map_err(|_| ApiError::ended())?;
+                name.unwrap_or_else(|| format!("uid {uid}"))
+            }
+            Some(Caller::User(None)) => "an unknown user".to_owned(),
+            None => return Err(ApiError::ended()),
+        };
+        Ok(Self(name))
+    }
+}
