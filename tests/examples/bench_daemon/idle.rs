@@ -3,8 +3,9 @@
 use mainstay_tests::{Daemon, guest, plugin, resident_kb};
 use std::path::PathBuf;
 
-const PLUGINS: [&str; 7] = [
+const PLUGINS: [&str; 8] = [
     "restart-service",
+    "run-command",
     "corruption-restore",
     "disk-cleanup",
     "webhook",
