@@ -23,6 +23,12 @@ words! {
         /// A record of the journal that this version cannot read was set aside.
         #[serde(rename = "record.set-aside")]
         RecordSetAside,
+        /// Checks could not look for long, for reasons of the host's own.
+        #[serde(rename = "monitor.blind")]
+        MonitorBlind,
+        /// No check is blind any more.
+        #[serde(rename = "monitor.sees")]
+        MonitorSees,
         /// An operator paused the host or a target.
         #[serde(rename = "host.paused")]
         HostPaused,

@@ -44,7 +44,9 @@ pub use requests::{
     IncidentQuery, PauseBody, PruneBody, RecoverBody, RestoreBody,
 };
 pub use severity::Severity;
-pub use status::{CircuitState, Health, HostStatus, JobRow, ReloadRow, Rest, Status, TargetRow};
+pub use status::{
+    CircuitState, Health, HostStatus, JobRow, ReloadRow, Rest, Status, TargetRow, Unseen,
+};
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ words! {
     /// How a target is, by its checks.
     #[serde(rename_all = "kebab-case")]
     Health as health::Health {
-        /// No check has answered yet.
+        /// No check has answered yet, or the host cannot look.
         Unknown,
         /// It was started a moment ago, and not every check has passed since.
         Starting,
@@ -86,6 +86,10 @@ pub struct TargetRow {
     /// Until when its next operation, or its next attempt, waits, and why; null where none does.
     #[serde(default)]
     pub rests: Option<Rest>,
+    /// Since when one of its checks cannot look, for reasons of the host's own, and why; null where all look. What cannot be
+    /// seen is neither a failure nor a success.
+    #[serde(default)]
+    pub unseen: Option<Unseen>,
     /// 1 is most urgent.
     pub priority: u8,
     /// Whether its automatic recovery is paused.
@@ -105,6 +109,16 @@ pub struct Rest {
     /// Until when.
     #[schemars(extend("format" = "date-time"))]
     pub until: String,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// Since when something cannot be looked at, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unseen {
+    /// Since when.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
     /// Why, for people.
     pub why: String,
 }

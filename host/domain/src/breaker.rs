@@ -3,11 +3,13 @@
 //! A check whose failures in a row reach its `fail_after`, or among its last looks its `fail_of`, raises its failure and
 //! opens the circuit. The circuit goes
 //! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
-//! Exceptions for a target that starts are in `start`; for a process that is not the supervised child, in `stranger`.
+//! Exceptions for a target that starts are in `start`; for a process that is not the supervised child, in `stranger`; for
+//! a check that could not look, in `sight`.
 //!
 //! Invariant: a failure is raised when it begins, when it reopens a half-open circuit, and at each exit of the child;
 //! not at each failing run.
 //! Invariant: an open circuit has at least one failure that is raised; a closed one has none.
+//! Invariant: what could not be seen counts as nothing: it is neither a failure nor a success, and ends no row of them.
 //! Invariant: a failure of another type neither delays nor hides the end of this one: each clears by its own checks.
 
 use crate::{
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 mod counter;
 mod recent;
+mod sight;
 mod start;
 mod stranger;
 #[cfg(test)]
@@ -212,6 +215,7 @@ impl TargetHealth {
             Outcome::Failed => self.failed(seen, by, now, changes),
             // A warning is no failure: it counts as a success, and health shows it.
             Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, changes),
+            Outcome::Unknown => {}
         }
     }
 

@@ -17,7 +17,9 @@ mod target;
 pub use alert::{AlertDelivery, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
-pub use host::{ConfigApplied, ConfigRejected, JournalDamaged, PausedBy, RecordSetAside};
+pub use host::{
+    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, RecordSetAside,
+};
 pub use incident::{
     AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,
     OperationEscalated,

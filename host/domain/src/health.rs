@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
-    /// No check has answered yet.
+    /// No check has answered yet, or the host cannot look.
     #[default]
     Unknown,
     /// It was started a moment ago, and not every check has passed since.
@@ -47,6 +47,8 @@ pub enum Outcome {
     Degraded,
     /// It does not work.
     Failed,
+    /// The host could not look, for reasons of its own; this says nothing about the target.
+    Unknown,
 }
 
 /// The result of one run of one check.

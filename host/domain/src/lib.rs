@@ -16,6 +16,7 @@ pub mod backup;
 pub mod backup_chain;
 pub mod backup_schedule;
 pub mod backup_type;
+pub mod blindness;
 pub mod blob;
 pub mod breaker;
 pub mod call;

@@ -151,6 +151,10 @@ fn the_status_says_null_where_there_is_nothing() {
             until: samples::NOW.to_string(),
             why: "the attempt before failed".to_owned(),
         }),
+        unseen: Some(Unseen {
+            since: samples::NOW.to_string(),
+            why: "no file can be opened".to_owned(),
+        }),
         priority: 5,
         paused: true,
         pid: None,
@@ -197,6 +201,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "incident": null,
             "operation": null,
             "rests": { "until": at, "why": "the attempt before failed" },
+            "unseen": { "since": at, "why": "no file can be opened" },
             "priority": 5,
             "paused": true,
             "pid": null,

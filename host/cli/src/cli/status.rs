@@ -48,13 +48,15 @@ fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Resul
 
 fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
     let rows = targets.into_iter().map(|target| {
-        let mut health = target.health.to_string();
-        if target.completed {
-            health.push_str(" (completed)");
-        }
-        if target.paused {
-            health.push_str(" (paused)");
-        }
+        let paused = target.paused.then(|| "paused".to_owned());
+        let unseen = target.unseen.as_ref();
+        let unseen = unseen.map(|unseen| format!("cannot look: {}", printable(&unseen.why)));
+        let completed = target.completed.then(|| "completed".to_owned());
+        let notes: Vec<String> = completed.into_iter().chain(paused).chain(unseen).collect();
+        let health = match notes.as_slice() {
+            [] => target.health.to_string(),
+            notes => format!("{} ({})", target.health, notes.join("; ")),
+        };
         vec![
             cell(&target.name, Tone::Plain),
             cell(health, health_tone(target.health)),

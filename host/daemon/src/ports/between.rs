@@ -4,6 +4,7 @@ use super::Boxed;
 use mainstay_domain::{
     alert::Alert,
     backup::{BackupSummary, BackupType, Verdict},
+    blindness::Unseen,
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
     health::{Evidence, Health, Observation},
@@ -87,6 +88,10 @@ pub trait Watch: Send + Sync {
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
     /// Health and circuit; `None` for an unknown target.
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
+    /// Since when one of its checks could not look, for the host's own reasons, and why; none where all look.
+    fn unseen(&self, _: &TargetName) -> Option<Unseen> {
+        None
+    }
     /// A heartbeat came; false where the target has no heartbeat check.
     fn heartbeat(&self, target: &TargetName) -> bool;
 }

@@ -10,8 +10,10 @@
 //! Invariant: what one target tells costs the same whatever the number of targets; another config costs a comparison for
 //! each, and work for those that it changes.
 //! Invariant: an exit is sent to the engine before the failure that it raises, and both before its end.
+//! Invariant: a look that came to nothing for the host's own reasons changes nothing of its target but what is shown.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
+mod blind;
 mod check_timer;
 mod events;
 mod finding_sender;
@@ -28,7 +30,7 @@ use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
 use check_timer::{CheckTimer, Due};
 use finding_sender::FindingSender;
 use mainstay_domain::{
-    breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
+    blindness::Blindness, breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
     time::Monotonic,
 };
 use parking_lot::{Mutex, RwLock};
@@ -56,6 +58,8 @@ struct Core {
     news: Mutex<HashMap<TargetName, ProcessUpdate>>,
     /// Circuits that go half-open by themselves and starts that end, on their way into the schedule.
     ticks: Mutex<Vec<(Arc<MonitoredTarget>, Monotonic)>>,
+    /// Locked after the target that it is asked or told about, where that is locked too.
+    blindness: Mutex<Blindness>,
     /// Those that may have checks which are not in the schedule yet.
     fresh: Mutex<Vec<Arc<MonitoredTarget>>>,
     wake: Notify,
@@ -88,6 +92,7 @@ impl Monitor {
             targets: RwLock::default(),
             news: Mutex::default(),
             ticks: Mutex::default(),
+            blindness: Mutex::default(),
             fresh: Mutex::default(),
             wake: Notify::new(),
             changed: ChangedTargets::default(),
@@ -188,6 +193,7 @@ impl Core {
         let mut state = monitored.lock();
         let now = self.clock.monotonic();
         state.epoch += 1;
+        self.forget_unseen(&state.spec.name);
         let before = std::mem::replace(&mut state.process, ProcessState::after(&news));
         if before.is_awaited() {
             self.fresh.lock().push(Arc::clone(monitored));

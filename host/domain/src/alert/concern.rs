@@ -34,6 +34,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         // A daemon starts with nothing but a good config, and reads a journal before it goes on with it.
         K::ConfigRejected => Fires(&[K::ConfigApplied, K::HostStarted]),
         K::JournalDamaged | K::RecordSetAside => Fires(&[K::HostStarted]),
+        K::MonitorBlind => Fires(&[K::MonitorSees]),
         K::JournalFull => Fires(&[K::JournalWritable]),
         K::PluginRejected => Fires(&[K::PluginServing]),
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
@@ -48,6 +49,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::HostResumed
         | K::ConfigApplied
         | K::JournalWritable
+        | K::MonitorSees
         | K::PluginServing
         | K::PluginReleased
         | K::BackupVerified
@@ -59,6 +61,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::ProcessAdopted
         | K::ProcessExited
         | K::ProcessStopped
+        | K::TargetWarned
         | K::CircuitHalfOpened
         | K::OperationScheduled
         | K::OperationApproved

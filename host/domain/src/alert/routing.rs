@@ -37,7 +37,9 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::JournalFull
         | K::JournalWritable
         | K::JournalDamaged
-        | K::RecordSetAside => true,
+        | K::RecordSetAside
+        | K::MonitorBlind
+        | K::MonitorSees => true,
         K::IncidentClosed => event.operation.is_none(),
         _ => false,
     }

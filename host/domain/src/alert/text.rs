@@ -91,6 +91,8 @@ fn headline(event: &Event) -> &'static str {
         K::JournalWritable => "the state directory is written again",
         K::JournalDamaged => "its journal is damaged",
         K::RecordSetAside => "a record of its journal was set aside",
+        K::MonitorBlind => "its checks cannot look",
+        K::MonitorSees => "its checks look again",
         other => other.as_str(),
     }
 }
@@ -146,6 +148,10 @@ fn actions_taken(event: &Event) -> String {
         K::JournalWritable => "it wrote all that it held",
         K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",
         K::RecordSetAside => "it keeps the record as it was found, and goes on without it",
+        K::MonitorBlind => {
+            "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"
+        }
+        K::MonitorSees => "it judges what it sees again",
         _ => "it recorded it",
     };
     let mut text = actions_taken.to_owned();
@@ -179,7 +185,8 @@ fn next_step(event: &Event) -> String {
             | K::BackupVerified
             | K::RetentionJudged
             | K::DrillPassed
-            | K::CircuitSteady,
+            | K::CircuitSteady
+            | K::MonitorSees,
             _,
         ) => "nothing".to_owned(),
         (K::JournalFull, _) => {
@@ -190,6 +197,9 @@ fn next_step(event: &Event) -> String {
         }
         (K::RecordSetAside, _) => {
             "if an older version runs again it may read the record; `mainstay journal check` looks at the others".to_owned()
+        }
+        (K::MonitorBlind, _) => {
+            "look at the host itself: open files, memory, processes, name servers and file systems; `unseen` in `mainstay status --json` says which targets and why".to_owned()
         }
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()

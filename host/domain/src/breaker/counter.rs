@@ -35,6 +35,8 @@ pub(super) struct CheckCounter {
     /// The target was started, and this has not passed since: a failure of it is none yet. What was raised before still
     /// holds meanwhile, so this is no state of the failure.
     pub(super) starting: bool,
+    /// It could not look for long, so what it saw last says nothing of the present.
+    pub(super) is_unseen: bool,
 }
 
 /// Where the failure of one check stands.
@@ -79,6 +81,7 @@ impl CheckCounter {
             successes: 0,
             state: FailureState::Clear,
             starting: false,
+            is_unseen: false,
         }
     }
 
@@ -166,6 +169,7 @@ impl CheckCounter {
         self.recent = old.recent;
         self.successes = old.successes;
         self.starting = old.starting;
+        self.is_unseen = old.is_unseen;
     }
 }
 
@@ -203,10 +207,15 @@ pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
         return Health::Starting;
     }
     let seen = checks.iter().filter_map(|c| c.last);
-    seen.fold(Health::Unknown, |health, outcome| match outcome {
+    let health = seen.fold(Health::Unknown, |health, outcome| match outcome {
         Outcome::Healthy => health.max(Health::Healthy),
         Outcome::Degraded | Outcome::Failed => Health::Degraded,
-    })
+        Outcome::Unknown => health,
+    });
+    match health {
+        Health::Healthy if checks.iter().any(|c| c.is_unseen) => Health::Unknown,
+        health => health,
+    }
 }
 
 #[cfg(test)]

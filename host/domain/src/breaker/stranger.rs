@@ -13,7 +13,8 @@ impl TargetHealth {
         let mut exits = self.checks.iter().filter(|check| check.is_exit());
         let is_down = exits.any(CheckCounter::last_failed);
         let kind = self.sampled(seen).and_then(|check| check.kind.as_ref());
-        is_down && seen.outcome != Outcome::Failed && kind.is_some_and(CheckKind::asks_the_service)
+        let passed = matches!(seen.outcome, Outcome::Healthy | Outcome::Degraded);
+        is_down && passed && kind.is_some_and(CheckKind::asks_the_service)
     }
 
     /// The configured check that saw this.

@@ -89,7 +89,7 @@ fn see(health: &mut TargetHealth, name: &str, outcome: Outcome, now: u64) -> Vec
     }
 }
 
-/// Steps: `a-` failed, `a+` healthy, `a~` degraded, `acted`, `start` for ten seconds, `ended`, or a number: the second at
+/// Steps: `a-` failed, `a+` healthy, `a~` degraded, `a?` unknown, `acted`, `start` for ten seconds, `ended`, or a number: the second at
 /// which it is tried to tick.
 fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
     let mut changes = Vec::new();
@@ -98,6 +98,7 @@ fn play(health: &mut TargetHealth, steps: &str) -> Vec<HealthChange> {
         let outcome = match step.as_bytes().last() {
             Some(b'-') => Outcome::Failed,
             Some(b'~') => Outcome::Degraded,
+            Some(b'?') => Outcome::Unknown,
             _ => Outcome::Healthy,
         };
         changes.extend(match step {
@@ -543,4 +544,27 @@ fn so_many_failures_of_the_last_looks_open_the_circuit_whatever_lies_between() {
     health.reconfigure(&[with_fail_of(3, 6)], None, BREAKER, None, at(0));
     assert_eq!(words(&play(&mut health, "a- a-")), "");
     assert_eq!(words(&play(&mut health, "a-")), "open raise:down");
+}
+
+#[test]
+fn what_could_not_be_seen_is_not_counted() {
+    check(only_a(), "a? a? a? a?", "");
+    check(only_a(), "a- a? a? a-", "open raise:down");
+    check(
+        only_a(),
+        "a- a- 30 a+ a? a? a+",
+        "open raise:down half clear:down closed",
+    );
+    let mut health = only_a();
+    play(&mut health, "a+");
+    let name = CheckName::parse("a").unwrap();
+    health.lost_sight(&name);
+    assert_eq!((health.health(), health.circuit()), (Health::Unknown, CircuitState::Closed));
+    play(&mut health, "a?");
+    assert_eq!(health.health(), Health::Unknown);
+    play(&mut health, "a+");
+    assert_eq!(health.health(), Health::Healthy);
+    play(&mut health, "a- a-");
+    health.lost_sight(&name);
+    assert_eq!(health.health(), Health::Failed, "it holds as before");
 }

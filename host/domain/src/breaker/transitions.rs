@@ -32,6 +32,7 @@ impl TargetHealth {
         check.count_failure();
         check.successes = 0;
         check.starting = false;
+        check.is_unseen = false;
         changes.push(HealthChange::CheckFailed {
             check: check.name.clone(),
             in_a_row: check.failures,
@@ -72,6 +73,7 @@ impl TargetHealth {
         check.last = Some(seen.outcome);
         check.count_success();
         check.starting = false;
+        check.is_unseen = false;
         let begins = check.state == FailureState::Raised && may_try;
         if begins {
             check.begin_trial();

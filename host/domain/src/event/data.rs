@@ -6,7 +6,8 @@
 use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed,
-    IncidentOpened, IncidentReopened, JournalDamaged, OperationApproved, OperationAskedFor,
+    IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind, OperationApproved,
+    OperationAskedFor,
     OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
     OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
     PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
@@ -65,6 +66,8 @@ event_data! {
     JournalDamaged,
     /// `record.set-aside`.
     RecordSetAside,
+    /// `monitor.blind`.
+    MonitorBlind,
     /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon
     /// started or adopted, else they say nothing.
     ProcessFacts,

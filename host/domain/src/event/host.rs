@@ -1,5 +1,6 @@
 //! What events of the host itself say.
 
+use crate::{name::TargetName, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The host or a target was paused or resumed.
@@ -40,5 +41,20 @@ pub struct RecordSetAside {
     /// Its name there.
     pub key: String,
     /// Why it cannot be read, for people.
+    pub why: String,
+}
+
+/// Checks could not look for long, for reasons of the host's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorBlind {
+    /// How many checks see nothing now.
+    pub checks: u64,
+    /// Of how many targets.
+    pub targets: u64,
+    /// Some of these targets; ten at most.
+    pub names: Vec<TargetName>,
+    /// Since when the first of them sees nothing.
+    pub since: Timestamp,
+    /// Why it does not, for people.
     pub why: String,
 }

@@ -37,6 +37,10 @@ event_kinds! {
     JournalDamaged = "journal.damaged",
     /// A record of the journal that this version cannot read was set aside.
     RecordSetAside = "record.set-aside",
+    /// Checks could not look for long, for reasons of the host's own.
+    MonitorBlind = "monitor.blind",
+    /// No check is blind any more.
+    MonitorSees = "monitor.sees",
     /// An operator paused the host or a target.
     HostPaused = "host.paused",
     /// An operator resumed the host or a target.

@@ -6,7 +6,8 @@
 use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData,
-    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, OperationApproved,
+    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
+    OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
     OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
@@ -56,6 +57,7 @@ impl EventData {
             }
             K::JournalDamaged => facts::<JournalDamaged>(&data),
             K::RecordSetAside => facts::<RecordSetAside>(&data),
+            K::MonitorBlind => facts::<MonitorBlind>(&data),
             K::PluginServing => facts::<PluginServing>(&data),
             K::PluginRejected => facts::<PluginRejected>(&data),
             K::BackupVerified => facts::<BackupTaken>(&data),
@@ -67,6 +69,7 @@ impl EventData {
             | K::JournalFull
             | K::JournalWritable
             | K::TargetWarned
+            | K::MonitorSees
             | K::CircuitHalfOpened
             | K::CircuitClosed
             | K::CircuitFlapping

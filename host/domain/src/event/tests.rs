@@ -135,6 +135,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("host.resumed", "PausedBy"),
         ("operation.scheduled", "OperationAskedFor"),
         ("operation.approved", "OperationApproved"),
+        ("monitor.blind", "MonitorBlind"),
+        ("monitor.sees", "Nothing"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

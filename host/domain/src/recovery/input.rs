@@ -111,6 +111,8 @@ pub enum LookResult {
     Down,
     /// Nothing can be seen yet: the process is only being started or adopted.
     NotYet,
+    /// None fails, and one could not look, for the host's own reasons.
+    Unseen,
 }
 
 /// What becomes of a person's command.

@@ -5,9 +5,17 @@ use super::{
     Stage,
 };
 use crate::{id::OperationId, operation::OperationEvent};
+use std::time::Duration;
 
 /// What is said of an attempt whose handlers were done while the checks did not pass.
 const STILL_FAILS: &str = "the handler was done, but the checks still fail";
+/// What is said of one after which nobody could see whether they pass.
+const NOT_SEEN: &str =
+    "the handler was done, but the checks could not look, so nobody knows whether it helped";
+/// What an operation says that has done nothing, because it could not see whether there is something to do.
+pub(super) const CANNOT_LOOK: &str = "its checks cannot look, so nothing is done";
+/// So long it gives way to others before it tries to look again.
+const BETWEEN_TRIES: Duration = Duration::from_secs(10);
 
 impl Recovery {
     pub(super) fn looked(
@@ -66,9 +74,16 @@ impl Recovery {
             Attempt::Looking(_) if is_over => self.healthy_without(case, running.work, at, out),
             Attempt::Looking(looks) => {
                 // What passes once may fail again; what is not there yet may come.
-                let is_open = matches!(look.seen, LookResult::Healthy | LookResult::NotYet);
+                let is_open = matches!(
+                    look.seen,
+                    LookResult::Healthy | LookResult::NotYet | LookResult::Unseen
+                );
                 if is_open && again(looks) {
                     case.stage = Stage::Running(Box::new(running));
+                    return Ok(());
+                }
+                if look.seen == LookResult::Unseen {
+                    self.put_off(case, running, at, out);
                     return Ok(());
                 }
                 if look.seen == LookResult::Healthy {
@@ -87,12 +102,29 @@ impl Recovery {
                     case.stage = Stage::Running(Box::new(running));
                     return Ok(());
                 }
-                self.attempt_failed(case, running, STILL_FAILS.to_owned(), at, out)
+                let why = match look.seen {
+                    LookResult::NotYet | LookResult::Unseen => NOT_SEEN,
+                    LookResult::Healthy | LookResult::Failing | LookResult::Down => STILL_FAILS,
+                };
+                self.attempt_failed(case, running, why.to_owned(), at, out)
             }
             Attempt::Calling { .. } => {
                 case.stage = Stage::Running(Box::new(running));
                 Ok(())
             }
         }
+    }
+
+    /// Nobody can see whether there is still something to do. A healthy target must not be touched, so nothing is done,
+    /// which is no attempt, and the turn is others' until it is tried to look again.
+    fn put_off(&mut self, case: &mut Case, running: Running, at: InputTime, out: &mut Outcome) {
+        let mut work = running.work;
+        work.revise(out, |operation| {
+            operation.due = Some(at.now + BETWEEN_TRIES);
+        });
+        work.error = Some(CANNOT_LOOK.to_owned());
+        let entry = self.entry(&work.operation, at.monotonic + BETWEEN_TRIES);
+        self.queue.rest(entry);
+        case.stage = Stage::Queued(work);
     }
 }

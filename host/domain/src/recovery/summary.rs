@@ -1,6 +1,6 @@
 //! The summary of a target, for status.
 
-use super::{Recovery, Stage, TargetSummary};
+use super::{Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
 use crate::name::TargetName;
 
 impl Recovery {
@@ -34,6 +34,7 @@ impl Recovery {
 fn rest_words(case: &super::Case) -> String {
     let incident = &case.incident;
     match case.work().and_then(|work| work.error.as_ref()) {
+        Some(error) if error == CANNOT_LOOK => CANNOT_LOOK.to_owned(),
         Some(_) => "between two attempts".to_owned(),
         None if case.work().is_some_and(|work| work.operation.cut_off) => {
             "the daemon ended during its last attempt".to_owned()

@@ -11,4 +11,5 @@ mod stages;
 mod stopping;
 mod stories;
 mod table;
+mod unseen;
 mod world;

@@ -205,6 +205,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::PausedBy(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
+        EventData::MonitorBlind(_),
         EventData::ConfigApplied(_),
         EventData::ConfigRejected(_),
         EventData::ProcessFacts(_),

@@ -48,9 +48,23 @@ impl Effects {
                     .check_now(target_name(&target)?)
                     .await?
                     .into_iter();
-                let failing = seen.filter(|observation| observation.outcome == Outcome::Failed);
+                let (failing, others): (Vec<_>, Vec<_>) =
+                    seen.partition(|observation| observation.outcome == Outcome::Failed);
+                let unseen = others.into_iter();
+                let mut unseen =
+                    unseen.filter(|observation| observation.outcome == Outcome::Unknown);
+                // That nothing fails is said only where everything was seen.
+                if let Some(unseen) = unseen.next().filter(|_| failing.is_empty()) {
+                    return Err(EffectError::Unavailable(format!(
+                        "{target}: check {} could not look: {}",
+                        unseen.check, unseen.evidence.message
+                    )));
+                }
                 Ok(Answer::Evidence(
-                    failing.map(|observation| observation.evidence).collect(),
+                    failing
+                        .into_iter()
+                        .map(|observation| observation.evidence)
+                        .collect(),
                 ))
             }
             Effect::CommandRun { name, arguments } => {

@@ -372,6 +372,7 @@ async fn checks_are_counted_by_outcome_and_timed() {
         (Outcome::Healthy, 2),
         (Outcome::Degraded, 1),
         (Outcome::Failed, 3),
+        (Outcome::Unknown, 2),
     ] {
         probe.show("tcp", outcome);
         for _ in 0..times {
@@ -385,8 +386,9 @@ async fn checks_are_counted_by_outcome_and_timed() {
             &format!("checks_total{{{labels},outcome=\"healthy\"}} 2\n"),
             &format!("checks_total{{{labels},outcome=\"degraded\"}} 1\n"),
             &format!("checks_total{{{labels},outcome=\"failed\"}} 3\n"),
-            "check_duration_seconds_bucket{kind=\"tcp\",le=\"30\"} 6\n",
-            "check_duration_seconds_count{kind=\"tcp\"} 6\n",
+            &format!("checks_total{{{labels},outcome=\"unknown\"}} 2\n"),
+            "check_duration_seconds_bucket{kind=\"tcp\",le=\"30\"} 8\n",
+            "check_duration_seconds_count{kind=\"tcp\"} 8\n",
         ],
     );
 }

@@ -27,6 +27,7 @@ impl Core {
     /// Runs a check once and applies its observation; the caller holds its turn. None if the target is stopped, if
     /// the config changed or dropped the check, if the check measures a child that is down, if a stranger answered for
     /// it, or if it is too soon to say anything, which counts as nothing. The message says if the start excuses a failure.
+    /// One that is unknown counts as nothing either, but it is shown.
     pub(super) async fn look(
         &self,
         monitored: &Arc<MonitoredTarget>,
@@ -53,6 +54,13 @@ impl Core {
         let mut seen = seen?;
         let end = self.clock.monotonic();
         let mut state = monitored.lock();
+        if seen.outcome == Outcome::Unknown {
+            run.meter.ran(seen.outcome, false, end.since(start));
+            if state.epoch == epoch {
+                self.could_not_look(monitored, &mut state, run, &seen, end);
+            }
+            return Some(seen);
+        }
         let is_excused_by_start = state.health.is_excused_by_start(&seen, end);
         run.meter
             .ran(seen.outcome, is_excused_by_start, end.since(start));
@@ -63,6 +71,7 @@ impl Core {
             seen.evidence.message = format!("starting: {}", seen.evidence.message);
         }
         if state.epoch == epoch {
+            self.has_looked(&seen.target, run);
             let changes = state.health.observe(&seen, end);
             self.publish(monitored, &mut state, &changes, Some(&seen));
         }

@@ -3,6 +3,7 @@
 use super::{Monitor, process::ProcessState};
 use crate::ports::{Boxed, ProcessUpdate, ProcessWatch, Watch};
 use mainstay_domain::{
+    blindness::Unseen,
     breaker::CircuitState,
     effect::EffectError,
     health::{Health, Observation},
@@ -78,6 +79,10 @@ impl Watch for Monitor {
         let monitored = self.core.get(target)?;
         let state = monitored.lock();
         Some((state.health.health(), state.health.circuit()))
+    }
+
+    fn unseen(&self, target: &TargetName) -> Option<Unseen> {
+        self.core.blindness.lock().of(target)
     }
 
     fn heartbeat(&self, target: &TargetName) -> bool {

@@ -26,6 +26,7 @@ impl Core {
                     let news = news.get(&target.name);
                     let process = news.and_then(|news| self.last_process_state(&state, news));
                     let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
+                    self.forget_unseen(&target.name);
                     self.publish(monitored, &mut state, &changes, process.as_ref());
                     drop(state);
                     self.fresh.lock().push(Arc::clone(monitored));
@@ -48,6 +49,7 @@ impl Core {
             if !is_named {
                 let mut state = monitored.lock();
                 let changes = state.retire();
+                self.forget_unseen(name);
                 self.publish(monitored, &mut state, &changes, None);
                 news.remove(name);
             }

@@ -16,7 +16,7 @@ use mainstay_domain::{
 use metrics::{Counter, Histogram};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -41,6 +41,8 @@ pub(super) struct CheckRun {
     /// Held by who runs it.
     pub(super) turn: tokio::sync::Mutex<()>,
     pub(super) meter: Meter,
+    /// Its last look came to nothing, for the host's own reasons.
+    pub(super) is_unseen: AtomicBool,
     state: Mutex<RunState>,
 }
 
@@ -61,7 +63,7 @@ pub(super) struct Meter {
     check: CheckName,
     kind: &'static str,
     numbers: Numbers,
-    outcomes: [OnceLock<Counter>; 4],
+    outcomes: [OnceLock<Counter>; 5],
     duration: OnceLock<Histogram>,
     lateness: OnceLock<Histogram>,
 }
@@ -149,12 +151,13 @@ impl CheckRun {
                 check: check.name.clone(),
                 kind: check.kind.as_str(),
                 numbers: numbers.clone(),
-                outcomes: [const { OnceLock::new() }; 4],
+                outcomes: [const { OnceLock::new() }; 5],
                 duration: OnceLock::new(),
                 lateness: OnceLock::new(),
             },
             spec: Arc::new(check.clone()),
             turn: tokio::sync::Mutex::new(()),
+            is_unseen: AtomicBool::new(false),
             state: Mutex::new(RunState::New),
         })
     }
@@ -187,6 +190,7 @@ impl Meter {
             Outcome::Degraded => (1, "degraded"),
             Outcome::Failed if is_excused_by_start => (3, "starting"),
             Outcome::Failed => (2, "failed"),
+            Outcome::Unknown => (4, "unknown"),
         };
         if let Some(counter) = self.outcomes.get(place) {
             counter.get_or_init(|| self.counter(word)).increment(1);

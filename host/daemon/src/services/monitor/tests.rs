@@ -20,6 +20,7 @@ use mainstay_domain::{
 };
 use std::time::Duration;
 
+mod blind;
 mod config;
 mod measurement;
 mod scale;

@@ -28,11 +28,9 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let (own, target) = (Arc::clone(&watch), asked.target.clone());
     let seen = tokio::spawn(async move { own.check_now(target).await }).await;
     let seen = match seen {
-        Ok(Ok(seen)) if all_pass(spec.target(&asked.target), &asked.failure, &seen) => {
-            LookResult::Healthy
-        }
+        Ok(Ok(seen)) => judge(spec.target(&asked.target), &asked.failure, &seen),
         Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
-        Ok(Ok(_) | Err(_)) => LookResult::Failing,
+        Ok(Err(_)) => LookResult::Failing,
         Err(error) => {
             tracing::error!(target = %asked.target, %error, "a look broke off; report this as a defect");
             LookResult::NotYet
@@ -50,12 +48,59 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     Input::Looked(asked.operation, look)
 }
 
-/// Whether the checks that see this failure passed: another failure of the target is not this operation's. One that no
-/// check sees is judged by all of them.
-fn all_pass(target: Option<&TargetSpec>, failure: &FailureType, seen: &[Observation]) -> bool {
+/// What the checks that see this failure saw: another failure of the target is not this operation's. One that no check
+/// sees is judged by all of them.
+fn judge(target: Option<&TargetSpec>, failure: &FailureType, seen: &[Observation]) -> LookResult {
     let is_own =
         |one: &&Observation| target.is_some_and(|target| target.is_seen_by(failure, &one.check));
     let has_own = seen.iter().any(|one| is_own(&one));
-    let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
-    judged.all(|one| one.outcome != Outcome::Failed)
+    let judged = seen.iter().filter(|one| !has_own || is_own(one));
+    judged.fold(LookResult::Healthy, |so_far, one| match one.outcome {
+        Outcome::Failed => LookResult::Failing,
+        Outcome::Unknown if so_far == LookResult::Healthy => LookResult::Unseen,
+        Outcome::Healthy | Outcome::Degraded | Outcome::Unknown => so_far,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::specs;
+    use mainstay_domain::{
+        health::Evidence,
+        name::CheckName,
+        time::Timestamp,
+    };
+
+    #[test]
+    fn what_could_not_be_seen_is_neither_passed_nor_failed() {
+        use Outcome::{Degraded, Failed, Healthy, Unknown};
+        let target = specs::target("api", vec![specs::check("tcp"), specs::check("http")]);
+        let seen = |outcomes: &[(&str, Outcome)]| {
+            let outcomes = outcomes.iter().map(|(check, outcome)| Observation {
+                target: specs::name("api"),
+                check: CheckName::parse(check).unwrap(),
+                outcome: *outcome,
+                evidence: Evidence {
+                    check: (*check).to_owned(),
+                    observed_at: Timestamp::from_millis(0),
+                    message: "as it is".to_owned(),
+                    value: None,
+                },
+            });
+            let outcomes: Vec<_> = outcomes.collect();
+            judge(Some(&target), &specs::failure("tcp-down"), &outcomes)
+        };
+        for (outcomes, expected) in [
+            (vec![("tcp", Healthy), ("http", Unknown)], LookResult::Healthy),
+            (vec![("tcp", Degraded)], LookResult::Healthy),
+            (vec![("tcp", Unknown), ("http", Failed)], LookResult::Unseen),
+            (vec![("tcp", Failed)], LookResult::Failing),
+            (vec![("http", Unknown), ("http", Failed)], LookResult::Failing),
+            (vec![("http", Failed), ("http", Unknown)], LookResult::Failing),
+            (vec![], LookResult::Healthy),
+        ] {
+            assert_eq!(seen(&outcomes), expected, "{outcomes:?}");
+        }
+    }
 }

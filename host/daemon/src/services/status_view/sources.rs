@@ -5,7 +5,7 @@ use crate::ports::{
     BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, StatusFacts,
     TargetControl, Watch,
 };
-use mainstay_api::{HostStatus, JobRow, PluginRow, ReloadRow, Rest, Status, TargetRow};
+use mainstay_api::{HostStatus, JobRow, PluginRow, ReloadRow, Rest, Status, TargetRow, Unseen};
 use mainstay_domain::name::TargetName;
 use std::sync::Arc;
 
@@ -53,6 +53,10 @@ impl StatusSources {
             rests: active.rests.map(|rest| Rest {
                 until: rest.until.to_string(),
                 why: rest.why,
+            }),
+            unseen: self.watch.unseen(name).map(|unseen| Unseen {
+                since: unseen.since.to_string(),
+                why: unseen.why,
             }),
             priority,
             paused: self.recovery.is_paused(Some(name)),

@@ -191,6 +191,8 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "journal.writable",
             "journal.damaged",
             "record.set-aside",
+            "monitor.blind",
+            "monitor.sees",
             "config.rejected",
             "circuit.flapping",
             "incident.opened",
@@ -239,6 +241,19 @@ fn a_full_disk_is_one_alert_that_is_resolved_when_the_journal_is_written_again()
     let damaged = sent(&event(EventKind::JournalDamaged), &routes);
     assert_eq!(damaged[0].alert.dedup_key, "db1/journal-damage");
     assert_eq!(damaged[0].alert.status, AlertStatus::Firing);
+}
+
+#[test]
+fn a_blind_monitor_is_one_alert_that_is_resolved_when_it_sees_again() {
+    let routes = [route("log", Severity::High)];
+    let at = Timestamp::from_millis(0);
+    let event = |kind| Event::new(kind, Severity::High, at, "x");
+    let blind = sent(&event(EventKind::MonitorBlind), &routes);
+    let sees = sent(&event(EventKind::MonitorSees), &routes);
+    assert_eq!(blind[0].alert.dedup_key, "db1/monitor");
+    assert_eq!(sees[0].alert.dedup_key, blind[0].alert.dedup_key);
+    assert_eq!(blind[0].alert.status, AlertStatus::Firing);
+    assert_eq!(sees[0].alert.status, AlertStatus::Resolved);
 }
 
 #[test]

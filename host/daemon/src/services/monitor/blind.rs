@@ -1,0 +1,96 @@
+//! Looks that came to nothing: what is shown of them, and what is told where it lasts.
+//!
+//! Invariant: both events are of one severity, so that who heard the one hears the other.
+
+use super::{
+    Core,
+    target::{CheckRun, MonitoredState, MonitoredTarget},
+};
+use mainstay_domain::{
+    blindness::LostLook,
+    event::{Event, EventKind, MonitorBlind},
+    health::Observation,
+    name::TargetName,
+    record::Change,
+    severity::Severity,
+    time::Monotonic,
+};
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+impl Core {
+    /// A check could not look; what it says instead is why.
+    pub(super) fn could_not_look(
+        &self,
+        monitored: &Arc<MonitoredTarget>,
+        state: &mut MonitoredState,
+        run: &CheckRun,
+        seen: &Observation,
+        now: Monotonic,
+    ) {
+        run.is_unseen.store(true, Relaxed);
+        let look = LostLook {
+            target: &seen.target,
+            check: &seen.check,
+            every: run.spec.every,
+            at: seen.evidence.observed_at,
+            why: &seen.evidence.message,
+        };
+        let lost = self.blindness.lock().lost(look, now);
+        self.changed.note(&seen.target);
+        if lost.lasts {
+            let changes = state.health.lost_sight(&seen.check);
+            self.publish(monitored, state, &changes, None);
+        }
+        if let Some(report) = lost.report {
+            let event = self.of_the_host(EventKind::MonitorBlind, words(&report));
+            self.tell(event.with_data(report));
+        }
+    }
+
+    /// A check has looked; most have not missed a look before.
+    pub(super) fn has_looked(&self, target: &TargetName, run: &CheckRun) {
+        if !run.is_unseen.swap(false, Relaxed) {
+            return;
+        }
+        let ends = self.blindness.lock().seen(target, &run.spec.name);
+        self.changed.note(target);
+        self.sees_again(ends);
+    }
+
+    /// What the checks of this target saw does not count any more, so nothing is missed of it.
+    pub(super) fn forget_unseen(&self, target: &TargetName) {
+        let ends = self.blindness.lock().forget(target);
+        self.sees_again(ends);
+    }
+
+    fn sees_again(&self, ends: bool) {
+        if ends {
+            let message = "every check that could not look has looked again, or is not looked at any more";
+            self.tell(self.of_the_host(EventKind::MonitorSees, message.to_owned()));
+        }
+    }
+
+    fn of_the_host(&self, kind: EventKind, message: String) -> Event {
+        Event::new(kind, Severity::High, self.clock.now(), message)
+    }
+
+    fn tell(&self, event: Event) {
+        drop(self.journal.commit(vec![Change::Event(event)].into()));
+    }
+}
+
+fn words(report: &MonitorBlind) -> String {
+    let (checks, targets) = (report.checks, report.targets);
+    let check = if checks == 1 { "check" } else { "checks" };
+    let target = if targets == 1 { "target" } else { "targets" };
+    let mut names: Vec<&str> = report.names.iter().map(TargetName::as_str).collect();
+    if u64::try_from(names.len()).is_ok_and(|named| named < targets) {
+        names.push("...");
+    }
+    format!(
+        "{checks} {check} of {targets} {target} ({}) cannot look since {}: {}",
+        names.join(", "),
+        report.since,
+        report.why
+    )
+}

@@ -1,0 +1,105 @@
+//! What the host cannot see.
+
+use super::*;
+use mainstay_domain::{blindness::Unseen, event::MonitorBlind};
+
+/// A target whose failure is raised by the third failing look in a row.
+fn patient(text: &str) -> TargetSpec {
+    let mut tcp = check("tcp");
+    (tcp.fail_after, tcp.recover_after) = (3, 2);
+    tcp.every = Duration::from_secs(1);
+    target(text, vec![tcp])
+}
+
+/// Looks once, and sees this.
+async fn see(bench: &Bench, of: &str, outcome: Outcome) {
+    bench.probe.show("tcp", outcome);
+    let seen = within(bench.monitor.check_now(name(of))).await.unwrap();
+    assert_eq!(seen[0].outcome, outcome);
+}
+
+#[tokio::test]
+async fn what_could_not_be_seen_counts_neither_as_a_failure_nor_as_a_success() {
+    use Outcome::{Failed, Healthy, Unknown};
+    let mut bench = Bench::new(vec![patient("db")]); // Not running: nothing else looks.
+    for outcome in [Unknown, Unknown, Unknown, Unknown, Failed, Failed, Unknown] {
+        see(&bench, "db", outcome).await;
+    }
+    assert!(!bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
+    see(&bench, "db", Failed).await;
+    assert_eq!(bench.finding().await, "db raised tcp-down", "it is the third");
+
+    bench.monitor.handler_acted(&name("db"));
+    for outcome in [Healthy, Unknown, Unknown] {
+        see(&bench, "db", outcome).await;
+    }
+    assert!(bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
+    see(&bench, "db", Healthy).await;
+    assert_eq!(bench.finding().await, "db cleared tcp-down", "it is the second");
+    assert_eq!(
+        bench.monitor.health(&name("db")),
+        Some((Health::Healthy, CircuitState::Closed))
+    );
+}
+
+#[tokio::test]
+async fn a_host_that_is_blind_for_long_is_one_event_for_all_and_one_more_when_it_sees_again() {
+    let bench = Bench::new(vec![patient("api"), patient("db")]);
+    let both = [name("api"), name("db")];
+    for of in &both {
+        see(&bench, of.as_str(), Outcome::Healthy).await;
+        assert_eq!(bench.monitor.unseen(of), None);
+    }
+    let since = bench.clock.now();
+    for _ in 0..4 {
+        for of in &both {
+            see(&bench, of.as_str(), Outcome::Unknown).await;
+            let unseen = bench.monitor.unseen(of).unwrap();
+            assert!(unseen.why.contains("as told"), "{unseen:?}");
+        }
+        let blind = bench.count(EventKind::MonitorBlind);
+        assert_eq!(blind, 0, "it may pass");
+        bench.clock.advance(Duration::from_secs(7));
+    }
+    assert_eq!(bench.monitor.health(&both[0]).unwrap().0, Health::Healthy);
+    bench.clock.advance(Duration::from_secs(7));
+    for of in &both {
+        see(&bench, of.as_str(), Outcome::Unknown).await;
+        assert_eq!(
+            bench.monitor.health(of),
+            Some((Health::Unknown, CircuitState::Closed))
+        );
+    }
+    let events = bench.journal.events();
+    let [told] = events.as_slice() else {
+        panic!("it is one event: {events:?}");
+    };
+    assert_eq!((told.kind, &told.target), (EventKind::MonitorBlind, &None));
+    let EventData::MonitorBlind(MonitorBlind { checks, names, .. }) = &told.data else {
+        panic!("{:?}", told.data);
+    };
+    assert_eq!((*checks, names.as_slice()), (2, &both[..]));
+
+    see(&bench, "api", Outcome::Healthy).await;
+    assert_eq!(bench.count(EventKind::MonitorSees), 0, "the other is blind");
+    assert!(matches!(bench.monitor.unseen(&both[1]), Some(Unseen { since: at, .. }) if at.since(since) < Duration::from_secs(60)));
+    see(&bench, "db", Outcome::Healthy).await;
+    assert_eq!(bench.count(EventKind::MonitorSees), 1);
+    for of in &both {
+        assert_eq!(bench.monitor.unseen(of), None);
+        assert_eq!(bench.monitor.health(of).unwrap().0, Health::Healthy);
+    }
+    assert_eq!(bench.journal.kinds().len(), 2, "no target has an event");
+}
+
+#[tokio::test]
+async fn a_target_that_is_taken_away_is_not_missed() {
+    let bench = Bench::new(vec![patient("db")]);
+    see(&bench, "db", Outcome::Unknown).await;
+    bench.clock.advance(Duration::from_secs(30));
+    see(&bench, "db", Outcome::Unknown).await;
+    assert_eq!(bench.count(EventKind::MonitorBlind), 1);
+    bench.monitor.core.reconfigure(&spec(Vec::new()));
+    assert_eq!(bench.count(EventKind::MonitorSees), 1);
+    assert_eq!(bench.monitor.unseen(&name("db")), None);
+}

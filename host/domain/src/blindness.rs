@@ -1,0 +1,217 @@
+//! What the host could not see: checks whose looks came to nothing, for reasons of the host's own.
+//!
+//! Invariant: pure; callers pass the time.
+//! Invariant: it is one report for the whole host, however many checks it concerns: it begins with the first check that
+//! has not seen anything for long, and ends when none is left.
+
+use crate::{
+    event::MonitorBlind,
+    name::{CheckName, TargetName},
+    time::{Monotonic, Timestamp},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// A check without a real look for so long, and for so many of its periods, is blind.
+const LASTING: Duration = Duration::from_secs(30);
+/// See [`LASTING`].
+const LASTING_PERIODS: u32 = 3;
+/// So many targets are named in a report.
+const MAX_NAMED: usize = 10;
+
+/// Since when a check has not seen anything, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// When it could not look for the first time.
+    pub since: Timestamp,
+    /// Why it could not the last time.
+    pub why: String,
+}
+
+/// One look that came to nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct LostLook<'a> {
+    /// Whose check it is.
+    pub target: &'a TargetName,
+    /// The check.
+    pub check: &'a CheckName,
+    /// Its period.
+    pub every: Duration,
+    /// When it should have looked.
+    pub at: Timestamp,
+    /// Why it could not.
+    pub why: &'a str,
+}
+
+/// What a look that came to nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// It is blind from now on.
+    pub lasts: bool,
+    /// The report begins.
+    pub report: Option<MonitorBlind>,
+}
+
+/// Every check that has not seen anything since its last real look.
+#[derive(Debug, Default)]
+pub struct Blindness {
+    checks: BTreeMap<(TargetName, CheckName), Kept>,
+    is_reported: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    began: Monotonic,
+    lasts: bool,
+    unseen: Unseen,
+}
+
+impl Blindness {
+    /// A check could not look.
+    pub fn lost(&mut self, look: LostLook<'_>, now: Monotonic) -> Lost {
+        let key = (look.target.clone(), look.check.clone());
+        let kept = self.checks.entry(key).or_insert_with(|| Kept {
+            began: now,
+            lasts: false,
+            unseen: Unseen {
+                since: look.at,
+                why: String::new(),
+            },
+        });
+        if kept.unseen.why != look.why {
+            look.why.clone_into(&mut kept.unseen.why);
+        }
+        let limit = look.every.saturating_mul(LASTING_PERIODS).max(LASTING);
+        let lasts = !kept.lasts && now.since(kept.began) >= limit;
+        kept.lasts |= lasts;
+        let unseen = kept.unseen.clone();
+        let begins = lasts && !self.is_reported;
+        self.is_reported |= begins;
+        Lost {
+            lasts,
+            report: begins.then(|| self.report(unseen)),
+        }
+    }
+
+    /// A check has looked. True where with it the report ends.
+    pub fn seen(&mut self, target: &TargetName, check: &CheckName) -> bool {
+        self.checks.remove(&(target.clone(), check.clone()));
+        self.ends()
+    }
+
+    /// Nothing that was seen of this target counts any more, so nothing is missed either. True where with it the report
+    /// ends.
+    pub fn forget(&mut self, target: &TargetName) -> bool {
+        self.checks.retain(|(of, _), _| of != target);
+        self.ends()
+    }
+
+    /// Since when a check of this target has not seen anything: of several, the one that is so for the longest.
+    pub fn of(&self, target: &TargetName) -> Option<Unseen> {
+        let own = self.checks.iter().filter(|((of, _), _)| of == target);
+        let longest = own.min_by_key(|(_, kept)| kept.began);
+        longest.map(|(_, kept)| kept.unseen.clone())
+    }
+
+    fn ends(&mut self) -> bool {
+        let ends = self.is_reported && !self.checks.values().any(|kept| kept.lasts);
+        self.is_reported &= !ends;
+        ends
+    }
+
+    fn report(&self, first: Unseen) -> MonitorBlind {
+        let mut targets: Vec<TargetName> = Vec::new();
+        for (target, _) in self.checks.keys() {
+            if targets.last() != Some(target) {
+                targets.push(target.clone());
+            }
+        }
+        let (checks, of) = (self.checks.len(), targets.len());
+        targets.truncate(MAX_NAMED);
+        MonitorBlind {
+            checks: u64::try_from(checks).unwrap_or(u64::MAX),
+            targets: u64::try_from(of).unwrap_or(u64::MAX),
+            names: targets,
+            since: first.since,
+            why: first.why,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> TargetName {
+        TargetName::parse(name).unwrap()
+    }
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn lose(blindness: &mut Blindness, target: &str, every: u64, second: u64) -> Lost {
+        let look = LostLook {
+            target: &name(target),
+            check: &CheckName::parse("tcp").unwrap(),
+            every: Duration::from_secs(every),
+            at: at(second),
+            why: "no file can be opened",
+        };
+        let now = Monotonic::from_start(Duration::from_secs(second));
+        blindness.lost(look, now)
+    }
+
+    fn see(blindness: &mut Blindness, target: &str) -> bool {
+        blindness.seen(&name(target), &CheckName::parse("tcp").unwrap())
+    }
+
+    #[test]
+    fn a_check_is_blind_after_thirty_seconds_or_three_of_its_periods_and_a_look_begins_anew() {
+        let mut blindness = Blindness::default();
+        for (second, lasts) in [(0, false), (29, false), (30, true), (31, false)] {
+            assert_eq!(lose(&mut blindness, "api", 1, second).lasts, lasts, "{second}");
+        }
+        for (second, lasts) in [(0, false), (59, false), (60, true)] {
+            assert_eq!(lose(&mut blindness, "db", 20, second).lasts, lasts, "{second}");
+        }
+        assert!(!see(&mut blindness, "api"), "the other is blind still");
+        assert_eq!(blindness.of(&name("api")), None);
+        assert!(!lose(&mut blindness, "api", 1, 80).lasts);
+        assert_eq!(blindness.of(&name("api")).unwrap().since, at(80));
+        assert!(!lose(&mut blindness, "api", 1, 109).lasts);
+        assert!(lose(&mut blindness, "api", 1, 110).lasts);
+    }
+
+    #[test]
+    fn it_is_one_report_for_all_that_ends_with_the_last() {
+        let mut blindness = Blindness::default();
+        for target in ["a", "b", "c"] {
+            lose(&mut blindness, target, 1, 0);
+        }
+        let report = lose(&mut blindness, "b", 1, 30).report.unwrap();
+        assert_eq!(
+            report,
+            MonitorBlind {
+                checks: 3,
+                targets: 3,
+                names: ["a", "b", "c"].map(name).to_vec(),
+                since: at(0),
+                why: "no file can be opened".to_owned(),
+            }
+        );
+        let other = lose(&mut blindness, "a", 1, 31);
+        assert_eq!((other.lasts, other.report), (true, None));
+        assert!(!see(&mut blindness, "b") && !see(&mut blindness, "c"));
+        assert!(blindness.forget(&name("a")), "it was the last that is blind");
+        assert!(!blindness.forget(&name("a")) && !see(&mut blindness, "b"), "told once");
+    }
+
+    #[test]
+    fn what_comes_to_nothing_for_a_moment_is_no_report() {
+        let mut blindness = Blindness::default();
+        lose(&mut blindness, "a", 1, 0);
+        assert_eq!(blindness.of(&name("a")).unwrap().why, "no file can be opened");
+        assert!(!see(&mut blindness, "a"));
+        assert_eq!(blindness.of(&name("a")), None);
+    }
+}
