@@ -18,6 +18,20 @@ impl Daemon {
         answer
     }
 
+    /// Reads a path over the daemon's socket; the status of the answer, and its text.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut socket = UnixStream::connect(self.path("state/mainstay.sock")).unwrap();
+        // So that what comes as a stream has no chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nhost: mainstay\r\n\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer of HTTP: {answer}"));
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, body.to_owned())
+    }
+
     /// Sends a command over the daemon's socket; the status of the answer, and its JSON, `Null` where it is none.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let body = body.to_string();

@@ -5,12 +5,14 @@ mod crash;
 mod damage;
 mod full_disk;
 mod recovery;
+mod soak;
 mod swap;
 
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
+pub use soak::{SoakOptions, soak};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same campaign.
