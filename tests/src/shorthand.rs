@@ -21,7 +21,9 @@ pub fn sleeper(name: &str) -> String {
 pub fn user_name() -> String {
     let number = rustix::process::getuid().as_raw().to_string();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
-    let mut accounts = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let mut accounts = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
     let account = accounts.find(|fields| fields.get(2) == Some(&number.as_str()));
     account.map_or_else(|| format!("uid {number}"), |fields| fields[0].to_owned())
 }

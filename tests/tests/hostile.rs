@@ -272,7 +272,10 @@ fn what_is_no_file_is_refused_by_inspect_and_check_without_being_waited_for() {
     let daemon = Daemon::prepare(&config(r#"{ do = "nothing" }"#, LIMITS));
     let fifo = daemon.path("plugins/pipe.wasm");
     make_fifo(&fifo);
-    for (file, found) in [(fifo.to_str().unwrap(), "a FIFO"), ("/dev/zero", "a device")] {
+    for (file, found) in [
+        (fifo.to_str().unwrap(), "a FIFO"),
+        ("/dev/zero", "a device"),
+    ] {
         let output = daemon.cli(&["plugin", "inspect", file]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(found), "{said}");

@@ -94,7 +94,10 @@ fn an_exit_decides_about_further_attempts() {
     assert_eq!(operation["state"], "failed", "{operation}");
     assert_eq!(ran, ["check db-1", "check db-1"], "both attempts");
     let error = operation["error"].as_str().unwrap();
-    assert!(error.contains("`check-primary`: exit 2: primary db-1 is silent"), "{error}");
+    assert!(
+        error.contains("`check-primary`: exit 2: primary db-1 is silent"),
+        "{error}"
+    );
 
     let cluster = Cluster::start();
     let (operation, ran) = cluster.recover("primary-down", "77");
@@ -131,7 +134,15 @@ fn steps_of_the_settings_run_where_the_chain_has_none_and_no_other_than_the_gran
 fn a_dry_run_shows_the_commands_and_runs_none() {
     let cluster = Cluster::start();
     let Cluster(daemon) = &cluster;
-    let arguments = ["recover", "db", "--failure", "primary-down", "--dry-run", "--wait", "--json"];
+    let arguments = [
+        "recover",
+        "db",
+        "--failure",
+        "primary-down",
+        "--dry-run",
+        "--wait",
+        "--json",
+    ];
     let output = daemon.cli(&arguments);
     let operation: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(

@@ -48,7 +48,8 @@ fn the_last_good_plugin_serves_after_a_restart_beside_its_broken_file() {
 }
 
 #[test]
-fn other_bytes_of_an_accepted_version_are_refused_over_restarts_until_the_operator_says_otherwise() {
+fn other_bytes_of_an_accepted_version_are_refused_over_restarts_until_the_operator_says_otherwise()
+{
     let component = guest("probe", &[]);
     let mut daemon = Daemon::start(CONFIG, &[&component]);
     daemon.wait_for_plugins(1);
@@ -67,7 +68,10 @@ fn other_bytes_of_an_accepted_version_are_refused_over_restarts_until_the_operat
     };
     let refused = row("rejected");
     let reason = refused["last_error"].as_str().unwrap();
-    assert!(reason.contains("`mainstay plugin forget probe@1.0.0`"), "{reason}");
+    assert!(
+        reason.contains("`mainstay plugin forget probe@1.0.0`"),
+        "{reason}"
+    );
     let digest = row("serving")["digest"].clone();
     let forgotten = daemon.json(&["plugin", "forget", "probe@1.0.0", "--by", "ann"]);
     assert_eq!(forgotten["version"], "1.0.0");

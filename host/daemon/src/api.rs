@@ -32,19 +32,19 @@ use crate::{
         status_view::{ChangedTargets, StatusCache, StatusSources},
     },
 };
+use access::{Door, TcpGuest};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
     middleware,
     routing::{MethodRouter, get, post},
 };
-use access::{Door, TcpGuest};
 use caller::{Caller, Known};
 use connections::Connections;
 use error::ApiError;
 use extract::{Body, Named};
-use mainstay_api::DecisionBody;
 use hosts::Hosts;
+use mainstay_api::DecisionBody;
 use mainstay_domain::id::OperationId;
 use mainstay_domain::name::SecretName;
 use mainstay_domain::recovery::Verb;

@@ -14,10 +14,16 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
-        clock::SystemClock, commands::LocalCommands, http::EgressClient, limits,
-        pid_files::HostPidFiles, probe::HostProbe,
-        process::{HostProcesses, LocalAccounts}, secrets::ConfiguredSecrets,
-        sources::LocalSources, watcher,
+        clock::SystemClock,
+        commands::LocalCommands,
+        http::EgressClient,
+        limits,
+        pid_files::HostPidFiles,
+        probe::HostProbe,
+        process::{HostProcesses, LocalAccounts},
+        secrets::ConfiguredSecrets,
+        sources::LocalSources,
+        watcher,
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
@@ -46,7 +52,8 @@ use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
-    alert::OpenAlerts, event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
+    alert::OpenAlerts, event::EventKind, id::IdSource, name::TargetName, spec::Spec,
+    time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};

@@ -169,10 +169,18 @@ mod tests {
     fn a_check_is_blind_after_thirty_seconds_or_three_of_its_periods_and_a_look_begins_anew() {
         let mut blindness = Blindness::default();
         for (second, lasts) in [(0, false), (29, false), (30, true), (31, false)] {
-            assert_eq!(lose(&mut blindness, "api", 1, second).lasts, lasts, "{second}");
+            assert_eq!(
+                lose(&mut blindness, "api", 1, second).lasts,
+                lasts,
+                "{second}"
+            );
         }
         for (second, lasts) in [(0, false), (59, false), (60, true)] {
-            assert_eq!(lose(&mut blindness, "db", 20, second).lasts, lasts, "{second}");
+            assert_eq!(
+                lose(&mut blindness, "db", 20, second).lasts,
+                lasts,
+                "{second}"
+            );
         }
         assert!(!see(&mut blindness, "api"), "the other is blind still");
         assert_eq!(blindness.of(&name("api")), None);
@@ -202,15 +210,24 @@ mod tests {
         let other = lose(&mut blindness, "a", 1, 31);
         assert_eq!((other.lasts, other.report), (true, None));
         assert!(!see(&mut blindness, "b") && !see(&mut blindness, "c"));
-        assert!(blindness.forget(&name("a")), "it was the last that is blind");
-        assert!(!blindness.forget(&name("a")) && !see(&mut blindness, "b"), "told once");
+        assert!(
+            blindness.forget(&name("a")),
+            "it was the last that is blind"
+        );
+        assert!(
+            !blindness.forget(&name("a")) && !see(&mut blindness, "b"),
+            "told once"
+        );
     }
 
     #[test]
     fn what_comes_to_nothing_for_a_moment_is_no_report() {
         let mut blindness = Blindness::default();
         lose(&mut blindness, "a", 1, 0);
-        assert_eq!(blindness.of(&name("a")).unwrap().why, "no file can be opened");
+        assert_eq!(
+            blindness.of(&name("a")).unwrap().why,
+            "no file can be opened"
+        );
         assert!(!see(&mut blindness, "a"));
         assert_eq!(blindness.of(&name("a")), None);
     }

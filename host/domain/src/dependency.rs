@@ -49,8 +49,10 @@ pub fn order<'a>(
 pub fn dependents<'a>(
     targets: &[(&'a TargetName, &'a [TargetName])],
 ) -> HashMap<&'a TargetName, Vec<&'a TargetName>> {
-    let mut dependents: HashMap<_, Vec<_>> =
-        targets.iter().map(|(name, _)| (*name, Vec::new())).collect();
+    let mut dependents: HashMap<_, Vec<_>> = targets
+        .iter()
+        .map(|(name, _)| (*name, Vec::new()))
+        .collect();
     for (name, needs) in targets {
         for need in *needs {
             if let Some(dependents) = dependents.get_mut(need) {

@@ -164,7 +164,11 @@ mod tests {
             ("1.0.0", "1.0.0+zzz", true),
             ("*", "1.0.0+zzz", true),
         ] {
-            assert_eq!(check(requirement, version), expected, "{requirement} {version}");
+            assert_eq!(
+                check(requirement, version),
+                expected,
+                "{requirement} {version}"
+            );
         }
     }
 

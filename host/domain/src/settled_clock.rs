@@ -84,7 +84,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_wrong_for_a_while_makes_nothing_older() {
-        for (jump, length) in [(DAY, MINUTE), (91 * DAY, 600 * MINUTE), (400 * DAY, DAY / 2)] {
+        for (jump, length) in [
+            (DAY, MINUTE),
+            (91 * DAY, 600 * MINUTE),
+            (400 * DAY, DAY / 2),
+        ] {
             let (mut clock, mut lived) = (SettledClock::new(Some(BEGIN)), Duration::ZERO);
             live(&mut clock, &mut lived, 10 * MINUTE, Duration::ZERO);
             let settled = live(&mut clock, &mut lived, length, jump);
@@ -110,7 +114,11 @@ mod tests {
         assert!(settled <= BEGIN + lived);
         let (mut first, mut lived) = (SettledClock::new(None), Duration::ZERO);
         let settled = live(&mut first, &mut lived, 5 * MINUTE, 91 * DAY);
-        assert_eq!(settled, BEGIN + lived + 91 * DAY, "nothing is there to lose");
+        assert_eq!(
+            settled,
+            BEGIN + lived + 91 * DAY,
+            "nothing is there to lose"
+        );
     }
 
     proptest! {

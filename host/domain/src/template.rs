@@ -115,8 +115,8 @@ pub fn stray_placeholder(text: &str, in_program: bool) -> Option<String> {
     let mut rest = text;
     while let Some((_, behind)) = rest.split_once(OPENING) {
         let name = behind.strip_prefix(':');
-        let is_of_a_shell = in_program
-            && name.is_none_or(|name| name.starts_with(['-', '=', '+', '?']));
+        let is_of_a_shell =
+            in_program && name.is_none_or(|name| name.starts_with(['-', '=', '+', '?']));
         if !is_of_a_shell {
             let inside = behind.split_inclusive('}').next().unwrap_or_default();
             return Some(format!("{OPENING}{inside}").chars().take(80).collect());
@@ -174,8 +174,16 @@ mod tests {
     #[test]
     fn a_placeholder_where_none_belongs_is_found_and_a_shells_variable_is_none() {
         fn check(text: &str, anywhere: Option<&str>, in_a_program: Option<&str>) {
-            assert_eq!(stray_placeholder(text, false).as_deref(), anywhere, "{text}");
-            assert_eq!(stray_placeholder(text, true).as_deref(), in_a_program, "{text}");
+            assert_eq!(
+                stray_placeholder(text, false).as_deref(),
+                anywhere,
+                "{text}"
+            );
+            assert_eq!(
+                stray_placeholder(text, true).as_deref(),
+                in_a_program,
+                "{text}"
+            );
         }
         let both = |text, found| check(text, Some(found), Some(found));
         both("a ${secret:b} ${secret:c}", "${secret:b}");
@@ -183,11 +191,28 @@ mod tests {
         both("${secret:b", "${secret:b");
         both("x${secret:", "${secret:");
         both("${secret:}", "${secret:}");
-        for text in ["${secret}", "${secrets:a}", "${secret:-b}", "${secret:=b}", "${secret"] {
+        for text in [
+            "${secret}",
+            "${secrets:a}",
+            "${secret:-b}",
+            "${secret:=b}",
+            "${secret",
+        ] {
             check(text, Some(text), None);
         }
-        check("${secret:-b} ${secret:c}", Some("${secret:-b}"), Some("${secret:c}"));
-        for text in ["", "$secret", "{secret:a}", "${SECRET:a}", "[secret:a]", "$ {secret:a}"] {
+        check(
+            "${secret:-b} ${secret:c}",
+            Some("${secret:-b}"),
+            Some("${secret:c}"),
+        );
+        for text in [
+            "",
+            "$secret",
+            "{secret:a}",
+            "${SECRET:a}",
+            "[secret:a]",
+            "$ {secret:a}",
+        ] {
             check(text, None, None);
         }
     }

@@ -45,7 +45,11 @@ pub fn excerpt(text: &str) -> String {
 
 /// As [`visible`], but for the ends of lines and tabs: for whole reports.
 pub fn visible_lines(text: &str) -> String {
-    shown(text, |character| character.escape_unicode().collect(), "\n\t")
+    shown(
+        text,
+        |character| character.escape_unicode().collect(),
+        "\n\t",
+    )
 }
 
 /// JSON that says the same, with each character that could disturb a terminal or its reader escaped.
@@ -126,9 +130,15 @@ mod tests {
     #[test]
     fn json_that_is_shown_says_the_same() {
         let value = serde_json::json!({"é": "a\u{1b}\u{9b}\u{7f}\u{202e}\u{e0041}\n"});
-        for json in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+        for json in [
+            value.to_string(),
+            serde_json::to_string_pretty(&value).unwrap(),
+        ] {
             let shown = visible_json(&json);
-            assert!(shown.chars().all(|c| c == '\n' || !is_disturbing(c)), "{shown}");
+            assert!(
+                shown.chars().all(|c| c == '\n' || !is_disturbing(c)),
+                "{shown}"
+            );
             let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
             assert_eq!(read, value);
         }

@@ -118,7 +118,13 @@ mod tests {
         // Its size is said to be zero, and it has more.
         let endless = read_now(Path::new("/proc/self/status"), 8).unwrap_err();
         assert!(
-            matches!(endless, LoadError::TooLarge { found: 9, allowed: 8 }),
+            matches!(
+                endless,
+                LoadError::TooLarge {
+                    found: 9,
+                    allowed: 8
+                }
+            ),
             "{endless}"
         );
     }

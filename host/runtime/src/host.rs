@@ -28,12 +28,12 @@ use crate::{
     plugin::Plugin,
     registry::{NotServing, Registry},
 };
+use kept::Kept;
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginKind, PluginRow},
     spec::PluginSpec,
 };
-use kept::Kept;
 use reload::Reloader;
 use semver::{Version, VersionReq};
 use shared::HostShared;

@@ -46,11 +46,17 @@ impl Pin {
         let (ours, theirs) = (&self.descriptor, &other.descriptor);
         let differs = [
             ("its name", self.identity.name != other.identity.name),
-            ("its version", self.identity.version != other.identity.version),
+            (
+                "its version",
+                self.identity.version != other.identity.version,
+            ),
             ("its summary", ours.summary != theirs.summary),
             ("what it handles", ours.handles != theirs.handles),
             ("its capabilities", ours.capabilities != theirs.capabilities),
-            ("its settings schema", ours.settings_schema != theirs.settings_schema),
+            (
+                "its settings schema",
+                ours.settings_schema != theirs.settings_schema,
+            ),
         ];
         let differs: Vec<&str> = differs
             .into_iter()
@@ -77,7 +83,9 @@ impl Pins {
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            let is_pin = path.extension().is_some_and(|extension| extension == "json")
+            let is_pin = path
+                .extension()
+                .is_some_and(|extension| extension == "json")
                 && blake3::Hash::from_hex(stem.as_bytes()).is_ok();
             if !is_pin {
                 continue;
@@ -109,9 +117,8 @@ impl Pins {
             return Ok(());
         }
         let mut pins = self.pinned.values().map(|pin| &pin.identity);
-        let same = pins.find(|pin| {
-            pin.name == found.identity.name && pin.version == found.identity.version
-        });
+        let same = pins
+            .find(|pin| pin.name == found.identity.name && pin.version == found.identity.version);
         match same {
             None => Ok(()),
             Some(pin) => Err(LoadError::SameVersion {

@@ -15,12 +15,12 @@ use crate::{
     limits::{Exceeded, HANDLES, LOG_LINE_BYTES},
 };
 use bytes::Bytes;
+use clock::{GuardedClocks, GuardedTimers};
+use files::{GuardedFiles, GuardedFilesystem};
 use mainstay_domain::spec::DirectoryGrant;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::io::AsyncWrite;
-use clock::{GuardedClocks, GuardedTimers};
-use files::{GuardedFiles, GuardedFilesystem};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{
     FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, async_trait,

@@ -112,7 +112,10 @@ impl Step {
     /// What a person has to do.
     pub(crate) fn for_a_person(&self, what_happened: &str) -> Vec<String> {
         match self.ask.is_empty() {
-            true => vec![format!("look at what `{}` said: {what_happened}", self.command)],
+            true => vec![format!(
+                "look at what `{}` said: {what_happened}",
+                self.command
+            )],
             false => self.ask.clone(),
         }
     }

@@ -81,7 +81,10 @@ impl RecoveryHandler for RunCommand {
 fn after(report: &Report, command: &str, failure: RecoveryFailure) -> RecoveryFailure {
     let text = |why: String| match report.actions.is_empty() {
         true => format!("`{command}`: {why}"),
-        false => format!("`{command}`: {why}; before it: {}", report.actions.join(", ")),
+        false => format!(
+            "`{command}`: {why}; before it: {}",
+            report.actions.join(", ")
+        ),
     };
     match failure {
         RecoveryFailure::Retryable(why) => RecoveryFailure::Retryable(text(why)),

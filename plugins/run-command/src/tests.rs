@@ -93,19 +93,31 @@ fn a_command_that_does_not_run_is_named() {
     );
     host.deny("commands");
     let denied = run(&mut host, PROMOTE).unwrap_err();
-    assert!(matches!(denied, RecoveryFailure::Permanent(_)), "{denied:?}");
+    assert!(
+        matches!(denied, RecoveryFailure::Permanent(_)),
+        "{denied:?}"
+    );
 }
 
 #[test]
 fn steps_of_the_settings_are_run_where_the_chain_names_none() {
     let mut host = ScriptedHost::new();
     host.set_settings(r#"{"steps": [{"command": "repair"}]}"#);
-    assert_eq!(run(&mut host, "{}").unwrap().actions, ["ran `repair`: exit 0"]);
+    assert_eq!(
+        run(&mut host, "{}").unwrap().actions,
+        ["ran `repair`: exit 0"]
+    );
     let other = r#"{"steps": [{"command": "other"}]}"#;
-    assert_eq!(run(&mut host, other).unwrap().actions, ["ran `other`: exit 0"]);
+    assert_eq!(
+        run(&mut host, other).unwrap().actions,
+        ["ran `other`: exit 0"]
+    );
     assert_eq!(
         host.effects(),
-        [Effect::command("repair", &[]), Effect::command("other", &[])]
+        [
+            Effect::command("repair", &[]),
+            Effect::command("other", &[])
+        ]
     );
 }
 
@@ -126,8 +138,14 @@ fn steps_that_say_nothing_or_something_unknown_are_refused() {
     for (params, expected) in [
         ("{}", "no command is named"),
         (r#"{"steps": [{"comand": "x"}]}"#, "comand"),
-        (r#"{"steps": [{"command": "x", "on_exit": {"yes": "done"}}]}"#, "`yes` is no exit status"),
-        (r#"{"steps": [{"command": "x", "on_exit": {"0": "stop"}}]}"#, "stop"),
+        (
+            r#"{"steps": [{"command": "x", "on_exit": {"yes": "done"}}]}"#,
+            "`yes` is no exit status",
+        ),
+        (
+            r#"{"steps": [{"command": "x", "on_exit": {"0": "stop"}}]}"#,
+            "stop",
+        ),
         (r#"{"step": []}"#, "step"),
     ] {
         let RecoveryFailure::Permanent(why) = run(&mut host, params).unwrap_err() else {
@@ -137,6 +155,7 @@ fn steps_that_say_nothing_or_something_unknown_are_refused() {
     }
     assert!(host.effects().is_empty());
     assert!(RunCommand::configure(r#"{"steps": [{"command": "x"}]}"#).is_ok());
-    let error = RunCommand::configure(r#"{"steps": [{"command": "x", "on_exit": {"300": "done"}}]}"#);
+    let error =
+        RunCommand::configure(r#"{"steps": [{"command": "x", "on_exit": {"300": "done"}}]}"#);
     assert!(error.unwrap_err().contains("`300` is no exit status"));
 }

@@ -23,8 +23,7 @@ impl Alerter for Webhook {
             fields.remove("attempt");
         }
         let mut request = Request::post_json(settings.url.as_str(), body.to_string());
-        request.headers =
-            idempotency_headers(&alert.id, alert.attempt, settings.headers.as_map());
+        request.headers = idempotency_headers(&alert.id, alert.attempt, settings.headers.as_map());
         if let Some(timeout) = settings.timeout {
             request = request.timeout(timeout.get());
         }

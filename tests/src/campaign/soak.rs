@@ -28,8 +28,8 @@ use std::{
 };
 use wall_clock::WallClock;
 use world::{
-    BUSY_JOB, Changes, EXTRA, Flavour, STILL_JOBS, change, config, contents, failure_of, is_supervised, replace,
-    targets,
+    BUSY_JOB, Changes, EXTRA, Flavour, STILL_JOBS, change, config, contents, failure_of,
+    is_supervised, replace, targets,
 };
 
 /// How long the deeds of a round go on.
@@ -229,7 +229,11 @@ impl Soak {
         for row in status["targets"].as_array().unwrap() {
             let name = row["name"].as_str().unwrap();
             let expected = self.paused.contains(&Some(name.to_owned()));
-            assert_eq!(row["paused"], expected, "{row}: {:?} were acknowledged", self.paused);
+            assert_eq!(
+                row["paused"], expected,
+                "{row}: {:?} were acknowledged",
+                self.paused
+            );
         }
     }
 
@@ -259,7 +263,11 @@ impl Soak {
     fn recover(&mut self) -> &'static str {
         let target = self.any_target();
         let dry_run = self.chance(2);
-        let what = if dry_run { Promise::DryRun } else { Promise::Recover };
+        let what = if dry_run {
+            Promise::DryRun
+        } else {
+            Promise::Recover
+        };
         if self.ask_to_recover(&target, dry_run, what) && !dry_run {
             // What fails for want of its handler a person asks for again.
             self.touched.insert(target);
@@ -298,7 +306,10 @@ impl Soak {
             return "decide about nothing";
         }
         let operation = open[self.random.below(open.len() as u64) as usize];
-        let (id, target) = (operation["id"].as_str().unwrap(), operation["target"].as_str().unwrap());
+        let (id, target) = (
+            operation["id"].as_str().unwrap(),
+            operation["target"].as_str().unwrap(),
+        );
         let (verb, what) = match approves {
             true => ("approve", Promise::Approve),
             false => ("cancel", Promise::Cancel),
@@ -311,9 +322,14 @@ impl Soak {
 
     fn decided(&mut self, id: &str, verb: &str, what: Promise) -> bool {
         let body = json!({"reason": "soak"});
-        let (status, answer) = self.daemon.post(&format!("/v1/operations/{id}/{verb}"), &body);
+        let (status, answer) = self
+            .daemon
+            .post(&format!("/v1/operations/{id}/{verb}"), &body);
         // It may have moved on.
-        assert!(matches!(status, 202 | 409), "{verb} {id}: {status}: {answer}");
+        assert!(
+            matches!(status, 202 | 409),
+            "{verb} {id}: {status}: {answer}"
+        );
         if status == 202 {
             self.ledger.promised(id, what);
         }
@@ -384,7 +400,8 @@ impl Soak {
     fn change_the_receiver(&mut self) -> &'static str {
         match self.chance(2) {
             true => {
-                self.receiver.answer_with("503 Service Unavailable", "", "not now");
+                self.receiver
+                    .answer_with("503 Service Unavailable", "", "not now");
                 "receiver fails"
             }
             false => {
@@ -406,7 +423,9 @@ impl Soak {
         let types = ["full", "incremental", "differential", "snapshot"];
         let kind = types[self.random.below(4) as usize];
         let files = contents(&self.daemon.path("data").join(job));
-        let taken = self.daemon.json(&["backup", "create", job, "--type", kind, "--timeout", "60s"]);
+        let taken =
+            self.daemon
+                .json(&["backup", "create", job, "--type", kind, "--timeout", "60s"]);
         let backup = &taken["backups"][0];
         assert_eq!(backup["status"], "verified", "{taken}");
         let id = backup["id"].as_str().unwrap().to_owned();
@@ -460,7 +479,10 @@ impl Soak {
         while let Some(what) = look(self) {
             self.watch.must_have_seen_no_copy();
             self.daemon.must_live();
-            assert!(Instant::now() < end, "no calm after {CALM_WITHIN:?}: {what}");
+            assert!(
+                Instant::now() < end,
+                "no calm after {CALM_WITHIN:?}: {what}"
+            );
             // The pace of looking.
             thread::sleep(Duration::from_millis(200));
         }
@@ -473,12 +495,21 @@ impl Soak {
         if serving < 3 {
             return Some(format!("{serving} plugins serve: {}", status["plugins"]));
         }
-        if status["targets"].as_array().unwrap().iter().any(|row| row["name"] == EXTRA) {
+        if status["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["name"] == EXTRA)
+        {
             return Some("the config is not applied".to_owned());
         }
         let waiting = self.get("/v1/operations?state=awaiting-manual&limit=1000");
         for operation in waiting.as_array().unwrap() {
-            self.decided(operation["id"].as_str().unwrap(), "approve", Promise::Approve);
+            self.decided(
+                operation["id"].as_str().unwrap(),
+                "approve",
+                Promise::Approve,
+            );
         }
         let processes = self.processes();
         if processes.contains_key(EXTRA) {
@@ -504,7 +535,10 @@ impl Soak {
                 continue;
             }
             restless.get_or_insert_with(|| {
-                format!("{row}, processes {pids:?}, killed {:?}", self.killed.get(name))
+                format!(
+                    "{row}, processes {pids:?}, killed {:?}",
+                    self.killed.get(name)
+                )
             });
         }
         restless
@@ -538,8 +572,18 @@ impl Soak {
     fn restored(&self, job: &str, id: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let into = self.daemon.path("restored");
         let _ = fs::remove_dir_all(&into);
-        let arguments = ["backup", "restore", job, "--id", id, "--timeout", "60s", "--into"];
-        self.daemon.json(&[arguments.as_slice(), &[into.to_str().unwrap()]].concat());
+        let arguments = [
+            "backup",
+            "restore",
+            job,
+            "--id",
+            id,
+            "--timeout",
+            "60s",
+            "--into",
+        ];
+        self.daemon
+            .json(&[arguments.as_slice(), &[into.to_str().unwrap()]].concat());
         contents(&into)
     }
 
@@ -564,7 +608,11 @@ impl Soak {
         thread::sleep(stop);
         kill_process(pid, Signal::CONT).unwrap();
         self.goes_on();
-        assert_eq!(steady(self.processes()), before, "a healthy service was touched");
+        assert_eq!(
+            steady(self.processes()),
+            before,
+            "a healthy service was touched"
+        );
         *self.deeds.entry("jumps and a stop in a calm").or_default() += 1;
     }
 
@@ -586,7 +634,9 @@ impl Soak {
     /// How often checks have looked.
     fn looks(&self) -> f64 {
         let numbers = self.daemon.metrics();
-        let counts = numbers.lines().filter(|line| line.starts_with("checks_total"));
+        let counts = numbers
+            .lines()
+            .filter(|line| line.starts_with("checks_total"));
         let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
         counts.sum()
     }
@@ -609,6 +659,9 @@ impl Soak {
         let expected = i64::try_from(since_epoch.as_secs()).unwrap() + ahead;
         let found = newest.map(|at| at.as_millis() / 1_000);
         let off = found.map(|found| (i64::try_from(found).unwrap() - expected).abs());
-        assert!(off.is_some_and(|off| off < 3_600), "{found:?} is not {expected}");
+        assert!(
+            off.is_some_and(|off| off < 3_600),
+            "{found:?} is not {expected}"
+        );
     }
 }

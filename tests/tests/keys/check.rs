@@ -52,7 +52,11 @@ fn judge_with(daemon: &mut Daemon, more: &str, cases: &[Case]) {
         )
     };
     let targets: String = cases.iter().enumerate().map(target).collect();
-    fs::write(daemon.path("mainstay.toml"), format!("{HOST}{more}{targets}")).unwrap();
+    fs::write(
+        daemon.path("mainstay.toml"),
+        format!("{HOST}{more}{targets}"),
+    )
+    .unwrap();
     daemon.run();
     for (number, case) in cases.iter().enumerate() {
         let name = format!("t{number}");

@@ -331,7 +331,12 @@ pub enum OperationCommand {
 #[derive(Debug, Args)]
 pub struct By {
     /// On whose behalf, as a note beside the user that the daemon sees
-    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub by: String,
 }
 

@@ -44,7 +44,13 @@ fn show(out: &Output, inspection: &component::Inspection) -> anyhow::Result<()> 
         ("asks for", list(asks.collect())),
         (
             "imports",
-            list(inspection.imports.iter().map(|import| printable(import)).collect()),
+            list(
+                inspection
+                    .imports
+                    .iter()
+                    .map(|import| printable(import))
+                    .collect(),
+            ),
         ),
         ("settings", list(settings)),
         ("size", size(inspection.size_bytes)),

@@ -48,10 +48,7 @@ impl Known {
 
 impl FromRequestParts<Arc<Served>> for Known {
     type Rejection = ApiError;
-    async fn from_request_parts(
-        parts: &mut Parts,
-        served: &Arc<Served>,
-    ) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, served: &Arc<Served>) -> Result<Self, ApiError> {
         let name = match parts.extensions.get::<Caller>().cloned() {
             Some(Caller::Token(name)) => name.to_string(),
             Some(Caller::User(Some(uid))) => {

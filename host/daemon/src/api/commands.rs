@@ -11,9 +11,7 @@ use super::{
 };
 use crate::ports::{Decision, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_api::{
-    DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled,
-};
+use mainstay_api::{DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled};
 use mainstay_domain::{
     actor::Actor,
     id::OperationId,

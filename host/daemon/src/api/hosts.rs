@@ -52,7 +52,9 @@ impl Hosts {
         };
         let host = authority.host();
         let host = host.strip_suffix('.').unwrap_or(host);
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
         let bare = bare.unwrap_or(host);
         if let Ok(address) = bare.parse::<IpAddr>() {
             let address = address.to_canonical();
@@ -63,7 +65,10 @@ impl Hosts {
             }
         }
         bare.eq_ignore_ascii_case("localhost")
-            || self.names.iter().any(|name| name.eq_ignore_ascii_case(bare))
+            || self
+                .names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(bare))
     }
 }
 

@@ -30,8 +30,8 @@ use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
 use check_timer::{CheckTimer, Due};
 use finding_sender::FindingSender;
 use mainstay_domain::{
-    blindness::Blindness, breaker::HealthChange, health::Observation, incident::Incident, name::TargetName, spec::Spec,
-    time::Monotonic,
+    blindness::Blindness, breaker::HealthChange, health::Observation, incident::Incident,
+    name::TargetName, spec::Spec, time::Monotonic,
 };
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;

@@ -3,7 +3,7 @@
 //! Invariant: what a command asks for is not touched.
 
 use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused, Secrets};
-use mainstay_domain::{id::OperationId, name::TargetName, operation::Operation};
+use mainstay_domain::{actor::Actor, id::OperationId, name::TargetName, operation::Operation};
 use std::sync::Arc;
 
 /// Commands to the recovery engine, in whose words no secret is left.
@@ -19,21 +19,33 @@ impl OperatorWords {
         let concealed = self.secrets.conceal(words.as_bytes().to_vec());
         String::from_utf8_lossy(&concealed).into_owned()
     }
+
+    /// The name is the host's own.
+    fn noted(&self, by: Actor) -> Actor {
+        Actor {
+            note: by.note.map(|note| self.concealed(&note)),
+            ..by
+        }
+    }
 }
 
 impl RecoveryControl for OperatorWords {
     fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>> {
         self.recovery.recover(RecoverRequest {
-            by: self.concealed(&request.by),
-            ..request
+            by: self.noted(request.by),
+            target: request.target,
+            failure: request.failure,
+            dry_run: request.dry_run,
         })
     }
 
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         self.recovery.decide(Decision {
-            by: self.concealed(&decision.by),
+            by: self.noted(decision.by),
             reason: self.concealed(&decision.reason),
-            ..decision
+            id: decision.id,
+            revision: decision.revision,
+            verb: decision.verb,
         })
     }
 
@@ -41,9 +53,9 @@ impl RecoveryControl for OperatorWords {
         &self,
         target: Option<TargetName>,
         paused: bool,
-        by: String,
+        by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
-        self.recovery.pause(target, paused, self.concealed(&by))
+        self.recovery.pause(target, paused, self.noted(by))
     }
 
     fn is_paused(&self, target: Option<&TargetName>) -> bool {

@@ -4,9 +4,7 @@
 //! Length: every port that the plugin host stands behind, each short, in one place.
 
 use crate::{
-    ports::{
-        Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, Refused, RetentionJudge,
-    },
+    ports::{Alerters, Boxed, Delivery, Handlers, JudgeError, PluginView, Refused, RetentionJudge},
     services::{
         reload::{PluginSettings, PluginSettingsError},
         shared::Shared,

@@ -91,8 +91,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
 pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
     let is_of_kind = matches!(concern(fired), Concern::Fires(by) if by.contains(&event.kind));
     // An old backup that is read again proves nothing of the next.
-    let is_old = event.kind == EventKind::BackupVerified
-        && !matches!(event.data, EventData::BackupTaken(_));
+    let is_old =
+        event.kind == EventKind::BackupVerified && !matches!(event.data, EventData::BackupTaken(_));
     is_of_kind && !is_old && !event.data.is_dry_run() && !event.data.is_unproved()
 }
 
@@ -160,9 +160,8 @@ mod tests {
     fn every_kind_that_ends_something_is_named_by_what_it_ends() {
         for end in EventKind::ALL.iter().copied() {
             let mut fired = EventKind::ALL.iter().copied();
-            let is_named = fired.any(
-                |kind| matches!(concern(kind), Concern::Fires(ends) if ends.contains(&end)),
-            );
+            let is_named = fired
+                .any(|kind| matches!(concern(kind), Concern::Fires(ends) if ends.contains(&end)));
             assert_eq!(
                 is_named,
                 concern(end) == Concern::Ends || end == EventKind::HostStarted,

@@ -72,7 +72,9 @@ impl OpenAlerts {
     ) -> Vec<OutboxEntry> {
         let mut entries = alerts_for(event, routes, host_name, ids);
         match concern(event.kind) {
-            Concern::Fires(_) => entries.iter().for_each(|entry| self.fired(entry, event.kind)),
+            Concern::Fires(_) => entries
+                .iter()
+                .for_each(|entry| self.fired(entry, event.kind)),
             Concern::Ends | Concern::Tells => self.ended(event, host_name, ids, &mut entries),
         }
         if event.kind == EventKind::HostStarted {
@@ -207,7 +209,10 @@ mod tests {
                 AlertStatus::Firing => "firing",
                 AlertStatus::Resolved => "resolved",
             };
-            format!("{status} {} {} to {alerter}", alert.severity, alert.dedup_key)
+            format!(
+                "{status} {} {} to {alerter}",
+                alert.severity, alert.dedup_key
+            )
         };
         all.into_iter().map(line).collect()
     }
@@ -286,7 +291,11 @@ mod tests {
         let mut open = OpenAlerts::replayed(&left, &routes, "db1");
         assert!(open.has(EventKind::ConfigRejected) && !open.has(EventKind::JournalFull));
         assert_eq!(
-            sent(&mut open, &routes, &[aside.clone(), started.clone(), taken()]),
+            sent(
+                &mut open,
+                &routes,
+                &[aside.clone(), started.clone(), taken()]
+            ),
             [
                 "firing high db1/record to page",
                 "resolved high db1/config to page",
@@ -343,6 +352,9 @@ mod tests {
         }
         let sent = sent(&mut OpenAlerts::default(), &routes, &events);
         assert!(!sent.is_empty());
-        assert!(sent.iter().all(|line| line.starts_with("firing")), "{sent:?}");
+        assert!(
+            sent.iter().all(|line| line.starts_with("firing")),
+            "{sent:?}"
+        );
     }
 }

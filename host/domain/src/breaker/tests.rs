@@ -559,7 +559,10 @@ fn what_could_not_be_seen_is_not_counted() {
     play(&mut health, "a+");
     let name = CheckName::parse("a").unwrap();
     health.lost_sight(&name);
-    assert_eq!((health.health(), health.circuit()), (Health::Unknown, CircuitState::Closed));
+    assert_eq!(
+        (health.health(), health.circuit()),
+        (Health::Unknown, CircuitState::Closed)
+    );
     play(&mut health, "a?");
     assert_eq!(health.health(), Health::Unknown);
     play(&mut health, "a+");

@@ -7,10 +7,9 @@ use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed,
     IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind, OperationApproved,
-    OperationAskedFor,
-    OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
-    OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
-    PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
+    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;

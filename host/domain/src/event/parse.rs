@@ -7,10 +7,10 @@ use super::{
     AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
     CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData,
     EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
-    OperationApproved,
-    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
+    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
+    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts,
+    RecordSetAside,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

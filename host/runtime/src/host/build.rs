@@ -88,7 +88,11 @@ impl Reloader {
         let Some(kept) = self.kept.clone() else {
             return;
         };
-        if self.files.get(path).is_none_or(|file| file.accepted.is_some()) {
+        if self
+            .files
+            .get(path)
+            .is_none_or(|file| file.accepted.is_some())
+        {
             return;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();

@@ -425,7 +425,11 @@ async fn other_bytes_in_the_very_file_serve_once_their_version_is_forgotten() {
     setup
         .until("it should serve", |setup| setup.version("*").is_some())
         .await;
-    let digest = |setup: &Setup| setup.get("*").map(|plugin| plugin.identity().digest.clone());
+    let digest = |setup: &Setup| {
+        setup
+            .get("*")
+            .map(|plugin| plugin.identity().digest.clone())
+    };
     let first = digest(&setup);
     // The host does not run while the file is replaced.
     let setup = setup.restart(&[("a.wasm", rebuilt())]).await;
@@ -445,9 +449,7 @@ async fn other_bytes_in_the_very_file_serve_once_their_version_is_forgotten() {
 
 #[tokio::test]
 async fn what_a_file_last_held_serves_after_a_restart_beside_what_is_broken_in_it() {
-    let restored = |event: &PluginEvent| {
-        matches!(event, PluginEvent::Serving { is_restored, .. } if *is_restored)
-    };
+    let restored = |event: &PluginEvent| matches!(event, PluginEvent::Serving { is_restored, .. } if *is_restored);
     let good = [("a.wasm", build("1.0.0")), ("b.wasm", build("2.0.0"))];
     for is_broken_before in [true, false] {
         let setup = Setup::start(&good).await;

@@ -61,9 +61,7 @@ impl Plugin for Hostile {
         };
         let (name, summary) = match () {
             () if cfg!(feature = "random-describe") => drawn(),
-            () if cfg!(feature = "forged-name") => {
-                ("\u{1b}[2Jfine\u{202e}".to_owned(), summary)
-            }
+            () if cfg!(feature = "forged-name") => ("\u{1b}[2Jfine\u{202e}".to_owned(), summary),
             () => (env!("CARGO_PKG_NAME").to_owned(), summary),
         };
         let version = match cfg!(feature = "huge-version") {

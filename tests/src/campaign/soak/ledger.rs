@@ -35,7 +35,9 @@ impl Ledger {
     pub(super) fn read(&mut self, daemon: &Daemon) -> Vec<Value> {
         let (status, text) = daemon.get(&format!("/v1/events?since={}", self.seq));
         assert_eq!(status, 200, "{text}");
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let events = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
         let events: Vec<Value> = events.collect();
         for event in &events {
             assert_eq!(event["seq"], self.seq + 1, "a gap in the events: {event}");
@@ -73,7 +75,10 @@ impl Ledger {
 
     /// Whether each alert has arrived, and each thing that people were told is wrong is right again for them.
     pub(super) fn alerts_are_settled(&self, receiver: &Receiver) -> Result<(), String> {
-        let waiting = self.queued.iter().filter(|id| !self.delivered.contains(*id));
+        let waiting = self
+            .queued
+            .iter()
+            .filter(|id| !self.delivered.contains(*id));
         let waiting: Vec<&String> = waiting.collect();
         if let Some(first) = waiting.first() {
             return Err(format!("{} alerts wait, the first {first}", waiting.len()));

@@ -65,15 +65,11 @@ fn a_program_runs_as_the_user_of_its_check_where_the_daemon_is_root() {
     let other = shell(is_nobody, "cwd = \"/\"\nuser = \"nobody\"");
     if rustix::process::geteuid().is_root() {
         let own = case(shell(is_nobody, "cwd = \"/\""), "failed", "code 1");
-        judge(
-            &mut Daemon::prepare(""),
-            &[case(other, "healthy", ""), own],
-        );
+        judge(&mut Daemon::prepare(""), &[case(other, "healthy", ""), own]);
         return;
     }
-    let target = format!(
-        "[[target]]\nname = \"t\"\n[[target.check]]\nfailure = \"seen\"\n{other}\n"
-    );
+    let target =
+        format!("[[target]]\nname = \"t\"\n[[target.check]]\nfailure = \"seen\"\n{other}\n");
     let daemon = Daemon::start(&format!("{HOST}{target}"), &[]);
     wait_for("the reason why it cannot look", || {
         let log = daemon.log();

@@ -57,7 +57,11 @@ fn a_foreign_service_is_judged_by_what_it_and_its_descendants_use() {
     let mut daemon = Daemon::prepare(&format!("{HOST}{}{gone}", targets.concat()));
     let _running = services.map(|(name, run, _)| {
         let service = Service::start(run);
-        fs::write(daemon.path(&format!("{name}.pid")), service.0.id().to_string()).unwrap();
+        fs::write(
+            daemon.path(&format!("{name}.pid")),
+            service.0.id().to_string(),
+        )
+        .unwrap();
         service
     });
     daemon.run();

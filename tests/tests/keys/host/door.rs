@@ -79,7 +79,10 @@ fn a_host_that_is_not_ours_is_refused_over_tcp_though_the_token_is_right() {
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         let error = body["error"].as_str().unwrap();
         assert!(error.contains("does not answer"), "{body}");
-        assert!(body["help"].as_str().unwrap().contains("host.api"), "{body}");
+        assert!(
+            body["help"].as_str().unwrap().contains("host.api"),
+            "{body}"
+        );
     }
     // The socket is no place that a browser reaches: its name may be any.
     assert_eq!(daemon.post("/v1/pause", &json!({})).0, 204);
@@ -93,7 +96,8 @@ fn connections_that_show_no_token_keep_nobody_out_and_are_ended() {
     let mut idle: Vec<TcpStream> = (0..300).map(|_| connect(port)).collect();
     // One that sends its head a little at a time, and one that never sends the body that it announced.
     let mut slow = connect(port);
-    slow.write_all(b"GET /v1/status HTTP/1.1\r\nhost: loc").unwrap();
+    slow.write_all(b"GET /v1/status HTTP/1.1\r\nhost: loc")
+        .unwrap();
     let mut half = connect(port);
     half.write_all(b"POST /v1/pause HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n{")
         .unwrap();
@@ -103,12 +107,19 @@ fn connections_that_show_no_token_keep_nobody_out_and_are_ended() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     // Those that are there for longest have gone for those that came later; the others are given some seconds.
     assert_eq!(answer_of(idle.remove(0)), "");
-    assert!(begun.elapsed() < Duration::from_secs(9), "it was cut off at once");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "it was cut off at once"
+    );
     for stream in idle {
         assert_eq!(answer_of(stream), "");
     }
     assert_eq!(answer_of(slow), "");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(30),
+        "{:?}",
+        begun.elapsed()
+    );
     let huge = format!("host: localhost\r\nx: {}\r\n", "x".repeat(100_000));
     let answer = ask(port, "GET /v1/status", &huge, "");
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -123,7 +134,10 @@ fn a_stranger_who_never_ends_a_request_does_not_hold_up_the_stop() {
     slow.write_all(b"GET /v1/status HTTP/1.1\r\n").unwrap();
     let begun = Instant::now();
     assert!(daemon.stop(), "{}", daemon.log());
-    assert!(begun.elapsed() < Duration::from_secs(9), "it was waited for");
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "it was waited for"
+    );
 }
 
 #[test]
@@ -132,7 +146,9 @@ fn who_did_it_is_the_peer_of_the_socket_or_the_name_of_the_token() {
     let mut daemon = start(port, "");
     // What the caller's environment says is nothing that the host knows.
     let mut forged = std::process::Command::new(mainstay_tests::program());
-    forged.args(["pause", "--config"]).arg(daemon.path("mainstay.toml"));
+    forged
+        .args(["pause", "--config"])
+        .arg(daemon.path("mainstay.toml"));
     assert!(forged.env("USER", "mallory").status().unwrap().success());
     assert!(daemon.cli(&["resume", "--by", "anna"]).status.success());
     let over_tcp = ask(
@@ -154,10 +170,7 @@ fn who_did_it_is_the_peer_of_the_socket_or_the_name_of_the_token() {
             json!({"by": "door", "note": "root"})
         ]
     );
-    assert_eq!(
-        facts("host.resumed"),
-        [json!({"by": user, "note": "anna"})]
-    );
+    assert_eq!(facts("host.resumed"), [json!({"by": user, "note": "anna"})]);
     let events = daemon.events_of("host.resumed");
     let message = events[0]["message"].as_str().unwrap();
     assert_eq!(message, format!("{user} (who says: anna) resumed the host"));

@@ -93,7 +93,10 @@ fn a_manual_operation_does_what_a_person_decides() {
     decide(&daemon, "cancel", &third, "done by hand");
     let cancelled = daemon.wait_for_operation("job", "cancelled");
     assert_eq!(cancelled["id"], third["id"]);
-    assert_eq!(cancelled["error"], format!("cancelled by {by}: done by hand"));
+    assert_eq!(
+        cancelled["error"],
+        format!("cancelled by {by}: done by hand")
+    );
     let_time_pass(&daemon);
     assert!(!daemon.pids().contains_key("job"), "it was cancelled");
     assert_eq!(daemon.events_of("operation.escalated").len(), 1);

@@ -25,7 +25,8 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
                 grant.path.display(),
                 doubts.join(", and ")
             );
-            let help = "grant a directory that is there and holds what the plugin needs, and nothing else";
+            let help =
+                "grant a directory that is there and holds what the plugin needs, and nothing else";
             let problem = Problem::warning(message, help);
             problems.push(loaded.problem_about(EntityKind::Plugin, name.as_str(), problem));
         }
@@ -101,7 +102,10 @@ mod tests {
             (at("link"), "is the state directory"),
             (at("cache/../state/."), "is the state directory"),
             (at("state/plugins"), "lies in the state directory"),
-            (at("state/later"), "is not there; lies in the state directory"),
+            (
+                at("state/later"),
+                "is not there; lies in the state directory",
+            ),
             (at("plugins"), "is the plugin directory"),
             (
                 root.path().to_owned(),

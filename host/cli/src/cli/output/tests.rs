@@ -68,7 +68,10 @@ fn control_characters_of_others_do_not_reach_the_terminal() {
         let out = Output::in_memory(true, colour);
         out.json_line(&foreign).unwrap();
         let written = out.written();
-        assert!(written.is_ascii() && !written.contains('\u{7f}'), "{written}");
+        assert!(
+            written.is_ascii() && !written.contains('\u{7f}'),
+            "{written}"
+        );
         assert_eq!(serde_json::from_str::<String>(&written).unwrap(), foreign);
     }
 }

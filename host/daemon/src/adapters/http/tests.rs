@@ -480,7 +480,9 @@ async fn who_sends_a_secret_is_answered_in_plain() {
         request.headers = headers(&[("Accept-Encoding", "gzip"), ("x-token", value.as_str())]);
         send(request, &[&server.origin]).await.unwrap();
         let heard = server.heard().pop().unwrap();
-        let accepted = heard.lines().filter(|line| line.starts_with("accept-encoding: "));
+        let accepted = heard
+            .lines()
+            .filter(|line| line.starts_with("accept-encoding: "));
         let accepted: Vec<&str> = accepted.collect();
         assert_eq!(accepted, [format!("accept-encoding: {accepts}")]);
     }

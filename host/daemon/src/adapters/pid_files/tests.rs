@@ -78,11 +78,7 @@ fn a_process_that_is_younger_than_the_file_is_not_the_one_that_was_meant() {
 fn a_process_ends_by_the_signal_that_it_needs_and_a_later_one_with_its_number_by_none() {
     let deaf = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
     for (script, grace, expected) in [
-        (
-            "echo ready; exec sleep 1000",
-            60_000,
-            NamedEnd::Terminated,
-        ),
+        ("echo ready; exec sleep 1000", 60_000, NamedEnd::Terminated),
         (deaf, 50, NamedEnd::Killed),
     ] {
         let mut child = Command::new("/bin/sh")

@@ -5,9 +5,7 @@
 //! redirect leads.
 //! Invariant: what is shown names the URL as the operator wrote it, and nothing that was put in place of a secret.
 
-use super::{
-    Seen, blocking::Turn, cause, io_cause, local::read_start, words::latency,
-};
+use super::{Seen, blocking::Turn, cause, io_cause, local::read_start, words::latency};
 use crate::ports::Secrets;
 use mainstay_domain::{
     effect::HttpMethod,

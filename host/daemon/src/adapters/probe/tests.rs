@@ -9,8 +9,8 @@ use mainstay_domain::{
     severity::Severity,
     spec::{BreakerSpec, ForeignCommands, HttpCheck},
 };
-use std::{collections::BTreeMap, path::PathBuf};
 use std::time::Instant;
+use std::{collections::BTreeMap, path::PathBuf};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

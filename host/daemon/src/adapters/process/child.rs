@@ -154,9 +154,7 @@ impl Children {
             return Ok(None);
         }
         let pidfd = watched(pidfd)?;
-        let forks = open
-            .forking
-            .remove(&(identity.pid, identity.start_ticks));
+        let forks = open.forking.remove(&(identity.pid, identity.start_ticks));
         let child = Arc::new(Child {
             identity: identity.clone(),
             pidfd,

@@ -217,7 +217,11 @@ mod tests {
     #[test]
     fn each_kind_of_dress_is_undone_wherever_it_is() {
         check(backslashes, r#"a\"b\\c\/d\ne"#, Some("a\"b\\c/d\ne"));
-        check(backslashes, r"\u0041\u00e4\u20AC\ud83d\uDE00", Some("Aä€😀"));
+        check(
+            backslashes,
+            r"\u0041\u00e4\u20AC\ud83d\uDE00",
+            Some("Aä€😀"),
+        );
         check(backslashes, r"\x41\101\u{41}\u{1F600}\&\ ", Some("AAA😀& "));
         check(percents, "a%20b%2f%2F%c3%a4+", Some("a b//ä+"));
         check(forms, "a+b%2Bc", Some("a b+c"));
@@ -236,8 +240,18 @@ mod tests {
             check(undo, "", None);
         }
         for text in [
-            r"\", r"\u", r"\u12", r"\ud83d", r"\ud83d\u0041", r"\u{}", r"\u{1234567", r"\x4", r"\xzz",
-            r"\u+041", r"\k", r"\08",
+            r"\",
+            r"\u",
+            r"\u12",
+            r"\ud83d",
+            r"\ud83d\u0041",
+            r"\u{}",
+            r"\u{1234567",
+            r"\x4",
+            r"\xzz",
+            r"\u+041",
+            r"\k",
+            r"\08",
         ] {
             let kept = backslashes(text.as_bytes()).is_none_or(|found| found.bytes.len() > 1);
             assert!(kept, "{text}");
@@ -246,7 +260,16 @@ mod tests {
             check(percents, text, None);
         }
         check(forms, "a%20b", None);
-        for text in ["&", "&;", "&amp", "&#;", "&#x;", "&nosuch;", "&#x110000;", "& amp;"] {
+        for text in [
+            "&",
+            "&;",
+            "&amp",
+            "&#;",
+            "&#x;",
+            "&nosuch;",
+            "&#x110000;",
+            "& amp;",
+        ] {
             check(references, text, None);
         }
     }
@@ -269,7 +292,10 @@ mod tests {
         }
         // Of a character with several bytes each is the whole.
         let undressed = backslashes(br"\u00e4").unwrap();
-        assert_eq!((undressed.source(0..1), undressed.source(1..2)), (0..6, 0..6));
+        assert_eq!(
+            (undressed.source(0..1), undressed.source(1..2)),
+            (0..6, 0..6)
+        );
         // A break in front of something is no part of it.
         let undressed = breaks(b"a  b: c").unwrap();
         assert_eq!(undressed.source(0..1), 0..1);

@@ -214,7 +214,10 @@ async fn over_tcp_it_is_the_tokens_name_that_commands() {
     let answer = request.json(&body).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     let commands = served.world.commands.lock().clone();
-    assert_eq!(commands, ["pause None true by api-token (who says: keeper)"]);
+    assert_eq!(
+        commands,
+        ["pause None true by api-token (who says: keeper)"]
+    );
 }
 
 #[tokio::test]

@@ -74,7 +74,10 @@ fn a_secret_is_put_in_where_its_key_says_so_and_refused_by_every_other() {
             refused += 1;
         }
     }
-    assert!(taken >= 8 && refused >= 200, "{taken}, {refused} of {found:?}");
+    assert!(
+        taken >= 8 && refused >= 200,
+        "{taken}, {refused} of {found:?}"
+    );
 }
 
 /// Each of these is alone in a config, behind what it needs.
@@ -86,27 +89,71 @@ fn what_names_a_secret_where_none_is_put_in_says_what_to_do_instead() {
     let program = "give the program the secret in its `env`";
     let value = "write the secret into the value";
     for (config, help) in [
-        (format!("{target}run = [\"a\", \"-p${{secret:x}}\"]"), program),
+        (
+            format!("{target}run = [\"a\", \"-p${{secret:x}}\"]"),
+            program,
+        ),
         (format!("{target}run = [\"${{secret:x}}\"]"), program),
-        (format!("{target}run = [\"sh\", \"-c\", \"${{secret:Not One}}\"]"), program),
-        (format!("{target}commands.start = [\"a\", \"${{secret:x}}\"]"), program),
-        (format!("{target}commands.stop = [\"a\", \"${{secret:x}}\"]"), program),
-        (format!("{target}commands.restart = [\"a\", \"${{secret:x\"]"), program),
-        (format!("{target}run = [\"a\"]\nuser = \"${{secret:x}}\""), plain),
-        (format!("{target}run = [\"a\"]\ncwd = \"${{secret:x}}\""), plain),
+        (
+            format!("{target}run = [\"sh\", \"-c\", \"${{secret:Not One}}\"]"),
+            program,
+        ),
+        (
+            format!("{target}commands.start = [\"a\", \"${{secret:x}}\"]"),
+            program,
+        ),
+        (
+            format!("{target}commands.stop = [\"a\", \"${{secret:x}}\"]"),
+            program,
+        ),
+        (
+            format!("{target}commands.restart = [\"a\", \"${{secret:x\"]"),
+            program,
+        ),
+        (
+            format!("{target}run = [\"a\"]\nuser = \"${{secret:x}}\""),
+            plain,
+        ),
+        (
+            format!("{target}run = [\"a\"]\ncwd = \"${{secret:x}}\""),
+            plain,
+        ),
         (check("\"exec\"\nrun = [\"a\", \"${secret:x}\"]"), program),
         (check("\"http\"\nurl = \"http://h/?t=${secret:x}\""), plain),
         (check("\"http\"\nurl = \"http://h/${secret}\""), plain),
-        (check("\"http\"\nurl = \"http://h/\"\nbody_contains = \"${secret:x}\""), plain),
+        (
+            check("\"http\"\nurl = \"http://h/\"\nbody_contains = \"${secret:x}\""),
+            plain,
+        ),
         (check("\"tcp\"\naddress = \"${secret:x}:1\""), plain),
-        (check("\"file\"\npath = \"p\"\ncontains = \"${secret:x}\""), plain),
+        (
+            check("\"file\"\npath = \"p\"\ncontains = \"${secret:x}\""),
+            plain,
+        ),
         (check("\"file\"\npath = \"${secret:x}\""), plain),
-        (format!("{target}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{{ kind = \"command\", \
-                  key = \"k\", run = [\"a\", \"${{secret:x}}\"] }}]"), program),
-        ("[command.c]\nrun = [\"a\", \"${secret:x}\"]".to_owned(), program),
-        ("[plugin.p]\ngrants = { http = [\"https://${secret:x}\"] }".to_owned(), plain),
-        ("[plugin.p]\nsettings = { a = [{ \"${secret:x}\" = 1 }] }".to_owned(), value),
-        ("[command.c]\nrun = [\"a\"]\nenv = { \"${secret:x}\" = \"1\" }".to_owned(), value),
+        (
+            format!(
+                "{target}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{{ kind = \"command\", \
+                  key = \"k\", run = [\"a\", \"${{secret:x}}\"] }}]"
+            ),
+            program,
+        ),
+        (
+            "[command.c]\nrun = [\"a\", \"${secret:x}\"]".to_owned(),
+            program,
+        ),
+        (
+            "[plugin.p]\ngrants = { http = [\"https://${secret:x}\"] }".to_owned(),
+            plain,
+        ),
+        (
+            "[plugin.p]\nsettings = { a = [{ \"${secret:x}\" = 1 }] }".to_owned(),
+            value,
+        ),
+        (
+            "[command.c]\nrun = [\"a\"]\nenv = { \"${secret:x}\" = \"1\" }".to_owned(),
+            value,
+        ),
     ] {
         let config = format!("{HOST}[secrets]\nx = {{ env = \"X\" }}\n{config}\n");
         let errors = errors(&config);
@@ -117,7 +164,11 @@ fn what_names_a_secret_where_none_is_put_in_says_what_to_do_instead() {
 
 #[test]
 fn a_variable_of_a_shell_is_an_argument_like_any_other() {
-    for argument in ["echo ${secret:-none}", "echo ${secret}${secrets} $secret", "${secret:+a}"] {
+    for argument in [
+        "echo ${secret:-none}",
+        "echo ${secret}${secrets} $secret",
+        "${secret:+a}",
+    ] {
         let config = format!("{HOST}[command.c]\nrun = [\"sh\", \"-c\", {argument:?}]\n");
         assert_eq!(errors(&config), [], "{argument}");
     }

@@ -7,7 +7,10 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
+        FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
+        ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant,
+        TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -298,7 +301,8 @@ fn host_keys(keys: &mut Keys) {
     let read = |s: &Spec| s.host.api.as_ref().unwrap().token.clone();
     keys.host("host.api.token", line, read, token.clone());
     let read = |s: &Spec| s.host.api.as_ref().unwrap().hosts.clone();
-    let line = "api = { listen = \"127.0.0.1:7070\", token = \"t\", hosts = [\"A.example\", \"[::7]\"] }";
+    let line =
+        "api = { listen = \"127.0.0.1:7070\", token = \"t\", hosts = [\"A.example\", \"[::7]\"] }";
     let hosts = vec!["a.example".to_owned(), "::7".to_owned()];
     keys.host("host.api.hosts", line, read, hosts);
     // Where no key says so, only the address itself and localhost are ours.
@@ -466,12 +470,7 @@ fn target_keys(keys: &mut Keys) {
     );
     let line = run("pid_file = \"run/p\"");
     let pid_file = Some("/etc/mainstay/run/p".into());
-    keys.target(
-        "target.pid_file",
-        &line,
-        |s| process(s).pid_file,
-        pid_file,
-    );
+    keys.target("target.pid_file", &line, |s| process(s).pid_file, pid_file);
     let line = run("restart = \"never\"");
     keys.target(
         "target.restart",
@@ -1039,7 +1038,8 @@ fn job_keys(keys: &mut Keys) {
 fn the_pid_file_of_a_foreign_service_is_by_default_that_of_its_check() {
     let checks = "[[target.check]]\nkind = \"process\"\npid_file = \"/c\"\nfailure = \"down\"\n";
     let pid_file = |line: &str| {
-        let text = format!("{HOST}[[target]]\nname = \"a\"\ncommands.start = [\"x\"]\n{line}{checks}");
+        let text =
+            format!("{HOST}[[target]]\nname = \"a\"\ncommands.start = [\"x\"]\n{line}{checks}");
         let spec = load_text(&text).unwrap().spec;
         target(&spec).commands.pid_file
     };

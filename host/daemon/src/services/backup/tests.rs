@@ -697,7 +697,10 @@ async fn a_backup_waits_for_its_targets_is_told_once_and_is_taken_when_they_are_
     wait_until("that it waits", || why().is_some()).await;
     assert_eq!(why().as_deref(), Some("pg is not seen yet"));
     fixture.watch.show(Health::Failed);
-    wait_until("another reason", || why().as_deref() == Some("pg is failed")).await;
+    wait_until("another reason", || {
+        why().as_deref() == Some("pg is failed")
+    })
+    .await;
     let kinds = fixture.kinds().into_iter();
     let told = kinds.filter(|kind| *kind == EventKind::BackupWaiting);
     assert_eq!(told.count(), 1);

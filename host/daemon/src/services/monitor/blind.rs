@@ -65,7 +65,8 @@ impl Core {
 
     fn sees_again(&self, ends: bool) {
         if ends {
-            let message = "every check that could not look has looked again, or is not looked at any more";
+            let message =
+                "every check that could not look has looked again, or is not looked at any more";
             self.tell(self.of_the_host(EventKind::MonitorSees, message.to_owned()));
         }
     }

@@ -131,7 +131,10 @@ impl Core {
         let down = match news {
             ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why.clone()),
             ProcessUpdate::Started(Some(_)) | ProcessUpdate::Runs(Some(_)) => None,
-            ProcessUpdate::Started(None) | ProcessUpdate::Runs(None) | ProcessUpdate::Stopped => {
+            ProcessUpdate::Started(None)
+            | ProcessUpdate::Runs(None)
+            | ProcessUpdate::Completed
+            | ProcessUpdate::Stopped => {
                 return None;
             }
         };

@@ -3,7 +3,9 @@ use crate::services::{
     alerts::arrivals,
     testing::{MemoryJournal, specs, within},
 };
-use mainstay_domain::{alert::AlertStatus, name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp};
+use mainstay_domain::{
+    alert::AlertStatus, name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp,
+};
 use semver::VersionReq;
 
 fn failed(title: &str) -> Change {

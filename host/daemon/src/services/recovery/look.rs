@@ -66,11 +66,7 @@ fn judge(target: Option<&TargetSpec>, failure: &FailureType, seen: &[Observation
 mod tests {
     use super::*;
     use crate::services::testing::specs;
-    use mainstay_domain::{
-        health::Evidence,
-        name::CheckName,
-        time::Timestamp,
-    };
+    use mainstay_domain::{health::Evidence, name::CheckName, time::Timestamp};
 
     #[test]
     fn what_could_not_be_seen_is_neither_passed_nor_failed() {
@@ -92,12 +88,21 @@ mod tests {
             judge(Some(&target), &specs::failure("tcp-down"), &outcomes)
         };
         for (outcomes, expected) in [
-            (vec![("tcp", Healthy), ("http", Unknown)], LookResult::Healthy),
+            (
+                vec![("tcp", Healthy), ("http", Unknown)],
+                LookResult::Healthy,
+            ),
             (vec![("tcp", Degraded)], LookResult::Healthy),
             (vec![("tcp", Unknown), ("http", Failed)], LookResult::Unseen),
             (vec![("tcp", Failed)], LookResult::Failing),
-            (vec![("http", Unknown), ("http", Failed)], LookResult::Failing),
-            (vec![("http", Failed), ("http", Unknown)], LookResult::Failing),
+            (
+                vec![("http", Unknown), ("http", Failed)],
+                LookResult::Failing,
+            ),
+            (
+                vec![("http", Failed), ("http", Unknown)],
+                LookResult::Failing,
+            ),
             (vec![], LookResult::Healthy),
         ] {
             assert_eq!(seen(&outcomes), expected, "{outcomes:?}");

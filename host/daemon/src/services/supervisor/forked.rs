@@ -70,9 +70,9 @@ impl Core {
         first: &ProcessIdentity,
     ) -> Result<Option<ProcessIdentity>, String> {
         let named = self.ports.pid_files.named(file.to_owned()).await;
-        let named = named.map_err(|why| why.to_string())?.filter(|named| {
-            named.pid != first.pid && named.start_ticks >= first.start_ticks
-        });
+        let named = named
+            .map_err(|why| why.to_string())?
+            .filter(|named| named.pid != first.pid && named.start_ticks >= first.start_ticks);
         Ok(named.map(|named| ProcessIdentity {
             pid: named.pid,
             start_ticks: named.start_ticks,

@@ -174,7 +174,7 @@ fn values(row: &Row<'_>, count: usize) -> rusqlite::Result<Vec<Value>> {
                 Ok(text) => Value::Text(text.to_owned()),
                 Err(_) => Value::Blob(bytes.to_vec()),
             },
-            other => other.into(),
+            _ => row.get(index)?,
         })
     };
     (0..count).map(value).collect()

@@ -75,7 +75,10 @@ async fn a_redirect_is_followed_where_the_check_says_and_takes_no_header_to_anot
     let there = other.clone();
     let (address, noted) = noting(move |path| match path {
         "/health" => answer("302 Found", "Location: /deeper\r\n"),
-        "/deeper" => answer("307 Temporary Redirect", &format!("Location: http://{there}/\r\n")),
+        "/deeper" => answer(
+            "307 Temporary Redirect",
+            &format!("Location: http://{there}/\r\n"),
+        ),
         "/round" => answer("302 Found", "Location: /round\r\n"),
         "/bad" => answer("302 Found", "Location: http://[\r\n"),
         _ => answer("500 Odd", ""),
@@ -90,8 +93,16 @@ async fn a_redirect_is_followed_where_the_check_says_and_takes_no_header_to_anot
     for (check_of_it, outcome, message) in [
         (at("/health", false), Outcome::Healthy, "answered 302"),
         (at("/health", true), Outcome::Healthy, "answered 200"),
-        (at("/round", true), Outcome::Failed, "redirects more than 10 times"),
-        (at("/bad", true), Outcome::Failed, "a `Location` that is no URL"),
+        (
+            at("/round", true),
+            Outcome::Failed,
+            "redirects more than 10 times",
+        ),
+        (
+            at("/bad", true),
+            Outcome::Failed,
+            "a `Location` that is no URL",
+        ),
         (at("/none", true), Outcome::Failed, "answered 500"),
     ] {
         check(CheckKind::Http(check_of_it), outcome, message).await;
@@ -106,10 +117,17 @@ async fn a_redirect_is_followed_where_the_check_says_and_takes_no_header_to_anot
 #[tokio::test]
 async fn a_long_header_with_many_fields_is_an_answer() {
     let long = format!("X-Long: {}\r\n", "x".repeat(200 << 10));
-    let many: String = (0..900).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    let many: String = (0..900)
+        .map(|number| format!("X-{number}: {number}\r\n"))
+        .collect();
     for headers in [long, many] {
         let (address, _) = noting(move |_| answer("200 OK", &headers)).await;
-        check(CheckKind::Http(get(&address)), Outcome::Healthy, "answered 200").await;
+        check(
+            CheckKind::Http(get(&address)),
+            Outcome::Healthy,
+            "answered 200",
+        )
+        .await;
     }
 }
 
@@ -180,7 +198,10 @@ async fn a_socket_in_the_file_system_is_healthy_where_a_connection_opens() {
     let seen = look(at("open", None), None, Duration::from_millis(50)).await;
     assert_eq!(seen.outcome, Outcome::Failed);
     let message = &seen.evidence.message;
-    assert!(message.ends_with("open: no connection within 50 ms"), "{message}");
+    assert!(
+        message.ends_with("open: no connection within 50 ms"),
+        "{message}"
+    );
     drop(listener);
     check(at("open", None), Outcome::Failed, "connection refused").await;
 }

@@ -138,22 +138,46 @@ async fn the_output_of_a_program_is_judged_as_far_as_the_check_asks() {
     let early = "echo PONG; seq 10000";
     let too_early = "echo PONG; seq 20000";
     for (kind, outcome, message) in [
-        (judged("echo PONG", Some("PONG"), None), Outcome::Healthy, "code 0: PONG"),
+        (
+            judged("echo PONG", Some("PONG"), None),
+            Outcome::Healthy,
+            "code 0: PONG",
+        ),
         (
             judged("echo LOADING", Some("PONG"), None),
             Outcome::Failed,
             "code 0, but its output does not hold `PONG`: LOADING",
         ),
-        (judged("exit 0", Some("PONG"), None), Outcome::Failed, "does not hold `PONG`"),
-        (judged("echo PONG; exit 3", Some("PONG"), None), Outcome::Failed, "code 3: PONG"),
-        (judged(early, Some("PONG"), None), Outcome::Healthy, "code 0: 10000"),
-        (judged(too_early, Some("PONG"), None), Outcome::Failed, "does not hold"),
+        (
+            judged("exit 0", Some("PONG"), None),
+            Outcome::Failed,
+            "does not hold `PONG`",
+        ),
+        (
+            judged("echo PONG; exit 3", Some("PONG"), None),
+            Outcome::Failed,
+            "code 3: PONG",
+        ),
+        (
+            judged(early, Some("PONG"), None),
+            Outcome::Healthy,
+            "code 0: 10000",
+        ),
+        (
+            judged(too_early, Some("PONG"), None),
+            Outcome::Failed,
+            "does not hold",
+        ),
         (
             judged(full, None, Some("too many clients")),
             Outcome::Degraded,
             "code 2: FATAL: too many clients",
         ),
-        (judged(full, None, Some("no such words")), Outcome::Failed, "code 2: bye"),
+        (
+            judged(full, None, Some("no such words")),
+            Outcome::Failed,
+            "code 2: bye",
+        ),
         (
             judged("echo slow", Some("fast"), Some("slow")),
             Outcome::Degraded,
@@ -474,14 +498,15 @@ async fn a_foreign_service_is_measured_with_all_that_descends_from_it() {
     check(memory(1), Outcome::Failed, "and its descendants hold").await;
     check(memory(1 << 40), Outcome::Healthy, "bytes of memory").await;
     let group = |pid: u32| ProcessStat::read(pid).unwrap().map(|stat| stat.group);
-    let mut descendant = 0;
+    let descendant = std::cell::Cell::new(0);
     wait_until("its descendant, in a group of its own", || {
         let kin = groups::Kin::Descendants;
         let kin = groups::Groups::default().members(service.0.id(), kin);
-        descendant = kin.get(1).copied().unwrap_or_default();
-        kin.len() == 2 && group(descendant) == Some(descendant)
+        let second = kin.get(1).copied().unwrap_or_default();
+        descendant.set(second);
+        kin.len() == 2 && group(second) == Some(second)
     })
     .await;
-    let descendant = rustix::process::Pid::from_raw(descendant.cast_signed()).unwrap();
+    let descendant = rustix::process::Pid::from_raw(descendant.get().cast_signed()).unwrap();
     let _ = rustix::process::kill_process(descendant, rustix::process::Signal::KILL);
 }

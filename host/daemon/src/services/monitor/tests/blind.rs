@@ -27,7 +27,11 @@ async fn what_could_not_be_seen_counts_neither_as_a_failure_nor_as_a_success() {
     }
     assert!(!bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
     see(&bench, "db", Failed).await;
-    assert_eq!(bench.finding().await, "db raised tcp-down", "it is the third");
+    assert_eq!(
+        bench.finding().await,
+        "db raised tcp-down",
+        "it is the third"
+    );
 
     bench.monitor.handler_acted(&name("db"));
     for outcome in [Healthy, Unknown, Unknown] {
@@ -35,7 +39,11 @@ async fn what_could_not_be_seen_counts_neither_as_a_failure_nor_as_a_success() {
     }
     assert!(bench.monitor.is_failing(&name("db"), &failure("tcp-down")));
     see(&bench, "db", Healthy).await;
-    assert_eq!(bench.finding().await, "db cleared tcp-down", "it is the second");
+    assert_eq!(
+        bench.finding().await,
+        "db cleared tcp-down",
+        "it is the second"
+    );
     assert_eq!(
         bench.monitor.health(&name("db")),
         Some((Health::Healthy, CircuitState::Closed))
@@ -82,7 +90,9 @@ async fn a_host_that_is_blind_for_long_is_one_event_for_all_and_one_more_when_it
 
     see(&bench, "api", Outcome::Healthy).await;
     assert_eq!(bench.count(EventKind::MonitorSees), 0, "the other is blind");
-    assert!(matches!(bench.monitor.unseen(&both[1]), Some(Unseen { since: at, .. }) if at.since(since) < Duration::from_secs(60)));
+    assert!(
+        matches!(bench.monitor.unseen(&both[1]), Some(Unseen { since: at, .. }) if at.since(since) < Duration::from_secs(60))
+    );
     see(&bench, "db", Outcome::Healthy).await;
     assert_eq!(bench.count(EventKind::MonitorSees), 1);
     for of in &both {

@@ -10,6 +10,7 @@ use crate::{
     services::testing::specs::name,
 };
 use mainstay_domain::{
+    actor::Actor,
     breaker::CircuitState,
     effect::{EffectError, Signal, TargetStatus},
     health::{Health, Observation},
@@ -107,7 +108,7 @@ impl RecoveryControl for Changing {
     fn decide(&self, _: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         unreachable!("the status decides nothing")
     }
-    fn pause(&self, _: Option<TargetName>, _: bool, _: String) -> Boxed<'_, Result<(), Refused>> {
+    fn pause(&self, _: Option<TargetName>, _: bool, _: Actor) -> Boxed<'_, Result<(), Refused>> {
         unreachable!("the status pauses nothing")
     }
     fn is_paused(&self, target: Option<&TargetName>) -> bool {

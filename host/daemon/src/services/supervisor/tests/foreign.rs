@@ -41,7 +41,9 @@ impl Commands for NotedCommands {
             .failing
             .lock()
             .is_some_and(|failing| words.starts_with(failing));
-        self.run.lock().push(format!("{words} in {}", cwd.display()));
+        self.run
+            .lock()
+            .push(format!("{words} in {}", cwd.display()));
         let output = CommandOutput {
             exit_code: if fails { 3 } else { *self.exit_code.lock() },
             stdout: Vec::new().into(),
@@ -161,9 +163,7 @@ async fn a_stop_that_fails_does_not_keep_the_start_back_and_is_told() {
     assert_eq!(*daemon.commands.run.lock(), expected);
     assert_eq!(
         daemon.messages(EventKind::TargetWarned),
-        [
-            "db: `svc stop db` exited with code 3: no such unit; it is started all the same"
-        ]
+        ["db: `svc stop db` exited with code 3: no such unit; it is started all the same"]
     );
     // A stop alone is no stop.
     within(daemon.supervisor.stop(name("db")))
