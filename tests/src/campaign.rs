@@ -7,6 +7,7 @@ mod full_disk;
 mod recovery;
 mod soak;
 mod swap;
+mod taint;
 
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
@@ -14,6 +15,7 @@ pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
 pub use soak::{SoakOptions, soak};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
+pub use taint::{TaintReport, taint};
 
 /// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same campaign.
 #[derive(Debug, Clone)]

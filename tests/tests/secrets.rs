@@ -390,3 +390,99 @@ fn a_rotated_secret_is_read_at_sighup() {
         request.headers.iter().any(|(_, value)| value == expected)
     });
 }
+
+/// The campaign, with a small count; `examples/taint_campaign.rs` runs it with any.
+#[test]
+fn no_text_from_outside_brings_a_secret_out_or_keeps_an_alert_back() {
+    let report = mainstay_tests::campaign::taint(24, mainstay_tests::campaign::fresh_seed());
+    println!("{report:?}");
+    assert!(report.alerts >= 24, "{report:?}");
+}
+
+/// A secret that only its encoding keeps in its place. The handler posts it as JSON, and asks with it in path and query.
+const AWKWARD: &str = "a\"b\\c/d e&f=g?h#i%41+j";
+
+const ASKING: &str = r#"
+[secrets]
+hook-token = { file = "token" }
+
+[plugin.probe]
+grants = { http = ["FIRST", "SECOND"] }
+settings = { word = "${secret:hook-token}" }
+
+[[route]]
+failure = "asked"
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "probe", params = { do = "http", name = "FIRST/p/${secret:hook-token}/q?t=${secret:hook-token}&u=1" } }]
+
+[[route]]
+failure = "posted"
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "probe", params = { do = "post", name = "FIRST/post" } }]
+"#;
+
+fn start_asking(first: &Receiver, second: &Receiver, secret: &str) -> Daemon {
+    let asking = ASKING
+        .replace("FIRST", &first.url)
+        .replace("SECOND", &second.url);
+    let mut daemon = Daemon::prepare(&[HOST, &sleeper("job"), &asking].concat());
+    write_token(&daemon);
+    fs::write(daemon.path("token"), secret).unwrap();
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon
+}
+
+#[test]
+fn a_secret_is_written_as_the_url_and_the_body_that_it_is_put_into_have_it() {
+    let (first, second) = (Receiver::start(), Receiver::start());
+    let daemon = start_asking(&first, &second, AWKWARD);
+    let asked = daemon.recover("job", "asked");
+    assert_eq!(asked["state"], "succeeded", "{asked}");
+    let posted = daemon.recover("job", "posted");
+    assert_eq!(posted["state"], "succeeded", "{posted}");
+    let received = first.received();
+    let encoded = "a%22b%5Cc%2Fd%20e%26f%3Dg%3Fh%23i%2541%2Bj";
+    let line = format!("GET /p/{encoded}/q?t={encoded}&u=1");
+    assert_eq!(received[0].line, line);
+    assert_eq!(received[1].json()["word"], AWKWARD);
+}
+
+/// A grant for both origins says nothing of the secret, which is for the one that the operator wrote.
+#[test]
+fn a_secret_in_a_body_follows_no_redirect_to_another_granted_origin() {
+    let (first, second) = (Receiver::start(), Receiver::start());
+    let daemon = start_asking(&first, &second, SECRET);
+    let location = format!("location: {}/next\r\n", second.url);
+    first.answer_with("307 Temporary Redirect", &location, "");
+    let posted = daemon.recover("job", "posted");
+    let error = posted["error"].as_str().unwrap();
+    for word in ["no grant lets a secret follow a redirect", second.url.as_str()] {
+        assert!(error.contains(word), "{error}");
+    }
+    assert!(second.received().is_empty(), "{:?}", second.received());
+    must_not_hold_the_secret(daemon.directory.path());
+}
+
+/// What was echoed is in the report of the guest, in its alert and in the journal as the name of the secret.
+#[test]
+fn a_secret_that_is_echoed_in_another_dress_is_hidden_from_the_guest() {
+    let (first, second) = (Receiver::start(), Receiver::start());
+    let daemon = start_asking(&first, &second, SECRET);
+    for dressed in [
+        r"s3cr3t\u002dZq7\u002dvalue",
+        r"\u0073\u0033cr3t-Zq7-valu\u0065",
+        "s3cr3t%2DZq7%2dvalue",
+        "%73%33cr3t-Zq7-value",
+        "s3cr3t%252DZq7%252Dvalue",
+        "s3cr3t&#45;Zq7&#x2d;value",
+        "7333637233742d5a71372d76616c7565",
+    ] {
+        first.answer_with("200 OK", "", &format!("<{dressed}>"));
+        let asked = daemon.recover("job", "asked");
+        let expected = "status 200: <[secret:hook-token]>";
+        assert_eq!(asked["actions"][1], expected, "{dressed}: {asked}");
+    }
+    must_not_hold_the_secret(daemon.directory.path());
+}

@@ -70,6 +70,10 @@ enum Deed {
     Command,
     /// Requests the URL `name`.
     Http,
+    /// Posts the word of the step or of the settings to the URL `name`, as JSON.
+    Post,
+    /// Keeps the word of the step or of the settings under itself, and reads it back.
+    Keep,
     /// Counts its runs in a durable value.
     Count,
     /// Sets, gets, lists and deletes a value.
@@ -152,10 +156,20 @@ impl RecoveryHandler for Probe {
                 report.and(format!("exit {}: {}", output.exit_code, output.text()))
             }
             Deed::Http => {
-                // `$[secret:NAME]` is what it may make of a secret's name by itself, which no config would let through.
-                let url = name.replace("$[", "${").replace(']', "}");
-                let response = host.http(Request::get(&url))?;
+                let response = host.http(Request::get(of_its_own(name)))?;
                 report.and(format!("status {}: {}", response.status, response.text()))
+            }
+            Deed::Post => {
+                let word = params.word.unwrap_or(settings.word);
+                let body = format!("{{\"word\":\"{word}\"}}");
+                let response = host.http(Request::post_json(name, body))?;
+                report.and(format!("status {}: {}", response.status, response.text()))
+            }
+            Deed::Keep => {
+                let word = of_its_own(&params.word.unwrap_or(settings.word));
+                host.kv().set(&word, word.as_str())?;
+                let kept = host.kv().get(&word)?.unwrap_or_default();
+                report.and(String::from_utf8_lossy(&kept).into_owned())
             }
             Deed::Count => report.and(format!("run {}", count(host)?)),
             Deed::Kv => {
@@ -203,6 +217,11 @@ impl RecoveryHandler for Probe {
             }
         })
     }
+}
+
+/// `$[secret:NAME]` is what it may make of a secret's name by itself, which no config would let through.
+fn of_its_own(text: &str) -> String {
+    text.replace("$[", "${").replace(']', "}")
 }
 
 /// What the file system refuses once it refuses again.
@@ -279,6 +298,7 @@ mod tests {
         check(r#"{"do": "echo", "word": "hi"}"#, "hi");
         check(r#"{"do": "count"}"#, "run 1");
         check(r#"{"do": "kv"}"#, r#"Some([49]) true ["probe/a"]"#);
+        check(r#"{"do": "keep", "word": "$[a]"}"#, "${a}");
         check(
             r#"{"do": "backup", "name": "state"}"#,
             "restored 1 documents",
