@@ -412,11 +412,13 @@ settings = { word = "${secret:hook-token}" }
 
 [[route]]
 failure = "asked"
+relapse_window = "0s"
 strategy = { kind = "immediate", max_attempts = 1 }
 chain = [{ handler = "probe", params = { do = "http", name = "FIRST/p/${secret:hook-token}/q?t=${secret:hook-token}&u=1" } }]
 
 [[route]]
 failure = "posted"
+relapse_window = "0s"
 strategy = { kind = "immediate", max_attempts = 1 }
 chain = [{ handler = "probe", params = { do = "post", name = "FIRST/post" } }]
 "#;
