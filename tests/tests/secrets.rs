@@ -488,3 +488,34 @@ fn a_secret_that_is_echoed_in_another_dress_is_hidden_from_the_guest() {
     }
     must_not_hold_the_secret(daemon.directory.path());
 }
+
+/// A healthy service was restarted again and again over a check that was given the name for the secret.
+#[test]
+fn a_secret_where_none_is_put_in_is_refused_before_anything_runs() {
+    let with = |check: &str| {
+        format!(
+            "{HOST}\n[secrets]\nhook-token = {{ file = \"token\" }}\n{}\n[[target.check]]\nkind = \"exec\"\n{check}\n\
+             failure = \"odd\"\n[[route]]\nchain = [{{ handler = \"probe\" }}]\n",
+            sleeper("job")
+        )
+    };
+    let named = with(r#"run = ["redis-cli", "-a", "${secret:hook-token}", "ping"]"#);
+    let daemon = Daemon::prepare(&named);
+    write_token(&daemon);
+    let output = daemon.cli(&["check"]);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(!output.status.success(), "{said}");
+    for word in ["no secret is put in there", "${secret:hook-token}", "`env`"] {
+        assert!(said.contains(word), "{said}");
+    }
+    drop(daemon);
+
+    // And by a reload, which leaves what is applied.
+    let mut daemon = Daemon::prepare(&with(r#"run = ["true"]"#));
+    write_token(&daemon);
+    daemon.run();
+    fs::write(daemon.path("mainstay.toml"), named).unwrap();
+    let refused = daemon.wait_for_event("the refusal", |event| event["kind"] == "config.rejected");
+    assert!(refused.to_string().contains("no secret is put in there"), "{refused}");
+}
