@@ -1,4 +1,6 @@
 //! How an operation sees whether its failure is gone.
+//!
+//! Invariant: a failure is not gone before every check that raises it has seen something.
 
 use crate::ports::Watch;
 use mainstay_domain::{
@@ -7,7 +9,7 @@ use mainstay_domain::{
     id::OperationId,
     name::{FailureType, TargetName},
     recovery::{Input, Look, LookResult},
-    spec::{Spec, TargetSpec},
+    spec::{CheckSpec, Spec, TargetSpec},
 };
 use std::sync::Arc;
 
@@ -27,8 +29,17 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     }
     let (own, target) = (Arc::clone(&watch), asked.target.clone());
     let seen = tokio::spawn(async move { own.check_now(target).await }).await;
+    let is_unborn = matches!(
+        &seen,
+        Ok(Err(EffectError::Unavailable(_))) | Err(_)
+    );
+    let is_present = watch.is_failing(&asked.target, &asked.failure);
     let seen = match seen {
-        Ok(Ok(seen)) => judge(spec.target(&asked.target), &asked.failure, &seen),
+        Ok(Ok(seen)) => match result_of(spec.target(&asked.target), &asked.failure, &seen) {
+            // It was seen to fail, and nothing since says otherwise.
+            LookResult::NotYet if is_present => LookResult::Failing,
+            result => result,
+        },
         Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
         Ok(Err(_)) => LookResult::Failing,
         Err(error) => {
@@ -36,30 +47,48 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
             LookResult::NotYet
         }
     };
-    let is_down = watch.is_down(&asked.target) && seen != LookResult::NotYet;
+    let is_down = !is_unborn && watch.is_down(&asked.target);
     let look = Look {
         number: asked.number,
         seen: match is_down {
             true => LookResult::Down,
             false => seen,
         },
-        is_present: watch.is_failing(&asked.target, &asked.failure),
+        is_present,
     };
     Input::Looked(asked.operation, look)
 }
 
 /// What the checks that see this failure saw: another failure of the target is not this operation's. One that no check
 /// sees is judged by all of them.
-fn judge(target: Option<&TargetSpec>, failure: &FailureType, seen: &[Observation]) -> LookResult {
+fn result_of(
+    target: Option<&TargetSpec>,
+    failure: &FailureType,
+    seen: &[Observation],
+) -> LookResult {
     let is_own =
         |one: &&Observation| target.is_some_and(|target| target.is_seen_by(failure, &one.check));
-    let has_own = seen.iter().any(|one| is_own(&one));
-    let judged = seen.iter().filter(|one| !has_own || is_own(one));
-    judged.fold(LookResult::Healthy, |so_far, one| match one.outcome {
-        Outcome::Failed => LookResult::Failing,
-        Outcome::Unknown if so_far == LookResult::Healthy => LookResult::Unseen,
-        Outcome::Healthy | Outcome::Degraded | Outcome::Unknown => so_far,
-    })
+    let checks = target.map(|target| target.checks.as_slice());
+    let checks = checks.unwrap_or_default();
+    let mut own_checks = checks.iter().filter(|check| check.failure == *failure);
+    let has_own = own_checks.clone().next().is_some() || seen.iter().any(|one| is_own(&one));
+    let is_seen_as =
+        |outcome: Outcome| {
+            let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
+            judged.any(|one| one.outcome == outcome)
+        };
+    if is_seen_as(Outcome::Failed) {
+        return LookResult::Failing;
+    }
+    // A look for which it is too soon gives no observation.
+    let has_seen = |check: &CheckSpec| seen.iter().any(|one| one.check == check.name);
+    if !own_checks.all(has_seen) {
+        return LookResult::NotYet;
+    }
+    match is_seen_as(Outcome::Unknown) {
+        true => LookResult::Unseen,
+        false => LookResult::Healthy,
+    }
 }
 
 #[cfg(test)]
@@ -68,25 +97,24 @@ mod tests {
     use crate::services::testing::specs;
     use mainstay_domain::{health::Evidence, name::CheckName, time::Timestamp};
 
+    fn observation(check: &str, outcome: Outcome) -> Observation {
+        Observation {
+            target: specs::name("api"),
+            check: CheckName::parse(check).unwrap(),
+            outcome,
+            evidence: Evidence {
+                check: check.to_owned(),
+                observed_at: Timestamp::from_millis(0),
+                message: String::new(),
+                value: None,
+            },
+        }
+    }
+
     #[test]
     fn what_could_not_be_seen_is_neither_passed_nor_failed() {
         use Outcome::{Degraded, Failed, Healthy, Unknown};
         let target = specs::target("api", vec![specs::check("tcp"), specs::check("http")]);
-        let seen = |outcomes: &[(&str, Outcome)]| {
-            let outcomes = outcomes.iter().map(|(check, outcome)| Observation {
-                target: specs::name("api"),
-                check: CheckName::parse(check).unwrap(),
-                outcome: *outcome,
-                evidence: Evidence {
-                    check: (*check).to_owned(),
-                    observed_at: Timestamp::from_millis(0),
-                    message: "as it is".to_owned(),
-                    value: None,
-                },
-            });
-            let outcomes: Vec<_> = outcomes.collect();
-            judge(Some(&target), &specs::failure("tcp-down"), &outcomes)
-        };
         for (outcomes, expected) in [
             (
                 vec![("tcp", Healthy), ("http", Unknown)],
@@ -95,17 +123,45 @@ mod tests {
             (vec![("tcp", Degraded)], LookResult::Healthy),
             (vec![("tcp", Unknown), ("http", Failed)], LookResult::Unseen),
             (vec![("tcp", Failed)], LookResult::Failing),
-            (
-                vec![("http", Unknown), ("http", Failed)],
-                LookResult::Failing,
-            ),
-            (
-                vec![("http", Failed), ("http", Unknown)],
-                LookResult::Failing,
-            ),
-            (vec![], LookResult::Healthy),
+            (vec![], LookResult::NotYet),
         ] {
-            assert_eq!(seen(&outcomes), expected, "{outcomes:?}");
+            let seen = outcomes.iter();
+            let seen: Vec<_> = seen.map(|(check, outcome)| observation(check, *outcome)).collect();
+            let found = result_of(Some(&target), &specs::failure("tcp-down"), &seen);
+            assert_eq!(found, expected, "{outcomes:?}");
+        }
+        // No check is of this failure: all are asked.
+        for (one, other, expected) in [
+            (Unknown, Failed, LookResult::Failing),
+            (Failed, Unknown, LookResult::Failing),
+            (Healthy, Unknown, LookResult::Unseen),
+        ] {
+            let seen = [observation("tcp", one), observation("http", other)];
+            let found = result_of(Some(&target), &specs::failure("other"), &seen);
+            assert_eq!(found, expected, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_whose_own_check_says_nothing_yet_is_not_gone_for_the_others_pass() {
+        use Outcome::{Degraded, Failed, Healthy};
+        let api = specs::target("api", vec![specs::check("cpu"), specs::check("tcp")]);
+        let table: [(&str, &[(&str, Outcome)], LookResult); 7] = [
+            ("cpu-down", &[("tcp", Healthy)], LookResult::NotYet),
+            ("cpu-down", &[("tcp", Failed)], LookResult::NotYet),
+            ("cpu-down", &[], LookResult::NotYet),
+            ("cpu-down", &[("cpu", Degraded), ("tcp", Failed)], LookResult::Healthy),
+            ("cpu-down", &[("cpu", Failed), ("tcp", Healthy)], LookResult::Failing),
+            ("unseen", &[("tcp", Healthy)], LookResult::Healthy),
+            ("unseen", &[("tcp", Failed)], LookResult::Failing),
+        ];
+        for (failure, seen, expected) in table {
+            let seen: Vec<Observation> = seen
+                .iter()
+                .map(|(check, outcome)| observation(check, *outcome))
+                .collect();
+            let found = result_of(Some(&api), &specs::failure(failure), &seen);
+            assert_eq!(found, expected, "{failure} {seen:?}");
         }
     }
 }
