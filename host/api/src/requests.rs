@@ -41,7 +41,7 @@ pub struct EventQuery {
     pub since: Option<u64>,
     /// Go on with those to come; default false.
     pub follow: Option<bool>,
-    /// Without `since`: so many of the newest; default 50.
+    /// Without `since`: so many of the newest; default 50. With it: at most so many, the first; default all.
     pub limit: Option<u32>,
 }
 

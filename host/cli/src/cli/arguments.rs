@@ -168,8 +168,8 @@ pub enum Command {
     /// List events, oldest first, and follow those to come
     ///
     /// Without --since the newest 50 (or --limit), then with --follow every one to come, none left out and none
-    /// twice. With --json one object a line; `seq` of the last one seen is what --since takes. A followed stream ends
-    /// with exit code 1 when the daemon stops.
+    /// twice. With --json one object a line; `seq` of the last one seen is what --since takes, so that --since with
+    /// --limit goes through them page by page. A followed stream ends with exit code 1 when the daemon stops.
     #[command(after_long_help = examples!("
   mainstay events --follow
   mainstay events --since 1200 --json | jq -r .message"))]
@@ -178,11 +178,11 @@ pub enum Command {
         #[arg(short, long)]
         follow: bool,
         /// Every event after this number
-        #[arg(long, value_name = "SEQ", conflicts_with = "limit")]
+        #[arg(long, value_name = "SEQ")]
         since: Option<u64>,
-        /// So many of the newest
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: u32,
+        /// So many of the newest, by default 50; with --since at most so many, by default all
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
     },
     /// Look at one operation
     #[command(subcommand, arg_required_else_help = true)]

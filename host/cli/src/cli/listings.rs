@@ -177,26 +177,32 @@ pub(super) fn state_tone(state: OperationState) -> Tone {
     }
 }
 
+/// Events that are shown where nothing is said of which.
+const NEWEST_EVENTS: u32 = 50;
+
 pub(super) async fn events(
     client: &Client,
     out: &Output,
     follow: bool,
     since: Option<u64>,
-    limit: u32,
+    limit: Option<u32>,
 ) -> anyhow::Result<Ending> {
+    let limit = limit.or_else(|| since.is_none().then_some(NEWEST_EVENTS));
     let query = [
         ("follow", follow.then(|| "true".to_owned())),
         ("since", since.map(|seq| seq.to_string())),
-        ("limit", since.is_none().then(|| limit.to_string())),
+        ("limit", limit.map(|limit| limit.to_string())),
     ];
     let mut lines = client.get_lines(&path_with("/v1/events", &query)).await?;
     if follow {
         lines = lines.followed();
     }
+    let mut shown: u32 = 0;
     while let Some(line) = lines.next().await? {
         show_event(out, &line)?;
+        shown = shown.saturating_add(1);
     }
-    if !follow {
+    if !follow || (since.is_some() && limit == Some(shown)) {
         return Ok(Ending::Done);
     }
     console::note("mainstay: the daemon has stopped");

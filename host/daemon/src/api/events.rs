@@ -42,6 +42,7 @@ pub(super) async fn events(
     let reader = Reader {
         first,
         rest: (follow || query.since.is_some()).then_some(feed),
+        left: query.since.and(query.limit),
         follow,
         stop: served.stop.clone(),
     };
@@ -54,6 +55,8 @@ pub(super) async fn events(
 struct Reader {
     first: Vec<Arc<Event>>,
     rest: Option<EventFeed>,
+    /// So many events are still given; none: no bound.
+    left: Option<u32>,
     follow: bool,
     stop: CancellationToken,
 }
@@ -63,6 +66,9 @@ impl Reader {
     async fn next(&mut self) -> Option<Bytes> {
         if !self.first.is_empty() {
             return Some(lines(&std::mem::take(&mut self.first)));
+        }
+        if self.left == Some(0) {
+            return None;
         }
         let feed = self.rest.as_mut()?;
         let read = if self.follow {
@@ -75,7 +81,14 @@ impl Reader {
             read.map(|events| (!events.is_empty()).then_some(events))
         };
         match read {
-            Ok(events) => events.map(|events| lines(&events)),
+            Ok(events) => events.map(|mut events| {
+                if let Some(left) = &mut self.left {
+                    events.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                    let given = u32::try_from(events.len()).unwrap_or(u32::MAX);
+                    *left = left.saturating_sub(given);
+                }
+                lines(&events)
+            }),
             Err(error) => {
                 self.rest = None;
                 Some(error_line(error))

@@ -52,6 +52,32 @@ async fn a_follower_sees_every_event_once_however_slow_it_is() {
 }
 
 #[tokio::test]
+async fn events_are_read_page_by_page_from_where_the_last_page_ended() {
+    let served = Served::start().await;
+    for _ in 0..998 {
+        served.world.happen(EventKind::CheckFailed, |event| event);
+    }
+    let mut since = 0;
+    let mut pages = Vec::new();
+    while since < 1_000 {
+        let path = format!("/v1/events?since={since}&limit=600");
+        let mut response = follow(&served, &path).await;
+        let lines = read(&mut response, |_| false).await;
+        let seqs = lines
+            .iter()
+            .map(|line| serde_json::from_str::<Event>(line).unwrap().seq);
+        let seqs: Vec<u64> = seqs.collect();
+        let expected: Vec<u64> = (since + 1..=1_000).take(600).collect();
+        assert_eq!(seqs, expected);
+        since = *seqs.last().unwrap();
+        pages.push(seqs.len());
+    }
+    assert_eq!(pages, [600, 400]);
+    let mut none = follow(&served, "/v1/events?since=0&limit=0").await;
+    assert!(read(&mut none, |lines| !lines.is_empty()).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_followed_stream_ends_when_the_daemon_stops() {
     let served = Served::start().await;
     let mut response = follow(&served, "/v1/events?follow=true&limit=1").await;
