@@ -50,6 +50,7 @@ pub mod strategy;
 pub mod template;
 pub mod text;
 pub mod time;
+pub mod timeline;
 
 #[cfg(test)]
 mod tests;

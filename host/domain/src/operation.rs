@@ -265,10 +265,20 @@ impl Operation {
         now: Timestamp,
         rto: Duration,
     ) -> Result<(), IllegalMove> {
+        self.apply_after(event, now, now.since(self.detected_at), rto)
+    }
+
+    /// The same, where it is known how much time was lived since the detection, whatever the wall clock says.
+    pub fn apply_after(
+        &mut self,
+        event: OperationEvent,
+        now: Timestamp,
+        elapsed: Duration,
+        rto: Duration,
+    ) -> Result<(), IllegalMove> {
         self.state = next(self.state, event)?;
         self.revision = self.revision.saturating_add(1);
         self.due = None;
-        let elapsed = now.since(self.detected_at);
         self.rto_exceeded |= elapsed > rto && !self.dry_run;
         match event {
             OperationEvent::AttemptBegan => {

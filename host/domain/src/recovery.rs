@@ -32,6 +32,7 @@ mod operator_decision;
 mod raised;
 mod recovered;
 mod settings;
+mod step;
 mod summary;
 mod tracked;
 mod words;
@@ -51,11 +52,10 @@ use crate::{
     flap::FlapDetector,
     id::{IdSource, OperationId},
     name::{FailureType, PluginName, TargetName},
-    operation::OperationEvent,
     queue::{Conditions, NextStart, RecoveryQueue},
-    record::Change,
     spec::Spec,
     time::{Monotonic, Timestamp},
+    timeline::Timeline,
 };
 use dry_run::DryRun;
 use index::IndexEntry;
@@ -93,6 +93,7 @@ pub struct Recovery {
     /// When the flapping of which target may be over.
     calming: BTreeSet<(Monotonic, TargetName)>,
     cooldowns: Cooldowns,
+    timeline: Timeline,
     /// The cases whose next operation waits for a handler that is missing.
     missing: BTreeMap<PluginName, BTreeSet<CaseKey>>,
     paused_targets: BTreeSet<TargetName>,
@@ -124,6 +125,7 @@ impl Recovery {
             flaps: HashMap::new(),
             calming: BTreeSet::new(),
             cooldowns: Cooldowns::default(),
+            timeline: Timeline::default(),
             missing: BTreeMap::new(),
             paused_targets: BTreeSet::new(),
             removed: BTreeSet::new(),
@@ -141,6 +143,7 @@ impl Recovery {
     /// The input cannot come in this state. What it changed before that was seen comes with the next outcome.
     pub fn apply(&mut self, input: Input, at: InputTime) -> Result<Outcome, IllegalMove> {
         let mut out = std::mem::take(&mut self.owed);
+        self.timeline.pass(at.now, at.monotonic);
         match self.handle(input, at, &mut out) {
             Ok(()) => {
                 self.refresh_replies(&mut out);
@@ -277,23 +280,6 @@ impl Recovery {
             };
             self.with(&key, out, |machine, case, out| machine.wake(case, at, out));
         }
-    }
-
-    /// Applies an event to an operation, and writes its new value.
-    fn step(
-        &self,
-        work: &mut Work,
-        event: OperationEvent,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let operation = &mut work.operation;
-        let rto = self.settings.rto(&operation.target);
-        operation
-            .apply(event, at.now, rto)
-            .map_err(|illegal| IllegalMove::Operation(operation.id.clone(), illegal))?;
-        out.writes.push(Change::Operation(operation.clone()));
-        Ok(())
     }
 }
 

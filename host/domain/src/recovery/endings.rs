@@ -270,7 +270,9 @@ impl Recovery {
         let recovered = matches!(how, IncidentEnd::Recovered | IncidentEnd::Lasting);
         if case.incident.state.is_open() {
             case.incident.close(recovered, now);
-            out.writes.push(words::closed(&case.incident, by, how, now));
+            let open = self.timeline.lived_since(case.incident.opened_at);
+            let closed = words::closed(&case.incident, by, how, open, now);
+            out.writes.push(closed);
         }
     }
 

@@ -126,8 +126,10 @@ impl Recovery {
         let message = evidence.message.clone();
         case.incident.reopen(severity, evidence, at.now);
         self.count_opening(&case.key(), at, out);
+        let tried_at = case.incident.tried_at;
+        let calm = tried_at.map(|tried_at| self.timeline.lived_since(tried_at));
         out.writes
-            .push(words::reopened(&case.incident, &message, at.now));
+            .push(words::reopened(&case.incident, &message, calm, at.now));
         self.schedule(case, at, out)
     }
 

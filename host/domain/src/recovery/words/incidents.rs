@@ -13,6 +13,7 @@ use crate::{
     severity::Severity,
     time::{Timestamp, millis},
 };
+use std::time::Duration;
 
 pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
     let message = format!("{} has {}: {seen}", incident.target, incident.failure);
@@ -32,13 +33,19 @@ pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestam
     ))
 }
 
-pub(in crate::recovery) fn reopened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
+/// `calm` is how long it was over.
+pub(in crate::recovery) fn reopened(
+    incident: &Incident,
+    seen: &str,
+    calm: Option<Duration>,
+    now: Timestamp,
+) -> Change {
     let message = format!(
         "{} has {} again, {} after its recovery: {seen}",
         incident.target,
         incident.failure,
-        match incident.tried_at {
-            Some(tried_at) => format!("{} ms", millis(now.since(tried_at))),
+        match calm {
+            Some(calm) => format!("{} ms", millis(calm)),
             None => "shortly".to_owned(),
         }
     );
@@ -58,13 +65,15 @@ pub(in crate::recovery) fn reopened(incident: &Incident, seen: &str, now: Timest
     ))
 }
 
+/// `open` is for how long it was.
 pub(in crate::recovery) fn closed(
     incident: &Incident,
     by: Option<&OperationId>,
     how: IncidentEnd,
+    open: Duration,
     now: Timestamp,
 ) -> Change {
-    let open_ms = millis(now.since(incident.opened_at));
+    let open_ms = millis(open);
     let (target, failure) = (&incident.target, &incident.failure);
     let message = match how {
         IncidentEnd::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
