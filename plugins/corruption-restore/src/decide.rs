@@ -1,7 +1,9 @@
 //! What a restore does to the target's process, and what it says of the data.
 
 use mainstay_plugin_sdk::calendar::rfc3339;
-use mainstay_plugin_sdk::recovery::{Backup, TargetStatus, Timestamp};
+use mainstay_plugin_sdk::recovery::{
+    Backup, EffectError, RecoveryFailure, TargetStatus, Timestamp,
+};
 
 /// What the target's process is to a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,26 @@ pub(crate) fn describe_loss(backup: &Backup, now: Timestamp) -> String {
     )
 }
 
+/// The failure of a restore, with what became of the target that was stopped for it; none where none was.
+pub(crate) fn left_after_failure(
+    failure: RecoveryFailure,
+    started: Option<Result<(), EffectError>>,
+) -> RecoveryFailure {
+    let left = match started {
+        None => String::new(),
+        Some(Ok(())) => "; the target is started again".to_owned(),
+        Some(Err(error)) => format!(
+            "; the target is left stopped, for it could not be started again: {}",
+            error.text()
+        ),
+    };
+    match failure {
+        RecoveryFailure::Retryable(why) => RecoveryFailure::Retryable(why + &left),
+        RecoveryFailure::Permanent(why) => RecoveryFailure::Permanent(why + &left),
+        other => other,
+    }
+}
+
 /// What a person has to do where there is no backup.
 pub(crate) fn operator_steps(target: &str, job: &str) -> Vec<String> {
     vec![
@@ -53,6 +75,27 @@ mod tests {
     use super::*;
     use mainstay_plugin_sdk::recovery::BackupType;
     use mainstay_plugin_sdk::testing::backup;
+
+    #[test]
+    fn a_failure_says_what_became_of_the_target() {
+        let failed = |started| {
+            let failure = RecoveryFailure::Permanent("no room".to_owned());
+            match left_after_failure(failure, started) {
+                RecoveryFailure::Permanent(why) => why,
+                _ => panic!("not permanent"),
+            }
+        };
+        assert_eq!(failed(None), "no room");
+        assert_eq!(
+            failed(Some(Ok(()))),
+            "no room; the target is started again"
+        );
+        let refused = EffectError::Failed("no such program".to_owned());
+        assert_eq!(
+            failed(Some(Err(refused))),
+            "no room; the target is left stopped, for it could not be started again: no such program"
+        );
+    }
 
     #[test]
     fn the_loss_is_the_age_of_the_backup_in_whole_seconds() {

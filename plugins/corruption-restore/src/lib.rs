@@ -1,12 +1,14 @@
 //! Restores the newest verified backup over corrupt data and starts the target again.
 //!
-//! Invariant: nothing is stopped before there is a backup to restore.
+//! Invariant: nothing is stopped before there is a backup to restore; of a job that cannot be restored in place the host
+//! gives none.
+//! Invariant: what was stopped for a restore that fails is started again.
 //! Invariant: the backup is older than the detection, so the corrupt data, which the host saves before a restore,
 //! is never what is restored.
 
 mod decide;
 
-use decide::{Process, describe_loss, operator_steps};
+use decide::{Process, describe_loss, left_after_failure, operator_steps};
 use mainstay_plugin_sdk::recovery::*;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -43,18 +45,16 @@ impl RecoveryHandler for CorruptionRestore {
             host.target(&op.target).stop()?;
             report = report.and(format!("stopped {}", op.target));
         }
-        let restored = host.backup(&job).restore(&backup.id).map_err(|error| {
-            let left = if process == Process::Unmanaged {
-                ""
-            } else {
-                "; the target is left stopped"
-            };
-            match RecoveryFailure::from(error) {
-                RecoveryFailure::Retryable(why) => RecoveryFailure::Retryable(why + left),
-                RecoveryFailure::Permanent(why) => RecoveryFailure::Permanent(why + left),
-                other => other,
+        let restored = match host.backup(&job).restore(&backup.id) {
+            Ok(restored) => restored,
+            Err(error) => {
+                let started = match process {
+                    Process::Running => Some(host.target(&op.target).start()),
+                    Process::Stopped | Process::Unmanaged => None,
+                };
+                return Err(left_after_failure(error.into(), started));
             }
-        })?;
+        };
         report = report.and(format!(
             "restored {} documents, {} bytes, from {}",
             restored.documents, restored.bytes, backup.id

@@ -129,7 +129,7 @@ fn a_missing_job_says_where_to_name_it() {
 }
 
 #[test]
-fn a_failed_restore_says_that_the_target_is_left_stopped() {
+fn a_target_that_was_stopped_for_a_restore_that_fails_is_started_again() {
     let mut host = host();
     host.on_backup_restore(
         "inc-2",
@@ -138,6 +138,19 @@ fn a_failed_restore_says_that_the_target_is_left_stopped() {
     let Err(RecoveryFailure::Retryable(why)) = run(&mut host) else {
         panic!("not retryable")
     };
-    assert_eq!(why, "tier local is full; the target is left stopped");
+    assert_eq!(why, "tier local is full; the target is started again");
+    let last = host.effects().last();
+    assert_eq!(last, Some(&Effect::Start("db".into())));
+}
+
+#[test]
+fn one_that_was_stopped_before_stays_as_it_was_where_the_restore_fails() {
+    let mut host = host();
+    host.set_running("db", false);
+    host.on_backup_restore("inc-2", Err(EffectError::Failed("it is torn".into())));
+    let Err(RecoveryFailure::Permanent(why)) = run(&mut host) else {
+        panic!("not permanent")
+    };
+    assert_eq!(why, "it is torn");
     assert!(!host.effects().contains(&Effect::Start("db".into())));
 }

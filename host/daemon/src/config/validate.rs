@@ -49,6 +49,7 @@ pub(crate) fn validate(
     }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);
+        judge::restores(&context, spec);
     }
     let (problems, facts) = context.into_problems();
     (spec, problems, facts)

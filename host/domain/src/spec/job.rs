@@ -27,6 +27,14 @@ pub struct JobSpec {
     pub retention: Option<RetentionSpec>,
 }
 
+impl JobSpec {
+    /// Whether a restore in place puts anything back: what a command printed cannot be.
+    pub fn is_restorable_in_place(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|source| matches!(source, BackupSource::Directory { .. }))
+    }
+}
+
 /// When something is due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {

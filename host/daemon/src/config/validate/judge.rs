@@ -14,7 +14,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, SecretName, TargetName},
     route::{self, RouteTable},
     severity::Severity,
-    spec::{PluginSpec, RouteSpec},
+    spec::{JobSpec, PluginSpec, RouteSpec, Spec},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -98,6 +98,38 @@ pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, Plug
                 format!("`params` names the secret `{secret}`, which `{handler}` may not use: its settings do not name it"),
                 format!("name it in [plugin.{handler}] settings, as \"${{secret:{secret}}}\", or take it out of `params`"),
             );
+        }
+    }
+}
+
+/// The first-party handler that restores backups in place.
+const RESTORES: &str = "corruption-restore";
+
+/// Steps that would restore what cannot be put back in place. Needs a config without errors.
+pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
+    let facts = context.facts.borrow();
+    let jobs: HashMap<&str, &JobSpec> = spec
+        .jobs
+        .iter()
+        .map(|job| (job.name.as_str(), job))
+        .collect();
+    for (route, place) in spec.routes.iter().zip(&facts.routes) {
+        let steps = route.chain.iter();
+        for step in steps.filter(|step| step.handler.as_str() == RESTORES) {
+            let settings = spec.plugins.get(&step.handler);
+            let of_step = step.params.get("job");
+            let named = of_step.or_else(|| settings?.settings.get("job"));
+            let job = named.and_then(|name| jobs.get(name.as_str()?));
+            if let Some(job) = job.filter(|job| !job.is_restorable_in_place()) {
+                context.warn(
+                    *place,
+                    format!(
+                        "`{RESTORES}` cannot restore the job `{}`: it has no directory among its sources, and what a command printed cannot be put back in place",
+                        job.name
+                    ),
+                    "name a job with a source of kind \"directory\", or let a handler of your own put the dump back",
+                );
+            }
         }
     }
 }

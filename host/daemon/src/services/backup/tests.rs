@@ -709,3 +709,24 @@ async fn a_backup_waits_for_its_targets_is_told_once_and_is_taken_when_they_are_
     wait_until("the backup", || fixture.types().len() == 1).await;
     assert_eq!(why(), None);
 }
+
+#[tokio::test]
+async fn a_handler_learns_that_a_job_cannot_be_restored_in_place_before_it_stops_anything() {
+    let fixture = Fixture::new().await;
+    let dump = JobSpec {
+        sources: vec![BackupSource::Command {
+            run: vec!["pg_dump".to_owned()],
+            cwd: "/".into(),
+            key: "dump.sql".to_owned(),
+            timeout: HOUR,
+        }],
+        ..job(None)
+    };
+    fixture.spec.send_replace(spec_with(&[dump]));
+    fixture.create(BackupType::Full).await.unwrap();
+    let newest = BackupControl::newest(&fixture.service, job(None).name, None);
+    match within(newest).await {
+        Err(EffectError::Failed(why)) => assert!(why.contains("cannot be put back"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
