@@ -113,3 +113,51 @@ fn an_alert_waits_for_the_version_of_its_entry() {
     let posted: Vec<Value> = receiver.received().iter().map(|one| one.json()).collect();
     assert_eq!(what(&posted), ["operation.succeeded of a"]);
 }
+
+/// The daemon is started anew between the fault and its end.
+#[test]
+fn who_was_told_of_a_fault_is_told_of_its_end_with_the_same_key_over_a_restart_too() {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    let config = format!(
+        r#"
+[[job]]
+name = "dump"
+full = {{ cron = "0 0 29 2 *" }}
+encryption = "none"
+source = [{{ kind = "command", run = ["/bin/cat", "dump"], key = "dump" }}]
+
+[[alert]]
+alerter = "webhook"
+min_severity = "high"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let mut daemon = Daemon::prepare(&[HOST, &config].concat());
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    assert!(!daemon.cli(&["backup", "create", "dump"]).status.success());
+    let is = |alert: &Value, status: &str, kind: &str| {
+        alert["status"] == status && alert["kind"] == kind
+    };
+    let fired = receiver.wait_for("that it failed", |request| {
+        is(&request.json(), "firing", "backup.failed")
+    });
+    assert!(daemon.stop());
+    fs::write(daemon.path("dump"), "whole").unwrap();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    assert!(daemon.cli(&["backup", "create", "dump"]).status.success());
+    let over = receiver.wait_for("that it is over", |request| {
+        is(&request.json(), "resolved", "backup.verified")
+    });
+    assert_eq!(over.json()["dedup_key"], fired.json()["dedup_key"]);
+    assert_eq!(over.json()["severity"], "high");
+    let mut headers = over.headers.iter();
+    assert!(headers.any(|(name, _)| name == "alert-attempt"));
+    assert_eq!(over.json()["attempt"], Value::Null);
+}
