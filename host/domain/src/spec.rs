@@ -6,6 +6,7 @@
 mod check;
 mod job;
 mod plugin;
+mod process;
 mod recovery;
 mod target;
 mod targets;
@@ -13,10 +14,9 @@ mod targets;
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
+pub use process::{ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
-pub use target::{
-    BreakerSpec, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy, TargetSpec,
-};
+pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
 
 use crate::name::{CommandName, PluginName, SecretName, TargetName};

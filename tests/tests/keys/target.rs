@@ -1,9 +1,10 @@
-//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`], [`start`] and
-//! [`ends`], of foreign services in [`foreign`].
+//! Targets: `[[target]]`. What is said of them all here, of supervised children in [`process`], [`start`],
+//! [`ends`] and [`resources`], of foreign services in [`foreign`].
 
 mod ends;
 mod foreign;
 mod process;
+mod resources;
 mod start;
 
 use mainstay_tests::{Daemon, guest, wait_for};

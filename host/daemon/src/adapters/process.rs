@@ -11,12 +11,13 @@
 //! service behind when it exits with code 0.
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
-//! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (neither `user` nor `umask` is
-//! set).
+//! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (none of `user`, `umask`, `nice`
+//! and `nofile` is set).
 
 mod account;
 mod batch;
 mod child;
+mod env_file;
 mod launch;
 mod log;
 mod mark;
@@ -130,10 +131,7 @@ impl HostProcesses {
             })
         };
         let account = spec.user.as_deref().map(found).transpose()?;
-        let mut env = account
-            .as_ref()
-            .map(account::Account::environment)
-            .unwrap_or_default();
+        let mut env = Vec::with_capacity(spec.env.len() + 1);
         for (name, value) in &spec.env {
             env.push((name.clone(), self.secrets.reveal(value)?));
         }
@@ -145,9 +143,12 @@ impl HostProcesses {
             run: spec.run.clone(),
             cwd: spec.cwd.clone(),
             environment: Arc::clone(&self.environment),
+            env_file: spec.env_file.clone(),
             env,
             account,
             umask: spec.umask,
+            nice: spec.nice,
+            nofile: spec.nofile,
             log: log::path(&self.logs, target),
             rotations: self.rotations.clone(),
             log_max_bytes: spec.log_max_bytes,

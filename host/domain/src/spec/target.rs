@@ -1,12 +1,11 @@
 //! Targets, as configured; their checks are in `check`.
 
-use super::CheckSpec;
+use super::{CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
 use crate::{
-    effect::Signal,
     name::{CheckName, FailureType, TargetName},
     severity::Severity,
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 /// A managed thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,104 +50,6 @@ impl TargetSpec {
             process.restart == RestartPolicy::Never && process.exit_failure == *failure
         })
     }
-}
-
-/// The host's own child.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProcessSpec {
-    /// Program and arguments, never a shell. At least one element.
-    pub run: Vec<String>,
-    /// Where it runs; default: the directory of the config.
-    pub cwd: PathBuf,
-    /// Added to the daemon's environment; values may hold `${secret:NAME}`.
-    pub env: BTreeMap<String, String>,
-    /// As whom; needs a daemon that runs as root.
-    pub user: Option<String>,
-    /// File mode creation mask, octal.
-    pub umask: Option<u32>,
-    /// What it is asked to end with, wherever the host stops it; never [`Signal::Kill`], which asks for nothing. Default
-    /// SIGTERM.
-    pub stop_signal: Signal,
-    /// Between that signal and SIGKILL; default 10 s.
-    pub grace: Duration,
-    /// What a clean shutdown of the daemon does with it.
-    pub on_shutdown: OnShutdown,
-    /// Of a program that forks: where the first process exits with code 0, the one that this file then names is
-    /// supervised. Default: the first process is.
-    pub pid_file: Option<PathBuf>,
-    /// Which of its ends are failures, and which of these are recovered; default: all.
-    pub restart: RestartPolicy,
-    /// Exit codes with which it is done, where `restart` is not [`RestartPolicy::Always`]; default 0.
-    pub expected_exit: Vec<i32>,
-    /// What its unexpected exit is called: `exit_failure`, else the failure of the target's first check, else
-    /// `service-down`.
-    pub exit_failure: FailureType,
-    /// How bad that is.
-    pub exit_severity: Severity,
-    /// Its output file is rotated at this size; default 10 MiB.
-    pub log_max_bytes: u64,
-    /// So many rotated files are kept; default 3.
-    pub log_keep: u32,
-}
-
-impl ProcessSpec {
-    /// Whether an exit with this code means that it is done: no failure, and nothing to start again.
-    pub fn is_expected(&self, code: i32) -> bool {
-        self.restart != RestartPolicy::Always && self.expected_exit.contains(&code)
-    }
-}
-
-/// Which ends of a child are failures, and which of these are recovered without a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Every end by itself is a failure that its route recovers.
-    Always,
-    /// An end with an expected exit code is none.
-    OnFailure,
-    /// Neither is that, and every other is a failure that only a person recovers.
-    Never,
-}
-
-/// What a clean shutdown of the daemon does with a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnShutdown {
-    /// Its stop signal, grace, SIGKILL.
-    Stop,
-    /// It lives on, and the next daemon adopts it.
-    Leave,
-}
-
-/// How a foreign service is started and stopped; program and arguments, never a shell.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ForeignCommands {
-    /// Starts it.
-    pub start: Option<Vec<String>>,
-    /// Stops it.
-    pub stop: Option<Vec<String>>,
-    /// Restarts it; where absent, stop and start are run.
-    pub restart: Option<Vec<String>>,
-    /// How long each of them may take; then it is killed; default 60 s.
-    pub timeout: Duration,
-    /// Names the service's main process, which is ended where its own commands do not; default: that of its first check
-    /// of kind `process` which has one.
-    pub pid_file: Option<PathBuf>,
-}
-
-impl Default for ForeignCommands {
-    fn default() -> Self {
-        Self {
-            start: None,
-            stop: None,
-            restart: None,
-            timeout: Self::TIMEOUT,
-            pid_file: None,
-        }
-    }
-}
-
-impl ForeignCommands {
-    /// How long each command may take where the config does not say.
-    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 /// When a target's circuit opens and closes [seed 002].

@@ -1,10 +1,11 @@
 //! The start of one child.
 //!
-//! Invariant: without `user` and `umask` nothing runs between `fork` and `exec`, so the standard library takes
+//! Invariant: without `user`, `umask`, `nice` and `nofile` nothing runs between `fork` and `exec`, so the standard library takes
 //! `posix_spawn`, whose cost does not grow with the daemon's memory.
 
 use super::{
     account::{self, Account},
+    env_file,
     log::{self, Rotations},
     stat::ProcessStat,
 };
@@ -14,7 +15,9 @@ use crate::{
 };
 use rustix::{
     fs::Mode,
-    process::{Pid, Resource, Signal, kill_process_group, setrlimit, umask},
+    process::{
+        Pid, Resource, Rlimit, Signal, kill_process_group, setpriority_process, setrlimit, umask,
+    },
     thread::{set_thread_gid, set_thread_groups, set_thread_uid},
 };
 use std::{
@@ -31,10 +34,14 @@ pub(super) struct Launch {
     pub(super) run: Vec<String>,
     pub(super) cwd: PathBuf,
     pub(super) environment: Arc<ChildEnvironment>,
-    /// Added to that.
+    /// Goes over that and over what its account brings.
+    pub(super) env_file: Option<PathBuf>,
+    /// Goes over all others.
     pub(super) env: Vec<(String, String)>,
     pub(super) account: Option<Account>,
     pub(super) umask: Option<u32>,
+    pub(super) nice: Option<i32>,
+    pub(super) nofile: Option<u64>,
     pub(super) log: PathBuf,
     pub(super) rotations: Rotations,
     pub(super) log_max_bytes: u64,
@@ -51,6 +58,15 @@ impl Launch {
             // Better a log that is too long than a target that does not run, on a full disk say.
             tracing::warn!(log = %self.log.display(), %error, "the log grows on");
         }
+        let from_file = match &self.env_file {
+            Some(file) => env_file::read(file).map_err(|source| ProcessError::Start {
+                program: program.clone(),
+                source,
+                help: "write lines KEY=VALUE into its `env_file`, or take it out".to_owned(),
+            })?,
+            None => Vec::new(),
+        };
+        let account = self.account.as_ref().map(Account::environment);
         let output = self.output().map_err(|source| ProcessError::Log {
             path: self.log.clone(),
             source,
@@ -59,19 +75,29 @@ impl Launch {
         command
             .args(arguments)
             .current_dir(&self.cwd)
+            .envs(account.unwrap_or_default())
+            .envs(from_file)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.0)
             .stderr(output.1)
             .process_group(0);
-        if self.account.is_some() || self.umask.is_some() {
-            before_exec(&mut command, self.account.clone(), self.umask);
+        let change = Change {
+            account: self.account.clone(),
+            umask: self.umask,
+            nice: self.nice,
+            open_files: self.open_files(),
+        };
+        if !change.is_none_but_the_usual() || self.nofile.is_some() {
+            before_exec(&mut command, change);
         }
         let child = command
             .spawn()
             .map_err(|source| self.explain(program, source))?;
         let pid = child.id();
-        limits::restore_limit(pid);
+        if self.nofile.is_none() {
+            limits::restore_limit(pid);
+        }
         // It is not reaped yet, so it is there, even where it has ended already.
         let why = match ProcessStat::read(pid) {
             Ok(Some(stat)) => return Ok((pid, stat.start_ticks)),
@@ -84,6 +110,15 @@ impl Launch {
             pid,
             why,
         })
+    }
+
+    /// The limit that it is to have, where that is not the daemon's own.
+    fn open_files(&self) -> Option<Rlimit> {
+        let own = self.nofile.map(|files| Rlimit {
+            current: Some(files),
+            maximum: Some(files),
+        });
+        own.or_else(limits::of_children)
     }
 
     /// Where its output goes. A full disk may have no room for a new file: better a target without a log than one that
@@ -107,6 +142,11 @@ impl Launch {
             io::ErrorKind::NotFound => {
                 format!("no such program, seen from {cwd}; check the first word of `run`")
             }
+            io::ErrorKind::PermissionDenied if self.nice.is_some() || self.nofile.is_some() => {
+                "it is not executable for this user, or the daemon may not set its `nice` or `nofile`; \
+                 check its mode, and whether a daemon that is not root asks for less nice or more files than it has"
+                    .to_owned()
+            }
             io::ErrorKind::PermissionDenied => {
                 "it is not executable for this user; check its mode".to_owned()
             }
@@ -125,25 +165,49 @@ impl Launch {
 pub(in crate::adapters) fn run_as(command: &mut Command, user: &str) -> Result<(), AccountError> {
     let account = account::find(user)?;
     command.envs(account.environment());
-    before_exec(command, Some(account), None);
+    let change = Change {
+        account: Some(account),
+        umask: None,
+        nice: None,
+        open_files: None,
+    };
+    before_exec(command, change);
     Ok(())
 }
 
-/// Changes user and mask in the child, between `fork` and `exec`.
+/// What is changed in the child, between `fork` and `exec`.
+struct Change {
+    account: Option<Account>,
+    umask: Option<u32>,
+    nice: Option<i32>,
+    open_files: Option<Rlimit>,
+}
+
+impl Change {
+    /// Nothing that could not also be done from outside, once the child runs.
+    fn is_none_but_the_usual(&self) -> bool {
+        self.account.is_none() && self.umask.is_none() && self.nice.is_none()
+    }
+}
+
+/// Changes it.
 #[allow(
     unsafe_code,
     reason = "the standard library has no safe way to set supplementary groups and the mask of a child"
 )]
-fn before_exec(command: &mut Command, account: Option<Account>, mask: Option<u32>) {
-    let open_files = limits::of_children();
+fn before_exec(command: &mut Command, change: Change) {
     let change = move || {
-        if let Some(open_files) = open_files {
+        if let Some(open_files) = change.open_files {
             setrlimit(Resource::Nofile, open_files)?;
         }
-        if let Some(mask) = mask {
+        // Before it is another user, who may not.
+        if let Some(nice) = change.nice {
+            setpriority_process(None, nice)?;
+        }
+        if let Some(mask) = change.umask {
             umask(Mode::from_bits_truncate(mask));
         }
-        if let Some(account) = &account {
+        if let Some(account) = &change.account {
             // The child has one thread, so what is set for the thread is set for the process.
             set_thread_groups(&account.groups)?;
             set_thread_gid(account.gid)?;
@@ -152,7 +216,7 @@ fn before_exec(command: &mut Command, account: Option<Account>, mask: Option<u32
         Ok(())
     };
     // SAFETY: the closure runs in the forked child of a program with threads, where only what is async-signal-safe may
-    // be called. It makes five plain system calls over memory that was allocated before the fork; it allocates nothing,
+    // be called. It makes six plain system calls over memory that was allocated before the fork; it allocates nothing,
     // takes no lock and cannot panic.
     unsafe {
         command.pre_exec(change);

@@ -468,6 +468,24 @@ fn target_keys(keys: &mut Keys) {
         |s| process(s).on_shutdown,
         OnShutdown::Leave,
     );
+    keys.target(
+        "target.nice",
+        &run("nice = -20"),
+        |s| process(s).nice,
+        Some(-20),
+    );
+    keys.target(
+        "target.nofile",
+        &run("nofile = 99"),
+        |s| process(s).nofile,
+        Some(99),
+    );
+    keys.target(
+        "target.env_file",
+        &run("env_file = \"/c\""),
+        |s| process(s).env_file,
+        Some("/c".into()),
+    );
     let line = run("pid_file = \"run/p\"");
     let pid_file = Some("/etc/mainstay/run/p".into());
     keys.target("target.pid_file", &line, |s| process(s).pid_file, pid_file);
@@ -1083,7 +1101,8 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
     assert_eq!(process.restart, RestartPolicy::Always);
     assert_eq!(process.expected_exit, [0]);
-    assert_eq!(process.pid_file, None);
+    assert_eq!((&process.pid_file, &process.env_file), (&None, &None));
+    assert_eq!((process.nice, process.nofile), (None, None));
     assert_eq!(process.exit_failure.as_str(), "postgres-down");
     assert_eq!(process.exit_severity, Severity::Critical);
     assert_eq!((process.log_max_bytes, process.log_keep), (10 << 20, 3));

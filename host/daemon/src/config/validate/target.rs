@@ -24,11 +24,14 @@ use mainstay_domain::{
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 12] = [
+const CHILD_KEYS: [&str; 15] = [
     "cwd",
     "env",
     "user",
     "umask",
+    "nice",
+    "nofile",
+    "env_file",
     "stop_signal",
     "grace",
     "on_shutdown",
@@ -178,6 +181,9 @@ fn process<'a>(
         env: fields.or("env", BTreeMap::new(), environment),
         user: fields.optional("user", word),
         umask: fields.optional("umask", umask),
+        nice: fields.optional("nice", whole(-20..=19)),
+        nofile: fields.optional("nofile", whole(16..=1 << 30)),
+        env_file: fields.optional("env_file", path),
         stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),
         grace: fields.or("grace", Duration::from_secs(10), duration),
         on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),

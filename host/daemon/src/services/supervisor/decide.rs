@@ -88,6 +88,9 @@ pub(super) fn at_config(old: Option<&ProcessSpec>, new: Option<&ProcessSpec>) ->
         ("env", old.env != new.env),
         ("user", old.user != new.user),
         ("umask", old.umask != new.umask),
+        ("nice", old.nice != new.nice),
+        ("nofile", old.nofile != new.nofile),
+        ("env_file", old.env_file != new.env_file),
     ];
     let differences = differences.iter().filter(|(_, differs)| *differs);
     let names: Vec<String> = differences.map(|(name, _)| format!("`{name}`")).collect();
@@ -107,7 +110,14 @@ pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
         &process.user,
         process.umask,
     );
-    let text = serde_json::to_vec(&noticed).ok()?;
+    let mut text = serde_json::to_vec(&noticed).ok()?;
+    // Keys that came later leave the digest as it was where they are not written.
+    let env_file = process.env_file.as_ref();
+    let env_file = env_file.map(|file| file.as_os_str().as_encoded_bytes());
+    let later = (process.nice, process.nofile, env_file);
+    if later != (None, None, None) {
+        text.extend(serde_json::to_vec(&later).ok()?);
+    }
     Some(blake3::hash(&text).to_hex().to_string())
 }
 
@@ -284,6 +294,9 @@ mod tests {
             ),
             user: Some("www-data".to_owned()),
             umask: Some(0o027),
+            nice: None,
+            nofile: None,
+            env_file: None,
             stop_signal: mainstay_domain::effect::Signal::Term,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,
@@ -311,5 +324,20 @@ mod tests {
                 "e49ce390440d3618bd6359b21b5451e6c89e13836231c35d4f50f0a7cd5ac1ef",
             ]
         );
+        let nicer = ProcessSpec {
+            nice: Some(5),
+            ..least.clone()
+        };
+        let more_files = ProcessSpec {
+            nofile: Some(5),
+            ..least.clone()
+        };
+        let with_file = ProcessSpec {
+            env_file: Some("/etc/env".into()),
+            ..least.clone()
+        };
+        let all = [&least, &nicer, &more_files, &with_file].map(|process| digest(process).unwrap());
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len(), "{all:?}");
     }
 }
