@@ -14,7 +14,7 @@ mod targets;
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
-pub use process::{ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy};
+pub use process::{BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;

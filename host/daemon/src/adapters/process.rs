@@ -16,6 +16,7 @@
 
 mod account;
 mod batch;
+mod before_start;
 mod child;
 mod env_file;
 mod launch;
@@ -177,6 +178,10 @@ impl Processes for HostProcesses {
     ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
         let (target, spec) = (target.clone(), spec.clone());
         Box::pin(async move {
+            if let Some(before) = spec.before_start.clone() {
+                let (launch, _) = self.prepare(&target, &spec, restarts)?;
+                before_start::run(launch, before, self.secrets.as_ref()).await?;
+            }
             let turn = Arc::clone(&self.starts).acquire_owned().await;
             let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
             // Not before its turn has come, so that its start time is when it starts.

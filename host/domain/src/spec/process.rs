@@ -22,6 +22,8 @@ pub struct ProcessSpec {
     pub nofile: Option<u64>,
     /// A file of environment variables, read at each start, that `env` goes over.
     pub env_file: Option<PathBuf>,
+    /// Runs before each start, to its end; a start is made only where it exits with code 0.
+    pub before_start: Option<BeforeStart>,
     /// What it is asked to end with, wherever the host stops it; never [`Signal::Kill`], which asks for nothing. Default
     /// SIGTERM.
     pub stop_signal: Signal,
@@ -45,6 +47,15 @@ pub struct ProcessSpec {
     pub log_max_bytes: u64,
     /// So many rotated files are kept; default 3.
     pub log_keep: u32,
+}
+
+/// A program that runs before each start of a child, with its environment, directory and user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BeforeStart {
+    /// Program and arguments, never a shell. At least one element.
+    pub run: Vec<String>,
+    /// Then it is killed, and the start fails; default 60 s.
+    pub timeout: Duration,
 }
 
 impl ProcessSpec {

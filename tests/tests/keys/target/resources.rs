@@ -71,3 +71,36 @@ fn the_variables_of_a_file_are_read_at_each_start_and_a_bad_line_is_told() {
     });
     assert_eq!(environment(daemon.pids()["web"])["PORT"], "81");
 }
+
+/// Acts: `target.before_start.run`, `target.before_start.timeout`
+#[test]
+fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_start() {
+    let before = |name: &str, script: &str, more: &str| {
+        sleeper(
+            name,
+            &format!("env = {{ WORD = \"told\" }}\nbefore_start = {{ run = [\"sh\", \"-c\", \"{script}\"]{more} }}"),
+        )
+    };
+    let config = [
+        HOST.to_owned(),
+        before("web", "sleep 0.2; echo $WORD $MAINSTAY_TARGET > before", ""),
+        before("torn", "echo no database >&2; exit 3", ""),
+        before("slow", "echo waits; exec sleep 1000", ", timeout = \"200ms\""),
+    ];
+    let daemon = Daemon::start(&config.concat(), &[]);
+    event_of(&daemon, "web", "process.started");
+    // It had ended before; and it is not marked as the child.
+    assert_eq!(fs::read_to_string(daemon.path("before")).unwrap(), "told\n");
+    for (target, expected) in [
+        ("torn", "exited with code 3; it printed: no database"),
+        (
+            "slow",
+            "did not end within 200ms and was killed; it printed: waits",
+        ),
+    ] {
+        let incident = incident_of(&daemon, target);
+        let why = incident["evidence"][0]["message"].as_str().unwrap();
+        assert!(why.contains(expected), "{why}");
+        assert_eq!(daemon.pids().get(target), None);
+    }
+}

@@ -51,46 +51,23 @@ pub(super) struct Launch {
 impl Launch {
     /// Starts it; its number and its start time. Blocks until the program is loaded, or could not be.
     pub(super) fn start(self) -> Result<(u32, u64), ProcessError> {
-        let (program, arguments) = self.run.split_first().ok_or(ProcessError::NoProgram)?;
+        let program = self.run.first().ok_or(ProcessError::NoProgram)?;
         if let Some(rotation) = self.rotations.begin(&self.log)
             && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
         {
             // Better a log that is too long than a target that does not run, on a full disk say.
             tracing::warn!(log = %self.log.display(), %error, "the log grows on");
         }
-        let from_file = match &self.env_file {
-            Some(file) => env_file::read(file).map_err(|source| ProcessError::Start {
-                program: program.clone(),
-                source,
-                help: "write lines KEY=VALUE into its `env_file`, or take it out".to_owned(),
-            })?,
-            None => Vec::new(),
-        };
-        let account = self.account.as_ref().map(Account::environment);
         let output = self.output().map_err(|source| ProcessError::Log {
             path: self.log.clone(),
             source,
         })?;
-        let mut command = self.environment.inheriting(program);
+        let mut command = self.command(&self.run)?;
         command
-            .args(arguments)
-            .current_dir(&self.cwd)
-            .envs(account.unwrap_or_default())
-            .envs(from_file)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output.0)
             .stderr(output.1)
             .process_group(0);
-        let change = Change {
-            account: self.account.clone(),
-            umask: self.umask,
-            nice: self.nice,
-            open_files: self.open_files(),
-        };
-        if !change.is_none_but_the_usual() || self.nofile.is_some() {
-            before_exec(&mut command, change);
-        }
         let child = command
             .spawn()
             .map_err(|source| self.explain(program, source))?;
@@ -110,6 +87,38 @@ impl Launch {
             pid,
             why,
         })
+    }
+
+    /// The program with these arguments, in the environment, the directory and under the account of the child. Blocks:
+    /// it reads files.
+    pub(super) fn command(&self, run: &[String]) -> Result<Command, ProcessError> {
+        let (program, arguments) = run.split_first().ok_or(ProcessError::NoProgram)?;
+        let from_file = match &self.env_file {
+            Some(file) => env_file::read(file).map_err(|source| ProcessError::Start {
+                program: program.clone(),
+                source,
+                help: "write lines KEY=VALUE into its `env_file`, or take it out".to_owned(),
+            })?,
+            None => Vec::new(),
+        };
+        let account = self.account.as_ref().map(Account::environment);
+        let mut command = self.environment.inheriting(program);
+        command
+            .args(arguments)
+            .current_dir(&self.cwd)
+            .envs(account.unwrap_or_default())
+            .envs(from_file)
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
+        let change = Change {
+            account: self.account.clone(),
+            umask: self.umask,
+            nice: self.nice,
+            open_files: self.open_files(),
+        };
+        if !change.is_none_but_the_usual() || self.nofile.is_some() {
+            before_exec(&mut command, change);
+        }
+        Ok(command)
     }
 
     /// The limit that it is to have, where that is not the daemon's own.

@@ -56,6 +56,7 @@ fn spec(run: &[&str]) -> ProcessSpec {
         nice: None,
         nofile: None,
         env_file: None,
+        before_start: None,
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,

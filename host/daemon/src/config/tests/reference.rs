@@ -7,10 +7,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-        BackupSource, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck,
-        FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec,
-        ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant,
-        TargetSpec, TargetVerb, Trust,
+BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -486,6 +483,14 @@ fn target_keys(keys: &mut Keys) {
         |s| process(s).env_file,
         Some("/c".into()),
     );
+    let line = run("before_start = { run = [\"a\", \"b\"], timeout = \"9s\" }");
+    let before = Some(BeforeStart {
+        run: words("a b"),
+        timeout: seconds(9),
+    });
+    for key in ["target.before_start.run", "target.before_start.timeout"] {
+        keys.target(key, &line, |s| process(s).before_start, before.clone());
+    }
     let line = run("pid_file = \"run/p\"");
     let pid_file = Some("/etc/mainstay/run/p".into());
     keys.target("target.pid_file", &line, |s| process(s).pid_file, pid_file);
@@ -1053,6 +1058,14 @@ fn job_keys(keys: &mut Keys) {
 }
 
 #[test]
+fn what_runs_before_a_start_has_a_minute() {
+    let text =
+        format!("{HOST}[[target]]\nname = \"a\"\nrun = [\"x\"]\nbefore_start.run = [\"y\"]\n");
+    let spec = load_text(&text).unwrap().spec;
+    assert_eq!(process(&spec).before_start.unwrap().timeout, seconds(60));
+}
+
+#[test]
 fn the_pid_file_of_a_foreign_service_is_by_default_that_of_its_check() {
     let checks = "[[target.check]]\nkind = \"process\"\npid_file = \"/c\"\nfailure = \"down\"\n";
     let pid_file = |line: &str| {
@@ -1103,6 +1116,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.expected_exit, [0]);
     assert_eq!((&process.pid_file, &process.env_file), (&None, &None));
     assert_eq!((process.nice, process.nofile), (None, None));
+    assert_eq!(process.before_start, None);
     assert_eq!(process.exit_failure.as_str(), "postgres-down");
     assert_eq!(process.exit_severity, Severity::Critical);
     assert_eq!((process.log_max_bytes, process.log_keep), (10 << 20, 3));

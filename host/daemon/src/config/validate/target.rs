@@ -17,14 +17,14 @@ use mainstay_domain::{
     failure,
     name::{FailureType, TargetName},
     spec::{
-        BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy,
-        TargetSpec,
+        BeforeStart, BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec,
+        RestartPolicy, TargetSpec,
     },
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 15] = [
+const CHILD_KEYS: [&str; 16] = [
     "cwd",
     "env",
     "user",
@@ -32,6 +32,7 @@ const CHILD_KEYS: [&str; 15] = [
     "nice",
     "nofile",
     "env_file",
+    "before_start",
     "stop_signal",
     "grace",
     "on_shutdown",
@@ -184,6 +185,7 @@ fn process<'a>(
         nice: fields.optional("nice", whole(-20..=19)),
         nofile: fields.optional("nofile", whole(16..=1 << 30)),
         env_file: fields.optional("env_file", path),
+        before_start: fields.optional("before_start", before_start),
         stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),
         grace: fields.or("grace", Duration::from_secs(10), duration),
         on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),
@@ -193,6 +195,17 @@ fn process<'a>(
         log_max_bytes,
         log_keep,
         run: run(arguments)?,
+    })
+}
+
+fn before_start(at: ValueAt<'_>) -> Option<BeforeStart> {
+    at.fields("what runs before the start", |fields| {
+        let arguments = fields.required("run", "run = [\"./migrate\"]", run);
+        let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
+        Some(BeforeStart {
+            run: arguments?,
+            timeout,
+        })
     })
 }
 

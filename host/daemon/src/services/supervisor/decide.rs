@@ -297,6 +297,7 @@ mod tests {
             nice: None,
             nofile: None,
             env_file: None,
+            before_start: None,
             stop_signal: mainstay_domain::effect::Signal::Term,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,

@@ -109,6 +109,7 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         nice: None,
         nofile: None,
         env_file: None,
+        before_start: None,
         stop_signal: Signal::Term,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,

@@ -1,0 +1,83 @@
+//! The program that runs before each start of a child.
+//!
+//! Invariant: it has no mark, so the next daemon never takes it for the child; it ends with the daemon, and all of its
+//! group with it.
+
+use super::{launch::Launch, mark};
+use crate::{
+    adapters::program::{Program, Remains, concealed_end, read_end},
+    ports::{ProcessError, Secrets},
+};
+use mainstay_domain::spec::BeforeStart;
+use std::{
+    io,
+    os::unix::process::ExitStatusExt,
+    process::{ExitStatus, Stdio},
+};
+
+/// So much of the end of what it printed is told.
+const KEPT: usize = 1 << 10;
+
+/// Runs it as `launch` would run the child. The error is that of the child's start.
+pub(super) async fn run(
+    launch: Launch,
+    before: BeforeStart,
+    secrets: &dyn Secrets,
+) -> Result<(), ProcessError> {
+    let child = launch.run.first().cloned().unwrap_or_default();
+    let argv = before.run.clone();
+    let prepare = move || {
+        let mut command = launch.command(&argv)?;
+        command.env_remove(mark::VARIABLE);
+        Ok::<_, ProcessError>(command)
+    };
+    let command = tokio::task::spawn_blocking(prepare).await;
+    let mut command = command.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let what = format!("`{}`, its `before_start`,", before.run.join(" "));
+    let failed = |why: String, help: &str| ProcessError::Start {
+        program: child.clone(),
+        source: io::Error::other(format!("{what} {why}")),
+        help: help.to_owned(),
+    };
+    let mut program = Program::start(command).map_err(|error| {
+        failed(
+            format!("cannot be started: {error}"),
+            "check its first word, and that it is executable",
+        )
+    })?;
+    let (stdout, stderr) = (program.stdout(), program.stderr());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let reading = async {
+        tokio::join!(
+            read_end(stdout, KEPT, &mut out),
+            read_end(stderr, KEPT, &mut err)
+        );
+    };
+    let given_up = tokio::time::sleep(before.timeout);
+    let ended = program.end(reading, given_up, Remains::AreKilled).await;
+    let why = match ended {
+        Ok(Ok(status)) if status.success() => return Ok(()),
+        Ok(Ok(status)) => how(status),
+        Ok(Err(error)) => format!("cannot be awaited: {error}"),
+        Err(()) => format!("did not end within {:?} and was killed", before.timeout),
+    };
+    // Errors are what people look for; where there are none, the rest may say more.
+    let said = if err.is_empty() { out } else { err };
+    let said = concealed_end(said, KEPT, secrets);
+    let said = String::from_utf8_lossy(&said);
+    let lines: Vec<&str> = said.trim().lines().map(str::trim).collect();
+    let said = match lines.as_slice() {
+        [] => "it printed nothing".to_owned(),
+        lines => format!("it printed: {}", lines.join(" / ")),
+    };
+    Err(failed(format!("{why}; {said}"), "repair what it says"))
+}
+
+fn how(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
