@@ -22,6 +22,7 @@ mod env_file;
 mod launch;
 mod log;
 mod mark;
+mod oom;
 mod signal;
 pub(crate) mod stat;
 
@@ -186,7 +187,6 @@ impl Processes for HostProcesses {
             let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
             // Not before its turn has come, so that its start time is when it starts.
             let (launch, identity) = self.prepare(&target, &spec, restarts)?;
-            let forks = spec.pid_file.is_some();
             let start = move || {
                 let _turn = turn;
                 launch.start()
@@ -194,7 +194,7 @@ impl Processes for HostProcesses {
             let started = tokio::task::spawn_blocking(start).await;
             let (pid, start_ticks) =
                 started.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
-            if forks {
+            if spec.pid_file.is_some() {
                 self.children.forks(pid, start_ticks);
             }
             Ok(ProcessIdentity {
@@ -277,6 +277,10 @@ impl Processes for HostProcesses {
             }
             children.wait(identity).await
         })
+    }
+
+    fn oom_kills(&self) -> Option<u64> {
+        oom::kills()
     }
 
     fn rotate(

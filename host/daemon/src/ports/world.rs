@@ -179,6 +179,10 @@ pub trait Processes: Send + Sync {
         signal: Signal,
         grace: Duration,
     ) -> Boxed<'static, Exit>;
+    /// How often the kernel's out-of-memory killer has ended a process of this machine; none where nobody knows.
+    fn oom_kills(&self) -> Option<u64> {
+        None
+    }
     /// Rotates the target's output file where it has grown above its size; the child goes on writing.
     fn rotate(
         &self,

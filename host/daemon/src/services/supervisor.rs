@@ -12,25 +12,27 @@ mod ending;
 mod events;
 mod foreign;
 mod forked;
+mod oom;
 mod ordering;
 mod port;
 mod reconcile_at_start;
+mod reconfigure;
 mod shutdown;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    ports::{Commands, PidFiles, ProcessUpdate, ProcessWatch, Processes},
+    ports::{Commands, PidFiles, ProcessWatch, Processes},
     services::{next_spec::next_spec, shared::Shared, task_group::TaskGroup},
 };
-use decide::AtConfig;
 use mainstay_domain::{
     effect::Signal,
     name::TargetName,
     record::ProcessIdentity,
     spec::{Spec, TargetSpec},
 };
+use oom::OomWindow;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashMap,
@@ -41,7 +43,7 @@ use std::{
     },
     time::Duration,
 };
-use target::{After, Intent, SupervisedTarget};
+use target::SupervisedTarget;
 use tokio::{
     sync::{SetOnce, watch},
     time::Instant,
@@ -56,8 +58,6 @@ const ROTATE_EVERY: Duration = Duration::from_secs(5);
 const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 /// For the same; the default of `stop_signal`.
 const DEFAULT_STOP_SIGNAL: Signal = Signal::Term;
-/// How much longer than its grace the end of a process takes at most, unless it cannot be killed.
-const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 /// What the supervisor works with.
 pub struct SupervisorPorts {
@@ -105,6 +105,7 @@ struct Core {
     closing: AtomicBool,
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
+    oom: Mutex<OomWindow>,
     /// Work that somebody waits for.
     tasks: TaskTracker,
     /// Work that nobody waits for, such as waiting for the end of a process.
@@ -133,6 +134,7 @@ impl Supervisor {
                 reconciled: SetOnce::new(),
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
+                oom: Mutex::default(),
                 tasks: TaskTracker::new(),
                 background: TaskGroup::default(),
             }),
@@ -153,7 +155,10 @@ impl Supervisor {
                 // The end of a process would be missed, or a target never be worked on again.
                 panic = core.background.first_panic() => std::panic::resume_unwind(panic),
                 present = next_spec(&mut spec) => core.reconfigure(&present),
-                _ = rotation.tick() => core.rotate(),
+                _ = rotation.tick() => {
+                    core.oom.lock().look(core.ports.processes.oom_kills());
+                    core.rotate();
+                }
             }
         }
         core.closing.store(true, Ordering::SeqCst);
@@ -187,85 +192,6 @@ impl Core {
 
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
-    }
-
-    /// Applies another config, each changed target in a task of its own; what ends, before anything starts: the new
-    /// target may be the old one under another name, or want its port.
-    fn reconfigure(self: &Arc<Self>, spec: &Spec) {
-        let changed = self.set_specs(spec);
-        let (starting, ending): (Vec<_>, Vec<_>) = changed
-            .into_iter()
-            .partition(|supervised| supervised.process_spec().is_some());
-        let graces = ending.iter().map(|supervised| supervised.grace());
-        let patience = graces.max().unwrap_or_default() + AFTER_GRACE;
-        let endings = TaskTracker::new();
-        for supervised in ending {
-            self.ports.watch.row_changed(&supervised.name);
-            let core = Arc::clone(self);
-            self.background.spawn(endings.track_future(async move {
-                let _turn = supervised.turn.lock().await;
-                core.apply_config(&supervised).await;
-            }));
-        }
-        endings.close();
-        for supervised in starting {
-            self.ports.watch.row_changed(&supervised.name);
-            let (core, endings) = (Arc::clone(self), endings.clone());
-            self.background.spawn(async move {
-                // What cannot even be killed must not keep all others down.
-                let _ = tokio::time::timeout(patience, endings.wait()).await;
-                if supervised.began().is_none() {
-                    core.wait_for_dependencies(&supervised.name).await;
-                }
-                let _turn = supervised.turn.lock().await;
-                core.apply_config(&supervised).await;
-            });
-        }
-    }
-
-    /// The targets of which the config says something else than before.
-    fn set_specs(&self, spec: &Spec) -> Vec<Arc<SupervisedTarget>> {
-        let mut targets = self.targets.write();
-        let gone = targets.values().filter(|supervised| {
-            spec.target(&supervised.name).is_none() && supervised.set_spec(None)
-        });
-        let mut changed: Vec<_> = gone.cloned().collect();
-        for target in &spec.targets {
-            let known = targets.get(&target.name).cloned();
-            let supervised = known.unwrap_or_else(|| {
-                let supervised = SupervisedTarget::new(&target.name);
-                targets.insert(target.name.clone(), Arc::clone(&supervised));
-                supervised
-            });
-            if supervised.set_spec(Some(target)) {
-                changed.push(supervised);
-            }
-        }
-        changed
-    }
-
-    /// Makes the process match the present config, whatever was asked for meanwhile.
-    async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
-        if self.is_closing() {
-            return; // The shutdown stops what is to be stopped, in time.
-        }
-        let (old, new) = supervised.take_applied();
-        match decide::at_config(old.as_deref(), new.as_deref()) {
-            AtConfig::Keep => {}
-            AtConfig::Stop(why) => {
-                self.stop_process(supervised, Some(why), After::StaysDown)
-                    .await;
-                if supervised.is_listed() && supervised.process_spec().is_none() {
-                    // A foreign service from now on: whether it runs is for its checks to say, so they count again.
-                    let news = ProcessUpdate::Runs(None);
-                    self.ports.watch.process_changed(&supervised.name, news);
-                }
-            }
-            // A handler has stopped the target.
-            _ if supervised.intent() == Intent::StayDown => {}
-            AtConfig::Start => self.launch_or_report(supervised).await,
-            AtConfig::Restart(why) => self.relaunch(supervised, why).await,
-        }
     }
 
     /// One file after the other: all at once would take every thread there is.

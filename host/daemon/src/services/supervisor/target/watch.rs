@@ -12,6 +12,9 @@ use mainstay_domain::{
 };
 use std::sync::Arc;
 
+/// The number of the signal, on every machine.
+const SIGKILL: i32 = 9;
+
 impl Core {
     /// From here on the process that the first one has left is the target's. Whether that is so: nothing is done where
     /// the first one is being stopped.
@@ -85,6 +88,13 @@ impl Core {
         };
         state.completed = completed;
         let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
+        // Of one that was adopted the signal is not known.
+        let is_killed = matches!(exit, Exit::Signal(SIGKILL) | Exit::Unknown);
+        if is_killed && self.oom.lock().has_killed(self.ports.processes.oom_kills()) {
+            why.push_str(
+                ", and the kernel's out-of-memory killer ended a process in the same seconds",
+            );
+        }
         if completed {
             why.push_str(", as expected");
         }

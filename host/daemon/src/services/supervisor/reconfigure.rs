@@ -1,0 +1,95 @@
+//! Applies another config to processes that run.
+
+use super::{
+    Core,
+    decide::{self, AtConfig},
+    target::{After, Intent, SupervisedTarget},
+};
+use crate::ports::ProcessUpdate;
+use mainstay_domain::spec::Spec;
+use std::{sync::Arc, time::Duration};
+use tokio_util::task::TaskTracker;
+
+/// How much longer than its grace the end of a process takes at most, unless it cannot be killed.
+const AFTER_GRACE: Duration = Duration::from_secs(5);
+
+impl Core {
+    /// Applies another config, each changed target in a task of its own; what ends, before anything starts: the new
+    /// target may be the old one under another name, or want its port.
+    pub(super) fn reconfigure(self: &Arc<Self>, spec: &Spec) {
+        let changed = self.set_specs(spec);
+        let (starting, ending): (Vec<_>, Vec<_>) = changed
+            .into_iter()
+            .partition(|supervised| supervised.process_spec().is_some());
+        let graces = ending.iter().map(|supervised| supervised.grace());
+        let patience = graces.max().unwrap_or_default() + AFTER_GRACE;
+        let endings = TaskTracker::new();
+        for supervised in ending {
+            self.ports.watch.row_changed(&supervised.name);
+            let core = Arc::clone(self);
+            self.background.spawn(endings.track_future(async move {
+                let _turn = supervised.turn.lock().await;
+                core.apply_config(&supervised).await;
+            }));
+        }
+        endings.close();
+        for supervised in starting {
+            self.ports.watch.row_changed(&supervised.name);
+            let (core, endings) = (Arc::clone(self), endings.clone());
+            self.background.spawn(async move {
+                // What cannot even be killed must not keep all others down.
+                let _ = tokio::time::timeout(patience, endings.wait()).await;
+                if supervised.began().is_none() {
+                    core.wait_for_dependencies(&supervised.name).await;
+                }
+                let _turn = supervised.turn.lock().await;
+                core.apply_config(&supervised).await;
+            });
+        }
+    }
+
+    /// The targets of which the config says something else than before.
+    fn set_specs(&self, spec: &Spec) -> Vec<Arc<SupervisedTarget>> {
+        let mut targets = self.targets.write();
+        let gone = targets.values().filter(|supervised| {
+            spec.target(&supervised.name).is_none() && supervised.set_spec(None)
+        });
+        let mut changed: Vec<_> = gone.cloned().collect();
+        for target in &spec.targets {
+            let known = targets.get(&target.name).cloned();
+            let supervised = known.unwrap_or_else(|| {
+                let supervised = SupervisedTarget::new(&target.name);
+                targets.insert(target.name.clone(), Arc::clone(&supervised));
+                supervised
+            });
+            if supervised.set_spec(Some(target)) {
+                changed.push(supervised);
+            }
+        }
+        changed
+    }
+
+    /// Makes the process match the present config, whatever was asked for meanwhile.
+    async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
+        if self.is_closing() {
+            return; // The shutdown stops what is to be stopped, in time.
+        }
+        let (old, new) = supervised.take_applied();
+        match decide::at_config(old.as_deref(), new.as_deref()) {
+            AtConfig::Keep => {}
+            AtConfig::Stop(why) => {
+                self.stop_process(supervised, Some(why), After::StaysDown)
+                    .await;
+                if supervised.is_listed() && supervised.process_spec().is_none() {
+                    // A foreign service from now on: whether it runs is for its checks to say, so they count again.
+                    let news = ProcessUpdate::Runs(None);
+                    self.ports.watch.process_changed(&supervised.name, news);
+                }
+            }
+            // A handler has stopped the target.
+            _ if supervised.intent() == Intent::StayDown => {}
+            AtConfig::Start => self.launch_or_report(supervised).await,
+            AtConfig::Restart(why) => self.relaunch(supervised, why).await,
+        }
+    }
+}
