@@ -1,3 +1,5 @@
+//! Pid files of real processes.
+
 use super::*;
 use std::process::{Child, Command};
 

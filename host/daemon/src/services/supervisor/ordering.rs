@@ -9,7 +9,7 @@ use super::{
     Core,
     target::{Intent, SupervisedTarget},
 };
-use mainstay_domain::{dependency, health::Health, name::TargetName};
+use mainstay_domain::{dependency, health::Health, name::TargetName, spec::TargetSpec};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -40,14 +40,14 @@ impl Core {
         let dependencies = spec.target(target)?.depends_on.iter();
         let mut unready = dependencies.filter(|name| {
             let dependency = spec.target(name);
-            dependency.is_some_and(|dependency| !self.is_ready(name, dependency.start_period))
+            dependency.is_some_and(|dependency| !self.is_ready(dependency))
         });
         unready.next().cloned()
     }
 
-    fn is_ready(&self, dependency: &TargetName, start_period: Duration) -> bool {
+    fn is_ready(&self, dependency: &TargetSpec) -> bool {
         // What was stopped on purpose, or is done, does not start, and what the supervisor does not know yet begins in a moment.
-        let Some(supervised) = self.get(dependency) else {
+        let Some(supervised) = self.get(&dependency.name) else {
             return false;
         };
         if supervised.intent() == Intent::StayDown || supervised.has_completed() {
@@ -57,10 +57,12 @@ impl Core {
         let Some(began) = supervised.began() else {
             return false;
         };
-        if began.elapsed() >= start_period {
+        // Without a check there is nothing to wait for.
+        let is_blind = dependency.checks.is_empty() && (!is_child || supervised.runs());
+        if is_blind || began.elapsed() >= dependency.start_period {
             return true;
         }
-        let health = self.ports.watch.health(dependency);
+        let health = self.ports.watch.health(&dependency.name);
         match health.map_or(Health::Unknown, |(health, _)| health) {
             Health::Healthy | Health::Failed => true,
             // Of what nobody here has started it may be the first look at a service that is not there yet.

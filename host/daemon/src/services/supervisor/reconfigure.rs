@@ -49,7 +49,7 @@ impl Core {
     }
 
     /// The targets of which the config says something else than before.
-    fn set_specs(&self, spec: &Spec) -> Vec<Arc<SupervisedTarget>> {
+    pub(super) fn set_specs(&self, spec: &Spec) -> Vec<Arc<SupervisedTarget>> {
         let mut targets = self.targets.write();
         let gone = targets.values().filter(|supervised| {
             spec.target(&supervised.name).is_none() && supervised.set_spec(None)
