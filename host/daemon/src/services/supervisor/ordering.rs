@@ -46,7 +46,8 @@ impl Core {
     }
 
     fn is_ready(&self, dependency: &TargetSpec) -> bool {
-        // What was stopped on purpose, or is done, does not start, and what the supervisor does not know yet begins in a moment.
+        // What the supervisor does not know yet begins in a moment; what was stopped on purpose, or is done, does not
+        // start at all.
         let Some(supervised) = self.get(&dependency.name) else {
             return false;
         };
