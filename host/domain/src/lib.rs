@@ -20,6 +20,7 @@ pub mod blindness;
 pub mod blob;
 pub mod breaker;
 pub mod call;
+pub mod certificate;
 pub mod code;
 pub mod cooldown;
 pub mod cpu;

@@ -13,6 +13,7 @@ mod http;
 mod local;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod unix;
 mod words;
 
@@ -25,7 +26,6 @@ use http::HttpClients;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec, Trust},
-    text::causes,
 };
 use std::{
     io,
@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 use tokio::net::TcpStream;
-use words::{length, no_answer};
+use words::{cause, io_cause, length, no_answer};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
 const HELD_UP: Duration = Duration::from_millis(250);
@@ -155,6 +155,18 @@ impl HostProbe {
                 let turn = self.blocking.turn(&target.name, check).await?;
                 Ok(within(check, unix::look(path, *warn_latency, turn)).await)
             }
+            CheckKind::Tls {
+                address,
+                server_name,
+                days,
+            } => {
+                let to = match address.parse::<SocketAddr>() {
+                    Ok(literal) => tls::To::Literal(literal),
+                    Err(_) => tls::To::Named(self.blocking.turn(&target.name, check).await?),
+                };
+                let look = tls::look(address, to, server_name.as_deref(), *days, &*self.clock);
+                Ok(within(check, look).await)
+            }
             CheckKind::Exec(exec) => {
                 let turn = self.blocking.turn(&target.name, check).await?;
                 let (environment, secrets) =
@@ -211,13 +223,18 @@ impl HostProbe {
 }
 
 async fn resolve_and_connect(address: &str, turn: Turn, warn: Option<Duration>) -> Seen {
-    let name = address.to_owned();
-    let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
-    match turn.run(resolve).await {
-        Ok(Ok(addresses)) => connect(address, &*addresses, warn).await,
-        Ok(Err(error)) => Seen::failed(format!("{address}: {}", io_cause(&error))),
+    match resolve(address, turn).await {
+        Ok(addresses) => connect(address, &*addresses, warn).await,
         Err(seen) => seen,
     }
+}
+
+/// The addresses of a name and a port. The error is what is seen where there are none.
+async fn resolve(address: &str, turn: Turn) -> Result<Vec<SocketAddr>, Seen> {
+    let name = address.to_owned();
+    let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
+    let found = turn.run(resolve).await?;
+    found.map_err(|error| Seen::failed(format!("{address}: {}", io_cause(&error))))
 }
 
 async fn connect(
@@ -276,26 +293,5 @@ impl Probe for HostProbe {
                 },
             })
         })
-    }
-}
-
-/// The cause at the end of an error's chain, in the words of the operating system where it has some.
-fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let root = causes(error).last().unwrap_or(error);
-    match root.downcast_ref::<io::Error>() {
-        Some(error) => io_cause(error),
-        None => root.to_string(),
-    }
-}
-
-fn io_cause(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
-        io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
-        _ => error.to_string(),
     }
 }

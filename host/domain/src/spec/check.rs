@@ -1,6 +1,7 @@
 //! Checks of targets, as configured.
 
 use crate::{
+    certificate::DaysLeft,
     effect::HttpMethod,
     name::{CheckName, FailureType},
     severity::Severity,
@@ -64,6 +65,15 @@ pub enum CheckKind {
         path: PathBuf,
         /// Degraded where that takes longer; default: never.
         warn_latency: Option<Duration>,
+    },
+    /// How long the certificate of a server is valid, whoever signed it.
+    Tls {
+        /// `host:port`.
+        address: String,
+        /// Whose certificate is asked for; default: the host of `address`.
+        server_name: Option<String>,
+        /// Default 7, and none to warn at.
+        days: DaysLeft,
     },
     /// Healthy where the supervised child runs, or with `pid_file`, where the process named there does.
     Process {
@@ -136,6 +146,7 @@ impl CheckKind {
             CheckKind::Http(_)
             | CheckKind::Tcp { .. }
             | CheckKind::Unix { .. }
+            | CheckKind::Tls { .. }
             | CheckKind::Process { .. }
             | CheckKind::Exec(_)
             | CheckKind::File { .. }
@@ -161,6 +172,7 @@ impl CheckKind {
             CheckKind::Http(_) => "http",
             CheckKind::Tcp { .. } => "tcp",
             CheckKind::Unix { .. } => "unix",
+            CheckKind::Tls { .. } => "tls",
             CheckKind::Process { .. } => "process",
             CheckKind::Exec(_) => "exec",
             CheckKind::File { .. } => "file",

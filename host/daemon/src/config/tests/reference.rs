@@ -2,6 +2,7 @@
 
 use super::{super::load, HOST, load_text};
 use mainstay_domain::{
+    certificate::DaysLeft,
     effect::{HttpMethod, Signal},
     event::EventKind,
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
@@ -648,6 +649,30 @@ fn check_keys(keys: &mut Keys) {
     for key in ["target.check.path", "target.check.warn_latency"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
+    let line = "kind = \"tls\"\naddress = \"h:443\"\nserver_name = \"n\"\nmin_days = 9\nwarn_days = 99";
+    let kind = CheckKind::Tls {
+        address: "h:443".into(),
+        server_name: Some("n".into()),
+        days: DaysLeft {
+            min: 9,
+            warn: Some(99),
+        },
+    };
+    for key in [
+        "target.check.address",
+        "target.check.server_name",
+        "target.check.min_days",
+        "target.check.warn_days",
+    ] {
+        keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    let kind = CheckKind::Tls {
+        address: "h:443".into(),
+        server_name: None,
+        days: DaysLeft { min: 7, warn: None },
+    };
+    let line = "kind = \"tls\"\naddress = \"h:443\"";
+    keys.check("target.check.kind", line, |c| c.kind.clone(), kind);
     let line = "kind = \"process\"\npid_file = \"/p\"";
     let kind = CheckKind::Process {
         pid_file: Some("/p".into()),

@@ -20,10 +20,11 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 10] = [
+const KINDS: [(&str, ReadKind); 11] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
+    ("tls", network::tls),
     ("process", machine::process),
     ("exec", exec::exec),
     ("file", machine::file),

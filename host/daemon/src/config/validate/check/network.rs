@@ -4,13 +4,15 @@ use super::super::super::{
     addresses::{host_and_port, url},
     document::Value,
     reader::{Fields, ValueAt},
-    values::{boolean, one_of, path, positive_duration, secrets_in, text, whole},
+    values::{boolean, one_of, path, positive_duration, secrets_in, text, whole, word},
 };
 use mainstay_domain::{
+    certificate::DaysLeft,
     effect::HttpMethod,
     spec::{CheckKind, HttpCheck, Trust},
 };
 use reqwest::header::{HeaderName, HeaderValue};
+use rustls::pki_types::ServerName;
 use std::collections::BTreeMap;
 
 /// How a message is sent, or how much of it: that is up to the host.
@@ -168,4 +170,33 @@ pub(super) fn unix(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
         path: socket?,
         warn_latency,
     })
+}
+
+/// A certificate of longer validity is none that has to be renewed.
+const MOST_DAYS: u32 = 36_500;
+
+pub(super) fn tls(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
+    let address = fields.required("address", "address = \"shop.example:443\"", host_and_port);
+    let server_name = fields.optional("server_name", server_name);
+    let min = fields.or("min_days", 7, whole(0..=MOST_DAYS));
+    let warn = fields.optional("warn_days", |at| match whole(1..=MOST_DAYS)(at)? {
+        warn if warn > min => Some(warn),
+        _ => at.not(
+            &format!("above `min_days`, which is {min}"),
+            "the check is degraded with fewer days left than `warn_days`, and failed with fewer than `min_days`",
+        ),
+    });
+    Some(CheckKind::Tls {
+        address: address?,
+        server_name,
+        days: DaysLeft { min, warn },
+    })
+}
+
+fn server_name(at: ValueAt<'_>) -> Option<String> {
+    let found = word(at)?;
+    match ServerName::try_from(found.as_str()) {
+        Ok(_) => Some(found),
+        Err(_) => at.not("the name of a server", "write e.g. \"shop.example\""),
+    }
 }
