@@ -460,7 +460,10 @@ fn a_secret_in_a_body_follows_no_redirect_to_another_granted_origin() {
     first.answer_with("307 Temporary Redirect", &location, "");
     let posted = daemon.recover("job", "posted");
     let error = posted["error"].as_str().unwrap();
-    for word in ["no grant lets a secret follow a redirect", second.url.as_str()] {
+    for word in [
+        "no grant lets a secret follow a redirect",
+        second.url.as_str(),
+    ] {
         assert!(error.contains(word), "{error}");
     }
     assert!(second.received().is_empty(), "{:?}", second.received());
@@ -517,5 +520,8 @@ fn a_secret_where_none_is_put_in_is_refused_before_anything_runs() {
     daemon.run();
     fs::write(daemon.path("mainstay.toml"), named).unwrap();
     let refused = daemon.wait_for_event("the refusal", |event| event["kind"] == "config.rejected");
-    assert!(refused.to_string().contains("no secret is put in there"), "{refused}");
+    assert!(
+        refused.to_string().contains("no secret is put in there"),
+        "{refused}"
+    );
 }

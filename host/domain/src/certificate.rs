@@ -202,10 +202,22 @@ mod tests {
         };
         for (tag, text, expected) in [
             (UTC_TIME, "700101000000Z", Some(0)),
-            (UTC_TIME, "491231235959Z", Some(second("2049-12-31T23:59:59Z"))),
+            (
+                UTC_TIME,
+                "491231235959Z",
+                Some(second("2049-12-31T23:59:59Z")),
+            ),
             (UTC_TIME, "500101000000Z", Some(-631_152_000)),
-            (GENERALIZED_TIME, "20000229120000Z", Some(second("2000-02-29T12:00:00Z"))),
-            (GENERALIZED_TIME, "20240301000000Z", Some(second("2024-03-01T00:00:00Z"))),
+            (
+                GENERALIZED_TIME,
+                "20000229120000Z",
+                Some(second("2000-02-29T12:00:00Z")),
+            ),
+            (
+                GENERALIZED_TIME,
+                "20240301000000Z",
+                Some(second("2024-03-01T00:00:00Z")),
+            ),
             (GENERALIZED_TIME, "99991231235959Z", Some(253_402_300_799)),
             (UTC_TIME, "7001010000Z", None),
             (UTC_TIME, "700101000000+0100", None),

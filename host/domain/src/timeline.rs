@@ -64,9 +64,10 @@ impl Timeline {
             ends = stretch.began;
         }
         match self.stretches.front() {
-            Some(first) if then < first.wall => {
-                first.wall.since(then).saturating_add(self.now.since(first.began))
-            }
+            Some(first) if then < first.wall => first
+                .wall
+                .since(then)
+                .saturating_add(self.now.since(first.began)),
             _ => Duration::ZERO,
         }
     }

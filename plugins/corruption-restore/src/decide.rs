@@ -86,10 +86,7 @@ mod tests {
             }
         };
         assert_eq!(failed(None), "no room");
-        assert_eq!(
-            failed(Some(Ok(()))),
-            "no room; the target is started again"
-        );
+        assert_eq!(failed(Some(Ok(()))), "no room; the target is started again");
         let refused = EffectError::Failed("no such program".to_owned());
         assert_eq!(
             failed(Some(Err(refused))),

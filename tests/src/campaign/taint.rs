@@ -194,7 +194,11 @@ fn name_of_a_secret(random: &mut Random) -> String {
         2 => "${secret:nosuch}".to_owned(),
         3 => "${secret:".to_owned(),
         4 => "${secret:No Name}".to_owned(),
-        _ => format!("mainstay-secret-{:016x}{:016x}", random.number(), random.number()),
+        _ => format!(
+            "mainstay-secret-{:016x}{:016x}",
+            random.number(),
+            random.number()
+        ),
     }
 }
 
@@ -259,7 +263,9 @@ fn base64(text: &str, for_urls: bool) -> String {
     let digits = [DIGITS, last].concat();
     let mut encoded = String::new();
     for three in text.as_bytes().chunks(3) {
-        let bits = three.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        let bits = three
+            .iter()
+            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
         let bits = bits << (8 * (3 - three.len()));
         for digit in 0..=three.len() {
             encoded.push(char::from(digits[bits >> (18 - 6 * digit) & 63]));
@@ -299,7 +305,11 @@ impl World {
         fs::write(daemon.path("said/loud"), own_log.join("\n")).unwrap();
         for tainted in texts {
             if tainted.entrance == Entrance::Check {
-                fs::write(daemon.path(&format!("said/{}", tainted.mark)), &tainted.text).unwrap();
+                fs::write(
+                    daemon.path(&format!("said/{}", tainted.mark)),
+                    &tainted.text,
+                )
+                .unwrap();
             }
         }
         fs::write(daemon.path("token"), format!("{}\n", secrets.hook)).unwrap();
@@ -324,7 +334,8 @@ impl World {
         match tainted.entrance {
             Entrance::Check => {}
             Entrance::Answer => {
-                self.echo.answer_with("200 OK", &format!("x-said: {text}\r\n"), text);
+                self.echo
+                    .answer_with("200 OK", &format!("x-said: {text}\r\n"), text);
                 let operation = daemon.recover("job", "echoed");
                 assert_eq!(operation["state"], "succeeded", "{operation}");
                 let asked = self.echo.received().pop().unwrap();
@@ -333,7 +344,8 @@ impl World {
                 assert_eq!(asked.line, expected);
             }
             Entrance::AnswerToPost => {
-                self.echo.answer_with("200 OK", &format!("x-said: {text}\r\n"), text);
+                self.echo
+                    .answer_with("200 OK", &format!("x-said: {text}\r\n"), text);
                 let operation = daemon.recover("job", "posted");
                 assert_eq!(operation["state"], "succeeded", "{operation}");
                 let asked = self.echo.received().pop().unwrap();
@@ -392,9 +404,14 @@ impl World {
             let wanted = |request: &Received| {
                 request.json()["kind"] == *kind
                     && has(mark, request)
-                    && tainted.plain.as_deref().is_none_or(|plain| has(plain, request))
+                    && tainted
+                        .plain
+                        .as_deref()
+                        .is_none_or(|plain| has(plain, request))
             };
-            let request = self.hook.wait_for(&format!("{kind} about {tainted:?}"), wanted);
+            let request = self
+                .hook
+                .wait_for(&format!("{kind} about {tainted:?}"), wanted);
             must_be_as_written(&request, secrets);
         }
     }
@@ -436,7 +453,10 @@ impl World {
         }
         for request in self.echo.received() {
             let is_get = request.line.starts_with("GET /?t=");
-            assert!(is_get || request.json()["word"] == secrets.hook, "{request:?}");
+            assert!(
+                is_get || request.json()["word"] == secrets.hook,
+                "{request:?}"
+            );
             for (name, value) in &request.headers {
                 secrets.must_not_be_in(name, value);
             }
@@ -448,7 +468,12 @@ impl World {
             secrets.must_not_be_in("what is shown", &shown.to_string());
             secrets.must_not_be_in("what is shown", &words(&shown));
         }
-        for shown in [&["plugin", "list"][..], &["status"], &["history"], &["events", "--since", "0"]] {
+        for shown in [
+            &["plugin", "list"][..],
+            &["status"],
+            &["history"],
+            &["events", "--since", "0"],
+        ] {
             let output = daemon.cli(shown);
             assert!(output.status.success(), "{shown:?}");
             secrets.must_not_be_in("what is printed", &String::from_utf8_lossy(&output.stdout));
@@ -456,7 +481,11 @@ impl World {
         for event in daemon.events() {
             secrets.must_not_be_in("an event", &words(&event));
         }
-        for operation in daemon.json(&["history", "--limit", "1000"]).as_array().unwrap() {
+        for operation in daemon
+            .json(&["history", "--limit", "1000"])
+            .as_array()
+            .unwrap()
+        {
             let shown = daemon.json(&["operation", "show", operation["id"].as_str().unwrap()]);
             secrets.must_not_be_in("an operation", &words(&shown));
         }
@@ -469,9 +498,15 @@ impl World {
 fn must_be_as_written(request: &Received, secrets: &Secrets) {
     let line = format!("POST /hook?t={}", percent(&secrets.hook));
     assert_eq!(request.line, line);
-    let authorization = ("authorization".to_owned(), format!("Bearer {}", secrets.hook));
+    let authorization = (
+        "authorization".to_owned(),
+        format!("Bearer {}", secrets.hook),
+    );
     assert!(request.headers.contains(&authorization), "{request:?}");
-    let others = request.headers.iter().filter(|header| **header != authorization);
+    let others = request
+        .headers
+        .iter()
+        .filter(|header| **header != authorization);
     for (name, value) in others {
         secrets.must_not_be_in(name, value);
     }

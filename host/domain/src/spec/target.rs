@@ -3,7 +3,6 @@
 use super::{CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
 use crate::{
     name::{CheckName, FailureType, TargetName},
-    severity::Severity,
 };
 use std::time::Duration;
 

@@ -12,7 +12,9 @@ fn stat_field(pid: u32, number: usize) -> i64 {
 
 fn open_files(pid: u32) -> Vec<String> {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files"));
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
     let words = line.unwrap().split_whitespace();
     words.skip(3).take(2).map(str::to_owned).collect()
 }
@@ -47,7 +49,11 @@ fn the_variables_of_a_file_are_read_at_each_start_and_a_bad_line_is_told() {
         sleeper("torn", "env_file = \"torn.env\"")
     );
     let mut daemon = Daemon::prepare(&config);
-    fs::write(daemon.path("web.env"), "# of the service\nPORT=\"80 80\"\nOVER=file\n").unwrap();
+    fs::write(
+        daemon.path("web.env"),
+        "# of the service\nPORT=\"80 80\"\nOVER=file\n",
+    )
+    .unwrap();
     fs::write(daemon.path("torn.env"), "A=1\nnonsense\n").unwrap();
     daemon.run();
     event_of(&daemon, "web", "process.started");
@@ -78,14 +84,20 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
     let before = |name: &str, script: &str, more: &str| {
         sleeper(
             name,
-            &format!("env = {{ WORD = \"told\" }}\nbefore_start = {{ run = [\"sh\", \"-c\", \"{script}\"]{more} }}"),
+            &format!(
+                "env = {{ WORD = \"told\" }}\nbefore_start = {{ run = [\"sh\", \"-c\", \"{script}\"]{more} }}"
+            ),
         )
     };
     let config = [
         HOST.to_owned(),
         before("web", "sleep 0.2; echo $WORD $MAINSTAY_TARGET > before", ""),
         before("torn", "echo no database >&2; exit 3", ""),
-        before("slow", "echo waits; exec sleep 1000", ", timeout = \"200ms\""),
+        before(
+            "slow",
+            "echo waits; exec sleep 1000",
+            ", timeout = \"200ms\"",
+        ),
     ];
     let daemon = Daemon::start(&config.concat(), &[]);
     event_of(&daemon, "web", "process.started");

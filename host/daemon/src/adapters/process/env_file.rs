@@ -71,7 +71,10 @@ mod tests {
     fn check(text: &str, expected: Result<&[(&str, &str)], &str>) {
         match (parse(text), expected) {
             (Ok(found), Ok(expected)) => {
-                let found: Vec<_> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+                let found: Vec<_> = found
+                    .iter()
+                    .map(|(k, v)| (k.as_str(), v.as_str()))
+                    .collect();
                 assert_eq!(found, expected, "{text:?}");
             }
             (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
@@ -85,7 +88,12 @@ mod tests {
         check("# a comment\n\n  A=1\r\nB = 2", Err("line 4"));
         check(
             "A=1\r\n_b2=a=b $A ${secret:t} `x`\nC=\nA=2\n",
-            Ok(&[("A", "1"), ("_b2", "a=b $A ${secret:t} `x`"), ("C", ""), ("A", "2")]),
+            Ok(&[
+                ("A", "1"),
+                ("_b2", "a=b $A ${secret:t} `x`"),
+                ("C", ""),
+                ("A", "2"),
+            ]),
         );
         check(
             "A=\"two words\"\nB='x'\nC=\"\nD=\"x'\n",

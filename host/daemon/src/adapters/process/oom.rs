@@ -22,7 +22,9 @@ fn read(path: &Path) -> Option<String> {
 }
 
 fn count(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))?;
     line.trim().parse().ok()
 }
 
@@ -34,7 +36,10 @@ mod tests {
     fn the_count_is_that_of_the_line_with_this_very_name() {
         let events = "low 0\nhigh 0\nmax 93\noom 8\noom_kill 7\noom_group_kill 5\n";
         assert_eq!(count(events), Some(7));
-        assert_eq!(count("nr_free_pages 1\noom_kill 12\ndrop_pagecache 0\n"), Some(12));
+        assert_eq!(
+            count("nr_free_pages 1\noom_kill 12\ndrop_pagecache 0\n"),
+            Some(12)
+        );
         assert_eq!(count("oom 8\noom_group_kill 5\n"), None);
         assert_eq!(count("oom_kill many"), None);
     }

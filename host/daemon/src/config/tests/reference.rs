@@ -8,7 +8,10 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
+        ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown,
+        PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy,
+        TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -649,7 +652,8 @@ fn check_keys(keys: &mut Keys) {
     for key in ["target.check.path", "target.check.warn_latency"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
     }
-    let line = "kind = \"tls\"\naddress = \"h:443\"\nserver_name = \"n\"\nmin_days = 9\nwarn_days = 99";
+    let line =
+        "kind = \"tls\"\naddress = \"h:443\"\nserver_name = \"n\"\nmin_days = 9\nwarn_days = 99";
     let kind = CheckKind::Tls {
         address: "h:443".into(),
         server_name: Some("n".into()),

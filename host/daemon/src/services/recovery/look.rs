@@ -29,10 +29,7 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     }
     let (own, target) = (Arc::clone(&watch), asked.target.clone());
     let seen = tokio::spawn(async move { own.check_now(target).await }).await;
-    let is_unborn = matches!(
-        &seen,
-        Ok(Err(EffectError::Unavailable(_))) | Err(_)
-    );
+    let is_unborn = matches!(&seen, Ok(Err(EffectError::Unavailable(_))) | Err(_));
     let is_present = watch.is_failing(&asked.target, &asked.failure);
     let seen = match seen {
         Ok(Ok(seen)) => match result_of(spec.target(&asked.target), &asked.failure, &seen) {
@@ -72,11 +69,10 @@ fn result_of(
     let checks = checks.unwrap_or_default();
     let mut own_checks = checks.iter().filter(|check| check.failure == *failure);
     let has_own = own_checks.clone().next().is_some() || seen.iter().any(|one| is_own(&one));
-    let is_seen_as =
-        |outcome: Outcome| {
-            let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
-            judged.any(|one| one.outcome == outcome)
-        };
+    let is_seen_as = |outcome: Outcome| {
+        let mut judged = seen.iter().filter(|one| !has_own || is_own(one));
+        judged.any(|one| one.outcome == outcome)
+    };
     if is_seen_as(Outcome::Failed) {
         return LookResult::Failing;
     }
@@ -126,7 +122,9 @@ mod tests {
             (vec![], LookResult::NotYet),
         ] {
             let seen = outcomes.iter();
-            let seen: Vec<_> = seen.map(|(check, outcome)| observation(check, *outcome)).collect();
+            let seen: Vec<_> = seen
+                .map(|(check, outcome)| observation(check, *outcome))
+                .collect();
             let found = result_of(Some(&target), &specs::failure("tcp-down"), &seen);
             assert_eq!(found, expected, "{outcomes:?}");
         }
@@ -150,8 +148,16 @@ mod tests {
             ("cpu-down", &[("tcp", Healthy)], LookResult::NotYet),
             ("cpu-down", &[("tcp", Failed)], LookResult::NotYet),
             ("cpu-down", &[], LookResult::NotYet),
-            ("cpu-down", &[("cpu", Degraded), ("tcp", Failed)], LookResult::Healthy),
-            ("cpu-down", &[("cpu", Failed), ("tcp", Healthy)], LookResult::Failing),
+            (
+                "cpu-down",
+                &[("cpu", Degraded), ("tcp", Failed)],
+                LookResult::Healthy,
+            ),
+            (
+                "cpu-down",
+                &[("cpu", Failed), ("tcp", Healthy)],
+                LookResult::Failing,
+            ),
             ("unseen", &[("tcp", Healthy)], LookResult::Healthy),
             ("unseen", &[("tcp", Failed)], LookResult::Failing),
         ];

@@ -49,7 +49,11 @@ mod tests {
             // The group was made anew.
             (&[Some(7), Some(7)][..], Some(0), false),
         ] {
-            assert_eq!(after(looks).has_killed(count), expected, "{looks:?}, {count:?}");
+            assert_eq!(
+                after(looks).has_killed(count),
+                expected,
+                "{looks:?}, {count:?}"
+            );
         }
     }
 }
