@@ -1,8 +1,8 @@
 //! Readers of single values.
 //!
 //! Invariant: each either gives a value that the spec's docs allow, or reports one problem.
-//! Invariant: `${secret:NAME}` is refused in every text but those that [`environment`] and [`json_object`] read, which are
-//! put together with the values.
+//! Invariant: `${secret:NAME}` is refused in every text but those that [`environment`], [`json_object`] and the headers of
+//! checks are read from, which are put together with the values.
 
 mod quantity;
 mod word;
@@ -30,13 +30,13 @@ pub(crate) fn text(at: ValueAt<'_>) -> Option<String> {
         None => Some(text),
         Some(found) => at.refuse(
             format!("`{}` holds {found:?}, and no secret is put in there", at.key),
-            "secrets stand in the texts of `env`, `settings` and `params` alone; write here what is meant itself",
+            "secrets stand in the texts of `env`, `headers`, `settings` and `params` alone; write here what is meant itself",
         ),
     }
 }
 
 /// Any text; who reads it does with its placeholders what [`secrets_in`] promises.
-fn any_text(at: ValueAt<'_>) -> Option<String> {
+pub(crate) fn any_text(at: ValueAt<'_>) -> Option<String> {
     match at.as_text() {
         Some(text) => Some(text.to_owned()),
         None => at.not("a text", "write it in double quotes"),

@@ -1,9 +1,7 @@
 //! Targets, as configured; their checks are in `check`.
 
 use super::{CheckSpec, ForeignCommands, ProcessSpec, RestartPolicy};
-use crate::{
-    name::{CheckName, FailureType, TargetName},
-};
+use crate::name::{CheckName, FailureType, TargetName};
 use std::time::Duration;
 
 /// A managed thing.

@@ -183,7 +183,10 @@ fn action_words(action: &Action) -> String {
 fn found(stage: &str, input: &str) -> String {
     let mut world = begin(stage);
     let before = format!("{:?}", world.machine);
+    let time = world.machine.timeline.clone();
     let Ok(outcome) = apply(&mut world, input) else {
+        // All but the time is as it was.
+        world.machine.timeline = time;
         assert_eq!(before, format!("{:?}", world.machine), "{stage}: {input}");
         return "illegal".to_owned();
     };

@@ -246,8 +246,10 @@ async fn a_log_with_a_page_that_is_not_what_was_written_is_never_said_to_be_whol
             // It was in the way of nothing that was acknowledged.
             continue;
         }
-        let salvaged = salvage(directory.path(), at(0)).unwrap();
-        assert!(!salvaged.is_whole(), "frame {frame}: {salvaged:?}");
+        // Where the page that is lost is the first one, nothing can be read.
+        if let Ok(salvaged) = salvage(directory.path(), at(0)) {
+            assert!(!salvaged.is_whole(), "frame {frame}: {salvaged:?}");
+        }
         salvages += 1;
     }
     assert!(salvages > 0);

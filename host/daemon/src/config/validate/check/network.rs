@@ -4,7 +4,7 @@ use super::super::super::{
     addresses::{host_and_port, url},
     document::Value,
     reader::{Fields, ValueAt},
-    values::{boolean, one_of, path, positive_duration, secrets_in, text, whole, word},
+    values::{any_text, boolean, one_of, path, positive_duration, secrets_in, text, whole, word},
 };
 use mainstay_domain::{
     certificate::DaysLeft,
@@ -38,11 +38,7 @@ const METHODS: [HttpMethod; 7] = [
 ];
 
 pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
-    let url = fields.required(
-        "url",
-        "url = \"http://127.0.0.1:8080/health\"",
-        url_without_secret,
-    );
+    let url = fields.required("url", "url = \"http://127.0.0.1:8080/health\"", url);
     let method = |at| {
         let words = METHODS.map(|method| (method.as_str(), method));
         one_of("a method of HTTP", &words, at)
@@ -72,18 +68,6 @@ pub(super) fn http(fields: &mut Fields<'_>, _: bool) -> Option<CheckKind> {
     }))
 }
 
-/// It is shown in evidence, so it is no place for a secret.
-fn url_without_secret(at: ValueAt<'_>) -> Option<String> {
-    let url = url(at)?;
-    if url.contains("${secret") {
-        return at.refuse(
-            "`url` cannot hold a secret, for it is shown wherever the check is",
-            "send it in a header: headers = { authorization = \"Bearer ${secret:NAME}\" }",
-        );
-    }
-    Some(url)
-}
-
 /// Header fields by name. Values may hold `${secret:NAME}`.
 fn headers(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
     let mut headers = BTreeMap::new();
@@ -101,7 +85,7 @@ fn headers(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
                 "remove it",
             );
         }
-        let Some(value) = text(at) else { continue };
+        let Some(value) = any_text(at) else { continue };
         if HeaderValue::from_str(&value).is_err() {
             at.not::<()>(
                 "a value for an HTTP header",
