@@ -196,7 +196,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // What watches and keeps processes.
     let (findings_sender, findings) = mpsc::channel(FINDINGS);
     let probe = HostProbe::new(secrets.clone(), environment.clone(), clock.clone())?;
-    let probe = Arc::new(probe);
+    let probe = Arc::new(probe.with_logs_of(state_dir));
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);

@@ -11,7 +11,7 @@ mod recovery;
 mod target;
 mod targets;
 
-pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, Trust};
+pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
 pub use process::{BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy};

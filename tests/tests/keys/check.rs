@@ -6,6 +6,7 @@ mod counted;
 mod exec;
 mod foreign;
 mod http;
+mod log;
 mod tls;
 
 use crate::target::{HOST, crash, incident_of, row_of};

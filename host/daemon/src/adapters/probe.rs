@@ -1,4 +1,4 @@
-//! Looks at targets: HTTP, TCP, processes, programs, files, file systems, memory, CPU use.
+//! Looks at targets: HTTP, TCP, TLS, processes, programs, files, file systems, memory, CPU use, logs.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
 //! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target.
@@ -11,29 +11,31 @@ mod exec;
 mod groups;
 mod http;
 mod local;
+mod log;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod unix;
 mod words;
 
-use super::{environment::ChildEnvironment, secrets::concealed_text};
+use super::{environment::ChildEnvironment, process::log_of, secrets::concealed_text};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
-use blocking::{BlockingLooks, Turn};
+use blocking::BlockingLooks;
 use cpu::CpuLooks;
 use groups::Groups;
 use http::HttpClients;
+use log::LogLooks;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec, Trust},
 };
 use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpStream;
 use words::{cause, io_cause, length, no_answer};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
@@ -45,6 +47,8 @@ pub struct HostProbe {
     blocking: BlockingLooks,
     groups: Arc<Groups>,
     cpu: CpuLooks,
+    logs: Arc<LogLooks>,
+    state_dir: PathBuf,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
@@ -113,10 +117,19 @@ impl HostProbe {
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
             cpu: CpuLooks::default(),
+            logs: Arc::default(),
+            state_dir: PathBuf::new(),
             secrets,
             environment,
             clock,
         })
+    }
+
+    /// Where the logs of supervised processes are.
+    #[must_use]
+    pub fn with_logs_of(self, state_dir: &Path) -> Self {
+        let state_dir = state_dir.to_owned();
+        Self { state_dir, ..self }
     }
 
     /// The error is what is seen where the look itself could not be done.
@@ -144,11 +157,15 @@ impl HostProbe {
                 address,
                 warn_latency,
             } => match address.parse::<SocketAddr>() {
-                Ok(literal) => Ok(within(check, connect(address, literal, *warn_latency)).await),
+                Ok(literal) => {
+                    let look = tcp::connect(address, literal, *warn_latency);
+                    Ok(within(check, look).await)
+                }
                 // A name takes a thread until its server answers.
                 Err(_) => {
                     let turn = self.blocking.turn(&target.name, check).await?;
-                    Ok(within(check, resolve_and_connect(address, turn, *warn_latency)).await)
+                    let look = tcp::resolve_and_connect(address, turn, *warn_latency);
+                    Ok(within(check, look).await)
                 }
             },
             CheckKind::Unix { path, warn_latency } => {
@@ -215,37 +232,21 @@ impl HostProbe {
                 };
                 Ok(within(check, look).await)
             }
+            CheckKind::Log { path, pattern } => {
+                let turn = self.blocking.turn(&target.name, check).await?;
+                let own = || log_of(&self.state_dir, &target.name);
+                let file = path.clone().unwrap_or_else(own);
+                let (logs, pattern) = (Arc::clone(&self.logs), pattern.clone());
+                let (secrets, of) = (Arc::clone(&self.secrets), Arc::clone(check));
+                let target = target.name.clone();
+                let look = turn.run(move || logs.look(target, &of, &file, &pattern, &*secrets));
+                let look = async { look.await.unwrap_or_else(|seen| seen) };
+                Ok(within(check, look).await)
+            }
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),
         }
-    }
-}
-
-async fn resolve_and_connect(address: &str, turn: Turn, warn: Option<Duration>) -> Seen {
-    match resolve(address, turn).await {
-        Ok(addresses) => connect(address, &*addresses, warn).await,
-        Err(seen) => seen,
-    }
-}
-
-/// The addresses of a name and a port. The error is what is seen where there are none.
-async fn resolve(address: &str, turn: Turn) -> Result<Vec<SocketAddr>, Seen> {
-    let name = address.to_owned();
-    let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
-    let found = turn.run(resolve).await?;
-    found.map_err(|error| Seen::failed(format!("{address}: {}", io_cause(&error))))
-}
-
-async fn connect(
-    address: &str,
-    to: impl tokio::net::ToSocketAddrs,
-    warn: Option<Duration>,
-) -> Seen {
-    let start = tokio::time::Instant::now();
-    match TcpStream::connect(to).await {
-        Ok(_) => words::connected(address, start.elapsed(), warn),
-        Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
     }
 }
 

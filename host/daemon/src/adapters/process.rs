@@ -56,6 +56,11 @@ use tokio::sync::Semaphore;
 /// waiting.
 const STARTS: usize = 64;
 
+/// Where the output of a target's supervised process goes.
+pub(super) fn log_of(state_dir: &Path, target: &TargetName) -> PathBuf {
+    log::path(&state_dir.join("logs"), target)
+}
+
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {
     logs: PathBuf,

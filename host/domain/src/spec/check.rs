@@ -19,7 +19,7 @@ pub struct CheckSpec {
     pub every: Duration,
     /// At most `every`; default 1 s or `every`, the shorter.
     pub timeout: Duration,
-    /// Failures in a row that open the circuit; default 5 [seed 002].
+    /// Failures in a row that open the circuit; default 5 [seed 002], of a log 1: a line is not written again.
     pub fail_after: u32,
     /// In place of `fail_after`: failures among the last looks that open the circuit, whatever lies between them.
     pub fail_of: Option<FailOf>,
@@ -121,6 +121,13 @@ pub enum CheckKind {
         /// For foreign services.
         pid_file: Option<PathBuf>,
     },
+    /// Failed where the log got lines since the look before that match.
+    Log {
+        /// Default: the output of the supervised child.
+        path: Option<PathBuf>,
+        /// What counts.
+        pattern: LogPattern,
+    },
     /// Failed where the target has not reported within `every`: `mainstay heartbeat TARGET`, or POST to the API.
     Heartbeat,
 }
@@ -151,6 +158,7 @@ impl CheckKind {
             | CheckKind::Exec(_)
             | CheckKind::File { .. }
             | CheckKind::Cpu { .. }
+            | CheckKind::Log { .. }
             | CheckKind::Heartbeat => true,
         }
     }
@@ -179,6 +187,7 @@ impl CheckKind {
             CheckKind::Disk { .. } => "disk",
             CheckKind::Memory { .. } => "memory",
             CheckKind::Cpu { .. } => "cpu",
+            CheckKind::Log { .. } => "log",
             CheckKind::Heartbeat => "heartbeat",
         }
     }
@@ -203,6 +212,24 @@ pub struct HttpCheck {
     pub body_contains: Option<String>,
     /// Degraded where a good answer takes longer; default: never.
     pub warn_latency: Option<Duration>,
+}
+
+/// What is looked for in a line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogPattern {
+    /// This very text.
+    Text(String),
+    /// What this regular expression matches, which is a good one.
+    Regex(String),
+}
+
+impl LogPattern {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            LogPattern::Text(text) | LogPattern::Regex(text) => text,
+        }
+    }
 }
 
 /// By whom the certificate of a server has to be signed.

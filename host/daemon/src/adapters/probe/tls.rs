@@ -3,7 +3,7 @@
 //! Invariant: nothing is sent over the connection but the handshake, for whoever shows a certificate is not verified: one
 //! that has expired or that signed itself has an end too.
 
-use super::{Seen, blocking::Turn, cause, io_cause, resolve};
+use super::{Seen, blocking::Turn, cause, io_cause, tcp::resolve};
 use crate::ports::Clock;
 use mainstay_domain::{
     certificate::{self, DaysLeft, Validity},

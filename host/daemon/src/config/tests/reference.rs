@@ -8,10 +8,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-        BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
-        ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, OnShutdown,
-        PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy,
-        TargetGrant, TargetSpec, TargetVerb, Trust,
+BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -757,6 +754,20 @@ fn check_keys(keys: &mut Keys) {
     };
     for key in ["target.check.max_percent", "target.check.degraded_percent"] {
         keys.check(key, line, |c| c.kind.clone(), kind.clone());
+    }
+    for (line, pattern) in [
+        ("contains = \"F\"", LogPattern::Text("F".into())),
+        ("matches = \"F+\"", LogPattern::Regex("F+".into())),
+    ] {
+        let line = format!("kind = \"log\"\npath = \"l\"\n{line}");
+        let kind = CheckKind::Log {
+            path: Some("/etc/mainstay/l".into()),
+            pattern,
+        };
+        for key in ["target.check.path", "target.check.matches"] {
+            keys.check(key, &line, |c| c.kind.clone(), kind.clone());
+        }
+        keys.check("target.check.fail_after", &line, |c| c.fail_after, 1);
     }
     let kind = CheckKind::Cpu {
         max_percent: 90.0,

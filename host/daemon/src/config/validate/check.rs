@@ -20,7 +20,7 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
 
-const KINDS: [(&str, ReadKind); 11] = [
+const KINDS: [(&str, ReadKind); 12] = [
     ("http", network::http),
     ("tcp", network::tcp),
     ("unix", network::unix),
@@ -31,6 +31,7 @@ const KINDS: [(&str, ReadKind); 11] = [
     ("disk", machine::disk),
     ("memory", machine::memory),
     ("cpu", machine::cpu),
+    ("log", machine::log),
     ("heartbeat", |_, _| Some(CheckKind::Heartbeat)),
 ];
 
@@ -107,7 +108,12 @@ fn check(
         }
         let check_severity = fields.optional("severity", severity);
         let written = fields.get("fail_after");
-        let fail_after = written.and_then(count).unwrap_or(5);
+        // What is written once into a log is not written again.
+        let default = match kind {
+            Some(CheckKind::Log { .. }) => 1,
+            _ => 5,
+        };
+        let fail_after = written.and_then(count).unwrap_or(default);
         let fail_of = fields.get("fail_of");
         if let (Some(_), Some(at)) = (written, fail_of) {
             at.refuse::<()>(

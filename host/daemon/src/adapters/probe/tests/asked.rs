@@ -2,6 +2,7 @@
 
 use super::*;
 use parking_lot::Mutex;
+use std::io;
 
 /// A server that notes what it is sent, and answers by the path.
 async fn noting(

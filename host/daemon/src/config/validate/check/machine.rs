@@ -1,10 +1,10 @@
-//! Checks that look at this machine: processes, files, file systems, memory and CPU use.
+//! Checks that look at this machine: processes, files, file systems, memory, CPU use and logs.
 
 use super::super::super::{
-    reader::Fields,
-    values::{core_percent, path, percent, positive_duration, size, text},
+    reader::{Fields, ValueAt},
+    values::{core_percent, path, percent, positive_duration, size, text, word},
 };
-use mainstay_domain::spec::CheckKind;
+use mainstay_domain::spec::{CheckKind, LogPattern};
 
 pub(super) fn process(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
     let pid_file = fields.optional("pid_file", path);
@@ -95,4 +95,46 @@ pub(super) fn cpu(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> 
         degraded_percent,
         pid_file,
     })
+}
+
+/// How large a regular expression may be once it is compiled; a wrong one must not take the daemon's memory.
+const MAX_REGEX: usize = 1 << 20;
+
+pub(super) fn log(fields: &mut Fields<'_>, is_child: bool) -> Option<CheckKind> {
+    let file = fields.optional("path", path);
+    let contains = fields.optional("contains", word);
+    let matches = fields.optional("matches", regex);
+    if file.is_none() && !is_child {
+        fields.needs(
+            "a log check needs a target with `run`, or a `path`",
+            "add run = [\"program\"] to the target, or path = \"/var/log/service.log\" to the check",
+        );
+    }
+    let has_text = fields.get("contains").is_some();
+    let has_regex = fields.get("matches").is_some();
+    if has_text == has_regex {
+        fields.needs(
+            "a log check needs either `contains` or `matches`",
+            "write contains = \"FATAL\" for a text, or matches = '^(FATAL|PANIC):' for a regular expression",
+        );
+    }
+    Some(CheckKind::Log {
+        path: file,
+        pattern: contains.map(LogPattern::Text).or(matches)?,
+    })
+}
+
+fn regex(at: ValueAt<'_>) -> Option<LogPattern> {
+    let pattern = word(at)?;
+    let mut builder = regex::bytes::RegexBuilder::new(&pattern);
+    if let Err(error) = builder.size_limit(MAX_REGEX).build() {
+        let why = error.to_string();
+        let why = why.lines().last().unwrap_or_default();
+        let why = why.trim_start_matches("error: ").trim_end_matches('.');
+        return at.refuse(
+            format!("`matches` is no regular expression: {why}"),
+            "write it as the crate regex documents, in single quotes so that no backslash is lost",
+        );
+    }
+    Some(LogPattern::Regex(pattern))
 }
