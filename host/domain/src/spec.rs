@@ -14,7 +14,7 @@ mod targets;
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
-pub use process::{BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy};
+pub use process::{BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy, RunAs};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;
@@ -91,6 +91,8 @@ pub struct CommandSpec {
     pub cwd: PathBuf,
     /// Its whole environment beside `PATH`; values may hold `${secret:NAME}`.
     pub env: BTreeMap<String, String>,
+    /// As whom; needs a daemon that runs as root.
+    pub user: Option<String>,
     /// After this it is killed with its group; default 30 s.
     pub timeout: Duration,
 }

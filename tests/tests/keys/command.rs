@@ -77,6 +77,37 @@ chain = [{{ handler = "probe", params = {{ do = "command", name = "{name}" }} }}
     assert!(!fs::exists(process).unwrap(), "it was killed");
 }
 
+/// Acts: `command.*.user`
+#[test]
+fn a_command_runs_as_its_user_where_the_daemon_is_root() {
+    let config = r#"
+[command.who]
+run = ["/bin/sh", "-c", "id -un; echo $USER", "{target}"]
+placeholders = ["target"]
+cwd = "/"
+user = "nobody"
+
+[plugin.probe]
+grants = { command = ["who"] }
+
+[[route]]
+strategy = { kind = "immediate", max_attempts = 1 }
+chain = [{ handler = "probe", params = { do = "command", name = "who" } }]
+"#;
+    let config = [HOST, &sleeper("job"), config].concat();
+    let daemon = Daemon::start(&config, &[&guest("probe", &[])]);
+    daemon.wait_for_plugins(1);
+    let operation = daemon.recover("job", "seen");
+    if rustix::process::geteuid().is_root() {
+        let said = operation["actions"][1].as_str().unwrap_or_default();
+        let said: Vec<_> = said.split_whitespace().collect();
+        assert_eq!(said, ["exit", "0:", "nobody", "nobody"], "{operation}");
+    } else {
+        let error = operation["error"].as_str().unwrap();
+        assert!(error.contains("the user `nobody`"), "{error}");
+    }
+}
+
 /// A command goes on when the call that asked for it times out, and the next attempt waits for it.
 #[test]
 fn a_command_never_meets_that_of_the_next_attempt() {

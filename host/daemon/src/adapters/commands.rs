@@ -8,6 +8,7 @@ mod arguments;
 
 use super::{
     environment::ChildEnvironment,
+    process::run_as,
     program::{Program, Remains},
     secrets::MAX_CONCEALED_BYTES,
 };
@@ -16,9 +17,10 @@ use mainstay_domain::{
     blob::Blob,
     effect::{CommandOutput, EffectError},
     name::CommandName,
-    spec::CommandSpec,
+    spec::{CommandSpec, RunAs},
 };
 use std::{
+    collections::BTreeMap,
     io,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
@@ -84,6 +86,28 @@ impl LocalCommands {
         })
     }
 
+    /// As whom it runs, and what is added to its environment.
+    fn set_up(
+        &self,
+        what: &str,
+        command: &mut Command,
+        user: Option<&str>,
+        env: &BTreeMap<String, String>,
+    ) -> Result<(), EffectError> {
+        if let Some(user) = user {
+            run_as(command, user).map_err(|why| {
+                EffectError::Failed(format!("{what} cannot run as the user `{user}`: {why}"))
+            })?;
+        }
+        for (variable, written) in env {
+            let value = self.secrets.reveal(written).map_err(|why| {
+                EffectError::Failed(format!("{what}: environment variable {variable}: {why}"))
+            })?;
+            command.env(variable, value);
+        }
+        Ok(())
+    }
+
     fn granted(
         &self,
         name: &CommandName,
@@ -94,14 +118,8 @@ impl LocalCommands {
         let filled = arguments::fill(name, spec, arguments)?;
         let mut command = program(name.as_str(), &filled, |name| self.environment.bare(name))?;
         command.current_dir(&spec.cwd);
-        for (variable, value) in &spec.env {
-            let value = self.secrets.reveal(value).map_err(|why| {
-                EffectError::Failed(format!(
-                    "command `{name}`: environment variable {variable}: {why}"
-                ))
-            })?;
-            command.env(variable, value);
-        }
+        let what = format!("command `{name}`");
+        self.set_up(&what, &mut command, spec.user.as_deref(), &spec.env)?;
         command.env("MAINSTAY_IDEMPOTENCY_KEY", key);
         Ok(command)
     }
@@ -130,11 +148,13 @@ impl Commands for LocalCommands {
         argv: Vec<String>,
         cwd: PathBuf,
         timeout: Duration,
+        run_as: RunAs,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         Box::pin(async move {
             let what = format!("`{}`", argv.join(" "));
             let mut command = program(&what, &argv, |name| self.environment.inheriting(name))?;
             command.current_dir(cwd);
+            self.set_up(&what, &mut command, run_as.user.as_deref(), &run_as.env)?;
             self.run_to_end(&what, command, timeout, FOREIGN_OUTPUT)
                 .await
         })

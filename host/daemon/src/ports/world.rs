@@ -8,7 +8,7 @@ use mainstay_domain::{
     name::{CommandName, SecretName, TargetName},
     record::ProcessIdentity,
     secret::SecretHandles,
-    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, Spec, TargetSpec},
+    spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, RunAs, Spec, TargetSpec},
     template::{self, TemplateError},
     time::{Monotonic, Timestamp},
 };
@@ -203,12 +203,13 @@ pub trait Commands: Send + Sync {
         key: String,
         max_output: u64,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
-    /// Starts, stops or restarts a foreign service; `argv` comes from its config.
+    /// Starts, stops or restarts a foreign service; `argv` and how it runs come from its config.
     fn run_foreign(
         &self,
         argv: Vec<String>,
         cwd: PathBuf,
         timeout: Duration,
+        run_as: RunAs,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>>;
 }
 

@@ -99,6 +99,17 @@ pub struct ForeignCommands {
     /// Names the service's main process, which is ended where its own commands do not; default: that of its first check
     /// of kind `process` which has one.
     pub pid_file: Option<PathBuf>,
+    /// How each of them runs.
+    pub run_as: RunAs,
+}
+
+/// With which environment a command runs, and as whom.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunAs {
+    /// Added to the daemon's environment; values may hold `${secret:NAME}`.
+    pub env: BTreeMap<String, String>,
+    /// Default: as the daemon; another needs one that runs as root.
+    pub user: Option<String>,
 }
 
 impl Default for ForeignCommands {
@@ -109,6 +120,7 @@ impl Default for ForeignCommands {
             restart: None,
             timeout: Self::TIMEOUT,
             pid_file: None,
+            run_as: RunAs::default(),
         }
     }
 }

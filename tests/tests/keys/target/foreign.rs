@@ -1,8 +1,9 @@
 //! Services that others supervise: targets with `commands`.
 
-use super::{event_of, route, start};
-use mainstay_tests::{Daemon, wait_for};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use super::{HOST, event_of, route, start};
+use mainstay_tests::{Daemon, guest, wait_for};
+use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
+use std::fs;
 
 /// Ends the services that a test has started, also where it fails.
 struct Services<'a>(&'a Daemon, &'a [&'a str]);
@@ -102,4 +103,46 @@ fn a_foreign_service_that_is_down_is_started_though_its_stop_fails() {
         message.contains("exited with code 5: not running; it is started all the same"),
         "{message}"
     );
+}
+
+/// Acts: `target.commands.env`, `target.commands.user`
+#[test]
+fn the_commands_of_a_foreign_service_have_their_variables_and_their_user() {
+    let target = |name: &str, run: &str, more: &str| {
+        format!(
+            "[[target]]\nname = \"{name}\"\ncommands.restart = [\"sh\", \"-c\", '{run}']\n{more}\n"
+        )
+    };
+    let is_nobody = "test \"$(id -un) $USER\" = \"nobody nobody\"";
+    let config = [
+        HOST.to_owned(),
+        "[secrets]\npin = { env = \"PIN_OF_THE_DAEMON\" }\n".to_owned(),
+        target(
+            "told",
+            "echo \"$TOKEN\" >> told.calls",
+            "commands.env = { TOKEN = \"is ${secret:pin}\" }",
+        ),
+        target("other", is_nobody, "commands.user = \"nobody\""),
+        target("own", is_nobody, ""),
+        route("again", "{ do = \"restart\" }"),
+        "[plugin.probe]\ngrants = { target = [\"status\", \"restart\"] }\n".to_owned(),
+    ];
+    let mut daemon = Daemon::prepare(&config.concat());
+    daemon.set_env("PIN_OF_THE_DAEMON", "2718281828");
+    daemon.drop_plugin(&guest("probe", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let operation = daemon.recover("told", "again");
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    let calls = fs::read_to_string(daemon.path("told.calls")).unwrap();
+    assert_eq!(calls, "is 2718281828\n");
+    assert_eq!(daemon.recover("own", "again")["state"], "failed");
+    let operation = daemon.recover("other", "again");
+    match geteuid().is_root() {
+        true => assert_eq!(operation["state"], "succeeded", "{operation}"),
+        false => assert!(
+            operation.to_string().contains("the user `nobody`"),
+            "{operation}"
+        ),
+    }
 }

@@ -30,6 +30,7 @@ fn spec(run: &[&str], placeholders: &[&str]) -> CommandSpec {
         placeholders: placeholders.iter().map(ToString::to_string).collect(),
         cwd: "/".into(),
         env: BTreeMap::new(),
+        user: None,
         timeout: Duration::from_secs(20),
     }
 }
@@ -169,11 +170,43 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
 #[tokio::test]
 async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
     let commands = LocalCommands::new(Arc::new(OneSecret), without_that_of_the_tests());
-    let run = commands.run_foreign(vec!["env".to_owned()], "/".into(), Duration::from_secs(20));
+    let (argv, timeout) = (vec!["env".to_owned()], Duration::from_secs(20));
+    let run = commands.run_foreign(argv, "/".into(), timeout, RunAs::default());
     let output = run.await.unwrap();
     let printed = text(&output.stdout);
     assert!(printed.contains("PATH="), "{printed}");
     assert!(!printed.contains(OF_THE_TESTS), "{printed}");
+}
+
+#[tokio::test]
+async fn the_command_of_a_foreign_service_gets_its_variables_and_runs_as_its_user() {
+    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
+    let run = |run_as| {
+        let argv = ["sh", "-c", "echo \"$TOKEN\" $(id -un) $USER"].map(str::to_owned);
+        commands.run_foreign(argv.into(), "/".into(), Duration::from_secs(20), run_as)
+    };
+    let env = |value: &str| BTreeMap::from([("TOKEN".to_owned(), value.to_owned())]);
+    let with_env = |value: &str| RunAs {
+        env: env(value),
+        user: None,
+    };
+    let output = run(with_env("is ${secret:token}")).await.unwrap();
+    let printed = text(&output.stdout);
+    assert!(printed.starts_with("is [secret:token] "), "{printed}");
+    let error = run(with_env("${secret:none}")).await.unwrap_err();
+    assert!(error.to_string().contains("TOKEN"), "{error}");
+
+    let other = RunAs {
+        user: Some("nobody".to_owned()),
+        ..RunAs::default()
+    };
+    let run = run(other).await;
+    if !rustix::process::geteuid().is_root() {
+        let error = run.unwrap_err().to_string();
+        assert!(error.contains("the user `nobody`"), "{error}");
+        return;
+    }
+    assert_eq!(text(&run.unwrap().stdout).trim(), "nobody nobody");
 }
 
 #[tokio::test]
@@ -279,7 +312,7 @@ async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
         .map(str::to_owned)
         .to_vec();
     let output = commands
-        .run_foreign(argv, "/".into(), Duration::from_secs(60))
+        .run_foreign(argv, "/".into(), Duration::from_secs(60), RunAs::default())
         .await
         .unwrap();
     let pid = text(&output.stdout).trim().to_owned();

@@ -8,7 +8,7 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, RunAs, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
@@ -324,7 +324,7 @@ fn host_keys(keys: &mut Keys) {
     );
 
     let text = "[command.flush]\nrun = [\"rm\", \"{key}\"]\nplaceholders = [\"key\"]\ncwd = \"/c\"\n\
-                env = { A = \"b\" }\ntimeout = \"3s\"\n";
+                env = { A = \"b\" }\nuser = \"u\"\ntimeout = \"3s\"\n";
     keys.arrives("command.run", text, |s| command(s).run, words("rm {key}"));
     keys.arrives(
         "command.placeholders",
@@ -335,6 +335,7 @@ fn host_keys(keys: &mut Keys) {
     keys.arrives("command.cwd", text, |s| command(s).cwd, "/c".into());
     let env = [("A".to_owned(), "b".to_owned())].into();
     keys.arrives("command.env", text, |s| command(s).env, env);
+    keys.arrives("command.user", text, |s| command(s).user, Some("u".into()));
     keys.arrives("command.timeout", text, |s| command(s).timeout, seconds(3));
 
     let text = "[[target]]\nname = \"a\"\n[[alert]]\nalerter = \"w\"\nmin_severity = \"high\"\n\
@@ -402,13 +403,18 @@ fn target_keys(keys: &mut Keys) {
     );
 
     let foreign = "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]\n\
-                   commands.timeout = \"9s\"\npid_file = \"run/p\"";
+                   commands.timeout = \"9s\"\npid_file = \"run/p\\n\
+commands.env = { A = \"b\" }\ncommands.user = \"u\"";
     let commands = ForeignCommands {
         start: Some(words("a 1")),
         stop: Some(words("b")),
         restart: Some(words("c")),
         timeout: seconds(9),
         pid_file: Some("/etc/mainstay/run/p".into()),
+        run_as: RunAs {
+            env: [("A".to_owned(), "b".to_owned())].into(),
+            user: Some("u".into()),
+        },
     };
     for key in [
         "target.commands.start",
@@ -416,6 +422,8 @@ fn target_keys(keys: &mut Keys) {
         "target.commands.restart",
         "target.commands.timeout",
         "target.pid_file",
+        "target.commands.env",
+        "target.commands.user",
     ] {
         keys.target(key, foreign, |s| target(s).commands, commands.clone());
     }
@@ -1242,6 +1250,7 @@ fn what_is_not_written_has_its_documented_default() {
         (seconds(30), base)
     );
     assert!(command.env.is_empty() && command.placeholders.is_empty());
+    assert_eq!(command.user, None);
 
     let job = &spec.jobs[0];
     assert_eq!(job.full, Some(Schedule::Every(hours(24))));

@@ -97,6 +97,7 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
         placeholders,
         cwd: fields.or("cwd", at.context.base.to_owned(), path),
         env: fields.or("env", BTreeMap::new(), environment),
+        user: fields.optional("user", word),
         timeout: fields.or("timeout", Duration::from_secs(30), positive_duration),
         run: arguments?,
     })

@@ -18,7 +18,7 @@ use mainstay_domain::{
     name::{FailureType, TargetName},
     spec::{
         BeforeStart, BreakerSpec, CheckKind, CheckSpec, ForeignCommands, OnShutdown, ProcessSpec,
-        RestartPolicy, TargetSpec,
+        RestartPolicy, RunAs, TargetSpec,
     },
 };
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -128,6 +128,10 @@ fn foreign_commands(at: ValueAt<'_>, pid_file: Option<PathBuf>) -> Option<Foreig
             restart: fields.optional("restart", run),
             timeout: fields.or("timeout", ForeignCommands::TIMEOUT, positive_duration),
             pid_file,
+            run_as: RunAs {
+                env: fields.or("env", BTreeMap::new(), environment),
+                user: fields.optional("user", word),
+            },
         })
     })
 }

@@ -22,7 +22,7 @@ use mainstay_domain::{
     plugin::{PluginIdentity, PluginKind},
     record::{Change, EffectEntry, EntryKind},
     secret::SecretHandles,
-    spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, Spec},
+    spec::{CommandSpec, Grants, HttpOrigin, Limits, PluginSpec, RunAs, Spec},
     time::Timestamp,
 };
 use parking_lot::Mutex;
@@ -111,6 +111,7 @@ impl Commands for World {
         _: Vec<String>,
         _: PathBuf,
         _: Duration,
+        _: RunAs,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         not_there()
     }
@@ -593,6 +594,7 @@ async fn only_the_http_client_is_told_of_handles() {
         placeholders: Vec::new(),
         cwd: PathBuf::from("/"),
         env: Default::default(),
+        user: None,
         timeout: DEADLINE,
     };
     let flush = CommandName::parse("flush").unwrap();

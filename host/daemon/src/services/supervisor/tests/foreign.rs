@@ -6,7 +6,7 @@ use mainstay_domain::{
     effect::CommandOutput,
     health::Health,
     name::CommandName,
-    spec::{CommandSpec, ForeignCommands},
+    spec::{CommandSpec, ForeignCommands, RunAs},
 };
 
 /// Notes what is run, and answers with an exit code for each.
@@ -35,6 +35,7 @@ impl Commands for NotedCommands {
         argv: Vec<String>,
         cwd: PathBuf,
         _timeout: Duration,
+        _run_as: RunAs,
     ) -> Boxed<'_, Result<CommandOutput, EffectError>> {
         let words = argv.join(" ");
         let fails = self
