@@ -39,7 +39,10 @@ fn a_child_that_writes_a_line_that_matches_has_failed_until_it_writes_none() {
     say("PANIC: out of ideas\n");
     let incident = incident_of(&daemon, "child");
     let reason = incident["evidence"][0]["message"].as_str().unwrap();
-    assert!(reason.ends_with(": 1, the last: PANIC: out of ideas"), "{reason}");
+    assert!(
+        reason.ends_with(": 1, the last: PANIC: out of ideas"),
+        "{reason}"
+    );
     wait_for_health(&daemon, "child", "healthy");
     let events = daemon.events();
     let of_child = events.iter().filter(|event| event["target"] == "child");
@@ -63,6 +66,9 @@ fn a_foreign_service_is_judged_by_what_its_log_got_since_the_daemon_looks() {
     append(&daemon, "disk full, but otherwise\ndisk (full) now\n");
     let incident = incident_of(&daemon, "service");
     let reason = incident["evidence"][0]["message"].as_str().unwrap();
-    assert!(reason.ends_with(": 1, the last: disk (full) now"), "{reason}");
+    assert!(
+        reason.ends_with(": 1, the last: disk (full) now"),
+        "{reason}"
+    );
     wait_for_health(&daemon, "service", "healthy");
 }

@@ -403,7 +403,7 @@ fn target_keys(keys: &mut Keys) {
     );
 
     let foreign = "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]\n\
-                   commands.timeout = \"9s\"\npid_file = \"run/p\\n\
+                   commands.timeout = \"9s\"\npid_file = \"run/p\"\n\
 commands.env = { A = \"b\" }\ncommands.user = \"u\"";
     let commands = ForeignCommands {
         start: Some(words("a 1")),

@@ -211,7 +211,7 @@ impl Core {
         let output = self
             .ports
             .commands
-            .run_foreign(argv, cwd, commands.timeout)
+            .run_foreign(argv, cwd, commands.timeout, commands.run_as.clone())
             .await?;
         if output.exit_code == 0 {
             return Ok(());

@@ -498,15 +498,12 @@ async fn a_foreign_service_is_measured_with_all_that_descends_from_it() {
     check(memory(1), Outcome::Failed, "and its descendants hold").await;
     check(memory(1 << 40), Outcome::Healthy, "bytes of memory").await;
     let group = |pid: u32| ProcessStat::read(pid).unwrap().map(|stat| stat.group);
-    let descendant = std::cell::Cell::new(0);
+    let kin = || Groups::default().members(service.0.id(), groups::Kin::Descendants);
     wait_until("its descendant, in a group of its own", || {
-        let kin = groups::Kin::Descendants;
-        let kin = groups::Groups::default().members(service.0.id(), kin);
-        let second = kin.get(1).copied().unwrap_or_default();
-        descendant.set(second);
-        kin.len() == 2 && group(second) == Some(second)
+        let kin = kin();
+        kin.len() == 2 && group(kin[1]) == Some(kin[1])
     })
     .await;
-    let descendant = rustix::process::Pid::from_raw(descendant.get().cast_signed()).unwrap();
+    let descendant = rustix::process::Pid::from_raw(kin()[1].cast_signed()).unwrap();
     let _ = rustix::process::kill_process(descendant, rustix::process::Signal::KILL);
 }
