@@ -6,20 +6,24 @@ use mainstay_tests::{Daemon, wait_for};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::net::UnixListener,
+    path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
-/// A server whose queue is full, until it is told to take what waits: the system asks it again after a second.
+/// A server whose queue is full, until it is told to take what waits. Over TCP the system asks it again after a second.
 const FULL: &str = r#"
 import socket, sys
-listener = socket.socket()
-listener.bind(("127.0.0.1", 0))
+if sys.argv[1:]:
+    family, address = socket.AF_UNIX, sys.argv[1]
+else:
+    family, address = socket.AF_INET, ("127.0.0.1", 0)
+listener = socket.socket(family)
+listener.bind(address)
 listener.listen(0)
-port = listener.getsockname()[1]
-kept = [socket.create_connection(("127.0.0.1", port))]
-print(port, flush=True)
+kept = [socket.socket(family)]
+kept[0].connect(listener.getsockname())
+print(0 if sys.argv[1:] else listener.getsockname()[1], flush=True)
 sys.stdin.readline()
 while True:
     kept.append(listener.accept())
@@ -31,9 +35,11 @@ struct FullServer {
 }
 
 impl FullServer {
-    fn start() -> Self {
+    /// On a free port, or at a path.
+    fn start(path: Option<&Path>) -> Self {
         let mut process = Command::new("python3")
             .args(["-c", FULL])
+            .args(path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -43,6 +49,12 @@ impl FullServer {
         BufReader::new(output).read_line(&mut line).unwrap();
         let port = line.trim().parse().unwrap();
         Self { process, port }
+    }
+
+    /// Takes what waits, and all that comes.
+    fn take(&mut self) {
+        let telling = self.process.stdin.as_mut().unwrap();
+        telling.write_all(b"\n").unwrap();
     }
 
     /// Connections that have asked for it and have no answer.
@@ -67,7 +79,7 @@ impl Drop for FullServer {
 /// Acts: `target.check(tcp).warn_latency`
 #[test]
 fn a_connection_that_takes_longer_than_it_may_is_degraded() {
-    let mut server = FullServer::start();
+    let mut server = FullServer::start(None);
     let target = |name: &str, warn: &str| {
         format!(
             "[[target]]\nname = \"{name}\"\n[[target.check]]\nkind = \"tcp\"\naddress = \"127.0.0.1:{}\"\nevery = \"1h\"\n\
@@ -83,8 +95,7 @@ fn a_connection_that_takes_longer_than_it_may_is_degraded() {
             .then_some(())
             .ok_or_else(|| asking.to_string())
     });
-    let telling = server.process.stdin.as_mut().unwrap();
-    telling.write_all(b"\n").unwrap();
+    server.take();
     daemon.wait_for_status("both to be judged", |status| {
         row_of(status, "warned")["health"] == "degraded"
             && row_of(status, "patient")["health"] == "healthy"
@@ -112,21 +123,7 @@ fn a_socket_in_the_file_system_is_connected_to() {
 #[test]
 fn a_socket_whose_server_is_busy_is_degraded_once_it_takes_the_connection() {
     let mut daemon = Daemon::prepare("");
-    let listener = UnixListener::bind(daemon.path("busy.sock")).unwrap();
-    // As many as its queue has places for, and one.
-    let mut waiting = Vec::new();
-    let (sender, connected) = std::sync::mpsc::channel();
-    let path = daemon.path("busy.sock");
-    std::thread::spawn(move || {
-        while let Ok(socket) = UnixStream::connect(&path) {
-            if sender.send(socket).is_err() {
-                return;
-            }
-        }
-    });
-    while let Ok(socket) = connected.recv_timeout(Duration::from_secs(1)) {
-        waiting.push(socket);
-    }
+    let mut server = FullServer::start(Some(daemon.path("busy.sock").as_path()));
     let config = format!(
         "{HOST}[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"unix\"\npath = \"busy.sock\"\nevery = \"1h\"\n\
          timeout = \"1m\"\nwarn_latency = \"20ms\"\nfailure = \"seen\"\n\
@@ -135,7 +132,6 @@ fn a_socket_whose_server_is_busy_is_degraded_once_it_takes_the_connection() {
     );
     fs::write(daemon.path("mainstay.toml"), config).unwrap();
     daemon.run();
-    drop(connected);
     // Both checks begin together; when the other one has run so often, this one waits for long enough.
     wait_for("time to pass", || {
         let ticks = fs::read_to_string(daemon.path("ticks")).unwrap_or_default();
@@ -144,7 +140,7 @@ fn a_socket_whose_server_is_busy_is_degraded_once_it_takes_the_connection() {
     });
     let status = daemon.json(&["status"]);
     assert_eq!(row_of(&status, "t")["health"], "unknown", "it waits");
-    std::thread::spawn(move || while listener.accept().is_ok() {});
+    server.take();
     daemon.wait_for_status("it to be judged", |status| {
         row_of(status, "t")["health"] == "degraded"
     });

@@ -11,15 +11,15 @@ const AGAIN: Duration = Duration::from_millis(10);
 pub(super) async fn look(path: &Path, warn: Option<Duration>, turn: Turn) -> Seen {
     let shown = path.display().to_string();
     let found = path.to_owned();
-    let is_socket = move || Ok(std::fs::metadata(found)?.file_type().is_socket());
-    let is_socket: io::Result<bool> = match turn.run(is_socket).await {
-        Ok(is_socket) => is_socket,
-        Err(seen) => return seen,
+    let is_socket = move || -> io::Result<bool> {
+        let metadata = std::fs::metadata(found)?;
+        Ok(metadata.file_type().is_socket())
     };
-    match is_socket {
-        Ok(true) => {}
-        Ok(false) => return Seen::failed(format!("{shown}: it is no socket")),
-        Err(error) => return Seen::failed(format!("{shown}: {}", io_cause(&error))),
+    match turn.run(is_socket).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return Seen::failed(format!("{shown}: it is no socket")),
+        Ok(Err(error)) => return Seen::failed(format!("{shown}: {}", io_cause(&error))),
+        Err(seen) => return seen,
     }
     let start = tokio::time::Instant::now();
     loop {

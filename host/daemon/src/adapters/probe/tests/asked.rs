@@ -178,7 +178,9 @@ async fn a_socket_in_the_file_system_is_healthy_where_a_connection_opens() {
         path: dir.path().join(name),
         warn_latency,
     };
-    let listener = std::os::unix::net::UnixListener::bind(dir.path().join("open")).unwrap();
+    let socket = tokio::net::UnixSocket::new_stream().unwrap();
+    socket.bind(dir.path().join("open")).unwrap();
+    let listener = socket.listen(8).unwrap();
     check(at("open", None), Outcome::Healthy, "took the connection").await;
     let warned = at("open", Some(Duration::from_nanos(1)));
     check(warned, Outcome::Degraded, "is worth a warning").await;
