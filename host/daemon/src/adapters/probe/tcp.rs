@@ -8,11 +8,7 @@ use std::{
 };
 use tokio::net::TcpStream;
 
-pub(super) async fn resolve_and_connect(
-    address: &str,
-    turn: Turn,
-    warn: Option<Duration>,
-) -> Seen {
+pub(super) async fn resolve_and_connect(address: &str, turn: Turn, warn: Option<Duration>) -> Seen {
     match resolve(address, turn).await {
         Ok(addresses) => connect(address, &*addresses, warn).await,
         Err(seen) => seen,

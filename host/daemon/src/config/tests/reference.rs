@@ -8,7 +8,10 @@ use mainstay_domain::{
     name::{CommandName, FailureType, JobName, PluginName, SecretName, TargetName},
     severity::Severity,
     spec::{
-BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant, ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern, OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, RunAs, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+        BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
+        ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
+        OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, RunAs, Schedule, SecretSource, Spec,
+        Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
 use semver::VersionReq;
