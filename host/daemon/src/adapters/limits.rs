@@ -1,11 +1,14 @@
 //! How many files the daemon may have open: as many as the machine allows it, for each child that it waits for and each
-//! check that looks needs one.
+//! check that looks needs one. And how it is known that the daemon lacks something itself.
 //!
 //! Invariant: children get the limit that the daemon itself was started with, for some programs go through all
 //! descriptors that they could have, and those that use `select` break above 1024.
 
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
-use std::sync::OnceLock;
+use rustix::{
+    io::Errno,
+    process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit},
+};
+use std::{io, sync::OnceLock};
 
 /// What the daemon was started with, where it is another one now.
 static BEFORE: OnceLock<Rlimit> = OnceLock::new();
@@ -42,5 +45,49 @@ pub(crate) fn restore_limit(child: u32) {
     let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
     if let (Some(limit), Some(pid)) = (of_children(), pid) {
         let _ = prlimit(Some(pid), Resource::Nofile, limit);
+    }
+}
+
+/// Whether the system refused this for want of something that the daemon itself lacks: descriptors, memory, processes.
+/// It says nothing about what was asked for.
+pub(crate) fn is_own_lack(error: &io::Error) -> bool {
+    let lacks = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::AGAIN,
+    ];
+    let code = error.raw_os_error();
+    code.is_some_and(|code| lacks.iter().any(|lack| lack.raw_os_error() == code))
+}
+
+/// Why the daemon can open nothing now, where it cannot: what fails meanwhile may fail for that.
+pub(crate) fn lack() -> Option<io::Error> {
+    let opened = std::fs::File::open("/dev/null");
+    opened.err().filter(is_own_lack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_daemon_lacks_is_told_from_what_is_not_there() {
+        for (code, expected) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::NOMEM, true),
+            (Errno::AGAIN, true),
+            (Errno::NOENT, false),
+            (Errno::ACCESS, false),
+            (Errno::CONNREFUSED, false),
+            (Errno::TIMEDOUT, false),
+        ] {
+            let error = io::Error::from(code);
+            assert_eq!(is_own_lack(&error), expected, "{error}");
+        }
+        assert!(!is_own_lack(&io::Error::other("too many open files")));
+        assert!(lack().is_none());
     }
 }

@@ -1,10 +1,14 @@
 //! Looks at targets: HTTP, TCP, TLS, processes, programs, files, file systems, memory, CPU use, logs.
 //!
 //! Invariant: a look ends within the check's timeout, and what goes wrong is what was seen; there is no error. Where it
-//! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target.
+//! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target. So does
+//! one that needs an address begin when its name was looked up, for which it has as long as for the look.
+//! Invariant: what the host cannot do for reasons of its own is unknown, and no failure of the target: it has no
+//! descriptors, no memory, no thread, no secret, no answer of a name server, or was held up.
 //! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group. Only one that
 //! hangs in the kernel leaves its thread there, and is the only one of its check.
 
+mod address;
 mod blocking;
 mod cpu;
 mod exec;
@@ -12,14 +16,19 @@ mod groups;
 mod http;
 mod local;
 mod log;
+mod names;
+mod seen;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tls;
 mod unix;
 mod words;
 
-use super::{environment::ChildEnvironment, process::log_of, secrets::concealed_text};
+use super::{
+    environment::ChildEnvironment, limits, process::log_of, secrets::concealed_text,
+};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::BlockingLooks;
 use cpu::CpuLooks;
@@ -30,13 +39,14 @@ use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec, Trust},
 };
+use names::NameLooks;
+use seen::Seen;
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use words::{cause, io_cause, length, no_answer};
+use words::{length, no_answer};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
 const HELD_UP: Duration = Duration::from_millis(250);
@@ -44,6 +54,7 @@ const HELD_UP: Duration = Duration::from_millis(250);
 /// Looks from this machine.
 pub struct HostProbe {
     http: Arc<HttpClients>,
+    names: NameLooks,
     blocking: BlockingLooks,
     groups: Arc<Groups>,
     cpu: CpuLooks,
@@ -54,56 +65,6 @@ pub struct HostProbe {
     clock: Arc<dyn Clock>,
 }
 
-/// What one look saw.
-#[derive(Debug, Clone, PartialEq)]
-struct Seen {
-    /// None where it is too soon to say.
-    outcome: Option<Outcome>,
-    message: String,
-    value: Option<f64>,
-    /// It ran out of time while the daemon itself was held up.
-    is_late: bool,
-}
-
-impl Seen {
-    fn new(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self {
-            outcome: Some(outcome),
-            message: message.into(),
-            value: None,
-            is_late: false,
-        }
-    }
-
-    /// There is nothing to say yet; why.
-    fn too_soon(message: impl Into<String>) -> Self {
-        Self {
-            outcome: None,
-            ..Self::new(Outcome::Healthy, message)
-        }
-    }
-
-    /// The look could not be done, for a reason that says nothing about the target; which one. It counts as nothing.
-    fn not_done(why: impl Into<String>) -> Self {
-        let seen = Self::too_soon(why);
-        tracing::warn!(why = %seen.message, "a check could not look");
-        seen
-    }
-
-    fn healthy(message: impl Into<String>) -> Self {
-        Self::new(Outcome::Healthy, message)
-    }
-
-    fn failed(message: impl Into<String>) -> Self {
-        Self::new(Outcome::Failed, message)
-    }
-
-    fn with_value(mut self, value: f64) -> Self {
-        self.value = Some(value);
-        self
-    }
-}
-
 impl HostProbe {
     /// The TLS provider of the program must be installed. `secrets` are put where the config of a check names them, and
     /// taken out of what programs print. The error is that of the HTTP client.
@@ -112,8 +73,10 @@ impl HostProbe {
         environment: Arc<ChildEnvironment>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
+        let names = NameLooks::new();
         Ok(Self {
-            http: Arc::new(HttpClients::new()?),
+            http: Arc::new(HttpClients::new(&names)?),
+            names,
             blocking: BlockingLooks::new(),
             groups: Arc::default(),
             cpu: CpuLooks::default(),
@@ -141,6 +104,7 @@ impl HostProbe {
     ) -> Result<Seen, Seen> {
         match &check.kind {
             CheckKind::Http(http) => {
+                self.addresses_of_url(http, check).await?;
                 let turn = match http.trust {
                     Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
                     Trust::Machine | Trust::Anyone => None,
@@ -156,18 +120,10 @@ impl HostProbe {
             CheckKind::Tcp {
                 address,
                 warn_latency,
-            } => match address.parse::<SocketAddr>() {
-                Ok(literal) => {
-                    let look = tcp::connect(address, literal, *warn_latency);
-                    Ok(within(check, look).await)
-                }
-                // A name takes a thread until its server answers.
-                Err(_) => {
-                    let turn = self.blocking.turn(&target.name, check).await?;
-                    let look = tcp::resolve_and_connect(address, turn, *warn_latency);
-                    Ok(within(check, look).await)
-                }
-            },
+            } => {
+                let to = self.addresses_of(address, check).await?;
+                Ok(within(check, tcp::connect(address, &to, *warn_latency)).await)
+            }
             CheckKind::Unix { path, warn_latency } => {
                 let turn = self.blocking.turn(&target.name, check).await?;
                 Ok(within(check, unix::look(path, *warn_latency, turn)).await)
@@ -177,11 +133,8 @@ impl HostProbe {
                 server_name,
                 days,
             } => {
-                let to = match address.parse::<SocketAddr>() {
-                    Ok(literal) => tls::To::Literal(literal),
-                    Err(_) => tls::To::Named(self.blocking.turn(&target.name, check).await?),
-                };
-                let look = tls::look(address, to, server_name.as_deref(), *days, &*self.clock);
+                let to = self.addresses_of(address, check).await?;
+                let look = tls::look(address, &to, server_name.as_deref(), *days, &*self.clock);
                 Ok(within(check, look).await)
             }
             CheckKind::Exec(exec) => {
@@ -272,10 +225,19 @@ impl Probe for HostProbe {
             let observed_at = self.clock.now();
             let mut seen = self.look(&target, &check, pid).await;
             if seen.as_ref().is_ok_and(|seen| seen.is_late) {
-                // Once more, for that the daemon was held up says nothing about the target.
+                // Once more, for that the daemon was held up says nothing about the target; if that is so again, then
+                // neither does this.
                 seen = self.look(&target, &check, pid).await;
             }
-            let seen = seen.unwrap_or_else(|seen| seen);
+            let mut seen = seen.unwrap_or_else(|seen| seen);
+            if seen.outcome == Some(Outcome::Failed) {
+                // What fails while the host lacks something itself may fail for that.
+                let lack = limits::lack().map(|lack| format!("the host itself: {lack}"));
+                let held_up = || seen.is_late.then(|| "the host was held up".to_owned());
+                if let Some(why) = lack.or_else(held_up) {
+                    seen = Seen::unknown(format!("{} ({why})", seen.message));
+                }
+            }
             let outcome = seen.outcome?;
             let message = match outcome {
                 // Of what is well only programs say anything, and theirs were taken out.

@@ -2,17 +2,23 @@
 //!
 //! Invariant: a look that hangs, on a file system that does not answer say, holds one thread until it ends; before that
 //! no further look of its check begins.
+//! Invariant: programs that are started and files that are read have threads of their own each, so that where one kind
+//! hangs the other goes on. Names have others; see `names`.
+//! Invariant: that there is no thread says nothing about the target: the look is then none.
 
-use super::{Seen, length};
+use super::{Seen, length, threads::Threads};
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckKind, CheckSpec},
 };
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+};
 
-/// Threads in all; the rest of those that tokio has for such work is for others.
+/// Threads of each group.
 const MAX_THREADS: usize = 64;
 
 type Check = (TargetName, CheckName);
@@ -22,7 +28,23 @@ type RunningLooks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
 
 pub(super) struct BlockingLooks {
     running: RunningLooks,
-    threads: Arc<Semaphore>,
+    files: Group,
+    programs: Group,
+}
+
+/// Looks that may hang together.
+struct Group {
+    places: Arc<Semaphore>,
+    threads: Threads,
+}
+
+impl Group {
+    fn new(name: &'static str) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(MAX_THREADS)),
+            threads: Threads::new(name, MAX_THREADS),
+        }
+    }
 }
 
 /// Ends with the look, not with who waits for it.
@@ -47,7 +69,8 @@ impl Drop for Running {
 /// One look of one check, which has its thread.
 pub(super) struct Turn {
     _running: Running,
-    _thread: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+    threads: Threads,
 }
 
 impl Turn {
@@ -57,10 +80,19 @@ impl Turn {
         self,
         look: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Seen> {
-        let looking = tokio::task::spawn_blocking(move || {
-            let _until_it_ends = self;
-            look()
+        // A program that is started belongs to the runtime.
+        let runtime = Handle::current();
+        let (sender, looking) = oneshot::channel();
+        let threads = self.threads.clone();
+        let begun = threads.run(move || {
+            let _in_runtime = runtime.enter();
+            let seen = look();
+            // Who is told that it has ended may look again at once.
+            drop(self);
+            // Nobody may wait for it any more.
+            let _ = sender.send(seen);
         });
+        begun.map_err(|error| Seen::unknown(format!("no thread can be started: {error}")))?;
         looking.await.map_err(|error| interrupted(&error))
     }
 }
@@ -69,7 +101,15 @@ impl BlockingLooks {
     pub(super) fn new() -> Self {
         Self {
             running: Arc::default(),
-            threads: Arc::new(Semaphore::new(MAX_THREADS)),
+            files: Group::new("files"),
+            programs: Group::new("programs"),
+        }
+    }
+
+    fn group(&self, check: &CheckSpec) -> &Group {
+        match check.kind {
+            CheckKind::Exec(_) => &self.programs,
+            _ => &self.files,
         }
     }
 
@@ -82,14 +122,16 @@ impl BlockingLooks {
                 check.kind.as_str()
             )));
         };
-        let thread = Arc::clone(&self.threads).acquire_owned();
-        match tokio::time::timeout(check.every, thread).await {
-            Ok(Ok(thread)) => Ok(Turn {
+        let group = self.group(check);
+        let place = Arc::clone(&group.places).acquire_owned();
+        match tokio::time::timeout(check.every, place).await {
+            Ok(Ok(place)) => Ok(Turn {
                 _running: running,
-                _thread: thread,
+                _place: place,
+                threads: group.threads.clone(),
             }),
             Ok(Err(error)) => Err(interrupted(&error)),
-            Err(_) => Err(Seen::failed(format!(
+            Err(_) => Err(Seen::unknown(format!(
                 "no thread was free within {} for the {} check, for the looks of {MAX_THREADS} others do not end",
                 length(check.every),
                 check.kind.as_str()
@@ -114,7 +156,7 @@ impl BlockingLooks {
 }
 
 fn interrupted(error: &dyn std::fmt::Display) -> Seen {
-    Seen::failed(format!("the look was interrupted: {error}"))
+    Seen::unknown(format!("the look was interrupted: {error}"))
 }
 
 #[cfg(test)]
@@ -124,6 +166,7 @@ mod tests {
         specs::{check as check_of, name},
         wait_until,
     };
+    use mainstay_domain::health::Outcome;
     use std::{sync::mpsc, time::Duration};
 
     impl BlockingLooks {
@@ -167,17 +210,20 @@ mod tests {
         let looks = BlockingLooks::new();
         let mut check = check_of("disk");
         (check.timeout, check.every) = (Duration::from_secs(1), Duration::from_secs(10));
-        let others = Arc::clone(&looks.threads);
+        let others = Arc::clone(&looks.files.places);
         let others = others.acquire_many_owned(64).await.unwrap();
         let target = name("api");
         let mut turn = Box::pin(looks.turn(&target, &check));
         let early = tokio::time::timeout(Duration::from_secs(9), &mut turn).await;
         assert!(early.is_err(), "it waits longer than its timeout");
         let seen = turn.await.err().unwrap();
+        assert_eq!(seen.outcome, Some(Outcome::Unknown));
         assert!(
             seen.message.contains("no thread was free within 10 s"),
             "{seen:?}"
         );
+        let free = looks.programs.places.available_permits();
+        assert_eq!(free, MAX_THREADS, "another group has its own");
         drop(others);
         assert!(looks.turn(&target, &check).await.is_ok());
     }
@@ -197,7 +243,7 @@ mod tests {
         let again = looks.look(&api, &check, || Seen::healthy("began"));
         let seen = again.await.unwrap_err();
         assert!(seen.message.contains("an earlier look"), "{seen:?}");
-        let free = || looks.threads.available_permits();
+        let free = || looks.files.places.available_permits();
         assert_eq!(free(), MAX_THREADS - 1);
         let other = looks.look(&web, &check, || Seen::healthy("another target"));
         assert_eq!(other.await.unwrap().message, "another target");

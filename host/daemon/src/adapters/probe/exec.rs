@@ -3,7 +3,7 @@
 //! Invariant: secrets are taken out of what it prints before anything else is done with it.
 //! Invariant: whether it ends, is given up or runs out of time, nothing of its process group lives on.
 
-use super::{Seen, io_cause};
+use super::Seen;
 use crate::{
     adapters::{
         environment::ChildEnvironment,
@@ -82,7 +82,7 @@ fn run(mut command: std::process::Command) -> io::Result<Started> {
 
 fn cannot_run(check: &ExecCheck, error: &io::Error) -> Seen {
     let words = check.run.join(" ");
-    Seen::failed(format!("cannot run `{words}`: {}", io_cause(error)))
+    Seen::of_error(format_args!("cannot run `{words}`"), error)
 }
 
 fn judge(check: &ExecCheck, status: std::process::ExitStatus, output: &[u8]) -> Seen {

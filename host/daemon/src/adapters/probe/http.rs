@@ -5,7 +5,9 @@
 //! redirect leads.
 //! Invariant: what is shown names the URL as the operator wrote it, and nothing that was put in place of a secret.
 
-use super::{Seen, blocking::Turn, cause, io_cause, local::read_start, words::latency};
+use super::{
+    Seen, blocking::Turn, local::read_start, names::NameLooks, seen::io_cause, words::latency,
+};
 use crate::ports::Secrets;
 use mainstay_domain::{
     effect::HttpMethod,
@@ -45,11 +47,12 @@ pub(super) struct HttpClients {
     anyone: Client,
     /// By file: what it held when its client was made.
     by_file: Mutex<HashMap<PathBuf, (Vec<u8>, Client)>>,
+    names: NameLooks,
 }
 
 impl HttpClients {
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
-        let (machine, no_https) = match builder().build() {
+    pub(super) fn new(names: &NameLooks) -> Result<Self, reqwest::Error> {
+        let (machine, no_https) = match builder(names).build() {
             Ok(client) => (client, None),
             Err(error) => {
                 let why = in_one_line(causes(&error));
@@ -57,14 +60,17 @@ impl HttpClients {
                     "no certificate authorities of this system can be used ({why}); install ca-certificates, or write `ca` \
                      or `insecure` into the check"
                 );
-                (builder().tls_certs_only([]).build()?, Some(why))
+                (builder(names).tls_certs_only([]).build()?, Some(why))
             }
         };
         Ok(Self {
             machine,
             no_https,
-            anyone: builder().tls_danger_accept_invalid_certs(true).build()?,
+            anyone: builder(names)
+                .tls_danger_accept_invalid_certs(true)
+                .build()?,
             by_file: Mutex::default(),
+            names: names.clone(),
         })
     }
 
@@ -105,7 +111,7 @@ impl HttpClients {
         if authorities.is_empty() {
             return Err("it holds no certificate in PEM".to_owned());
         }
-        let client = builder().tls_certs_only(authorities).build();
+        let client = builder(&self.names).tls_certs_only(authorities).build();
         let client = client.map_err(cannot)?;
         let mut by_file = self.by_file.lock();
         if by_file.len() >= KEPT {
@@ -117,8 +123,9 @@ impl HttpClients {
     }
 }
 
-fn builder() -> ClientBuilder {
+fn builder(names: &NameLooks) -> ClientBuilder {
     Client::builder()
+        .dns_resolver(names.clone())
         .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
@@ -148,7 +155,7 @@ pub(super) async fn look(client: &Client, check: &HttpCheck, secrets: &dyn Secre
                 return Seen::failed(message).with_value(f64::from(status));
             }
             Err(error) => {
-                return Seen::failed(format!("{what}: the body broke off: {}", cause(&error)));
+                return Seen::of_cause(format_args!("{what}: the body broke off"), &error);
             }
         }
     }
@@ -180,7 +187,7 @@ async fn answer(
         }
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(Seen::failed(format!("{what}: {}", cause(&error)))),
+            Err(error) => return Err(Seen::of_cause(what, &error)),
         };
         let status = response.status().as_u16();
         let location = response.headers().get(LOCATION);

@@ -3,9 +3,9 @@
 use super::{
     Seen,
     groups::{Groups, Kin},
-    io_cause, length,
+    length,
 };
-use crate::adapters::process::stat::ProcessStat;
+use crate::adapters::{limits, process::stat::ProcessStat};
 use mainstay_domain::{
     health::Outcome,
     spec::CheckKind,
@@ -32,9 +32,8 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
             max_age,
             min_bytes,
             contains,
-        } => file(path, *max_age, *min_bytes, contains.as_deref(), now).unwrap_or_else(|error| {
-            Seen::failed(format!("{}: {}", path.display(), io_cause(&error)))
-        }),
+        } => file(path, *max_age, *min_bytes, contains.as_deref(), now)
+            .unwrap_or_else(|error| Seen::of_error(path.display(), &error)),
         CheckKind::Disk {
             path,
             max_percent,
@@ -45,19 +44,23 @@ pub(super) fn look(kind: &CheckKind, pid: Option<u32>, now: Timestamp, groups: &
                 let what = format!("the file system of {}", path.display());
                 judge_percent(&what, used, *max_percent, *warn_percent)
             }
-            Err(error) => Seen::failed(format!("{}: {}", path.display(), io_cause(&error.into()))),
+            Err(error) => Seen::of_error(path.display(), &error.into()),
         },
         CheckKind::Memory {
             max_bytes: Some(max_bytes),
             pid_file,
             ..
         } => match measured(pid_file.as_deref(), pid) {
-            Ok((pid, kin)) => judge_bytes(pid, kin, resident_bytes(pid, kin, groups), *max_bytes),
+            Ok((pid, kin)) => match resident_bytes(pid, kin, groups) {
+                Ok(resident) => judge_bytes(pid, kin, resident, *max_bytes),
+                Err(error) => Seen::of_error(format_args!("the memory of process {pid}"), &error),
+            },
             Err(seen) => seen,
         },
         CheckKind::Memory { max_percent, .. } => match memory_percent() {
-            Some(used) => judge_percent("the memory of the host", used, *max_percent, None),
-            None => Seen::failed("/proc/meminfo does not tell MemTotal and MemAvailable"),
+            Ok(Some(used)) => judge_percent("the memory of the host", used, *max_percent, None),
+            Ok(None) => Seen::failed("/proc/meminfo does not tell MemTotal and MemAvailable"),
+            Err(error) => Seen::of_error("/proc/meminfo", &error),
         },
         other => Seen::failed(format!("{} is not looked at here", other.as_str())),
     }
@@ -104,15 +107,19 @@ fn file(
 }
 
 /// Which process is measured, and what counts as one with it. The error is what is seen where there is none: that a
-/// service is down is told by others, and says nothing of what it uses.
+/// service is down is told by others, and says nothing of what it uses; that the host cannot look is told here.
 pub(super) fn measured(pid_file: Option<&Path>, child: Option<u32>) -> Result<(u32, Kin), Seen> {
     let Some(file) = pid_file else {
         let child = child.map(|pid| (pid, Kin::Group));
         return child.ok_or_else(|| Seen::failed("the supervised process does not run"));
     };
-    let pid = read_pid(file).map_err(Seen::too_soon)?;
+    let pid = read_pid(file).map_err(|seen| match seen.outcome {
+        Some(Outcome::Unknown) => seen,
+        _ => Seen::too_soon(seen.message),
+    })?;
     match ProcessStat::read(pid) {
         Ok(Some(stat)) if !stat.has_ended() => Ok((pid, Kin::Descendants)),
+        Err(error) if limits::is_own_lack(&error) => Err(unreadable(pid, &error)),
         _ => Err(Seen::too_soon(format!("process {pid} does not run"))),
     }
 }
@@ -132,33 +139,36 @@ pub(super) fn read_start(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 
 fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
     let pid = match pid_file {
-        None => supervised.ok_or_else(|| "the supervised process does not run".to_owned()),
+        None => supervised.ok_or_else(|| Seen::failed("the supervised process does not run")),
         Some(file) => read_pid(file),
     };
     let pid = match pid {
         Ok(pid) => pid,
-        Err(why) => return Seen::failed(why),
+        Err(seen) => return seen,
     };
     match ProcessStat::read(pid) {
         Ok(Some(stat)) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
         Ok(_) => Seen::failed(format!("process {pid} does not run")),
-        Err(error) => Seen::failed(format!(
-            "process {pid} cannot be looked at: {}",
-            io_cause(&error)
-        )),
+        Err(error) => unreadable(pid, &error),
     }
 }
 
-fn read_pid(file: &Path) -> Result<u32, String> {
+fn unreadable(pid: u32, error: &io::Error) -> Seen {
+    Seen::of_error(format_args!("process {pid} cannot be looked at"), error)
+}
+
+/// The error is what is seen where it holds no number.
+fn read_pid(file: &Path) -> Result<u32, Seen> {
     let shown = file.display();
-    let content =
-        read_start(file, MAX_PID_FILE).map_err(|error| format!("{shown}: {}", io_cause(&error)))?;
+    let content = read_start(file, MAX_PID_FILE).map_err(|error| Seen::of_error(&shown, &error))?;
     let text = String::from_utf8_lossy(&content);
     let first = text.split_ascii_whitespace().next().unwrap_or_default();
     let pid = first.parse().ok().filter(|&pid: &u32| pid > 0);
     pid.ok_or_else(|| {
         let found: String = first.chars().take(20).collect();
-        format!("{shown} holds `{found}`, which is no process number")
+        Seen::failed(format!(
+            "{shown} holds `{found}`, which is no process number"
+        ))
     })
 }
 
@@ -196,8 +206,8 @@ fn used_percent(blocks: u64, free: u64, available: u64) -> f64 {
     100.0 * as_f64(used) / as_f64(all)
 }
 
-fn memory_percent() -> Option<f64> {
-    parse_memory(&std::fs::read_to_string("/proc/meminfo").ok()?)
+fn memory_percent() -> io::Result<Option<f64>> {
+    Ok(parse_memory(&std::fs::read_to_string("/proc/meminfo")?))
 }
 
 fn parse_memory(text: &str) -> Option<f64> {
@@ -208,22 +218,30 @@ fn parse_memory(text: &str) -> Option<f64> {
     (total > 0).then(|| 100.0 * as_f64(total.saturating_sub(available)) / as_f64(total))
 }
 
-/// Resident memory of a process and its kin; what they share is counted for each.
-fn resident_bytes(pid: u32, kin: Kin, groups: &Groups) -> u64 {
-    let members = groups.members(pid, kin).into_iter();
-    // Once more, for a number may belong to another process by now.
-    let is_member = |stat: ProcessStat| kin == Kin::Descendants || stat.group == pid;
-    let members =
-        members.filter(|&pid| ProcessStat::read(pid).ok().flatten().is_some_and(is_member));
-    let resident = members.filter_map(|pid| {
-        kilobytes(
-            &std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?,
-            "VmRSS:",
-        )
-    });
-    resident
-        .map(|kilobytes| kilobytes.saturating_mul(1024))
-        .sum()
+/// Resident memory of a process and its kin; what they share is counted for each. An error where the daemon cannot look
+/// at one that may be there.
+fn resident_bytes(pid: u32, kin: Kin, groups: &Groups) -> io::Result<u64> {
+    // Where nothing can be opened its group looks empty.
+    ProcessStat::read(pid)?;
+    let mut bytes: u64 = 0;
+    for member in groups.members(pid, kin) {
+        // Once more, for a number may belong to another process by now.
+        let is_member = |stat: ProcessStat| kin == Kin::Descendants || stat.group == pid;
+        match ProcessStat::read(member) {
+            Ok(stat) if stat.is_some_and(is_member) => {}
+            Err(error) if limits::is_own_lack(&error) => return Err(error),
+            Ok(_) | Err(_) => continue,
+        }
+        let status = match std::fs::read_to_string(format!("/proc/{member}/status")) {
+            Ok(status) => status,
+            Err(error) if limits::is_own_lack(&error) => return Err(error),
+            // It has ended meanwhile.
+            Err(_) => continue,
+        };
+        let resident = kilobytes(&status, "VmRSS:").unwrap_or_default();
+        bytes = bytes.saturating_add(resident.saturating_mul(1024));
+    }
+    Ok(bytes)
 }
 
 /// The number of a line like `VmRSS:   1234 kB`.

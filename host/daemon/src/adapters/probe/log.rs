@@ -4,7 +4,7 @@
 //! Invariant: what was written before the first look of a check does not count.
 //! Invariant: secrets are taken out of a line before anything of it is shown.
 
-use super::{Seen, io_cause};
+use super::{Seen, seen::io_cause};
 use crate::ports::Secrets;
 use mainstay_domain::{
     name::{CheckName, TargetName},

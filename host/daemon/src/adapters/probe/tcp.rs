@@ -1,36 +1,35 @@
-//! A connection to a server, and the addresses of its name.
+//! Whether a connection opens.
 
-use super::{Seen, blocking::Turn, io_cause, words};
-use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs},
-    time::Duration,
-};
+use super::{Seen, words};
+use mainstay_domain::health::Outcome;
+use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
 
-pub(super) async fn resolve_and_connect(address: &str, turn: Turn, warn: Option<Duration>) -> Seen {
-    match resolve(address, turn).await {
-        Ok(addresses) => connect(address, &*addresses, warn).await,
+/// One address after the other.
+pub(super) async fn connect(address: &str, to: &[SocketAddr], warn: Option<Duration>) -> Seen {
+    let start = tokio::time::Instant::now();
+    match open(address, to).await {
+        Ok(_) => words::connected(address, start.elapsed(), warn),
         Err(seen) => seen,
     }
 }
 
-/// The addresses of a name and a port. The error is what is seen where there are none.
-pub(super) async fn resolve(address: &str, turn: Turn) -> Result<Vec<SocketAddr>, Seen> {
-    let name = address.to_owned();
-    let resolve = move || -> io::Result<Vec<SocketAddr>> { Ok(name.to_socket_addrs()?.collect()) };
-    let found = turn.run(resolve).await?;
-    found.map_err(|error| Seen::failed(format!("{address}: {}", io_cause(&error))))
-}
-
-pub(super) async fn connect(
-    address: &str,
-    to: impl tokio::net::ToSocketAddrs,
-    warn: Option<Duration>,
-) -> Seen {
-    let start = tokio::time::Instant::now();
-    match TcpStream::connect(to).await {
-        Ok(_) => words::connected(address, start.elapsed(), warn),
-        Err(error) => Seen::failed(format!("{address}: {}", io_cause(&error))),
+/// One address after the other. The error is what is seen where no connection opens: that one cannot be tried says
+/// nothing where another one refuses.
+pub(super) async fn open(address: &str, to: &[SocketAddr]) -> Result<TcpStream, Seen> {
+    let mut seen: Option<Seen> = None;
+    for one in to {
+        match TcpStream::connect(one).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                let next = Seen::of_error(address, &error);
+                let is_told = |seen: &Seen| seen.outcome == Some(Outcome::Failed);
+                seen = Some(match seen {
+                    Some(before) if is_told(&before) && !is_told(&next) => before,
+                    _ => next,
+                });
+            }
+        }
     }
+    Err(seen.unwrap_or_else(|| Seen::failed(format!("{address} has no address"))))
 }

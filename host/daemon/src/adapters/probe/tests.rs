@@ -260,3 +260,58 @@ async fn tcp_is_healthy_where_a_connection_opens() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_name_that_nobody_answers_for_is_unknown_and_one_that_does_not_exist_fails() {
+    let answers = |text: &'static str| NameLooks::with(move |_| Err(std::io::Error::other(text)));
+    let silent = NameLooks::with(|_| {
+        std::thread::park_timeout(20 * SECOND);
+        Ok(Vec::new())
+    });
+    for (names, outcome, message) in [
+        (
+            answers("Temporary failure in name resolution"),
+            Outcome::Unknown,
+            "Temporary failure",
+        ),
+        (
+            answers("Name or service not known"),
+            Outcome::Failed,
+            "not known",
+        ),
+        (
+            silent,
+            Outcome::Unknown,
+            "looking `db.example` up had no answer within 50 ms",
+        ),
+    ] {
+        let tcp = CheckKind::Tcp {
+            address: "db.example:5432".to_owned(),
+            warn_latency: None,
+        };
+        for kind in [tcp, http("db.example:80", (200, 399), None)] {
+            let mut probe = probe();
+            probe.names = names.clone();
+            let check = check_of(kind, Duration::from_millis(50));
+            let seen = probe.observe(target(), check, None).await.unwrap();
+            let text = &seen.evidence.message;
+            assert_eq!(seen.outcome, outcome, "{text}");
+            assert!(text.contains(message), "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_the_host_lacks_is_unknown_and_what_is_refused_fails() {
+    use rustix::io::Errno;
+    for (code, expected) in [
+        (Errno::MFILE, Outcome::Unknown),
+        (Errno::NOMEM, Outcome::Unknown),
+        (Errno::AGAIN, Outcome::Unknown),
+        (Errno::NOENT, Outcome::Failed),
+        (Errno::CONNREFUSED, Outcome::Failed),
+    ] {
+        let seen = Seen::of_error("it", &code.into());
+        assert_eq!(seen.outcome, Some(expected), "{seen:?}");
+    }
+}

@@ -3,7 +3,7 @@
 //! Invariant: nothing is sent over the connection but the handshake, for whoever shows a certificate is not verified: one
 //! that has expired or that signed itself has an end too.
 
-use super::{Seen, blocking::Turn, cause, io_cause, tcp::resolve};
+use super::{Seen, tcp};
 use crate::ports::Clock;
 use mainstay_domain::{
     certificate::{self, DaysLeft, Validity},
@@ -25,35 +25,21 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Where the server is.
-pub(super) enum To {
-    Literal(SocketAddr),
-    /// A name takes a thread until its server answers.
-    Named(Turn),
-}
-
 pub(super) async fn look(
     address: &str,
-    to: To,
+    to: &[SocketAddr],
     server_name: Option<&str>,
     days: DaysLeft,
     clock: &dyn Clock,
 ) -> Seen {
-    let addresses = match to {
-        To::Literal(literal) => vec![literal],
-        To::Named(turn) => match resolve(address, turn).await {
-            Ok(addresses) => addresses,
-            Err(seen) => return seen,
-        },
-    };
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let name = server_name.unwrap_or_else(|| host.trim_matches(['[', ']']));
-    match certificate(&addresses, name).await {
+    match certificate(address, to, name).await {
         Ok(der) => match certificate::validity(&der) {
             Some(validity) => judge(address, validity, days, clock),
             None => Seen::failed(format!("{address}: its certificate cannot be read")),
         },
-        Err(why) => Seen::failed(format!("{address}: {why}")),
+        Err(seen) => seen,
     }
 }
 
@@ -75,12 +61,11 @@ fn judge(address: &str, validity: Validity, days: DaysLeft, clock: &dyn Clock) -
     Seen::new(outcome, message).with_value(left)
 }
 
-/// The certificate that a server shows for this name. The error says why there is none.
-async fn certificate(to: &[SocketAddr], name: &str) -> Result<Vec<u8>, String> {
-    let in_words = |error: io::Error| io_cause(&error);
+/// The certificate that a server shows for this name. The error is what is seen where there is none.
+async fn certificate(address: &str, to: &[SocketAddr], name: &str) -> Result<Vec<u8>, Seen> {
     let shown = Arc::new(Shown::new());
-    let mut connection = begin(&shown, name).map_err(|error| cause(&*error))?;
-    let mut stream = TcpStream::connect(to).await.map_err(in_words)?;
+    let mut connection = begin(&shown, name).map_err(|error| Seen::of_cause(address, &*error))?;
+    let mut stream = tcp::open(address, to).await?;
     let handshake = shake_hands(&mut stream, &mut connection).await;
     if handshake.is_ok() {
         // Else its log would have a line about each look.
@@ -90,8 +75,11 @@ async fn certificate(to: &[SocketAddr], name: &str) -> Result<Vec<u8>, String> {
     // A server that asks for ours, say, breaks off after it has shown its own.
     match (shown.certificate.get(), handshake) {
         (Some(certificate), _) => Ok(certificate.clone()),
-        (None, Err(why)) => Err(format!("it shows no certificate: {why}")),
-        (None, Ok(())) => Err("it shows no certificate".to_owned()),
+        (None, Err(error)) => Err(Seen::of_error(
+            format_args!("{address}: it shows no certificate"),
+            &error,
+        )),
+        (None, Ok(())) => Err(Seen::failed(format!("{address}: it shows no certificate"))),
     }
 }
 
@@ -108,26 +96,22 @@ fn begin(
     Ok(ClientConnection::new(Arc::new(config), name)?)
 }
 
-async fn shake_hands(
-    stream: &mut TcpStream,
-    connection: &mut ClientConnection,
-) -> Result<(), String> {
-    let in_words = |error: io::Error| io_cause(&error);
+async fn shake_hands(stream: &mut TcpStream, connection: &mut ClientConnection) -> io::Result<()> {
     let mut buffer = vec![0; 16 << 10];
     while connection.is_handshaking() {
-        send(stream, connection).await.map_err(in_words)?;
-        let count = stream.read(&mut buffer).await.map_err(in_words)?;
+        send(stream, connection).await?;
+        let count = stream.read(&mut buffer).await?;
         if count == 0 {
-            return Err("it closed the connection".to_owned());
+            return Err(io::Error::other("it closed the connection"));
         }
         let mut received = buffer.get(..count).unwrap_or_default();
         while !received.is_empty() {
-            connection.read_tls(&mut received).map_err(in_words)?;
+            connection.read_tls(&mut received)?;
             let processed = connection.process_new_packets();
-            processed.map_err(|error| error.to_string())?;
+            processed.map_err(io::Error::other)?;
         }
     }
-    send(stream, connection).await.map_err(in_words)
+    send(stream, connection).await
 }
 
 async fn send(stream: &mut TcpStream, connection: &mut ClientConnection) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! A connection to a socket in the file system.
 
-use super::{Seen, blocking::Turn, io_cause, words};
+use super::{Seen, blocking::Turn, words};
 use std::{io, os::unix::fs::FileTypeExt, path::Path, time::Duration};
 use tokio::net::UnixStream;
 
@@ -18,7 +18,7 @@ pub(super) async fn look(path: &Path, warn: Option<Duration>, turn: Turn) -> See
     match turn.run(is_socket).await {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => return Seen::failed(format!("{shown}: it is no socket")),
-        Ok(Err(error)) => return Seen::failed(format!("{shown}: {}", io_cause(&error))),
+        Ok(Err(error)) => return Seen::of_error(&shown, &error),
         Err(seen) => return seen,
     }
     let start = tokio::time::Instant::now();
@@ -29,7 +29,7 @@ pub(super) async fn look(path: &Path, warn: Option<Duration>, turn: Turn) -> See
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 tokio::time::sleep(AGAIN).await;
             }
-            Err(error) => return Seen::failed(format!("{shown}: {}", io_cause(&error))),
+            Err(error) => return Seen::of_error(&shown, &error),
         }
     }
 }

@@ -4,9 +4,8 @@ use super::Seen;
 use mainstay_domain::{
     health::Outcome,
     spec::{CheckKind, CheckSpec},
-    text::causes,
 };
-use std::{io, time::Duration};
+use std::time::Duration;
 
 /// What is seen where the check timed out.
 pub(super) fn no_answer(check: &CheckSpec) -> String {
@@ -55,27 +54,6 @@ pub(super) fn latency(taken: Duration, warn: Option<Duration>) -> (Outcome, Stri
             let warning = format!(" after {taken}, more than {warn} is worth a warning");
             (Outcome::Degraded, warning)
         }
-    }
-}
-
-/// The cause at the end of an error's chain, in the words of the operating system where it has some.
-pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let root = causes(error).last().unwrap_or(error);
-    match root.downcast_ref::<io::Error>() {
-        Some(error) => io_cause(error),
-        None => root.to_string(),
-    }
-}
-
-pub(super) fn io_cause(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
-        io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
-        _ => error.to_string(),
     }
 }
 

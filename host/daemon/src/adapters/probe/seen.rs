@@ -1,0 +1,107 @@
+//! What one look saw, and what of it is the host's own inability.
+
+use super::names::NameError;
+use crate::adapters::limits;
+use mainstay_domain::{health::Outcome, text::causes};
+use std::{error::Error, fmt::Display, io};
+
+/// What one look saw.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Seen {
+    /// None where it is too soon to say.
+    pub(super) outcome: Option<Outcome>,
+    pub(super) message: String,
+    pub(super) value: Option<f64>,
+    /// It ran out of time while the daemon itself was held up.
+    pub(super) is_late: bool,
+}
+
+impl Seen {
+    pub(super) fn new(outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Some(outcome),
+            message: message.into(),
+            value: None,
+            is_late: false,
+        }
+    }
+
+    /// There is nothing to say yet; why.
+    pub(super) fn too_soon(message: impl Into<String>) -> Self {
+        Self {
+            outcome: None,
+            ..Self::new(Outcome::Healthy, message)
+        }
+    }
+
+    pub(super) fn healthy(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Healthy, message)
+    }
+
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Failed, message)
+    }
+
+    /// The host could not look; why.
+    pub(super) fn unknown(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Unknown, message)
+    }
+
+    /// As [`Seen::unknown`], for what only the operator can put right: the log says it too.
+    pub(super) fn not_done(why: impl Into<String>) -> Self {
+        let seen = Self::unknown(why);
+        tracing::warn!(why = %seen.message, "a check could not look");
+        seen
+    }
+
+    /// What the system said where something was done to look: unknown where it is the host that lacks something.
+    pub(super) fn of_error(what: impl Display, error: &io::Error) -> Self {
+        let message = format!("{what}: {}", io_cause(error));
+        match limits::is_own_lack(error) {
+            true => Self::unknown(message),
+            false => Self::failed(message),
+        }
+    }
+
+    /// As [`Seen::of_error`], of an error with causes.
+    pub(super) fn of_cause(what: impl Display, error: &(dyn Error + 'static)) -> Self {
+        let message = format!("{what}: {}", cause(error));
+        match causes(error).any(is_own) {
+            true => Self::unknown(message),
+            false => Self::failed(message),
+        }
+    }
+
+    pub(super) fn with_value(mut self, value: f64) -> Self {
+        self.value = Some(value);
+        self
+    }
+}
+
+/// The cause at the end of an error's chain, in the words of the operating system where it has some.
+pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
+    let root = causes(error).last().unwrap_or(error);
+    match root.downcast_ref::<io::Error>() {
+        Some(error) => io_cause(error),
+        None => root.to_string(),
+    }
+}
+
+/// Whether this is the host's own inability.
+fn is_own(error: &(dyn Error + 'static)) -> bool {
+    let by_system = error.downcast_ref::<io::Error>();
+    let by_name = error.downcast_ref::<NameError>();
+    by_system.is_some_and(limits::is_own_lack) || matches!(by_name, Some(NameError::Unanswered(_)))
+}
+
+pub(super) fn io_cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        io::ErrorKind::NotFound => "it does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
+        io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
+        _ => error.to_string(),
+    }
+}
