@@ -37,6 +37,7 @@ pub mod incident;
 pub mod name;
 pub mod operation;
 pub mod plugin;
+pub mod pulse;
 pub mod queue;
 pub mod record;
 pub mod recovery;

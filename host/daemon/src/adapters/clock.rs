@@ -2,12 +2,15 @@
 
 use crate::ports::Clock;
 use mainstay_domain::time::{Monotonic, Timestamp, millis};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Wall clock and monotonic clock of the machine.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    /// Since the boot, suspensions included.
+    booted: Duration,
 }
 
 impl SystemClock {
@@ -19,6 +22,7 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
+            booted: since_boot(),
         }
     }
 }
@@ -34,4 +38,15 @@ impl Clock for SystemClock {
     fn monotonic(&self) -> Monotonic {
         Monotonic::from_start(self.start.elapsed())
     }
+
+    fn with_suspension(&self) -> Monotonic {
+        Monotonic::from_start(since_boot().saturating_sub(self.booted))
+    }
+}
+
+fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    // The clock is never before the boot.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }

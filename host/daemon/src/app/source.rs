@@ -1,7 +1,7 @@
 //! The config files as the reload service sees them.
 
 use crate::{
-    adapters::secrets::ConfiguredSecrets,
+    adapters::{limits, secrets::ConfiguredSecrets},
     config,
     ports::{Boxed, ConfigError, ConfigSource},
 };
@@ -65,5 +65,9 @@ impl ConfigSource for FileConfig {
                 .ok()
                 .flatten()
         })
+    }
+
+    fn lack(&self) -> Option<String> {
+        limits::lack().map(|lack| lack.to_string())
     }
 }

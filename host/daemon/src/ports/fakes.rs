@@ -298,6 +298,9 @@ impl Clock for FakeWorld {
     fn monotonic(&self) -> Monotonic {
         Monotonic::from_start(Duration::from_millis(self.clock_ms.load(Ordering::SeqCst)))
     }
+    fn with_suspension(&self) -> Monotonic {
+        self.monotonic()
+    }
 }
 
 impl Accounts for FakeWorld {

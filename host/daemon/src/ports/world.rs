@@ -20,6 +20,8 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// Time since the program started.
     fn monotonic(&self) -> Monotonic;
+    /// The same, and that in which the machine was suspended too, where the clock knows of it.
+    fn with_suspension(&self) -> Monotonic;
 }
 
 /// Looks at targets.
@@ -297,4 +299,6 @@ pub trait ConfigSource: Send + Sync {
     fn abandon(&self);
     /// BLAKE3 over the text of all its files; `None` where they cannot be read.
     fn digest(&self) -> Boxed<'_, Option<String>>;
+    /// Why the host can read no file at all now, where it cannot: then nothing is said about the config.
+    fn lack(&self) -> Option<String>;
 }

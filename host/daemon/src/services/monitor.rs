@@ -10,6 +10,7 @@
 //! Invariant: what one target tells costs the same whatever the number of targets; another config costs a comparison for
 //! each, and work for those that it changes.
 //! Invariant: an exit is sent to the engine before the failure that it raises, and both before its end.
+//! Invariant: what failed while the daemon itself was held up is no failure, and no deadline passes in that time.
 //! Invariant: a look that came to nothing for the host's own reasons changes nothing of its target but what is shown.
 //! Paused targets are watched as all others are: a pause keeps recovery back, not the eyes.
 
@@ -20,6 +21,7 @@ mod finding_sender;
 mod look;
 mod port;
 mod process;
+mod pulse;
 mod reconfigure;
 mod target;
 #[cfg(test)]
@@ -30,14 +32,23 @@ use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
 use check_timer::{CheckTimer, Due};
 use finding_sender::FindingSender;
 use mainstay_domain::{
-    blindness::Blindness, breaker::HealthChange, health::Observation, incident::Incident,
-    name::TargetName, spec::Spec, time::Monotonic,
+    blindness::Blindness,
+    breaker::HealthChange,
+    health::Observation,
+    incident::Incident,
+    name::TargetName,
+    pulse::{BEAT, Pulse},
+    spec::Spec,
+    time::Monotonic,
 };
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;
 use std::{collections::HashMap, sync::Arc};
 use target::{CheckRun, MonitoredState, MonitoredTarget};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The service, and the handle by which others reach it; clones are the same monitor.
@@ -60,6 +71,8 @@ struct Core {
     ticks: Mutex<Vec<(Arc<MonitoredTarget>, Monotonic)>>,
     /// Locked after the target that it is asked or told about, where that is locked too.
     blindness: Mutex<Blindness>,
+    /// Locked after all others.
+    pulse: Mutex<Pulse>,
     /// Those that may have checks which are not in the schedule yet.
     fresh: Mutex<Vec<Arc<MonitoredTarget>>>,
     wake: Notify,
@@ -93,6 +106,7 @@ impl Monitor {
             news: Mutex::default(),
             ticks: Mutex::default(),
             blindness: Mutex::default(),
+            pulse: Mutex::default(),
             fresh: Mutex::default(),
             wake: Notify::new(),
             changed: ChangedTargets::default(),
@@ -125,10 +139,13 @@ impl Monitor {
         let mut spec = core.spec.clone();
         let mut timer = CheckTimer::new();
         let checks = TaskTracker::new();
+        let mut pulse = interval(BEAT);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
         timer.add(core.unscheduled());
         loop {
             tokio::select! { biased;
                 () = stop.cancelled() => break,
+                _ = pulse.tick() => core.beat(),
                 () = core.wake.notified() => {
                     timer.add(core.unscheduled());
                     for (monitored, due) in std::mem::take(&mut *core.ticks.lock()) {
@@ -171,6 +188,8 @@ impl Core {
         monitored: &Arc<MonitoredTarget>,
         due: Monotonic,
     ) -> Vec<(Arc<MonitoredTarget>, Arc<CheckRun>)> {
+        // After a gap this may come before the beat that shows it.
+        self.beat();
         let mut state = monitored.lock();
         if state.tick_at != Some(due) {
             return Vec::new(); // What it was for is over; another one is on its way, or none is needed.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a change of the files is applied by itself; a change behind an unchanged config, of a secret's file say,
 //! is applied when someone asks for it.
+//! Invariant: where the host can open no file, nothing is refused; it is looked again.
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
 //! the secrets that belong to it.
 
@@ -97,6 +98,7 @@ impl ReloadService {
     /// Runs until it is stopped.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut seen = Some(self.spec.borrow().digest.clone());
+        let mut is_owed = false;
         loop {
             let is_asked = tokio::select! { biased;
                 () = stop.cancelled() => return,
@@ -111,18 +113,36 @@ impl ReloadService {
                 }
                 () = tokio::time::sleep(RESCAN) => false,
             };
-            let digest = self.source.digest().await;
+            let mut digest = self.source.digest().await;
+            if digest.is_none() {
+                // It may have been the host that could not read; that may be over by now.
+                tokio::time::sleep(DEBOUNCE).await;
+                digest = self.source.digest().await;
+            }
             // A file that was refused is not refused again until it changes.
-            if is_asked || digest != seen {
-                seen = digest;
-                self.reload().await;
+            if is_asked || is_owed || digest != seen {
+                is_owed = !self.reload().await;
+                if !is_owed {
+                    seen = digest;
+                }
             }
         }
     }
 
-    async fn reload(&self) {
+    /// False where the host itself could not read the config: it is owed.
+    async fn reload(&self) -> bool {
         let at = self.clock.now();
         let outcome = self.try_reload().await.map_err(|error| error.to_string());
+        if let Err(error) = &outcome
+            && let Some(lack) = self.source.lack()
+        {
+            tracing::warn!(
+                lack,
+                error,
+                "the config cannot be looked at; it is tried again"
+            );
+            return false;
+        }
         let event = match &outcome {
             Ok(spec) => {
                 let message = format!("config {} applied", short(&spec.digest));
@@ -152,6 +172,7 @@ impl ReloadService {
         if let Err(error) = self.journal.commit(vec![Change::Event(event)].into()).await {
             tracing::error!(%error, "the outcome of a reload is not in the journal");
         }
+        true
     }
 
     async fn try_reload(&self) -> Result<Arc<Spec>, ReloadError> {
@@ -203,6 +224,7 @@ mod tests {
         config: Arc<Spec>,
         serving: watch::Receiver<Arc<Spec>>,
         steps: Mutex<Vec<(&'static str, bool)>>,
+        lack: Mutex<Option<String>>,
     }
 
     impl Source {
@@ -214,7 +236,12 @@ mod tests {
 
     impl ConfigSource for Source {
         fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>> {
-            Box::pin(async { Ok((*self.config).clone()) })
+            Box::pin(async {
+                match &*self.lack.lock() {
+                    Some(lack) => Err(ConfigError::Invalid(lack.clone())),
+                    None => Ok((*self.config).clone()),
+                }
+            })
         }
         fn prepare(&self, _: &Spec) -> Result<(), ConfigError> {
             self.note("prepare");
@@ -228,6 +255,9 @@ mod tests {
         }
         fn digest(&self) -> Boxed<'_, Option<String>> {
             Box::pin(async { Some(String::new()) })
+        }
+        fn lack(&self) -> Option<String> {
+            self.lack.lock().clone()
         }
     }
 
@@ -258,6 +288,7 @@ mod tests {
             config: next,
             serving,
             steps: Mutex::default(),
+            lack: Mutex::default(),
         });
         let service = ReloadService {
             source: source.clone(),
@@ -316,5 +347,17 @@ mod tests {
             assert_eq!(outcome, configured.map_err(ReloadError::Plugins));
             assert_eq!(*bench.source.steps.lock(), [("prepare", false), then]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_config_that_the_host_cannot_read_for_want_of_descriptors_is_not_refused() {
+        let bench = bench(spec(Vec::new()), Ok(()));
+        *bench.source.lack.lock() = Some("too many open files".to_owned());
+        assert!(!bench.service.reload().await, "it is owed");
+        assert_eq!(bench.journal.kinds(), []);
+        assert_eq!(bench.service.last.get(), None);
+        *bench.source.lack.lock() = None;
+        assert!(bench.service.reload().await);
+        assert_eq!(bench.journal.kinds(), [EventKind::ConfigApplied]);
     }
 }

@@ -144,6 +144,8 @@ pub(crate) struct ManualClock {
     lived: Mutex<Duration>,
     /// How far the wall clock was set ahead, and how far back.
     set: Mutex<(Duration, Duration)>,
+    /// For how long nothing ran.
+    held_up: Mutex<Duration>,
 }
 
 impl ManualClock {
@@ -151,7 +153,14 @@ impl ManualClock {
         Arc::new(Self {
             lived: Mutex::new(Duration::ZERO),
             set: Mutex::default(),
+            held_up: Mutex::default(),
         })
+    }
+
+    /// All clocks go on by this much, and nothing ran meanwhile.
+    pub(crate) fn hold_up(&self, length: Duration) {
+        self.advance(length);
+        *self.held_up.lock() += length;
     }
 
     /// Both clocks go on by this much.
@@ -178,6 +187,11 @@ impl Clock for ManualClock {
 
     fn monotonic(&self) -> Monotonic {
         Monotonic::from_start(*self.lived.lock())
+    }
+
+    /// Stands still while the others are moved by hand, for that is no gap.
+    fn with_suspension(&self) -> Monotonic {
+        Monotonic::from_start(*self.held_up.lock())
     }
 }
 

@@ -25,6 +25,11 @@ impl TargetHealth {
         changes
     }
 
+    /// The daemon was held up for so long, and may have seen no start in that time: it has as long again.
+    pub fn held_up(&mut self, length: Duration) {
+        self.start_ends = self.start_ends.map(|ends| ends + length);
+    }
+
     /// Its process has ended, or is stopped on purpose: nothing starts any more.
     pub fn ended(&mut self) -> Vec<HealthChange> {
         let mut changes = Vec::new();

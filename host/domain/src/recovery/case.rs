@@ -17,6 +17,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 const BETWEEN_LOOKS: Backoff =
     Backoff::doubled(Duration::from_millis(2), Duration::from_millis(250));
 
+/// So long it is looked on where nobody could look by the end.
+const EXTENSION: Duration = Duration::from_secs(10);
+
 /// A failure under recovery, from its first detection until its relapse window ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -157,6 +160,8 @@ pub struct Polling {
     pub next: Option<Monotonic>,
     /// The one that is under way, or was last.
     pub number: u64,
+    /// The time was over once, and nobody had seen anything.
+    is_extended: bool,
 }
 
 impl Polling {
@@ -167,7 +172,18 @@ impl Polling {
             failed_looks: 0,
             next: None,
             number,
+            is_extended: false,
         }
+    }
+
+    /// The time is over, and nobody could look: the daemon may have been held up all that time. Once there is some more.
+    pub(super) fn extend(&mut self, now: Monotonic) -> bool {
+        if self.is_extended {
+            return false;
+        }
+        self.is_extended = true;
+        self.until = now + EXTENSION;
+        self.again(now)
     }
 
     /// Waits for the next look; false where the time is over.

@@ -102,6 +102,10 @@ impl Recovery {
                     case.stage = Stage::Running(Box::new(running));
                     return Ok(());
                 }
+                if look.seen == LookResult::Unseen && looks.extend(at.monotonic) {
+                    case.stage = Stage::Running(Box::new(running));
+                    return Ok(());
+                }
                 let why = match look.seen {
                     LookResult::NotYet | LookResult::Unseen => NOT_SEEN,
                     LookResult::Healthy | LookResult::Failing | LookResult::Down => STILL_FAILS,

@@ -29,6 +29,9 @@ impl Clock for PausedClock {
     fn monotonic(&self) -> Monotonic {
         Monotonic::from_start(self.0.elapsed())
     }
+    fn with_suspension(&self) -> Monotonic {
+        self.monotonic()
+    }
 }
 
 /// What an alerter does with an attempt.

@@ -46,12 +46,13 @@ impl Core {
             }
             (Arc::clone(&state.spec), pid, state.epoch, state.last_beat)
         };
-        let start = self.clock.monotonic();
+        let (start, begun) = (self.clock.monotonic(), self.begun());
         let seen = match run.spec.kind {
             CheckKind::Heartbeat => Some(self.heartbeat_seen(&spec.name, &run.spec, last_beat)),
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
         let mut seen = seen?;
+        self.void(&mut seen, begun);
         let end = self.clock.monotonic();
         let mut state = monitored.lock();
         if seen.outcome == Outcome::Unknown {
@@ -86,11 +87,12 @@ impl Core {
     ) -> Observation {
         let silence = self.clock.monotonic().since(last_beat);
         let (outcome, message) = if silence > check.every {
-            let (silence, every) = (silence.as_millis(), check.every.as_millis());
-            (
-                Outcome::Failed,
-                format!("no heartbeat for {silence} ms, one is due every {every} ms"),
-            )
+            let (millis, every) = (silence.as_millis(), check.every.as_millis());
+            let message = format!("no heartbeat for {millis} ms, one is due every {every} ms");
+            match self.excuse_of_heartbeat(check.every) {
+                Some(excuse) => (Outcome::Unknown, format!("{message}; {excuse}")),
+                None => (Outcome::Failed, message),
+            }
         } else {
             (
                 Outcome::Healthy,

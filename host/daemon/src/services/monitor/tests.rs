@@ -23,6 +23,7 @@ use std::time::Duration;
 mod blind;
 mod config;
 mod measurement;
+mod pause;
 mod scale;
 mod start;
 

@@ -58,3 +58,16 @@ fn a_validation_that_cannot_look_waits_for_its_end_and_says_so() {
     assert!(said.contains("nobody knows whether it helped"), "{said}");
     assert!(!said.contains("still fail"), "{said}");
 }
+
+#[test]
+fn a_validation_whose_time_went_by_while_the_daemon_was_held_up_looks_once_more() {
+    let mut world = World::new(usual());
+    world.raise("api down", Severity::High);
+    world.answer(done());
+    world.pass(60_000);
+    world.see(LookResult::Unseen);
+    assert_eq!(world.stage("api down"), "validating");
+    world.wait(250);
+    world.see(LookResult::Healthy);
+    assert_eq!(world.stage("api down"), "watched");
+}

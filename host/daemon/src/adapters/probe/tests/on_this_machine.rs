@@ -411,6 +411,9 @@ impl Clock for MovedClock {
     fn monotonic(&self) -> mainstay_domain::time::Monotonic {
         self.0.monotonic() + *self.1.lock()
     }
+    fn with_suspension(&self) -> mainstay_domain::time::Monotonic {
+        self.monotonic()
+    }
 }
 
 #[tokio::test]
