@@ -131,8 +131,9 @@ impl TargetHealth {
 
     /// Takes up another config. A check that judges as before keeps its counts. One that keeps its name and its failure
     /// only has seen nothing yet: a failure that it raised holds until it passes afresh. The failure of one that is gone
-    /// is cleared, for nothing can see it any more. `process` is what is known of the supervised child: where its exit
-    /// is called otherwise now, nobody would tell of it again.
+    /// is handed to new checks that see it, and holds until these pass, for it may be the same check under another name;
+    /// where there is none it is cleared, for nothing can see it any more. `process` is what is known of the supervised
+    /// child: where its exit is called otherwise now, nobody would tell of it again.
     pub fn reconfigure(
         &mut self,
         checks: &[CheckSpec],
@@ -151,6 +152,7 @@ impl TargetHealth {
                 check.keep_what_holds_of(old);
             }
         }
+        counter::hand_over(&before, &mut self.checks);
         self.open_for = breaker.open_for;
         // Before anything is cleared, so that the circuit of a child that is still down does not close in between.
         let is_unknown_exit = |check: &CheckCounter| check.is_exit() && check.last.is_none();

@@ -194,6 +194,22 @@ pub(super) fn counters(
     sampled.chain(exit_counter).collect()
 }
 
+/// New checks take over what checks that are gone had raised, where they see the same failure.
+pub(super) fn hand_over(before: &[CheckCounter], checks: &mut [CheckCounter]) {
+    let is_gone = |old: &&CheckCounter| !checks.iter().any(|new| old.is_same(new));
+    let raised = before.iter().filter(|old| old.state.holds());
+    let orphaned: Vec<FailureType> = raised
+        .filter(is_gone)
+        .map(|old| old.failure.clone())
+        .collect();
+    for check in checks.iter_mut().filter(|check| !check.is_exit()) {
+        let is_new = !before.iter().any(|old| old.is_same(check));
+        if is_new && orphaned.contains(&check.failure) {
+            check.state = FailureState::OnTrial;
+        }
+    }
+}
+
 /// How the target is, by its checks.
 pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
     let starts = checks.iter().any(|c| c.starting);

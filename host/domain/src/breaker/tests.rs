@@ -571,3 +571,37 @@ fn what_could_not_be_seen_is_not_counted() {
     health.lost_sight(&name);
     assert_eq!(health.health(), Health::Failed, "it holds as before");
 }
+
+#[test]
+fn a_failing_check_that_is_renamed_or_moved_has_to_pass_before_its_failure_is_over() {
+    let moved = || CheckSpec {
+        kind: CheckKind::Tcp {
+            address: "127.0.0.1:2".to_owned(),
+            warn_latency: None,
+        },
+        ..check_spec("b", "down", 2, 2)
+    };
+    let renamed = || check_spec("b", "down", 2, 2);
+    let both: [fn() -> CheckSpec; 2] = [renamed, moved];
+    for changed in both {
+        let mut health = only_a();
+        play(&mut health, "a- a-");
+        let changes = health.reconfigure(&[changed()], None, BREAKER, None, at(0));
+        assert_eq!(words(&changes), "", "nobody has seen that it passes");
+        assert_eq!(
+            (health.health(), health.circuit()),
+            (Health::Failed, CircuitState::Open)
+        );
+        assert_eq!(words(&play(&mut health, "b- b-")), "", "it holds already");
+        assert_eq!(
+            words(&play(&mut health, "acted b+ b+")),
+            "half clear:down closed"
+        );
+    }
+    // Others that saw it before, and see it pass, are enough.
+    let mut health = three_checks();
+    play(&mut health, "a- a- c+");
+    let rest = [check_spec("b", "slow", 3, 2), check_spec("c", "down", 3, 2)];
+    let changes = health.reconfigure(&rest, None, BREAKER, None, at(0));
+    assert_eq!(words(&changes), "clear:down closed");
+}
