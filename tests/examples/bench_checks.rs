@@ -1,0 +1,130 @@
+//! What checks cost: a real daemon with many of them, none of which fails.
+//!
+//! `bench_checks [FILES] [TCP] [HTTP] [EVERY_SECONDS] [SECONDS]`; without numbers 1,000 of files and 1,000 of TCP each ten
+//! seconds, for twenty seconds. Prints how late the 99th of a hundred begins, CPU for each check, and memory.
+
+use mainstay_tests::{Daemon, HOST, resident_kb, wait_for};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+fn main() {
+    let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let mut next = |default: u64| numbers.next().unwrap_or(default);
+    let (files, tcp, http) = (next(1_000), next(1_000), next(0));
+    let (every, seconds) = (next(10), next(20));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || serve(&listener));
+    let mut daemon = Daemon::prepare(&config(files, tcp, http, port, every));
+    daemon.set_env("RUST_LOG", "warn");
+    daemon.run();
+    // Every check has looked once, and the start is over.
+    let all = files + tcp + http;
+    wait_for("all checks to look", || match Seen::of(&daemon).checks {
+        checks if checks >= all => Ok(()),
+        checks => Err(format!("{checks} of {all}")),
+    });
+    let (before, cpu, begin) = (Seen::of(&daemon), cpu_time(daemon.pid()), Instant::now());
+    let length = Duration::from_secs(seconds);
+    wait_for_time(begin, length);
+    let (after, used) = (Seen::of(&daemon), cpu_time(daemon.pid()) - cpu);
+    let checks = after.checks - before.checks;
+    let each = used.as_secs_f64() / checks.max(1) as f64;
+    let rate = checks as f64 / begin.elapsed().as_secs_f64();
+    println!("{files} file, {tcp} tcp and {http} http checks every {every} s: {rate:.0} a second");
+    println!("p99 lateness: {}", after.lateness_since(&before, 0.99));
+    println!("CPU per check: {:.1} us", each * 1e6);
+    println!("resident: {} MB", resident_kb(daemon.pid()) / 1_000);
+    daemon.stop();
+}
+
+fn config(files: u64, tcp: u64, http: u64, port: u16, every: u64) -> String {
+    let mut config = HOST.to_owned();
+    let kinds = [
+        (files, "file", "path = \"/etc/passwd\"".to_owned()),
+        (tcp, "tcp", format!("address = \"127.0.0.1:{port}\"")),
+        (http, "http", format!("url = \"http://127.0.0.1:{port}/\"")),
+    ];
+    for (count, kind, look) in kinds {
+        for number in 0..count {
+            config.push_str(&format!(
+                "\n[[target]]\nname = \"{kind}-{number}\"\n[[target.check]]\nkind = \"{kind}\"\n{look}\nevery = \"{every}s\"\n\
+                 failure = \"service-down\"\n"
+            ));
+        }
+    }
+    config
+}
+
+/// Answers each connection, and what is asked over it.
+fn serve(listener: &TcpListener) {
+    for connection in listener.incoming().flatten() {
+        let mut connection = connection;
+        std::thread::spawn(move || {
+            let mut request = [0; 1024];
+            if connection.read(&mut request).is_ok_and(|count| count > 0) {
+                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+    }
+}
+
+fn wait_for_time(begin: Instant, length: Duration) {
+    while let Some(left) = length.checked_sub(begin.elapsed()) {
+        std::thread::park_timeout(left.max(Duration::from_millis(1)));
+    }
+}
+
+/// User and system time of a process; 10 ms fine.
+fn cpu_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_ascii_whitespace();
+    let fields: Vec<&str> = fields.collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}
+
+/// What `/metrics` says of checks.
+struct Seen {
+    checks: u64,
+    /// How many began within so many seconds of when they were due, by this bound.
+    lateness: Vec<(String, u64)>,
+}
+
+impl Seen {
+    fn of(daemon: &Daemon) -> Self {
+        let (mut checks, mut lateness) = (0, Vec::new());
+        for line in daemon.metrics().lines() {
+            let Some((series, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            if series.starts_with("checks_total{") {
+                checks += value.parse::<u64>().unwrap_or(0);
+            }
+            let bound = series.strip_prefix("check_lateness_seconds_bucket{le=\"");
+            if let Some(bound) = bound.and_then(|rest| rest.strip_suffix("\"}")) {
+                lateness.push((bound.to_owned(), value.parse().unwrap_or(0)));
+            }
+        }
+        Self { checks, lateness }
+    }
+
+    /// The bound within which this share of the runs since then began.
+    fn lateness_since(&self, before: &Self, share: f64) -> String {
+        let since = self.lateness.iter().map(|(bound, count)| {
+            let of_before = before.lateness.iter().find(|(known, _)| known == bound);
+            (bound, count - of_before.map_or(0, |(_, count)| *count))
+        });
+        let since: Vec<_> = since.collect();
+        let all = since.last().map_or(0, |(_, count)| *count);
+        let enough = (all as f64 * share).ceil() as u64;
+        let within = since.iter().find(|(_, count)| *count >= enough);
+        within.map_or("unknown".to_owned(), |(bound, _)| {
+            format!("at most {bound} s")
+        })
+    }
+}
