@@ -17,6 +17,7 @@ mod http;
 mod local;
 mod log;
 mod names;
+mod owner;
 mod seen;
 mod tcp;
 #[cfg(test)]
@@ -40,8 +41,10 @@ use mainstay_domain::{
     spec::{CheckKind, CheckSpec, TargetSpec, Trust},
 };
 use names::NameLooks;
+use owner::Owners;
 use seen::Seen;
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -60,6 +63,7 @@ pub struct HostProbe {
     cpu: CpuLooks,
     logs: Arc<LogLooks>,
     state_dir: PathBuf,
+    owners: Owners,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
@@ -82,6 +86,7 @@ impl HostProbe {
             cpu: CpuLooks::default(),
             logs: Arc::default(),
             state_dir: PathBuf::new(),
+            owners: Owners::default(),
             secrets,
             environment,
             clock,
@@ -104,7 +109,7 @@ impl HostProbe {
     ) -> Result<Seen, Seen> {
         match &check.kind {
             CheckKind::Http(http) => {
-                self.addresses_of_url(http, check).await?;
+                let to = self.addresses_of_url(http, check).await?;
                 let turn = match http.trust {
                     Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
                     Trust::Machine | Trust::Anyone => None,
@@ -115,14 +120,16 @@ impl HostProbe {
                         Err(seen) => seen,
                     }
                 };
-                Ok(within(check, look).await)
+                let seen = within(check, look).await;
+                Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Tcp {
                 address,
                 warn_latency,
             } => {
                 let to = self.addresses_of(address, check).await?;
-                Ok(within(check, tcp::connect(address, &to, *warn_latency)).await)
+                let seen = within(check, tcp::connect(address, &to, *warn_latency)).await;
+                Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Unix { path, warn_latency } => {
                 let turn = self.blocking.turn(&target.name, check).await?;
@@ -135,7 +142,8 @@ impl HostProbe {
             } => {
                 let to = self.addresses_of(address, check).await?;
                 let look = tls::look(address, &to, server_name.as_deref(), *days, &*self.clock);
-                Ok(within(check, look).await)
+                let seen = within(check, look).await;
+                Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Exec(exec) => {
                 let turn = self.blocking.turn(&target.name, check).await?;
@@ -199,6 +207,33 @@ impl HostProbe {
             CheckKind::Heartbeat => Err(Seen::failed(
                 "heartbeats come to the monitor; there is nothing to look at",
             )),
+        }
+    }
+
+    /// An answer is worth something where the supervised process gave it.
+    async fn own_answer(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        pid: Option<u32>,
+        to: Vec<SocketAddr>,
+        seen: Seen,
+    ) -> Seen {
+        let Some(pid) = pid.filter(|_| owner::is_answer(&seen)) else {
+            return seen;
+        };
+        if self.owners.is_settled(&target.name, check, pid) {
+            return seen;
+        }
+        let Ok(turn) = self.blocking.turn(&target.name, check).await else {
+            return seen;
+        };
+        let (name, groups) = (target.name.clone(), Arc::clone(&self.groups));
+        let found = turn.run(move || owner::look(&name, pid, &to, &groups));
+        match tokio::time::timeout(check.timeout, found).await {
+            Ok(Ok(Some(found))) => self.owners.judge(&target.name, check, pid, found, seen),
+            // Its process has ended, which is told as that, or nobody can tell.
+            Ok(Ok(None) | Err(_)) | Err(_) => seen,
         }
     }
 }
