@@ -12,7 +12,9 @@ use std::{
 };
 
 fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse().ok());
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse().ok());
     let mut next = |default: u64| numbers.next().unwrap_or(default);
     let (files, tcp, http) = (next(1_000), next(1_000), next(0));
     let (every, seconds) = (next(10), next(20));

@@ -25,13 +25,21 @@ fn healthy(port: u16) -> String {
     let supervised = "run = [\"/bin/sleep\", \"1000000\"]";
     let kinds = [
         ("process", supervised, "kind = \"process\"".to_owned()),
-        ("exec", "", "kind = \"exec\"\nrun = [\"/bin/true\"]".to_owned()),
+        (
+            "exec",
+            "",
+            "kind = \"exec\"\nrun = [\"/bin/true\"]".to_owned(),
+        ),
         (
             "file",
             "",
             "kind = \"file\"\npath = \"/etc/passwd\"\ncontains = \"root\"".to_owned(),
         ),
-        ("tcp", "", format!("kind = \"tcp\"\naddress = \"127.0.0.1:{port}\"")),
+        (
+            "tcp",
+            "",
+            format!("kind = \"tcp\"\naddress = \"127.0.0.1:{port}\""),
+        ),
         (
             "localhost",
             "",
@@ -63,10 +71,10 @@ fn seen(daemon: &Daemon, of: &str, outcome: &str) -> u64 {
 fn nothing_happened(daemon: &Daemon) {
     let told = daemon.events().into_iter().filter(|event| {
         let kind = event["kind"].as_str().unwrap();
-        ["check.", "circuit.", "incident.", "operation.", "config."]
+        ["check.", "circuit.", "incident.", "operation."]
             .iter()
             .any(|noun| kind.starts_with(noun))
-            || kind == "process.exited"
+            || ["process.exited", "config.rejected"].contains(&kind)
     });
     let told: Vec<String> = told.map(|event| event.to_string()).collect();
     assert_eq!(told, [""; 0]);
@@ -128,7 +136,10 @@ fn limit_of(daemon: &Daemon) -> Rlimit {
     let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();
     let mut lines = limits.lines();
     let line = lines.find_map(|line| line.strip_prefix("Max open files"));
-    let mut values = line.unwrap().split_whitespace().map(|value| value.parse().ok());
+    let mut values = line
+        .unwrap()
+        .split_whitespace()
+        .map(|value| value.parse().ok());
     Rlimit {
         current: values.next().unwrap(),
         maximum: values.next().unwrap(),
@@ -154,9 +165,11 @@ fn a_daemon_that_was_stopped_for_seconds_fails_nothing_that_was_in_flight() {
         }
     };
     beat();
-    wait_for("the checks to look", || match seen(&daemon, "exec", "healthy") {
-        0 => Err("none".to_owned()),
-        _ => Ok(()),
+    wait_for("the checks to look", || {
+        match seen(&daemon, "exec", "healthy") {
+            0 => Err("none".to_owned()),
+            _ => Ok(()),
+        }
     });
     kill_process(pid(&daemon), Signal::STOP).unwrap();
     pass(Duration::from_secs(8));
@@ -164,9 +177,11 @@ fn a_daemon_that_was_stopped_for_seconds_fails_nothing_that_was_in_flight() {
     let before = seen(&daemon, "exec", "healthy");
     beat();
     let enough = before + COUNT as u64;
-    wait_for("the checks to look again", || match seen(&daemon, "exec", "healthy") {
-        now if now >= enough => Ok(()),
-        now => Err(format!("{now} of {enough}")),
+    wait_for("the checks to look again", || {
+        match seen(&daemon, "exec", "healthy") {
+            now if now >= enough => Ok(()),
+            now => Err(format!("{now} of {enough}")),
+        }
     });
     nothing_happened(&daemon);
     // A heartbeat that stays away after that is missed.
@@ -213,9 +228,11 @@ fn eighty_names_whose_server_is_silent_fail_nothing_and_delay_nobody() {
         .stdout(Stdio::null())
         .stderr(fs::File::create(daemon.path("daemon.log")).unwrap());
     daemon.run_as(command);
-    wait_for("the silent ones to be unknown", || match seen(&daemon, "silent", "unknown") {
-        500.. => Ok(()),
-        count => Err(format!("{count} so far")),
+    wait_for("the silent ones to be unknown", || {
+        match seen(&daemon, "silent", "unknown") {
+            500.. => Ok(()),
+            count => Err(format!("{count} so far")),
+        }
     });
     for kind in ["process", "exec", "file", "tcp", "localhost"] {
         assert_eq!(seen(&daemon, kind, "unknown"), 0, "{kind}");

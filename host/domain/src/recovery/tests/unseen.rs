@@ -32,11 +32,7 @@ fn an_operation_that_cannot_look_does_nothing_until_it_has_looked() {
     for _ in 0..3 {
         assert_eq!(world.stage("api down"), "looking");
         see_all(&mut world, "looking", LookResult::Unseen);
-        assert_eq!(
-            world.stage("api down"),
-            "scheduled",
-            "others have their turn"
-        );
+        assert_eq!(world.stage("api down"), "scheduled", "it gives way");
         assert_eq!(world.operation("api down").attempts, 0);
         assert!(world.calls.is_empty(), "nothing is done");
         world.wait(10_000);
