@@ -24,6 +24,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    unblock_signals();
     let cli = Cli::parse();
     let log = match log(&cli.global, cli.is_daemon()) {
         Ok(log) => log,
@@ -36,6 +37,23 @@ fn main() -> ExitCode {
     let code = run(cli);
     log.flush_within(LAST_LINES);
     code
+}
+
+/// Whoever started this may have blocked signals, and a mask is inherited over `exec`: the daemon would not hear them, nor
+/// would what it starts. Called while there is one thread; those after it have its mask.
+#[allow(
+    unsafe_code,
+    reason = "neither the standard library nor rustix has a safe way to change the mask of a thread"
+)]
+fn unblock_signals() {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is written by `sigemptyset` before it is read, lives for both calls, and is only read by the second,
+    // which changes nothing but the mask of this thread.
+    unsafe {
+        if libc::sigemptyset(none.as_mut_ptr()) == 0 {
+            libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+        }
+    }
 }
 
 /// Logs panics. The standard hook writes to standard error itself and would block if nobody reads it, and a blocked

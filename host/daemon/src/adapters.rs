@@ -9,6 +9,7 @@ pub mod pid_files;
 pub mod probe;
 pub mod process;
 mod program;
+pub mod reaper;
 pub mod secrets;
 pub mod sources;
 pub mod watcher;

@@ -7,6 +7,7 @@
 
 mod host_events;
 mod notify;
+mod signals;
 mod source;
 mod tasks;
 
@@ -21,6 +22,7 @@ use crate::{
         pid_files::HostPidFiles,
         probe::HostProbe,
         process::{HostProcesses, LocalAccounts},
+        reaper,
         secrets::ConfiguredSecrets,
         sources::LocalSources,
         watcher,
@@ -58,11 +60,11 @@ use mainstay_domain::{
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
+use signals::Signals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
 use tokio::{
     runtime::Handle,
-    signal::unix::{SignalKind, signal},
     sync::{Notify, mpsc, watch},
 };
 
@@ -148,6 +150,8 @@ impl HostView for Host {
 /// service, or says that something did not stop in time.
 pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
+    // Before anything is started, which inherits what is ignored.
+    let signals = Signals::listen().context("cannot listen to signals")?;
     let open_files = limits::raise_open_files();
     warn_of_few_files(&spec, open_files);
     let directory = StateDirectory::take(&spec.host.state_dir)?;
@@ -201,14 +205,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
     let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
+    let processes = Arc::new(HostProcesses::new(
+        state_dir,
+        secrets.clone(),
+        environment.clone(),
+        clock.clone(),
+    )?);
     let supervisor = Supervisor::new(
         SupervisorPorts {
-            processes: Arc::new(HostProcesses::new(
-                state_dir,
-                secrets.clone(),
-                environment.clone(),
-                clock.clone(),
-            )?),
+            processes: processes.clone(),
             commands: commands.clone(),
             pid_files: Arc::new(HostPidFiles),
             watch: Arc::new(monitor.clone()),
@@ -369,6 +374,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     });
     base.try_spawn("supervisor", |stop| supervisor.run(stop));
     base.spawn("metrics", |stop| async move { counting.run(stop).await });
+    if reaper::is_init() {
+        base.try_spawn("reaper", reaper::run);
+    }
 
     let name = spec.borrow().host.name.clone();
     let is_durable = record_host_event(
@@ -386,7 +394,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     tracing::info!("ready");
     let why = tokio::select! { biased;
         why = ended_early.wait() => Some(why.clone()),
-        asked = until_asked_to_stop(&reload_asked) => asked.map(|()| None)?,
+        asked = signals.until_asked_to_stop(&reload_asked, || processes.reopen_logs()) => asked.map(|()| None)?,
     };
     notify::stopping();
     wait_at_most(
@@ -483,20 +491,6 @@ fn seed(clock: &Arc<dyn Clock>) -> u64 {
 fn wall_clock(clock: &Arc<dyn Clock>) -> WallClock {
     let clock = Arc::clone(clock);
     Arc::new(move || clock.now())
-}
-
-/// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload.
-async fn until_asked_to_stop(reload_asked: &Notify) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => reload_asked.notify_one(),
-        }
-    }
 }
 
 #[cfg(test)]

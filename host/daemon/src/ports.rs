@@ -7,9 +7,10 @@
 mod between;
 mod operator;
 mod pid_files;
+mod process;
 mod world;
 
-pub use {between::*, operator::*, pid_files::*, world::*};
+pub use {between::*, operator::*, pid_files::*, process::*, world::*};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 

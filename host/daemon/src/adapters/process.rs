@@ -6,9 +6,9 @@
 //! before was killed between starting it and writing that down.
 //! Invariant: a process is named by its number *and* its start time and boot, so a later process that got the same
 //! number is never signalled, waited for or taken for the earlier one.
-//! Invariant: when a group leader ends, the rest of its group is killed before the leader is reaped. So a new copy
-//! never meets an old process that holds its port. But the first process of a program that forks (`pid_file`) leaves the
-//! service behind when it exits with code 0.
+//! Invariant: when a group leader ends, the rest of its group is killed before the leader is reaped, and before a start
+//! and after a stop all that carries the target's mark is ended. So a new copy never meets an old process that holds its
+//! port. But the first process of a program that forks (`pid_file`) leaves the service behind when it exits with code 0.
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
 //! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (none of `user`, `umask`, `nice`
@@ -17,14 +17,19 @@
 mod account;
 mod batch;
 mod before_start;
+mod boot;
 mod child;
 mod env_file;
 mod launch;
+mod leftovers;
 mod log;
+mod log_keeper;
 mod mark;
 mod oom;
+mod output;
 mod signal;
 pub(crate) mod stat;
+mod stop;
 
 pub use account::LocalAccounts;
 
@@ -37,14 +42,14 @@ use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, ProcessError, Processes, Secrets};
 use child::Children;
 use launch::Launch;
+use leftovers::Leftovers;
 use log::Rotations;
+use log_keeper::{Bound, LogKeeper};
 use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
-use signal::{number, send, send_to};
 use std::{
-    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -65,7 +70,9 @@ pub(super) fn log_of(state_dir: &Path, target: &TargetName) -> PathBuf {
 pub struct HostProcesses {
     logs: PathBuf,
     rotations: Rotations,
+    keeper: LogKeeper,
     marks: Marks,
+    leftovers: Leftovers,
     boot_id: String,
     children: Arc<Children>,
     starts: Arc<Semaphore>,
@@ -105,23 +112,29 @@ impl HostProcesses {
         let logs = logs
             .canonicalize()
             .map_err(failed("resolve the directory", &logs))?;
-        let boot_file = Path::new("/proc/sys/kernel/random/boot_id");
-        let boot_id = std::fs::read_to_string(boot_file)
-            .map_err(failed("read", boot_file))?
-            .trim()
-            .to_owned();
+        let boot_id = boot::id().map_err(|(path, source)| failed("read", &path)(source))?;
         let marks = Marks::new(&logs);
+        let rotations = Rotations::default();
+        let keeper = LogKeeper::start(rotations.clone())
+            .map_err(failed("start the thread that keeps the logs in", &logs))?;
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
             starts: Arc::new(Semaphore::new(STARTS)),
             logs,
-            rotations: Rotations::default(),
+            rotations,
+            keeper,
+            leftovers: Leftovers::new(marks.clone()),
             marks,
             boot_id,
             secrets,
             environment,
             clock,
         })
+    }
+
+    /// Looks at once whether logs were moved or deleted, and opens those anew.
+    pub fn reopen_logs(&self) {
+        self.keeper.look_at_all();
     }
 
     fn prepare(
@@ -138,6 +151,10 @@ impl HostProcesses {
             })
         };
         let account = spec.user.as_deref().map(found).transpose()?;
+        if let Some(account) = &account {
+            self.leftovers
+                .run_as([(target.clone(), account.uid.as_raw())]);
+        }
         let mut env = Vec::with_capacity(spec.env.len() + 1);
         for (name, value) in &spec.env {
             env.push((name.clone(), self.secrets.reveal(value)?));
@@ -184,6 +201,7 @@ impl Processes for HostProcesses {
     ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
         let (target, spec) = (target.clone(), spec.clone());
         Box::pin(async move {
+            self.end_rest(&target).await?;
             if let Some(before) = spec.before_start.clone() {
                 let (launch, _) = self.prepare(&target, &spec, restarts)?;
                 before_start::run(launch, before, self.secrets.as_ref()).await?;
@@ -192,6 +210,7 @@ impl Processes for HostProcesses {
             let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
             // Not before its turn has come, so that its start time is when it starts.
             let (launch, identity) = self.prepare(&target, &spec, restarts)?;
+            self.leftovers.started(&target);
             let start = move || {
                 let _turn = turn;
                 launch.start()
@@ -202,6 +221,8 @@ impl Processes for HostProcesses {
             if spec.pid_file.is_some() {
                 self.children.forks(pid, start_ticks);
             }
+            let path = log::path(&self.logs, &target);
+            self.keeper.started(path, Bound::of(&spec));
             Ok(ProcessIdentity {
                 pid,
                 start_ticks,
@@ -214,21 +235,10 @@ impl Processes for HostProcesses {
         &self,
         users: Vec<(TargetName, String)>,
     ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
-        let (marks, boot_id, now) = (self.marks.clone(), self.boot_id.clone(), self.clock.now());
-        Box::pin(async move {
-            let scan = tokio::task::spawn_blocking(move || {
-                // Many targets share few users, and each is read from files.
-                let mut known: HashMap<String, Option<u32>> = HashMap::new();
-                let uids = users.into_iter().filter_map(|(target, user)| {
-                    let find = |user: &String| Some(account::find(user).ok()?.uid.as_raw());
-                    // Without an account it cannot have been started under it either.
-                    let uid = *known.entry(user).or_insert_with_key(find);
-                    Some((target, uid?))
-                });
-                marks.leaders(&boot_id, now, &uids.collect())
-            });
-            scan.await.unwrap_or_default()
-        })
+        Box::pin(
+            self.leftovers
+                .find(users, self.boot_id.clone(), self.clock.now()),
+        )
     }
 
     fn boot_id(&self) -> &str {
@@ -248,14 +258,7 @@ impl Processes for HostProcesses {
     }
 
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError> {
-        let pid = identity.pid;
-        let stat = self.children.stat(identity);
-        let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
-        let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
-            return Ok(());
-        };
-        let sent = send_to(identity, stat.group, number(signal));
-        sent.map_err(|source| ProcessError::Signal { pid, source })
+        signal::deliver(&self.children, identity, signal)
     }
 
     fn stop(
@@ -265,23 +268,12 @@ impl Processes for HostProcesses {
         grace: Duration,
     ) -> Boxed<'static, Exit> {
         let children = Arc::clone(&self.children);
-        Box::pin(async move {
-            // An error must not keep the signal back, nor may the signal go to another that has the number by now.
-            let stat = children.wait_for_stat(&identity).await;
-            if let Some(stat) = stat.filter(|stat| !stat.has_ended()) {
-                // A stopped process acts on it only once it is continued. Errors show as a process that lives on.
-                let _ = send_to(&identity, stat.group, number(signal));
-                let _ = send_to(&identity, stat.group, rustix::process::Signal::CONT);
-            }
-            let ended = Arc::clone(&children).wait(identity.clone());
-            if let Ok(exit) = tokio::time::timeout(grace, ended).await {
-                return exit;
-            }
-            if let Some(stat) = children.wait_for_stat(&identity).await {
-                let _ = send_to(&identity, stat.group, rustix::process::Signal::KILL);
-            }
-            children.wait(identity).await
-        })
+        Box::pin(stop::end(children, identity, signal, grace))
+    }
+
+    fn end_rest(&self, target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {
+        let target = target.clone();
+        Box::pin(async move { self.leftovers.end_all(&target).await })
     }
 
     fn oom_kills(&self) -> Option<u64> {
@@ -294,16 +286,10 @@ impl Processes for HostProcesses {
         spec: &ProcessSpec,
     ) -> Boxed<'_, Result<(), ProcessError>> {
         let path = log::path(&self.logs, target);
+        // That of a child which an earlier daemon started is kept from here on.
+        self.keeper.keep(path.clone(), Bound::of(spec));
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
-        // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
-        let rotation = self.rotations.begin(&path);
-        Box::pin(async move {
-            let Some(rotation) = rotation else {
-                return Ok(());
-            };
-            let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
-            let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
-            rotated.map_err(|source| ProcessError::Rotate { path, source })
-        })
+        let rotations = self.rotations.clone();
+        Box::pin(log::rotate_if_long(rotations, path, max_bytes, keep))
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! A supervised process is none: it outlives the daemon, and is known by more than a handle; see `process`.
 
-use super::{limits, secrets::MAX_CONCEALED_BYTES};
+use super::{limits, reaper, secrets::MAX_CONCEALED_BYTES};
 use crate::ports::Secrets;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
@@ -51,7 +51,10 @@ impl Program {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        leader.id().into_iter().for_each(limits::restore_limit);
+        if let Some(pid) = leader.id() {
+            reaper::leave(pid);
+            limits::restore_limit(pid);
+        }
         let group = Group::of(&leader);
         Ok(Self { group, leader })
     }

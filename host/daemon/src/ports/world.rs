@@ -1,6 +1,6 @@
 //! What services need from the machine: clocks, checks, processes, programs, HTTP, secrets and the config.
 
-use super::Boxed;
+use super::{Boxed, Exit, ProcessError};
 use mainstay_domain::{
     code::ErrorCode,
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
@@ -12,7 +12,7 @@ use mainstay_domain::{
     template::{self, TemplateError},
     time::{Monotonic, Timestamp},
 };
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Both clocks.
 pub trait Clock: Send + Sync {
@@ -36,123 +36,10 @@ pub trait Probe: Send + Sync {
     ) -> Boxed<'_, Option<Observation>>;
 }
 
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// It exited with this code.
-    Code(i32),
-    /// A signal ended it.
-    Signal(i32),
-    /// It was adopted, so only its end is known.
-    Unknown,
-}
-
-/// Why a process was not started or signalled, or its log not rotated.
-#[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
-    /// Its command has no first word.
-    #[error("`run` is empty; it needs at least a program")]
-    NoProgram,
-    /// A secret of its environment.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The daemon cannot start it under another account.
-    #[error(
-        "cannot run as the user `{user}`: {why} [{code}]",
-        code = ErrorCode::NotStarted
-    )]
-    Account {
-        /// The account.
-        user: String,
-        /// Why not, and what to do.
-        why: AccountError,
-    },
-    /// Its output has no place to go.
-    #[error(
-        "cannot open the log {}: {source} [{code}]",
-        path.display(),
-        code = ErrorCode::NotStarted
-    )]
-    Log {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system did not start it.
-    #[error(
-        "cannot start `{program}`: {source}: {help} [{code}]",
-        code = ErrorCode::NotStarted
-    )]
-    Start {
-        /// Its first word.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-        /// What to look at.
-        help: String,
-    },
-    /// It was started and cannot be watched, so it was ended again.
-    #[error("cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}")]
-    Unwatched {
-        /// Its first word.
-        program: String,
-        /// Its number.
-        pid: u32,
-        /// What is wrong with that file.
-        why: String,
-    },
-    /// The daemon's own work on its start broke off; why.
-    #[error("the start was interrupted: {0}")]
-    Interrupted(String),
-    /// Nobody can tell whether it is still the same process, so it got no signal.
-    #[error("no signal was sent, for process {pid} cannot be looked at: {source}")]
-    Unseen {
-        /// Its number.
-        pid: u32,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A signal was not sent.
-    #[error("cannot send a signal to the process group {pid}: {source}")]
-    Signal {
-        /// The number of its group, which is its own.
-        pid: u32,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Its log cannot be rotated.
-    #[error("cannot rotate {}: {source}", path.display())]
-    Rotate {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// Why there is no account to run as.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
-    /// Only root may become another.
-    #[error("the daemon does not run as root; start it as root, or take `user` out")]
-    NotRoot,
-    /// There is none with this name.
-    #[error("/etc/passwd has no such user; name one that `getent passwd` lists")]
-    Unknown,
-    /// The accounts cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// Starts and ends processes.
 pub trait Processes: Send + Sync {
-    /// Starts a child in its own process group with its output in rotated files.
+    /// Starts a child in its own process group with its output in rotated files. Before that, all that still carries the
+    /// target's mark is ended: no process of the target may live when this is called.
     fn spawn(
         &self,
         target: &TargetName,
@@ -174,13 +61,20 @@ pub trait Processes: Send + Sync {
     fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit>;
     /// Sends a signal to its whole group; nothing happens where it has ended.
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError>;
-    /// This signal to the group, grace, SIGKILL; resolves when the process has ended.
+    /// This signal to the group, grace, SIGKILL; resolves when the process has ended, or some seconds after a SIGKILL
+    /// that does not end it.
     fn stop(
         &self,
         identity: ProcessIdentity,
         signal: Signal,
         grace: Duration,
     ) -> Boxed<'static, Exit>;
+    /// Ends all that still carries the target's mark, in whatever group and session, when none of its processes should
+    /// live; resolves when that is gone, or with what not even SIGKILL ends. For those without marks there is nothing
+    /// to do.
+    fn end_rest(&self, _target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
     /// How often the kernel's out-of-memory killer has ended a process of this machine; none where nobody knows.
     fn oom_kills(&self) -> Option<u64> {
         None

@@ -117,7 +117,7 @@ pub(super) fn measured(pid_file: Option<&Path>, child: Option<u32>) -> Result<(u
         Some(Outcome::Unknown) => seen,
         _ => Seen::too_soon(seen.message),
     })?;
-    match ProcessStat::read(pid) {
+    match ProcessStat::read_process(pid) {
         Ok(Some(stat)) if !stat.has_ended() => Ok((pid, Kin::Descendants)),
         Err(error) if limits::is_own_lack(&error) => Err(unreadable(pid, &error)),
         _ => Err(Seen::too_soon(format!("process {pid} does not run"))),
@@ -146,7 +146,7 @@ fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {
         Ok(pid) => pid,
         Err(seen) => return seen,
     };
-    match ProcessStat::read(pid) {
+    match ProcessStat::read_process(pid) {
         Ok(Some(stat)) if !stat.has_ended() => Seen::healthy(format!("process {pid} runs")),
         Ok(_) => Seen::failed(format!("process {pid} does not run")),
         Err(error) => unreadable(pid, &error),

@@ -4,7 +4,12 @@
 //! Invariant: an error of the machine (no descriptors left) is waited out; it never looks like the end of a process,
 //! for that would lead to a second copy.
 
-use super::{batch::Batch, mark::Marks, send, stat::ProcessStat};
+use super::{
+    batch::Batch,
+    mark::Marks,
+    signal::send,
+    stat::{self, ProcessStat},
+};
 use crate::ports::Exit;
 use mainstay_domain::record::ProcessIdentity;
 use parking_lot::Mutex;
@@ -20,6 +25,9 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 /// Between two tries where the machine cannot open a pidfd, or look at a process.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// Between two looks whether another's child was reaped: nothing tells when it is.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The processes that are waited for.
 pub(super) struct Children {
@@ -75,13 +83,17 @@ impl Children {
         self.open.lock().forking.insert((pid, start_ticks));
     }
 
-    /// What this very process is now, ended or not; none where it was reaped or is of another boot.
+    /// What this very process is now, ended or not; none where it was reaped, is of another boot, or where only a thread
+    /// has its number.
     pub(super) fn stat(&self, identity: &ProcessIdentity) -> io::Result<Option<ProcessStat>> {
         if identity.boot_id != self.boot_id {
             return Ok(None);
         }
-        let stat = ProcessStat::read(identity.pid)?;
-        Ok(stat.filter(|stat| stat.start_ticks == identity.start_ticks))
+        let is_it = |stat: &ProcessStat| stat.start_ticks == identity.start_ticks;
+        match ProcessStat::read(identity.pid)?.filter(is_it) {
+            Some(stat) if stat::is_process(identity.pid)? => Ok(Some(stat)),
+            _ => Ok(None),
+        }
     }
 
     /// The same, once it can be told.
@@ -94,6 +106,13 @@ impl Children {
                     tokio::time::sleep(RETRY).await;
                 }
             }
+        }
+    }
+
+    /// Resolves when nothing has its number any more, or another one.
+    pub(super) async fn reaped(&self, identity: &ProcessIdentity) {
+        while self.wait_for_stat(identity).await.is_some() {
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -147,7 +166,13 @@ impl Children {
         let pidfd = match pidfd_open(pid, PidfdFlags::NONBLOCK) {
             Ok(pidfd) => pidfd,
             Err(rustix::io::Errno::SRCH) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            // Of a thread there is none, which is no matter of time.
+            Err(error) => {
+                return match self.stat(identity)? {
+                    None => Ok(None),
+                    Some(_) => Err(error.into()),
+                };
+            }
         };
         // After opening, not before: the process that has this start time now also had the number then.
         if self.stat(identity)?.is_none() {

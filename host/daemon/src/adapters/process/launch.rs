@@ -10,7 +10,7 @@ use super::{
     stat::ProcessStat,
 };
 use crate::{
-    adapters::{environment::ChildEnvironment, limits},
+    adapters::{environment::ChildEnvironment, limits, reaper},
     ports::{AccountError, ProcessError},
 };
 use rustix::{
@@ -72,6 +72,7 @@ impl Launch {
             .spawn()
             .map_err(|source| self.explain(program, source))?;
         let pid = child.id();
+        reaper::leave(pid);
         if self.nofile.is_none() {
             limits::restore_limit(pid);
         }

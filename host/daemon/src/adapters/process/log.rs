@@ -8,6 +8,7 @@
 //! Invariant: `NAME.log` is the present file, `NAME.log.1` the newest rotated one, and none is above the number to keep.
 //! Invariant: of one file there is one rotation at a time; two would take off what only one of them has copied.
 
+use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, fallocate};
@@ -19,6 +20,10 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+/// How much a rotated file may have above its size: what comes between the look that finds the file too long and the copy
+/// is kept whole where it is no more than one large write.
+const ONE_WRITE: u64 = 64 << 10;
 
 /// The files that are being rotated.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +61,22 @@ impl Rotation {
     }
 }
 
+/// Rotates a file where it is larger than it may be, unless another rotation of it runs.
+pub(super) async fn rotate_if_long(
+    rotations: Rotations,
+    path: PathBuf,
+    max_bytes: u64,
+    keep: u32,
+) -> Result<(), ProcessError> {
+    // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
+    let Some(rotation) = rotations.begin(&path) else {
+        return Ok(());
+    };
+    let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
+    let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
+    rotated.map_err(|source| ProcessError::Rotate { path, source })
+}
+
 /// Makes the directory for logs; only its owner can look into it.
 pub(super) fn make_directory(logs: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(logs)
@@ -83,11 +104,12 @@ pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
 }
 
 /// Whether it is larger than it may be.
-fn is_above(path: &Path, max_bytes: u64) -> bool {
+pub(super) fn is_above(path: &Path, max_bytes: u64) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > max_bytes)
 }
 
-/// Moves the content of a file that is above `max_bytes` into `PATH.1`, and each older one a place further.
+/// Moves the content of a file that is above `max_bytes` into `PATH.1`, and each older one a place further. Where it is
+/// far above, its newest part goes into as many files as are kept, and the rest of it is lost.
 fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let metadata = file.metadata()?;
@@ -97,29 +119,44 @@ fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
     // Only whole blocks can be taken off, and at least one byte must stay.
     let block = metadata.blksize().max(1);
     let whole = (metadata.len() - 1) / block * block;
-    let mut copy = if keep == 0 {
-        None
-    } else {
-        Some(copy_front(&mut file, path, whole)?)
+    let piece = max_bytes.saturating_add(ONE_WRITE);
+    // First, so that there are never more than are kept: it would be written over.
+    remove_above(path, keep.saturating_sub(1))?;
+    let mut from = whole.saturating_sub(piece.saturating_mul(u64::from(keep)));
+    while keep > 0 && whole - from > piece {
+        let (partial, _copy) = copy_part(&mut file, path, from, piece)?;
+        put_in_place(path, keep, &partial)?;
+        from += piece;
+    }
+    let mut copy = match keep {
+        0 => None,
+        _ => Some(copy_part(&mut file, path, from, whole - from)?),
     };
     if whole == 0 || fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, whole).is_err() {
         if let Some((_, copy)) = &mut copy {
             file.seek(SeekFrom::Start(whole))?;
-            io::copy(&mut file, copy)?;
+            // No more than there is room for: its file is bounded too.
+            let room = piece.saturating_sub(whole - from);
+            io::copy(&mut file.by_ref().take(room), copy)?;
         }
         file.set_len(0)?;
     }
     if let Some((partial, _copy)) = copy {
-        for number in (1..keep).rev() {
-            let older = numbered(path, number + 1);
-            match std::fs::rename(numbered(path, number), older) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        std::fs::rename(&partial.0, numbered(path, 1))?;
+        put_in_place(path, keep, &partial)?;
     }
     remove_above(path, keep)
+}
+
+/// Makes it the newest rotated file.
+fn put_in_place(path: &Path, keep: u32, partial: &Partial) -> io::Result<()> {
+    for number in (1..keep).rev() {
+        let older = numbered(path, number + 1);
+        match std::fs::rename(numbered(path, number), older) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(&partial.0, numbered(path, 1))
 }
 
 /// A copy that is not yet in its place. What is left of it when a rotation fails is deleted: on a full disk it would
@@ -133,8 +170,8 @@ impl Drop for Partial {
     }
 }
 
-/// Copies the first `length` bytes beside the file.
-fn copy_front(file: &mut File, path: &Path, length: u64) -> io::Result<(Partial, File)> {
+/// Copies `length` bytes beside the file.
+fn copy_part(file: &mut File, path: &Path, from: u64, length: u64) -> io::Result<(Partial, File)> {
     let partial = Partial(with_suffix(path, "partial"));
     let mut options = OpenOptions::new();
     let mut copy = options
@@ -143,7 +180,7 @@ fn copy_front(file: &mut File, path: &Path, length: u64) -> io::Result<(Partial,
         .truncate(true)
         .mode(0o600)
         .open(&partial.0)?;
-    file.seek(SeekFrom::Start(0))?;
+    file.seek(SeekFrom::Start(from))?;
     io::copy(&mut file.take(length), &mut copy)?;
     Ok((partial, copy))
 }

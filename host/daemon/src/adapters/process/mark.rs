@@ -5,13 +5,16 @@
 //! environment, and programs that log elsewhere leave the log; none is known to do both before it serves.
 //!
 //! Anyone can write such a mark: a variable is free, and a file of the same name can be had in a mount namespace of one's
-//! own. So a mark counts only where the process runs as the daemon, or as the user of the target that it names.
+//! own. So a mark counts only where the process runs as the daemon, or as the user of the target that it names; to be ended
+//! it may run as anyone where its output is that very file, which nobody but the daemon hands out: workers often change
+//! their user.
 //!
 //! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
 //! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
 
 use super::{
-    log,
+    leftovers::Marked,
+    log, output,
     stat::{self, ProcessStat},
 };
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
@@ -177,6 +180,33 @@ impl Marks {
             .collect();
         found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
         found
+    }
+
+    /// Every living process that carries the mark of a target that is `wanted`, whatever group and session it is in.
+    pub(super) fn carriers(
+        &self,
+        uids: &HashMap<TargetName, u32>,
+        wanted: impl Fn(&TargetName) -> bool,
+    ) -> Vec<Marked> {
+        let own = rustix::process::getuid().as_raw();
+        let carrier = |pid: u32| {
+            let stat = ProcessStat::read(pid).ok()??;
+            if stat.has_ended() || pid == std::process::id() {
+                return None;
+            }
+            let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+            let target = Some(mark.target).filter(&wanted)?;
+            let uid = stat::real_uid(pid)?;
+            let is_trusted = uid == own
+                || uids.get(&target) == Some(&uid)
+                || output::is_output_of(pid, &log::path(&self.logs, &target));
+            is_trusted.then_some(Marked {
+                target,
+                pid,
+                state: char::from(stat.state),
+            })
+        };
+        stat::all().into_iter().filter_map(carrier).collect()
     }
 
     /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many

@@ -1,5 +1,7 @@
 //! Signals to the groups of supervised processes.
 
+use super::child::Children;
+use crate::ports::ProcessError;
 use mainstay_domain::{effect::Signal, record::ProcessIdentity};
 use rustix::process::{Pid, kill_process, kill_process_group};
 use std::io;
@@ -40,6 +42,22 @@ pub(super) fn send_to(
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The same, where it is still that very process, and has not ended.
+pub(super) fn deliver(
+    children: &Children,
+    identity: &ProcessIdentity,
+    signal: Signal,
+) -> Result<(), ProcessError> {
+    let pid = identity.pid;
+    let stat = children.stat(identity);
+    let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
+    let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
+        return Ok(());
+    };
+    let sent = send_to(identity, stat.group, number(signal));
+    sent.map_err(|source| ProcessError::Signal { pid, source })
 }
 
 /// The signal as the system knows it.

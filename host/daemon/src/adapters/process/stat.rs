@@ -22,12 +22,20 @@ pub(crate) struct ProcessStat {
 
 impl ProcessStat {
     /// What a process is now; none where there is no such process. An error says nothing about the process: the daemon
-    /// may have no descriptors left.
+    /// may have no descriptors left. The number of a thread shows that thread: see [`ProcessStat::read_process`].
     pub(crate) fn read(pid: u32) -> io::Result<Option<Self>> {
         match std::fs::read(format!("/proc/{pid}/stat")) {
             Ok(line) => Ok(Self::parse(&line)),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The same, and none where the number is that of a thread, which `/proc` shows as well where it is asked for it.
+    pub(crate) fn read_process(pid: u32) -> io::Result<Option<Self>> {
+        match Self::read(pid)? {
+            Some(stat) if is_process(pid)? => Ok(Some(stat)),
+            _ => Ok(None),
         }
     }
 
@@ -66,18 +74,36 @@ fn is_gone(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
+/// Whether a number is that of a process, and not that of a thread of one.
+pub(crate) fn is_process(pid: u32) -> io::Result<bool> {
+    match std::fs::read(format!("/proc/{pid}/status")) {
+        Ok(status) => Ok(parse_thread_group(&status) == Some(pid)),
+        Err(error) if is_gone(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn parse_thread_group(status: &[u8]) -> Option<u32> {
+    field(status, b"Tgid:")
+}
+
 /// The real user of a process; none where there is no such process.
 pub(crate) fn real_uid(pid: u32) -> Option<u32> {
     parse_uid(&std::fs::read(format!("/proc/{pid}/status")).ok()?)
 }
 
 fn parse_uid(status: &[u8]) -> Option<u32> {
+    field(status, b"Uid:")
+}
+
+/// The first number of a line of `/proc/PID/status`.
+fn field(status: &[u8], label: &[u8]) -> Option<u32> {
     // The name of the process is escaped, so no line but the kernel's own begins like this.
     let line = status
         .split(|&byte| byte == b'\n')
-        .find_map(|line| line.strip_prefix(b"Uid:"))?;
-    let real = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
-    real.into_iter().next()?.parse().ok()
+        .find_map(|line| line.strip_prefix(label))?;
+    let mut numbers = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    numbers.next()?.parse().ok()
 }
 
 /// The numbers of all processes.

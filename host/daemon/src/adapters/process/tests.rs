@@ -2,6 +2,7 @@
 
 mod adoption;
 mod descriptors;
+mod leftovers;
 mod measurement;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! How a process ended, for people.
 
-use crate::ports::Exit;
+use crate::ports::{Exit, unended};
 use mainstay_domain::{record::ProcessIdentity, time::Timestamp};
 
 /// How a process ended, as a sentence.
@@ -15,5 +15,6 @@ pub(super) fn end_of(identity: &ProcessIdentity, exit: Exit, now: Timestamp) -> 
         Exit::Code(code) => format!("process {pid} exited with code {code} after {age}"),
         Exit::Signal(signal) => format!("process {pid} was ended by signal {signal} after {age}"),
         Exit::Unknown => format!("process {pid}, adopted, ended after {age}"),
+        Exit::Unended { state } => unended(pid, state),
     }
 }

@@ -28,6 +28,13 @@ pub(super) enum Left {
     Lost(String),
 }
 
+/// What a process has left, and cannot be ended.
+pub(super) struct LivesOn {
+    pub(super) process: ProcessIdentity,
+    /// For people.
+    pub(super) why: String,
+}
+
 impl Core {
     /// What has become of a target whose process ended: whether that was the first process of a program that forks.
     pub(super) async fn left_by(
@@ -82,22 +89,23 @@ impl Core {
         }))
     }
 
-    /// Ends what the process that was stopped has left meanwhile, if it was the first of a program that forks.
+    /// Ends what the process that was stopped has left meanwhile, if it was the first of a program that forks. The error
+    /// is what lives on.
     pub(super) async fn end_left(
         &self,
         supervised: &SupervisedTarget,
         first: &ProcessIdentity,
         grace: Duration,
-    ) {
+    ) -> Result<(), LivesOn> {
         let Some(file) = supervised.pid_file() else {
-            return;
+            return Ok(());
         };
         let left = match self.named_after(&file, first).await {
             Ok(Some(left)) => left,
-            Ok(None) => return,
+            Ok(None) => return Ok(()),
             Err(why) => {
                 tracing::warn!(target_name = %supervised.name, %why, "its pid file is of no use");
-                return;
+                return Ok(());
             }
         };
         let named = NamedProcess {
@@ -105,8 +113,11 @@ impl Core {
             start_ticks: left.start_ticks,
         };
         match self.ports.pid_files.end(named, false, grace, file).await {
-            Ok(NamedEnd::ByItself | NamedEnd::Terminated | NamedEnd::Killed) => {}
-            Err(why) => self.warn(supervised, format!("{}: {why}", supervised.name)),
+            Ok(NamedEnd::ByItself | NamedEnd::Terminated | NamedEnd::Killed) => Ok(()),
+            Err(why) => Err(LivesOn {
+                process: left,
+                why: why.to_string(),
+            }),
         }
     }
 }

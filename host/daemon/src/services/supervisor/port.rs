@@ -64,16 +64,26 @@ impl Core {
         match verb {
             Verb::Stop => {
                 supervised.intend(Intent::StayDown);
-                self.stop_process(supervised, None, After::StaysDown).await;
-                return Ok(());
+                let stopped = self.stop_process(supervised, None, After::StaysDown).await;
+                return stopped.map_err(EffectError::Failed);
+            }
+            Verb::Start if supervised.is_unended() => {
+                supervised.intend(Intent::Run);
+                return Err(EffectError::Unavailable(format!(
+                    "{}: its process was killed and has not ended; it is started when that has",
+                    supervised.name
+                )));
             }
             Verb::Start if present.is_some() => return Ok(()),
             // It was replaced while this waited for its turn; once is enough.
             Verb::Restart if present.is_some() && present != seen => return Ok(()),
             Verb::Start => {}
             Verb::Restart => {
+                // Also where it cannot be stopped now: it is started when it has ended.
+                supervised.intend(Intent::Run);
                 self.stop_process(supervised, None, After::StartsAgain)
                     .await
+                    .map_err(EffectError::Unavailable)?;
             }
         }
         supervised.intend(Intent::Run);

@@ -5,7 +5,7 @@ use super::{
     decide::{self, Adopted, AtStart},
     target::SupervisedTarget,
 };
-use crate::ports::ProcessUpdate;
+use crate::ports::{Exit, ProcessUpdate, unended};
 use mainstay_domain::{
     event::EventKind,
     name::TargetName,
@@ -207,9 +207,16 @@ impl Core {
             let core = Arc::clone(self);
             self.background.spawn(async move {
                 let _turn = turn;
+                let mut lives_on = false;
                 for identity in identities {
                     if core.ports.processes.is_alive(&identity) {
-                        core.ports.processes.stop(identity.clone(), DEFAULT_STOP_SIGNAL, DEFAULT_GRACE).await;
+                        let exit = core.ports.processes.stop(identity.clone(), DEFAULT_STOP_SIGNAL, DEFAULT_GRACE).await;
+                        if let Exit::Unended { state } = exit {
+                            let why = unended(identity.pid, state);
+                            tracing::error!(target_name = %name, "{why}; the config has no such supervised target any more");
+                            lives_on = true;
+                            continue;
+                        }
                         let message = format!(
                             "{name}: stopped process {}: the config has no such supervised target any more",
                             identity.pid
@@ -217,7 +224,13 @@ impl Core {
                         core.submit(vec![core.event_of(&name, EventKind::ProcessStopped, Severity::Low, message)]);
                     }
                 }
-                core.submit(vec![Change::Process(name, None)]);
+                if let Err(error) = core.ports.processes.end_rest(&name).await {
+                    tracing::error!(target_name = %name, %error, "a target that the config has no more lives on");
+                }
+                // The next daemon tries again with what is written down.
+                if !lives_on {
+                    core.submit(vec![Change::Process(name, None)]);
+                }
             });
         }
     }

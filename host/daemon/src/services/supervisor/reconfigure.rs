@@ -78,7 +78,9 @@ impl Core {
         match decide::at_config(old.as_deref(), new.as_deref()) {
             AtConfig::Keep => {}
             AtConfig::Stop(why) => {
-                self.stop_process(supervised, Some(why), After::StaysDown)
+                // What cannot be ended was told, and is waited for.
+                let _ = self
+                    .stop_process(supervised, Some(why), After::StaysDown)
                     .await;
                 if supervised.is_listed() && supervised.process_spec().is_none() {
                     // A foreign service from now on: whether it runs is for its checks to say, so they count again.

@@ -49,7 +49,9 @@ impl Core {
                     }
                 };
                 let why = Some("the daemon stops".to_owned());
-                core.stop_within(&supervised, why, After::StaysDown, longest())
+                // What cannot be ended is one of the stragglers.
+                let _ = core
+                    .stop_within(&supervised, why, After::StaysDown, longest())
                     .await;
                 order.has_stopped(&supervised.name);
             });

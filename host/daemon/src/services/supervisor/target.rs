@@ -6,6 +6,7 @@ mod config;
 mod lifecycle;
 mod state;
 mod stop;
+mod unended;
 mod watch;
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::ProcessUpdate;
+use crate::ports::{Exit, ProcessUpdate};
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -60,6 +61,8 @@ struct State {
     intent: Intent,
     /// Where its process stands.
     lifecycle: Lifecycle,
+    /// A stop gave its process up.
+    unended: bool,
     /// How often it was started before; none if it never was.
     restarts: Option<u32>,
     /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
@@ -81,6 +84,7 @@ impl SupervisedTarget {
                 stop: Stop::DEFAULT,
                 intent: Intent::Run,
                 lifecycle: Lifecycle::Down,
+                unended: false,
                 restarts: None,
                 began: None,
                 completed: false,
@@ -133,9 +137,11 @@ impl Core {
         supervised: &Arc<SupervisedTarget>,
         why: String,
     ) {
-        self.stop_process(supervised, Some(why), After::StartsAgain)
+        let stopped = self
+            .stop_process(supervised, Some(why), After::StartsAgain)
             .await;
-        if !self.is_closing() {
+        // What cannot be stopped is told; it is started when it has ended.
+        if stopped.is_ok() && !self.is_closing() {
             self.launch_or_report(supervised).await;
         }
     }
@@ -190,25 +196,26 @@ impl Core {
             .spawn(async move { core.watch_end(supervised, identity, began).await });
     }
 
-    /// Ends the process where there is one.
+    /// Ends the process where there is one, and all that carries the target's mark. The error is a sentence for people on
+    /// what not even SIGKILL ends, and was told.
     pub(super) async fn stop_process(
-        &self,
-        supervised: &SupervisedTarget,
+        self: &Arc<Self>,
+        supervised: &Arc<SupervisedTarget>,
         why: Option<String>,
         after: After,
-    ) {
+    ) -> Result<(), String> {
         self.stop_within(supervised, why, after, Duration::MAX)
-            .await;
+            .await
     }
 
     /// The same, with no more grace than `longest`.
     pub(super) async fn stop_within(
-        &self,
-        supervised: &SupervisedTarget,
+        self: &Arc<Self>,
+        supervised: &Arc<SupervisedTarget>,
         why: Option<String>,
         after: After,
         longest: Duration,
-    ) {
+    ) -> Result<(), String> {
         let (process, stop) = supervised.begin_stop();
         self.ports
             .watch
@@ -217,12 +224,21 @@ impl Core {
             Some(identity) => {
                 let processes = &self.ports.processes;
                 let grace = stop.grace.min(longest);
-                let exit = processes.stop(identity.clone(), stop.signal, grace).await;
-                self.end_left(supervised, &identity, grace).await;
+                let mut exit = processes.stop(identity.clone(), stop.signal, grace).await;
+                if let Exit::Unended { state } = exit {
+                    exit = match self.give_up(supervised, &identity).await {
+                        Some(exit) => exit,
+                        None => return Err(self.tell_unended(supervised, &identity, state)),
+                    };
+                }
+                if let Err(left) = self.end_left(supervised, &identity, grace).await {
+                    return Err(self.give_up_left(supervised, left));
+                }
                 Some((identity, exit))
             }
             None => None,
         };
+        let rest = self.ports.processes.end_rest(&supervised.name).await;
         supervised.state.lock().lifecycle.end_stop();
         self.ports.watch.row_changed(&supervised.name);
         if let Some((identity, exit)) = ended {
@@ -240,5 +256,10 @@ impl Core {
         if after == After::StaysDown {
             self.submit(vec![Change::Process(supervised.name.clone(), None)]);
         }
+        rest.map_err(|rest| {
+            let why = format!("{}: {rest}", supervised.name);
+            self.tell_down(supervised, &why);
+            why
+        })
     }
 }

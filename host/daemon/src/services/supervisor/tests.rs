@@ -32,6 +32,7 @@ mod predecessor;
 mod scale;
 mod shutdown;
 mod torn;
+mod unended;
 
 use foreign::NotedCommands;
 

@@ -46,6 +46,7 @@ impl SupervisedTarget {
     /// From here on its end is no news. Its process, where there is one, and how that is asked to end.
     pub(in super::super) fn begin_stop(&self) -> (Option<ProcessIdentity>, Stop) {
         let mut state = self.state.lock();
+        state.unended = false;
         (state.lifecycle.begin_stop(), state.stop)
     }
 

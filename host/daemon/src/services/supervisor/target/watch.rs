@@ -64,7 +64,9 @@ impl Core {
                 Left::Lost(why) => break (exit, Some(why)),
                 Left::Main(main) => {
                     if !self.follow(&supervised, &identity, &main) {
-                        return; // Who stops the first one ends this one too.
+                        // Who stops the first one ends this one too, where that was not given up.
+                        self.ended_late(&supervised, &identity, exit);
+                        return;
                     }
                     (identity, began) = (main, Began::Adopted);
                 }
@@ -72,6 +74,8 @@ impl Core {
         };
         let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
+            drop(state);
+            self.ended_late(&supervised, &identity, exit);
             return;
         }
         self.ports.watch.row_changed(&supervised.name);
@@ -80,7 +84,7 @@ impl Core {
             Exit::Code(code) if lost.is_none() => {
                 process.is_some_and(|process| process.is_expected(code))
             }
-            Exit::Code(_) | Exit::Signal(_) | Exit::Unknown => false,
+            Exit::Code(_) | Exit::Signal(_) | Exit::Unknown | Exit::Unended { .. } => false,
         };
         let severity = match completed {
             true => Severity::Low,

@@ -1,0 +1,363 @@
+//! Keeps the output files of children within their size while they are written, and opens them anew where they were moved
+//! or deleted.
+//!
+//! A child writes to its file itself (see [`super::log`]), so nothing holds it up, and what it writes until the file is
+//! looked at is above the size. The kernel tells of the first write after a look, and the next look comes as soon after
+//! it as the fastest of writers needs for the size, or 5 ms. So a target has `(keep + 1) × max_bytes` and what is written
+//! in some milliseconds: about 2 MB at 300 MB/s. (A rotated file may have 64 KiB more than its size, see `log`.)
+//!
+//! Nobody can turn a child's output to another file. So where its file was moved or deleted, what it writes goes from there
+//! into a file of the old name, and is taken off the one that was moved.
+//!
+//! Invariant: a log that nobody writes to costs nothing.
+//! Invariant: what this thread cannot do is done at the supervisor's own looks, every few seconds.
+
+use super::{
+    log::{self, Rotations},
+    output::{self, FileId},
+};
+use mainstay_domain::spec::ProcessSpec;
+use parking_lot::Mutex;
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    fs::inotify::{self, CreateFlags, Reader, WatchFlags},
+};
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, Seek, SeekFrom},
+    mem::MaybeUninit,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// What the fastest of writers writes in a second.
+const FASTEST: u64 = 512 << 20;
+/// From the first write after a look to the next look.
+const SOONEST: Duration = Duration::from_millis(5);
+const LATEST: Duration = Duration::from_millis(100);
+/// Between two rotations of which the first has failed.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
+/// How often what is written meanwhile is gone after, before the rest of it is cut off.
+const ROUNDS: usize = 4;
+
+/// How long a log may be, and how many rotated ones are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bound {
+    max_bytes: u64,
+    keep: u32,
+}
+
+impl Bound {
+    pub(super) fn of(spec: &ProcessSpec) -> Self {
+        Self {
+            max_bytes: spec.log_max_bytes,
+            keep: spec.log_keep,
+        }
+    }
+
+    /// How long a writer may be left alone after its first write.
+    fn look_after(self) -> Duration {
+        let millis = self.max_bytes.saturating_mul(1000) / FASTEST;
+        Duration::from_millis(millis).clamp(SOONEST, LATEST)
+    }
+}
+
+/// The thread that keeps the logs; it ends with this value.
+pub(super) struct LogKeeper(Arc<Asked>);
+
+/// What the thread is asked for.
+struct Asked {
+    asks: Mutex<Vec<Ask>>,
+    /// Counts what was asked for.
+    wake: OwnedFd,
+    is_over: AtomicBool,
+}
+
+enum Ask {
+    /// A child was started with this file.
+    Started(PathBuf, Bound),
+    /// This file is kept, if it was not.
+    Keep(PathBuf, Bound),
+    LookAtAll,
+}
+
+impl LogKeeper {
+    pub(super) fn start(rotations: Rotations) -> io::Result<Self> {
+        let asked = Arc::new(Asked {
+            asks: Mutex::default(),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            is_over: AtomicBool::new(false),
+        });
+        // Of these a user may have few; without one the supervisor's own looks are all.
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        if let Err(error) = &inotify {
+            tracing::warn!(%error, "a log of a target may grow far above its size between two looks");
+        }
+        let keeping = Keeping {
+            asked: Arc::clone(&asked),
+            inotify: inotify.ok(),
+            rotations,
+            logs: HashMap::new(),
+            watches: HashMap::new(),
+        };
+        std::thread::Builder::new()
+            .name("logs".to_owned())
+            .spawn(|| keeping.run())?;
+        Ok(Self(asked))
+    }
+
+    /// A child was started with this file as its output.
+    pub(super) fn started(&self, path: PathBuf, bound: Bound) {
+        self.ask(Ask::Started(path, bound));
+    }
+
+    /// Keeps the file of a child that runs, from now on where it was not kept.
+    pub(super) fn keep(&self, path: PathBuf, bound: Bound) {
+        self.ask(Ask::Keep(path, bound));
+    }
+
+    /// Looks at every file at once.
+    pub(super) fn look_at_all(&self) {
+        self.ask(Ask::LookAtAll);
+    }
+
+    fn ask(&self, ask: Ask) {
+        self.0.asks.lock().push(ask);
+        self.0.wake();
+    }
+}
+
+impl Drop for LogKeeper {
+    fn drop(&mut self) {
+        self.0.is_over.store(true, Ordering::SeqCst);
+        self.0.wake();
+    }
+}
+
+impl Asked {
+    fn wake(&self) {
+        // It fails only where it is awake already.
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+/// One file.
+struct Kept {
+    bound: Bound,
+    /// The file that the child has as its output; none where it was not there when it was first asked for.
+    written: Option<FileId>,
+    /// Its length at the last look.
+    seen: u64,
+    /// That file, where it has not its name any more.
+    former: Option<File>,
+    /// It was looked for, and nobody writes to it.
+    is_lost: bool,
+    /// The next look; none until something is written.
+    due: Option<Instant>,
+    /// A rotation failed, on a full disk say, and is not tried before.
+    rests_until: Option<Instant>,
+}
+
+impl Kept {
+    fn new(path: &Path, bound: Bound) -> Self {
+        Self {
+            bound,
+            written: FileId::of(path).ok(),
+            seen: 0,
+            former: None,
+            is_lost: false,
+            due: None,
+            rests_until: None,
+        }
+    }
+}
+
+struct Keeping {
+    asked: Arc<Asked>,
+    /// Tells of the first write after a look.
+    inotify: Option<OwnedFd>,
+    rotations: Rotations,
+    logs: HashMap<PathBuf, Kept>,
+    /// Whose file each watch is of.
+    watches: HashMap<i32, PathBuf>,
+}
+
+impl Keeping {
+    fn run(mut self) {
+        while !self.asked.is_over.load(Ordering::SeqCst) {
+            self.take_asks();
+            self.take_events();
+            let now = Instant::now();
+            let due = self
+                .logs
+                .iter()
+                .filter(|(_, kept)| kept.due.is_some_and(|due| due <= now));
+            let due: Vec<PathBuf> = due.map(|(path, _)| path.clone()).collect();
+            for path in due {
+                self.look(&path);
+            }
+            self.wait();
+        }
+    }
+
+    /// Until something is asked for, written, or due.
+    fn wait(&self) {
+        let next = self.logs.values().filter_map(|kept| kept.due).min();
+        let left = next.map(|due| due.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let descriptors = std::iter::once(&self.asked.wake).chain(&self.inotify);
+        let mut descriptors: Vec<PollFd<'_>> = descriptors
+            .map(|descriptor| PollFd::new(descriptor, PollFlags::IN))
+            .collect();
+        if let Err(error) = poll(&mut descriptors, left.as_ref())
+            && error != rustix::io::Errno::INTR
+        {
+            tracing::warn!(%error, "the logs cannot be waited for");
+            std::thread::sleep(LATEST);
+        }
+    }
+
+    fn take_asks(&mut self) {
+        let _ = rustix::io::read(&self.asked.wake, &mut [0_u8; 8]);
+        let asks = std::mem::take(&mut *self.asked.asks.lock());
+        let now = Instant::now();
+        for ask in asks {
+            match ask {
+                Ask::Started(path, bound) => {
+                    let mut kept = Kept::new(&path, bound);
+                    kept.due = Some(now);
+                    self.logs.insert(path, kept);
+                }
+                Ask::Keep(path, bound) => {
+                    let new = || Kept::new(&path, bound);
+                    let kept = self.logs.entry(path.clone()).or_insert_with(new);
+                    kept.bound = bound;
+                    kept.due = Some(now);
+                }
+                Ask::LookAtAll => {
+                    for kept in self.logs.values_mut() {
+                        kept.is_lost = false;
+                        kept.due = Some(now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_events(&mut self) {
+        let Some(inotify) = &self.inotify else {
+            return;
+        };
+        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut events = Reader::new(inotify, &mut buffer);
+        // It ends with the error that there is none.
+        while let Ok(event) = events.next() {
+            // A watch tells once.
+            let Some(path) = self.watches.remove(&event.wd()) else {
+                continue;
+            };
+            if let Some(kept) = self.logs.get_mut(&path) {
+                let due = Instant::now() + kept.bound.look_after();
+                kept.due = Some(kept.due.map_or(due, |before| before.min(due)));
+            }
+        }
+    }
+
+    fn look(&mut self, path: &Path) {
+        let Some(kept) = self.logs.get_mut(path) else {
+            return;
+        };
+        kept.due = None;
+        kept.find_former(path);
+        // Before the lengths are looked at: what is written from here on is told.
+        let watched = match &kept.former {
+            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+            None => path.to_owned(),
+        };
+        let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;
+        if let Some(inotify) = &self.inotify
+            && let Ok(watch) = inotify::add_watch(inotify, &watched, changes | WatchFlags::ONESHOT)
+        {
+            self.watches.insert(watch, path.to_owned());
+        }
+        if let Err(error) = kept.relay(path) {
+            tracing::debug!(log = %path.display(), %error, "what was written to a log that was moved or deleted is lost");
+        }
+        let now = Instant::now();
+        let rests = kept.rests_until.is_some_and(|until| now < until);
+        let is_above = !rests && log::is_above(path, kept.bound.max_bytes);
+        if is_above && let Some(rotation) = self.rotations.begin(path) {
+            match rotation.run(kept.bound.max_bytes, kept.bound.keep) {
+                // What was written meanwhile may be too much again.
+                Ok(()) => kept.due = Some(Instant::now() + SOONEST),
+                // Told by the supervisor's own look, once every few seconds.
+                Err(error) => {
+                    tracing::debug!(log = %path.display(), %error, "the log grows on");
+                    kept.rests_until = Some(now + AFTER_A_FAILURE);
+                }
+            }
+        }
+        if kept.former.is_none() {
+            kept.seen = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        }
+    }
+}
+
+impl Kept {
+    /// Opens the file that is written to where it has not its name any more.
+    fn find_former(&mut self, path: &Path) {
+        let present = FileId::of(path).ok();
+        let is_there = present.is_some() && present == self.written;
+        if is_there || self.former.is_some() || self.is_lost {
+            return;
+        }
+        self.former = output::open_former(path, self.written);
+        self.is_lost = self.former.is_none();
+        if self.former.is_some() {
+            tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
+        }
+    }
+
+    /// Moves what was written to a file that has not its name any more into one that has.
+    fn relay(&mut self, path: &Path) -> io::Result<()> {
+        let Some(former) = &mut self.former else {
+            return Ok(());
+        };
+        let length = former.metadata()?.len();
+        let from = self.seen.min(length);
+        let (mut new, _) = log::open(path)?;
+        if length == from {
+            // To cut it would be told as a write to it.
+            self.seen = from;
+            return Ok(());
+        }
+        let mut copied = from;
+        for _ in 0..ROUNDS {
+            former.seek(SeekFrom::Start(copied))?;
+            let more = io::copy(former, &mut new);
+            match more {
+                Ok(0) => break,
+                Ok(more) => copied = copied.saturating_add(more),
+                // Better lines that are lost than a file that nobody sees and that grows without end.
+                Err(_) if copied.saturating_sub(from) > self.bound.max_bytes => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // Of one that was deleted nothing is to be kept.
+        let is_deleted = former.metadata()?.nlink() == 0;
+        self.seen = if is_deleted { 0 } else { from };
+        former.set_len(self.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests;

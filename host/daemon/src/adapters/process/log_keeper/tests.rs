@@ -1,0 +1,126 @@
+//! Real files, and writers as fast as they come.
+
+use super::*;
+use std::io::Write;
+
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn wait_until(what: &str, predicate: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !predicate() {
+        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn content(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// A kept log of this size, and its writer.
+fn kept(directory: &Path, max_bytes: u64) -> (LogKeeper, PathBuf, File) {
+    let path = directory.join("web.log");
+    let (writer, _) = log::open(&path).unwrap();
+    let keeper = LogKeeper::start(Rotations::default()).unwrap();
+    let bound = Bound { max_bytes, keep: 2 };
+    keeper.started(path.clone(), bound);
+    (keeper, path, writer)
+}
+
+/// What all files of a directory hold.
+fn length(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory).unwrap().flatten();
+    let lengths = files.filter_map(|file| Some(file.metadata().ok()?.len()));
+    lengths.sum()
+}
+
+#[test]
+fn a_writer_without_pause_stays_near_its_bound_while_it_writes() {
+    const WRITTEN: usize = 1 << 30;
+    let dir = tempfile::tempdir().unwrap();
+    let (_keeper, path, mut writer) = kept(dir.path(), 1 << 20);
+    let line = [b'y'; 8192];
+    let mut most = 0;
+    for _ in 0..WRITTEN / line.len() / 64 {
+        for _ in 0..64 {
+            writer.write_all(&line).unwrap();
+        }
+        most = most.max(length(dir.path()));
+    }
+    // A busy machine has the thread wait; without it, it would be all.
+    assert!(most < WRITTEN as u64 / 4, "{most} bytes");
+    wait_until("it is within its size", || {
+        !log::is_above(&path, 1 << 20) && length(dir.path()) < (3 << 20) + (1 << 18)
+    });
+}
+
+/// Has a child of its own write, for what this process has as its output does not count.
+fn writer(path: &Path) -> std::process::Child {
+    let (out, err) = log::open(path).unwrap();
+    let script = "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.005; done";
+    std::process::Command::new("/bin/sh")
+        .args(["-c", script])
+        .stdout(out)
+        .stderr(err)
+        .spawn()
+        .unwrap()
+}
+
+fn check_reopening(take_away: impl Fn(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    let (keeper, path, _) = kept(dir.path(), 1 << 20);
+    let mut child = writer(&path);
+    wait_until("it writes", || content(&path).contains("line 3\n"));
+    take_away(&path);
+    wait_until("it writes to a new file", || {
+        content(&path).lines().count() > 20
+    });
+    let moved = content(&path.with_extension("old"));
+    let (new, all) = (content(&path), moved.clone() + &content(&path));
+    if !moved.is_empty() {
+        let mut number = 0;
+        for line in all.lines().take(moved.lines().count() + 20) {
+            number += 1;
+            assert_eq!(line, format!("line {number}"), "none is lost or doubled");
+        }
+    }
+    assert!(new.ends_with('\n'));
+    // And that one is kept as well.
+    take_away(&path);
+    wait_until("it writes to another new file", || {
+        content(&path).lines().count() > 20
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(keeper);
+}
+
+#[test]
+fn a_log_that_is_moved_is_opened_anew_and_no_line_is_lost_or_doubled() {
+    check_reopening(|path| std::fs::rename(path, path.with_extension("old")).unwrap());
+}
+
+#[test]
+fn a_log_that_is_deleted_is_opened_anew() {
+    check_reopening(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn a_log_that_was_deleted_while_no_daemon_was_there_is_opened_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.log");
+    let mut child = writer(&path);
+    wait_until("it writes", || content(&path).contains("line 3\n"));
+    std::fs::remove_file(&path).unwrap();
+    let keeper = LogKeeper::start(Rotations::default()).unwrap();
+    let bound = Bound {
+        max_bytes: 1 << 20,
+        keep: 2,
+    };
+    keeper.keep(path.clone(), bound);
+    wait_until("it writes to a new file", || {
+        content(&path).lines().count() > 20
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

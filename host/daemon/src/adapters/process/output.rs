@@ -1,0 +1,56 @@
+//! Which file a process has as its standard output or standard error, whatever name the file has by now.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::stat;
+
+/// What tells one file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+}
+
+/// The places of a process's standard output and standard error.
+fn outputs(pid: u32) -> [PathBuf; 2] {
+    [1, 2].map(|number| PathBuf::from(format!("/proc/{pid}/fd/{number}")))
+}
+
+/// Whether standard output or standard error of a process are the file of this name.
+pub(super) fn is_output_of(pid: u32, path: &Path) -> bool {
+    let Ok(file) = FileId::of(path) else {
+        return false;
+    };
+    let mut outputs = outputs(pid).into_iter();
+    outputs.any(|output| FileId::of(&output).is_ok_and(|found| found == file))
+}
+
+/// Opens the file that processes write to and that had this name before. `written` is that file, where it is known. By a
+/// look at every process: that is rare.
+pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> {
+    let mut deleted = path.as_os_str().to_owned();
+    deleted.push(" (deleted)");
+    let is_it = |output: &PathBuf| match written {
+        Some(written) => FileId::of(output).is_ok_and(|found| found == written),
+        None => std::fs::read_link(output).is_ok_and(|name| name.as_os_str() == deleted),
+    };
+    let own = std::process::id();
+    let others = stat::all().into_iter().filter(|&pid| pid != own);
+    let output = others.flat_map(outputs).find(is_it)?;
+    OpenOptions::new().read(true).write(true).open(output).ok()
+}

@@ -1,0 +1,124 @@
+//! What a process leaves behind in sessions of its own.
+
+use super::*;
+
+fn lives(pid: u32) -> bool {
+    ProcessStat::read(pid)
+        .unwrap()
+        .is_some_and(|stat| !stat.has_ended())
+}
+
+/// The numbers that a script has written to the log, one a line.
+fn pids(state_dir: &Path, count: usize) -> Vec<u32> {
+    let numbers = || -> Vec<u32> {
+        let text = output(state_dir);
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    };
+    wait_until("all have told their numbers", || numbers().len() >= count);
+    numbers()
+}
+
+/// One in a session of its own with the log as its output, one without any output, and one without the variable.
+const THREE: &str = "setsid sh -c 'echo $$; exec sleep 1000' & \
+     setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' & \
+     setsid sh -c 'echo $$; exec env -u MAINSTAY_TARGET sleep 1000' & ";
+
+#[tokio::test]
+async fn after_a_stop_nothing_that_carries_the_mark_lives_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    processes.find(Vec::new()).await;
+    let script = format!("{THREE} exec sleep 1000");
+    let identity = processes.spawn(&web(), &shell(&script), 0).await.unwrap();
+    let others = pids(dir.path(), 3);
+    within(processes.stop(identity, Signal::Term, DEADLINE)).await;
+    within(processes.end_rest(&web())).await.unwrap();
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 0);
+}
+
+#[tokio::test]
+async fn before_a_start_what_a_dead_process_left_behind_ends_and_no_other_target_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    processes.find(Vec::new()).await;
+    let other = TargetName::parse("other").unwrap();
+    let lasting = spec(&["/bin/sleep", "1000"]);
+    let beside = processes.spawn(&other, &lasting, 0).await.unwrap();
+    let script = format!("{THREE} sleep 0.2");
+    let first = processes.spawn(&web(), &shell(&script), 0).await.unwrap();
+    let others = pids(dir.path(), 3);
+    within(processes.wait(first)).await;
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 3);
+    let second = processes.spawn(&web(), &lasting, 1).await.unwrap();
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 0);
+    assert!(processes.is_alive(&second) && processes.is_alive(&beside));
+    for identity in [second, beside] {
+        within(processes.stop(identity, Signal::Term, DEADLINE)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_while_no_daemon_was_there_ends_before_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = {
+        let before = processes(dir.path());
+        let script = format!("{THREE} sleep 0.2");
+        let first = before.spawn(&web(), &shell(&script), 0).await.unwrap();
+        let others = pids(dir.path(), 3);
+        within(before.wait(first)).await;
+        others
+    };
+    let next = processes(dir.path());
+    next.find(Vec::new()).await;
+    let lasting = spec(&["/bin/sleep", "1000"]);
+    let second = next.spawn(&web(), &lasting, 1).await.unwrap();
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 0);
+    within(next.stop(second, Signal::Term, DEADLINE)).await;
+}
+
+#[tokio::test]
+async fn a_thread_that_has_the_number_is_no_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (told, end) = (std::sync::mpsc::channel::<()>(), Duration::from_secs(60));
+    let thread = std::thread::spawn(move || {
+        let own = rustix::thread::gettid().as_raw_pid().cast_unsigned();
+        sender.send(own).unwrap();
+        let _ = told.1.recv_timeout(end);
+    });
+    let pid = receiver.recv().unwrap();
+    let stat = ProcessStat::read(pid).unwrap().unwrap();
+    assert_eq!(ProcessStat::read_process(pid).unwrap(), None);
+    // As where the numbers began anew, with the very same start.
+    let identity = ProcessIdentity {
+        pid,
+        start_ticks: stat.start_ticks,
+        boot_id: processes.boot_id().to_owned(),
+        started_at: Timestamp::from_millis(1),
+        restarts: 0,
+        config: None,
+        ended: None,
+        completed: false,
+    };
+    assert!(!processes.is_alive(&identity));
+    processes.signal(&identity, Signal::Kill).unwrap();
+    let exit = within(processes.wait(identity.clone())).await;
+    assert_eq!(exit, Exit::Unknown);
+    let exit = within(processes.stop(identity, Signal::Kill, DEADLINE)).await;
+    assert_eq!(exit, Exit::Unknown);
+    drop(told.0);
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_child_finds_every_signal_by_default_and_none_blocked() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "grep -E '^Sig(Blk|Ign)' /proc/$$/status";
+    let (_, output) = run(dir.path(), &shell(script)).await.unwrap();
+    let masks: Vec<&str> = output
+        .lines()
+        .filter_map(|line| line.split_ascii_whitespace().nth(1))
+        .collect();
+    assert_eq!(masks, ["0000000000000000"; 2], "{output}");
+}

@@ -1,0 +1,104 @@
+//! The signals that the daemon acts on, and those that it hears and does nothing about.
+//!
+//! Invariant: no signal ends the daemon but SIGTERM and SIGINT, those that tell of a fault of its own, and SIGQUIT, which
+//! asks for a core.
+//! Invariant: a program that the daemon starts finds every signal as the system has it by default, also where the daemon
+//! was started with some of them ignored (by `nohup`, or a shell's `&`): what is ignored stays so over `exec`, and what is
+//! listened to does not. The mask of blocked signals is emptied by `main`, before there is a second thread.
+
+use rustix::process::Signal as Number;
+use std::io;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::Notify,
+};
+
+/// They end a program that does not listen to them, and mean nothing here.
+const MEANINGLESS: [Number; 8] = [
+    Number::USR2,
+    Number::ALARM,
+    Number::VTALARM,
+    Number::PROF,
+    Number::IO,
+    Number::POWER,
+    Number::STKFLT,
+    Number::XFSZ,
+];
+
+/// The real-time signals that a C library leaves to programs; the same is true of them.
+const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+
+/// The signals that the daemon listens to.
+pub(super) struct Signals {
+    hang_up: Signal,
+    reopen: Signal,
+    /// Listened to, so that they do nothing.
+    _unused: Vec<Signal>,
+}
+
+impl Signals {
+    /// Listens from now on. SIGTERM and SIGINT end the daemon as they do by default until
+    /// [`Signals::until_asked_to_stop`].
+    pub(super) fn listen() -> io::Result<Self> {
+        let meaningless = MEANINGLESS.iter().map(|number| number.as_raw());
+        let numbers = meaningless.chain(REAL_TIME).chain(ignored());
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            // Of some the system or the library lets nobody dispose.
+            _unused: numbers
+                .filter_map(|number| signal(SignalKind::from_raw(number)).ok())
+                .collect(),
+        })
+    }
+
+    /// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload; SIGUSR1 has `reopen` look at the logs of targets.
+    pub(super) async fn until_asked_to_stop(
+        mut self,
+        reload_asked: &Notify,
+        reopen: impl Fn(),
+    ) -> anyhow::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = self.hang_up.recv() => reload_asked.notify_one(),
+                _ = self.reopen.recv() => reopen(),
+            }
+        }
+    }
+}
+
+/// The signals that the daemon was started with as ignored, but for SIGPIPE: that is every Rust program's own, and the
+/// standard library gives its default back to what it starts.
+fn ignored() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_ignored(&status)
+}
+
+fn parse_ignored(status: &str) -> Vec<i32> {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    (1..=64)
+        .filter(|&number| mask & (1_u64 << (number - 1)) != 0 && number != Number::PIPE.as_raw())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_mask_without_sigpipe() {
+        // SIGHUP, SIGQUIT, SIGPIPE and the last of all.
+        let status =
+            "SigBlk:\tffffffffffffffff\nSigIgn:\t8000000000001005\nSigCgt:\t0000000000000002\n";
+        assert_eq!(parse_ignored(status), [1, 3, 64]);
+        assert_eq!(parse_ignored("SigCgt:\t00000000000000ff\n"), [0; 0]);
+    }
+}
