@@ -13,3 +13,6 @@ pub mod reaper;
 pub mod secrets;
 pub mod sources;
 pub mod watcher;
+
+pub use program::Outputs;
+pub(crate) use program::finish_remains;

@@ -15,8 +15,10 @@ pub use source::FileConfig;
 
 use crate::{
     adapters::{
+        Outputs,
         clock::SystemClock,
         commands::LocalCommands,
+        finish_remains,
         http::EgressClient,
         limits,
         pid_files::HostPidFiles,
@@ -76,6 +78,9 @@ const OTHER_FILES: u64 = 512;
 
 /// How long the stop waits until it is durable that it began: a disk that does not answer must not hold it up.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How long the stop waits for the last look at what programs left behind.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 
 /// How long the journal may take to write what it holds and to close; its own tries on a full disk are shorter.
 const LAST_WRITES: Duration = Duration::from_secs(10);
@@ -204,7 +209,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
-    let commands = Arc::new(LocalCommands::new(secrets.clone(), environment.clone()));
+    let outputs = Arc::new(Outputs::new(state_dir));
+    outputs.resume();
+    let commands = Arc::new(LocalCommands::new(
+        secrets.clone(),
+        environment.clone(),
+        outputs.clone(),
+    ));
     let processes = Arc::new(HostProcesses::new(
         state_dir,
         secrets.clone(),
@@ -232,6 +243,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             Arc::new(LocalSources::new(
                 secrets.clone(),
                 environment,
+                outputs,
                 Handle::current(),
             )),
             wall_clock(&clock),
@@ -408,6 +420,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     .await;
     let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
+    // What checks left behind in the last seconds.
+    let finish = tokio::task::spawn_blocking(finish_remains);
+    let _ = tokio::time::timeout(LAST_LOOK, finish).await;
     // The last event is not awaited by its writer, but the next daemon must find it.
     match shared.journal.commit(Vec::new().into()).await {
         Ok(Committed::Durable(_)) => {}

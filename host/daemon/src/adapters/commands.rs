@@ -2,6 +2,7 @@
 //!
 //! Invariant: argument lists are the operator's, without a shell; a guest fills declared places only.
 //! Invariant: a time-out or a dropped future kills the program with its process group.
+//! Invariant: what a command leaves behind keeps its output, and is not ended by writing to it.
 //! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
 
 mod arguments;
@@ -9,7 +10,7 @@ mod arguments;
 use super::{
     environment::ChildEnvironment,
     process::run_as,
-    program::{Program, Remains},
+    program::{Outputs, Program, Remains},
     secrets::MAX_CONCEALED_BYTES,
 };
 use crate::ports::{Boxed, Commands, Secrets};
@@ -24,7 +25,7 @@ use std::{
     io,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     sync::Arc,
     time::Duration,
 };
@@ -37,14 +38,20 @@ const FOREIGN_OUTPUT: u64 = 64 << 10;
 pub struct LocalCommands {
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
+    outputs: Arc<Outputs>,
 }
 
 impl LocalCommands {
     /// `secrets` fills environments and is taken out of outputs.
-    pub fn new(secrets: Arc<dyn Secrets>, environment: Arc<ChildEnvironment>) -> Self {
+    pub fn new(
+        secrets: Arc<dyn Secrets>,
+        environment: Arc<ChildEnvironment>,
+        outputs: Arc<Outputs>,
+    ) -> Self {
         Self {
             secrets,
             environment,
+            outputs,
         }
     }
 
@@ -55,12 +62,17 @@ impl LocalCommands {
         timeout: Duration,
         max_output: u64,
     ) -> Result<CommandOutput, EffectError> {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut running = Program::start(command).map_err(|error| not_started(what, &error))?;
+        let pipe = || {
+            self.outputs
+                .pipe()
+                .map_err(|error| not_started(what, &error))
+        };
+        let ((to_stdout, mut out), (to_stderr, mut err)) = (pipe()?, pipe()?);
+        command.stdout(to_stdout).stderr(to_stderr);
+        let running = Program::start(command).map_err(|error| not_started(what, &error))?;
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
-        let (mut out, mut err) = (running.stdout(), running.stderr());
         let reading = async {
-            tokio::join!(stdout.read(&mut out), stderr.read(&mut err));
+            tokio::join!(stdout.read(out.reader()), stderr.read(err.reader()));
         };
         let given_up = tokio::time::sleep(timeout);
         let ended = running.end(reading, given_up, Remains::LiveOn).await;

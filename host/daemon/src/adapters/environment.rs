@@ -16,7 +16,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, and by a Mainstay that
 /// supervises this one. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.
-const SAID_TO_THE_DAEMON: [&str; 17] = [
+const SAID_TO_THE_DAEMON: [&str; 19] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
@@ -34,6 +34,8 @@ const SAID_TO_THE_DAEMON: [&str; 17] = [
     "MEMORY_PRESSURE_WRITE",
     "MAINSTAY_TARGET",
     "MAINSTAY_IDEMPOTENCY_KEY",
+    "MAINSTAY_PROGRAM",
+    "CREDENTIALS_DIRECTORY",
 ];
 
 /// What programs inherit of the daemon.
@@ -186,7 +188,12 @@ mod tests {
     fn what_a_service_manager_says_to_the_daemon_is_left_out() {
         let command = ChildEnvironment::default().inheriting("env");
         let left_out: Vec<_> = command.get_envs().collect();
-        for variable in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS"] {
+        for variable in [
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+            "LISTEN_FDS",
+            "CREDENTIALS_DIRECTORY",
+        ] {
             let entry = (OsStr::new(variable), None);
             assert!(left_out.contains(&entry), "{variable}: {left_out:?}");
         }

@@ -1,10 +1,16 @@
 //! A program that the daemon starts and waits for: a command, a check, the source of a backup.
 //!
-//! Invariant: each leads a process group of its own, and all of that is killed where the program is given up, or who
-//! waits for it is dropped.
+//! Invariant: each leads a process group of its own and carries a mark in its environment; all of that group, and all that
+//! carries the mark in other sessions, is killed where the program is given up, or who waits for it is dropped.
 //! Invariant: each has the limit of open files that the daemon was started with.
 //!
 //! A supervised process is none: it outlives the daemon, and is known by more than a handle; see `process`.
+
+mod outputs;
+mod remains;
+
+pub use outputs::Outputs;
+pub(crate) use remains::finish as finish_remains;
 
 use super::{limits, reaper, secrets::MAX_CONCEALED_BYTES};
 use crate::ports::Secrets;
@@ -17,7 +23,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, ChildStderr, ChildStdout, Command},
+    process::{Child, Command},
 };
 
 /// How long output is awaited once the program itself has ended; a daemon that it left behind may hold the pipe open
@@ -37,7 +43,7 @@ pub(super) struct Program {
 pub(super) enum Remains {
     /// It lives on, as the daemon that a start command starts.
     LiveOn,
-    /// It is killed before anything is awaited; only what it has printed by then is read.
+    /// It is killed before anything is awaited, in other sessions soon after; only what it has printed by then is read.
     AreKilled,
 }
 
@@ -46,8 +52,10 @@ impl Program {
     /// be: for ever on a file system that does not answer.
     pub(super) fn start(command: std::process::Command) -> io::Result<Self> {
         let mut command = Command::from(command);
+        let mark = remains::mark();
         let leader = command
             .stdin(Stdio::null())
+            .env(remains::VARIABLE, &mark)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
@@ -55,18 +63,8 @@ impl Program {
             reaper::leave(pid);
             limits::restore_limit(pid);
         }
-        let group = Group::of(&leader);
+        let group = Group::of(&leader, mark);
         Ok(Self { group, leader })
-    }
-
-    /// Its standard output, where that is a pipe that nobody has taken.
-    pub(super) fn stdout(&mut self) -> Option<ChildStdout> {
-        self.leader.stdout.take()
-    }
-
-    /// Its standard error, where that is a pipe that nobody has taken.
-    pub(super) fn stderr(&mut self) -> Option<ChildStderr> {
-        self.leader.stderr.take()
     }
 
     /// The program's end, once its output is read as far as `remains` says. The error is why it was `given_up`: its
@@ -147,12 +145,13 @@ pub(super) fn concealed_end(end: Vec<u8>, kept: usize, secrets: &dyn Secrets) ->
     shown
 }
 
-/// Kills the group when it is dropped before its leader has ended.
-struct Group(Option<Pid>);
+/// Kills the group, and what carries the mark, when it is dropped before its leader has ended.
+struct Group(Option<Pid>, String);
 
 impl Group {
-    fn of(leader: &Child) -> Self {
-        Self(leader.id().and_then(|pid| Pid::from_raw(pid.cast_signed())))
+    fn of(leader: &Child, mark: String) -> Self {
+        let pid = leader.id();
+        Self(pid.and_then(|pid| Pid::from_raw(pid.cast_signed())), mark)
     }
 
     /// The leader was awaited: its number may be another's from now on.
@@ -163,6 +162,7 @@ impl Group {
     fn kill(&mut self) {
         if let Some(pid) = self.0.take() {
             let _ = kill_process_group(pid, Signal::KILL);
+            remains::end(std::mem::take(&mut self.1));
         }
     }
 }

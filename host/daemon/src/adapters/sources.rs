@@ -5,10 +5,10 @@
 
 use super::{
     environment::ChildEnvironment,
-    program::{Program, Remains, concealed_end, read_end},
+    program::{Outputs, Program, Remains, concealed_end, read_end},
 };
 use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
-use std::{fs::File, os::unix::process::ExitStatusExt, process::Stdio, sync::Arc};
+use std::{fs::File, os::unix::process::ExitStatusExt, sync::Arc};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ const TAIL: usize = 2000;
 pub struct LocalSources {
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
+    outputs: Arc<Outputs>,
     runtime: Handle,
 }
 
@@ -27,11 +28,13 @@ impl LocalSources {
     pub fn new(
         secrets: Arc<dyn Secrets>,
         environment: Arc<ChildEnvironment>,
+        outputs: Arc<Outputs>,
         runtime: Handle,
     ) -> Self {
         Self {
             secrets,
             environment,
+            outputs,
             runtime,
         }
     }
@@ -58,13 +61,14 @@ impl SourcePrograms for LocalSources {
         command
             .args(arguments)
             .current_dir(source.cwd)
-            .stdout(stdout)
-            .stderr(Stdio::piped());
+            .stdout(stdout);
         let mut tail = Vec::new();
         let ended: Result<_, BackupStoreError> = self.runtime.block_on(async {
-            let mut program = Program::start(command)
-                .map_err(|error| failed(format!("cannot be started: {error}")))?;
-            let reading = read_end(program.stderr(), TAIL, &mut tail);
+            let not_started = |error: std::io::Error| failed(format!("cannot be started: {error}"));
+            let (stderr, mut said) = self.outputs.pipe().map_err(not_started)?;
+            command.stderr(stderr);
+            let program = Program::start(command).map_err(not_started)?;
+            let reading = read_end(said.reader().as_mut(), TAIL, &mut tail);
             let given_up = async {
                 let _ = tokio::time::timeout(source.timeout, stop.cancelled()).await;
             };

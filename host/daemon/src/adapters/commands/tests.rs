@@ -24,6 +24,10 @@ impl Secrets for OneSecret {
     }
 }
 
+fn outputs(state_dir: &std::path::Path) -> Arc<Outputs> {
+    Arc::new(Outputs::new(state_dir))
+}
+
 fn spec(run: &[&str], placeholders: &[&str]) -> CommandSpec {
     CommandSpec {
         run: run.iter().map(ToString::to_string).collect(),
@@ -48,7 +52,12 @@ async fn run(
     max_output: u64,
 ) -> Result<CommandOutput, EffectError> {
     let name = CommandName::parse("tool").unwrap();
-    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        Arc::default(),
+        outputs(directory.path()),
+    );
     commands
         .run(name, spec, values(pairs), "op-1/2".to_owned(), max_output)
         .await
@@ -155,7 +164,15 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
         .map(|line| line.split('=').next().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["MAINSTAY_IDEMPOTENCY_KEY", "PATH", "TOKEN"]);
+    assert_eq!(
+        names,
+        [
+            "MAINSTAY_IDEMPOTENCY_KEY",
+            "MAINSTAY_PROGRAM",
+            "PATH",
+            "TOKEN"
+        ]
+    );
     assert!(text(&output.stdout).contains("MAINSTAY_IDEMPOTENCY_KEY=op-1/2\n"));
     assert!(text(&output.stdout).contains("TOKEN=x[secret:token]\n"));
     spec.env
@@ -169,7 +186,12 @@ async fn the_environment_holds_what_the_operator_named_and_the_key() {
 
 #[tokio::test]
 async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
-    let commands = LocalCommands::new(Arc::new(OneSecret), without_that_of_the_tests());
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        without_that_of_the_tests(),
+        outputs(directory.path()),
+    );
     let (argv, timeout) = (vec!["env".to_owned()], Duration::from_secs(20));
     let run = commands.run_foreign(argv, "/".into(), timeout, RunAs::default());
     let output = run.await.unwrap();
@@ -307,7 +329,12 @@ async fn a_dropped_run_kills_the_whole_group() {
 
 #[tokio::test]
 async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
-    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        Arc::default(),
+        outputs(directory.path()),
+    );
     let argv = ["sh", "-c", "sleep 300 & echo $!"]
         .map(str::to_owned)
         .to_vec();
@@ -322,4 +349,50 @@ async fn a_daemon_left_behind_does_not_hold_up_its_start_command() {
     );
     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_service_left_behind_goes_on_writing() {
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        Arc::default(),
+        outputs(directory.path()),
+    );
+    let count = directory.path().join("count");
+    let script = format!(
+        "(n=0; while :; do n=$((n+1)); echo line $n; echo line $n >&2; echo $n > {0}.new; mv {0}.new {0}; done) & echo $!",
+        count.display()
+    );
+    let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
+    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(60));
+    let output = run.await.unwrap();
+    let pid = text(&output.stdout).lines().next().unwrap().to_owned();
+    // More than the pipe holds: somebody reads it.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let written = || {
+        let count = std::fs::read_to_string(&count).unwrap_or_default();
+        count.trim().parse().unwrap_or(0_u64)
+    };
+    while written() < 1_000 {
+        assert!(Instant::now() < deadline, "it wrote {} lines", written());
+        tokio::task::yield_now().await;
+    }
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+#[tokio::test]
+async fn a_timeout_ends_what_went_into_a_session_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("pid");
+    let script = format!(
+        "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 300' & wait",
+        file.display()
+    );
+    let mut spec = spec(&["sh", "-c", &script], &[]);
+    spec.timeout = Duration::from_millis(700);
+    let error = run(spec, &[], 100).await.unwrap_err();
+    assert!(matches!(error, EffectError::TimedOut(_)), "{error}");
+    ends(std::fs::read_to_string(file).unwrap().trim()).await;
 }

@@ -10,10 +10,11 @@ use crate::{
 };
 use mainstay_domain::spec::BeforeStart;
 use std::{
-    io,
-    os::unix::process::ExitStatusExt,
-    process::{ExitStatus, Stdio},
+    io::{self, PipeWriter},
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
+    process::ExitStatus,
 };
+use tokio::net::unix::pipe::Receiver;
 
 /// So much of the end of what it printed is told.
 const KEPT: usize = 1 << 10;
@@ -33,25 +34,27 @@ pub(super) async fn run(
     };
     let command = tokio::task::spawn_blocking(prepare).await;
     let mut command = command.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let what = format!("`{}`, its `before_start`,", before.run.join(" "));
     let failed = |why: String, help: &str| ProcessError::Start {
         program: child.clone(),
         source: io::Error::other(format!("{what} {why}")),
         help: help.to_owned(),
     };
-    let mut program = Program::start(command).map_err(|error| {
+    let not_started = |error: io::Error| {
         failed(
             format!("cannot be started: {error}"),
             "check its first word, and that it is executable",
         )
-    })?;
-    let (stdout, stderr) = (program.stdout(), program.stderr());
+    };
+    let (stdout, to_stdout) = pipe().map_err(not_started)?;
+    let (stderr, to_stderr) = pipe().map_err(not_started)?;
+    command.stdout(to_stdout).stderr(to_stderr);
+    let program = Program::start(command).map_err(not_started)?;
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let reading = async {
         tokio::join!(
-            read_end(stdout, KEPT, &mut out),
-            read_end(stderr, KEPT, &mut err)
+            read_end(Some(stdout), KEPT, &mut out),
+            read_end(Some(stderr), KEPT, &mut err)
         );
     };
     let given_up = tokio::time::sleep(before.timeout);
@@ -72,6 +75,12 @@ pub(super) async fn run(
         lines => format!("it printed: {}", lines.join(" / ")),
     };
     Err(failed(format!("{why}; {said}"), "repair what it says"))
+}
+
+/// What is read, and what the program writes to. Nothing of it lives on, so nobody is left to write when this is gone.
+fn pipe() -> io::Result<(Receiver, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((Receiver::from_owned_fd(OwnedFd::from(reader))?, writer))
 }
 
 fn how(status: ExitStatus) -> String {

@@ -37,9 +37,11 @@ async fn run(
     timeout: Duration,
     stop: CancellationToken,
 ) -> (Result<(), BackupStoreError>, String) {
+    let directory = tempfile::tempdir().unwrap();
     let sources = LocalSources::new(
         Arc::new(OneSecret),
         without_that_of_the_tests(),
+        Arc::new(Outputs::new(directory.path())),
         Handle::current(),
     );
     let run = ["sh", "-c", script].map(str::to_owned);

@@ -1,13 +1,9 @@
 //! A process that not even SIGKILL ends, until what it waits for in the kernel answers.
 
 use super::*;
-use crate::{
-    ports::{Boxed, Exit, ProcessError},
-    services::shared::Shared,
-};
+use crate::ports::{Boxed, Exit, ProcessError};
 use mainstay_domain::time::Timestamp;
 use std::sync::atomic::AtomicU32;
-use tokio::sync::watch;
 
 /// Processes in uninterruptible sleep while `frozen`.
 struct Frozen {

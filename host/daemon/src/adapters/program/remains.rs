@@ -1,0 +1,112 @@
+//! What programs started in sessions of their own, where a signal to their group does not reach it: found by a mark in the
+//! environment that each program has, and killed where nothing of the program is to live on.
+//!
+//! Invariant: a look goes through every process of the machine, so all programs that have ended within some time share one,
+//! and who ended them does not wait for it.
+
+use crate::adapters::process::stat::{self, ProcessStat};
+use parking_lot::{Mutex, const_mutex};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    collections::HashSet,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Holds the mark: the daemon's number and start, and the number of the program. None is ever given twice.
+pub(super) const VARIABLE: &str = "MAINSTAY_PROGRAM";
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+/// One that is killed may have started another one meanwhile.
+const ROUNDS: usize = 10;
+
+static WAITING: Mutex<Waiting> = const_mutex(Waiting {
+    marks: Vec::new(),
+    is_looking: false,
+});
+
+/// The programs of which nothing is to live on.
+struct Waiting {
+    marks: Vec<String>,
+    is_looking: bool,
+}
+
+/// A mark for the next program.
+pub(super) fn mark() -> String {
+    static START: OnceLock<u64> = OnceLock::new();
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let own = std::process::id();
+    let start = START.get_or_init(|| {
+        let stat = ProcessStat::read(own).ok().flatten();
+        stat.map_or(0, |stat| stat.start_ticks)
+    });
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{own}/{start}/{number}")
+}
+
+/// Has all that carries this mark ended soon.
+pub(super) fn end(mark: String) {
+    let mut waiting = WAITING.lock();
+    waiting.marks.push(mark);
+    if waiting.is_looking {
+        return;
+    }
+    let looking = std::thread::Builder::new().name("remains".to_owned());
+    match looking.spawn(look_until_done) {
+        Ok(_) => waiting.is_looking = true,
+        // With the next one, when there may be threads again.
+        Err(error) => tracing::warn!(%error, "what a program left behind is not looked for yet"),
+    }
+}
+
+/// Looks once more before the daemon ends; blocks.
+pub(crate) fn finish() {
+    let marks = std::mem::take(&mut WAITING.lock().marks);
+    kill_all(marks);
+}
+
+fn look_until_done() {
+    loop {
+        let marks = {
+            let mut waiting = WAITING.lock();
+            waiting.is_looking = !waiting.marks.is_empty();
+            if !waiting.is_looking {
+                return;
+            }
+            std::mem::take(&mut waiting.marks)
+        };
+        kill_all(marks);
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn kill_all(marks: Vec<String>) {
+    if marks.is_empty() {
+        return;
+    }
+    let marks = marks.iter().map(|mark| format!("{VARIABLE}={mark}"));
+    let marks: HashSet<Vec<u8>> = marks.map(String::into_bytes).collect();
+    for _ in 0..ROUNDS {
+        let mut is_clean = true;
+        for pid in stat::all() {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let mut variables = environment.split(|&byte| byte == 0);
+            let number = Pid::from_raw(pid.cast_signed());
+            if let Some(number) = number
+                && variables.any(|variable| marks.contains(variable))
+            {
+                tracing::warn!(pid, "killing what a program left behind");
+                let _ = kill_process(number, Signal::KILL);
+                is_clean = false;
+            }
+        }
+        if is_clean {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
