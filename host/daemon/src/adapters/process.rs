@@ -18,6 +18,7 @@ mod account;
 mod batch;
 mod before_start;
 mod boot;
+pub(crate) mod carriers;
 mod child;
 mod env_file;
 mod launch;

@@ -56,6 +56,9 @@ pub(super) fn read(pid: u32, kin: Kin, groups: &Groups, clock: &dyn Clock) -> Op
             ticks = ticks.saturating_add(stat.cpu_ticks);
         }
     }
+    for of_other in groups.of_others(pid, kin, |_, stat| Some(stat.cpu_ticks)) {
+        ticks = ticks.saturating_add(of_other);
+    }
     Some(CpuReading {
         pid,
         start_ticks: leader.start_ticks,

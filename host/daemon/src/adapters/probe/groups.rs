@@ -3,7 +3,10 @@
 //! Invariant: a look goes through every process of the machine, so many checks that are due together share one: what
 //! they cost does not grow with their number times that of the processes.
 
-use crate::adapters::process::stat::{self, ProcessStat};
+use crate::adapters::process::{
+    carriers::Carriers,
+    stat::{self, ProcessStat},
+};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +19,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Which processes are measured as one with another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kin {
-    /// The group that it leads: of a supervised child.
+    /// The group that it leads, and all that carries its mark: of a supervised child.
     Group,
     /// What it started, and what those did, whatever their groups are: of a foreign service.
     Descendants,
@@ -70,10 +73,31 @@ impl Processes {
 }
 
 #[derive(Default)]
-pub(super) struct Groups(Mutex<Option<(Instant, Processes)>>);
+pub(super) struct Groups(Mutex<Option<(Instant, Processes)>>, Carriers);
 
 impl Groups {
-    /// A process and its kin; some may have ended since. Blocks.
+    /// What the processes have that carry the mark of a target's process and are in no group of its own, by what `look`
+    /// reads of one that is still the same; nothing where descendants are the kin, for those are known by their parents.
+    /// One that leads no group, for it has forked twice, is among them itself. Blocks.
+    pub(super) fn of_others<T>(
+        &self,
+        pid: u32,
+        kin: Kin,
+        look: impl Fn(u32, &ProcessStat) -> Option<T>,
+    ) -> Vec<T> {
+        if kin == Kin::Descendants {
+            return Vec::new();
+        }
+        let others = self.1.outside_group(pid).into_iter();
+        let seen = others.filter_map(|(pid, start_ticks)| {
+            let stat = ProcessStat::read(pid).ok().flatten()?;
+            // A number may belong to another process by now.
+            look(pid, &stat).filter(|_| stat.start_ticks == start_ticks)
+        });
+        seen.collect()
+    }
+
+    /// A process and its kin, of its group only those in it; some may have ended since. Blocks.
     pub(super) fn members(&self, pid: u32, kin: Kin) -> Vec<u32> {
         self.members_at(pid, kin, Instant::now(), look)
     }

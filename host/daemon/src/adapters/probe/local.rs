@@ -223,7 +223,7 @@ fn parse_memory(text: &str) -> Option<f64> {
 fn resident_bytes(pid: u32, kin: Kin, groups: &Groups) -> io::Result<u64> {
     // Where nothing can be opened its group looks empty.
     ProcessStat::read(pid)?;
-    let mut bytes: u64 = 0;
+    let mut kilobytes: u64 = 0;
     for member in groups.members(pid, kin) {
         // Once more, for a number may belong to another process by now.
         let is_member = |stat: ProcessStat| kin == Kin::Descendants || stat.group == pid;
@@ -232,16 +232,22 @@ fn resident_bytes(pid: u32, kin: Kin, groups: &Groups) -> io::Result<u64> {
             Err(error) if limits::is_own_lack(&error) => return Err(error),
             Ok(_) | Err(_) => continue,
         }
-        let status = match std::fs::read_to_string(format!("/proc/{member}/status")) {
-            Ok(status) => status,
-            Err(error) if limits::is_own_lack(&error) => return Err(error),
-            // It has ended meanwhile.
-            Err(_) => continue,
-        };
-        let resident = kilobytes(&status, "VmRSS:").unwrap_or_default();
-        bytes = bytes.saturating_add(resident.saturating_mul(1024));
+        kilobytes = kilobytes.saturating_add(resident(member)?);
     }
-    Ok(bytes)
+    let others = groups.of_others(pid, kin, |pid, _| Some(resident(pid)));
+    for other in others {
+        kilobytes = kilobytes.saturating_add(other?);
+    }
+    Ok(kilobytes.saturating_mul(1024))
+}
+
+/// Kilobytes; 0 of one that has ended meanwhile.
+fn resident(pid: u32) -> io::Result<u64> {
+    match std::fs::read_to_string(format!("/proc/{pid}/status")) {
+        Ok(status) => Ok(kilobytes(&status, "VmRSS:").unwrap_or_default()),
+        Err(error) if limits::is_own_lack(&error) => Err(error),
+        Err(_) => Ok(0),
+    }
 }
 
 /// The number of a line like `VmRSS:   1234 kB`.

@@ -110,3 +110,21 @@ async fn a_thread_that_has_the_number_is_no_process() {
     drop(told.0);
     thread.join().unwrap();
 }
+
+#[tokio::test]
+async fn what_carries_the_mark_in_other_groups_counts_as_the_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    processes.find(Vec::new()).await;
+    let script = format!("{THREE} exec sleep 1000");
+    let identity = processes.spawn(&web(), &shell(&script), 0).await.unwrap();
+    let others = pids(dir.path(), 3);
+    let found = carriers::Carriers::default().outside_group(identity.pid);
+    assert!(
+        others.iter().all(|pid| found.contains_key(pid)),
+        "{found:?}"
+    );
+    assert!(!found.contains_key(&identity.pid));
+    within(processes.stop(identity, Signal::Term, DEADLINE)).await;
+    within(processes.end_rest(&web())).await.unwrap();
+}

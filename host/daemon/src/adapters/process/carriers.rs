@@ -1,0 +1,94 @@
+//! Which processes carry the same mark as a target's process, in other groups and sessions, for all who ask within a second
+//! of one look at `/proc`: the backends of PostgreSQL lead groups of their own.
+//!
+//! Invariant: as that for groups, a look goes through every process of the machine, and many checks share one.
+
+use super::{
+    mark,
+    stat::{self, ProcessStat},
+};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, HashMap},
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// A process that was started since counts a little later.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// By what one is known; see [`super::mark`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Mark {
+    /// The value of the variable.
+    Variable(Vec<u8>),
+    /// The log that is its output.
+    Output(PathBuf),
+}
+
+/// One process: its number, its start and its group.
+type Carrier = (u32, u64, u32);
+
+type Seen = HashMap<Mark, Vec<Carrier>>;
+
+/// What the last look saw.
+#[derive(Default)]
+pub(crate) struct Carriers(Mutex<Option<(Instant, Seen)>>);
+
+impl Carriers {
+    /// The numbers and starts of the processes that carry a mark of this leader and are in no group of its own; some may
+    /// have ended since. Blocks.
+    pub(crate) fn outside_group(&self, leader: u32) -> BTreeMap<u32, u64> {
+        let marks = marks(leader);
+        if marks.is_empty() {
+            return BTreeMap::new();
+        }
+        // Held during the look: who comes meanwhile waits for it instead of looking too.
+        let mut last = self.0.lock();
+        let fresh = last.take().filter(|(at, _)| at.elapsed() < FRESH);
+        let (at, seen) = fresh.unwrap_or_else(|| (Instant::now(), look()));
+        let carriers = marks.iter().filter_map(|mark| seen.get(mark)).flatten();
+        let others = carriers.filter(|(_, _, group)| *group != leader);
+        let others = others.map(|(pid, start, _)| (*pid, *start)).collect();
+        *last = Some((at, seen));
+        others
+    }
+}
+
+fn look() -> Seen {
+    let mut seen = Seen::new();
+    for pid in stat::all() {
+        let Ok(Some(stat)) = ProcessStat::read(pid) else {
+            continue;
+        };
+        for mark in marks(pid) {
+            let carriers = seen.entry(mark).or_default();
+            carriers.push((pid, stat.start_ticks, stat.group));
+        }
+    }
+    seen
+}
+
+fn marks(pid: u32) -> Vec<Mark> {
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variable = environment
+        .split(|&byte| byte == 0)
+        .find_map(|entry| {
+            entry
+                .strip_prefix(mark::VARIABLE.as_bytes())?
+                .strip_prefix(b"=")
+        })
+        .map(|value| Mark::Variable(value.to_vec()));
+    let outputs = [1, 2].into_iter().filter_map(|number| {
+        let file = std::fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
+        is_log(&file).then_some(Mark::Output(file))
+    });
+    variable.into_iter().chain(outputs).collect()
+}
+
+/// Whether it may be the log of a target, `logs/NAME.log` in a state directory.
+fn is_log(file: &Path) -> bool {
+    let directory = file.parent().and_then(Path::file_name);
+    directory == Some(OsStr::new("logs")) && file.extension() == Some(OsStr::new("log"))
+}
