@@ -107,7 +107,8 @@ pub enum Command {
     /// Reads the config, adopts what an earlier daemon left, then watches and recovers until SIGTERM or SIGINT. Tells
     /// systemd when it is ready (sd_notify). Every change of the config's files reloads the config; one that is
     /// invalid changes nothing. SIGHUP reloads it too, changed or not, and so reads the secrets anew: send it after a
-    /// secret was rotated. Children that run, and the token of the API over TCP, keep the value of their start.
+    /// secret was rotated. Children that run, and the token of the API over TCP, keep the value of their start. SIGUSR1
+    /// opens logs of targets anew that were moved or deleted, at once. As the first process of a container it reaps.
     #[command(after_long_help = examples!("
   mainstay run
   mainstay --config /etc/mainstay/mainstay.toml --log-format json run"))]
