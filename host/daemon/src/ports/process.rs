@@ -68,7 +68,7 @@ pub enum ProcessError {
     /// What an earlier process of it left behind cannot be ended, so no second copy is started.
     #[error(
         "{}; no second copy is started while it is there [{code}]",
-        unended(*.pid, *.state),
+        unended(*pid, *state),
         code = ErrorCode::NotStarted
     )]
     LeftBehind {

@@ -17,7 +17,8 @@ const FIRST_NAMESPACE: u64 = 0xEFFF_FFFC;
 /// What tells this boot from others. The error comes with the file that cannot be read.
 pub(super) fn id() -> Result<String, (PathBuf, io::Error)> {
     let boot_file = Path::new("/proc/sys/kernel/random/boot_id");
-    let machine = std::fs::read_to_string(boot_file).map_err(|error| (boot_file.into(), error))?;
+    let machine =
+        std::fs::read_to_string(boot_file).map_err(|error| (boot_file.to_owned(), error))?;
     let namespace = std::fs::metadata("/proc/self/ns/pid").map(|metadata| metadata.ino());
     let init = ProcessStat::read(1).ok().flatten();
     let start = init.map(|stat| stat.start_ticks);

@@ -13,21 +13,34 @@ use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::{DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 /// How much a rotated file may have above its size: what comes between the look that finds the file too long and the copy
 /// is kept whole where it is no more than one large write.
 const ONE_WRITE: u64 = 64 << 10;
 
-/// The files that are being rotated.
+/// How long the next try waits after one that has failed, on a full disk say, where nobody asks for it.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
+
+/// How often the end of another rotation is looked for, every 10 ms.
+const SOON: usize = 20;
+
+/// The files that are being rotated, and those that could not be.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rotations(Arc<Mutex<HashSet<PathBuf>>>);
+pub(super) struct Rotations(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    running: HashSet<PathBuf>,
+    failed: HashMap<PathBuf, Instant>,
+}
 
 /// One of them, until it is dropped.
 pub(super) struct Rotation {
@@ -38,30 +51,48 @@ pub(super) struct Rotation {
 impl Rotations {
     /// None where a rotation of this file runs.
     pub(super) fn begin(&self, path: &Path) -> Option<Rotation> {
-        self.0.lock().insert(path.to_owned()).then(|| Rotation {
+        let is_free = self.0.lock().running.insert(path.to_owned());
+        is_free.then(|| Rotation {
             path: path.to_owned(),
             all: self.clone(),
         })
+    }
+
+    /// The same, and none where the last one has failed just now.
+    pub(super) fn begin_by_itself(&self, path: &Path) -> Option<Rotation> {
+        let failed = self.0.lock().failed.get(path).copied();
+        if failed.is_some_and(|at| at.elapsed() < AFTER_A_FAILURE) {
+            return None;
+        }
+        self.begin(path)
     }
 }
 
 impl Drop for Rotation {
     fn drop(&mut self) {
-        self.all.0.lock().remove(&self.path);
+        self.all.0.lock().running.remove(&self.path);
     }
 }
 
 impl Rotation {
     /// Rotates the file where it is larger than it may be.
     pub(super) fn run(self, max_bytes: u64, keep: u32) -> io::Result<()> {
-        if is_above(&self.path, max_bytes) {
-            rotate(&self.path, max_bytes, keep)?;
+        if !is_above(&self.path, max_bytes) {
+            return Ok(());
         }
-        Ok(())
+        let rotated = rotate(&self.path, max_bytes, keep);
+        {
+            let mut known = self.all.0.lock();
+            known.failed.remove(&self.path);
+            if rotated.is_err() {
+                known.failed.insert(self.path.clone(), Instant::now());
+            }
+        }
+        rotated
     }
 }
 
-/// Rotates a file where it is larger than it may be, unless another rotation of it runs.
+/// Rotates a file where it is larger than it may be, unless another rotation of it lasts.
 pub(super) async fn rotate_if_long(
     rotations: Rotations,
     path: PathBuf,
@@ -69,12 +100,23 @@ pub(super) async fn rotate_if_long(
     keep: u32,
 ) -> Result<(), ProcessError> {
     // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
-    let Some(rotation) = rotations.begin(&path) else {
+    let Some(rotation) = begin_soon(&rotations, &path).await else {
         return Ok(());
     };
     let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
     let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
     rotated.map_err(|source| ProcessError::Rotate { path, source })
+}
+
+/// A rotation of this file; none where another one lasts.
+async fn begin_soon(rotations: &Rotations, path: &Path) -> Option<Rotation> {
+    for _ in 0..SOON {
+        if let Some(rotation) = rotations.begin(path) {
+            return Some(rotation);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    None
 }
 
 /// Makes the directory for logs; only its owner can look into it.

@@ -44,8 +44,6 @@ const FASTEST: u64 = 512 << 20;
 /// From the first write after a look to the next look.
 const SOONEST: Duration = Duration::from_millis(5);
 const LATEST: Duration = Duration::from_millis(100);
-/// Between two rotations of which the first has failed.
-const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 /// How often what is written meanwhile is gone after, before the rest of it is cut off.
 const ROUNDS: usize = 4;
 
@@ -163,8 +161,6 @@ struct Kept {
     is_lost: bool,
     /// The next look; none until something is written.
     due: Option<Instant>,
-    /// A rotation failed, on a full disk say, and is not tried before.
-    rests_until: Option<Instant>,
 }
 
 impl Kept {
@@ -176,7 +172,6 @@ impl Kept {
             former: None,
             is_lost: false,
             due: None,
-            rests_until: None,
         }
     }
 }
@@ -257,7 +252,7 @@ impl Keeping {
         let Some(inotify) = &self.inotify else {
             return;
         };
-        let mut buffer = [MaybeUninit::uninit(); 4096];
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
         let mut events = Reader::new(inotify, &mut buffer);
         // It ends with the error that there is none.
         while let Ok(event) = events.next() {
@@ -292,17 +287,14 @@ impl Keeping {
         if let Err(error) = kept.relay(path) {
             tracing::debug!(log = %path.display(), %error, "what was written to a log that was moved or deleted is lost");
         }
-        let now = Instant::now();
-        let rests = kept.rests_until.is_some_and(|until| now < until);
-        let is_above = !rests && log::is_above(path, kept.bound.max_bytes);
-        if is_above && let Some(rotation) = self.rotations.begin(path) {
+        let is_above = log::is_above(path, kept.bound.max_bytes);
+        if is_above && let Some(rotation) = self.rotations.begin_by_itself(path) {
             match rotation.run(kept.bound.max_bytes, kept.bound.keep) {
                 // What was written meanwhile may be too much again.
                 Ok(()) => kept.due = Some(Instant::now() + SOONEST),
                 // Told by the supervisor's own look, once every few seconds.
                 Err(error) => {
                     tracing::debug!(log = %path.display(), %error, "the log grows on");
-                    kept.rests_until = Some(now + AFTER_A_FAILURE);
                 }
             }
         }
