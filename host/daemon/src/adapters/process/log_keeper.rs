@@ -105,6 +105,7 @@ impl LogKeeper {
             inotify: inotify.ok(),
             rotations,
             logs: HashMap::new(),
+            due: HashMap::new(),
             watches: HashMap::new(),
         };
         std::thread::Builder::new()
@@ -159,8 +160,6 @@ struct Kept {
     former: Option<File>,
     /// It was looked for, and nobody writes to it.
     is_lost: bool,
-    /// The next look; none until something is written.
-    due: Option<Instant>,
 }
 
 impl Kept {
@@ -171,7 +170,6 @@ impl Kept {
             seen: 0,
             former: None,
             is_lost: false,
-            due: None,
         }
     }
 }
@@ -182,6 +180,8 @@ struct Keeping {
     inotify: Option<OwnedFd>,
     rotations: Rotations,
     logs: HashMap<PathBuf, Kept>,
+    /// The next look at those that are written to; no others are gone through.
+    due: HashMap<PathBuf, Instant>,
     /// Whose file each watch is of.
     watches: HashMap<i32, PathBuf>,
 }
@@ -192,12 +192,10 @@ impl Keeping {
             self.take_asks();
             self.take_events();
             let now = Instant::now();
-            let due = self
-                .logs
-                .iter()
-                .filter(|(_, kept)| kept.due.is_some_and(|due| due <= now));
+            let due = self.due.iter().filter(|(_, due)| **due <= now);
             let due: Vec<PathBuf> = due.map(|(path, _)| path.clone()).collect();
             for path in due {
+                self.due.remove(&path);
                 self.look(&path);
             }
             self.wait();
@@ -206,7 +204,7 @@ impl Keeping {
 
     /// Until something is asked for, written, or due.
     fn wait(&self) {
-        let next = self.logs.values().filter_map(|kept| kept.due).min();
+        let next = self.due.values().min();
         let left = next.map(|due| due.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         let descriptors = std::iter::once(&self.asked.wake).chain(&self.inotify);
@@ -228,20 +226,19 @@ impl Keeping {
         for ask in asks {
             match ask {
                 Ask::Started(path, bound) => {
-                    let mut kept = Kept::new(&path, bound);
-                    kept.due = Some(now);
-                    self.logs.insert(path, kept);
+                    self.logs.insert(path.clone(), Kept::new(&path, bound));
+                    self.due.insert(path, now);
                 }
                 Ask::Keep(path, bound) => {
                     let new = || Kept::new(&path, bound);
                     let kept = self.logs.entry(path.clone()).or_insert_with(new);
                     kept.bound = bound;
-                    kept.due = Some(now);
+                    self.due.insert(path, now);
                 }
                 Ask::LookAtAll => {
-                    for kept in self.logs.values_mut() {
+                    for (path, kept) in &mut self.logs {
                         kept.is_lost = false;
-                        kept.due = Some(now);
+                        self.due.insert(path.clone(), now);
                     }
                 }
             }
@@ -260,9 +257,10 @@ impl Keeping {
             let Some(path) = self.watches.remove(&event.wd()) else {
                 continue;
             };
-            if let Some(kept) = self.logs.get_mut(&path) {
+            if let Some(kept) = self.logs.get(&path) {
                 let due = Instant::now() + kept.bound.look_after();
-                kept.due = Some(kept.due.map_or(due, |before| before.min(due)));
+                // One that is due sooner stays so.
+                self.due.entry(path).or_insert(due);
             }
         }
     }
@@ -271,7 +269,6 @@ impl Keeping {
         let Some(kept) = self.logs.get_mut(path) else {
             return;
         };
-        kept.due = None;
         kept.find_former(path);
         // Before the lengths are looked at: what is written from here on is told.
         let watched = match &kept.former {
@@ -291,7 +288,9 @@ impl Keeping {
         if is_above && let Some(rotation) = self.rotations.begin_by_itself(path) {
             match rotation.run(kept.bound.max_bytes, kept.bound.keep) {
                 // What was written meanwhile may be too much again.
-                Ok(()) => kept.due = Some(Instant::now() + SOONEST),
+                Ok(()) => {
+                    self.due.insert(path.to_owned(), Instant::now() + SOONEST);
+                }
                 // Told by the supervisor's own look, once every few seconds.
                 Err(error) => {
                     tracing::debug!(log = %path.display(), %error, "the log grows on");
