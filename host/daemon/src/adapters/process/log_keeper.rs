@@ -12,10 +12,10 @@
 //! Invariant: a log that nobody writes to costs nothing.
 //! Invariant: what this thread cannot do is done at the supervisor's own looks, every few seconds.
 
-use super::{
-    log::{self, Rotations},
-    output::{self, FileId},
-};
+mod kept;
+
+use super::log::{self, Rotations};
+use kept::Kept;
 use mainstay_domain::spec::ProcessSpec;
 use parking_lot::Mutex;
 use rustix::{
@@ -24,13 +24,9 @@ use rustix::{
 };
 use std::{
     collections::HashMap,
-    fs::File,
-    io::{self, Seek, SeekFrom},
+    io,
     mem::MaybeUninit,
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::fs::MetadataExt,
-    },
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -44,8 +40,6 @@ const FASTEST: u64 = 512 << 20;
 /// From the first write after a look to the next look.
 const SOONEST: Duration = Duration::from_millis(5);
 const LATEST: Duration = Duration::from_millis(100);
-/// How often what is written meanwhile is gone after, before the rest of it is cut off.
-const ROUNDS: usize = 4;
 
 /// How long a log may be, and how many rotated ones are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,31 +143,6 @@ impl Asked {
     }
 }
 
-/// One file.
-struct Kept {
-    bound: Bound,
-    /// The file that the child has as its output; none where it was not there when it was first asked for.
-    written: Option<FileId>,
-    /// Its length at the last look.
-    seen: u64,
-    /// That file, where it has not its name any more.
-    former: Option<File>,
-    /// It was looked for, and nobody writes to it.
-    is_lost: bool,
-}
-
-impl Kept {
-    fn new(path: &Path, bound: Bound) -> Self {
-        Self {
-            bound,
-            written: FileId::of(path).ok(),
-            seen: 0,
-            former: None,
-            is_lost: false,
-        }
-    }
-}
-
 struct Keeping {
     asked: Arc<Asked>,
     /// Tells of the first write after a look.
@@ -271,10 +240,7 @@ impl Keeping {
         };
         kept.find_former(path);
         // Before the lengths are looked at: what is written from here on is told.
-        let watched = match &kept.former {
-            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
-            None => path.to_owned(),
-        };
+        let watched = kept.written_path(path);
         let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;
         if let Some(inotify) = &self.inotify
             && let Ok(watch) = inotify::add_watch(inotify, &watched, changes | WatchFlags::ONESHOT)
@@ -297,56 +263,7 @@ impl Keeping {
                 }
             }
         }
-        if kept.former.is_none() {
-            kept.seen = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        }
-    }
-}
-
-impl Kept {
-    /// Opens the file that is written to where it has not its name any more.
-    fn find_former(&mut self, path: &Path) {
-        let present = FileId::of(path).ok();
-        let is_there = present.is_some() && present == self.written;
-        if is_there || self.former.is_some() || self.is_lost {
-            return;
-        }
-        self.former = output::open_former(path, self.written);
-        self.is_lost = self.former.is_none();
-        if self.former.is_some() {
-            tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
-        }
-    }
-
-    /// Moves what was written to a file that has not its name any more into one that has.
-    fn relay(&mut self, path: &Path) -> io::Result<()> {
-        let Some(former) = &mut self.former else {
-            return Ok(());
-        };
-        let length = former.metadata()?.len();
-        let from = self.seen.min(length);
-        let (mut new, _) = log::open(path)?;
-        if length == from {
-            // To cut it would be told as a write to it.
-            self.seen = from;
-            return Ok(());
-        }
-        let mut copied = from;
-        for _ in 0..ROUNDS {
-            former.seek(SeekFrom::Start(copied))?;
-            let more = io::copy(former, &mut new);
-            match more {
-                Ok(0) => break,
-                Ok(more) => copied = copied.saturating_add(more),
-                // Better lines that are lost than a file that nobody sees and that grows without end.
-                Err(_) if copied.saturating_sub(from) > self.bound.max_bytes => break,
-                Err(error) => return Err(error),
-            }
-        }
-        // Of one that was deleted nothing is to be kept.
-        let is_deleted = former.metadata()?.nlink() == 0;
-        self.seen = if is_deleted { 0 } else { from };
-        former.set_len(self.seen)
+        kept.see(path);
     }
 }
 

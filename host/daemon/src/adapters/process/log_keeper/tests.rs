@@ -1,7 +1,7 @@
 //! Real files, and writers as fast as they come.
 
 use super::*;
-use std::io::Write;
+use std::{fs::File, io::Write};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -1,0 +1,101 @@
+//! One log that is kept, and the file that its child writes to, where that has not its name any more.
+
+use super::super::{
+    log,
+    output::{self, FileId},
+};
+use super::Bound;
+use std::{
+    fs::File,
+    io::{self, Seek, SeekFrom},
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+/// How often what is written meanwhile is gone after, before the rest of it is cut off.
+const ROUNDS: usize = 4;
+
+/// One file.
+pub(super) struct Kept {
+    pub(super) bound: Bound,
+    /// The file that the child has as its output; none where it was not there when it was first asked for.
+    written: Option<FileId>,
+    /// Its length at the last look.
+    seen: u64,
+    /// That file, where it has not its name any more.
+    former: Option<File>,
+    /// It was looked for, and nobody writes to it.
+    pub(super) is_lost: bool,
+}
+
+impl Kept {
+    pub(super) fn new(path: &Path, bound: Bound) -> Self {
+        Self {
+            bound,
+            written: FileId::of(path).ok(),
+            seen: 0,
+            former: None,
+            is_lost: false,
+        }
+    }
+
+    /// Where the file is that is written to.
+    pub(super) fn written_path(&self, path: &Path) -> PathBuf {
+        match &self.former {
+            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+            None => path.to_owned(),
+        }
+    }
+
+    /// A look is over.
+    pub(super) fn see(&mut self, path: &Path) {
+        if self.former.is_none() {
+            self.seen = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        }
+    }
+
+    /// Opens the file that is written to where it has not its name any more.
+    pub(super) fn find_former(&mut self, path: &Path) {
+        let present = FileId::of(path).ok();
+        let is_there = present.is_some() && present == self.written;
+        if is_there || self.former.is_some() || self.is_lost {
+            return;
+        }
+        self.former = output::open_former(path, self.written);
+        self.is_lost = self.former.is_none();
+        if self.former.is_some() {
+            tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
+        }
+    }
+
+    /// Moves what was written to a file that has not its name any more into one that has.
+    pub(super) fn relay(&mut self, path: &Path) -> io::Result<()> {
+        let Some(former) = &mut self.former else {
+            return Ok(());
+        };
+        let length = former.metadata()?.len();
+        let from = self.seen.min(length);
+        let (mut new, _) = log::open(path)?;
+        if length == from {
+            // To cut it would be told as a write to it.
+            self.seen = from;
+            return Ok(());
+        }
+        let mut copied = from;
+        for _ in 0..ROUNDS {
+            former.seek(SeekFrom::Start(copied))?;
+            let more = io::copy(former, &mut new);
+            match more {
+                Ok(0) => break,
+                Ok(more) => copied = copied.saturating_add(more),
+                // Better lines that are lost than a file that nobody sees and that grows without end.
+                Err(_) if copied.saturating_sub(from) > self.bound.max_bytes => break,
+                Err(error) => return Err(error),
+            }
+        }
+        // Of one that was deleted nothing is to be kept.
+        let is_deleted = former.metadata()?.nlink() == 0;
+        self.seen = if is_deleted { 0 } else { from };
+        former.set_len(self.seen)
+    }
+}
