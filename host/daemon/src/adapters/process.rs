@@ -40,7 +40,7 @@ mod tests;
 pub(super) use launch::run_as;
 
 use super::environment::ChildEnvironment;
-use crate::ports::{Boxed, Clock, Exit, ProcessError, Processes, Secrets};
+use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};
 use child::Children;
 use launch::Launch;
 use leftovers::Leftovers;
@@ -240,6 +240,11 @@ impl Processes for HostProcesses {
             self.leftovers
                 .find(users, self.boot_id.clone(), self.clock.now()),
         )
+    }
+
+    fn marked(&self, target: &TargetName, named: NamedProcess) -> Option<ProcessIdentity> {
+        let now = self.clock.now();
+        self.marks.named(target, named, &self.boot_id, now)
     }
 
     fn boot_id(&self) -> &str {

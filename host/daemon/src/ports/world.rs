@@ -1,6 +1,6 @@
 //! What services need from the machine: clocks, checks, processes, programs, HTTP, secrets and the config.
 
-use super::{Boxed, Exit, ProcessError};
+use super::{Boxed, Exit, NamedProcess, ProcessError};
 use mainstay_domain::{
     code::ErrorCode,
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
@@ -53,6 +53,11 @@ pub trait Processes: Send + Sync {
         &self,
         users: Vec<(TargetName, String)>,
     ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
+    /// A living process that the pid file of a program that forks names, where it carries the mark of this target: such a
+    /// one may lead a session, or no group at all, which no child does. For those without marks there is none.
+    fn marked(&self, _target: &TargetName, _named: NamedProcess) -> Option<ProcessIdentity> {
+        None
+    }
     /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
     fn boot_id(&self) -> &str;
     /// Whether this very process lives.

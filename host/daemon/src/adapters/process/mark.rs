@@ -17,6 +17,7 @@ use super::{
     log, output,
     stat::{self, ProcessStat},
 };
+use crate::ports::NamedProcess;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use rustix::{
     fs::OFlags,
@@ -137,7 +138,8 @@ impl Marks {
     }
 
     /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
-    /// lead a group of their own. `uids` has the users that targets run as, where it is not the daemon's own.
+    /// lead a group of their own; those that lead a session are not. `uids` has the users that targets run as, where it is
+    /// not the daemon's own.
     pub(super) fn leaders(
         &self,
         boot_id: &str,
@@ -150,7 +152,8 @@ impl Marks {
             .into_iter()
             .filter_map(|pid| {
                 let stat = ProcessStat::read(pid).ok()??;
-                if stat.group != pid || stat.has_ended() {
+                // A leader of a group cannot lead a session later on, so what does was left behind by one.
+                if stat.group != pid || stat.session == pid || stat.has_ended() {
                     return None;
                 }
                 let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
@@ -180,6 +183,29 @@ impl Marks {
             .collect();
         found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
         found
+    }
+
+    /// A living process that a pid file names, where it carries the mark of this target.
+    pub(super) fn named(
+        &self,
+        target: &TargetName,
+        named: NamedProcess,
+        boot_id: &str,
+        now: Timestamp,
+    ) -> Option<ProcessIdentity> {
+        let NamedProcess { pid, start_ticks } = named;
+        let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+        let (started_at, restarts) = mark.start.unwrap_or((now, 0));
+        (mark.target == *target).then(|| ProcessIdentity {
+            pid,
+            start_ticks,
+            boot_id: boot_id.to_owned(),
+            started_at,
+            restarts,
+            config: None,
+            ended: None,
+            completed: false,
+        })
     }
 
     /// Every living process that carries the mark of a target that is `wanted`, whatever group and session it is in.

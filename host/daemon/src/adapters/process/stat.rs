@@ -13,6 +13,8 @@ pub(crate) struct ProcessStat {
     pub(crate) parent: u32,
     /// Field 5.
     pub(crate) group: u32,
+    /// Field 6.
+    pub(crate) session: u32,
     /// Fields 14 to 17: clock ticks in which it ran, in user and in kernel mode, and those of the children that it waited
     /// for.
     pub(crate) cpu_ticks: u64,
@@ -46,8 +48,9 @@ impl ProcessStat {
         let state = fields.next()?.bytes().next()?; // field 3
         let parent = fields.next()?.parse().ok()?; // field 4
         let group = fields.next()?.parse().ok()?; // field 5
+        let session = fields.next()?.parse().ok()?; // field 6
         let mut cpu_ticks: u64 = 0;
-        for ticks in [fields.nth(8), fields.next(), fields.next(), fields.next()] {
+        for ticks in [fields.nth(7), fields.next(), fields.next(), fields.next()] {
             // Of no weight for what a process is: an odd one must not hide it.
             let ticks = ticks?.parse::<u64>().unwrap_or(0); // fields 14 to 17
             cpu_ticks = cpu_ticks.saturating_add(ticks);
@@ -57,6 +60,7 @@ impl ProcessStat {
             state,
             parent,
             group,
+            session,
             cpu_ticks,
             start_ticks,
         })

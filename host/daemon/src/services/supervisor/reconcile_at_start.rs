@@ -63,7 +63,9 @@ impl Core {
                 continue;
             };
             let record = previous_by_target.recorded.get(&supervised.name).copied();
-            let left = self.left_unrecorded(&process, record).await;
+            let left = self
+                .left_unrecorded(&supervised.name, &process, record)
+                .await;
             let record = left.as_ref().or(record);
             let marked = previous_by_target.marked.get(&supervised.name);
             let paused =
@@ -99,18 +101,30 @@ impl Core {
         let _ = self.reconciled.set(());
     }
 
-    /// What a recorded process that has ended left, where the daemon was killed before it could write that down.
+    /// What the first process of a program that forks left, where the daemon was killed before it could write that down.
     async fn left_unrecorded(
         &self,
+        name: &TargetName,
         process: &ProcessSpec,
         record: Option<&ProcessIdentity>,
     ) -> Option<ProcessIdentity> {
-        let (file, record) = (process.pid_file.as_deref()?, record?);
-        let of_this_boot = record.boot_id == self.ports.processes.boot_id();
-        if !of_this_boot || record.ended.is_some() || self.ports.processes.is_alive(record) {
+        let file = process.pid_file.as_deref()?;
+        let processes = &self.ports.processes;
+        if record.is_some_and(|record| processes.is_alive(record)) {
             return None;
         }
-        self.named_after(file, record).await.ok().flatten()
+        let of_this_boot = record.filter(|record| record.boot_id == processes.boot_id());
+        if let Some(record) = of_this_boot.filter(|record| record.ended.is_none())
+            && let Ok(Some(left)) = self.named_after(file, record).await
+        {
+            return Some(left);
+        }
+        // Of a start of which nothing was written down. What the recorded one's start left is for recovery.
+        let named = self.ports.pid_files.named(file.to_owned()).await.ok()??;
+        let start = |identity: &ProcessIdentity| (identity.started_at, identity.restarts);
+        let marked = processes.marked(name, named)?;
+        let is_other = of_this_boot.is_none_or(|record| start(record) != start(&marked));
+        is_other.then_some(marked)
     }
 
     fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {

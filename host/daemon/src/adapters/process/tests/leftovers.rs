@@ -128,3 +128,46 @@ async fn what_carries_the_mark_in_other_groups_counts_as_the_targets() {
     within(processes.stop(identity, Signal::Term, DEADLINE)).await;
     within(processes.end_rest(&web())).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_left_in_a_session_of_its_own_is_not_taken_for_a_child() {
+    let dir = tempfile::tempdir().unwrap();
+    let others = {
+        let before = processes(dir.path());
+        let script = format!("{THREE} sleep 0.2");
+        let first = before.spawn(&web(), &shell(&script), 0).await.unwrap();
+        let others = pids(dir.path(), 3);
+        within(before.wait(first)).await;
+        others
+    };
+    let next = processes(dir.path());
+    assert_eq!(next.find(Vec::new()).await, []);
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 3);
+    within(next.end_rest(&web())).await.unwrap();
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 0);
+}
+
+#[tokio::test]
+async fn the_service_that_a_program_left_in_a_session_of_its_own_is_known_by_its_mark() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = processes(dir.path());
+    let mut forks = shell("setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.2");
+    forks.pid_file = Some(dir.path().join("main.pid"));
+    let first = before.spawn(&web(), &forks, 3).await.unwrap();
+    let pid = pids(dir.path(), 1)[0];
+    assert_eq!(within(before.wait(first.clone())).await, Exit::Code(0));
+    let stat = ProcessStat::read(pid).unwrap().unwrap();
+    let named = NamedProcess {
+        pid,
+        start_ticks: stat.start_ticks,
+    };
+    let next = processes(dir.path());
+    next.find(Vec::new()).await;
+    let main = next.marked(&web(), named).unwrap();
+    assert_eq!((main.started_at, main.restarts), (first.started_at, 3));
+    assert!(next.is_alive(&main));
+    let other = TargetName::parse("other").unwrap();
+    assert_eq!(next.marked(&other, named), None);
+    within(next.end_rest(&web())).await.unwrap();
+    assert!(!next.is_alive(&main));
+}
