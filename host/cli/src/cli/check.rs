@@ -150,7 +150,7 @@ impl Wanted<'_> {
     fn missing(&self, served: &Served) -> Option<Problem> {
         let of_this_name = served.get(self.name).map(Vec::as_slice).unwrap_or_default();
         let fits = |(kind, found): &(PluginKind, PluginIdentity)| {
-            *kind == self.kind && satisfies(&self.version, &found.version)
+            *kind == self.kind && satisfies(self.version, &found.version)
         };
         if of_this_name.iter().any(fits) {
             return None;

@@ -27,9 +27,7 @@ mod tls;
 mod unix;
 mod words;
 
-use super::{
-    environment::ChildEnvironment, limits, process::log_of, secrets::concealed_text,
-};
+use super::{environment::ChildEnvironment, limits, process::log_of, secrets::concealed_text};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::BlockingLooks;
 use cpu::CpuLooks;

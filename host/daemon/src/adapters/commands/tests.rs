@@ -202,7 +202,12 @@ async fn the_command_of_a_foreign_service_inherits_no_variable_of_a_secret() {
 
 #[tokio::test]
 async fn the_command_of_a_foreign_service_gets_its_variables_and_runs_as_its_user() {
-    let commands = LocalCommands::new(Arc::new(OneSecret), Arc::default());
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        Arc::default(),
+        outputs(directory.path()),
+    );
     let run = |run_as| {
         let argv = ["sh", "-c", "echo \"$TOKEN\" $(id -un) $USER"].map(str::to_owned);
         commands.run_foreign(argv.into(), "/".into(), Duration::from_secs(20), run_as)
@@ -365,7 +370,7 @@ async fn a_service_left_behind_goes_on_writing() {
         count.display()
     );
     let argv = ["sh", "-c", &script].map(str::to_owned).to_vec();
-    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(60));
+    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(60), RunAs::default());
     let output = run.await.unwrap();
     let pid = text(&output.stdout).lines().next().unwrap().to_owned();
     // More than the pipe holds: somebody reads it.

@@ -1027,12 +1027,10 @@ fn job_keys(keys: &mut Keys) {
         every,
     );
     keys.job("job.rpo", "rpo = \"99h\"", |j| j.rpo, Some(hours(99)));
-    let text = format!(
-        "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
-         source = [{{ kind = \"directory\", path = \"d\" }}]\n"
-    );
+    let text = "[[target]]\nname = \"a\"\n[[job]]\nname = \"j\"\nafter = [\"a\"]\n\
+                source = [{ kind = \"directory\", path = \"d\" }]\n";
     let after = vec![TargetName::parse("a").unwrap()];
-    keys.arrives("job.after", &text, |spec| spec.jobs[0].after.clone(), after);
+    keys.arrives("job.after", text, |spec| spec.jobs[0].after.clone(), after);
     keys.job("job.compression", "compression = 19", |j| j.compression, 19);
     // Its only value changes no part of the spec; that it is read is seen by the missing warning.
     let text = |line: &str| {

@@ -93,6 +93,9 @@ mod tests {
     use crate::services::testing::specs;
     use mainstay_domain::{health::Evidence, name::CheckName, time::Timestamp};
 
+    /// What is asked for, what each check saw, and what that comes to.
+    type Row = (&'static str, &'static [(&'static str, Outcome)], LookResult);
+
     fn observation(check: &str, outcome: Outcome) -> Observation {
         Observation {
             target: specs::name("api"),
@@ -144,7 +147,7 @@ mod tests {
     fn a_failure_whose_own_check_says_nothing_yet_is_not_gone_for_the_others_pass() {
         use Outcome::{Degraded, Failed, Healthy};
         let api = specs::target("api", vec![specs::check("cpu"), specs::check("tcp")]);
-        let table: [(&str, &[(&str, Outcome)], LookResult); 7] = [
+        let table: [Row; 7] = [
             ("cpu-down", &[("tcp", Healthy)], LookResult::NotYet),
             ("cpu-down", &[("tcp", Failed)], LookResult::NotYet),
             ("cpu-down", &[], LookResult::NotYet),
