@@ -61,8 +61,8 @@ fn other_bytes_of_an_accepted_version_are_refused_over_restarts_until_the_operat
     let row = |state: &str| {
         wait_for(state, || {
             let rows = daemon.json(&["plugin", "list"]);
-            let found = rows.as_array().unwrap().iter();
-            let found = found.cloned().find(|row| row["state"] == state);
+            let mut found = rows.as_array().unwrap().iter();
+            let found = found.find(|row| row["state"] == state).cloned();
             found.ok_or_else(|| rows.to_string())
         })
     };
