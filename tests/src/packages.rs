@@ -1,12 +1,13 @@
 //! Real services for the tests: Redis, nginx and PostgreSQL out of the packages of the Debian that runs the tests.
 //!
-//! Invariant: nothing of the system changes. apt works on lists and a cache of its own beside the build, packages are
-//! checked against the archive's signature as always, and what the system already has is used as it is.
+//! Invariant: nothing of the system changes. apt works on lists and a cache of its own, packages are checked against the
+//! archive's signature as always, and what the system already has is used as it is.
+//! They are unpacked where temporary files are, for PostgreSQL runs as another user, who cannot look into the build.
 
-use crate::build_directory;
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -24,8 +25,11 @@ pub struct Packages {
 pub fn packages() -> &'static Packages {
     static PACKAGES: OnceLock<Packages> = OnceLock::new();
     PACKAGES.get_or_init(|| {
-        let home = build_directory().join("test-packages");
+        let user = rustix::process::geteuid().as_raw();
+        let home = std::env::temp_dir().join(format!("mainstay-test-packages-{user}"));
         fs::create_dir_all(&home).unwrap();
+        let owner = fs::metadata(&home).unwrap().uid();
+        assert_eq!(owner, user, "{} belongs to somebody else", home.display());
         let lock = File::create(home.join("lock")).unwrap();
         flock(&lock, FlockOperation::LockExclusive).unwrap();
         let root = home.join("root");
@@ -39,16 +43,17 @@ pub fn packages() -> &'static Packages {
 impl Packages {
     /// A program that is unpacked, else that of the system.
     pub fn program(&self, name: &str) -> PathBuf {
+        let roots = [self.root.as_path(), Path::new("/")];
+        // Of PostgreSQL several versions may be there: the newest. What is in /usr/bin only chooses one.
         let mut places: Vec<PathBuf> = Vec::new();
-        for root in [self.root.as_path(), Path::new("/")] {
-            // Of PostgreSQL several versions may be there: the newest. What is in /usr/bin only chooses one.
+        for root in roots {
             let versions = fs::read_dir(root.join("usr/lib/postgresql"));
             let versions = versions.into_iter().flatten();
-            let mut versions: Vec<PathBuf> = versions
-                .map(|version| version.unwrap().path().join("bin"))
-                .collect();
-            versions.sort();
-            places.extend(versions.into_iter().rev());
+            places.extend(versions.map(|version| version.unwrap().path().join("bin")));
+        }
+        places.sort();
+        places.reverse();
+        for root in roots {
             places.extend(["usr/bin", "usr/sbin"].map(|below| root.join(below)));
         }
         let found = places.into_iter().map(|place| place.join(name));

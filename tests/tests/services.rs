@@ -392,13 +392,14 @@ failure = "postgres-down"
             &self.port.to_string(),
         ]);
         psql.args(["-Atqc", sql]);
-        psql.stdout(Stdio::piped()).stderr(Stdio::null());
+        psql.stdout(Stdio::piped()).stderr(Stdio::piped());
         psql.spawn().unwrap()
     }
 
     fn answer(&self, sql: &str) -> String {
         let output = self.ask(sql).wait_with_output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        let text = [output.stdout, output.stderr].concat();
+        String::from_utf8(text).unwrap().trim().to_owned()
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 /// Where an operation stands [seed 002, 000].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -183,38 +184,6 @@ pub fn next(from: OperationState, event: OperationEvent) -> Result<OperationStat
         (S::Scheduled | S::InProgress | S::Validating, E::Interrupted) => S::Failed,
         _ => return Err(IllegalMove { from, event }),
     })
-}
-
-impl OperationState {
-    /// The word that is printed.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            OperationState::Scheduled => "scheduled",
-            OperationState::InProgress => "in-progress",
-            OperationState::Validating => "validating",
-            OperationState::Succeeded => "succeeded",
-            OperationState::Failed => "failed",
-            OperationState::Partial => "partial",
-            OperationState::Cancelled => "cancelled",
-            OperationState::AwaitingManual => "awaiting-manual",
-        }
-    }
-}
-
-impl OperationEvent {
-    fn done_to(self) -> &'static str {
-        match self {
-            OperationEvent::AttemptBegan => "attempted",
-            OperationEvent::HandlerFinished => "validated",
-            OperationEvent::Verified => "verified",
-            OperationEvent::GaveUp => "given up",
-            OperationEvent::NeedsOperator => "handed to a person",
-            OperationEvent::Approved => "approved",
-            OperationEvent::Rejected => "rejected",
-            OperationEvent::Cancelled => "cancelled",
-            OperationEvent::Interrupted => "interrupted",
-        }
-    }
 }
 
 impl Operation {

@@ -11,8 +11,7 @@
 //! port. But the first process of a program that forks (`pid_file`) leaves the service behind when it exits with code 0.
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
-//! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (none of `user`, `umask`, `nice`
-//! and `nofile` is set).
+//! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (`Change` in `launch`).
 
 mod account;
 mod batch;
