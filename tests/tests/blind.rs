@@ -20,6 +20,14 @@ fn target(name: &str, run: &str, check: &str, period: &str) -> String {
     )
 }
 
+/// Takes every connection, until the test ends; gives the port.
+fn listen() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    port
+}
+
 /// Healthy targets of every kind that needs something of the host; `port` is where somebody listens.
 fn healthy(port: u16) -> String {
     let supervised = "run = [\"/bin/sleep\", \"1000000\"]";
@@ -95,8 +103,7 @@ fn pass(length: Duration) {
 
 #[test]
 fn a_daemon_without_descriptors_restarts_nothing_refuses_no_config_and_sees_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let port = listen();
     let daemon = Daemon::start(&[HOST, &healthy(port)].concat(), &[]);
     let all = |daemon: &Daemon| {
         daemon.wait_for_status("all to be healthy", |status| {
@@ -204,8 +211,7 @@ fn eighty_names_whose_server_is_silent_fail_nothing_and_delay_nobody() {
     if !own_mounts.is_ok_and(|status| status.success()) {
         return;
     }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let port = listen();
     let mut config = [HOST, &healthy(port)].concat();
     for number in 0..80 {
         let check = match number % 4 {
