@@ -70,6 +70,10 @@ pub struct ProcessIdentity {
     /// Whether that end was one that its config expects, so that it is done; only where `ended` is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub completed: bool,
+    /// The target under whose name it was started, where that was another one: it was renamed while the process ran,
+    /// which carries the mark of that name to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked_as: Option<TargetName>,
 }
 
 /// What kind of entry it is.

@@ -14,6 +14,7 @@
 //! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (`Change` in `launch`).
 
 mod account;
+mod alias;
 mod batch;
 mod before_start;
 mod boot;
@@ -27,6 +28,8 @@ mod log_keeper;
 mod mark;
 mod oom;
 mod output;
+mod prepare;
+mod renaming;
 mod signal;
 pub(crate) mod stat;
 mod stop;
@@ -41,7 +44,6 @@ pub(super) use launch::run_as;
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};
 use child::Children;
-use launch::Launch;
 use leftovers::Leftovers;
 use log::Rotations;
 use log_keeper::{Bound, LogKeeper};
@@ -135,60 +137,6 @@ impl HostProcesses {
     /// Looks at once whether logs were moved or deleted, and opens those anew.
     pub fn reopen_logs(&self) {
         self.keeper.look_at_all();
-    }
-
-    fn prepare(
-        &self,
-        target: &TargetName,
-        spec: &ProcessSpec,
-        restarts: u32,
-    ) -> Result<(Launch, ProcessIdentity), ProcessError> {
-        let started_at = self.clock.now();
-        let found = |user: &str| {
-            account::find(user).map_err(|why| ProcessError::Account {
-                user: user.to_owned(),
-                why,
-            })
-        };
-        let account = spec.user.as_deref().map(found).transpose()?;
-        if let Some(account) = &account {
-            self.leftovers
-                .run_as([(target.clone(), account.uid.as_raw())]);
-        }
-        let mut env = Vec::with_capacity(spec.env.len() + 1);
-        for (name, value) in &spec.env {
-            env.push((name.clone(), self.secrets.reveal(value)?));
-        }
-        env.push((
-            mark::VARIABLE.to_owned(),
-            self.marks.text(target, started_at, restarts),
-        ));
-        let launch = Launch {
-            run: spec.run.clone(),
-            cwd: spec.cwd.clone(),
-            environment: Arc::clone(&self.environment),
-            env_file: spec.env_file.clone(),
-            env,
-            account,
-            umask: spec.umask,
-            nice: spec.nice,
-            nofile: spec.nofile,
-            log: log::path(&self.logs, target),
-            rotations: self.rotations.clone(),
-            log_max_bytes: spec.log_max_bytes,
-            log_keep: spec.log_keep,
-        };
-        let identity = ProcessIdentity {
-            pid: 0,
-            start_ticks: 0,
-            boot_id: self.boot_id.clone(),
-            started_at,
-            restarts,
-            config: None,
-            ended: None,
-            completed: false,
-        };
-        Ok((launch, identity))
     }
 }
 
@@ -296,5 +244,19 @@ impl Processes for HostProcesses {
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
         let rotations = self.rotations.clone();
         Box::pin(log::rotate_if_long(rotations, path, max_bytes, keep))
+    }
+
+    fn rename(
+        &self,
+        identity: &ProcessIdentity,
+        from: &TargetName,
+        to: &TargetName,
+        spec: &ProcessSpec,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
+        Box::pin(self.give_name(identity.pid, from.clone(), to.clone(), spec.clone()))
+    }
+
+    fn carries_mark(&self, target: &TargetName, identity: &ProcessIdentity) {
+        self.alias(target, identity);
     }
 }

@@ -106,6 +106,14 @@ pub enum ProcessError {
         /// What the system said.
         source: io::Error,
     },
+    /// Its log cannot get the name of its target.
+    #[error("cannot rename {}: {source}", path.display())]
+    RenameLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Its log cannot be rotated.
     #[error("cannot rotate {}: {source}", path.display())]
     Rotate {

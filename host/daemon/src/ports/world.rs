@@ -84,6 +84,21 @@ pub trait Processes: Send + Sync {
     fn oom_kills(&self) -> Option<u64> {
         None
     }
+    /// Gives what belongs to the process of a target that is called otherwise from now on, its log, the new name `to`. Where
+    /// that fails nothing has changed. For those without logs there is nothing to do.
+    fn rename(
+        &self,
+        _identity: &ProcessIdentity,
+        _from: &TargetName,
+        _to: &TargetName,
+        _spec: &ProcessSpec,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// All that carries the mark of this process is the target's, whatever name is in it; see
+    /// [`ProcessIdentity::marked_as`]. Before [`Processes::find`], and when a target is renamed. For those without marks
+    /// there is nothing to do.
+    fn carries_mark(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
     /// Rotates the target's output file where it has grown above its size; the child goes on writing.
     fn rotate(
         &self,

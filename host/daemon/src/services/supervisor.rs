@@ -17,6 +17,7 @@ mod ordering;
 mod port;
 mod reconcile_at_start;
 mod reconfigure;
+mod renaming;
 mod shutdown;
 mod target;
 #[cfg(test)]

@@ -500,8 +500,9 @@ fn every_form_of_a_process_is_in_the_corpus() {
         config: _,
         ended: _,
         completed: _,
+        marked_as: _,
     } = &all[0];
-    there_and_absent!(all, config, ended);
+    there_and_absent!(all, config, ended, marked_as);
     true_and_false!(all, completed);
 }
 

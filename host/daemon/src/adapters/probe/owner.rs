@@ -171,12 +171,13 @@ pub(super) fn look(
     }
     let all: HashSet<u64> = listening.iter().map(|(_, inode)| *inode).collect();
     let listens = own.iter().any(|inode| all.contains(inode));
+    let mark = mark_of(pid);
     let mut stranger = None;
     for other in stat::all() {
         if !sockets(other).iter().any(|inode| asked.contains(inode)) {
             continue;
         }
-        if is_marked(other, target) {
+        if is_marked(other, mark.as_deref(), target) {
             return found(Owner::Own);
         }
         let stat = ProcessStat::read(other).ok().flatten();
@@ -202,13 +203,22 @@ fn named(pid: u32) -> String {
     format!("process {pid} ({name})")
 }
 
-/// Whether a process has the mark of this target: its descendants have, in whatever session.
-fn is_marked(pid: u32, target: &TargetName) -> bool {
+/// The mark in the environment of a process.
+fn mark_of(pid: u32) -> Option<Vec<u8>> {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
     let mark = variables.find_map(|variable| variable.strip_prefix(MARK));
-    let name = mark.and_then(|mark| mark.split(|&byte| byte == b'/').nth(1));
-    name == Some(target.as_str().as_bytes())
+    mark.map(<[u8]>::to_vec)
+}
+
+/// Whether a process has the mark of the target's process, as its descendants have in whatever session: it may name the
+/// target as that was called before. Where that cannot be read any more, whether it names this target.
+fn is_marked(pid: u32, mark: Option<&[u8]>, target: &TargetName) -> bool {
+    let Some(found) = mark_of(pid) else {
+        return false;
+    };
+    let name = found.split(|&byte| byte == b'/').nth(1);
+    mark == Some(found.as_slice()) || name == Some(target.as_str().as_bytes())
 }
 
 /// The inodes of the sockets that a process holds; none where that cannot be seen.

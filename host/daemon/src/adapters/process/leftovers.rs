@@ -92,7 +92,7 @@ impl Leftovers {
         self.users.lock().extend(users);
     }
 
-    /// A process of the target is being started.
+    /// A process of the target is being started, or was that of another one until now.
     pub(super) fn started(&self, target: &TargetName) {
         if let Some(suspects) = &mut *self.suspects.lock() {
             suspects.insert(target.clone());
@@ -116,6 +116,7 @@ impl Leftovers {
                 if let Some(suspects) = &mut *self.suspects.lock() {
                     suspects.remove(target);
                 }
+                self.marks.aliases().forget(target);
                 return left;
             }
             if begun.elapsed() > PATIENCE {

@@ -11,7 +11,10 @@
 use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::{
+    fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with},
+    io::Errno,
+};
 use std::{
     collections::{HashMap, HashSet},
     fs::{DirBuilder, File, OpenOptions},
@@ -109,7 +112,7 @@ pub(super) async fn rotate_if_long(
 }
 
 /// A rotation of this file; none where another one lasts.
-async fn begin_soon(rotations: &Rotations, path: &Path) -> Option<Rotation> {
+pub(super) async fn begin_soon(rotations: &Rotations, path: &Path) -> Option<Rotation> {
     for _ in 0..SOON {
         if let Some(rotation) = rotations.begin(path) {
             return Some(rotation);
@@ -143,6 +146,38 @@ pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
         .mode(0o600)
         .open(path)?;
     Ok((file.try_clone()?, file))
+}
+
+/// Gives a log, and the rotated ones beside it, the name of another one. What has that name was left by a target that is
+/// gone; it gets the name that is free then, so nothing is lost.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    swap(from, to)?;
+    for number in 1.. {
+        let (from, to) = (numbered(from, number), numbered(to, number));
+        if !from.exists() && !to.exists() {
+            break;
+        }
+        // What is written has its place by now.
+        if let Err(error) = swap(&from, &to) {
+            tracing::warn!(log = %from.display(), %error, "a rotated log keeps the name of before");
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Each gets the other's name; either may be missing.
+fn swap(one: &Path, other: &Path) -> io::Result<()> {
+    let renamed = |from: &Path, to: &Path, flags| renameat_with(CWD, from, CWD, to, flags);
+    let done = match renamed(one, other, RenameFlags::NOREPLACE) {
+        Err(Errno::EXIST) => renamed(one, other, RenameFlags::EXCHANGE),
+        Err(Errno::NOENT) => match renamed(other, one, RenameFlags::NOREPLACE) {
+            Err(Errno::NOENT) => Ok(()),
+            done => done,
+        },
+        done => done,
+    };
+    done.map_err(io::Error::from)
 }
 
 /// Whether it is larger than it may be.
@@ -338,6 +373,37 @@ mod tests {
         rotations.begin(&web).unwrap().run(4, 1).unwrap();
         rotations.begin(&other).unwrap().run(4, 1).unwrap();
         assert_eq!(content(&numbered(&web, 1)), "too long");
+    }
+
+    #[test]
+    fn a_log_that_is_renamed_takes_its_rotated_ones_along_and_loses_none_of_that_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (old, new) = (dir.path().join("old.log"), dir.path().join("new.log"));
+        // A log, and how many rotated ones it has, under the old and under the new name.
+        for (of_old, of_new) in [(Some(2), None), (Some(1), Some(3)), (None, Some(1)), (None, None)] {
+            let write = |path: &Path, rotated: Option<u32>, text: &str| {
+                let Some(rotated) = rotated else { return };
+                std::fs::write(path, text).unwrap();
+                for number in 1..=rotated {
+                    std::fs::write(numbered(path, number), format!("{text} {number}")).unwrap();
+                }
+            };
+            write(&old, of_old, "old");
+            write(&new, of_new, "new");
+            rename(&old, &new).unwrap();
+            for (path, rotated, text) in [(&new, of_old, "old"), (&old, of_new, "new")] {
+                assert_eq!(path.exists(), rotated.is_some(), "{of_old:?} {of_new:?}");
+                assert!(rotated.is_none() || content(path) == text);
+                for number in 1..=4 {
+                    let file = numbered(path, number);
+                    assert_eq!(file.exists(), number <= rotated.unwrap_or(0));
+                    assert!(!file.exists() || content(&file) == format!("{text} {number}"));
+                }
+            }
+            for file in std::fs::read_dir(dir.path()).unwrap() {
+                std::fs::remove_file(file.unwrap().path()).unwrap();
+            }
+        }
     }
 
     #[test]

@@ -34,12 +34,15 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::oneshot;
 
 /// What the fastest of writers writes in a second.
 const FASTEST: u64 = 512 << 20;
 /// From the first write after a look to the next look.
 const SOONEST: Duration = Duration::from_millis(5);
 const LATEST: Duration = Duration::from_millis(100);
+/// Who asks for another name waits so long: with a disk that hangs, the thread does.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a log may be, and how many rotated ones are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,8 @@ enum Ask {
     /// This file is kept, if it was not.
     Keep(PathBuf, Bound),
     LookAtAll,
+    /// The file of a target that was renamed gets this name; who asks is told.
+    Rename(PathBuf, PathBuf, oneshot::Sender<io::Result<()>>),
 }
 
 impl LogKeeper {
@@ -116,6 +121,16 @@ impl LogKeeper {
     /// Keeps the file of a child that runs, from now on where it was not kept.
     pub(super) fn keep(&self, path: PathBuf, bound: Bound) {
         self.ask(Ask::Keep(path, bound));
+    }
+
+    /// Gives a file another name, and keeps it under that. Between two looks: else it would count as moved by others.
+    pub(super) async fn rename(&self, from: PathBuf, to: PathBuf) -> io::Result<()> {
+        let (told, renamed) = oneshot::channel();
+        self.ask(Ask::Rename(from, to, told));
+        if let Ok(Ok(renamed)) = tokio::time::timeout(PATIENCE, renamed).await {
+            return renamed;
+        }
+        Err(io::Error::other("the keeper of the logs does not answer"))
     }
 
     /// Looks at every file at once.
@@ -209,6 +224,19 @@ impl Keeping {
                         kept.is_lost = false;
                         self.due.insert(path.clone(), now);
                     }
+                }
+                Ask::Rename(from, to, told) => {
+                    let renamed = log::rename(&from, &to);
+                    if renamed.is_ok() {
+                        self.due.remove(&from);
+                        // What was kept under that name was left by another target.
+                        self.logs.remove(&to);
+                        if let Some(kept) = self.logs.remove(&from) {
+                            self.logs.insert(to.clone(), kept);
+                            self.due.insert(to, now);
+                        }
+                    }
+                    let _ = told.send(renamed);
                 }
             }
         }

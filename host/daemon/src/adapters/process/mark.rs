@@ -9,20 +9,20 @@
 //! it may run as anyone where its output is that very file, which nobody but the daemon hands out: workers often change
 //! their user.
 //!
+//! The environment of a process names its target as that was called when it was started; see `alias`.
+//!
 //! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
 //! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
 
 use super::{
+    alias::{Aliases, Start},
     leftovers::Marked,
     log, output,
     stat::{self, ProcessStat},
 };
 use crate::ports::NamedProcess;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
-use rustix::{
-    fs::OFlags,
-    process::{Pid, Signal, kill_process},
-};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -41,13 +41,34 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub(super) struct Marks {
     state: String,
     logs: PathBuf,
+    aliases: Aliases,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mark {
+    /// Whose process it is.
     target: TargetName,
     /// Known from the environment only.
-    start: Option<(Timestamp, u32)>,
+    start: Option<Start>,
+    /// The name in it, where that is another one by now.
+    marked_as: Option<TargetName>,
+}
+
+impl Mark {
+    fn identity(&self, pid: u32, ticks: u64, boot_id: &str, now: Timestamp) -> ProcessIdentity {
+        let (started_at, restarts) = self.start.unwrap_or((now, 0));
+        ProcessIdentity {
+            pid,
+            start_ticks: ticks,
+            boot_id: boot_id.to_owned(),
+            started_at,
+            restarts,
+            config: None,
+            ended: None,
+            completed: false,
+            marked_as: self.marked_as.clone(),
+        }
+    }
 }
 
 impl Marks {
@@ -57,7 +78,13 @@ impl Marks {
         Self {
             state: digest.chars().take(16).collect(),
             logs: logs.to_owned(),
+            aliases: Aliases::default(),
         }
+    }
+
+    /// Of starts under another name; clones of this value share them.
+    pub(super) fn aliases(&self) -> &Aliases {
+        &self.aliases
     }
 
     /// The variable's value.
@@ -77,6 +104,7 @@ impl Marks {
         Some(Mark {
             target,
             start: Some((started_at, restarts)),
+            marked_as: None,
         })
     }
 
@@ -95,7 +123,24 @@ impl Marks {
             Some(Mark {
                 target,
                 start: None,
+                marked_as: None,
             })
+        })
+    }
+
+    /// By whichever it has, with the name of today: a log is renamed with its target.
+    fn of(&self, pid: u32) -> Option<Mark> {
+        let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+        let owner = mark
+            .start
+            .and_then(|start| self.aliases.owner(&mark.target, start));
+        Some(match owner {
+            None => mark,
+            Some(target) => Mark {
+                target,
+                start: mark.start,
+                marked_as: Some(mark.target),
+            },
         })
     }
 
@@ -114,7 +159,7 @@ impl Marks {
                 log::target_of(&self.logs, &file)?;
                 descriptor.file_name().into_string().ok()
             });
-        numbers.any(|number| writes(pid, &number))
+        numbers.any(|number| output::writes(pid, &number))
             && self.by_output(pid).is_none()
             && self.by_environment(pid).is_none()
     }
@@ -156,7 +201,7 @@ impl Marks {
                 if stat.group != pid || stat.session == pid || stat.has_ended() {
                     return None;
                 }
-                let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+                let mark = self.of(pid)?;
                 let uid = stat::real_uid(pid)?;
                 if uid != own && uids.get(&mark.target) != Some(&uid) {
                     tracing::warn!(
@@ -167,17 +212,7 @@ impl Marks {
                     );
                     return None;
                 }
-                let (started_at, restarts) = mark.start.unwrap_or((now, 0));
-                let identity = ProcessIdentity {
-                    pid,
-                    start_ticks: stat.start_ticks,
-                    boot_id: boot_id.to_owned(),
-                    started_at,
-                    restarts,
-                    config: None,
-                    ended: None,
-                    completed: false,
-                };
+                let identity = mark.identity(pid, stat.start_ticks, boot_id, now);
                 Some((mark.target, identity))
             })
             .collect();
@@ -194,18 +229,8 @@ impl Marks {
         now: Timestamp,
     ) -> Option<ProcessIdentity> {
         let NamedProcess { pid, start_ticks } = named;
-        let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
-        let (started_at, restarts) = mark.start.unwrap_or((now, 0));
-        (mark.target == *target).then(|| ProcessIdentity {
-            pid,
-            start_ticks,
-            boot_id: boot_id.to_owned(),
-            started_at,
-            restarts,
-            config: None,
-            ended: None,
-            completed: false,
-        })
+        let mark = self.of(pid)?;
+        (mark.target == *target).then(|| mark.identity(pid, start_ticks, boot_id, now))
     }
 
     /// Every living process that carries the mark of a target that is `wanted`, whatever group and session it is in.
@@ -220,7 +245,7 @@ impl Marks {
             if stat.has_ended() || pid == std::process::id() {
                 return None;
             }
-            let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+            let mark = self.of(pid)?;
             let target = Some(mark.target).filter(&wanted)?;
             let uid = stat::real_uid(pid)?;
             let is_trusted = uid == own
@@ -269,17 +294,6 @@ impl Marks {
     }
 }
 
-/// Whether this descriptor is open for writing.
-fn writes(pid: u32, descriptor: &str) -> bool {
-    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
-    let info = info.unwrap_or_default();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| {
-        OFlags::from_bits_retain(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +309,7 @@ mod tests {
         let expected = Mark {
             target,
             start: Some((Timestamp::from_millis(1_700_000_000_123), 4)),
+            marked_as: None,
         };
         assert_eq!(ours.parse(&text), Some(expected));
         assert_eq!(others.parse(&text), None);

@@ -1,5 +1,6 @@
 //! Which file a process has as its standard output or standard error, whatever name the file has by now.
 
+use rustix::fs::OFlags;
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -53,4 +54,15 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
     let others = stat::all().into_iter().filter(|&pid| pid != own);
     let output = others.flat_map(outputs).find(is_it)?;
     OpenOptions::new().read(true).write(true).open(output).ok()
+}
+
+/// Whether this descriptor is open for writing.
+pub(super) fn writes(pid: u32, descriptor: &str) -> bool {
+    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
+    let info = info.unwrap_or_default();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| {
+        OFlags::from_bits_retain(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
+    })
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: no clock, no I/O; callers pass what they saw.
 
-use mainstay_domain::{record::ProcessIdentity, spec::ProcessSpec};
+use mainstay_domain::{name::TargetName, record::ProcessIdentity, spec::ProcessSpec};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do when the daemon starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +122,33 @@ pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
     Some(blake3::hash(&text).to_hex().to_string())
 }
 
+/// A digest of all that makes the processes of two targets the same, whatever the targets are called.
+pub(super) fn likeness(process: &ProcessSpec) -> Option<String> {
+    let before = process.before_start.as_ref().map(|before| &before.run);
+    let pid_file = process.pid_file.as_ref();
+    let pid_file = pid_file.map(|file| file.as_os_str().as_encoded_bytes());
+    let text = serde_json::to_vec(&(digest(process)?, before, pid_file)).ok()?;
+    Some(blake3::hash(&text).to_hex().to_string())
+}
+
+/// Which targets that are gone, each with a digest, are which of the new ones under another name: those with the same
+/// digest, in the order of their names.
+pub(super) fn renames(
+    gone: Vec<(String, TargetName)>,
+    new: Vec<(String, TargetName)>,
+) -> Vec<(TargetName, TargetName)> {
+    let mut left: BTreeMap<String, BTreeSet<TargetName>> = BTreeMap::new();
+    for (likeness, name) in gone {
+        left.entry(likeness).or_default().insert(name);
+    }
+    let new: BTreeSet<_> = new.into_iter().collect();
+    let pairs = new.into_iter().filter_map(|(likeness, name)| {
+        let from = left.get_mut(&likeness)?.pop_first()?;
+        Some((from, name))
+    });
+    pairs.collect()
+}
+
 /// How an adopted process compares with the config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Adopted {
@@ -144,10 +172,10 @@ mod tests {
     use mainstay_domain::{
         name::FailureType,
         severity::Severity,
-        spec::{OnShutdown, RestartPolicy},
+        spec::{BeforeStart, OnShutdown, RestartPolicy},
         time::Timestamp,
     };
-    use std::{collections::BTreeMap, time::Duration};
+    use std::time::Duration;
 
     fn process(pid: u32, start: u64) -> ProcessIdentity {
         ProcessIdentity {
@@ -159,6 +187,7 @@ mod tests {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         }
     }
 
@@ -338,7 +367,45 @@ mod tests {
             ..least.clone()
         };
         let all = [&least, &nicer, &more_files, &with_file].map(|process| digest(process).unwrap());
-        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        let different: BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len(), "{all:?}");
+        let slower = ProcessSpec {
+            grace: Duration::from_secs(60),
+            log_keep: 1,
+            ..least.clone()
+        };
+        assert_eq!(likeness(&slower), likeness(&least));
+        let forks = ProcessSpec {
+            pid_file: Some("/run/pid".into()),
+            ..least.clone()
+        };
+        let prepared = ProcessSpec {
+            before_start: Some(BeforeStart {
+                run: vec!["/bin/true".to_owned()],
+                timeout: Duration::from_secs(60),
+            }),
+            ..least.clone()
+        };
+        for other in [&nicer, &with_file, &forks, &prepared] {
+            assert_ne!(likeness(other), likeness(&least));
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_a_new_one_that_is_the_same_in_the_order_of_names() {
+        let named = |pairs: &[(&str, &str)]| -> Vec<(String, TargetName)> {
+            let pairs = pairs.iter();
+            let named =
+                pairs.map(|(like, name)| ((*like).to_owned(), TargetName::parse(name).unwrap()));
+            named.collect()
+        };
+        let gone = named(&[("x", "c"), ("y", "b"), ("x", "a"), ("z", "d")]);
+        let new = named(&[("x", "n"), ("w", "k"), ("x", "m"), ("x", "o"), ("y", "l")]);
+        let found = renames(gone, new);
+        let found: Vec<_> = found
+            .iter()
+            .map(|(from, to)| (from.as_str(), to.as_str()))
+            .collect();
+        assert_eq!(found, [("a", "m"), ("c", "n"), ("b", "l")]);
     }
 }

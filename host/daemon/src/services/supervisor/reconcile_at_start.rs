@@ -48,7 +48,8 @@ impl<'a> PreviousByTarget<'a> {
 impl Core {
     /// Adopts what lives, tells what died, starts what never ran, ends what nobody wants any more.
     pub(super) async fn reconcile_at_start(self: &Arc<Self>) {
-        let previous = std::mem::take(&mut *self.previous.lock());
+        let mut previous = std::mem::take(&mut *self.previous.lock());
+        let renamed = self.rename_at_start(&mut previous.processes).await;
         let users = self.all().into_iter().filter_map(|supervised| {
             Some((
                 supervised.name.clone(),
@@ -77,10 +78,16 @@ impl Core {
                 self.ports.processes.boot_id(),
                 paused,
             );
+            let was = renamed.get(&supervised.name);
+            if let Some(was) = was
+                && !matches!(at_start, AtStart::Adopt(_))
+            {
+                self.submit(vec![Change::Process(was.clone(), None)]);
+            }
             match at_start {
                 AtStart::Adopt(identity) => {
                     let adopted = decide::adopted(&identity, &process);
-                    self.adopt(&supervised, identity, adopted);
+                    self.adopt(&supervised, identity, adopted, was);
                     if adopted == Adopted::Outdated && !paused {
                         self.renew(&supervised).await;
                     }

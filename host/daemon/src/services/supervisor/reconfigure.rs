@@ -1,8 +1,11 @@
 //! Applies another config to processes that run.
+//!
+//! A target that goes and one that comes and runs the same are one target with another name (`renaming`).
 
 use super::{
     Core,
     decide::{self, AtConfig},
+    renaming::take_renamed,
     target::{After, Intent, SupervisedTarget},
 };
 use crate::ports::ProcessUpdate;
@@ -18,12 +21,26 @@ impl Core {
     /// target may be the old one under another name, or want its port.
     pub(super) fn reconfigure(self: &Arc<Self>, spec: &Spec) {
         let changed = self.set_specs(spec);
-        let (starting, ending): (Vec<_>, Vec<_>) = changed
+        let (mut starting, mut ending): (Vec<_>, Vec<_>) = changed
             .into_iter()
             .partition(|supervised| supervised.process_spec().is_some());
         let graces = ending.iter().map(|supervised| supervised.grace());
         let patience = graces.max().unwrap_or_default() + AFTER_GRACE;
+        let renamed = take_renamed(&mut ending, &mut starting);
         let endings = TaskTracker::new();
+        for (old, new) in renamed {
+            self.ports.watch.row_changed(&old.name);
+            self.ports.watch.row_changed(&new.name);
+            let (core, to) = (Arc::clone(self), Arc::clone(&new));
+            let renaming = endings.track_future(async move { core.rename(&old, &to).await });
+            let (core, endings) = (Arc::clone(self), endings.clone());
+            self.background.spawn(async move {
+                let is_kept = renaming.await;
+                if !is_kept {
+                    core.start_after(&endings, patience, &new).await;
+                }
+            });
+        }
         for supervised in ending {
             self.ports.watch.row_changed(&supervised.name);
             let core = Arc::clone(self);
@@ -37,15 +54,24 @@ impl Core {
             self.ports.watch.row_changed(&supervised.name);
             let (core, endings) = (Arc::clone(self), endings.clone());
             self.background.spawn(async move {
-                // What cannot even be killed must not keep all others down.
-                let _ = tokio::time::timeout(patience, endings.wait()).await;
-                if supervised.began().is_none() {
-                    core.wait_for_dependencies(&supervised.name).await;
-                }
-                let _turn = supervised.turn.lock().await;
-                core.apply_config(&supervised).await;
+                core.start_after(&endings, patience, &supervised).await;
             });
         }
+    }
+
+    async fn start_after(
+        self: &Arc<Self>,
+        endings: &TaskTracker,
+        patience: Duration,
+        supervised: &Arc<SupervisedTarget>,
+    ) {
+        // What cannot even be killed must not keep all others down.
+        let _ = tokio::time::timeout(patience, endings.wait()).await;
+        if supervised.began().is_none() {
+            self.wait_for_dependencies(&supervised.name).await;
+        }
+        let _turn = supervised.turn.lock().await;
+        self.apply_config(supervised).await;
     }
 
     /// The targets of which the config says something else than before.
@@ -70,7 +96,7 @@ impl Core {
     }
 
     /// Makes the process match the present config, whatever was asked for meanwhile.
-    async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
+    pub(super) async fn apply_config(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
         if self.is_closing() {
             return; // The shutdown stops what is to be stopped, in time.
         }

@@ -119,7 +119,8 @@ impl Core {
             ..started.map_err(|why| format!("{}: {why}", supervised.name))?
         };
         let message = format!("{}: started process {}", supervised.name, identity.pid);
-        self.record_running(supervised, identity, EventKind::ProcessStarted, message);
+        let (kind, none) = (EventKind::ProcessStarted, Vec::new());
+        self.record_running(supervised, identity, kind, message, none);
         Ok(())
     }
 
@@ -146,23 +147,30 @@ impl Core {
         }
     }
 
-    /// Takes over a process that an earlier daemon started.
+    /// Takes over a process that an earlier daemon started, or that of a target `was` that is called otherwise now.
     pub(super) fn adopt(
         self: &Arc<Self>,
         supervised: &Arc<SupervisedTarget>,
         identity: ProcessIdentity,
         adopted: Adopted,
+        was: Option<&TargetName>,
     ) {
         supervised.begin();
+        let of = was.map(|was| format!(" of {was}, which has this name now"));
         let since = match adopted {
             Adopted::Outdated => ", which was started with another config",
             Adopted::UpToDate => "",
         };
         let message = format!(
-            "{}: adopted process {}{since}",
-            supervised.name, identity.pid
+            "{}: adopted process {}{}{since}",
+            supervised.name,
+            identity.pid,
+            of.unwrap_or_default()
         );
-        self.record_running(supervised, identity, EventKind::ProcessAdopted, message);
+        // In one transaction: the process is of one target.
+        let gone = was.map(|was| Change::Process(was.clone(), None));
+        let (kind, gone) = (EventKind::ProcessAdopted, gone.into_iter().collect());
+        self.record_running(supervised, identity, kind, message, gone);
     }
 
     fn record_running(
@@ -171,6 +179,7 @@ impl Core {
         identity: ProcessIdentity,
         kind: EventKind,
         message: String,
+        mut changes: Vec<Change>,
     ) {
         {
             let mut state = supervised.state.lock();
@@ -180,10 +189,11 @@ impl Core {
         }
         // Before the event: who has seen that sees this too.
         self.ports.watch.row_changed(&supervised.name);
-        self.submit(vec![
+        changes.extend([
             Change::Process(supervised.name.clone(), Some(identity.clone())),
             self.process_event(supervised, kind, Severity::Low, message, &identity),
         ]);
+        self.submit(changes);
         let (news, began) = match kind {
             EventKind::ProcessStarted => {
                 (ProcessUpdate::Started(Some(identity.pid)), Began::Started)

@@ -29,6 +29,7 @@ mod foreign;
 mod killed;
 mod measurement;
 mod predecessor;
+mod renaming;
 mod scale;
 mod shutdown;
 mod torn;

@@ -234,5 +234,6 @@ pub(super) fn process_identity() -> ProcessIdentity {
         config: None,
         ended: None,
         completed: false,
+        marked_as: None,
     }
 }

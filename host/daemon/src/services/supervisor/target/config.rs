@@ -1,7 +1,10 @@
 //! What the config says of one target, and what its process was started with.
 
 use super::{Intent, Stop, SupervisedTarget};
-use mainstay_domain::spec::{ForeignCommands, ProcessSpec, TargetSpec};
+use mainstay_domain::{
+    record::ProcessIdentity,
+    spec::{ForeignCommands, ProcessSpec, TargetSpec},
+};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -71,6 +74,22 @@ impl SupervisedTarget {
             state.began.get_or_insert_with(Instant::now);
         }
         changes
+    }
+
+    /// What its process was last started with, or was to be.
+    pub(in super::super) fn applied(&self) -> Option<Arc<ProcessSpec>> {
+        self.state.lock().applied.clone()
+    }
+
+    /// Its process is that of another target from here on; whether it still ran, and was not being stopped.
+    pub(in super::super) fn release(&self, process: &ProcessIdentity) -> bool {
+        let mut state = self.state.lock();
+        // For this target it is as if it had ended.
+        let is_released = state.lifecycle.exited(process);
+        if is_released {
+            state.applied = None;
+        }
+        is_released
     }
 
     /// Takes the present config as applied; what its process was started with, and what it is to be started with.

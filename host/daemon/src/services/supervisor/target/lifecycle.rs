@@ -105,6 +105,7 @@ mod tests {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         }
     }
 

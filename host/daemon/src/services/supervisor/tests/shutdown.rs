@@ -103,6 +103,7 @@ impl Processes for Unkillable {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

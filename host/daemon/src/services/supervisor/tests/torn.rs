@@ -23,6 +23,7 @@ impl Processes for NoEnd {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

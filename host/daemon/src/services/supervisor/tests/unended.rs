@@ -28,6 +28,7 @@ impl Processes for Frozen {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

@@ -1,0 +1,75 @@
+//! What a start of a target needs: its account, its environment with the mark, and what is known of the process before it
+//! is there.
+
+use super::{
+    HostProcesses,
+    account::{self, Account},
+    launch::Launch,
+    log, mark,
+};
+use crate::ports::ProcessError;
+use mainstay_domain::{name::TargetName, record::ProcessIdentity, spec::ProcessSpec};
+use std::sync::Arc;
+
+/// Whom it runs as, where that is not the daemon's own user.
+pub(super) fn account_of(spec: &ProcessSpec) -> Result<Option<Account>, ProcessError> {
+    let found = |user: &str| {
+        account::find(user).map_err(|why| ProcessError::Account {
+            user: user.to_owned(),
+            why,
+        })
+    };
+    spec.user.as_deref().map(found).transpose()
+}
+
+impl HostProcesses {
+    /// What is started, and all of its identity but the process.
+    pub(super) fn prepare(
+        &self,
+        target: &TargetName,
+        spec: &ProcessSpec,
+        restarts: u32,
+    ) -> Result<(Launch, ProcessIdentity), ProcessError> {
+        let started_at = self.clock.now();
+        let account = account_of(spec)?;
+        if let Some(account) = &account {
+            self.leftovers
+                .run_as([(target.clone(), account.uid.as_raw())]);
+        }
+        let mut env = Vec::with_capacity(spec.env.len() + 1);
+        for (name, value) in &spec.env {
+            env.push((name.clone(), self.secrets.reveal(value)?));
+        }
+        env.push((
+            mark::VARIABLE.to_owned(),
+            self.marks.text(target, started_at, restarts),
+        ));
+        let launch = Launch {
+            run: spec.run.clone(),
+            cwd: spec.cwd.clone(),
+            environment: Arc::clone(&self.environment),
+            env_file: spec.env_file.clone(),
+            env,
+            account,
+            umask: spec.umask,
+            nice: spec.nice,
+            nofile: spec.nofile,
+            log: log::path(&self.logs, target),
+            rotations: self.rotations.clone(),
+            log_max_bytes: spec.log_max_bytes,
+            log_keep: spec.log_keep,
+        };
+        let identity = ProcessIdentity {
+            pid: 0,
+            start_ticks: 0,
+            boot_id: self.boot_id.clone(),
+            started_at,
+            restarts,
+            config: None,
+            ended: None,
+            completed: false,
+            marked_as: None,
+        };
+        Ok((launch, identity))
+    }
+}
