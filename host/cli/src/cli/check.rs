@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
 
+mod bounds;
 mod directories;
 
 use super::component;
@@ -28,6 +29,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = component::loader()?;
     let mut found = directories::problems(&loaded);
+    found.extend(bounds::problems(&loaded));
     let mut served = Served::new();
     for component in components(&loaded, &mut found) {
         match serve(&loader, &loaded, &component).await {

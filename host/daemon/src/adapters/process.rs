@@ -20,6 +20,7 @@ mod before_start;
 mod boot;
 pub(crate) mod carriers;
 mod child;
+mod control_groups;
 mod env_file;
 mod launch;
 mod leftovers;
@@ -44,6 +45,7 @@ pub(super) use launch::run_as;
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};
 use child::Children;
+use control_groups::ControlGroups;
 use leftovers::Leftovers;
 use log::Rotations;
 use log_keeper::{Bound, LogKeeper};
@@ -51,7 +53,9 @@ use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
+use parking_lot::Mutex;
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -75,6 +79,9 @@ pub struct HostProcesses {
     keeper: LogKeeper,
     marks: Marks,
     leftovers: Leftovers,
+    groups: ControlGroups,
+    /// Why the bounds of targets cannot be had.
+    unbounded: Mutex<HashMap<TargetName, String>>,
     boot_id: String,
     children: Arc<Children>,
     starts: Arc<Semaphore>,
@@ -126,6 +133,8 @@ impl HostProcesses {
             rotations,
             keeper,
             leftovers: Leftovers::new(marks.clone()),
+            groups: ControlGroups::new(marks.state()),
+            unbounded: Mutex::default(),
             marks,
             boot_id,
             secrets,
@@ -166,6 +175,7 @@ impl Processes for HostProcesses {
             let started = tokio::task::spawn_blocking(start).await;
             let (pid, start_ticks) =
                 started.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
+            self.see_group(&target, &spec, pid);
             if spec.pid_file.is_some() {
                 self.children.forks(pid, start_ticks);
             }
@@ -226,11 +236,23 @@ impl Processes for HostProcesses {
 
     fn end_rest(&self, target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {
         let target = target.clone();
-        Box::pin(async move { self.leftovers.end_all(&target).await })
+        Box::pin(async move {
+            self.leftovers.end_all(&target).await?;
+            self.groups.remove(&target);
+            Ok(())
+        })
     }
 
     fn oom_kills(&self) -> Option<u64> {
         oom::kills()
+    }
+
+    fn oom_kills_of(&self, target: &TargetName) -> Option<u64> {
+        self.groups.oom_kills(target)
+    }
+
+    fn unbounded(&self, target: &TargetName) -> Option<String> {
+        self.unbounded.lock().get(target).cloned()
     }
 
     fn rotate(

@@ -84,6 +84,14 @@ pub trait Processes: Send + Sync {
     fn oom_kills(&self) -> Option<u64> {
         None
     }
+    /// The same of the target's own processes, since its last start; none where it has no bounds that hold.
+    fn oom_kills_of(&self, _target: &TargetName) -> Option<u64> {
+        None
+    }
+    /// Why the bounds of the target's config do not hold for the process that was last started; none where they do.
+    fn unbounded(&self, _target: &TargetName) -> Option<String> {
+        None
+    }
     /// Gives what belongs to the process of a target that is called otherwise from now on, its log, the new name `to`. Where
     /// that fails nothing has changed. For those without logs there is nothing to do.
     fn rename(

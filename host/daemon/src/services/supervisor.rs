@@ -7,6 +7,7 @@
 //! Invariant: the journal has a process for as long as it should live. If a daemon is killed between a start and its
 //! record, the next one finds the process by its mark.
 
+mod bounds;
 mod decide;
 mod ending;
 mod events;

@@ -20,6 +20,10 @@ pub struct ProcessSpec {
     pub nice: Option<i32>,
     /// How many files it may have open, as soft and as hard limit; default: as the daemon was started with.
     pub nofile: Option<u64>,
+    /// How much memory it and its descendants may have, in bytes; default: as much as there is. Needs control groups.
+    pub memory_max: Option<u64>,
+    /// How much CPU time they may have, in percent of one core; default: as much as there is. Needs control groups.
+    pub cpu_max: Option<f64>,
     /// A file of environment variables, read at each start, that `env` goes over.
     pub env_file: Option<PathBuf>,
     /// Runs before each start, to its end; a start is made only where it exits with code 0.

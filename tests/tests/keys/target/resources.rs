@@ -2,7 +2,7 @@
 
 use super::{HOST, environment, event_of, incident_of, sleeper};
 use mainstay_tests::{Daemon, wait_for};
-use std::fs;
+use std::{fs, path::Path};
 
 fn stat_field(pid: u32, number: usize) -> i64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -37,6 +37,63 @@ fn a_child_is_as_nice_and_has_as_many_files_as_it_is_told() {
     assert_eq!(stat_field(plain, 19), stat_field(std::process::id(), 19));
     assert_eq!(open_files(told), ["77", "77"]);
     assert_ne!(open_files(plain), ["77", "77"]);
+}
+
+/// Acts: `target.memory_max`, `target.cpu_max`
+#[test]
+fn a_child_has_the_bounds_of_its_control_group_or_it_is_told_once_why_not() {
+    let config = |percent: u32| {
+        let bounds = format!("memory_max = \"64MiB\"\ncpu_max = {percent}");
+        format!("{HOST}{}{}", sleeper("web", &bounds), sleeper("plain", ""))
+    };
+    let daemon = Daemon::start(&config(150), &[]);
+    let group_of = |pid: u32| {
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+        let group = groups.lines().find_map(|line| line.strip_prefix("0::/"));
+        let group = group.filter(|group| group.contains("mainstay-") && group.ends_with("/web"));
+        group.map(|group| Path::new("/sys/fs/cgroup").join(group))
+    };
+    let runs = |count: usize| {
+        wait_for("a start", || {
+            let mut starts = daemon.events_of("process.started");
+            starts.retain(|event| event["target"] == "web");
+            let pid = daemon.pids().get("web").copied();
+            pid.filter(|_| starts.len() == count)
+                .ok_or_else(|| format!("{starts:?}"))
+        })
+    };
+    let bounds = |group: &Path| {
+        ["memory.max", "cpu.max"].map(|file| {
+            let text = fs::read_to_string(group.join(file)).unwrap();
+            text.trim().to_owned()
+        })
+    };
+    match group_of(runs(1)) {
+        Some(group) => {
+            assert_eq!(bounds(&group), ["67108864", "150000 100000"]);
+            fs::write(daemon.path("mainstay.toml"), config(50)).unwrap();
+            daemon.hang_up();
+            let group = group_of(runs(2)).unwrap();
+            assert_eq!(bounds(&group), ["67108864", "50000 100000"]);
+        }
+        None => {
+            let warned = event_of(&daemon, "web", "target.warned");
+            let message = warned["message"].as_str().unwrap();
+            println!("skipped, for no control group can be had here: {message}");
+            let start = "web: `memory_max` and `cpu_max` are not enforced: ";
+            assert!(message.starts_with(start), "{message}");
+            fs::write(daemon.path("mainstay.toml"), config(50)).unwrap();
+            daemon.hang_up();
+            runs(2);
+            assert_eq!(daemon.events_of("target.warned").len(), 1, "once");
+        }
+    }
+    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+    let is_there = controllers.contains("memory") && controllers.contains("cpu");
+    let output = daemon.cli(&["check"]);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(said.contains("cannot be enforced"), !is_there, "{said}");
 }
 
 /// Acts: `target.env_file`

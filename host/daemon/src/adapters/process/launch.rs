@@ -1,7 +1,7 @@
 //! The start of one child.
 //!
-//! Invariant: without `user`, `umask`, `nice` and `nofile` nothing runs between `fork` and `exec`, so the standard library takes
-//! `posix_spawn`, whose cost does not grow with the daemon's memory.
+//! Invariant: without `user`, `umask`, `nice`, `nofile` and bounds nothing runs between `fork` and `exec`, so the standard
+//! library takes `posix_spawn`, whose cost does not grow with the daemon's memory.
 
 use super::{
     account::{self, Account},
@@ -42,6 +42,8 @@ pub(super) struct Launch {
     pub(super) umask: Option<u32>,
     pub(super) nice: Option<i32>,
     pub(super) nofile: Option<u64>,
+    /// The entrance of its control group, where it has one.
+    pub(super) group: Option<File>,
     pub(super) log: PathBuf,
     pub(super) rotations: Rotations,
     pub(super) log_max_bytes: u64,
@@ -115,6 +117,7 @@ impl Launch {
             umask: self.umask,
             nice: self.nice,
             open_files: self.open_files(),
+            group: self.group.as_ref().and_then(|group| group.try_clone().ok()),
         };
         if !change.is_none_but_the_usual() || self.nofile.is_some() {
             before_exec(&mut command, change);
@@ -180,6 +183,7 @@ pub(in crate::adapters) fn run_as(command: &mut Command, user: &str) -> Result<(
         umask: None,
         nice: None,
         open_files: None,
+        group: None,
     };
     before_exec(command, change);
     Ok(())
@@ -191,12 +195,17 @@ struct Change {
     umask: Option<u32>,
     nice: Option<i32>,
     open_files: Option<Rlimit>,
+    /// Where a process writes that it enters.
+    group: Option<File>,
 }
 
 impl Change {
     /// Nothing that could not also be done from outside, once the child runs.
     fn is_none_but_the_usual(&self) -> bool {
-        self.account.is_none() && self.umask.is_none() && self.nice.is_none()
+        self.account.is_none()
+            && self.umask.is_none()
+            && self.nice.is_none()
+            && self.group.is_none()
     }
 }
 
@@ -207,6 +216,10 @@ impl Change {
 )]
 fn before_exec(command: &mut Command, change: Change) {
     let change = move || {
+        // Before it is another user, who may not. Without its bounds it runs all the same, and that is told.
+        if let Some(group) = &change.group {
+            let _ = rustix::io::write(group, b"0");
+        }
         if let Some(open_files) = change.open_files {
             setrlimit(Resource::Nofile, open_files)?;
         }
@@ -226,7 +239,7 @@ fn before_exec(command: &mut Command, change: Change) {
         Ok(())
     };
     // SAFETY: the closure runs in the forked child of a program with threads, where only what is async-signal-safe may
-    // be called. It makes six plain system calls over memory that was allocated before the fork; it allocates nothing,
+    // be called. It makes seven plain system calls over memory that was allocated before the fork; it allocates nothing,
     // takes no lock and cannot panic.
     unsafe {
         command.pre_exec(change);

@@ -82,6 +82,11 @@ impl Marks {
         }
     }
 
+    /// What tells the state directory from others.
+    pub(super) fn state(&self) -> &str {
+        &self.state
+    }
+
     /// Of starts under another name; clones of this value share them.
     pub(super) fn aliases(&self) -> &Aliases {
         &self.aliases
@@ -131,9 +136,8 @@ impl Marks {
     /// By whichever it has, with the name of today: a log is renamed with its target.
     fn of(&self, pid: u32) -> Option<Mark> {
         let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
-        let owner = mark
-            .start
-            .and_then(|start| self.aliases.owner(&mark.target, start));
+        let owner = |start| self.aliases.owner(&mark.target, start);
+        let owner = mark.start.and_then(owner);
         Some(match owner {
             None => mark,
             Some(target) => Mark {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::ports::ProcessError;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, spec::ProcessSpec};
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 /// Whom it runs as, where that is not the daemon's own user.
 pub(super) fn account_of(spec: &ProcessSpec) -> Result<Option<Account>, ProcessError> {
@@ -54,6 +54,7 @@ impl HostProcesses {
             umask: spec.umask,
             nice: spec.nice,
             nofile: spec.nofile,
+            group: self.group_of(target, spec),
             log: log::path(&self.logs, target),
             rotations: self.rotations.clone(),
             log_max_bytes: spec.log_max_bytes,
@@ -71,5 +72,31 @@ impl HostProcesses {
             marked_as: None,
         };
         Ok((launch, identity))
+    }
+
+    /// What its control group is entered by. Where that cannot be had, why is kept.
+    fn group_of(&self, target: &TargetName, spec: &ProcessSpec) -> Option<File> {
+        let opened = self.groups.open(target, spec);
+        let mut unbounded = self.unbounded.lock();
+        match opened {
+            Ok(group) => {
+                unbounded.remove(target);
+                group
+            }
+            Err(why) => {
+                unbounded.insert(target.clone(), why);
+                None
+            }
+        }
+    }
+
+    /// Sees whether a child is in the control group that it was to enter.
+    pub(super) fn see_group(&self, target: &TargetName, spec: &ProcessSpec, pid: u32) {
+        let is_bounded = spec.memory_max.is_some() || spec.cpu_max.is_some();
+        if is_bounded && !self.groups.holds(target, pid) {
+            let mut unbounded = self.unbounded.lock();
+            let why = unbounded.entry(target.clone());
+            why.or_insert_with(|| format!("process {pid} could not enter its control group"));
+        }
     }
 }

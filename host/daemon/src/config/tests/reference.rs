@@ -490,6 +490,18 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
         Some(99),
     );
     keys.target(
+        "target.memory_max",
+        &run("memory_max = \"2MiB\""),
+        |s| process(s).memory_max,
+        Some(2 << 20),
+    );
+    keys.target(
+        "target.cpu_max",
+        &run("cpu_max = 12.5"),
+        |s| process(s).cpu_max,
+        Some(12.5),
+    );
+    keys.target(
         "target.env_file",
         &run("env_file = \"/c\""),
         |s| process(s).env_file,
@@ -1165,6 +1177,7 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(process.expected_exit, [0]);
     assert_eq!((&process.pid_file, &process.env_file), (&None, &None));
     assert_eq!((process.nice, process.nofile), (None, None));
+    assert_eq!((process.memory_max, process.cpu_max), (None, None));
     assert_eq!(process.before_start, None);
     assert_eq!(process.exit_failure.as_str(), "postgres-down");
     assert_eq!(process.exit_severity, Severity::Critical);

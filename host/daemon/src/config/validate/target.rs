@@ -6,8 +6,8 @@ use super::{
         document::Value,
         reader::{Fields, ValueAt},
         values::{
-            defined, duration, environment, existing, name, one_of, path, positive_duration, run,
-            severity, size, whole, word,
+            core_percent, defined, duration, environment, existing, name, one_of, path,
+            positive_duration, run, severity, size, whole, word,
         },
     },
     check,
@@ -24,13 +24,15 @@ use mainstay_domain::{
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 16] = [
+const CHILD_KEYS: [&str; 18] = [
     "cwd",
     "env",
     "user",
     "umask",
     "nice",
     "nofile",
+    "memory_max",
+    "cpu_max",
     "env_file",
     "before_start",
     "stop_signal",
@@ -188,6 +190,8 @@ fn process<'a>(
         umask: fields.optional("umask", umask),
         nice: fields.optional("nice", whole(-20..=19)),
         nofile: fields.optional("nofile", whole(16..=1 << 30)),
+        memory_max: fields.optional("memory_max", size(1 << 20..=1 << 44)),
+        cpu_max: fields.optional("cpu_max", core_percent),
         env_file: fields.optional("env_file", path),
         before_start: fields.optional("before_start", before_start),
         stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),

@@ -91,6 +91,8 @@ pub(super) fn at_config(old: Option<&ProcessSpec>, new: Option<&ProcessSpec>) ->
         ("umask", old.umask != new.umask),
         ("nice", old.nice != new.nice),
         ("nofile", old.nofile != new.nofile),
+        ("memory_max", old.memory_max != new.memory_max),
+        ("cpu_max", old.cpu_max != new.cpu_max),
         ("env_file", old.env_file != new.env_file),
     ];
     let differences = differences.iter().filter(|(_, differs)| *differs);
@@ -119,11 +121,24 @@ pub(super) fn digest(process: &ProcessSpec) -> Option<String> {
     if later != (None, None, None) {
         text.extend(serde_json::to_vec(&later).ok()?);
     }
+    if is_bounded(process) {
+        let bounds = (process.memory_max, process.cpu_max);
+        text.extend(serde_json::to_vec(&bounds).ok()?);
+    }
     Some(blake3::hash(&text).to_hex().to_string())
 }
 
-/// A digest of all that makes the processes of two targets the same, whatever the targets are called.
+/// Whether it has a control group, which carries the name of its target.
+pub(super) fn is_bounded(process: &ProcessSpec) -> bool {
+    process.memory_max.is_some() || process.cpu_max.is_some()
+}
+
+/// A digest of all that makes the processes of two targets the same, whatever the targets are called; none of one that
+/// cannot go by another name.
 pub(super) fn likeness(process: &ProcessSpec) -> Option<String> {
+    if is_bounded(process) {
+        return None;
+    }
     let before = process.before_start.as_ref().map(|before| &before.run);
     let pid_file = process.pid_file.as_ref();
     let pid_file = pid_file.map(|file| file.as_os_str().as_encoded_bytes());
@@ -325,6 +340,8 @@ mod tests {
             umask: Some(0o027),
             nice: None,
             nofile: None,
+            memory_max: None,
+            cpu_max: None,
             env_file: None,
             before_start: None,
             stop_signal: mainstay_domain::effect::Signal::Term,
@@ -366,7 +383,23 @@ mod tests {
             env_file: Some("/etc/env".into()),
             ..least.clone()
         };
-        let all = [&least, &nicer, &more_files, &with_file].map(|process| digest(process).unwrap());
+        let bounded = ProcessSpec {
+            memory_max: Some(5),
+            ..least.clone()
+        };
+        let slowed = ProcessSpec {
+            cpu_max: Some(5.0),
+            ..least.clone()
+        };
+        let all = [
+            &least,
+            &nicer,
+            &more_files,
+            &with_file,
+            &bounded,
+            &slowed,
+        ];
+        let all = all.map(|process| digest(process).unwrap());
         let different: BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len(), "{all:?}");
         let slower = ProcessSpec {
@@ -386,7 +419,7 @@ mod tests {
             }),
             ..least.clone()
         };
-        for other in [&nicer, &with_file, &forks, &prepared] {
+        for other in [&nicer, &with_file, &forks, &prepared, &bounded] {
             assert_ne!(likeness(other), likeness(&least));
         }
     }

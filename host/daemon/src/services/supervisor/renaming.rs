@@ -94,7 +94,9 @@ impl Core {
         let Some(process) = new.process_spec().filter(|_| !old.is_listed()) else {
             return false;
         };
-        let is_same = decide::likeness(&started_with) == decide::likeness(&process)
+        let likeness = decide::likeness(&process);
+        let is_same = likeness.is_some()
+            && decide::likeness(&started_with) == likeness
             && decide::adopted(&identity, &process) == Adopted::UpToDate;
         if !is_same || new.runs() || self.is_closing() {
             return false;
@@ -179,6 +181,9 @@ impl Core {
         let new = self.all().into_iter().filter_map(|supervised| {
             let is_new = !recorded.contains(&supervised.name);
             let process = supervised.process_spec().filter(|_| is_new)?;
+            if decide::is_bounded(&process) {
+                return None;
+            }
             Some((decide::digest(&process)?, supervised.name.clone()))
         });
         decide::renames(gone, new.collect())

@@ -69,6 +69,8 @@ struct State {
     began: Option<Instant>,
     /// Its last process ended as its config expects.
     completed: bool,
+    /// Why the bounds of its last process do not hold.
+    unbounded: Option<String>,
 }
 
 impl SupervisedTarget {
@@ -88,6 +90,7 @@ impl SupervisedTarget {
                 restarts: None,
                 began: None,
                 completed: false,
+                unbounded: None,
             }),
         })
     }
@@ -121,6 +124,7 @@ impl Core {
         let message = format!("{}: started process {}", supervised.name, identity.pid);
         let (kind, none) = (EventKind::ProcessStarted, Vec::new());
         self.record_running(supervised, identity, kind, message, none);
+        self.tell_unbounded(supervised, &process);
         Ok(())
     }
 

@@ -108,6 +108,8 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         umask: None,
         nice: None,
         nofile: None,
+        memory_max: None,
+        cpu_max: None,
         env_file: None,
         before_start: None,
         stop_signal: Signal::Term,

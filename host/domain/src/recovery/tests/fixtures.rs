@@ -180,6 +180,8 @@ fn process() -> ProcessSpec {
         umask: None,
         nice: None,
         nofile: None,
+        memory_max: None,
+        cpu_max: None,
         env_file: None,
         before_start: None,
         stop_signal: Signal::Term,

@@ -69,6 +69,16 @@ impl SupervisedTarget {
         process?.pid_file.clone()
     }
 
+    /// Why the bounds of its process do not hold, where that is so; whether that is another reason than the last one.
+    pub(in super::super) fn keep_unbounded(&self, why: Option<&String>) -> bool {
+        let mut state = self.state.lock();
+        let is_news = why.is_some() && state.unbounded.as_ref() != why;
+        if is_news {
+            state.unbounded = why.cloned();
+        }
+        is_news
+    }
+
     /// Whether its last process ended as its config expects, and none runs.
     pub(in super::super) fn has_completed(&self) -> bool {
         let state = self.state.lock();

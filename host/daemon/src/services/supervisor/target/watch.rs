@@ -94,7 +94,12 @@ impl Core {
         let mut why = end_of(&identity, exit, self.ports.shared.clock.now());
         // Of one that was adopted the signal is not known.
         let is_killed = matches!(exit, Exit::Signal(SIGKILL) | Exit::Unknown);
-        if is_killed && self.oom.lock().has_killed(self.ports.processes.oom_kills()) {
+        let own = self.ports.processes.oom_kills_of(&supervised.name);
+        if is_killed && let Some(count) = own.filter(|count| *count > 0) {
+            why.push_str(&format!(
+                ", and the kernel's out-of-memory killer has ended {count} of its processes since its start, at its `memory_max`"
+            ));
+        } else if is_killed && self.oom.lock().has_killed(self.ports.processes.oom_kills()) {
             why.push_str(
                 ", and the kernel's out-of-memory killer ended a process in the same seconds",
             );
