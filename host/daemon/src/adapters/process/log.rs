@@ -11,10 +11,7 @@
 use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
-use rustix::{
-    fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with},
-    io::Errno,
-};
+use rustix::fs::{FallocateFlags, fallocate};
 use std::{
     collections::{HashMap, HashSet},
     fs::{DirBuilder, File, OpenOptions},
@@ -166,18 +163,23 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Each gets the other's name; either may be missing.
+/// Each gets the other's name; either may be missing. In steps, for not every file system can do it in one.
 fn swap(one: &Path, other: &Path) -> io::Result<()> {
-    let renamed = |from: &Path, to: &Path, flags| renameat_with(CWD, from, CWD, to, flags);
-    let done = match renamed(one, other, RenameFlags::NOREPLACE) {
-        Err(Errno::EXIST) => renamed(one, other, RenameFlags::EXCHANGE),
-        Err(Errno::NOENT) => match renamed(other, one, RenameFlags::NOREPLACE) {
-            Err(Errno::NOENT) => Ok(()),
-            done => done,
-        },
-        done => done,
-    };
-    done.map_err(io::Error::from)
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    match (is_there(one), is_there(other)) {
+        (true, false) => std::fs::rename(one, other),
+        (false, true) => std::fs::rename(other, one),
+        (false, false) => Ok(()),
+        (true, true) => {
+            let aside = with_suffix(other, "renamed");
+            std::fs::rename(other, &aside)?;
+            if let Err(error) = std::fs::rename(one, other) {
+                std::fs::rename(&aside, other)?;
+                return Err(error);
+            }
+            std::fs::rename(&aside, one)
+        }
+    }
 }
 
 /// Whether it is larger than it may be.
