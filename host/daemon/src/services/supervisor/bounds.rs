@@ -4,10 +4,10 @@ use super::{Core, target::SupervisedTarget};
 use mainstay_domain::spec::ProcessSpec;
 
 impl Core {
-    /// Tells, once for each reason, that the bounds of a process which was just started do not hold.
+    /// Tells, once and not at each start, that the bounds of a process which was just started do not hold.
     pub(super) fn tell_unbounded(&self, supervised: &SupervisedTarget, process: &ProcessSpec) {
         let why = self.ports.processes.unbounded(&supervised.name);
-        let is_news = supervised.keep_unbounded(why.as_ref());
+        let is_news = supervised.becomes_unbounded(why.is_some());
         let Some(why) = why.filter(|_| is_news) else {
             return;
         };

@@ -69,8 +69,8 @@ struct State {
     began: Option<Instant>,
     /// Its last process ended as its config expects.
     completed: bool,
-    /// Why the bounds of its last process do not hold.
-    unbounded: Option<String>,
+    /// The bounds of its last process do not hold.
+    unbounded: bool,
 }
 
 impl SupervisedTarget {
@@ -90,7 +90,7 @@ impl SupervisedTarget {
                 restarts: None,
                 began: None,
                 completed: false,
-                unbounded: None,
+                unbounded: false,
             }),
         })
     }

@@ -69,14 +69,11 @@ impl SupervisedTarget {
         process?.pid_file.clone()
     }
 
-    /// Why the bounds of its process do not hold, where that is so; whether that is another reason than the last one.
-    pub(in super::super) fn keep_unbounded(&self, why: Option<&String>) -> bool {
+    /// Whether the bounds of the process that was just started do not hold, and those of the one before did.
+    pub(in super::super) fn becomes_unbounded(&self, is_unbounded: bool) -> bool {
         let mut state = self.state.lock();
-        let is_news = why.is_some() && state.unbounded.as_ref() != why;
-        if is_news {
-            state.unbounded = why.cloned();
-        }
-        is_news
+        let was_unbounded = std::mem::replace(&mut state.unbounded, is_unbounded);
+        is_unbounded && !was_unbounded
     }
 
     /// Whether its last process ended as its config expects, and none runs.
