@@ -108,6 +108,8 @@ struct Core {
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
     oom: Mutex<OomWindow>,
+    /// What reloads have to end; always closed, so that it can be waited for.
+    endings: TaskTracker,
     /// Work that somebody waits for.
     tasks: TaskTracker,
     /// Work that nobody waits for, such as waiting for the end of a process.
@@ -127,6 +129,8 @@ impl Supervisor {
             supervised
         };
         let targets = targets.map(|target| (target.name.clone(), supervised(target)));
+        let endings = TaskTracker::new();
+        endings.close();
         Self {
             core: Arc::new(Core {
                 ports,
@@ -137,6 +141,7 @@ impl Supervisor {
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
                 oom: Mutex::default(),
+                endings,
                 tasks: TaskTracker::new(),
                 background: TaskGroup::default(),
             }),

@@ -17,17 +17,16 @@ use tokio_util::task::TaskTracker;
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 impl Core {
-    /// Applies another config, each changed target in a task of its own; what ends, before anything starts: the new
-    /// target may be the old one under another name, or want its port.
+    /// Applies another config, each changed target in a task of its own; what ends, also by the configs before, before
+    /// anything starts: the new target may be the old one under another name, or want its port.
     pub(super) fn reconfigure(self: &Arc<Self>, spec: &Spec) {
         let changed = self.set_specs(spec);
         let (mut starting, mut ending): (Vec<_>, Vec<_>) = changed
             .into_iter()
             .partition(|supervised| supervised.process_spec().is_some());
-        let graces = ending.iter().map(|supervised| supervised.grace());
-        let patience = graces.max().unwrap_or_default() + AFTER_GRACE;
+        let patience = self.longest_ending() + AFTER_GRACE;
         let renamed = take_renamed(&mut ending, &mut starting);
-        let endings = TaskTracker::new();
+        let endings = self.endings.clone();
         for (old, new) in renamed {
             self.ports.watch.row_changed(&old.name);
             self.ports.watch.row_changed(&new.name);
@@ -49,7 +48,6 @@ impl Core {
                 core.apply_config(&supervised).await;
             }));
         }
-        endings.close();
         for supervised in starting {
             self.ports.watch.row_changed(&supervised.name);
             let (core, endings) = (Arc::clone(self), endings.clone());
@@ -57,6 +55,16 @@ impl Core {
                 core.start_after(&endings, patience, &supervised).await;
             });
         }
+    }
+
+    /// The longest grace of what has to end.
+    fn longest_ending(&self) -> Duration {
+        let all = self.all();
+        let ending = all
+            .iter()
+            .filter(|supervised| supervised.process_spec().is_none() && supervised.runs());
+        let graces = ending.map(|supervised| supervised.grace());
+        graces.max().unwrap_or_default()
     }
 
     async fn start_after(

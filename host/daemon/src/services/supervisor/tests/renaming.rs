@@ -64,3 +64,30 @@ async fn of_several_that_run_the_same_each_goes_on_under_the_next_name_and_one_t
     assert_eq!(daemon.record("a").unwrap().marked_as, None);
     daemon.shut_down().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_a_config_brings_starts_after_the_end_of_what_the_one_before_took_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow_end = [
+        "/bin/sh",
+        "-c",
+        "trap 'sleep 0.5; exit' TERM; echo ready; while :; do sleep 0.01; done",
+    ];
+    let web = child("web", &slow_end);
+    let mut daemon = Daemon::start(dir.path(), vec![web], PreviousRun::default());
+    let pid = daemon.runs("web", None).await;
+    let log = dir.path().join("logs/web.log");
+    wait_until("it is ready", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+    daemon.config.send_replace(spec(Vec::new()));
+    wait_until("it is not known", || {
+        daemon.supervisor.status(&name("web")).is_none()
+    })
+    .await;
+    daemon.config.send_replace(spec(vec![child("db", &SLEEP)]));
+    daemon.runs("db", None).await;
+    assert!(!lives(pid), "the old one ended before the new one began");
+    daemon.shut_down().await.unwrap();
+}
