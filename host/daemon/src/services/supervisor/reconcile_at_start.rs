@@ -3,6 +3,7 @@
 use super::{
     Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL, PreviousRun,
     decide::{self, Adopted, AtStart},
+    reconfigure::AFTER_GRACE,
     target::SupervisedTarget,
 };
 use crate::ports::{Exit, ProcessUpdate, unended};
@@ -137,6 +138,10 @@ impl Core {
     fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {
         let core = Arc::clone(self);
         self.background.spawn(async move {
+            // What the config has no more may hold its port.
+            core.reconciled.wait().await;
+            let ended = core.endings.wait();
+            let _ = tokio::time::timeout(DEFAULT_GRACE + AFTER_GRACE, ended).await;
             // Without the turn: an operator who starts it meanwhile need not wait.
             core.wait_for_dependencies(&supervised.name).await;
             let _turn = supervised.turn.lock().await;
@@ -226,7 +231,7 @@ impl Core {
             // Free: nobody works on a target before all is reconciled.
             let turn = Arc::clone(&self.get_or_add(&name).turn).lock_owned().await;
             let core = Arc::clone(self);
-            self.background.spawn(async move {
+            self.background.spawn(self.endings.track_future(async move {
                 let _turn = turn;
                 let mut lives_on = false;
                 for identity in identities {
@@ -252,7 +257,7 @@ impl Core {
                 if !lives_on {
                     core.submit(vec![Change::Process(name, None)]);
                 }
-            });
+            }));
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
 /// How much longer than its grace the end of a process takes at most, unless it cannot be killed.
-const AFTER_GRACE: Duration = Duration::from_secs(5);
+pub(super) const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 impl Core {
     /// Applies another config, each changed target in a task of its own; what ends, also by the configs before, before

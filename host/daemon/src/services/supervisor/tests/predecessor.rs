@@ -257,3 +257,25 @@ async fn a_paused_target_is_not_started_but_told() {
     assert_eq!(daemon.pid("web"), None);
     daemon.shut_down().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_new_starts_after_the_end_of_what_the_config_has_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow_end = "trap 'sleep 0.5; exit' TERM; echo ready; while :; do sleep 0.01; done";
+    let mut web = child("web", &["/bin/sh", "-c", slow_end]);
+    web.process.as_mut().unwrap().on_shutdown = OnShutdown::Leave;
+    let mut before = Daemon::start(dir.path(), vec![web], PreviousRun::default());
+    let pid = before.runs("web", None).await;
+    let log = dir.path().join("logs/web.log");
+    wait_until("it is ready", || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("ready"))
+    })
+    .await;
+    before.shut_down().await.unwrap();
+
+    let previous = previous(&before, &["web"]);
+    let mut daemon = Daemon::start(dir.path(), vec![child("db", &SLEEP)], previous);
+    daemon.runs("db", None).await;
+    assert!(!lives(pid), "the old one ended before the new one began");
+    daemon.shut_down().await.unwrap();
+}
