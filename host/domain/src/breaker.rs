@@ -3,8 +3,8 @@
 //! A check whose failures in a row reach its `fail_after`, or among its last looks its `fail_of`, raises its failure and
 //! opens the circuit. The circuit goes
 //! half-open after `open_for`, or when a handler has acted; then fresh successes close it and any failure opens it.
-//! Exceptions for a target that starts are in `start`; for a process that is not the supervised child, in `stranger`; for
-//! a check that could not look, in `sight`.
+//! Exceptions for a target that starts are in `start`; for a process that runs only for a moment, in `moment`; for one that
+//! is not the supervised child, in `stranger`; for a check that could not look, in `sight`.
 //!
 //! Invariant: a failure is raised when it begins, when it reopens a half-open circuit, and at each exit of the child;
 //! not at each failing run.
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 mod counter;
+mod moment;
 mod recent;
 mod sight;
 mod start;
@@ -32,6 +33,7 @@ mod tests;
 mod transitions;
 
 use counter::{CheckCounter, FailureState};
+pub use moment::MOMENT;
 
 /// Where a target's circuit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -96,6 +98,8 @@ pub struct TargetHealth {
     acted: bool,
     /// When the start period ends; only while a check has not passed since the start.
     start_ends: Option<Monotonic>,
+    /// When the supervised process will have run for a moment; one that is over may stay here where nothing waits for it.
+    settles_at: Option<Monotonic>,
     health: Health,
 }
 
@@ -115,6 +119,7 @@ impl TargetHealth {
             opened_at: Monotonic::default(),
             acted: false,
             start_ends: None,
+            settles_at: None,
             health: Health::Unknown,
         }
     }
@@ -126,7 +131,7 @@ impl TargetHealth {
             check.state = FailureState::OnTrial;
             self.circuit = CircuitState::HalfOpen;
         }
-        self.health = counter::health_of(&self.checks);
+        self.health = counter::health_of(&self.checks, self.settles_at.is_some());
     }
 
     /// Takes up another config. A check that judges as before keeps its counts. One that keeps its name and its failure
@@ -154,6 +159,10 @@ impl TargetHealth {
         }
         counter::hand_over(&before, &mut self.checks);
         self.open_for = breaker.open_for;
+        self.pass_moment(now);
+        if exit.is_none() {
+            self.settles_at = None;
+        }
         // Before anything is cleared, so that the circuit of a child that is still down does not close in between.
         let is_unknown_exit = |check: &CheckCounter| check.is_exit() && check.last.is_none();
         if let Some(seen) = process.filter(|_| self.checks.iter().any(is_unknown_exit)) {
@@ -208,6 +217,7 @@ impl TargetHealth {
         now: Monotonic,
         changes: &mut Vec<HealthChange>,
     ) {
+        self.pass_moment(now);
         if matches!(by, By::Check)
             && (self.is_from_stranger(seen) || self.is_excused_by_start(seen, now))
         {
@@ -216,16 +226,20 @@ impl TargetHealth {
         match seen.outcome {
             Outcome::Failed => self.failed(seen, by, now, changes),
             // A warning is no failure: it counts as a success, and health shows it.
-            Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, changes),
+            Outcome::Healthy | Outcome::Degraded => self.passed(seen, by, now, changes),
             Outcome::Unknown => {}
         }
     }
 
-    /// Ends a start period that is over, and half-opens a circuit that was open for long enough; see
+    /// Ends a start period and a moment that are over, and half-opens a circuit that was open for long enough; see
     /// [`TargetHealth::next_tick`].
     pub fn tick(&mut self, now: Monotonic) -> Vec<HealthChange> {
         let mut changes = Vec::new();
         let is_due = |due: Option<Monotonic>| due.is_some_and(|due| due <= now);
+        if is_due(self.settles_at) {
+            self.settles_at = None;
+            self.settle(&mut changes);
+        }
         if is_due(self.start_ends) {
             self.end_start(&mut changes);
         }
@@ -235,10 +249,15 @@ impl TargetHealth {
         changes
     }
 
-    /// When [`TargetHealth::tick`] has something to do: only while the target starts, or the circuit is open.
+    /// When [`TargetHealth::tick`] has something to do: only while the target starts, is tried again, or the circuit is
+    /// open.
     pub fn next_tick(&self) -> Option<Monotonic> {
-        let both = [self.start_ends, self.half_opens_at()];
-        both.into_iter().flatten().min()
+        let all = [
+            self.start_ends,
+            self.awaits_moment(),
+            self.half_opens_at(),
+        ];
+        all.into_iter().flatten().min()
     }
 
     fn half_opens_at(&self) -> Option<Monotonic> {

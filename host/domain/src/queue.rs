@@ -4,7 +4,8 @@
 //! not start (target busy or paused, dependency failing) is set aside until that ends, and blocks no other.
 //!
 //! Invariant: one operation per target at a time. An operation between two attempts stays in the queue: only a more
-//! severe one of the same target may start meanwhile, and it takes no slot of the running ones.
+//! severe one of the same target may start meanwhile, and it takes no slot of the running ones. Nor does one that has
+//! lent its own: its target stays busy.
 //! Invariant: a manual operation ignores pauses, dependencies and resting operations; it waits only while its target
 //! is busy.
 //! Invariant: a call costs O(log n), plus one visit to each operation that a block set aside when that block is
@@ -99,6 +100,8 @@ pub struct RecoveryQueue {
     blocked: BTreeMap<StartBlock, BTreeSet<OperationId>>,
     /// What runs.
     busy: BTreeMap<TargetName, OperationId>,
+    /// The targets among these whose operation has lent its slot.
+    lent: BTreeSet<TargetName>,
     /// What rests between two attempts, and keeps the less severe out.
     resting: BTreeMap<TargetName, Resting>,
 }
@@ -190,6 +193,16 @@ impl RecoveryQueue {
         self.busy.insert(target, operation);
     }
 
+    /// An operation that runs lends its slot to another, or wants it back, also where all are taken by then.
+    pub fn lend(&mut self, target: &TargetName, operation: &OperationId, lends: bool) {
+        let runs = self.busy.get(target) == Some(operation);
+        match lends && runs {
+            true => drop(self.lent.insert(target.clone())),
+            false if runs => drop(self.lent.remove(target)),
+            false => {}
+        }
+    }
+
     /// An operation rests until its next attempt, which is due as the entry says.
     pub fn rest(&mut self, entry: QueueEntry) {
         self.finished(&entry.target, &entry.operation);
@@ -201,6 +214,7 @@ impl RecoveryQueue {
     pub fn finished(&mut self, target: &TargetName, operation: &OperationId) {
         if self.busy.get(target) == Some(operation) {
             self.busy.remove(target);
+            self.lent.remove(target);
             self.release_block(&StartBlock::TargetBusy(target.clone()));
         }
     }
@@ -220,7 +234,7 @@ impl RecoveryQueue {
                 self.make_ready(id);
             }
         }
-        while self.busy.len() < conditions.max_running.get() {
+        while self.busy.len().saturating_sub(self.lent.len()) < conditions.max_running.get() {
             let Some((_, _, id)) = self.ready.pop_first() else {
                 break;
             };

@@ -26,7 +26,7 @@ plugin_dir = "plugins"
 
 [[target]]
 name = "one"
-run = ["/bin/sh", "-c", "echo $$ > one.pid; exec sleep 0.31"]
+run = ["/bin/sh", "-c", "echo $$ > one.pid; exec sleep 1.31"]
 [[target]]
 name = "two"
 run = ["/bin/sh", "-c", "echo $$ > two.pid; exec sleep 0.17"]
@@ -40,7 +40,7 @@ strategy = { kind = "immediate", max_attempts = 3 }
 chain = [{ handler = "restart-service" }]
 relapse_window = "0s"
 
-# One that is reopened, escalated and rests longer and longer.
+# One that never runs for as long as it takes to be healthy: it is escalated and rests longer and longer.
 [[route]]
 failure = "service-down"
 target = "two"

@@ -6,10 +6,15 @@ use serde_json::Value;
 
 /// A process that ends by itself, for ever, and who hears of it.
 fn ends_again_and_again(run: &str) -> (Daemon, Receiver) {
+    ends_though(run, "")
+}
+
+/// The same, with more checks.
+fn ends_though(run: &str, checks: &str) -> (Daemon, Receiver) {
     let receiver = Receiver::start();
     let target = format!(
         "\n[[target]]\nname = \"job\"\nrun = [\"sh\", \"-c\", \"{run}\"]\n[[target.check]]\nkind = \"process\"\n\
-         every = \"1h\"\nrecover_after = 1\nfailure = \"service-down\"\n"
+         every = \"1h\"\nrecover_after = 1\nfailure = \"service-down\"\n{checks}"
     );
     let lines = format!(
         "strategy = {{ kind = \"immediate\", max_attempts = 3 }}\nrelapse_window = \"60s\"\n{RESTART}"
@@ -45,8 +50,29 @@ fn what_ends_at_once_for_ever_is_one_incident_that_is_escalated_once() {
 }
 
 #[test]
+fn what_ends_within_a_moment_of_each_start_never_recovers_though_its_checks_pass_meanwhile() {
+    let passes = "[[target.check]]\nname = \"stranger\"\nkind = \"exec\"\nrun = [\"true\"]\nevery = \"100ms\"\n\
+                  recover_after = 1\nfailure = \"service-down\"\n";
+    let (daemon, receiver) = ends_though("sleep 0.3; exit 1", passes);
+    let first = wait_for_incident(&daemon, "the incident", |one| one["id"].is_string());
+    wait_for_incident(&daemon, "two rounds that did not help", |one| {
+        one["escalated"] == true && one["failures_in_a_row"].as_u64() >= Some(2)
+    });
+    is_told_once(&daemon, &receiver, &first);
+    for kind in [
+        "operation.succeeded",
+        "incident.closed",
+        "incident.reopened",
+        "circuit.closed",
+    ] {
+        let told = daemon.events_of(kind);
+        assert!(told.is_empty(), "it has recovered from nothing: {told:?}");
+    }
+}
+
+#[test]
 fn what_dies_soon_after_each_recovery_is_one_incident_and_its_recoveries_are_no_news() {
-    let (daemon, receiver) = ends_again_and_again("sleep 0.5; exit 1");
+    let (daemon, receiver) = ends_again_and_again("sleep 1.5; exit 1");
     let first = wait_for_incident(&daemon, "the incident", |one| one["id"].is_string());
     let escalated = wait_for_incident(&daemon, "the escalation", |one| {
         one["escalated"] == true && one["relapses"].as_u64() >= Some(3)

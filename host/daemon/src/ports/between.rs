@@ -84,6 +84,10 @@ pub trait Watch: Send + Sync {
     fn is_down(&self, _: &TargetName) -> bool {
         false
     }
+    /// Whether its supervised process was started so shortly ago that nothing is over yet. What has none never settles.
+    fn is_settling(&self, _: &TargetName) -> bool {
+        false
+    }
     /// Whether this failure of the target holds, by its checks.
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
     /// Health and circuit; `None` for an unknown target.

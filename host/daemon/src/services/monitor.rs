@@ -222,10 +222,10 @@ impl Core {
         let mut changes = match news {
             ProcessUpdate::Started(_) => state.health.started(start_period, now),
             ProcessUpdate::Runs(_) => Vec::new(),
-            ProcessUpdate::Exited(_)
-            | ProcessUpdate::Down(_)
-            | ProcessUpdate::Completed
-            | ProcessUpdate::Stopped => state.health.ended(),
+            ProcessUpdate::Completed => state.health.completed(),
+            ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
+                state.health.ended()
+            }
         };
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
         let down = match news {

@@ -89,6 +89,11 @@ impl CheckCounter {
         self.kind.is_none()
     }
 
+    /// It holds, and its successes count.
+    pub(super) fn is_tried(&self) -> bool {
+        self.state == FailureState::OnTrial
+    }
+
     /// From here on its successes count; a process that runs has proven it already.
     pub(super) fn begin_trial(&mut self) {
         let runs = self.is_exit() && self.last.is_some() && !self.last_failed();
@@ -210,9 +215,10 @@ pub(super) fn hand_over(before: &[CheckCounter], checks: &mut [CheckCounter]) {
     }
 }
 
-/// How the target is, by its checks.
-pub(super) fn health_of(checks: &[CheckCounter]) -> Health {
-    let starts = checks.iter().any(|c| c.starting);
+/// How the target is, by its checks. While its process `is_settling`, one that is tried again starts.
+pub(super) fn health_of(checks: &[CheckCounter], is_settling: bool) -> Health {
+    let is_tried = is_settling && checks.iter().any(CheckCounter::is_tried);
+    let starts = is_tried || checks.iter().any(|c| c.starting);
     // While it starts, what was raised before is not known to be so still.
     let is_seen = |c: &CheckCounter| !c.starting && c.last_failed();
     let holds = |c: &CheckCounter| c.state.holds() && (!starts || is_seen(c));

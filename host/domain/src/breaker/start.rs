@@ -4,7 +4,7 @@
 //! Invariant: an end of the process itself is never excused, and with it the start is over.
 //! Invariant: what a failing check saw during the start is not counted, so it neither opens nor reopens the circuit.
 
-use super::{HealthChange, TargetHealth};
+use super::{HealthChange, MOMENT, TargetHealth};
 use crate::{
     health::{Observation, Outcome},
     time::Monotonic,
@@ -21,18 +21,29 @@ impl TargetHealth {
         for check in self.checks.iter_mut().filter(|check| !check.is_exit()) {
             check.begin_start(has_period);
         }
+        self.begin_moment(now);
         self.settle(&mut changes);
         changes
     }
 
-    /// The daemon was held up for so long, and may have seen no start in that time: it has as long again.
-    pub fn held_up(&mut self, length: Duration) {
+    /// The daemon was held up for so long, and may have seen no start and no end in that time: it has as long again.
+    pub fn held_up(&mut self, length: Duration, now: Monotonic) {
         self.start_ends = self.start_ends.map(|ends| ends + length);
+        let settles_at = self.settles_at.map(|settles| settles + length);
+        // Where the clock stood still with the machine, one that is over must not become a long one.
+        self.settles_at = settles_at.map(|settles| settles.min(now + MOMENT));
+    }
+
+    /// Its process has ended as its config expects, however soon that was.
+    pub fn completed(&mut self) -> Vec<HealthChange> {
+        self.settles_at = None;
+        self.ended()
     }
 
     /// Its process has ended, or is stopped on purpose: nothing starts any more.
     pub fn ended(&mut self) -> Vec<HealthChange> {
         let mut changes = Vec::new();
+        self.break_off_moment();
         for check in &mut self.checks {
             check.starting = false;
         }

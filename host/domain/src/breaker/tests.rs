@@ -10,6 +10,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
+mod moment;
 mod start;
 mod stranger;
 
@@ -255,12 +256,12 @@ fn an_exit_is_raised_at_once_and_a_running_process_closes_the_trial() {
     check(only_exit(), "exit-", "open raise:service-down");
     check(
         only_exit(),
-        "exit- exit+ acted",
+        "exit- exit+ acted 1",
         "open raise:service-down half clear:service-down closed",
     );
     check(
         only_exit(),
-        "exit- acted exit+",
+        "exit- acted exit+ 1",
         "open raise:service-down half clear:service-down closed",
     );
     check(
@@ -305,8 +306,8 @@ fn an_exit_counts_at_once_beside_a_configured_check_called_process() {
     check(health.clone(), "process- process-", "open raise:gone");
     check(
         health,
-        "exit- process- process- acted exit+ process+",
-        "open raise:exited raise:gone half clear:exited clear:gone closed",
+        "exit- process- process- acted exit+ process+ 1",
+        "open raise:exited raise:gone half clear:gone clear:exited closed",
     );
 }
 

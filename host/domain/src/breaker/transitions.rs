@@ -60,7 +60,13 @@ impl TargetHealth {
         }
     }
 
-    pub(super) fn passed(&mut self, seen: &Observation, by: By, changes: &mut Vec<HealthChange>) {
+    pub(super) fn passed(
+        &mut self,
+        seen: &Observation,
+        by: By,
+        now: Monotonic,
+        changes: &mut Vec<HealthChange>,
+    ) {
         let may_try = self.acted || self.circuit == CircuitState::HalfOpen;
         let Some(check) = self.find(seen, by) else {
             return;
@@ -70,6 +76,8 @@ impl TargetHealth {
                 check: check.name.clone(),
             });
         }
+        // That it runs is told each time that somebody looks: only the first of them is a beginning.
+        let begins_to_run = check.is_exit() && check.last.is_none_or(|last| last == Outcome::Failed);
         check.last = Some(seen.outcome);
         check.count_success();
         check.starting = false;
@@ -79,6 +87,9 @@ impl TargetHealth {
             check.begin_trial();
         }
         check.successes = check.successes.saturating_add(1);
+        if begins_to_run {
+            self.begin_moment(now);
+        }
         if begins {
             self.half_open(changes);
         }
@@ -93,12 +104,12 @@ impl TargetHealth {
         self.settle(changes);
     }
 
-    /// Draws the conclusions from what the checks have seen.
+    /// Draws the conclusions from what the checks have seen. In the first moment of a process there is none to draw.
     pub(super) fn settle(&mut self, changes: &mut Vec<HealthChange>) {
+        let has_settled = self.settles_at.is_none();
         let mut cleared = Vec::new();
-        let is_on_trial = |check: &&mut CheckCounter| check.state == FailureState::OnTrial;
-        for check in self.checks.iter_mut().filter(is_on_trial) {
-            if check.successes >= check.recover_after {
+        for check in self.checks.iter_mut().filter(|check| check.is_tried()) {
+            if has_settled && check.successes >= check.recover_after {
                 check.clear();
                 cleared.push(check.failure.clone());
             }
@@ -111,7 +122,8 @@ impl TargetHealth {
         if self.circuit == CircuitState::Open && self.failing().next().is_none() {
             self.half_open(changes);
         }
-        if self.circuit == CircuitState::HalfOpen
+        if has_settled
+            && self.circuit == CircuitState::HalfOpen
             && self.checks.iter().all(CheckCounter::allows_closing)
         {
             self.close(changes);
@@ -119,7 +131,7 @@ impl TargetHealth {
         if self.checks.iter().all(|check| !check.starting) {
             self.start_ends = None;
         }
-        let health = counter::health_of(&self.checks);
+        let health = counter::health_of(&self.checks, !has_settled);
         if health != self.health {
             let from = std::mem::replace(&mut self.health, health);
             changes.push(HealthChange::HealthChanged { from, to: health });

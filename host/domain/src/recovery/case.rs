@@ -3,6 +3,7 @@
 use super::{input::Outcome, key::CaseKey, tracked::Tracked};
 use crate::{
     backoff::Backoff,
+    breaker::MOMENT,
     id::OperationId,
     incident::Incident,
     name::PluginName,
@@ -160,7 +161,7 @@ pub struct Polling {
     pub next: Option<Monotonic>,
     /// The one that is under way, or was last.
     pub number: u64,
-    /// The time was over once, and nobody had seen anything.
+    /// The time was over once, and nobody had seen anything for sure.
     is_extended: bool,
 }
 
@@ -184,6 +185,21 @@ impl Polling {
         self.is_extended = true;
         self.until = now + EXTENSION;
         self.again(now)
+    }
+
+    /// Waits until the process has run for a moment, once also where the time is over before; false where it was so
+    /// already.
+    pub(super) fn settle(&mut self, now: Monotonic) -> bool {
+        let next = now + MOMENT;
+        if next > self.until {
+            if self.is_extended {
+                return false;
+            }
+            self.is_extended = true;
+            self.until = now + EXTENSION;
+        }
+        self.next = Some(next);
+        true
     }
 
     /// Waits for the next look; false where the time is over.

@@ -105,6 +105,8 @@ pub struct Look {
 pub enum LookResult {
     /// All pass.
     Healthy,
+    /// All pass, but the supervised process has not run for a moment.
+    Settling,
     /// One fails.
     Failing,
     /// The supervised process does not run.

@@ -12,6 +12,9 @@ const STILL_FAILS: &str = "the handler was done, but the checks still fail";
 /// What is said of one after which nobody could see whether they pass.
 const NOT_SEEN: &str =
     "the handler was done, but the checks could not look, so nobody knows whether it helped";
+/// What is said of one whose process was started anew again and again, whoever did that.
+const NOT_SETTLED: &str =
+    "the handler was done, but its process was started anew before it had run for a moment";
 /// What an operation says that has done nothing, because it could not see whether there is something to do.
 pub(super) const CANNOT_LOOK: &str = "its checks cannot look, so nothing is done";
 /// So long it gives way to others before it tries to look again.
@@ -64,7 +67,16 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let is_over = look.seen == LookResult::Healthy && !look.is_present;
-        let again = |looks: &mut Polling| looks.again(at.monotonic);
+        let settles = look.seen == LookResult::Settling;
+        let again = |looks: &mut Polling| match settles {
+            true => looks.settle(at.monotonic),
+            false => looks.again(at.monotonic),
+        };
+        if matches!(running.attempt, Attempt::Validating(_)) {
+            // Its handlers are done, and nobody waits for them: others begin meanwhile.
+            let operation = &running.work.operation;
+            self.queue.lend(&operation.target, &operation.id, settles);
+        }
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
             Attempt::Looking(_) if is_over && running.work.operation.cut_off => {
@@ -76,7 +88,10 @@ impl Recovery {
                 // What passes once may fail again; what is not there yet may come.
                 let is_open = matches!(
                     look.seen,
-                    LookResult::Healthy | LookResult::NotYet | LookResult::Unseen
+                    LookResult::Healthy
+                        | LookResult::Settling
+                        | LookResult::NotYet
+                        | LookResult::Unseen
                 );
                 if is_open && again(looks) {
                     case.stage = Stage::Running(Box::new(running));
@@ -108,6 +123,7 @@ impl Recovery {
                 }
                 let why = match look.seen {
                     LookResult::NotYet | LookResult::Unseen => NOT_SEEN,
+                    LookResult::Settling => NOT_SETTLED,
                     LookResult::Healthy | LookResult::Failing | LookResult::Down => STILL_FAILS,
                 };
                 self.attempt_failed(case, running, why.to_owned(), at, out)

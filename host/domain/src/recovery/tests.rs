@@ -4,6 +4,7 @@ mod asked;
 mod between;
 mod config;
 mod fixtures;
+mod moment;
 mod person;
 mod relapse;
 mod restart;

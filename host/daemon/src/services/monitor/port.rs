@@ -70,6 +70,12 @@ impl Watch for Monitor {
         })
     }
 
+    fn is_settling(&self, target: &TargetName) -> bool {
+        let monitored = self.core.get(target);
+        let now = self.core.clock.monotonic();
+        monitored.is_some_and(|monitored| monitored.lock().health.is_settling(now))
+    }
+
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool {
         let monitored = self.core.get(target);
         monitored.is_some_and(|monitored| monitored.lock().health.is_failing(failure))

@@ -22,7 +22,7 @@ impl Core {
         let all: Vec<_> = self.targets.read().values().map(Arc::clone).collect();
         for monitored in all {
             let mut state = monitored.lock();
-            state.health.held_up(gap);
+            state.health.held_up(gap, self.clock.monotonic());
             self.publish(&monitored, &mut state, &[], None);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use mainstay_domain::{
-    breaker::CircuitState,
+    breaker::{CircuitState, MOMENT},
     event::{EventData, EventKind},
     health::{Evidence, Health, Outcome},
     id::IncidentId,
@@ -174,6 +174,8 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
         .monitor
         .process_changed(&name("web"), ProcessUpdate::Runs(Some(8)));
     bench.monitor.handler_acted(&name("web"));
+    bench.clock.advance(MOMENT);
+    within(bench.monitor.check_now(name("web"))).await.unwrap();
     assert_eq!(bench.finding().await, "web cleared crashed");
 }
 

@@ -1,6 +1,7 @@
 //! How an operation sees whether its failure is gone.
 //!
-//! Invariant: a failure is not gone before every check that raises it has seen something.
+//! Invariant: a failure is not gone before every check that raises it has seen something, nor before the process of a
+//! supervised target has run for a moment.
 
 use crate::ports::Watch;
 use mainstay_domain::{
@@ -47,9 +48,10 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let is_down = !is_unborn && watch.is_down(&asked.target);
     let look = Look {
         number: asked.number,
-        seen: match is_down {
-            true => LookResult::Down,
-            false => seen,
+        seen: match seen {
+            _ if is_down => LookResult::Down,
+            LookResult::Healthy if watch.is_settling(&asked.target) => LookResult::Settling,
+            seen => seen,
         },
         is_present,
     };

@@ -80,7 +80,8 @@ fn health_says_that_a_target_starts() {
         ("exit+", Health::Failed),
         ("start", Health::Starting),
         ("acted", Health::Starting),
-        ("a+", Health::Healthy),
+        ("a+", Health::Starting),
+        ("1", Health::Healthy),
         ("start", Health::Starting),
         ("10", Health::Healthy),
     ] {

@@ -6,8 +6,8 @@ use super::*;
 fn what_passes_while_the_child_is_down_neither_clears_nor_closes() {
     check(
         a_and_exit(),
-        "exit- a- a- acted a+ a+ a+ exit+ a+ a+",
-        "open raise:exited raise:down half clear:exited clear:down closed",
+        "exit- a- a- acted a+ a+ a+ exit+ a+ a+ 1",
+        "open raise:exited raise:down half clear:down clear:exited closed",
     );
     check(
         a_and_exit(),

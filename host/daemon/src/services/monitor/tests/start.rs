@@ -103,6 +103,8 @@ async fn each_exit_is_told_before_what_it_raises_and_a_failed_start_is_no_exit()
         .monitor
         .process_changed(&web, ProcessUpdate::Started(Some(9)));
     bench.monitor.handler_acted(&web);
+    bench.clock.advance(MOMENT);
+    within(bench.monitor.check_now(web.clone())).await.unwrap();
     assert_eq!(bench.finding().await, "web cleared crashed");
     let news = ProcessUpdate::Down("no such program".to_owned());
     bench.monitor.process_changed(&web, news);
@@ -137,6 +139,7 @@ async fn what_a_stranger_answers_while_the_child_is_down_is_no_success() {
         .monitor
         .process_changed(&web, ProcessUpdate::Started(Some(8)));
     bench.monitor.handler_acted(&web);
+    bench.clock.advance(MOMENT);
     wait_until("its own answers count", || {
         bench.count(EventKind::CircuitClosed) == 1
     })
@@ -145,4 +148,37 @@ async fn what_a_stranger_answers_while_the_child_is_down_is_no_success() {
         bench.monitor.health(&web),
         Some((Health::Healthy, CircuitState::Closed))
     );
+}
+
+#[tokio::test]
+async fn who_answers_in_the_first_moment_of_a_process_that_ends_then_proves_nothing() {
+    let mut bench = Bench::new(vec![slow_child()]); // Not running: nothing else looks.
+    let web = name("web");
+    for pid in 7..12 {
+        let news = ProcessUpdate::Started(Some(pid));
+        bench.monitor.process_changed(&web, news);
+        bench.monitor.handler_acted(&web);
+        for _ in 0..3 {
+            let seen = within(bench.monitor.check_now(web.clone())).await.unwrap();
+            assert_eq!(seen[0].outcome, Outcome::Healthy, "of a stranger");
+        }
+        assert!(bench.monitor.is_settling(&web));
+        bench.clock.advance(MOMENT / 2);
+        bench.monitor.process_changed(&web, exited(pid));
+        assert!(!bench.monitor.is_settling(&web));
+        assert_eq!(bench.finding().await, "web exited");
+        assert_eq!(bench.finding().await, "web raised crashed");
+    }
+    assert!(bench.findings.try_recv().is_err(), "nothing is over");
+
+    bench.run();
+    let news = ProcessUpdate::Started(Some(12));
+    bench.monitor.process_changed(&web, news);
+    bench.monitor.handler_acted(&web);
+    assert_eq!(
+        bench.monitor.health(&web),
+        Some((Health::Starting, CircuitState::HalfOpen))
+    );
+    bench.clock.advance(MOMENT);
+    assert_eq!(bench.finding().await, "web cleared crashed");
 }
