@@ -25,6 +25,7 @@ use std::time::Duration;
 mod counter;
 mod moment;
 mod recent;
+mod reconfigure;
 mod sight;
 mod start;
 mod stranger;
@@ -73,6 +74,8 @@ pub enum HealthChange {
     },
     /// Every check that raised this failure passes again.
     FailureCleared { failure: FailureType },
+    /// By another config no check sees this failure any more. Whether it is over nobody knows.
+    FailureUnseen { failure: FailureType },
     /// The start period is over, and this check has not passed in it: what it sees counts from now on, so it is looked
     /// at now.
     CheckLate { check: CheckName },
@@ -132,59 +135,6 @@ impl TargetHealth {
             self.circuit = CircuitState::HalfOpen;
         }
         self.health = counter::health_of(&self.checks, self.settles_at.is_some());
-    }
-
-    /// Takes up another config. A check that judges as before keeps its counts. One that keeps its name and its failure
-    /// only has seen nothing yet: a failure that it raised holds until it passes afresh. The failure of one that is gone
-    /// is handed to new checks that see it, and holds until these pass, for it may be the same check under another name;
-    /// where there is none it is cleared, for nothing can see it any more. `process` is what is known of the supervised
-    /// child: where its exit is called otherwise now, nobody would tell of it again.
-    pub fn reconfigure(
-        &mut self,
-        checks: &[CheckSpec],
-        exit: Option<(&FailureType, Severity)>,
-        breaker: BreakerSpec,
-        process: Option<&Observation>,
-        now: Monotonic,
-    ) -> Vec<HealthChange> {
-        let mut changes = Vec::new();
-        let failing_before: Vec<FailureType> = self.failing().cloned().collect();
-        let before = std::mem::replace(&mut self.checks, counter::counters(checks, exit));
-        let starts = self.start_ends.is_some_and(|end| now < end);
-        for check in &mut self.checks {
-            check.starting = starts && !check.is_exit();
-            if let Some(old) = before.iter().find(|old| old.is_same(check)) {
-                check.keep_what_holds_of(old);
-            }
-        }
-        counter::hand_over(&before, &mut self.checks);
-        self.open_for = breaker.open_for;
-        self.pass_moment(now);
-        if exit.is_none() {
-            self.settles_at = None;
-        }
-        // Before anything is cleared, so that the circuit of a child that is still down does not close in between.
-        let is_unknown_exit = |check: &CheckCounter| check.is_exit() && check.last.is_none();
-        if let Some(seen) = process.filter(|_| self.checks.iter().any(is_unknown_exit)) {
-            self.count(seen, By::Exit, now, &mut changes);
-            let reopened = changes.contains(&HealthChange::CircuitOpened);
-            changes.retain(|change| match change {
-                HealthChange::FailureRaised { failure, .. } => {
-                    reopened || !failing_before.contains(failure)
-                }
-                _ => true,
-            });
-        }
-        for failure in failing_before {
-            if !self.is_failing(&failure) {
-                changes.push(HealthChange::FailureCleared { failure });
-            }
-        }
-        if !changes.is_empty() && self.failing().next().is_none() {
-            self.close(&mut changes);
-        }
-        self.settle(&mut changes);
-        changes
     }
 
     /// Applies what one check saw. An observation of another check is ignored.

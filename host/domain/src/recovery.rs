@@ -29,6 +29,7 @@ mod input;
 mod key;
 mod looked;
 mod operator_decision;
+mod polling;
 mod raised;
 mod recovered;
 mod settings;
@@ -38,13 +39,14 @@ mod tracked;
 mod words;
 
 pub use case::{
-    Attempt, AttemptProgress, Case, Failed, HandOverReason, Polling, Running, Stage, Work,
+    Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work,
 };
 pub use input::{
     Action, Call, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled,
     Outcome, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,
 };
 pub use key::CaseKey;
+pub use polling::Polling;
 pub use tracked::Tracked;
 
 use crate::{
@@ -175,6 +177,7 @@ impl Recovery {
                 detected_at,
             } => self.raised(key, severity, evidence, detected_at, at, out)?,
             Input::Cleared(key) => self.cleared(&key, at, out)?,
+            Input::Unseen(key) => self.unseen(&key, at, out)?,
             Input::Exited(target, evidence) => self.exited(&target, &evidence, at, out)?,
             Input::Called(id, handled) => self.called(&id, handled, at, out)?,
             Input::Looked(id, look) => self.looked(&id, look, at, out)?,

@@ -3,6 +3,7 @@
 use super::{RESTART, alerts, alerts_of, deaf, route, start, wait_for_incident, wait_for_rest};
 use mainstay_tests::{Receiver, guest, plugin, wait_for};
 use serde_json::Value;
+use std::fs;
 
 /// Its check never passes, and an hour would be waited for that.
 #[test]
@@ -66,4 +67,46 @@ fn what_is_done_while_the_checks_still_fail_is_no_success_and_resolves_nothing()
         "{alerts:?}"
     );
     assert_eq!(daemon.json(&["incidents", "--open"])[0]["target"], "job");
+}
+
+#[test]
+fn a_failure_that_is_called_otherwise_by_another_config_is_not_said_to_be_healthy() {
+    let receiver = Receiver::start();
+    let plugins = [plugin("webhook")];
+    let daemon = start(&[&deaf("job", ""), &alerts(&receiver)], &plugins);
+    wait_for_incident(&daemon, "the incident", |one| one["failure"] == "deaf");
+    receiver.wait_for("its alert", |one| one.json()["kind"] == "incident.opened");
+    let path = daemon.path("mainstay.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        config.replace("failure = \"deaf\"", "failure = \"mute\""),
+    )
+    .unwrap();
+    daemon.hang_up();
+    let closed = daemon.wait_for_event("the end of what it was called", |event| {
+        event["kind"] == "incident.closed"
+    });
+    assert_eq!(closed["data"]["how"], "unseen", "{closed}");
+    daemon.wait_for_event("what it is called now", |event| {
+        event["kind"] == "incident.opened" && event["data"]["failure"] == "mute"
+    });
+    receiver.wait_for("the end of the first", |one| {
+        one.json()["kind"] == "incident.closed"
+    });
+    let received = receiver.received();
+    let ends = received
+        .iter()
+        .map(|one| one.json())
+        .filter(|alert| alert["status"] == "resolved");
+    for alert in ends {
+        let text = alert.to_string();
+        assert!(
+            !text.contains("healthy") && !text.contains("passes"),
+            "it fails still: {text}"
+        );
+    }
+    let events = daemon.events_of("circuit.closed");
+    let said: Vec<String> = events.iter().map(Value::to_string).collect();
+    assert!(!said.concat().contains("every check passes"), "{said:?}");
 }

@@ -72,6 +72,13 @@ pub enum Finding {
         /// When.
         at: Timestamp,
     },
+    /// By another config no check sees this failure any more.
+    Unseen {
+        /// The target.
+        target: TargetName,
+        /// What its failure was called.
+        failure: FailureType,
+    },
 }
 
 /// What the monitor offers to the others.

@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{
     call::RecoverRequest,
-    event::IncidentEnd,
     incident::Incident,
     operation::OperationEvent,
     record::Change,
@@ -216,7 +215,8 @@ impl Recovery {
             let mut work = running.work;
             work.error = Some(why);
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
+            let how = case.end_without_operation();
+            return self.close_unrecovered(case, how, at, out);
         }
         let next = running.work.operation.attempts.saturating_add(1);
         let delay = running.route.strategy.delay_before(next);

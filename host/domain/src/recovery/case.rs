@@ -1,9 +1,8 @@
 //! One failure of one target, and where its recovery stands.
 
-use super::{input::Outcome, key::CaseKey, tracked::Tracked};
+use super::{input::Outcome, key::CaseKey, polling::Polling, tracked::Tracked};
 use crate::{
-    backoff::Backoff,
-    breaker::MOMENT,
+    event::IncidentEnd,
     id::OperationId,
     incident::Incident,
     name::PluginName,
@@ -12,14 +11,7 @@ use crate::{
     spec::RouteSpec,
     time::{Monotonic, Timestamp},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-
-/// Between two looks; a target that starts slowly is asked four times a second.
-const BETWEEN_LOOKS: Backoff =
-    Backoff::doubled(Duration::from_millis(2), Duration::from_millis(250));
-
-/// So long it is looked on where nobody could look by the end.
-const EXTENSION: Duration = Duration::from_secs(10);
+use std::{collections::BTreeSet, sync::Arc};
 
 /// A failure under recovery, from its first detection until its relapse window ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +24,8 @@ pub struct Case {
     pub is_present: bool,
     /// The checks passed during its operation, and have not failed since.
     pub(super) cleared_during_operation: bool,
+    /// By another config no check sees it: that it is not seen to fail says nothing.
+    pub(super) is_unseen: bool,
     /// When the checks last saw the failure.
     pub(super) seen_at: Option<Monotonic>,
 }
@@ -150,69 +144,6 @@ pub enum Failed {
     NeedsOperator(String, Vec<String>),
 }
 
-/// Looks at a target, ever more slowly, up to a time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Polling {
-    /// No look after this.
-    pub until: Monotonic,
-    /// Looks so far that did not see the end.
-    failed_looks: u32,
-    /// When the next is due; none while one is under way.
-    pub next: Option<Monotonic>,
-    /// The one that is under way, or was last.
-    pub number: u64,
-    /// The time was over once, and nobody had seen anything for sure.
-    is_extended: bool,
-}
-
-impl Polling {
-    /// The first is under way.
-    pub(super) fn begun(until: Monotonic, number: u64) -> Self {
-        Self {
-            until,
-            failed_looks: 0,
-            next: None,
-            number,
-            is_extended: false,
-        }
-    }
-
-    /// The time is over, and nobody could look: the daemon may have been held up all that time. Once there is some more.
-    pub(super) fn extend(&mut self, now: Monotonic) -> bool {
-        if self.is_extended {
-            return false;
-        }
-        self.is_extended = true;
-        self.until = now + EXTENSION;
-        self.again(now)
-    }
-
-    /// Waits until the process has run for a moment, once also where the time is over before; false where it was so
-    /// already.
-    pub(super) fn settle(&mut self, now: Monotonic) -> bool {
-        let next = now + MOMENT;
-        if next > self.until {
-            if self.is_extended {
-                return false;
-            }
-            self.is_extended = true;
-            self.until = now + EXTENSION;
-        }
-        self.next = Some(next);
-        true
-    }
-
-    /// Waits for the next look; false where the time is over.
-    pub(super) fn again(&mut self, now: Monotonic) -> bool {
-        if now >= self.until {
-            return false;
-        }
-        self.failed_looks = self.failed_looks.saturating_add(1);
-        self.next = Some((now + BETWEEN_LOOKS.after(self.failed_looks)).min(self.until));
-        true
-    }
-}
-
 impl Case {
     pub(super) fn new(incident: Tracked<Incident>, stage: Stage) -> Self {
         Self {
@@ -220,7 +151,16 @@ impl Case {
             stage,
             is_present: false,
             cleared_during_operation: false,
+            is_unseen: false,
             seen_at: None,
+        }
+    }
+
+    /// How it ended that the checks do not see it any more, and no operation was verified.
+    pub(super) fn end_without_operation(&self) -> IncidentEnd {
+        match self.is_unseen {
+            true => IncidentEnd::Unseen,
+            false => IncidentEnd::ByItself,
         }
     }
 

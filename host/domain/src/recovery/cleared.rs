@@ -1,7 +1,6 @@
-//! Every check that raised a failure passes again.
+//! Every check that raised a failure passes again; or by another config none sees it any more.
 
-use super::{Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage};
-use crate::event::IncidentEnd;
+use super::{Attempt, Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage};
 
 impl Recovery {
     /// The failure is over. Where an operation runs, its own look says so.
@@ -12,24 +11,47 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         self.try_with(key, out, |machine, case, out| {
-            case.is_present = false;
-            case.seen_at = None;
-            match &mut case.stage {
-                Stage::Running(running) => {
-                    case.cleared_during_operation = true;
-                    if let Attempt::Looking(looks) | Attempt::Validating(looks) =
-                        &mut running.attempt
-                        && let Some(next) = &mut looks.next
-                    {
-                        *next = at.monotonic;
-                    }
-                }
-                Stage::RelapseWindow { .. } | Stage::Over => {}
-                _ => {
-                    return machine.close_unrecovered(case, IncidentEnd::ByItself, at, out);
-                }
-            }
-            Ok(())
+            case.is_unseen = false;
+            machine.not_seen_to_fail(case, at, out)
         })
+    }
+
+    /// Nobody sees it any more: what has done nothing yet does nothing for it, and nobody says that it is healthy.
+    pub(super) fn unseen(
+        &mut self,
+        key: &CaseKey,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        self.try_with(key, out, |machine, case, out| {
+            case.is_unseen = true;
+            machine.not_seen_to_fail(case, at, out)
+        })
+    }
+
+    fn not_seen_to_fail(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        case.is_present = false;
+        case.seen_at = None;
+        match &mut case.stage {
+            Stage::Running(running) => {
+                case.cleared_during_operation = true;
+                if let Attempt::Looking(looks) | Attempt::Validating(looks) = &mut running.attempt
+                    && let Some(next) = &mut looks.next
+                {
+                    *next = at.monotonic;
+                }
+                Ok(())
+            }
+            Stage::RelapseWindow { .. } | Stage::Over => Ok(()),
+            _ => {
+                let how = case.end_without_operation();
+                self.close_unrecovered(case, how, at, out)
+            }
+        }
     }
 }

@@ -56,6 +56,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         let tried = work.operation.started_at.is_some();
         let why = match work.error.take().filter(|_| tried) {
+            _ if case.is_unseen => "no check sees this failure any more".to_owned(),
             None => "the target was healthy before the first attempt".to_owned(),
             Some(error) => format!(
                 "the target was healthy after attempt {}: {error}",
@@ -66,9 +67,10 @@ impl Recovery {
         case.incident.attempts = work.operation.attempts;
         case.incident.tried_at = Some(at.now);
         self.cancel_operation(&mut work, OperationEvent::Cancelled, &why, at, out)?;
+        let how = case.end_without_operation();
         match tried || case.incident.must_last() {
             true => self.start_relapse_window(case, None, window, at, out),
-            false => self.close(case, None, IncidentEnd::ByItself, at.now, out),
+            false => self.close(case, None, how, at.now, out),
         }
         Ok(())
     }
@@ -142,7 +144,7 @@ impl Recovery {
     ) {
         if !case.is_present {
             let how = match case.cleared_during_operation {
-                true => IncidentEnd::ByItself,
+                true => case.end_without_operation(),
                 false => IncidentEnd::Unseen,
             };
             self.close(case, None, how, at.now, out);
@@ -222,10 +224,7 @@ impl Recovery {
         }
         let has_window = !window.is_zero();
         case.incident.relapse_until = has_window.then(|| at.now + window);
-        let how = match by {
-            Some(_) => IncidentEnd::Recovered,
-            None => IncidentEnd::ByItself,
-        };
+        let how = by.map_or_else(|| case.end_without_operation(), |_| IncidentEnd::Recovered);
         match case.incident.must_last() {
             false => self.close(case, by, how, at.now, out),
             _ if has_window => {}
@@ -244,6 +243,7 @@ impl Recovery {
     pub(super) fn end_relapse_window(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
         if case.incident.state.is_open() {
             let how = match self.settings.knows(&case.incident.target) {
+                true if case.is_unseen => IncidentEnd::Unseen,
                 true => IncidentEnd::Lasting,
                 false => IncidentEnd::Removed,
             };

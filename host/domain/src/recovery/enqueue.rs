@@ -6,7 +6,7 @@
 use super::{Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words};
 use crate::{
     backoff::Backoff,
-    event::{AfterEscalation, IncidentEnd},
+    event::AfterEscalation,
     id::OperationId,
     incident::Incident,
     operation::{Mode, Operation, OperationEvent},
@@ -158,7 +158,8 @@ impl Recovery {
         if case.cleared_during_operation {
             // Nothing more would ever say that it is over.
             case.stage = Stage::Queued(work);
-            return self.close_unrecovered(case, IncidentEnd::ByItself, at, out);
+            let how = case.end_without_operation();
+            return self.close_unrecovered(case, how, at, out);
         }
         work.operation.steps = steps;
         self.await_operator(case, work, at, out)

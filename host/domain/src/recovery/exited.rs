@@ -24,6 +24,7 @@ impl Recovery {
                 if is_exit_failure(&key.failure) {
                     // Checks that passed while it ran say nothing now.
                     case.cleared_during_operation = false;
+                    case.is_unseen = false;
                     case.is_present = true;
                 }
                 let is_validating = matches!(&case.stage, Stage::Running(running) if matches!(running.attempt, Attempt::Validating(_)));

@@ -47,6 +47,8 @@ pub enum Input {
     },
     /// Every check that raises this failure passes again.
     Cleared(CaseKey),
+    /// By another config no check sees this failure any more.
+    Unseen(CaseKey),
     /// The supervised process of a target ended by itself.
     Exited(TargetName, Evidence),
     /// A handler answered.

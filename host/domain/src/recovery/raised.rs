@@ -49,6 +49,7 @@ impl Recovery {
         self.try_with(&key, out, |machine, case, out| {
             case.is_present = true;
             case.cleared_during_operation = false;
+            case.is_unseen = false;
             case.seen_at = Some(at.monotonic);
             if matches!(case.stage, Stage::RelapseWindow { .. }) {
                 return machine.relapsed(case, severity, evidence, at, out);

@@ -84,15 +84,21 @@ fn event(
             EventKind::CircuitHalfOpened,
             format!("{name}: the circuit is half-open, the checks decide"),
         )),
-        HealthChange::CircuitClosed => Some(low(
-            EventKind::CircuitClosed,
-            format!("{name}: the circuit closed, every check passes"),
-        )),
+        HealthChange::CircuitClosed => {
+            let is_unseen = |change| matches!(change, &HealthChange::FailureUnseen { .. });
+            let why = match all.iter().any(is_unseen) {
+                true => "no check sees any more what opened it",
+                false => "every check passes",
+            };
+            let message = format!("{name}: the circuit closed, {why}");
+            Some(low(EventKind::CircuitClosed, message))
+        }
         HealthChange::CheckFailed { .. }
         | HealthChange::CheckLate { .. }
         | HealthChange::HealthChanged { .. }
         | HealthChange::FailureRaised { .. }
-        | HealthChange::FailureCleared { .. } => None,
+        | HealthChange::FailureCleared { .. }
+        | HealthChange::FailureUnseen { .. } => None,
     }
 }
 
@@ -119,6 +125,10 @@ pub(super) fn finding(
             target: target.clone(),
             failure: failure.clone(),
             at,
+        }),
+        HealthChange::FailureUnseen { failure } => Some(Finding::Unseen {
+            target: target.clone(),
+            failure: failure.clone(),
         }),
         _ => None,
     }

@@ -112,7 +112,8 @@ fn key(finding: &Finding) -> (&TargetName, Option<&FailureType>) {
         }
         | Finding::Cleared {
             target, failure, ..
-        } => (target, Some(failure)),
+        }
+        | Finding::Unseen { target, failure } => (target, Some(failure)),
     }
 }
 

@@ -74,6 +74,7 @@ impl Bench {
             Finding::Cleared {
                 target, failure, ..
             } => format!("{target} cleared {failure}"),
+            Finding::Unseen { target, failure } => format!("{target} lost sight of {failure}"),
         }
     }
 

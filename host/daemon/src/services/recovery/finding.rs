@@ -20,6 +20,7 @@ pub(super) fn input_of(finding: Finding) -> Input {
         Finding::Cleared {
             target, failure, ..
         } => Input::Cleared(CaseKey { target, failure }),
+        Finding::Unseen { target, failure } => Input::Unseen(CaseKey { target, failure }),
         Finding::Exited {
             target, evidence, ..
         } => Input::Exited(target, evidence),

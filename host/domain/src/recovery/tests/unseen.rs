@@ -1,11 +1,14 @@
-//! What an operation does whose checks cannot look.
+//! What an operation does whose checks cannot look, and what becomes of a failure that no check sees any more.
 
 use super::{
     super::LookResult,
-    fixtures::{done, usual},
+    fixtures::{done, retryable, usual},
     world::World,
 };
-use crate::severity::Severity;
+use crate::{
+    event::{EventData, EventKind, IncidentEnd},
+    severity::Severity,
+};
 
 /// Answers every look like this, until the operation does something else than to look.
 fn see_all(world: &mut World, stage: &str, seen: LookResult) {
@@ -66,4 +69,81 @@ fn a_validation_whose_time_went_by_while_the_daemon_was_held_up_looks_once_more(
     world.wait(250);
     world.see(LookResult::Healthy);
     assert_eq!(world.stage("api down"), "watched");
+}
+
+/// How its incident ended, and what was said of that.
+fn end_of(world: &World) -> (IncidentEnd, String) {
+    let mut closed = world
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::IncidentClosed);
+    let (Some(event), None) = (closed.next(), closed.next()) else {
+        panic!("it ends once: {:?}", world.events);
+    };
+    let EventData::IncidentClosed(facts) = &event.data else {
+        panic!("{event:?}");
+    };
+    (facts.how, event.message.clone())
+}
+
+#[test]
+fn a_failure_that_no_check_sees_any_more_is_not_said_to_be_healthy_wherever_its_recovery_stands() {
+    fn paused(world: &mut World) {
+        world.pause(Some("api"), true);
+        world.raise("api down", Severity::High);
+        world.lose_sight("api down");
+    }
+    fn called(world: &mut World) {
+        world.raise("api down", Severity::High);
+        world.lose_sight("api down");
+        assert_eq!(world.stage("api down"), "calling", "no call is broken off");
+        world.answer(retryable());
+    }
+    fn looking(world: &mut World) {
+        world.pause(Some("api"), true);
+        world.raise("api down", Severity::High);
+        world.pass(10);
+        world.pause(Some("api"), false);
+        assert_eq!(world.stage("api down"), "looking");
+        world.lose_sight("api down");
+        world.see(LookResult::Healthy);
+    }
+    let stories: [fn(&mut World); 3] = [paused, called, looking];
+    for (number, story) in stories.into_iter().enumerate() {
+        let mut world = World::new(usual());
+        story(&mut world);
+        assert_eq!(world.stage("api down"), "none", "{number}");
+        let (how, said) = end_of(&world);
+        assert_eq!(how, IncidentEnd::Unseen, "{number}: {said}");
+        let is_about = |kind: EventKind| {
+            matches!(
+                kind,
+                EventKind::IncidentClosed | EventKind::OperationCancelled
+            )
+        };
+        for event in world.events.iter().filter(|event| is_about(event.kind)) {
+            assert!(!event.message.contains("healthy"), "{event:?}");
+        }
+    }
+}
+
+#[test]
+fn what_no_check_sees_and_a_handler_mended_is_recovered_by_the_checks_that_are_left() {
+    let mut world = World::new(usual());
+    world.raise("api down", Severity::High);
+    world.lose_sight("api down");
+    world.answer(done());
+    world.see(LookResult::Healthy);
+    assert_eq!(end_of(&world).0, IncidentEnd::Recovered);
+}
+
+#[test]
+fn a_failure_that_is_seen_again_after_nobody_saw_it_ends_as_any_other() {
+    let mut world = World::new(usual());
+    world.raise("api down", Severity::High);
+    world.lose_sight("api down");
+    world.raise("api down", Severity::High);
+    world.clear("api down");
+    world.answer(retryable());
+    assert_eq!(end_of(&world).0, IncidentEnd::ByItself);
 }

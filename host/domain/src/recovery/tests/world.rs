@@ -167,6 +167,12 @@ impl World {
         self.input(Input::Cleared(key(name)))
     }
 
+    /// By another config no check sees it, whether it holds or not.
+    pub(super) fn lose_sight(&mut self, name: &str) -> Outcome {
+        self.failing.remove(&key(name));
+        self.input(Input::Unseen(key(name)))
+    }
+
     pub(super) fn exit(&mut self, target_name: &str) -> Outcome {
         let target = key(&format!("{target_name} any")).target;
         self.input(Input::Exited(target, evidence("exit code 1")))

@@ -80,7 +80,7 @@ async fn a_process_that_is_down_is_still_down_when_a_new_config_calls_its_end_ot
         (kind, evidence.message.as_str()),
         (failure("tcp-down"), "process 7 exited with code 1")
     );
-    assert_eq!(bench.finding().await, "web cleared crashed");
+    assert_eq!(bench.finding().await, "web lost sight of crashed");
     assert_eq!(
         bench.monitor.health(&name("web")),
         Some((Health::Failed, CircuitState::Open))
