@@ -18,6 +18,7 @@ mod local;
 mod log;
 mod names;
 mod owner;
+mod places;
 mod seen;
 mod tcp;
 #[cfg(test)]

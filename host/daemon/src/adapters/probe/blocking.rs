@@ -1,12 +1,18 @@
-//! Looks that block a thread, or the part of a look that does: one at a time for each check, and few in all.
+//! Looks that block a thread, or the part of a look that does: one at a time for each check, one place for each target,
+//! and few in all.
 //!
 //! Invariant: a look that hangs, on a file system that does not answer say, holds one thread until it ends; before that
 //! no further look of its check begins.
-//! Invariant: programs that are started and files that are read have threads of their own each, so that where one kind
-//! hangs the other goes on. Names have others; see `names`.
+//! Invariant: programs that are started, files that are read and what only the kernel is asked for have threads of their
+//! own each, so that where one kind hangs the others go on. Names have others; see `names`.
+//! Invariant: of each of these a target holds one place at most, however many of its checks hang.
 //! Invariant: that there is no thread says nothing about the target: the look is then none.
 
-use super::{Seen, length, threads::Threads};
+use super::{
+    Seen, length,
+    places::{OwnPlace, OwnPlaces},
+    threads::Threads,
+};
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckKind, CheckSpec},
@@ -15,7 +21,7 @@ use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
 /// Threads of each group.
@@ -29,12 +35,15 @@ type RunningLooks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
 pub(super) struct BlockingLooks {
     running: RunningLooks,
     files: Group,
+    kernel: Group,
     programs: Group,
 }
 
 /// Looks that may hang together.
 struct Group {
     places: Arc<Semaphore>,
+    /// Of each target.
+    own: OwnPlaces,
     threads: Threads,
 }
 
@@ -42,6 +51,7 @@ impl Group {
     fn new(name: &'static str) -> Self {
         Self {
             places: Arc::new(Semaphore::new(MAX_THREADS)),
+            own: OwnPlaces::default(),
             threads: Threads::new(name, MAX_THREADS),
         }
     }
@@ -69,6 +79,7 @@ impl Drop for Running {
 /// One look of one check, which has its thread.
 pub(super) struct Turn {
     _running: Running,
+    _own: OwnPlace,
     _place: OwnedSemaphorePermit,
     threads: Threads,
 }
@@ -102,6 +113,7 @@ impl BlockingLooks {
         Self {
             running: Arc::default(),
             files: Group::new("files"),
+            kernel: Group::new("kernel"),
             programs: Group::new("programs"),
         }
     }
@@ -109,12 +121,16 @@ impl BlockingLooks {
     fn group(&self, check: &CheckSpec) -> &Group {
         match check.kind {
             CheckKind::Exec(_) => &self.programs,
+            // A pid file may lie on a file system that does not answer.
+            CheckKind::Process { pid_file: None }
+            | CheckKind::Memory { pid_file: None, .. }
+            | CheckKind::Cpu { pid_file: None, .. } => &self.kernel,
             _ => &self.files,
         }
     }
 
-    /// Waits for a thread, at most one period of the check. The error is the observation if there is none, or if an
-    /// earlier look of this check still hangs.
+    /// Waits for the target's place and for a thread, at most one period of the check. The error is the observation if
+    /// there is none, or if an earlier look of this check still hangs.
     pub(super) async fn turn(&self, target: &TargetName, check: &CheckSpec) -> Result<Turn, Seen> {
         let Some(running) = self.begin(target, check) else {
             return Err(Seen::failed(format!(
@@ -123,18 +139,28 @@ impl BlockingLooks {
             )));
         };
         let group = self.group(check);
-        let place = Arc::clone(&group.places).acquire_owned();
-        match tokio::time::timeout(check.every, place).await {
-            Ok(Ok(place)) => Ok(Turn {
+        let mut has_own = false;
+        let places = async {
+            let own = group.own.of(target).await?;
+            has_own = true;
+            let place = Arc::clone(&group.places).acquire_owned().await?;
+            Ok::<_, AcquireError>((own, place))
+        };
+        let waited = tokio::time::timeout(check.every, places).await;
+        let (every, kind) = (length(check.every), check.kind.as_str());
+        match waited {
+            Ok(Ok((own, place))) => Ok(Turn {
                 _running: running,
+                _own: own,
                 _place: place,
                 threads: group.threads.clone(),
             }),
             Ok(Err(error)) => Err(interrupted(&error)),
+            Err(_) if has_own => Err(Seen::unknown(format!(
+                "no thread was free within {every} for the {kind} check, for the looks of {MAX_THREADS} others do not end"
+            ))),
             Err(_) => Err(Seen::unknown(format!(
-                "no thread was free within {} for the {} check, for the looks of {MAX_THREADS} others do not end",
-                length(check.every),
-                check.kind.as_str()
+                "the {kind} check had no turn within {every}, for the look of another check of this target does not end"
             ))),
         }
     }
@@ -252,5 +278,51 @@ mod tests {
         wait_until("its end", || free() == MAX_THREADS).await;
         let after = looks.look(&api, &check, || Seen::healthy("well again"));
         assert_eq!(after.await.unwrap().message, "well again");
+    }
+    #[tokio::test]
+    async fn a_target_whose_looks_all_hang_takes_one_place_and_no_other_target_is_unseen() {
+        let looks = Arc::new(BlockingLooks::new());
+        let mut check = check_of("disk");
+        check.every = Duration::from_secs(1);
+        let (ill, (release, hang)) = (name("ill"), mpsc::channel::<()>());
+        let hang = Arc::new(std::sync::Mutex::new(hang));
+        let mut hanging = tokio::task::JoinSet::new();
+        for number in 0..MAX_THREADS {
+            let (looks, ill, hang) = (Arc::clone(&looks), ill.clone(), Arc::clone(&hang));
+            let check = CheckSpec {
+                name: CheckName::parse(&format!("disk-{number}")).unwrap(),
+                ..check.clone()
+            };
+            let wait = move || {
+                let _ = hang.lock().map(|hang| hang.recv());
+            };
+            hanging.spawn(async move { looks.look(&ill, &check, wait).await });
+        }
+        wait_until("one hangs", || {
+            looks.files.places.available_permits() == MAX_THREADS - 1
+        })
+        .await;
+        for number in 0..1_000 {
+            let well = name(&format!("well-{number}"));
+            let seen = looks.look(&well, &check, || Seen::healthy("it is there"));
+            assert_eq!(seen.await.unwrap().message, "it is there", "{number}");
+        }
+        let kernel = CheckSpec {
+            kind: CheckKind::Process { pid_file: None },
+            ..check.clone()
+        };
+        let seen = looks.look(&ill, &kernel, || Seen::healthy("it runs"));
+        assert_eq!(seen.await.unwrap().message, "it runs", "of its own too");
+        for _ in 1..MAX_THREADS {
+            let seen = hanging.join_next().await.unwrap().unwrap().unwrap_err();
+            assert_eq!(seen.outcome, Some(Outcome::Unknown));
+            assert!(
+                seen.message.contains("another check of this target"),
+                "{seen:?}"
+            );
+        }
+        drop(release);
+        assert_eq!(hanging.join_next().await.unwrap().unwrap(), Ok(()));
+        wait_until("its end", || looks.running.lock().is_empty()).await;
     }
 }
