@@ -183,6 +183,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name)
     };
     let was_full = open.has(EventKind::JournalFull);
+    let was_blind = open.has(EventKind::MonitorBlind);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
     let shared = Shared {
         journal: Arc::new(recorder),
@@ -209,6 +210,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
+    if was_blind {
+        monitor.resume_blindness();
+    }
     let outputs = Arc::new(Outputs::new(state_dir));
     outputs.resume();
     let commands = Arc::new(LocalCommands::new(

@@ -3,6 +3,8 @@
 //! Invariant: pure; callers pass the time.
 //! Invariant: it is one report for the whole host, however many checks it concerns: it begins with the first check that
 //! has not seen anything for long, and ends when none is left.
+//! Invariant: the report of an earlier daemon ends when this one has been able to look for as long as blindness has to last,
+//! or as its own does.
 
 use crate::{
     event::MonitorBlind,
@@ -56,6 +58,8 @@ pub struct Lost {
 pub struct Blindness {
     checks: BTreeMap<(TargetName, CheckName), Kept>,
     is_reported: bool,
+    /// It was an earlier daemon that reported, and until then nothing shows that this one sees.
+    is_doubtful_until: Option<Monotonic>,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,22 @@ struct Kept {
 }
 
 impl Blindness {
+    /// An earlier daemon told that it was blind, and not that it saw again.
+    pub fn resume(&mut self, now: Monotonic) {
+        self.is_reported = true;
+        self.is_doubtful_until = Some(now + LASTING);
+    }
+
+    /// True where with this time the report of an earlier daemon ends: every check has looked when it was to.
+    pub fn has_outlived(&mut self, now: Monotonic) -> bool {
+        let is_over = self.is_doubtful_until.is_some_and(|until| now >= until);
+        if !is_over || !self.checks.is_empty() {
+            return false;
+        }
+        self.is_doubtful_until = None;
+        self.ends()
+    }
+
     /// A check could not look.
     pub fn lost(&mut self, look: LostLook<'_>, now: Monotonic) -> Lost {
         let key = (look.target.clone(), look.check.clone());
@@ -84,6 +104,10 @@ impl Blindness {
         let lasts = !kept.lasts && now.since(kept.began) >= limit;
         kept.lasts |= lasts;
         let unseen = kept.unseen.clone();
+        if lasts {
+            // It goes on with this daemon, and ends as any other.
+            self.is_doubtful_until = None;
+        }
         let begins = lasts && !self.is_reported;
         self.is_reported |= begins;
         Lost {
@@ -113,7 +137,9 @@ impl Blindness {
     }
 
     fn ends(&mut self) -> bool {
-        let ends = self.is_reported && !self.checks.values().any(|kept| kept.lasts);
+        let ends = self.is_reported
+            && self.is_doubtful_until.is_none()
+            && !self.checks.values().any(|kept| kept.lasts);
         self.is_reported &= !ends;
         ends
     }
@@ -230,5 +256,35 @@ mod tests {
         );
         assert!(!see(&mut blindness, "a"));
         assert_eq!(blindness.of(&name("a")), None);
+    }
+    #[test]
+    fn the_report_of_an_earlier_daemon_ends_when_this_one_has_seen_for_long_and_not_before() {
+        let second = |second: u64| Monotonic::from_start(Duration::from_secs(second));
+        let mut blindness = Blindness::default();
+        assert!(!blindness.has_outlived(second(90)), "there was none");
+        blindness.resume(second(0));
+        assert!(!see(&mut blindness, "a"), "one look proves nothing");
+        assert!(!blindness.has_outlived(second(29)));
+        lose(&mut blindness, "b", 1, 29);
+        assert!(!blindness.has_outlived(second(30)), "one cannot look now");
+        assert!(!see(&mut blindness, "b"));
+        assert!(blindness.has_outlived(second(31)));
+        assert!(!blindness.has_outlived(second(32)), "told once");
+    }
+
+    #[test]
+    fn what_goes_on_after_a_restart_is_not_reported_again_and_ends_once() {
+        let mut blindness = Blindness::default();
+        blindness.resume(Monotonic::default());
+        lose(&mut blindness, "a", 1, 0);
+        let lost = lose(&mut blindness, "a", 1, 30);
+        assert_eq!((lost.lasts, lost.report), (true, None), "they know");
+        let later = Monotonic::from_start(Duration::from_secs(90));
+        assert!(!blindness.has_outlived(later));
+        assert!(see(&mut blindness, "a"));
+        assert!(!blindness.has_outlived(later));
+        lose(&mut blindness, "a", 1, 100);
+        let again = lose(&mut blindness, "a", 1, 130);
+        assert!(again.report.is_some());
     }
 }

@@ -128,6 +128,12 @@ impl Monitor {
         }
     }
 
+    /// People were told by the previous daemon that it is blind, and not that it sees again.
+    pub fn resume_blindness(&self) {
+        let now = self.core.clock.monotonic();
+        self.core.blindness.lock().resume(now);
+    }
+
     /// The targets whose row in `status` has changed, as the monitor and the supervisor tell.
     pub fn changed(&self) -> ChangedTargets {
         self.core.changed.clone()

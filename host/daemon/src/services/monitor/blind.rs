@@ -63,6 +63,14 @@ impl Core {
         self.sees_again(ends);
     }
 
+    /// Ends what an earlier daemon told of, where this one looks without hindrance.
+    pub(super) fn look_back(&self) {
+        if self.blindness.lock().has_outlived(self.clock.monotonic()) {
+            let message = "since the daemon was started every check has looked when it was to";
+            self.tell(self.of_the_host(EventKind::MonitorSees, message.to_owned()));
+        }
+    }
+
     fn sees_again(&self, ends: bool) {
         if ends {
             let message =

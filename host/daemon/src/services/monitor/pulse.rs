@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 impl Core {
     /// The daemon runs. Where it was held up, starts have as much longer.
     pub(super) fn beat(&self) {
+        self.look_back();
         let gap = self.pulse.lock().beat(self.clock.with_suspension());
         let Some(gap) = gap else {
             return;

@@ -113,3 +113,19 @@ async fn a_target_that_is_taken_away_is_not_missed() {
     assert_eq!(bench.count(EventKind::MonitorSees), 1);
     assert_eq!(bench.monitor.unseen(&name("db")), None);
 }
+
+#[tokio::test]
+async fn what_an_earlier_daemon_told_of_is_over_when_this_one_has_seen_for_long() {
+    let bench = Bench::new(vec![patient("db")]);
+    bench.monitor.resume_blindness();
+    see(&bench, "db", Outcome::Unknown).await;
+    see(&bench, "db", Outcome::Healthy).await;
+    bench.monitor.core.beat();
+    assert_eq!(bench.count(EventKind::MonitorSees), 0);
+    bench.clock.advance(Duration::from_secs(30));
+    for _ in 0..2 {
+        bench.monitor.core.beat();
+        assert_eq!(bench.count(EventKind::MonitorSees), 1);
+    }
+    assert_eq!(bench.count(EventKind::MonitorBlind), 0);
+}
