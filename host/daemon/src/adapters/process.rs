@@ -27,7 +27,7 @@ mod leftovers;
 mod log;
 mod log_keeper;
 mod mark;
-mod oom;
+pub(crate) mod oom;
 mod output;
 mod prepare;
 mod renaming;

@@ -7,13 +7,19 @@ use super::Seen;
 use crate::{
     adapters::{
         environment::ChildEnvironment,
-        process::run_as,
+        process::{oom, run_as},
         program::{Program, Remains, concealed_end, read_end},
     },
     ports::Secrets,
 };
 use mainstay_domain::{health::Outcome, spec::ExecCheck};
-use std::{convert::Infallible, io, os::fd::OwnedFd};
+use rustix::process::Signal;
+use std::{
+    convert::Infallible,
+    io,
+    os::{fd::OwnedFd, unix::process::ExitStatusExt},
+    process::ExitStatus,
+};
 use tokio::net::unix::pipe;
 
 /// So much of the end of the output is kept to show its last line.
@@ -25,11 +31,17 @@ const JUDGED: usize = 64 << 10;
 pub(super) struct Started {
     output: pipe::Receiver,
     program: Program,
+    /// How often the kernel had ended a process for want of memory.
+    oom_kills: Option<u64>,
 }
 
 /// Watches it to its end.
 pub(super) async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secrets) -> Seen {
-    let Started { output, program } = started;
+    let Started {
+        output,
+        program,
+        oom_kills,
+    } = started;
     let kept = if check.judges_output() { JUDGED } else { SHOWN };
     let mut end = Vec::new();
     let reading = read_end(Some(output), kept, &mut end);
@@ -37,6 +49,10 @@ pub(super) async fn look(check: &ExecCheck, started: Started, secrets: &dyn Secr
     let never = std::future::pending::<Infallible>();
     let Ok(ended) = program.end(reading, never, Remains::AreKilled).await;
     match ended {
+        Ok(status) if is_ended_for_memory(status, oom_kills) => Seen::unknown(format!(
+            "`{}` was killed while the kernel ended processes for want of memory",
+            check.run.join(" ")
+        )),
         Ok(status) => judge(check, status, &concealed_end(end, kept, secrets)),
         Err(error) => cannot_run(check, &error),
     }
@@ -72,12 +88,26 @@ pub(super) fn start(
     run(command).map_err(|error| cannot_run(check, &error))
 }
 
+/// That there was no memory for who looks says nothing about what it looks at.
+fn is_ended_for_memory(status: ExitStatus, kills_before: Option<u64>) -> bool {
+    // As which a shell says of its own child that it was killed.
+    const KILLED: i32 = 128 + 9;
+    let is_killed =
+        || status.signal() == Some(Signal::KILL.as_raw()) || status.code() == Some(KILLED);
+    kills_before.is_some_and(|before| is_killed() && oom::kills() > Some(before))
+}
+
 fn run(mut command: std::process::Command) -> io::Result<Started> {
+    let oom_kills = oom::kills();
     let (reader, writer) = io::pipe()?;
     command.stdout(writer.try_clone()?).stderr(writer);
     let program = Program::start(command)?;
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-    Ok(Started { output, program })
+    Ok(Started {
+        output,
+        program,
+        oom_kills,
+    })
 }
 
 fn cannot_run(check: &ExecCheck, error: &io::Error) -> Seen {
@@ -85,7 +115,7 @@ fn cannot_run(check: &ExecCheck, error: &io::Error) -> Seen {
     Seen::of_error(format_args!("cannot run `{words}`"), error)
 }
 
-fn judge(check: &ExecCheck, status: std::process::ExitStatus, output: &[u8]) -> Seen {
+fn judge(check: &ExecCheck, status: ExitStatus, output: &[u8]) -> Seen {
     let words = check.run.join(" ");
     let text = String::from_utf8_lossy(output);
     let holds = |wanted: &str| text.contains(wanted);
@@ -101,7 +131,7 @@ fn judge(check: &ExecCheck, status: std::process::ExitStatus, output: &[u8]) -> 
         .take(400)
         .collect();
     let Some(code) = status.code() else {
-        let signal = std::os::unix::process::ExitStatusExt::signal(&status).unwrap_or_default();
+        let signal = status.signal().unwrap_or_default();
         return Seen::failed(format!("`{words}` was ended by signal {signal}{said}"));
     };
     let by_code = match code {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 /// The count since the boot, or since the group was made; none where the kernel tells neither.
-pub(super) fn kills() -> Option<u64> {
+pub(crate) fn kills() -> Option<u64> {
     of_own_group().or_else(|| count(&read(Path::new("/proc/vmstat"))?))
 }
 
