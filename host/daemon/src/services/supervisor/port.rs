@@ -32,6 +32,10 @@ impl Supervisor {
             let work = tasks.spawn(async move {
                 let _turn = supervised.turn.lock().await;
                 core.refuse_if_closing()?;
+                if !supervised.is_listed() {
+                    // Another config took it away while this waited: what was known of it is nobody's order any more.
+                    return Err(unknown(&supervised.name));
+                }
                 match supervised.process_spec() {
                     Some(_) => core.control_process(&supervised, verb, seen).await,
                     None => core.control_foreign(&supervised, verb).await,

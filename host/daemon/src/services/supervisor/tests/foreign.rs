@@ -203,3 +203,36 @@ async fn what_the_pid_file_names_is_ended_where_the_stop_does_not_end_it() {
     assert_eq!(daemon.commands.run.lock().len(), 2, "stop and start");
     daemon.shut_down().await.unwrap();
 }
+
+#[tokio::test]
+async fn an_order_that_waited_while_its_target_was_taken_away_runs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let commands = ForeignCommands {
+        start: words("svc start db"),
+        stop: words("svc stop db"),
+        ..ForeignCommands::default()
+    };
+    let targets = vec![foreign(commands), child("web", &SLEEP)];
+    let mut daemon = Daemon::start(dir.path(), targets, PreviousRun::default());
+    let pid = daemon.runs("web", None).await;
+    let core = Arc::clone(&daemon.supervisor.core);
+    let [db, web] = ["db", "web"].map(|of| core.get(&name(of)).unwrap());
+    let (db_turn, web_turn) = (db.turn.lock().await, web.turn.lock().await);
+    let orders = ["db", "web"].map(|of| {
+        let supervisor = daemon.supervisor.clone();
+        tokio::spawn(async move { supervisor.restart(name(of)).await })
+    });
+    wait_until("both wait", || core.tasks.len() == 2).await;
+    daemon.config.send_replace(spec(Vec::new()));
+    wait_until("they are gone", || !db.is_listed() && !web.is_listed()).await;
+    drop((db_turn, web_turn));
+    for order in orders {
+        let error = within(order).await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("there is no target"), "{error}");
+    }
+    assert!(daemon.commands.run.lock().is_empty());
+    wait_until("its process has ended with its target", || !lives(pid)).await;
+    let started = daemon.messages(EventKind::ProcessStarted);
+    assert_eq!(started.len(), 1, "{started:?}");
+    daemon.shut_down().await.unwrap();
+}
