@@ -3,7 +3,7 @@
 //! Invariant: only a regular file is read, and never more of it than a plugin may have. Nothing waits: what lies there
 //! may be a FIFO without a writer, a device without an end, or a file that grows.
 
-use crate::error::LoadError;
+use crate::{error::LoadError, lack};
 use std::{
     fs::{self, FileType, OpenOptions},
     io::{self, Read},
@@ -32,10 +32,7 @@ pub(crate) fn check_size(found: u64, allowed: u64) -> Result<(), LoadError> {
 }
 
 fn read_now(path: &Path, allowed: u64) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: io::Error| LoadError::Unreadable {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    };
+    let unreadable = |error: io::Error| unreadable(path, &error);
     let regular = |kind: FileType| match what_is(kind) {
         None => Ok(()),
         Some(found) => Err(LoadError::NoFile {
@@ -59,6 +56,21 @@ fn read_now(path: &Path, allowed: u64) -> Result<Vec<u8>, LoadError> {
         .map_err(unreadable)?;
     check_size(bytes.len() as u64, allowed)?;
     Ok(bytes)
+}
+
+/// What the host lacks itself is no fault of the file.
+fn unreadable(path: &Path, error: &io::Error) -> LoadError {
+    let path = path.display().to_string();
+    match lack::is_own(error) {
+        true => LoadError::Lacking {
+            what: path,
+            why: error.to_string(),
+        },
+        false => LoadError::Unreadable {
+            path,
+            reason: error.to_string(),
+        },
+    }
 }
 
 /// What is there, where it is no regular file.
@@ -105,6 +117,23 @@ mod tests {
         }
         let missing = read(&at("missing")).await.unwrap_err();
         assert!(matches!(missing, LoadError::Unreadable { .. }), "{missing}");
+    }
+
+    #[test]
+    fn a_host_without_descriptors_says_nothing_of_a_file() {
+        for (code, is_lack) in [
+            (libc::EMFILE, true),
+            (libc::ENFILE, true),
+            (libc::ENOMEM, true),
+            (libc::EACCES, false),
+            (libc::EIO, false),
+        ] {
+            let error = unreadable(Path::new("hook.wasm"), &io::Error::from_raw_os_error(code));
+            let found = matches!(error, LoadError::Lacking { .. });
+            assert_eq!(found, is_lack, "{error}");
+            assert!(error.may_pass(), "{error}");
+        }
+        assert!(lack::now().is_none());
     }
 
     #[test]

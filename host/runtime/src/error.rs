@@ -191,6 +191,14 @@ pub enum LoadError {
     /// The host's own store or directory failed.
     #[error("{0}")]
     Host(String),
+    /// The host lacks what it needs to look: descriptors, memory. This says nothing about the file.
+    #[error("the host itself cannot look at {what} now: {why}; try again")]
+    Lacking {
+        /// What it wanted to look at.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
 }
 
 /// What the operator can do where other bytes go by a name and version.
@@ -207,7 +215,7 @@ impl LoadError {
     /// Whether the reason is not in the component, so that the same bytes may be accepted at another time.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            LoadError::Unreadable { .. } | LoadError::Host(_) => true,
+            LoadError::Unreadable { .. } | LoadError::Host(_) | LoadError::Lacking { .. } => true,
             LoadError::Describe(cause) | LoadError::Configure(CallError { cause, .. }) => {
                 !cause.is_the_plugins()
             }

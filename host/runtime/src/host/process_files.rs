@@ -1,7 +1,8 @@
 //! One step with each file: read it when it is worth reading, and accept or reject the result once it is final.
 //!
 //! Invariant: a file is rejected for good only because of its content. Failures of the host are retried; conflicts
-//! with another file are rechecked when that file is gone.
+//! with another file are rechecked when that file is gone. Of a file that the host could not judge for want of something
+//! of its own, nothing is told.
 
 use super::{
     build::Refusal,
@@ -9,8 +10,8 @@ use super::{
     reload::Reloader,
     rows::Waiting,
 };
-use crate::observer::PluginEvent;
-use mainstay_domain::plugin::PluginState;
+use crate::{error::LoadError, lack, observer::PluginEvent};
+use mainstay_domain::{plugin::PluginState, time::Monotonic};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -82,6 +83,23 @@ impl Reloader {
             return Some(self.settling);
         }
         let again = self.shared.now() + self.rescan;
+        if let Some(refusal) = without_lack(refusal, lack::now) {
+            return self.settle_refusal(path, refusal, again).await;
+        }
+        // Nothing is known of what it holds, so nothing is told of it.
+        self.files.get_mut(path)?.history.retry_at(again);
+        self.found(path);
+        self.restore(path).await;
+        Some(self.rescan)
+    }
+
+    /// A file whose content is refused: for good, or until it is judged again.
+    async fn settle_refusal(
+        &mut self,
+        path: &Path,
+        refusal: Refusal,
+        again: Monotonic,
+    ) -> Option<Duration> {
         let history = &mut self.files.get_mut(path)?.history;
         let may_pass = refusal.reason.may_pass();
         match may_pass {
@@ -160,6 +178,19 @@ impl Reloader {
             });
         }
     }
+}
+
+/// The refusal, where it is one of the file: the host may lack something itself, by what it says or by now.
+fn without_lack(refusal: Refusal, lack: impl FnOnce() -> Option<io::Error>) -> Option<Refusal> {
+    let why = match &refusal.reason {
+        LoadError::Lacking { .. } => Some(refusal.reason.to_string()),
+        reason => lack().map(|lack| format!("{reason} (the host itself: {lack})")),
+    };
+    let Some(why) = why else {
+        return Some(refusal);
+    };
+    tracing::warn!("a plugin file cannot be judged now, and is looked at again: {why}");
+    None
 }
 
 #[cfg(test)]

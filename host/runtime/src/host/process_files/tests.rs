@@ -101,3 +101,22 @@ async fn a_file_that_is_gone_when_its_turn_comes_is_not_refused() {
     assert_eq!(bench.reloader.process_file(&path).await, Some(SETTLING));
     assert_eq!(bench.events(), 0);
 }
+
+#[test]
+fn what_fails_while_the_host_lacks_something_itself_is_no_refusal_of_a_file() {
+    let refusal = |reason| Refusal {
+        plugin: None,
+        digest: String::new(),
+        reason,
+    };
+    let lacking = || LoadError::Lacking {
+        what: "hook.wasm".to_owned(),
+        why: "too many open files".to_owned(),
+    };
+    let broken = || LoadError::Compile("no memory can be mapped".to_owned());
+    let lack = || Some(io::Error::from_raw_os_error(libc::EMFILE));
+    assert!(without_lack(refusal(lacking()), || None).is_none());
+    assert!(without_lack(refusal(broken()), lack).is_none());
+    let kept = without_lack(refusal(broken()), || None);
+    assert!(kept.is_some(), "that is of the file");
+}
