@@ -195,9 +195,13 @@ fn a_daemon_without_descriptors_restarts_nothing_refuses_no_config_and_sees_agai
         current: Some(3),
         maximum: before.maximum,
     });
+    daemon.drop_plugin(&plugin("webhook"));
     // Longer than the config is left unread.
     pass(Duration::from_secs(7));
     limit(before);
+    daemon.wait_for_plugins(1);
+    let refused = daemon.events_of("plugin.rejected");
+    assert!(refused.is_empty(), "it could not be read: {refused:?}");
     all_are_looked_at(&daemon, 1);
     assert!(seen(&daemon, "", "unknown") > 50);
     let status = all_are_healthy_but(&daemon, "");
@@ -374,7 +378,7 @@ impl MemoryGroup {
         fs::write(bound, &limit).unwrap();
         // What is swapped out must not make room: of version 1 both together, of version 2 the swap alone.
         let is_second = self.files[2] == "memory.swap.max";
-        let _ = fs::write(swap, if is_second { "0" } else { &limit });
+        let _ = fs::write(swap, if is_second { "0" } else { limit.as_str() });
     }
 }
 

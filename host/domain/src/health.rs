@@ -15,7 +15,8 @@ pub enum Health {
     /// No check has answered yet, or the host cannot look.
     #[default]
     Unknown,
-    /// It was started a moment ago, and not every check has passed since.
+    /// It was started a moment ago, and not every check has passed since; or it has failed before, and its process has not
+    /// run for a moment yet.
     Starting,
     /// Every check passes.
     Healthy,

@@ -85,7 +85,8 @@ fn event(
             format!("{name}: the circuit is half-open, the checks decide"),
         )),
         HealthChange::CircuitClosed => {
-            let is_unseen = |change| matches!(change, &HealthChange::FailureUnseen { .. });
+            let is_unseen =
+                |change: &HealthChange| matches!(change, HealthChange::FailureUnseen { .. });
             let why = match all.iter().any(is_unseen) {
                 true => "no check sees any more what opened it",
                 false => "every check passes",
