@@ -323,3 +323,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_operation_that_lends_its_slot_lets_one_more_run_and_keeps_its_target() {
+    let world = World {
+        max_running: 1,
+        ..World::default()
+    };
+    let mut queue = RecoveryQueue::default();
+    queue.push(entry(1, "a", 5, 0));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(1)));
+    queue.push(entry(2, "a", 5, 0));
+    queue.push(entry(3, "b", 5, 0));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "no slot is free");
+    queue.lend(&name("a"), &id(9), true);
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "it does not run");
+    queue.lend(&name("a"), &id(1), true);
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(3)));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "its target is busy");
+    queue.finished(&name("a"), &id(1));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "it had lent its slot");
+    queue.finished(&name("b"), &id(3));
+    assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(2)));
+}

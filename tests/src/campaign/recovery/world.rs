@@ -185,7 +185,8 @@ impl<'a> World<'a> {
     fn anything(&mut self, what: u64, which: u64) {
         match what {
             0..=24 => self.fail(&key(which)),
-            25..=29 => self.heal(&key(which)),
+            25..=28 => self.heal(&key(which)),
+            29 => self.lose_sight(&key(which)),
             30..=54 => self.answer_call(which),
             55..=69 => self.answer_look(which),
             70..=79 => self.pass(Duration::from_millis(1 << (which % 18))),
@@ -256,6 +257,13 @@ impl<'a> World<'a> {
         }
     }
 
+    /// No check sees it any more, and it is gone.
+    fn lose_sight(&mut self, key: &CaseKey) {
+        if self.failing.remove(key) {
+            self.input(Input::Unseen(key.clone()));
+        }
+    }
+
     fn answer_call(&mut self, which: u64) {
         if self.calls.is_empty() {
             return;
@@ -298,6 +306,7 @@ impl<'a> World<'a> {
         let (id, number, key) = self.looks.remove(place);
         let is_present = self.failing.contains(&key);
         let seen = match (is_present, self.trace.busy, which % 7) {
+            (false, true, 4) => LookResult::Settling,
             (false, _, _) => LookResult::Healthy,
             (true, true, 0) => LookResult::Down,
             (true, true, 1) => LookResult::NotYet,
