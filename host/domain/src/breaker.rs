@@ -202,11 +202,7 @@ impl TargetHealth {
     /// When [`TargetHealth::tick`] has something to do: only while the target starts, is tried again, or the circuit is
     /// open.
     pub fn next_tick(&self) -> Option<Monotonic> {
-        let all = [
-            self.start_ends,
-            self.awaits_moment(),
-            self.half_opens_at(),
-        ];
+        let all = [self.start_ends, self.awaits_moment(), self.half_opens_at()];
         all.into_iter().flatten().min()
     }
 

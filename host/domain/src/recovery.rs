@@ -38,9 +38,7 @@ mod summary;
 mod tracked;
 mod words;
 
-pub use case::{
-    Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work,
-};
+pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
 pub use input::{
     Action, Call, Command, Handled, IllegalMove, Input, InputTime, Look, LookResult, NotHandled,
     Outcome, Recovered, Refusal, Reply, TargetSummary, Ticket, Verb,

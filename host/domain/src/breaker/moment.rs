@@ -39,8 +39,8 @@ impl TargetHealth {
 
     /// When its moment is over, where something waits for that.
     pub(super) fn awaits_moment(&self) -> Option<Monotonic> {
-        let waits =
-            self.circuit == CircuitState::HalfOpen || self.checks.iter().any(CheckCounter::is_tried);
+        let waits = self.circuit == CircuitState::HalfOpen
+            || self.checks.iter().any(CheckCounter::is_tried);
         self.settles_at.filter(|_| waits)
     }
 }

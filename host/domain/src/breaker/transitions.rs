@@ -77,7 +77,8 @@ impl TargetHealth {
             });
         }
         // That it runs is told each time that somebody looks: only the first of them is a beginning.
-        let begins_to_run = check.is_exit() && check.last.is_none_or(|last| last == Outcome::Failed);
+        let begins_to_run =
+            check.is_exit() && check.last.is_none_or(|last| last == Outcome::Failed);
         check.last = Some(seen.outcome);
         check.count_success();
         check.starting = false;

@@ -340,9 +340,17 @@ fn an_operation_that_lends_its_slot_lets_one_more_run_and_keeps_its_target() {
     assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "it does not run");
     queue.lend(&name("a"), &id(1), true);
     assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(3)));
-    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "its target is busy");
+    assert_eq!(
+        world.ask(&mut queue, 0),
+        NextStart::Idle,
+        "its target is busy"
+    );
     queue.finished(&name("a"), &id(1));
-    assert_eq!(world.ask(&mut queue, 0), NextStart::Idle, "it had lent its slot");
+    assert_eq!(
+        world.ask(&mut queue, 0),
+        NextStart::Idle,
+        "it had lent its slot"
+    );
     queue.finished(&name("b"), &id(3));
     assert_eq!(world.ask(&mut queue, 0), NextStart::Start(id(2)));
 }

@@ -59,7 +59,8 @@ impl ControlGroups {
         // The uppermost of the machine, which alone has no type, may hold processes.
         let is_uppermost = |group: &Path| group == self.root && !group.join("cgroup.type").exists();
         if own == self.root && !is_uppermost(own.as_path()) {
-            let why = "the daemon is in the uppermost control group that it sees; start it in one below";
+            let why =
+                "the daemon is in the uppermost control group that it sees; start it in one below";
             return Err(why.to_owned());
         }
         let above = own.parent().filter(|_| own != self.root);
@@ -112,7 +113,10 @@ impl ControlGroups {
             let made = fs::create_dir(group);
             made.or_else(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(format!("cannot make the control group {}: {error}", group.display())),
+                _ => Err(format!(
+                    "cannot make the control group {}: {error}",
+                    group.display()
+                )),
             })
         };
         enable(&parent, &bounds)?;
@@ -242,7 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn a_child_is_bounded_beside_a_daemon_that_has_a_group_of_its_own_below_one_without_processes() {
+    fn a_child_is_bounded_beside_a_daemon_that_has_a_group_of_its_own_below_one_without_processes()
+    {
         let dir = tempfile::tempdir().unwrap();
         let unit = make(dir.path(), "unit", "");
         make(dir.path(), "unit/daemon", "7\n");

@@ -382,7 +382,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (old, new) = (dir.path().join("old.log"), dir.path().join("new.log"));
         // A log, and how many rotated ones it has, under the old and under the new name.
-        for (of_old, of_new) in [(Some(2), None), (Some(1), Some(3)), (None, Some(1)), (None, None)] {
+        for (of_old, of_new) in [
+            (Some(2), None),
+            (Some(1), Some(3)),
+            (None, Some(1)),
+            (None, None),
+        ] {
             let write = |path: &Path, rotated: Option<u32>, text: &str| {
                 let Some(rotated) = rotated else { return };
                 std::fs::write(path, text).unwrap();

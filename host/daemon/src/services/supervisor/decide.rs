@@ -391,14 +391,7 @@ mod tests {
             cpu_max: Some(5.0),
             ..least.clone()
         };
-        let all = [
-            &least,
-            &nicer,
-            &more_files,
-            &with_file,
-            &bounded,
-            &slowed,
-        ];
+        let all = [&least, &nicer, &more_files, &with_file, &bounded, &slowed];
         let all = all.map(|process| digest(process).unwrap());
         let different: BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len(), "{all:?}");

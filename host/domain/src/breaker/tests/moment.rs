@@ -8,7 +8,11 @@ fn nothing_is_over_before_the_process_has_run_for_a_moment() {
     let over = "clear:down clear:exited closed";
     let passes = "exit- a- a- acted start exit+ a+ a+ a+";
     check(a_and_exit(), passes, until);
-    check(a_and_exit(), &format!("{passes} 1"), &format!("{until} {over}"));
+    check(
+        a_and_exit(),
+        &format!("{passes} 1"),
+        &format!("{until} {over}"),
+    );
     // One that looks finds it too, without a tick.
     let mut health = a_and_exit();
     play(&mut health, passes);

@@ -3,7 +3,8 @@
 use super::*;
 
 #[tokio::test]
-async fn of_several_that_run_the_same_each_goes_on_under_the_next_name_and_one_that_changes_does_not() {
+async fn of_several_that_run_the_same_each_goes_on_under_the_next_name_and_one_that_changes_does_not()
+ {
     let dir = tempfile::tempdir().unwrap();
     let other = ["/bin/sleep", "2000"];
     let before = vec![
