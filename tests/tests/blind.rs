@@ -195,7 +195,7 @@ fn a_daemon_without_descriptors_restarts_nothing_refuses_no_config_and_sees_agai
         current: Some(3),
         maximum: before.maximum,
     });
-    daemon.drop_plugin(&plugin("webhook"));
+    daemon.drop_plugin(&plugin("restart-service"));
     // Longer than the config is left unread.
     pass(Duration::from_secs(7));
     limit(before);
@@ -458,7 +458,7 @@ fn who_was_told_that_a_daemon_is_blind_is_told_by_the_next_that_it_sees() {
              settings = {{ url = \"{url}/alerts\" }}\n"
         ),
     ];
-    let mut daemon = Daemon::start(&config.concat(), &[&plugin("webhook")]);
+    let mut daemon = Daemon::start(&config.concat(), &[&plugin("restart-service")]);
     daemon.wait_for_plugins(1);
     all_are_healthy_but(&daemon, "");
     let before = limit_of(&daemon);
