@@ -13,7 +13,7 @@ pub use crash::crash;
 pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
-pub use soak::{SoakOptions, soak};
+pub use soak::{SoakOptions, WallClock, soak};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 pub use taint::{TaintReport, taint};
 

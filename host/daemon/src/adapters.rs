@@ -11,6 +11,7 @@ pub mod process;
 mod program;
 pub mod reaper;
 pub mod secrets;
+pub mod settled_file;
 pub mod sources;
 pub mod watcher;
 

@@ -26,6 +26,7 @@ use crate::{
         process::{HostProcesses, LocalAccounts},
         reaper,
         secrets::ConfiguredSecrets,
+        settled_file::SettledFile,
         sources::LocalSources,
         watcher,
     },
@@ -48,6 +49,7 @@ use crate::{
         recorder::Recorder,
         recovery::{RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
+        settled::Settled,
         shared::Shared,
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
     },
@@ -176,8 +178,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         tracing::warn!(%error, "what the daemons before told people of is not known");
         Vec::new()
     });
-    // The newest time at which a daemon surely lived.
-    let last_lived = told.last().map(|event| event.at);
+    let settled_file = SettledFile::new(state_dir);
+    let settled = Arc::new(Settled::new(
+        clock.clone(),
+        settled_file.read(),
+        // The newest time at which a daemon surely lived, by its clock.
+        told.last().map(|event| event.at),
+        Arc::new(settled_file),
+    ));
     let open = {
         let spec = spec.borrow();
         OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name)
@@ -257,7 +265,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         judge: plugins.clone(),
         watch: Arc::new(monitor.clone()),
         seed: seed(&clock),
-        last_lived,
+        settled: settled.clone(),
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
@@ -376,7 +384,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = HistoryPruner {
         shared: shared.clone(),
-        last_lived,
+        settled,
     };
     base.spawn("upkeep", |stop| async move { upkeep.run(stop).await });
     let disk = DiskStateService {

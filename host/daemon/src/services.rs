@@ -15,6 +15,7 @@ pub mod plugins;
 pub mod recorder;
 pub mod recovery;
 pub mod reload;
+pub mod settled;
 pub mod shared;
 pub mod status_view;
 pub mod supervisor;

@@ -26,7 +26,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use wall_clock::WallClock;
+pub use wall_clock::WallClock;
 use world::{
     BUSY_JOB, Changes, EXTRA, Flavour, STILL_JOBS, change, config, contents, failure_of,
     is_supervised, replace, targets,

@@ -8,6 +8,7 @@ use mainstay_domain::{
     name::{CommandName, SecretName, TargetName},
     record::ProcessIdentity,
     secret::SecretHandles,
+    settled_clock::SettledState,
     spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, RunAs, Spec, TargetSpec},
     template::{self, TemplateError},
     time::{Monotonic, Timestamp},
@@ -22,6 +23,12 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Monotonic;
     /// The same, and that in which the machine was suspended too, where the clock knows of it.
     fn with_suspension(&self) -> Monotonic;
+}
+
+/// Keeps what is believed of the wall clock.
+pub trait SettledStore: Send + Sync {
+    /// Writes it where the next daemon finds it; it survives a crash then. The error is a sentence for people.
+    fn keep(&self, state: SettledState) -> Boxed<'_, Result<(), String>>;
 }
 
 /// Looks at targets.

@@ -23,7 +23,7 @@ mod tests;
 mod turns;
 mod waiting;
 
-use super::{next_spec::next_spec, shared::Shared};
+use super::{next_spec::next_spec, settled::Settled, shared::Shared};
 use crate::ports::{
     BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError, Watch,
 };
@@ -37,7 +37,6 @@ use mainstay_domain::{
     id::IdSource,
     name::JobName,
     record::Change,
-    settled_clock::SettledClock,
     severity::Severity,
     spec::{JobSpec, Spec},
     text::list,
@@ -93,8 +92,8 @@ pub struct BackupParts {
     pub watch: Arc<dyn Watch>,
     /// For identifiers; different in each run of the program.
     pub seed: u64,
-    /// When the daemon before was alive last; none where there was none.
-    pub last_lived: Option<Timestamp>,
+    /// The wall clock as far as it can be believed.
+    pub settled: Arc<Settled>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -107,7 +106,7 @@ struct Core {
     store: Arc<dyn BackupStore>,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
-    settled: Mutex<SettledClock>,
+    settled: Arc<Settled>,
     judge: Arc<dyn RetentionJudge>,
     watch: Arc<dyn Watch>,
     spec: watch::Receiver<Arc<Spec>>,
@@ -139,7 +138,7 @@ impl BackupService {
             judge,
             watch,
             seed,
-            last_lived,
+            settled,
         } = parts;
         let Shared {
             journal,
@@ -150,7 +149,7 @@ impl BackupService {
             store,
             journal,
             clock,
-            settled: Mutex::new(SettledClock::new(last_lived)),
+            settled,
             judge,
             watch,
             spec,
@@ -210,9 +209,7 @@ impl BackupService {
 
     /// The wall clock as far as it can be believed: for what cannot be taken back.
     fn settled_now(&self) -> Timestamp {
-        let clock = &self.core.clock;
-        let mut settled = self.core.settled.lock();
-        settled.look(clock.now(), clock.monotonic())
+        self.core.settled.now()
     }
 
     fn job(&self, name: &JobName) -> Result<JobSpec, BackupError> {

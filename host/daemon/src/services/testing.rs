@@ -4,12 +4,14 @@ pub(crate) mod specs;
 
 use super::shared::Shared;
 use crate::ports::{
-    Batch, Boxed, Clock, Commit, Committed, Journal, Probe, StoreError, StoreErrorKind,
+    Batch, Boxed, Clock, Commit, Committed, Journal, Probe, SettledStore, StoreError,
+    StoreErrorKind,
 };
 use mainstay_domain::{
     event::{Event, EventData, EventKind},
     health::{Evidence, Observation, Outcome},
     record::Change,
+    settled_clock::SettledState,
     spec::{CheckSpec, TargetSpec},
     time::{Monotonic, Timestamp},
 };
@@ -192,6 +194,28 @@ impl Clock for ManualClock {
     /// Stands still while the others are moved by hand, for that is no gap.
     fn with_suspension(&self) -> Monotonic {
         Monotonic::from_start(*self.held_up.lock())
+    }
+}
+
+/// What is believed of the wall clock, in memory.
+#[derive(Default)]
+pub(crate) struct MemorySettled(Mutex<Option<SettledState>>);
+
+impl MemorySettled {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// What the next daemon finds.
+    pub(crate) fn kept(&self) -> Option<SettledState> {
+        self.0.lock().clone()
+    }
+}
+
+impl SettledStore for MemorySettled {
+    fn keep(&self, state: SettledState) -> Boxed<'_, Result<(), String>> {
+        *self.0.lock() = Some(state);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     incident::Incident,
     operation::Operation,
     record::{EffectEntry, ProcessIdentity},
+    settled_clock::SettledState,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -24,6 +25,7 @@ pub(super) const EFFECT_ENTRIES: &str = include_str!("../../corpus/effect-entry.
 pub(super) const OUTBOX_ENTRIES: &str = include_str!("../../corpus/outbox-entry.jsonl");
 pub(super) const BACKUP_RECORDS: &str = include_str!("../../corpus/backup-record.jsonl");
 pub(super) const PROCESS_IDENTITIES: &str = include_str!("../../corpus/process-identity.jsonl");
+pub(super) const SETTLED_STATES: &str = include_str!("../../corpus/settled-clock.jsonl");
 pub(super) const MANIFESTS: &str = include_str!("../../corpus/manifest.jsonl");
 pub(super) const ARCHIVE_LINES: &str = include_str!("../../corpus/archive-line.jsonl");
 
@@ -112,6 +114,11 @@ fn a_stored_backup_means_what_it_meant() {
 fn a_stored_process_means_what_it_meant() {
     let meaning = meaning::<ProcessIdentity>(PROCESS_IDENTITIES);
     check("process-identity", meaning);
+}
+
+#[test]
+fn what_was_believed_of_the_wall_clock_means_what_it_meant() {
+    check("settled-clock", meaning::<SettledState>(SETTLED_STATES));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::corpus::{
     ARCHIVE_LINES, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS,
-    OUTBOX_ENTRIES, PROCESS_IDENTITIES, current, records,
+    OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
 };
 use crate::{
     alert::{Alert, AlertStatus, OutboxEntry},
@@ -23,6 +23,7 @@ use crate::{
     incident::{Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
     record::{EffectEntry, EntryKind, ProcessIdentity},
+    settled_clock::{SettledState, Stand},
     severity::Severity,
 };
 use std::collections::BTreeSet;
@@ -72,6 +73,20 @@ fn backup_types(found: impl Iterator<Item = BackupType>) {
         found;
         BackupType::Full, BackupType::Incremental, BackupType::Differential, BackupType::Snapshot, BackupType::Emergency,
     );
+}
+
+#[test]
+fn every_form_of_what_is_believed_of_the_wall_clock_is_in_the_corpus() {
+    let all: Vec<SettledState> = current(SETTLED_STATES);
+    let SettledState {
+        lived_ms: _,
+        stands: _,
+    } = all[0];
+    some_and_none!(all, stands);
+    let Stand {
+        wall: _,
+        lived_ms: _,
+    } = all[0].stands[0];
 }
 
 #[test]

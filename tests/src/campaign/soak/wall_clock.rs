@@ -5,13 +5,13 @@ use crate::Daemon;
 use std::{fs, io::Write, os::unix::fs::FileExt, process::Command};
 
 /// The clock of one daemon.
-pub(super) struct WallClock {
+pub struct WallClock {
     file: fs::File,
 }
 
 impl WallClock {
     /// Has every later start of the daemon see this clock, which is right as yet.
-    pub(super) fn install(daemon: &mut Daemon) -> Self {
+    pub fn install(daemon: &mut Daemon) -> Self {
         let (source, library) = (daemon.path("clock.c"), daemon.path("clock.so"));
         fs::write(&source, include_str!("clock.c")).unwrap();
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
@@ -29,7 +29,7 @@ impl WallClock {
     }
 
     /// Sets it, so many seconds ahead of the machine's.
-    pub(super) fn set(&self, ahead: i64) {
+    pub fn set(&self, ahead: i64) {
         self.file.write_all_at(&ahead.to_ne_bytes(), 0).unwrap();
     }
 }

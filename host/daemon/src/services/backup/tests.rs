@@ -4,7 +4,7 @@ mod retention;
 use super::{due::FIRST_BACKOFF, *};
 use crate::{
     ports::{BackupControl, BackupOperator, RestoreRequest, Unreadable},
-    services::testing::{ManualClock, MemoryJournal, wait_until, within},
+    services::testing::{ManualClock, MemoryJournal, MemorySettled, wait_until, within},
 };
 use fakes::{FakeJudge, FakeStore, FakeWatch, job, record_of, spec_with};
 use mainstay_domain::{
@@ -59,7 +59,12 @@ impl Fixture {
             judge: judge.clone(),
             watch: watch.clone(),
             seed: journal.changes().len() as u64,
-            last_lived: journal.events().last().map(|event| event.at),
+            settled: Arc::new(Settled::new(
+                clock.clone(),
+                None,
+                journal.events().last().map(|event| event.at),
+                MemorySettled::new(),
+            )),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {

@@ -256,8 +256,7 @@ async fn a_clock_that_is_a_day_ahead_for_a_minute_deletes_nothing_from_the_trash
         fixture.clock.set_ahead(90 * 24 * HOUR);
         if restarts {
             // A daemon that starts meanwhile believes it no more.
-            let lived = fixture.journal.events().last().map(|event| event.at);
-            *fixture.service.core.settled.lock() = SettledClock::new(lived);
+            fixture.service.core.settled.restart();
         }
         for _ in 0..3 {
             fixture.clock.advance(Duration::from_secs(20));

@@ -1,0 +1,56 @@
+//! A wall clock that is wrong, seen by the whole program.
+
+use mainstay_domain::{
+    settled_clock::SettledState,
+    time::{Timestamp, millis},
+};
+use mainstay_tests::{Daemon, campaign::WallClock, wait_for};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const CONFIG: &str = r#"
+[host]
+state_dir = "state"
+plugin_dir = "plugins"
+"#;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What the daemon wrote down of the clock, once that is another file than before; and which file it is.
+fn believed(daemon: &Daemon, before: Option<u64>) -> (SettledState, u64) {
+    let file = daemon.path("state/settled-clock.json");
+    wait_for("the daemon to write down what it believes", || {
+        let inode = fs::metadata(&file).map_err(|error| error.to_string())?.ino();
+        if before == Some(inode) {
+            return Err("it is the file of the daemon before".to_owned());
+        }
+        let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+        let state = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Ok((state, inode))
+    })
+}
+
+#[test]
+fn a_daemon_that_is_restarted_under_a_wrong_clock_believes_what_the_one_before_did() {
+    let mut daemon = Daemon::prepare(CONFIG);
+    let clock = WallClock::install(&mut daemon);
+    daemon.run();
+    let (_, mut file) = believed(&daemon, None);
+    let mode = fs::metadata(daemon.path("state/settled-clock.json"));
+    assert_eq!(mode.unwrap().permissions().mode() & 0o777, 0o600);
+    clock.set(91 * 86_400);
+    // The first writes events by the wrong clock, the second finds them.
+    for start in 1..=2 {
+        daemon.kill();
+        daemon.run();
+        let state;
+        (state, file) = believed(&daemon, Some(file));
+        let right = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let right = Timestamp::from_millis(millis(right));
+        let wall = state.stands[0].wall;
+        assert!(wall < right + DAY, "start {start}: {state:?}");
+    }
+}
