@@ -113,7 +113,7 @@ pub enum LookResult {
     Failing,
     /// The supervised process does not run.
     Down,
-    /// Nothing can be seen yet: the process is only being started or adopted.
+    /// Nothing can be seen yet: the process is only being started or adopted, or a check says that it is too soon.
     NotYet,
     /// None fails, and one could not look, for the host's own reasons.
     Unseen,

@@ -122,9 +122,14 @@ impl Recovery {
                     return Ok(());
                 }
                 let why = match look.seen {
-                    LookResult::NotYet | LookResult::Unseen => NOT_SEEN,
+                    LookResult::Unseen => NOT_SEEN,
                     LookResult::Settling => NOT_SETTLED,
-                    LookResult::Healthy | LookResult::Failing | LookResult::Down => STILL_FAILS,
+                    // It is not held against the target, and nothing was seen since.
+                    LookResult::NotYet if !look.is_present => NOT_SEEN,
+                    LookResult::Healthy
+                    | LookResult::Failing
+                    | LookResult::Down
+                    | LookResult::NotYet => STILL_FAILS,
                 };
                 self.attempt_failed(case, running, why.to_owned(), at, out)
             }

@@ -1,7 +1,8 @@
 //! How an operation sees whether its failure is gone.
 //!
 //! Invariant: a failure is not gone before every check that raises it has seen something, nor before the process of a
-//! supervised target has run for a moment.
+//! supervised target has run for a moment. Nothing is done about it because a check
+//! says that it is too soon: it is looked at again.
 
 use crate::ports::Watch;
 use mainstay_domain::{
@@ -33,11 +34,7 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
     let is_unborn = matches!(&seen, Ok(Err(EffectError::Unavailable(_))) | Err(_));
     let is_present = watch.is_failing(&asked.target, &asked.failure);
     let seen = match seen {
-        Ok(Ok(seen)) => match result_of(spec.target(&asked.target), &asked.failure, &seen) {
-            // It was seen to fail, and nothing since says otherwise.
-            LookResult::NotYet if is_present => LookResult::Failing,
-            result => result,
-        },
+        Ok(Ok(seen)) => result_of(spec.target(&asked.target), &asked.failure, &seen),
         Ok(Err(EffectError::Unavailable(_))) => LookResult::NotYet,
         Ok(Err(_)) => LookResult::Failing,
         Err(error) => {
@@ -92,8 +89,13 @@ fn result_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::testing::specs;
-    use mainstay_domain::{health::Evidence, name::CheckName, time::Timestamp};
+    use crate::{ports::Boxed, services::testing::specs};
+    use mainstay_domain::{
+        breaker::CircuitState,
+        health::{Evidence, Health},
+        name::CheckName,
+        time::Timestamp,
+    };
 
     /// What is asked for, what each check saw, and what that comes to.
     type Row = (&'static str, &'static [(&'static str, Outcome)], LookResult);
@@ -110,6 +112,43 @@ mod tests {
                 value: None,
             },
         }
+    }
+
+    /// Its failure holds, and no check has anything to say yet.
+    struct TooSoon;
+
+    impl Watch for TooSoon {
+        fn check_now(&self, _: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
+            Box::pin(std::future::ready(Ok(Vec::new())))
+        }
+        fn handler_acted(&self, _: &TargetName) {}
+        fn is_failing(&self, _: &TargetName, _: &FailureType) -> bool {
+            true
+        }
+        fn health(&self, _: &TargetName) -> Option<(Health, CircuitState)> {
+            None
+        }
+        fn heartbeat(&self, _: &TargetName) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_that_came_too_soon_is_no_failure_though_the_failure_still_holds() {
+        let target = specs::target("api", vec![specs::check("cpu")]);
+        let operation = OperationId::parse("op-01K0000000000000000000000A").unwrap();
+        let asked = Asked {
+            operation,
+            number: 1,
+            target: specs::name("api"),
+            failure: specs::failure("cpu-down"),
+            acted: false,
+        };
+        let input = look(Arc::new(TooSoon), specs::spec(vec![target]), asked).await;
+        let Input::Looked(_, look) = input else {
+            panic!("{input:?}");
+        };
+        assert_eq!((look.seen, look.is_present), (LookResult::NotYet, true));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an operation does whose checks cannot look, and what becomes of a failure that no check sees any more.
 
 use super::{
-    super::LookResult,
+    super::{Input, Look, LookResult},
     fixtures::{done, retryable, usual},
     world::World,
 };
@@ -146,4 +146,43 @@ fn a_failure_that_is_seen_again_after_nobody_saw_it_ends_as_any_other() {
     world.clear("api down");
     world.answer(retryable());
     assert_eq!(end_of(&world).0, IncidentEnd::ByItself);
+}
+
+#[test]
+fn an_operation_whose_check_says_that_it_is_too_soon_looks_again_before_it_does_anything() {
+    let mut world = World::new(usual());
+    world.pause(Some("api"), true);
+    world.raise("api down", Severity::High);
+    world.pass(10);
+    world.pause(Some("api"), false);
+    assert_eq!(world.stage("api down"), "looking");
+    world.see(LookResult::NotYet);
+    assert_eq!(world.stage("api down"), "looking");
+    assert!(world.calls.is_empty(), "nothing is done");
+    // It is still held against the target, and that is all that anybody knows.
+    see_all(&mut world, "looking", LookResult::NotYet);
+    assert_eq!(world.called(), ["api down"]);
+}
+
+#[test]
+fn a_validation_that_saw_nothing_to_its_end_says_what_is_still_held_against_the_target() {
+    for (is_present, words) in [
+        (true, "still fail"),
+        (false, "nobody knows whether it helped"),
+    ] {
+        let mut world = World::new(usual());
+        world.raise("api down", Severity::High);
+        world.answer(done());
+        world.pass(60_000);
+        let (id, number) = world.looks.remove(0);
+        let look = Look {
+            number,
+            seen: LookResult::NotYet,
+            is_present,
+        };
+        world.input(Input::Looked(id, look));
+        assert_eq!(world.stage("api down"), "resting", "{is_present}");
+        let said = format!("{:?}", world.machine);
+        assert!(said.contains(words), "{said}");
+    }
 }
