@@ -21,6 +21,7 @@ pub mod blob;
 pub mod breaker;
 pub mod call;
 pub mod certificate;
+pub mod clock_steps;
 pub mod code;
 pub mod cooldown;
 pub mod cpu;

@@ -4,7 +4,7 @@
 //! needs a thread, it begins when it has one, within the check's period: that the daemon is busy fails no target. So does
 //! one that needs an address begin when its name was looked up, for which it has as long as for the look.
 //! Invariant: what the host cannot do for reasons of its own is unknown, and no failure of the target: it has no
-//! descriptors, no memory, no thread, no secret, no answer of a name server, or was held up.
+//! descriptors, no memory, no thread, no secret, no answer of a name server, was held up, or its clock was set.
 //! Invariant: a look leaves nothing behind: connections are not kept, programs are killed with their group. Only one that
 //! hangs in the kernel leaves its thread there, and is the only one of its check.
 
@@ -20,6 +20,7 @@ mod names;
 mod owner;
 mod places;
 mod seen;
+mod steps;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use mainstay_domain::{
 use names::NameLooks;
 use owner::Owners;
 use seen::Seen;
+use steps::Steps;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -66,6 +68,7 @@ pub struct HostProbe {
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
+    steps: Steps,
 }
 
 impl HostProbe {
@@ -89,6 +92,7 @@ impl HostProbe {
             secrets,
             environment,
             clock,
+            steps: Steps::default(),
         })
     }
 
@@ -257,13 +261,14 @@ impl Probe for HostProbe {
     ) -> Boxed<'_, Option<Observation>> {
         Box::pin(async move {
             let observed_at = self.clock.now();
+            self.steps.look(&*self.clock);
             let mut seen = self.look(&target, &check, pid).await;
             if seen.as_ref().is_ok_and(|seen| seen.is_late) {
                 // Once more, for that the daemon was held up says nothing about the target; if that is so again, then
                 // neither does this.
                 seen = self.look(&target, &check, pid).await;
             }
-            let mut seen = seen.unwrap_or_else(|seen| seen);
+            let mut seen = self.steps.judge(&*self.clock, seen.unwrap_or_else(|seen| seen));
             if seen.outcome == Some(Outcome::Failed) {
                 // What fails while the host lacks something itself may fail for that.
                 let lack = limits::lack().map(|lack| format!("the host itself: {lack}"));

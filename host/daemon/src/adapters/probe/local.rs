@@ -87,7 +87,9 @@ fn file(
                 length(age),
                 length(max_age)
             );
-            return Ok(Seen::failed(message).with_value(age.as_secs_f64()));
+            return Ok(Seen::failed(message)
+                .by_wall_clock()
+                .with_value(age.as_secs_f64()));
         }
     }
     let bytes = metadata.len();

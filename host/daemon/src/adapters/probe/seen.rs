@@ -3,6 +3,7 @@
 use super::names::NameError;
 use crate::adapters::limits;
 use mainstay_domain::{health::Outcome, text::causes};
+use rustls::CertificateError;
 use std::{error::Error, fmt::Display, io};
 
 /// What one look saw.
@@ -14,6 +15,8 @@ pub(super) struct Seen {
     pub(super) value: Option<f64>,
     /// It ran out of time while the daemon itself was held up.
     pub(super) is_late: bool,
+    /// It is by the wall clock that this fails: something is too old, has expired or is not valid yet.
+    pub(super) by_wall_clock: bool,
 }
 
 impl Seen {
@@ -23,6 +26,7 @@ impl Seen {
             message: message.into(),
             value: None,
             is_late: false,
+            by_wall_clock: false,
         }
     }
 
@@ -68,8 +72,15 @@ impl Seen {
         let message = format!("{what}: {}", cause(error));
         match causes(error).any(is_own) {
             true => Self::unknown(message),
+            false if causes(error).any(is_by_date) => Self::failed(message).by_wall_clock(),
             false => Self::failed(message),
         }
+    }
+
+    /// That it fails rests on the wall clock.
+    pub(super) fn by_wall_clock(mut self) -> Self {
+        self.by_wall_clock = true;
+        self
     }
 
     pub(super) fn with_value(mut self, value: f64) -> Self {
@@ -94,6 +105,23 @@ fn is_own(error: &(dyn Error + 'static)) -> bool {
     by_system.is_some_and(limits::is_own_lack) || matches!(by_name, Some(NameError::Unanswered(_)))
 }
 
+/// Whether a certificate is refused for its dates.
+fn is_by_date(error: &(dyn Error + 'static)) -> bool {
+    if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
+        return matches!(
+            why,
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        );
+    }
+    // What is in an error of I/O is no cause of it.
+    let inner = error.downcast_ref::<io::Error>();
+    let inner = inner.and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| is_by_date(inner))
+}
+
 pub(super) fn io_cause(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
@@ -103,5 +131,32 @@ pub(super) fn io_cause(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_for_its_dates_fails_by_the_wall_clock_however_it_is_wrapped() {
+        for (why, expected) in [
+            (CertificateError::Expired, true),
+            (CertificateError::NotValidYet, true),
+            (CertificateError::UnknownIssuer, false),
+        ] {
+            let refused = rustls::Error::InvalidCertificate(why.clone());
+            let by_io = io::Error::new(io::ErrorKind::InvalidData, refused.clone());
+            let twice = io::Error::other(io::Error::new(
+                io::ErrorKind::InvalidData,
+                refused.clone(),
+            ));
+            let errors: [&(dyn Error + 'static); 3] = [&refused, &by_io, &twice];
+            for error in errors {
+                let seen = Seen::of_cause("it", error);
+                assert_eq!(seen.outcome, Some(Outcome::Failed), "{why:?}");
+                assert_eq!(seen.by_wall_clock, expected, "{error:?}");
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     adapters::{environment::OF_THE_TESTS, process::stat::ProcessStat},
-    services::testing::wait_until,
+    services::testing::{ManualClock, wait_until},
 };
 use mainstay_domain::spec::ExecCheck;
 use std::{collections::BTreeMap, os::unix::process::CommandExt};
@@ -337,6 +337,35 @@ async fn a_file_is_judged_by_age_size_and_content() {
         "old, at most 60 s is allowed",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_old_by_a_wall_clock_that_was_just_set_is_unknown() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let clock = ManualClock::new();
+    let environment = without_that_of_the_tests();
+    let probe = HostProbe::new(Arc::new(OneSecret), environment, clock.clone()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("report");
+    std::fs::write(&path, "all good").unwrap();
+    let file = |path: &Path| CheckKind::File {
+        path: path.to_owned(),
+        max_age: Some(SECOND),
+        min_bytes: None,
+        contains: None,
+    };
+    let check = check_of(file(&path), 20 * SECOND);
+    let gone = check_of(file(&dir.path().join("gone")), 20 * SECOND);
+    let look = |check: &Arc<CheckSpec>| probe.observe(target(), check.clone(), None);
+    assert_eq!(look(&check).await.unwrap().outcome, Outcome::Healthy);
+    // The clock of the test is of 2023.
+    clock.set_ahead(Duration::from_secs(100 * 365 * 86_400));
+    let seen = look(&check).await.unwrap();
+    assert_eq!(seen.outcome, Outcome::Unknown, "{}", seen.evidence.message);
+    assert!(seen.evidence.message.contains("its wall clock was set by"));
+    assert_eq!(look(&gone).await.unwrap().outcome, Outcome::Failed);
+    clock.advance(Duration::from_secs(601));
+    assert_eq!(look(&check).await.unwrap().outcome, Outcome::Failed);
 }
 
 #[tokio::test]
