@@ -3,7 +3,7 @@
 use super::{
     AfterEscalation, EventData, IncidentEnd, IncidentFacts, OperationFacts, OperationOutcome,
 };
-use crate::name::FailureType;
+use crate::name::{CheckName, FailureType};
 
 impl EventData {
     /// Which recovery it is about, where it is an event of an operation.
@@ -50,6 +50,15 @@ impl EventData {
         }
         let of_operation = self.operation().map(|about| &about.failure);
         of_operation.or_else(|| self.incident().map(|about| &about.failure))
+    }
+
+    /// The check that it is about; it distinguishes alerts.
+    pub fn check(&self) -> Option<&CheckName> {
+        match self {
+            Self::CheckFailed(facts) => Some(&facts.check),
+            Self::CheckRecovered(facts) => Some(&facts.check),
+            _ => None,
+        }
     }
 
     /// Why it went wrong, for people.

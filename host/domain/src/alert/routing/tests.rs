@@ -3,11 +3,11 @@
 use super::*;
 use crate::{
     event::{
-        CircuitOpened, EffectPerformed, EventData, OperationEnded, OperationFacts,
+        CheckFailed, CheckRecovered, CircuitOpened, EffectPerformed, EventData, OperationEnded, OperationFacts,
         OperationScheduled, tests::examples,
     },
     id::{BackupId, OperationId},
-    name::{FailureType, JobName, TargetName},
+    name::{CheckName, FailureType, JobName, TargetName},
     operation::{Mode, Operation},
     severity::Severity,
     time::Timestamp,
@@ -225,6 +225,30 @@ fn what_is_said_of_one_failure_has_one_key_and_its_end_resolves_it() {
     assert_eq!(opened[0].alert.dedup_key, done[0].alert.dedup_key);
     assert_eq!(opened[0].alert.status, AlertStatus::Firing);
     assert_eq!(done[0].alert.status, AlertStatus::Resolved);
+}
+
+#[test]
+fn each_check_of_a_target_is_an_alert_of_its_own() {
+    let routes = [AlertRoute {
+        events: vec![EventKind::CheckFailed, EventKind::CheckRecovered],
+        ..route("log", Severity::Low)
+    }];
+    let check = |name: &str| CheckName::parse(name).unwrap();
+    let failed = |name: &str| {
+        event(EventKind::CheckFailed).with_data(CheckFailed {
+            check: check(name),
+            in_a_row: 1,
+            value: None,
+        })
+    };
+    let recovered = event(EventKind::CheckRecovered).with_data(CheckRecovered {
+        check: check("ping"),
+        value: None,
+    });
+    let key = |event: &Event| sent(event, &routes)[0].alert.dedup_key.clone();
+    assert_eq!(key(&failed("ping")), "db1/check/cache/ping");
+    assert_eq!(key(&recovered), key(&failed("ping")));
+    assert_ne!(key(&recovered), key(&failed("memory")));
 }
 
 #[test]
