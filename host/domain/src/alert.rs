@@ -14,6 +14,7 @@ use std::time::Duration;
 mod concern;
 mod delivery;
 mod open;
+mod open_key;
 mod outbox;
 mod routing;
 mod text;

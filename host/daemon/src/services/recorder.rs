@@ -10,7 +10,7 @@
 use super::alerts::Arrival;
 use crate::ports::{Batch, Commit, Journal};
 use mainstay_domain::{
-    alert::{OpenAlerts, OutboxEntry},
+    alert::{AlertStatus, OpenAlerts, OutboxEntry},
     event::{AlertQueued, Event, EventKind},
     id::IdSource,
     record::Change,
@@ -54,12 +54,22 @@ impl Recorder {
     }
 }
 
+/// Whether another config is used since this event, which may not name any more what people were told of.
+fn is_of_config(event: &Event) -> bool {
+    matches!(
+        event.kind,
+        EventKind::ConfigApplied | EventKind::HostStarted
+    )
+}
+
 /// That an alert is in the outbox.
 fn queued(entry: &OutboxEntry, event: &Event) -> Event {
+    let resolves = entry.alert.status == AlertStatus::Resolved && is_of_config(event);
     let message = format!("alert for {} queued: {}", entry.alerter, entry.alert.title);
     let data = AlertQueued {
         alert: entry.alert.id.clone(),
         alerter: entry.alerter.clone(),
+        resolves: resolves.then(|| entry.alert.dedup_key.clone()),
     };
     let mut queued = Event::new(EventKind::AlertQueued, event.severity, event.at, message)
         .with_plugin(&entry.alerter)
@@ -80,7 +90,11 @@ impl Journal for Recorder {
             let Change::Event(event) = change else {
                 continue;
             };
-            for entry in open.alerts_for(event, &spec.alerts, &spec.host.name, ids) {
+            let mut told = open.alerts_for(event, &spec.alerts, &spec.host.name, ids);
+            if is_of_config(event) {
+                told.extend(open.taken_away(event, &spec, ids));
+            }
+            for entry in told {
                 added.extend([
                     Change::Alert(entry.clone()),
                     Change::Event(queued(&entry, event)),

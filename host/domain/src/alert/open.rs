@@ -3,40 +3,38 @@
 //! Invariant: who was told that something is wrong is told when it is over, whatever the routes say of the event that
 //! ends it: of the backups that are verified, only the one after a failed one is news.
 //! Invariant: it is told once, and to nobody who was not told of the fault.
+//! Invariant: where several things with one key are wrong, it is over when all of them are.
+//! Invariant: what the config does not name any more is not wrong any more.
 
 use super::{
     AlertStatus, OutboxEntry,
     concern::{Concern, concern, dedup_keys, ends},
+    open_key::{OpenKey, Told},
     routing::{alert_of, alerts_for},
+    text,
 };
 use crate::{
-    event::{Event, EventKind},
+    event::{Event, EventData, EventKind},
     id::IdSource,
     name::PluginName,
     severity::Severity,
-    spec::AlertRoute,
+    spec::{AlertRoute, Spec},
 };
 use std::collections::BTreeMap;
 
 /// So many keys are remembered at most; what fires beyond that is sent all the same.
 const MOST: usize = 10_000;
 
+/// What is said of a fault whose end nothing else can say.
+const GONE: &str = "the config does not name it any more";
+
 /// Who was told of what.
 #[derive(Debug, Clone, Default)]
 pub struct OpenAlerts {
     /// By key.
-    told: BTreeMap<String, BTreeMap<PluginName, Told>>,
+    told: BTreeMap<String, OpenKey>,
     /// What is told now was told by an earlier daemon.
     is_replay: bool,
-}
-
-/// The newest fault with a key.
-#[derive(Debug, Clone, Copy)]
-struct Told {
-    kind: EventKind,
-    severity: Severity,
-    /// Before the start that is to come.
-    before: bool,
 }
 
 impl OpenAlerts {
@@ -58,8 +56,8 @@ impl OpenAlerts {
 
     /// Whether somebody was told of an event of this kind, and not of its end.
     pub fn has(&self, kind: EventKind) -> bool {
-        let mut told = self.told.values().flat_map(BTreeMap::values);
-        told.any(|told| told.kind == kind)
+        let mut told = self.told.values().flat_map(|of_key| of_key.by.values());
+        told.any(|told| told.kinds.contains_key(&kind))
     }
 
     /// The messages about an event: those that the routes ask for, and that what was told of is over.
@@ -72,9 +70,7 @@ impl OpenAlerts {
     ) -> Vec<OutboxEntry> {
         let mut entries = alerts_for(event, routes, host_name, ids);
         match concern(event.kind) {
-            Concern::Fires(_) => entries
-                .iter()
-                .for_each(|entry| self.fired(entry, event.kind)),
+            Concern::Fires(_) => entries.iter().for_each(|entry| self.fired(entry, event)),
             Concern::Ends | Concern::Tells => self.ended(event, host_name, ids, &mut entries),
         }
         if event.kind == EventKind::HostStarted {
@@ -83,19 +79,58 @@ impl OpenAlerts {
         entries
     }
 
-    fn fired(&mut self, entry: &OutboxEntry, kind: EventKind) {
+    /// The messages that what was told of is over, for this config, which is used since this event, does not name any
+    /// more what it was of.
+    pub fn taken_away(
+        &mut self,
+        event: &Event,
+        spec: &Spec,
+        ids: &mut IdSource,
+    ) -> Vec<OutboxEntry> {
+        let mut entries = Vec::new();
+        for (key, of_key) in &mut self.told {
+            let mut kinds = of_key.by.values().flat_map(|told| told.kinds.keys());
+            let Some(why) = kinds.find_map(|kind| of_key.why_gone(*kind, spec)) else {
+                continue;
+            };
+            let about = of_key.clone();
+            let over = of_key.take(|kind, _| about.why_gone(kind, spec).is_some());
+            let Some(severity) = over.iter().map(|(_, severity)| *severity).max() else {
+                continue;
+            };
+            let mut gone = Event::new(event.kind, severity.max(event.severity), event.at, why);
+            gone.target = about.target;
+            gone.job = about.job;
+            let mut alert = alert_of(&gone, &spec.host.name, ids);
+            alert.dedup_key.clone_from(key);
+            alert.status = AlertStatus::Resolved;
+            alert.title = text::title_of(&gone, &spec.host.name, GONE);
+            let entry = |(alerter, _): (PluginName, Severity)| {
+                OutboxEntry::new(alert.clone(), alerter)
+            };
+            entries.extend(over.into_iter().map(entry));
+        }
+        self.told.retain(|_, of_key| !of_key.by.is_empty());
+        entries
+    }
+
+    fn fired(&mut self, entry: &OutboxEntry, event: &Event) {
         let key = &entry.alert.dedup_key;
         if self.told.len() >= MOST && !self.told.contains_key(key) {
             return;
         }
-        let told = Told {
-            kind,
-            severity: entry.alert.severity,
-            // The records that a daemon sets aside it tells of before it says that it has started.
-            before: self.is_replay && kind != EventKind::RecordSetAside,
-        };
-        let of_key = self.told.entry(key.clone()).or_default();
-        of_key.insert(entry.alerter.clone(), told);
+        let of_key = self.told.entry(key.clone());
+        let of_key = of_key.or_insert_with(|| OpenKey::about(event));
+        let severity = entry.alert.severity;
+        let told = of_key.by.entry(entry.alerter.clone());
+        let told = told.or_insert_with(|| Told {
+            kinds: BTreeMap::new(),
+            severity,
+        });
+        told.severity = told.severity.max(severity);
+        // The records that a daemon sets aside it tells of before it says that it has started.
+        let before = self.is_replay && event.kind != EventKind::RecordSetAside;
+        told.kinds.insert(event.kind, before);
     }
 
     /// Adds that what this event ends is over.
@@ -106,6 +141,12 @@ impl OpenAlerts {
         ids: &mut IdSource,
         entries: &mut Vec<OutboxEntry>,
     ) {
+        if let EventData::AlertQueued(facts) = &event.data
+            && let Some(key) = &facts.resolves
+        {
+            self.was_taken_away(key, &facts.alerter);
+            return;
+        }
         let keys: Vec<String> = match event.kind {
             EventKind::HostStarted => self.told.keys().cloned().collect(),
             _ => dedup_keys(event, host_name),
@@ -114,22 +155,20 @@ impl OpenAlerts {
             let Some(of_key) = self.told.get_mut(&key) else {
                 continue;
             };
-            let is_over = |told: &Told| {
-                let is_own = event.kind == EventKind::HostStarted && !told.before;
-                !is_own && ends(event, told.kind)
-            };
-            let over: Vec<(PluginName, Told)> = of_key
-                .iter()
-                .filter(|(_, told)| is_over(told))
-                .map(|(alerter, told)| (alerter.clone(), *told))
-                .collect();
-            for (alerter, _) in &over {
-                of_key.remove(alerter);
+            let over = of_key.take(|kind, before| {
+                let is_own = event.kind == EventKind::HostStarted && !before;
+                !is_own && ends(event, kind)
+            });
+            for entry in entries.iter_mut() {
+                if says_so(entry, &entry.alerter, &key) && of_key.by.contains_key(&entry.alerter) {
+                    // It is news, and something else is still wrong.
+                    entry.alert.status = AlertStatus::Firing;
+                }
             }
-            if of_key.is_empty() {
+            if of_key.by.is_empty() {
                 self.told.remove(&key);
             }
-            let severity = over.iter().map(|(_, told)| told.severity).max();
+            let severity = over.iter().map(|(_, severity)| *severity).max();
             let to: Vec<PluginName> = over
                 .into_iter()
                 .map(|(alerter, _)| alerter)
@@ -148,9 +187,21 @@ impl OpenAlerts {
         }
     }
 
+    /// An earlier daemon told this alerter that it is over, as no event says.
+    fn was_taken_away(&mut self, key: &str, alerter: &PluginName) {
+        let Some(of_key) = self.told.get_mut(key) else {
+            return;
+        };
+        of_key.by.remove(alerter);
+        if of_key.by.is_empty() {
+            self.told.remove(key);
+        }
+    }
+
     fn all_were_before(&mut self) {
-        let told = self.told.values_mut().flat_map(BTreeMap::values_mut);
-        told.for_each(|told| told.before = true);
+        let told = self.told.values_mut().flat_map(|of_key| of_key.by.values_mut());
+        told.flat_map(|told| told.kinds.values_mut())
+            .for_each(|before| *before = true);
     }
 }
 
@@ -333,6 +384,54 @@ mod tests {
                 format!("resolved {key}"),
             ],
             "the last is an alert by default"
+        );
+    }
+
+    #[test]
+    fn of_two_faults_with_one_key_the_end_of_one_is_not_the_end_of_the_other() {
+        let routes = [route(
+            "page",
+            Severity::Low,
+            &[EventKind::CircuitOpened, EventKind::CircuitFlapping],
+        )];
+        let of = |kind| {
+            Event::new(kind, Severity::High, AT, "x")
+                .with_target(&TargetName::parse("a").unwrap())
+        };
+        let events = [
+            of(EventKind::CircuitFlapping),
+            of(EventKind::CircuitOpened),
+            of(EventKind::CircuitClosed),
+            of(EventKind::CircuitSteady),
+        ];
+        let key = "high db1/circuit/a to page";
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &events),
+            [
+                format!("firing {key}"),
+                format!("firing {key}"),
+                format!("resolved {key}"),
+            ]
+        );
+        let mut open = OpenAlerts::default();
+        sent(&mut open, &routes, &events[..3]);
+        assert!(open.has(EventKind::CircuitFlapping));
+        assert!(!open.has(EventKind::CircuitOpened));
+    }
+
+    #[test]
+    fn an_end_that_is_an_alert_itself_resolves_nothing_while_something_else_is_wrong() {
+        let routes = [route("page", Severity::Low, &[])];
+        let of = |kind| Event::new(kind, Severity::High, AT, "x").with_plugin("hook@1.0.0");
+        let events = [
+            of(EventKind::PluginRejected),
+            of(EventKind::PluginQuarantined),
+            of(EventKind::PluginReleased),
+        ];
+        let key = "high db1/plugin/hook to page";
+        assert_eq!(
+            sent(&mut OpenAlerts::default(), &routes, &events),
+            vec![format!("firing {key}"); 3]
         );
     }
 

@@ -11,12 +11,17 @@ const MAX_TITLE: usize = 160;
 
 /// One line.
 pub(super) fn title(event: &Event, host_name: &str) -> String {
+    title_of(event, host_name, headline(event))
+}
+
+/// One line with other words than those of the event's kind.
+pub(super) fn title_of(event: &Event, host_name: &str, headline: &str) -> String {
     let subject = match (subject(event), event.data.failure()) {
         (Some(subject), Some(failure)) => format!("{subject}: {failure}: "),
         (Some(subject), None) => format!("{subject}: "),
         (None, _) => String::new(),
     };
-    let line = format!("[{host_name}] {subject}{}", headline(event));
+    let line = format!("[{host_name}] {subject}{headline}");
     line.chars().take(MAX_TITLE).collect()
 }
 

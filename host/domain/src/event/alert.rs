@@ -10,6 +10,10 @@ pub struct AlertQueued {
     pub alert: AlertId,
     /// Who is to deliver it.
     pub alerter: PluginName,
+    /// The key of what it says to be over, where no event ends that: it was taken out of the config, or a daemon
+    /// started; none for any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolves: Option<String>,
 }
 
 /// What an attempt to deliver an alert came to.

@@ -4,7 +4,12 @@ use crate::services::{
     testing::{MemoryJournal, specs, within},
 };
 use mainstay_domain::{
-    alert::AlertStatus, name::PluginName, severity::Severity, spec::AlertRoute, time::Timestamp,
+    alert::AlertStatus,
+    event::{CheckFailed, CircuitOpened},
+    name::{JobName, PluginName},
+    severity::Severity,
+    spec::{AlertRoute, JobSpec, RetentionSpec},
+    time::Timestamp,
 };
 use semver::VersionReq;
 
@@ -131,4 +136,108 @@ async fn what_was_told_is_told_to_be_over_though_no_route_asks_for_its_end() {
             ("config.applied".to_owned(), AlertStatus::Resolved),
         ]
     );
+}
+
+/// What fires of a job, and of a target and its check.
+fn of_subjects() -> [Event; 6] {
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let job = JobName::parse("state").unwrap();
+    let of = |kind| Event::new(kind, Severity::High, at, "x");
+    let failed = CheckFailed {
+        check: specs::check("tcp").name,
+        in_a_row: 1,
+        value: None,
+    };
+    let opened = CircuitOpened { failure: None };
+    [
+        of(EventKind::BackupFailed).with_job(&job),
+        of(EventKind::BackupRpoMissed).with_job(&job),
+        of(EventKind::RetentionFailed).with_job(&job),
+        of(EventKind::DrillFailed).with_job(&job),
+        of(EventKind::CheckFailed)
+            .with_target(&specs::name("api"))
+            .with_data(failed),
+        of(EventKind::CircuitOpened)
+            .with_target(&specs::name("api"))
+            .with_data(opened),
+    ]
+}
+
+#[tokio::test]
+async fn what_the_config_does_not_name_any_more_is_told_to_be_over_once() {
+    let journal = MemoryJournal::new();
+    let mut config = (*paging()).clone();
+    config.alerts[0].events = EventKind::ALL.to_vec();
+    let events = &mut config.alerts[0].events;
+    events.retain(|kind| !matches!(kind, EventKind::ConfigApplied | EventKind::HostStarted));
+    let without = Arc::new(config.clone());
+    let api = specs::target("api", vec![specs::check("tcp")]);
+    config.targets = vec![api].into();
+    config.jobs = vec![JobSpec {
+        name: JobName::parse("state").unwrap(),
+        sources: Vec::new(),
+        after: Vec::new(),
+        full: None,
+        differential: None,
+        incremental: None,
+        rpo: Some(std::time::Duration::from_secs(60)),
+        compression: 3,
+        retention: Some(RetentionSpec {
+            policy: PluginName::parse("keep").unwrap(),
+            version: VersionReq::STAR,
+            every: std::time::Duration::from_secs(60),
+            min_redundancy: 1,
+            trash_for: std::time::Duration::ZERO,
+        }),
+    }];
+    let (sender, spec) = watch::channel(Arc::new(config));
+    let (arriving, _arrivals) = arrivals();
+    let recorder = recorder(journal.clone(), spec, arriving);
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let of_host = |kind| vec![Change::Event(Event::new(kind, Severity::Low, at, "x"))];
+    let resolved = || -> Vec<(String, String)> {
+        let changes = journal.changes().into_iter();
+        let resolved = changes.filter_map(|change| match change {
+            Change::Alert(entry) if entry.alert.status == AlertStatus::Resolved => {
+                Some((entry.alert.dedup_key, entry.alert.body))
+            }
+            _ => None,
+        });
+        resolved.collect()
+    };
+    for event in of_subjects() {
+        within(recorder.commit(vec![Change::Event(event)].into()))
+            .await
+            .unwrap();
+    }
+    within(recorder.commit(of_host(EventKind::ConfigApplied).into()))
+        .await
+        .unwrap();
+    assert!(resolved().is_empty(), "it is all there");
+    sender.send_replace(without.clone());
+    for _ in 0..2 {
+        within(recorder.commit(of_host(EventKind::ConfigApplied).into()))
+            .await
+            .unwrap();
+        let keys: Vec<String> = resolved().into_iter().map(|(key, _)| key).collect();
+        let host = &without.host.name;
+        let expected = [
+            "backup/state",
+            "check/api/tcp",
+            "circuit/api",
+            "drill/state",
+            "retention/state",
+        ];
+        assert_eq!(keys, expected.map(|key| format!("{host}/{key}")));
+    }
+    let (_, body) = &resolved()[0];
+    assert!(
+        body.contains("the config does not name job state any more"),
+        "{body}"
+    );
+    // The next daemon knows that it was told.
+    let open = OpenAlerts::replayed(&journal.events(), &without.alerts, &without.host.name);
+    for event in of_subjects() {
+        assert!(!open.has(event.kind), "{}", event.kind);
+    }
 }

@@ -1,0 +1,84 @@
+//! One key of alerts: what it is of, and who was told that something is wrong with it.
+
+use super::concern::{Concern, concern};
+use crate::{
+    event::{Event, EventKind},
+    name::{CheckName, JobName, PluginName, TargetName},
+    severity::Severity,
+    spec::Spec,
+};
+use std::collections::BTreeMap;
+
+/// What has a key, and who was told of it.
+#[derive(Debug, Clone)]
+pub(super) struct OpenKey {
+    pub(super) target: Option<TargetName>,
+    check: Option<CheckName>,
+    pub(super) job: Option<JobName>,
+    pub(super) by: BTreeMap<PluginName, Told>,
+}
+
+/// The faults with one key of which one alerter told. It is over when all of them are.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// Each with whether it was before the start that is to come.
+    pub(super) kinds: BTreeMap<EventKind, bool>,
+    /// The greatest of any.
+    pub(super) severity: Severity,
+}
+
+impl OpenKey {
+    pub(super) fn about(event: &Event) -> Self {
+        Self {
+            target: event.target.clone(),
+            check: event.data.check().cloned(),
+            job: event.job.clone(),
+            by: BTreeMap::new(),
+        }
+    }
+
+    /// Takes away the faults that are over; for whom none is left, and how bad it was.
+    pub(super) fn take(
+        &mut self,
+        is_over: impl Fn(EventKind, bool) -> bool,
+    ) -> Vec<(PluginName, Severity)> {
+        let mut over = Vec::new();
+        self.by.retain(|alerter, told| {
+            told.kinds.retain(|kind, before| !is_over(*kind, *before));
+            if told.kinds.is_empty() {
+                over.push((alerter.clone(), told.severity));
+            }
+            !told.kinds.is_empty()
+        });
+        over
+    }
+
+    /// Why nothing will ever end a fault of this kind: the config does not name any more what it is of. An incident has
+    /// an end of its own for that.
+    pub(super) fn why_gone(&self, kind: EventKind, spec: &Spec) -> Option<String> {
+        if matches!(concern(kind), Concern::Fires(ends) if ends.contains(&EventKind::IncidentClosed)) {
+            return None;
+        }
+        if let Some(name) = &self.job {
+            let Some(job) = spec.jobs.iter().find(|job| job.name == *name) else {
+                return Some(format!("the config does not name job {name} any more"));
+            };
+            return match kind {
+                EventKind::BackupRpoMissed if job.rpo.is_none() => {
+                    Some(format!("job {name} has no `rpo` any more"))
+                }
+                EventKind::RetentionFailed if job.retention.is_none() => {
+                    Some(format!("job {name} has no `retention` any more"))
+                }
+                _ => None,
+            };
+        }
+        let name = self.target.as_ref()?;
+        let Some(target) = spec.target(name) else {
+            return Some(format!("the config does not name target {name} any more"));
+        };
+        let check = self.check.as_ref()?;
+        let is_there = target.checks.iter().any(|one| one.name == *check);
+        (!is_there).then(|| format!("target {name} has no check {check} any more"))
+    }
+}
