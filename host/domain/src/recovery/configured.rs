@@ -1,7 +1,7 @@
 //! Another config is in use.
 
 use super::{
-    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings,
+    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings, words,
 };
 use crate::{
     event::IncidentEnd,
@@ -23,7 +23,7 @@ impl Recovery {
         self.settings = Settings::new(spec);
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));
-        self.flaps.retain(|target, _| settings.knows(target));
+        self.forget_flapping(at, out);
         let mut keys: Vec<CaseKey> = self.cases.keys().cloned().collect();
         // The same inputs give the same outcomes.
         keys.sort();
@@ -33,6 +33,22 @@ impl Recovery {
             self.remember_removed(&key);
         }
         Ok(())
+    }
+
+    /// Nobody counts the openings of removed targets. Where one was said to flap it is said that this is over: one that
+    /// is configured again begins anew.
+    fn forget_flapping(&mut self, at: InputTime, out: &mut Outcome) {
+        let settings = &self.settings;
+        let mut gone: Vec<TargetName> = self.flaps.keys().cloned().collect();
+        gone.retain(|target| !settings.knows(target));
+        gone.sort();
+        for target in gone {
+            let flaps = self.flaps.remove(&target);
+            if flaps.is_some_and(|flaps| flaps.calm_at().is_some()) {
+                self.calming.retain(|(_, of)| *of != target);
+                out.writes.push(words::unwatched(&target, at.now));
+            }
+        }
     }
 
     /// Remembers the target of a case that cannot be closed yet though its target was removed; a later input closes

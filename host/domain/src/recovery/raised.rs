@@ -181,7 +181,7 @@ impl Recovery {
         }
     }
 
-    /// Says of each target whose flapping is over that it is. Of one that is not configured any more nothing else will.
+    /// Says of each target whose flapping is over that it is. Of one that is not configured any more that was said.
     pub(super) fn end_flapping(&mut self, at: InputTime, out: &mut Outcome) {
         let is_due = |calming: &BTreeSet<(Monotonic, TargetName)>| {
             let first = calming.first();
@@ -192,7 +192,7 @@ impl Recovery {
                 return;
             };
             let flaps = self.flaps.get_mut(&target);
-            let (is_over, again) = flaps.map_or((true, None), |flaps| {
+            let (is_over, again) = flaps.map_or((false, None), |flaps| {
                 (flaps.steadied(at.monotonic), flaps.calm_at())
             });
             if is_over {

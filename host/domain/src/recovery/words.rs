@@ -2,7 +2,7 @@
 
 mod incidents;
 
-pub(super) use incidents::{closed, escalated, flapping, opened, reopened, steady};
+pub(super) use incidents::{closed, escalated, flapping, opened, reopened, steady, unwatched};
 
 use crate::{
     actor::Actor,

@@ -152,6 +152,30 @@ fn a_flapping_target_waits_no_longer_for_a_config_that_comes_meanwhile() {
 }
 
 #[test]
+fn of_a_flapping_target_that_is_taken_out_and_brought_back_the_end_is_told_once() {
+    let usual = with_route(RouteSpec {
+        relapse_window: Duration::ZERO,
+        ..route()
+    });
+    let mut world = World::new(usual.clone());
+    for _ in 0..5 {
+        world.raise("api down", High);
+        world.recover_it();
+        world.pass(10);
+    }
+    world.raise("api down", High);
+    assert_eq!(world.count(EventKind::CircuitFlapping), 1);
+    assert_eq!(world.count(EventKind::CircuitSteady), 0);
+    world.configure(without_api());
+    assert_eq!(world.count(EventKind::CircuitSteady), 1);
+    let said = said(&world, EventKind::CircuitSteady);
+    assert!(said.contains("no longer configured"), "{said}");
+    world.configure(usual);
+    world.wait(1_000_000);
+    assert_eq!(world.count(EventKind::CircuitSteady), 1);
+}
+
+#[test]
 fn a_step_that_no_attempt_helps_is_no_step_of_another_chain() {
     let mut world = World::new(with_route(two_steps()));
     world.raise("api down", High);

@@ -139,6 +139,18 @@ pub(in crate::recovery) fn flapping(target: &TargetName, now: Timestamp) -> Chan
 
 pub(in crate::recovery) fn steady(target: &TargetName, now: Timestamp) -> Change {
     let message = format!("{target} has not failed again and again for a while");
+    flapping_is_over(target, now, message)
+}
+
+/// It flapped, and was taken out of the config.
+pub(in crate::recovery) fn unwatched(target: &TargetName, now: Timestamp) -> Change {
+    let message = format!(
+        "{target} is no longer configured, so nothing counts any more how often it fails"
+    );
+    flapping_is_over(target, now, message)
+}
+
+fn flapping_is_over(target: &TargetName, now: Timestamp, message: String) -> Change {
     let event = Event::new(EventKind::CircuitSteady, Severity::Low, now, message);
     Change::Event(event.with_target(target))
 }
