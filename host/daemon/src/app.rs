@@ -190,6 +190,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let spec = spec.borrow();
         OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name)
     };
+    let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
     let was_full = open.has(EventKind::JournalFull);
     let was_blind = open.has(EventKind::MonitorBlind);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
@@ -266,6 +267,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         watch: Arc::new(monitor.clone()),
         seed: seed(&clock),
         settled: settled.clone(),
+        told_missed,
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;

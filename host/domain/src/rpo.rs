@@ -2,7 +2,7 @@
 //!
 //! Invariant: the age of a backup grows by the time lived: a wall clock that jumps misses no objective, and one that is
 //! set back hides none that is missed.
-//! Invariant: what is missed is told once, until it is met again.
+//! Invariant: what is missed is told once, until it is met again, by however many daemons.
 
 use crate::time::{Monotonic, Timestamp};
 use std::time::Duration;
@@ -29,6 +29,14 @@ struct Seen {
 }
 
 impl RpoWatch {
+    /// The daemon before told that it is missed, and no backup was verified since.
+    pub fn told() -> Self {
+        Self {
+            is_missed: true,
+            ..Self::default()
+        }
+    }
+
     /// A backup was taken and verified; it took so long.
     pub fn taken(&mut self, created_at: Timestamp, took: Duration, monotonic: Monotonic) {
         self.seen = Some(Seen {
@@ -71,13 +79,15 @@ impl RpoWatch {
         self.seen = Some(seen);
         let missed_at = seen.at + rpo.saturating_sub(seen.age).max(rpo.min(FIRST_LOOK));
         let is_missed = monotonic > missed_at;
+        // What is not judged yet is not met for that, and without a backup nothing is.
+        let is_met = newest.is_some() && monotonic < seen.at + rpo.saturating_sub(seen.age);
         let due = match is_missed {
             true => monotonic + FIRST_LOOK,
             false => missed_at + Duration::from_millis(1),
         };
         self.next = Some((rpo, due));
         let is_news = is_missed && !self.is_missed;
-        self.is_missed = is_missed;
+        self.is_missed = is_missed || (self.is_missed && !is_met);
         is_news
     }
 }
@@ -108,6 +118,20 @@ mod tests {
         watch.taken(NOW, SECOND, at(HOUR));
         assert!(!watch.look(Some(NOW), HOUR, NOW, at(HOUR)));
         assert!(watch.look(Some(NOW), HOUR, NOW, at(2 * HOUR)), "again");
+    }
+
+    #[test]
+    fn what_the_daemon_before_told_is_told_again_only_after_it_was_met() {
+        for newest in [Some(NOW - 30 * HOUR), Some(NOW - HOUR), None] {
+            let mut watch = RpoWatch::told();
+            for lived in [0, 1, 59, 61, 3_599, 3_601, 7_300] {
+                let news = watch.look(newest, HOUR, NOW, at(lived * SECOND));
+                assert!(!news, "{newest:?} {lived}");
+            }
+            watch.taken(NOW, SECOND, at(3 * HOUR));
+            assert!(!watch.look(Some(NOW), HOUR, NOW, at(3 * HOUR)));
+            assert!(watch.look(Some(NOW), HOUR, NOW, at(4 * HOUR)), "again");
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ use mainstay_domain::{
     id::IdSource,
     name::JobName,
     record::Change,
+    rpo::RpoWatch,
     severity::Severity,
     spec::{JobSpec, Spec},
     text::list,
@@ -94,6 +95,8 @@ pub struct BackupParts {
     pub seed: u64,
     /// The wall clock as far as it can be believed.
     pub settled: Arc<Settled>,
+    /// The jobs of which people were told that their objective is missed, and not that it is met again.
+    pub told_missed: Vec<JobName>,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -139,6 +142,7 @@ impl BackupService {
             watch,
             seed,
             settled,
+            told_missed,
         } = parts;
         let Shared {
             journal,
@@ -161,6 +165,9 @@ impl BackupService {
         let service = Self {
             core: Arc::new(core),
         };
+        for job in told_missed {
+            service.job_state(&job, |state| state.objective = RpoWatch::told());
+        }
         service.reconcile_leftovers().await?;
         Ok(service)
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::{Event, EventData, EventKind},
     id::IdSource,
-    name::PluginName,
+    name::{JobName, PluginName},
     severity::Severity,
     spec::{AlertRoute, Spec},
 };
@@ -58,6 +58,16 @@ impl OpenAlerts {
     pub fn has(&self, kind: EventKind) -> bool {
         let mut told = self.told.values().flat_map(|of_key| of_key.by.values());
         told.any(|told| told.kinds.contains_key(&kind))
+    }
+
+    /// The jobs of which somebody was told of an event of this kind, and not of its end.
+    pub fn jobs_with(&self, kind: EventKind) -> Vec<JobName> {
+        let is_of_kind = |of_key: &&OpenKey| {
+            let mut told = of_key.by.values();
+            told.any(|told| told.kinds.contains_key(&kind))
+        };
+        let found = self.told.values().filter(is_of_kind);
+        found.filter_map(|of_key| of_key.job.clone()).collect()
     }
 
     /// The messages about an event: those that the routes ask for, and that what was told of is over.
@@ -215,7 +225,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{BackupTaken, EventData},
-        name::{JobName, TargetName},
+        name::TargetName,
         time::Timestamp,
     };
     use semver::VersionReq;
@@ -296,6 +306,13 @@ mod tests {
     fn a_missed_objective_is_over_with_the_next_backup_that_is_verified() {
         let routes = [route("page", Severity::Low, &[])];
         let missed = of_job(EventKind::BackupRpoMissed, Severity::High);
+        let job = JobName::parse("state").unwrap();
+        let left = [of_job(EventKind::BackupFailed, Severity::High), missed.clone()];
+        let open = OpenAlerts::replayed(&left, &routes, "db1");
+        assert_eq!(open.jobs_with(EventKind::BackupRpoMissed), [job]);
+        assert!(open.jobs_with(EventKind::DrillFailed).is_empty());
+        let open = OpenAlerts::replayed(&[missed.clone(), taken()], &routes, "db1");
+        assert!(open.jobs_with(EventKind::BackupRpoMissed).is_empty());
         assert_eq!(
             sent(&mut OpenAlerts::default(), &routes, &[missed, taken()]),
             [

@@ -65,6 +65,7 @@ impl Fixture {
                 journal.events().last().map(|event| event.at),
                 MemorySettled::new(),
             )),
+            told_missed: Vec::new(),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {
