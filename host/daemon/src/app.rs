@@ -10,6 +10,7 @@ mod notify;
 mod signals;
 mod source;
 mod tasks;
+mod told;
 
 pub use source::FileConfig;
 
@@ -58,8 +59,7 @@ use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
-    alert::OpenAlerts, event::EventKind, id::IdSource, name::TargetName, spec::Spec,
-    time::Timestamp,
+    event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
@@ -67,6 +67,7 @@ use parking_lot::Mutex;
 use signals::Signals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
+use told::open_alerts;
 use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, watch},
@@ -89,9 +90,6 @@ const LAST_WRITES: Duration = Duration::from_secs(10);
 
 /// Incidents that closed within this time are read at the start: they may come back, and count as a recurrence.
 const RECOVERY_REMEMBERS: Duration = Duration::from_secs(3600);
-
-/// So many of the newest events say which alerts the daemons before left open.
-const REPLAYED: u32 = 10_000;
 
 /// What the daemon is started with.
 #[derive(Debug, Clone)]
@@ -174,8 +172,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let (spec_sender, spec) = watch::channel(Arc::new(spec));
     let ids = || IdSource::new(seed(&clock));
     let (arriving, arrivals) = arrivals();
-    let told = records.last_events(REPLAYED).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "what the daemons before told people of is not known");
+    let last_event = records.last_events(1).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "when a daemon lived last is not known");
         Vec::new()
     });
     let settled_file = SettledFile::new(state_dir);
@@ -183,12 +181,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         clock.clone(),
         settled_file.read(),
         // The newest time at which a daemon surely lived, by its clock.
-        told.last().map(|event| event.at),
+        last_event.last().map(|event| event.at),
         Arc::new(settled_file),
     ));
     let open = {
-        let spec = spec.borrow();
-        OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name)
+        let spec = Arc::clone(&spec.borrow());
+        open_alerts(&*records, &spec).await
     };
     let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
     let was_full = open.has(EventKind::JournalFull);

@@ -4,7 +4,7 @@ use mainstay_domain::{
     alert::OutboxEntry,
     backup::{BackupRecord, BackupType},
     effect::EffectError,
-    event::Event,
+    event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, JobName, PluginName, TargetName},
@@ -222,6 +222,14 @@ pub trait Browse: Send + Sync {
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// Events after `seq` of these kinds, and those that say that an alert is over, oldest first. For the start alone: it
+    /// goes through all events, and gives few of them.
+    fn events_of(
+        &self,
+        kinds: &'static [EventKind],
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>>;
     /// The newest events, oldest first.
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
 }

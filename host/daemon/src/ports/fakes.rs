@@ -390,6 +390,18 @@ impl Browse for FakeWorld {
         let found = events.iter().filter(|event| event.seq > after);
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
+    fn events_of(
+        &self,
+        kinds: &'static [EventKind],
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock();
+        let found = events
+            .iter()
+            .filter(|event| event.seq > after && kinds.contains(&event.kind));
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
         let events = self.events.lock();
         let skipped = events.len().saturating_sub(limit as usize);

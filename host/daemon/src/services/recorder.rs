@@ -4,8 +4,8 @@
 //! but one whose event the journal had no place for at first is sent from memory alone, and once, however often its event
 //! is submitted again.
 //! Invariant: alerts are handed on to be delivered in the order in which their events are written.
-//! Invariant: who was told that something is wrong is told when it is over: what is open is known from the newest events
-//! of the daemons before, and in memory from then on.
+//! Invariant: who was told that something is wrong is told when it is over: what is open is known from the events of the
+//! daemons before, and in memory from then on.
 
 use super::alerts::Arrival;
 use crate::ports::{Batch, Commit, Journal};

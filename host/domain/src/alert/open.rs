@@ -20,7 +20,7 @@ use crate::{
     severity::Severity,
     spec::{AlertRoute, Spec},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// So many keys are remembered at most; what fires beyond that is sent all the same.
 const MOST: usize = 10_000;
@@ -40,18 +40,38 @@ pub struct OpenAlerts {
 impl OpenAlerts {
     /// What the daemons before left open, by the events that they wrote, the oldest first, and the routes of today.
     pub fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> Self {
-        let mut open = Self {
-            is_replay: true,
-            ..Self::default()
-        };
+        let mut open = Self::default();
+        open.replay(events, routes, host_name);
+        open.replay_ended();
+        open
+    }
+
+    /// The same, page by page; [`OpenAlerts::replay_ended`] comes after the last.
+    pub fn replay(&mut self, events: &[Event], routes: &[AlertRoute], host_name: &str) {
+        self.is_replay = true;
         let mut ids = IdSource::new(0);
         for event in events {
             // Its alerts are in the outbox, or were sent.
-            drop(open.alerts_for(event, routes, host_name, &mut ids));
+            drop(self.alerts_for(event, routes, host_name, &mut ids));
         }
-        open.is_replay = false;
-        open.all_were_before();
-        open
+        self.is_replay = false;
+    }
+
+    /// What comes now is of this daemon.
+    pub fn replay_ended(&mut self) {
+        self.all_were_before();
+    }
+
+    /// The kinds of events that make a difference to what is open.
+    pub fn kinds() -> &'static [EventKind] {
+        static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
+            let mut kinds = EventKind::ALL.to_vec();
+            kinds.retain(|kind| {
+                concern(*kind) != Concern::Tells || *kind == EventKind::HostStarted
+            });
+            kinds
+        });
+        &KINDS
     }
 
     /// Whether somebody was told of an event of this kind, and not of its end.

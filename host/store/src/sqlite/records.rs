@@ -1,17 +1,17 @@
 //! Reading the journal for those who show it.
 //!
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
-//! it answers, however long the history is.
+//! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start.
 
 use super::{
     SqliteJournal,
-    columns::{Millis, word},
+    columns::{Millis, to_json, word},
     rows::{all, one, readable, record},
     sums::checked,
 };
 use crate::port::{Browse, HistoryFilter, Reading};
 use mainstay_domain::{
-    event::Event,
+    event::{Event, EventKind},
     id::{IncidentId, OperationId},
     incident::Incident,
     name::{FailureType, TargetName},
@@ -96,6 +96,29 @@ impl Browse for SqliteJournal {
                     " FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2"
                 ),
                 params![after, limit],
+            )
+        })
+    }
+
+    fn events_of(
+        &self,
+        kinds: &'static [EventKind],
+        after: u64,
+        limit: u32,
+    ) -> Reading<'_, Vec<Event>> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        self.readers.read(move |connection| {
+            events(
+                connection,
+                concat!(
+                    "SELECT seq, ",
+                    checked!(events),
+                    " FROM events WHERE seq > ?1 AND CASE WHEN json_valid(record) THEN
+                         json_extract(record, '$.kind') IN (SELECT value FROM json_each(?3))
+                         OR json_extract(record, '$.data.resolves') IS NOT NULL
+                     END ORDER BY seq LIMIT ?2"
+                ),
+                params![after, limit, to_json(&kinds)?],
             )
         })
     }

@@ -19,7 +19,11 @@ use super::{SqliteJournal, StateDirectory, load::Load};
 use crate::port::{Batch, Browse, Fence, Journal, Recover, StoreErrorKind};
 use fixtures::*;
 use mainstay_domain::{
-    backup::BackupType, incident::IncidentState, operation::OperationState, record::Change,
+    backup::BackupType,
+    event::{AlertQueued, Event, EventKind},
+    incident::IncidentState,
+    operation::OperationState,
+    record::Change,
 };
 use std::time::Duration;
 
@@ -117,6 +121,43 @@ async fn what_another_owner_submits_is_refused_and_nothing_of_it_written() {
         assert!(!refused.is_retryable());
     }
     assert!(journal.events(0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn events_of_some_kinds_are_found_among_many_others_in_pages() {
+    const RARE: &[EventKind] = &[EventKind::DrillFailed, EventKind::HostStarted];
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let of = |kind, n| Event { kind, ..event(n) };
+    let mut changes: Vec<Change> = (0..300)
+        .map(|n| Change::Event(of(EventKind::PluginLogged, n)))
+        .collect();
+    changes[7] = Change::Event(of(EventKind::DrillFailed, 7));
+    changes[9] = Change::Event(of(EventKind::DrillPassed, 9));
+    changes[200] = Change::Event(of(EventKind::HostStarted, 200));
+    let over = of(EventKind::AlertQueued, 250).with_data(AlertQueued {
+        alert: outbox_entry(1).alert.id,
+        alerter: outbox_entry(1).alerter,
+        resolves: Some("db1/drill/state".to_owned()),
+    });
+    changes[250] = Change::Event(over);
+    journal.commit(changes.into()).await.unwrap();
+    let mut found = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = journal.events_of(RARE, after, 2).await.unwrap();
+        let Some(last) = page.last() else {
+            break;
+        };
+        after = last.seq;
+        found.extend(page.into_iter().map(|event| (event.seq, event.kind)));
+    }
+    let expected = [
+        (8, EventKind::DrillFailed),
+        (201, EventKind::HostStarted),
+        (251, EventKind::AlertQueued),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
