@@ -143,6 +143,9 @@ words! {
         /// A plugin file was refused.
         #[serde(rename = "plugin.rejected")]
         PluginRejected,
+        /// A plugin file that was refused is gone, or holds again what serves.
+        #[serde(rename = "plugin.withdrawn")]
+        PluginWithdrawn,
         /// A plugin gets no new calls.
         #[serde(rename = "plugin.draining")]
         PluginDraining,

@@ -40,7 +40,7 @@ impl Stand {
 impl ClockSteps {
     /// Looks at both clocks. By how much the wall clock was set of late; none where it was not.
     pub fn look(&mut self, now: Timestamp, monotonic: Monotonic) -> Option<Duration> {
-        let signed = |millis| i64::try_from(millis).unwrap_or(i64::MAX);
+        let signed = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
         let here = Stand {
             zero_ms: signed(now.as_millis())
                 .saturating_sub(signed(crate::time::millis(monotonic.elapsed()))),

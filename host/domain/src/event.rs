@@ -30,7 +30,7 @@ pub use operation::{
     OperationCancelled, OperationEnded, OperationFacts, OperationOutcome, OperationResumed,
     OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
 };
-pub use plugin::{PluginRejected, PluginServing};
+pub use plugin::{PluginRejected, PluginServing, PluginWithdrawn};
 pub use target::{CheckFailed, CheckRecovered, CircuitOpened, ProcessFacts};
 
 use crate::{

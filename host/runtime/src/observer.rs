@@ -26,6 +26,13 @@ pub enum PluginEvent {
         /// Why.
         reason: String,
     },
+    /// A file that was refused is gone, or holds again what serves.
+    Withdrawn {
+        /// The file.
+        file: PathBuf,
+        /// Which plugin it would have been, where it came that far.
+        plugin: Option<Arc<PluginIdentity>>,
+    },
     /// It gets no new calls.
     Draining {
         /// Which.

@@ -16,7 +16,7 @@ use mainstay_domain::{
     backup::{BackupSummary, Verdict},
     call::{DeliverRequest, DeliveryFailure, JudgeRequest, RecoveryFailure, Report},
     code::ErrorCode,
-    event::{Event, EventKind, PluginRejected, PluginServing},
+    event::{Event, EventKind, PluginRejected, PluginServing, PluginWithdrawn},
     name::{JobName, PluginName},
     plugin::{PluginKind, PluginRow},
     recovery::{Call, Handled, NotHandled},
@@ -275,6 +275,18 @@ impl Observer for PluginEvents {
                     reason,
                 };
                 let event = high(EventKind::PluginRejected, message).with_data(data);
+                match plugin {
+                    Some(plugin) => event.with_plugin(plugin),
+                    None => event,
+                }
+            }
+            PluginEvent::Withdrawn { file, plugin } => {
+                let message = format!(
+                    "{} is refused no more: it is gone, or holds again what serves",
+                    name(&file)
+                );
+                let data = PluginWithdrawn { file: name(&file) };
+                let event = low(EventKind::PluginWithdrawn, message).with_data(data);
                 match plugin {
                     Some(plugin) => event.with_plugin(plugin),
                     None => event,

@@ -36,7 +36,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::JournalDamaged | K::RecordSetAside => Fires(&[K::HostStarted]),
         K::MonitorBlind => Fires(&[K::MonitorSees]),
         K::JournalFull => Fires(&[K::JournalWritable]),
-        K::PluginRejected => Fires(&[K::PluginServing]),
+        // What lies there at its start a daemon judges before it says that it has started.
+        K::PluginRejected => Fires(&[K::PluginServing, K::PluginWithdrawn, K::HostStarted]),
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
@@ -51,6 +52,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::JournalWritable
         | K::MonitorSees
         | K::PluginServing
+        | K::PluginWithdrawn
         | K::PluginReleased
         | K::BackupVerified
         | K::RetentionJudged
@@ -96,11 +98,13 @@ pub(super) fn ends(event: &Event, fired: EventKind) -> bool {
     is_of_kind && !is_old && !event.data.is_dry_run() && !event.data.is_unproved()
 }
 
-/// The keys of what an event ends. Where a plugin serves, its file is none any more that was refused.
+/// The keys of what an event ends. Where a plugin serves, or its file is gone, that file is none any more that was refused.
 pub(super) fn dedup_keys(event: &Event, host_name: &str) -> Vec<String> {
     let mut keys = vec![dedup_key(event, host_name)];
-    if event.kind == EventKind::PluginServing
-        && let Some(file) = event.data.plugin_file()
+    if matches!(
+        event.kind,
+        EventKind::PluginServing | EventKind::PluginWithdrawn
+    ) && let Some(file) = event.data.plugin_file()
     {
         keys.push(format!("{host_name}/plugin/{file}"));
     }
@@ -140,10 +144,14 @@ mod tests {
                         if let Some(plugin) = &fired.plugin {
                             event.plugin = Some(plugin.clone());
                         }
-                        if let (EventData::PluginServing(facts), Some(file)) =
-                            (&mut event.data, fired.data.plugin_file())
-                        {
-                            facts.file = file.to_owned();
+                        match (&mut event.data, fired.data.plugin_file()) {
+                            (EventData::PluginServing(facts), Some(file)) => {
+                                facts.file = file.to_owned();
+                            }
+                            (EventData::PluginWithdrawn(facts), Some(file)) => {
+                                facts.file = file.to_owned();
+                            }
+                            _ => {}
                         }
                         // What is wrong with the host itself has no subject.
                         let has_key = end == EventKind::HostStarted

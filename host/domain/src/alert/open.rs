@@ -158,8 +158,13 @@ impl OpenAlerts {
             severity,
         });
         told.severity = told.severity.max(severity);
-        // The records that a daemon sets aside it tells of before it says that it has started.
-        let before = self.is_replay && event.kind != EventKind::RecordSetAside;
+        // The records that a daemon sets aside, and the plugins that it refuses, it tells of before it says that it has
+        // started.
+        let is_of_start = matches!(
+            event.kind,
+            EventKind::RecordSetAside | EventKind::PluginRejected
+        );
+        let before = self.is_replay && !is_of_start;
         told.kinds.insert(event.kind, before);
     }
 
@@ -244,7 +249,7 @@ fn says_so(entry: &OutboxEntry, alerter: &PluginName, key: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        event::{BackupTaken, EventData},
+        event::{BackupTaken, EventData, PluginRejected, PluginWithdrawn},
         name::TargetName,
         time::Timestamp,
     };
@@ -469,6 +474,38 @@ mod tests {
         assert_eq!(
             sent(&mut OpenAlerts::default(), &routes, &events),
             vec![format!("firing {key}"); 3]
+        );
+    }
+
+    #[test]
+    fn a_refused_file_that_is_gone_is_told_to_be_over_also_where_no_daemon_saw_it_go() {
+        let routes = [route("page", Severity::Low, &[])];
+        let of = |kind| Event::new(kind, Severity::High, AT, "x");
+        let file = || "bad.wasm".to_owned();
+        let rejected = of(EventKind::PluginRejected).with_data(PluginRejected {
+            file: file(),
+            reason: "it is no component".to_owned(),
+        });
+        let withdrawn = of(EventKind::PluginWithdrawn).with_data(PluginWithdrawn { file: file() });
+        let started = of(EventKind::HostStarted);
+        let key = "high db1/plugin/bad.wasm to page";
+        let mut open = OpenAlerts::default();
+        assert_eq!(
+            sent(&mut open, &routes, &[rejected.clone(), withdrawn]),
+            [format!("firing {key}"), format!("resolved {key}")]
+        );
+        // It is still there when the next daemon looks, and then it is not.
+        let left = [started.clone(), rejected.clone()];
+        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        assert_eq!(
+            sent(&mut open, &routes, &[rejected.clone(), started.clone()]),
+            [format!("firing {key}")]
+        );
+        let left = [started.clone(), rejected.clone(), rejected, started.clone()];
+        let mut open = OpenAlerts::replayed(&left, &routes, "db1");
+        assert_eq!(
+            sent(&mut open, &routes, &[started]),
+            [format!("resolved {key}")]
         );
     }
 

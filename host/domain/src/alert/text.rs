@@ -78,6 +78,7 @@ fn headline(event: &Event) -> &'static str {
         K::OperationFailed => "its recovery failed",
         K::OperationEscalated => "it needs a person",
         K::PluginRejected => "a plugin was refused",
+        K::PluginWithdrawn => "a refused plugin is gone",
         K::PluginQuarantined => "a plugin is in quarantine",
         K::PluginReleased => "a plugin is out of quarantine",
         K::ConfigRejected => "a config was refused",
@@ -132,6 +133,7 @@ fn actions_taken(event: &Event) -> String {
             _ => "it tried what the route says, and goes on trying, each time after a longer pause",
         },
         K::PluginRejected => "it did not load it; the version that served before still serves",
+        K::PluginWithdrawn => "nothing; what serves goes on",
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",
         K::ConfigRejected => "it kept the config that it had",
@@ -184,6 +186,7 @@ fn next_step(event: &Event) -> String {
             | K::OperationSucceeded
             | K::PluginReleased
             | K::PluginServing
+            | K::PluginWithdrawn
             | K::JournalWritable
             | K::ConfigApplied
             | K::HostStarted

@@ -9,7 +9,8 @@ use super::{
     IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind, OperationApproved,
     OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
     OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts, RecordSetAside,
+    OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts,
+    RecordSetAside,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -114,6 +115,8 @@ event_data! {
     PluginServing,
     /// `plugin.rejected`.
     PluginRejected,
+    /// `plugin.withdrawn`.
+    PluginWithdrawn,
     /// `backup.verified` of a backup that was just taken; of one that was read again, it says nothing.
     BackupTaken,
     /// `backup.deleted`.

@@ -102,6 +102,7 @@ impl EventData {
         match self {
             Self::PluginServing(facts) => Some(&facts.file),
             Self::PluginRejected(facts) => Some(&facts.file),
+            Self::PluginWithdrawn(facts) => Some(&facts.file),
             _ => None,
         }
     }

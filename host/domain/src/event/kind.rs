@@ -117,6 +117,8 @@ event_kinds! {
     PluginServing = "plugin.serving",
     /// A plugin file was refused.
     PluginRejected = "plugin.rejected",
+    /// A plugin file that was refused is gone, or holds again what serves.
+    PluginWithdrawn = "plugin.withdrawn",
     /// A plugin gets no new calls.
     PluginDraining = "plugin.draining",
     /// A plugin was freed.

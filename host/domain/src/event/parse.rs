@@ -9,8 +9,8 @@ use super::{
     EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
     OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
     OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, ProcessFacts,
-    RecordSetAside,
+    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn,
+    ProcessFacts, RecordSetAside,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,6 +60,7 @@ impl EventData {
             K::MonitorBlind => facts::<MonitorBlind>(&data),
             K::PluginServing => facts::<PluginServing>(&data),
             K::PluginRejected => facts::<PluginRejected>(&data),
+            K::PluginWithdrawn => facts::<PluginWithdrawn>(&data),
             K::BackupVerified => facts::<BackupTaken>(&data),
             K::BackupDeleted => facts::<BackupDeleted>(&data),
             K::BackupRestored | K::DrillPassed => facts::<BackupRestored>(&data),

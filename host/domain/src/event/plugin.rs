@@ -14,6 +14,13 @@ pub struct PluginServing {
     pub file: String,
 }
 
+/// A plugin file that was refused is gone, or holds again what serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginWithdrawn {
+    /// The name of the file.
+    pub file: String,
+}
+
 /// A plugin file was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginRejected {

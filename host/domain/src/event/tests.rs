@@ -138,6 +138,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("monitor.blind", "MonitorBlind"),
         ("monitor.sees", "Nothing"),
         ("alert.queued", "AlertQueued"),
+        ("plugin.withdrawn", "PluginWithdrawn"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -246,6 +246,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::AlertDelivery(_),
         EventData::PluginServing(_),
         EventData::PluginRejected(_),
+        EventData::PluginWithdrawn(_),
         EventData::BackupTaken(_),
         EventData::BackupDeleted(_),
         EventData::BackupRestored(_),

@@ -68,10 +68,16 @@ impl Reloader {
         };
         let refusal = match self.build(path).await {
             Ok(candidate) => {
+                let serves = self.shared.current();
+                let serves = serves.contains_key(&candidate.identity().digest);
                 let file = self.files.get_mut(path)?;
                 file.history.accept_as_final();
                 file.accepted = Some(candidate);
-                file.waiting = None;
+                let before = file.waiting.take();
+                // Else it is told that it serves.
+                if serves {
+                    self.tell_withdrawn(path, before.as_ref());
+                }
                 return None;
             }
             Err(refusal) => refusal,
@@ -148,6 +154,18 @@ impl Reloader {
                 plugin: None,
                 digest: String::new(),
                 reason: None,
+            });
+        }
+    }
+
+    /// A file that was refused, if it was, is refused no more.
+    pub(super) fn tell_withdrawn(&self, path: &Path, before: Option<&Waiting>) {
+        if let Some(before) = before
+            && before.state == PluginState::Rejected
+        {
+            self.shared.observer.observe(PluginEvent::Withdrawn {
+                file: path.to_owned(),
+                plugin: before.plugin.clone(),
             });
         }
     }

@@ -185,6 +185,11 @@ impl Reloader {
         let gone = self
             .files
             .extract_if(.., |path, _| !found.contains_key(path));
+        let gone: Vec<(PathBuf, PluginFile)> = gone.collect();
+        for (path, file) in &gone {
+            self.tell_withdrawn(path, file.waiting.as_ref());
+        }
+        let gone = gone.into_iter();
         let left: Vec<Candidate> = gone.filter_map(|(_, file)| file.accepted).collect();
         if !left.is_empty() {
             // What was refused may be acceptable without a version that left.

@@ -303,6 +303,34 @@ async fn a_broken_replacement_is_refused_once_and_the_old_version_goes_on() {
 }
 
 #[tokio::test]
+async fn a_refused_file_that_is_gone_or_holds_again_what_serves_is_told() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    let rejected = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { .. });
+    let withdrawn = |event: &PluginEvent| matches!(event, PluginEvent::Withdrawn { .. });
+    setup.drop_in("b.wasm", &bad());
+    setup
+        .until("it should be refused", |setup| setup.heard(rejected) == 1)
+        .await;
+    assert_eq!(setup.heard(withdrawn), 0);
+    fs::remove_file(setup.path("b.wasm")).unwrap();
+    setup
+        .until("it should be told", |setup| setup.heard(withdrawn) == 1)
+        .await;
+    setup.drop_in("a.wasm", &bad());
+    setup
+        .until("it should be refused", |setup| setup.heard(rejected) == 2)
+        .await;
+    setup.drop_in("a.wasm", &build("1.0.0"));
+    setup
+        .until("it should be told", |setup| setup.heard(withdrawn) == 2)
+        .await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+}
+
+#[tokio::test]
 async fn a_file_that_is_still_being_written_is_neither_loaded_nor_refused() {
     let setup = Setup::start(&[]).await;
     let whole = build("1.0.0");
