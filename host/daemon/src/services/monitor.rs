@@ -246,7 +246,7 @@ impl Core {
             return;
         }
         // A target that just started owes its first heartbeat within one period from now.
-        state.last_beat = now;
+        state.last_beat = self.heard();
         let is_child = state.spec.process.is_some();
         let seen = is_child.then(|| self.observe_process(&state, down));
         if let Some(seen) = &seen {

@@ -165,6 +165,11 @@ impl ManualClock {
         *self.held_up.lock() += length;
     }
 
+    /// The machine was suspended: only the clock that counts that goes on.
+    pub(crate) fn suspend(&self, length: Duration) {
+        *self.held_up.lock() += length;
+    }
+
     /// Both clocks go on by this much.
     pub(crate) fn advance(&self, length: Duration) {
         *self.lived.lock() += length;

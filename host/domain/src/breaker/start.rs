@@ -26,7 +26,8 @@ impl TargetHealth {
         changes
     }
 
-    /// The daemon was held up for so long, and may have seen no start and no end in that time: it has as long again.
+    /// The daemon was held up for so long, and may have seen no start and no end in that time: it has as long again. On the
+    /// clock that `now` is of, on which a suspension of the machine takes no time.
     pub fn held_up(&mut self, length: Duration, now: Monotonic) {
         self.start_ends = self.start_ends.map(|ends| ends + length);
         let settles_at = self.settles_at.map(|settles| settles + length);

@@ -2,14 +2,15 @@
 
 use super::{
     Core,
+    pulse::held_up,
     target::{CheckRun, MonitoredState, MonitoredTarget},
 };
 use crate::ports::ProcessUpdate;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     name::{CheckName, TargetName},
+    pulse::{Heard, Heartbeat},
     spec::{CheckKind, CheckSpec},
-    time::Monotonic,
 };
 use std::sync::Arc;
 
@@ -83,21 +84,21 @@ impl Core {
         &self,
         target: &TargetName,
         check: &CheckSpec,
-        last_beat: Monotonic,
+        last_beat: Heard,
     ) -> Observation {
-        let silence = self.clock.monotonic().since(last_beat);
-        let (outcome, message) = if silence > check.every {
-            let (millis, every) = (silence.as_millis(), check.every.as_millis());
-            let message = format!("no heartbeat for {millis} ms, one is due every {every} ms");
-            match self.excuse_of_heartbeat(check.every) {
-                Some(excuse) => (Outcome::Unknown, format!("{message}; {excuse}")),
-                None => (Outcome::Failed, message),
-            }
-        } else {
-            (
+        let silence = self.clock.monotonic().since(last_beat.at);
+        let (millis, every) = (silence.as_millis(), check.every.as_millis());
+        let late = || format!("no heartbeat for {millis} ms, one is due every {every} ms");
+        let (outcome, message) = match self.heartbeat(last_beat, check.every) {
+            Heartbeat::InTime => (
                 Outcome::Healthy,
-                format!("a heartbeat came {} ms ago", silence.as_millis()),
-            )
+                format!("a heartbeat came {millis} ms ago"),
+            ),
+            Heartbeat::Excused(gap) => (
+                Outcome::Unknown,
+                format!("{}; {} of that", late(), held_up(gap)),
+            ),
+            Heartbeat::Missed => (Outcome::Failed, late()),
         };
         let value = Some(silence.as_secs_f64());
         self.observation(target, &check.name, outcome, message, value)

@@ -96,7 +96,7 @@ impl Watch for Monitor {
             return false;
         };
         let mut state = monitored.lock();
-        state.last_beat = self.core.clock.monotonic();
+        state.last_beat = self.core.heard();
         state
             .checks
             .iter()

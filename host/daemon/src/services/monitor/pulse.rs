@@ -3,6 +3,7 @@
 use super::Core;
 use mainstay_domain::{
     health::{Observation, Outcome},
+    pulse::{Heard, Heartbeat, Moment},
     time::Monotonic,
 };
 use std::{sync::Arc, time::Duration};
@@ -11,11 +12,12 @@ impl Core {
     /// The daemon runs. Where it was held up, starts have as much longer.
     pub(super) fn beat(&self) {
         self.look_back();
-        let gap = self.pulse.lock().beat(self.clock.with_suspension());
-        let Some(gap) = gap else {
+        let now = self.moment();
+        let held_up = self.pulse.lock().beat(now);
+        let Some(held_up) = held_up else {
             return;
         };
-        let millis = gap.as_millis();
+        let millis = held_up.length.as_millis();
         tracing::warn!(
             millis,
             "the daemon was held up; what failed meanwhile does not count"
@@ -23,7 +25,7 @@ impl Core {
         let all: Vec<_> = self.targets.read().values().map(Arc::clone).collect();
         for monitored in all {
             let mut state = monitored.lock();
-            state.health.held_up(gap, self.clock.monotonic());
+            state.health.held_up(held_up.awake, self.clock.monotonic());
             self.publish(&monitored, &mut state, &[], None);
         }
     }
@@ -44,20 +46,31 @@ impl Core {
         }
     }
 
-    /// Why a heartbeat that did not come within its period is not missed yet: it has a whole one after each gap.
-    pub(super) fn excuse_of_heartbeat(&self, every: Duration) -> Option<String> {
-        let now = self.clock.with_suspension();
-        let start = Monotonic::from_start(now.elapsed().saturating_sub(every));
-        let gap = self.pulse.lock().held_up_since(start, now);
-        gap.map(|gap| format!("{}; its period has begun anew", held_up(gap)))
+    /// A target is heard of now.
+    pub(super) fn heard(&self) -> Heard {
+        let now = self.moment();
+        self.pulse.lock().heard(now)
+    }
+
+    /// How it stands with a heartbeat that came last then.
+    pub(super) fn heartbeat(&self, last: Heard, every: Duration) -> Heartbeat {
+        let now = self.moment();
+        self.pulse.lock().heartbeat(last, every, now)
     }
 
     fn held_up_since(&self, start: Monotonic) -> Option<Duration> {
-        let now = self.clock.with_suspension();
+        let now = self.moment();
         self.pulse.lock().held_up_since(start, now)
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            with_suspension: self.clock.with_suspension(),
+            awake: self.clock.monotonic(),
+        }
     }
 }
 
-fn held_up(gap: Duration) -> String {
+pub(super) fn held_up(gap: Duration) -> String {
     format!("the daemon itself was held up for {} ms", gap.as_millis())
 }

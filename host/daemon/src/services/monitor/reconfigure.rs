@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Core {
     /// Takes up another config; a check that stays as it is keeps its counts and its place in the schedule.
     pub(super) fn reconfigure(&self, spec: &Spec) {
-        let now = self.clock.monotonic();
+        let heard = self.heard();
         // Held throughout, and always taken first: an update that comes meanwhile is applied after the config.
         let mut news = self.news.lock();
         let mut targets = self.targets.write();
@@ -25,14 +25,14 @@ impl Core {
                     }
                     let news = news.get(&target.name);
                     let process = news.and_then(|news| self.last_process_state(&state, news));
-                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, now);
+                    let changes = state.reconfigure(target, process.as_ref(), &self.numbers, heard);
                     self.forget_unseen(&target.name);
                     self.publish(monitored, &mut state, &changes, process.as_ref());
                     drop(state);
                     self.fresh.lock().push(Arc::clone(monitored));
                 }
                 None => {
-                    let monitored = Arc::new(MonitoredTarget::new(target, &self.numbers, now));
+                    let monitored = Arc::new(MonitoredTarget::new(target, &self.numbers, heard));
                     // Of a process that a target of this name had before, a foreign service knows nothing.
                     let news = news.get(&target.name).filter(|_| target.process.is_some());
                     if let Some(news) = news {

@@ -9,6 +9,7 @@ use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
     health::{Observation, Outcome},
     name::{CheckName, FailureType, TargetName},
+    pulse::Heard,
     severity::Severity,
     spec::{CheckSpec, TargetSpec},
     time::Monotonic,
@@ -30,7 +31,7 @@ pub(super) struct MonitoredState {
     pub(super) health: TargetHealth,
     pub(super) epoch: u64,
     pub(super) process: ProcessState,
-    pub(super) last_beat: Monotonic,
+    pub(super) last_beat: Heard,
     /// When the circuit goes half-open by itself, or the start ends, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
 }
@@ -69,7 +70,7 @@ pub(super) struct Meter {
 }
 
 impl MonitoredTarget {
-    pub(super) fn new(spec: &TargetSpec, numbers: &Numbers, now: Monotonic) -> Self {
+    pub(super) fn new(spec: &TargetSpec, numbers: &Numbers, heard: Heard) -> Self {
         let checks = spec
             .checks
             .iter()
@@ -80,7 +81,7 @@ impl MonitoredTarget {
             spec: Arc::new(spec.clone()),
             epoch: 0,
             process: ProcessState::new(spec),
-            last_beat: now,
+            last_beat: heard,
             tick_at: None,
         };
         Self {
@@ -100,7 +101,7 @@ impl MonitoredState {
         spec: &TargetSpec,
         process: Option<&Observation>,
         numbers: &Numbers,
-        now: Monotonic,
+        heard: Heard,
     ) -> Vec<HealthChange> {
         if *self.spec == *spec {
             return Vec::new();
@@ -115,10 +116,10 @@ impl MonitoredState {
         before.iter().for_each(|run| run.retire());
         self.spec = Arc::new(spec.clone());
         self.epoch += 1;
-        self.last_beat = now;
+        self.last_beat = heard;
         let exit = exit_of(spec);
         self.health
-            .reconfigure(&spec.checks, exit, spec.breaker, process, now)
+            .reconfigure(&spec.checks, exit, spec.breaker, process, heard.at)
     }
 
     /// The target is not in the config any more: nothing of it is run, and nothing of it fails.

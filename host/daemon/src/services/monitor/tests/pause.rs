@@ -75,6 +75,49 @@ async fn a_heartbeat_has_a_whole_period_after_a_pause() {
 }
 
 #[tokio::test]
+async fn a_job_that_sends_nothing_any_more_is_noticed_however_often_the_daemon_is_held_up() {
+    let mut beat = check("beat");
+    (beat.kind, beat.every) = (CheckKind::Heartbeat, Duration::from_secs(86_400));
+    let mut bench = Bench::new(vec![target("cron", vec![beat])]);
+    assert!(bench.monitor.heartbeat(&name("cron")));
+    for night in 1..=2 {
+        bench.clock.advance(Duration::from_secs(43_199));
+        hold_up(&bench);
+        bench.monitor.core.beat();
+        bench.clock.hold_up(Duration::from_millis(1)); // The next look begins after the gap.
+        let seen = within(bench.monitor.check_now(name("cron"))).await.unwrap();
+        let expected = match night {
+            1 => Outcome::Healthy,
+            _ => Outcome::Unknown,
+        };
+        assert_eq!(seen[0].outcome, expected, "{seen:?}");
+    }
+    bench.clock.advance(Duration::from_secs(10));
+    within(bench.monitor.check_now(name("cron"))).await.unwrap();
+    assert_eq!(bench.finding().await, "cron raised beat-down");
+}
+
+#[tokio::test]
+async fn a_suspension_of_the_machine_makes_no_start_longer() {
+    let mut web = child("web", &["/bin/true"]);
+    web.checks = vec![check("tcp")];
+    web.start_period = Duration::from_secs(10);
+    let bench = Bench::new(vec![web]);
+    let web = name("web");
+    bench.probe.show("tcp", Outcome::Failed);
+    let news = ProcessUpdate::Started(Some(7));
+    bench.monitor.process_changed(&web, news);
+    bench.monitor.core.beat();
+    bench.clock.suspend(60 * MINUTE);
+    bench.monitor.core.beat();
+    assert_eq!(bench.monitor.health(&web).unwrap().0, Health::Starting);
+    bench.clock.hold_up(Duration::from_millis(1)); // The next look begins after the gap.
+    bench.clock.advance(Duration::from_secs(10));
+    within(bench.monitor.check_now(web.clone())).await.unwrap();
+    assert!(bench.monitor.is_failing(&web, &failure("tcp-down")));
+}
+
+#[tokio::test]
 async fn a_start_has_as_much_longer_as_the_daemon_was_held_up() {
     let mut web = child("web", &["/bin/true"]);
     web.checks = vec![check("tcp")];
