@@ -47,11 +47,10 @@ struct Processes {
 }
 
 impl Processes {
-    fn knows(&self, pid: u32, kin: Kin) -> bool {
-        match kin {
-            Kin::Group => self.groups.contains_key(&pid),
-            Kin::Descendants => self.all.contains(&pid),
-        }
+    /// Whether it was there at the look. One that leads no group, for it has forked twice, was; and so was the group of a
+    /// leader that has ended.
+    fn knows(&self, pid: u32) -> bool {
+        self.all.contains(&pid) || self.groups.contains_key(&pid)
     }
 
     fn of(&self, pid: u32, kin: Kin) -> Vec<u32> {
@@ -113,7 +112,7 @@ impl Groups {
         let mut seen = self.0.lock();
         let fresh = seen.take().filter(|(at, processes)| {
             // One that was started since is one that the look cannot know.
-            now.saturating_duration_since(*at) < FRESH && processes.knows(pid, kin)
+            now.saturating_duration_since(*at) < FRESH && processes.knows(pid)
         });
         let (at, processes) = fresh.unwrap_or_else(|| (now, look()));
         let found = processes.of(pid, kin);
@@ -165,6 +164,30 @@ mod tests {
         assert_eq!(looks.get(), 2, "it was too old");
         assert_eq!(members(2_000, 1_999), [2_000, 2_001]);
         assert_eq!(looks.get(), 3, "it was started since");
+    }
+
+    #[test]
+    fn a_process_that_leads_no_group_shares_a_look_too() {
+        let (groups, start, looks) = (Groups::default(), Instant::now(), Cell::new(0));
+        let members = |pid, kin| {
+            let look = || {
+                looks.set(looks.get() + 1);
+                Processes {
+                    all: [7, 8].into(),
+                    groups: [(1, vec![7, 8])].into(),
+                    ..Processes::default()
+                }
+            };
+            groups.members_at(pid, kin, start, look)
+        };
+        for _ in 0..100 {
+            assert_eq!(members(7, Kin::Group), [0; 0]);
+            assert_eq!(members(8, Kin::Descendants), [8]);
+        }
+        assert_eq!(members(1, Kin::Group), [7, 8], "its leader has ended");
+        assert_eq!(looks.get(), 1);
+        assert_eq!(members(9, Kin::Group), [0; 0]);
+        assert_eq!(looks.get(), 2, "it was not there");
     }
 
     #[test]
