@@ -5,6 +5,7 @@
 //! has not seen anything for long, and ends when none is left.
 //! Invariant: the report of an earlier daemon ends when this one has been able to look for as long as blindness has to last,
 //! or as its own does.
+//! Invariant: what is told or asked of one check costs the same whatever the number of targets; a report alone costs more.
 
 use crate::{
     event::MonitorBlind,
@@ -49,6 +50,8 @@ pub struct LostLook<'a> {
 pub struct Lost {
     /// It is blind from now on.
     pub lasts: bool,
+    /// [`Blindness::of`] says something else of the target now.
+    pub shows: bool,
     /// The report begins.
     pub report: Option<MonitorBlind>,
 }
@@ -56,7 +59,10 @@ pub struct Lost {
 /// Every check that has not seen anything since its last real look.
 #[derive(Debug, Default)]
 pub struct Blindness {
-    checks: BTreeMap<(TargetName, CheckName), Kept>,
+    /// No target without a check.
+    targets: BTreeMap<TargetName, BTreeMap<CheckName, Kept>>,
+    /// How many of them are blind.
+    lasting: usize,
     is_reported: bool,
     /// It was an earlier daemon that reported, and until then nothing shows that this one sees.
     is_doubtful_until: Option<Monotonic>,
@@ -79,7 +85,7 @@ impl Blindness {
     /// True where with this time the report of an earlier daemon ends: every check has looked when it was to.
     pub fn has_outlived(&mut self, now: Monotonic) -> bool {
         let is_over = self.is_doubtful_until.is_some_and(|until| now >= until);
-        if !is_over || !self.checks.is_empty() {
+        if !is_over || !self.targets.is_empty() {
             return false;
         }
         self.is_doubtful_until = None;
@@ -88,79 +94,100 @@ impl Blindness {
 
     /// A check could not look.
     pub fn lost(&mut self, look: LostLook<'_>, now: Monotonic) -> Lost {
-        let key = (look.target.clone(), look.check.clone());
-        let kept = self.checks.entry(key).or_insert_with(|| Kept {
-            began: now,
-            lasts: false,
-            unseen: Unseen {
+        if !self.targets.contains_key(look.target) {
+            self.targets.insert(look.target.clone(), BTreeMap::new());
+        }
+        let Some(checks) = self.targets.get_mut(look.target) else {
+            return Lost::default();
+        };
+        let is_new = !checks.contains_key(look.check);
+        if is_new {
+            let unseen = Unseen {
                 since: look.at,
                 why: String::new(),
-            },
-        });
-        if kept.unseen.why != look.why {
+            };
+            let (began, lasts) = (now, false);
+            let kept = Kept {
+                began,
+                lasts,
+                unseen,
+            };
+            checks.insert(look.check.clone(), kept);
+        }
+        let is_shown = longest(checks).is_some_and(|(check, _)| check == look.check);
+        let Some(kept) = checks.get_mut(look.check) else {
+            return Lost::default();
+        };
+        let is_other = kept.unseen.why != look.why;
+        if is_other {
             look.why.clone_into(&mut kept.unseen.why);
         }
         let limit = look.every.saturating_mul(LASTING_PERIODS).max(LASTING);
         let lasts = !kept.lasts && now.since(kept.began) >= limit;
         kept.lasts |= lasts;
-        let unseen = kept.unseen.clone();
+        self.lasting += usize::from(lasts);
         if lasts {
             // It goes on with this daemon, and ends as any other.
             self.is_doubtful_until = None;
         }
         let begins = lasts && !self.is_reported;
+        let first = begins.then(|| kept.unseen.clone());
         self.is_reported |= begins;
         Lost {
             lasts,
-            report: begins.then(|| self.report(unseen)),
+            shows: is_shown && (is_new || is_other),
+            report: first.map(|first| self.report(first)),
         }
     }
 
     /// A check has looked. True where with it the report ends.
     pub fn seen(&mut self, target: &TargetName, check: &CheckName) -> bool {
-        self.checks.remove(&(target.clone(), check.clone()));
+        if let Some(checks) = self.targets.get_mut(target) {
+            let seen = checks.remove(check);
+            let is_last = checks.is_empty();
+            self.lasting -= usize::from(seen.is_some_and(|kept| kept.lasts));
+            if is_last {
+                self.targets.remove(target);
+            }
+        }
         self.ends()
     }
 
     /// Nothing that was seen of this target counts any more, so nothing is missed either. True where with it the report
     /// ends.
     pub fn forget(&mut self, target: &TargetName) -> bool {
-        self.checks.retain(|(of, _), _| of != target);
+        let checks = self.targets.remove(target).unwrap_or_default();
+        self.lasting -= checks.values().filter(|kept| kept.lasts).count();
         self.ends()
     }
 
     /// Since when a check of this target has not seen anything: of several, the one that is so for the longest.
     pub fn of(&self, target: &TargetName) -> Option<Unseen> {
-        let own = self.checks.iter().filter(|((of, _), _)| of == target);
-        let longest = own.min_by_key(|(_, kept)| kept.began);
+        let longest = self.targets.get(target).and_then(longest);
         longest.map(|(_, kept)| kept.unseen.clone())
     }
 
     fn ends(&mut self) -> bool {
-        let ends = self.is_reported
-            && self.is_doubtful_until.is_none()
-            && !self.checks.values().any(|kept| kept.lasts);
+        let ends = self.is_reported && self.is_doubtful_until.is_none() && self.lasting == 0;
         self.is_reported &= !ends;
         ends
     }
 
     fn report(&self, first: Unseen) -> MonitorBlind {
-        let mut targets: Vec<TargetName> = Vec::new();
-        for (target, _) in self.checks.keys() {
-            if targets.last() != Some(target) {
-                targets.push(target.clone());
-            }
-        }
-        let (checks, of) = (self.checks.len(), targets.len());
-        targets.truncate(MAX_NAMED);
+        let checks: usize = self.targets.values().map(BTreeMap::len).sum();
         MonitorBlind {
             checks: u64::try_from(checks).unwrap_or(u64::MAX),
-            targets: u64::try_from(of).unwrap_or(u64::MAX),
-            names: targets,
+            targets: u64::try_from(self.targets.len()).unwrap_or(u64::MAX),
+            names: self.targets.keys().take(MAX_NAMED).cloned().collect(),
             since: first.since,
             why: first.why,
         }
     }
+}
+
+/// Of the checks of a target.
+fn longest(checks: &BTreeMap<CheckName, Kept>) -> Option<(&CheckName, &Kept)> {
+    checks.iter().min_by_key(|(_, kept)| kept.began)
 }
 
 #[cfg(test)]
@@ -185,6 +212,53 @@ mod tests {
         };
         let now = Monotonic::from_start(Duration::from_secs(second));
         blindness.lost(look, now)
+    }
+
+    #[test]
+    fn what_is_shown_of_a_target_changes_with_its_oldest_check_alone() {
+        let mut blindness = Blindness::default();
+        for (check, second, why, shows) in [
+            ("tcp", 0, "no descriptors", true),
+            ("tcp", 1, "no descriptors", false),
+            ("http", 1, "no descriptors", false),
+            ("http", 2, "no thread", false),
+            ("tcp", 2, "no thread", true),
+            ("tcp", 60, "no thread", false),
+        ] {
+            let look = LostLook {
+                target: &name("web"),
+                check: &CheckName::parse(check).unwrap(),
+                every: Duration::from_secs(1),
+                at: at(second),
+                why,
+            };
+            let before = blindness.of(&name("web"));
+            let now = Monotonic::from_start(Duration::from_secs(second));
+            let lost = blindness.lost(look, now);
+            assert_eq!(lost.shows, shows, "{check} {second}");
+            assert_eq!(before != blindness.of(&name("web")), shows, "{check} {second}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_one_of_a_hundred_thousand_does_not_go_through_them_all() {
+        let (begun, mut blindness) = (std::time::Instant::now(), Blindness::default());
+        let names: Vec<TargetName> = (0..100_000).map(|one| name(&format!("t-{one}"))).collect();
+        for second in [0, 30] {
+            for target in &names {
+                lose(&mut blindness, target.as_str(), 1, second);
+            }
+        }
+        for (place, target) in names.iter().enumerate() {
+            assert_eq!(blindness.of(target).unwrap().since, at(0));
+            let ends = match place % 2 {
+                0 => blindness.seen(target, &CheckName::parse("tcp").unwrap()),
+                _ => blindness.forget(target),
+            };
+            assert_eq!(ends, place + 1 == names.len(), "{target}");
+        }
+        // Against a cost that grows with the square, which takes minutes.
+        assert!(begun.elapsed() < Duration::from_secs(20));
     }
 
     fn see(blindness: &mut Blindness, target: &str) -> bool {

@@ -36,7 +36,9 @@ impl Core {
             why: &seen.evidence.message,
         };
         let lost = self.blindness.lock().lost(look, now);
-        self.changed.note(&seen.target);
+        if lost.shows {
+            self.changed.note(&seen.target);
+        }
         if lost.lasts {
             let changes = state.health.lost_sight(&seen.check);
             self.publish(monitored, state, &changes, None);

@@ -103,6 +103,21 @@ async fn a_host_that_is_blind_for_long_is_one_event_for_all_and_one_more_when_it
 }
 
 #[tokio::test]
+async fn a_row_of_status_is_renewed_where_something_of_it_changes_and_not_at_every_look_in_vain() {
+    let bench = Bench::new(vec![patient("db")]);
+    let changed = bench.monitor.changed();
+    see(&bench, "db", Outcome::Healthy).await;
+    changed.take();
+    for (seconds, is_renewed) in [(0, true), (1, false), (1, false), (40, true), (1, false)] {
+        bench.clock.advance(Duration::from_secs(seconds));
+        see(&bench, "db", Outcome::Unknown).await;
+        assert_eq!(changed.take().contains(&name("db")), is_renewed, "{seconds}");
+    }
+    see(&bench, "db", Outcome::Healthy).await;
+    assert!(changed.take().contains(&name("db")));
+}
+
+#[tokio::test]
 async fn a_target_that_is_taken_away_is_not_missed() {
     let bench = Bench::new(vec![patient("db")]);
     see(&bench, "db", Outcome::Unknown).await;
