@@ -17,4 +17,16 @@ impl TargetHealth {
         self.settle(&mut changes);
         changes
     }
+
+    /// This check has looked, though what it saw counts as nothing: it is not blind any more, and what counted last is
+    /// shown again.
+    pub fn regained_sight(&mut self, check: &CheckName) -> Vec<HealthChange> {
+        let mut changes = Vec::new();
+        let sampled = self.checks.iter_mut().filter(|one| !one.is_exit());
+        for one in sampled.filter(|one| one.name == *check) {
+            one.is_unseen = false;
+        }
+        self.settle(&mut changes);
+        changes
+    }
 }

@@ -59,6 +59,18 @@ impl Core {
         self.sees_again(ends);
     }
 
+    /// A check has looked, and what it saw counts as nothing: there is nothing to say yet, or a stranger answered.
+    pub(super) fn has_looked_for_nothing(
+        &self,
+        monitored: &Arc<MonitoredTarget>,
+        state: &mut MonitoredState,
+        run: &CheckRun,
+    ) {
+        self.has_looked(&state.spec.name, run);
+        let changes = state.health.regained_sight(&run.spec.name);
+        self.publish(monitored, state, &changes, None);
+    }
+
     /// What the checks of this target saw does not count any more, so nothing is missed of it.
     pub(super) fn forget_unseen(&self, target: &TargetName) {
         let ends = self.blindness.lock().forget(target);

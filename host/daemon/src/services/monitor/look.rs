@@ -52,7 +52,13 @@ impl Core {
             CheckKind::Heartbeat => Some(self.heartbeat_seen(&spec.name, &run.spec, last_beat)),
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
-        let mut seen = seen?;
+        let Some(mut seen) = seen else {
+            let mut state = monitored.lock();
+            if state.epoch == epoch {
+                self.has_looked_for_nothing(monitored, &mut state, run);
+            }
+            return None;
+        };
         self.void(&mut seen, begun);
         let end = self.clock.monotonic();
         let mut state = monitored.lock();
@@ -67,6 +73,9 @@ impl Core {
         run.meter
             .ran(seen.outcome, is_excused_by_start, end.since(start));
         if state.health.is_from_stranger(&seen) {
+            if state.epoch == epoch {
+                self.has_looked_for_nothing(monitored, &mut state, run);
+            }
             return None;
         }
         if is_excused_by_start {

@@ -118,6 +118,24 @@ async fn a_row_of_status_is_renewed_where_something_of_it_changes_and_not_at_eve
 }
 
 #[tokio::test]
+async fn a_look_that_has_nothing_to_say_yet_is_a_look() {
+    let bench = Bench::new(vec![patient("db")]);
+    see(&bench, "db", Outcome::Healthy).await;
+    see(&bench, "db", Outcome::Unknown).await;
+    bench.clock.advance(Duration::from_secs(30));
+    see(&bench, "db", Outcome::Unknown).await;
+    assert_eq!(bench.monitor.health(&name("db")).unwrap().0, Health::Unknown);
+    assert_eq!(bench.count(EventKind::MonitorBlind), 1);
+    // As a log that was removed.
+    bench.probe.show_nothing("tcp");
+    let seen = within(bench.monitor.check_now(name("db"))).await.unwrap();
+    assert!(seen.is_empty(), "{seen:?}");
+    assert_eq!(bench.monitor.unseen(&name("db")), None);
+    assert_eq!(bench.count(EventKind::MonitorSees), 1);
+    assert_eq!(bench.monitor.health(&name("db")).unwrap().0, Health::Healthy);
+}
+
+#[tokio::test]
 async fn a_target_that_is_taken_away_is_not_missed() {
     let bench = Bench::new(vec![patient("db")]);
     see(&bench, "db", Outcome::Unknown).await;
