@@ -10,9 +10,11 @@
 
 mod address;
 mod blocking;
+mod clients;
 mod cpu;
 mod exec;
 mod groups;
+mod hops;
 mod http;
 mod local;
 mod log;
@@ -32,13 +34,13 @@ mod words;
 use super::{environment::ChildEnvironment, limits, process::log_of, secrets::concealed_text};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::BlockingLooks;
+use clients::HttpClients;
 use cpu::CpuLooks;
 use groups::Groups;
-use http::HttpClients;
 use log::LogLooks;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
-    spec::{CheckKind, CheckSpec, TargetSpec, Trust},
+    spec::{CheckKind, CheckSpec, TargetSpec},
 };
 use names::NameLooks;
 use owner::Owners;
@@ -112,18 +114,7 @@ impl HostProbe {
     ) -> Result<Seen, Seen> {
         match &check.kind {
             CheckKind::Http(http) => {
-                let to = self.addresses_of_url(http, check).await?;
-                let turn = match http.trust {
-                    Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
-                    Trust::Machine | Trust::Anyone => None,
-                };
-                let look = async {
-                    match self.http.of(http, turn).await {
-                        Ok(client) => http::look(&client, http, &*self.secrets).await,
-                        Err(seen) => seen,
-                    }
-                };
-                let seen = within(check, look).await;
+                let (to, seen) = self.look_at_url(target, check, http).await?;
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Tcp {
@@ -244,10 +235,20 @@ impl HostProbe {
 /// The look, or that it had no answer within the check's timeout. A wait for a thread is no part of it, for that says
 /// nothing about the target.
 async fn within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
+    let seen = in_time(check, check.timeout, look).await;
+    seen.unwrap_or_else(|seen| seen)
+}
+
+/// A part of a look, for which there is so much time left. The error is what is seen where that is over.
+async fn in_time<T>(
+    check: &CheckSpec,
+    left: Duration,
+    part: impl Future<Output = T>,
+) -> Result<T, Seen> {
     let start = tokio::time::Instant::now();
-    let seen = tokio::time::timeout(check.timeout, look).await;
-    seen.unwrap_or_else(|_| Seen {
-        is_late: start.elapsed() > check.timeout + HELD_UP,
+    let done = tokio::time::timeout(left, part).await;
+    done.map_err(|_| Seen {
+        is_late: start.elapsed() > left + HELD_UP,
         ..Seen::failed(no_answer(check))
     })
 }

@@ -1,7 +1,11 @@
 //! Where a check leads: its name is looked up before the look itself begins.
 
 use super::{HostProbe, Seen, length, names::NameError};
-use mainstay_domain::spec::{CheckSpec, HttpCheck};
+use mainstay_domain::{
+    spec::{CheckSpec, HttpCheck},
+    text::excerpt,
+};
+use reqwest::Url;
 use std::net::{IpAddr, SocketAddr};
 
 impl HostProbe {
@@ -30,14 +34,25 @@ impl HostProbe {
         http: &HttpCheck,
         check: &CheckSpec,
     ) -> Result<Vec<SocketAddr>, Seen> {
-        let url = reqwest::Url::parse(&http.url).ok();
-        let parts = url.as_ref();
-        let parts = parts.and_then(|url| Some((url.host_str()?, url.port_or_known_default()?)));
+        let what = format!("{} {}", http.method.as_str(), http.url);
+        match Url::parse(&http.url) {
+            Ok(url) => self.addresses_at(&url, &what, check).await,
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// As [`HostProbe::addresses_of_url`], of any URL; `what` is what is asked, for people.
+    pub(super) async fn addresses_at(
+        &self,
+        url: &Url,
+        what: &str,
+        check: &CheckSpec,
+    ) -> Result<Vec<SocketAddr>, Seen> {
+        let parts = url.host_str().zip(url.port_or_known_default());
         let Some((name, port)) = parts else {
             return Ok(Vec::new());
         };
-        let what = format!("{} {}", http.method.as_str(), http.url);
-        let found = self.look_up(name, &what, check).await?.into_iter();
+        let found = self.look_up(name, what, check).await?.into_iter();
         Ok(found.map(|found| SocketAddr::new(found, port)).collect())
     }
 
@@ -53,7 +68,8 @@ impl HostProbe {
             Ok(Err(NameError::NoSuchName(why))) => Err(Seen::failed(format!("{what}: {why}"))),
             Ok(Err(NameError::Unanswered(why))) => Err(Seen::unknown(format!("{what}: {why}"))),
             Err(_) => Err(Seen::unknown(format!(
-                "{what}: looking `{name}` up had no answer within {}",
+                "{what}: looking `{}` up had no answer within {}",
+                excerpt(name),
                 length(check.timeout)
             ))),
         }

@@ -7,7 +7,7 @@ use mainstay_domain::{
     effect::HttpMethod,
     name::{CheckName, FailureType, SecretName, TargetName},
     severity::Severity,
-    spec::{BreakerSpec, ForeignCommands, HttpCheck},
+    spec::{BreakerSpec, ForeignCommands, HttpCheck, Trust},
 };
 use std::time::Instant;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -298,6 +298,48 @@ async fn a_name_that_nobody_answers_for_is_unknown_and_one_that_does_not_exist_f
             assert_eq!(seen.outcome, outcome, "{text}");
             assert!(text.contains(message), "{text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_name_that_nobody_answers_for_is_unknown_too() {
+    let moved = server(
+        "HTTP/1.1 302 Found\r\nLocation: http://silent.example/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    )
+    .await;
+    for (text, outcome, message) in [
+        (None, Outcome::Unknown, "looking `silent.example` up had no"),
+        (
+            Some("Temporary failure in name resolution"),
+            Outcome::Unknown,
+            "Temporary failure",
+        ),
+        (
+            Some("Name or service not known"),
+            Outcome::Failed,
+            "not known",
+        ),
+    ] {
+        let mut probe = probe();
+        probe.names = NameLooks::with(move |_| match text {
+            Some(text) => Err(std::io::Error::other(text)),
+            None => {
+                std::thread::park_timeout(20 * SECOND);
+                Ok(Vec::new())
+            }
+        });
+        probe.http = Arc::new(HttpClients::new(&probe.names).unwrap());
+        let kind = CheckKind::Http(HttpCheck {
+            follow_redirects: true,
+            ..get(&moved)
+        });
+        let check = check_of(kind, Duration::from_millis(500));
+        let seen = probe.observe(target(), check, None).await.unwrap();
+        let text = &seen.evidence.message;
+        assert_eq!(seen.outcome, outcome, "{text}");
+        assert!(text.contains(message), "{text}");
+        let url = format!("GET http://{moved}/health: ");
+        assert!(text.starts_with(&url), "{text}");
     }
 }
 

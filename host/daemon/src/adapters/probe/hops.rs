@@ -1,0 +1,51 @@
+//! A look at a URL, from hop to hop.
+//!
+//! Invariant: the name of each hop is looked up before it is asked, and that takes nothing of the time that the requests
+//! have: a name server that is silent says nothing about the target, wherever a redirect leads.
+
+use super::{
+    HostProbe, Seen,
+    http::{Hop, Walk},
+    in_time,
+};
+use mainstay_domain::spec::{CheckSpec, HttpCheck, TargetSpec, Trust};
+use reqwest::Client;
+use std::{net::SocketAddr, sync::Arc};
+use tokio::time::Instant;
+
+impl HostProbe {
+    /// What is seen, and where the URL of the check itself leads. The error is what is seen where nothing could be asked.
+    pub(super) async fn look_at_url(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        http: &HttpCheck,
+    ) -> Result<(Vec<SocketAddr>, Seen), Seen> {
+        let to = self.addresses_of_url(http, check).await?;
+        let client = self.client_of(target, check, http).await?;
+        let mut walk = Walk::new(&client, http, &*self.secrets)?;
+        let mut left = check.timeout;
+        loop {
+            let start = Instant::now();
+            let next = match in_time(check, left, walk.step()).await {
+                Ok(Hop::To(next)) => next,
+                Ok(Hop::End(seen)) | Err(seen) => return Ok((to, seen)),
+            };
+            left = left.saturating_sub(start.elapsed());
+            self.addresses_at(&next, walk.what(), check).await?;
+        }
+    }
+
+    async fn client_of(
+        &self,
+        target: &TargetSpec,
+        check: &Arc<CheckSpec>,
+        http: &HttpCheck,
+    ) -> Result<Client, Seen> {
+        let turn = match http.trust {
+            Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
+            Trust::Machine | Trust::Anyone => None,
+        };
+        in_time(check, check.timeout, self.http.of(http, turn)).await?
+    }
+}
