@@ -48,8 +48,8 @@ pub(crate) fn restore_limit(child: u32) {
     }
 }
 
-/// Whether the system refused this for want of something that the daemon itself lacks: descriptors, memory, processes.
-/// It says nothing about what was asked for.
+/// Whether the system refused this for want of something that the daemon itself lacks: descriptors, memory, processes, a
+/// port or an address of its own to connect from. It says nothing about what was asked for.
 pub(crate) fn is_own_lack(error: &io::Error) -> bool {
     let lacks = [
         Errno::MFILE,
@@ -57,9 +57,15 @@ pub(crate) fn is_own_lack(error: &io::Error) -> bool {
         Errno::NOMEM,
         Errno::NOBUFS,
         Errno::AGAIN,
+        Errno::ADDRNOTAVAIL,
     ];
     let code = error.raw_os_error();
     code.is_some_and(|code| lacks.iter().any(|lack| lack.raw_os_error() == code))
+}
+
+/// Whether it lacks a port of its own to connect from, or an address of the kind that it is to connect to.
+pub(crate) fn is_lack_of_port(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::ADDRNOTAVAIL.raw_os_error())
 }
 
 /// Why the daemon can open nothing now, where it cannot: what fails meanwhile may fail for that.
@@ -79,6 +85,7 @@ mod tests {
             (Errno::NFILE, true),
             (Errno::NOMEM, true),
             (Errno::AGAIN, true),
+            (Errno::ADDRNOTAVAIL, true),
             (Errno::NOENT, false),
             (Errno::ACCESS, false),
             (Errno::CONNREFUSED, false),
@@ -86,6 +93,8 @@ mod tests {
         ] {
             let error = io::Error::from(code);
             assert_eq!(is_own_lack(&error), expected, "{error}");
+            let expected = code == Errno::ADDRNOTAVAIL;
+            assert_eq!(is_lack_of_port(&error), expected, "{error}");
         }
         assert!(!is_own_lack(&io::Error::other("too many open files")));
         assert!(lack().is_none());

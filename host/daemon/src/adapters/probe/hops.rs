@@ -24,15 +24,15 @@ impl HostProbe {
         let to = self.addresses_of_url(http, check).await?;
         let client = self.client_of(target, check, http).await?;
         let mut walk = Walk::new(&client, http, &*self.secrets)?;
-        let mut left = check.timeout;
+        let (mut there, mut left) = (to.clone(), check.timeout);
         loop {
             let start = Instant::now();
-            let next = match in_time(check, left, walk.step()).await {
+            let next = match in_time(check, left, walk.step(&there)).await {
                 Ok(Hop::To(next)) => next,
                 Ok(Hop::End(seen)) | Err(seen) => return Ok((to, seen)),
             };
             left = left.saturating_sub(start.elapsed());
-            self.addresses_at(&next, walk.what(), check).await?;
+            there = self.addresses_at(&next, walk.what(), check).await?;
         }
     }
 

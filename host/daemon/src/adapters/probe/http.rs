@@ -5,14 +5,14 @@
 //! redirect leads.
 //! Invariant: what is shown names the URL as the operator wrote it, and nothing that was put in place of a secret.
 
-use super::{Seen, words::latency};
-use crate::ports::Secrets;
-use mainstay_domain::{effect::HttpMethod, health::Outcome, spec::HttpCheck};
+use super::{Seen, tcp, words::latency};
+use crate::{adapters::limits, ports::Secrets};
+use mainstay_domain::{effect::HttpMethod, health::Outcome, spec::HttpCheck, text::causes};
 use reqwest::{
     Client, Method, Response, Url,
     header::{HeaderMap, HeaderName, HeaderValue, LOCATION},
 };
-use std::time::Duration;
+use std::{io, net::SocketAddr, time::Duration};
 
 /// So much of a body is looked through.
 const MAX_BODY: usize = 1 << 20;
@@ -70,8 +70,8 @@ impl<'a> Walk<'a> {
         &self.what
     }
 
-    /// Asks once.
-    pub(super) async fn step(&mut self) -> Hop {
+    /// Asks once; `to` is where the name of this hop leads.
+    pub(super) async fn step(&mut self, to: &[SocketAddr]) -> Hop {
         let start = tokio::time::Instant::now();
         let mut request = self.client.request(self.method.clone(), self.url.clone());
         if self.url.origin() == self.first.origin() {
@@ -79,7 +79,13 @@ impl<'a> Walk<'a> {
         }
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Hop::End(Seen::of_cause(&self.what, &error)),
+            Err(error) => {
+                let seen = Seen::of_cause(&self.what, &error);
+                return Hop::End(match has_no_port(&error) {
+                    true => tcp::judge_without_port(seen, &self.what, to).await,
+                    false => seen,
+                });
+            }
         };
         let next = match self.next(&response) {
             Ok(next) => next,
@@ -150,6 +156,12 @@ impl<'a> Walk<'a> {
         };
         seen.with_value(f64::from(status))
     }
+}
+
+/// The client tells of one address, of several that it has tried.
+fn has_no_port(error: &reqwest::Error) -> bool {
+    let by_system = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    by_system.is_some_and(limits::is_lack_of_port)
 }
 
 /// RFC 9110, section 15.4.

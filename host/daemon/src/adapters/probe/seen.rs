@@ -130,6 +130,9 @@ pub(super) fn io_cause(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this host has no free port, or no address of that kind, to connect from: {error}")
+        }
         _ => error.to_string(),
     }
 }

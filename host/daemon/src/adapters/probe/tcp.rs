@@ -33,3 +33,12 @@ pub(super) async fn open(address: &str, to: &[SocketAddr]) -> Result<TcpStream, 
     }
     Err(seen.unwrap_or_else(|| Seen::failed(format!("{address} has no address"))))
 }
+
+/// As [`open`], where somebody else could not connect for want of a port and says so of one address alone: what the others
+/// say counts, for one that refuses is an answer.
+pub(super) async fn judge_without_port(seen: Seen, what: &str, to: &[SocketAddr]) -> Seen {
+    match open(what, to).await {
+        Err(told) if told.outcome == Some(Outcome::Failed) && !to.is_empty() => told,
+        Ok(_) | Err(_) => seen,
+    }
+}

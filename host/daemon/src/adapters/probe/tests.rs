@@ -350,10 +350,26 @@ fn what_the_host_lacks_is_unknown_and_what_is_refused_fails() {
         (Errno::MFILE, Outcome::Unknown),
         (Errno::NOMEM, Outcome::Unknown),
         (Errno::AGAIN, Outcome::Unknown),
+        (Errno::ADDRNOTAVAIL, Outcome::Unknown),
         (Errno::NOENT, Outcome::Failed),
         (Errno::CONNREFUSED, Outcome::Failed),
     ] {
         let seen = Seen::of_error("it", &code.into());
         assert_eq!(seen.outcome, Some(expected), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_has_no_port_for_one_address_fails_where_another_one_refuses() {
+    let (listens, refuses) = (server("").await, nobody().await);
+    for (to, outcome) in [
+        (vec![&listens], Outcome::Unknown),
+        (vec![&refuses], Outcome::Failed),
+        (vec![], Outcome::Unknown),
+    ] {
+        let to: Vec<SocketAddr> = to.into_iter().map(|to| to.parse().unwrap()).collect();
+        let seen = Seen::of_error("it", &rustix::io::Errno::ADDRNOTAVAIL.into());
+        let seen = tcp::judge_without_port(seen, "it", &to).await;
+        assert_eq!(seen.outcome, Some(outcome), "{to:?} {seen:?}");
     }
 }
