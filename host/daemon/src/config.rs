@@ -21,6 +21,7 @@ pub use context::EntityKind;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 
+use crate::regular_file;
 use context::Context;
 use document::{Place, Source};
 use group::grouped;
@@ -33,6 +34,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use text::Text;
+
+/// The longest file of a config.
+const MAX_FILE: u64 = 16 << 20;
 
 /// Where the config is when nobody says, in this order.
 const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
@@ -175,7 +179,7 @@ fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
 }
 
 fn read(path: &Path) -> Result<Source, Problem> {
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = regular_file::read_whole(path, MAX_FILE).map_err(|error| {
         let help = match error.kind() {
             io::ErrorKind::NotFound => "write it, or name another with --config",
             _ => "make it a file that the user of mainstay can read",

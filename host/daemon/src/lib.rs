@@ -10,4 +10,5 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod ports;
+mod regular_file;
 pub mod services;

@@ -6,16 +6,17 @@
 //! process that got the same number is never met.
 
 use super::process::stat::ProcessStat;
-use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError, PidFiles};
+use crate::{
+    ports::{Boxed, NamedEnd, NamedProcess, PidFileError, PidFiles},
+    regular_file,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::{Mode, OFlags},
     io::Errno,
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
     time::{ClockId, clock_gettime},
 };
 use std::{
-    fs::File,
     io::{self, Read},
     os::{fd::OwnedFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
@@ -146,14 +147,9 @@ struct Written {
     age: Duration,
 }
 
-/// The beginning of a regular file. Anything else is refused: a FIFO and a device may never end, or never begin.
+/// The beginning of the file.
 fn read(path: &Path) -> io::Result<(String, Written)> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
+    let (file, metadata) = regular_file::open(path)?;
     // One that is written in the future, by another clock, is as old as one that is written now.
     let age = metadata
         .modified()

@@ -10,13 +10,15 @@ mod needles;
 mod undress;
 
 use super::environment::ChildEnvironment;
-use crate::ports::{SecretError, Secrets};
+use crate::{
+    ports::{SecretError, Secrets},
+    regular_file,
+};
 use mainstay_domain::{name::SecretName, spec::SecretSource};
 use needles::Needles;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -44,6 +46,12 @@ struct State {
     adopted: Arc<Loaded>,
     /// A config that is being applied.
     prepared: Option<Prepared>,
+}
+
+/// What the sources of a config hold now.
+pub struct ReadSecrets {
+    values: Values,
+    variables: BTreeSet<String>,
 }
 
 struct Prepared {
@@ -77,13 +85,19 @@ impl ConfiguredSecrets {
         })
     }
 
-    /// Reads every secret anew. Until [`Self::adopt`] they stand beside the ones of before, which win; on any error
-    /// nothing changes.
-    pub fn prepare(
-        &self,
+    /// Reads every secret anew, for [`Self::prepare`]; on a thread that may wait, for a file system may not answer.
+    pub fn read(
         sources: &BTreeMap<SecretName, SecretSource>,
-    ) -> Result<(), Vec<SecretError>> {
-        let next = read(sources)?;
+    ) -> Result<ReadSecrets, Vec<SecretError>> {
+        Ok(ReadSecrets {
+            values: read(sources)?,
+            variables: variables(sources),
+        })
+    }
+
+    /// Until [`Self::adopt`] these stand beside the ones of before, which win; on any error nothing changes.
+    pub fn prepare(&self, read: ReadSecrets) -> Result<(), Vec<SecretError>> {
+        let next = read.values;
         let mut state = self.state();
         let earlier = state.adopted.earlier_than(&next);
         let mut both = next.clone();
@@ -92,7 +106,7 @@ impl ConfiguredSecrets {
             next: Arc::new(Loaded::of(next, earlier)?),
             both: Arc::new(Loaded::of(both, state.adopted.earlier.clone())?),
         };
-        self.environment.prepare(variables(sources));
+        self.environment.prepare(read.variables);
         state.prepared = Some(prepared);
         Ok(())
     }
@@ -218,13 +232,8 @@ fn read(sources: &BTreeMap<SecretName, SecretSource>) -> Result<Values, Vec<Secr
 fn read_file(path: &Path) -> Result<String, String> {
     let shown = path.display();
     let failed = |error: std::io::Error| format!("cannot read {shown}: {error}");
-    let file = File::open(path).map_err(failed)?;
-    // Of the opened file, so that it cannot be swapped in between.
-    let metadata = file.metadata().map_err(failed)?;
+    let (file, metadata) = regular_file::open(path).map_err(failed)?;
     let mode = metadata.permissions().mode() & 0o777;
-    if !metadata.is_file() {
-        return Err(format!("{shown} is not a file"));
-    }
     if mode & 0o077 != 0 {
         return Err(format!(
             "{shown} can be read or changed by others (mode {mode:o}); run `chmod 600 {shown}`"

@@ -6,7 +6,10 @@ use crate::{
     ports::{Boxed, ConfigError, ConfigSource},
 };
 use mainstay_domain::spec::Spec;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// A file system that takes longer does not answer.
+const LONGEST_READ: Duration = Duration::from_secs(30);
 
 /// One config file, what lies beside it, and the secrets that it names.
 pub struct FileConfig {
@@ -19,23 +22,30 @@ impl FileConfig {
     pub fn new(path: PathBuf, secrets: Arc<ConfiguredSecrets>) -> Self {
         Self { path, secrets }
     }
+}
 
-    async fn read(&self) -> Result<config::Loaded, config::ConfigErrors> {
-        let path = self.path.clone();
-        let reading = tokio::task::spawn_blocking(move || config::load(&path));
-        match reading.await {
-            Ok(loaded) => loaded,
-            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-        }
+/// Reads on a thread that may wait. The error says that a file system does not answer: the config before still applies, and
+/// the next reload is another one.
+async fn in_time<T: Send + 'static>(
+    what: &str,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ConfigError> {
+    match tokio::time::timeout(LONGEST_READ, tokio::task::spawn_blocking(read)).await {
+        Ok(Ok(read)) => Ok(read),
+        Ok(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
+        Err(_) => Err(ConfigError::Invalid(format!(
+            "{what} could not be read within {} s: a file system does not answer; reload once it does",
+            LONGEST_READ.as_secs()
+        ))),
     }
 }
 
 impl ConfigSource for FileConfig {
     fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>> {
         Box::pin(async {
-            let loaded = self
-                .read()
-                .await
+            let path = self.path.clone();
+            let loaded = in_time("the config", move || config::load(&path)).await?;
+            let loaded = loaded
                 .map_err(|errors| ConfigError::Invalid(config::render(&errors.problems, false)))?;
             for warning in &loaded.warnings {
                 tracing::warn!("{}", warning.message);
@@ -44,9 +54,13 @@ impl ConfigSource for FileConfig {
         })
     }
 
-    fn prepare(&self, spec: &Spec) -> Result<(), ConfigError> {
-        let prepared = self.secrets.prepare(&spec.secrets);
-        prepared.map_err(ConfigError::Secrets)
+    fn prepare<'a>(&'a self, spec: &'a Spec) -> Boxed<'a, Result<(), ConfigError>> {
+        Box::pin(async move {
+            let sources = spec.secrets.clone();
+            let read = in_time("the secrets", move || ConfiguredSecrets::read(&sources)).await?;
+            let prepared = read.and_then(|read| self.secrets.prepare(read));
+            prepared.map_err(ConfigError::Secrets)
+        })
     }
 
     fn adopt(&self) {

@@ -3,11 +3,9 @@
 //! Invariant: whatever else is wrong with the files, a `state_dir` that a person would find in `[host]` is found; and no
 //! key of that name in another table is taken for it.
 
-use super::drop_ins;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use super::{MAX_FILE, drop_ins};
+use crate::regular_file;
+use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// No `host.state_dir` is found in a config.
@@ -29,7 +27,7 @@ pub fn state_dir(path: &Path) -> Result<PathBuf, NoStateDir> {
     files.extend(drop_ins(path).unwrap_or_default());
     let mut unreadable = Vec::new();
     for file in &files {
-        match fs::read(file) {
+        match regular_file::read_whole(file, MAX_FILE) {
             Ok(bytes) => {
                 if let Some(found) = state_dir_in(&String::from_utf8_lossy(&bytes)) {
                     let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -158,6 +156,7 @@ fn open_after(line: &str, before: Option<&'static str>) -> Option<&'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn check(text: &str, expected: Option<&str>) {
         assert_eq!(state_dir_in(text).as_deref(), expected, "{text}");

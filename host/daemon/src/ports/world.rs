@@ -221,7 +221,7 @@ pub trait ConfigSource: Send + Sync {
     fn load(&self) -> Boxed<'_, Result<Spec, ConfigError>>;
     /// Reads what a config names outside itself: its secrets. Until [`ConfigSource::adopt`] these stand beside those of
     /// before, which win where a name is in both. On an error nothing changes.
-    fn prepare(&self, spec: &Spec) -> Result<(), ConfigError>;
+    fn prepare<'a>(&'a self, spec: &'a Spec) -> Boxed<'a, Result<(), ConfigError>>;
     /// From now on what was prepared counts alone.
     fn adopt(&self);
     /// What was prepared never counts.

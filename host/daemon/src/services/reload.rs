@@ -182,7 +182,7 @@ impl ReloadService {
             return Err(ReloadError::NeedsRestart(key));
         }
         // While plugins are configured, calls go on under the settings of before.
-        self.source.prepare(&next)?;
+        self.source.prepare(&next).await?;
         if next.plugins != current.plugins
             && let Err(error) = self.plugins.apply(next.plugins.clone()).await
         {
@@ -243,9 +243,9 @@ mod tests {
                 }
             })
         }
-        fn prepare(&self, _: &Spec) -> Result<(), ConfigError> {
+        fn prepare<'a>(&'a self, _: &'a Spec) -> Boxed<'a, Result<(), ConfigError>> {
             self.note("prepare");
-            Ok(())
+            Box::pin(async { Ok(()) })
         }
         fn adopt(&self) {
             self.note("adopt");

@@ -68,7 +68,7 @@ fn a_process_that_is_younger_than_the_file_is_not_the_one_that_was_meant() {
     let mut child = sleeper();
     let file = file_with(directory.path(), &child.id().to_string());
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
-    let opened = File::options().write(true).open(&file).unwrap();
+    let opened = std::fs::File::options().write(true).open(&file).unwrap();
     opened.set_modified(hour_ago).unwrap();
     let error = named(&file).unwrap_err();
     assert!(error.contains("younger than the file"), "{error}");

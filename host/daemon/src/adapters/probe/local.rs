@@ -5,16 +5,17 @@ use super::{
     groups::{Groups, Kin},
     length,
 };
-use crate::adapters::{limits, process::stat::ProcessStat};
+use crate::{
+    adapters::{limits, process::stat::ProcessStat},
+    regular_file::read_start,
+};
 use mainstay_domain::{
     health::Outcome,
     spec::CheckKind,
     time::{Timestamp, millis},
 };
-use rustix::fs::{Mode, OFlags};
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::Path,
     time::{Duration, UNIX_EPOCH},
 };
@@ -124,19 +125,6 @@ pub(super) fn measured(pid_file: Option<&Path>, child: Option<u32>) -> Result<(u
         Err(error) if limits::is_own_lack(&error) => Err(unreadable(pid, &error)),
         _ => Err(Seen::too_soon(format!("process {pid} does not run"))),
     }
-}
-
-/// The first bytes of a regular file. Anything else is refused: a FIFO and a device may never end, or never begin.
-pub(super) fn read_start(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    // Of the opened file, so that it cannot be swapped in between.
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut content = Vec::new();
-    file.take(max_bytes).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 fn process(pid_file: Option<&Path>, supervised: Option<u32>) -> Seen {

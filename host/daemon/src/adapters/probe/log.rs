@@ -5,7 +5,7 @@
 //! Invariant: secrets are taken out of a line before anything of it is shown.
 
 use super::{Seen, seen::io_cause};
-use crate::ports::Secrets;
+use crate::{ports::Secrets, regular_file};
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckSpec, LogPattern},
@@ -173,15 +173,8 @@ fn rotated(
     }
 }
 
-/// Any file but a regular one is refused: a FIFO may never begin.
 fn open(path: &Path) -> io::Result<(File, u64, u64)> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let log = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    let metadata = log.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
+    let (log, metadata) = regular_file::open(path)?;
     Ok((log, metadata.ino(), metadata.len()))
 }
 

@@ -2,12 +2,8 @@
 //!
 //! Invariant: nothing in them is replaced: no variable, no command, no secret. A value may stand in quotes of one kind.
 
-use rustix::fs::{Mode, OFlags};
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use crate::regular_file;
+use std::{io, path::Path};
 
 /// The longest file that is read.
 const MAX_BYTES: u64 = 256 << 10;
@@ -20,19 +16,9 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<(String, String)>> {
 }
 
 fn content(path: &Path) -> io::Result<String> {
-    // Neither a FIFO nor a device: they may never end, or never begin.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    let mut text = String::new();
-    let read = file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if read as u64 > MAX_BYTES {
-        let why = format!("it is longer than {} KiB", MAX_BYTES >> 10);
-        return Err(io::Error::other(why));
-    }
-    Ok(text)
+    let content = regular_file::read_whole(path, MAX_BYTES)?;
+    let text = String::from_utf8(content);
+    text.map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 fn parse(text: &str) -> Result<Vec<(String, String)>, String> {

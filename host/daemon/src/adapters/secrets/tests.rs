@@ -15,6 +15,15 @@ fn private_file(directory: &Path, contents: &[u8], mode: u32) -> SecretSource {
     SecretSource::File(path)
 }
 
+impl ConfiguredSecrets {
+    fn prepare_from(
+        &self,
+        sources: &BTreeMap<SecretName, SecretSource>,
+    ) -> Result<(), Vec<SecretError>> {
+        self.prepare(Self::read(sources)?)
+    }
+}
+
 /// Secrets with these values, through files.
 fn secrets(values: &[(&str, &str)]) -> ConfiguredSecrets {
     let directory = tempfile::tempdir().unwrap();
@@ -86,6 +95,18 @@ fn every_unreadable_secret_is_reported() {
     );
 }
 
+#[test]
+fn a_fifo_in_place_of_a_secret_holds_nothing_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).unwrap();
+    let sources = BTreeMap::from([(name("token"), SecretSource::File(fifo))]);
+    let errors = ConfiguredSecrets::load(&sources).unwrap_err();
+    let text = errors[0].to_string();
+    assert!(text.contains("fifo: it is no regular file"), "{text}");
+}
+
 /// The sources of secrets with these values, in files of this directory.
 fn sources(directory: &Path, values: &[(&str, &str)]) -> BTreeMap<SecretName, SecretSource> {
     let sources = values.iter().map(|(key, value)| {
@@ -100,11 +121,11 @@ fn sources(directory: &Path, values: &[(&str, &str)]) -> BTreeMap<SecretName, Se
 fn a_reload_that_fails_leaves_the_values_before() {
     let secrets = secrets(&[("token", "hunter22")]);
     let missing = BTreeMap::from([(name("token"), SecretSource::File("/nonexistent".into()))]);
-    assert!(secrets.prepare(&missing).is_err());
+    assert!(secrets.prepare_from(&missing).is_err());
     assert_eq!(secrets.reveal("${secret:token}").as_deref(), Ok("hunter22"));
     secrets.adopt();
     assert_eq!(secrets.reveal("${secret:token}").as_deref(), Ok("hunter22"));
-    secrets.prepare(&BTreeMap::new()).unwrap();
+    secrets.prepare_from(&BTreeMap::new()).unwrap();
     secrets.adopt();
     assert!(secrets.reveal("${secret:token}").is_err());
 }
@@ -119,7 +140,7 @@ fn while_a_reload_is_prepared_every_name_of_before_has_its_value_of_before() {
         &[("token", "correct-horse"), ("new", "comes")],
     );
     let prepare = || {
-        secrets.prepare(&next).unwrap();
+        secrets.prepare_from(&next).unwrap();
         assert_eq!(secrets.reveal(TEXT).as_deref(), Ok("hunter22"));
         assert_eq!(secrets.reveal("${secret:old}").as_deref(), Ok("goes"));
         assert_eq!(secrets.reveal("${secret:new}").as_deref(), Ok("comes"));
@@ -147,17 +168,17 @@ fn what_a_config_reads_from_the_environment_is_inherited_by_no_program_after_it(
     };
     let secrets = ConfiguredSecrets::load(&named).unwrap();
     assert!(!inherits(&secrets));
-    secrets.prepare(&BTreeMap::new()).unwrap();
+    secrets.prepare_from(&BTreeMap::new()).unwrap();
     secrets.adopt();
     assert!(!inherits(&secrets), "the secret is gone, its value is not");
 
     let secrets = ConfiguredSecrets::load(&BTreeMap::new()).unwrap();
     assert!(inherits(&secrets));
-    secrets.prepare(&named).unwrap();
+    secrets.prepare_from(&named).unwrap();
     assert!(!inherits(&secrets), "it is being applied");
     secrets.abandon();
     assert!(inherits(&secrets), "it was refused");
-    secrets.prepare(&named).unwrap();
+    secrets.prepare_from(&named).unwrap();
     secrets.adopt();
     assert!(!inherits(&secrets));
 }
@@ -170,7 +191,7 @@ fn a_value_that_was_rotated_out_is_still_concealed() {
     // Read again without a change between any two.
     for value in ["value-2", "value-2", "value-3", "value-3"] {
         let next = sources(directory.path(), &[("token", value)]);
-        secrets.prepare(&next).unwrap();
+        secrets.prepare_from(&next).unwrap();
         secrets.adopt();
         assert_eq!(
             shown(&format!("value-1, {value}, farewell")),
@@ -185,7 +206,7 @@ fn both_values_are_concealed_while_a_reload_is_prepared_and_neither_is_forgotten
     let secrets = secrets(&[("token", "hunter22")]);
     let next = sources(directory.path(), &[("token", "correct-horse")]);
     let shown = |text: &str| String::from_utf8(secrets.conceal(text.into())).unwrap();
-    secrets.prepare(&next).unwrap();
+    secrets.prepare_from(&next).unwrap();
     assert_eq!(shown("hunter22"), "[secret:token]");
     secrets.adopt();
     assert_eq!(

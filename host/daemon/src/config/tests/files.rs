@@ -114,6 +114,24 @@ fn what_cannot_be_read_is_told() {
 }
 
 #[test]
+fn a_fifo_in_place_of_a_file_holds_nothing_up() {
+    let directory = directory(&[("mainstay.toml", HOST.as_bytes()), ("conf.d/a.toml", b"")]);
+    for file in ["conf.d/a.toml", "mainstay.toml"] {
+        let fifo = directory.path().join(file);
+        fs::remove_file(&fifo).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, mode).unwrap();
+        let errors = load_in(&directory).unwrap_err().to_string();
+        assert!(errors.contains("it is no regular file"), "{errors}");
+        assert!(errors.contains(file), "{errors}");
+    }
+    let main = directory.path().join("mainstay.toml");
+    assert_eq!(digest(&main), None);
+    let why = state_dir(&main).unwrap_err().why;
+    assert!(why.contains("it is no regular file"), "{why}");
+}
+
+#[test]
 fn an_unreadable_conf_d_is_told() {
     let directory = directory(&[("mainstay.toml", HOST.as_bytes()), ("conf.d", b"a file")]);
     let errors = load_in(&directory).unwrap_err();
