@@ -22,6 +22,7 @@ mod names;
 mod owner;
 mod places;
 mod seen;
+mod sockets;
 mod steps;
 mod tcp;
 #[cfg(test)]
@@ -222,8 +223,9 @@ impl HostProbe {
         let Ok(turn) = self.blocking.turn(&target.name, check).await else {
             return seen;
         };
-        let (name, groups) = (target.name.clone(), Arc::clone(&self.groups));
-        let found = turn.run(move || owner::look(&name, pid, &to, &groups));
+        let (name, needs) = (target.name.clone(), target.depends_on.clone());
+        let groups = Arc::clone(&self.groups);
+        let found = turn.run(move || owner::look(&name, &needs, pid, &to, &groups));
         match tokio::time::timeout(check.timeout, found).await {
             Ok(Ok(Some(found))) => self.owners.judge(&target.name, check, pid, found, seen),
             // Its process has ended, which is told as that, or nobody can tell.

@@ -1,13 +1,18 @@
 //! Who listens where the check of a supervised target was answered: its own process, or a stranger that has its port.
 //!
-//! Invariant: nothing here makes a target fail. An answer that is not known to be the own process's counts once that
-//! process has run for a moment: one that cannot have its port has ended by then.
-//! Invariant: it is looked once for each start, for it costs a look at the sockets of the machine.
+//! Invariant: nothing here makes a target fail. An answer of which nobody can tell whose it is counts once the own process
+//! has run for a moment: one that cannot have its port has ended by then.
+//! Invariant: what a stranger answers counts as nothing, for as long as it does. For the breaker a warning is a success,
+//! which closes the circuit: as a warning the stranger's answer would be told as the target's recovery.
+//! Invariant: a stranger is only who was there before a process that listens nowhere itself, is no client of it, and does
+//! not depend on it: a worker's check may well be of the service that it works for.
+//! Invariant: where it is no stranger, it is looked once for each start, for it costs a look at the sockets of the machine.
 
 use super::{
     Seen,
     groups::{Groups, Kin},
     length,
+    sockets::{is_connected, listening, listens_in_files, sockets, takes},
 };
 use crate::adapters::process::stat::{self, ProcessStat};
 use mainstay_domain::{
@@ -20,20 +25,19 @@ use rustix::time::{ClockId, clock_gettime};
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    io::{BufRead, BufReader},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 /// So long a process has to have run where nobody can tell who answered.
 const MOMENT: Duration = Duration::from_secs(1);
-/// So long where somebody else did, who was there before.
-const LONG_MOMENT: Duration = Duration::from_secs(5);
 /// The length of a clock tick in `/proc/PID/stat`.
 const TICK_MILLIS: u64 = 10;
 /// So many checks are kept without a look at which of them are gone.
 const FEW: usize = 64;
+/// Programs that listen for others, of whom nothing can be told.
+const FORWARDERS: [&str; 4] = ["docker-proxy", "rootlessport", "slirp4netns", "pasta"];
 /// The variable that marks the processes of a target: `STATE/TARGET/…`.
 const MARK: &[u8] = b"MAINSTAY_TARGET=";
 
@@ -42,7 +46,7 @@ const MARK: &[u8] = b"MAINSTAY_TARGET=";
 pub(super) enum Owner {
     /// A process of the target.
     Own,
-    /// Another process, which was there before that of the target, and the target listens nowhere.
+    /// Another process, which was there before that of the target, and the target has nothing to do with it.
     Stranger(String),
     /// Nobody that can be told.
     Unknown,
@@ -85,32 +89,24 @@ impl Owners {
         found: Found,
         seen: Seen,
     ) -> Seen {
-        let is_stranger = matches!(found.owner, Owner::Stranger(_));
         let least = match found.owner {
             Owner::Own => Duration::ZERO,
             Owner::Unknown => MOMENT,
-            Owner::Stranger(_) => LONG_MOMENT,
-        };
-        let seen = match found.owner {
-            Owner::Own | Owner::Unknown => seen,
-            Owner::Stranger(who) => Seen {
-                message: format!(
-                    "{}, but {who} listens there, and none of the target's processes",
-                    seen.message
-                ),
-                ..seen
-            },
+            Owner::Stranger(who) => {
+                return Seen::unknown(format!(
+                    "{}, but {who} listens there, and none of the target's processes: process {pid} has run for {} and \
+                     listens nowhere; end {who}, or give a check of another service to a target without `run`",
+                    seen.message,
+                    length(found.age)
+                ));
+            }
         };
         if found.age < least {
-            let message = format!(
+            return Seen::too_soon(format!(
                 "{}; process {pid} has run for {}",
                 seen.message,
                 length(found.age)
-            );
-            return match is_stranger {
-                true => Seen::unknown(message),
-                false => Seen::too_soon(message),
-            };
+            ));
         }
         self.settle(target, check, pid);
         seen
@@ -138,6 +134,7 @@ pub(super) fn is_answer(seen: &Seen) -> bool {
 /// at. Blocks.
 pub(super) fn look(
     target: &TargetName,
+    depends_on: &[TargetName],
     pid: u32,
     to: &[SocketAddr],
     groups: &Groups,
@@ -159,36 +156,48 @@ pub(super) fn look(
     if asked.is_empty() {
         return found(Owner::Unknown);
     }
-    let mut own = sockets(pid);
-    if own.iter().any(|inode| asked.contains(inode)) {
+    let mut own: HashSet<u64> = sockets(pid).into_iter().collect();
+    if !own.is_disjoint(&asked) {
         return found(Owner::Own);
     }
     for member in groups.members(pid, Kin::Group) {
         own.extend(sockets(member));
     }
-    if own.iter().any(|inode| asked.contains(inode)) {
+    if !own.is_disjoint(&asked) {
         return found(Owner::Own);
     }
-    let all: HashSet<u64> = listening.iter().map(|(_, inode)| *inode).collect();
-    let listens = own.iter().any(|inode| all.contains(inode));
-    let mark = mark_of(pid);
+    let own_mark = mark_of(pid);
     let mut stranger = None;
     for other in stat::all() {
         if !sockets(other).iter().any(|inode| asked.contains(inode)) {
             continue;
         }
-        if is_marked(other, mark.as_deref(), target) {
-            return found(Owner::Own);
+        let mark = mark_of(other);
+        match mark.as_deref().and_then(target_of) {
+            // It may name the target as that was called before.
+            _ if mark.is_some() && mark == own_mark => return found(Owner::Own),
+            Some(of) if of == *target => return found(Owner::Own),
+            Some(of) if depends_on.contains(&of) => return found(Owner::Unknown),
+            _ => {}
         }
         let stat = ProcessStat::read(other).ok().flatten();
-        if !listens && stat.is_some_and(|stat| stat.start_ticks < child.start_ticks) {
-            stranger = Some(other);
+        if stat.is_some_and(|stat| stat.start_ticks < child.start_ticks) {
+            stranger = Some((other, command(other)));
         }
     }
-    found(match stranger {
-        Some(other) => Owner::Stranger(named(other)),
-        None => Owner::Unknown,
-    })
+    let Some((other, name)) = stranger.filter(|(_, name)| !FORWARDERS.contains(&name.as_str()))
+    else {
+        return found(Owner::Unknown);
+    };
+    for more in groups.of_others(pid, Kin::Group, |member, _| Some(sockets(member))) {
+        own.extend(more);
+    }
+    let all: HashSet<u64> = listening.iter().map(|(_, inode)| *inode).collect();
+    let has_its_own = !own.is_disjoint(&all) || listens_in_files(&own);
+    match has_its_own || is_connected(&own, to) {
+        true => found(Owner::Unknown),
+        false => found(Owner::Stranger(format!("process {other} ({name})"))),
+    }
 }
 
 fn since_boot() -> Duration {
@@ -197,13 +206,13 @@ fn since_boot() -> Duration {
         + Duration::from_nanos(u64::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-fn named(pid: u32) -> String {
+/// What a process is called.
+fn command(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let name: String = name.trim().chars().filter(|c| !c.is_control()).collect();
-    format!("process {pid} ({name})")
+    name.trim().chars().filter(|c| !c.is_control()).collect()
 }
 
-/// The mark in the environment of a process.
+/// The mark in the environment of a process, as its descendants have it in whatever session.
 fn mark_of(pid: u32) -> Option<Vec<u8>> {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
@@ -211,123 +220,35 @@ fn mark_of(pid: u32) -> Option<Vec<u8>> {
     mark.map(<[u8]>::to_vec)
 }
 
-/// Whether a process has the mark of the target's process, as its descendants have in whatever session: it may name the
-/// target as that was called before. Where that cannot be read any more, whether it names this target.
-fn is_marked(pid: u32, mark: Option<&[u8]>, target: &TargetName) -> bool {
-    let Some(found) = mark_of(pid) else {
-        return false;
-    };
-    let name = found.split(|&byte| byte == b'/').nth(1);
-    mark == Some(found.as_slice()) || name == Some(target.as_str().as_bytes())
-}
-
-/// The inodes of the sockets that a process holds; none where that cannot be seen.
-fn sockets(pid: u32) -> Vec<u64> {
-    let descriptors = fs::read_dir(format!("/proc/{pid}/fd"));
-    let links = descriptors.into_iter().flatten().flatten();
-    let links = links.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
-    links
-        .filter_map(|link| {
-            let inode = link.to_str()?.strip_prefix("socket:[")?;
-            inode.strip_suffix(']')?.parse().ok()
-        })
-        .collect()
-}
-
-/// Every TCP socket of this network namespace that listens.
-fn listening() -> Vec<(SocketAddr, u64)> {
-    let mut found = Vec::new();
-    for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        let Ok(file) = fs::File::open(table) else {
-            continue;
-        };
-        // Those that listen come first.
-        let lines = BufReader::new(file).lines().skip(1).map_while(Result::ok);
-        found.extend(lines.map_while(|line| parse(&line)));
-    }
-    found
-}
-
-/// One line of such a table, where it is of a socket that listens.
-fn parse(line: &str) -> Option<(SocketAddr, u64)> {
-    const LISTENS: &str = "0A";
-    let mut fields = line.split_ascii_whitespace().skip(1);
-    let (address, port) = fields.next()?.split_once(':')?;
-    if fields.nth(1)? != LISTENS {
-        return None;
-    }
-    let inode = fields.nth(5)?.parse().ok()?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    Some((SocketAddr::new(parse_address(address)?, port), inode))
-}
-
-/// Words of four bytes, each as the machine holds it.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let mut bytes = Vec::with_capacity(16);
-    for start in (0..text.len()).step_by(8) {
-        let word = u32::from_str_radix(text.get(start..start + 8)?, 16).ok()?;
-        bytes.extend(word.to_ne_bytes());
-    }
-    if let Ok(four) = <[u8; 4]>::try_from(bytes.as_slice()) {
-        return Some(IpAddr::V4(Ipv4Addr::from(four)));
-    }
-    let sixteen = <[u8; 16]>::try_from(bytes.as_slice()).ok()?;
-    Some(IpAddr::V6(Ipv6Addr::from(sixteen)))
-}
-
-/// Whether a socket that listens here takes connections to there. One that listens everywhere does so for the addresses
-/// of this machine; which these are is only known of those of the machine for itself.
-fn takes(listens: SocketAddr, to: SocketAddr) -> bool {
-    let (here, there) = (listens.ip().to_canonical(), to.ip().to_canonical());
-    let everywhere = here.is_unspecified() && there.is_loopback();
-    listens.port() == to.port() && (here == there || everywhere)
+/// Whose target's process a mark is of.
+fn target_of(mark: &[u8]) -> Option<TargetName> {
+    let name = mark.split(|&byte| byte == b'/').nth(1)?;
+    TargetName::parse(std::str::from_utf8(name).ok()?).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::services::testing::specs;
-    use std::net::TcpListener;
-
-    #[test]
-    fn the_tables_of_the_kernel_say_who_listens_where() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 0 100";
-        let expected = ("127.0.0.1:8080".parse().unwrap(), 12_345);
-        // The tables are written in the order of the machine; so are the words of this line on a little one.
-        if cfg!(target_endian = "little") {
-            assert_eq!(parse(line), Some(expected));
-        }
-        assert_eq!(parse(&line.replace(" 0A ", " 01 ")), None);
-        assert_eq!(parse("  sl  local_address rem_address   st"), None);
-        for (listens, to, expected) in [
-            ("127.0.0.1:80", "127.0.0.1:80", true),
-            ("127.0.0.1:80", "127.0.0.1:81", false),
-            ("0.0.0.0:80", "127.0.0.1:80", true),
-            ("[::]:80", "127.0.0.1:80", true),
-            ("[::]:80", "[::1]:80", true),
-            ("0.0.0.0:80", "10.0.0.1:80", false),
-            ("10.0.0.1:80", "10.0.0.1:80", true),
-            ("127.0.0.2:80", "127.0.0.1:80", false),
-        ] {
-            let (listens, to) = (listens.parse().unwrap(), to.parse().unwrap());
-            assert_eq!(takes(listens, to), expected, "{listens} {to}");
-        }
-    }
+    use std::{
+        net::{TcpListener, TcpStream},
+        os::{fd::OwnedFd, unix::process::CommandExt},
+        process::{Command, Stdio},
+    };
 
     #[test]
     fn a_listener_of_this_very_process_is_its_own_and_a_stranger_to_a_younger_one() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (to, groups) = ([listener.local_addr().unwrap()], Groups::default());
         let target = specs::name("web");
-        let own = look(&target, std::process::id(), &to, &groups).unwrap();
+        let own = look(&target, &[], std::process::id(), &to, &groups).unwrap();
         assert_eq!(own.owner, Owner::Own);
 
-        use std::os::unix::process::CommandExt;
-        let mut younger = std::process::Command::new("sleep");
+        let mut younger = Command::new("sleep");
         let mut younger = younger.arg("1000").process_group(0).spawn().unwrap();
-        let found = look(&target, younger.id(), &to, &groups).unwrap();
+        let found = look(&target, &[], younger.id(), &to, &groups).unwrap();
         let unheard = SocketAddr::new(to[0].ip(), 1);
-        let nobody = look(&target, younger.id(), &[unheard], &groups).unwrap();
+        let nobody = look(&target, &[], younger.id(), &[unheard], &groups).unwrap();
         younger.kill().unwrap();
         younger.wait().unwrap();
         assert_eq!(nobody.owner, Owner::Unknown);
@@ -343,8 +264,56 @@ mod tests {
         }
     }
 
+    /// A process of its own group, which ends with this.
+    struct Sleeper(std::process::Child);
+
+    impl Sleeper {
+        fn run(mark: &str, stdin: impl Into<Stdio>) -> Self {
+            let mut sleep = Command::new("sleep");
+            let sleep = sleep.arg("1000").process_group(0).stdin(stdin);
+            Self(sleep.env("MAINSTAY_TARGET", mark).spawn().unwrap())
+        }
+
+        fn start_ticks(&self) -> u64 {
+            let stat = ProcessStat::read(self.0.id()).unwrap();
+            stat.unwrap().start_ticks
+        }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
-    fn an_answer_of_somebody_else_counts_once_the_own_process_has_run_for_a_moment() {
+    fn who_depends_on_the_owner_of_the_port_or_is_its_client_has_no_stranger_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = [listener.local_addr().unwrap()];
+        // It holds the socket that listens, and this process does not.
+        let db = Sleeper::run("state/db/1", OwnedFd::from(listener));
+        let lone = loop {
+            let lone = Sleeper::run("state/web/1", Stdio::null());
+            if lone.start_ticks() > db.start_ticks() {
+                break lone;
+            }
+        };
+        let (target, groups) = (specs::name("web"), Groups::default());
+        let owner = |of: &Sleeper, depends_on: &[TargetName]| {
+            let found = look(&target, depends_on, of.0.id(), &to, &groups);
+            found.unwrap().owner
+        };
+        let stranger = format!("process {} (sleep)", db.0.id());
+        assert_eq!(owner(&lone, &[]), Owner::Stranger(stranger));
+        assert_eq!(owner(&lone, &[specs::name("db")]), Owner::Unknown);
+        let connection = TcpStream::connect(to[0]).unwrap();
+        let client = Sleeper::run("state/web/1", OwnedFd::from(connection));
+        assert_eq!(owner(&client, &[]), Owner::Unknown, "it works for it");
+    }
+
+    #[test]
+    fn an_answer_of_nobody_known_counts_after_a_moment_and_that_of_a_stranger_never() {
         let (owners, target) = (Owners::default(), specs::name("web"));
         let check = Arc::new(specs::check("tcp"));
         let stranger = || Owner::Stranger("process 7 (nginx)".to_owned());
@@ -352,7 +321,8 @@ mod tests {
             (Owner::Unknown, 13, None),
             (stranger(), 13, Some(Outcome::Unknown)),
             (stranger(), 3_600, Some(Outcome::Unknown)),
-            (stranger(), 5_000, Some(Outcome::Healthy)),
+            (stranger(), 5_000, Some(Outcome::Unknown)),
+            (stranger(), 86_400_000, Some(Outcome::Unknown)),
             (Owner::Unknown, 1_000, Some(Outcome::Healthy)),
             (Owner::Own, 13, Some(Outcome::Healthy)),
         ] {
