@@ -107,6 +107,14 @@ impl HttpClients {
     }
 }
 
+#[cfg(test)]
+impl HttpClients {
+    /// Until what this gives is dropped, reading a file of authorities hangs.
+    pub(super) fn hang(&self) -> impl Sized + '_ {
+        self.by_file.lock()
+    }
+}
+
 fn builder(names: &NameLooks) -> ClientBuilder {
     Client::builder()
         .dns_resolver(names.clone())

@@ -6,7 +6,7 @@
 use super::{
     HostProbe, Seen,
     http::{Hop, Walk},
-    in_time,
+    in_time, length,
 };
 use mainstay_domain::spec::{CheckSpec, HttpCheck, TargetSpec, Trust};
 use reqwest::Client;
@@ -36,16 +36,27 @@ impl HostProbe {
         }
     }
 
+    /// That the file of its authorities cannot be read says nothing about the target.
     async fn client_of(
         &self,
         target: &TargetSpec,
         check: &Arc<CheckSpec>,
         http: &HttpCheck,
     ) -> Result<Client, Seen> {
-        let turn = match http.trust {
-            Trust::Authorities(_) => Some(self.blocking.turn(&target.name, check).await?),
-            Trust::Machine | Trust::Anyone => None,
+        let Trust::Authorities(file) = &http.trust else {
+            return self.http.of(http, None).await;
         };
-        in_time(check, check.timeout, self.http.of(http, turn)).await?
+        let turn = self.blocking.turn(&target.name, check).await?;
+        let client = in_time(check, check.timeout, self.http.of(http, Some(turn))).await;
+        client.unwrap_or_else(|late| {
+            let message = format!(
+                "{} {}: `ca` {}: it could not be read within {}",
+                http.method.as_str(),
+                http.url,
+                file.display(),
+                length(check.timeout)
+            );
+            Err(Seen { message, ..late }.into_unknown())
+        })
     }
 }

@@ -125,6 +125,14 @@ impl LogLooks {
     }
 }
 
+#[cfg(test)]
+impl LogLooks {
+    /// Until what this gives is dropped, a look hangs.
+    pub(super) fn hang(&self) -> impl Sized + '_ {
+        self.0.lock()
+    }
+}
+
 /// What a log got since the place, and how far it was read now; none where there is no place yet.
 fn since(
     path: &Path,

@@ -83,6 +83,14 @@ impl Seen {
         self
     }
 
+    /// The same, where what hangs or fails is not the target's.
+    pub(super) fn into_unknown(self) -> Self {
+        Self {
+            outcome: Some(Outcome::Unknown),
+            ..self
+        }
+    }
+
     pub(super) fn with_value(mut self, value: f64) -> Self {
         self.value = Some(value);
         self

@@ -154,6 +154,39 @@ async fn authorities_that_cannot_be_read_say_nothing_about_the_target() {
 }
 
 #[tokio::test]
+async fn files_beside_the_target_that_hang_say_nothing_about_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "a line\n").unwrap();
+    let (address, noted) = noting(|_| answer("200 OK", "")).await;
+    let authorities = CheckKind::Http(HttpCheck {
+        trust: Trust::Authorities(file.clone()),
+        ..get(&address)
+    });
+    let log = CheckKind::Log {
+        path: Some(file),
+        pattern: mainstay_domain::spec::LogPattern::Text("FATAL".to_owned()),
+    };
+    let probe = probe();
+    // As a file system that does not answer.
+    let hanging = (probe.http.hang(), probe.logs.hang());
+    for (kind, first) in [
+        (authorities, "file: it could not be read within 50 ms"),
+        (log, "the log check had no answer within 50 ms"),
+    ] {
+        let check = check_of(kind, Duration::from_millis(50));
+        for message in [first, "an earlier look"] {
+            let seen = probe.observe(target(), check.clone(), None).await.unwrap();
+            let text = &seen.evidence.message;
+            assert_eq!(seen.outcome, Outcome::Unknown, "{text}");
+            assert!(text.contains(message), "{text}");
+        }
+    }
+    assert!(noted.lock().is_empty(), "nothing was sent");
+    drop(hanging);
+}
+
+#[tokio::test]
 async fn what_answers_late_is_degraded_where_the_check_says_so() {
     let (address, _) = noting(|_| answer("200 OK", "")).await;
     let within = |warn_latency| {
