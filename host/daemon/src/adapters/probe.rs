@@ -222,7 +222,7 @@ impl HostProbe {
         if self.owners.is_settled(&target.name, check, pid) {
             return seen;
         }
-        let Ok(turn) = self.blocking.turn(&target.name, check).await else {
+        let Ok(turn) = self.blocking.turn_beside(&target.name, check).await else {
             return seen;
         };
         let (name, needs) = (target.name.clone(), target.depends_on.clone());

@@ -18,7 +18,7 @@ use mainstay_domain::{
     spec::{CheckKind, CheckSpec},
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
@@ -132,6 +132,28 @@ impl BlockingLooks {
     /// Waits for the target's place and for a thread, at most one period of the check. The error is the observation if
     /// there is none, or if an earlier look of this check still hangs.
     pub(super) async fn turn(&self, target: &TargetName, check: &CheckSpec) -> Result<Turn, Seen> {
+        self.turn_in(self.group(check), target, check, check.every)
+            .await
+    }
+
+    /// As [`BlockingLooks::turn`], to ask the kernel what an answer is worth that is there already: it waits no longer than
+    /// the check's timeout.
+    pub(super) async fn turn_beside(
+        &self,
+        target: &TargetName,
+        check: &CheckSpec,
+    ) -> Result<Turn, Seen> {
+        self.turn_in(&self.kernel, target, check, check.timeout)
+            .await
+    }
+
+    async fn turn_in(
+        &self,
+        group: &Group,
+        target: &TargetName,
+        check: &CheckSpec,
+        longest: Duration,
+    ) -> Result<Turn, Seen> {
         let Some(running) = self.begin(target, check) else {
             let seen = Seen::failed(format!(
                 "an earlier look of the {} check still hangs; no other begins before it ends",
@@ -143,7 +165,6 @@ impl BlockingLooks {
                 _ => seen,
             });
         };
-        let group = self.group(check);
         let mut has_own = false;
         let places = async {
             let own = group.own.of(target).await?;
@@ -151,8 +172,8 @@ impl BlockingLooks {
             let place = Arc::clone(&group.places).acquire_owned().await?;
             Ok::<_, AcquireError>((own, place))
         };
-        let waited = tokio::time::timeout(check.every, places).await;
-        let (every, kind) = (length(check.every), check.kind.as_str());
+        let waited = tokio::time::timeout(longest, places).await;
+        let (longest, kind) = (length(longest), check.kind.as_str());
         match waited {
             Ok(Ok((own, place))) => Ok(Turn {
                 _running: running,
@@ -162,10 +183,10 @@ impl BlockingLooks {
             }),
             Ok(Err(error)) => Err(interrupted(&error)),
             Err(_) if has_own => Err(Seen::unknown(format!(
-                "no thread was free within {every} for the {kind} check, for the looks of {MAX_THREADS} others do not end"
+                "no thread was free within {longest} for the {kind} check, for the looks of {MAX_THREADS} others do not end"
             ))),
             Err(_) => Err(Seen::unknown(format!(
-                "the {kind} check had no turn within {every}, for the look of another check of this target does not end"
+                "the {kind} check had no turn within {longest}, for the look of another check of this target does not end"
             ))),
         }
     }
@@ -198,7 +219,7 @@ mod tests {
         wait_until,
     };
     use mainstay_domain::health::Outcome;
-    use std::{sync::mpsc, time::Duration};
+    use std::sync::mpsc;
 
     impl BlockingLooks {
         /// As the probe does it.
@@ -257,6 +278,51 @@ mod tests {
         assert_eq!(free, MAX_THREADS, "another group has its own");
         drop(others);
         assert!(looks.turn(&target, &check).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_looks_at_files_hang_the_kernel_is_asked_still_and_no_answer_waits_for_long() {
+        let looks = BlockingLooks::new();
+        let files = Arc::clone(&looks.files.places);
+        let _files = files.acquire_many_owned(64).await.unwrap();
+        let mut check = check_of("it");
+        (check.timeout, check.every) = (Duration::from_secs(1), Duration::from_secs(60));
+        let target = name("api");
+        let (max_percent, pid_file) = (90.0, None);
+        for kind in [
+            CheckKind::Process { pid_file: None },
+            CheckKind::Memory {
+                max_percent,
+                max_bytes: Some(1),
+                pid_file: pid_file.clone(),
+            },
+            CheckKind::Cpu {
+                max_percent,
+                degraded_percent: None,
+                pid_file,
+            },
+        ] {
+            let check = CheckSpec {
+                kind,
+                ..check.clone()
+            };
+            assert!(looks.turn(&target, &check).await.is_ok(), "{check:?}");
+        }
+        assert!(looks.turn_beside(&target, &check).await.is_ok());
+        let by_file = CheckSpec {
+            kind: CheckKind::Process {
+                pid_file: Some("/run/it.pid".into()),
+            },
+            ..check.clone()
+        };
+        assert!(looks.turn(&target, &by_file).await.is_err());
+
+        let kernel = Arc::clone(&looks.kernel.places);
+        let _kernel = kernel.acquire_many_owned(64).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let seen = looks.turn_beside(&target, &check).await.err().unwrap();
+        assert!(seen.message.contains("free within 1000 ms"), "{seen:?}");
+        assert!(begun.elapsed() < Duration::from_secs(2));
     }
 
     #[tokio::test]
