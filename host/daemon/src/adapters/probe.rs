@@ -159,9 +159,9 @@ impl HostProbe {
             | CheckKind::Disk { .. }
             | CheckKind::Memory { .. } => {
                 let turn = self.blocking.turn(&target.name, check).await?;
-                let (kind, now) = (check.kind.clone(), self.clock.now());
+                let (of, now) = (Arc::clone(check), self.clock.now());
                 let groups = Arc::clone(&self.groups);
-                let look = turn.run(move || local::look(&kind, pid, now, &groups));
+                let look = turn.run(move || local::look(&of.kind, pid, now, &groups));
                 let look = async { look.await.unwrap_or_else(|seen| seen) };
                 Ok(within(check, look).await)
             }
@@ -219,7 +219,7 @@ impl HostProbe {
         let Some(pid) = pid.filter(|_| owner::is_answer(&seen)) else {
             return seen;
         };
-        if self.owners.is_settled(&target.name, check, pid) {
+        if self.owners.is_settled(check, pid) {
             return seen;
         }
         let Ok(turn) = self.blocking.turn_beside(&target.name, check).await else {
@@ -229,7 +229,7 @@ impl HostProbe {
         let groups = Arc::clone(&self.groups);
         let found = turn.run(move || owner::look(&name, &needs, pid, &to, &groups));
         match tokio::time::timeout(check.timeout, found).await {
-            Ok(Ok(Some(found))) => self.owners.judge(&target.name, check, pid, found, seen),
+            Ok(Ok(Some(found))) => self.owners.judge(check, pid, found, seen),
             // Its process has ended, which is told as that, or nobody can tell.
             Ok(Ok(None) | Err(_)) | Err(_) => seen,
         }

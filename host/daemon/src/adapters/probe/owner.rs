@@ -17,7 +17,7 @@ use super::{
 use crate::adapters::process::stat::{self, ProcessStat};
 use mainstay_domain::{
     health::Outcome,
-    name::{CheckName, TargetName},
+    name::TargetName,
     spec::CheckSpec,
 };
 use parking_lot::Mutex;
@@ -66,24 +66,23 @@ pub(super) struct Owners(Mutex<Settled>);
 
 #[derive(Default)]
 struct Settled {
-    of_checks: HashMap<(TargetName, CheckName), (Weak<CheckSpec>, u32)>,
+    /// By where its spec lies, which no other can while it is known here.
+    of_checks: HashMap<usize, (Weak<CheckSpec>, u32)>,
     /// With so many those that are gone are looked for.
     sweep_at: usize,
 }
 
 impl Owners {
     /// Whether nothing is to be looked at for this process any more.
-    pub(super) fn is_settled(&self, target: &TargetName, check: &Arc<CheckSpec>, pid: u32) -> bool {
+    pub(super) fn is_settled(&self, check: &Arc<CheckSpec>, pid: u32) -> bool {
         let settled = self.0.lock();
-        let key = (target.clone(), check.name.clone());
-        let known = settled.of_checks.get(&key);
-        known.is_some_and(|(of, known)| *known == pid && of.as_ptr() == Arc::as_ptr(check))
+        let known = settled.of_checks.get(&place(check));
+        known.is_some_and(|(_, known)| *known == pid)
     }
 
     /// What an answer is worth.
     pub(super) fn judge(
         &self,
-        target: &TargetName,
         check: &Arc<CheckSpec>,
         pid: u32,
         found: Found,
@@ -108,11 +107,11 @@ impl Owners {
                 length(found.age)
             ));
         }
-        self.settle(target, check, pid);
+        self.settle(check, pid);
         seen
     }
 
-    fn settle(&self, target: &TargetName, check: &Arc<CheckSpec>, pid: u32) {
+    fn settle(&self, check: &Arc<CheckSpec>, pid: u32) {
         let mut settled = self.0.lock();
         if settled.of_checks.len() >= settled.sweep_at {
             settled
@@ -120,9 +119,13 @@ impl Owners {
                 .retain(|_, (check, _)| check.strong_count() > 0);
             settled.sweep_at = settled.of_checks.len().saturating_mul(2).max(FEW);
         }
-        let key = (target.clone(), check.name.clone());
-        settled.of_checks.insert(key, (Arc::downgrade(check), pid));
+        let known = (Arc::downgrade(check), pid);
+        settled.of_checks.insert(place(check), known);
     }
+}
+
+fn place(check: &Arc<CheckSpec>) -> usize {
+    Arc::as_ptr(check).addr()
 }
 
 /// Whether an answer is of anybody: a failure and what is unknown are not.
@@ -314,8 +317,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_nobody_known_counts_after_a_moment_and_that_of_a_stranger_never() {
-        let (owners, target) = (Owners::default(), specs::name("web"));
-        let check = Arc::new(specs::check("tcp"));
+        let (owners, check) = (Owners::default(), Arc::new(specs::check("tcp")));
         let stranger = || Owner::Stranger("process 7 (nginx)".to_owned());
         for (owner, millis, outcome) in [
             (Owner::Unknown, 13, None),
@@ -329,7 +331,7 @@ mod tests {
             let is_named = matches!(owner, Owner::Stranger(_));
             let age = Duration::from_millis(millis);
             let seen = Seen::healthy("it took the connection");
-            let seen = owners.judge(&target, &check, 9, Found { owner, age }, seen);
+            let seen = owners.judge(&check, 9, Found { owner, age }, seen);
             assert_eq!(seen.outcome, outcome, "{seen:?}");
             assert_eq!(
                 seen.message.contains("process 7 (nginx)"),
@@ -337,11 +339,14 @@ mod tests {
                 "{seen:?}"
             );
             assert_eq!(
-                owners.is_settled(&target, &check, 9),
+                owners.is_settled(&check, 9),
                 seen.outcome == Some(Outcome::Healthy)
             );
             owners.0.lock().of_checks.clear();
         }
-        assert!(!owners.is_settled(&target, &check, 10));
+        owners.settle(&check, 9);
+        assert!(owners.is_settled(&check, 9) && !owners.is_settled(&check, 10));
+        let other = Arc::new(specs::check("tcp"));
+        assert!(!owners.is_settled(&other, 9), "it is another config's");
     }
 }
