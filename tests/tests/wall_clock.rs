@@ -23,7 +23,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 fn believed(daemon: &Daemon, before: Option<u64>) -> (SettledState, u64) {
     let file = daemon.path("state/settled-clock.json");
     wait_for("the daemon to write down what it believes", || {
-        let inode = fs::metadata(&file).map_err(|error| error.to_string())?.ino();
+        let inode = fs::metadata(&file)
+            .map_err(|error| error.to_string())?
+            .ino();
         if before == Some(inode) {
             return Err("it is the file of the daemon before".to_owned());
         }

@@ -67,11 +67,11 @@ use parking_lot::Mutex;
 use signals::Signals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tasks::Tasks;
-use told::open_alerts;
 use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, watch},
 };
+use told::open_alerts;
 
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
 const FINDINGS: usize = 4096;

@@ -236,7 +236,11 @@ mod tests {
             let now = Monotonic::from_start(Duration::from_secs(second));
             let lost = blindness.lost(look, now);
             assert_eq!(lost.shows, shows, "{check} {second}");
-            assert_eq!(before != blindness.of(&name("web")), shows, "{check} {second}");
+            assert_eq!(
+                before != blindness.of(&name("web")),
+                shows,
+                "{check} {second}"
+            );
         }
     }
 

@@ -225,7 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_is_missed_once_the_daemon_has_listened_for_a_period_however_often_it_was_held_up() {
+    fn a_heartbeat_is_missed_once_the_daemon_has_listened_for_a_period_however_often_it_was_held_up()
+     {
         assert_eq!(first_miss(10_000, |_| None), 10_100);
         for between in [1_000, 3_000, 7_000] {
             for gap in [500, 2_000, 60_000] {

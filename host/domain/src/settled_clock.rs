@@ -125,11 +125,12 @@ impl SettledClock {
                 self.stands.push(here);
             }
         }
-        self.stands.retain(|stand| {
-            here.lived_ms.saturating_sub(stand.lived_ms) < millis(CONFIRMED)
-        });
+        self.stands
+            .retain(|stand| here.lived_ms.saturating_sub(stand.lived_ms) < millis(CONFIRMED));
         // The newest is of now.
-        self.stands.first().map_or(now, |stand| stand.at(here.lived_ms))
+        self.stands
+            .first()
+            .map_or(now, |stand| stand.at(here.lived_ms))
     }
 }
 

@@ -46,13 +46,13 @@ use mainstay_domain::{
 use names::NameLooks;
 use owner::Owners;
 use seen::Seen;
-use steps::Steps;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
+use steps::Steps;
 use words::{length, no_answer};
 
 /// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
@@ -273,7 +273,9 @@ impl Probe for HostProbe {
                 // neither does this.
                 seen = self.look(&target, &check, pid).await;
             }
-            let mut seen = self.steps.judge(&*self.clock, seen.unwrap_or_else(|seen| seen));
+            let mut seen = self
+                .steps
+                .judge(&*self.clock, seen.unwrap_or_else(|seen| seen));
             if seen.outcome == Some(Outcome::Failed) {
                 // What fails while the host lacks something itself may fail for that.
                 let lack = limits::lack().map(|lack| format!("the host itself: {lack}"));

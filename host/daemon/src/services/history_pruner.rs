@@ -53,6 +53,7 @@ impl HistoryPruner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::Clock;
     use crate::services::testing::{
         ManualClock, MemoryJournal, MemorySettled, shared, wait_until, within,
     };
@@ -73,7 +74,12 @@ mod tests {
         let year = Duration::from_secs(365 * 86_400);
         let pruner = HistoryPruner {
             shared: shared(journal.clone(), clock.clone()),
-            settled: Arc::new(Settled::new(clock.clone(), None, None, MemorySettled::new())),
+            settled: Arc::new(Settled::new(
+                clock.clone(),
+                None,
+                None,
+                MemorySettled::new(),
+            )),
         };
         let stop = CancellationToken::new();
         let running = tokio::spawn(pruner.run(stop.clone()));

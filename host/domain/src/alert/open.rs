@@ -66,9 +66,8 @@ impl OpenAlerts {
     pub fn kinds() -> &'static [EventKind] {
         static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
             let mut kinds = EventKind::ALL.to_vec();
-            kinds.retain(|kind| {
-                concern(*kind) != Concern::Tells || *kind == EventKind::HostStarted
-            });
+            kinds
+                .retain(|kind| concern(*kind) != Concern::Tells || *kind == EventKind::HostStarted);
             kinds
         });
         &KINDS
@@ -135,9 +134,8 @@ impl OpenAlerts {
             alert.dedup_key.clone_from(key);
             alert.status = AlertStatus::Resolved;
             alert.title = text::title_of(&gone, &spec.host.name, GONE);
-            let entry = |(alerter, _): (PluginName, Severity)| {
-                OutboxEntry::new(alert.clone(), alerter)
-            };
+            let entry =
+                |(alerter, _): (PluginName, Severity)| OutboxEntry::new(alert.clone(), alerter);
             entries.extend(over.into_iter().map(entry));
         }
         self.told.retain(|_, of_key| !of_key.by.is_empty());
@@ -234,7 +232,10 @@ impl OpenAlerts {
     }
 
     fn all_were_before(&mut self) {
-        let told = self.told.values_mut().flat_map(|of_key| of_key.by.values_mut());
+        let told = self
+            .told
+            .values_mut()
+            .flat_map(|of_key| of_key.by.values_mut());
         told.flat_map(|told| told.kinds.values_mut())
             .for_each(|before| *before = true);
     }
@@ -332,7 +333,10 @@ mod tests {
         let routes = [route("page", Severity::Low, &[])];
         let missed = of_job(EventKind::BackupRpoMissed, Severity::High);
         let job = JobName::parse("state").unwrap();
-        let left = [of_job(EventKind::BackupFailed, Severity::High), missed.clone()];
+        let left = [
+            of_job(EventKind::BackupFailed, Severity::High),
+            missed.clone(),
+        ];
         let open = OpenAlerts::replayed(&left, &routes, "db1");
         assert_eq!(open.jobs_with(EventKind::BackupRpoMissed), [job]);
         assert!(open.jobs_with(EventKind::DrillFailed).is_empty());
@@ -437,8 +441,7 @@ mod tests {
             &[EventKind::CircuitOpened, EventKind::CircuitFlapping],
         )];
         let of = |kind| {
-            Event::new(kind, Severity::High, AT, "x")
-                .with_target(&TargetName::parse("a").unwrap())
+            Event::new(kind, Severity::High, AT, "x").with_target(&TargetName::parse("a").unwrap())
         };
         let events = [
             of(EventKind::CircuitFlapping),

@@ -56,7 +56,8 @@ impl OpenKey {
     /// Why nothing will ever end a fault of this kind: the config does not name any more what it is of. An incident has
     /// an end of its own for that.
     pub(super) fn why_gone(&self, kind: EventKind, spec: &Spec) -> Option<String> {
-        if matches!(concern(kind), Concern::Fires(ends) if ends.contains(&EventKind::IncidentClosed)) {
+        if matches!(concern(kind), Concern::Fires(ends) if ends.contains(&EventKind::IncidentClosed))
+        {
             return None;
         }
         if let Some(name) = &self.job {

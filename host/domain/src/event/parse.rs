@@ -9,8 +9,8 @@ use super::{
     EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
     OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
     OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn,
-    ProcessFacts, RecordSetAside,
+    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing,
+    PluginWithdrawn, ProcessFacts, RecordSetAside,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

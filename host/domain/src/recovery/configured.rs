@@ -1,7 +1,8 @@
 //! Another config is in use.
 
 use super::{
-    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings, words,
+    Case, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, settings::Settings,
+    words,
 };
 use crate::{
     event::IncidentEnd,

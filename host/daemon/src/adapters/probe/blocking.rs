@@ -281,7 +281,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn where_all_looks_at_files_hang_the_kernel_is_asked_still_and_no_answer_waits_for_long() {
+    async fn where_all_looks_at_files_hang_the_kernel_is_asked_still_and_no_answer_waits_for_long()
+    {
         let looks = BlockingLooks::new();
         let files = Arc::clone(&looks.files.places);
         let _files = files.acquire_many_owned(64).await.unwrap();

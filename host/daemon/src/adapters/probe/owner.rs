@@ -15,11 +15,7 @@ use super::{
     sockets::{is_connected, listening, listens_in_files, sockets, takes},
 };
 use crate::adapters::process::stat::{self, ProcessStat};
-use mainstay_domain::{
-    health::Outcome,
-    name::TargetName,
-    spec::CheckSpec,
-};
+use mainstay_domain::{health::Outcome, name::TargetName, spec::CheckSpec};
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
 use std::{
@@ -81,13 +77,7 @@ impl Owners {
     }
 
     /// What an answer is worth.
-    pub(super) fn judge(
-        &self,
-        check: &Arc<CheckSpec>,
-        pid: u32,
-        found: Found,
-        seen: Seen,
-    ) -> Seen {
+    pub(super) fn judge(&self, check: &Arc<CheckSpec>, pid: u32, found: Found, seen: Seen) -> Seen {
         let least = match found.owner {
             Owner::Own => Duration::ZERO,
             Owner::Unknown => MOMENT,

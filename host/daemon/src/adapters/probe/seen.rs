@@ -139,7 +139,9 @@ pub(super) fn io_cause(error: &io::Error) -> String {
         io::ErrorKind::HostUnreachable => "host unreachable".to_owned(),
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         io::ErrorKind::AddrNotAvailable => {
-            format!("this host has no free port, or no address of that kind, to connect from: {error}")
+            format!(
+                "this host has no free port, or no address of that kind, to connect from: {error}"
+            )
         }
         _ => error.to_string(),
     }
@@ -158,10 +160,8 @@ mod tests {
         ] {
             let refused = rustls::Error::InvalidCertificate(why.clone());
             let by_io = io::Error::new(io::ErrorKind::InvalidData, refused.clone());
-            let twice = io::Error::other(io::Error::new(
-                io::ErrorKind::InvalidData,
-                refused.clone(),
-            ));
+            let twice =
+                io::Error::other(io::Error::new(io::ErrorKind::InvalidData, refused.clone()));
             let errors: [&(dyn Error + 'static); 3] = [&refused, &by_io, &twice];
             for error in errors {
                 let seen = Seen::of_cause("it", error);

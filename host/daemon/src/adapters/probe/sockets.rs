@@ -57,9 +57,7 @@ pub(super) fn is_connected(own: &HashSet<u64>, to: &[SocketAddr]) -> bool {
         let is_there = |to: &SocketAddr| {
             there.port() == to.port() && there.ip().to_canonical() == to.ip().to_canonical()
         };
-        socket.state == State::Established
-            && own.contains(&socket.inode)
-            && to.iter().any(is_there)
+        socket.state == State::Established && own.contains(&socket.inode) && to.iter().any(is_there)
     })
 }
 
@@ -73,7 +71,9 @@ pub(super) fn listens_in_files(own: &HashSet<u64>) -> bool {
 /// The lines of each table.
 fn tables() -> impl Iterator<Item = impl Iterator<Item = String>> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    let files = tables.into_iter().filter_map(|table| fs::File::open(table).ok());
+    let files = tables
+        .into_iter()
+        .filter_map(|table| fs::File::open(table).ok());
     files.map(|file| {
         let lines = BufReader::new(file).lines().skip(1);
         lines.map_while(Result::ok)
@@ -180,7 +180,10 @@ mod tests {
         let line = "ffff8880: 00000002 00000000 00010000 0001 01 23456 /run/app.sock";
         assert_eq!(parse_unix(line), Some(23_456));
         assert_eq!(parse_unix(&line.replace(" 00010000 ", " 00000000 ")), None);
-        assert_eq!(parse_unix("Num RefCount Protocol Flags Type St Inode Path"), None);
+        assert_eq!(
+            parse_unix("Num RefCount Protocol Flags Type St Inode Path"),
+            None
+        );
     }
 
     #[test]
@@ -192,7 +195,10 @@ mod tests {
         let own = || -> HashSet<u64> { sockets(std::process::id()).into_iter().collect() };
         let client = TcpStream::connect(to[0]).unwrap();
         assert!(is_connected(&own(), &to));
-        assert!(!is_connected(&HashSet::new(), &to), "it is of somebody else");
+        assert!(
+            !is_connected(&HashSet::new(), &to),
+            "it is of somebody else"
+        );
         drop(client);
 
         let directory = tempfile::tempdir().unwrap();

@@ -58,9 +58,7 @@ fn judge(address: &str, validity: Validity, days: DaysLeft, clock: &dyn Clock) -
     } else {
         format!("the certificate of {address} has {left:.1} days left{rule}")
     };
-    Seen::new(outcome, message)
-        .by_wall_clock()
-        .with_value(left)
+    Seen::new(outcome, message).by_wall_clock().with_value(left)
 }
 
 /// The certificate that a server shows for this name. The error is what is seen where there is none.

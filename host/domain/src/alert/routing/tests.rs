@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     event::{
-        CheckFailed, CheckRecovered, CircuitOpened, EffectPerformed, EventData, OperationEnded, OperationFacts,
-        OperationScheduled, tests::examples,
+        CheckFailed, CheckRecovered, CircuitOpened, EffectPerformed, EventData, OperationEnded,
+        OperationFacts, OperationScheduled, tests::examples,
     },
     id::{BackupId, OperationId},
     name::{CheckName, FailureType, JobName, TargetName},

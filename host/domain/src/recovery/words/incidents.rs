@@ -144,9 +144,8 @@ pub(in crate::recovery) fn steady(target: &TargetName, now: Timestamp) -> Change
 
 /// It flapped, and was taken out of the config.
 pub(in crate::recovery) fn unwatched(target: &TargetName, now: Timestamp) -> Change {
-    let message = format!(
-        "{target} is no longer configured, so nothing counts any more how often it fails"
-    );
+    let message =
+        format!("{target} is no longer configured, so nothing counts any more how often it fails");
     flapping_is_over(target, now, message)
 }
 

@@ -111,7 +111,11 @@ async fn a_row_of_status_is_renewed_where_something_of_it_changes_and_not_at_eve
     for (seconds, is_renewed) in [(0, true), (1, false), (1, false), (40, true), (1, false)] {
         bench.clock.advance(Duration::from_secs(seconds));
         see(&bench, "db", Outcome::Unknown).await;
-        assert_eq!(changed.take().contains(&name("db")), is_renewed, "{seconds}");
+        assert_eq!(
+            changed.take().contains(&name("db")),
+            is_renewed,
+            "{seconds}"
+        );
     }
     see(&bench, "db", Outcome::Healthy).await;
     assert!(changed.take().contains(&name("db")));
@@ -124,7 +128,10 @@ async fn a_look_that_has_nothing_to_say_yet_is_a_look() {
     see(&bench, "db", Outcome::Unknown).await;
     bench.clock.advance(Duration::from_secs(30));
     see(&bench, "db", Outcome::Unknown).await;
-    assert_eq!(bench.monitor.health(&name("db")).unwrap().0, Health::Unknown);
+    assert_eq!(
+        bench.monitor.health(&name("db")).unwrap().0,
+        Health::Unknown
+    );
     assert_eq!(bench.count(EventKind::MonitorBlind), 1);
     // As a log that was removed.
     bench.probe.show_nothing("tcp");
@@ -132,7 +139,10 @@ async fn a_look_that_has_nothing_to_say_yet_is_a_look() {
     assert!(seen.is_empty(), "{seen:?}");
     assert_eq!(bench.monitor.unseen(&name("db")), None);
     assert_eq!(bench.count(EventKind::MonitorSees), 1);
-    assert_eq!(bench.monitor.health(&name("db")).unwrap().0, Health::Healthy);
+    assert_eq!(
+        bench.monitor.health(&name("db")).unwrap().0,
+        Health::Healthy
+    );
 }
 
 #[tokio::test]
