@@ -22,6 +22,7 @@ pub(crate) mod carriers;
 mod child;
 mod control_groups;
 mod env_file;
+pub(crate) mod environ;
 mod launch;
 mod leftovers;
 mod log;
@@ -41,6 +42,7 @@ pub use account::LocalAccounts;
 mod tests;
 
 pub(super) use launch::run_as;
+pub(super) use log::log_of;
 
 use super::environment::ChildEnvironment;
 use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};
@@ -66,11 +68,6 @@ use tokio::sync::Semaphore;
 /// Children started at a time. Starts use threads of the shared pool, and a few thousand starts must not keep others
 /// waiting.
 const STARTS: usize = 64;
-
-/// Where the output of a target's supervised process goes.
-pub(super) fn log_of(state_dir: &Path, target: &TargetName) -> PathBuf {
-    log::path(&state_dir.join("logs"), target)
-}
 
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {

@@ -14,7 +14,10 @@ use super::{
     length,
     sockets::{is_connected, listening, listens_in_files, sockets, takes},
 };
-use crate::adapters::process::stat::{self, ProcessStat};
+use crate::adapters::process::{
+    environ,
+    stat::{self, ProcessStat},
+};
 use mainstay_domain::{health::Outcome, name::TargetName, spec::CheckSpec};
 use parking_lot::Mutex;
 use rustix::time::{ClockId, clock_gettime};
@@ -207,7 +210,7 @@ fn command(pid: u32) -> String {
 
 /// The mark in the environment of a process, as its descendants have it in whatever session.
 fn mark_of(pid: u32) -> Option<Vec<u8>> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environment = environ::of(pid).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
     let mark = variables.find_map(|variable| variable.strip_prefix(MARK));
     mark.map(<[u8]>::to_vec)

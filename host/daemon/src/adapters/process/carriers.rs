@@ -4,7 +4,7 @@
 //! Invariant: as that for groups, a look goes through every process of the machine, and many checks share one.
 
 use super::{
-    mark,
+    environ, mark,
     stat::{self, ProcessStat},
 };
 use parking_lot::Mutex;
@@ -71,7 +71,7 @@ fn look() -> Seen {
 }
 
 fn marks(pid: u32) -> Vec<Mark> {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let environment = environ::of(pid).unwrap_or_default();
     let variable = environment
         .split(|&byte| byte == 0)
         .find_map(|entry| {

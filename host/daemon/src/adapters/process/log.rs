@@ -129,6 +129,11 @@ pub(super) fn path(logs: &Path, target: &TargetName) -> PathBuf {
     logs.join(format!("{target}.log"))
 }
 
+/// Where the output of a target's supervised process goes.
+pub(in crate::adapters) fn log_of(state_dir: &Path, target: &TargetName) -> PathBuf {
+    path(&state_dir.join("logs"), target)
+}
+
 /// Whose output goes there.
 pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
     let name = file.strip_prefix(logs).ok()?.to_str()?;

@@ -16,6 +16,7 @@
 
 use super::{
     alias::{Aliases, Start},
+    environ,
     leftovers::Marked,
     log, output,
     stat::{self, ProcessStat},
@@ -24,7 +25,7 @@ use crate::ports::NamedProcess;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -114,7 +115,7 @@ impl Marks {
     }
 
     fn by_environment(&self, pid: u32) -> Option<Mark> {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let environment = environ::of(pid)?;
         environment.split(|&byte| byte == 0).find_map(|entry| {
             let value = std::str::from_utf8(entry).ok()?.strip_prefix(VARIABLE)?;
             self.parse(value.strip_prefix('=')?)
@@ -133,9 +134,13 @@ impl Marks {
         })
     }
 
-    /// By whichever it has, with the name of today: a log is renamed with its target.
-    fn of(&self, pid: u32) -> Option<Mark> {
-        let mark = self.by_environment(pid).or_else(|| self.by_output(pid))?;
+    /// What marks a process of this user, with the target's name of today: a log is renamed with its target. The
+    /// environment is read only where the user is one of those whose processes can be a target's, for of others it counts
+    /// for nothing.
+    fn mark_of(&self, pid: u32, uid: u32, users: &HashSet<u32>) -> Option<Mark> {
+        let is_known = users.contains(&uid);
+        let by_environment = is_known.then(|| self.by_environment(pid)).flatten();
+        let mark = by_environment.or_else(|| self.by_output(pid))?;
         let owner = |start| self.aliases.owner(&mark.target, start);
         let owner = mark.start.and_then(owner);
         Some(match owner {
@@ -197,6 +202,7 @@ impl Marks {
     ) -> Vec<(TargetName, ProcessIdentity)> {
         self.settle();
         let own = rustix::process::getuid().as_raw();
+        let users = all_users(own, uids);
         let mut found: Vec<_> = stat::all()
             .into_iter()
             .filter_map(|pid| {
@@ -205,8 +211,8 @@ impl Marks {
                 if stat.group != pid || stat.session == pid || stat.has_ended() {
                     return None;
                 }
-                let mark = self.of(pid)?;
                 let uid = stat::real_uid(pid)?;
+                let mark = self.mark_of(pid, uid, &users)?;
                 if uid != own && uids.get(&mark.target) != Some(&uid) {
                     tracing::warn!(
                         pid,
@@ -244,14 +250,15 @@ impl Marks {
         wanted: impl Fn(&TargetName) -> bool,
     ) -> Vec<Marked> {
         let own = rustix::process::getuid().as_raw();
+        let users = all_users(own, uids);
         let carrier = |pid: u32| {
             let stat = ProcessStat::read(pid).ok()??;
             if stat.has_ended() || pid == std::process::id() {
                 return None;
             }
-            let mark = self.of(pid)?;
-            let target = Some(mark.target).filter(&wanted)?;
             let uid = stat::real_uid(pid)?;
+            let mark = self.mark_of(pid, uid, &users)?;
+            let target = Some(mark.target).filter(&wanted)?;
             let is_trusted = uid == own
                 || uids.get(&target) == Some(&uid)
                 || output::is_output_of(pid, &log::path(&self.logs, &target));
@@ -296,6 +303,11 @@ impl Marks {
             }
         }
     }
+}
+
+/// Those that processes of targets run as.
+fn all_users(own: u32, uids: &HashMap<TargetName, u32>) -> HashSet<u32> {
+    uids.values().copied().chain([own]).collect()
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
     OpenOptions::new().read(true).write(true).open(output).ok()
 }
 
-/// Whether this descriptor is open for writing.
+/// Whether this descriptor of a process is open for writing.
 pub(super) fn writes(pid: u32, descriptor: &str) -> bool {
     let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
     let info = info.unwrap_or_default();

@@ -4,11 +4,14 @@
 //! Invariant: a look goes through every process of the machine, so all programs that have ended within some time share one,
 //! and who ended them does not wait for it.
 
-use crate::adapters::process::stat::{self, ProcessStat};
+use crate::adapters::process::{
+    environ,
+    stat::{self, ProcessStat},
+};
 use parking_lot::{Mutex, const_mutex};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -23,35 +26,50 @@ pub(super) const VARIABLE: &str = "MAINSTAY_PROGRAM";
 const PAUSE: Duration = Duration::from_secs(2);
 /// One that is killed may have started another one meanwhile.
 const ROUNDS: usize = 10;
+/// So many are looked for at a time; what came before them is given up.
+const MOST: usize = 10_000;
 
 static WAITING: Mutex<Waiting> = const_mutex(Waiting {
-    marks: Vec::new(),
+    marks: VecDeque::new(),
     is_looking: false,
 });
 
 /// The programs of which nothing is to live on.
 struct Waiting {
-    marks: Vec<String>,
+    marks: VecDeque<String>,
     is_looking: bool,
+}
+
+impl Waiting {
+    fn add(&mut self, mark: String) {
+        if self.marks.len() >= MOST {
+            self.marks.pop_front();
+        }
+        self.marks.push_back(mark);
+    }
 }
 
 /// A mark for the next program.
 pub(super) fn mark() -> String {
-    static START: OnceLock<u64> = OnceLock::new();
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let own = std::process::id();
-    let start = START.get_or_init(|| {
-        let stat = ProcessStat::read(own).ok().flatten();
-        stat.map_or(0, |stat| stat.start_ticks)
-    });
+    let (own, start) = (std::process::id(), own_start());
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{own}/{start}/{number}")
+}
+
+/// When the daemon was started.
+fn own_start() -> u64 {
+    static START: OnceLock<u64> = OnceLock::new();
+    *START.get_or_init(|| {
+        let stat = ProcessStat::read(std::process::id()).ok().flatten();
+        stat.map_or(0, |stat| stat.start_ticks)
+    })
 }
 
 /// Has all that carries this mark ended soon.
 pub(super) fn end(mark: String) {
     let mut waiting = WAITING.lock();
-    waiting.marks.push(mark);
+    waiting.add(mark);
     if waiting.is_looking {
         return;
     }
@@ -84,7 +102,7 @@ fn look_until_done() {
     }
 }
 
-fn kill_all(marks: Vec<String>) {
+fn kill_all(marks: VecDeque<String>) {
     if marks.is_empty() {
         return;
     }
@@ -93,7 +111,12 @@ fn kill_all(marks: Vec<String>) {
     for _ in 0..ROUNDS {
         let mut is_clean = true;
         for pid in stat::all() {
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            // All that carries such a mark was started after the daemon.
+            let stat = ProcessStat::read(pid).ok().flatten();
+            if stat.is_none_or(|stat| stat.start_ticks < own_start()) {
+                continue;
+            }
+            let environment = environ::of(pid).unwrap_or_default();
             let mut variables = environment.split(|&byte| byte == 0);
             let number = Pid::from_raw(pid.cast_signed());
             if let Some(number) = number
@@ -108,5 +131,23 @@ fn kill_all(marks: Vec<String>) {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_than_so_many_marks_wait_and_the_newest_do() {
+        let mut waiting = Waiting {
+            marks: VecDeque::new(),
+            is_looking: true,
+        };
+        for number in 0..MOST + 5 {
+            waiting.add(number.to_string());
+        }
+        assert_eq!(waiting.marks.len(), MOST);
+        assert_eq!(waiting.marks.front().map(String::as_str), Some("5"));
     }
 }
