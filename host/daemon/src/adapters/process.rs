@@ -177,7 +177,7 @@ impl Processes for HostProcesses {
                 self.children.forks(pid, start_ticks);
             }
             let path = log::path(&self.logs, &target);
-            self.keeper.started(path, Bound::of(&spec));
+            self.keeper.started(path, Bound::of(&spec), pid);
             Ok(ProcessIdentity {
                 pid,
                 start_ticks,
@@ -256,10 +256,12 @@ impl Processes for HostProcesses {
         &self,
         target: &TargetName,
         spec: &ProcessSpec,
+        process: &ProcessIdentity,
     ) -> Boxed<'_, Result<(), ProcessError>> {
         let path = log::path(&self.logs, target);
         // That of a child which an earlier daemon started is kept from here on.
-        self.keeper.keep(path.clone(), Bound::of(spec));
+        self.keeper
+            .keep(path.clone(), Bound::of(spec), process.pid);
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
         let rotations = self.rotations.clone();
         Box::pin(log::rotate_if_long(rotations, path, max_bytes, keep))

@@ -114,11 +114,13 @@ pub trait Processes: Send + Sync {
     /// [`ProcessIdentity::marked_as`]. Before [`Processes::find`], and when a target is renamed. For those without marks
     /// there is nothing to do.
     fn carries_mark(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
-    /// Rotates the target's output file where it has grown above its size; the child goes on writing.
+    /// Rotates the target's output file where it has grown above its size; the child, which is this process, goes on
+    /// writing.
     fn rotate(
         &self,
         target: &TargetName,
         spec: &ProcessSpec,
+        process: &ProcessIdentity,
     ) -> Boxed<'_, Result<(), ProcessError>>;
 }
 

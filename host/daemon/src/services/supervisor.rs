@@ -213,13 +213,15 @@ impl Core {
                 if core.is_closing() {
                     return;
                 }
-                let (Some(process), true) = (supervised.process_spec(), supervised.runs()) else {
+                let (Some(process), Some(identity)) =
+                    (supervised.process_spec(), supervised.process())
+                else {
                     continue;
                 };
                 if let Err(error) = core
                     .ports
                     .processes
-                    .rotate(&supervised.name, &process)
+                    .rotate(&supervised.name, &process, &identity)
                     .await
                 {
                     tracing::warn!(target_name = %supervised.name, %error, "the log grows on");

@@ -140,6 +140,16 @@ pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
     TargetName::parse(name.strip_suffix(".log")?).ok()
 }
 
+/// Whether a file that goes by this name now, as the kernel tells it, is the log, or may have been: it was deleted, or
+/// moved to another name in the same directory that begins like the log's.
+pub(super) fn had_name(path: &Path, now: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+    let (Some(log), Some(now_name)) = (name(path), name(now)) else {
+        return false;
+    };
+    path.parent() == now.parent() && now_name.starts_with(&log)
+}
+
 /// Opens the file for standard output and standard error.
 pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
     let file = OpenOptions::new()
@@ -415,6 +425,24 @@ mod tests {
             for file in std::fs::read_dir(dir.path()).unwrap() {
                 std::fs::remove_file(file.unwrap().path()).unwrap();
             }
+        }
+    }
+
+    #[test]
+    fn a_log_has_its_name_or_one_that_begins_with_it_in_the_same_directory() {
+        let log = Path::new("/state/logs/web.log");
+        for (now, expected) in [
+            ("/state/logs/web.log", true),
+            ("/state/logs/web.log (deleted)", true),
+            ("/state/logs/web.log.old", true),
+            ("/state/logs/web.log-20260101 (deleted)", true),
+            ("/state/logs/web-1.log", false),
+            ("/state/logs/a-web.log", false),
+            ("/state/web.log", false),
+            ("/dev/null", false),
+            ("pipe:[1]", false),
+        ] {
+            assert_eq!(had_name(log, Path::new(now)), expected, "{now}");
         }
     }
 

@@ -78,10 +78,10 @@ struct Asked {
 }
 
 enum Ask {
-    /// A child was started with this file.
-    Started(PathBuf, Bound),
-    /// This file is kept, if it was not.
-    Keep(PathBuf, Bound),
+    /// A child was started with this file: this process.
+    Started(PathBuf, Bound, u32),
+    /// This file of this process is kept, if it was not.
+    Keep(PathBuf, Bound, u32),
     LookAtAll,
     /// The file of a target that was renamed gets this name; who asks is told.
     Rename(PathBuf, PathBuf, oneshot::Sender<io::Result<()>>),
@@ -114,13 +114,13 @@ impl LogKeeper {
     }
 
     /// A child was started with this file as its output.
-    pub(super) fn started(&self, path: PathBuf, bound: Bound) {
-        self.ask(Ask::Started(path, bound));
+    pub(super) fn started(&self, path: PathBuf, bound: Bound, pid: u32) {
+        self.ask(Ask::Started(path, bound, pid));
     }
 
     /// Keeps the file of a child that runs, from now on where it was not kept.
-    pub(super) fn keep(&self, path: PathBuf, bound: Bound) {
-        self.ask(Ask::Keep(path, bound));
+    pub(super) fn keep(&self, path: PathBuf, bound: Bound, pid: u32) {
+        self.ask(Ask::Keep(path, bound, pid));
     }
 
     /// Gives a file another name, and keeps it under that. Between two looks: else it would count as moved by others.
@@ -209,14 +209,16 @@ impl Keeping {
         let now = Instant::now();
         for ask in asks {
             match ask {
-                Ask::Started(path, bound) => {
-                    self.logs.insert(path.clone(), Kept::new(&path, bound));
+                Ask::Started(path, bound, pid) => {
+                    let kept = Kept::new(&path, bound, pid);
+                    self.logs.insert(path.clone(), kept);
                     self.due.insert(path, now);
                 }
-                Ask::Keep(path, bound) => {
-                    let new = || Kept::new(&path, bound);
+                Ask::Keep(path, bound, pid) => {
+                    let new = || Kept::new(&path, bound, pid);
                     let kept = self.logs.entry(path.clone()).or_insert_with(new);
                     kept.bound = bound;
+                    kept.is_of(pid, &path);
                     self.due.insert(path, now);
                 }
                 Ask::LookAtAll => {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::stat;
+use super::{log, stat};
 
 /// What tells one file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub(super) fn is_output_of(pid: u32, path: &Path) -> bool {
     };
     let mut outputs = outputs(pid).into_iter();
     outputs.any(|output| FileId::of(&output).is_ok_and(|found| found == file))
+}
+
+/// The file that a process has as its output, where that is the log of this name, or was.
+pub(super) fn written_by(pid: u32, path: &Path) -> Option<FileId> {
+    outputs(pid).into_iter().find_map(|output| {
+        let name = std::fs::read_link(&output).ok()?;
+        let is_it = log::had_name(path, &name);
+        is_it.then(|| FileId::of(&output).ok()).flatten()
+    })
 }
 
 /// Opens the file that processes write to and that had this name before. `written` is that file, where it is known. By a

@@ -324,7 +324,8 @@ async fn output_above_its_size_is_rotated_while_the_child_writes() {
     spec.log_max_bytes = 10_000;
     let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
     wait_until("it has written", || output(dir.path()).contains("written"));
-    processes.rotate(&web(), &spec).await.unwrap();
+    let rotated = processes.rotate(&web(), &spec, &identity);
+    rotated.await.unwrap();
     let rotated = std::fs::read_to_string(dir.path().join("logs/web.log.1")).unwrap();
     assert!(output(dir.path()).len() < 10_000);
     assert!((rotated + &output(dir.path())).ends_with("19999\n20000\nwritten\n"));

@@ -18,10 +18,12 @@ const ROUNDS: usize = 4;
 /// One file.
 pub(super) struct Kept {
     pub(super) bound: Bound,
+    /// The child.
+    pid: u32,
     /// The file that the child has as its output; none where it was not there when it was first asked for.
     written: Option<FileId>,
-    /// Its length at the last look.
-    seen: u64,
+    /// Its length at the last look; none before one.
+    seen: Option<u64>,
     /// That file, where it has not its name any more.
     former: Option<File>,
     /// It was looked for, and nobody writes to it.
@@ -29,13 +31,24 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(path: &Path, bound: Bound) -> Self {
+    pub(super) fn new(path: &Path, bound: Bound, pid: u32) -> Self {
+        // By the process itself where it can be told: an earlier daemon may have opened the log anew, and then the file of
+        // that name is not the one that is written to.
+        let written = output::written_by(pid, path);
         Self {
             bound,
-            written: FileId::of(path).ok(),
-            seen: 0,
+            pid,
+            written: written.or_else(|| FileId::of(path).ok()),
+            seen: None,
             former: None,
             is_lost: false,
+        }
+    }
+
+    /// It is this process that writes to it.
+    pub(super) fn is_of(&mut self, pid: u32, path: &Path) {
+        if self.pid != pid {
+            *self = Self::new(path, self.bound, pid);
         }
     }
 
@@ -50,7 +63,7 @@ impl Kept {
     /// A look is over.
     pub(super) fn see(&mut self, path: &Path) {
         if self.former.is_none() {
-            self.seen = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            self.seen = Some(std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
         }
     }
 
@@ -63,7 +76,13 @@ impl Kept {
         }
         self.former = output::open_former(path, self.written);
         self.is_lost = self.former.is_none();
-        if self.former.is_some() {
+        if let Some(former) = &self.former {
+            // What an earlier daemon has left in one that was moved stays there; in one that was deleted all is new.
+            let left = || match former.metadata() {
+                Ok(metadata) if metadata.nlink() > 0 => metadata.len(),
+                _ => 0,
+            };
+            self.seen.get_or_insert_with(left);
             tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
         }
     }
@@ -74,11 +93,11 @@ impl Kept {
             return Ok(());
         };
         let length = former.metadata()?.len();
-        let from = self.seen.min(length);
+        let from = self.seen.unwrap_or(0).min(length);
         let (mut new, _) = log::open(path)?;
         if length == from {
             // To cut it would be told as a write to it.
-            self.seen = from;
+            self.seen = Some(from);
             return Ok(());
         }
         let mut copied = from;
@@ -95,7 +114,8 @@ impl Kept {
         }
         // Of one that was deleted nothing is to be kept.
         let is_deleted = former.metadata()?.nlink() == 0;
-        self.seen = if is_deleted { 0 } else { from };
-        former.set_len(self.seen)
+        let left = if is_deleted { 0 } else { from };
+        self.seen = Some(left);
+        former.set_len(left)
     }
 }

@@ -23,7 +23,7 @@ fn kept(directory: &Path, max_bytes: u64) -> (LogKeeper, PathBuf, File) {
     let (writer, _) = log::open(&path).unwrap();
     let keeper = LogKeeper::start(Rotations::default()).unwrap();
     let bound = Bound { max_bytes, keep: 2 };
-    keeper.started(path.clone(), bound);
+    keeper.started(path.clone(), bound, std::process::id());
     (keeper, path, writer)
 }
 
@@ -117,10 +117,46 @@ fn a_log_that_was_deleted_while_no_daemon_was_there_is_opened_anew() {
         max_bytes: 1 << 20,
         keep: 2,
     };
-    keeper.keep(path.clone(), bound);
+    keeper.keep(path.clone(), bound, child.id());
     wait_until("it writes to a new file", || {
         content(&path).lines().count() > 20
     });
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+fn check_keeping_on(take_away: impl Fn(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("web.log");
+    let mut child = writer(&path);
+    let bound = Bound {
+        max_bytes: 1 << 20,
+        keep: 2,
+    };
+    let before = LogKeeper::start(Rotations::default()).unwrap();
+    before.started(path.clone(), bound, child.id());
+    wait_until("it writes", || content(&path).contains("line 3\n"));
+    take_away(&path);
+    wait_until("it writes to a new file", || {
+        content(&path).lines().count() > 20
+    });
+    drop(before);
+    let lines = content(&path).lines().count();
+    let next = LogKeeper::start(Rotations::default()).unwrap();
+    next.keep(path.clone(), bound, child.id());
+    wait_until("it still writes to the new file", || {
+        content(&path).lines().count() > lines + 100
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_log_that_was_moved_under_an_earlier_daemon_is_kept_by_the_next() {
+    check_keeping_on(|path| std::fs::rename(path, path.with_extension("log.old")).unwrap());
+}
+
+#[test]
+fn a_log_that_was_deleted_under_an_earlier_daemon_is_kept_by_the_next() {
+    check_keeping_on(|path| std::fs::remove_file(path).unwrap());
 }

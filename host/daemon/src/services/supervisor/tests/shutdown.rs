@@ -135,6 +135,7 @@ impl Processes for Unkillable {
         &self,
         _target: &TargetName,
         _spec: &ProcessSpec,
+        _process: &ProcessIdentity,
     ) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }

@@ -45,7 +45,12 @@ impl Processes for NoEnd {
     fn stop(&self, _: ProcessIdentity, _: Signal, _: Duration) -> Boxed<'static, Exit> {
         Box::pin(std::future::ready(Exit::Unknown))
     }
-    fn rotate(&self, _: &TargetName, _: &ProcessSpec) -> Boxed<'_, Result<(), ProcessError>> {
+    fn rotate(
+        &self,
+        _: &TargetName,
+        _: &ProcessSpec,
+        _: &ProcessIdentity,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

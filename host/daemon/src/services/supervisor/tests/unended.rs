@@ -61,7 +61,12 @@ impl Processes for Frozen {
         };
         Box::pin(std::future::ready(exit))
     }
-    fn rotate(&self, _: &TargetName, _: &ProcessSpec) -> Boxed<'_, Result<(), ProcessError>> {
+    fn rotate(
+        &self,
+        _: &TargetName,
+        _: &ProcessSpec,
+        _: &ProcessIdentity,
+    ) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }
