@@ -12,6 +12,8 @@
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
 //! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (`Change` in `launch`).
+//!
+//! Length: half of it names the modules, and how they are put together; each method of the port is a few lines.
 
 mod account;
 mod alias;
@@ -177,7 +179,9 @@ impl Processes for HostProcesses {
                 self.children.forks(pid, start_ticks);
             }
             let path = log::path(&self.logs, &target);
-            self.keeper.started(path, Bound::of(&spec), pid);
+            // Of a program that forks another process is to be named as the one that writes.
+            let writer = spec.pid_file.is_none().then_some(pid);
+            self.keeper.started(path, Bound::of(&spec), writer);
             Ok(ProcessIdentity {
                 pid,
                 start_ticks,
@@ -214,7 +218,13 @@ impl Processes for HostProcesses {
     }
 
     fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit> {
-        Box::pin(Arc::clone(&self.children).wait(identity))
+        let forget_log = self.keeper.at_end_of(identity.pid);
+        let ended = Arc::clone(&self.children).wait(identity);
+        Box::pin(async move {
+            let exit = ended.await;
+            forget_log();
+            exit
+        })
     }
 
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError> {
@@ -236,6 +246,7 @@ impl Processes for HostProcesses {
         Box::pin(async move {
             self.leftovers.end_all(&target).await?;
             self.groups.remove(&target);
+            self.keeper.unwritten(log::path(&self.logs, &target));
             Ok(())
         })
     }

@@ -239,7 +239,8 @@ impl Marks {
         now: Timestamp,
     ) -> Option<ProcessIdentity> {
         let NamedProcess { pid, start_ticks } = named;
-        let mark = self.of(pid)?;
+        let uid = stat::real_uid(pid)?;
+        let mark = self.mark_of(pid, uid, users)?;
         (mark.target == *target).then(|| mark.identity(pid, start_ticks, boot_id, now))
     }
 

@@ -50,8 +50,9 @@ pub(super) fn written_by(pid: u32, path: &Path) -> Option<FileId> {
     })
 }
 
-/// Opens the file that processes write to and that had this name before. `written` is that file, where it is known. By a
-/// look at every process: that is rare.
+/// Opens the file that processes write to and that had this name before. `written` is that file, where it is known; the
+/// log of another target it never is, which may be another file with its number by now. By a look at every process: that
+/// is rare.
 pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> {
     let mut deleted = path.as_os_str().to_owned();
     deleted.push(" (deleted)");
@@ -59,9 +60,15 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
         Some(written) => FileId::of(output).is_ok_and(|found| found == written),
         None => std::fs::read_link(output).is_ok_and(|name| name.as_os_str() == deleted),
     };
+    let is_of_another = |output: &PathBuf| {
+        let name = std::fs::read_link(output).unwrap_or_default();
+        let logs = path.parent().filter(|_| name != path);
+        logs.is_some_and(|logs| log::target_of(logs, &name).is_some())
+    };
     let own = std::process::id();
     let others = stat::all().into_iter().filter(|&pid| pid != own);
-    let output = others.flat_map(outputs).find(is_it)?;
+    let mut outputs = others.flat_map(outputs);
+    let output = outputs.find(|output| is_it(output) && !is_of_another(output))?;
     OpenOptions::new().read(true).write(true).open(output).ok()
 }
 
@@ -74,4 +81,29 @@ pub(super) fn writes(pid: u32, descriptor: &str) -> bool {
     flags.is_some_and(|flags| {
         OFlags::from_bits_retain(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_another_target_is_never_taken_for_one_that_was_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let (web, other) = (dir.path().join("web.log"), dir.path().join("other.log"));
+        let (out, err) = log::open(&other).unwrap();
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("1000")
+            .stdout(out)
+            .stderr(err)
+            .spawn()
+            .unwrap();
+        // As where the number of a file that was deleted was given to a new one.
+        let number = FileId::of(&other).ok();
+        assert!(open_former(&web, number).is_none());
+        std::fs::rename(&other, dir.path().join("web.log.old")).unwrap();
+        assert!(open_former(&web, number).is_some());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 }

@@ -6,6 +6,7 @@ use super::super::{
 };
 use super::Bound;
 use std::{
+    collections::HashSet,
     fs::File,
     io::{self, Seek, SeekFrom},
     os::{fd::AsRawFd, unix::fs::MetadataExt},
@@ -18,8 +19,8 @@ const ROUNDS: usize = 4;
 /// One file.
 pub(super) struct Kept {
     pub(super) bound: Bound,
-    /// The child.
-    pid: u32,
+    /// The child; none where that is yet to be named.
+    pid: Option<u32>,
     /// The file that the child has as its output; none where it was not there when it was first asked for.
     written: Option<FileId>,
     /// Its length at the last look; none before one.
@@ -31,10 +32,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(path: &Path, bound: Bound, pid: u32) -> Self {
+    pub(super) fn new(path: &Path, bound: Bound, pid: Option<u32>) -> Self {
         // By the process itself where it can be told: an earlier daemon may have opened the log anew, and then the file of
         // that name is not the one that is written to.
-        let written = output::written_by(pid, path);
+        let written = pid.and_then(|pid| output::written_by(pid, path));
         Self {
             bound,
             pid,
@@ -47,9 +48,13 @@ impl Kept {
 
     /// It is this process that writes to it.
     pub(super) fn is_of(&mut self, pid: u32, path: &Path) {
-        if self.pid != pid {
-            *self = Self::new(path, self.bound, pid);
+        if self.pid != Some(pid) {
+            *self = Self::new(path, self.bound, Some(pid));
         }
+    }
+
+    pub(super) fn is_one_of(&self, pids: &HashSet<u32>) -> bool {
+        self.pid.is_some_and(|pid| pids.contains(&pid))
     }
 
     /// Where the file is that is written to.

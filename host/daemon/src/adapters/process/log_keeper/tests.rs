@@ -1,7 +1,7 @@
 //! Real files, and writers as fast as they come.
 
-use super::*;
-use std::{fs::File, io::Write};
+use super::{super::log, *};
+use std::{fs::File, io::Write, path::Path, time::Instant};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -23,7 +23,7 @@ fn kept(directory: &Path, max_bytes: u64) -> (LogKeeper, PathBuf, File) {
     let (writer, _) = log::open(&path).unwrap();
     let keeper = LogKeeper::start(Rotations::default()).unwrap();
     let bound = Bound { max_bytes, keep: 2 };
-    keeper.started(path.clone(), bound, std::process::id());
+    keeper.started(path.clone(), bound, Some(std::process::id()));
     (keeper, path, writer)
 }
 
@@ -134,7 +134,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
         keep: 2,
     };
     let before = LogKeeper::start(Rotations::default()).unwrap();
-    before.started(path.clone(), bound, child.id());
+    before.started(path.clone(), bound, Some(child.id()));
     wait_until("it writes", || content(&path).contains("line 3\n"));
     take_away(&path);
     wait_until("it writes to a new file", || {
@@ -159,4 +159,25 @@ fn a_log_that_was_moved_under_an_earlier_daemon_is_kept_by_the_next() {
 #[test]
 fn a_log_that_was_deleted_under_an_earlier_daemon_is_kept_by_the_next() {
     check_keeping_on(|path| std::fs::remove_file(path).unwrap());
+}
+
+#[test]
+fn a_log_whose_process_has_ended_or_whose_target_is_gone_is_kept_no_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keeper, path, _writer) = kept(dir.path(), 1 << 20);
+    let kept = || keeper.0.kept.load(Ordering::SeqCst);
+    wait_until("it is kept", || kept() == 1);
+    keeper.at_end_of(std::process::id())();
+    wait_until("its process has ended", || kept() == 0);
+    let bound = Bound {
+        max_bytes: 1 << 20,
+        keep: 2,
+    };
+    // The first process of a program that forks is not the one that writes on.
+    keeper.started(path.clone(), bound, None);
+    keeper.at_end_of(std::process::id())();
+    keeper.keep(dir.path().join("other.log"), bound, 1);
+    wait_until("both are kept", || kept() == 2);
+    keeper.unwritten(path);
+    wait_until("one is gone", || kept() == 1);
 }
