@@ -123,7 +123,7 @@ impl HostProcesses {
         let boot_id = boot::id().map_err(|(path, source)| failed("read", &path)(source))?;
         let marks = Marks::new(&logs);
         let rotations = Rotations::default();
-        let keeper = LogKeeper::start(rotations.clone())
+        let keeper = LogKeeper::start(rotations.clone(), marks.written().clone())
             .map_err(failed("start the thread that keeps the logs in", &logs))?;
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
@@ -202,7 +202,8 @@ impl Processes for HostProcesses {
 
     fn marked(&self, target: &TargetName, named: NamedProcess) -> Option<ProcessIdentity> {
         let now = self.clock.now();
-        self.marks.named(target, named, &self.boot_id, now)
+        self.marks
+            .named(target, named, &self.leftovers.users(), &self.boot_id, now)
     }
 
     fn boot_id(&self) -> &str {

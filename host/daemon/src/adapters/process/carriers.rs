@@ -87,8 +87,10 @@ fn marks(pid: u32) -> Vec<Mark> {
     variable.into_iter().chain(outputs).collect()
 }
 
-/// Whether it may be the log of a target, `logs/NAME.log` in a state directory.
+/// Whether it may be the log of a target, `logs/NAME.log` in a state directory, or have been it: see
+/// [`super::log::former_target_of`].
 fn is_log(file: &Path) -> bool {
     let directory = file.parent().and_then(Path::file_name);
-    directory == Some(OsStr::new("logs")) && file.extension() == Some(OsStr::new("log"))
+    let name = file.file_name().and_then(OsStr::to_str);
+    directory == Some(OsStr::new("logs")) && name.is_some_and(|name| name.contains(".log"))
 }

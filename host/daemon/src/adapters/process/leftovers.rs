@@ -87,6 +87,11 @@ impl Leftovers {
         leaders
     }
 
+    /// As whom the processes of targets run, where that is not as the daemon.
+    pub(super) fn users(&self) -> HashMap<TargetName, u32> {
+        self.users.lock().clone()
+    }
+
     /// The users of targets, where they are not the daemon's own.
     pub(super) fn run_as(&self, users: impl IntoIterator<Item = (TargetName, u32)>) {
         self.users.lock().extend(users);

@@ -140,6 +140,14 @@ pub(super) fn target_of(logs: &Path, file: &Path) -> Option<TargetName> {
     TargetName::parse(name.strip_suffix(".log")?).ok()
 }
 
+/// Whose output went there, where the file was moved within the directory or deleted since, as the kernel tells its name.
+pub(super) fn former_target_of(logs: &Path, file: &Path) -> Option<TargetName> {
+    let name = file.strip_prefix(logs).ok()?.to_str()?;
+    let (name, rest) = name.split_once(".log")?;
+    let is_below = rest.contains('/');
+    TargetName::parse(name).ok().filter(|_| !is_below)
+}
+
 /// Whether a file that goes by this name now, as the kernel tells it, is the log, or may have been: it was deleted, or
 /// moved to another name in the same directory that begins like the log's.
 pub(super) fn had_name(path: &Path, now: &Path) -> bool {
@@ -443,6 +451,25 @@ mod tests {
             ("pipe:[1]", false),
         ] {
             assert_eq!(had_name(log, Path::new(now)), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_was_moved_or_deleted_still_names_its_target() {
+        let logs = Path::new("/state/logs");
+        for (file, expected) in [
+            ("/state/logs/web.log", Some("web")),
+            ("/state/logs/web.log (deleted)", Some("web")),
+            ("/state/logs/web.log.old", Some("web")),
+            ("/state/logs/web.log-20260101 (deleted)", Some("web")),
+            ("/state/logs/web.log.d/other.log", None),
+            ("/state/logs/web.old", None),
+            ("/state/web.log.1", None),
+            ("/state/logs/.log", None),
+        ] {
+            let found = former_target_of(logs, Path::new(file));
+            let found = found.as_ref().map(TargetName::as_str);
+            assert_eq!(found, expected, "{file}");
         }
     }
 

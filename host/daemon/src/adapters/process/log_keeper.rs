@@ -16,7 +16,7 @@
 mod keeping;
 mod kept;
 
-use super::log::Rotations;
+use super::{log::Rotations, output::Written};
 use keeping::Keeping;
 use mainstay_domain::spec::ProcessSpec;
 use parking_lot::Mutex;
@@ -97,7 +97,8 @@ enum Ask {
 }
 
 impl LogKeeper {
-    pub(super) fn start(rotations: Rotations) -> io::Result<Self> {
+    /// `written` is told which file the log of each target is.
+    pub(super) fn start(rotations: Rotations, written: Written) -> io::Result<Self> {
         let asked = Arc::new(Asked {
             asks: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
@@ -110,7 +111,7 @@ impl LogKeeper {
         if let Err(error) = &inotify {
             tracing::warn!(%error, "a log of a target may grow far above its size between two looks");
         }
-        let keeping = Keeping::new(Arc::clone(&asked), inotify.ok(), rotations);
+        let keeping = Keeping::new(Arc::clone(&asked), inotify.ok(), rotations, written);
         std::thread::Builder::new()
             .name("logs".to_owned())
             .spawn(|| keeping.run())?;

@@ -1,8 +1,9 @@
 //! Marks by which a later daemon finds the children of an earlier one.
 //!
 //! A child is marked twice: by the variable `MAINSTAY_TARGET` in its environment, and by its output, which goes to the
-//! target's log. Programs that show their state in the process list (PostgreSQL, Redis, nginx) write over their first
-//! environment, and programs that log elsewhere leave the log; none is known to do both before it serves.
+//! target's log, also where that was moved or deleted since. Programs that show their state in the process list
+//! (PostgreSQL, Redis, nginx) write over their first environment, and programs that log elsewhere leave the log; none is
+//! known to do both before it serves.
 //!
 //! Anyone can write such a mark: a variable is free, and a file of the same name can be had in a mount namespace of one's
 //! own. So a mark counts only where the process runs as the daemon, or as the user of the target that it names; to be ended
@@ -18,7 +19,8 @@ use super::{
     alias::{Aliases, Start},
     environ,
     leftovers::Marked,
-    log, output,
+    log,
+    output::{self, Written},
     stat::{self, ProcessStat},
 };
 use crate::ports::NamedProcess;
@@ -43,6 +45,7 @@ pub(super) struct Marks {
     state: String,
     logs: PathBuf,
     aliases: Aliases,
+    written: Written,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,7 @@ impl Marks {
             state: digest.chars().take(16).collect(),
             logs: logs.to_owned(),
             aliases: Aliases::default(),
+            written: Written::default(),
         }
     }
 
@@ -91,6 +95,11 @@ impl Marks {
     /// Of starts under another name; clones of this value share them.
     pub(super) fn aliases(&self) -> &Aliases {
         &self.aliases
+    }
+
+    /// By what the files that processes write to are known, whatever their names are by now.
+    pub(super) fn written(&self) -> &Written {
+        &self.written
     }
 
     /// The variable's value.
@@ -123,14 +132,11 @@ impl Marks {
     }
 
     fn by_output(&self, pid: u32) -> Option<Mark> {
-        [1, 2].into_iter().find_map(|descriptor| {
-            let file = std::fs::read_link(format!("/proc/{pid}/fd/{descriptor}")).ok()?;
-            let target = log::target_of(&self.logs, &file)?;
-            Some(Mark {
-                target,
-                start: None,
-                marked_as: None,
-            })
+        let target = output::target_written_by(pid, &self.logs, &self.written)?;
+        Some(Mark {
+            target,
+            start: None,
+            marked_as: None,
         })
     }
 
@@ -235,12 +241,14 @@ impl Marks {
         &self,
         target: &TargetName,
         named: NamedProcess,
+        uids: &HashMap<TargetName, u32>,
         boot_id: &str,
         now: Timestamp,
     ) -> Option<ProcessIdentity> {
         let NamedProcess { pid, start_ticks } = named;
+        let users = all_users(rustix::process::getuid().as_raw(), uids);
         let uid = stat::real_uid(pid)?;
-        let mark = self.mark_of(pid, uid, users)?;
+        let mark = self.mark_of(pid, uid, &users)?;
         (mark.target == *target).then(|| mark.identity(pid, start_ticks, boot_id, now))
     }
 
@@ -262,7 +270,7 @@ impl Marks {
             let target = Some(mark.target).filter(&wanted)?;
             let is_trusted = uid == own
                 || uids.get(&target) == Some(&uid)
-                || output::is_output_of(pid, &log::path(&self.logs, &target));
+                || output::is_output_of(pid, &self.logs, &target, &self.written);
             is_trusted.then_some(Marked {
                 target,
                 pid,

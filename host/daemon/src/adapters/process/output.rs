@@ -1,49 +1,124 @@
 //! Which file a process has as its standard output or standard error, whatever name the file has by now.
 
+use super::{log, stat};
+use mainstay_domain::name::TargetName;
+use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use std::{
-    fs::{File, OpenOptions},
+    collections::HashMap,
+    fmt::Display,
+    fs::{File, Metadata, OpenOptions},
     io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
 };
-
-use super::{log, stat};
 
 /// What tells one file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,
     inode: u64,
+    /// The number of a file that was deleted is given to another one, which was made later. None where the file system does
+    /// not know.
+    made_at: Option<SystemTime>,
 }
 
 impl FileId {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::metadata(path)?;
-        Ok(Self {
+        Ok(Self::from_metadata(&std::fs::metadata(path)?))
+    }
+
+    fn from_metadata(metadata: &Metadata) -> Self {
+        Self {
             device: metadata.dev(),
             inode: metadata.ino(),
-        })
+            made_at: metadata.created().ok(),
+        }
     }
 }
 
-/// The places of a process's standard output and standard error.
-fn outputs(pid: u32) -> [PathBuf; 2] {
-    [1, 2].map(|number| PathBuf::from(format!("/proc/{pid}/fd/{number}")))
+/// The files that the processes of targets write to, whatever their names are: known from when the log is kept until nothing
+/// of the target lives any more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written(Arc<Mutex<HashMap<TargetName, FileId>>>);
+
+impl Written {
+    /// The log of this name is that file.
+    pub(super) fn know(&self, path: &Path, file: Option<FileId>) {
+        // One without its time is not told from a later one with its number.
+        // And what an operator links to is no file of the daemon's own, so others may write to it.
+        let file = file.filter(|file| file.made_at.is_some() && !path.is_symlink());
+        if let (Some(target), Some(file)) = (target_of(path), file) {
+            self.0.lock().insert(target, file);
+        }
+    }
+
+    pub(super) fn of(&self, target: &TargetName) -> Option<FileId> {
+        self.0.lock().get(target).copied()
+    }
+
+    pub(super) fn forget(&self, path: &Path) {
+        if let Some(target) = target_of(path) {
+            self.0.lock().remove(&target);
+        }
+    }
+
+    /// Whose file this descriptor is. Only one that can be is looked at: of others the file system may not answer.
+    fn target_of(&self, output: &Path, info: &Info) -> Option<TargetName> {
+        let known: Vec<(TargetName, FileId)> = {
+            let known = self.0.lock();
+            let alike = known.iter().filter(|(_, file)| Some(file.inode) == info.inode);
+            alike.map(|(target, file)| (target.clone(), *file)).collect()
+        };
+        let mut known = known.into_iter();
+        let (target, _) =
+            known.find(|(_, file)| FileId::of(output).is_ok_and(|found| found == *file))?;
+        Some(target)
+    }
 }
 
-/// Whether standard output or standard error of a process are the file of this name.
-pub(super) fn is_output_of(pid: u32, path: &Path) -> bool {
-    let Ok(file) = FileId::of(path) else {
-        return false;
-    };
-    let mut outputs = outputs(pid).into_iter();
-    outputs.any(|output| FileId::of(&output).is_ok_and(|found| found == file))
+fn target_of(path: &Path) -> Option<TargetName> {
+    log::target_of(path.parent()?, path)
+}
+
+/// Whose output a process writes, by standard output or standard error: to the log of that target, or to a file that was
+/// it before.
+pub(super) fn target_written_by(pid: u32, logs: &Path, written: &Written) -> Option<TargetName> {
+    [1, 2].into_iter().find_map(|number| {
+        let output = place(pid, number);
+        let name = std::fs::read_link(&output).ok()?;
+        if let Some(target) = log::target_of(logs, &name) {
+            return Some(target);
+        }
+        // What reads a log and writes to another file beside it, a compressor say, does not append.
+        let info = Info::of(pid, &number)
+            .filter(|info| name.is_absolute() && info.flags.contains(OFlags::APPEND))?;
+        let former = log::former_target_of(logs, &name);
+        former.or_else(|| written.target_of(&output, &info))
+    })
+}
+
+/// Where standard output or standard error of a process is.
+fn place(pid: u32, number: u32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/fd/{number}"))
+}
+
+/// Whether standard output or standard error of a process are a file that the daemon handed out for this target.
+pub(super) fn is_output_of(pid: u32, logs: &Path, target: &TargetName, written: &Written) -> bool {
+    let present = FileId::of(&log::path(logs, target)).ok();
+    let handed_out = [present, written.of(target)];
+    [1, 2].into_iter().any(|number| {
+        let found = FileId::of(&place(pid, number));
+        found.is_ok_and(|found| handed_out.contains(&Some(found)))
+    })
 }
 
 /// The file that a process has as its output, where that is the log of this name, or was.
 pub(super) fn written_by(pid: u32, path: &Path) -> Option<FileId> {
-    outputs(pid).into_iter().find_map(|output| {
+    [1, 2].into_iter().find_map(|number| {
+        let output = place(pid, number);
         let name = std::fs::read_link(&output).ok()?;
         let is_it = log::had_name(path, &name);
         is_it.then(|| FileId::of(&output).ok()).flatten()
@@ -56,31 +131,60 @@ pub(super) fn written_by(pid: u32, path: &Path) -> Option<FileId> {
 pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> {
     let mut deleted = path.as_os_str().to_owned();
     deleted.push(" (deleted)");
-    let is_it = |output: &PathBuf| match written {
-        Some(written) => FileId::of(output).is_ok_and(|found| found == written),
-        None => std::fs::read_link(output).is_ok_and(|name| name.as_os_str() == deleted),
+    let is_it = |pid: u32, number: u32, name: &Path| match written {
+        // One with another number is not looked at: its file system may not answer.
+        Some(written) => {
+            let inode = Info::of(pid, &number).and_then(|info| info.inode);
+            inode.is_none_or(|inode| inode == written.inode)
+                && FileId::of(&place(pid, number)).is_ok_and(|found| found == written)
+        }
+        None => name.as_os_str() == deleted,
     };
-    let is_of_another = |output: &PathBuf| {
-        let name = std::fs::read_link(output).unwrap_or_default();
+    let is_of_another = |name: &Path| {
         let logs = path.parent().filter(|_| name != path);
-        logs.is_some_and(|logs| log::target_of(logs, &name).is_some())
+        logs.is_some_and(|logs| log::target_of(logs, name).is_some())
     };
     let own = std::process::id();
     let others = stat::all().into_iter().filter(|&pid| pid != own);
-    let mut outputs = others.flat_map(outputs);
-    let output = outputs.find(|output| is_it(output) && !is_of_another(output))?;
-    OpenOptions::new().read(true).write(true).open(output).ok()
+    let mut outputs = others.flat_map(|pid| [1, 2].map(|number| (pid, number)));
+    let (pid, number) = outputs.find(|&(pid, number)| {
+        let name = std::fs::read_link(place(pid, number));
+        name.is_ok_and(|name| {
+            name.is_absolute() && !is_of_another(&name) && is_it(pid, number, &name)
+        })
+    })?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.open(place(pid, number)).ok()
+}
+
+/// What the kernel tells of a descriptor without a look at its file.
+struct Info {
+    flags: OFlags,
+    /// Not told by kernels before 5.14.
+    inode: Option<u64>,
+}
+
+impl Info {
+    fn of(pid: u32, descriptor: &impl Display) -> Option<Self> {
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).ok()?;
+        let flags = u32::from_str_radix(field(&info, "flags:")?, 8).ok()?;
+        Some(Self {
+            flags: OFlags::from_bits_retain(flags),
+            inode: field(&info, "ino:").and_then(|inode| inode.parse().ok()),
+        })
+    }
+}
+
+fn field<'a>(info: &'a str, label: &str) -> Option<&'a str> {
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix(label).map(str::trim))
 }
 
 /// Whether this descriptor of a process is open for writing.
 pub(super) fn writes(pid: u32, descriptor: &str) -> bool {
-    let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
-    let info = info.unwrap_or_default();
-    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| {
-        OFlags::from_bits_retain(flags).intersects(OFlags::WRONLY | OFlags::RDWR)
-    })
+    let info = Info::of(pid, &descriptor);
+    info.is_some_and(|info| info.flags.intersects(OFlags::WRONLY | OFlags::RDWR))
 }
 
 #[cfg(test)]

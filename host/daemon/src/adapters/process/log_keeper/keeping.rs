@@ -1,7 +1,10 @@
 //! The thread that keeps logs, and what it knows of them.
 
 use super::{
-    super::log::{self, Rotations},
+    super::{
+        log::{self, Rotations},
+        output::Written,
+    },
     Ask, Asked, LATEST, SOONEST,
     kept::Kept,
 };
@@ -24,6 +27,8 @@ pub(super) struct Keeping {
     /// Tells of the first write after a look.
     inotify: Option<OwnedFd>,
     rotations: Rotations,
+    /// For who looks for processes by their output.
+    written: Written,
     logs: HashMap<PathBuf, Kept>,
     /// The next look at those that are written to; no others are gone through.
     due: HashMap<PathBuf, Instant>,
@@ -32,11 +37,17 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    pub(super) fn new(asked: Arc<Asked>, inotify: Option<OwnedFd>, rotations: Rotations) -> Self {
+    pub(super) fn new(
+        asked: Arc<Asked>,
+        inotify: Option<OwnedFd>,
+        rotations: Rotations,
+        written: Written,
+    ) -> Self {
         Self {
             asked,
             inotify,
             rotations,
+            written,
             logs: HashMap::new(),
             due: HashMap::new(),
             watches: HashMap::new(),
@@ -84,6 +95,7 @@ impl Keeping {
             match ask {
                 Ask::Started(path, bound, pid) => {
                     let kept = Kept::new(&path, bound, pid);
+                    self.written.know(&path, kept.written());
                     self.logs.insert(path.clone(), kept);
                     self.due.insert(path, now);
                 }
@@ -92,12 +104,16 @@ impl Keeping {
                     let kept = self.logs.entry(path.clone()).or_insert_with(new);
                     kept.bound = bound;
                     kept.is_of(pid, &path);
+                    self.written.know(&path, kept.written());
                     self.due.insert(path, now);
                 }
                 Ask::Ended(pid) => {
                     ended.insert(pid);
                 }
-                Ask::Unwritten(path) => self.forget(&path),
+                Ask::Unwritten(path) => {
+                    self.forget(&path);
+                    self.written.forget(&path);
+                }
                 Ask::LookAtAll => {
                     for (path, kept) in &mut self.logs {
                         kept.is_lost = false;

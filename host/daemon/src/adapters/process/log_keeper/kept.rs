@@ -57,6 +57,11 @@ impl Kept {
         self.pid.is_some_and(|pid| pids.contains(&pid))
     }
 
+    /// The file that the child has as its output, where it is known.
+    pub(super) fn written(&self) -> Option<FileId> {
+        self.written
+    }
+
     /// Where the file is that is written to.
     pub(super) fn written_path(&self, path: &Path) -> PathBuf {
         match &self.former {

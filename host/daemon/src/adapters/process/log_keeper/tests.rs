@@ -21,7 +21,7 @@ fn content(path: &Path) -> String {
 fn kept(directory: &Path, max_bytes: u64) -> (LogKeeper, PathBuf, File) {
     let path = directory.join("web.log");
     let (writer, _) = log::open(&path).unwrap();
-    let keeper = LogKeeper::start(Rotations::default()).unwrap();
+    let keeper = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
     let bound = Bound { max_bytes, keep: 2 };
     keeper.started(path.clone(), bound, Some(std::process::id()));
     (keeper, path, writer)
@@ -112,7 +112,7 @@ fn a_log_that_was_deleted_while_no_daemon_was_there_is_opened_anew() {
     let mut child = writer(&path);
     wait_until("it writes", || content(&path).contains("line 3\n"));
     std::fs::remove_file(&path).unwrap();
-    let keeper = LogKeeper::start(Rotations::default()).unwrap();
+    let keeper = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
     let bound = Bound {
         max_bytes: 1 << 20,
         keep: 2,
@@ -133,7 +133,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
         max_bytes: 1 << 20,
         keep: 2,
     };
-    let before = LogKeeper::start(Rotations::default()).unwrap();
+    let before = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
     before.started(path.clone(), bound, Some(child.id()));
     wait_until("it writes", || content(&path).contains("line 3\n"));
     take_away(&path);
@@ -142,7 +142,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
     });
     drop(before);
     let lines = content(&path).lines().count();
-    let next = LogKeeper::start(Rotations::default()).unwrap();
+    let next = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
     next.keep(path.clone(), bound, child.id());
     wait_until("it still writes to the new file", || {
         content(&path).lines().count() > lines + 100

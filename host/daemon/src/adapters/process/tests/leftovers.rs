@@ -172,3 +172,67 @@ async fn the_service_that_a_program_left_in_a_session_of_its_own_is_known_by_its
     within(next.end_rest(&web())).await.unwrap();
     assert!(!next.is_alive(&main));
 }
+
+/// In a session of its own, and with the log as its only mark, which is taken away before the leader ends.
+async fn check_known_by_its_output(take_away: impl Fn(&Path), is_same_daemon: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let processes_before = processes(dir.path());
+    processes_before.find(Vec::new()).await;
+    let script = "setsid sh -c 'echo $$; exec env -u MAINSTAY_TARGET sleep 1000' & exec sleep 0.2";
+    let first = processes_before.spawn(&web(), &shell(script), 0).await;
+    let pid = pids(dir.path(), 1)[0];
+    let written = || processes_before.marks.written().of(&web());
+    wait_until("its log is known", || written().is_some());
+    wait_until("it has no variable", || {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let mut variables = environment.split(|&byte| byte == 0);
+        !variables.any(|variable| variable.starts_with(b"MAINSTAY_TARGET="))
+    });
+    take_away(&processes_before.logs.join("web.log"));
+    within(processes_before.wait(first.unwrap())).await;
+    assert!(lives(pid));
+    if is_same_daemon {
+        within(processes_before.end_rest(&web())).await.unwrap();
+    } else {
+        drop(processes_before);
+        let next = processes(dir.path());
+        next.find(Vec::new()).await;
+        within(next.end_rest(&web())).await.unwrap();
+    }
+    assert!(!lives(pid));
+}
+
+#[tokio::test]
+async fn what_only_its_output_marks_ends_though_the_log_was_deleted() {
+    check_known_by_its_output(|log| std::fs::remove_file(log).unwrap(), false).await;
+}
+
+#[tokio::test]
+async fn what_only_its_output_marks_ends_though_the_log_was_moved_beside_its_place() {
+    let beside = |log: &Path| std::fs::rename(log, log.with_extension("log.old")).unwrap();
+    check_known_by_its_output(beside, false).await;
+}
+
+#[tokio::test]
+async fn what_only_its_output_marks_ends_though_the_log_was_moved_elsewhere() {
+    let away = |log: &Path| std::fs::rename(log, log.with_file_name("../away")).unwrap();
+    check_known_by_its_output(away, true).await;
+}
+
+#[tokio::test]
+async fn what_reads_a_log_and_writes_beside_it_is_none_of_the_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let beside = std::fs::File::create(processes.logs.join("web.log.1.gz")).unwrap();
+    let mut packer = std::process::Command::new("/bin/sleep")
+        .arg("1000")
+        .stdout(beside)
+        .spawn()
+        .unwrap();
+    processes.find(Vec::new()).await;
+    processes.leftovers.started(&web());
+    within(processes.end_rest(&web())).await.unwrap();
+    assert!(lives(packer.id()));
+    packer.kill().unwrap();
+    packer.wait().unwrap();
+}
