@@ -7,12 +7,13 @@
 //! in some milliseconds: about 2 MB at 300 MB/s. (A rotated file may have 64 KiB more than its size, see `log`.)
 //!
 //! Nobody can turn a child's output to another file. So where its file was moved or deleted, what it writes goes from there
-//! into a file of the old name, and is taken off the one that was moved.
+//! into a file of the old name; see `former`.
 //!
 //! Invariant: a log that nobody writes to costs nothing, and one whose process has ended is not kept: the kernel may give
 //! the number of its file to that of another target.
 //! Invariant: what this thread cannot do is done at the supervisor's own looks, every few seconds.
 
+mod former;
 mod keeping;
 mod kept;
 

@@ -4,17 +4,12 @@ use super::super::{
     log,
     output::{self, FileId},
 };
-use super::Bound;
+use super::{Bound, former::Former};
 use std::{
     collections::HashSet,
-    fs::File,
-    io::{self, Seek, SeekFrom},
-    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    io,
     path::{Path, PathBuf},
 };
-
-/// How often what is written meanwhile is gone after, before the rest of it is cut off.
-const ROUNDS: usize = 4;
 
 /// One file.
 pub(super) struct Kept {
@@ -26,7 +21,7 @@ pub(super) struct Kept {
     /// Its length at the last look; none before one.
     seen: Option<u64>,
     /// That file, where it has not its name any more.
-    former: Option<File>,
+    former: Option<Former>,
     /// It was looked for, and nobody writes to it.
     pub(super) is_lost: bool,
 }
@@ -65,7 +60,7 @@ impl Kept {
     /// Where the file is that is written to.
     pub(super) fn written_path(&self, path: &Path) -> PathBuf {
         match &self.former {
-            Some(file) => PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+            Some(former) => former.path(),
             None => path.to_owned(),
         }
     }
@@ -84,48 +79,20 @@ impl Kept {
         if is_there || self.former.is_some() || self.is_lost {
             return;
         }
-        self.former = output::open_former(path, self.written);
+        let file = output::open_former(path, self.written);
+        self.former = file.and_then(|file| Former::new(file, self.seen).ok());
         self.is_lost = self.former.is_none();
-        if let Some(former) = &self.former {
-            // What an earlier daemon has left in one that was moved stays there; in one that was deleted all is new.
-            let left = || match former.metadata() {
-                Ok(metadata) if metadata.nlink() > 0 => metadata.len(),
-                _ => 0,
-            };
-            self.seen.get_or_insert_with(left);
+        if self.former.is_some() {
             tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
         }
     }
 
-    /// Moves what was written to a file that has not its name any more into one that has.
+    /// Writes into a file of the log's name what was written to one that has it no more.
     pub(super) fn relay(&mut self, path: &Path) -> io::Result<()> {
         let Some(former) = &mut self.former else {
             return Ok(());
         };
-        let length = former.metadata()?.len();
-        let from = self.seen.unwrap_or(0).min(length);
         let (mut new, _) = log::open(path)?;
-        if length == from {
-            // To cut it would be told as a write to it.
-            self.seen = Some(from);
-            return Ok(());
-        }
-        let mut copied = from;
-        for _ in 0..ROUNDS {
-            former.seek(SeekFrom::Start(copied))?;
-            let more = io::copy(former, &mut new);
-            match more {
-                Ok(0) => break,
-                Ok(more) => copied = copied.saturating_add(more),
-                // Better lines that are lost than a file that nobody sees and that grows without end.
-                Err(_) if copied.saturating_sub(from) > self.bound.max_bytes => break,
-                Err(error) => return Err(error),
-            }
-        }
-        // Of one that was deleted nothing is to be kept.
-        let is_deleted = former.metadata()?.nlink() == 0;
-        let left = if is_deleted { 0 } else { from };
-        self.seen = Some(left);
-        former.set_len(left)
+        former.relay(&mut new, self.bound)
     }
 }
