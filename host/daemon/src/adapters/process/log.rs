@@ -8,23 +8,21 @@
 //! Invariant: `NAME.log` is the present file, `NAME.log.1` the newest rotated one, and none is above the number to keep.
 //! Invariant: of one file there is one rotation at a time; two would take off what only one of them has copied.
 
+mod rotation;
+
 use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
-use rustix::fs::{FallocateFlags, fallocate};
+use rotation::rotate;
 use std::{
     collections::{HashMap, HashSet},
     fs::{DirBuilder, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// How much a rotated file may have above its size: what comes between the look that finds the file too long and the copy
-/// is kept whole where it is no more than one large write.
-const ONE_WRITE: u64 = 64 << 10;
 
 /// How long the next try waits after one that has failed, on a full disk say, where nobody asks for it.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
@@ -210,178 +208,12 @@ pub(super) fn is_above(path: &Path, max_bytes: u64) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > max_bytes)
 }
 
-/// Moves the content of a file that is above `max_bytes` into `PATH.1`, and each older one a place further. Where it is
-/// far above, its newest part goes into as many files as are kept, and the rest of it is lost.
-fn rotate(path: &Path, max_bytes: u64, keep: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.len() <= max_bytes {
-        return Ok(());
-    }
-    // Only whole blocks can be taken off, and at least one byte must stay.
-    let block = metadata.blksize().max(1);
-    let whole = (metadata.len() - 1) / block * block;
-    let piece = max_bytes.saturating_add(ONE_WRITE);
-    // First, so that there are never more than are kept: it would be written over.
-    remove_above(path, keep.saturating_sub(1))?;
-    let mut from = whole.saturating_sub(piece.saturating_mul(u64::from(keep)));
-    while keep > 0 && whole - from > piece {
-        let (partial, _copy) = copy_part(&mut file, path, from, piece)?;
-        put_in_place(path, keep, &partial)?;
-        from += piece;
-    }
-    let mut copy = match keep {
-        0 => None,
-        _ => Some(copy_part(&mut file, path, from, whole - from)?),
-    };
-    if whole == 0 || fallocate(&file, FallocateFlags::COLLAPSE_RANGE, 0, whole).is_err() {
-        if let Some((_, copy)) = &mut copy {
-            file.seek(SeekFrom::Start(whole))?;
-            // No more than there is room for: its file is bounded too.
-            let room = piece.saturating_sub(whole - from);
-            io::copy(&mut file.by_ref().take(room), copy)?;
-        }
-        file.set_len(0)?;
-    }
-    if let Some((partial, _copy)) = copy {
-        put_in_place(path, keep, &partial)?;
-    }
-    remove_above(path, keep)
-}
-
-/// Makes it the newest rotated file.
-fn put_in_place(path: &Path, keep: u32, partial: &Partial) -> io::Result<()> {
-    for number in (1..keep).rev() {
-        let older = numbered(path, number + 1);
-        match std::fs::rename(numbered(path, number), older) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    std::fs::rename(&partial.0, numbered(path, 1))
-}
-
-/// A copy that is not yet in its place. What is left of it when a rotation fails is deleted: on a full disk it would
-/// take the last bytes that others need.
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After its renaming it is not there any more.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Copies `length` bytes beside the file.
-fn copy_part(file: &mut File, path: &Path, from: u64, length: u64) -> io::Result<(Partial, File)> {
-    let partial = Partial(with_suffix(path, "partial"));
-    let mut options = OpenOptions::new();
-    let mut copy = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial.0)?;
-    file.seek(SeekFrom::Start(from))?;
-    io::copy(&mut file.take(length), &mut copy)?;
-    Ok((partial, copy))
-}
-
-/// Deletes rotated files that an earlier, larger `keep` left.
-fn remove_above(path: &Path, keep: u32) -> io::Result<()> {
-    let mut number = keep;
-    loop {
-        number = number.saturating_add(1);
-        match std::fs::remove_file(numbered(path, number)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn numbered(path: &Path, number: u32) -> PathBuf {
-    with_suffix(path, &number.to_string())
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::io::Write;
+    use super::{rotation::numbered, *};
 
     fn content(path: &Path) -> String {
         std::fs::read_to_string(path).unwrap_or_default()
-    }
-
-    fn lines(from: usize, to: usize) -> String {
-        (from..to).map(|n| format!("line {n:06}\n")).collect()
-    }
-
-    #[test]
-    fn rotation_under_an_open_writer_loses_no_line_and_keeps_so_many_files() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("web.log");
-        let (mut writer, _) = open(&path).unwrap();
-        for turn in 0..5 {
-            writer
-                .write_all(lines(turn * 2_000, (turn + 1) * 2_000).as_bytes())
-                .unwrap();
-            assert!(is_above(&path, 10_000));
-            rotate(&path, 10_000, 2).unwrap();
-            assert!(!is_above(&path, 10_000), "turn {turn}");
-        }
-        writer.write_all(b"the end\n").unwrap();
-        let kept =
-            [numbered(&path, 2), numbered(&path, 1), path.clone()].map(|file| content(&file));
-        let all = lines(0, 10_000) + "the end\n";
-        assert!(
-            all.ends_with(&kept.concat()),
-            "what is kept is the newest part, whole"
-        );
-        assert!(kept.concat().len() > 2 * 20_000);
-        assert!(!numbered(&path, 3).exists() && !with_suffix(&path, "partial").exists());
-    }
-
-    #[test]
-    fn a_file_within_its_size_stays_and_fewer_to_keep_deletes_the_older() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("web.log");
-        std::fs::write(&path, "short").unwrap();
-        rotate(&path, 5, 3).unwrap();
-        assert_eq!(content(&path), "short");
-        for number in 1..=3 {
-            std::fs::write(numbered(&path, number), "old").unwrap();
-        }
-        rotate(&path, 4, 1).unwrap();
-        assert_eq!(
-            (content(&path).len(), content(&numbered(&path, 1)).as_str()),
-            (0, "short")
-        );
-        assert!(!numbered(&path, 2).exists() && !numbered(&path, 3).exists());
-        std::fs::write(&path, "again").unwrap();
-        rotate(&path, 4, 0).unwrap();
-        assert!(content(&path).is_empty() && !numbered(&path, 1).exists());
-    }
-
-    #[test]
-    fn a_rotation_that_finds_the_disk_full_leaves_the_file_and_nothing_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("web.log");
-        let long = lines(0, 2_000);
-        std::fs::write(&path, &long).unwrap();
-        let partial = with_suffix(&path, "partial");
-        std::os::unix::fs::symlink("/dev/full", &partial).unwrap();
-        let error = rotate(&path, 10_000, 2).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert!(partial.symlink_metadata().is_err(), "it is deleted");
-        assert_eq!(content(&path), long);
     }
 
     #[test]
