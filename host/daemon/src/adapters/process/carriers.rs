@@ -5,13 +5,14 @@
 
 use super::{
     environ, mark,
+    output::{self, FileId},
     stat::{self, ProcessStat},
 };
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsStr,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,7 @@ enum Mark {
     /// The value of the variable.
     Variable(Vec<u8>),
     /// The log that is its output.
-    Output(PathBuf),
+    Output(FileId),
 }
 
 /// One process: its number, its start and its group.
@@ -81,8 +82,12 @@ fn marks(pid: u32) -> Vec<Mark> {
         })
         .map(|value| Mark::Variable(value.to_vec()));
     let outputs = [1, 2].into_iter().filter_map(|number| {
-        let file = std::fs::read_link(format!("/proc/{pid}/fd/{number}")).ok()?;
-        is_log(&file).then_some(Mark::Output(file))
+        let output = output::place(pid, number);
+        let name = std::fs::read_link(&output).ok()?;
+        // By the file: in another mount namespace another one may have that name. Others are not looked at: their file
+        // systems may not answer.
+        let file = is_log(&name).then(|| FileId::of(&output));
+        Some(Mark::Output(file?.ok()?))
     });
     variable.into_iter().chain(outputs).collect()
 }

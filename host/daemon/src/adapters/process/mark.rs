@@ -15,8 +15,10 @@
 //! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
 //! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
 
+mod one;
+
 use super::{
-    alias::{Aliases, Start},
+    alias::Aliases,
     environ,
     leftovers::Marked,
     log,
@@ -25,14 +27,17 @@ use super::{
 };
 use crate::ports::NamedProcess;
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
+use one::Mark;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::{HashMap, HashSet},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-/// Holds `STATE/TARGET/STARTED/RESTARTS`: a digest of the state directory, the target, when it was started in
+/// Holds `STATE/TARGET/STARTED/RESTARTS`: a digest of the state directory (its path, and which directory that is, for in
+/// another mount namespace it may be another one), the target, when it was started in
 /// milliseconds since the Unix epoch, and how often it was restarted before.
 pub(super) const VARIABLE: &str = "MAINSTAY_TARGET";
 
@@ -43,44 +48,22 @@ const SETTLE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct Marks {
     state: String,
+    /// As an earlier version wrote it, by the path alone.
+    old_state: String,
     logs: PathBuf,
     aliases: Aliases,
     written: Written,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Mark {
-    /// Whose process it is.
-    target: TargetName,
-    /// Known from the environment only.
-    start: Option<Start>,
-    /// The name in it, where that is another one by now.
-    marked_as: Option<TargetName>,
-}
-
-impl Mark {
-    fn identity(&self, pid: u32, ticks: u64, boot_id: &str, now: Timestamp) -> ProcessIdentity {
-        let (started_at, restarts) = self.start.unwrap_or((now, 0));
-        ProcessIdentity {
-            pid,
-            start_ticks: ticks,
-            boot_id: boot_id.to_owned(),
-            started_at,
-            restarts,
-            config: None,
-            ended: None,
-            completed: false,
-            marked_as: self.marked_as.clone(),
-        }
-    }
-}
-
 impl Marks {
     /// `logs` is resolved: absolute and without symbolic links.
     pub(super) fn new(logs: &Path) -> Self {
-        let digest = blake3::hash(logs.as_os_str().as_encoded_bytes()).to_hex();
+        let path = logs.as_os_str().as_encoded_bytes();
+        let which = std::fs::metadata(logs).map(|logs| format!("{}:{}", logs.dev(), logs.ino()));
+        let digest = |bytes: &[u8]| -> String { blake3::hash(bytes).to_hex().chars().take(16).collect() };
         Self {
-            state: digest.chars().take(16).collect(),
+            state: digest(&[path, b"\0", which.unwrap_or_default().as_bytes()].concat()),
+            old_state: digest(path),
             logs: logs.to_owned(),
             aliases: Aliases::default(),
             written: Written::default(),
@@ -108,26 +91,16 @@ impl Marks {
         format!("{}/{target}/{millis}/{restarts}", self.state)
     }
 
-    fn parse(&self, text: &str) -> Option<Mark> {
-        let mut parts = text
-            .strip_prefix(&self.state)?
-            .strip_prefix('/')?
-            .split('/');
-        let target = TargetName::parse(parts.next()?).ok()?;
-        let started_at = Timestamp::from_millis(parts.next()?.parse().ok()?);
-        let restarts = parts.next()?.parse().ok()?;
-        Some(Mark {
-            target,
-            start: Some((started_at, restarts)),
-            marked_as: None,
-        })
+    fn by_environment(&self, pid: u32) -> Option<Mark> {
+        Self::in_environment(pid, &[&self.state])
     }
 
-    fn by_environment(&self, pid: u32) -> Option<Mark> {
+    fn in_environment(pid: u32, states: &[&str]) -> Option<Mark> {
         let environment = environ::of(pid)?;
         environment.split(|&byte| byte == 0).find_map(|entry| {
             let value = std::str::from_utf8(entry).ok()?.strip_prefix(VARIABLE)?;
-            self.parse(value.strip_prefix('=')?)
+            let value = value.strip_prefix('=')?;
+            states.iter().find_map(|state| Mark::parse(state, value))
         })
     }
 
@@ -172,6 +145,9 @@ impl Marks {
             .filter_map(|descriptor| {
                 let file = std::fs::read_link(descriptor.path()).ok()?;
                 log::target_of(&self.logs, &file)?;
+                if !output::is_seen_from_here(&self.logs, &file, &descriptor.path()) {
+                    return None;
+                }
                 descriptor.file_name().into_string().ok()
             });
         numbers.any(|number| output::writes(pid, &number))
@@ -296,7 +272,9 @@ impl Marks {
                 continue;
             };
             let is_marked = |starts: &Vec<Timestamp>| {
-                let start = self.by_environment(pid).and_then(|mark| mark.start);
+                // Of a process that is recorded the mark of an earlier version counts too.
+                let mark = Self::in_environment(pid, &[&self.state, &self.old_state]);
+                let start = mark.and_then(|mark| mark.start);
                 start.is_some_and(|(started_at, _)| starts.contains(&started_at))
             };
             let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -336,10 +314,50 @@ mod tests {
             start: Some((Timestamp::from_millis(1_700_000_000_123), 4)),
             marked_as: None,
         };
-        assert_eq!(ours.parse(&text), Some(expected));
-        assert_eq!(others.parse(&text), None);
+        let parse = |marks: &Marks, text: &str| Mark::parse(&marks.state, text);
+        assert_eq!(parse(&ours, &text), Some(expected));
+        assert_eq!(parse(&others, &text), None);
         for cut in 0..text.len() - 1 {
-            assert_eq!(ours.parse(&text[..cut]), None, "{}", &text[..cut]);
+            assert_eq!(parse(&ours, &text[..cut]), None, "{}", &text[..cut]);
         }
+    }
+
+    #[test]
+    fn another_directory_with_the_same_path_has_other_marks() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = dir.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        let (before, same) = (Marks::new(&logs), Marks::new(&logs));
+        // As in another mount namespace.
+        std::fs::rename(&logs, dir.path().join("others")).unwrap();
+        std::fs::create_dir(&logs).unwrap();
+        let other = Marks::new(&logs);
+        assert_eq!(before.state, same.state);
+        assert_ne!(before.state, other.state);
+        assert_eq!(before.old_state, other.old_state);
+    }
+
+    #[test]
+    fn the_mark_of_an_earlier_version_counts_only_for_a_process_that_is_recorded() {
+        use std::os::unix::process::CommandExt;
+        let dir = tempfile::tempdir().unwrap();
+        let marks = Marks::new(dir.path());
+        let started_at = Timestamp::from_millis(1_700_000_000_123);
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("1000")
+            .env(VARIABLE, format!("{}/web/{}/0", marks.old_state, started_at.as_millis()))
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        assert_eq!(marks.leaders("boot", started_at, &HashMap::new()), []);
+        let mark = Mark {
+            target: TargetName::parse("web").unwrap(),
+            start: Some((started_at, 0)),
+            marked_as: None,
+        };
+        let recorded = mark.identity(child.id(), 0, "boot", started_at);
+        marks.end_leftovers(&[recorded]);
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// What tells one file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct FileId {
     device: u64,
     inode: u64,
@@ -89,19 +89,34 @@ pub(super) fn target_written_by(pid: u32, logs: &Path, written: &Written) -> Opt
     [1, 2].into_iter().find_map(|number| {
         let output = place(pid, number);
         let name = std::fs::read_link(&output).ok()?;
-        if let Some(target) = log::target_of(logs, &name) {
-            return Some(target);
+        let former = || {
+            let target = log::former_target_of(logs, &name)?;
+            is_seen_from_here(logs, &name, &output).then_some(target)
+        };
+        if log::target_of(logs, &name).is_some() {
+            return former();
         }
         // What reads a log and writes to another file beside it, a compressor say, does not append.
         let info = Info::of(pid, &number)
             .filter(|info| name.is_absolute() && info.flags.contains(OFlags::APPEND))?;
-        let former = log::former_target_of(logs, &name);
-        former.or_else(|| written.target_of(&output, &info))
+        former().or_else(|| written.target_of(&output, &info))
     })
 }
 
+/// Whether the file of a descriptor is the one that has this name here, or was deleted and can have had it. In another
+/// mount namespace, that of a container say, a file of another directory has the same name.
+pub(super) fn is_seen_from_here(logs: &Path, name: &Path, descriptor: &Path) -> bool {
+    let Ok(found) = std::fs::metadata(descriptor) else {
+        return false;
+    };
+    if found.nlink() == 0 {
+        return std::fs::metadata(logs).is_ok_and(|logs| logs.dev() == found.dev());
+    }
+    FileId::of(name).is_ok_and(|file| file == FileId::from_metadata(&found))
+}
+
 /// Where standard output or standard error of a process is.
-fn place(pid: u32, number: u32) -> PathBuf {
+pub(super) fn place(pid: u32, number: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/fd/{number}"))
 }
 
@@ -138,7 +153,10 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
             inode.is_none_or(|inode| inode == written.inode)
                 && FileId::of(&place(pid, number)).is_ok_and(|found| found == written)
         }
-        None => name.as_os_str() == deleted,
+        None => {
+            let logs = path.parent().filter(|_| name.as_os_str() == deleted);
+            logs.is_some_and(|logs| is_seen_from_here(logs, name, &place(pid, number)))
+        }
     };
     let is_of_another = |name: &Path| {
         let logs = path.parent().filter(|_| name != path);
