@@ -90,18 +90,24 @@ impl Rotation {
     }
 }
 
-/// Rotates a file where it is larger than it may be, unless another rotation of it lasts.
+/// Rotates a file where it is larger than it may be, unless another rotation of it lasts. `first` is called before that,
+/// where it may block.
 pub(super) async fn rotate_if_long(
     rotations: Rotations,
     path: PathBuf,
     max_bytes: u64,
     keep: u32,
+    first: impl FnOnce() + Send + 'static,
 ) -> Result<(), ProcessError> {
     // Held to the end of its thread: with a disk that is slow, or hangs, the next turn comes before this one ends.
     let Some(rotation) = begin_soon(&rotations, &path).await else {
         return Ok(());
     };
-    let rotated = tokio::task::spawn_blocking(move || rotation.run(max_bytes, keep)).await;
+    let rotate = move || {
+        first();
+        rotation.run(max_bytes, keep)
+    };
+    let rotated = tokio::task::spawn_blocking(rotate).await;
     let rotated = rotated.unwrap_or_else(|error| Err(io::Error::other(error)));
     rotated.map_err(|source| ProcessError::Rotate { path, source })
 }

@@ -13,11 +13,15 @@
 //! the number of its file to that of another target.
 //! Invariant: what this thread cannot do is done at the supervisor's own looks, every few seconds.
 
+mod due;
 mod former;
 mod keeping;
 mod kept;
 
-use super::{log::Rotations, output::Written};
+use super::{
+    log::Rotations,
+    output::{FileId, Written},
+};
 use keeping::Keeping;
 use mainstay_domain::spec::ProcessSpec;
 use parking_lot::Mutex;
@@ -28,9 +32,10 @@ use rustix::{
 #[cfg(test)]
 use std::sync::atomic::AtomicUsize;
 use std::{
+    collections::HashMap,
     io,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -78,6 +83,10 @@ struct Asked {
     /// Counts what was asked for.
     wake: OwnedFd,
     is_over: AtomicBool,
+    /// The kernel does not tell of every write.
+    is_blind: AtomicBool,
+    /// What is kept, so that it is asked for once: its bound, the process, and the file of that name.
+    known: Mutex<HashMap<PathBuf, (Bound, u32, Option<FileId>)>>,
     /// How many logs are kept.
     #[cfg(test)]
     kept: AtomicUsize,
@@ -100,15 +109,17 @@ enum Ask {
 impl LogKeeper {
     /// `written` is told which file the log of each target is.
     pub(super) fn start(rotations: Rotations, written: Written) -> io::Result<Self> {
+        // Of these a user may have few; without one the supervisor's own looks are all.
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
         let asked = Arc::new(Asked {
             asks: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             is_over: AtomicBool::new(false),
+            is_blind: AtomicBool::new(inotify.is_err()),
+            known: Mutex::default(),
             #[cfg(test)]
             kept: AtomicUsize::new(0),
         });
-        // Of these a user may have few; without one the supervisor's own looks are all.
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
         if let Err(error) = &inotify {
             tracing::warn!(%error, "a log of a target may grow far above its size between two looks");
         }
@@ -125,9 +136,15 @@ impl LogKeeper {
         self.ask(Ask::Started(path, bound, pid));
     }
 
-    /// Keeps the file of a child that runs, from now on where it was not kept.
-    pub(super) fn keep(&self, path: PathBuf, bound: Bound, pid: u32) {
-        self.ask(Ask::Keep(path, bound, pid));
+    /// To be called every few seconds, where it may block: keeps the file of a child that runs, from now on where it was not
+    /// kept. The thread hears of it only where there is something new.
+    pub(super) fn keep(&self, path: PathBuf, bound: Bound, pid: u32) -> impl FnOnce() + Send + use<> {
+        let asked = Arc::clone(&self.0);
+        move || {
+            if asked.is_new(&path, bound, pid) {
+                asked.ask(Ask::Keep(path, bound, pid));
+            }
+        }
     }
 
     /// Gives a file another name, and keeps it under that. Between two looks: else it would count as moved by others.
@@ -142,13 +159,17 @@ impl LogKeeper {
 
     /// Nothing of the target lives any more.
     pub(super) fn unwritten(&self, path: PathBuf) {
+        self.0.known.lock().remove(&path);
         self.ask(Ask::Unwritten(path));
     }
 
     /// To be called when this process has ended.
     pub(super) fn at_end_of(&self, pid: u32) -> impl FnOnce() + Send + use<> {
         let asked = Arc::clone(&self.0);
-        move || asked.ask(Ask::Ended(pid))
+        move || {
+            asked.known.lock().retain(|_, (_, of, _)| *of != pid);
+            asked.ask(Ask::Ended(pid));
+        }
     }
 
     /// Looks at every file at once.
@@ -169,6 +190,18 @@ impl Drop for LogKeeper {
 }
 
 impl Asked {
+    fn is_new(&self, path: &Path, bound: Bound, pid: u32) -> bool {
+        let present = FileId::of(path).ok();
+        let last = self
+            .known
+            .lock()
+            .insert(path.to_owned(), (bound, pid, present));
+        // One that is not there is to be made.
+        present.is_none()
+            || last != Some((bound, pid, present))
+            || self.is_blind.load(Ordering::SeqCst)
+    }
+
     fn ask(&self, ask: Ask) {
         self.asks.lock().push(ask);
         self.wake();

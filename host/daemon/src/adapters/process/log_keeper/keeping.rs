@@ -6,11 +6,13 @@ use super::{
         output::Written,
     },
     Ask, Asked, LATEST, SOONEST,
+    due::Due,
     kept::Kept,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::inotify::{self, Reader, WatchFlags},
+    fs::inotify::{self, ReadFlags, Reader, WatchFlags},
+    io::Errno,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -31,7 +33,7 @@ pub(super) struct Keeping {
     written: Written,
     logs: HashMap<PathBuf, Kept>,
     /// The next look at those that are written to; no others are gone through.
-    due: HashMap<PathBuf, Instant>,
+    due: Due,
     /// Whose file each watch is of.
     watches: HashMap<i32, PathBuf>,
 }
@@ -49,7 +51,7 @@ impl Keeping {
             rotations,
             written,
             logs: HashMap::new(),
-            due: HashMap::new(),
+            due: Due::default(),
             watches: HashMap::new(),
         }
     }
@@ -59,10 +61,7 @@ impl Keeping {
             self.take_asks();
             self.take_events();
             let now = Instant::now();
-            let due = self.due.iter().filter(|(_, due)| **due <= now);
-            let due: Vec<PathBuf> = due.map(|(path, _)| path.clone()).collect();
-            for path in due {
-                self.due.remove(&path);
+            while let Some(path) = self.due.take(now) {
                 self.look(&path);
             }
             self.wait();
@@ -70,8 +69,8 @@ impl Keeping {
     }
 
     /// Until something is asked for, written, or due.
-    fn wait(&self) {
-        let next = self.due.values().min();
+    fn wait(&mut self) {
+        let next = self.due.next();
         let left = next.map(|due| due.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         let descriptors = std::iter::once(&self.asked.wake).chain(&self.inotify);
@@ -97,7 +96,7 @@ impl Keeping {
                     let kept = Kept::new(&path, bound, pid);
                     self.written.know(&path, kept.written());
                     self.logs.insert(path.clone(), kept);
-                    self.due.insert(path, now);
+                    self.due.plan(path, now);
                 }
                 Ask::Keep(path, bound, pid) => {
                     let new = || Kept::new(&path, bound, Some(pid));
@@ -105,7 +104,7 @@ impl Keeping {
                     kept.bound = bound;
                     kept.is_of(pid, &path);
                     self.written.know(&path, kept.written());
-                    self.due.insert(path, now);
+                    self.due.plan(path, now);
                 }
                 Ask::Ended(pid) => {
                     ended.insert(pid);
@@ -117,7 +116,7 @@ impl Keeping {
                 Ask::LookAtAll => {
                     for (path, kept) in &mut self.logs {
                         kept.is_lost = false;
-                        self.due.insert(path.clone(), now);
+                        self.due.plan(path.clone(), now);
                     }
                 }
                 Ask::Rename(from, to, told) => {
@@ -158,7 +157,7 @@ impl Keeping {
 
     /// The number of its file may be another's from now on.
     fn forget(&mut self, path: &Path) {
-        self.due.remove(path);
+        self.due.forget(path);
         if let Some(mut kept) = self.logs.remove(path) {
             relay(&mut kept, path);
         }
@@ -172,14 +171,19 @@ impl Keeping {
         let mut events = Reader::new(inotify, &mut buffer);
         // It ends with the error that there is none.
         while let Ok(event) = events.next() {
+            if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
+                // Nobody knows whose are lost.
+                let now = Instant::now();
+                let all = self.logs.keys().cloned();
+                all.for_each(|path| self.due.plan(path, now));
+            }
             // A watch tells once.
             let Some(path) = self.watches.remove(&event.wd()) else {
                 continue;
             };
             if let Some(kept) = self.logs.get(&path) {
                 let due = Instant::now() + kept.bound.look_after();
-                // One that is due sooner stays so.
-                self.due.entry(path).or_insert(due);
+                self.due.plan(path, due);
             }
         }
     }
@@ -192,10 +196,15 @@ impl Keeping {
         // Before the lengths are looked at: what is written from here on is told.
         let watched = kept.written_path(path);
         let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;
-        if let Some(inotify) = &self.inotify
-            && let Ok(watch) = inotify::add_watch(inotify, &watched, changes | WatchFlags::ONESHOT)
-        {
-            self.watches.insert(watch, path.to_owned());
+        if let Some(inotify) = &self.inotify {
+            match inotify::add_watch(inotify, &watched, changes | WatchFlags::ONESHOT) {
+                Ok(watch) => {
+                    self.watches.insert(watch, path.to_owned());
+                }
+                // It is not there.
+                Err(Errno::NOENT) => {}
+                Err(_) => self.asked.is_blind.store(true, Ordering::SeqCst),
+            }
         }
         relay(kept, path);
         let is_above = log::is_above(path, kept.bound.max_bytes);
@@ -203,7 +212,7 @@ impl Keeping {
             match rotation.run(kept.bound.max_bytes, kept.bound.keep) {
                 // What was written meanwhile may be too much again.
                 Ok(()) => {
-                    self.due.insert(path.to_owned(), Instant::now() + SOONEST);
+                    self.due.plan(path.to_owned(), Instant::now() + SOONEST);
                 }
                 // Told by the supervisor's own look, once every few seconds.
                 Err(error) => {

@@ -119,7 +119,7 @@ fn a_log_that_was_deleted_while_no_daemon_was_there_is_opened_anew() {
         max_bytes: 1 << 20,
         keep: 2,
     };
-    keeper.keep(path.clone(), bound, child.id());
+    keeper.keep(path.clone(), bound, child.id())();
     wait_until("it writes to a new file", || {
         content(&path).lines().count() > 20
     });
@@ -145,7 +145,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
     drop(before);
     let lines = content(&path).lines().count();
     let next = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
-    next.keep(path.clone(), bound, child.id());
+    next.keep(path.clone(), bound, child.id())();
     wait_until("it still writes to the new file", || {
         content(&path).lines().count() > lines + 100
     });
@@ -178,8 +178,26 @@ fn a_log_whose_process_has_ended_or_whose_target_is_gone_is_kept_no_longer() {
     // The first process of a program that forks is not the one that writes on.
     keeper.started(path.clone(), bound, None);
     keeper.at_end_of(std::process::id())();
-    keeper.keep(dir.path().join("other.log"), bound, 1);
+    keeper.keep(dir.path().join("other.log"), bound, 1)();
     wait_until("both are kept", || kept() == 2);
     keeper.unwritten(path);
     wait_until("one is gone", || kept() == 1);
+}
+
+#[test]
+fn a_log_is_asked_for_once_and_again_where_its_process_its_bound_or_its_file_is_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keeper, path, _writer) = kept(dir.path(), 1 << 20);
+    let bound = |max_bytes| Bound { max_bytes, keep: 2 };
+    let is_new = |max_bytes, pid| keeper.0.is_new(&path, bound(max_bytes), pid);
+    let own = std::process::id();
+    let found = [(7, own), (7, own), (8, own), (8, 1), (8, 1)].map(|(max, pid)| is_new(max, pid));
+    assert_eq!(found, [true, false, true, true, false]);
+    std::fs::rename(&path, path.with_extension("old")).unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert!(is_new(8, 1) && !is_new(8, 1));
+    keeper.at_end_of(1)();
+    assert!(is_new(8, 1) && !is_new(8, 1));
+    keeper.unwritten(path.clone());
+    assert!(is_new(8, 1));
 }
