@@ -13,6 +13,7 @@ pub mod reaper;
 pub mod secrets;
 pub mod settled_file;
 pub mod sources;
+mod threads;
 pub mod watcher;
 
 pub use program::Outputs;

@@ -1,7 +1,8 @@
 //! Runs programs to their end: commands that plugins were granted, and the start and stop of foreign services.
 //!
 //! Invariant: argument lists are the operator's, without a shell; a guest fills declared places only.
-//! Invariant: a time-out or a dropped future kills the program with its process group.
+//! Invariant: a time-out or a dropped future kills the program with its process group. The time counts from before its
+//! start, which can hang as well.
 //! Invariant: what a command leaves behind keeps its output, and is not ended by writing to it.
 //! Invariant: outputs are bounded however much is printed, and secrets are taken out before they are cut.
 
@@ -10,7 +11,7 @@ mod arguments;
 use super::{
     environment::ChildEnvironment,
     process::run_as,
-    program::{Outputs, Program, Remains},
+    program::{Outputs, Program, Remains, Starts},
     secrets::MAX_CONCEALED_BYTES,
 };
 use crate::ports::{Boxed, Commands, Secrets};
@@ -39,6 +40,7 @@ pub struct LocalCommands {
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     outputs: Arc<Outputs>,
+    starts: Starts,
 }
 
 impl LocalCommands {
@@ -52,6 +54,7 @@ impl LocalCommands {
             secrets,
             environment,
             outputs,
+            starts: Starts::new("commands"),
         }
     }
 
@@ -69,12 +72,22 @@ impl LocalCommands {
         };
         let ((to_stdout, mut out), (to_stderr, mut err)) = (pipe()?, pipe()?);
         command.stdout(to_stdout).stderr(to_stderr);
-        let running = Program::start(command).map_err(|error| not_started(what, &error))?;
+        let given_up = tokio::time::sleep(timeout);
+        tokio::pin!(given_up);
+        let start = move || Program::start(command);
+        let Ok(started) = self.starts.run(start, &mut given_up).await else {
+            return Err(EffectError::TimedOut(format!(
+                "{what} was not started within {timeout:?}: the file system that it is on may not answer; what starts later \
+                 is killed"
+            )));
+        };
+        let running = started
+            .flatten()
+            .map_err(|error| not_started(what, &error))?;
         let (mut stdout, mut stderr) = (Captured::new(max_output), Captured::new(max_output));
         let reading = async {
             tokio::join!(stdout.read(out.reader()), stderr.read(err.reader()));
         };
-        let given_up = tokio::time::sleep(timeout);
         let ended = running.end(reading, given_up, Remains::LiveOn).await;
         let status = match ended {
             Ok(Ok(status)) => status,

@@ -27,7 +27,6 @@ mod steps;
 mod tcp;
 #[cfg(test)]
 mod tests;
-mod threads;
 mod tls;
 mod unix;
 mod words;

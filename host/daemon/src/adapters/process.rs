@@ -46,7 +46,7 @@ mod tests;
 pub(super) use launch::run_as;
 pub(super) use log::log_of;
 
-use super::environment::ChildEnvironment;
+use super::{environment::ChildEnvironment, program::Starts};
 use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};
 use child::Children;
 use control_groups::ControlGroups;
@@ -84,6 +84,7 @@ pub struct HostProcesses {
     boot_id: String,
     children: Arc<Children>,
     starts: Arc<Semaphore>,
+    before_starts: Starts,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
     clock: Arc<dyn Clock>,
@@ -128,6 +129,7 @@ impl HostProcesses {
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
             starts: Arc::new(Semaphore::new(STARTS)),
+            before_starts: Starts::new("before-start"),
             logs,
             rotations,
             keeper,
@@ -160,7 +162,8 @@ impl Processes for HostProcesses {
             self.end_rest(&target).await?;
             if let Some(before) = spec.before_start.clone() {
                 let (launch, _) = self.prepare(&target, &spec, restarts)?;
-                before_start::run(launch, before, self.secrets.as_ref()).await?;
+                let secrets = self.secrets.as_ref();
+                before_start::run(launch, before, secrets, &self.before_starts).await?;
             }
             let turn = Arc::clone(&self.starts).acquire_owned().await;
             let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;

@@ -8,9 +8,11 @@
 
 mod outputs;
 mod remains;
+mod starts;
 
 pub use outputs::Outputs;
 pub(crate) use remains::finish as finish_remains;
+pub(super) use starts::Starts;
 
 use super::{limits, reaper, secrets::MAX_CONCEALED_BYTES};
 use crate::ports::Secrets;
@@ -49,7 +51,7 @@ pub(super) enum Remains {
 
 impl Program {
     /// Starts it without input; `command` says where its outputs go. Blocks until the program is loaded, or could not
-    /// be: for ever on a file system that does not answer.
+    /// be: for ever on a file system that does not answer; see [`Starts`].
     pub(super) fn start(command: std::process::Command) -> io::Result<Self> {
         let mut command = Command::from(command);
         let mark = remains::mark();

@@ -1,11 +1,12 @@
 //! Runs the programs that are sources of backups.
 //!
 //! Invariant: what is told of what it said has no secret in it.
-//! Invariant: what such a program leaves behind when it has ended lives on; what is given up is killed with its group.
+//! Invariant: what such a program leaves behind when it has ended lives on; what is given up is killed with its group, and
+//! so is what starts after that.
 
 use super::{
     environment::ChildEnvironment,
-    program::{Outputs, Program, Remains, concealed_end, read_end},
+    program::{Outputs, Program, Remains, Starts, concealed_end, read_end},
 };
 use crate::ports::{BackupStoreError, Secrets, SourceProgram, SourcePrograms};
 use std::{fs::File, os::unix::process::ExitStatusExt, sync::Arc};
@@ -21,6 +22,7 @@ pub struct LocalSources {
     environment: Arc<ChildEnvironment>,
     outputs: Arc<Outputs>,
     runtime: Handle,
+    starts: Starts,
 }
 
 impl LocalSources {
@@ -36,6 +38,7 @@ impl LocalSources {
             environment,
             outputs,
             runtime,
+            starts: Starts::new("sources"),
         }
     }
 }
@@ -67,11 +70,16 @@ impl SourcePrograms for LocalSources {
             let not_started = |error: std::io::Error| failed(format!("cannot be started: {error}"));
             let (stderr, mut said) = self.outputs.pipe().map_err(not_started)?;
             command.stderr(stderr);
-            let program = Program::start(command).map_err(not_started)?;
-            let reading = read_end(said.reader().as_mut(), TAIL, &mut tail);
             let given_up = async {
                 let _ = tokio::time::timeout(source.timeout, stop.cancelled()).await;
             };
+            tokio::pin!(given_up);
+            let start = move || Program::start(command);
+            let program = match self.starts.run(start, &mut given_up).await {
+                Ok(started) => started.flatten().map_err(not_started)?,
+                Err(()) => return Ok(Err(())),
+            };
+            let reading = read_end(said.reader().as_mut(), TAIL, &mut tail);
             Ok(program.end(reading, given_up, Remains::LiveOn).await)
         });
         let status = match ended? {

@@ -401,3 +401,25 @@ async fn a_timeout_ends_what_went_into_a_session_of_its_own() {
     assert!(matches!(error, EffectError::TimedOut(_)), "{error}");
     ends(std::fs::read_to_string(file).unwrap().trim()).await;
 }
+
+#[tokio::test]
+async fn a_command_whose_start_hangs_is_given_up_in_its_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let commands = LocalCommands::new(
+        Arc::new(OneSecret),
+        Arc::default(),
+        outputs(directory.path()),
+    );
+    let release = commands.starts.all_hang();
+    let (argv, timeout) = (vec!["true".to_owned()], Duration::from_millis(50));
+    let run = commands.run_foreign(argv, "/".into(), timeout, RunAs::default());
+    let error = run.await.unwrap_err();
+    assert!(
+        matches!(&error, EffectError::TimedOut(why) if why.contains("`true` was not started within 50ms")),
+        "{error}"
+    );
+    drop(release);
+    let argv = vec!["true".to_owned()];
+    let run = commands.run_foreign(argv, "/".into(), Duration::from_secs(20), RunAs::default());
+    assert_eq!(run.await.unwrap().exit_code, 0);
+}

@@ -11,8 +11,8 @@
 use super::{
     Seen, length,
     places::{OwnPlace, OwnPlaces},
-    threads::Threads,
 };
+use crate::adapters::threads::Threads;
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckKind, CheckSpec},

@@ -4,8 +4,7 @@
 //! that one. So a name whose server is silent holds one thread, and healthy checks of one name cost one look-up.
 //! Invariant: that nobody answers is no failure of who is looked for: only an answer is.
 
-use super::threads::Threads;
-use crate::adapters::limits;
+use crate::adapters::{limits, threads::Threads};
 use parking_lot::Mutex;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::{

@@ -2,10 +2,11 @@
 //!
 //! Invariant: it has no mark, so the next daemon never takes it for the child; it ends with the daemon, and all of its
 //! group with it.
+//! Invariant: its time counts from before it is prepared and started, which can hang as well.
 
 use super::{launch::Launch, mark};
 use crate::{
-    adapters::program::{Program, Remains, concealed_end, read_end},
+    adapters::program::{Program, Remains, Starts, concealed_end, read_end},
     ports::{ProcessError, Secrets},
 };
 use mainstay_domain::spec::BeforeStart;
@@ -24,16 +25,10 @@ pub(super) async fn run(
     launch: Launch,
     before: BeforeStart,
     secrets: &dyn Secrets,
+    starts: &Starts,
 ) -> Result<(), ProcessError> {
     let child = launch.run.first().cloned().unwrap_or_default();
     let argv = before.run.clone();
-    let prepare = move || {
-        let mut command = launch.command(&argv)?;
-        command.env_remove(mark::VARIABLE);
-        Ok::<_, ProcessError>(command)
-    };
-    let command = tokio::task::spawn_blocking(prepare).await;
-    let mut command = command.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
     let what = format!("`{}`, its `before_start`,", before.run.join(" "));
     let failed = |why: String, help: &str| ProcessError::Start {
         program: child.clone(),
@@ -48,8 +43,27 @@ pub(super) async fn run(
     };
     let (stdout, to_stdout) = pipe().map_err(not_started)?;
     let (stderr, to_stderr) = pipe().map_err(not_started)?;
-    command.stdout(to_stdout).stderr(to_stderr);
-    let program = Program::start(command).map_err(not_started)?;
+    let start = move || {
+        let mut command = launch.command(&argv)?;
+        command
+            .env_remove(mark::VARIABLE)
+            .stdout(to_stdout)
+            .stderr(to_stderr);
+        Ok::<_, ProcessError>(Program::start(command))
+    };
+    let given_up = tokio::time::sleep(before.timeout);
+    tokio::pin!(given_up);
+    let program = match starts.run(start, &mut given_up).await {
+        Ok(Ok(started)) => started?.map_err(not_started)?,
+        Ok(Err(error)) => return Err(ProcessError::Interrupted(error.to_string())),
+        Err(()) => {
+            let why = format!("was not started within {:?}", before.timeout);
+            return Err(failed(
+                why,
+                "look whether the file system that it is on answers",
+            ));
+        }
+    };
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let reading = async {
         tokio::join!(
@@ -57,7 +71,6 @@ pub(super) async fn run(
             read_end(Some(stderr), KEPT, &mut err)
         );
     };
-    let given_up = tokio::time::sleep(before.timeout);
     let ended = program.end(reading, given_up, Remains::AreKilled).await;
     let why = match ended {
         Ok(Ok(status)) if status.success() => return Ok(()),

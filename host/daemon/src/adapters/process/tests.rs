@@ -11,7 +11,7 @@ use crate::adapters::{
     environment::{OF_THE_TESTS, without_that_of_the_tests},
 };
 use crate::ports::{ProcessError, SecretError};
-use mainstay_domain::spec::{OnShutdown, RestartPolicy};
+use mainstay_domain::spec::{BeforeStart, OnShutdown, RestartPolicy};
 use mainstay_domain::{
     name::{FailureType, SecretName},
     severity::Severity,
@@ -345,4 +345,21 @@ async fn a_child_starts_though_its_log_cannot_be_rotated() {
     let identity = processes.spawn(&web(), &spec, 0).await.unwrap();
     assert_eq!(within(processes.wait(identity)).await, Exit::Code(0));
     assert_eq!(output(dir.path()), "a line that is too long\nstarted\n");
+}
+
+#[tokio::test]
+async fn a_program_before_the_start_that_hangs_while_it_is_started_fails_the_start_in_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let _release = processes.before_starts.all_hang();
+    let mut spec = spec(&["/bin/sleep", "1000"]);
+    spec.before_start = Some(BeforeStart {
+        run: vec!["/bin/true".to_owned()],
+        timeout: Duration::from_millis(50),
+    });
+    let error = within(processes.spawn(&web(), &spec, 0)).await.unwrap_err();
+    assert!(
+        error.to_string().contains("was not started within 50ms"),
+        "{error}"
+    );
 }

@@ -121,6 +121,43 @@ async fn a_stop_interrupts_it() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_start_hangs_is_given_up_in_its_time_and_at_a_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    let sources = LocalSources::new(
+        Arc::new(OneSecret),
+        without_that_of_the_tests(),
+        Arc::new(Outputs::new(directory.path())),
+        Handle::current(),
+    );
+    let _release = sources.starts.all_hang();
+    let running = tokio::task::spawn_blocking(move || {
+        let output = tempfile::tempfile().unwrap();
+        let run = ["true".to_owned()];
+        let within = |timeout, stop: &CancellationToken| {
+            let source = SourceProgram {
+                run: &run,
+                cwd: Path::new("/"),
+                timeout,
+            };
+            sources.run(&source, &output, stop).unwrap_err()
+        };
+        let late = within(Duration::from_millis(50), &CancellationToken::new());
+        let stop = CancellationToken::new();
+        stop.cancel();
+        (late, within(LONG * 20, &stop))
+    });
+    let (late, stopped) = running.await.unwrap();
+    assert!(
+        late.to_string().contains("did not end within 50ms"),
+        "{late}"
+    );
+    assert!(
+        matches!(stopped, BackupStoreError::Interrupted),
+        "{stopped:?}"
+    );
+}
+
 /// Not a test of its own: the limit holds for a whole process.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the test below runs it as a process of its own"]

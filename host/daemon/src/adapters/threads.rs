@@ -1,7 +1,8 @@
-//! Threads for looks that block: at most so many, made where they are needed, and gone a while after.
+//! Threads for work that blocks and may hang, looks and starts of programs: at most so many, made where they are needed, and
+//! gone a while after.
 //!
-//! Each group of looks has its own, so that what hangs in one group takes no place of another. They are none of those that
-//! tokio has for such work: these are shared by all of the daemon, and its end waits for them.
+//! Each group of such work has its own, so that what hangs in one group takes no place of another. They are none of those that
+//! tokio has for it: these are shared by all of the daemon, and its end waits for them.
 //!
 //! Invariant: a job that is taken begins as soon as a thread is free. Where no thread can be had it is refused at once,
 //! for one that waits behind others that hang would never begin.
@@ -22,7 +23,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Clones are the same threads.
 #[derive(Clone)]
-pub(super) struct Threads(Arc<Inner>);
+pub(in crate::adapters) struct Threads(Arc<Inner>);
 
 struct Inner {
     name: &'static str,
@@ -41,7 +42,7 @@ struct State {
 
 impl Threads {
     /// None yet; `name` is what they are called, at most 15 bytes.
-    pub(super) fn new(name: &'static str, most: usize) -> Self {
+    pub(in crate::adapters) fn new(name: &'static str, most: usize) -> Self {
         Self(Arc::new(Inner {
             name,
             most,
@@ -51,7 +52,7 @@ impl Threads {
     }
 
     /// Has a job done. The error is that of the system where there is no thread for it, and none can be made.
-    pub(super) fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    pub(in crate::adapters) fn run(&self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let inner = &self.0;
         let mut state = inner.state.lock();
         state.jobs.push_back(Box::new(job));
