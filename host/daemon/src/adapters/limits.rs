@@ -68,6 +68,16 @@ pub(crate) fn is_lack_of_port(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::ADDRNOTAVAIL.raw_os_error())
 }
 
+/// What the system answered; none where that is an error about what was asked for. The error that is left tells that the
+/// daemon lacks something itself, so that nothing was seen.
+pub(crate) fn seen<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if is_own_lack(&error) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Why the daemon can open nothing now, where it cannot: what fails meanwhile may fail for that.
 pub(crate) fn lack() -> Option<io::Error> {
     let opened = std::fs::File::open("/dev/null");
@@ -97,6 +107,10 @@ mod tests {
             assert_eq!(is_lack_of_port(&error), expected, "{error}");
         }
         assert!(!is_own_lack(&io::Error::other("too many open files")));
+        assert_eq!(seen(Ok(7)).unwrap(), Some(7));
+        let answer = |code: Errno| seen(Err::<u8, _>(io::Error::from(code)));
+        assert_eq!(answer(Errno::NOENT).unwrap(), None);
+        assert!(is_own_lack(&answer(Errno::MFILE).unwrap_err()));
         assert!(lack().is_none());
     }
 }

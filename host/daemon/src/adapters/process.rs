@@ -203,10 +203,21 @@ impl Processes for HostProcesses {
         )
     }
 
-    fn marked(&self, target: &TargetName, named: NamedProcess) -> Option<ProcessIdentity> {
-        let now = self.clock.now();
-        self.marks
-            .named(target, named, &self.leftovers.users(), &self.boot_id, now)
+    fn marked(
+        &self,
+        target: &TargetName,
+        named: NamedProcess,
+    ) -> Boxed<'_, Option<ProcessIdentity>> {
+        let target = target.clone();
+        Box::pin(async move {
+            loop {
+                let now = self.clock.now();
+                match self.marks.named(&target, named, &self.boot_id, now) {
+                    Ok(marked) => return marked,
+                    Err(error) => leftovers::wait_out(&error).await,
+                }
+            }
+        })
     }
 
     fn boot_id(&self) -> &str {

@@ -2,8 +2,12 @@
 //!
 //! Invariant: the end of what the daemon started itself is never taken from who waits for it. What was started is noted
 //! right after its start, and a zombie is only reaped when it is found in two looks that lie [`BETWEEN_LOOKS`] apart.
+//! Invariant: a look that the daemon cannot do, for want of descriptors say, forgets nothing of that.
 
-use super::process::stat::{self, ProcessStat};
+use super::{
+    limits,
+    process::stat::{self, ProcessStat},
+};
 use parking_lot::{Mutex, const_mutex};
 use rustix::process::{Pid, WaitId, WaitIdOptions, child_subreaper, waitid};
 use std::{
@@ -44,9 +48,17 @@ pub async fn run(stop: CancellationToken) -> io::Result<()> {
     let mut ended = signal(SignalKind::child())?;
     let mut seen = Zombies::new();
     loop {
-        let looking = tokio::task::spawn_blocking(move || look(&seen));
-        seen = looking.await.map_err(io::Error::other)?;
-        if seen.is_empty() {
+        let looking = tokio::task::spawn_blocking(move || {
+            let looked = look(&seen, stat::all());
+            (seen, looked)
+        });
+        let (before, looked) = looking.await.map_err(io::Error::other)?;
+        let is_done = looked.as_ref().is_ok_and(HashSet::is_empty);
+        seen = looked.unwrap_or_else(|error| {
+            tracing::debug!(%error, "orphans cannot be looked for yet");
+            before
+        });
+        if is_done {
             tokio::select! { biased;
                 () = stop.cancelled() => return Ok(()),
                 _ = ended.recv() => {}
@@ -59,12 +71,12 @@ pub async fn run(stop: CancellationToken) -> io::Result<()> {
     }
 }
 
-/// Reaps the zombies that were there before; those that were not.
-fn look(before: &Zombies) -> Zombies {
+/// Reaps the zombies that were there before; those that were not. The error is that not all could be looked at.
+fn look(before: &Zombies, all: io::Result<Vec<u32>>) -> io::Result<Zombies> {
     let begun = Instant::now();
     let (mut children, mut zombies) = (HashSet::new(), Zombies::new());
-    for pid in stat::all() {
-        let Ok(Some(stat)) = ProcessStat::read(pid) else {
+    for pid in all? {
+        let Some(stat) = limits::seen(ProcessStat::read(pid))?.flatten() else {
             continue;
         };
         if stat.parent == std::process::id() {
@@ -87,5 +99,22 @@ fn look(before: &Zombies) -> Zombies {
             }
         }
     }
-    zombies.difference(before).copied().collect()
+    Ok(zombies.difference(before).copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_cannot_be_done_forgets_no_child() {
+        // No process has it.
+        let child = u32::MAX;
+        OWN.lock().insert(child, Instant::now());
+        let lack = io::Error::from(rustix::io::Errno::MFILE);
+        assert!(look(&Zombies::new(), Err(lack)).is_err());
+        assert!(OWN.lock().contains_key(&child));
+        look(&Zombies::new(), Ok(Vec::new())).unwrap();
+        assert!(!OWN.lock().contains_key(&child), "it is not there");
+    }
 }

@@ -62,8 +62,12 @@ pub trait Processes: Send + Sync {
     ) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>>;
     /// A living process that the pid file of a program that forks names, where it carries the mark of this target: such a
     /// one may lead a session, or no group at all, which no child does. For those without marks there is none.
-    fn marked(&self, _target: &TargetName, _named: NamedProcess) -> Option<ProcessIdentity> {
-        None
+    fn marked(
+        &self,
+        _target: &TargetName,
+        _named: NamedProcess,
+    ) -> Boxed<'_, Option<ProcessIdentity>> {
+        Box::pin(std::future::ready(None))
     }
     /// What tells this boot from others, as in [`ProcessIdentity::boot_id`].
     fn boot_id(&self) -> &str;

@@ -123,7 +123,7 @@ impl Groups {
 
 fn look() -> Processes {
     let mut processes = Processes::default();
-    for pid in stat::all() {
+    for pid in stat::all().unwrap_or_default() {
         if let Ok(Some(stat)) = ProcessStat::read(pid) {
             processes.all.insert(pid);
             processes.groups.entry(stat.group).or_default().push(pid);

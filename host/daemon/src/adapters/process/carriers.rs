@@ -59,7 +59,7 @@ impl Carriers {
 
 fn look() -> Seen {
     let mut seen = Seen::new();
-    for pid in stat::all() {
+    for pid in stat::all().unwrap_or_default() {
         let Ok(Some(stat)) = ProcessStat::read(pid) else {
             continue;
         };

@@ -196,8 +196,14 @@ impl Children {
         if identity.boot_id == self.boot_id {
             let marks = self.marks.clone();
             let scan = |leaders: Vec<ProcessIdentity>| async move {
-                let scan = tokio::task::spawn_blocking(move || marks.end_leftovers(&leaders));
-                let _ = scan.await;
+                let leaders = Arc::new(leaders);
+                loop {
+                    let (marks, leaders) = (marks.clone(), Arc::clone(&leaders));
+                    let scan = tokio::task::spawn_blocking(move || marks.end_leftovers(&leaders));
+                    let Ok(Err(error)) = scan.await else { return };
+                    tracing::warn!(%error, "cannot look at all processes yet");
+                    tokio::time::sleep(RETRY).await;
+                }
             };
             self.leftovers.join(identity, scan).await;
         }

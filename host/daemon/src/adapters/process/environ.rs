@@ -8,6 +8,7 @@
 //! and at the next look for none of them.
 
 use super::stat::ProcessStat;
+use crate::adapters::limits;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -34,8 +35,15 @@ static OF_THIS_MACHINE: LazyLock<Readers> = LazyLock::new(|| Readers::of(Path::n
 /// The environment that a process was started with, or what it has written over it; none where that cannot be told.
 /// Blocks, but not for long.
 pub(crate) fn of(pid: u32) -> Option<Vec<u8>> {
+    look(pid).ok().flatten()
+}
+
+/// The same; the error is what the daemon lacks, so that nobody knows.
+pub(crate) fn look(pid: u32) -> Answer {
     OF_THIS_MACHINE.read(pid)
 }
+
+type Answer = io::Result<Option<Vec<u8>>>;
 
 /// The threads that read.
 struct Readers {
@@ -55,7 +63,7 @@ struct Known {
 /// One thread; it ends with this value, or when it is answered.
 struct Reader {
     asks: Sender<u32>,
-    answers: Receiver<Option<Vec<u8>>>,
+    answers: Receiver<Answer>,
 }
 
 impl Readers {
@@ -66,12 +74,12 @@ impl Readers {
         }
     }
 
-    fn read(&self, pid: u32) -> Option<Vec<u8>> {
+    fn read(&self, pid: u32) -> Answer {
         let (idle, patience) = {
             let mut known = self.known.lock();
             if let Some(start) = known.silent.get(&pid).copied() {
                 if start == start_of(pid) {
-                    return None;
+                    return Ok(None);
                 }
                 known.silent.remove(&pid);
             }
@@ -87,7 +95,9 @@ impl Readers {
             // Better one look that may last than a process that is not found.
             Err(_) => return read(&self.proc, pid),
         };
-        reader.asks.send(pid).ok()?;
+        if reader.asks.send(pid).is_err() {
+            return Ok(None);
+        }
         let answer = reader.answers.recv_timeout(patience);
         let mut known = self.known.lock();
         // It may have come between the two.
@@ -109,7 +119,7 @@ impl Readers {
                     "the memory of a process is locked, so its environment is not looked at; \
                      /proc/{pid}/wchan tells what it waits for"
                 );
-                None
+                Ok(None)
             }
         }
     }
@@ -140,8 +150,8 @@ fn start_of(pid: u32) -> Option<u64> {
     stat.map(|stat| stat.start_ticks)
 }
 
-fn read(proc: &Path, pid: u32) -> Option<Vec<u8>> {
-    std::fs::read(proc.join(pid.to_string()).join("environ")).ok()
+fn read(proc: &Path, pid: u32) -> Answer {
+    limits::seen(std::fs::read(proc.join(pid.to_string()).join("environ")))
 }
 
 #[cfg(test)]
@@ -163,13 +173,13 @@ mod tests {
         std::fs::write(environ(other), "A=1\0").unwrap();
         let readers = Readers::of(dir.path());
         let start = Instant::now();
-        assert_eq!(readers.read(silent), None);
+        assert_eq!(readers.read(silent).unwrap(), None);
         assert!(start.elapsed() >= PATIENCE, "it is waited for");
         // Others answer, and it is not waited for again.
         let start = Instant::now();
         for _ in 0..100 {
-            assert_eq!(readers.read(silent), None);
-            assert_eq!(readers.read(other).as_deref(), Some(&b"A=1\0"[..]));
+            assert_eq!(readers.read(silent).unwrap(), None);
+            assert_eq!(readers.read(other).unwrap().as_deref(), Some(&b"A=1\0"[..]));
         }
         assert!(start.elapsed() < PATIENCE);
         std::fs::write(environ(silent), "B=2\0").unwrap();
@@ -182,7 +192,7 @@ mod tests {
         std::fs::write(environ(silent), "B=2\0").unwrap();
         // On a busy machine not at the first time.
         let start = Instant::now();
-        while readers.read(silent).as_deref() != Some(&b"B=2\0"[..]) {
+        while readers.read(silent).unwrap().as_deref() != Some(&b"B=2\0"[..]) {
             assert!(start.elapsed() < Duration::from_secs(20));
         }
     }
@@ -192,9 +202,9 @@ mod tests {
         let readers = Readers::of(Path::new("/proc"));
         let own = std::process::id();
         readers.known.lock().silent.insert(own, start_of(own));
-        assert_eq!(readers.read(own), None);
+        assert_eq!(readers.read(own).unwrap(), None);
         readers.known.lock().silent.insert(own, Some(1));
-        assert!(readers.read(own).is_some());
+        assert!(readers.read(own).unwrap().is_some());
         assert!(readers.known.lock().silent.is_empty());
     }
 }

@@ -5,14 +5,19 @@
 //! target's turn.
 //! Invariant: a target of which nothing can be left costs no look at the processes of the machine, and those that are
 //! looked for at the same time share one.
+//! Invariant: a look that cannot be done, for want of descriptors say, is done again; it never means that nothing is left.
 
 use super::{account, batch::Batch, mark::Marks};
-use crate::ports::ProcessError;
+use crate::{
+    adapters::limits,
+    ports::{AccountError, ProcessError},
+};
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::{HashMap, HashSet},
+    io,
     sync::Arc,
     time::Duration,
 };
@@ -23,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two looks at what was killed.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// Between two tries where the daemon lacks what a look needs.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// A process that carries a mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marked {
@@ -32,8 +40,20 @@ pub(super) struct Marked {
     pub(super) state: char,
 }
 
+/// Why a look says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unseen {
+    /// The daemon has no descriptors left, or the like.
+    Lack,
+    /// It broke off.
+    BrokenOff,
+}
+
+/// What a look has found.
+type Found = Result<Vec<Marked>, Unseen>;
+
 /// One target that is looked for, and who hears what was found.
-type Wanted = (TargetName, oneshot::Sender<Vec<Marked>>);
+type Wanted = (TargetName, oneshot::Sender<Found>);
 
 /// What may be left of targets.
 pub(super) struct Leftovers {
@@ -63,33 +83,26 @@ impl Leftovers {
         boot_id: String,
         now: Timestamp,
     ) -> Vec<(TargetName, ProcessIdentity)> {
-        let marks = self.marks.clone();
-        let scan = tokio::task::spawn_blocking(move || {
-            // Many targets share few users, and each is read from files.
-            let mut known: HashMap<String, Option<u32>> = HashMap::new();
-            let uids = users.into_iter().filter_map(|(target, user)| {
-                let find = |user: &String| Some(account::find(user).ok()?.uid.as_raw());
-                // Without an account it cannot have been started under it either.
-                let uid = *known.entry(user).or_insert_with_key(find);
-                Some((target, uid?))
+        let users = Arc::new(users);
+        let (leaders, carriers, uids) = loop {
+            let (marks, users, boot_id) =
+                (self.marks.clone(), Arc::clone(&users), boot_id.clone());
+            let scan = tokio::task::spawn_blocking(move || {
+                let uids = uids_of(&users)?;
+                let leaders = marks.leaders(&boot_id, now, &uids)?;
+                let carriers = marks.carriers(&uids, |_| true)?.into_iter();
+                let carriers: HashSet<TargetName> = carriers.map(|marked| marked.target).collect();
+                Ok::<_, io::Error>((leaders, carriers, uids))
             });
-            let uids: HashMap<TargetName, u32> = uids.collect();
-            let leaders = marks.leaders(&boot_id, now, &uids);
-            let carriers = marks.carriers(&uids, |_| true).into_iter();
-            let carriers: HashSet<TargetName> = carriers.map(|marked| marked.target).collect();
-            (leaders, carriers, uids)
-        });
-        let Ok((leaders, carriers, uids)) = scan.await else {
-            return Vec::new();
+            match scan.await {
+                Ok(Ok(found)) => break found,
+                Ok(Err(error)) => wait_out(&error).await,
+                Err(_) => return Vec::new(),
+            }
         };
         self.run_as(uids);
         *self.suspects.lock() = Some(carriers);
         leaders
-    }
-
-    /// As whom the processes of targets run, where that is not as the daemon.
-    pub(super) fn users(&self) -> HashMap<TargetName, u32> {
-        self.users.lock().clone()
     }
 
     /// The users of targets, where they are not the daemon's own.
@@ -114,9 +127,18 @@ impl Leftovers {
         if !self.may_have_left(target) {
             return Vec::new();
         }
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         loop {
-            let left = self.kill(target).await;
+            let left = match self.kill(target).await {
+                Ok(left) => left,
+                Err(Unseen::Lack) => {
+                    tokio::time::sleep(RETRY).await;
+                    begun = Instant::now();
+                    continue;
+                }
+                // It has found nothing to end, and the next start looks again.
+                Err(Unseen::BrokenOff) => return Vec::new(),
+            };
             if left.is_empty() {
                 if let Some(suspects) = &mut *self.suspects.lock() {
                     suspects.remove(target);
@@ -143,7 +165,7 @@ impl Leftovers {
     }
 
     /// One look, which kills what it finds.
-    async fn kill(&self, target: &TargetName) -> Vec<Marked> {
+    async fn kill(&self, target: &TargetName) -> Found {
         let (sender, found) = oneshot::channel();
         let (marks, users) = (self.marks.clone(), Arc::clone(&self.users));
         let look = |wanted: Vec<Wanted>| async move {
@@ -154,15 +176,56 @@ impl Leftovers {
             let _ = scan.await;
         };
         self.looks.join((target.clone(), sender), look).await;
-        // A scan that broke off has found nothing to end.
-        found.await.unwrap_or_default()
+        found.await.unwrap_or(Err(Unseen::BrokenOff))
+    }
+}
+
+/// Waits a little, for the daemon lacks what a look at all processes needs.
+pub(super) async fn wait_out(error: &io::Error) {
+    tracing::warn!(%error, "cannot look at all processes yet");
+    tokio::time::sleep(RETRY).await;
+}
+
+/// The numbers of these users. Blocks.
+fn uids_of(users: &[(TargetName, String)]) -> io::Result<HashMap<TargetName, u32>> {
+    // Many targets share few users, and each is read from files.
+    let mut known: HashMap<&str, Option<u32>> = HashMap::new();
+    let mut uids = HashMap::new();
+    for (target, user) in users {
+        let uid = match known.get(user.as_str()) {
+            Some(uid) => *uid,
+            None => uid_of(user)?,
+        };
+        known.insert(user, uid);
+        uids.extend(uid.map(|uid| (target.clone(), uid)));
+    }
+    Ok(uids)
+}
+
+fn uid_of(user: &str) -> io::Result<Option<u32>> {
+    match account::find(user) {
+        Ok(account) => Ok(Some(account.uid.as_raw())),
+        Err(AccountError::Unreadable { source, .. }) if limits::is_own_lack(&source) => Err(source),
+        // Without an account nothing can have been started under it either.
+        Err(_) => Ok(None),
     }
 }
 
 fn kill_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>) {
     let targets: HashSet<&TargetName> = wanted.iter().map(|(target, _)| target).collect();
     let mut found: HashMap<TargetName, Vec<Marked>> = HashMap::new();
-    for marked in marks.carriers(users, |target| targets.contains(target)) {
+    let carriers = match marks.carriers(users, |target| targets.contains(target)) {
+        Ok(carriers) => carriers,
+        Err(error) => {
+            tracing::warn!(%error, "cannot look at all processes yet");
+            for (_, sender) in wanted {
+                // Nobody may wait for it any more.
+                let _ = sender.send(Err(Unseen::Lack));
+            }
+            return;
+        }
+    };
+    for marked in carriers {
         let pid = marked.pid;
         tracing::warn!(pid, target_name = %marked.target, "killing what a process of the target left behind");
         if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
@@ -174,6 +237,6 @@ fn kill_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>
         // Two may ask for the same target.
         let of_it = found.get(&target).cloned().unwrap_or_default();
         // Nobody may wait for it any more.
-        let _ = sender.send(of_it);
+        let _ = sender.send(Ok(of_it));
     }
 }

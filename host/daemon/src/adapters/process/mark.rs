@@ -14,23 +14,25 @@
 //!
 //! A child whose daemon was killed in the midst of starting it has neither mark yet. But it holds the daemon's descriptor
 //! of the log from the moment on which it exists, and so it is waited for until it has become what it is to be.
+//!
+//! Invariant: a look that the daemon cannot do, for want of descriptors say, is an error and never finds nothing: a process
+//! that is not found would get a second copy.
 
 mod one;
+mod scans;
 
 use super::{
     alias::Aliases,
-    environ,
-    leftovers::Marked,
-    log,
+    environ, log,
     output::{self, Written},
-    stat::{self, ProcessStat},
+    stat,
 };
-use crate::ports::NamedProcess;
+use crate::{adapters::limits, ports::NamedProcess};
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use one::Mark;
-use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -91,125 +93,105 @@ impl Marks {
         format!("{}/{target}/{millis}/{restarts}", self.state)
     }
 
-    fn by_environment(&self, pid: u32) -> Option<Mark> {
+    fn by_environment(&self, pid: u32) -> io::Result<Option<Mark>> {
         Self::in_environment(pid, &[&self.state])
     }
 
-    fn in_environment(pid: u32, states: &[&str]) -> Option<Mark> {
-        let environment = environ::of(pid)?;
-        environment.split(|&byte| byte == 0).find_map(|entry| {
+    fn in_environment(pid: u32, states: &[&str]) -> io::Result<Option<Mark>> {
+        let environment = environ::look(pid)?.unwrap_or_default();
+        Ok(environment.split(|&byte| byte == 0).find_map(|entry| {
             let value = std::str::from_utf8(entry).ok()?.strip_prefix(VARIABLE)?;
             let value = value.strip_prefix('=')?;
             states.iter().find_map(|state| Mark::parse(state, value))
-        })
+        }))
     }
 
-    fn by_output(&self, pid: u32) -> Option<Mark> {
+    fn by_output(&self, pid: u32) -> io::Result<Option<Mark>> {
         let target = output::target_written_by(pid, &self.logs, &self.written)?;
-        Some(Mark {
+        Ok(target.map(|target| Mark {
             target,
             start: None,
             marked_as: None,
+        }))
+    }
+
+    fn by_either(&self, pid: u32) -> io::Result<Option<Mark>> {
+        Ok(match self.by_environment(pid)? {
+            Some(mark) => Some(self.of_today(mark)),
+            None => self.by_output(pid)?,
         })
     }
 
-    /// What marks a process of this user, with the target's name of today: a log is renamed with its target. The
-    /// environment is read only where the user is one of those whose processes can be a target's, for of others it counts
-    /// for nothing.
-    fn mark_of(&self, pid: u32, uid: u32, users: &HashSet<u32>) -> Option<Mark> {
-        let is_known = users.contains(&uid);
-        let by_environment = is_known.then(|| self.by_environment(pid)).flatten();
-        let mark = by_environment.or_else(|| self.by_output(pid))?;
+    /// With the target's name of today: a log is renamed with its target.
+    fn of_today(&self, mark: Mark) -> Mark {
         let owner = |start| self.aliases.owner(&mark.target, start);
-        let owner = mark.start.and_then(owner);
-        Some(match owner {
+        match mark.start.and_then(owner) {
             None => mark,
             Some(target) => Mark {
                 target,
                 start: mark.start,
                 marked_as: Some(mark.target),
             },
-        })
+        }
+    }
+
+    /// What marks a process of this user. The environment is read only where the user is one of those whose processes can
+    /// be a target's, for of others it counts for nothing.
+    fn mark_of(&self, pid: u32, uid: u32, users: &HashSet<u32>) -> io::Result<Option<Mark>> {
+        match users.contains(&uid) {
+            true => self.by_either(pid),
+            false => self.by_output(pid),
+        }
     }
 
     /// Whether it is on the way from `fork` to `exec`: it writes to a log of ours, but not as its output.
-    fn is_between_fork_and_exec(&self, pid: u32) -> bool {
+    fn is_between_fork_and_exec(&self, pid: u32) -> io::Result<bool> {
         if pid == std::process::id() {
-            return false;
+            return Ok(false);
         }
-        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
-        let mut numbers = descriptors
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|descriptor| {
-                let file = std::fs::read_link(descriptor.path()).ok()?;
-                log::target_of(&self.logs, &file)?;
-                if !output::is_seen_from_here(&self.logs, &file, &descriptor.path()) {
-                    return None;
-                }
-                descriptor.file_name().into_string().ok()
+        let descriptors = limits::seen(std::fs::read_dir(format!("/proc/{pid}/fd")))?;
+        for descriptor in descriptors.into_iter().flatten() {
+            let Some(descriptor) = limits::seen(descriptor)? else {
+                continue;
+            };
+            let file = limits::seen(std::fs::read_link(descriptor.path()))?;
+            let is_log = file.is_some_and(|file| {
+                log::target_of(&self.logs, &file).is_some()
+                    && output::is_seen_from_here(&self.logs, &file, &descriptor.path())
             });
-        numbers.any(|number| output::writes(pid, &number))
-            && self.by_output(pid).is_none()
-            && self.by_environment(pid).is_none()
+            let name = descriptor.file_name();
+            if let Some(number) = name.to_str().filter(|_| is_log)
+                && output::writes(pid, number)?
+            {
+                return Ok(self.by_either(pid)?.is_none());
+            }
+        }
+        Ok(false)
+    }
+
+    fn in_the_making(&self) -> io::Result<Option<u32>> {
+        for pid in all()? {
+            if self.is_between_fork_and_exec(pid)? {
+                return Ok(Some(pid));
+            }
+        }
+        Ok(None)
     }
 
     /// Waits until no process is in the making any more; blocks.
-    fn settle(&self) {
+    fn settle(&self) -> io::Result<()> {
         let start = Instant::now();
-        while let Some(pid) = stat::all()
-            .into_iter()
-            .find(|&pid| self.is_between_fork_and_exec(pid))
-        {
+        while let Some(pid) = self.in_the_making()? {
             if start.elapsed() > SETTLE {
                 tracing::warn!(
                     pid,
                     "a process holds a log of a target and is none of its processes"
                 );
-                return;
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-    }
-
-    /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
-    /// lead a group of their own; those that lead a session are not. `uids` has the users that targets run as, where it is
-    /// not the daemon's own.
-    pub(super) fn leaders(
-        &self,
-        boot_id: &str,
-        now: Timestamp,
-        uids: &HashMap<TargetName, u32>,
-    ) -> Vec<(TargetName, ProcessIdentity)> {
-        self.settle();
-        let own = rustix::process::getuid().as_raw();
-        let users = all_users(own, uids);
-        let mut found: Vec<_> = stat::all()
-            .into_iter()
-            .filter_map(|pid| {
-                let stat = ProcessStat::read(pid).ok()??;
-                // A leader of a group cannot lead a session later on, so what does was left behind by one.
-                if stat.group != pid || stat.session == pid || stat.has_ended() {
-                    return None;
-                }
-                let uid = stat::real_uid(pid)?;
-                let mark = self.mark_of(pid, uid, &users)?;
-                if uid != own && uids.get(&mark.target) != Some(&uid) {
-                    tracing::warn!(
-                        pid,
-                        uid,
-                        target_name = %mark.target,
-                        "a process of another user has the mark of a target, and is left alone"
-                    );
-                    return None;
-                }
-                let identity = mark.identity(pid, stat.start_ticks, boot_id, now);
-                Some((mark.target, identity))
-            })
-            .collect();
-        found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
-        found
+        Ok(())
     }
 
     /// A living process that a pid file names, where it carries the mark of this target.
@@ -217,84 +199,18 @@ impl Marks {
         &self,
         target: &TargetName,
         named: NamedProcess,
-        uids: &HashMap<TargetName, u32>,
         boot_id: &str,
         now: Timestamp,
-    ) -> Option<ProcessIdentity> {
+    ) -> io::Result<Option<ProcessIdentity>> {
         let NamedProcess { pid, start_ticks } = named;
-        let users = all_users(rustix::process::getuid().as_raw(), uids);
-        let uid = stat::real_uid(pid)?;
-        let mark = self.mark_of(pid, uid, &users)?;
-        (mark.target == *target).then(|| mark.identity(pid, start_ticks, boot_id, now))
-    }
-
-    /// Every living process that carries the mark of a target that is `wanted`, whatever group and session it is in.
-    pub(super) fn carriers(
-        &self,
-        uids: &HashMap<TargetName, u32>,
-        wanted: impl Fn(&TargetName) -> bool,
-    ) -> Vec<Marked> {
-        let own = rustix::process::getuid().as_raw();
-        let users = all_users(own, uids);
-        let carrier = |pid: u32| {
-            let stat = ProcessStat::read(pid).ok()??;
-            if stat.has_ended() || pid == std::process::id() {
-                return None;
-            }
-            let uid = stat::real_uid(pid)?;
-            let mark = self.mark_of(pid, uid, &users)?;
-            let target = Some(mark.target).filter(&wanted)?;
-            let is_trusted = uid == own
-                || uids.get(&target) == Some(&uid)
-                || output::is_output_of(pid, &self.logs, &target, &self.written);
-            is_trusted.then_some(Marked {
-                target,
-                pid,
-                state: char::from(stat.state),
-            })
-        };
-        stat::all().into_iter().filter_map(carrier).collect()
-    }
-
-    /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many
-    /// the leaders are.
-    pub(super) fn end_leftovers(&self, leaders: &[ProcessIdentity]) {
-        let mut started: HashMap<u32, Vec<Timestamp>> = HashMap::new();
-        for leader in leaders {
-            started
-                .entry(leader.pid)
-                .or_default()
-                .push(leader.started_at);
-        }
-        for pid in stat::all() {
-            let stat = ProcessStat::read(pid).ok().flatten();
-            let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
-                continue;
-            };
-            let is_marked = |starts: &Vec<Timestamp>| {
-                // Of a process that is recorded the mark of an earlier version counts too.
-                let mark = Self::in_environment(pid, &[&self.state, &self.old_state]);
-                let start = mark.and_then(|mark| mark.start);
-                start.is_some_and(|(started_at, _)| starts.contains(&started_at))
-            };
-            let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            if let Some(number) = number
-                && started.get(&stat.group).is_some_and(is_marked)
-            {
-                tracing::warn!(
-                    pid,
-                    leader = stat.group,
-                    "killing what a dead process left behind"
-                );
-                let _ = kill_process(number, Signal::KILL);
-            }
-        }
+        let mark = self.by_either(pid)?.filter(|mark| mark.target == *target);
+        Ok(mark.map(|mark| mark.identity(pid, start_ticks, boot_id, now)))
     }
 }
 
-/// Those that processes of targets run as.
-fn all_users(own: u32, uids: &HashMap<TargetName, u32>) -> HashSet<u32> {
-    uids.values().copied().chain([own]).collect()
+/// The numbers of all processes; see [`limits::seen`].
+fn all() -> io::Result<Vec<u32>> {
+    Ok(limits::seen(stat::all())?.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -339,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_mark_of_an_earlier_version_counts_only_for_a_process_that_is_recorded() {
-        use std::os::unix::process::CommandExt;
+        use std::{collections::HashMap, os::unix::process::CommandExt};
         let dir = tempfile::tempdir().unwrap();
         let marks = Marks::new(dir.path());
         let started_at = Timestamp::from_millis(1_700_000_000_123);
@@ -349,14 +265,15 @@ mod tests {
             .process_group(0)
             .spawn()
             .unwrap();
-        assert_eq!(marks.leaders("boot", started_at, &HashMap::new()), []);
+        let found = marks.leaders("boot", started_at, &HashMap::new()).unwrap();
+        assert_eq!(found, []);
         let mark = Mark {
             target: TargetName::parse("web").unwrap(),
             start: Some((started_at, 0)),
             marked_as: None,
         };
         let recorded = mark.identity(child.id(), 0, "boot", started_at);
-        marks.end_leftovers(&[recorded]);
+        marks.end_leftovers(&[recorded]).unwrap();
         let status = child.wait().unwrap();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
     }

@@ -1,6 +1,7 @@
 //! Which file a process has as its standard output or standard error, whatever name the file has by now.
 
 use super::{log, stat};
+use crate::adapters::limits;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use rustix::fs::OFlags;
@@ -84,23 +85,35 @@ fn target_of(path: &Path) -> Option<TargetName> {
 }
 
 /// Whose output a process writes, by standard output or standard error: to the log of that target, or to a file that was
-/// it before.
-pub(super) fn target_written_by(pid: u32, logs: &Path, written: &Written) -> Option<TargetName> {
-    [1, 2].into_iter().find_map(|number| {
+/// it before. The error is what the daemon lacks, so that nobody knows.
+pub(super) fn target_written_by(
+    pid: u32,
+    logs: &Path,
+    written: &Written,
+) -> io::Result<Option<TargetName>> {
+    for number in [1, 2] {
         let output = place(pid, number);
-        let name = std::fs::read_link(&output).ok()?;
+        let Some(name) = limits::seen(std::fs::read_link(&output))? else {
+            continue;
+        };
         let former = || {
             let target = log::former_target_of(logs, &name)?;
             is_seen_from_here(logs, &name, &output).then_some(target)
         };
-        if log::target_of(logs, &name).is_some() {
-            return former();
+        let target = match log::target_of(logs, &name) {
+            Some(_) => former(),
+            None => {
+                // What reads a log and writes to another file beside it, a compressor say, does not append.
+                let info = Info::of(pid, &number)?
+                    .filter(|info| name.is_absolute() && info.flags.contains(OFlags::APPEND));
+                info.and_then(|info| former().or_else(|| written.target_of(&output, &info)))
+            }
+        };
+        if target.is_some() {
+            return Ok(target);
         }
-        // What reads a log and writes to another file beside it, a compressor say, does not append.
-        let info = Info::of(pid, &number)
-            .filter(|info| name.is_absolute() && info.flags.contains(OFlags::APPEND))?;
-        former().or_else(|| written.target_of(&output, &info))
-    })
+    }
+    Ok(None)
 }
 
 /// Whether the file of a descriptor is the one that has this name here, or was deleted and can have had it. In another
@@ -149,7 +162,8 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
     let is_it = |pid: u32, number: u32, name: &Path| match written {
         // One with another number is not looked at: its file system may not answer.
         Some(written) => {
-            let inode = Info::of(pid, &number).and_then(|info| info.inode);
+            let info = Info::of(pid, &number).ok().flatten();
+            let inode = info.and_then(|info| info.inode);
             inode.is_none_or(|inode| inode == written.inode)
                 && FileId::of(&place(pid, number)).is_ok_and(|found| found == written)
         }
@@ -163,7 +177,8 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
         logs.is_some_and(|logs| log::target_of(logs, name).is_some())
     };
     let own = std::process::id();
-    let others = stat::all().into_iter().filter(|&pid| pid != own);
+    let others = stat::all().unwrap_or_default().into_iter();
+    let others = others.filter(|&pid| pid != own);
     let mut outputs = others.flat_map(|pid| [1, 2].map(|number| (pid, number)));
     let (pid, number) = outputs.find(|&(pid, number)| {
         let name = std::fs::read_link(place(pid, number));
@@ -184,12 +199,17 @@ struct Info {
 }
 
 impl Info {
-    fn of(pid: u32, descriptor: &impl Display) -> Option<Self> {
-        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}")).ok()?;
-        let flags = u32::from_str_radix(field(&info, "flags:")?, 8).ok()?;
+    /// The error is what the daemon lacks.
+    fn of(pid: u32, descriptor: &impl Display) -> io::Result<Option<Self>> {
+        let info = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{descriptor}"));
+        Ok(limits::seen(info)?.and_then(|info| Self::parse(&info)))
+    }
+
+    fn parse(info: &str) -> Option<Self> {
+        let flags = u32::from_str_radix(field(info, "flags:")?, 8).ok()?;
         Some(Self {
             flags: OFlags::from_bits_retain(flags),
-            inode: field(&info, "ino:").and_then(|inode| inode.parse().ok()),
+            inode: field(info, "ino:").and_then(|inode| inode.parse().ok()),
         })
     }
 }
@@ -199,10 +219,10 @@ fn field<'a>(info: &'a str, label: &str) -> Option<&'a str> {
     lines.find_map(|line| line.strip_prefix(label).map(str::trim))
 }
 
-/// Whether this descriptor of a process is open for writing.
-pub(super) fn writes(pid: u32, descriptor: &str) -> bool {
-    let info = Info::of(pid, &descriptor);
-    info.is_some_and(|info| info.flags.intersects(OFlags::WRONLY | OFlags::RDWR))
+/// Whether this descriptor of a process is open for writing. The error is what the daemon lacks.
+pub(super) fn writes(pid: u32, descriptor: &str) -> io::Result<bool> {
+    let info = Info::of(pid, &descriptor)?;
+    Ok(info.is_some_and(|info| info.flags.intersects(OFlags::WRONLY | OFlags::RDWR)))
 }
 
 #[cfg(test)]

@@ -91,9 +91,13 @@ fn parse_thread_group(status: &[u8]) -> Option<u32> {
     field(status, b"Tgid:")
 }
 
-/// The real user of a process; none where there is no such process.
-pub(crate) fn real_uid(pid: u32) -> Option<u32> {
-    parse_uid(&std::fs::read(format!("/proc/{pid}/status")).ok()?)
+/// The real user of a process; none where there is no such process. An error says nothing about it.
+pub(crate) fn real_uid(pid: u32) -> io::Result<Option<u32>> {
+    match std::fs::read(format!("/proc/{pid}/status")) {
+        Ok(status) => Ok(parse_uid(&status)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_uid(status: &[u8]) -> Option<u32> {
@@ -110,12 +114,14 @@ fn field(status: &[u8], label: &[u8]) -> Option<u32> {
     numbers.next()?.parse().ok()
 }
 
-/// The numbers of all processes.
-pub(crate) fn all() -> Vec<u32> {
-    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+/// The numbers of all processes. An error is no answer: the daemon may have no descriptors left.
+pub(crate) fn all() -> io::Result<Vec<u32>> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        all.extend(name.to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -167,7 +173,7 @@ mod tests {
         assert_eq!(parse_uid(status), Some(1000));
         assert_eq!(parse_uid(b"Name:\tsh\n"), None);
         let own = rustix::process::getuid().as_raw();
-        assert_eq!(real_uid(std::process::id()), Some(own));
+        assert_eq!(real_uid(std::process::id()).unwrap(), Some(own));
     }
 
     #[test]
@@ -181,7 +187,7 @@ mod tests {
     fn this_very_process_is_there_and_has_not_ended() {
         let stat = ProcessStat::read(std::process::id()).unwrap().unwrap();
         assert!(stat.start_ticks > 0 && !stat.has_ended());
-        assert!(all().contains(&std::process::id()));
+        assert!(all().unwrap().contains(&std::process::id()));
         assert_eq!(ProcessStat::read(u32::MAX).unwrap(), None);
     }
 }

@@ -3,15 +3,20 @@
 //!
 //! Invariant: a look goes through every process of the machine, so all programs that have ended within some time share one,
 //! and who ended them does not wait for it.
+//! Invariant: a look that cannot be done, for want of descriptors say, is done again later.
 
-use crate::adapters::process::{
-    environ,
-    stat::{self, ProcessStat},
+use crate::adapters::{
+    limits,
+    process::{
+        environ,
+        stat::{self, ProcessStat},
+    },
 };
 use parking_lot::{Mutex, const_mutex};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::{HashSet, VecDeque},
+    io,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -84,7 +89,9 @@ pub(super) fn end(mark: String) {
 /// Looks once more before the daemon ends; blocks.
 pub(crate) fn finish() {
     let marks = std::mem::take(&mut WAITING.lock().marks);
-    kill_all(marks);
+    if let Err(error) = kill_all(&marks) {
+        tracing::warn!(%error, "what programs left behind is not looked for");
+    }
 }
 
 fn look_until_done() {
@@ -97,26 +104,31 @@ fn look_until_done() {
             }
             std::mem::take(&mut waiting.marks)
         };
-        kill_all(marks);
+        if let Err(error) = kill_all(&marks) {
+            tracing::warn!(%error, "what programs left behind is looked for later");
+            let mut waiting = WAITING.lock();
+            marks.into_iter().for_each(|mark| waiting.add(mark));
+        }
         std::thread::sleep(PAUSE);
     }
 }
 
-fn kill_all(marks: VecDeque<String>) {
+/// The error is what the daemon lacks, so that not all processes were looked at.
+fn kill_all(marks: &VecDeque<String>) -> io::Result<()> {
     if marks.is_empty() {
-        return;
+        return Ok(());
     }
     let marks = marks.iter().map(|mark| format!("{VARIABLE}={mark}"));
     let marks: HashSet<Vec<u8>> = marks.map(String::into_bytes).collect();
     for _ in 0..ROUNDS {
         let mut is_clean = true;
-        for pid in stat::all() {
+        for pid in limits::seen(stat::all())?.unwrap_or_default() {
             // All that carries such a mark was started after the daemon.
-            let stat = ProcessStat::read(pid).ok().flatten();
+            let stat = limits::seen(ProcessStat::read(pid))?.flatten();
             if stat.is_none_or(|stat| stat.start_ticks < own_start()) {
                 continue;
             }
-            let environment = environ::of(pid).unwrap_or_default();
+            let environment = environ::look(pid)?.unwrap_or_default();
             let mut variables = environment.split(|&byte| byte == 0);
             let number = Pid::from_raw(pid.cast_signed());
             if let Some(number) = number
@@ -128,10 +140,11 @@ fn kill_all(marks: VecDeque<String>) {
             }
         }
         if is_clean {
-            return;
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ impl Core {
         // Of a start of which nothing was written down. What the recorded one's start left is for recovery.
         let named = self.ports.pid_files.named(file.to_owned()).await.ok()??;
         let start = |identity: &ProcessIdentity| (identity.started_at, identity.restarts);
-        let marked = processes.marked(name, named)?;
+        let marked = processes.marked(name, named).await?;
         let is_other = of_this_boot.is_none_or(|record| start(record) != start(&marked));
         is_other.then_some(marked)
     }

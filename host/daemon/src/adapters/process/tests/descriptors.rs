@@ -76,6 +76,54 @@ fn a_process_that_cannot_be_looked_at_lives_and_is_stopped_once_it_can() {
     run_alone("a_daemon_that_runs_out_of_descriptors");
 }
 
+/// Not a test of its own: the limit holds for a whole process.
+#[tokio::test]
+#[ignore = "the test below runs it as a process of its own"]
+async fn a_daemon_that_runs_out_of_descriptors_where_something_is_left() {
+    let dir = PathBuf::from(std::env::var("DESCRIPTORS_STATE").unwrap());
+    let before = processes(&dir);
+    before.find(Vec::new()).await;
+    let sleep = spec(&["/bin/sleep", "1000"]);
+    let other = TargetName::parse("other").unwrap();
+    let beside = before.spawn(&other, &sleep, 0).await.unwrap();
+    let script = "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.2";
+    let first = before.spawn(&web(), &shell(script), 0).await.unwrap();
+    within(before.wait(first)).await;
+    let pid = || output(&dir).trim().parse::<u32>().ok();
+    wait_until("it has told its number", || pid().is_some());
+    let left = ProcessStat::read(pid().unwrap()).unwrap();
+    assert!(left.is_some_and(|stat| !stat.has_ended()));
+    let next = processes(&dir);
+
+    let limits = getrlimit(Resource::Nofile);
+    let set = |current| setrlimit(Resource::Nofile, Rlimit { current, ..limits }).unwrap();
+    let free = File::open("/dev/null").unwrap().as_raw_fd();
+    set(Some(u64::try_from(free).unwrap()));
+    // Much longer than a look lasts.
+    let long = Duration::from_secs(1);
+    let (target, mut found) = (web(), next.find(Vec::new()));
+    let mut ended = before.end_rest(&target);
+    let (seen, clean) = tokio::join!(
+        tokio::time::timeout(long, &mut found),
+        tokio::time::timeout(long, &mut ended)
+    );
+    assert!(seen.is_err(), "nothing was found: {seen:?}");
+    assert!(clean.is_err(), "nothing is left: {clean:?}");
+
+    set(limits.current);
+    let found: Vec<_> = within(found).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(found, [other]);
+    within(ended).await.unwrap();
+    let left = ProcessStat::read(pid().unwrap()).unwrap();
+    assert!(left.is_none_or(|stat| stat.has_ended()));
+    within(before.stop(beside, Signal::Term, DEADLINE)).await;
+}
+
+#[test]
+fn what_cannot_be_looked_for_is_not_taken_for_nothing() {
+    run_alone("a_daemon_that_runs_out_of_descriptors_where_something_is_left");
+}
+
 /// Runs one of the tests above as a process of its own.
 fn run_alone(test: &str) {
     let dir = tempfile::tempdir().unwrap();

@@ -164,11 +164,11 @@ async fn the_service_that_a_program_left_in_a_session_of_its_own_is_known_by_its
     };
     let next = processes(dir.path());
     next.find(Vec::new()).await;
-    let main = next.marked(&web(), named).unwrap();
+    let main = next.marked(&web(), named).await.unwrap();
     assert_eq!((main.started_at, main.restarts), (first.started_at, 3));
     assert!(next.is_alive(&main));
     let other = TargetName::parse("other").unwrap();
-    assert_eq!(next.marked(&other, named), None);
+    assert_eq!(next.marked(&other, named).await, None);
     within(next.end_rest(&web())).await.unwrap();
     assert!(!next.is_alive(&main));
 }

@@ -1,0 +1,131 @@
+//! Looks at every process of the machine for marks.
+
+use super::{super::leftovers::Marked, Marks, all};
+use crate::adapters::{
+    limits,
+    process::{
+        output,
+        stat::{self, ProcessStat},
+    },
+};
+use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
+
+impl Marks {
+    /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
+    /// lead a group of their own; those that lead a session are not. `uids` has the users that targets run as, where it is
+    /// not the daemon's own.
+    pub(in super::super) fn leaders(
+        &self,
+        boot_id: &str,
+        now: Timestamp,
+        uids: &HashMap<TargetName, u32>,
+    ) -> io::Result<Vec<(TargetName, ProcessIdentity)>> {
+        self.settle()?;
+        let own = rustix::process::getuid().as_raw();
+        let users = all_users(own, uids);
+        let mut found = Vec::new();
+        for pid in all()? {
+            let Some(stat) = stat_of(pid)? else { continue };
+            // A leader of a group cannot lead a session later on, so what does was left behind by one.
+            if stat.group != pid || stat.session == pid || stat.has_ended() {
+                continue;
+            }
+            let Some(uid) = uid_of(pid)? else { continue };
+            let Some(mark) = self.mark_of(pid, uid, &users)? else {
+                continue;
+            };
+            if uid != own && uids.get(&mark.target) != Some(&uid) {
+                tracing::warn!(
+                    pid,
+                    uid,
+                    target_name = %mark.target,
+                    "a process of another user has the mark of a target, and is left alone"
+                );
+                continue;
+            }
+            let identity = mark.identity(pid, stat.start_ticks, boot_id, now);
+            found.push((mark.target, identity));
+        }
+        found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
+        Ok(found)
+    }
+
+    /// Every living process that carries the mark of a target that is `wanted`, whatever group and session it is in.
+    pub(in super::super) fn carriers(
+        &self,
+        uids: &HashMap<TargetName, u32>,
+        wanted: impl Fn(&TargetName) -> bool,
+    ) -> io::Result<Vec<Marked>> {
+        let own = rustix::process::getuid().as_raw();
+        let users = all_users(own, uids);
+        let mut found = Vec::new();
+        for pid in all()? {
+            let Some(stat) = stat_of(pid)? else { continue };
+            if stat.has_ended() || pid == std::process::id() {
+                continue;
+            }
+            let Some(uid) = uid_of(pid)? else { continue };
+            let mark = self.mark_of(pid, uid, &users)?;
+            let Some(target) = mark.map(|mark| mark.target).filter(&wanted) else {
+                continue;
+            };
+            let is_trusted = uid == own
+                || uids.get(&target) == Some(&uid)
+                || output::is_output_of(pid, &self.logs, &target, &self.written);
+            if is_trusted {
+                found.push(Marked {
+                    target,
+                    pid,
+                    state: char::from(stat.state),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many
+    /// the leaders are.
+    pub(in super::super) fn end_leftovers(&self, leaders: &[ProcessIdentity]) -> io::Result<()> {
+        let mut started: HashMap<u32, Vec<Timestamp>> = HashMap::new();
+        for leader in leaders {
+            started
+                .entry(leader.pid)
+                .or_default()
+                .push(leader.started_at);
+        }
+        for pid in all()? {
+            let stat = stat_of(pid)?.filter(|stat| !stat.has_ended());
+            let Some(starts) = stat.and_then(|stat| started.get(&stat.group)) else {
+                continue;
+            };
+            // Of a process that is recorded the mark of an earlier version counts too.
+            let mark = Self::in_environment(pid, &[&self.state, &self.old_state])?;
+            let start = mark.and_then(|mark| mark.start);
+            let is_marked = start.is_some_and(|(started_at, _)| starts.contains(&started_at));
+            let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            if let Some(number) = number.filter(|_| is_marked) {
+                tracing::warn!(pid, "killing what a dead process left behind");
+                let _ = kill_process(number, Signal::KILL);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stat_of(pid: u32) -> io::Result<Option<ProcessStat>> {
+    Ok(limits::seen(ProcessStat::read(pid))?.flatten())
+}
+
+fn uid_of(pid: u32) -> io::Result<Option<u32>> {
+    Ok(limits::seen(stat::real_uid(pid))?.flatten())
+}
+
+/// Those that processes of targets run as.
+fn all_users(own: u32, uids: &HashMap<TargetName, u32>) -> HashSet<u32> {
+    uids.values().copied().chain([own]).collect()
+}
