@@ -35,6 +35,7 @@ mod output;
 mod prepare;
 mod renaming;
 mod signal;
+mod start;
 pub(crate) mod stat;
 mod stop;
 
@@ -58,6 +59,7 @@ use mainstay_domain::{
 };
 use mark::Marks;
 use parking_lot::Mutex;
+use start::Starting;
 use std::{
     collections::HashMap,
     io,
@@ -65,11 +67,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::Semaphore;
-
-/// Children started at a time. Starts use threads of the shared pool, and a few thousand starts must not keep others
-/// waiting.
-const STARTS: usize = 64;
 
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {
@@ -83,7 +80,7 @@ pub struct HostProcesses {
     unbounded: Mutex<HashMap<TargetName, String>>,
     boot_id: String,
     children: Arc<Children>,
-    starts: Arc<Semaphore>,
+    starting: Starting,
     before_starts: Starts,
     secrets: Arc<dyn Secrets>,
     environment: Arc<ChildEnvironment>,
@@ -128,7 +125,7 @@ impl HostProcesses {
             .map_err(failed("start the thread that keeps the logs in", &logs))?;
         Ok(Self {
             children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
-            starts: Arc::new(Semaphore::new(STARTS)),
+            starting: Starting::new(),
             before_starts: Starts::new("before-start"),
             logs,
             rotations,
@@ -157,40 +154,11 @@ impl Processes for HostProcesses {
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
-        let (target, spec) = (target.clone(), spec.clone());
-        Box::pin(async move {
-            self.end_rest(&target).await?;
-            if let Some(before) = spec.before_start.clone() {
-                let (launch, _) = self.prepare(&target, &spec, restarts)?;
-                let secrets = self.secrets.as_ref();
-                before_start::run(launch, before, secrets, &self.before_starts).await?;
-            }
-            let turn = Arc::clone(&self.starts).acquire_owned().await;
-            let turn = turn.map_err(|error| ProcessError::Interrupted(error.to_string()))?;
-            // Not before its turn has come, so that its start time is when it starts.
-            let (launch, identity) = self.prepare(&target, &spec, restarts)?;
-            self.leftovers.started(&target);
-            let start = move || {
-                let _turn = turn;
-                launch.start()
-            };
-            let started = tokio::task::spawn_blocking(start).await;
-            let (pid, start_ticks) =
-                started.map_err(|error| ProcessError::Interrupted(error.to_string()))??;
-            self.see_group(&target, &spec, pid);
-            if spec.pid_file.is_some() {
-                self.children.forks(pid, start_ticks);
-            }
-            let path = log::path(&self.logs, &target);
-            // Of a program that forks another process is to be named as the one that writes.
-            let writer = spec.pid_file.is_none().then_some(pid);
-            self.keeper.started(path, Bound::of(&spec), writer);
-            Ok(ProcessIdentity {
-                pid,
-                start_ticks,
-                ..identity
-            })
-        })
+        Box::pin(self.start(target.clone(), spec.clone(), restarts))
+    }
+
+    fn start_ended(&self, target: &TargetName) -> Boxed<'_, ()> {
+        Box::pin(self.starting.ended(target.clone()))
     }
 
     fn find(
@@ -259,6 +227,9 @@ impl Processes for HostProcesses {
     fn end_rest(&self, target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {
         let target = target.clone();
         Box::pin(async move {
+            if self.starting.has(&target) {
+                return Err(ProcessError::StartHangs);
+            }
             self.leftovers.end_all(&target).await?;
             self.groups.remove(&target);
             self.keeper.unwritten(log::path(&self.logs, &target));

@@ -77,6 +77,13 @@ pub enum ProcessError {
         /// As `/proc/PID/stat` has it.
         state: char,
     },
+    /// A start of it that was given up has not ended, and may still make a process, so no second copy is started.
+    #[error(
+        "its start hangs: a file system that its program, its directory or its log is on may not answer; no second copy is \
+         started before that start has ended [{code}]",
+        code = ErrorCode::NotStarted
+    )]
+    StartHangs,
     /// It was started and cannot be watched, so it was ended again.
     #[error("cannot supervise `{program}`: /proc/{pid}/stat cannot be read: {why}")]
     Unwatched {

@@ -46,13 +46,18 @@ pub trait Probe: Send + Sync {
 /// Starts and ends processes.
 pub trait Processes: Send + Sync {
     /// Starts a child in its own process group with its output in rotated files. Before that, all that still carries the
-    /// target's mark is ended: no process of the target may live when this is called.
+    /// target's mark is ended: no process of the target may live when this is called. Resolves in bounded time: a start that
+    /// hangs is given up with [`ProcessError::StartHangs`], and so is each further one until it has ended.
     fn spawn(
         &self,
         target: &TargetName,
         spec: &ProcessSpec,
         restarts: u32,
     ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>>;
+    /// Resolves when no start of this target that was given up is left, nor what it made; at once for those that never hang.
+    fn start_ended(&self, _target: &TargetName) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Living processes that carry the mark of a target of this state directory, oldest first; they may be descendants
     /// of a child. For children that a killed daemon started and could not write down. Anyone can write a mark, so only
     /// processes of the daemon's own user count, and for the targets in `users` those of that user.

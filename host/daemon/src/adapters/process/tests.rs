@@ -2,6 +2,7 @@
 
 mod adoption;
 mod descriptors;
+mod hanging;
 mod leftovers;
 mod measurement;
 

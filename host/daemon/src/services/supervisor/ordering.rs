@@ -1,7 +1,8 @@
 //! Who waits for whom: a first start for what the target depends on, a stop at the end for what depends on it.
 //!
 //! Invariant: no wait is for ever. A start waits for each dependency until that is healthy or fails, at most for so long
-//! after its own first start as its `start_period` says. A stop waits at most half of the time that the shutdown has.
+//! after its own first start as its `start_period` says, and where that start lasts, for no longer than what runs before it may
+//! take besides. A stop waits at most half of the time that the shutdown has.
 //! Invariant: only first starts wait: those at the daemon's start and those of targets that a reload brings. When a
 //! target is recovered while another one fails is the recovery queue's to say.
 
@@ -60,7 +61,9 @@ impl Core {
         };
         // Without a check there is nothing to wait for.
         let is_blind = dependency.checks.is_empty() && (!is_child || supervised.runs());
-        if is_blind || began.elapsed() >= dependency.start_period {
+        let before = supervised.process_spec().filter(|_| !supervised.runs());
+        let before = before.and_then(|process| Some(process.before_start.as_ref()?.timeout));
+        if is_blind || began.elapsed() >= dependency.start_period + before.unwrap_or_default() {
             return true;
         }
         let health = self.ports.watch.health(&dependency.name);

@@ -14,7 +14,7 @@ use super::{
     decide::{self, Adopted},
     ending::end_of,
 };
-use crate::ports::{Exit, ProcessUpdate};
+use crate::ports::{Exit, ProcessError, ProcessUpdate};
 use config::Listing;
 use lifecycle::Lifecycle;
 use mainstay_domain::{
@@ -63,6 +63,8 @@ struct State {
     lifecycle: Lifecycle,
     /// A stop gave its process up.
     unended: bool,
+    /// A start was given up and has not ended.
+    start_hangs: bool,
     /// How often it was started before; none if it never was.
     restarts: Option<u32>,
     /// When it was first started, adopted or found to be down; of a foreign service, when the config first had it.
@@ -87,6 +89,7 @@ impl SupervisedTarget {
                 intent: Intent::Run,
                 lifecycle: Lifecycle::Down,
                 unended: false,
+                start_hangs: false,
                 restarts: None,
                 began: None,
                 completed: false,
@@ -111,12 +114,19 @@ impl Core {
             state.stop = Stop::of(&process);
             state.restarts.map_or(0, |before| before.saturating_add(1))
         };
+        // Before it: what depends on the target waits no longer than it would for one that has started.
+        let is_first = supervised.begin();
         let started = self
             .ports
             .processes
             .spawn(&supervised.name, &process, restarts)
             .await;
-        supervised.begin();
+        if is_first {
+            supervised.begin_anew();
+        }
+        if matches!(started, Err(ProcessError::StartHangs)) {
+            self.await_start(supervised);
+        }
         let identity = ProcessIdentity {
             config: decide::digest(&process),
             ..started.map_err(|why| format!("{}: {why}", supervised.name))?

@@ -26,6 +26,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 mod config;
 mod foreign;
+mod hanging;
 mod killed;
 mod measurement;
 mod predecessor;

@@ -24,9 +24,17 @@ impl SupervisedTarget {
         self.state.lock().began
     }
 
-    /// What depends on it need not wait for its first start any more.
-    pub(in super::super) fn begin(&self) {
-        self.state.lock().began.get_or_insert_with(Instant::now);
+    /// What depends on it need not wait for its first start any more. Whether this is that.
+    pub(in super::super) fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_first = state.began.is_none();
+        state.began.get_or_insert_with(Instant::now);
+        is_first
+    }
+
+    /// Its first start took some time, with what runs before it: who waits for it counts from now on.
+    pub(in super::super) fn begin_anew(&self) {
+        self.state.lock().began = Some(Instant::now());
     }
 
     pub(in super::super) fn intent(&self) -> Intent {

@@ -2,7 +2,8 @@
 //!
 //! Invariant: nobody waits for it longer than its stop lasts, and no second copy is started while it is there. What its stop
 //! was for is done when it ends at last.
-//! Invariant: so it is for the service of a program that forks, where that cannot be ended.
+//! Invariant: so it is for the service of a program that forks, where that cannot be ended, and for a start that hangs, where
+//! nobody knows whether there is a process.
 
 use super::{
     super::{Core, ending::end_of, forked::LivesOn},
@@ -84,6 +85,22 @@ impl Core {
             core.ended_late(&supervised, &process, exit);
         });
         why
+    }
+
+    /// Starts the target when a start of it that was given up has ended at last, where it should run then.
+    pub(super) fn await_start(self: &Arc<Self>, supervised: &Arc<SupervisedTarget>) {
+        if std::mem::replace(&mut supervised.state.lock().start_hangs, true) {
+            return; // An earlier one is awaited already.
+        }
+        let (core, supervised) = (Arc::clone(self), Arc::clone(supervised));
+        self.background.spawn(async move {
+            core.ports.processes.start_ended(&supervised.name).await;
+            supervised.state.lock().start_hangs = false;
+            let _turn = supervised.turn.lock().await;
+            if core.starts_again(&supervised) {
+                core.launch_or_report(&supervised).await;
+            }
+        });
     }
 
     /// Tells that a target does not run as it should.
