@@ -12,6 +12,8 @@ use crate::ports::{NamedEnd, NamedProcess, ProcessUpdate};
 use mainstay_domain::{
     effect::EffectError, event::EventKind, severity::Severity, spec::ForeignCommands,
 };
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a pid file said before a command ran.
 type Named = Result<Option<NamedProcess>, String>;
@@ -109,7 +111,7 @@ impl Core {
             return done;
         };
         let error = error.clone();
-        match self.end_named(commands, *process, false).await {
+        match self.end_named(commands, *process, None).await {
             Ok(end) => {
                 let how = words(*process, end);
                 let warning = format!("{}{how}; it is started anew", said(error));
@@ -128,17 +130,18 @@ impl Core {
         commands: &ForeignCommands,
     ) -> Stopped {
         let named = self.named(commands).await;
-        let (stopped, was_asked) = match &commands.stop {
+        let (stopped, asked) = match &commands.stop {
             Some(stop) => {
+                let begun = Instant::now();
                 let stopped = self.run_foreign(supervised, commands, stop).await;
-                let was_asked = stopped.is_ok();
-                (stopped, was_asked)
+                let asked = stopped.is_ok().then(|| begun.elapsed());
+                (stopped, asked)
             }
-            None => (Ok(()), false),
+            None => (Ok(()), None),
         };
         let end = match named {
             Ok(Some(process)) => self
-                .end_named(commands, process, was_asked)
+                .end_named(commands, process, asked)
                 .await
                 .map(|end| Some((process, end))),
             Ok(None) => Ok(None),
@@ -187,15 +190,17 @@ impl Core {
         }
     }
 
+    /// `asked` is how long its stop command took, where that has asked it to end.
     async fn end_named(
         &self,
         commands: &ForeignCommands,
         process: NamedProcess,
-        was_asked: bool,
+        asked: Option<Duration>,
     ) -> Result<NamedEnd, String> {
         let file = commands.pid_file.clone().unwrap_or_default();
+        let (was_asked, grace) = (asked.is_some(), grace_of(commands, asked));
         let pid_files = &self.ports.pid_files;
-        let ended = pid_files.end(process, was_asked, DEFAULT_GRACE, file).await;
+        let ended = pid_files.end(process, was_asked, grace, file).await;
         ended.map_err(|why| why.to_string())
     }
 
@@ -261,6 +266,12 @@ fn argv<'a>(
             supervised.name
         ))
     })
+}
+
+/// How long a process has to end. Some stop commands return before it has: `commands.timeout` is for both.
+fn grace_of(commands: &ForeignCommands, asked: Option<Duration>) -> Duration {
+    let left = asked.map(|taken| commands.timeout.saturating_sub(taken));
+    left.unwrap_or_default().max(DEFAULT_GRACE)
 }
 
 /// The sentence of an error, without the word that says of what kind it is.

@@ -66,6 +66,15 @@ struct Daemon {
 
 impl Daemon {
     fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, previous: PreviousRun) -> Self {
+        Self::with(state_dir, targets, previous, Arc::new(HostPidFiles))
+    }
+
+    fn with(
+        state_dir: &std::path::Path,
+        targets: Vec<TargetSpec>,
+        previous: PreviousRun,
+        pid_files: Arc<dyn PidFiles>,
+    ) -> Self {
         let clock = Arc::new(SystemClock::new());
         let secrets = Arc::new(NoSecrets);
         let processes = HostProcesses::new(state_dir, secrets, Arc::default(), clock.clone());
@@ -83,7 +92,7 @@ impl Daemon {
         let ports = SupervisorPorts {
             processes: processes.clone(),
             commands: commands.clone(),
-            pid_files: Arc::new(HostPidFiles),
+            pid_files,
             watch: Arc::new(monitor.clone()),
             shared,
             foreign_cwd: PathBuf::from("/etc"),
@@ -104,10 +113,14 @@ impl Daemon {
 
     fn start(state_dir: &std::path::Path, targets: Vec<TargetSpec>, previous: PreviousRun) -> Self {
         let mut daemon = Self::new(state_dir, targets, previous);
-        tokio::spawn(daemon.monitor.clone().run(daemon.stop.clone()));
-        let service = daemon.supervisor.clone().run(daemon.stop.clone());
-        daemon.service = Some(tokio::spawn(service));
+        daemon.run();
         daemon
+    }
+
+    fn run(&mut self) {
+        tokio::spawn(self.monitor.clone().run(self.stop.clone()));
+        let service = self.supervisor.clone().run(self.stop.clone());
+        self.service = Some(tokio::spawn(service));
     }
 
     fn pid(&self, target: &str) -> Option<u32> {

@@ -1,7 +1,7 @@
 //! Services that others supervise.
 
 use super::*;
-use crate::ports::{Boxed, Watch};
+use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError, Watch};
 use mainstay_domain::{
     effect::CommandOutput,
     health::Health,
@@ -235,4 +235,62 @@ async fn an_order_that_waited_while_its_target_was_taken_away_runs_nothing() {
     let started = daemon.messages(EventKind::ProcessStarted);
     assert_eq!(started.len(), 1, "{started:?}");
     daemon.shut_down().await.unwrap();
+}
+
+/// Pid files that name one process; what ends it.
+#[derive(Default)]
+struct NotedPidFiles {
+    /// Whether it was asked to end before, and how long it then has.
+    ends: Mutex<Vec<(bool, Duration)>>,
+}
+
+const NAMED: NamedProcess = NamedProcess {
+    pid: 4_000_000,
+    start_ticks: 1,
+};
+
+impl PidFiles for NotedPidFiles {
+    fn named(&self, _: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
+        Box::pin(std::future::ready(Ok(Some(NAMED))))
+    }
+    fn end(
+        &self,
+        process: NamedProcess,
+        was_asked: bool,
+        grace: Duration,
+        _: PathBuf,
+    ) -> Boxed<'static, Result<NamedEnd, PidFileError>> {
+        assert_eq!(process, NAMED);
+        self.ends.lock().push((was_asked, grace));
+        Box::pin(std::future::ready(Ok(NamedEnd::ByItself)))
+    }
+}
+
+#[tokio::test]
+async fn what_its_stop_has_asked_to_end_has_what_is_left_of_the_time_of_its_commands() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_files = Arc::new(NotedPidFiles::default());
+    let timeouts = [DEADLINE * 30, Duration::from_secs(1)];
+    for timeout in timeouts {
+        let commands = ForeignCommands {
+            start: words("svc start db"),
+            stop: words("svc stop db"),
+            pid_file: Some(dir.path().join("db.pid")),
+            timeout,
+            ..ForeignCommands::default()
+        };
+        let (targets, previous) = (vec![foreign(commands)], PreviousRun::default());
+        let mut daemon = Daemon::with(dir.path(), targets, previous, pid_files.clone());
+        daemon.run();
+        within(daemon.supervisor.restart(name("db"))).await.unwrap();
+        *daemon.commands.failing.lock() = Some("svc stop");
+        within(daemon.supervisor.restart(name("db"))).await.unwrap();
+        daemon.shut_down().await.unwrap();
+    }
+    let ends = pid_files.ends.lock();
+    let (was_asked, grace) = ends[0];
+    // Less the time that the command took.
+    assert!(was_asked && grace <= DEADLINE * 30 && grace > DEADLINE * 29);
+    let rest = [(false, DEFAULT_GRACE), (true, DEFAULT_GRACE), (false, DEFAULT_GRACE)];
+    assert_eq!(ends[1..], rest);
 }
