@@ -237,7 +237,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         SupervisorPorts {
             processes: processes.clone(),
             commands: commands.clone(),
-            pid_files: Arc::new(HostPidFiles),
+            pid_files: Arc::new(HostPidFiles::default()),
             watch: Arc::new(monitor.clone()),
             shared: shared.clone(),
             foreign_cwd: config.parent().map(PathBuf::from).unwrap_or_default(),

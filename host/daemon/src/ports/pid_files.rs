@@ -31,14 +31,19 @@ pub struct PidFileError {
     pub file: PathBuf,
     /// What was found, and what is allowed.
     pub why: String,
+    /// The living process that the file names, where that may be meant and only a clock says that it is not.
+    pub claims: Option<NamedProcess>,
 }
 
 /// Reads pid files, and ends what they name.
 pub trait PidFiles: Send + Sync {
     /// The living process that a file names; none where there is no such file, or no such process. An error where the
     /// file names what must get no signal: a thread, a process of another namespace, the first one, the daemon, one that
-    /// is younger than the file, or one that the file's owner has no say over.
+    /// is younger than the file, or one that the file's owner has no say over. What was once seen to be meant by a file that
+    /// has not changed since is not compared with the clock again, for clocks are set.
     fn named(&self, file: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>>;
+    /// Whether this very process has ended, or does within this time; false where nobody can tell.
+    fn ended(&self, process: NamedProcess, within: Duration) -> Boxed<'static, bool>;
     /// SIGTERM, where it was not asked to end yet, so much grace, SIGKILL; resolves when that very process has ended.
     /// An error where it lives on, in which the file is named.
     fn end(

@@ -13,16 +13,25 @@ fn file_with(directory: &Path, text: &str) -> PathBuf {
     file
 }
 
+fn look(file: &Path) -> Result<Option<NamedProcess>, String> {
+    named(file, &Known::default()).map_err(|refused| refused.why)
+}
+
+fn write_at(file: &Path, at: SystemTime) {
+    let opened = File::options().write(true).open(file).unwrap();
+    opened.set_modified(at).unwrap();
+}
+
 #[test]
 fn a_living_process_is_named_and_one_that_is_gone_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let mut child = sleeper();
     let file = file_with(directory.path(), &format!(" {}\n", child.id()));
-    assert_eq!(named(&file).unwrap().unwrap().pid, child.id());
+    assert_eq!(look(&file).unwrap().unwrap().pid, child.id());
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(named(&file), Ok(None));
-    assert_eq!(named(&directory.path().join("absent")), Ok(None));
+    assert_eq!(look(&file), Ok(None));
+    assert_eq!(look(&directory.path().join("absent")), Ok(None));
 }
 
 #[test]
@@ -39,7 +48,7 @@ fn what_is_no_process_of_the_service_is_refused() {
         (own.as_str(), "the first process or the daemon"),
     ] {
         let file = file_with(directory.path(), text);
-        let error = named(&file).unwrap_err();
+        let error = look(&file).unwrap_err();
         assert!(error.contains(why), "{text:?}: {error}");
     }
     assert!(named(directory.path()).is_err(), "a directory is no file");
@@ -56,7 +65,7 @@ fn a_thread_is_no_process() {
         let _ = receiver.recv();
     });
     let file = file_with(directory.path(), &tid.recv().unwrap().to_string());
-    let error = named(&file).unwrap_err();
+    let error = look(&file).unwrap_err();
     assert!(error.contains("a thread and no process"), "{error}");
     drop(sender);
     thread.join().unwrap();
@@ -70,7 +79,7 @@ fn a_process_that_is_younger_than_the_file_is_not_the_one_that_was_meant() {
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let opened = std::fs::File::options().write(true).open(&file).unwrap();
     opened.set_modified(hour_ago).unwrap();
-    let error = named(&file).unwrap_err();
+    let error = look(&file).unwrap_err();
     assert!(error.contains("younger than the file"), "{error}");
     child.kill().unwrap();
     child.wait().unwrap();
@@ -106,4 +115,66 @@ fn a_process_ends_by_the_signal_that_it_needs_and_a_later_one_with_its_number_by
         assert_eq!(end(process, false, grace).unwrap(), Some(expected));
         child.wait().unwrap();
     }
+}
+
+#[test]
+fn a_file_that_is_written_ahead_of_the_clock_leaves_in_doubt_what_it_means() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = sleeper();
+    let file = file_with(directory.path(), &child.id().to_string());
+    write_at(&file, SystemTime::now() + Duration::from_secs(3600));
+    let refused = named(&file, &Known::default()).unwrap_err();
+    assert!(refused.why.contains("ahead of the clock"), "{refused:?}");
+    assert_eq!(refused.claims.map(|claims| claims.pid), Some(child.id()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn what_a_file_was_seen_to_mean_counts_for_as_long_as_it_is_the_same_wherever_the_clock_is_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = sleeper();
+    let file = file_with(directory.path(), &child.id().to_string());
+    let known = Known::default();
+    // As where the clock was set an hour on since.
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    write_at(&file, hour_ago);
+    named(&file, &known).unwrap_err();
+    let stat = ProcessStat::read(child.id()).unwrap().unwrap();
+    let process = NamedProcess {
+        pid: child.id(),
+        start_ticks: stat.start_ticks,
+    };
+    let (_, written) = read(&file).unwrap();
+    known.insert(&file, written.state, process);
+    assert_eq!(named(&file, &known), Ok(Some(process)));
+    write_at(&file, hour_ago - Duration::from_secs(1));
+    named(&file, &known).unwrap_err();
+    // Another process has the number by now.
+    let (_, written) = read(&file).unwrap();
+    let ended = NamedProcess {
+        start_ticks: stat.start_ticks - 1,
+        ..process
+    };
+    known.insert(&file, written.state, ended);
+    let refused = named(&file, &known).unwrap_err();
+    assert!(refused.why.contains("has ended"), "{refused:?}");
+    assert_eq!(refused.claims, None);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_good_file_is_remembered() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = sleeper();
+    let file = file_with(directory.path(), &child.id().to_string());
+    let known = Known::default();
+    let found = named(&file, &known).unwrap().unwrap();
+    let (_, written) = read(&file).unwrap();
+    assert_eq!(known.get(&file, written.state), Some(found));
+    assert!(!ended(found, Duration::ZERO).unwrap());
+    child.kill().unwrap();
+    assert!(ended(found, Duration::from_secs(20)).unwrap());
+    child.wait().unwrap();
 }

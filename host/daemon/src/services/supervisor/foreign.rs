@@ -1,22 +1,25 @@
 //! Services that others supervise: started and stopped by the commands of their config.
 //!
 //! Invariant: a stop that fails does not keep the start of a restart back; but nothing is started beside a process that
-//! is known, by its pid file, to live on.
+//! is known, by its pid file, to live on, nor beside one that lives and may be it.
+
+mod stopped;
 
 use super::{
-    Core, DEFAULT_GRACE,
+    Core,
     port::Verb,
     target::{Intent, SupervisedTarget},
 };
-use crate::ports::{NamedEnd, NamedProcess, ProcessUpdate};
+use crate::ports::{NamedEnd, NamedProcess, PidFileError, ProcessUpdate};
 use mainstay_domain::{
     effect::EffectError, event::EventKind, severity::Severity, spec::ForeignCommands,
 };
 use std::time::Duration;
+use stopped::{Stopped, argv, grace_of, said, words};
 use tokio::time::Instant;
 
 /// What a pid file said before a command ran.
-type Named = Result<Option<NamedProcess>, String>;
+type Named = Result<Option<NamedProcess>, PidFileError>;
 
 impl Core {
     pub(super) async fn control_foreign(
@@ -46,6 +49,12 @@ impl Core {
                         Ok(())
                     }
                     Stopped::InDoubt(error) | Stopped::LivesOn(error) => Err(error),
+                    Stopped::Unverified { stopped, why } => {
+                        if stopped.is_ok() {
+                            self.warn(supervised, why);
+                        }
+                        stopped
+                    }
                 };
                 supervised.intend(match &stopped {
                     Ok(()) => Intent::StayDown,
@@ -90,6 +99,7 @@ impl Core {
             Stopped::InDoubt(error) => Some(said(error)),
             // A second copy would find its port and its files taken.
             Stopped::LivesOn(error) => return Err(error),
+            Stopped::Unverified { why, .. } => return Err(EffectError::Failed(why)),
         };
         if let Some(warning) = warning {
             self.warn(supervised, format!("{warning}; it is started all the same"));
@@ -146,15 +156,15 @@ impl Core {
                 .map(|end| Some((process, end))),
             Ok(None) => Ok(None),
             // It names what must get no signal, so who lives is not known.
-            Err(why) => {
-                return match stopped {
-                    Ok(()) if commands.stop.is_some() => Stopped::Down(None),
-                    Ok(()) => Stopped::InDoubt(EffectError::Failed(format!(
-                        "{}: it has no `commands.stop`, and its pid file is of no use: {why}",
+            Err(refused) => {
+                let stopped = match stopped {
+                    Ok(()) if commands.stop.is_none() => Err(EffectError::Failed(format!(
+                        "{}: it has no `commands.stop`, and its pid file is of no use: {refused}",
                         supervised.name
                     ))),
-                    Err(error) => Stopped::InDoubt(error),
+                    stopped => stopped,
                 };
+                return self.in_doubt(supervised, commands, asked, stopped, refused).await;
             }
         };
         match (stopped, end) {
@@ -179,13 +189,37 @@ impl Core {
         }
     }
 
+    /// What a stop comes to whose pid file names what must get no signal. It may be the service all the same, where only a
+    /// clock says that it is not.
+    async fn in_doubt(
+        &self,
+        supervised: &SupervisedTarget,
+        commands: &ForeignCommands,
+        asked: Option<Duration>,
+        stopped: Result<(), EffectError>,
+        refused: PidFileError,
+    ) -> Stopped {
+        let grace = asked.map_or(Duration::ZERO, |_| grace_of(commands, asked));
+        if let Some(process) = refused.claims
+            && !self.ports.pid_files.ended(process, grace).await
+        {
+            let why = format!(
+                "{}: {refused}, and it lives on, so no second copy is started; end it if it is the service, and remove the \
+                 file if it is not",
+                supervised.name
+            );
+            return Stopped::Unverified { stopped, why };
+        }
+        match stopped {
+            Ok(()) => Stopped::Down(None),
+            Err(error) => Stopped::InDoubt(error),
+        }
+    }
+
     /// What the pid file names now; none where the service has none.
     async fn named(&self, commands: &ForeignCommands) -> Named {
         match &commands.pid_file {
-            Some(file) => {
-                let named = self.ports.pid_files.named(file.clone()).await;
-                named.map_err(|why| why.to_string())
-            }
+            Some(file) => self.ports.pid_files.named(file.clone()).await,
             None => Ok(None),
         }
     }
@@ -242,55 +276,5 @@ impl Core {
             Severity::Medium,
             message,
         )]);
-    }
-}
-
-/// What became of a stop.
-enum Stopped {
-    /// As far as is known nothing of it lives; with what did not go as it should.
-    Down(Option<String>),
-    /// Its command failed, and no process of it is known.
-    InDoubt(EffectError),
-    /// Its process is known, and could not be ended.
-    LivesOn(EffectError),
-}
-
-fn argv<'a>(
-    supervised: &SupervisedTarget,
-    command: &'a Option<Vec<String>>,
-    name: &str,
-) -> Result<&'a [String], EffectError> {
-    command.as_deref().ok_or_else(|| {
-        EffectError::Failed(format!(
-            "{}: its config has neither `run` nor `commands.{name}`",
-            supervised.name
-        ))
-    })
-}
-
-/// How long a process has to end. Some stop commands return before it has: `commands.timeout` is for both.
-fn grace_of(commands: &ForeignCommands, asked: Option<Duration>) -> Duration {
-    let left = asked.map(|taken| commands.timeout.saturating_sub(taken));
-    left.unwrap_or_default().max(DEFAULT_GRACE)
-}
-
-/// The sentence of an error, without the word that says of what kind it is.
-fn said(error: EffectError) -> String {
-    match error {
-        EffectError::Denied(text)
-        | EffectError::Limited(text)
-        | EffectError::TimedOut(text)
-        | EffectError::Unavailable(text)
-        | EffectError::Failed(text) => text,
-    }
-}
-
-/// How the process of the pid file ended, to follow what went wrong before.
-fn words(process: NamedProcess, end: NamedEnd) -> String {
-    let pid = process.pid;
-    match end {
-        NamedEnd::ByItself => format!("; process {pid} of its pid file has ended"),
-        NamedEnd::Terminated => format!("; process {pid} of its pid file was ended by SIGTERM"),
-        NamedEnd::Killed => format!("; process {pid} of its pid file was killed"),
     }
 }

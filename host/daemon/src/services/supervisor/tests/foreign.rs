@@ -242,6 +242,10 @@ async fn an_order_that_waited_while_its_target_was_taken_away_runs_nothing() {
 struct NotedPidFiles {
     /// Whether it was asked to end before, and how long it then has.
     ends: Mutex<Vec<(bool, Duration)>>,
+    /// Nobody can tell whether that process is meant.
+    in_doubt: AtomicBool,
+    /// It has ended.
+    ended: AtomicBool,
 }
 
 const NAMED: NamedProcess = NamedProcess {
@@ -250,8 +254,23 @@ const NAMED: NamedProcess = NamedProcess {
 };
 
 impl PidFiles for NotedPidFiles {
-    fn named(&self, _: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
-        Box::pin(std::future::ready(Ok(Some(NAMED))))
+    fn named(
+        &self,
+        file: PathBuf,
+    ) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
+        let named = match self.in_doubt.load(Ordering::SeqCst) {
+            true => Err(PidFileError {
+                file,
+                why: "who knows".to_owned(),
+                claims: Some(NAMED),
+            }),
+            false => Ok(Some(NAMED)),
+        };
+        Box::pin(std::future::ready(named))
+    }
+    fn ended(&self, process: NamedProcess, _: Duration) -> Boxed<'static, bool> {
+        assert_eq!(process, NAMED);
+        Box::pin(std::future::ready(self.ended.load(Ordering::SeqCst)))
     }
     fn end(
         &self,
@@ -293,4 +312,42 @@ async fn what_its_stop_has_asked_to_end_has_what_is_left_of_the_time_of_its_comm
     assert!(was_asked && grace <= DEADLINE * 30 && grace > DEADLINE * 29);
     let rest = [(false, DEFAULT_GRACE), (true, DEFAULT_GRACE), (false, DEFAULT_GRACE)];
     assert_eq!(ends[1..], rest);
+}
+
+#[tokio::test]
+async fn nothing_is_started_beside_a_process_that_may_be_the_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let pid_files = Arc::new(NotedPidFiles::default());
+    pid_files.in_doubt.store(true, Ordering::SeqCst);
+    let commands = ForeignCommands {
+        start: words("svc start db"),
+        stop: words("svc stop db"),
+        pid_file: Some(PathBuf::from("/run/db.pid")),
+        ..ForeignCommands::default()
+    };
+    let (targets, previous) = (vec![foreign(commands)], PreviousRun::default());
+    let mut daemon = Daemon::with(dir.path(), targets, previous, pid_files.clone());
+    daemon.run();
+    for failing in [None, Some("svc stop")] {
+        *daemon.commands.failing.lock() = failing;
+        let error = within(daemon.supervisor.restart(name("db"))).await;
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("db: /run/db.pid: who knows, and it lives on, so no second copy"),
+            "{error}"
+        );
+    }
+    let stops = ["svc stop db in /etc", "svc stop db in /etc"];
+    assert_eq!(*daemon.commands.run.lock(), stops);
+    // A stop has done what it could.
+    *daemon.commands.failing.lock() = None;
+    within(daemon.supervisor.stop(name("db"))).await.unwrap();
+    assert_eq!(daemon.messages(EventKind::TargetWarned).len(), 1);
+    assert_eq!(*pid_files.ends.lock(), [], "it got no signal");
+
+    pid_files.ended.store(true, Ordering::SeqCst);
+    within(daemon.supervisor.restart(name("db"))).await.unwrap();
+    let run = daemon.commands.run.lock().clone();
+    assert_eq!(run[3..], ["svc stop db in /etc", "svc start db in /etc"]);
+    daemon.shut_down().await.unwrap();
 }

@@ -96,7 +96,7 @@ fn started(targets: Vec<TargetSpec>) -> Started {
     let ports = SupervisorPorts {
         processes: processes.clone(),
         commands: Arc::new(NotedCommands::default()),
-        pid_files: Arc::new(HostPidFiles),
+        pid_files: Arc::new(HostPidFiles::default()),
         watch: Arc::new(monitor.clone()),
         shared,
         foreign_cwd: PathBuf::from("/"),

@@ -151,7 +151,7 @@ fn over_unkillable(
     let ports = SupervisorPorts {
         processes: processes.clone(),
         commands: daemon.commands.clone(),
-        pid_files: Arc::new(HostPidFiles),
+        pid_files: Arc::new(HostPidFiles::default()),
         watch: Arc::new(daemon.monitor.clone()),
         shared: Shared {
             journal: daemon.journal.clone(),

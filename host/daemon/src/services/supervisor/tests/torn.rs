@@ -74,7 +74,7 @@ async fn where_a_process_is_waited_for_no_more_the_service_ends_too() {
     let ports = SupervisorPorts {
         processes: Arc::new(NoEnd),
         commands: Arc::new(NotedCommands::default()),
-        pid_files: Arc::new(HostPidFiles),
+        pid_files: Arc::new(HostPidFiles::default()),
         watch: Arc::new(monitor),
         shared,
         foreign_cwd: PathBuf::from("/"),

@@ -90,7 +90,7 @@ async fn what_cannot_be_ended_is_named_gets_no_second_copy_and_is_started_when_i
     let ports = SupervisorPorts {
         processes: processes.clone(),
         commands: Arc::new(NotedCommands::default()),
-        pid_files: Arc::new(HostPidFiles),
+        pid_files: Arc::new(HostPidFiles::default()),
         watch: Arc::new(monitor.clone()),
         shared,
         foreign_cwd: PathBuf::from("/"),
