@@ -46,6 +46,7 @@ mod tests;
 
 pub(super) use launch::run_as;
 pub(super) use log::log_of;
+pub(super) use signal::kill_exactly;
 
 use super::{environment::ChildEnvironment, program::Starts};
 use crate::ports::{Boxed, Clock, Exit, NamedProcess, ProcessError, Processes, Secrets};

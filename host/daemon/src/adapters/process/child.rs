@@ -3,6 +3,7 @@
 //! Invariant: whoever waits for the same process gets the same answer, and one of them reaps it.
 //! Invariant: an error of the machine (no descriptors left) is waited out; it never looks like the end of a process,
 //! for that would lead to a second copy.
+//! Invariant: the group of a process that was reaped elsewhere gets no signal by its number, which may be another's.
 
 use super::{
     batch::Batch,
@@ -13,7 +14,9 @@ use super::{
 use crate::ports::Exit;
 use mainstay_domain::record::ProcessIdentity;
 use parking_lot::Mutex;
-use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, pidfd_open, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, waitid,
+};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -63,7 +66,7 @@ impl Open {
 struct Child {
     identity: ProcessIdentity,
     pidfd: AsyncFd<OwnedFd>,
-    exit: Mutex<Option<Exit>>,
+    reaped: Mutex<Option<Reaped>>,
     /// Whether it leaves the service behind in its group where it exits with code 0.
     forks: bool,
 }
@@ -138,7 +141,13 @@ impl Children {
     }
 
     async fn ended(&self, child: &Child) -> io::Result<Exit> {
-        let exit = child.ended().await?;
+        let Reaped {
+            exit,
+            number_is_free,
+        } = child.ended().await?;
+        if number_is_free {
+            self.end_leftovers(child.identity.clone()).await;
+        }
         let ended = (child.identity.pid, child.identity.start_ticks);
         self.open.lock().ended.push(ended);
         Ok(exit)
@@ -183,7 +192,7 @@ impl Children {
         let child = Arc::new(Child {
             identity: identity.clone(),
             pidfd,
-            exit: Mutex::new(None),
+            reaped: Mutex::new(None),
             forks,
         });
         open.children.insert(identity.pid, Arc::clone(&child));
@@ -220,45 +229,104 @@ fn watched(pidfd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     Ok(unsafe { AsyncFd::register_with_interest(pidfd, Interest::READABLE) }?)
 }
 
+/// What became of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reaped {
+    exit: Exit,
+    /// Its number may be another's by now, so its group got no signal.
+    number_is_free: bool,
+}
+
 impl Child {
-    async fn ended(&self) -> io::Result<Exit> {
+    async fn ended(&self) -> io::Result<Reaped> {
         // Readiness is never cleared: a process ends once.
         let ready = self.pidfd.readable().await?;
         drop(ready);
         Ok(self.reap())
     }
 
-    /// Whether it is the first process of a program that forks, and has ended well: the rest is the service.
-    fn has_forked(&self) -> bool {
-        let look = || {
-            waitid(
-                WaitId::PidFd(self.pidfd.get_ref().as_fd()),
-                WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT,
-            )
-        };
-        self.forks && matches!(look(), Ok(Some(status)) if status.exit_status() == Some(0))
+    fn look(&self, options: WaitIdOptions) -> Option<WaitIdStatus> {
+        let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let look = waitid(WaitId::PidFd(self.pidfd.get_ref().as_fd()), options);
+        // Of one that is not our child there is none: who adopted it reaps it.
+        look.ok().flatten()
     }
 
-    fn reap(&self) -> Exit {
-        let mut exit = self.exit.lock();
-        *exit.get_or_insert_with(|| {
+    /// Whether what has its number now is it, though it has ended.
+    fn has_its_number(&self) -> bool {
+        let stat = ProcessStat::read(self.identity.pid).ok().flatten();
+        stat.is_some_and(|stat| stat.start_ticks == self.identity.start_ticks)
+    }
+
+    fn reap(&self) -> Reaped {
+        let mut reaped = self.reaped.lock();
+        *reaped.get_or_insert_with(|| {
+            let own = self.look(WaitIdOptions::NOWAIT);
+            // The first process of a program that forks, where it has ended well: the rest is the service.
+            let has_forked = self.forks
+                && own
+                    .as_ref()
+                    .is_some_and(|status| status.exit_status() == Some(0));
             // Before reaping: until then nobody else can have the number of the group.
-            if !self.has_forked() {
+            let number_is_free = own.is_none() && !self.has_its_number();
+            if !has_forked && !number_is_free {
                 let _ = send(&self.identity, rustix::process::Signal::KILL);
             }
-            let status = waitid(
-                WaitId::PidFd(self.pidfd.get_ref().as_fd()),
-                WaitIdOptions::EXITED | WaitIdOptions::NOHANG,
-            );
-            match status {
-                Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => Exit::Code(code),
-                    (None, Some(signal)) => Exit::Signal(signal),
-                    (None, None) => Exit::Unknown,
-                },
-                // Not our child: who adopted it reaps it.
-                Ok(None) | Err(_) => Exit::Unknown,
+            let status = self.look(WaitIdOptions::empty());
+            let exit = match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+                Some((Some(code), _)) => Exit::Code(code),
+                Some((None, Some(signal))) => Exit::Signal(signal),
+                Some((None, None)) | None => Exit::Unknown,
+            };
+            Reaped {
+                exit,
+                number_is_free,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::time::Timestamp;
+    use std::{
+        os::unix::process::{CommandExt, ExitStatusExt},
+        process::Command,
+    };
+
+    #[tokio::test]
+    async fn a_group_that_has_the_number_of_a_process_that_was_reaped_elsewhere_is_left_alone() {
+        let mut gone = Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(gone.id().cast_signed()).unwrap();
+        let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).unwrap();
+        gone.wait().unwrap();
+        let mut other = Command::new("sleep");
+        let mut other = other.arg("1000").process_group(0).spawn().unwrap();
+        let stat = ProcessStat::read(other.id()).unwrap().unwrap();
+        let child = Child {
+            identity: ProcessIdentity {
+                pid: other.id(),
+                start_ticks: stat.start_ticks - 1,
+                boot_id: "boot".to_owned(),
+                started_at: Timestamp::from_millis(1),
+                restarts: 0,
+                config: None,
+                ended: None,
+                completed: false,
+            },
+            pidfd: watched(pidfd).unwrap(),
+            reaped: Mutex::new(None),
+            forks: false,
+        };
+        let expected = Reaped {
+            exit: Exit::Unknown,
+            number_is_free: true,
+        };
+        assert_eq!(child.ended().await.unwrap(), expected);
+        // SIGKILL, had it come, would be its end and not this one.
+        let pid = Pid::from_raw(other.id().cast_signed()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(other.wait().unwrap().signal(), Some(15));
     }
 }

@@ -7,14 +7,13 @@
 //! looked for at the same time share one.
 //! Invariant: a look that cannot be done, for want of descriptors say, is done again; it never means that nothing is left.
 
-use super::{account, batch::Batch, mark::Marks};
+use super::{account, batch::Batch, mark::Marks, signal};
 use crate::{
     adapters::limits,
     ports::{AccountError, ProcessError},
 };
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -36,6 +35,8 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) struct Marked {
     pub(super) target: TargetName,
     pub(super) pid: u32,
+    /// The clock ticks after boot at which it was started.
+    pub(super) start_ticks: u64,
     /// As `/proc/PID/stat` has it.
     pub(super) state: char,
 }
@@ -228,8 +229,8 @@ fn kill_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>
     for marked in carriers {
         let pid = marked.pid;
         tracing::warn!(pid, target_name = %marked.target, "killing what a process of the target left behind");
-        if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-            let _ = kill_process(pid, Signal::KILL);
+        if let Err(error) = signal::kill_exactly(pid, marked.start_ticks) {
+            tracing::warn!(pid, %error, "it cannot be killed yet");
         }
         found.entry(marked.target.clone()).or_default().push(marked);
     }

@@ -1,9 +1,11 @@
 //! Signals to the groups of supervised processes.
 
-use super::child::Children;
+use super::{child::Children, stat::ProcessStat};
 use crate::ports::ProcessError;
 use mainstay_domain::{effect::Signal, record::ProcessIdentity};
-use rustix::process::{Pid, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, PidfdFlags, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 use std::io;
 
 /// To the whole group, which has the number of its leader.
@@ -14,6 +16,25 @@ pub(super) fn send(
     let group = i32::try_from(identity.pid).ok().and_then(Pid::from_raw);
     let group = group.ok_or(io::ErrorKind::InvalidInput)?;
     match kill_process_group(group, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// SIGKILL to the very process that had this number and this start, whatever has the number by now.
+pub(in crate::adapters) fn kill_exactly(pid: u32, start_ticks: u64) -> io::Result<()> {
+    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let number = number.ok_or(io::ErrorKind::InvalidInput)?;
+    let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // After opening, not before: the process that has this start time now is the one that the descriptor means.
+    if ProcessStat::read(pid)?.is_none_or(|stat| stat.start_ticks != start_ticks) {
+        return Ok(());
+    }
+    match pidfd_send_signal(&pidfd, rustix::process::Signal::KILL) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -69,5 +90,29 @@ pub(super) fn number(signal: Signal) -> rustix::process::Signal {
         Signal::Kill => rustix::process::Signal::KILL,
         Signal::Usr1 => rustix::process::Signal::USR1,
         Signal::Usr2 => rustix::process::Signal::USR2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_kill_meets_the_process_of_this_start_and_no_later_one_with_its_number() {
+        let mut child = std::process::Command::new("sleep");
+        let mut child = child.arg("1000").spawn().unwrap();
+        let stat = ProcessStat::read(child.id()).unwrap().unwrap();
+        kill_exactly(child.id(), stat.start_ticks - 1).unwrap();
+        // SIGKILL, had it come, would be its end and not this one.
+        let number = Pid::from_raw(child.id().cast_signed()).unwrap();
+        kill_process(number, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(15));
+        kill_exactly(child.id(), stat.start_ticks).unwrap();
+        let mut child = std::process::Command::new("sleep");
+        let mut child = child.arg("1000").spawn().unwrap();
+        let stat = ProcessStat::read(child.id()).unwrap().unwrap();
+        kill_exactly(child.id(), stat.start_ticks).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
     }
 }

@@ -8,12 +8,11 @@
 use crate::adapters::{
     limits,
     process::{
-        environ,
+        environ, kill_exactly,
         stat::{self, ProcessStat},
     },
 };
 use parking_lot::{Mutex, const_mutex};
-use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::{HashSet, VecDeque},
     io,
@@ -125,17 +124,14 @@ fn kill_all(marks: &VecDeque<String>) -> io::Result<()> {
         for pid in limits::seen(stat::all())?.unwrap_or_default() {
             // All that carries such a mark was started after the daemon.
             let stat = limits::seen(ProcessStat::read(pid))?.flatten();
-            if stat.is_none_or(|stat| stat.start_ticks < own_start()) {
+            let Some(stat) = stat.filter(|stat| stat.start_ticks >= own_start()) else {
                 continue;
-            }
+            };
             let environment = environ::look(pid)?.unwrap_or_default();
             let mut variables = environment.split(|&byte| byte == 0);
-            let number = Pid::from_raw(pid.cast_signed());
-            if let Some(number) = number
-                && variables.any(|variable| marks.contains(variable))
-            {
+            if variables.any(|variable| marks.contains(variable)) {
                 tracing::warn!(pid, "killing what a program left behind");
-                let _ = kill_process(number, Signal::KILL);
+                limits::seen(kill_exactly(pid, stat.start_ticks))?;
                 is_clean = false;
             }
         }

@@ -4,12 +4,12 @@ use super::{super::leftovers::Marked, Marks, all};
 use crate::adapters::{
     limits,
     process::{
-        output,
+        output, signal,
         stat::{self, ProcessStat},
     },
 };
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -81,6 +81,7 @@ impl Marks {
                 found.push(Marked {
                     target,
                     pid,
+                    start_ticks: stat.start_ticks,
                     state: char::from(stat.state),
                 });
             }
@@ -99,18 +100,23 @@ impl Marks {
                 .push(leader.started_at);
         }
         for pid in all()? {
-            let stat = stat_of(pid)?.filter(|stat| !stat.has_ended());
-            let Some(starts) = stat.and_then(|stat| started.get(&stat.group)) else {
+            let Some(stat) = stat_of(pid)?.filter(|stat| !stat.has_ended()) else {
+                continue;
+            };
+            let Some(starts) = started.get(&stat.group) else {
                 continue;
             };
             // Of a process that is recorded the mark of an earlier version counts too.
             let mark = Self::in_environment(pid, &[&self.state, &self.old_state])?;
             let start = mark.and_then(|mark| mark.start);
             let is_marked = start.is_some_and(|(started_at, _)| starts.contains(&started_at));
-            let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            if let Some(number) = number.filter(|_| is_marked) {
+            if is_marked {
                 tracing::warn!(pid, "killing what a dead process left behind");
-                let _ = kill_process(number, Signal::KILL);
+                // As long as it is there, the number of the group is no other's.
+                if let Some(group) = Pid::from_raw(stat.group.cast_signed()) {
+                    let _ = kill_process_group(group, Signal::KILL);
+                }
+                limits::seen(signal::kill_exactly(pid, stat.start_ticks))?;
             }
         }
         Ok(())
