@@ -9,6 +9,7 @@
 
 mod ending;
 mod facts;
+mod looks;
 
 use super::process::stat::ProcessStat;
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
 };
 use ending::{end, ended};
 use facts::Facts;
+use looks::Looks;
 use parking_lot::Mutex;
 use rustix::{
     io::Errno,
@@ -44,9 +46,10 @@ const TICKS_PER_SECOND: u64 = 100;
 const SLACK: Duration = Duration::from_secs(2);
 
 /// The pid files of this machine.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct HostPidFiles {
     known: Arc<Known>,
+    looks: Looks,
 }
 
 /// What each file was seen to name, and as which file.
@@ -67,7 +70,7 @@ impl Known {
 }
 
 /// Why what a file names must get no signal.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Refused {
     why: String,
     /// As in [`PidFileError::claims`].
@@ -82,15 +85,12 @@ impl From<String> for Refused {
 
 impl PidFiles for HostPidFiles {
     fn named(&self, file: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
-        let known = Arc::clone(&self.known);
+        let (looks, known) = (self.looks.clone(), Arc::clone(&self.known));
         Box::pin(async move {
-            let path = file.clone();
-            let look = tokio::task::spawn_blocking(move || named(&path, &known));
-            let found = match tokio::time::timeout(LOOK, look).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(error)) => Err(error.to_string().into()),
-                Err(_) => Err(format!("it was not read within {LOOK:?}").into()),
-            };
+            let look = looks.look(file.clone(), known);
+            let found = tokio::time::timeout(LOOK, look).await;
+            let found =
+                found.unwrap_or_else(|_| Err(format!("it was not read within {LOOK:?}").into()));
             found.map_err(|Refused { why, claims }| PidFileError { file, why, claims })
         })
     }

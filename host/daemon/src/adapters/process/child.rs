@@ -200,7 +200,7 @@ impl Children {
     }
 
     /// Kills what is left of the group of a leader that ended while no daemon was there. The number of the group may
-    /// belong to others by now, so only processes that also carry the leader's mark are touched.
+    /// belong to others by now, so only a group is touched in which one carries the leader's mark.
     async fn end_leftovers(&self, identity: ProcessIdentity) {
         if identity.boot_id == self.boot_id {
             let marks = self.marks.clone();

@@ -59,16 +59,14 @@ impl Core {
         });
         let found = self.ports.processes.find(users.collect()).await;
         let previous_by_target = PreviousByTarget::new(&previous, &found);
+        let left_unrecorded = self.all_left_unrecorded(&previous_by_target).await;
         let mut endings = JoinSet::new();
         for supervised in self.all() {
             let Some(process) = supervised.process_spec() else {
                 continue;
             };
             let record = previous_by_target.recorded.get(&supervised.name).copied();
-            let left = self
-                .left_unrecorded(&supervised.name, &process, record)
-                .await;
-            let record = left.as_ref().or(record);
+            let record = left_unrecorded.get(&supervised.name).or(record);
             let marked = previous_by_target.marked.get(&supervised.name);
             let paused =
                 previous.paused_host || previous_by_target.paused.contains(&supervised.name);
@@ -106,7 +104,30 @@ impl Core {
             }
         }
         self.end_unwanted(&previous.processes, &found).await;
+        self.look_at_foreign();
         let _ = self.reconciled.set(());
+    }
+
+    /// What each program that forks left; all at once, for a pid file may be on a file system that does not answer.
+    async fn all_left_unrecorded(
+        self: &Arc<Self>,
+        previous: &PreviousByTarget<'_>,
+    ) -> HashMap<TargetName, ProcessIdentity> {
+        let mut looks = JoinSet::new();
+        for supervised in self.all() {
+            let process = supervised.process_spec();
+            let Some(process) = process.filter(|process| process.pid_file.is_some()) else {
+                continue;
+            };
+            let record = previous.recorded.get(&supervised.name).copied().cloned();
+            let core = Arc::clone(self);
+            looks.spawn(async move {
+                let name = supervised.name.clone();
+                let left = core.left_unrecorded(&name, &process, record.as_ref()).await;
+                left.map(|left| (name, left))
+            });
+        }
+        looks.join_all().await.into_iter().flatten().collect()
     }
 
     /// What the first process of a program that forks left, where the daemon was killed before it could write that down.
@@ -133,6 +154,20 @@ impl Core {
         let marked = processes.marked(name, named).await?;
         let is_other = of_this_boot.is_none_or(|record| start(record) != start(&marked));
         is_other.then_some(marked)
+    }
+
+    /// Sees what the pid files of foreign services name while the clock is as it was when they were written. Nobody waits
+    /// for it.
+    fn look_at_foreign(self: &Arc<Self>) {
+        let foreign = self.all().into_iter();
+        let foreign = foreign.filter(|supervised| supervised.process_spec().is_none());
+        for file in foreign.filter_map(|supervised| supervised.commands().pid_file) {
+            let look = self.ports.pid_files.named(file);
+            self.background.spawn(async move {
+                // What is wrong with it is told when it is needed.
+                let _ = look.await;
+            });
+        }
     }
 
     fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {

@@ -1,6 +1,7 @@
 //! What a daemon finds of the one before it.
 
 use super::*;
+use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError};
 
 fn previous(daemon: &Daemon, targets: &[&str]) -> PreviousRun {
     let records = targets
@@ -277,5 +278,56 @@ async fn what_is_new_starts_after_the_end_of_what_the_config_has_no_more() {
     let mut daemon = Daemon::start(dir.path(), vec![child("db", &SLEEP)], previous);
     daemon.runs("db", None).await;
     assert!(!lives(pid), "the old one ended before the new one began");
+    daemon.shut_down().await.unwrap();
+}
+
+/// Pid files that are answered once so many were asked for.
+struct Together {
+    asked: watch::Sender<usize>,
+    all: usize,
+}
+
+impl PidFiles for Together {
+    fn named(&self, _: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
+        self.asked.send_modify(|asked| *asked += 1);
+        let (mut asked, all) = (self.asked.subscribe(), self.all);
+        Box::pin(async move {
+            asked.wait_for(|asked| *asked >= all).await.unwrap();
+            Ok(None)
+        })
+    }
+    fn ended(&self, _: NamedProcess, _: Duration) -> Boxed<'static, bool> {
+        unreachable!("nothing is named")
+    }
+    fn end(
+        &self,
+        _: NamedProcess,
+        _: bool,
+        _: Duration,
+        _: PathBuf,
+    ) -> Boxed<'static, Result<NamedEnd, PidFileError>> {
+        unreachable!("nothing is named")
+    }
+}
+
+#[tokio::test]
+async fn the_pid_files_of_all_targets_are_looked_at_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let targets = ["a", "b", "c", "d"].map(|name| {
+        let mut target = child(name, &SLEEP);
+        let process = target.process.as_mut().unwrap();
+        process.pid_file = Some(dir.path().join(name));
+        target
+    });
+    let pid_files = Arc::new(Together {
+        asked: watch::channel(0).0,
+        all: targets.len(),
+    });
+    let previous = PreviousRun::default();
+    let mut daemon = Daemon::with(dir.path(), targets.into(), previous, pid_files);
+    daemon.run();
+    for target in ["a", "b", "c", "d"] {
+        daemon.runs(target, None).await;
+    }
     daemon.shut_down().await.unwrap();
 }
