@@ -12,8 +12,6 @@
 //!
 //! A child has its own process group for signals. It has no own session: its standard streams are files, so the
 //! terminal cannot reach it, and `setsid` would force `fork` where `posix_spawn` does (`Change` in `launch`).
-//!
-//! Length: half of it names the modules, and how they are put together; each method of the port is a few lines.
 
 mod account;
 mod alias;
@@ -236,6 +234,11 @@ impl Processes for HostProcesses {
             self.keeper.unwritten(log::path(&self.logs, &target));
             Ok(())
         })
+    }
+
+    fn forget(&self, target: &TargetName) {
+        self.leftovers.forget(target);
+        self.rotations.forget(&log::path(&self.logs, target));
     }
 
     fn oom_kills(&self) -> Option<u64> {

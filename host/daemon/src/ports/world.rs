@@ -123,6 +123,8 @@ pub trait Processes: Send + Sync {
     /// [`ProcessIdentity::marked_as`]. Before [`Processes::find`], and when a target is renamed. For those without marks
     /// there is nothing to do.
     fn carries_mark(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
+    /// The config has this target no more, and nothing of it lives: what is kept for it can go.
+    fn forget(&self, _target: &TargetName) {}
     /// Rotates the target's output file where it has grown above its size; the child, which is this process, goes on
     /// writing.
     fn rotate(

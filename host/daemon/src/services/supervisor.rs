@@ -165,6 +165,7 @@ impl Supervisor {
                 _ = rotation.tick() => {
                     core.oom.lock().look(core.ports.processes.oom_kills());
                     core.rotate();
+                    core.forget_gone();
                 }
             }
         }
@@ -195,6 +196,19 @@ impl Core {
     fn all(&self) -> Vec<Arc<SupervisedTarget>> {
         let targets = self.targets.read();
         targets.values().cloned().collect()
+    }
+
+    /// Forgets targets that the config has no more and of which nothing lives, where nobody works on them or waits to. One
+    /// that returns later is a new one.
+    fn forget_gone(&self) {
+        let mut targets = self.targets.write();
+        // Who has one got it from here, so with one owner it stays the only one.
+        let is_gone = |supervised: &mut Arc<SupervisedTarget>| {
+            Arc::strong_count(supervised) == 1 && supervised.is_gone()
+        };
+        for (name, _) in targets.extract_if(|_, supervised| is_gone(supervised)) {
+            self.ports.processes.forget(&name);
+        }
     }
 
     fn is_closing(&self) -> bool {

@@ -111,6 +111,13 @@ impl Leftovers {
         self.users.lock().extend(users);
     }
 
+    /// The target is gone. Its user is kept where something of it may live: without that it would not be found.
+    pub(super) fn forget(&self, target: &TargetName) {
+        if !self.may_have_left(target) {
+            self.users.lock().remove(target);
+        }
+    }
+
     /// A process of the target is being started, or was that of another one until now.
     pub(super) fn started(&self, target: &TargetName) {
         if let Some(suspects) = &mut *self.suspects.lock() {
@@ -239,5 +246,24 @@ fn kill_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>
         let of_it = found.get(&target).cloned().unwrap_or_default();
         // Nobody may wait for it any more.
         let _ = sender.send(Ok(of_it));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_user_of_a_target_that_is_gone_is_forgotten_where_nothing_of_it_may_live() {
+        let leftovers = Leftovers::new(Marks::new(Path::new("/a/logs")));
+        let name = |text: &str| TargetName::parse(text).unwrap();
+        *leftovers.suspects.lock() = Some(HashSet::new());
+        leftovers.run_as([(name("gone"), 7), (name("left"), 8)]);
+        leftovers.started(&name("left"));
+        leftovers.forget(&name("gone"));
+        leftovers.forget(&name("left"));
+        let users = leftovers.users.lock().clone();
+        assert_eq!(users, HashMap::from([(name("left"), 8)]));
     }
 }

@@ -56,6 +56,11 @@ impl Rotations {
         })
     }
 
+    /// That of a target that is gone.
+    pub(super) fn forget(&self, path: &Path) {
+        self.0.lock().failed.remove(path);
+    }
+
     /// The same, and none where the last one has failed just now.
     pub(super) fn begin_by_itself(&self, path: &Path) -> Option<Rotation> {
         let failed = self.0.lock().failed.get(path).copied();

@@ -7,7 +7,8 @@
 
 use super::{
     super::{Core, ending::end_of, forked::LivesOn},
-    SupervisedTarget,
+    Listing, SupervisedTarget,
+    lifecycle::Lifecycle,
 };
 use crate::ports::{Exit, ProcessUpdate, unended};
 use mainstay_domain::{
@@ -24,6 +25,15 @@ impl SupervisedTarget {
     /// Its process was to be stopped and is still there.
     pub(in super::super) fn is_unended(&self) -> bool {
         self.state.lock().unended
+    }
+}
+
+impl SupervisedTarget {
+    /// Whether the config has it no more, and nothing of it lives.
+    pub(in super::super) fn is_gone(&self) -> bool {
+        let state = self.state.lock();
+        let is_down = state.lifecycle == Lifecycle::Down && !state.unended && !state.start_hangs;
+        is_down && state.listing == Listing::Unlisted
     }
 }
 

@@ -135,3 +135,28 @@ async fn a_target_that_loses_its_run_is_ended_and_watched_as_a_foreign_service()
     daemon.config.send_replace(spec(vec![foreign]));
     is_looked_at(&daemon, "web").await;
 }
+
+#[tokio::test]
+async fn a_target_that_is_gone_from_the_config_is_forgotten_once_nothing_of_it_lives() {
+    let dir = tempfile::tempdir().unwrap();
+    let targets = vec![child("web", &SLEEP), child("api", &SLEEP)];
+    let mut daemon = Daemon::start(dir.path(), targets, PreviousRun::default());
+    let pid = daemon.runs("web", None).await;
+    let api = daemon.runs("api", None).await;
+    let core = Arc::clone(&daemon.supervisor.core);
+    let known = || {
+        core.forget_gone();
+        core.targets.read().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(known().len(), 2);
+    let rest = vec![child("api", &SLEEP)];
+    daemon.config.send_replace(spec(rest.clone()));
+    wait_until("it is forgotten", || known() == [name("api")]).await;
+    assert!(!lives(pid));
+    // It may come back.
+    let both = [rest, vec![child("web", &SLEEP)]].concat();
+    daemon.config.send_replace(spec(both));
+    daemon.runs("web", Some(pid)).await;
+    assert_eq!(daemon.pid("api"), Some(api), "it was not touched");
+    daemon.shut_down().await.unwrap();
+}
