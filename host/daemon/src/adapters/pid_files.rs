@@ -173,14 +173,16 @@ fn named(file: &Path, known: &Known) -> Result<Option<NamedProcess>, Refused> {
         return Err(format!("it names {pid}, which is a thread and no process").into());
     }
     if facts.namespaces != own.namespaces {
-        let why = format!("process {pid} lives in another pid namespace, so the file cannot mean it");
+        let why =
+            format!("process {pid} lives in another pid namespace, so the file cannot mean it");
         return Err(why.into());
     }
     let owner = written.owner;
     if ![0, own.user, facts.user].contains(&owner) {
         let user = facts.user;
-        let why =
-            format!("the file belongs to user {owner}, who may not end process {pid} of user {user}");
+        let why = format!(
+            "the file belongs to user {owner}, who may not end process {pid} of user {user}"
+        );
         return Err(why.into());
     }
     let found = NamedProcess {
@@ -190,7 +192,9 @@ fn named(file: &Path, known: &Known) -> Result<Option<NamedProcess>, Refused> {
     match known.get(file, written.state) {
         Some(before) if before == found => {}
         Some(_) => {
-            let why = format!("process {pid} only has the number of the one that was meant, which has ended");
+            let why = format!(
+                "process {pid} only has the number of the one that was meant, which has ended"
+            );
             return Err(why.into());
         }
         None => {

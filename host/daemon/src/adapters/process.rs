@@ -261,9 +261,7 @@ impl Processes for HostProcesses {
     ) -> Boxed<'_, Result<(), ProcessError>> {
         let path = log::path(&self.logs, target);
         // That of a child which an earlier daemon started is kept from here on.
-        let is_kept = self
-            .keeper
-            .keep(path.clone(), Bound::of(spec), process.pid);
+        let is_kept = self.keeper.keep(path.clone(), Bound::of(spec), process.pid);
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
         let rotations = self.rotations.clone();
         Box::pin(log::rotate_if_long(

@@ -17,7 +17,11 @@ use std::{
 };
 
 /// Blocks until the process has ended; none where it lives on.
-pub(super) fn end(process: NamedProcess, was_asked: bool, grace: Duration) -> io::Result<Option<NamedEnd>> {
+pub(super) fn end(
+    process: NamedProcess,
+    was_asked: bool,
+    grace: Duration,
+) -> io::Result<Option<NamedEnd>> {
     let Some(pidfd) = open(process)? else {
         return Ok(Some(NamedEnd::ByItself));
     };

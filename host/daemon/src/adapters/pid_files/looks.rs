@@ -137,7 +137,9 @@ mod tests {
             assert!(given_up.is_err());
         }
         assert!(looks.waiting.lock()[Path::new("/slow")].len() <= 2);
-        let other = looks.share(PathBuf::from("/other"), |_| Err("refused".to_owned().into()));
+        let other = looks.share(PathBuf::from("/other"), |_| {
+            Err("refused".to_owned().into())
+        });
         assert_eq!(within(other).await.unwrap_err().why, "refused");
         drop(release);
         assert_eq!(within(slow()).await, Ok(None));

@@ -1,7 +1,10 @@
 //! Pid files of real processes.
 
 use super::*;
-use std::process::{Child, Command};
+use std::{
+    fs::File,
+    process::{Child, Command},
+};
 
 fn sleeper() -> Child {
     Command::new("/bin/sleep").arg("1000").spawn().unwrap()
@@ -51,7 +54,7 @@ fn what_is_no_process_of_the_service_is_refused() {
         let error = look(&file).unwrap_err();
         assert!(error.contains(why), "{text:?}: {error}");
     }
-    assert!(named(directory.path()).is_err(), "a directory is no file");
+    assert!(look(directory.path()).is_err(), "a directory is no file");
 }
 
 #[test]

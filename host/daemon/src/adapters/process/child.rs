@@ -14,9 +14,7 @@ use super::{
 use crate::ports::Exit;
 use mainstay_domain::record::ProcessIdentity;
 use parking_lot::Mutex;
-use rustix::process::{
-    Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, waitid,
-};
+use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, waitid};
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -273,11 +271,12 @@ impl Child {
                 let _ = send(&self.identity, rustix::process::Signal::KILL);
             }
             let status = self.look(WaitIdOptions::empty());
-            let exit = match status.map(|status| (status.exit_status(), status.terminating_signal())) {
-                Some((Some(code), _)) => Exit::Code(code),
-                Some((None, Some(signal))) => Exit::Signal(signal),
-                Some((None, None)) | None => Exit::Unknown,
-            };
+            let exit =
+                match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+                    Some((Some(code), _)) => Exit::Code(code),
+                    Some((None, Some(signal))) => Exit::Signal(signal),
+                    Some((None, None)) | None => Exit::Unknown,
+                };
             Reaped {
                 exit,
                 number_is_free,
@@ -314,6 +313,7 @@ mod tests {
                 config: None,
                 ended: None,
                 completed: false,
+                marked_as: None,
             },
             pidfd: watched(pidfd).unwrap(),
             reaped: Mutex::new(None),

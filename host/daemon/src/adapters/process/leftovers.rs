@@ -86,8 +86,7 @@ impl Leftovers {
     ) -> Vec<(TargetName, ProcessIdentity)> {
         let users = Arc::new(users);
         let (leaders, carriers, uids) = loop {
-            let (marks, users, boot_id) =
-                (self.marks.clone(), Arc::clone(&users), boot_id.clone());
+            let (marks, users, boot_id) = (self.marks.clone(), Arc::clone(&users), boot_id.clone());
             let scan = tokio::task::spawn_blocking(move || {
                 let uids = uids_of(&users)?;
                 let leaders = marks.leaders(&boot_id, now, &uids)?;

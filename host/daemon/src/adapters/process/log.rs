@@ -160,7 +160,10 @@ pub(super) fn former_target_of(logs: &Path, file: &Path) -> Option<TargetName> {
 /// Whether a file that goes by this name now, as the kernel tells it, is the log, or may have been: it was deleted, or
 /// moved to another name in the same directory that begins like the log's.
 pub(super) fn had_name(path: &Path, now: &Path) -> bool {
-    let name = |path: &Path| path.file_name().map(|name| name.as_encoded_bytes().to_vec());
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.as_encoded_bytes().to_vec())
+    };
     let (Some(log), Some(now_name)) = (name(path), name(now)) else {
         return false;
     };
@@ -182,7 +185,10 @@ pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     swap(from, to)?;
     for number in 1.. {
-        let (from, to) = (numbered(from, number), numbered(to, number));
+        let (from, to) = (
+            rotation::numbered(from, number),
+            rotation::numbered(to, number),
+        );
         if !from.exists() && !to.exists() {
             break;
         }
@@ -203,7 +209,7 @@ fn swap(one: &Path, other: &Path) -> io::Result<()> {
         (false, true) => std::fs::rename(other, one),
         (false, false) => Ok(()),
         (true, true) => {
-            let aside = with_suffix(other, "renamed");
+            let aside = rotation::with_suffix(other, "renamed");
             std::fs::rename(other, &aside)?;
             if let Err(error) = std::fs::rename(one, other) {
                 std::fs::rename(&aside, other)?;

@@ -138,7 +138,12 @@ impl LogKeeper {
 
     /// To be called every few seconds, where it may block: keeps the file of a child that runs, from now on where it was not
     /// kept. The thread hears of it only where there is something new.
-    pub(super) fn keep(&self, path: PathBuf, bound: Bound, pid: u32) -> impl FnOnce() + Send + use<> {
+    pub(super) fn keep(
+        &self,
+        path: PathBuf,
+        bound: Bound,
+        pid: u32,
+    ) -> impl FnOnce() + Send + use<> {
         let asked = Arc::clone(&self.0);
         move || {
             if asked.is_new(&path, bound, pid) {

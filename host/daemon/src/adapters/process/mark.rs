@@ -62,7 +62,8 @@ impl Marks {
     pub(super) fn new(logs: &Path) -> Self {
         let path = logs.as_os_str().as_encoded_bytes();
         let which = std::fs::metadata(logs).map(|logs| format!("{}:{}", logs.dev(), logs.ino()));
-        let digest = |bytes: &[u8]| -> String { blake3::hash(bytes).to_hex().chars().take(16).collect() };
+        let digest =
+            |bytes: &[u8]| -> String { blake3::hash(bytes).to_hex().chars().take(16).collect() };
         Self {
             state: digest(&[path, b"\0", which.unwrap_or_default().as_bytes()].concat()),
             old_state: digest(path),
@@ -261,7 +262,10 @@ mod tests {
         let started_at = Timestamp::from_millis(1_700_000_000_123);
         let mut child = std::process::Command::new("/bin/sleep")
             .arg("1000")
-            .env(VARIABLE, format!("{}/web/{}/0", marks.old_state, started_at.as_millis()))
+            .env(
+                VARIABLE,
+                format!("{}/web/{}/0", marks.old_state, started_at.as_millis()),
+            )
             .process_group(0)
             .spawn()
             .unwrap();
@@ -275,6 +279,9 @@ mod tests {
         let recorded = mark.identity(child.id(), 0, "boot", started_at);
         marks.end_leftovers(&[recorded]).unwrap();
         let status = child.wait().unwrap();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&status),
+            Some(9)
+        );
     }
 }

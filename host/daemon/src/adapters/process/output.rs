@@ -70,8 +70,12 @@ impl Written {
     fn target_of(&self, output: &Path, info: &Info) -> Option<TargetName> {
         let known: Vec<(TargetName, FileId)> = {
             let known = self.0.lock();
-            let alike = known.iter().filter(|(_, file)| Some(file.inode) == info.inode);
-            alike.map(|(target, file)| (target.clone(), *file)).collect()
+            let alike = known
+                .iter()
+                .filter(|(_, file)| Some(file.inode) == info.inode);
+            alike
+                .map(|(target, file)| (target.clone(), *file))
+                .collect()
         };
         let mut known = known.into_iter();
         let (target, _) =

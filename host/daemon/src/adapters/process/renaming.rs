@@ -17,13 +17,13 @@ impl HostProcesses {
     ) -> Result<(), ProcessError> {
         let [old, new] = [&from, &to].map(|target| log::path(&self.logs, target));
         if let Some(account) = account_of(&spec)? {
-            self.leftovers.run_as([(to, account.uid.as_raw())]);
+            self.leftovers.run_as([(to.clone(), account.uid.as_raw())]);
         }
         // A daemon that was killed may have done this, and not written down why.
-        if !output::is_output_of(pid, &new) {
+        if !output::is_output_of(pid, &self.logs, &to, self.marks.written()) {
             self.rename_log(old, new.clone()).await?;
         }
-        self.keeper.keep(new, Bound::of(&spec));
+        self.keeper.keep(new, Bound::of(&spec), pid);
         Ok(())
     }
 

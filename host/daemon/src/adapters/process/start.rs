@@ -3,9 +3,7 @@
 //! Invariant: a start that hangs, on a file system that does not answer say, is given up after [`PATIENCE`]. Until it has
 //! ended it may still make a process: so long nothing else of its target is started, and what it makes is killed.
 
-use super::{
-    HostProcesses, before_start, child::Children, log, log_keeper::Bound, stop,
-};
+use super::{HostProcesses, before_start, child::Children, log, log_keeper::Bound, stop};
 use crate::{
     adapters::threads::Threads,
     ports::{Exit, ProcessError, Processes},

@@ -84,7 +84,10 @@ mod tests {
             let mut command = std::process::Command::new("sleep");
             command.arg("300");
             let program = Program::start(command);
-            let pid = program.as_ref().ok().and_then(|program| program.leader.id());
+            let pid = program
+                .as_ref()
+                .ok()
+                .and_then(|program| program.leader.id());
             let _ = number.send(pid);
             program
         };

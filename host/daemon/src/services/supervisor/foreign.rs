@@ -164,7 +164,9 @@ impl Core {
                     ))),
                     stopped => stopped,
                 };
-                return self.in_doubt(supervised, commands, asked, stopped, refused).await;
+                return self
+                    .in_doubt(supervised, commands, asked, stopped, refused)
+                    .await;
             }
         };
         match (stopped, end) {

@@ -66,7 +66,12 @@ struct Daemon {
 
 impl Daemon {
     fn new(state_dir: &std::path::Path, targets: Vec<TargetSpec>, previous: PreviousRun) -> Self {
-        Self::with(state_dir, targets, previous, Arc::new(HostPidFiles::default()))
+        Self::with(
+            state_dir,
+            targets,
+            previous,
+            Arc::new(HostPidFiles::default()),
+        )
     }
 
     fn with(

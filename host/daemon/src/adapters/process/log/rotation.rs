@@ -218,7 +218,7 @@ pub(super) fn numbered(path: &Path, number: u32) -> PathBuf {
     with_suffix(path, &number.to_string())
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);

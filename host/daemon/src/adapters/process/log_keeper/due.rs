@@ -59,7 +59,14 @@ mod tests {
     fn logs_are_due_in_the_order_of_their_times_once_and_the_sooner_of_two_counts() {
         let (mut due, start) = (Due::default(), Instant::now());
         let at = |millis| start + Duration::from_millis(millis);
-        for (path, millis) in [("a", 30), ("b", 10), ("c", 20), ("a", 5), ("b", 40), ("d", 1)] {
+        for (path, millis) in [
+            ("a", 30),
+            ("b", 10),
+            ("c", 20),
+            ("a", 5),
+            ("b", 40),
+            ("d", 1),
+        ] {
             due.plan(PathBuf::from(path), at(millis));
         }
         due.forget(Path::new("d"));

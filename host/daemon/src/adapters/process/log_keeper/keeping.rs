@@ -135,11 +135,11 @@ impl Keeping {
 
     /// What was kept under the new name was left by another target.
     fn renamed(&mut self, from: &Path, to: PathBuf, now: Instant) {
-        self.due.remove(from);
+        self.due.forget(from);
         self.logs.remove(&to);
         if let Some(kept) = self.logs.remove(from) {
             self.logs.insert(to.clone(), kept);
-            self.due.insert(to, now);
+            self.due.plan(to, now);
         }
     }
 

@@ -77,7 +77,12 @@ fn check_reopening(take_away: impl Fn(&Path)) {
     });
     let moved = content(&path.with_extension("old"));
     let new = content(&path);
-    let number = |line: &str| line.strip_prefix("line ").unwrap().parse::<usize>().unwrap();
+    let number = |line: &str| {
+        line.strip_prefix("line ")
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
     let numbers: Vec<usize> = new.lines().map(number).collect();
     let goes_on = |numbers: &[usize]| numbers.windows(2).all(|two| two[1] == two[0] + 1);
     assert!(goes_on(&numbers), "none is lost or doubled: {numbers:?}");

@@ -111,7 +111,11 @@ async fn a_daemon_that_runs_out_of_descriptors_where_something_is_left() {
     assert!(clean.is_err(), "nothing is left: {clean:?}");
 
     set(limits.current);
-    let found: Vec<_> = within(found).await.into_iter().map(|(name, _)| name).collect();
+    let found: Vec<_> = within(found)
+        .await
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(found, [other]);
     within(ended).await.unwrap();
     let left = ProcessStat::read(pid().unwrap()).unwrap();

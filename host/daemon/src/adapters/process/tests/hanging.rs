@@ -10,7 +10,11 @@ use tokio::task::JoinSet;
 fn reader_of(pipe: &Path) -> std::fs::File {
     let nonblock = OFlags::NONBLOCK.bits().cast_signed();
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(nonblock).open(pipe).unwrap()
+    options
+        .read(true)
+        .custom_flags(nonblock)
+        .open(pipe)
+        .unwrap()
 }
 
 #[tokio::test]
@@ -23,7 +27,9 @@ async fn a_start_that_hangs_is_given_up_and_no_second_copy_starts_before_what_it
     let sleep = spec(&["/bin/sleep", "1000"]);
 
     processes.starting.patience = Duration::from_secs(1);
-    let error = within(processes.spawn(&web(), &sleep, 0)).await.unwrap_err();
+    let error = within(processes.spawn(&web(), &sleep, 0))
+        .await
+        .unwrap_err();
     processes.starting.patience = DEADLINE;
     assert!(matches!(error, ProcessError::StartHangs), "{error}");
     let error = within(processes.spawn(&web(), &sleep, 0)).await;

@@ -254,10 +254,7 @@ const NAMED: NamedProcess = NamedProcess {
 };
 
 impl PidFiles for NotedPidFiles {
-    fn named(
-        &self,
-        file: PathBuf,
-    ) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
+    fn named(&self, file: PathBuf) -> Boxed<'static, Result<Option<NamedProcess>, PidFileError>> {
         let named = match self.in_doubt.load(Ordering::SeqCst) {
             true => Err(PidFileError {
                 file,
@@ -310,7 +307,11 @@ async fn what_its_stop_has_asked_to_end_has_what_is_left_of_the_time_of_its_comm
     let (was_asked, grace) = ends[0];
     // Less the time that the command took.
     assert!(was_asked && grace <= DEADLINE * 30 && grace > DEADLINE * 29);
-    let rest = [(false, DEFAULT_GRACE), (true, DEFAULT_GRACE), (false, DEFAULT_GRACE)];
+    let rest = [
+        (false, DEFAULT_GRACE),
+        (true, DEFAULT_GRACE),
+        (false, DEFAULT_GRACE),
+    ];
     assert_eq!(ends[1..], rest);
 }
 

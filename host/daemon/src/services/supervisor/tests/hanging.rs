@@ -33,6 +33,7 @@ impl Processes for Hanging {
             config: None,
             ended: None,
             completed: false,
+            marked_as: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
