@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The starts that have not ended.
 pub(super) struct Starting {
-    places: Arc<Semaphore>,
+    places: Semaphore,
     threads: Threads,
     targets: Arc<watch::Sender<HashSet<TargetName>>>,
     /// [`PATIENCE`], and less in tests.
@@ -52,7 +52,7 @@ impl Drop for Start {
 impl Starting {
     pub(super) fn new() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(STARTS)),
+            places: Semaphore::new(STARTS),
             threads: Threads::new("starts", THREADS),
             targets: Arc::new(watch::Sender::new(HashSet::new())),
             patience: PATIENCE,
@@ -108,7 +108,7 @@ impl HostProcesses {
         let (launch, identity) = self.prepare(&target, &spec, restarts)?;
         let start = self.starting.begin(&target)?;
         self.leftovers.started(&target);
-        let (sender, started) = oneshot::channel();
+        let (sender, mut started) = oneshot::channel();
         let (runtime, children) = (Handle::current(), Arc::clone(&self.children));
         let made = identity.clone();
         let job = move || {
@@ -128,11 +128,16 @@ impl HostProcesses {
         };
         let begun = self.starting.threads.run(job);
         begun.map_err(|error| interrupted(format!("no thread can be started: {error}")))?;
-        let (pid, start_ticks) = match tokio::time::timeout(self.starting.patience, started).await {
-            Ok(Ok((started, _start))) => started?,
-            Ok(Err(error)) => return Err(interrupted(error.to_string())),
-            Err(_) => return Err(ProcessError::StartHangs),
+        let received = tokio::time::timeout(self.starting.patience, &mut started).await;
+        let (ended, _start) = match received {
+            Ok(received) => received.map_err(|error| interrupted(error.to_string()))?,
+            Err(_) => {
+                // From here on it is late; it may have come just before.
+                started.close();
+                started.try_recv().map_err(|_| ProcessError::StartHangs)?
+            }
         };
+        let (pid, start_ticks) = ended?;
         self.see_group(&target, &spec, pid);
         if spec.pid_file.is_some() {
             self.children.forks(pid, start_ticks);
