@@ -58,7 +58,7 @@ impl Starts {
             let job = move || {
                 let _ = hang.lock().map(|hang| hang.recv());
             };
-            self.0.run(job).unwrap();
+            assert!(self.0.run(job).is_ok());
         }
         release
     }
