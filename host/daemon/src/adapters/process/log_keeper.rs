@@ -77,6 +77,9 @@ impl Bound {
 /// The thread that keeps the logs; it ends with this value.
 pub(super) struct LogKeeper(Arc<Asked>);
 
+/// The bound of a log, the process that writes it, and the file under its name.
+type Known = (Bound, u32, Option<FileId>);
+
 /// What the thread is asked for.
 struct Asked {
     asks: Mutex<Vec<Ask>>,
@@ -86,7 +89,7 @@ struct Asked {
     /// The kernel does not tell of every write.
     is_blind: AtomicBool,
     /// What is kept, so that it is asked for once: its bound, the process, and the file of that name.
-    known: Mutex<HashMap<PathBuf, (Bound, u32, Option<FileId>)>>,
+    known: Mutex<HashMap<PathBuf, Known>>,
     /// How many logs are kept.
     #[cfg(test)]
     kept: AtomicUsize,
@@ -155,6 +158,10 @@ impl LogKeeper {
     /// Gives a file another name, and keeps it under that. Between two looks: else it would count as moved by others.
     pub(super) async fn rename(&self, from: PathBuf, to: PathBuf) -> io::Result<()> {
         let (told, renamed) = oneshot::channel();
+        self.0
+            .known
+            .lock()
+            .retain(|path, _| *path != from && *path != to);
         self.ask(Ask::Rename(from, to, told));
         if let Ok(Ok(renamed)) = tokio::time::timeout(PATIENCE, renamed).await {
             return renamed;

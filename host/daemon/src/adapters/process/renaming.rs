@@ -23,7 +23,9 @@ impl HostProcesses {
         if !output::is_output_of(pid, &self.logs, &to, self.marks.written()) {
             self.rename_log(old, new.clone()).await?;
         }
-        self.keeper.keep(new, Bound::of(&spec), pid);
+        let is_kept = self.keeper.keep(new, Bound::of(&spec), pid);
+        // Where it breaks off, the supervisor's own look asks for it in some seconds.
+        let _ = tokio::task::spawn_blocking(is_kept).await;
         Ok(())
     }
 
