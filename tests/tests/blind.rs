@@ -417,7 +417,9 @@ fn a_daemon_whose_checks_use_up_its_memory_fails_nothing() {
     }
     fs::write(daemon.path("mainstay.toml"), config).unwrap();
     let mut command = Command::new("sh");
-    let script = "echo $$ > \"$1\" && shift && exec \"$@\"";
+    // The daemon is never the one that is ended.
+    let script =
+        "echo -1000 > /proc/self/oom_score_adj && echo $$ > \"$1\" && shift && exec \"$@\"";
     command
         .args(["-c", script, "sh"])
         .arg(group.path.join("cgroup.procs"))
@@ -458,7 +460,7 @@ fn who_was_told_that_a_daemon_is_blind_is_told_by_the_next_that_it_sees() {
              settings = {{ url = \"{url}/alerts\" }}\n"
         ),
     ];
-    let mut daemon = Daemon::start(&config.concat(), &[&plugin("restart-service")]);
+    let mut daemon = Daemon::start(&config.concat(), &[&plugin("webhook")]);
     daemon.wait_for_plugins(1);
     all_are_healthy_but(&daemon, "");
     let before = limit_of(&daemon);

@@ -119,7 +119,10 @@ impl SettledClock {
             let is_same = is_near(&*last) || is_full;
             if was_lower || is_same {
                 // Where nobody looked meanwhile, it may have stood so until now.
-                last.lived_ms = here.lived_ms;
+                *last = Stand {
+                    wall: last.at(here.lived_ms),
+                    lived_ms: here.lived_ms,
+                };
             }
             if !is_same {
                 self.stands.push(here);

@@ -27,6 +27,7 @@ mod steps;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod tls;
 mod unix;
 mod words;
@@ -49,13 +50,10 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 use steps::Steps;
-use words::{length, no_answer};
-
-/// A time-out that comes so much too late shows that the daemon itself was held up: it was stopped, or had no processor.
-const HELD_UP: Duration = Duration::from_millis(250);
+use timing::{in_time, within};
+use words::length;
 
 /// Looks from this machine.
 pub struct HostProbe {
@@ -233,27 +231,6 @@ impl HostProbe {
             Ok(Ok(None) | Err(_)) | Err(_) => seen,
         }
     }
-}
-
-/// The look, or that it had no answer within the check's timeout. A wait for a thread is no part of it, for that says
-/// nothing about the target.
-async fn within(check: &CheckSpec, look: impl Future<Output = Seen>) -> Seen {
-    let seen = in_time(check, check.timeout, look).await;
-    seen.unwrap_or_else(|seen| seen)
-}
-
-/// A part of a look, for which there is so much time left. The error is what is seen where that is over.
-async fn in_time<T>(
-    check: &CheckSpec,
-    left: Duration,
-    part: impl Future<Output = T>,
-) -> Result<T, Seen> {
-    let start = tokio::time::Instant::now();
-    let done = tokio::time::timeout(left, part).await;
-    done.map_err(|_| Seen {
-        is_late: start.elapsed() > left + HELD_UP,
-        ..Seen::failed(no_answer(check))
-    })
 }
 
 impl Probe for HostProbe {

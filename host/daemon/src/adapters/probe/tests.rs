@@ -9,6 +9,7 @@ use mainstay_domain::{
     severity::Severity,
     spec::{BreakerSpec, ForeignCommands, HttpCheck, Trust},
 };
+use std::time::Duration;
 use std::time::Instant;
 use std::{collections::BTreeMap, path::PathBuf};
 use tokio::{

@@ -175,8 +175,13 @@ async fn files_beside_the_target_that_hang_say_nothing_about_it() {
         (log, "the log check had no answer within 50 ms"),
     ] {
         let check = check_of(kind, Duration::from_millis(50));
+        // Of each target one look at a time is at files.
+        let mut of = (*target()).clone();
+        of.name = TargetName::parse(check.kind.as_str()).unwrap();
+        let of = Arc::new(of);
         for message in [first, "an earlier look"] {
-            let seen = probe.observe(target(), check.clone(), None).await.unwrap();
+            let seen = probe.observe(Arc::clone(&of), check.clone(), None);
+            let seen = seen.await.unwrap();
             let text = &seen.evidence.message;
             assert_eq!(seen.outcome, Outcome::Unknown, "{text}");
             assert!(text.contains(message), "{text}");
