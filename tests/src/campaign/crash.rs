@@ -71,8 +71,9 @@ pub fn crash(count: u32, seed: u64) {
     let mut operations = Operations::default();
     daemon.run();
     for kill in 1..=count {
-        // The moment is what is random: it is not waited for anything.
-        thread::sleep(Duration::from_millis(random.below(400)));
+        // The moment is what is random: it is not waited for anything. Some are late enough for operations to end.
+        let latest = if random.below(3) == 0 { 3_000 } else { 400 };
+        thread::sleep(Duration::from_millis(random.below(latest)));
         if random.below(2) == 0 {
             verified.extend(ids(&daemon.json(&["backup", "list"]), "status", "verified"));
         }
