@@ -11,6 +11,7 @@ mod figures;
 mod gate;
 mod guests;
 mod packages;
+mod processes;
 mod receiver;
 pub mod scale;
 mod shorthand;
@@ -20,6 +21,7 @@ pub use figures::{print_spread, resident_kb};
 pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
 pub use packages::{Packages, packages};
+pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver};
 pub use shorthand::{HOST, millis_between, sleeper, time, user_name};
 

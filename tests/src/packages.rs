@@ -73,13 +73,6 @@ impl Packages {
         let paths: Vec<String> = directories.map(|path| path.display().to_string()).collect();
         paths.join(":")
     }
-
-    /// A program with its libraries, ready to be given arguments.
-    pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(self.program(name));
-        command.env("LD_LIBRARY_PATH", self.libraries());
-        command
-    }
 }
 
 fn unpack(home: &Path, root: &Path) {

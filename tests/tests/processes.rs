@@ -1,7 +1,7 @@
 //! Processes of targets and of commands, over the whole program: what they leave behind, what they write, how they begin,
 //! and what the kernel does not let go of.
 
-use mainstay_tests::{Daemon, HOST, plugin, program, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, lives, parent, plugin, program, sleeper, wait_for};
 use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
 use std::{
     fs,
@@ -26,18 +26,6 @@ fn raw(pid: u32) -> Pid {
     Pid::from_raw(pid.cast_signed()).unwrap()
 }
 
-/// The state of a process, and its parent; none where it is gone.
-fn stat(pid: u32) -> Option<(char, u32)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.next()?.parse().ok()?))
-}
-
-fn lives(pid: u32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != 'Z')
-}
-
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     wait_for(what, || {
         holds().then_some(()).ok_or_else(|| "not yet".to_owned())
@@ -53,7 +41,7 @@ fn number(path: &Path) -> u32 {
 }
 
 /// A target that starts one in a session of its own, which writes its number to `file`.
-fn parent(name: &str, file: &str, then: &str) -> String {
+fn forking(name: &str, file: &str, then: &str) -> String {
     let other =
         format!("setsid sh -c 'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 1000'");
     let run = format!("{other} & {then}");
@@ -62,7 +50,7 @@ fn parent(name: &str, file: &str, then: &str) -> String {
 
 #[test]
 fn what_a_target_left_in_another_session_ends_with_its_restart_and_with_the_daemon() {
-    let config = [HOST, &parent("web", "other", "exec sleep 1000"), RESTART].concat();
+    let config = [HOST, &forking("web", "other", "exec sleep 1000"), RESTART].concat();
     let mut daemon = Daemon::start(&config, &[&plugin("restart-service")]);
     daemon.wait_for_plugins(1);
     let first = number(&daemon.path("other"));
@@ -78,7 +66,7 @@ fn what_a_target_left_in_another_session_ends_with_its_restart_and_with_the_daem
 
 #[test]
 fn what_was_orphaned_while_no_daemon_was_there_ends_before_the_next_start() {
-    let config = [HOST, &parent("web", "other", "exec sleep 1000"), RESTART].concat();
+    let config = [HOST, &forking("web", "other", "exec sleep 1000"), RESTART].concat();
     let mut daemon = Daemon::start(&config, &[&plugin("restart-service")]);
     daemon.wait_for_plugins(1);
     let orphan = number(&daemon.path("other"));
@@ -271,7 +259,7 @@ fn as_the_first_process_of_a_namespace_it_reaps_and_the_next_one_starts_all_anew
         until("no orphan is left", || {
             let entries = fs::read_dir("/proc").unwrap().flatten();
             let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            let children = pids.filter(|&pid| stat(pid).is_some_and(|(_, parent)| parent == first));
+            let children = pids.filter(|&pid| parent(pid) == Some(first));
             children.count() <= 1 && begun.elapsed() > Duration::from_secs(1)
         });
         assert_eq!(daemon.json(&["incidents"]), serde_json::json!([]));
@@ -379,7 +367,7 @@ failure = "service-down"
     daemon.wait_for_event("the escalation", |event| {
         event["target"] == "writer" && event["kind"] == "operation.escalated"
     });
-    assert!(stat(pid).is_some(), "not even SIGKILL ends it");
+    assert!(parent(pid).is_some(), "not even SIGKILL ends it");
     let starts = || fs::read_to_string(daemon.path("starts")).unwrap();
     assert_eq!(starts().lines().count(), 1, "there is no second copy");
     let told = [daemon.json(&["incidents"]), daemon.events().into()];

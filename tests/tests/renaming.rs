@@ -1,7 +1,6 @@
 //! A target that is called otherwise in another config, and runs the same, keeps its process.
 
-use mainstay_tests::{Daemon, HOST, wait_for};
-use rustix::process::{Pid, test_kill_process};
+use mainstay_tests::{Daemon, HOST, lives, wait_for};
 use std::fs;
 
 /// Logs without end, and has left a process in a session of its own.
@@ -28,12 +27,6 @@ fn far(daemon: &Daemon) -> u32 {
         let text = fs::read_to_string(daemon.path("far.pid")).unwrap_or_default();
         text.trim().parse().map_err(|_| text)
     })
-}
-
-fn lives(pid: u32) -> bool {
-    let number = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    test_kill_process(number).is_ok()
-        && fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 /// Waits until the target has a process; its number.

@@ -1,6 +1,8 @@
 //! Real services out of packages, broken as services are: Redis, nginx and PostgreSQL.
 
-use mainstay_tests::{DEADLINE, Daemon, HOST, free_port, packages, plugin, wait_for};
+use mainstay_tests::{
+    DEADLINE, Daemon, HOST, free_port, lives, packages, parent, plugin, wait_for,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
@@ -28,20 +30,6 @@ grants = { target = ["status", "restart", "stop", "start"] }
 fn signal(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.cast_signed()).unwrap();
     kill_process(pid, signal).unwrap();
-}
-
-fn is_alive(pid: u32) -> bool {
-    // A zombie is no process any more.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
-}
-
-fn parent(pid: u32) -> u32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let after = stat.rsplit(')').next().unwrap();
-    after.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 fn health(daemon: &Daemon, target: &str) -> Value {
@@ -224,11 +212,11 @@ fn an_orphaned_worker_of_nginx_ends_before_the_next_daemon_starts_a_master() {
     wait_for_health(&daemon, "web", "healthy");
     let master = daemon.pids()["web"];
     let orphan = worker(port).unwrap();
-    assert_eq!(parent(orphan), master);
+    assert_eq!(parent(orphan), Some(master));
 
     daemon.kill();
     signal(master, Signal::KILL);
-    wait_for("the master's end", || match is_alive(master) {
+    wait_for("the master's end", || match lives(master) {
         true => Err("it lives".to_owned()),
         false => Ok(()),
     });
@@ -237,19 +225,19 @@ fn an_orphaned_worker_of_nginx_ends_before_the_next_daemon_starts_a_master() {
     let answers = wait_for("a worker of the new master", || {
         let (pids, answers) = (daemon.pids(), worker(port));
         match (pids.get("web"), answers) {
-            (Some(&master), Some(answers)) if parent(answers) == master => Ok(answers),
+            (Some(&master), Some(answers)) if parent(answers) == Some(master) => Ok(answers),
             seen => Err(format!("{seen:?}")),
         }
     });
     assert_ne!(answers, orphan);
-    assert!(!is_alive(orphan), "the orphan is gone");
+    assert!(!lives(orphan), "the orphan is gone");
     wait_for_health(&daemon, "web", "healthy");
 }
 
 /// A foreign nginx, started by its own command, which puts itself into the background.
-fn foreign_nginx(process_check: bool) -> (Daemon, u16) {
+fn foreign_nginx() -> (Daemon, u16) {
     let port = free_port();
-    let daemon = Daemon::prepare("");
+    let mut daemon = Daemon::prepare("");
     let directory = daemon.path("web");
     nginx_config(&directory, port, "on");
     let mut config = format!(
@@ -258,17 +246,9 @@ fn foreign_nginx(process_check: bool) -> (Daemon, u16) {
         nginx(&directory, &["-s", "stop"]),
     );
     config.push_str(&http_check(port));
-    if process_check {
-        let pid_file = directory.join("nginx.pid");
-        config.push_str(&format!(
-            "\n[[target.check]]\nkind = \"process\"\npid_file = \"{}\"\nfailure = \"service-down\"\n",
-            pid_file.display()
-        ));
-    }
     config.push_str(RESTART);
     fs::write(daemon.path("mainstay.toml"), config).unwrap();
     daemon.drop_plugin(&plugin("restart-service"));
-    let mut daemon = daemon;
     daemon.run();
     // It was never started: the first recovery does.
     let started = daemon.recover("web", "service-down");
@@ -278,9 +258,9 @@ fn foreign_nginx(process_check: bool) -> (Daemon, u16) {
 
 #[test]
 fn a_foreign_nginx_that_is_down_is_started_though_its_stop_fails() {
-    let (daemon, port) = foreign_nginx(false);
+    let (daemon, port) = foreign_nginx();
     let worker_before = worker(port).unwrap();
-    let master = parent(worker_before);
+    let master = parent(worker_before).unwrap();
     signal(master, Signal::KILL);
     signal(worker_before, Signal::KILL);
     let count = daemon.events_of("operation.succeeded").len();
