@@ -52,6 +52,7 @@ pub use check::{JournalReport, TableReport, check};
 pub use checking::JournalDamage;
 pub use copy::copy;
 pub use directory::StateDirectory;
+pub use private::replace as replace_private;
 pub use salvage::{Salvaged, SalvagedTable, salvage};
 
 use checking::Checking;

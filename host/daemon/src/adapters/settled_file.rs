@@ -6,9 +6,7 @@
 use crate::ports::{Boxed, SettledStore};
 use mainstay_domain::settled_clock::SettledState;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -66,20 +64,7 @@ impl SettledStore for SettledFile {
 }
 
 fn write(path: &Path, state: &SettledState) -> io::Result<()> {
-    let unfinished = path.with_extension("json.new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    file.write_all(&serde_json::to_vec(state)?)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+    mainstay_store::replace_private(path, &serde_json::to_vec(state)?).map(drop)
 }
 
 #[cfg(test)]

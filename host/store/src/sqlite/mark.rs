@@ -10,7 +10,6 @@
 
 use super::private;
 use std::{
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::FileExt,
@@ -129,7 +128,7 @@ impl Mark {
         let file = match OpenOptions::new().write(true).open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.file = Some(replace(&self.path, bytes)?);
+                self.file = Some(private::replace(&self.path, bytes)?);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -142,25 +141,7 @@ impl Mark {
 
 /// Makes the file anew with this mark in it; it is on the disk afterwards.
 pub(super) fn make(path: &Path, head: &Head) -> io::Result<()> {
-    replace(path, &format(head)).map(drop)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut name = OsString::from(path);
-    name.push(".new");
-    let unfinished = PathBuf::from(name);
-    let file = private::files()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&unfinished)?;
-    file.write_all_at(bytes, 0)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, path)?;
-    if let Some(directory) = path.parent() {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(file)
+    private::replace(path, &format(head)).map(drop)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Files and directories that are for their owner alone.
 
+use super::files::{beside, sync_directory};
 use std::{
-    fs::{DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -33,7 +34,28 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
     if let Some(parent) = path.parent() {
-        File::open(parent)?.sync_all()?;
+        sync_directory(parent)?;
     }
     Ok(())
+}
+
+/// Puts a file with these bytes in place, whole and on the disk, readable by its owner only; the file, open to be written.
+/// It is made beside it, as `NAME.new`, and renamed: what a loss of power leaves of that is in nobody's way.
+///
+/// # Errors
+/// Those of the file system; what was there is there still, but for an error of the last step, the directory's.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let unfinished = beside(path, ".new");
+    let file = files()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&unfinished)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    if let Some(directory) = path.parent() {
+        sync_directory(directory)?;
+    }
+    Ok(file)
 }
