@@ -148,17 +148,6 @@ impl SecretHandles {
         Ok(Some(made))
     }
 
-    /// As [`Self::reveal`], of a text.
-    pub fn reveal_text<E>(
-        &self,
-        text: &str,
-        value: impl FnMut(&SecretName) -> Result<String, E>,
-    ) -> Result<Option<String>, E> {
-        let revealed = self.reveal(text.as_bytes(), value)?;
-        // Texts were put between whole characters, so nothing is lost.
-        Ok(revealed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
-    }
-
     /// Where the next thing that begins like a handle begins.
     fn find(&self, bytes: &[u8], from: usize) -> Option<usize> {
         if self.is_empty() {

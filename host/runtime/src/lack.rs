@@ -3,7 +3,7 @@
 use std::{fs::File, io};
 
 /// Whether the system refused this for want of something that the host lacks, whatever it was asked for.
-pub(crate) fn is_own(error: &io::Error) -> bool {
+pub fn is_own(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS | libc::EAGAIN)
@@ -11,6 +11,6 @@ pub(crate) fn is_own(error: &io::Error) -> bool {
 }
 
 /// Why the host can open nothing now, where it cannot.
-pub(crate) fn now() -> Option<io::Error> {
+pub fn now() -> Option<io::Error> {
     File::open("/dev/null").err().filter(is_own)
 }

@@ -24,7 +24,7 @@ mod files;
 pub mod host;
 pub mod inspect;
 mod invoke;
-mod lack;
+pub mod lack;
 pub mod limits;
 pub mod loader;
 mod memory;

@@ -4,6 +4,7 @@
 //! Invariant: children get the limit that the daemon itself was started with, for some programs go through all
 //! descriptors that they could have, and those that use `select` break above 1024.
 
+use mainstay_runtime::lack;
 use rustix::{
     io::Errno,
     process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit},
@@ -51,16 +52,7 @@ pub(crate) fn restore_limit(child: u32) {
 /// Whether the system refused this for want of something that the daemon itself lacks: descriptors, memory, processes, a
 /// port or an address of its own to connect from. It says nothing about what was asked for.
 pub(crate) fn is_own_lack(error: &io::Error) -> bool {
-    let lacks = [
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOMEM,
-        Errno::NOBUFS,
-        Errno::AGAIN,
-        Errno::ADDRNOTAVAIL,
-    ];
-    let code = error.raw_os_error();
-    code.is_some_and(|code| lacks.iter().any(|lack| lack.raw_os_error() == code))
+    lack::is_own(error) || is_lack_of_port(error)
 }
 
 /// Whether it lacks a port of its own to connect from, or an address of the kind that it is to connect to.
@@ -80,8 +72,7 @@ pub(crate) fn seen<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
 
 /// Why the daemon can open nothing now, where it cannot: what fails meanwhile may fail for that.
 pub(crate) fn lack() -> Option<io::Error> {
-    let opened = std::fs::File::open("/dev/null");
-    opened.err().filter(is_own_lack)
+    lack::now()
 }
 
 #[cfg(test)]

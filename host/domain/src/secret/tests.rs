@@ -10,6 +10,19 @@ use crate::{
 use proptest::prelude::*;
 use serde_json::json;
 
+impl SecretHandles {
+    /// As [`Self::reveal`], of a text.
+    fn reveal_text<E>(
+        &self,
+        text: &str,
+        value: impl FnMut(&SecretName) -> Result<String, E>,
+    ) -> Result<Option<String>, E> {
+        let revealed = self.reveal(text.as_bytes(), value)?;
+        // Texts were put between whole characters, so nothing is lost.
+        Ok(revealed.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
 fn name(text: &str) -> SecretName {
     SecretName::parse(text).unwrap()
 }
