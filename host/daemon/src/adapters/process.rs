@@ -73,7 +73,7 @@ pub struct HostProcesses {
     rotations: Rotations,
     keeper: LogKeeper,
     marks: Marks,
-    leftovers: Leftovers,
+    leftovers: Arc<Leftovers>,
     groups: ControlGroups,
     /// Why the bounds of targets cannot be had.
     unbounded: Mutex<HashMap<TargetName, String>>,
@@ -129,7 +129,7 @@ impl HostProcesses {
             logs,
             rotations,
             keeper,
-            leftovers: Leftovers::new(marks.clone()),
+            leftovers: Arc::new(Leftovers::new(marks.clone())),
             groups: ControlGroups::new(marks.state()),
             unbounded: Mutex::default(),
             marks,
@@ -221,6 +221,10 @@ impl Processes for HostProcesses {
     ) -> Boxed<'static, Exit> {
         let children = Arc::clone(&self.children);
         Box::pin(stop::end(children, identity, signal, grace))
+    }
+
+    fn look_for_rest(&self, target: &TargetName) {
+        self.leftovers.look_ahead(target);
     }
 
     fn end_rest(&self, target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {

@@ -96,6 +96,9 @@ pub trait Processes: Send + Sync {
     fn end_rest(&self, _target: &TargetName) -> Boxed<'_, Result<(), ProcessError>> {
         Box::pin(std::future::ready(Ok(())))
     }
+    /// Its process has ended by itself, and nothing of it should live: begins to look for the rest, which
+    /// [`Processes::end_rest`] then need not. For those without marks there is nothing to do.
+    fn look_for_rest(&self, _target: &TargetName) {}
     /// How often the kernel's out-of-memory killer has ended a process of this machine; none where nobody knows.
     fn oom_kills(&self) -> Option<u64> {
         None

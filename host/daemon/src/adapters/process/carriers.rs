@@ -63,6 +63,9 @@ fn look() -> Seen {
         let Ok(Some(stat)) = ProcessStat::read(pid) else {
             continue;
         };
+        if stat.is_kernel {
+            continue;
+        }
         for mark in marks(pid) {
             let carriers = seen.entry(mark).or_default();
             carriers.push((pid, stat.start_ticks, stat.group));

@@ -5,6 +5,8 @@
 //! target's turn.
 //! Invariant: a target of which nothing can be left costs no look at the processes of the machine, and those that are
 //! looked for at the same time share one.
+//! Invariant: what is looked for when a process ended is not looked for again before the next start, where nothing was
+//! found: nothing that is gone leaves anything behind.
 //! Invariant: a look that cannot be done, for want of descriptors say, is done again; it never means that nothing is left.
 
 use super::{account, batch::Batch, mark::Marks, signal};
@@ -15,9 +17,12 @@ use crate::{
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use parking_lot::Mutex;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{sync::oneshot, time::Instant};
@@ -53,16 +58,26 @@ enum Unseen {
 /// What a look has found.
 type Found = Result<Vec<Marked>, Unseen>;
 
-/// One target that is looked for, and who hears what was found.
-type Wanted = (TargetName, oneshot::Sender<Found>);
+/// One target that is looked for.
+struct Wanted {
+    target: TargetName,
+    /// Whether what is found is killed.
+    ends: bool,
+    /// Who hears what was found.
+    sender: oneshot::Sender<Found>,
+}
 
 /// What may be left of targets.
 pub(super) struct Leftovers {
     marks: Marks,
     /// The users of targets that do not run as the daemon.
     users: Arc<Mutex<HashMap<TargetName, u32>>>,
-    /// Of which something may live; none before the first look, without which nothing is ended.
-    suspects: Mutex<Option<HashSet<TargetName>>>,
+    /// Of which something may live, with the number of the last start; none before the first look, without which nothing
+    /// is ended.
+    suspects: Mutex<Option<HashMap<TargetName, u64>>>,
+    starts: AtomicU64,
+    /// The looks that began when a process ended, for who starts or ends the target next.
+    ahead: Mutex<HashMap<TargetName, oneshot::Receiver<()>>>,
     looks: Batch<Wanted>,
 }
 
@@ -72,6 +87,8 @@ impl Leftovers {
             marks,
             users: Arc::default(),
             suspects: Mutex::new(None),
+            starts: AtomicU64::new(0),
+            ahead: Mutex::default(),
             looks: Batch::default(),
         }
     }
@@ -91,7 +108,8 @@ impl Leftovers {
                 let uids = uids_of(&users)?;
                 let leaders = marks.leaders(&boot_id, now, &uids)?;
                 let carriers = marks.carriers(&uids, |_| true)?.into_iter();
-                let carriers: HashSet<TargetName> = carriers.map(|marked| marked.target).collect();
+                let carriers: HashMap<TargetName, u64> =
+                    carriers.map(|marked| (marked.target, 0)).collect();
                 Ok::<_, io::Error>((leaders, carriers, uids))
             });
             match scan.await {
@@ -112,6 +130,7 @@ impl Leftovers {
 
     /// The target is gone. Its user is kept where something of it may live: without that it would not be found.
     pub(super) fn forget(&self, target: &TargetName) {
+        self.ahead.lock().remove(target);
         if !self.may_have_left(target) {
             self.users.lock().remove(target);
         }
@@ -119,24 +138,73 @@ impl Leftovers {
 
     /// A process of the target is being started, or was that of another one until now.
     pub(super) fn started(&self, target: &TargetName) {
+        let number = self.starts.fetch_add(1, Relaxed) + 1;
         if let Some(suspects) = &mut *self.suspects.lock() {
-            suspects.insert(target.clone());
+            suspects.insert(target.clone(), number);
         }
     }
 
-    fn may_have_left(&self, target: &TargetName) -> bool {
+    pub(super) fn may_have_left(&self, target: &TargetName) -> bool {
+        self.last_start(target).is_some()
+    }
+
+    /// The number of the start of which something may live.
+    fn last_start(&self, target: &TargetName) -> Option<u64> {
         let suspects = self.suspects.lock();
-        suspects.as_ref().is_some_and(|all| all.contains(target))
+        suspects.as_ref()?.get(target).copied()
+    }
+
+    /// Nothing of this start, nor of those before, lives any more.
+    fn is_clear(&self, target: &TargetName, start: u64) {
+        let mut suspects = self.suspects.lock();
+        if let Some(suspects) = &mut *suspects
+            && suspects.get(target) == Some(&start)
+        {
+            suspects.remove(target);
+            self.marks.aliases().forget(target);
+        }
+    }
+
+    /// Looks for what the process that has just ended may have left, and ends nothing. So the next start, which comes soon
+    /// where the end was a failure, need not wait for that.
+    pub(super) fn look_ahead(self: &Arc<Self>, target: &TargetName) {
+        let Some(start) = self.last_start(target) else {
+            return;
+        };
+        let (done, ahead) = oneshot::channel();
+        self.ahead.lock().insert(target.clone(), ahead);
+        let (this, target) = (Arc::clone(self), target.clone());
+        tokio::spawn(async move {
+            if this
+                .look(&target, false)
+                .await
+                .is_ok_and(|left| left.is_empty())
+            {
+                this.is_clear(&target, start);
+            }
+            // Nobody may wait for it.
+            let _ = done.send(());
+        });
+    }
+
+    /// Resolves when the look that began at the end of the target's process is done.
+    pub(super) async fn looked_ahead(&self, target: &TargetName) {
+        let ahead = self.ahead.lock().remove(target);
+        if let Some(ahead) = ahead {
+            // It is dropped only where the daemon ends.
+            let _ = ahead.await;
+        }
     }
 
     /// Ends all of a target; what is still there after some seconds, not even SIGKILL ends.
     async fn end(&self, target: &TargetName) -> Vec<Marked> {
-        if !self.may_have_left(target) {
+        self.looked_ahead(target).await;
+        let Some(start) = self.last_start(target) else {
             return Vec::new();
-        }
+        };
         let mut begun = Instant::now();
         loop {
-            let left = match self.kill(target).await {
+            let left = match self.look(target, true).await {
                 Ok(left) => left,
                 Err(Unseen::Lack) => {
                     tokio::time::sleep(RETRY).await;
@@ -147,10 +215,7 @@ impl Leftovers {
                 Err(Unseen::BrokenOff) => return Vec::new(),
             };
             if left.is_empty() {
-                if let Some(suspects) = &mut *self.suspects.lock() {
-                    suspects.remove(target);
-                }
-                self.marks.aliases().forget(target);
+                self.is_clear(target, start);
                 return left;
             }
             if begun.elapsed() > PATIENCE {
@@ -171,18 +236,23 @@ impl Leftovers {
         }
     }
 
-    /// One look, which kills what it finds.
-    async fn kill(&self, target: &TargetName) -> Found {
+    /// One look, which kills what it finds where it `ends` that.
+    async fn look(&self, target: &TargetName, ends: bool) -> Found {
         let (sender, found) = oneshot::channel();
         let (marks, users) = (self.marks.clone(), Arc::clone(&self.users));
         let look = |wanted: Vec<Wanted>| async move {
             let scan = tokio::task::spawn_blocking(move || {
                 let users = users.lock().clone();
-                kill_all(&marks, &users, wanted);
+                look_for_all(&marks, &users, wanted);
             });
             let _ = scan.await;
         };
-        self.looks.join((target.clone(), sender), look).await;
+        let wanted = Wanted {
+            target: target.clone(),
+            ends,
+            sender,
+        };
+        self.looks.join(wanted, look).await;
         found.await.unwrap_or(Err(Unseen::BrokenOff))
     }
 }
@@ -218,33 +288,42 @@ fn uid_of(user: &str) -> io::Result<Option<u32>> {
     }
 }
 
-fn kill_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>) {
-    let targets: HashSet<&TargetName> = wanted.iter().map(|(target, _)| target).collect();
+fn look_for_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>) {
+    // Two may ask for the same target.
+    let mut targets: HashMap<&TargetName, bool> = HashMap::new();
+    for one in &wanted {
+        *targets.entry(&one.target).or_default() |= one.ends;
+    }
     let mut found: HashMap<TargetName, Vec<Marked>> = HashMap::new();
-    let carriers = match marks.carriers(users, |target| targets.contains(target)) {
+    let carriers = match marks.carriers(users, |target| targets.contains_key(target)) {
         Ok(carriers) => carriers,
         Err(error) => {
             tracing::warn!(%error, "cannot look at all processes yet");
-            for (_, sender) in wanted {
+            for one in wanted {
                 // Nobody may wait for it any more.
-                let _ = sender.send(Err(Unseen::Lack));
+                let _ = one.sender.send(Err(Unseen::Lack));
             }
             return;
         }
     };
     for marked in carriers {
-        let pid = marked.pid;
-        tracing::warn!(pid, target_name = %marked.target, "killing what a process of the target left behind");
-        if let Err(error) = signal::kill_exactly(pid, marked.start_ticks) {
-            tracing::warn!(pid, %error, "it cannot be killed yet");
+        if targets.get(&marked.target).is_some_and(|ends| *ends) {
+            kill(&marked);
         }
         found.entry(marked.target.clone()).or_default().push(marked);
     }
-    for (target, sender) in wanted {
-        // Two may ask for the same target.
-        let of_it = found.get(&target).cloned().unwrap_or_default();
+    for one in wanted {
+        let of_it = found.get(&one.target).cloned().unwrap_or_default();
         // Nobody may wait for it any more.
-        let _ = sender.send(Ok(of_it));
+        let _ = one.sender.send(Ok(of_it));
+    }
+}
+
+fn kill(marked: &Marked) {
+    let pid = marked.pid;
+    tracing::warn!(pid, target_name = %marked.target, "killing what a process of the target left behind");
+    if let Err(error) = signal::kill_exactly(pid, marked.start_ticks) {
+        tracing::warn!(pid, %error, "it cannot be killed yet");
     }
 }
 
@@ -257,7 +336,7 @@ mod tests {
     fn the_user_of_a_target_that_is_gone_is_forgotten_where_nothing_of_it_may_live() {
         let leftovers = Leftovers::new(Marks::new(Path::new("/a/logs")));
         let name = |text: &str| TargetName::parse(text).unwrap();
-        *leftovers.suspects.lock() = Some(HashSet::new());
+        *leftovers.suspects.lock() = Some(HashMap::new());
         leftovers.run_as([(name("gone"), 7), (name("left"), 8)]);
         leftovers.started(&name("left"));
         leftovers.forget(&name("gone"));

@@ -20,6 +20,7 @@
 
 mod one;
 mod scans;
+mod seen;
 
 use super::{
     alias::Aliases,
@@ -30,6 +31,7 @@ use super::{
 use crate::{adapters::limits, ports::NamedProcess};
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use one::Mark;
+use seen::Seen;
 use std::{
     collections::HashSet,
     io,
@@ -55,6 +57,7 @@ pub(super) struct Marks {
     logs: PathBuf,
     aliases: Aliases,
     written: Written,
+    seen: Seen,
 }
 
 impl Marks {
@@ -70,6 +73,7 @@ impl Marks {
             logs: logs.to_owned(),
             aliases: Aliases::default(),
             written: Written::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -94,17 +98,18 @@ impl Marks {
         format!("{}/{target}/{millis}/{restarts}", self.state)
     }
 
-    fn by_environment(&self, pid: u32) -> io::Result<Option<Mark>> {
-        Self::in_environment(pid, &[&self.state])
+    /// What the environment says; none where that cannot be told.
+    fn read(&self, pid: u32) -> io::Result<Option<Option<Mark>>> {
+        let environment = environ::look(pid)?;
+        Ok(environment.map(|environment| Self::in_environment(&environment, &[&self.state])))
     }
 
-    fn in_environment(pid: u32, states: &[&str]) -> io::Result<Option<Mark>> {
-        let environment = environ::look(pid)?.unwrap_or_default();
-        Ok(environment.split(|&byte| byte == 0).find_map(|entry| {
+    fn in_environment(environment: &[u8], states: &[&str]) -> Option<Mark> {
+        environment.split(|&byte| byte == 0).find_map(|entry| {
             let value = std::str::from_utf8(entry).ok()?.strip_prefix(VARIABLE)?;
             let value = value.strip_prefix('=')?;
             states.iter().find_map(|state| Mark::parse(state, value))
-        }))
+        })
     }
 
     fn by_output(&self, pid: u32) -> io::Result<Option<Mark>> {
@@ -117,7 +122,12 @@ impl Marks {
     }
 
     fn by_either(&self, pid: u32) -> io::Result<Option<Mark>> {
-        Ok(match self.by_environment(pid)? {
+        let by_environment = self.read(pid)?.flatten();
+        self.or_by_output(pid, by_environment)
+    }
+
+    fn or_by_output(&self, pid: u32, by_environment: Option<Mark>) -> io::Result<Option<Mark>> {
+        Ok(match by_environment {
             Some(mark) => Some(self.of_today(mark)),
             None => self.by_output(pid)?,
         })

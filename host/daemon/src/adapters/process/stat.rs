@@ -4,6 +4,9 @@
 
 use std::io;
 
+/// `PF_KTHREAD` of the kernel's `include/linux/sched.h`.
+const KERNEL_THREAD: u32 = 0x0020_0000;
+
 /// Part of one line of `/proc/PID/stat`; see proc_pid_stat(5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessStat {
@@ -15,6 +18,8 @@ pub(crate) struct ProcessStat {
     pub(crate) group: u32,
     /// Field 6.
     pub(crate) session: u32,
+    /// Whether it is a thread of the kernel, by the flags of field 9: one has no environment and writes to no file.
+    pub(crate) is_kernel: bool,
     /// Fields 14 to 17: clock ticks in which it ran, in user and in kernel mode, and those of the children that it waited
     /// for.
     pub(crate) cpu_ticks: u64,
@@ -49,8 +54,9 @@ impl ProcessStat {
         let parent = fields.next()?.parse().ok()?; // field 4
         let group = fields.next()?.parse().ok()?; // field 5
         let session = fields.next()?.parse().ok()?; // field 6
+        let flags: u32 = fields.nth(2)?.parse().ok()?; // field 9
         let mut cpu_ticks: u64 = 0;
-        for ticks in [fields.nth(7), fields.next(), fields.next(), fields.next()] {
+        for ticks in [fields.nth(4), fields.next(), fields.next(), fields.next()] {
             // Of no weight for what a process is: an odd one must not hide it.
             let ticks = ticks?.parse::<u64>().unwrap_or(0); // fields 14 to 17
             cpu_ticks = cpu_ticks.saturating_add(ticks);
@@ -61,6 +67,7 @@ impl ProcessStat {
             parent,
             group,
             session,
+            is_kernel: flags & KERNEL_THREAD != 0,
             cpu_ticks,
             start_ticks,
         })
@@ -131,6 +138,17 @@ mod tests {
     fn check(line: &[u8], expected: Option<(u8, u32, u64)>) {
         let found = ProcessStat::parse(line).map(|s| (s.state, s.group, s.start_ticks));
         assert_eq!(found, expected, "{}", String::from_utf8_lossy(line));
+    }
+
+    #[test]
+    fn a_thread_of_the_kernel_is_told_by_its_flags() {
+        let of = |flags: u32| {
+            let line = format!("2 (kthreadd) S 0 0 0 0 -1 {flags} 0 0 0 0 1 2 3 4 20 0 1 0 98");
+            ProcessStat::parse(line.as_bytes()).unwrap()
+        };
+        assert!(of(2_129_984).is_kernel);
+        assert!(!of(4_194_304).is_kernel);
+        assert_eq!((of(0).cpu_ticks, of(0).start_ticks), (10, 98));
     }
 
     #[test]

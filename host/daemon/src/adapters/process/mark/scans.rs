@@ -1,10 +1,10 @@
 //! Looks at every process of the machine for marks.
 
-use super::{super::leftovers::Marked, Marks, all};
+use super::{super::leftovers::Marked, Marks, all, one::Mark};
 use crate::adapters::{
     limits,
     process::{
-        output, signal,
+        environ, output, signal,
         stat::{self, ProcessStat},
     },
 };
@@ -32,7 +32,7 @@ impl Marks {
         for pid in all()? {
             let Some(stat) = stat_of(pid)? else { continue };
             // A leader of a group cannot lead a session later on, so what does was left behind by one.
-            if stat.group != pid || stat.session == pid || stat.has_ended() {
+            if stat.group != pid || stat.session == pid || stat.has_ended() || stat.is_kernel {
                 continue;
             }
             let Some(uid) = uid_of(pid)? else { continue };
@@ -64,13 +64,37 @@ impl Marks {
         let own = rustix::process::getuid().as_raw();
         let users = all_users(own, uids);
         let mut found = Vec::new();
+        let mut look = self.seen.look();
         for pid in all()? {
             let Some(stat) = stat_of(pid)? else { continue };
-            if stat.has_ended() || pid == std::process::id() {
+            if stat.has_ended() || stat.is_kernel || pid == std::process::id() {
+                continue;
+            }
+            let known = look.known(pid, &stat);
+            // Neither mark of a process that has settled comes later.
+            if matches!(known, Some(None)) {
+                continue;
+            }
+            let is_wanted = |mark: &Mark| wanted(&self.of_today(mark.clone()).target);
+            if known.iter().flatten().any(|mark| !is_wanted(mark)) {
                 continue;
             }
             let Some(uid) = uid_of(pid)? else { continue };
-            let mark = self.mark_of(pid, uid, &users)?;
+            let mark = match known.flatten() {
+                Some(mark) if users.contains(&uid) => Some(self.of_today(mark)),
+                None if users.contains(&uid) => {
+                    let read = self.read(pid)?;
+                    let mark = self.or_by_output(pid, read.clone().flatten())?;
+                    if let Some(read) = read
+                        // One that is known by its output alone may be another's later on.
+                        && (read.is_some() || mark.is_none())
+                    {
+                        look.read(pid, &stat, read);
+                    }
+                    mark
+                }
+                _ => self.by_output(pid)?,
+            };
             let Some(target) = mark.map(|mark| mark.target).filter(&wanted) else {
                 continue;
             };
@@ -86,6 +110,7 @@ impl Marks {
                 });
             }
         }
+        look.done();
         Ok(found)
     }
 
@@ -100,14 +125,16 @@ impl Marks {
                 .push(leader.started_at);
         }
         for pid in all()? {
-            let Some(stat) = stat_of(pid)?.filter(|stat| !stat.has_ended()) else {
+            let lives = |stat: &ProcessStat| !stat.has_ended() && !stat.is_kernel;
+            let Some(stat) = stat_of(pid)?.filter(lives) else {
                 continue;
             };
             let Some(starts) = started.get(&stat.group) else {
                 continue;
             };
             // Of a process that is recorded the mark of an earlier version counts too.
-            let mark = Self::in_environment(pid, &[&self.state, &self.old_state])?;
+            let environment = environ::look(pid)?.unwrap_or_default();
+            let mark = Self::in_environment(&environment, &[&self.state, &self.old_state]);
             let start = mark.and_then(|mark| mark.start);
             let is_marked = start.is_some_and(|(started_at, _)| starts.contains(&started_at));
             if is_marked {

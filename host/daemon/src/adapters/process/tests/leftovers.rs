@@ -236,3 +236,29 @@ async fn what_reads_a_log_and_writes_beside_it_is_none_of_the_target() {
     packer.kill().unwrap();
     packer.wait().unwrap();
 }
+
+#[tokio::test]
+async fn a_look_that_began_at_the_end_of_a_process_clears_its_target_and_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    processes.find(Vec::new()).await;
+    let script = format!("{THREE} sleep 0.2");
+    let first = processes.spawn(&web(), &shell(&script), 0).await.unwrap();
+    let others = pids(dir.path(), 3);
+    within(processes.wait(first)).await;
+    processes.look_for_rest(&web());
+    within(processes.leftovers.looked_ahead(&web())).await;
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 3);
+    assert!(processes.leftovers.may_have_left(&web()));
+    within(processes.end_rest(&web())).await.unwrap();
+    assert_eq!(others.iter().filter(|&&pid| lives(pid)).count(), 0);
+    assert!(!processes.leftovers.may_have_left(&web()));
+
+    let alone = spec(&["/bin/true"]);
+    let second = processes.spawn(&web(), &alone, 1).await.unwrap();
+    within(processes.wait(second)).await;
+    assert!(processes.leftovers.may_have_left(&web()));
+    processes.look_for_rest(&web());
+    within(processes.leftovers.looked_ahead(&web())).await;
+    assert!(!processes.leftovers.may_have_left(&web()));
+}

@@ -72,6 +72,7 @@ impl Core {
                 }
             }
         };
+        self.ports.processes.look_for_rest(&supervised.name);
         let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
             drop(state);
