@@ -35,9 +35,15 @@ impl TargetHealth {
         self.settles_at = settles_at.map(|settles| settles.min(now + MOMENT));
     }
 
-    /// Its process has ended as its config expects, however soon that was.
+    /// Its process has ended as its config expects, however soon that was: that it had ended otherwise before is over, also
+    /// where a daemon saw that which is gone.
     pub fn completed(&mut self) -> Vec<HealthChange> {
         self.settles_at = None;
+        for exit in self.checks.iter_mut().filter(|check| check.is_exit()) {
+            exit.last = Some(Outcome::Healthy);
+            exit.count_success();
+            exit.begin_trial();
+        }
         self.ended()
     }
 

@@ -180,28 +180,50 @@ async fn an_exit_is_a_finding_at_once_even_before_anything_runs() {
     assert_eq!(bench.finding().await, "web cleared crashed");
 }
 
-#[tokio::test]
-async fn the_end_of_what_failed_before_the_daemon_is_told() {
-    let mut bench = Bench::new(vec![target("web", vec![check("tcp")])]);
+/// An incident of `web` that an earlier daemon has opened.
+fn open_incident(kind: &str) -> Incident {
     let evidence = Evidence {
         check: "tcp".to_owned(),
         observed_at: Timestamp::from_millis(0),
         message: "refused".to_owned(),
         value: None,
     };
-    let open = Incident::open(
+    Incident::open(
         IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),
         name("web"),
-        failure("tcp-down"),
+        failure(kind),
         Severity::High,
         evidence,
         Timestamp::from_millis(0),
         0,
-    );
-    bench.monitor.resume(&[open]);
+    )
+}
+
+#[tokio::test]
+async fn the_end_of_what_failed_before_the_daemon_is_told() {
+    let mut bench = Bench::new(vec![target("web", vec![check("tcp")])]);
+    bench.monitor.resume(&[open_incident("tcp-down")]);
     assert!(bench.monitor.is_failing(&name("web"), &failure("tcp-down")));
     bench.run();
     assert_eq!(bench.finding().await, "web cleared tcp-down");
+}
+
+#[tokio::test]
+async fn a_child_that_has_completed_is_well_whatever_the_daemon_before_had_left_open() {
+    let mut bench = Bench::new(vec![child("web", &["/bin/true"])]);
+    bench.monitor.resume(&[open_incident("crashed")]);
+    assert_eq!(
+        bench.monitor.health(&name("web")).unwrap().0,
+        Health::Failed
+    );
+    bench
+        .monitor
+        .process_changed(&name("web"), ProcessUpdate::Completed);
+    assert_eq!(
+        bench.monitor.health(&name("web")),
+        Some((Health::Healthy, CircuitState::Closed))
+    );
+    assert_eq!(bench.finding().await, "web cleared crashed");
 }
 
 #[tokio::test]

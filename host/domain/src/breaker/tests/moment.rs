@@ -50,6 +50,24 @@ fn one_that_is_stopped_within_its_moment_has_not_recovered_and_one_that_complete
 }
 
 #[test]
+fn what_completes_has_recovered_also_where_the_failure_was_seen_by_a_daemon_that_is_gone() {
+    let mut health = only_exit();
+    health.resume(&FailureType::parse("service-down").unwrap());
+    assert_eq!(health.health(), Health::Failed);
+    assert_eq!(words(&health.completed()), "clear:service-down closed");
+    assert_eq!(health.health(), Health::Healthy);
+    // And where nobody has tried it again: it was started by hand, and the circuit is still open.
+    let mut health = only_exit();
+    play(&mut health, "exit- exit+");
+    assert_eq!(words(&health.completed()), "clear:service-down half closed");
+    // What a check has raised is not over by that.
+    let mut health = a_and_exit();
+    play(&mut health, "exit+ a- a-");
+    assert_eq!(words(&health.completed()), "");
+    assert_eq!(health.health(), Health::Failed);
+}
+
+#[test]
 fn a_failure_within_the_moment_is_one_at_once_and_what_fails_first_then_is_over_after_it() {
     let mut health = a_and_exit();
     assert_eq!(
