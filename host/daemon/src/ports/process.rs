@@ -40,6 +40,15 @@ pub enum ProcessError {
         /// Why not, and what to do.
         why: AccountError,
     },
+    /// Its environment cannot be read.
+    #[error(
+        "cannot read its `env_file` {source}: write lines KEY=VALUE into that file, or take `env_file` out [{code}]",
+        code = ErrorCode::NotStarted
+    )]
+    EnvFile {
+        /// The file, the line, and what is wrong with it.
+        source: io::Error,
+    },
     /// Its output has no place to go.
     #[error(
         "cannot open the log {}: {source} [{code}]",

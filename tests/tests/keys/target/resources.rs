@@ -105,6 +105,8 @@ fn the_variables_of_a_file_are_read_at_each_start_and_a_bad_line_is_told() {
         sleeper("web", keys),
         sleeper("torn", "env_file = \"torn.env\"")
     );
+    let before = "env_file = \"torn.env\"\nbefore_start = { run = [\"sh\", \"-c\", \"true\"] }";
+    let config = config + &sleeper("both", before);
     let mut daemon = Daemon::prepare(&config);
     fs::write(
         daemon.path("web.env"),
@@ -123,6 +125,12 @@ fn the_variables_of_a_file_are_read_at_each_start_and_a_bad_line_is_told() {
     let incident = incident_of(&daemon, "torn");
     let why = incident["evidence"][0]["message"].as_str().unwrap();
     assert!(why.contains("torn.env: line 2: it has no `=`"), "{why}");
+    let begins = "torn: cannot read its `env_file` ";
+    assert!(why.starts_with(begins), "{why}");
+    let incident = incident_of(&daemon, "both");
+    let why = incident["evidence"][0]["message"].as_str().unwrap();
+    let begins = "both: cannot read its `env_file` ";
+    assert!(why.starts_with(begins), "not of `before_start`: {why}");
 
     fs::write(daemon.path("web.env"), "PORT=81\n").unwrap();
     assert!(daemon.stop(), "{}", daemon.log());
@@ -149,6 +157,7 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
     let config = [
         HOST.to_owned(),
         before("web", "sleep 0.2; echo $WORD $MAINSTAY_TARGET > before", ""),
+        before("said", "echo migrated $WORD; printf 'to 7' >&2", ""),
         before("torn", "echo no database >&2; exit 3", ""),
         before(
             "slow",
@@ -160,6 +169,10 @@ fn what_runs_before_a_start_runs_as_the_child_would_and_its_failure_fails_the_st
     event_of(&daemon, "web", "process.started");
     // It had ended before; and it is not marked as the child.
     assert_eq!(fs::read_to_string(daemon.path("before")).unwrap(), "told\n");
+    // What it printed stands in the log of the child.
+    event_of(&daemon, "said", "process.started");
+    let log = fs::read_to_string(daemon.path("state/logs/said.log")).unwrap();
+    assert_eq!(log, "migrated told\nto 7\n");
     for (target, expected) in [
         ("torn", "exited with code 3; it printed: no database"),
         (

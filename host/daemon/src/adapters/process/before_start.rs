@@ -3,6 +3,7 @@
 //! Invariant: it has no mark, so the next daemon never takes it for the child; it ends with the daemon, and all of its
 //! group with it.
 //! Invariant: its time counts from before it is prepared and started, which can hang as well.
+//! Invariant: it does not write to the child's log itself: of what it prints without end a bounded part is kept.
 
 use super::{launch::Launch, mark};
 use crate::{
@@ -17,16 +18,19 @@ use std::{
 };
 use tokio::net::unix::pipe::Receiver;
 
-/// So much of the end of what it printed is told.
-const KEPT: usize = 1 << 10;
+/// So much of the end of what it printed is told where it failed.
+const TOLD: usize = 1 << 10;
+/// So much of the end of each of its outputs goes into the child's log.
+const LOGGED: usize = 64 << 10;
 
-/// Runs it as `launch` would run the child. The error is that of the child's start.
+/// Runs it as `launch` would run the child, and gives what it printed, for the child's log. The error is that of the
+/// child's start.
 pub(super) async fn run(
     launch: Launch,
     before: BeforeStart,
     secrets: &dyn Secrets,
     starts: &Starts,
-) -> Result<(), ProcessError> {
+) -> Result<Vec<u8>, ProcessError> {
     let child = launch.run.first().cloned().unwrap_or_default();
     let argv = before.run.clone();
     let what = format!("`{}`, its `before_start`,", before.run.join(" "));
@@ -67,20 +71,24 @@ pub(super) async fn run(
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let reading = async {
         tokio::join!(
-            read_end(Some(stdout), KEPT, &mut out),
-            read_end(Some(stderr), KEPT, &mut err)
+            read_end(Some(stdout), LOGGED, &mut out),
+            read_end(Some(stderr), LOGGED, &mut err)
         );
     };
     let ended = program.end(reading, given_up, Remains::AreKilled).await;
     let why = match ended {
-        Ok(Ok(status)) if status.success() => return Ok(()),
+        Ok(Ok(status)) if status.success() => {
+            let mut printed = logged(out, secrets);
+            printed.extend(logged(err, secrets));
+            return Ok(printed);
+        }
         Ok(Ok(status)) => how(status),
         Ok(Err(error)) => format!("cannot be awaited: {error}"),
         Err(()) => format!("did not end within {:?} and was killed", before.timeout),
     };
     // Errors are what people look for; where there are none, the rest may say more.
     let said = if err.is_empty() { out } else { err };
-    let said = concealed_end(said, KEPT, secrets);
+    let said = concealed_end(said, TOLD, secrets);
     let said = String::from_utf8_lossy(&said);
     let lines: Vec<&str> = said.trim().lines().map(str::trim).collect();
     let said = match lines.as_slice() {
@@ -88,6 +96,23 @@ pub(super) async fn run(
         lines => format!("it printed: {}", lines.join(" / ")),
     };
     Err(failed(format!("{why}; {said}"), "repair what it says"))
+}
+
+/// Whole lines of one of its outputs, without secrets.
+fn logged(end: Vec<u8>, secrets: &dyn Secrets) -> Vec<u8> {
+    let is_cut = end.len() > LOGGED;
+    let mut lines = concealed_end(end, LOGGED, secrets);
+    if is_cut {
+        // The first of them may have lost its beginning.
+        let first = lines.iter().position(|byte| *byte == b'\n');
+        lines.drain(..first.map_or(0, |end| end + 1));
+        let note = b"(what `before_start` printed before this is left out)\n";
+        lines = [note.as_slice(), &lines].concat();
+    }
+    if lines.last().is_some_and(|last| *last != b'\n') {
+        lines.push(b'\n');
+    }
+    lines
 }
 
 /// What is read, and what the program writes to. Nothing of it lives on, so nobody is left to write when this is gone.

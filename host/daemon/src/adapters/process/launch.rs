@@ -22,7 +22,7 @@ use rustix::{
 };
 use std::{
     fs::File,
-    io,
+    io::{self, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -45,6 +45,8 @@ pub(super) struct Launch {
     /// The entrance of its control group, where it has one.
     pub(super) group: Option<File>,
     pub(super) log: PathBuf,
+    /// Goes into its log before its own output: what ran before it has printed.
+    pub(super) preface: Vec<u8>,
     pub(super) rotations: Rotations,
     pub(super) log_max_bytes: u64,
     pub(super) log_keep: u32,
@@ -64,6 +66,9 @@ impl Launch {
             path: self.log.clone(),
             source,
         })?;
+        if let Err(error) = (&output.0).write_all(&self.preface) {
+            tracing::warn!(log = %self.log.display(), %error, "the output of `before_start` is lost");
+        }
         let mut command = self.command(&self.run)?;
         command
             .stdin(Stdio::null())
@@ -97,11 +102,9 @@ impl Launch {
     pub(super) fn command(&self, run: &[String]) -> Result<Command, ProcessError> {
         let (program, arguments) = run.split_first().ok_or(ProcessError::NoProgram)?;
         let from_file = match &self.env_file {
-            Some(file) => env_file::read(file).map_err(|source| ProcessError::Start {
-                program: program.clone(),
-                source,
-                help: "write lines KEY=VALUE into its `env_file`, or take it out".to_owned(),
-            })?,
+            Some(file) => {
+                env_file::read(file).map_err(|source| ProcessError::EnvFile { source })?
+            }
             None => Vec::new(),
         };
         let account = self.account.as_ref().map(Account::environment);

@@ -56,6 +56,7 @@ impl HostProcesses {
             nofile: spec.nofile,
             group: self.group_of(target, spec),
             log: log::path(&self.logs, target),
+            preface: Vec::new(),
             rotations: self.rotations.clone(),
             log_max_bytes: spec.log_max_bytes,
             log_keep: spec.log_keep,

@@ -96,16 +96,20 @@ impl HostProcesses {
         restarts: u32,
     ) -> Result<ProcessIdentity, ProcessError> {
         self.end_rest(&target).await?;
-        if let Some(before) = spec.before_start.clone() {
-            let (launch, _) = self.prepare(&target, &spec, restarts)?;
-            let secrets = self.secrets.as_ref();
-            before_start::run(launch, before, secrets, &self.before_starts).await?;
-        }
+        let preface = match spec.before_start.clone() {
+            Some(before) => {
+                let (launch, _) = self.prepare(&target, &spec, restarts)?;
+                let secrets = self.secrets.as_ref();
+                before_start::run(launch, before, secrets, &self.before_starts).await?
+            }
+            None => Vec::new(),
+        };
         let interrupted = ProcessError::Interrupted;
         let turn = self.starting.places.acquire().await;
         let _turn = turn.map_err(|error| interrupted(error.to_string()))?;
         // Not before its turn has come, so that its start time is when it starts.
-        let (launch, identity) = self.prepare(&target, &spec, restarts)?;
+        let (mut launch, identity) = self.prepare(&target, &spec, restarts)?;
+        launch.preface = preface;
         let start = self.starting.begin(&target)?;
         self.leftovers.started(&target);
         let (sender, mut started) = oneshot::channel();

@@ -364,3 +364,23 @@ async fn a_program_before_the_start_that_hangs_while_it_is_started_fails_the_sta
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn what_ran_before_the_start_stands_in_the_log_up_to_a_bound_before_what_the_child_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut spec = shell("echo the child");
+    let script = "seq 20000; printf 'the end' >&2";
+    spec.before_start = Some(BeforeStart {
+        run: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        timeout: Duration::from_secs(20),
+    });
+    let (_, output) = run(dir.path(), &spec).await.unwrap();
+    assert!(output.ends_with("\n20000\nthe end\nthe child\n"));
+    assert!(output.len() < 66 << 10, "{}", output.len());
+    let mut lines = output.lines();
+    let note = lines.next().unwrap();
+    assert!(note.ends_with("before this is left out)"), "{note}");
+    let first: u32 = lines.next().unwrap().parse().unwrap();
+    let second: u32 = lines.next().unwrap().parse().unwrap();
+    assert_eq!(second, first + 1, "whole lines");
+}
