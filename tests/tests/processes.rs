@@ -164,6 +164,43 @@ fn a_log_that_was_moved_is_opened_anew_by_itself_and_at_sigusr1() {
     });
 }
 
+/// Kills the daemon, has its child's log moved there, and sees that the next daemon finds what the child writes.
+fn check_moved_without_a_daemon(to: &str) {
+    let target = "\n[[target]]\nname = \"web\"\nrun = [\"sh\", \"-c\", \"while :; do echo line; [ -e broken ] && echo panic; sleep 0.05; done\"]\n";
+    let check = "[[target.check]]\nkind = \"log\"\ncontains = \"panic\"\nevery = \"100ms\"\nfailure = \"said\"\n";
+    let mut daemon = Daemon::start(&[HOST, target, check].concat(), &[]);
+    until("it writes", || logged(&daemon).contains("line"));
+    let pids = daemon.pids();
+    daemon.kill();
+    fs::rename(daemon.path("state/logs/web.log"), daemon.path(to)).unwrap();
+    daemon.run();
+    until("it is opened anew", || logged(&daemon).contains("line"));
+    assert_eq!(daemon.pids(), pids, "{to}");
+    until("it is told", || {
+        let warned = daemon.events_of("target.warned");
+        warned.iter().any(|event| {
+            let message = event["message"].as_str().unwrap();
+            message.starts_with("web: its process still writes to ")
+        })
+    });
+    fs::write(daemon.path("broken"), "").unwrap();
+    daemon.wait_for_status("the check sees what it writes", |status| {
+        status["targets"][0]["health"] == "failed"
+    });
+}
+
+#[test]
+fn a_log_that_was_moved_out_of_its_directory_while_no_daemon_was_there_is_opened_anew_and_looked_at()
+{
+    check_moved_without_a_daemon("moved");
+}
+
+#[test]
+fn a_log_that_was_moved_to_the_name_of_another_while_no_daemon_was_there_is_opened_anew_and_looked_at()
+ {
+    check_moved_without_a_daemon("state/logs/web-old.log");
+}
+
 #[test]
 fn no_signal_but_those_of_a_stop_ends_the_daemon() {
     let mut daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);

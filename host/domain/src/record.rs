@@ -74,6 +74,20 @@ pub struct ProcessIdentity {
     /// which carries the mark of that name to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marked_as: Option<TargetName>,
+    /// The file that it was given for its output, whatever name that has by now; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<OutputFile>,
+}
+
+/// What tells a file from every other one of this boot, also from a later one with the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OutputFile {
+    /// The number of its file system.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// When it was made, in nanoseconds since 1970.
+    pub made_at_ns: u64,
 }
 
 /// What kind of entry it is.

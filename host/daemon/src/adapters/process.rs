@@ -57,6 +57,7 @@ use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
 use mark::Marks;
+use output::FileId;
 use parking_lot::Mutex;
 use start::Starting;
 use std::{
@@ -265,7 +266,9 @@ impl Processes for HostProcesses {
     ) -> Boxed<'_, Result<(), ProcessError>> {
         let path = log::path(&self.logs, target);
         // That of a child which an earlier daemon started is kept from here on.
-        let is_kept = self.keeper.keep(path.clone(), Bound::of(spec), process.pid);
+        let output = process.output.map(FileId::recorded);
+        let bound = Bound::of(spec);
+        let is_kept = self.keeper.keep(path.clone(), bound, process.pid, output);
         let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
         let rotations = self.rotations.clone();
         Box::pin(log::rotate_if_long(
@@ -280,10 +283,20 @@ impl Processes for HostProcesses {
         to: &TargetName,
         spec: &ProcessSpec,
     ) -> Boxed<'_, Result<(), ProcessError>> {
-        Box::pin(self.give_name(identity.pid, from.clone(), to.clone(), spec.clone()))
+        Box::pin(self.give_name(identity.clone(), from.clone(), to.clone(), spec.clone()))
     }
 
     fn carries_mark(&self, target: &TargetName, identity: &ProcessIdentity) {
         self.alias(target, identity);
+    }
+
+    fn writes_to(&self, target: &TargetName, identity: &ProcessIdentity) {
+        let output = identity.output.map(FileId::recorded);
+        let log = log::path(&self.logs, target);
+        self.marks.written().know(&log, output);
+    }
+
+    fn moved_log(&self, target: &TargetName) -> Option<String> {
+        self.keeper.tell_moved(&log::path(&self.logs, target))
     }
 }

@@ -126,6 +126,13 @@ pub trait Processes: Send + Sync {
     /// [`ProcessIdentity::marked_as`]. Before [`Processes::find`], and when a target is renamed. For those without marks
     /// there is nothing to do.
     fn carries_mark(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
+    /// What writes to the file that this process was given for its output is the target's, whatever name the file has; see
+    /// [`ProcessIdentity::output`]. Before [`Processes::find`]. For those without logs there is nothing to do.
+    fn writes_to(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
+    /// That a process of an earlier daemon writes to a file which is the target's log no more, for people; told once.
+    fn moved_log(&self, _target: &TargetName) -> Option<String> {
+        None
+    }
     /// The config has this target no more, and nothing of it lives: what is kept for it can go.
     fn forget(&self, _target: &TargetName) {}
     /// Rotates the target's output file where it has grown above its size; the child, which is this process, goes on

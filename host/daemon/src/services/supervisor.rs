@@ -240,6 +240,9 @@ impl Core {
                 {
                     tracing::warn!(target_name = %supervised.name, %error, "the log grows on");
                 }
+                if let Some(moved) = core.ports.processes.moved_log(&supervised.name) {
+                    core.warn(&supervised, format!("{}: {moved}", supervised.name));
+                }
             }
         });
     }

@@ -517,8 +517,9 @@ fn every_form_of_a_process_is_in_the_corpus() {
         ended: _,
         completed: _,
         marked_as: _,
+        output: _,
     } = &all[0];
-    there_and_absent!(all, config, ended, marked_as);
+    there_and_absent!(all, config, ended, marked_as, output);
     true_and_false!(all, completed);
 }
 

@@ -314,6 +314,7 @@ mod tests {
                 ended: None,
                 completed: false,
                 marked_as: None,
+                output: None,
             },
             pidfd: watched(pidfd).unwrap(),
             reaped: Mutex::new(None),

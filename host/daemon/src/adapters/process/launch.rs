@@ -7,6 +7,7 @@ use super::{
     account::{self, Account},
     env_file,
     log::{self, Rotations},
+    output::FileId,
     stat::ProcessStat,
 };
 use crate::{
@@ -52,9 +53,17 @@ pub(super) struct Launch {
     pub(super) log_keep: u32,
 }
 
+/// A process that was started.
+pub(super) struct Launched {
+    pub(super) pid: u32,
+    pub(super) start_ticks: u64,
+    /// The file of its output, where that is one of the daemon's own.
+    pub(super) output: Option<FileId>,
+}
+
 impl Launch {
-    /// Starts it; its number and its start time. Blocks until the program is loaded, or could not be.
-    pub(super) fn start(self) -> Result<(u32, u64), ProcessError> {
+    /// Starts it. Blocks until the program is loaded, or could not be.
+    pub(super) fn start(self) -> Result<Launched, ProcessError> {
         let program = self.run.first().ok_or(ProcessError::NoProgram)?;
         if let Some(rotation) = self.rotations.begin(&self.log)
             && let Err(error) = rotation.run(self.log_max_bytes, self.log_keep)
@@ -69,6 +78,7 @@ impl Launch {
         if let Err(error) = (&output.0).write_all(&self.preface) {
             tracing::warn!(log = %self.log.display(), %error, "the output of `before_start` is lost");
         }
+        let written = FileId::opened(&self.log, &output.0);
         let mut command = self.command(&self.run)?;
         command
             .stdin(Stdio::null())
@@ -85,7 +95,13 @@ impl Launch {
         }
         // It is not reaped yet, so it is there, even where it has ended already.
         let why = match ProcessStat::read(pid) {
-            Ok(Some(stat)) => return Ok((pid, stat.start_ticks)),
+            Ok(Some(stat)) => {
+                return Ok(Launched {
+                    pid,
+                    start_ticks: stat.start_ticks,
+                    output: written,
+                });
+            }
             Ok(None) => "is /proc mounted?".to_owned(),
             Err(error) => error.to_string(),
         };

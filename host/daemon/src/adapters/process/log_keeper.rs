@@ -90,16 +90,18 @@ struct Asked {
     is_blind: AtomicBool,
     /// What is kept, so that it is asked for once: its bound, the process, and the file of that name.
     known: Mutex<HashMap<PathBuf, Known>>,
+    /// Logs that had another name at the first look, and where they were; until that is told.
+    moved: Mutex<HashMap<PathBuf, PathBuf>>,
     /// How many logs are kept.
     #[cfg(test)]
     kept: AtomicUsize,
 }
 
 enum Ask {
-    /// A child was started with this file: this process, where it is known yet.
-    Started(PathBuf, Bound, Option<u32>),
-    /// This file of this process is kept, if it was not.
-    Keep(PathBuf, Bound, u32),
+    /// A child was started with this file: this process, where it is known yet; and what the file is.
+    Started(PathBuf, Bound, Option<u32>, Option<FileId>),
+    /// This file of this process is kept, if it was not; and what the process was given at its start.
+    Keep(PathBuf, Bound, u32, Option<FileId>),
     /// This process has ended, so nothing is kept for it any more.
     Ended(u32),
     /// Nobody writes to this file any more.
@@ -120,6 +122,7 @@ impl LogKeeper {
             is_over: AtomicBool::new(false),
             is_blind: AtomicBool::new(inotify.is_err()),
             known: Mutex::default(),
+            moved: Mutex::default(),
             #[cfg(test)]
             kept: AtomicUsize::new(0),
         });
@@ -134,25 +137,44 @@ impl LogKeeper {
     }
 
     /// A child was started with this file as its output. `pid` is none where it is the first process of a program that
-    /// forks: another one is to write on.
-    pub(super) fn started(&self, path: PathBuf, bound: Bound, pid: Option<u32>) {
-        self.ask(Ask::Started(path, bound, pid));
+    /// forks: another one is to write on. `output` is the file, where it is the daemon's own.
+    pub(super) fn started(
+        &self,
+        path: PathBuf,
+        bound: Bound,
+        pid: Option<u32>,
+        output: Option<FileId>,
+    ) {
+        self.ask(Ask::Started(path, bound, pid, output));
     }
 
     /// To be called every few seconds, where it may block: keeps the file of a child that runs, from now on where it was not
-    /// kept. The thread hears of it only where there is something new.
+    /// kept. The thread hears of it only where there is something new. `output` is the file that it was given at its start,
+    /// where that is known, whatever its name is now.
     pub(super) fn keep(
         &self,
         path: PathBuf,
         bound: Bound,
         pid: u32,
+        output: Option<FileId>,
     ) -> impl FnOnce() + Send + use<> {
         let asked = Arc::clone(&self.0);
         move || {
             if asked.is_new(&path, bound, pid) {
-                asked.ask(Ask::Keep(path, bound, pid));
+                asked.ask(Ask::Keep(path, bound, pid, output));
             }
         }
+    }
+
+    /// That this log had not its name when it was first looked for, for people; once.
+    pub(super) fn tell_moved(&self, path: &Path) -> Option<String> {
+        let place = self.0.moved.lock().remove(path)?;
+        Some(format!(
+            "its process still writes to {}, which was its log until that was moved or deleted; what it writes from now on \
+             goes on into {}",
+            place.display(),
+            path.display()
+        ))
     }
 
     /// Gives a file another name, and keeps it under that. Between two looks: else it would count as moved by others.
@@ -172,6 +194,7 @@ impl LogKeeper {
     /// Nothing of the target lives any more.
     pub(super) fn unwritten(&self, path: PathBuf) {
         self.0.known.lock().remove(&path);
+        self.0.moved.lock().remove(&path);
         self.ask(Ask::Unwritten(path));
     }
 

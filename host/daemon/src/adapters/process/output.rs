@@ -2,7 +2,7 @@
 
 use super::{log, stat};
 use crate::adapters::limits;
-use mainstay_domain::name::TargetName;
+use mainstay_domain::{name::TargetName, record::OutputFile};
 use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use std::{
@@ -13,7 +13,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// What tells one file from another.
@@ -36,6 +36,33 @@ impl FileId {
             device: metadata.dev(),
             inode: metadata.ino(),
             made_at: metadata.created().ok(),
+        }
+    }
+
+    /// What a log was opened as, where that is a file of the daemon's own: one that an operator links to is not.
+    pub(super) fn opened(log: &Path, file: &File) -> Option<Self> {
+        let metadata = file.metadata().ok()?;
+        let is_own = metadata.is_file() && !log.is_symlink();
+        is_own.then(|| Self::from_metadata(&metadata))
+    }
+
+    /// As it is written down; none of one that is not told from a later one with its number.
+    pub(super) fn record(self) -> Option<OutputFile> {
+        let since = self.made_at?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(OutputFile {
+            device: self.device,
+            inode: self.inode,
+            made_at_ns: u64::try_from(since.as_nanos()).ok()?,
+        })
+    }
+
+    /// As it was written down.
+    pub(super) fn recorded(file: OutputFile) -> Self {
+        let since = Duration::from_nanos(file.made_at_ns);
+        Self {
+            device: file.device,
+            inode: file.inode,
+            made_at: SystemTime::UNIX_EPOCH.checked_add(since),
         }
     }
 }
@@ -64,6 +91,17 @@ impl Written {
         if let Some(target) = target_of(path) {
             self.0.lock().remove(&target);
         }
+    }
+
+    /// Whose file this descriptor is, by a look at it.
+    fn owner(&self, output: &Path) -> Option<TargetName> {
+        if self.0.lock().is_empty() {
+            return None;
+        }
+        let found = FileId::of(output).ok()?;
+        let known = self.0.lock();
+        let mut known = known.iter().filter(|(_, file)| **file == found);
+        known.next().map(|(target, _)| target.clone())
     }
 
     /// Whose file this descriptor is. Only one that can be is looked at: of others the file system may not answer.
@@ -105,7 +143,8 @@ pub(super) fn target_written_by(
             is_seen_from_here(logs, &name, &output).then_some(target)
         };
         let target = match log::target_of(logs, &name) {
-            Some(_) => former(),
+            // One that was moved to the name of another log is still its own target's.
+            Some(_) => written.owner(&output).or_else(former),
             None => {
                 // What reads a log and writes to another file beside it, a compressor say, does not append.
                 let info = Info::of(pid, &number)?
@@ -158,9 +197,10 @@ pub(super) fn written_by(pid: u32, path: &Path) -> Option<FileId> {
 }
 
 /// Opens the file that processes write to and that had this name before. `written` is that file, where it is known; the
-/// log of another target it never is, which may be another file with its number by now. By a look at every process: that
-/// is rare.
-pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> {
+/// log of another target it never is, which may be another file with its number by now: those that are `known`, and all that
+/// have the name of one where nobody can tell by the file. By a look at every process: that is rare.
+pub(super) fn open_former(path: &Path, written: Option<FileId>, known: &Written) -> Option<File> {
+    let is_told_apart = written.is_some_and(|written| written.made_at.is_some());
     let mut deleted = path.as_os_str().to_owned();
     deleted.push(" (deleted)");
     let is_it = |pid: u32, number: u32, name: &Path| match written {
@@ -178,7 +218,8 @@ pub(super) fn open_former(path: &Path, written: Option<FileId>) -> Option<File> 
     };
     let is_of_another = |name: &Path| {
         let logs = path.parent().filter(|_| name != path);
-        logs.is_some_and(|logs| log::target_of(logs, name).is_some())
+        let other = logs.and_then(|logs| log::target_of(logs, name));
+        other.is_some_and(|other| !is_told_apart || known.of(&other) == written)
     };
     let own = std::process::id();
     let others = stat::all().unwrap_or_default().into_iter();
@@ -246,10 +287,32 @@ mod tests {
             .unwrap();
         // As where the number of a file that was deleted was given to a new one.
         let number = FileId::of(&other).ok();
-        assert!(open_former(&web, number).is_none());
+        let known = Written::default();
+        known.know(&other, number);
+        assert!(open_former(&web, number, &known).is_none());
         std::fs::rename(&other, dir.path().join("web.log.old")).unwrap();
-        assert!(open_former(&web, number).is_some());
+        assert!(open_former(&web, number, &known).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn what_is_written_down_of_a_file_is_that_file_and_one_that_an_operator_links_to_is_not_written_down()
+     {
+        let dir = tempfile::tempdir().unwrap();
+        let (web, linked) = (dir.path().join("web.log"), dir.path().join("linked.log"));
+        let (out, _) = log::open(&web).unwrap();
+        let opened = FileId::opened(&web, &out).unwrap();
+        assert_eq!(Some(opened), FileId::of(&web).ok());
+        if let Some(record) = opened.record() {
+            assert_eq!(FileId::recorded(record), opened);
+        } else {
+            println!("skipped: this file system does not tell when a file was made");
+        }
+        std::os::unix::fs::symlink(&web, &linked).unwrap();
+        let (out, _) = log::open(&linked).unwrap();
+        assert_eq!(FileId::opened(&linked, &out), None);
+        let (null, _) = log::open(Path::new("/dev/null")).unwrap();
+        assert_eq!(FileId::opened(Path::new("/dev/null"), &null), None);
     }
 }

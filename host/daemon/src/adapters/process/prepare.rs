@@ -71,6 +71,7 @@ impl HostProcesses {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         };
         Ok((launch, identity))
     }

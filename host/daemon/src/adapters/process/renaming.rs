@@ -10,11 +10,12 @@ impl HostProcesses {
     /// Has what belongs to a process go by the name `to`. Where this fails nothing has changed.
     pub(super) async fn give_name(
         &self,
-        pid: u32,
+        process: ProcessIdentity,
         from: TargetName,
         to: TargetName,
         spec: ProcessSpec,
     ) -> Result<(), ProcessError> {
+        let pid = process.pid;
         let [old, new] = [&from, &to].map(|target| log::path(&self.logs, target));
         if let Some(account) = account_of(&spec)? {
             self.leftovers.run_as([(to.clone(), account.uid.as_raw())]);
@@ -23,7 +24,8 @@ impl HostProcesses {
         if !output::is_output_of(pid, &self.logs, &to, self.marks.written()) {
             self.rename_log(old, new.clone()).await?;
         }
-        let is_kept = self.keeper.keep(new, Bound::of(&spec), pid);
+        let output = process.output.map(output::FileId::recorded);
+        let is_kept = self.keeper.keep(new, Bound::of(&spec), pid, output);
         // Where it breaks off, the supervisor's own look asks for it in some seconds.
         let _ = tokio::task::spawn_blocking(is_kept).await;
         Ok(())

@@ -3,7 +3,10 @@
 //! Invariant: a start that hangs, on a file system that does not answer say, is given up after [`PATIENCE`]. Until it has
 //! ended it may still make a process: so long nothing else of its target is started, and what it makes is killed.
 
-use super::{HostProcesses, before_start, child::Children, log, log_keeper::Bound, stop};
+use super::{
+    HostProcesses, before_start, child::Children, launch::Launched, log, log_keeper::Bound,
+    output::FileId, stop,
+};
 use crate::{
     adapters::threads::Threads,
     ports::{Exit, ProcessError, Processes},
@@ -120,12 +123,12 @@ impl HostProcesses {
                 return;
             }
             // With what keeps others back, which goes when this is received.
-            let Err((Ok((pid, start_ticks)), start)) = sender.send((launch.start(), start)) else {
+            let Err((Ok(launched), start)) = sender.send((launch.start(), start)) else {
                 return;
             };
             let late = ProcessIdentity {
-                pid,
-                start_ticks,
+                pid: launched.pid,
+                start_ticks: launched.start_ticks,
                 ..made
             };
             runtime.spawn(end_late(children, late, start));
@@ -141,7 +144,11 @@ impl HostProcesses {
                 started.try_recv().map_err(|_| ProcessError::StartHangs)?
             }
         };
-        let (pid, start_ticks) = ended?;
+        let Launched {
+            pid,
+            start_ticks,
+            output,
+        } = ended?;
         self.see_group(&target, &spec, pid);
         if spec.pid_file.is_some() {
             self.children.forks(pid, start_ticks);
@@ -149,10 +156,11 @@ impl HostProcesses {
         let path = log::path(&self.logs, &target);
         // Of a program that forks another process is to be named as the one that writes.
         let writer = spec.pid_file.is_none().then_some(pid);
-        self.keeper.started(path, Bound::of(&spec), writer);
+        self.keeper.started(path, Bound::of(&spec), writer, output);
         Ok(ProcessIdentity {
             pid,
             start_ticks,
+            output: output.and_then(FileId::record),
             ..identity
         })
     }

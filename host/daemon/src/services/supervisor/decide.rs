@@ -203,6 +203,7 @@ mod tests {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         }
     }
 

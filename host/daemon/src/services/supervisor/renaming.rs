@@ -155,6 +155,7 @@ impl Core {
             }
         }
         for (name, identity) in processes.iter() {
+            self.ports.processes.writes_to(name, identity);
             if identity.marked_as.is_some() {
                 self.ports.processes.carries_mark(name, identity);
             }

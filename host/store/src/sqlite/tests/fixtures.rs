@@ -235,5 +235,6 @@ pub(super) fn process_identity() -> ProcessIdentity {
         ended: None,
         completed: false,
         marked_as: None,
+        output: None,
     }
 }

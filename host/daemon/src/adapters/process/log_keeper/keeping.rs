@@ -92,17 +92,17 @@ impl Keeping {
         let mut ended = HashSet::new();
         for ask in asks {
             match ask {
-                Ask::Started(path, bound, pid) => {
-                    let kept = Kept::new(&path, bound, pid);
+                Ask::Started(path, bound, pid, output) => {
+                    let kept = Kept::new(&path, bound, pid, output);
                     self.written.know(&path, kept.written());
                     self.logs.insert(path.clone(), kept);
                     self.due.plan(path, now);
                 }
-                Ask::Keep(path, bound, pid) => {
-                    let new = || Kept::new(&path, bound, Some(pid));
+                Ask::Keep(path, bound, pid, output) => {
+                    let new = || Kept::new(&path, bound, Some(pid), output);
                     let kept = self.logs.entry(path.clone()).or_insert_with(new);
                     kept.bound = bound;
-                    kept.is_of(pid, &path);
+                    kept.is_of(pid, &path, output);
                     self.written.know(&path, kept.written());
                     self.due.plan(path, now);
                 }
@@ -192,7 +192,9 @@ impl Keeping {
         let Some(kept) = self.logs.get_mut(path) else {
             return;
         };
-        kept.find_former(path);
+        if let Some(place) = kept.find_former(path, &self.written) {
+            self.asked.moved.lock().insert(path.to_owned(), place);
+        }
         // Before the lengths are looked at: what is written from here on is told.
         let watched = kept.written_path(path);
         let changes = WatchFlags::MODIFY | WatchFlags::ATTRIB | WatchFlags::MOVE_SELF;

@@ -2,7 +2,7 @@
 
 use super::super::{
     log,
-    output::{self, FileId},
+    output::{self, FileId, Written},
 };
 use super::{Bound, former::Former};
 use std::{
@@ -27,10 +27,11 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(path: &Path, bound: Bound, pid: Option<u32>) -> Self {
-        // By the process itself where it can be told: an earlier daemon may have opened the log anew, and then the file of
-        // that name is not the one that is written to.
-        let written = pid.and_then(|pid| output::written_by(pid, path));
+    /// `given` is the file that the process was given at its start, where that is known.
+    pub(super) fn new(path: &Path, bound: Bound, pid: Option<u32>, given: Option<FileId>) -> Self {
+        // Else by the process itself where it can be told: an earlier daemon may have opened the log anew, and then the file
+        // of that name is not the one that is written to.
+        let written = given.or_else(|| output::written_by(pid?, path));
         Self {
             bound,
             pid,
@@ -42,9 +43,9 @@ impl Kept {
     }
 
     /// It is this process that writes to it.
-    pub(super) fn is_of(&mut self, pid: u32, path: &Path) {
+    pub(super) fn is_of(&mut self, pid: u32, path: &Path, given: Option<FileId>) {
         if self.pid != Some(pid) {
-            *self = Self::new(path, self.bound, Some(pid));
+            *self = Self::new(path, self.bound, Some(pid), given);
         }
     }
 
@@ -72,19 +73,24 @@ impl Kept {
         }
     }
 
-    /// Opens the file that is written to where it has not its name any more.
-    pub(super) fn find_former(&mut self, path: &Path) {
+    /// Opens the file that is written to where it has not its name any more; `known` are the files of all targets. Where it
+    /// is, if that was so at the first look: it was moved or deleted while nobody looked.
+    pub(super) fn find_former(&mut self, path: &Path, known: &Written) -> Option<PathBuf> {
         let present = FileId::of(path).ok();
         let is_there = present.is_some() && present == self.written;
         if is_there || self.former.is_some() || self.is_lost {
-            return;
+            return None;
         }
-        let file = output::open_former(path, self.written);
+        let file = output::open_former(path, self.written, known);
         self.former = file.and_then(|file| Former::new(file, self.seen).ok());
         self.is_lost = self.former.is_none();
-        if self.former.is_some() {
-            tracing::info!(log = %path.display(), "the log was moved or deleted, and is opened anew");
-        }
+        let Some(former) = &self.former else {
+            tracing::debug!(log = %path.display(), "the log is gone, and no process is seen that writes to it");
+            return None;
+        };
+        let place = std::fs::read_link(former.path()).ok()?;
+        tracing::info!(log = %path.display(), place = %place.display(), "the log was moved or deleted, and is opened anew");
+        self.seen.is_none().then_some(place)
     }
 
     /// Writes into a file of the log's name what was written to one that has it no more.

@@ -23,7 +23,7 @@ fn kept(directory: &Path, max_bytes: u64) -> (LogKeeper, PathBuf, File) {
     let (writer, _) = log::open(&path).unwrap();
     let keeper = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
     let bound = Bound { max_bytes, keep: 2 };
-    keeper.started(path.clone(), bound, Some(std::process::id()));
+    keeper.started(path.clone(), bound, Some(std::process::id()), None);
     (keeper, path, writer)
 }
 
@@ -124,12 +124,62 @@ fn a_log_that_was_deleted_while_no_daemon_was_there_is_opened_anew() {
         max_bytes: 1 << 20,
         keep: 2,
     };
-    keeper.keep(path.clone(), bound, child.id())();
+    keeper.keep(path.clone(), bound, child.id(), None)();
     wait_until("it writes to a new file", || {
         content(&path).lines().count() > 20
     });
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+fn check_finding(to: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let logs = dir.path().join("logs");
+    log::make_directory(&logs).unwrap();
+    let path = logs.join("web.log");
+    let mut child = writer(&path);
+    let given = FileId::of(&path).unwrap();
+    if given.record().is_none() {
+        println!("skipped: this file system does not tell when a file was made");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        return;
+    }
+    wait_until("it writes", || content(&path).contains("line 3\n"));
+    let moved = dir.path().join(to);
+    std::fs::rename(&path, &moved).unwrap();
+    let keeper = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
+    let bound = Bound {
+        max_bytes: 1 << 20,
+        keep: 2,
+    };
+    keeper.keep(path.clone(), bound, child.id(), Some(given))();
+    wait_until("it writes to a new file", || {
+        content(&path).lines().count() > 20
+    });
+    let told = keeper.tell_moved(&path).unwrap();
+    let moved = moved.canonicalize().unwrap();
+    let place = format!("writes to {}, ", moved.display());
+    assert!(told.contains(&place), "{told}");
+    assert_eq!(keeper.tell_moved(&path), None, "it is told once");
+    assert!(content(&moved).contains("line 3\n"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_log_that_was_moved_anywhere_while_no_daemon_was_there_is_found_by_what_was_written_down() {
+    // Out of its directory, and to the name of another log.
+    check_finding("web.old");
+    check_finding("logs/web-old.log");
+}
+
+#[test]
+fn a_log_that_is_moved_to_the_name_of_another_log_is_opened_anew() {
+    check_reopening(|path| {
+        let other = path.with_file_name("other.log");
+        std::fs::rename(path, other).unwrap();
+    });
 }
 
 fn check_keeping_on(take_away: impl Fn(&Path)) {
@@ -141,7 +191,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
         keep: 2,
     };
     let before = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
-    before.started(path.clone(), bound, Some(child.id()));
+    before.started(path.clone(), bound, Some(child.id()), None);
     wait_until("it writes", || content(&path).contains("line 3\n"));
     take_away(&path);
     wait_until("it writes to a new file", || {
@@ -150,7 +200,7 @@ fn check_keeping_on(take_away: impl Fn(&Path)) {
     drop(before);
     let lines = content(&path).lines().count();
     let next = LogKeeper::start(Rotations::default(), Written::default()).unwrap();
-    next.keep(path.clone(), bound, child.id())();
+    next.keep(path.clone(), bound, child.id(), None)();
     wait_until("it still writes to the new file", || {
         content(&path).lines().count() > lines + 100
     });
@@ -181,9 +231,9 @@ fn a_log_whose_process_has_ended_or_whose_target_is_gone_is_kept_no_longer() {
         keep: 2,
     };
     // The first process of a program that forks is not the one that writes on.
-    keeper.started(path.clone(), bound, None);
+    keeper.started(path.clone(), bound, None, None);
     keeper.at_end_of(std::process::id())();
-    keeper.keep(dir.path().join("other.log"), bound, 1)();
+    keeper.keep(dir.path().join("other.log"), bound, 1, None)();
     wait_until("both are kept", || kept() == 2);
     keeper.unwritten(path);
     wait_until("one is gone", || kept() == 1);

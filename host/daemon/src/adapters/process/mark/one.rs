@@ -45,6 +45,7 @@ impl Mark {
             ended: None,
             completed: false,
             marked_as: self.marked_as.clone(),
+            output: None,
         }
     }
 }

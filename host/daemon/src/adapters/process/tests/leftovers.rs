@@ -101,6 +101,7 @@ async fn a_thread_that_has_the_number_is_no_process() {
         ended: None,
         completed: false,
         marked_as: None,
+        output: None,
     };
     assert!(!processes.is_alive(&identity));
     processes.signal(&identity, Signal::Kill).unwrap();

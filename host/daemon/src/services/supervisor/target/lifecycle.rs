@@ -106,6 +106,7 @@ mod tests {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         }
     }
 

@@ -34,6 +34,7 @@ impl Processes for Hanging {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

@@ -104,6 +104,7 @@ impl Processes for Unkillable {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

@@ -24,6 +24,7 @@ impl Processes for NoEnd {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }

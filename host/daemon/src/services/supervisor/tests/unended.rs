@@ -29,6 +29,7 @@ impl Processes for Frozen {
             ended: None,
             completed: false,
             marked_as: None,
+            output: None,
         };
         Box::pin(std::future::ready(Ok(identity)))
     }
