@@ -56,10 +56,16 @@ words! {
         /// The host could not do with a target what its config says; what it did instead.
         #[serde(rename = "target.warned")]
         TargetWarned,
+        /// A target has another name in the config now, and its process goes on.
+        #[serde(rename = "target.renamed")]
+        TargetRenamed,
         /// A check failed.
         #[serde(rename = "check.failed")]
         CheckFailed,
-        /// A check passes again.
+        /// A check passes and warns: the target works, but not as it should.
+        #[serde(rename = "check.degraded")]
+        CheckDegraded,
+        /// A check passes again, or does not warn any more.
         #[serde(rename = "check.recovered")]
         CheckRecovered,
         /// A target failed often enough.

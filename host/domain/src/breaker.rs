@@ -57,6 +57,10 @@ pub enum HealthChange {
     CheckFailed { check: CheckName, in_a_row: u32 },
     /// A check that failed passes again.
     CheckRecovered { check: CheckName },
+    /// A check passes and warns, which it did not before.
+    CheckDegraded { check: CheckName },
+    /// A check that warned passes, and does not warn any more.
+    CheckUndegraded { check: CheckName },
     /// The target is better or worse.
     HealthChanged { from: Health, to: Health },
     /// The circuit opened, or opened again.

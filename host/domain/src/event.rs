@@ -31,7 +31,9 @@ pub use operation::{
     OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
 };
 pub use plugin::{PluginRejected, PluginServing, PluginWithdrawn};
-pub use target::{CheckFailed, CheckRecovered, CircuitOpened, ProcessFacts};
+pub use target::{
+    CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ProcessFacts, TargetRenamed,
+};
 
 use crate::{
     id::{BackupId, OperationId},

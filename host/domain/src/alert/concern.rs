@@ -27,7 +27,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::OperationPartial
         | K::OperationFailed
         | K::OperationEscalated => Fires(&[K::OperationSucceeded, K::IncidentClosed]),
-        K::CheckFailed => Fires(&[K::CheckRecovered]),
+        K::CheckFailed | K::CheckDegraded => Fires(&[K::CheckRecovered]),
         K::CircuitOpened => Fires(&[K::CircuitClosed]),
         K::CircuitFlapping => Fires(&[K::CircuitSteady]),
         K::HostPaused => Fires(&[K::HostResumed]),
@@ -64,6 +64,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::ProcessExited
         | K::ProcessStopped
         | K::TargetWarned
+        | K::TargetRenamed
         | K::CircuitHalfOpened
         | K::OperationScheduled
         | K::OperationApproved

@@ -70,6 +70,7 @@ fn headline(event: &Event) -> &'static str {
             Some(IncidentEnd::Removed) => "it is not watched any more",
             _ => "it is healthy again",
         },
+        K::CheckDegraded => "it works, but a check warns",
         K::CircuitFlapping => "it fails again and again",
         K::CircuitSteady => "it does not fail again and again any more",
         K::OperationAwaitingManual => "its recovery waits for your decision",
@@ -118,6 +119,7 @@ fn actions_taken(event: &Event) -> String {
             _ if attempts > 0 => "it tried to recover it, and the checks pass again",
             _ => "nothing; the checks pass again",
         },
+        K::CheckDegraded => "nothing; what warns is no failure",
         K::CircuitFlapping => "it spaces further recoveries of this target as their strategy says",
         K::OperationAwaitingManual if attempts > 0 => "it tried; it does not go on without you",
         K::OperationAwaitingManual => "nothing yet; it does not go on without you",
@@ -208,6 +210,9 @@ fn next_step(event: &Event) -> String {
         }
         (K::MonitorBlind, _) => {
             "look at the host itself: open files, memory, processes, name servers and file systems; `unseen` in `mainstay status --json` says which targets and why".to_owned()
+        }
+        (K::CheckDegraded, _) => {
+            "look at what the check saw before it becomes a failure".to_owned()
         }
         (K::CircuitFlapping, _) => {
             "find what makes it fail: `mainstay history` lists its recoveries".to_owned()

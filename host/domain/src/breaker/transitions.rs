@@ -71,8 +71,18 @@ impl TargetHealth {
         let Some(check) = self.find(seen, by) else {
             return;
         };
+        let (warned, warns) = (Some(Outcome::Degraded), seen.outcome == Outcome::Degraded);
         if check.last == Some(Outcome::Failed) {
             changes.push(HealthChange::CheckRecovered {
+                check: check.name.clone(),
+            });
+        } else if check.last == warned && !warns {
+            changes.push(HealthChange::CheckUndegraded {
+                check: check.name.clone(),
+            });
+        }
+        if warns && check.last != warned {
+            changes.push(HealthChange::CheckDegraded {
                 check: check.name.clone(),
             });
         }

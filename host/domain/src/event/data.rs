@@ -4,13 +4,13 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
-    CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed,
-    IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind, OperationApproved,
-    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts,
-    RecordSetAside,
+    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
+    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
+    IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
+    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
+    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing,
+    PluginWithdrawn, ProcessFacts, RecordSetAside, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -73,8 +73,12 @@ event_data! {
     ProcessFacts,
     /// `check.failed`.
     CheckFailed,
+    /// `check.degraded`.
+    CheckDegraded,
     /// `check.recovered`.
     CheckRecovered,
+    /// `target.renamed`.
+    TargetRenamed,
     /// `circuit.opened`.
     CircuitOpened,
     /// `incident.opened`.

@@ -56,6 +56,7 @@ impl EventData {
     pub fn check(&self) -> Option<&CheckName> {
         match self {
             Self::CheckFailed(facts) => Some(&facts.check),
+            Self::CheckDegraded(facts) => Some(&facts.check),
             Self::CheckRecovered(facts) => Some(&facts.check),
             _ => None,
         }

@@ -59,9 +59,13 @@ event_kinds! {
     ProcessStopped = "process.stopped",
     /// The host could not do with a target what its config says; what it did instead.
     TargetWarned = "target.warned",
+    /// A target has another name in the config now, and its process goes on.
+    TargetRenamed = "target.renamed",
     /// A check failed.
     CheckFailed = "check.failed",
-    /// A check passes again.
+    /// A check passes and warns: the target works, but not as it should.
+    CheckDegraded = "check.degraded",
+    /// A check passes again, or does not warn any more.
     CheckRecovered = "check.recovered",
     /// A target failed often enough.
     CircuitOpened = "circuit.opened",

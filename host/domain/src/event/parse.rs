@@ -4,13 +4,13 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckFailed,
-    CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData,
-    EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing,
-    PluginWithdrawn, ProcessFacts, RecordSetAside,
+    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
+    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
+    EventData, EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged,
+    MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
+    OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected,
+    PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,7 +31,9 @@ impl EventData {
                 facts::<ProcessFacts>(&data)
             }
             K::CheckFailed => facts::<CheckFailed>(&data),
+            K::CheckDegraded => facts::<CheckDegraded>(&data),
             K::CheckRecovered => facts::<CheckRecovered>(&data),
+            K::TargetRenamed => facts::<TargetRenamed>(&data),
             K::CircuitOpened => facts::<CircuitOpened>(&data),
             K::IncidentOpened => facts::<IncidentOpened>(&data),
             K::IncidentReopened => facts::<IncidentReopened>(&data),

@@ -1,7 +1,7 @@
 //! What events of a target say: of its process, its checks and its circuit.
 
 use crate::{
-    name::{CheckName, FailureType},
+    name::{CheckName, FailureType, TargetName},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -28,13 +28,31 @@ pub struct CheckFailed {
     pub value: Option<f64>,
 }
 
-/// A check passes again.
+/// A check passes and warns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckDegraded {
+    /// Its name.
+    pub check: CheckName,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+}
+
+/// A check passes again, or does not warn any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckRecovered {
     /// Its name.
     pub check: CheckName,
     /// The measured value, where there is one, in the check's own unit.
     pub value: Option<f64>,
+}
+
+/// A target has another name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRenamed {
+    /// What it was called.
+    pub from: TargetName,
+    /// What it is called since.
+    pub to: TargetName,
 }
 
 /// A circuit opened.

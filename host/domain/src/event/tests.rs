@@ -139,6 +139,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("monitor.sees", "Nothing"),
         ("alert.queued", "AlertQueued"),
         ("plugin.withdrawn", "PluginWithdrawn"),
+        ("check.degraded", "CheckDegraded"),
+        ("target.renamed", "TargetRenamed"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

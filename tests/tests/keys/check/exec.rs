@@ -135,6 +135,11 @@ failure = "postgres-down"
     daemon.wait_for_status("a warning", |status| {
         row_of(status, "pg")["health"] == "degraded"
     });
+    let degraded = daemon.wait_for_event("a warning", |event| {
+        event["target"] == "pg" && event["kind"] == "check.degraded"
+    });
+    let message = degraded["message"].as_str().unwrap();
+    assert!(message.contains("too many clients already"), "{message}");
     assert_eq!(daemon.json(&["incidents"]), serde_json::json!([]));
     answer(&daemon, "connection refused\n");
     daemon.wait_for_status("a failure", |status| {

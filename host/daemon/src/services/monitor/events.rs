@@ -1,12 +1,12 @@
 //! The events and findings of a change of a target's health.
 //!
 //! Invariant: a check that goes on failing is one event, not one a run: `check.failed` is recorded for the first
-//! failure in a row, and again for the one that opens the circuit.
+//! failure in a row, and again for the one that opens the circuit. One that goes on warning is one event as well.
 
 use crate::ports::Finding;
 use mainstay_domain::{
     breaker::HealthChange,
-    event::{CheckFailed, CheckRecovered, CircuitOpened, Event, EventKind},
+    event::{CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, Event, EventKind},
     health::Observation,
     name::TargetName,
     record::Change,
@@ -55,8 +55,20 @@ fn event(
             };
             Some(low(EventKind::CheckFailed, message).with_data(data))
         }
-        HealthChange::CheckRecovered { check } => {
-            let message = format!("{name}: check {check} passes again: {saw}");
+        HealthChange::CheckDegraded { check } => {
+            let message = format!("{name}: check {check} is degraded: {saw}");
+            let data = CheckDegraded {
+                check: check.clone(),
+                value,
+            };
+            Some(low(EventKind::CheckDegraded, message).with_data(data))
+        }
+        HealthChange::CheckRecovered { check } | HealthChange::CheckUndegraded { check } => {
+            let how = match change {
+                HealthChange::CheckUndegraded { .. } => "is not degraded any more",
+                _ => "passes again",
+            };
+            let message = format!("{name}: check {check} {how}: {saw}");
             let data = CheckRecovered {
                 check: check.clone(),
                 value,

@@ -135,6 +135,35 @@ async fn a_failing_check_is_told_once_and_again_when_it_opens_the_circuit() {
 }
 
 #[tokio::test]
+async fn a_check_that_warns_is_told_once_and_so_is_that_it_does_not_any_more() {
+    use EventKind::{CheckDegraded, CheckFailed, CheckRecovered};
+    let bench = Bench::new(vec![target("db", vec![check("tcp")])]);
+    let is = |health| bench.monitor.health(&name("db")).unwrap().0 == health;
+    bench.probe.show("tcp", Outcome::Degraded);
+    bench.run();
+    wait_until("it is degraded", || is(Health::Degraded)).await;
+    let looks = bench.probe.looks("tcp");
+    wait_until("it looks on", || bench.probe.looks("tcp") > looks + 5).await;
+    assert_eq!(bench.journal.kinds(), [CheckDegraded]);
+    bench.probe.show("tcp", Outcome::Healthy);
+    wait_until("it is healthy", || is(Health::Healthy)).await;
+    assert_eq!(bench.journal.kinds(), [CheckDegraded, CheckRecovered]);
+    // From a failure it passes again, and warns.
+    bench.probe.show("tcp", Outcome::Failed);
+    wait_until("it has failed", || is(Health::Failed)).await;
+    bench.probe.show("tcp", Outcome::Degraded);
+    wait_until("it warns again", || bench.count(CheckDegraded) == 2).await;
+    let kinds = bench.journal.kinds();
+    let of_checks = |kind: &EventKind| kind.as_str().starts_with("check.");
+    let kinds: Vec<EventKind> = kinds.into_iter().filter(of_checks).collect();
+    assert_eq!(
+        kinds[2..],
+        [CheckFailed, CheckRecovered, CheckDegraded],
+        "{kinds:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_slow_check_delays_no_other_and_does_not_overlap_itself() {
     let bench = Bench::new(vec![target("db", vec![check("slow"), check("fast")])]);
     let gate = bench.probe.hold("slow");
