@@ -56,6 +56,32 @@ fn reload(daemon: &Daemon, targets: &[(&str, &str)]) {
     daemon.hang_up();
 }
 
+/// Whoever looks for either name is told of the other.
+fn check_names(daemon: &Daemon, pid: u32) {
+    let renamed = daemon.events_of("target.renamed");
+    let found: Vec<_> = renamed
+        .iter()
+        .map(|event| (event["target"].clone(), event["data"].clone()))
+        .collect();
+    let facts = serde_json::json!({ "from": "before", "to": "after" });
+    let of = serde_json::Value::from;
+    assert_eq!(
+        found,
+        [(of("before"), facts.clone()), (of("after"), facts)]
+    );
+    let goes_on = format!("and its process {pid} goes on");
+    for (target, expected, other) in [
+        ("before", "before: it is called after now", "after"),
+        ("after", "after: it was called before before", "before"),
+    ] {
+        let output = daemon.cli(&["history", "--target", target]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(&format!("{expected}, {goes_on}")), "{said}");
+        let command = format!("`mainstay history --target {other}`");
+        assert!(said.contains(&command), "{said}");
+    }
+}
+
 #[test]
 fn a_renamed_target_keeps_its_process_and_its_log_over_a_killed_daemon_and_ends_with_all_it_left() {
     let mut daemon = prepare("before");
@@ -69,6 +95,7 @@ fn a_renamed_target_keeps_its_process_and_its_log_over_a_killed_daemon_and_ends_
     assert_eq!(runs(&daemon, "after"), pid);
     goes_on_logging(&daemon, "after");
     assert!(!daemon.path("state/logs/before.log").exists());
+    check_names(&daemon, pid);
 
     // The next daemon knows it by its new name, though its mark names the old one.
     daemon.kill();
@@ -118,6 +145,7 @@ fn a_target_that_is_renamed_while_no_daemon_is_there_keeps_its_process_too() {
     let message = adopted[0]["message"].as_str().unwrap();
     let expected = format!("after: adopted process {pid} of before, which has this name now");
     assert_eq!(message, expected);
+    check_names(&daemon, pid);
 
     // And back again, to the name that is in its mark.
     reload(&daemon, &[("before", RUN)]);

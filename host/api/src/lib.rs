@@ -41,7 +41,7 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    IncidentQuery, PauseBody, PruneBody, RecoverBody, RestoreBody,
+    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody,
 };
 pub use severity::Severity;
 pub use status::{

@@ -45,6 +45,17 @@ pub struct EventQuery {
     pub limit: Option<u32>,
 }
 
+/// The query of `GET /v1/renames`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenameQuery {
+    /// Of this target, by a name that it has or had.
+    pub target: String,
+    /// At most so many; default 100.
+    #[serde(default)]
+    pub limit: Option<u32>,
+}
+
 /// The query of `GET /v1/backups`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

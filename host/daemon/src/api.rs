@@ -208,6 +208,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/operations/{id}/reject", deciding(Verb::Reject))
         .route("/operations/{id}/cancel", deciding(Verb::Cancel))
         .route("/events", get(events::events))
+        .route("/renames", get(reads::renames))
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
         .route("/resume", post(commands::resume))

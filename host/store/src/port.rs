@@ -222,14 +222,16 @@ pub trait Browse: Send + Sync {
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>>;
-    /// Events after `seq` of these kinds, and those that say that an alert is over, oldest first. For the start alone: it
-    /// goes through all events, and gives few of them.
+    /// Events after `seq` of these kinds, and those that say that an alert is over, oldest first; of the kinds only those
+    /// that make a difference to what people were told of, see `OpenAlerts::kinds`. For the start alone.
     fn events_of(
         &self,
         kinds: &'static [EventKind],
         after: u64,
         limit: u32,
     ) -> Reading<'_, Vec<Event>>;
+    /// That this target got another name, or has it from another one, newest first.
+    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>>;
     /// The newest events, oldest first.
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
 }

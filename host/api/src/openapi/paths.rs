@@ -14,7 +14,7 @@ use crate::{
     plugins::PluginRow,
     requests::{
         BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
-        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RestoreBody,
+        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody,
     },
     status::Status,
 };
@@ -82,6 +82,13 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             Lines(json!({ "anyOf": [schemas.answer::<Event>(), schemas.answer::<ErrorBody>()] })),
         )
         .with_query(schemas.query::<EventQuery>()),
+        Endpoint::get(
+            "/v1/renames",
+            "renames",
+            "That a target got another name, or has it from another one: events, newest first",
+            Json(schemas.answer::<Vec<Event>>()),
+        )
+        .with_query(schemas.query::<RenameQuery>()),
         Endpoint::get(
             "/v1/backups",
             "backups",

@@ -11,6 +11,7 @@ use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_api::{ErrorBody, Event, Incident, IncidentState, Operation, OperationState};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Shows an answer: to programs as it came, to people by `show`.
@@ -93,6 +94,7 @@ pub(super) async fn history(
     out: &Output,
     arguments: HistoryArguments,
 ) -> anyhow::Result<()> {
+    let target = arguments.target.clone();
     let since = arguments.since.map(|since| match since {
         Since::Time(time) => time,
         Since::Ago(length) => now() - length,
@@ -124,7 +126,35 @@ pub(super) async fn history(
         ];
         let rows = operations.into_iter().map(operation_row).collect();
         out.table(&headings, rows, "no operations")
-    })
+    })?;
+    match target {
+        Some(target) if !out.json => other_names(client, out, target.as_str()).await,
+        _ => Ok(()),
+    }
+}
+
+/// What a target is called now, or was called before: the rest of its operations is listed under that name.
+async fn other_names(client: &Client, out: &Output, target: &str) -> anyhow::Result<()> {
+    let query = [("target", Some(target.to_owned()))];
+    // A daemon of a version before does not know.
+    let Ok(answer) = client.get(&path_with("/v1/renames", &query)).await else {
+        return Ok(());
+    };
+    let now = now();
+    for event in parse::<Vec<Event>>(&answer)? {
+        let names = ["from", "to"].map(|name| event.data.get(name).and_then(Value::as_str));
+        let mut names = names.into_iter().flatten();
+        let Some(other) = names.find(|name| *name != target) else {
+            continue;
+        };
+        out.line(&format!(
+            "{}, {}: `mainstay history --target {}` lists the others",
+            printable(&event.message),
+            relative(&event.at, now),
+            printable(other)
+        ))?;
+    }
+    Ok(())
 }
 
 fn operation_row(operation: Operation) -> Vec<Cell> {

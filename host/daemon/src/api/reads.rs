@@ -14,7 +14,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
+    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
+    PluginRow, RenameQuery,
 };
 use mainstay_domain::id::OperationId;
 use std::sync::Arc;
@@ -53,6 +54,16 @@ pub(super) async fn history(
     let filter = requests::filter(query, limit)?;
     let operations = served.ports.records.history(filter).await?;
     Ok(Json(operations.iter().map(Operation::from).collect()))
+}
+
+pub(super) async fn renames(
+    State(served): State<Arc<Served>>,
+    Parameters(query): Parameters<RenameQuery>,
+) -> Result<Json<Vec<Event>>, ApiError> {
+    let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
+    let target = requests::renamed(&query)?;
+    let events = served.ports.records.renames(target, limit).await?;
+    Ok(Json(events.iter().map(Event::from).collect()))
 }
 
 pub(super) async fn operation(

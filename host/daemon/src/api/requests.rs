@@ -4,7 +4,7 @@
 
 use super::error::ApiError;
 use crate::ports::{HistoryFilter, RestoreRequest};
-use mainstay_api::{BackupQuery, HistoryQuery, RestoreBody};
+use mainstay_api::{BackupQuery, HistoryQuery, RenameQuery, RestoreBody};
 use mainstay_domain::{
     id::BackupId,
     name::{FailureType, InvalidName, JobName, TargetName},
@@ -48,6 +48,11 @@ pub(super) fn restore(body: RestoreBody) -> Result<RestoreRequest, ApiError> {
 /// The job of which a query wants the backups.
 pub(super) fn job_asked_for(query: BackupQuery) -> Result<Option<JobName>, ApiError> {
     asked_for("job", query.job.as_deref(), JobName::parse)
+}
+
+/// The target of which a query wants the other names.
+pub(super) fn renamed(query: &RenameQuery) -> Result<TargetName, ApiError> {
+    TargetName::parse(&query.target).map_err(|why| ApiError::bad_query("target", why))
 }
 
 /// Which operations a query wants, at most so many.

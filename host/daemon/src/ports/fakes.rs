@@ -402,6 +402,13 @@ impl Browse for FakeWorld {
             .filter(|event| event.seq > after && kinds.contains(&event.kind));
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
+    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>> {
+        let events = self.events.lock();
+        let found = events.iter().rev().filter(|event| {
+            event.kind == EventKind::TargetRenamed && event.target.as_ref() == Some(&target)
+        });
+        ready(Ok(found.take(limit as usize).cloned().collect()))
+    }
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
         let events = self.events.lock();
         let skipped = events.len().saturating_sub(limit as usize);

@@ -66,11 +66,16 @@ impl OpenAlerts {
     pub fn kinds() -> &'static [EventKind] {
         static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
             let mut kinds = EventKind::ALL.to_vec();
-            kinds
-                .retain(|kind| concern(*kind) != Concern::Tells || *kind == EventKind::HostStarted);
+            kinds.retain(|kind| makes_a_difference(*kind));
             kinds
         });
         &KINDS
+    }
+
+    /// Whether an event makes a difference to what is open, so that it is looked for when that is replayed.
+    pub fn are_changed_by(event: &Event) -> bool {
+        let resolves = matches!(&event.data, EventData::AlertQueued(facts) if facts.resolves.is_some());
+        resolves || makes_a_difference(event.kind)
     }
 
     /// Whether somebody was told of an event of this kind, and not of its end.
@@ -239,6 +244,10 @@ impl OpenAlerts {
         told.flat_map(|told| told.kinds.values_mut())
             .for_each(|before| *before = true);
     }
+}
+
+fn makes_a_difference(kind: EventKind) -> bool {
+    concern(kind) != Concern::Tells || kind == EventKind::HostStarted
 }
 
 fn says_so(entry: &OutboxEntry, alerter: &PluginName, key: &str) -> bool {

@@ -7,6 +7,7 @@ use super::{
     forget::forget,
 };
 use mainstay_domain::{
+    alert::OpenAlerts,
     event::Event,
     incident::Incident,
     operation::Operation,
@@ -92,12 +93,12 @@ pub(super) fn apply(
 fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
     connection
         .prepare_cached(
-            "INSERT INTO events (seq, record, sum)
-             SELECT seq, ?1, row_sum(seq, ?1) FROM (
+            "INSERT INTO events (seq, record, sum, sought)
+             SELECT seq, ?1, row_sum(seq, ?1), ?2 FROM (
                  SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0),
                             coalesce((SELECT max(seq) FROM events), 0)) + 1 AS seq)",
         )?
-        .execute(params![to_json(event)?])?;
+        .execute(params![to_json(event)?, OpenAlerts::are_changed_by(event)])?;
     let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
     Ok(event)

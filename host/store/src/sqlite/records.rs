@@ -1,7 +1,8 @@
 //! Reading the journal for those who show it.
 //!
 //! Invariant: every query is answered from an index that orders as the answer does, so that it reads as many rows as
-//! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start.
+//! it answers, however long the history is; but for that of the events of some kinds, which is asked once at the start and
+//! reads those that a start looks for, and for the names of a target, which reads all that were ever given.
 
 use super::{
     SqliteJournal,
@@ -113,12 +114,30 @@ impl Browse for SqliteJournal {
                 concat!(
                     "SELECT seq, ",
                     checked!(events),
-                    " FROM events WHERE seq > ?1 AND CASE WHEN json_valid(record) THEN
+                    " FROM events INDEXED BY events_sought
+                     WHERE sought IS NOT 0 AND seq > ?1 AND CASE WHEN json_valid(record) THEN
                          json_extract(record, '$.kind') IN (SELECT value FROM json_each(?3))
                          OR json_extract(record, '$.data.resolves') IS NOT NULL
                      END ORDER BY seq LIMIT ?2"
                 ),
                 params![after, limit, to_json(&kinds)?],
+            )
+        })
+    }
+
+    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>> {
+        self.readers.read(move |connection| {
+            events(
+                connection,
+                concat!(
+                    "SELECT seq, ",
+                    checked!(events),
+                    " FROM events INDEXED BY events_renamed
+                     WHERE instr(record, '\"kind\":\"target.renamed\"') > 0 AND CASE WHEN json_valid(record) THEN
+                         json_extract(record, '$.target') = ?1
+                     END ORDER BY seq DESC LIMIT ?2"
+                ),
+                params![target.as_str(), limit],
             )
         })
     }

@@ -123,6 +123,12 @@ pub(super) const MIGRATIONS: &[&str] = &["
         record TEXT NOT NULL,
         why TEXT NOT NULL
     ) STRICT;
+","
+    -- Whether a start looks for it, to know what people were told of; none of events of versions that did not say.
+    ALTER TABLE events ADD COLUMN sought INTEGER;
+    CREATE INDEX events_sought ON events (seq) WHERE sought IS NOT 0;
+    -- The other names of targets. A text in a record has no such quotes.
+    CREATE INDEX events_renamed ON events (seq) WHERE instr(record, '\"kind\":\"target.renamed\"') > 0;
 "];
 
 /// The version that [`head`] came with.

@@ -20,7 +20,7 @@ use crate::port::{Batch, Browse, Fence, Journal, Recover, StoreErrorKind};
 use fixtures::*;
 use mainstay_domain::{
     backup::BackupType,
-    event::{AlertQueued, Event, EventKind},
+    event::{AlertQueued, Event, EventKind, TargetRenamed},
     incident::IncidentState,
     operation::OperationState,
     record::Change,
@@ -158,6 +158,61 @@ async fn events_of_some_kinds_are_found_among_many_others_in_pages() {
         (251, EventKind::AlertQueued),
     ];
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn the_names_of_a_target_are_found_among_all_events_newest_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let renamed = |of: &str, from: &str, to: &str| {
+        let data = TargetRenamed {
+            from: target(from),
+            to: target(to),
+        };
+        let kind = EventKind::TargetRenamed;
+        let event = Event { kind, ..event(1) };
+        Change::Event(event.with_target(&target(of)).with_data(data))
+    };
+    let mut changes: Vec<Change> = (0..300).map(|n| Change::Event(event(n))).collect();
+    changes[7] = renamed("web", "web", "api");
+    changes[8] = renamed("api", "web", "api");
+    changes[100] = renamed("api", "api", "front");
+    // What is no such event, though it speaks of one.
+    let mut other = event(1);
+    other.message = r#""kind":"target.renamed""#.to_owned();
+    changes[101] = Change::Event(other);
+    journal.commit(changes.into()).await.unwrap();
+    for (name, limit, expected) in [
+        ("api", 10, vec![101, 9]),
+        ("api", 1, vec![101]),
+        ("web", 10, vec![8]),
+        ("front", 10, Vec::new()),
+    ] {
+        let found = journal.renames(target(name), limit).await.unwrap();
+        let found: Vec<u64> = found.iter().map(|event| event.seq).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn events_of_a_version_that_did_not_say_which_are_looked_for_are_found_too() {
+    const WANTED: &[EventKind] = &[EventKind::HostStarted];
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let kind = EventKind::HostStarted;
+    let started = Event { kind, ..event(2) };
+    let changes = vec![Change::Event(event(1)), Change::Event(started)];
+    journal.commit(changes.into()).await.unwrap();
+    drop(journal);
+    let database = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
+    database
+        .execute_batch("UPDATE events SET sought = NULL")
+        .unwrap();
+    drop(database);
+    let journal = open(directory.path()).unwrap();
+    let found = journal.events_of(WANTED, 0, 10).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].seq, 2);
 }
 
 #[tokio::test]

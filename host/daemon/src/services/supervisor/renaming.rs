@@ -9,7 +9,13 @@ use super::{
     decide::{self, Adopted},
     target::SupervisedTarget,
 };
-use mainstay_domain::{name::TargetName, record::ProcessIdentity, spec::ProcessSpec};
+use mainstay_domain::{
+    event::{Event, EventKind, TargetRenamed},
+    name::TargetName,
+    record::{Change, ProcessIdentity},
+    severity::Severity,
+    spec::ProcessSpec,
+};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -113,6 +119,26 @@ impl Core {
         new.take_applied();
         self.adopt(new, identity, Adopted::UpToDate, Some(&old.name));
         true
+    }
+
+    /// What is written down where a process is that of another name from now on: it is of the old one no more, and who
+    /// looks for either name is told of the other.
+    pub(super) fn names_change(&self, from: &TargetName, to: &TargetName, pid: u32) -> Vec<Change> {
+        let at = self.ports.shared.clock.now();
+        let event = |of: &TargetName, message: String| {
+            let data = TargetRenamed {
+                from: from.clone(),
+                to: to.clone(),
+            };
+            let event = Event::new(EventKind::TargetRenamed, Severity::Low, at, message);
+            Change::Event(event.with_target(of).with_data(data))
+        };
+        let goes_on = format!("and its process {pid} goes on");
+        vec![
+            Change::Process(from.clone(), None),
+            event(from, format!("{from}: it is called {to} now, {goes_on}")),
+            event(to, format!("{to}: it was called {from} before, {goes_on}")),
+        ]
     }
 
     /// Gives what belongs to a process the new name; whether that could be done.

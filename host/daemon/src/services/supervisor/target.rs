@@ -182,9 +182,9 @@ impl Core {
             of.unwrap_or_default()
         );
         // In one transaction: the process is of one target.
-        let gone = was.map(|was| Change::Process(was.clone(), None));
-        let (kind, gone) = (EventKind::ProcessAdopted, gone.into_iter().collect());
-        self.record_running(supervised, identity, kind, message, gone);
+        let names = was.map(|was| self.names_change(was, &supervised.name, identity.pid));
+        let (kind, names) = (EventKind::ProcessAdopted, names.unwrap_or_default());
+        self.record_running(supervised, identity, kind, message, names);
     }
 
     fn record_running(

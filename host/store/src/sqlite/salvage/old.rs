@@ -8,7 +8,7 @@ use super::super::{
     mark::Head,
     open::{Kin, first_damage, kin, open_to_read},
     private,
-    schema::{self, WITH_HEAD},
+    schema::{self, MIGRATIONS, WITH_HEAD},
     swap::Workshop,
     wal::{self, PAGE, Pages},
 };
@@ -169,5 +169,8 @@ fn has_sums(connection: &Connection) -> bool {
         .is_ok()
         || connection
             .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
-            .is_ok_and(|version| usize::try_from(version) == Ok(WITH_HEAD))
+            .is_ok_and(|version| {
+                let with_head = WITH_HEAD..=MIGRATIONS.len();
+                usize::try_from(version).is_ok_and(|version| with_head.contains(&version))
+            })
 }
