@@ -23,6 +23,19 @@ pub fn list(items: impl IntoIterator<Item: Display>, none: &str) -> String {
     }
 }
 
+/// A number of things, by the noun of one of them, which takes an `s` where there are more or none.
+///
+/// ```
+/// use mainstay_domain::text::counted;
+/// assert_eq!(counted(1_u32, "round"), "1 round");
+/// assert_eq!(counted(2_usize, "round"), "2 rounds");
+/// assert_eq!(counted(0_u64, "round"), "0 rounds");
+/// ```
+pub fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
 /// What others wrote, with `instead` in place of each character that could disturb a terminal or its reader.
 pub fn printable(text: &str, instead: char) -> String {
     text.replace(is_disturbing, instead.encode_utf8(&mut [0; 4]))

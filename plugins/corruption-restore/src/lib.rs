@@ -12,6 +12,7 @@ use decide::{Process, describe_loss, left_after_failure, operator_steps};
 use mainstay_plugin_sdk::recovery::*;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::fmt::Display;
 
 /// What is restored.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -56,8 +57,10 @@ impl RecoveryHandler for CorruptionRestore {
             }
         };
         report = report.and(format!(
-            "restored {} documents, {} bytes, from {}",
-            restored.documents, restored.bytes, backup.id
+            "restored {}, {}, from {}",
+            counted(restored.documents, "document"),
+            counted(restored.bytes, "byte"),
+            backup.id
         ));
         if process != Process::Unmanaged {
             host.target(&op.target).start()?;
@@ -65,6 +68,12 @@ impl RecoveryHandler for CorruptionRestore {
         }
         Ok(report.losing(describe_loss(&backup, host.now())))
     }
+}
+
+/// A number of things, by the noun of one of them.
+fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 export_recovery_handler!(

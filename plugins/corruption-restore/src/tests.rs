@@ -39,7 +39,7 @@ fn a_running_target_is_stopped_restored_and_started() {
         report.actions,
         [
             "stopped db",
-            "restored 1 documents, 1000 bytes, from inc-2",
+            "restored 1 document, 1000 bytes, from inc-2",
             "started db"
         ]
     );

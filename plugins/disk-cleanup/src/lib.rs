@@ -14,7 +14,7 @@ use mainstay_plugin_sdk::recovery::*;
 use mainstay_plugin_sdk::settings::DurationText;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::{fmt::Display, path::PathBuf};
 
 /// What may be deleted, and how much of it.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,8 +58,8 @@ impl RecoveryHandler for DiskCleanup {
         let chosen = choose(&found.files, &rules, host.now());
         if chosen.is_empty() {
             return Err(RecoveryFailure::Permanent(format!(
-                "none of the {} files in {directory} is older than {} and above what is to be kept",
-                found.files.len(),
+                "none of {} in {directory} is older than {} and above what is to be kept",
+                counted(found.files.len(), "file"),
                 settings.older_than
             )));
         }
@@ -71,8 +71,8 @@ impl RecoveryHandler for DiskCleanup {
         Ok(match found.complete {
             true => report,
             false => report.and(format!(
-                "looked at the first {} files only",
-                found.files.len()
+                "looked at the first {} only",
+                counted(found.files.len(), "file")
             )),
         })
     }
@@ -82,14 +82,15 @@ impl RecoveryHandler for DiskCleanup {
 fn plan(chosen: &[&File]) -> Report {
     let total: u64 = chosen.iter().map(|file| file.bytes).sum();
     let report = Report::action(format!(
-        "would delete {} files, {total} bytes",
-        chosen.len()
+        "would delete {}, {}",
+        counted(chosen.len(), "file"),
+        counted(total, "byte")
     ));
     chosen.iter().take(NAMED).fold(report, |report, file| {
         report.and(format!(
-            "would delete {} ({} bytes)",
+            "would delete {} ({})",
             file.path.display(),
-            file.bytes
+            counted(file.bytes, "byte")
         ))
     })
 }
@@ -123,14 +124,23 @@ fn delete(chosen: &[&File], host: &mut impl Host) -> Result<Report> {
     match (files, first_error) {
         (0, Some(error)) => Err(RecoveryFailure::Permanent(error)),
         (_, None) => Ok(Report::action(format!(
-            "deleted {files} files, {bytes} bytes"
+            "deleted {}, {}",
+            counted(files, "file"),
+            counted(bytes, "byte")
         ))),
         (_, Some(error)) => Ok(Report::action(format!(
-            "deleted {files} of {} files, {bytes} bytes",
-            chosen.len()
+            "deleted {files} of {}, {}",
+            counted(chosen.len(), "file"),
+            counted(bytes, "byte")
         ))
         .and(error)),
     }
+}
+
+/// A number of things, by the noun of one of them.
+fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 export_recovery_handler!(

@@ -58,7 +58,7 @@ fn a_dry_run_lists_and_deletes_nothing() {
     let report = DiskCleanup
         .recover(&op, &mut host(directory.path(), ""))
         .unwrap();
-    assert_eq!(report.actions[0], "would delete 1 files, 100 bytes");
+    assert_eq!(report.actions[0], "would delete 1 file, 100 bytes");
     assert!(report.actions[1].contains("old.log"), "{report:?}");
     assert!(directory.path().join("old.log").exists());
 }

@@ -12,7 +12,7 @@ use comfy_table::Cell;
 use mainstay_api::{
     Backup, BackupReport, BackupStatus, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
 };
-use mainstay_domain::time::Timestamp;
+use mainstay_domain::{text::counted, time::Timestamp};
 use std::{path::PathBuf, time::Duration};
 
 pub(super) async fn run(
@@ -141,9 +141,8 @@ fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
     show_backups(out, report.backups)?;
     if let Some(documents) = report.restored_documents {
         let bytes = size(report.restored_bytes.unwrap_or(0));
-        return out.line(&format!(
-            "restored {documents} documents, {bytes}, in {took}"
-        ));
+        let documents = counted(documents, "document");
+        return out.line(&format!("restored {documents}, {bytes}, in {took}"));
     }
     out.line(&format!("done in {took}"))
 }

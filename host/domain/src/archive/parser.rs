@@ -8,6 +8,7 @@ use super::{
     ArchiveError, ArchiveLine, Content, ContentHash, Document, DocumentKey, DocumentKind, End,
     Entry, FORMAT, Header, Part,
 };
+use crate::text::counted;
 
 /// The content of a document, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,11 +227,13 @@ impl ArchiveParser {
     fn end(&mut self, end: End) -> Result<ArchiveItem, ArchiveError> {
         self.check_closed()?;
         self.position = Position::AfterEnd;
-        let counted = |documents: u64, tombstones: u64, bytes: u64| {
-            format!("{documents} documents, {tombstones} tombstones and {bytes} bytes")
+        let holds = |documents: u64, tombstones: u64, bytes: u64| {
+            let documents = counted(documents, "document");
+            let tombstones = counted(tombstones, "tombstone");
+            format!("{documents}, {tombstones} and {}", counted(bytes, "byte"))
         };
-        let expected = counted(end.documents, end.tombstones, end.size_bytes);
-        let found = counted(self.documents, self.tombstones, self.size_bytes);
+        let expected = holds(end.documents, end.tombstones, end.size_bytes);
+        let found = holds(self.documents, self.tombstones, self.size_bytes);
         if expected == found {
             Ok(ArchiveItem::End(end))
         } else {

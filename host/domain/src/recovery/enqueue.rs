@@ -13,6 +13,7 @@ use crate::{
     queue::QueueEntry,
     record::Change,
     spec::RouteSpec,
+    text::counted,
     time::{Monotonic, Timestamp},
 };
 use std::time::Duration;
@@ -75,8 +76,10 @@ impl Recovery {
         case.incident.attempts = 0;
         case.incident.failures_in_a_row = case.incident.failures_in_a_row.saturating_add(1);
         let message = format!(
-            "{attempts} attempts to recover {} from {} did not help, or not for long",
-            case.incident.target, case.incident.failure
+            "{} to recover {} from {} did not help, or not for long",
+            counted(attempts, "attempt"),
+            case.incident.target,
+            case.incident.failure
         );
         self.escalate(case, None, (message, AfterEscalation::Round), at.now, out);
     }

@@ -1,7 +1,7 @@
 //! The summary of a target, for status.
 
 use super::{Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
-use crate::name::TargetName;
+use crate::{name::TargetName, text::counted};
 
 impl Recovery {
     /// The open incident, operation and pause of a target; default if it has none.
@@ -40,7 +40,8 @@ fn rest_words(case: &super::Case) -> String {
             "the daemon ended during its last attempt".to_owned()
         }
         None if incident.failures_in_a_row > 0 => {
-            format!("{} rounds did not help", incident.failures_in_a_row)
+            let rounds = counted(incident.failures_in_a_row, "round");
+            format!("{rounds} did not help")
         }
         None if incident.relapses > 0 => "it came back after its recovery".to_owned(),
         None => "it was recovered not long ago".to_owned(),

@@ -11,6 +11,7 @@ use mainstay_domain::{
     record::Change,
     severity::Severity,
     spec::JobSpec,
+    text::counted,
     time::Timestamp,
 };
 
@@ -144,18 +145,18 @@ impl BackupService {
             String::new()
         } else {
             format!(
-                "; {} things to know, the first: {}",
-                warnings.len(),
+                "; {} to know, the first: {}",
+                counted(warnings.len(), "thing"),
                 warnings.first().map_or("", String::as_str)
             )
         };
         let message = format!(
-            "backup {} of job {} is verified: {} documents, {} deletions, {} bytes stored in {} ms{more}",
+            "backup {} of job {} is verified: {}, {}, {} stored in {} ms{more}",
             record.id,
             record.job,
-            record.documents,
-            record.tombstones,
-            record.stored_bytes,
+            counted(record.documents, "document"),
+            counted(record.tombstones, "deletion"),
+            counted(record.stored_bytes, "byte"),
             manifest.elapsed_ms
         );
         let severity = if warnings.is_empty() {

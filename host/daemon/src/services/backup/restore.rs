@@ -16,6 +16,7 @@ use mainstay_domain::{
     record::Change,
     severity::Severity,
     spec::{BackupSource, JobSpec},
+    text::counted,
     time::millis,
 };
 use std::time::Duration;
@@ -223,7 +224,9 @@ impl BackupService {
             .last()
             .map_or_else(String::new, |record| record.id.to_string());
         let message = format!(
-            "backup {id} of job {job} {what}: {documents} documents, {bytes} bytes, {:?}",
+            "backup {id} of job {job} {what}: {}, {}, {:?}",
+            counted(*documents, "document"),
+            counted(*bytes, "byte"),
             Duration::from_millis(elapsed_ms)
         );
         let data = BackupRestored {

@@ -13,6 +13,7 @@ use mainstay_domain::{
     name::TargetName,
     record::Change,
     severity::Severity,
+    text::counted,
     time::Monotonic,
 };
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -103,15 +104,15 @@ impl Core {
 }
 
 fn words(report: &MonitorBlind) -> String {
-    let (checks, targets) = (report.checks, report.targets);
-    let check = if checks == 1 { "check" } else { "checks" };
-    let target = if targets == 1 { "target" } else { "targets" };
+    let targets = report.targets;
     let mut names: Vec<&str> = report.names.iter().map(TargetName::as_str).collect();
     if u64::try_from(names.len()).is_ok_and(|named| named < targets) {
         names.push("...");
     }
     format!(
-        "{checks} {check} of {targets} {target} ({}) cannot look since {}: {}",
+        "{} of {} ({}) cannot look since {}: {}",
+        counted(report.checks, "check"),
+        counted(targets, "target"),
         names.join(", "),
         report.since,
         report.why

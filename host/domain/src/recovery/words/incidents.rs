@@ -11,6 +11,7 @@ use crate::{
     operation::Operation,
     record::Change,
     severity::Severity,
+    text::counted,
     time::{Timestamp, millis},
 };
 use std::time::Duration;
@@ -80,7 +81,7 @@ pub(in crate::recovery) fn closed(
         IncidentEnd::Lasting => {
             let before = match incident.relapses {
                 0 => String::new(),
-                relapses => format!("; it had come back {relapses} times"),
+                relapses => format!("; it had come back {}", counted(relapses, "time")),
             };
             format!(
                 "{target} recovered from {failure} after {open_ms} ms, and stays healthy{before}"
