@@ -170,7 +170,7 @@ fn content_and_counts_that_do_not_fit_are_refused() {
     );
     refused(
         &[header(), document("a", b"x"), end(1, 0, 2)],
-        "but 1 documents",
+        "but 1 document,",
     );
     refused(
         &[header().replace("\"format\":1", "\"format\":2")],

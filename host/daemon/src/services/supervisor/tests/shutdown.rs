@@ -1,7 +1,10 @@
 //! The clean end of the daemon.
 
-use super::*;
-use crate::ports::{Boxed, Exit, ProcessError};
+use super::{
+    fake::{Behaviour, supervise},
+    *,
+};
+use crate::ports::{Boxed, Exit};
 
 #[tokio::test]
 async fn a_clean_shutdown_kills_the_stubborn_in_time_and_leaves_what_is_to_be_left() {
@@ -87,97 +90,22 @@ struct Unkillable {
     stops: Mutex<Vec<(Signal, Duration)>>,
 }
 
-impl Processes for Unkillable {
-    fn spawn(
-        &self,
-        _target: &TargetName,
-        _spec: &ProcessSpec,
-        restarts: u32,
-    ) -> Boxed<'_, Result<ProcessIdentity, ProcessError>> {
-        let identity = ProcessIdentity {
-            pid: 1,
-            start_ticks: 1,
-            boot_id: String::new(),
-            started_at: mainstay_domain::time::Timestamp::from_millis(0),
-            restarts,
-            config: None,
-            ended: None,
-            completed: false,
-            marked_as: None,
-            output: None,
-        };
-        Box::pin(std::future::ready(Ok(identity)))
-    }
-    fn find(&self, _: Vec<(TargetName, String)>) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
-        Box::pin(std::future::ready(Vec::new()))
-    }
-    fn boot_id(&self) -> &str {
-        ""
-    }
-    fn is_alive(&self, _identity: &ProcessIdentity) -> bool {
-        true
-    }
-    fn wait(&self, _identity: ProcessIdentity) -> Boxed<'static, Exit> {
-        Box::pin(std::future::pending())
-    }
-    fn signal(&self, _identity: &ProcessIdentity, _signal: Signal) -> Result<(), ProcessError> {
-        Ok(())
-    }
-    fn stop(
-        &self,
-        _identity: ProcessIdentity,
-        signal: Signal,
-        grace: Duration,
-    ) -> Boxed<'static, Exit> {
+impl Behaviour for Unkillable {
+    fn stop(&self, signal: Signal, grace: Duration) -> Boxed<'static, Exit> {
         self.stops.lock().push((signal, grace));
         Box::pin(std::future::pending())
     }
-    fn rotate(
-        &self,
-        _target: &TargetName,
-        _spec: &ProcessSpec,
-        _process: &ProcessIdentity,
-    ) -> Boxed<'_, Result<(), ProcessError>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
-/// A supervisor over such processes.
-fn over_unkillable(
-    daemon: &Daemon,
-    config: Arc<Spec>,
-) -> (Supervisor, Arc<Unkillable>, watch::Sender<Arc<Spec>>) {
-    let (sender, receiver) = watch::channel(config);
-    let processes = Arc::new(Unkillable::default());
-    let ports = SupervisorPorts {
-        processes: processes.clone(),
-        commands: daemon.commands.clone(),
-        pid_files: Arc::new(HostPidFiles::default()),
-        watch: Arc::new(daemon.monitor.clone()),
-        shared: Shared {
-            journal: daemon.journal.clone(),
-            clock: Arc::new(SystemClock::new()),
-            spec: receiver,
-        },
-        foreign_cwd: PathBuf::from("/"),
-        ends_at: Arc::default(),
-    };
-    let supervisor = Supervisor::new(ports, PreviousRun::default());
-    (supervisor, processes, sender)
 }
 
 #[tokio::test]
 async fn a_shutdown_names_what_does_not_stop() {
-    let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     let mut config = (*spec(vec![child("web", &SLEEP), child("db", &SLEEP)])).clone();
     config.host.shutdown_deadline = Duration::from_millis(50);
-    let (supervisor, _processes, _config) = over_unkillable(&daemon, Arc::new(config));
-    let service = tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
-    let runs = |target| supervisor.status(&name(target)).unwrap().pid.is_some();
+    let mut faked = supervise(Unkillable::default(), Arc::new(config));
+    let runs = |target| faked.pid(target).is_some();
     wait_until("they run", || runs("web") && runs("db")).await;
-    daemon.stop.cancel();
-    let stragglers = within(service).await.unwrap().unwrap_err();
+    faked.stop.cancel();
+    let stragglers = within(&mut faked.service).await.unwrap().unwrap_err();
     assert!(
         stragglers
             .to_string()
@@ -188,17 +116,13 @@ async fn a_shutdown_names_what_does_not_stop() {
 
 #[tokio::test]
 async fn a_target_that_leaves_the_config_is_stopped_as_it_was_to_be_there() {
-    let dir = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(dir.path(), Vec::new(), PreviousRun::default());
     let mut web = child("web", &SLEEP);
     let process = web.process.as_mut().unwrap();
     (process.stop_signal, process.grace) = (Signal::Int, Duration::from_secs(77));
-    let (supervisor, processes, config) = over_unkillable(&daemon, spec(vec![web]));
-    tokio::spawn(supervisor.clone().run(daemon.stop.clone()));
-    let runs = || supervisor.status(&name("web")).unwrap().pid.is_some();
-    wait_until("it runs", runs).await;
-    config.send_replace(spec(Vec::new()));
-    let stops = || processes.stops.lock().clone();
+    let faked = supervise(Unkillable::default(), spec(vec![web]));
+    wait_until("it runs", || faked.pid("web").is_some()).await;
+    faked.config.send_replace(spec(Vec::new()));
+    let stops = || faked.processes.behaviour.stops.lock().clone();
     wait_until("it is stopped", || !stops().is_empty()).await;
     assert_eq!(stops(), [(Signal::Int, Duration::from_secs(77))]);
 }
