@@ -39,7 +39,11 @@ fn an_end_is_a_failure_that_is_recovered_as_its_target_says() {
     let completed = ["done", "told", "once"];
     let are_completed = |daemon: &mainstay_tests::Daemon| {
         daemon.wait_for_status("the jobs to be done", |status| {
-            completed.map(|name| row_of(status, name)["completed"] == true) == [true; 3]
+            let is_well = |name| {
+                let row = row_of(status, name);
+                row["completed"] == true && row["health"] == "healthy"
+            };
+            completed.map(is_well) == [true; 3]
         });
         let incidents = daemon.json(&["incidents"]);
         let incidents = incidents.as_array().unwrap().iter();
