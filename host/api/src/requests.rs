@@ -46,13 +46,12 @@ pub struct EventQuery {
 }
 
 /// The query of `GET /v1/renames`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RenameQuery {
-    /// Of this target, by a name that it has or had.
-    pub target: String,
+    /// Only of this target, by a name that it has or had.
+    pub target: Option<String>,
     /// At most so many; default 100.
-    #[serde(default)]
     pub limit: Option<u32>,
 }
 

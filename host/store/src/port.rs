@@ -230,8 +230,8 @@ pub trait Browse: Send + Sync {
         after: u64,
         limit: u32,
     ) -> Reading<'_, Vec<Event>>;
-    /// That this target got another name, or has it from another one, newest first.
-    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// That this target, or any, got another name or has it from another one, newest first.
+    fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>>;
     /// The newest events, oldest first.
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
 }

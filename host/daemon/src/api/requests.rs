@@ -51,8 +51,8 @@ pub(super) fn job_asked_for(query: BackupQuery) -> Result<Option<JobName>, ApiEr
 }
 
 /// The target of which a query wants the other names.
-pub(super) fn renamed(query: &RenameQuery) -> Result<TargetName, ApiError> {
-    TargetName::parse(&query.target).map_err(|why| ApiError::bad_query("target", why))
+pub(super) fn renamed(query: &RenameQuery) -> Result<Option<TargetName>, ApiError> {
+    asked_for("target", query.target.as_deref(), TargetName::parse)
 }
 
 /// Which operations a query wants, at most so many.

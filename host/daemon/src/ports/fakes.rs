@@ -402,10 +402,11 @@ impl Browse for FakeWorld {
             .filter(|event| event.seq > after && kinds.contains(&event.kind));
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
-    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>> {
+    fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>> {
         let events = self.events.lock();
         let found = events.iter().rev().filter(|event| {
-            event.kind == EventKind::TargetRenamed && event.target.as_ref() == Some(&target)
+            let is_asked_for = target.is_none() || event.target == target;
+            event.kind == EventKind::TargetRenamed && is_asked_for
         });
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }

@@ -125,7 +125,7 @@ impl Browse for SqliteJournal {
         })
     }
 
-    fn renames(&self, target: TargetName, limit: u32) -> Reading<'_, Vec<Event>> {
+    fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>> {
         self.readers.read(move |connection| {
             events(
                 connection,
@@ -134,10 +134,10 @@ impl Browse for SqliteJournal {
                     checked!(events),
                     " FROM events INDEXED BY events_renamed
                      WHERE instr(record, '\"kind\":\"target.renamed\"') > 0 AND CASE WHEN json_valid(record) THEN
-                         json_extract(record, '$.target') = ?1
+                         ?1 IS NULL OR json_extract(record, '$.target') = ?1
                      END ORDER BY seq DESC LIMIT ?2"
                 ),
-                params![target.as_str(), limit],
+                params![target.as_ref().map(TargetName::as_str), limit],
             )
         })
     }

@@ -188,10 +188,11 @@ async fn the_names_of_a_target_are_found_among_all_events_newest_first() {
         ("web", 10, vec![8]),
         ("front", 10, Vec::new()),
     ] {
-        let found = journal.renames(target(name), limit).await.unwrap();
+        let found = journal.renames(Some(target(name)), limit).await.unwrap();
         let found: Vec<u64> = found.iter().map(|event| event.seq).collect();
         assert_eq!(found, expected, "{name}");
     }
+    assert_eq!(journal.renames(None, 10).await.unwrap().len(), 3);
 }
 
 #[tokio::test]
