@@ -392,6 +392,8 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         shared: shared.clone(),
     };
     base.spawn("room", |stop| async move { disk.run(stop).await });
+    let (looked_for, of_told) = (sqlite.clone(), shared.clone());
+    base.spawn("told", |stop| told::keep_short(looked_for, of_told, stop));
     let damage = sqlite.damage();
     base.spawn("journal-damage", |stop| {
         host_events::record_damage(damage, shared.clone(), stop)

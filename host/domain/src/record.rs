@@ -46,6 +46,8 @@ pub enum Change {
     /// Operations that ended, incidents that closed and events, from before then, are no longer needed. The newest of
     /// each stay, whatever a clock says, and of very many some go at a time.
     Forget(Timestamp),
+    /// No start need look for the events with these numbers: what they tell of is over.
+    NotSought(Vec<u64>),
 }
 
 /// What tells a process from a later one with the same number.

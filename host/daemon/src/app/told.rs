@@ -2,10 +2,23 @@
 //!
 //! Invariant: a fault is known however long ago it was told, and however much happened since; only where that takes too
 //! long, as on a disk that hardly answers, what is old is not known.
+//! Invariant: a start reads what is open and what came since the last look for what is over, however long the history is.
 
-use crate::ports::{Browse, StoreError};
-use mainstay_domain::{alert::OpenAlerts, spec::Spec};
-use std::time::Duration;
+use crate::{
+    ports::{Browse, Journal, StoreError},
+    services::shared::Shared,
+};
+use mainstay_domain::{
+    alert::OpenAlerts,
+    event::EventKind,
+    name::PluginName,
+    record::Change,
+    severity::Severity,
+    spec::{AlertRoute, Spec},
+};
+use semver::VersionReq;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// For so long the whole history is gone through: the start must not wait for more.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -13,13 +26,17 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// So many events are read at a time.
 const PAGE: u32 = 2_000;
 
+/// How often what is over is taken out of what a start looks for.
+const SETTLE_EVERY: Duration = Duration::from_secs(3600);
+
 /// So many of the newest events say what is open where the whole history cannot.
 const NEWEST: u32 = 10_000;
 
 /// What is open, by the events of the journal and the routes of this config.
 pub(super) async fn open_alerts(records: &dyn Browse, spec: &Spec) -> OpenAlerts {
-    let why = match tokio::time::timeout(LONGEST, of_all(records, spec)).await {
-        Ok(Ok(open)) => return open,
+    let of_all = replay(records, &spec.alerts, &spec.host.name);
+    let why = match tokio::time::timeout(LONGEST, of_all).await {
+        Ok(Ok((open, _))) => return open,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("the journal was not read within {LONGEST:?}"),
     };
@@ -33,50 +50,98 @@ pub(super) async fn open_alerts(records: &dyn Browse, spec: &Spec) -> OpenAlerts
     }
 }
 
-async fn of_all(records: &dyn Browse, spec: &Spec) -> Result<OpenAlerts, StoreError> {
+/// What is open by these routes, and the number of the last event that was read.
+async fn replay(
+    records: &dyn Browse,
+    routes: &[AlertRoute],
+    host_name: &str,
+) -> Result<(OpenAlerts, u64), StoreError> {
     let mut open = OpenAlerts::default();
     let mut after = 0;
     loop {
         let page = records.events_of(OpenAlerts::kinds(), after, PAGE).await?;
         let Some(last) = page.last() else {
             open.replay_ended();
-            return Ok(open);
+            return Ok((open, after));
         };
         after = last.seq;
-        open.replay(&page, &spec.alerts, &spec.host.name);
+        open.replay(&page, routes, host_name);
     }
+}
+
+/// Takes what is over out of what a start looks for, now and then, until it is told to stop.
+pub(super) async fn keep_short(records: Arc<dyn Browse>, shared: Shared, stop: CancellationToken) {
+    loop {
+        let host_name = shared.spec.borrow().host.name.clone();
+        let settled = settle(&*records, &*shared.journal, &host_name);
+        match stop.run_until_cancelled(settled).await {
+            None => return,
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the next start reads more events than it needs to");
+            }
+        }
+        tokio::select! { biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SETTLE_EVERY) => {}
+        }
+    }
+}
+
+/// What is open is judged as if somebody were told of everything: the routes of the next config may be others.
+async fn settle(
+    records: &dyn Browse,
+    journal: &dyn Journal,
+    host_name: &str,
+) -> Result<(), StoreError> {
+    let Ok(alerter) = PluginName::parse("anybody") else {
+        return Ok(());
+    };
+    let route = AlertRoute {
+        min_severity: Severity::Low,
+        events: EventKind::ALL.to_vec(),
+        target: None,
+        alerter,
+        version: VersionReq::STAR,
+    };
+    let (open, last) = replay(records, &[route], host_name).await?;
+    let mut after = 0;
+    while after < last {
+        let mut page = records.events_of(OpenAlerts::kinds(), after, PAGE).await?;
+        after = page.last().map_or(last, |event| event.seq);
+        page.retain(|event| event.seq <= last && !open.need(event, host_name));
+        if !page.is_empty() {
+            let over = page.iter().map(|event| event.seq).collect();
+            let changes = vec![Change::NotSought(over)];
+            journal.commit(changes.into()).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Journal;
-    use mainstay_domain::{
-        event::{Event, EventKind},
-        name::{JobName, PluginName},
-        record::Change,
-        severity::Severity,
-        spec::AlertRoute,
-        time::Timestamp,
-    };
+    use mainstay_domain::{event::Event, name::JobName, time::Timestamp};
     use mainstay_store::{SqliteJournal, StateDirectory};
-    use semver::VersionReq;
 
-    #[tokio::test]
-    async fn a_fault_is_known_though_very_many_events_came_since() {
-        let at = Timestamp::from_millis(1_700_000_000_000);
-        let event = |kind| Event::new(kind, Severity::High, at, "x");
-        let failed = event(EventKind::BackupFailed).with_job(&JobName::parse("state").unwrap());
-        let mut changes = vec![Change::Event(event(EventKind::HostStarted))];
-        changes.push(Change::Event(failed));
-        changes.push(Change::Event(event(EventKind::ConfigRejected)));
-        let others = (0..NEWEST + 10).map(|_| Change::Event(event(EventKind::PluginLogged)));
-        changes.extend(others);
-        changes.push(Change::Event(event(EventKind::ConfigApplied)));
-        let directory = tempfile::tempdir().unwrap();
+    const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    fn event(kind: EventKind) -> Event {
+        Event::new(kind, Severity::High, AT, "x")
+    }
+
+    fn of_job(kind: EventKind, job: &str) -> Event {
+        event(kind).with_job(&JobName::parse(job).unwrap())
+    }
+
+    fn journal(directory: &tempfile::TempDir) -> SqliteJournal {
         let taken = StateDirectory::take(&directory.path().join("state")).unwrap();
-        let journal = SqliteJournal::open(taken).unwrap();
-        journal.commit(changes.into()).await.unwrap();
+        SqliteJournal::open(taken).unwrap()
+    }
+
+    /// One that sends to `page` what is an alert by default.
+    fn spec() -> Spec {
         let mut spec = Spec::clone(&crate::services::testing::specs::spec(Vec::new()));
         spec.alerts = vec![AlertRoute {
             min_severity: Severity::Low,
@@ -85,8 +150,62 @@ mod tests {
             alerter: PluginName::parse("page").unwrap(),
             version: VersionReq::STAR,
         }];
-        let open = open_alerts(&journal, &spec).await;
+        spec
+    }
+
+    #[tokio::test]
+    async fn a_fault_is_known_though_very_many_events_came_since() {
+        let failed = of_job(EventKind::BackupFailed, "state");
+        let mut changes = vec![Change::Event(event(EventKind::HostStarted))];
+        changes.push(Change::Event(failed));
+        changes.push(Change::Event(event(EventKind::ConfigRejected)));
+        let others = (0..NEWEST + 10).map(|_| Change::Event(event(EventKind::PluginLogged)));
+        changes.extend(others);
+        changes.push(Change::Event(event(EventKind::ConfigApplied)));
+        let directory = tempfile::tempdir().unwrap();
+        let journal = journal(&directory);
+        journal.commit(changes.into()).await.unwrap();
+        let open = open_alerts(&journal, &spec()).await;
         assert!(open.has(EventKind::BackupFailed));
         assert!(!open.has(EventKind::ConfigRejected), "it is over");
+    }
+
+    #[tokio::test]
+    async fn a_start_looks_for_what_is_open_and_no_more_for_what_is_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = journal(&directory);
+        let mut changes = vec![Change::Event(event(EventKind::HostStarted))];
+        changes.push(Change::Event(of_job(EventKind::DrillFailed, "state")));
+        for _ in 0..PAGE {
+            changes.push(Change::Event(event(EventKind::ConfigRejected)));
+            changes.push(Change::Event(event(EventKind::ConfigApplied)));
+            changes.push(Change::Event(of_job(EventKind::DrillFailed, "other")));
+            changes.push(Change::Event(of_job(EventKind::DrillPassed, "other")));
+        }
+        journal.commit(changes.into()).await.unwrap();
+        let name = spec().host.name;
+        settle(&journal, &journal, &name).await.unwrap();
+        let sought = async || {
+            let sought = journal.events_of(OpenAlerts::kinds(), 0, PAGE).await;
+            let kinds = sought.unwrap().into_iter().map(|event| event.kind);
+            kinds.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sought().await,
+            [EventKind::HostStarted, EventKind::DrillFailed]
+        );
+        let open = open_alerts(&journal, &spec()).await;
+        let jobs = open.jobs_with(EventKind::DrillFailed);
+        assert_eq!(jobs, [JobName::parse("state").unwrap()]);
+        // No event is lost by it.
+        let newest = journal.last_events(1).await.unwrap();
+        assert_eq!(newest[0].seq, 2 + 4 * u64::from(PAGE));
+        assert_eq!(newest[0].kind, EventKind::DrillPassed);
+
+        let over = of_job(EventKind::DrillPassed, "state");
+        let changes = vec![Change::Event(over)];
+        journal.commit(changes.into()).await.unwrap();
+        settle(&journal, &journal, &name).await.unwrap();
+        assert_eq!(sought().await, [EventKind::HostStarted]);
     }
 }

@@ -78,6 +78,24 @@ impl OpenAlerts {
         resolves || makes_a_difference(event.kind)
     }
 
+    /// Whether this event may make a difference to what is open now, where that was replayed over it: else nobody need
+    /// replay it any more.
+    pub fn need(&self, event: &Event, host_name: &str) -> bool {
+        if event.kind == EventKind::HostStarted || self.told.len() >= MOST {
+            return true;
+        }
+        match &event.data {
+            EventData::AlertQueued(facts) => {
+                let resolves = facts.resolves.as_ref();
+                resolves.is_some_and(|key| self.told.contains_key(key))
+            }
+            _ => {
+                let keys = dedup_keys(event, host_name);
+                keys.iter().any(|key| self.told.contains_key(key))
+            }
+        }
+    }
+
     /// Whether somebody was told of an event of this kind, and not of its end.
     pub fn has(&self, kind: EventKind) -> bool {
         let mut told = self.told.values().flat_map(|of_key| of_key.by.values());

@@ -85,6 +85,12 @@ pub(super) fn apply(
                 params![job.as_str(), backup_type.as_str(), Millis(*at)],
             )?,
             Change::Forget(before) => forget(connection, *before)?,
+            Change::NotSought(events) => {
+                for seq in events {
+                    let seq = i64::try_from(*seq).unwrap_or(i64::MAX);
+                    execute("UPDATE events SET sought = 0 WHERE seq = ?1", params![seq])?;
+                }
+            }
         }
     }
     Ok(events)

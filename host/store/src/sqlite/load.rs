@@ -55,6 +55,7 @@ fn bytes(change: &Change) -> usize {
         | Change::Cooldown(..)
         | Change::Slot(..)
         | Change::Forget(_) => 128,
+        Change::NotSought(events) => size_of_val(events.as_slice()),
     };
     size_of::<Change>() + record
 }
