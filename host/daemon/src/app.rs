@@ -189,6 +189,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         open_alerts(&*records, &spec).await
     };
     let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
+    let told_checks = open.checks();
     let was_full = open.has(EventKind::JournalFull);
     let was_blind = open.has(EventKind::MonitorBlind);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
@@ -217,6 +218,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let numbers = Numbers::new()?;
     let monitor = Monitor::new(shared.clone(), probe, numbers.clone(), findings_sender);
     monitor.resume(&recovered.incidents);
+    monitor.resume_told(&told_checks);
     if was_blind {
         monitor.resume_blindness();
     }

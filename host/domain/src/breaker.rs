@@ -55,7 +55,7 @@ pub enum CircuitState {
 pub enum HealthChange {
     /// A check failed; so many times in a row now.
     CheckFailed { check: CheckName, in_a_row: u32 },
-    /// A check that failed passes again.
+    /// A check that failed passes again, or one that was told to fail or to warn does neither.
     CheckRecovered { check: CheckName },
     /// A check passes and warns, which it did not before.
     CheckDegraded { check: CheckName },
@@ -139,6 +139,13 @@ impl TargetHealth {
             self.circuit = CircuitState::HalfOpen;
         }
         self.health = counter::health_of(&self.checks, self.settles_at.is_some());
+    }
+
+    /// An earlier daemon told that this check fails or warns, and not that it does not any more.
+    pub fn resume_told(&mut self, check: &CheckName) {
+        for one in self.checks.iter_mut().filter(|one| one.name == *check) {
+            one.is_told = true;
+        }
     }
 
     /// Applies what one check saw. An observation of another check is ignored.

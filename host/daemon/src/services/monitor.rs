@@ -23,6 +23,7 @@ mod port;
 mod process;
 mod pulse;
 mod reconfigure;
+mod resume;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,6 @@ use mainstay_domain::{
     blindness::Blindness,
     breaker::HealthChange,
     health::Observation,
-    incident::Incident,
     name::TargetName,
     pulse::{BEAT, Pulse},
     spec::Spec,
@@ -115,23 +115,6 @@ impl Monitor {
         Self {
             core: Arc::new(core),
         }
-    }
-
-    /// Resumes failures that were open when the previous daemon ended, so that their end is reported. Call it before
-    /// the first check.
-    pub fn resume(&self, incidents: &[Incident]) {
-        for open in incidents {
-            if let Some(monitored) = self.core.get(&open.target) {
-                monitored.lock().health.resume(&open.failure);
-                self.core.changed.note(&open.target);
-            }
-        }
-    }
-
-    /// People were told by the previous daemon that it is blind, and not that it sees again.
-    pub fn resume_blindness(&self) {
-        let now = self.core.clock.monotonic();
-        self.core.blindness.lock().resume(now);
     }
 
     /// The targets whose row in `status` has changed, as the monitor and the supervisor tell.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     event::{Event, EventData, EventKind},
     id::IdSource,
-    name::{JobName, PluginName},
+    name::{CheckName, JobName, PluginName, TargetName},
     severity::Severity,
     spec::{AlertRoute, Spec},
 };
@@ -110,6 +110,12 @@ impl OpenAlerts {
         };
         let found = self.told.values().filter(is_of_kind);
         found.filter_map(|of_key| of_key.job.clone()).collect()
+    }
+
+    /// The checks of targets of which somebody was told that they fail or warn, and not that they do not.
+    pub fn checks(&self) -> Vec<(TargetName, CheckName)> {
+        let both = |of_key: &OpenKey| of_key.target.clone().zip(of_key.check.clone());
+        self.told.values().filter_map(both).collect()
     }
 
     /// The messages about an event: those that the routes ask for, and that what was told of is over.
@@ -278,7 +284,6 @@ mod tests {
     use super::*;
     use crate::{
         event::{BackupTaken, EventData, PluginRejected, PluginWithdrawn},
-        name::TargetName,
         time::Timestamp,
     };
     use semver::VersionReq;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 pub(super) struct OpenKey {
     pub(super) target: Option<TargetName>,
-    check: Option<CheckName>,
+    pub(super) check: Option<CheckName>,
     pub(super) job: Option<JobName>,
     pub(super) by: BTreeMap<PluginName, Told>,
 }

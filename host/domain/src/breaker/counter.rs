@@ -37,6 +37,8 @@ pub(super) struct CheckCounter {
     pub(super) starting: bool,
     /// It could not look for long, so what it saw last says nothing of the present.
     pub(super) is_unseen: bool,
+    /// People were told that it fails or warns, by an earlier daemon or in the config before, and not yet that it does not.
+    pub(super) is_told: bool,
 }
 
 /// Where the failure of one check stands.
@@ -82,6 +84,7 @@ impl CheckCounter {
             state: FailureState::Clear,
             starting: false,
             is_unseen: false,
+            is_told: false,
         }
     }
 
@@ -166,8 +169,11 @@ impl CheckCounter {
     pub(super) fn keep_what_holds_of(&mut self, old: &Self) {
         if !self.judges_as(old) {
             self.state = old.state.tried();
+            let is_bad = matches!(old.last, Some(Outcome::Failed | Outcome::Degraded));
+            self.is_told = old.is_told || is_bad;
             return;
         }
+        self.is_told = old.is_told;
         self.state = old.state;
         self.last = old.last;
         self.failures = old.failures;

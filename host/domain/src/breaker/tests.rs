@@ -355,6 +355,33 @@ fn each_failing_run_and_the_first_good_one_are_told() {
 }
 
 #[test]
+fn what_was_told_of_a_check_before_a_restart_or_another_config_is_told_to_be_over() {
+    let name = CheckName::parse("a").unwrap();
+    let recovered = HealthChange::CheckRecovered {
+        check: name.clone(),
+    };
+    let told = |changes: &[HealthChange]| changes.iter().filter(|c| **c == recovered).count();
+    let mut health = only_a();
+    health.resume_told(&name);
+    assert_eq!(told(&play(&mut health, "a+ a+ a+")), 1);
+    // One that still warns is told to, and then that it does not.
+    let mut health = only_a();
+    health.resume_told(&name);
+    assert_eq!(told(&play(&mut health, "a~ a~")), 0);
+    let over = HealthChange::CheckUndegraded {
+        check: name.clone(),
+    };
+    assert!(play(&mut health, "a+").contains(&over));
+    for before in ["a-", "a~"] {
+        let mut health = only_a();
+        play(&mut health, before);
+        let other = check_spec("a", "down", 3, 2);
+        health.reconfigure(&[other], None, BREAKER, None, at(0));
+        assert_eq!(told(&play(&mut health, "a+ a+")), 1, "{before}");
+    }
+}
+
+#[test]
 fn another_config_keeps_the_counts_of_what_is_the_same() {
     let mut health = only_a();
     play(&mut health, "a-");

@@ -33,6 +33,8 @@ impl TargetHealth {
         check.successes = 0;
         check.starting = false;
         check.is_unseen = false;
+        // By what is told of it from here on.
+        check.is_told = false;
         changes.push(HealthChange::CheckFailed {
             check: check.name.clone(),
             in_a_row: check.failures,
@@ -72,7 +74,7 @@ impl TargetHealth {
             return;
         };
         let (warned, warns) = (Some(Outcome::Degraded), seen.outcome == Outcome::Degraded);
-        if check.last == Some(Outcome::Failed) {
+        if check.last == Some(Outcome::Failed) || (check.is_told && !warns) {
             changes.push(HealthChange::CheckRecovered {
                 check: check.name.clone(),
             });
@@ -81,6 +83,7 @@ impl TargetHealth {
                 check: check.name.clone(),
             });
         }
+        check.is_told = false;
         if warns && check.last != warned {
             changes.push(HealthChange::CheckDegraded {
                 check: check.name.clone(),

@@ -14,6 +14,8 @@ use mainstay_domain::{
     event::{EventData, EventKind},
     health::{Evidence, Health, Outcome},
     id::IncidentId,
+    incident::Incident,
+    name::CheckName,
     severity::Severity,
     spec::{CheckKind, TargetSpec},
     time::Timestamp,
@@ -235,6 +237,19 @@ async fn the_end_of_what_failed_before_the_daemon_is_told() {
     assert!(bench.monitor.is_failing(&name("web"), &failure("tcp-down")));
     bench.run();
     assert_eq!(bench.finding().await, "web cleared tcp-down");
+}
+
+#[tokio::test]
+async fn a_check_that_the_daemon_before_told_of_is_told_to_be_over() {
+    let bench = Bench::new(vec![target("web", vec![check("tcp")])]);
+    let told = (name("web"), CheckName::parse("tcp").unwrap());
+    bench.monitor.resume_told(&[told]);
+    bench.run();
+    let recovered = || bench.count(EventKind::CheckRecovered);
+    wait_until("it is told", || recovered() == 1).await;
+    let looks = bench.probe.looks("tcp");
+    wait_until("it looks on", || bench.probe.looks("tcp") > looks + 5).await;
+    assert_eq!(recovered(), 1, "once");
 }
 
 #[tokio::test]
