@@ -68,9 +68,31 @@ impl FileId {
 }
 
 /// The files that the processes of targets write to, whatever their names are: known from when the log is kept until nothing
-/// of the target lives any more.
+/// of the target lives any more. A file is of one target: of the last that it was known to be of.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Written(Arc<Mutex<HashMap<TargetName, FileId>>>);
+pub(super) struct Written(Arc<Mutex<Files>>);
+
+#[derive(Debug, Default)]
+struct Files {
+    of_targets: HashMap<TargetName, FileId>,
+    targets: HashMap<FileId, TargetName>,
+}
+
+impl Files {
+    fn know(&mut self, target: TargetName, file: FileId) {
+        self.forget(&target);
+        if let Some(other) = self.targets.insert(file, target.clone()) {
+            self.of_targets.remove(&other);
+        }
+        self.of_targets.insert(target, file);
+    }
+
+    fn forget(&mut self, target: &TargetName) {
+        if let Some(file) = self.of_targets.remove(target) {
+            self.targets.remove(&file);
+        }
+    }
+}
 
 impl Written {
     /// The log of this name is that file.
@@ -79,29 +101,27 @@ impl Written {
         // And what an operator links to is no file of the daemon's own, so others may write to it.
         let file = file.filter(|file| file.made_at.is_some() && !path.is_symlink());
         if let (Some(target), Some(file)) = (target_of(path), file) {
-            self.0.lock().insert(target, file);
+            self.0.lock().know(target, file);
         }
     }
 
     pub(super) fn of(&self, target: &TargetName) -> Option<FileId> {
-        self.0.lock().get(target).copied()
+        self.0.lock().of_targets.get(target).copied()
     }
 
     pub(super) fn forget(&self, path: &Path) {
         if let Some(target) = target_of(path) {
-            self.0.lock().remove(&target);
+            self.0.lock().forget(&target);
         }
     }
 
     /// Whose file this descriptor is, by a look at it.
     fn owner(&self, output: &Path) -> Option<TargetName> {
-        if self.0.lock().is_empty() {
+        if self.0.lock().targets.is_empty() {
             return None;
         }
         let found = FileId::of(output).ok()?;
-        let known = self.0.lock();
-        let mut known = known.iter().filter(|(_, file)| **file == found);
-        known.next().map(|(target, _)| target.clone())
+        self.0.lock().targets.get(&found).cloned()
     }
 
     /// Whose file this descriptor is. Only one that can be is looked at: of others the file system may not answer.
@@ -109,6 +129,7 @@ impl Written {
         let known: Vec<(TargetName, FileId)> = {
             let known = self.0.lock();
             let alike = known
+                .of_targets
                 .iter()
                 .filter(|(_, file)| Some(file.inode) == info.inode);
             alike
@@ -294,6 +315,31 @@ mod tests {
         assert!(open_former(&web, number, &known).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_file_is_of_the_last_target_that_it_was_known_to_be_of() {
+        let name = |text: &str| TargetName::parse(text).unwrap();
+        let file = |inode| FileId {
+            device: 1,
+            inode,
+            made_at: Some(SystemTime::UNIX_EPOCH),
+        };
+        let mut files = Files::default();
+        files.know(name("a"), file(1));
+        files.know(name("b"), file(2));
+        // Renamed, and then the name is another one's.
+        files.know(name("c"), file(1));
+        assert_eq!(files.targets.get(&file(1)), Some(&name("c")));
+        assert_eq!(files.of_targets.get(&name("a")), None);
+        files.know(name("a"), file(3));
+        // Started anew with another file.
+        files.know(name("b"), file(4));
+        assert_eq!(files.targets.get(&file(2)), None);
+        files.forget(&name("a"));
+        files.forget(&name("a"));
+        assert_eq!(files.targets.len(), 2);
+        assert_eq!(files.of_targets.len(), 2);
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Keeping {
         self.due.forget(from);
         self.logs.remove(&to);
         if let Some(kept) = self.logs.remove(from) {
+            self.written.know(&to, kept.written());
             self.logs.insert(to.clone(), kept);
             self.due.plan(to, now);
         }
