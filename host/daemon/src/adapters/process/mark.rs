@@ -25,11 +25,15 @@ mod seen;
 use super::{
     alias::Aliases,
     environ, log,
-    output::{self, Written},
+    output::{self, FileId, Written},
     stat,
 };
 use crate::{adapters::limits, ports::NamedProcess};
-use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
+use mainstay_domain::{
+    name::TargetName,
+    record::{OutputFile, ProcessIdentity},
+    time::Timestamp,
+};
 use one::Mark;
 use seen::Seen;
 use std::{
@@ -215,7 +219,16 @@ impl Marks {
     ) -> io::Result<Option<ProcessIdentity>> {
         let NamedProcess { pid, start_ticks } = named;
         let mark = self.by_either(pid)?.filter(|mark| mark.target == *target);
-        Ok(mark.map(|mark| mark.identity(pid, start_ticks, boot_id, now)))
+        Ok(mark.map(|mark| ProcessIdentity {
+            output: self.output_of(target, pid),
+            ..mark.identity(pid, start_ticks, boot_id, now)
+        }))
+    }
+
+    /// The file that a process of this target writes to, where that is still its log by its name.
+    fn output_of(&self, target: &TargetName, pid: u32) -> Option<OutputFile> {
+        let log = log::path(&self.logs, target);
+        output::written_by(pid, &log).and_then(FileId::record)
     }
 }
 

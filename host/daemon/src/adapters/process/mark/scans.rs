@@ -48,7 +48,10 @@ impl Marks {
                 );
                 continue;
             }
-            let identity = mark.identity(pid, stat.start_ticks, boot_id, now);
+            let identity = ProcessIdentity {
+                output: self.output_of(&mark.target, pid),
+                ..mark.identity(pid, stat.start_ticks, boot_id, now)
+            };
             found.push((mark.target, identity));
         }
         found.sort_by_key(|(_, identity)| (identity.start_ticks, identity.pid));
