@@ -25,6 +25,7 @@ mod files;
 mod forget;
 mod intake;
 mod load;
+mod lock;
 mod mark;
 mod open;
 mod owner;

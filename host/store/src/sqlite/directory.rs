@@ -3,20 +3,43 @@
 //! Invariant: one daemon to a state directory: an exclusive lock on a file in it, which names its holder, is held for as
 //! long as anything of the daemon works there.
 //! Invariant: the lock goes with the process, however that ends; the file stays and is never a sign of anything.
+//! Invariant: what of the daemon's is there before, open to others, is closed to them before it is used.
 
-use super::{FILE_NAME as JOURNAL, error::sentence, files::sync_directory, private};
+use super::{
+    FILE_NAME as JOURNAL,
+    error::sentence,
+    files::sync_directory,
+    lock::{self, Lock},
+    private,
+};
 use crate::port::{StoreError, StoreErrorKind};
 use mainstay_domain::code::ErrorCode;
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::File,
-    io::{self, Read, Seek, Write},
+    io::{self, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 pub(super) const FILE_NAME: &str = "lock";
+
+/// What else of the daemon's lies in the directory and is for its owner alone: who could read it could lock it too.
+const PRIVATE_FILES: [&str; 9] = [
+    "journal.db",
+    "journal.db-wal",
+    "journal.db-shm",
+    "journal.db-journal",
+    "journal.mark",
+    "reserve",
+    "reserve.probe",
+    "settled-clock.json",
+    "compiled.key",
+];
+
+/// Directories that an operator may let a group read, but in which nobody else may put files in the place of the daemon's.
+const DIRECTORIES: [&str; 5] = ["backups", "compiled", "logs", "outputs", "plugins"];
 
 /// A state directory that is this program's, until the last of those who share this value is gone.
 #[derive(Debug)]
@@ -44,30 +67,21 @@ impl StateDirectory {
         make(path).map_err(failed)?;
         let state_dir = path.to_owned();
         let path = path.join(FILE_NAME);
-        let mut file = private::files()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
+        let locked = lock::take(&path)
             .map_err(|error| failed(format!("cannot be locked: {}: {error}", path.display())))?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK {
-                return Err(failed(format!(
-                    "cannot be locked: {}: {error}",
-                    path.display()
-                )));
+        let mut file = match locked {
+            Lock::Held(file) => file,
+            Lock::InUse(holder) => {
+                let holder = match holder.trim() {
+                    "" => "another daemon".to_owned(),
+                    pid => format!("the daemon with pid {pid}"),
+                };
+                return Err(failed(ErrorCode::StateDirInUse.mark(format!(
+                    "is in use by {holder}; stop it first, or give this one a `state_dir` of its own"
+                ))));
             }
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            let holder = match holder.trim() {
-                "" => "another daemon".to_owned(),
-                pid => format!("the daemon with pid {pid}"),
-            };
-            return Err(failed(ErrorCode::StateDirInUse.mark(format!(
-                "is in use by {holder}; stop it first, or give this one a `state_dir` of its own"
-            ))));
-        }
+        };
+        close_to_others(&state_dir);
         // For people only; a lock whose holder cannot be named is still a lock.
         let _ = file
             .set_len(0)
@@ -82,6 +96,23 @@ impl StateDirectory {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// What cannot be closed is told and used: it was no other before.
+fn close_to_others(state_dir: &Path) {
+    let files = PRIVATE_FILES.iter().map(|name| (name, 0o077));
+    let directories = DIRECTORIES.iter().map(|name| (name, 0o002));
+    for (name, forbidden) in files.chain(directories) {
+        let path = state_dir.join(name);
+        match private::take_away(&path, forbidden) {
+            Ok(None) => {}
+            Ok(Some(mode)) => tracing::warn!(
+                path = %path.display(), mode = format!("{mode:o}"),
+                "it was open to other users, and is closed to them now"
+            ),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "it stays open to others"),
+        }
     }
 }
 

@@ -30,13 +30,36 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
         .create(true)
         .truncate(false)
         .open(path)?;
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        file.set_permissions(Permissions::from_mode(0o600))?;
-    }
+    close(&file)?;
     if let Some(parent) = path.parent() {
         sync_directory(parent)?;
     }
     Ok(())
+}
+
+/// Has a file be its owner's alone.
+pub(super) fn close(file: &File) -> io::Result<()> {
+    match file.metadata()?.permissions().mode() & 0o077 {
+        0 => Ok(()),
+        _ => file.set_permissions(Permissions::from_mode(0o600)),
+    }
+}
+
+/// Takes these bits of the mode away from a regular file or a directory; the mode before, where it had any of them. No link
+/// is followed, and nothing is opened: a file of SQLite that is closed loses the locks that this process has on it.
+pub(super) fn take_away(path: &Path, bits: u32) -> io::Result<Option<u32>> {
+    let found = match path.symlink_metadata() {
+        Ok(found) if found.is_file() || found.is_dir() => found,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & bits == 0 {
+        return Ok(None);
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode & !bits))?;
+    Ok(Some(mode))
 }
 
 /// Puts a file with these bytes in place, whole and on the disk, readable by its owner only; the file, open to be written.

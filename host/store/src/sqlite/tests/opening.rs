@@ -46,6 +46,68 @@ fn a_second_daemon_is_refused_with_the_pid_of_the_first() {
     open(directory.path()).unwrap();
 }
 
+#[tokio::test]
+async fn what_was_open_to_others_is_closed_to_them_by_the_next_daemon() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()).unwrap());
+    let logs = directory.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    for name in ["journal.db-wal", "compiled.key", "settled-clock.json", "theirs"] {
+        fs::write(directory.path().join(name), "").unwrap();
+    }
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let journal = open(directory.path()).unwrap();
+    for name in ["lock", FILE_NAME, "journal.db-wal", "journal.mark", "compiled.key"] {
+        let mode = mode(&directory.path().join(name));
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    assert_eq!(mode(&logs), 0o775, "who may read it is the operator's");
+    assert_eq!(mode(&directory.path().join("theirs")), 0o777);
+    drop(journal);
+}
+
+#[test]
+fn a_lock_that_was_open_to_others_and_that_one_of_them_holds_keeps_no_daemon_out() {
+    use std::{
+        io::Read,
+        os::unix::process::CommandExt,
+        process::{Command, Stdio},
+    };
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else may start a process of another user.
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let lock = directory.path().join("lock");
+    fs::write(&lock, "").unwrap();
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    // The one that locks lives on, and one that locked has ended and left its descriptor to another.
+    for script in ["exec flock \"$0\" sh -c 'echo held; sleep 60'", "exec 9<\"$0\"; flock 9; echo held; sleep 60"] {
+        let mut holder = Command::new("sh")
+            .args(["-c", script])
+            .arg(&lock)
+            .stdout(Stdio::piped())
+            .current_dir("/")
+            .uid(65_534)
+            .gid(65_534)
+            .spawn()
+            .unwrap();
+        let mut line = [0; 5];
+        holder.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        let journal = open(directory.path()).unwrap();
+        assert_eq!(mode(&lock), 0o600);
+        let second = refusal(directory.path());
+        assert!(second.contains("is in use by the daemon"), "{second}");
+        drop(journal);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
 #[test]
 fn a_directory_that_others_may_write_to_is_refused() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,0 +1,47 @@
+//! The state directory of a real daemon, with what other users and accidents do to it.
+
+use mainstay_tests::{Daemon, HOST};
+use std::{
+    fs,
+    io::Read,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    process::{Command, Stdio},
+};
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_lock_that_another_user_holds_keeps_no_daemon_from_starting() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else may start a process of another user.
+        return;
+    }
+    let mut daemon = Daemon::start(HOST, &[]);
+    assert!(daemon.stop());
+    for below in ["", "state"] {
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(daemon.path(below), open).unwrap();
+    }
+    let lock = daemon.path("state/lock");
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut holder = Command::new("flock")
+        .arg(&lock)
+        .args(["sh", "-c", "echo held; exec sleep 60"])
+        .stdout(Stdio::piped())
+        .current_dir("/")
+        .uid(65_534)
+        .gid(65_534)
+        .spawn()
+        .unwrap();
+    let mut line = [0; 5];
+    let output = holder.stdout.as_mut().unwrap();
+    output.read_exact(&mut line).unwrap();
+    daemon.run();
+    assert_eq!(mode(&lock), 0o600);
+    assert_eq!(mode(&daemon.path("state/journal.db")), 0o600);
+    assert!(daemon.stop());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+}
