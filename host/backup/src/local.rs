@@ -175,23 +175,25 @@ impl BackupStore for LocalBackups {
         }
     }
 
-    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
+        self.layout.jobs()
+    }
+
+    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let mut found = Vec::new();
-        for job in self.layout.jobs()? {
-            for (path, in_trash) in self.layout.manifests(&job)? {
-                let bytes = fs::read(&path).map_err(unavailable("cannot read", &path))?;
-                match Manifest::from_bytes(&bytes) {
-                    Ok(manifest) => {
-                        let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;
-                        found.push(StoredBackup {
-                            manifest,
-                            intact,
-                            in_trash,
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(path = %path.display(), %error, "a backup's manifest is left out")
-                    }
+        for (path, in_trash) in self.layout.manifests(job)? {
+            let bytes = fs::read(&path).map_err(unavailable("cannot read", &path))?;
+            match Manifest::from_bytes(&bytes) {
+                Ok(manifest) => {
+                    let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;
+                    found.push(StoredBackup {
+                        manifest,
+                        intact,
+                        in_trash,
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "a backup's manifest is left out")
                 }
             }
         }

@@ -198,6 +198,9 @@ pub trait BackupStore: Send + Sync {
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;
-    /// Every backup that the store holds, read from its manifests; the catalog can be rebuilt from it.
-    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError>;
+    /// The jobs of which the store may hold backups.
+    fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError>;
+    /// Every backup of a job that the store holds, read from its manifests; the catalog can be rebuilt from it. What changes
+    /// the job's backups meanwhile makes it fail, or find what is gone.
+    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError>;
 }

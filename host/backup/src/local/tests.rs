@@ -432,12 +432,12 @@ fn the_trash_can_still_be_restored_from_and_is_deleted_whole() {
     fixture.extend(BackupType::Full, &mut chain);
     fixture.store.trash(&job(), &chain[0]).unwrap();
     fixture.store.trash(&job(), &chain[0]).unwrap();
-    let stored = fixture.store.stored().unwrap();
+    let stored = fixture.store.stored(&job()).unwrap();
     assert!(stored[0].in_trash && stored[0].intact);
     fixture.restore_into(&chain, "restored").unwrap();
     fixture.store.delete(&job(), &chain[0]).unwrap();
     fixture.store.delete(&job(), &chain[0]).unwrap();
-    assert!(fixture.store.stored().unwrap().is_empty());
+    assert!(fixture.store.stored(&job()).unwrap().is_empty());
     assert_eq!(
         fs::read_dir(fixture.job_dir().join("trash"))
             .unwrap()

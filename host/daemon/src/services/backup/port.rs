@@ -62,8 +62,7 @@ impl BackupOperator for BackupService {
     }
 
     fn rebuild(&self) -> Boxed<'_, Result<Vec<BackupRecord>, Refused>> {
-        let work = self.clone().rebuild_now();
-        Box::pin(async move { self.in_own_task(work).await.map_err(refused) })
+        Box::pin(async move { self.rebuild_now().await.map_err(refused) })
     }
 
     fn prune(&self, job: Option<JobName>, dry_run: bool) -> Boxed<'_, Result<Pruned, Refused>> {

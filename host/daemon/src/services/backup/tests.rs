@@ -643,6 +643,25 @@ async fn a_lost_catalog_is_rebuilt_from_the_store() {
 }
 
 #[tokio::test]
+async fn a_rebuild_waits_for_the_turn_of_each_job_that_has_backups() {
+    let fixture = Fixture::new().await;
+    fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.hang();
+    let running = fixture.create(BackupType::Snapshot);
+    let others = async {
+        wait_until("the backup", || fixture.store.hanging()).await;
+        let mut rebuilding = fixture.service.rebuild();
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut rebuilding).await;
+        assert!(early.is_err(), "it did not wait: {early:?}");
+        fixture.store.go_on();
+        within(rebuilding).await.unwrap()
+    };
+    let (taken, found) = tokio::join!(running, others);
+    taken.unwrap();
+    assert_eq!(found, [], "what was being taken is in the catalog by now");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_keeps_no_backup_from_being_taken() {
     let fixture = Fixture::new().await;
     let (_running, _stop) = fixture.start();

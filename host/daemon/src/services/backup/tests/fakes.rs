@@ -16,7 +16,7 @@ use mainstay_domain::{
     spec::{RetentionSpec, Schedule},
 };
 use parking_lot::Condvar;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 #[derive(Default)]
 struct Behaviour {
@@ -274,13 +274,24 @@ impl BackupStore for FakeStore {
         Ok(self.with(|it| it.manifests.get(id).cloned()))
     }
 
-    fn stored(&self) -> Result<Vec<StoredBackup>, BackupStoreError> {
+    fn jobs(&self) -> Result<Vec<JobName>, BackupStoreError> {
+        let jobs: BTreeSet<JobName> = self.with(|it| {
+            let manifests = it.manifests.values();
+            manifests.map(|manifest| manifest.job.clone()).collect()
+        });
+        Ok(jobs.into_iter().collect())
+    }
+
+    fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let stored = |manifest: &Manifest| StoredBackup {
             manifest: manifest.clone(),
             intact: true,
             in_trash: false,
         };
-        Ok(self.with(|it| it.manifests.values().map(stored).collect()))
+        Ok(self.with(|it| {
+            let of_job = it.manifests.values().filter(|manifest| manifest.job == *job);
+            of_job.map(stored).collect()
+        }))
     }
 }
 
