@@ -17,7 +17,10 @@ use super::{
     document::{Place, Value},
     reader::ValueAt,
 };
-use mainstay_domain::template::{self, Part};
+use mainstay_domain::{
+    template::{self, Part},
+    text::visible,
+};
 use std::{collections::BTreeMap, path::PathBuf};
 
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
@@ -81,6 +84,22 @@ pub(crate) fn word(at: ValueAt<'_>) -> Option<String> {
     }
     if text.contains('\0') {
         return at.not("a text without NUL", "remove the NUL from it");
+    }
+    Some(text)
+}
+
+/// The longest text that is shown as a name, in characters.
+const MAX_NAME: usize = 253;
+
+/// A text that is shown wherever what it names is told of: in titles, logs and tables.
+pub(crate) fn display_name(at: ValueAt<'_>) -> Option<String> {
+    const HELP: &str = "write letters, digits, `.` and `-`, e.g. \"web-1\"";
+    let text = word(at)?;
+    if visible(&text) != text {
+        return at.not("a name that can be shown as it is", HELP);
+    }
+    if text.chars().count() > MAX_NAME {
+        return at.not(&format!("a name of at most {MAX_NAME} characters"), HELP);
     }
     Some(text)
 }

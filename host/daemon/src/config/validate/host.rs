@@ -5,13 +5,14 @@ use super::{
         addresses::{host_name, socket_address},
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{environment, existing, name, path, positive_duration, run, word},
+        values::{display_name, environment, existing, name, path, positive_duration, run, word},
     },
     named,
 };
 use mainstay_domain::{
     name::{CommandName, SecretName},
     spec::{ApiSpec, CommandSpec, HostSpec, SecretSource},
+    text::printable,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +24,7 @@ const QUARTER: Duration = Duration::from_secs(90 * 24 * 3600);
 
 pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
     at.fields("[host]", |fields| {
-        let name = fields.optional("name", word);
+        let name = fields.optional("name", display_name);
         let state_dir = fields.required("state_dir", "state_dir = \"state\"", path);
         let plugin_dir = fields.required("plugin_dir", "plugin_dir = \"plugins\"", path);
         let thirty = Duration::from_secs(30);
@@ -40,10 +41,16 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
 
 /// What the machine calls itself.
 fn machine_name() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    let machine = rustix::system::uname();
+    shown_name(&machine.nodename().to_string_lossy())
+}
+
+/// A machine may call itself anything, or nothing at all.
+fn shown_name(machine: &str) -> String {
+    match machine {
+        "" => "localhost".to_owned(),
+        name => printable(name, '-'),
+    }
 }
 
 fn api(at: ValueAt<'_>) -> Option<ApiSpec> {
@@ -127,4 +134,21 @@ pub(super) fn secrets(at: ValueAt<'_>) -> Option<BTreeMap<SecretName, SecretSour
             }
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_calls_itself_anything_has_a_name_that_can_be_shown() {
+        for (machine, expected) in [
+            ("web-1", "web-1"),
+            ("web\u{1b}[2J", "web-[2J"),
+            ("web\n1", "web-1"),
+            ("", "localhost"),
+        ] {
+            assert_eq!(shown_name(machine), expected);
+        }
+    }
 }
