@@ -15,6 +15,7 @@ pub mod error;
 mod events;
 mod extract;
 mod hosts;
+mod pace;
 mod reads;
 mod requests;
 mod socket;
@@ -32,7 +33,7 @@ use crate::{
         status_view::{ChangedTargets, StatusCache, StatusSources},
     },
 };
-use access::{Door, TcpGuest};
+use access::{Door, TcpGuest, UnixGuest};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, State},
@@ -40,7 +41,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use caller::{Caller, Known};
-use connections::Connections;
+use connections::{Bounds, Connections};
 use error::ApiError;
 use extract::{Body, Named};
 use hosts::Hosts;
@@ -49,8 +50,9 @@ use mainstay_domain::id::OperationId;
 use mainstay_domain::name::SecretName;
 use mainstay_domain::recovery::Verb;
 use mainstay_store::StateDirectory;
+use socket::UnixDoor;
 use std::{net::SocketAddr, sync::Arc};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The longest request body, in bytes.
@@ -97,7 +99,7 @@ pub struct TcpAccess {
 
 /// The admin API, bound and not yet served.
 pub struct Api {
-    unix: (UnixListener, socket::SocketFile),
+    unix: UnixDoor,
     tcp: Option<(TcpListener, Door)>,
     state: ApiState,
 }
@@ -127,7 +129,7 @@ impl Api {
             }
             None => None,
         };
-        let unix = socket::bind_unix(directory)?;
+        let unix = socket::bind_unix(directory).await?;
         Ok(Self { unix, tcp, state })
     }
 
@@ -147,14 +149,23 @@ impl Api {
             stop: stop.clone(),
         });
         let app = routes(served.clone());
-        let (listener, file) = self.unix;
-        let unix = connections::serve(listener, app.clone(), Caller::of, stop.clone());
+        let file = self.unix.file();
+        let bounds = Bounds::of_this_process();
+        let unix = {
+            let counted = app.clone().layer(middleware::from_fn(access::count));
+            let places = Arc::new(Connections::new(bounds));
+            let meet = move |stream: &UnixStream| UnixGuest {
+                place: places.admit(),
+                caller: Caller::of(stream),
+            };
+            connections::serve(self.unix, counted, meet, stop.clone())
+        };
         let tcp = async {
             let Some((listener, door)) = self.tcp else {
                 return;
             };
             let guarded = app.layer(middleware::from_fn_with_state(door, access::check));
-            let places = Arc::new(Connections::default());
+            let places = Arc::new(Connections::new(bounds));
             let meet = |stream: &TcpStream| TcpGuest {
                 place: places.admit(),
                 local: stream.local_addr().ok().map(|local| local.ip()),

@@ -111,6 +111,11 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        // A FIFO would hold up who opens it for ever.
+        let what = format!("{} is no regular file; move it away", path.display());
+        return Err(io::Error::other(what));
+    }
     match fs::read(path) {
         Ok(bytes) => match <[u8; KEY_BYTES]>::try_from(bytes) {
             Ok(key) => return Ok(key),
@@ -188,10 +193,17 @@ mod tests {
 
         let key = directory.path().join("compiled.key");
         let whole = fs::read(&key).unwrap();
-        fs::write(&key, b"something else").unwrap();
-        let anew = CompileCache::open(&directory.path().join("compiled")).unwrap();
-        assert!(anew.get(&engine, &digest).is_none(), "of another key");
-        assert_eq!(fs::read(&key).unwrap().len(), KEY_BYTES);
+        for spoilt in [&b"something else"[..], b""] {
+            fs::write(&key, spoilt).unwrap();
+            let anew = CompileCache::open(&directory.path().join("compiled")).unwrap();
+            assert!(anew.get(&engine, &digest).is_none(), "of another key");
+            assert_eq!(fs::read(&key).unwrap().len(), KEY_BYTES);
+        }
+        fs::remove_file(&key).unwrap();
+        fs::create_dir(&key).unwrap();
+        let refused = CompileCache::open(&directory.path().join("compiled"));
+        assert!(refused.unwrap_err().to_string().contains("compiled.key"));
+        fs::remove_dir(&key).unwrap();
         fs::write(&key, whole).unwrap();
 
         let authentic = fs::read(&path).unwrap();

@@ -1,4 +1,5 @@
-//! Who may use the API over TCP: those who have the bearer token, and ask for a host that is ours.
+//! Who may use the API over TCP: those who have the bearer token, and ask for a host that is ours. And who may use it over
+//! the Unix socket: whoever can open it, as long as not too many do at one time.
 //!
 //! Invariant: the token is neither kept nor printed here; it is asked for anew for each request, so a rotated one counts
 //! at once, and only hashes are compared, in constant time.
@@ -21,7 +22,6 @@ use axum::{
 };
 use mainstay_domain::name::SecretName;
 use std::{net::IpAddr, sync::Arc};
-use tokio_util::sync::CancellationToken;
 
 /// What every request over TCP has to carry in `Authorization: Bearer …`, as it is now; while there is none, nobody
 /// passes.
@@ -44,14 +44,37 @@ pub(super) struct TcpGuest {
     pub(super) local: Option<IpAddr>,
 }
 
-impl Guest for TcpGuest {
-    fn dismissed(&self) -> Option<CancellationToken> {
-        Some(self.place.dismissed())
-    }
+/// Who has come to the Unix socket; in the extensions of each request.
+#[derive(Clone)]
+pub(super) struct UnixGuest {
+    pub(super) place: Place,
+    pub(super) caller: Caller,
+}
 
-    fn is_stranger(&self) -> bool {
-        self.place.is_strangers()
+impl Guest for TcpGuest {
+    fn place(&self) -> &Place {
+        &self.place
     }
+}
+
+impl Guest for UnixGuest {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// Lets a request over the Unix socket pass, with who it comes from. There everybody who has sent one is known.
+pub(super) async fn count(mut request: Request, next: Next) -> Response {
+    let guest = request.extensions().get::<UnixGuest>().cloned();
+    let refused = match guest {
+        Some(guest) if guest.place.become_known() => {
+            request.extensions_mut().insert(guest.caller);
+            return next.run(request).await;
+        }
+        Some(_) => ApiError::too_many_at_once(),
+        None => ApiError::ended(),
+    };
+    and_close(refused)
 }
 
 /// `blake3::Hash` compares in constant time.
@@ -67,13 +90,15 @@ pub(super) async fn check(State(door): State<Door>, mut request: Request, next: 
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(refused) => {
-            let mut response = refused.into_response();
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
-            response
-        }
+        Err(refused) => and_close(refused),
     }
+}
+
+fn and_close(refused: ApiError) -> Response {
+    let mut response = refused.into_response();
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
 }
 
 fn may_pass(door: &Door, request: &Request) -> Result<(), ApiError> {

@@ -3,12 +3,11 @@
 //! Invariant: it is the user at the other end of the Unix socket, or the name of the token that was shown, and nothing
 //! that the request says.
 
-use super::{Served, connections::Guest, error::ApiError};
+use super::{Served, error::ApiError};
 use axum::{extract::FromRequestParts, http::request::Parts};
 use mainstay_domain::{actor::Actor, name::SecretName};
 use std::sync::Arc;
 use tokio::net::UnixStream;
-use tokio_util::sync::CancellationToken;
 
 /// Who a request comes from; in its extensions.
 #[derive(Debug, Clone)]
@@ -23,16 +22,6 @@ impl Caller {
     /// The peer of a connection of the Unix socket.
     pub(super) fn of(stream: &UnixStream) -> Self {
         Self::User(stream.peer_cred().ok().map(|peer| peer.uid()))
-    }
-}
-
-impl Guest for Caller {
-    fn dismissed(&self) -> Option<CancellationToken> {
-        None
-    }
-
-    fn is_stranger(&self) -> bool {
-        false
     }
 }
 

@@ -84,6 +84,20 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
     }
 
+    /// As many connections of the Unix socket as may be are at work.
+    pub fn too_many_at_once() -> Self {
+        let help = "close some, e.g. those that follow events, or try again later";
+        let error = "too many connections to the socket are at work already";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
+    }
+
+    /// A request that was not there whole when the daemon was asked to stop.
+    pub fn stopping() -> Self {
+        let error = "the daemon is stopping, and this request had not come whole";
+        let help = "nothing was begun; send it again when the daemon runs";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, Some(help.into()))
+    }
+
     /// A request whose body does not come.
     pub fn body_too_slow(waited: Duration) -> Self {
         let error = format!("the body of the request has not come within {waited:?}");

@@ -1,13 +1,13 @@
 //! What handlers take from a request; as axum's own, with errors in the API's form.
 
-use super::error::ApiError;
+use super::{Served, error::ApiError};
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// By then a body is there whole, from the end of its head on.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -21,13 +21,17 @@ pub(super) struct Parameters<T>(pub(super) T);
 /// The placeholders of the path.
 pub(super) struct Named<T>(pub(super) T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Served>> for Body<T> {
     type Rejection = ApiError;
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let reading = Json::from_request(request, state);
-        match tokio::time::timeout(BODY_WITHIN, reading).await {
-            Ok(read) => Ok(Self(read?.0)),
-            Err(_) => Err(ApiError::body_too_slow(BODY_WITHIN)),
+    async fn from_request(request: Request, served: &Arc<Served>) -> Result<Self, ApiError> {
+        let reading = Json::<T>::from_request(request, served);
+        tokio::select! { biased;
+            read = tokio::time::timeout(BODY_WITHIN, reading) => match read {
+                Ok(read) => Ok(Self(read?.0)),
+                Err(_) => Err(ApiError::body_too_slow(BODY_WITHIN)),
+            },
+            // What is not there whole by now is not waited for.
+            () = served.stop.cancelled() => Err(ApiError::stopping()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The API over its real sockets.
 
 mod access;
+mod doors;
 mod shapes;
 mod streams;
 
