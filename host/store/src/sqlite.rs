@@ -5,7 +5,8 @@
 //! shares one transaction and one fsync, and a submission that is refused fails alone.
 //! Invariant: a journal that does not hold all that was acknowledged, or a row that is not what was written, is an
 //! error with the file's name (`mark`, `sums`); nothing is taken for the whole that is not.
-//! Invariant: readers have connections of their own and never hold up the writer.
+//! Invariant: readers have connections of their own and never hold up the writer. Those who show what is in the journal have
+//! others than the daemon's own work, plugins' values say, which no one who reads much can hold up.
 //! Invariant: a write that fails in a way that may pass is tried again until it works, and what is behind it waits in
 //! order; nothing that was taken is dropped while the daemon lives.
 //! Invariant: the line before the writer is bounded. What is above is refused at once, with an error and without
@@ -89,7 +90,10 @@ pub struct SqliteJournal {
     path: PathBuf,
     queue: Arc<Queue>,
     events: broadcast::Sender<Arc<Event>>,
+    /// For the daemon's own work.
     readers: Arc<Readers>,
+    /// For those who show it.
+    browsers: Arc<Readers>,
     transactions: Arc<AtomicU64>,
     room: watch::Receiver<DiskState>,
     #[cfg(test)]
@@ -146,6 +150,7 @@ impl SqliteJournal {
             false => DiskState::Healthy,
         });
         let readers = Arc::new(Readers::new(path.clone()));
+        let browsers = Arc::new(Readers::new(path.clone()));
         let queue = Arc::new(Queue::new(path.clone(), bound));
         let (events, _) = broadcast::channel(SUBSCRIBER_LAG);
         let transactions = Arc::new(AtomicU64::new(0));
@@ -196,6 +201,7 @@ impl SqliteJournal {
             queue,
             events,
             readers,
+            browsers,
             transactions,
             room,
             #[cfg(test)]
@@ -227,6 +233,7 @@ impl SqliteJournal {
     pub fn close(&self) {
         // Readers first: the connection that closes last empties the write-ahead log, and they cannot.
         self.readers.close();
+        self.browsers.close();
         if let Some(checking) = &self.checking {
             checking.stop();
         }

@@ -1,6 +1,7 @@
 //! Read-only connections, on the runtime's blocking threads.
 //!
-//! Invariant: at most [`MAX_READERS`] read at one time, the others wait; none can write.
+//! Invariant: of one pool at most [`MAX_READERS`] read at one time, the others wait; none can write. A query has its place until
+//! it ends, also where nobody waits for its answer any more: so many who ask and go away read no more than that.
 
 use super::{
     error::{explain, sentence, writer_gone},
@@ -20,7 +21,7 @@ const MAX_READERS: usize = 4;
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -28,7 +29,7 @@ impl Readers {
         Self {
             path,
             idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(MAX_READERS),
+            permits: Arc::new(Semaphore::new(MAX_READERS)),
         }
     }
 
@@ -39,13 +40,16 @@ impl Readers {
     ) -> Reading<'static, T> {
         let readers = Arc::clone(self);
         Box::pin(async move {
-            let Ok(_permit) = readers.permits.acquire().await else {
+            let Ok(permit) = Arc::clone(&readers.permits).acquire_owned().await else {
                 return Err(writer_gone(&readers.path));
             };
             let path = readers.path.clone();
             let reading = {
                 let readers = Arc::clone(&readers);
-                tokio::task::spawn_blocking(move || readers.run(query))
+                tokio::task::spawn_blocking(move || {
+                    let _permit = permit;
+                    readers.run(query)
+                })
             };
             let panicked = "was not read: the query has panicked";
             reading

@@ -23,12 +23,12 @@ use rusqlite::{Connection, Params, ToSql, params};
 
 impl Browse for SqliteJournal {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
-        self.readers
+        self.browsers
             .read(move |connection| history(connection, &filter))
     }
 
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
-        self.readers.read(move |connection| {
+        self.browsers.read(move |connection| {
             let operation: Option<Operation> = one(
                 connection,
                 concat!(
@@ -68,12 +68,12 @@ impl Browse for SqliteJournal {
                 " FROM incidents ORDER BY opened_at DESC, number DESC LIMIT ?1"
             )
         };
-        self.readers
+        self.browsers
             .read(move |connection| all(connection, sql, params![limit]))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
-        self.readers.read(move |connection| {
+        self.browsers.read(move |connection| {
             one(
                 connection,
                 concat!(
@@ -88,7 +88,7 @@ impl Browse for SqliteJournal {
 
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.readers.read(move |connection| {
+        self.browsers.read(move |connection| {
             events(
                 connection,
                 concat!(
@@ -108,7 +108,7 @@ impl Browse for SqliteJournal {
         limit: u32,
     ) -> Reading<'_, Vec<Event>> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.readers.read(move |connection| {
+        self.browsers.read(move |connection| {
             events(
                 connection,
                 concat!(
@@ -143,7 +143,7 @@ impl Browse for SqliteJournal {
     }
 
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
-        self.readers.read(move |connection| {
+        self.browsers.read(move |connection| {
             let mut newest = events(
                 connection,
                 concat!(

@@ -2,12 +2,13 @@
 
 use super::fixtures::*;
 use crate::{
-    port::{Browse, HistoryFilter, Journal, Recover},
+    port::{Browse, HistoryFilter, Journal, Reading, Recover, Values},
     sqlite::SqliteJournal,
 };
 use mainstay_domain::{
     event::Event, incident::IncidentState, operation::OperationState, record::Change,
 };
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -102,6 +103,55 @@ async fn every_history_query_is_answered_from_an_index_in_its_order() {
             .count();
         assert_eq!(plan.matches("=?").count(), equal, "{conditions}: {plan}");
     }
+}
+
+/// Queries that take all places of those who browse, until the sender is dropped.
+fn hold_all(journal: &SqliteJournal) -> (std::sync::mpsc::Sender<()>, Vec<Reading<'static, ()>>) {
+    let (go_on, waits) = std::sync::mpsc::channel::<()>();
+    let waits = Arc::new(std::sync::Mutex::new(waits));
+    let query = |_| {
+        let waits = Arc::clone(&waits);
+        journal.browsers.read(move |_| {
+            // Until the sender is gone.
+            let _ = waits.lock().unwrap().recv();
+            Ok(())
+        })
+    };
+    (go_on, (0..4).map(query).collect())
+}
+
+#[tokio::test]
+async fn a_query_whose_asker_has_gone_has_its_place_until_it_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    journal.commit(Vec::new().into()).await.unwrap();
+    let (go_on, queries) = hold_all(&journal);
+    let moment = Duration::from_millis(50);
+    for query in queries {
+        assert!(tokio::time::timeout(moment, query).await.is_err());
+    }
+    let early = tokio::time::timeout(moment, journal.last_events(1)).await;
+    assert!(early.is_err(), "there was a fifth: {early:?}");
+    drop(go_on);
+    within(journal.last_events(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_browses_holds_up_nothing_of_the_daemons_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path()).unwrap();
+    let (go_on, queries) = hold_all(&journal);
+    let moment = Duration::from_millis(50);
+    for query in queries {
+        assert!(tokio::time::timeout(moment, query).await.is_err());
+    }
+    let value = Values::get(&journal, plugin("probe"), "key".to_owned());
+    assert_eq!(within(value).await.unwrap(), None);
+    within(journal.recovered(at(0))).await.unwrap();
+    within(journal.commit(vec![Change::Event(event(1))].into()))
+        .await
+        .unwrap();
+    drop(go_on);
 }
 
 #[tokio::test]
