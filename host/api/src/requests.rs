@@ -21,6 +21,8 @@ pub struct HistoryQuery {
     pub since: Option<String>,
     /// At most so many; default 100.
     pub limit: Option<u32>,
+    /// Only those that come after the operation with this id in the list: the last of the page before.
+    pub before: Option<String>,
 }
 
 /// The query of `GET /v1/incidents`.
@@ -31,6 +33,8 @@ pub struct IncidentQuery {
     pub open: Option<bool>,
     /// At most so many; default 100.
     pub limit: Option<u32>,
+    /// Only those that come after the incident with this id in the list: the last of the page before.
+    pub before: Option<String>,
 }
 
 /// The query of `GET /v1/events`.

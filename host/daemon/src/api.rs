@@ -16,6 +16,7 @@ mod events;
 mod extract;
 mod hosts;
 mod pace;
+mod pages;
 mod reads;
 mod requests;
 mod socket;

@@ -199,7 +199,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         spec: spec.clone(),
     };
     // From the first event of this daemon on.
-    let (_, counted) = EventFeed::after_newest(0, &*shared.journal, records.clone()).await?;
+    let counted = EventFeed::of_newest(0, &*shared.journal, records.clone()).await?;
     for aside in &recovered.set_aside {
         host_events::record_set_aside(&shared, aside);
     }

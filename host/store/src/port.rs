@@ -160,6 +160,8 @@ pub struct HistoryFilter {
     pub state: Option<OperationState>,
     /// Only detected at or after this.
     pub since: Option<Timestamp>,
+    /// Only those that come after this one in the answer, for the next page. None where it is not known any more.
+    pub before: Option<OperationId>,
     /// At most so many, newest first.
     pub limit: u32,
 }
@@ -216,8 +218,13 @@ pub trait Browse: Send + Sync {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>>;
     /// One operation and its journal, in order.
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>>;
-    /// Incidents, newest first.
-    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>>;
+    /// Incidents, newest first; with `before` those that come after that one, for the next page.
+    fn incidents(
+        &self,
+        open_only: bool,
+        before: Option<IncidentId>,
+        limit: u32,
+    ) -> Reading<'_, Vec<Incident>>;
     /// One incident.
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>>;
     /// Events after `seq`, oldest first.
@@ -234,6 +241,8 @@ pub trait Browse: Send + Sync {
     fn renames(&self, target: Option<TargetName>, limit: u32) -> Reading<'_, Vec<Event>>;
     /// The newest events, oldest first.
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>>;
+    /// The `seq` after which come the newest events, so many of them; 0 where there are no more than those.
+    fn seq_before_newest(&self, count: u32) -> Reading<'_, u64>;
 }
 
 /// Durable values of plugins, each plugin in a namespace of its own. All errors are for the plugin.

@@ -435,9 +435,12 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<DrillBody>(json!({ "job": "state" }), json!({ "job": "state" }));
     check_request::<HistoryQuery>(
         json!({}),
-        json!({ "target": null, "failure": null, "state": null, "since": null, "limit": null }),
+        json!({ "target": null, "failure": null, "state": null, "since": null, "limit": null, "before": null }),
     );
-    check_request::<IncidentQuery>(json!({}), json!({ "open": null, "limit": null }));
+    check_request::<IncidentQuery>(
+        json!({}),
+        json!({ "open": null, "limit": null, "before": null }),
+    );
     check_request::<EventQuery>(
         json!({}),
         json!({ "since": null, "follow": null, "limit": null }),

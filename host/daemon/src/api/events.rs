@@ -1,4 +1,4 @@
-//! The stream of events, one JSON object a line.
+//! The stream of events, one JSON object a line, read and sent a page at a time.
 //!
 //! Invariant: no event is left out or given twice; see [`crate::services::feed`].
 
@@ -31,18 +31,18 @@ pub(super) async fn events(
     Parameters(query): Parameters<EventQuery>,
 ) -> Result<Response, ApiError> {
     let (journal, records) = (&*served.ports.journal, served.ports.records.clone());
-    let (first, feed) = match query.since {
-        Some(seq) => (Vec::new(), EventFeed::after(seq, journal, records)),
+    let follow = query.follow.unwrap_or(false);
+    let (feed, left) = match query.since {
+        Some(seq) => (EventFeed::after(seq, journal, records), query.limit),
         None => {
             let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
-            EventFeed::after_newest(limit, journal, records).await?
+            let feed = EventFeed::of_newest(limit, journal, records).await?;
+            (feed, (!follow).then_some(limit))
         }
     };
-    let follow = query.follow.unwrap_or(false);
     let reader = Reader {
-        first,
-        rest: (follow || query.since.is_some()).then_some(feed),
-        left: query.since.and(query.limit),
+        feed: Some(feed),
+        left,
         follow,
         stop: served.stop.clone(),
     };
@@ -53,8 +53,8 @@ pub(super) async fn events(
 }
 
 struct Reader {
-    first: Vec<Arc<Event>>,
-    rest: Option<EventFeed>,
+    /// None after an error.
+    feed: Option<EventFeed>,
     /// So many events are still given; none: no bound.
     left: Option<u32>,
     follow: bool,
@@ -64,13 +64,10 @@ struct Reader {
 impl Reader {
     /// The next lines; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
-        if !self.first.is_empty() {
-            return Some(lines(&std::mem::take(&mut self.first)));
-        }
         if self.left == Some(0) {
             return None;
         }
-        let feed = self.rest.as_mut()?;
+        let feed = self.feed.as_mut()?;
         let read = if self.follow {
             tokio::select! { biased;
                 () = self.stop.cancelled() => Ok(None),
@@ -90,7 +87,7 @@ impl Reader {
                 lines(&events)
             }),
             Err(error) => {
-                self.rest = None;
+                self.feed = None;
                 Some(error_line(error))
             }
         }

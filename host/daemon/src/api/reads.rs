@@ -4,8 +4,9 @@ use super::{
     Served,
     error::ApiError,
     extract::{Named, Parameters},
-    requests,
+    pages, requests,
 };
+use crate::ports::HistoryFilter;
 use axum::{
     Json,
     body::Bytes,
@@ -14,16 +15,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
-    PluginRow, RenameQuery,
+Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow, RenameQuery,
 };
-use mainstay_domain::id::OperationId;
+use mainstay_domain::{id::OperationId, incident, operation};
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.
 const LIMIT: u32 = 100;
 
-/// Rows that a listing gives at most.
+/// Rows that a listing gives at most, page by page.
 const MAX_LIMIT: u32 = 100_000;
 
 pub(super) async fn status(State(served): State<Arc<Served>>) -> Response {
@@ -39,21 +39,35 @@ pub(super) async fn plugins(State(served): State<Arc<Served>>) -> Json<Vec<Plugi
 pub(super) async fn incidents(
     State(served): State<Arc<Served>>,
     Parameters(query): Parameters<IncidentQuery>,
-) -> Result<Json<Vec<Incident>>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
     let open_only = query.open.unwrap_or(false);
-    let incidents = served.ports.records.incidents(open_only, limit).await?;
-    Ok(Json(incidents.iter().map(Incident::from).collect()))
+    let before = requests::incident_asked_for(&query)?;
+    let records = served.ports.records.clone();
+    pages::answer::<incident::Incident>(limit, before, move |before, limit| {
+        let records = records.clone();
+        Box::pin(async move { records.incidents(open_only, before, limit).await })
+    })
+    .await
 }
 
 pub(super) async fn history(
     State(served): State<Arc<Served>>,
     Parameters(query): Parameters<HistoryQuery>,
-) -> Result<Json<Vec<Operation>>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = query.limit.unwrap_or(LIMIT).min(MAX_LIMIT);
     let filter = requests::filter(query, limit)?;
-    let operations = served.ports.records.history(filter).await?;
-    Ok(Json(operations.iter().map(Operation::from).collect()))
+    let records = served.ports.records.clone();
+    pages::answer::<operation::Operation>(limit, filter.before.clone(), move |before, limit| {
+        let (records, filter) = (records.clone(), filter.clone());
+        let page = HistoryFilter {
+            before,
+            limit,
+            ..filter
+        };
+        Box::pin(async move { records.history(page).await })
+    })
+    .await
 }
 
 pub(super) async fn renames(

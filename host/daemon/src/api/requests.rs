@@ -4,9 +4,9 @@
 
 use super::error::ApiError;
 use crate::ports::{HistoryFilter, RestoreRequest};
-use mainstay_api::{BackupQuery, HistoryQuery, RenameQuery, RestoreBody};
+use mainstay_api::{BackupQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,};
 use mainstay_domain::{
-    id::BackupId,
+    id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, TargetName},
     time::Timestamp,
 };
@@ -58,13 +58,21 @@ pub(super) fn renamed(query: &RenameQuery) -> Result<Option<TargetName>, ApiErro
 /// Which operations a query wants, at most so many.
 pub(super) fn filter(query: HistoryQuery, limit: u32) -> Result<HistoryFilter, ApiError> {
     let since = query.since.as_deref().map(Timestamp::parse).transpose();
+    let before = query.before.as_deref().map(OperationId::parse).transpose();
     Ok(HistoryFilter {
         target: asked_for("target", query.target.as_deref(), TargetName::parse)?,
         failure: asked_for("failure", query.failure.as_deref(), FailureType::parse)?,
         state: query.state.map(Into::into),
         since: since.map_err(|why| ApiError::bad_query("since", why))?,
+        before: before.map_err(|why| ApiError::bad_query("before", why))?,
         limit,
     })
+}
+
+/// The incident after which a query wants the others.
+pub(super) fn incident_asked_for(query: &IncidentQuery) -> Result<Option<IncidentId>, ApiError> {
+    let before = query.before.as_deref().map(IncidentId::parse).transpose();
+    before.map_err(|why| ApiError::bad_query("before", why))
 }
 
 /// A name of a query.

@@ -352,10 +352,12 @@ impl Browse for FakeWorld {
                     .since
                     .is_none_or(|since| since <= operation.detected_at)
         };
-        let found = operations
-            .iter()
-            .rev()
-            .map(|(operation, _)| operation.clone());
+        let newest = operations.iter().rev().map(|(operation, _)| operation);
+        let skipped = filter.before.as_ref().map_or(0, |before| {
+            let place = newest.clone().position(|operation| operation.id == *before);
+            place.map_or(usize::MAX, |place| place + 1)
+        });
+        let found = newest.skip(skipped).cloned();
         ready(Ok(found.filter(fits).take(filter.limit as usize).collect()))
     }
     fn operation(&self, id: OperationId) -> Reading<'_, Option<(Operation, Vec<EffectEntry>)>> {
@@ -365,10 +367,20 @@ impl Browse for FakeWorld {
             .find(|(found, _)| found.id == id)
             .cloned()))
     }
-    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>> {
+    fn incidents(
+        &self,
+        open_only: bool,
+        before: Option<IncidentId>,
+        limit: u32,
+    ) -> Reading<'_, Vec<Incident>> {
         let incidents = self.incidents.lock();
+        let skipped = before.map_or(0, |before| {
+            let place = incidents.iter().position(|incident| incident.id == before);
+            place.map_or(usize::MAX, |place| place + 1)
+        });
         let found = incidents
             .iter()
+            .skip(skipped)
             .filter(|incident| !open_only || incident.state.is_open());
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
@@ -414,6 +426,11 @@ impl Browse for FakeWorld {
         let events = self.events.lock();
         let skipped = events.len().saturating_sub(limit as usize);
         ready(Ok(events.iter().skip(skipped).cloned().collect()))
+    }
+    fn seq_before_newest(&self, count: u32) -> Reading<'_, u64> {
+        let events = self.events.lock();
+        let found = events.iter().rev().nth(count as usize);
+        ready(Ok(found.map_or(0, |event| event.seq)))
     }
 }
 

@@ -30,25 +30,18 @@ impl EventFeed {
         }
     }
 
-    /// The newest events, at most `limit`, and a feed of those after them.
+    /// A feed of the newest events, so many of them, and of those after them.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn after_newest(
-        limit: u32,
+    pub async fn of_newest(
+        count: u32,
         journal: &dyn Journal,
         records: Arc<dyn Browse>,
-    ) -> Result<(Vec<Arc<Event>>, Self), StoreError> {
+    ) -> Result<Self, StoreError> {
         let mut feed = Self::after(0, journal, records);
-        // One at least, so that the feed knows where the past ends.
-        let newest = feed.records.last_events(limit.max(1)).await?;
-        feed.last = newest.last().map_or(0, |event| event.seq);
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        let skipped = newest.len().saturating_sub(wanted);
-        Ok((
-            newest.into_iter().skip(skipped).map(Arc::new).collect(),
-            feed,
-        ))
+        feed.last = feed.records.seq_before_newest(count).await?;
+        Ok(feed)
     }
 
     /// The next events that the journal holds; empty where the feed has given all of them. May be dropped.
@@ -140,14 +133,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_newest_come_first_and_then_those_after_them() {
-        for (limit, expected) in [(0, vec![]), (1, vec![2]), (9, vec![1, 2])] {
+        for (limit, expected) in [(0, vec![3]), (1, vec![2, 3]), (9, vec![1, 2, 3])] {
             let world = FakeWorld::new(16);
-            let newest = EventFeed::after_newest(limit, &*world, world.clone());
-            let (newest, mut feed) = newest.await.unwrap();
-            let newest: Vec<u64> = newest.iter().map(|event| event.seq).collect();
-            assert_eq!(newest, expected, "limit {limit}");
+            let mut feed = EventFeed::of_newest(limit, &*world, world.clone())
+                .await
+                .unwrap();
             world.happen(EventKind::CheckFailed, |event| event);
-            assert_eq!(read_to(&mut feed, 3).await, [3], "limit {limit}");
+            assert_eq!(read_to(&mut feed, 3).await, expected, "limit {limit}");
         }
     }
 }

@@ -19,7 +19,7 @@ use mainstay_domain::{
     operation::Operation,
     record::EffectEntry,
 };
-use rusqlite::{Connection, Params, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Params, ToSql, params};
 
 impl Browse for SqliteJournal {
     fn history(&self, filter: HistoryFilter) -> Reading<'_, Vec<Operation>> {
@@ -54,22 +54,14 @@ impl Browse for SqliteJournal {
         })
     }
 
-    fn incidents(&self, open_only: bool, limit: u32) -> Reading<'_, Vec<Incident>> {
-        let sql = if open_only {
-            concat!(
-                "SELECT ",
-                checked!(incidents),
-                " FROM incidents WHERE open ORDER BY opened_at DESC, number DESC LIMIT ?1"
-            )
-        } else {
-            concat!(
-                "SELECT ",
-                checked!(incidents),
-                " FROM incidents ORDER BY opened_at DESC, number DESC LIMIT ?1"
-            )
-        };
+    fn incidents(
+        &self,
+        open_only: bool,
+        before: Option<IncidentId>,
+        limit: u32,
+    ) -> Reading<'_, Vec<Incident>> {
         self.browsers
-            .read(move |connection| all(connection, sql, params![limit]))
+            .read(move |connection| incidents(connection, open_only, before.as_ref(), limit))
     }
 
     fn incident(&self, id: IncidentId) -> Reading<'_, Option<Incident>> {
@@ -157,6 +149,47 @@ impl Browse for SqliteJournal {
             Ok(newest)
         })
     }
+
+    fn seq_before_newest(&self, count: u32) -> Reading<'_, u64> {
+        self.browsers.read(move |connection| {
+            let sql = "SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let seq = statement.query_row(params![count], |row| row.get::<_, i64>(0));
+            Ok(seq.optional()?.map_or(0, |seq| u64::try_from(seq).unwrap_or_default()))
+        })
+    }
+}
+
+/// As [`history`], the statement names no column that is not filtered by.
+fn incidents(
+    connection: &Connection,
+    open_only: bool,
+    before: Option<&IncidentId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Incident>> {
+    let before = before.map(ToString::to_string);
+    let mut conditions = Vec::new();
+    let mut parameters: Vec<&dyn ToSql> = vec![&limit];
+    if open_only {
+        conditions.push("open");
+    }
+    if let Some(before) = &before {
+        parameters.push(before);
+        conditions.push("(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?2)");
+    }
+    let conditions = match conditions.is_empty() {
+        true => String::new(),
+        false => format!("WHERE {}", conditions.join(" AND ")),
+    };
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            checked!(incidents),
+            " FROM incidents {} ORDER BY opened_at DESC, number DESC LIMIT ?1"
+        ),
+        conditions
+    );
+    all(connection, &sql, parameters.as_slice())
 }
 
 /// The statement names no column that is not filtered by, so that the index of just these filters answers it.
@@ -165,6 +198,7 @@ fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<
     let target = filter.target.as_ref().map(TargetName::as_str);
     let failure = filter.failure.as_ref().map(FailureType::as_str);
     let since = filter.since.map(Millis);
+    let before = filter.before.as_ref().map(ToString::to_string);
     let mut conditions = Vec::new();
     let mut parameters: Vec<&dyn ToSql> = vec![&filter.limit];
     if let Some(target) = &target {
@@ -182,6 +216,13 @@ fn history(connection: &Connection, filter: &HistoryFilter) -> rusqlite::Result<
     if let Some(since) = &since {
         parameters.push(since);
         conditions.push(format!("detected_at >= ?{}", parameters.len()));
+    }
+    if let Some(before) = &before {
+        parameters.push(before);
+        conditions.push(format!(
+            "(detected_at, number) < (SELECT detected_at, number FROM operations WHERE id = ?{})",
+            parameters.len()
+        ));
     }
     let conditions = if conditions.is_empty() {
         String::new()

@@ -236,6 +236,9 @@ async fn events_are_numbered_and_told_in_the_order_of_the_calls() {
         newest.iter().map(|event| event.seq).collect::<Vec<_>>(),
         [499, 500]
     );
+    for (count, before) in [(0, 500), (2, 498), (499, 1), (500, 0), (9_000, 0)] {
+        assert_eq!(journal.seq_before_newest(count).await.unwrap(), before);
+    }
     let after = journal.events(498, 1).await.unwrap();
     assert_eq!(after[0].seq, 499);
 }

@@ -41,8 +41,8 @@ fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
 
 async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> String {
     let metrics = metrics(world, &Numbers::new().unwrap());
-    let newest = EventFeed::after_newest(0, &**world, world.clone()).await;
-    let service = MetricsService::new(metrics.clone(), newest.unwrap().1);
+    let newest = EventFeed::of_newest(0, &**world, world.clone()).await;
+    let service = MetricsService::new(metrics.clone(), newest.unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
     story(world);

@@ -57,9 +57,25 @@ async fn history_is_filtered_and_newest_first() {
     assert_eq!(numbers(other).await, [0; 0]);
     let late = HistoryFilter {
         since: Some(at(55)),
-        ..redis
+        ..redis.clone()
     };
     assert_eq!(numbers(late).await, [58, 55]);
+    for filter in [&all, &redis] {
+        let whole = HistoryFilter {
+            limit: 60,
+            ..filter.clone()
+        };
+        let whole = numbers(whole).await;
+        let mut paged = Vec::new();
+        let mut next = filter.clone();
+        loop {
+            let page = journal.history(next.clone()).await.unwrap();
+            let Some(last) = page.last() else { break };
+            next.before = Some(last.id.clone());
+            paged.extend(page.iter().map(|operation| operation.attempts));
+        }
+        assert_eq!(paged, whole);
+    }
     let none = HistoryFilter { limit: 0, ..all };
     assert_eq!(numbers(none).await, [0; 0]);
 }
@@ -171,9 +187,9 @@ async fn what_is_open_and_what_closed_not_long_ago_is_gone_on_with() {
     let recovered = journal.recovered(at(7)).await.unwrap();
     assert_eq!(recovered.incidents, std::slice::from_ref(&open));
     assert_eq!(recovered.closed, [closed(6), closed(7), closed(8)]);
-    let open_only = journal.incidents(true, 10).await.unwrap();
+    let open_only = journal.incidents(true, None, 10).await.unwrap();
     assert_eq!(open_only, [open]);
-    let newest = journal.incidents(false, 2).await.unwrap();
+    let newest = journal.incidents(false, None, 2).await.unwrap();
     assert_eq!(newest[1], closed(8));
 }
 
@@ -208,7 +224,7 @@ async fn what_is_too_old_is_forgotten_and_the_newest_stay() {
     }
     let counts = async || {
         let operations = journal.history(everything()).await.unwrap();
-        let incidents = journal.incidents(false, u32::MAX).await.unwrap();
+        let incidents = journal.incidents(false, None, u32::MAX).await.unwrap();
         let events = journal.events(0, u32::MAX).await.unwrap();
         (operations.len(), incidents.len(), events.len())
     };
