@@ -33,8 +33,8 @@ use crate::{
     },
     api::{Api, ApiState, TcpAccess},
     ports::{
-        Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered, Secrets,
-        StatusFacts, WallClock,
+        Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
+        RecoveryControl, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -48,10 +48,11 @@ use crate::{
         operator_words::OperatorWords,
         plugins::{PluginCalls, PluginEvents},
         recorder::Recorder,
-        recovery::{RecoveryEngine, RecoveryPorts},
+        recovery::{Heartbeat, RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
         settled::Settled,
         shared::Shared,
+        status_line::StatusLineService,
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
     },
 };
@@ -63,6 +64,7 @@ use mainstay_domain::{
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
+use notify::Notifier;
 use parking_lot::Mutex;
 use signals::Signals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -157,6 +159,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let RunOptions { spec, config } = options;
     // Before anything is started, which inherits what is ignored.
     let signals = Signals::listen().context("cannot listen to signals")?;
+    let manager = Arc::new(Notifier::of_environment());
     let open_files = limits::raise_open_files();
     warn_of_few_files(&spec, open_files);
     let directory = StateDirectory::take(&spec.host.state_dir)?;
@@ -306,6 +309,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         handlers: plugins.clone(),
     };
     let (mut engine, recovery) = RecoveryEngine::new(ports, findings, ids(), monitor.changed());
+    if let Some(every) = manager.watchdog() {
+        let manager = manager.clone();
+        engine.gives(Heartbeat::new(every, Arc::new(move || manager.alive())));
+    }
     let undelivered = recovered.outbox.clone();
     engine.resume(&recovered).await;
     let alerts = AlertService {
@@ -328,6 +335,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         journal: shared.journal.clone(),
         clock: clock.clone(),
         last: last_reload.clone(),
+        manager: manager.clone(),
     };
     let metrics = Arc::new(Metrics::new(
         numbers,
@@ -354,13 +362,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             })
         }
     };
+    let operators: Arc<dyn RecoveryControl> = Arc::new(OperatorWords {
+        recovery: Arc::new(recovery),
+        secrets: secrets.clone(),
+    });
     let api_state = ApiState {
         journal: shared.journal.clone(),
         records: records.clone(),
-        recovery: Arc::new(OperatorWords {
-            recovery: Arc::new(recovery),
-            secrets: secrets.clone(),
-        }),
+        recovery: operators.clone(),
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),
@@ -380,6 +389,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
     intake.spawn("api", |stop| api.run(stop));
+    let status_line = StatusLineService {
+        shared: shared.clone(),
+        watch: Arc::new(monitor.clone()),
+        recovery: operators,
+        manager: manager.clone(),
+    };
+    intake.spawn("status-line", |stop| status_line.run(stop));
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.try_spawn("backup", |stop| backups.run(stop));
@@ -418,13 +434,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let message = "the journal is written again, by a daemon that started since".to_owned();
         record_host_event(&shared, EventKind::JournalWritable, message).await;
     }
-    notify::ready();
+    manager.ready();
     tracing::info!("ready");
     let why = tokio::select! { biased;
         why = ended_early.wait() => Some(why.clone()),
         asked = signals.until_asked_to_stop(&reload_asked, || processes.reopen_logs()) => asked.map(|()| None)?,
     };
-    notify::stopping();
+    manager.stopping(why.as_deref().unwrap_or("asked to stop"));
     wait_at_most(
         LAST_WORD,
         record_host_event(

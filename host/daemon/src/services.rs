@@ -17,6 +17,7 @@ pub mod recovery;
 pub mod reload;
 pub mod settled;
 pub mod shared;
+pub mod status_line;
 pub mod status_view;
 pub mod supervisor;
 pub(crate) mod task_group;

@@ -31,6 +31,16 @@ pub trait SettledStore: Send + Sync {
     fn keep(&self, state: SettledState) -> Boxed<'_, Result<(), String>>;
 }
 
+/// Who started the daemon and asks how it does, as systemd.
+pub trait ServiceManager: Send + Sync {
+    /// A reload begins; [`ServiceManager::ready`] ends it, whatever came of it.
+    fn reloading(&self);
+    /// The daemon serves, from now on or again.
+    fn ready(&self);
+    /// How it does, in one line that is true now.
+    fn status(&self, line: &str);
+}
+
 /// Looks at targets.
 pub trait Probe: Send + Sync {
     /// Runs one check once, within its timeout. `pid` is the target's supervised process. Never fails: what goes wrong

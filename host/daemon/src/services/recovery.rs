@@ -13,6 +13,7 @@ mod actions;
 mod call;
 mod control;
 mod finding;
+mod heartbeat;
 mod look;
 mod previous;
 mod serving;
@@ -22,6 +23,7 @@ mod tests;
 mod writes;
 
 pub use control::RecoveryHandle;
+pub use heartbeat::Heartbeat;
 pub use snapshot::RecoverySnapshot;
 
 use crate::{
@@ -75,6 +77,7 @@ pub struct RecoveryEngine {
     waiting: BTreeMap<Ticket, oneshot::Sender<Reply>>,
     tickets: u64,
     writes: Writes,
+    heartbeat: Option<Heartbeat>,
 }
 
 impl RecoveryEngine {
@@ -103,8 +106,14 @@ impl RecoveryEngine {
             waiting: BTreeMap::new(),
             tickets: 0,
             writes,
+            heartbeat: None,
         };
         (engine, handle)
+    }
+
+    /// Has the loop give a sign of life from its beginning to its stop.
+    pub fn gives(&mut self, heartbeat: Heartbeat) {
+        self.heartbeat = Some(heartbeat);
     }
 
     /// Resumes what the previous daemon left. When this returns, its changes are durable.
@@ -131,6 +140,7 @@ impl RecoveryEngine {
             let rest = self.rest(is_blocked);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
+                () = heartbeat::due(&mut self.heartbeat) => heartbeat::give(self.heartbeat.as_ref()),
                 Some(done) = self.work.join_next() => self.done(done),
                 Some(handler) = serving.recv(), if !is_blocked => self.serves(handler),
                 Some(finding) = self.findings.recv(), if !is_blocked => self.found(finding),

@@ -6,7 +6,9 @@
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
 //! the secrets that belong to it.
 
-use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload};
+use crate::ports::{
+    Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload, ServiceManager,
+};
 use mainstay_domain::{
     code::ErrorCode,
     event::{ConfigApplied, ConfigRejected, Event, EventKind},
@@ -77,6 +79,8 @@ pub struct ReloadService {
     pub clock: Arc<dyn Clock>,
     /// What `status` shows.
     pub last: LastReloadCell,
+    /// Is told of each reload.
+    pub manager: Arc<dyn ServiceManager>,
 }
 
 /// The outcome of the last reload, shared with `status`.
@@ -121,7 +125,9 @@ impl ReloadService {
             }
             // A file that was refused is not refused again until it changes.
             if is_asked || is_owed || digest != seen {
+                self.manager.reloading();
                 is_owed = !self.reload().await;
+                self.manager.ready();
                 if !is_owed {
                     seen = digest;
                 }
@@ -261,6 +267,19 @@ mod tests {
         }
     }
 
+    /// Notes beside what becomes of the secrets what the service manager is told.
+    struct Manager(Arc<Source>);
+
+    impl ServiceManager for Manager {
+        fn reloading(&self) {
+            self.0.note("reloading");
+        }
+        fn ready(&self) {
+            self.0.note("ready");
+        }
+        fn status(&self, _: &str) {}
+    }
+
     struct Configured(Result<(), PluginSettingsError>);
 
     impl PluginSettings for Configured {
@@ -299,6 +318,7 @@ mod tests {
             journal: journal.clone(),
             clock: ManualClock::new(),
             last: LastReloadCell::default(),
+            manager: Arc::new(Manager(source.clone())),
         };
         Bench {
             source,
@@ -322,9 +342,10 @@ mod tests {
         // Taken up only after the hint before it was.
         wait_until("the hint is taken", || hint.capacity() == 1).await;
         asked.notify_one();
-        wait_until("the reload", || !journal.events().is_empty()).await;
+        wait_until("the reload", || source.steps.lock().len() == 4).await;
         assert_eq!(journal.kinds(), [EventKind::ConfigApplied]);
-        assert_eq!(*source.steps.lock(), [("prepare", true), ("adopt", true)]);
+        let steps = ["reloading", "prepare", "adopt", "ready"].map(|step| (step, true));
+        assert_eq!(*source.steps.lock(), steps, "the service manager is told of it");
         stop.cancel();
         running.await.unwrap();
     }
