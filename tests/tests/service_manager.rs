@@ -97,10 +97,11 @@ fn the_service_manager_is_told_how_the_daemon_does_from_its_start_to_its_stop() 
         reloads.count()
     };
     let before = reloads(&manager.told());
-    fs::write(daemon.path("mainstay.toml"), "nonsense").unwrap();
+    let broken = format!("{}\n[nonsense]\n", config(&two));
+    fs::write(daemon.path("mainstay.toml"), broken).unwrap();
     manager.wait("a refused reload", |told| {
         let last = told.iter().rposition(|text| text.starts_with("RELOADING=1"));
-        let after = last.map_or(&[][..], |last| &told[last..]);
+        let after = &told[last.unwrap_or(told.len())..];
         reloads(told) > before && after.iter().any(|text| text == "READY=1")
     });
 

@@ -54,6 +54,8 @@ pub(crate) struct FakeWorld {
     pub(crate) clock_ms: AtomicU64,
     /// So many of the next reads of an operation fail.
     pub(crate) failing_reads: AtomicU32,
+    /// The most events that were asked for at once.
+    pub(crate) largest_read: AtomicU32,
     /// Long work takes a permit before each of its three documents and before its end.
     pub(crate) gate: Arc<Semaphore>,
     /// Long work waits for it before it begins.
@@ -195,6 +197,7 @@ impl FakeWorld {
             gathered: AtomicU32::new(0),
             clock_ms: AtomicU64::new(0),
             failing_reads: AtomicU32::new(0),
+            largest_read: AtomicU32::new(0),
             gate: Arc::new(Semaphore::new(0)),
             turn: Arc::default(),
         };
@@ -392,6 +395,7 @@ impl Browse for FakeWorld {
             .cloned()))
     }
     fn events(&self, after: u64, limit: u32) -> Reading<'_, Vec<Event>> {
+        self.largest_read.fetch_max(limit, Ordering::Relaxed);
         if one_less(&self.failing_reads) {
             return ready(Err(StoreError::new(
                 StoreErrorKind::Unavailable,
@@ -423,6 +427,7 @@ impl Browse for FakeWorld {
         ready(Ok(found.take(limit as usize).cloned().collect()))
     }
     fn last_events(&self, limit: u32) -> Reading<'_, Vec<Event>> {
+        self.largest_read.fetch_max(limit, Ordering::Relaxed);
         let events = self.events.lock();
         let skipped = events.len().saturating_sub(limit as usize);
         ready(Ok(events.iter().skip(skipped).cloned().collect()))

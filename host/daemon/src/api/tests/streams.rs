@@ -5,7 +5,7 @@ use crate::{ports::fakes::backup_id, services::testing::wait_until};
 use mainstay_api::Event;
 use mainstay_domain::event::EventKind;
 use serde_json::json;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -75,6 +75,29 @@ async fn events_are_read_page_by_page_from_where_the_last_page_ended() {
     assert_eq!(pages, [600, 400]);
     let mut none = follow(&served, "/v1/events?since=0&limit=0").await;
     assert!(read(&mut none, |lines| !lines.is_empty()).await.is_empty());
+}
+
+#[tokio::test]
+async fn however_many_events_are_asked_for_they_are_read_in_pages() {
+    let served = Served::start().await;
+    for _ in 0..3_000 {
+        served.world.happen(EventKind::CheckFailed, |event| event);
+    }
+    for (path, expected) in [
+        ("/v1/events?limit=10000", 1..=3_002),
+        ("/v1/events?limit=700", 2_303..=3_002),
+        ("/v1/events", 2_953..=3_002),
+        ("/v1/events?since=0", 1..=3_002),
+    ] {
+        let mut response = follow(&served, path).await;
+        let lines = read(&mut response, |_| false).await;
+        let seqs = lines
+            .iter()
+            .map(|line| serde_json::from_str::<Event>(line).unwrap().seq);
+        assert!(seqs.eq(expected), "{path}");
+    }
+    let most = served.world.largest_read.load(Ordering::Relaxed);
+    assert!(most <= 500, "{most} at once");
 }
 
 #[tokio::test]
