@@ -67,8 +67,9 @@ impl SocketFile {
         }
     }
 
+    /// The number of a socket's file is used for no other while the socket is open.
     fn is_ours(&self, found: &Metadata) -> bool {
-        *self.made.lock() == Some(identity(found))
+        found.file_type().is_socket() && *self.made.lock() == Some(identity(found))
     }
 }
 

@@ -48,3 +48,33 @@ pub(super) fn give(heartbeat: Option<&Heartbeat>) {
         (heartbeat.give)();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sign_is_given_at_once_and_then_only_while_the_loop_asks_for_it() {
+        let second = Duration::from_secs(1);
+        let given = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&given);
+        let counting = Arc::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let mut heartbeat = Some(Heartbeat::new(second, counting));
+        for turn in 1..=3 {
+            due(&mut heartbeat).await;
+            give(heartbeat.as_ref());
+            assert_eq!(given.load(Ordering::Relaxed), turn);
+        }
+        // A loop that hangs.
+        tokio::time::sleep(60 * second).await;
+        assert_eq!(given.load(Ordering::Relaxed), 3);
+        due(&mut heartbeat).await;
+        let early = tokio::time::timeout(second / 2, due(&mut heartbeat)).await;
+        assert!(early.is_err(), "what was missed is not made up for");
+        let nobody_wants_one = tokio::time::timeout(60 * second, due(&mut None)).await;
+        assert!(nobody_wants_one.is_err());
+    }
+}
