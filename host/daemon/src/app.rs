@@ -56,6 +56,8 @@ use crate::{
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
     },
 };
+// Not the crate of that name.
+use self::notify::Notifier;
 use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
@@ -64,7 +66,6 @@ use mainstay_domain::{
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
-use notify::Notifier;
 use parking_lot::Mutex;
 use signals::Signals;
 use std::{path::PathBuf, sync::Arc, time::Duration};
