@@ -10,6 +10,7 @@ mod document;
 mod group;
 mod problem;
 mod reader;
+mod room;
 mod state_dir;
 mod suggest;
 mod text;
@@ -21,12 +22,12 @@ pub use context::EntityKind;
 pub use problem::{ConfigErrors, Problem, ProblemSeverity, render, report};
 pub use state_dir::{NoStateDir, state_dir};
 
-use crate::regular_file;
 use context::Context;
 use document::{Place, Source};
 use group::grouped;
 use mainstay_domain::{spec::Spec, text::list};
 use problem::Location;
+use room::Room;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -35,8 +36,6 @@ use std::{
 };
 use text::Text;
 
-/// The longest file of a config.
-const MAX_FILE: u64 = 16 << 20;
 
 /// Where the config is when nobody says, in this order.
 const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
@@ -132,8 +131,9 @@ fn read_all(path: &Path) -> Result<Vec<Source>, Vec<Problem>> {
         Ok(found) => files.extend(found),
         Err(problem) => problems.push(problem),
     }
+    let mut room = Room::default();
     for file in &files {
-        match read(file) {
+        match read(file, &mut room) {
             Ok(source) => sources.push(source),
             Err(problem) => problems.push(problem),
         }
@@ -178,8 +178,8 @@ fn drop_ins(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<Source, Problem> {
-    let bytes = regular_file::read_whole(path, MAX_FILE).map_err(|error| {
+fn read(path: &Path, room: &mut Room) -> Result<Source, Problem> {
+    let bytes = room.read(path).map_err(|error| {
         let help = match error.kind() {
             io::ErrorKind::NotFound => "write it, or name another with --config",
             _ => "make it a file that the user of mainstay can read",

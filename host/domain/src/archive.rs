@@ -28,6 +28,7 @@ mod key;
 mod line;
 mod manifest;
 mod parser;
+mod sources;
 mod state;
 
 pub use error::ArchiveError;
@@ -35,6 +36,7 @@ pub use key::{DocumentKey, InvalidKey, KeyPrefix};
 pub use line::{ArchiveLine, Content, Document, End, Header, Part, Tombstone};
 pub use manifest::{Compression, Encryption, Manifest, ManifestError, ParentLink, SourceNote};
 pub use parser::{ArchiveItem, ArchiveParser, DocumentContent};
+pub use sources::{FaultySource, SourceFault, faulty_sources};
 pub use state::{ContentHash, DocumentKind, Entry, Mode, State, TreeError};
 
 /// The version of the format that this host writes, and the newest that it reads.

@@ -13,6 +13,7 @@ use crate::{
     backup::BackupType,
     spec::JobSpec,
     spec::Schedule,
+    text::excerpt,
     time::{Timestamp, millis},
 };
 use croner::{
@@ -237,17 +238,55 @@ fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>,
     }
 }
 
-fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
+/// The longest expression that is read, in bytes: all values of all fields, one by one, are less.
+const LONGEST_EXPRESSION: usize = 1024;
+
+/// A cron expression. One with a field that names nothing is refused, for a time that fits it is looked for second by
+/// second through a year.
+fn cron_of(expression: &str) -> Result<Cron, ScheduleError> {
+    let refused = |why: String| ScheduleError::Expression {
+        expression: excerpt(expression),
+        why,
+    };
+    if expression.len() > LONGEST_EXPRESSION {
+        return Err(refused(format!(
+            "it has more than {LONGEST_EXPRESSION} bytes"
+        )));
+    }
     let parser = CronParser::builder()
         .seconds(Seconds::Optional)
         .year(Year::Disallowed)
         .build();
     let cron = parser
         .parse(expression)
-        .map_err(|error| ScheduleError::Expression {
-            expression: expression.to_owned(),
-            why: error.to_string(),
-        })?;
+        .map_err(|error| refused(error.to_string()))?;
+    let fields = expression.split_whitespace();
+    if fields.flat_map(|field| field.split(',')).any(str::is_empty) {
+        return Err(refused("a comma stands between two values".to_owned()));
+    }
+    let pattern = &cron.pattern;
+    let times = [
+        (&pattern.seconds, "second"),
+        (&pattern.minutes, "minute"),
+        (&pattern.hours, "hour"),
+        (&pattern.months, "month"),
+    ];
+    let never = times.iter().find(|(field, _)| field.values().is_empty());
+    if let Some((_, name)) = never {
+        return Err(refused(format!("its {name} is none")));
+    }
+    let days = [&pattern.days, &pattern.days_of_week];
+    if days
+        .iter()
+        .any(|field| field.values().is_empty() && !field.has_modifiers())
+    {
+        return Err(refused("its day is none".to_owned()));
+    }
+    Ok(cron)
+}
+
+fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
+    let cron = cron_of(expression)?;
     let zone = match zone {
         "UTC" => TimeZone::UTC,
         name => TimeZone::get(name).map_err(|_| ScheduleError::Zone(zone.to_owned()))?,

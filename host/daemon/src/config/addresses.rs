@@ -3,13 +3,14 @@
 use super::{reader::ValueAt, values::text};
 use mainstay_domain::{grant, spec::HttpOrigin};
 use reqwest::Url;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An http or https URL with a host.
 pub(crate) fn url(at: ValueAt<'_>) -> Option<String> {
     const HELP: &str = "write e.g. \"http://127.0.0.1:8080/health\"";
     let found = text(at)?;
     match Url::parse(&found) {
+        Ok(url) if url.port() == Some(0) => at.not("a URL: nothing listens at port 0", HELP),
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(found),
         Ok(_) => at.not("an http or https URL", HELP),
         Err(error) => at.not(&format!("a URL: {error}"), HELP),
@@ -36,7 +37,61 @@ pub(crate) fn origin(at: ValueAt<'_>) -> Option<HttpOrigin> {
                 format!("write \"{bare}\""),
             )
         }
-        _ => Some(origin),
+        _ if origin.port == 0 => at.not("an origin: nothing listens at port 0", HELP),
+        _ => {
+            if let Some(what) = metadata_service(&found) {
+                at.context.warn(
+                    at.node.place,
+                    format!(
+                        "`{found}` is {what}, which gives whoever asks it what the machine itself may do"
+                    ),
+                    "grant it only to a plugin that may have the machine's own credentials; else name the server that is meant",
+                );
+            }
+            Some(origin)
+        }
+    }
+}
+
+/// Where clouds tell their machines who they are, beside the addresses of the link.
+const METADATA_NAMES: [&str; 6] = [
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata",
+    "metadata.azure.internal",
+    "metadata.goog",
+    "metadata.google.internal",
+];
+
+const METADATA_ADDRESSES: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+];
+
+/// What the server of a URL is, where it is one that answers for the machine. In whatever way its address is written: who
+/// connects reads it as this does.
+fn metadata_service(written: &str) -> Option<&'static str> {
+    let url = Url::parse(written).ok()?;
+    let host = url.host_str()?.trim_end_matches('.');
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() else {
+        let is_known = METADATA_NAMES.contains(&host);
+        return is_known.then_some("the metadata service of a cloud");
+    };
+    let address = address.to_canonical();
+    let is_of_the_link = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    match address {
+        _ if METADATA_ADDRESSES.contains(&address) => Some("the metadata service of a cloud"),
+        _ if is_of_the_link => {
+            Some("an address of the link, where clouds have their metadata service")
+        }
+        _ => None,
     }
 }
 
@@ -81,14 +136,15 @@ pub(crate) fn host_name(at: ValueAt<'_>) -> Option<String> {
 
 /// An address to listen on.
 pub(crate) fn socket_address(at: ValueAt<'_>) -> Option<SocketAddr> {
-    let parsed = text(at)?.parse();
-    parsed.map_or_else(
-        |_| {
-            at.not(
-                "an address to listen on",
-                "write an IP address and a port, e.g. \"127.0.0.1:7070\"",
-            )
-        },
-        Some,
-    )
+    match text(at)?.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => at.not(
+            "an address to listen on: port 0 is another port at each start, and nobody knows which",
+            "write a port from 1 to 65535, e.g. \"127.0.0.1:7070\"",
+        ),
+        Ok(address) => Some(address),
+        Err(_) => at.not(
+            "an address to listen on",
+            "write an IP address and a port, e.g. \"127.0.0.1:7070\"",
+        ),
+    }
 }

@@ -14,7 +14,7 @@ use mainstay_domain::{
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// What is shared while one config is read.
@@ -81,8 +81,12 @@ pub(crate) struct Facts {
     pub(crate) raised: Vec<Raised>,
     /// Where the routes stand, in order.
     pub(crate) routes: Vec<Place>,
+    /// Where the alert routes stand, in order.
+    pub(crate) alerts: Vec<Place>,
     /// Which secret a step names for which handler, and where.
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
+    /// Which directories are sources of backups, and where that is said.
+    pub(crate) backed_up: Vec<(PathBuf, Place)>,
 }
 
 /// A failure that a check or an exit can raise.

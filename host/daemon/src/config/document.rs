@@ -19,6 +19,9 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+/// So many errors of the TOML parser are kept of each file.
+const MOST_PER_FILE: usize = 10_000;
+
 /// One file of the config.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -105,7 +108,8 @@ pub(crate) fn parse(sources: &[Source]) -> Result<Table, Vec<(Place, Problem)>> 
     let mut growing = HashSet::new();
     for (file, source) in sources.iter().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
-        problems.extend(errors.iter().map(|error| {
+        // A file that is no config at all has one in each line; no more are shown than the first ones.
+        problems.extend(errors.iter().take(MOST_PER_FILE).map(|error| {
             let range = error.span().unwrap_or(source.text.len()..source.text.len());
             let problem = Problem::error(error.message(), advice(error.message()));
             (Place::new(file, range), problem)

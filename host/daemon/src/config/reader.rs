@@ -7,6 +7,7 @@
 use super::{
     context::Context,
     document::{Entry, Node, Place, Table, Value},
+    group::MOST_ERRORS,
     suggest::{allowed, nearest},
 };
 
@@ -198,13 +199,17 @@ impl<'a> Fields<'a> {
         if self.all_pass {
             return;
         }
-        for (key, entry) in self.table {
-            if self.asked.contains(&key.as_str()) {
-                continue;
-            }
-            let help = match nearest(key, self.asked.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => allowed(self.asked.iter().copied(), '`'),
+        let table = self.table.iter();
+        let unknown = table.filter(|(key, _)| !self.asked.contains(&key.as_str()));
+        for (number, (key, entry)) in unknown.enumerate() {
+            let asked = || self.asked.iter().copied();
+            let help = match number < MOST_ERRORS {
+                // So many are not shown: to look for what each means would take long, and nobody would read it.
+                false => "remove it".to_owned(),
+                true => match nearest(key, asked()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => allowed(asked(), '`'),
+                },
             };
             let message = format!("unknown key `{key}` in {}", self.what);
             self.context.error(entry.key, message, help);

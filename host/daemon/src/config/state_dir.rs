@@ -3,8 +3,7 @@
 //! Invariant: whatever else is wrong with the files, a `state_dir` that a person would find in `[host]` is found; and no
 //! key of that name in another table is taken for it.
 
-use super::{MAX_FILE, drop_ins};
-use crate::regular_file;
+use super::{drop_ins, room::Room};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -26,8 +25,9 @@ pub fn state_dir(path: &Path) -> Result<PathBuf, NoStateDir> {
     // What cannot be listed cannot be looked at.
     files.extend(drop_ins(path).unwrap_or_default());
     let mut unreadable = Vec::new();
+    let mut room = Room::default();
     for file in &files {
-        match regular_file::read_whole(file, MAX_FILE) {
+        match room.read(file) {
             Ok(bytes) => {
                 if let Some(found) = state_dir_in(&String::from_utf8_lossy(&bytes)) {
                     let base = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -4,6 +4,7 @@ mod corpus;
 mod files;
 mod placeholders;
 mod reference;
+mod refused;
 mod scale;
 
 use super::{ConfigErrors, Loaded, Source, parse};

@@ -46,9 +46,11 @@ pub(crate) fn validate(
     judge::cycles(&context);
     if let Some(spec) = &spec {
         judge::secrets(&context, &spec.plugins);
+        judge::stores(&context, &spec.host);
     }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);
+        judge::alerts(&context, &spec.alerts);
         judge::restores(&context, spec);
     }
     let (problems, facts) = context.into_problems();

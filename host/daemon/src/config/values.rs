@@ -8,7 +8,8 @@ mod quantity;
 mod word;
 
 pub(crate) use quantity::{
-    as_written, core_percent, count, duration, number, percent, positive_duration, size, whole,
+    as_written, core_percent, count, duration, interval, number, percent, positive_duration, size,
+    whole,
 };
 pub(crate) use word::{defined, existing, name, name_help, one_of, severity, version};
 
@@ -21,7 +22,23 @@ use mainstay_domain::{
     template::{self, Part},
     text::visible,
 };
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Component, Path, PathBuf},
+};
+
+/// The longest path of the system, and the longest key of a document, in bytes.
+const LONGEST_PATH: usize = 4096;
+
+/// What the dynamic linker and the C library take from an environment: code from elsewhere, in whatever runs.
+const OF_THE_LINKER: [&str; 6] = [
+    "GCONV_PATH",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_ORIGIN_PATH",
+    "LD_PRELOAD",
+    "LD_PROFILE",
+];
 
 const RUN_HELP: &str = "write program and arguments apart: [\"./api\", \"--port\", \"8080\"]";
 
@@ -115,14 +132,36 @@ pub(crate) fn boolean(at: ValueAt<'_>) -> Option<bool> {
 /// A path, made absolute.
 pub(crate) fn path(at: ValueAt<'_>) -> Option<PathBuf> {
     let joined = at.context.base.join(word(at)?);
+    if joined.as_os_str().len() >= LONGEST_PATH {
+        return at.refuse(
+            format!("`{}` is longer than a path can be", at.key),
+            format!("write less than {LONGEST_PATH} bytes"),
+        );
+    }
     Some(joined.components().collect())
+}
+
+/// The path without `.` and `..`, as if nothing in it were a link: for what compares paths and looks at no disk.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            // Above the root is the root.
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 /// A key of a document, or the beginning of one: relative, and never out of its place.
 pub(crate) fn document_key(at: ValueAt<'_>) -> Option<String> {
     let key = text(at)?;
     let leaves = key.split('/').any(|part| part == "..");
-    if leaves || key.starts_with('/') || key.contains('\0') {
+    if leaves || key.starts_with('/') || key.contains('\0') || key.len() >= LONGEST_PATH {
         return at.not(
             "a relative key",
             "write it without a leading slash and without \"..\"",
@@ -159,6 +198,15 @@ pub(crate) fn environment(at: ValueAt<'_>) -> Option<BTreeMap<String, String>> {
             );
         }
         plain_key(key, place, at);
+        if OF_THE_LINKER.contains(&key) {
+            at.context.warn(
+                place,
+                format!(
+                    "`{key}` puts code from elsewhere into the program and all that it starts, whoever can write it"
+                ),
+                "let the program name its own libraries, or see that only root can write what this names",
+            );
+        }
         if let Some(value) = any_text(at) {
             if value.contains('\0') {
                 at.not::<()>(

@@ -176,6 +176,49 @@ fn what_is_no_schedule_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_field_that_names_nothing_is_refused_and_never_looked_for() {
+    for (expression, says) in [
+        (", * * * *", "a comma stands between two values"),
+        ("* , * * *", "a comma stands between two values"),
+        ("0 0 , * *", "a comma stands between two values"),
+        ("0 0 * , *", "a comma stands between two values"),
+        ("0 0 * * ,", "a comma stands between two values"),
+        (",,, * * * * *", "a comma stands between two values"),
+        ("1,,2 * * * *", "a comma stands between two values"),
+        ("1, * * * *", "a comma stands between two values"),
+        ("", "is not a cron expression"),
+        ("* * * *", "is not a cron expression"),
+        ("60-50 * * * *", "is not a cron expression"),
+    ] {
+        let error = next_slot(&cron(expression, "UTC"), time("2026-01-01T00:00:00Z"));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(says), "{expression}: {error}");
+    }
+    let long = next_slot(
+        &cron(&format!("{} * * * *", "1,".repeat(2_000)), "UTC"),
+        time("2026-01-01T00:00:00Z"),
+    );
+    let long = long.unwrap_err().to_string();
+    assert!(long.contains("more than 1024 bytes") && long.len() < 400, "{long}");
+    for good in [
+        "@daily",
+        "0 3 * * *",
+        "1,2 * * * *",
+        "0 0 L * *",
+        "0 0 LW * *",
+        "0 0 15W * *",
+        "0 0 ? * 5#1",
+        "0 0 ? * FRI#L",
+        "0 0 * * 7",
+        "0 0 29 2 *",
+        "* * * * * *",
+    ] {
+        let next = next_slot(&cron(good, "UTC"), time("2026-01-01T00:00:00Z"));
+        assert!(next.is_ok(), "{good}: {next:?}");
+    }
+}
+
+#[test]
 fn the_longest_wait_is_that_of_the_most_frequent_schedule() {
     let now = time("2026-01-01T12:05:00Z");
     let wait = |job: &JobSpec| longest_wait(job, now).unwrap().map(|wait| wait.as_secs());

@@ -8,7 +8,9 @@ use super::super::{
     context::Raised,
     reader::{Fields, ValueAt},
     suggest::listed,
-    values::{as_written, count, duration, name, one_of, positive_duration, severity, whole},
+    values::{
+        as_written, count, duration, interval, name, one_of, positive_duration, severity, whole,
+    },
 };
 use mainstay_domain::{
     failure,
@@ -16,6 +18,11 @@ use mainstay_domain::{
     spec::{CheckKind, CheckSpec, FailOf},
 };
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
+
+/// What is looked at more often costs more than what it tells.
+const LEAST_EVERY: Duration = Duration::from_millis(10);
+/// What is looked at more often is hardly meant.
+const FEW_EVERY: Duration = Duration::from_millis(100);
 
 /// How the key `kind` selects the other keys.
 type ReadKind = fn(&mut Fields<'_>, is_child: bool) -> Option<CheckKind>;
@@ -94,7 +101,9 @@ fn check(
             "failure = \"service-down\": what the failure is called, and what routes go by",
             name(FailureType::parse),
         );
-        let every = fields.or("every", Duration::from_secs(10), positive_duration);
+        let every = fields.or("every", Duration::from_secs(10), |at| {
+            interval(LEAST_EVERY, FEW_EVERY, at)
+        });
         let timeout = fields.optional("timeout", |at| at_most(every, positive_duration, at));
         let timeout = timeout.unwrap_or_else(|| every.min(Duration::from_secs(1)));
         let warn_latency = kind.as_ref().and_then(CheckKind::warn_latency);

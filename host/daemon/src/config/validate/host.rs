@@ -5,7 +5,7 @@ use super::{
         addresses::{host_name, socket_address},
         context::EntityKind,
         reader::{Fields, ValueAt},
-        values::{display_name, environment, existing, name, path, positive_duration, run, word},
+display_name, environment, existing, name, path, plain, positive_duration, run, values::, word,
     },
     named,
 };
@@ -16,6 +16,7 @@ use mainstay_domain::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -27,6 +28,11 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
         let name = fields.optional("name", display_name);
         let state_dir = fields.required("state_dir", "state_dir = \"state\"", path);
         let plugin_dir = fields.required("plugin_dir", "plugin_dir = \"plugins\"", path);
+        if let (Some(state), Some(plugins), Some(at)) =
+            (&state_dir, &plugin_dir, fields.get("plugin_dir"))
+        {
+            judge_directories(state, plugins, at);
+        }
         let thirty = Duration::from_secs(30);
         Some(HostSpec {
             name: name.unwrap_or_else(machine_name),
@@ -37,6 +43,25 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
             plugin_dir: plugin_dir?,
         })
     })
+}
+
+/// What lies in the plugin directory is loaded, and the state directory holds builds that were accepted once: one in the
+/// other, and the host would take its own files for plugins that were dropped.
+fn judge_directories(state: &Path, plugins: &Path, at: ValueAt<'_>) {
+    let (state_plain, plugins_plain) = (plain(state), plain(plugins));
+    let found = match () {
+        () if state_plain == plugins_plain => "is the state directory",
+        () if plugins_plain.starts_with(&state_plain) => "lies in the state directory",
+        () if state_plain.starts_with(&plugins_plain) => "holds the state directory",
+        () => return,
+    };
+    at.refuse::<()>(
+        format!(
+            "`plugin_dir` {found}, {}: the host would take its own files for plugins",
+            state.display()
+        ),
+        "name a directory beside `state_dir`, e.g. plugin_dir = \"plugins\"",
+    );
 }
 
 /// What the machine calls itself.
@@ -86,6 +111,7 @@ pub(super) fn commands(at: ValueAt<'_>) -> Option<BTreeMap<CommandName, CommandS
 fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> {
     let arguments = fields.required("run", "run = [\"program\", \"argument\"]", run);
     let used = arguments.as_deref().map(used_placeholders);
+    let given = arguments.as_deref().unwrap_or_default();
     let placeholders = fields.list("placeholders", "placeholders = [\"key\"]", |at| {
         let found: CommandName = name(CommandName::parse)(at)?;
         let written = format!("{{{found}}}");
@@ -98,6 +124,19 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
                 format!("write {written} where its value is to stand, or remove the placeholder"),
             );
         }
+        if given.first().is_some_and(|program| program.contains(&written)) {
+            return at.refuse(
+                format!("the program of the command holds {written}, so that a plugin would choose what runs"),
+                "write the program itself; only arguments can hold placeholders",
+            );
+        }
+        if is_run(given, &written) {
+            at.context.warn(
+                at.node.place,
+                format!("what a plugin gives for {written} is run as a program or a script"),
+                "write what runs yourself, and let the plugin fill in its arguments: [\"sh\", \"-c\", \"rm -- \\\"$1\\\"\", \"sh\", \"{file}\"]",
+            );
+        }
         Some(found.to_string())
     });
     Some(CommandSpec {
@@ -108,6 +147,30 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
         timeout: fields.or("timeout", Duration::from_secs(30), positive_duration),
         run: arguments?,
     })
+}
+
+/// Programs that run what they are told to.
+const RUNNERS: [&str; 24] = [
+    "ash", "bash", "busybox", "chroot", "dash", "doas", "env", "fish", "ksh", "nice", "node",
+    "nohup", "perl", "python", "python3", "ruby", "runuser", "setsid", "sh", "stdbuf", "su", "sudo",
+    "xargs", "zsh",
+];
+
+/// Whether what stands in place of a placeholder is a program, or a part of a script.
+fn is_run(arguments: &[String], written: &str) -> bool {
+    let Some((program, rest)) = arguments.split_first() else {
+        return false;
+    };
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let mut plain = rest.iter().filter(|argument| !argument.starts_with('-'));
+    let is_first = plain.next().is_some_and(|first| first.contains(written));
+    let is_script = rest.windows(2).any(|pair| match pair {
+        [flag, script] => {
+            flag.starts_with('-') && flag.ends_with(['c', 'e']) && script.contains(written)
+        }
+        _ => false,
+    });
+    RUNNERS.contains(&name) && (is_first || is_script)
 }
 
 /// Whatever stands in braces in some arguments and has none itself.

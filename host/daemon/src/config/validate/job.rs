@@ -1,19 +1,20 @@
 //! `[[job]]`.
 
+mod source;
+
 use super::super::{
     context::EntityKind,
     document::Value,
     reader::{Fields, ValueAt},
-    suggest::listed,
     values::{
-        as_written, count, defined, document_key, duration, existing, name, one_of, path,
-        positive_duration, run, text, version, whole,
+        as_written, count, defined, duration, existing, interval, name, one_of, positive_duration,
+        text, version, whole,
     },
 };
 use mainstay_domain::{
     backup_schedule::{self, ScheduleError},
     name::{JobName, PluginName, TargetName},
-    spec::{BackupSource, JobSpec, RetentionSpec, Schedule},
+    spec::{JobSpec, RetentionSpec, Schedule},
     time::Timestamp,
 };
 use semver::VersionReq;
@@ -27,7 +28,7 @@ pub(super) fn job(at: ValueAt<'_>) -> Option<JobSpec> {
         let job_name = fields.required("name", "name = \"state\"", job_name);
         let example = "source = [ { kind = \"directory\", path = \"data\" } ]";
         let sources = fields.required("source", example, |at| {
-            let sources = at.each(&format!("write {example}"), source)?;
+            let sources = source::sources(at, &format!("write {example}"))?;
             let found_none = matches!(&at.node.value, Value::Array(items) if items.is_empty());
             if found_none {
                 return at.refuse(
@@ -99,11 +100,16 @@ fn encryption(fields: &mut Fields<'_>) {
     }
 }
 
+/// What is taken more often is the whole work of a machine, and a journal that is full of it.
+const LEAST_EVERY: Duration = Duration::from_millis(100);
+/// What is taken more often is hardly meant.
+const FEW_EVERY: Duration = Duration::from_secs(10);
+
 fn when(at: ValueAt<'_>) -> Option<Schedule> {
     const HELP: &str =
         "write an interval, e.g. \"24h\", or { cron = \"0 3 * * *\", zone = \"Europe/Berlin\" }";
     match &at.node.value {
-        Value::Text(_) => positive_duration(at).map(Schedule::Every),
+        Value::Text(_) => interval(LEAST_EVERY, FEW_EVERY, at).map(Schedule::Every),
         Value::Table(_) => at.fields("the schedule", |fields| {
             let zone = fields.get("zone");
             let zone_name = zone.and_then(text).unwrap_or_else(|| "UTC".to_owned());
@@ -114,7 +120,22 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
                 zone: zone_name,
             };
             match backup_schedule::next_slot(&schedule, SOME_DAY) {
-                Ok(_) => Some(schedule),
+                Ok(slot) => {
+                    let after = backup_schedule::next_slot(&schedule, slot).ok();
+                    let wait = after.map(|after| after.since(slot));
+                    if let Some(wait) = wait.filter(|wait| *wait < FEW_EVERY) {
+                        cron.context.warn(
+                            cron.node.place,
+                            format!(
+                                "`{}` comes round every {}, which is very often: each run costs, and is written down",
+                                cron.key,
+                                as_written(wait)
+                            ),
+                            "write five fields for once in a minute at most, unless it is meant",
+                        );
+                    }
+                    Some(schedule)
+                }
                 Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(cron).refuse(
                     error.to_string(),
                     "write zone = \"UTC\" or e.g. zone = \"Europe/Berlin\"",
@@ -138,66 +159,10 @@ fn retention(at: ValueAt<'_>) -> Option<RetentionSpec> {
         let policy = fields.required("policy", "policy = \"gfs-retention\"", policy);
         Some(RetentionSpec {
             version: fields.or("version", VersionReq::STAR, version),
-            every: fields.or("every", DAY, positive_duration),
+            every: fields.or("every", DAY, |at| interval(LEAST_EVERY, LEAST_EVERY, at)),
             min_redundancy: fields.or("min_redundancy", 1, count),
             trash_for: fields.or("trash_for", DAY, duration),
             policy: policy?,
         })
-    })
-}
-
-/// How the key `kind` selects the other keys.
-type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
-
-const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", command)];
-
-/// Kinds that the documentation names and this version does not have.
-const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
-
-fn source(at: ValueAt<'_>) -> Option<BackupSource> {
-    at.fields("this source", |fields| {
-        let kind = fields.required("kind", "kind = \"directory\"", |at| {
-            if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
-                let supported = listed(SOURCES.map(|(kind, _)| kind), '"');
-                return at.refuse(
-                    format!("sources of kind \"{later}\" are not supported by this version"),
-                    format!("supported are {supported}"),
-                );
-            }
-            one_of("a kind of source", &SOURCES, at)
-        });
-        match kind {
-            Some(read) => read(fields),
-            None => {
-                fields.accept_all();
-                None
-            }
-        }
-    })
-}
-
-fn directory(fields: &mut Fields<'_>) -> Option<BackupSource> {
-    let directory = fields.required("path", "path = \"data\"", path);
-    let prefix = fields.or("prefix", String::new(), document_key);
-    Some(BackupSource::Directory {
-        path: directory?,
-        prefix,
-    })
-}
-
-fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
-    let arguments = fields.required("run", "run = [\"pg_dump\", \"app\"]", run);
-    let key = fields.required("key", "key = \"app.sql\"", |at| match document_key(at)? {
-        key if key.is_empty() => at.not("a document's key", "write e.g. key = \"app.sql\""),
-        key => Some(key),
-    });
-    let base = fields.context.base.to_owned();
-    let cwd = fields.or("cwd", base, path);
-    let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
-    Some(BackupSource::Command {
-        run: arguments?,
-        cwd,
-        key: key?,
-        timeout,
     })
 }

@@ -8,13 +8,14 @@ use super::super::{
     document::Place,
     group::MOST_ERRORS,
     suggest::nearest,
+    values::plain,
 };
 use mainstay_domain::{
     dependency::{self, Closing},
     name::{FailureType, PluginName, SecretName, TargetName},
     route::{self, RouteTable},
     severity::Severity,
-    spec::{JobSpec, PluginSpec, RouteSpec, Spec},
+    spec::{AlertRoute, HostSpec, JobSpec, PluginSpec, RouteSpec, Spec},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -97,6 +98,65 @@ pub(super) fn secrets(context: &Context<'_>, plugins: &BTreeMap<PluginName, Plug
                 *place,
                 format!("`params` names the secret `{secret}`, which `{handler}` may not use: its settings do not name it"),
                 format!("name it in [plugin.{handler}] settings, as \"${{secret:{secret}}}\", or take it out of `params`"),
+            );
+        }
+    }
+}
+
+/// Backups that would be a part of what they back up. What is put back would replace the backup that it comes from.
+pub(super) fn stores(context: &Context<'_>, host: &HostSpec) {
+    let store = plain(&host.state_dir.join("backups"));
+    let facts = context.facts.borrow();
+    for (path, place) in &facts.backed_up {
+        let source = plain(path);
+        if source.starts_with(&store) {
+            context.error(
+                *place,
+                format!(
+                    "this source lies in {}, where backups are stored: each backup would hold those before it",
+                    store.display()
+                ),
+                "name what is to be backed up itself; copy backups elsewhere with another program",
+            );
+        } else if store.starts_with(&source) {
+            context.warn(
+                *place,
+                format!(
+                    "this source holds {}, where backups are stored: they are left out, and the source cannot be restored in \
+                     place",
+                    store.display()
+                ),
+                "name the directories below it that are meant, or move `state_dir` out of it",
+            );
+        }
+    }
+}
+
+/// Alert routes that send nothing: each alerter is told of an event once. Needs a config without errors.
+pub(super) fn alerts(context: &Context<'_>, alerts: &[AlertRoute]) {
+    let facts = context.facts.borrow();
+    let mut known: HashMap<_, (Severity, Place)> = HashMap::new();
+    for (route, place) in alerts.iter().zip(&facts.alerts) {
+        let events: BTreeSet<&str> = route.events.iter().map(|kind| kind.as_str()).collect();
+        let asked = (&route.alerter, &route.target, events);
+        let least = route.min_severity;
+        let Some((wider, first)) = known.get(&asked).copied() else {
+            known.insert(asked, (least, *place));
+            continue;
+        };
+        // Whichever asks for more is the one that sends.
+        let (idle, sending) = match least >= wider {
+            true => (*place, first),
+            false => {
+                known.insert(asked, (least, *place));
+                (first, *place)
+            }
+        };
+        if let Some(sending) = context.locate(sending) {
+            context.warn(
+                idle,
+                format!("this alert route sends nothing that the one at {sending} does not send: `{}` is told of an event once", route.alerter),
+                "remove it, or give it other `events` or another `target`",
             );
         }
     }

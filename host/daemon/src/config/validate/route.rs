@@ -2,6 +2,7 @@
 
 use super::super::{
     context::EntityKind,
+    document::Value,
     reader::{Fields, ValueAt},
     values::{
         as_written, count, duration, existing, json_object, name, number, one_of,
@@ -9,6 +10,7 @@ use super::super::{
     },
 };
 use mainstay_domain::{
+    alert::never_alerts,
     event::EventKind,
     name::{FailureType, PluginName, TargetName},
     severity::Severity,
@@ -169,8 +171,25 @@ pub(super) fn alert(at: ValueAt<'_>) -> Option<AlertRoute> {
                 .iter()
                 .map(|kind| (kind.as_str(), *kind))
                 .collect();
-            one_of("a kind of event", &kinds, at)
+            let kind = one_of("a kind of event", &kinds, at)?;
+            if never_alerts(kind) {
+                at.context.warn(
+                    at.node.place,
+                    format!("`{kind}` is about alerts themselves and is never one: to name it sends nothing"),
+                    "remove it; `mainstay events` shows them",
+                );
+            }
+            Some(kind)
         });
+        if let Some(at) = fields.get("events")
+            && matches!(&at.node.value, Value::Array(items) if items.is_empty())
+        {
+            at.refuse::<()>(
+                "`events` names no kind of event",
+                "remove it for those that are alerts by themselves, or name some: events = [\"operation.failed\"]",
+            );
+        }
+        at.context.facts.borrow_mut().alerts.push(at.node.place);
         let target = fields.optional("target", existing(EntityKind::Target, TargetName::parse));
         let alerter = fields.required("alerter", "alerter = \"webhook\"", name(PluginName::parse));
         Some(AlertRoute {

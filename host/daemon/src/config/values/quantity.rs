@@ -65,6 +65,29 @@ pub(crate) fn positive_duration(at: ValueAt<'_>) -> Option<Duration> {
     Some(length)
 }
 
+/// The time between two runs of something: less than `least` is refused, less than `few` is warned of.
+pub(crate) fn interval(least: Duration, few: Duration, at: ValueAt<'_>) -> Option<Duration> {
+    let length = positive_duration(at)?;
+    if length < least {
+        return at.not(
+            &format!("an interval of at least {}", as_written(least)),
+            "what runs more often takes the machine from what it looks after; write a longer one",
+        );
+    }
+    if length < few {
+        at.context.warn(
+            at.node.place,
+            format!(
+                "`{}` is {}, which is very often: each run costs, and is written down",
+                at.key,
+                as_written(length)
+            ),
+            format!("write {} or more, unless it is meant", as_written(few)),
+        );
+    }
+    Some(length)
+}
+
 /// A size in bytes, within a range.
 pub(crate) fn size<'a>(range: RangeInclusive<u64>) -> impl Fn(ValueAt<'a>) -> Option<u64> {
     move |at| {

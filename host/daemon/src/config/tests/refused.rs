@@ -1,0 +1,251 @@
+//! What can only harm is refused, and what is hardly meant is warned of: one row each, with the line that it is told of.
+
+use super::{super::*, HOST, load_text};
+
+const ERROR: ProblemSeverity = ProblemSeverity::Error;
+const WARNING: ProblemSeverity = ProblemSeverity::Warning;
+
+/// A problem of this severity, about the line that holds `at`, says `says`.
+fn is_told(text: &str, severity: ProblemSeverity, at: &str, says: &str) {
+    let (problems, is_usable) = match load_text(text) {
+        Ok(loaded) => (loaded.warnings, true),
+        Err(errors) => (errors.problems, false),
+    };
+    let line = text.lines().position(|line| line.contains(at)).unwrap() + 1;
+    let told = problems.iter().any(|problem| {
+        problem.severity == severity && problem.line == Some(line) && problem.message.contains(says)
+    });
+    assert!(told, "line {line} should be told of `{says}`:\n{text}\n{}", render(&problems, false));
+    assert_eq!(is_usable, severity == WARNING, "{text}\n{}", render(&problems, false));
+}
+
+fn is_fine(text: &str) {
+    match load_text(text) {
+        Ok(loaded) => assert_eq!(loaded.warnings, [], "{text}"),
+        Err(errors) => panic!("{text}\n{errors}"),
+    }
+}
+
+fn command(run: &str) -> String {
+    format!("{HOST}[command.c]\nrun = {run}\nplaceholders = [\"p\"]\n")
+}
+
+#[test]
+fn no_plugin_chooses_the_program_that_a_command_runs() {
+    for (run, severity, says) in [
+        (r#"["{p}"]"#, ERROR, "a plugin would choose what runs"),
+        (r#"["./bin/{p}", "x"]"#, ERROR, "a plugin would choose what runs"),
+        (r#"["{p}/run", "{p}"]"#, ERROR, "a plugin would choose what runs"),
+        (r#"["sh", "-c", "{p}"]"#, WARNING, "is run as a program or a script"),
+        (r#"["/bin/bash", "-lc", "grep {p} log"]"#, WARNING, "is run as a program or a script"),
+        (r#"["env", "{p}"]"#, WARNING, "is run as a program or a script"),
+        (r#"["sudo", "-n", "{p}", "x"]"#, WARNING, "is run as a program or a script"),
+        (r#"["python3", "-c", "{p}"]"#, WARNING, "is run as a program or a script"),
+    ] {
+        is_told(&command(run), severity, "placeholders", says);
+    }
+    for run in [
+        r#"["redis-cli", "del", "{p}"]"#,
+        r#"["sh", "clean.sh", "{p}"]"#,
+        r#"["sh", "-c", "rm -- \"$1\"", "sh", "{p}"]"#,
+        r#"["psql", "-c", "{p}"]"#,
+    ] {
+        is_fine(&command(run));
+    }
+}
+
+#[test]
+fn a_grant_for_what_gives_away_the_machine_is_warned_of_however_it_is_spelled() {
+    let grant = |origin: &str| format!("{HOST}[plugin.p]\ngrants = {{ http = [\"{origin}\"] }}\n");
+    for origin in [
+        "http://169.254.169.254",
+        "http://169.254.169.254/",
+        "http://169.254.169.254:80",
+        "https://169.254.169.254",
+        "http://169.254.170.2",
+        "http://2852039166",
+        "http://0xa9fea9fe",
+        "http://0251.0376.0251.0376",
+        "http://169.254.43518",
+        "http://169.254.169.254.",
+        "http://[::ffff:169.254.169.254]",
+        "http://[fe80::1]",
+        "http://[fd00:ec2::254]",
+        "http://[fd00:0ec2:0:0:0:0:0:254]",
+        "http://100.100.100.200",
+        "http://168.63.129.16",
+        "http://192.0.0.192",
+        "http://metadata.google.internal",
+        "http://METADATA.google.internal",
+        "http://metadata.google.internal.",
+        "http://instance-data",
+    ] {
+        let says = "what the machine itself may do";
+        is_told(&grant(origin), WARNING, "grants", says);
+    }
+    for origin in ["http://127.0.0.1:9000", "https://hooks.example", "http://[fd00::1]"] {
+        is_fine(&grant(origin));
+    }
+}
+
+#[test]
+fn the_plugin_directory_and_the_state_directory_lie_apart() {
+    let host = |state: &str, plugins: &str| {
+        format!("[host]\nstate_dir = \"{state}\"\nplugin_dir = \"{plugins}\"\n")
+    };
+    for (state, plugins, says) in [
+        ("state", "state/plugins", "lies in the state directory"),
+        ("state", "state/a/b", "lies in the state directory"),
+        ("state", "./state/./x", "lies in the state directory"),
+        ("state", "x/../state/plugins", "lies in the state directory"),
+        ("/var/lib/m", "/var/lib/m/", "is the state directory"),
+        ("plugins/state", "plugins", "holds the state directory"),
+        ("state", ".", "holds the state directory"),
+        ("state", "/", "holds the state directory"),
+    ] {
+        is_told(&host(state, plugins), ERROR, "plugin_dir", says);
+    }
+    for (state, plugins) in [("state", "plugins"), ("state", "state2"), ("a/state", "a/plugins")] {
+        is_fine(&host(state, plugins));
+    }
+}
+
+#[test]
+fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
+    let check = |every: &str| {
+        format!(
+            "{HOST}[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"heartbeat\"\nfailure = \"late\"\n\
+             every = \"{every}\"\n[[route]]\nchain = [{{ handler = \"h\" }}]\n"
+        )
+    };
+    is_told(&check("1ms"), ERROR, "every", "an interval of at least 10ms");
+    is_told(&check("9ms"), ERROR, "every", "an interval of at least 10ms");
+    is_told(&check("50ms"), WARNING, "every", "very often");
+    is_fine(&check("100ms"));
+    let job = |key: &str| {
+        format!(
+            "{HOST}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [{{ kind = \"directory\", path = \"d\" }}]\n{key}\n"
+        )
+    };
+    for key in ["full", "differential", "incremental"] {
+        let job = |every: &str| job(&format!("{key} = {every}"));
+        is_told(&job("\"1ms\""), ERROR, key, "an interval of at least 100ms");
+        is_told(&job("\"2s\""), WARNING, key, "very often");
+        is_told(&job("{ cron = \"* * * * * *\" }"), WARNING, key, "very often");
+        is_fine(&job("\"15m\""));
+        is_fine(&job("{ cron = \"* * * * *\" }"));
+    }
+    let retention = "retention = { policy = \"p\", every = \"1ms\" }";
+    is_told(&job(retention), ERROR, "retention", "an interval of at least 100ms");
+}
+
+#[test]
+fn an_alert_route_that_sends_nothing_is_told() {
+    let alert = |keys: &str| {
+        let comment = keys.replace('=', "is");
+        format!("[[alert]] # {comment}\nalerter = \"webhook\"\n{keys}\n")
+    };
+    let with = |alerts: &[&str]| {
+        let alerts: String = alerts.iter().map(|keys| alert(keys)).collect();
+        format!("{HOST}{alerts}")
+    };
+    is_told(&with(&["events = []"]), ERROR, "events = []", "names no kind of event");
+    let never = "events = [\"alert.queued\"]";
+    is_told(&with(&[never]), WARNING, "events = [\"alert", "about alerts themselves");
+    let severity = |word: &str| format!("min_severity = \"{word}\"");
+    let (low, high) = (severity("low"), severity("high"));
+    for (alerts, at) in [
+        ([low.as_str(), low.as_str()], None),
+        ([low.as_str(), high.as_str()], Some("# min_severity is \"high\"")),
+        ([high.as_str(), low.as_str()], Some("# min_severity is \"high\"")),
+    ] {
+        let text = with(&alerts);
+        match at {
+            Some(at) => is_told(&text, WARNING, at, "sends nothing that the one at"),
+            None => {
+                let warnings = load_text(&text).unwrap().warnings;
+                let [warning] = warnings.as_slice() else {
+                    panic!("{warnings:?}");
+                };
+                assert_eq!(warning.line, Some(7), "the second one: {warning:?}");
+            }
+        }
+    }
+    is_fine(&with(&["events = [\"config.rejected\"]", "events = [\"operation.failed\"]"]));
+}
+
+#[test]
+fn port_0_is_nobodys() {
+    let api = "[host]\nstate_dir = \"state\"\nplugin_dir = \"plugins\"\n\
+               api = { listen = \"127.0.0.1:0\", token = \"t\" }\n[secrets]\nt = { env = \"T\" }\n";
+    is_told(api, ERROR, "listen", "port 0");
+    let check = |keys: &str| {
+        format!("{HOST}[[target]]\nname = \"t\"\n[[target.check]]\nfailure = \"down\"\n{keys}\n")
+    };
+    let http = check("kind = \"http\"\nurl = \"http://127.0.0.1:0/\"");
+    is_told(&http, ERROR, "url", "port 0");
+    let tcp = check("kind = \"tcp\"\naddress = \"127.0.0.1:0\"");
+    is_told(&tcp, ERROR, "address", "not a host and a port");
+    let grant = format!("{HOST}[plugin.p]\ngrants = {{ http = [\"http://127.0.0.1:0\"] }}\n");
+    is_told(&grant, ERROR, "grants", "port 0");
+}
+
+#[test]
+fn an_environment_that_brings_code_with_it_is_warned_of() {
+    let route = "[[route]]\nchain = [{ handler = \"h\" }]\n";
+    for variable in ["LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GCONV_PATH"] {
+        let env = format!("env = {{ {variable} = \"/tmp/x.so\" }}");
+        for text in [
+            format!("[[target]]\nname = \"t\"\nrun = [\"x\"]\n{env}\n{route}"),
+            format!("[[target]]\nname = \"t\"\n[target.commands]\nstart = [\"x\"]\n{env}\n"),
+            format!(
+                "[[target]]\nname = \"t\"\n[[target.check]]\nkind = \"exec\"\nrun = [\"x\"]\nfailure = \"f\"\n{env}\n{route}"
+            ),
+            format!("[command.c]\nrun = [\"x\"]\n{env}\n"),
+        ] {
+            is_told(&format!("{HOST}{text}"), WARNING, "env =", "puts code from elsewhere");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_nobody_defines_is_refused() {
+    let text = format!(
+        "{HOST}[[target]]\nname = \"t\"\nrun = [\"x\"]\nenv = {{ A = \"${{secret:nope}}\" }}\n"
+    );
+    is_told(&text, ERROR, "env =", "there is no secret `nope`");
+    let text = format!("{HOST}[plugin.p]\nsettings = {{ a = [\"x${{secret:nope}}\"] }}\n");
+    is_told(&text, ERROR, "settings", "there is no secret `nope`");
+}
+
+#[test]
+fn sources_that_could_never_be_restored_are_refused() {
+    let job = |sources: &[&str]| {
+        let sources = sources.join(",\n");
+        format!("{HOST}[[job]]\nname = \"j\"\nencryption = \"none\"\nsource = [\n{sources},\n]\n")
+    };
+    let printed = |key: &str| format!("{{ kind = \"command\", run = [\"x\"], key = \"{key}\" }}");
+    let directory = |path: &str, prefix: &str| {
+        format!("{{ kind = \"directory\", path = \"{path}\", prefix = \"{prefix}\" }}")
+    };
+    for (one, other, says) in [
+        (printed("a"), printed("."), "the key `.` is the directory"),
+        (printed("a"), printed("b//c"), "is not a document key"),
+        (printed("k"), printed("k/x"), "lies below it"),
+        (printed("k"), directory("d", "k/x"), "lies below it"),
+        (directory("d", "k"), printed("k"), "two documents have it"),
+        (directory("d", ""), directory("e", ""), "two documents have it"),
+        (directory("d", "one"), directory("d/e", "other"), "d/e lies in /etc/mainstay/d"),
+        (directory("d", "one"), directory("d", "other"), "lies in /etc/mainstay/d"),
+        (directory("d", "one"), directory("state/backups", "two"), "where backups are stored"),
+        (directory("d", "one"), directory("x/../state/backups/j", "two"), "where backups are stored"),
+    ] {
+        is_told(&job(&[&one, &other]), ERROR, &other, says);
+    }
+    let around = directory("state", "");
+    is_told(&job(&[&around]), WARNING, &around, "they are left out");
+    is_told(&job(&[&directory("/", "")]), WARNING, "path = \"/\"", "they are left out");
+    is_fine(&job(&[&directory("d", ""), &printed("where")]));
+    is_fine(&job(&[&directory("d", "d"), &directory("e", "e"), &printed("k/x"), &printed("k/y")]));
+    is_fine(&job(&[&directory("state2", "")]));
+}

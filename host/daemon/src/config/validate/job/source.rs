@@ -1,0 +1,102 @@
+//! `source` of a job: what is backed up.
+//!
+//! Invariant: what a backup of these sources stores can be put back as it was.
+
+use super::super::super::{
+    document::Place,
+    reader::{Fields, ValueAt},
+    suggest::listed,
+    values::{document_key, one_of, path, positive_duration, run},
+};
+use mainstay_domain::{archive::faulty_sources, spec::BackupSource};
+use std::time::Duration;
+
+/// All of them. Those that cannot be in one backup are refused.
+pub(super) fn sources(at: ValueAt<'_>, help: &str) -> Option<Vec<BackupSource>> {
+    let read = at.each(help, |at| Some((source(at)?, at.node.place)))?;
+    let (sources, places): (Vec<BackupSource>, Vec<Place>) = read.into_iter().unzip();
+    let place_of = |number: usize| places.get(number).copied();
+    for faulty in faulty_sources(&sources) {
+        let first = faulty.other.and_then(place_of);
+        let place = place_of(faulty.source).unwrap_or(at.node.place);
+        match first.and_then(|first| at.context.locate(first)) {
+            Some(first) => at.context.error(
+                place,
+                format!(
+                    "this source cannot be in one backup with the one at {first}: {}",
+                    faulty.fault
+                ),
+                "what is backed up must be restorable: change one of the two, or make another job for it",
+            ),
+            None => at.context.error(
+                place,
+                format!("this source cannot be restored: {}", faulty.fault),
+                "what is backed up must be restorable: write another key",
+            ),
+        }
+    }
+    let directories = sources.iter().zip(&places);
+    let directories = directories.filter_map(|(source, place)| match source {
+        BackupSource::Directory { path, .. } => Some((path.clone(), *place)),
+        BackupSource::Command { .. } => None,
+    });
+    let mut facts = at.context.facts.borrow_mut();
+    facts.backed_up.extend(directories);
+    Some(sources)
+}
+
+/// How the key `kind` selects the other keys.
+type ReadSource = fn(&mut Fields<'_>) -> Option<BackupSource>;
+
+const SOURCES: [(&str, ReadSource); 2] = [("directory", directory), ("command", command)];
+
+/// Kinds that the documentation names and this version does not have.
+const LATER: [&str; 4] = ["sqlite", "http", "plugin", "postgres"];
+
+fn source(at: ValueAt<'_>) -> Option<BackupSource> {
+    at.fields("this source", |fields| {
+        let kind = fields.required("kind", "kind = \"directory\"", |at| {
+            if let Some(later) = at.as_text().filter(|kind| LATER.contains(kind)) {
+                let supported = listed(SOURCES.map(|(kind, _)| kind), '"');
+                return at.refuse(
+                    format!("sources of kind \"{later}\" are not supported by this version"),
+                    format!("supported are {supported}"),
+                );
+            }
+            one_of("a kind of source", &SOURCES, at)
+        });
+        match kind {
+            Some(read) => read(fields),
+            None => {
+                fields.accept_all();
+                None
+            }
+        }
+    })
+}
+
+fn directory(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let directory = fields.required("path", "path = \"data\"", path);
+    let prefix = fields.or("prefix", String::new(), document_key);
+    Some(BackupSource::Directory {
+        path: directory?,
+        prefix,
+    })
+}
+
+fn command(fields: &mut Fields<'_>) -> Option<BackupSource> {
+    let arguments = fields.required("run", "run = [\"pg_dump\", \"app\"]", run);
+    let key = fields.required("key", "key = \"app.sql\"", |at| match document_key(at)? {
+        key if key.is_empty() => at.not("a document's key", "write e.g. key = \"app.sql\""),
+        key => Some(key),
+    });
+    let base = fields.context.base.to_owned();
+    let cwd = fields.or("cwd", base, path);
+    let timeout = fields.or("timeout", Duration::from_secs(60), positive_duration);
+    Some(BackupSource::Command {
+        run: arguments?,
+        cwd,
+        key: key?,
+        timeout,
+    })
+}
