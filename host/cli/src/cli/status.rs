@@ -38,12 +38,47 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
 }
 
 fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Result<()> {
-    let (text, tone) = match reload.error {
-        Some(error) if !reload.ok => (format!("refused: {}", printable(&error)), Tone::Bad),
-        _ => ("applied".to_owned(), Tone::Good),
-    };
     let when = relative(&reload.at, now);
-    out.line(&format!("last reload {when}  {}", out.paint(&text, tone)))
+    let say = |text: &str, tone| out.line(&format!("last reload {when}  {}", out.paint(text, tone)));
+    let reasons = match reload.error {
+        Some(error) if !reload.ok => reasons(&error),
+        _ => return say("applied", Tone::Good),
+    };
+    if let [only] = reasons.as_slice() {
+        return say(&format!("refused: {}", printable(only)), Tone::Bad);
+    }
+    let text = format!("refused for {} reasons; `mainstay check` shows all", reasons.len());
+    say(&text, Tone::Bad)?;
+    for reason in reasons.iter().take(REASONS) {
+        out.line(&format!("  {}", printable(reason)))?;
+    }
+    match reasons.len().saturating_sub(REASONS) {
+        0 => Ok(()),
+        more => out.line(&format!("  … and {more} more")),
+    }
+}
+
+/// So many reasons of a refusal are shown.
+const REASONS: usize = 3;
+
+/// Why a config was refused: of rendered problems each error with its place, else each line.
+fn reasons(error: &str) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut lines = error.lines();
+    while let Some(line) = lines.next() {
+        if let Some(message) = line.strip_prefix("error: ") {
+            let place = lines.clone().next().map(str::trim_start);
+            let place = place.and_then(|line| line.strip_prefix("--> "));
+            reasons.push(match place {
+                Some(place) => format!("{place}: {message}"),
+                None => message.to_owned(),
+            });
+        }
+    }
+    match reasons.is_empty() {
+        true => error.lines().map(str::to_owned).collect(),
+        false => reasons,
+    }
 }
 
 fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
@@ -169,4 +204,30 @@ fn show_plugins(out: &Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
         "LAST ERROR",
     ];
     out.table(&headings, rows.collect(), "no plugins were found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_config_is_its_errors_with_their_places() {
+        let rendered = "warning: backups of this job are stored unencrypted\n --> a.toml:2:1\n  |\n2 | [[job]]\n  | ^^^^^^^\n  |\n  \
+                        = help: write it\n\nerror: unknown key `x` in [host]\n  --> a.toml:12:1\n   |\n12 | x = 1\n   | ^\n   |\n   = \
+                        help: remove it\n\nerror: cannot read the config: no\n --> conf.d/b.toml\n  |\n  = help: make it readable";
+        for (error, expected) in [
+            (
+                rendered,
+                vec![
+                    "a.toml:12:1: unknown key `x` in [host]",
+                    "conf.d/b.toml: cannot read the config: no",
+                ],
+            ),
+            ("error: alone", vec!["alone"]),
+            ("host.api changed", vec!["host.api changed"]),
+            ("secret `a`: no\nsecret `b`: no", vec!["secret `a`: no", "secret `b`: no"]),
+        ] {
+            assert_eq!(reasons(error), expected);
+        }
+    }
 }

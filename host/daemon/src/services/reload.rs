@@ -161,7 +161,7 @@ impl ReloadService {
             Err(error) => {
                 let message = ErrorCode::ConfigRefused.mark(format!(
                     "config refused, the one before still applies: {}",
-                    first_line(error)
+                    first_error(error)
                 ));
                 Event::new(EventKind::ConfigRejected, Severity::High, at, message).with_data(
                     ConfigRejected {
@@ -215,8 +215,18 @@ fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// The first error of a config, with its place; what is no list of problems is one line. A warning that stands before it
+/// is no reason.
+fn first_error(text: &str) -> String {
+    let mut lines = text.lines();
+    let Some(error) = lines.find(|line| line.starts_with("error: ")) else {
+        return text.lines().next().unwrap_or_default().to_owned();
+    };
+    let place = lines.next().map(str::trim_start);
+    match place.and_then(|line| line.strip_prefix("--> ")) {
+        Some(place) => format!("{error} ({place})"),
+        None => error.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -368,6 +378,15 @@ mod tests {
             assert_eq!(outcome, configured.map_err(ReloadError::Plugins));
             assert_eq!(*bench.source.steps.lock(), [("prepare", false), then]);
         }
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_first_error_and_where_that_is() {
+        let rendered = "warning: odd\n --> a.toml:1:1\n  |\n\nerror: bad\n --> a.toml:2:3\n  |\n\nerror: worse";
+        assert_eq!(first_error(rendered), "error: bad (a.toml:2:3)");
+        assert_eq!(first_error("error: bad"), "error: bad");
+        assert_eq!(first_error("secret a\nsecret b"), "secret a");
+        assert_eq!(first_error(""), "");
     }
 
     #[tokio::test]
