@@ -84,6 +84,7 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     sources: Vec<Source>,
     defined: BTreeMap<(EntityKind, String), Place>,
+    directories: BTreeMap<&'static str, Place>,
 }
 
 impl Loaded {
@@ -92,6 +93,13 @@ impl Loaded {
     pub fn problem_about(&self, thing: EntityKind, name: &str, problem: Problem) -> Problem {
         let defined = self.defined.get(&(thing, name.to_owned()));
         problem.at_some(defined.and_then(|place| document::locate(&self.sources, *place)))
+    }
+
+    /// The problem, placed where the config sets a directory of `[host]`: `state_dir` or `plugin_dir`.
+    #[must_use]
+    pub fn problem_about_directory(&self, key: &str, problem: Problem) -> Problem {
+        let set = self.directories.get(key);
+        problem.at_some(set.and_then(|place| document::locate(&self.sources, *place)))
     }
 }
 
@@ -239,6 +247,7 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
             files: sources.iter().map(|source| source.path.clone()).collect(),
             sources: sources.to_vec(),
             defined: facts.defined,
+            directories: facts.directories,
         }),
         _ => Err(ConfigErrors { problems }),
     }

@@ -97,6 +97,9 @@ pub struct CommandSpec {
     pub timeout: Duration,
 }
 
+/// The longest value of a secret, in bytes; nothing that is called a secret is longer.
+pub const MAX_SECRET_BYTES: u64 = 16 << 10;
+
 /// Where a secret's value is read from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SecretSource {

@@ -4,6 +4,9 @@
 
 mod bounds;
 mod directories;
+mod programs;
+mod secrets;
+mod state;
 
 use super::component;
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
@@ -28,8 +31,11 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     };
     let mut problems = std::mem::take(&mut loaded.warnings);
     let loader = component::loader()?;
-    let mut found = directories::problems(&loaded);
+    let mut found = state::problems(&loaded);
+    found.extend(directories::problems(&loaded));
+    found.extend(secrets::problems(&loaded));
     found.extend(bounds::problems(&loaded));
+    found.extend(programs::problems(&loaded));
     let mut served = Served::new();
     for component in components(&loaded, &mut found) {
         match serve(&loader, &loaded, &component).await {

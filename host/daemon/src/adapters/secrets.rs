@@ -14,7 +14,10 @@ use crate::{
     ports::{SecretError, Secrets},
     regular_file,
 };
-use mainstay_domain::{name::SecretName, spec::SecretSource};
+use mainstay_domain::{
+    name::SecretName,
+    spec::{MAX_SECRET_BYTES, SecretSource},
+};
 use needles::Needles;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use std::{
@@ -24,9 +27,6 @@ use std::{
     path::Path,
     sync::Arc,
 };
-
-/// The longest value, in bytes; nothing that is called a secret is longer.
-pub const MAX_SECRET_BYTES: u64 = 16 << 10;
 
 /// The longest form of a value that [`Secrets::conceal`] is sure to find: six bytes for one are `\u0041` of JSON, eight
 /// the same percent-encoded once more. Who cuts bytes before they are concealed must drop this many before the cut, for a

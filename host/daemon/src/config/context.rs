@@ -73,6 +73,8 @@ impl EntityKind {
 pub(crate) struct Facts {
     /// Where each thing is defined.
     pub(crate) defined: BTreeMap<(EntityKind, String), Place>,
+    /// Where the directories of the host are set, by key.
+    pub(crate) directories: BTreeMap<&'static str, Place>,
     /// Where each thing is referred to.
     pub(crate) referred: Vec<(EntityKind, String, Place)>,
     /// Which target depends on which, and where it says so.

@@ -63,7 +63,7 @@ fn doubts(path: &Path, own: &[(&str, PathBuf)]) -> Vec<String> {
 }
 
 /// The path without links, as far as it is there.
-fn resolved(path: &Path) -> PathBuf {
+pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let there = path.ancestors().find_map(|ancestor| {
         let real = fs::canonicalize(ancestor).ok()?;

@@ -33,6 +33,12 @@ pub(super) fn host(at: ValueAt<'_>) -> Option<HostSpec> {
         {
             judge_directories(state, plugins, at);
         }
+        for key in ["state_dir", "plugin_dir"] {
+            if let Some(at) = fields.get(key) {
+                let mut facts = at.context.facts.borrow_mut();
+                facts.directories.insert(key, at.node.place);
+            }
+        }
         let thirty = Duration::from_secs(30);
         Some(HostSpec {
             name: name.unwrap_or_else(machine_name),

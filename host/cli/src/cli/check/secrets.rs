@@ -1,0 +1,141 @@
+//! The files of secrets: whether the daemon, which reads them at its start and at a reload, could have their values.
+//!
+//! Invariant: no value is in a problem; what never begins or never ends is not waited for.
+
+use mainstay_daemon::config::{EntityKind, Loaded, Problem};
+use mainstay_domain::spec::{MAX_SECRET_BYTES, SecretSource};
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+/// Every file that the daemon would refuse, and those that are not there yet.
+pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
+    let files = loaded.spec.secrets.iter();
+    let files = files.filter_map(|(name, source)| match source {
+        SecretSource::File(path) => Some((name, path)),
+        SecretSource::Env(_) => None,
+    });
+    let found = files.filter_map(|(name, path)| {
+        let problem = problem(path)?;
+        Some(loaded.problem_about(EntityKind::Secret, name.as_str(), problem))
+    });
+    found.collect()
+}
+
+fn problem(path: &Path) -> Option<Problem> {
+    let shown = path.display();
+    let wrong = |what: &str, help: &str| Some(Problem::error(format!("{shown} {what}"), help));
+    let unreadable = |error: &io::Error| {
+        Some(Problem::warning(
+            format!("{shown} cannot be read by who runs this check: {error}"),
+            "see that the user of the daemon can read it: else the daemon does not start, and refuses the config",
+        ))
+    };
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Some(Problem::warning(
+                format!("{shown} is not there"),
+                "write it, with mode 600: without it the daemon does not start, and refuses the config",
+            ));
+        }
+        Err(error) => return unreadable(&error),
+    };
+    if !found.is_file() {
+        return wrong(
+            "is no regular file, and nothing else is read as a secret",
+            "name a file that holds the value, with mode 600",
+        );
+    }
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let what = format!("can be read or changed by others (mode {mode:o})");
+        return wrong(&what, &format!("run `chmod 600 {shown}`"));
+    }
+    let value = match read(path) {
+        Ok(value) => value,
+        Err(error) => return unreadable(&error),
+    };
+    let value = value.strip_suffix(b"\n").unwrap_or(&value);
+    let value = value.strip_suffix(b"\r").unwrap_or(value);
+    match value.len() as u64 {
+        0 => wrong("is empty", "write the value into it"),
+        length if length > MAX_SECRET_BYTES => {
+            let what = format!("is longer than the {MAX_SECRET_BYTES} bytes of a secret");
+            wrong(&what, "write the value alone into it")
+        }
+        _ if std::str::from_utf8(value).is_err() => {
+            wrong("is not UTF-8 text", "write the value as text into it")
+        }
+        _ => None,
+    }
+}
+
+/// As much of it as tells whether it is too long.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut value = Vec::new();
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?
+        .take(MAX_SECRET_BYTES + 3)
+        .read_to_end(&mut value)?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_judged_as_the_daemon_will_judge_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let write = |name: &str, value: &[u8], mode: u32| {
+            fs::write(at(name), value).unwrap();
+            fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        write("good", b"value\n", 0o600);
+        write("read-only", b"value", 0o400);
+        write("longest", &[b'x'; 16 << 10], 0o600);
+        write("open", b"value", 0o644);
+        write("group", b"value", 0o640);
+        write("empty", b"\r\n", 0o600);
+        write("long", &[b'x'; (16 << 10) + 1], 0o600);
+        write("binary", b"\xff", 0o600);
+        fs::create_dir(at("directory")).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), mode).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("link")).unwrap();
+        for (name, expected) in [
+            ("good", None),
+            ("read-only", None),
+            ("longest", None),
+            ("open", Some((true, "by others (mode 644)"))),
+            ("group", Some((true, "by others (mode 640)"))),
+            ("empty", Some((true, "is empty"))),
+            ("long", Some((true, "is longer than"))),
+            ("binary", Some((true, "is not UTF-8"))),
+            ("directory", Some((true, "is no regular file"))),
+            ("fifo", Some((true, "is no regular file"))),
+            ("link", Some((false, "is not there"))),
+            ("missing", Some((false, "is not there"))),
+        ] {
+            let found = problem(&at(name));
+            match (&found, expected) {
+                (None, None) => {}
+                (Some(found), Some((is_error, says))) => {
+                    assert_eq!(found.is_error(), is_error, "{name}: {found:?}");
+                    assert!(found.message.contains(says), "{name}: {found:?}");
+                    assert!(!found.message.contains("value"), "{name}: {found:?}");
+                }
+                _ => panic!("{name}: {found:?}, not {expected:?}"),
+            }
+        }
+        let zero = problem(Path::new("/dev/zero")).unwrap();
+        assert!(zero.is_error(), "{zero:?}");
+    }
+}
