@@ -13,7 +13,9 @@ use crate::port::{
     BackupStoreError, OnProgress, SourcePrograms, TakeBackup, TakenBackup, WallClock,
 };
 use mainstay_domain::{
-    archive::{Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote},
+    archive::{
+        Compression, Encryption, FORMAT, Header, Manifest, ParentLink, SourceNote, faulty_sources,
+    },
     backup::BackupType,
     backup_chain::{Difference, compose},
     spec::BackupSource,
@@ -51,6 +53,7 @@ fn write_and_verify(
     progress: &OnProgress,
 ) -> Result<TakenBackup, BackupStoreError> {
     let started = Instant::now();
+    check_sources(layout, &request.sources)?;
     let (job, id) = (&request.job, &request.id);
     let manifests = read::read_manifests(layout, job, &request.chain)?;
     check_archives(layout, &manifests)?;
@@ -154,6 +157,41 @@ fn write_and_verify(
     write_create_only(&layout.manifest(job, id), &bytes)?;
     keep_index(layout, request, &found);
     Ok(TakenBackup { manifest, warnings })
+}
+
+/// What could be verified and never be put back is not taken. The config is refused for it too; but only here it is known
+/// where links lead.
+fn check_sources(layout: &Layout, sources: &[BackupSource]) -> Result<(), BackupStoreError> {
+    let resolved = sources.iter().cloned().map(|source| match source {
+        BackupSource::Directory { path, prefix } => BackupSource::Directory {
+            path: path.canonicalize().unwrap_or(path),
+            prefix,
+        },
+        command => command,
+    });
+    let resolved: Vec<BackupSource> = resolved.collect();
+    if let Some(faulty) = faulty_sources(&resolved).into_iter().next() {
+        return Err(BackupStoreError::Source(format!(
+            "a backup of these sources could not be restored: {}",
+            faulty.fault
+        )));
+    }
+    let Ok(store) = layout.root().canonicalize() else {
+        return Ok(());
+    };
+    for source in &resolved {
+        if let BackupSource::Directory { path, .. } = source
+            && path.starts_with(&store)
+        {
+            return Err(BackupStoreError::Source(format!(
+                "the source {} lies in {}, where backups are stored: each backup would hold those before it; name what \
+                 is to be backed up itself",
+                path.display(),
+                store.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the archives of a chain are there as long as they were stored. With a good index none of them is read, and

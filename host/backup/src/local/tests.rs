@@ -2,6 +2,7 @@ mod faults;
 mod histories;
 mod in_place;
 mod swaps;
+mod unrestorable;
 
 use super::*;
 use crate::port::{SourceProgram, Unreadable};
