@@ -290,7 +290,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let (plugin_dir, specs) = {
         let spec = spec.borrow();
-        (spec.host.plugin_dir.clone(), spec.plugins.clone())
+        (spec.host.plugin_dir.clone(), spec.plugin_specs())
     };
     let host_options = HostOptions {
         state_dir: Some(state_dir.to_owned()),

@@ -50,6 +50,20 @@ impl Spec {
     pub fn target(&self, name: &TargetName) -> Option<&TargetSpec> {
         self.targets.named(name)
     }
+
+    /// What is said of each plugin that is named anywhere: where no table `[plugin.NAME]` is, the defaults.
+    pub fn plugin_specs(&self) -> BTreeMap<PluginName, PluginSpec> {
+        let handlers = self.routes.iter().flat_map(|route| &route.chain);
+        let handlers = handlers.map(|step| &step.handler);
+        let alerters = self.alerts.iter().map(|alert| &alert.alerter);
+        let policies = self.jobs.iter().filter_map(|job| job.retention.as_ref());
+        let policies = policies.map(|retention| &retention.policy);
+        let mut specs = self.plugins.clone();
+        for name in handlers.chain(alerters).chain(policies) {
+            specs.entry(name.clone()).or_default();
+        }
+        specs
+    }
 }
 
 /// The host's own part of the config. A change of `state_dir`, `plugin_dir` or the API needs a restart.

@@ -3,6 +3,7 @@
 //! Invariant: one task changes what serves, one change after the other; whoever asks for a plugin never waits for it.
 //! Invariant: a change that fails leaves what served before, and is reported to the observer.
 
+mod apply;
 mod build;
 mod diff;
 mod file_history;
@@ -15,6 +16,7 @@ mod shared;
 mod watch;
 
 pub use diff::{PluginDiff, SpecsByDigest};
+pub use file_history::plugin_files;
 pub use options::{ApplyError, HostError, HostOptions};
 
 use crate::{
@@ -159,6 +161,12 @@ impl PluginHost {
         // The task ends only with the host, so there is always one to answer.
         let _ = self.requests.send(Request::Apply(specs, done)).await;
         answer.await.unwrap_or(Ok(()))
+    }
+
+    /// Whether settings that are in force are taken: whether of each plugin that they name, and that lies in the directory,
+    /// one version does. Settings that are not in force are for [`Self::apply`].
+    pub fn check_settings(&self, specs: &Specs) -> Result<(), ApplyError> {
+        self.shared.check_settings(specs)
     }
 
     /// Looks at the directory now, and returns when what it shows is in force.

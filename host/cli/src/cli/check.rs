@@ -15,11 +15,10 @@ use mainstay_domain::{
     plugin::{PluginIdentity, PluginKind, satisfies},
     spec::PluginSpec,
 };
-use mainstay_runtime::loader::Loader;
+use mainstay_runtime::{host::plugin_files, loader::Loader};
 use semver::VersionReq;
 use std::{
     collections::{HashMap, HashSet},
-    io,
     path::{Path, PathBuf},
 };
 
@@ -36,16 +35,22 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(secrets::problems(&loaded));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
-    let mut served = Served::new();
+    let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {
         match serve(&loader, &loaded, &component).await {
-            Ok((kind, identity)) => {
+            Ok(Judged::Serves(kind, identity)) => {
                 let versions = served.entry(identity.name.clone()).or_default();
                 versions.push((kind, identity));
             }
+            Ok(Judged::Refuses(name, why)) => refusing.push((component, name, why)),
             Err(problem) => found.push(*problem),
         }
     }
+    let named = loaded.spec.plugin_specs();
+    found.extend(refusing.into_iter().map(|(component, name, why)| {
+        let is_missed = named.contains_key(&name) && !served.contains_key(&name);
+        refusal(&loaded, &component, &name, why, is_missed)
+    }));
     found.extend(
         wanted(&loaded)
             .iter()
@@ -58,31 +63,27 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
 /// The plugins that would serve, by name.
 type Served = HashMap<PluginName, Vec<(PluginKind, PluginIdentity)>>;
 
-/// The components in the plugin directory, by name.
+/// What the daemon takes for plugins in their directory, by name.
 fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let directory = &loaded.spec.host.plugin_dir;
-    let listed = std::fs::read_dir(directory).and_then(|entries| {
-        let paths: io::Result<Vec<PathBuf>> = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect();
-        paths
-    });
-    match listed {
-        Ok(mut paths) => {
-            paths.retain(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "wasm")
-            });
-            paths.sort();
-            paths
-        }
+    match plugin_files(directory) {
+        Ok(files) => files.into_keys().collect(),
         Err(error) => {
             let message = format!("cannot list the plugin directory: {error}");
             let help = "make it, or name another with host.plugin_dir";
-            problems.push(Problem::warning(message, help).in_file(directory));
+            let problem = Problem::warning(message, help).in_file(directory);
+            problems.push(loaded.problem_about_directory("plugin_dir", problem));
             Vec::new()
         }
     }
+}
+
+/// What came of a component that can be loaded.
+enum Judged {
+    /// It takes its settings.
+    Serves(PluginKind, PluginIdentity),
+    /// It does not, for this reason.
+    Refuses(PluginName, String),
 }
 
 /// Does with a component what the daemon does before it serves.
@@ -90,7 +91,7 @@ async fn serve(
     loader: &Loader,
     loaded: &Loaded,
     file: &Path,
-) -> Result<(PluginKind, PluginIdentity), Box<Problem>> {
+) -> Result<Judged, Box<Problem>> {
     let candidate = loader.load_file(file).await.map_err(|error| {
         let help =
             "`mainstay plugin inspect` shows what a component is; build it anew or remove it";
@@ -99,16 +100,37 @@ async fn serve(
     let identity = PluginIdentity::clone(candidate.identity());
     let no_spec = PluginSpec::default();
     let spec = loaded.spec.plugins.get(&identity.name).unwrap_or(&no_spec);
-    loader.configure(&candidate, spec).await.map_err(|error| {
-        let name = identity.name.as_str();
-        let help = format!(
-            "`mainstay plugin inspect {}` shows its settings",
-            file.display()
-        );
-        let problem = Problem::error(error.to_string(), help).in_file(file);
-        loaded.problem_about(EntityKind::Plugin, name, problem)
-    })?;
-    Ok((candidate.shape().kind, identity))
+    Ok(match loader.configure(&candidate, spec).await {
+        Ok(_) => Judged::Serves(candidate.shape().kind, identity),
+        Err(error) => Judged::Refuses(identity.name, error.to_string()),
+    })
+}
+
+/// A plugin that refuses its settings. A reload refuses the config for it where nothing else goes by the name that the config
+/// names, and so does this.
+fn refusal(
+    loaded: &Loaded,
+    file: &Path,
+    name: &PluginName,
+    why: String,
+    is_missed: bool,
+) -> Problem {
+    let shown = file.display();
+    let help = format!("`mainstay plugin inspect {shown}` shows its settings");
+    let problem = match is_missed {
+        true => Problem::error(why, help),
+        false => {
+            let why = format!(
+                "{why}; the daemon refuses {shown} and goes on, as {}",
+                match loaded.spec.plugin_specs().contains_key(name) {
+                    true => "another version serves",
+                    false => "the config does not name it",
+                }
+            );
+            Problem::warning(why, format!("{help}; or remove it"))
+        }
+    };
+    loaded.problem_about(EntityKind::Plugin, name.as_str(), problem.in_file(file))
 }
 
 /// A plugin that the config names.

@@ -221,6 +221,12 @@ impl PluginSettings for PluginCalls {
             applied.map_err(|error| PluginSettingsError::Refused(error.to_string()))
         })
     }
+
+    fn check(&self, plugins: &BTreeMap<PluginName, PluginSpec>) -> Result<(), PluginSettingsError> {
+        let checked = self.host.get().map(|host| host.check_settings(plugins));
+        let checked = checked.unwrap_or(Ok(()));
+        checked.map_err(|error| PluginSettingsError::Refused(error.to_string()))
+    }
 }
 
 /// Writes what happens to plugins as events.

@@ -45,6 +45,9 @@ pub trait PluginSettings: Send + Sync {
         &self,
         plugins: BTreeMap<PluginName, PluginSpec>,
     ) -> Boxed<'_, Result<(), PluginSettingsError>>;
+
+    /// As [`Self::apply`], of what is applied already: a plugin that was dropped since may not take it.
+    fn check(&self, plugins: &BTreeMap<PluginName, PluginSpec>) -> Result<(), PluginSettingsError>;
 }
 
 /// Why a changed config is not applied.
@@ -189,9 +192,12 @@ impl ReloadService {
         }
         // While plugins are configured, calls go on under the settings of before.
         self.source.prepare(&next).await?;
-        if next.plugins != current.plugins
-            && let Err(error) = self.plugins.apply(next.plugins.clone()).await
-        {
+        let plugins = next.plugin_specs();
+        let applied = match plugins == current.plugin_specs() {
+            true => self.plugins.check(&plugins),
+            false => self.plugins.apply(plugins).await,
+        };
+        if let Err(error) = applied {
             self.source.abandon();
             return Err(error.into());
         }
@@ -299,6 +305,15 @@ mod tests {
         ) -> Boxed<'_, Result<(), PluginSettingsError>> {
             Box::pin(async { self.0.clone() })
         }
+        fn check(
+            &self,
+            _: &BTreeMap<PluginName, PluginSpec>,
+        ) -> Result<(), PluginSettingsError> {
+            match &self.0 {
+                Err(PluginSettingsError::NotLoaded) => Ok(()),
+                judged => judged.clone(),
+            }
+        }
     }
 
     struct Bench {
@@ -378,6 +393,18 @@ mod tests {
             assert_eq!(outcome, configured.map_err(ReloadError::Plugins));
             assert_eq!(*bench.source.steps.lock(), [("prepare", false), then]);
         }
+    }
+
+    #[tokio::test]
+    async fn a_plugin_that_refuses_what_is_applied_already_is_judged_as_by_a_check() {
+        let refused = PluginSettingsError::Refused("so".to_owned());
+        let bench = bench(spec(Vec::new()), Err(refused.clone()));
+        let outcome = bench.service.try_reload().await.map(drop);
+        assert_eq!(outcome, Err(ReloadError::Plugins(refused)));
+        assert_eq!(
+            *bench.source.steps.lock(),
+            [("prepare", true), ("abandon", true)]
+        );
     }
 
     #[test]

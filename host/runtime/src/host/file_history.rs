@@ -2,13 +2,16 @@
 //!
 //! Invariant: a half-written file is never loaded and never refused for being half-written: what cannot be loaded
 //! counts as refused only once the file has not changed for the settling time.
-//! Invariant: pure; the caller gives what the directory shows and the time.
+//! Invariant: a decision is pure; [`plugin_files`] says what the directory shows, and the caller gives the time.
 
 use mainstay_domain::time::Monotonic;
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
-    fs::Metadata,
+    fs::{self, Metadata},
+    io,
     os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -167,6 +170,30 @@ impl FileState {
             Self::Open | Self::Closed => self,
         }
     }
+}
+
+/// What lies at a path, behind links; of a link that leads nowhere, the link.
+pub(crate) fn look_at(path: &Path) -> io::Result<Metadata> {
+    fs::metadata(path).or_else(|_| fs::symlink_metadata(path))
+}
+
+/// What lies in a plugin directory and is taken for a plugin, with what is known of it. What is no regular file is refused
+/// and not passed over, as it was dropped like one: but directories count only where their name ends in `.wasm`.
+pub fn plugin_files(directory: &Path) -> io::Result<BTreeMap<PathBuf, Metadata>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // What vanished between the two calls is simply not there.
+        let Ok(metadata) = look_at(&entry.path()) else {
+            continue;
+        };
+        let name = entry.file_name();
+        let may_be_one = !metadata.is_dir() || name.as_encoded_bytes().ends_with(b".wasm");
+        if may_be_one && is_candidate(&name) {
+            found.insert(entry.path(), metadata);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a file of this name can be a plugin: any name counts but hidden files, what programs write while they

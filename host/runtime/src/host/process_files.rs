@@ -6,7 +6,7 @@
 
 use super::{
     build::Refusal,
-    file_history::{Confidence, FileStep, Stamp},
+    file_history::{self, Confidence, FileStep, Stamp},
     reload::Reloader,
     rows::Waiting,
 };
@@ -135,7 +135,9 @@ impl Reloader {
 
     /// Looks at a file again: whether it is another than before, or gone.
     async fn has_changed(&mut self, path: &Path) -> bool {
-        let found = tokio::fs::metadata(path).await;
+        let place = path.to_owned();
+        let looking = tokio::task::spawn_blocking(move || file_history::look_at(&place));
+        let found = looking.await.map_err(io::Error::other).flatten();
         let now = self.shared.now();
         match (found, self.files.get_mut(path)) {
             (Ok(metadata), Some(file)) => file.history.update(Stamp::of(&metadata), false, now),
@@ -154,6 +156,7 @@ impl Reloader {
                 plugin: None,
                 digest: String::new(),
                 reason: None,
+                settings: None,
             });
         }
     }
@@ -171,7 +174,7 @@ impl Reloader {
     }
 
     /// A file that does not serve for what it holds.
-    fn refuse(&mut self, path: &Path, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, path: &Path, refusal: Refusal) {
         let Refusal {
             plugin,
             digest,
@@ -180,12 +183,18 @@ impl Reloader {
         let Some(file) = self.files.get_mut(path) else {
             return;
         };
+        let is_of_settings = matches!(
+            reason,
+            LoadError::Settings { .. } | LoadError::Configure(_)
+        );
+        let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
         let before = file.waiting.replace(Waiting {
             state: PluginState::Rejected,
             plugin: plugin.clone(),
             digest,
             reason: Some(reason.clone()),
+            settings,
         });
         // Said once, however often it is judged again.
         if before.is_none_or(|before| before.reason.as_ref() != Some(&reason)) {

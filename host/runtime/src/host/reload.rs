@@ -5,7 +5,7 @@
 //! Invariant: a file whose new content is refused goes on serving what it last held, over restarts of the host too.
 
 use super::{
-    ApplyError, Specs,
+    Specs,
     diff::{PluginDiff, SpecsByDigest},
     file_history::{FileHistory, Stamp},
     kept::Kept,
@@ -108,35 +108,6 @@ impl Reloader {
         due
     }
 
-    /// Builds every plugin whose settings change, and publishes all or none.
-    pub(super) async fn apply(&mut self, specs: Specs) -> Result<(), ApplyError> {
-        let current = self.shared.current();
-        let desired = self.desired(&specs);
-        let mut refusals = Vec::new();
-        for digest in PluginDiff::between(&current, &desired).change {
-            let Some(candidate) = self.accepted(&digest) else {
-                continue;
-            };
-            match self
-                .loader
-                .configure(&candidate, &spec_of(&specs, &candidate))
-                .await
-            {
-                Ok(plugin) => drop(self.staged.insert(digest, plugin)),
-                Err(reason) => refusals.push((candidate.identity().clone(), reason)),
-            }
-        }
-        if !refusals.is_empty() {
-            self.staged.clear();
-            return Err(ApplyError { refusals });
-        }
-        self.specs = specs;
-        // What was refused may be acceptable under the new settings.
-        self.recheck_waiting();
-        self.look().await;
-        Ok(())
-    }
-
     /// Unpins a version; what was refused for it is judged again at the next look.
     pub(super) async fn forget(&mut self, name: PluginName, version: Version) -> io::Result<bool> {
         let Some(kept) = self.kept.clone() else {
@@ -210,7 +181,7 @@ impl Reloader {
         }
     }
 
-    fn desired(&self, specs: &Specs) -> SpecsByDigest {
+    pub(super) fn desired(&self, specs: &Specs) -> SpecsByDigest {
         let accepted = self
             .files
             .values()

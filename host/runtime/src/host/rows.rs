@@ -2,6 +2,7 @@
 
 use crate::{
     candidate::Loaded,
+    error::LoadError,
     plugin::{Plugin, Record},
 };
 use mainstay_domain::plugin::{PluginIdentity, PluginRow, PluginState};
@@ -21,6 +22,8 @@ pub(crate) struct Waiting {
     pub(crate) plugin: Option<Arc<PluginIdentity>>,
     pub(crate) digest: String,
     pub(crate) reason: Option<String>,
+    /// The reason, where it is that the plugin refuses its settings.
+    pub(crate) settings: Option<LoadError>,
 }
 
 /// A version that was taken out of service.
@@ -66,6 +69,12 @@ impl Ledger {
         {
             self.withdrawn.pop_front();
         }
+    }
+
+    /// The plugins that refuse their settings, with the reason.
+    pub(crate) fn refusing(&self) -> impl Iterator<Item = (&Arc<PluginIdentity>, &LoadError)> {
+        let waiting = self.waiting.values();
+        waiting.filter_map(|waiting| Some((waiting.plugin.as_ref()?, waiting.settings.as_ref()?)))
     }
 
     /// Every row: what serves, what waits or was refused, what drains, what is gone.

@@ -1,6 +1,7 @@
 //! What the reload task and the host share: the registry, and what was last published.
 
 use super::{
+    ApplyError, Specs,
     diff::{PluginDiff, SpecsByDigest},
     rows::{Ledger, Waiting},
 };
@@ -10,7 +11,7 @@ use crate::{
     plugin::Plugin,
     registry::Registry,
 };
-use mainstay_domain::{plugin::PluginRow, time::Monotonic};
+use mainstay_domain::{name::PluginName, plugin::PluginRow, time::Monotonic};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +51,27 @@ impl HostShared {
     pub(super) fn rows(&self) -> Vec<PluginRow> {
         let serving = self.registry.all();
         self.state().ledger.rows(&serving)
+    }
+
+    /// Whether settings that are in force are those of plugins that take them: of each that is named one version does.
+    pub(super) fn check_settings(&self, specs: &Specs) -> Result<(), ApplyError> {
+        let serving = self.registry.all();
+        let serves = |name: &PluginName| {
+            let mut serving = serving.iter();
+            serving.any(|plugin| plugin.identity().name == *name)
+        };
+        let state = self.state();
+        let refusing = state.ledger.refusing();
+        let refusing = refusing.filter(|(plugin, _)| {
+            specs.contains_key(&plugin.name) && !serves(&plugin.name)
+        });
+        let refusals: Vec<_> = refusing
+            .map(|(plugin, reason)| (plugin.clone(), reason.clone()))
+            .collect();
+        match refusals.is_empty() {
+            true => Ok(()),
+            false => Err(ApplyError { refusals }),
+        }
     }
 
     pub(super) fn now(&self) -> Monotonic {

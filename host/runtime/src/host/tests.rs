@@ -637,6 +637,70 @@ async fn settings_are_applied_to_all_or_none_and_counters_go_on() {
 }
 
 #[tokio::test]
+async fn what_is_no_file_is_refused_and_told_once() {
+    let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
+    fs::create_dir(setup.path("directory.wasm")).unwrap();
+    fs::create_dir(setup.path("directory")).unwrap();
+    std::os::unix::fs::symlink("nowhere", setup.path("link.wasm")).unwrap();
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, setup.path("fifo.wasm"), mode).unwrap();
+    let names = ["directory.wasm", "link.wasm", "fifo.wasm"];
+    setup
+        .until("each should be refused", |setup| {
+            let is_refused = |name: &&str| setup.state_of(name) == [PluginState::Rejected];
+            names.iter().all(is_refused)
+        })
+        .await;
+    assert!(setup.state_of("directory").is_empty(), "no plugin by its name");
+    setup.host.rescan().await;
+    let refusals = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { .. });
+    assert_eq!(setup.heard(refusals), names.len(), "each is told once");
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+    fs::remove_file(setup.path("link.wasm")).unwrap();
+    setup
+        .until("it should be forgotten", |setup| {
+            setup.state_of("link.wasm").is_empty()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn settings_are_refused_where_what_they_name_was_refused_for_them_before() {
+    let refusing = Guest {
+        name: "strict",
+        configure: "(i32.store8 (i32.const 256) (i32.gt_u (local.get 1) (i32.const 2)))",
+        ..Guest::default()
+    };
+    let setup = Setup::start(&[]).await;
+    let strict = PluginName::parse("strict").unwrap();
+    let unwanted = || PluginSpec {
+        settings: serde_json::json!({"a": 1}),
+        ..PluginSpec::default()
+    };
+    let named: Specs = [(strict.clone(), unwanted())].into();
+    setup.host.apply(named.clone()).await.unwrap();
+    setup.drop_in("strict.wasm", &refusing.build());
+    let rejected = |setup: &Setup| setup.state_of("strict.wasm") == [PluginState::Rejected];
+    setup.until("it should be refused", rejected).await;
+    let says = "strict refuses `[plugin.strict] settings`";
+    let error = setup.host.check_settings(&named).unwrap_err().to_string();
+    assert!(error.contains(says), "{error}");
+    let mut others = named.clone();
+    others.insert(PluginName::parse("fixer").unwrap(), may_restart());
+    let error = setup.host.apply(others).await.unwrap_err().to_string();
+    assert!(error.contains(says), "{error}");
+    // What nobody names holds up nothing.
+    setup.host.check_settings(&Specs::new()).unwrap();
+    // And with settings that it takes it serves.
+    let taken: Specs = [(strict, PluginSpec::default())].into();
+    setup.host.apply(taken.clone()).await.unwrap();
+    setup
+        .until("it should serve", |setup| setup.host.registry().all().len() == 1)
+        .await;
+    setup.host.check_settings(&taken).unwrap();
+}
+
+#[tokio::test]
 async fn a_build_whose_file_is_gone_comes_back_by_its_digest() {
     let setup = Setup::start(&[("a.wasm", build("1.0.0"))]).await;
     setup

@@ -86,24 +86,17 @@ impl DirectoryWatch {
         &self.directory
     }
 
-    /// Every file that can be a plugin, with what tells its content and how old that is.
+    /// Everything that is taken for a plugin, with what tells its content and how old that is.
     pub(crate) async fn list(&self) -> io::Result<BTreeMap<PathBuf, (Stamp, Duration)>> {
         let directory = self.directory.clone();
         let listing = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();
-            let mut found = BTreeMap::new();
-            for entry in fs::read_dir(directory)? {
-                let entry = entry?;
-                // Follows links; what vanished between the two calls is simply not there.
-                let Ok(metadata) = fs::metadata(entry.path()) else {
-                    continue;
-                };
-                if metadata.is_file() && file_history::is_candidate(&entry.file_name()) {
-                    let age = file_history::age(&metadata, now);
-                    found.insert(entry.path(), (Stamp::of(&metadata), age));
-                }
-            }
-            Ok(found)
+            let found = file_history::plugin_files(&directory)?.into_iter();
+            let found = found.map(|(path, metadata)| {
+                let age = file_history::age(&metadata, now);
+                (path, (Stamp::of(&metadata), age))
+            });
+            Ok(found.collect())
         });
         listing.await.map_err(io::Error::other)?
     }
