@@ -19,6 +19,7 @@ mod files;
 mod index;
 mod mounts;
 mod read;
+mod regular;
 mod restore;
 mod scan;
 mod source;
@@ -39,7 +40,8 @@ use mainstay_domain::{
     name::JobName,
     spec::BackupSource,
 };
-use std::{fs, io::ErrorKind, path::Path, sync::Arc};
+use regular::read_manifest;
+use std::{io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// The tier's name, as records show it.
@@ -162,7 +164,7 @@ impl BackupStore for LocalBackups {
         id: &BackupId,
     ) -> Result<Option<Manifest>, BackupStoreError> {
         let (_, path) = self.layout.find(job, id);
-        match fs::read(&path) {
+        match read_manifest(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             bytes => {
                 let bytes = bytes.map_err(unavailable("cannot read", &path))?;
@@ -182,7 +184,7 @@ impl BackupStore for LocalBackups {
     fn stored(&self, job: &JobName) -> Result<Vec<StoredBackup>, BackupStoreError> {
         let mut found = Vec::new();
         for (path, in_trash) in self.layout.manifests(job)? {
-            let bytes = fs::read(&path).map_err(unavailable("cannot read", &path))?;
+            let bytes = read_manifest(&path).map_err(unavailable("cannot read", &path))?;
             match Manifest::from_bytes(&bytes) {
                 Ok(manifest) => {
                     let intact = read::stored_bytes_match(&self.layout, &self.stop, &manifest)?;

@@ -10,5 +10,4 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod ports;
-mod regular_file;
 pub mod services;

@@ -3,7 +3,7 @@
 //! Invariant: a file is deserialised only when its BLAKE3 MAC under this host's own key is right: deserialising runs
 //! whatever code is in it. A file that is absent, torn, foreign or from another engine is a miss, never an error.
 
-use crate::{engine::Engine, files, seeds::random_key};
+use crate::{engine::Engine, files, regular_file, seeds::random_key};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -13,6 +13,10 @@ use wasmtime::component::Component;
 
 const MAC_BYTES: usize = blake3::OUT_LEN;
 const KEY_BYTES: usize = blake3::KEY_LEN;
+/// Longer than the key, by far.
+const MAX_KEY_FILE: u64 = 64 << 10;
+/// Longer than what the largest plugin is compiled to.
+const MAX_COMPILED: u64 = 2 << 30;
 
 /// A directory of compiled components.
 #[derive(Debug, Clone)]
@@ -36,7 +40,7 @@ impl CompileCache {
     /// The compiled component, where it is there and authentic.
     pub(crate) fn get(&self, engine: &Engine, digest: &blake3::Hash) -> Option<Component> {
         let path = self.path(engine, digest);
-        let bytes = fs::read(&path).ok()?;
+        let bytes = regular_file::read_whole(&path, MAX_COMPILED).ok()?;
         let (mac, compiled) = bytes.split_first_chunk::<MAC_BYTES>()?;
         if self.mac(&path, compiled) != *mac {
             tracing::warn!(path = %path.display(), "a file of the compile cache is not this host's; compiling anew");
@@ -111,12 +115,7 @@ fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    if path.metadata().is_ok_and(|found| !found.is_file()) {
-        // A FIFO would hold up who opens it for ever.
-        let what = format!("{} is no regular file; move it away", path.display());
-        return Err(io::Error::other(what));
-    }
-    match fs::read(path) {
+    match regular_file::read_whole(path, MAX_KEY_FILE) {
         Ok(bytes) => match <[u8; KEY_BYTES]>::try_from(bytes) {
             Ok(key) => return Ok(key),
             // Only a cache is lost: nothing in it is authentic under another key, and all of it is compiled anew.
@@ -128,6 +127,12 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
             ),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Not what the system says, but what lies there: no key, and in nobody's way.
+        Err(error) if error.raw_os_error().is_none() => tracing::warn!(
+            path = %path.display(),
+            %error,
+            "the key of the compile cache is damaged; it is made anew, and plugins are compiled again"
+        ),
         Err(error) => return Err(error),
     }
     let key: [u8; KEY_BYTES] = random_key()?;

@@ -33,6 +33,7 @@ mod pins;
 pub mod plugin;
 pub mod quarantine;
 pub mod registry;
+pub mod regular_file;
 mod seeds;
 mod settings;
 pub mod store;

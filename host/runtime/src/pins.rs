@@ -9,7 +9,7 @@
 use crate::{
     candidate::{Candidate, Descriptor},
     error::LoadError,
-    files,
+    files, regular_file,
 };
 use mainstay_domain::{name::PluginName, plugin::PluginIdentity};
 use semver::Version;
@@ -22,6 +22,8 @@ use std::{
 
 /// The file that says what each file of the plugin directory last held; all others are named by digest.
 const FILES: &str = "files.json";
+/// Longer than any that is written.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// What a build said of itself when it was first accepted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,7 +190,7 @@ fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
 }
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
-    let bytes = match fs::read(path) {
+    let bytes = match regular_file::read_whole(path, MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {

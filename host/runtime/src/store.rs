@@ -3,7 +3,7 @@
 //! Invariant: a file holds what its name says: it is written as a whole, and read back only with the right digest.
 //! Invariant: only the owner reads the directory.
 
-use crate::files;
+use crate::{component_file::MAX_PLUGIN_BYTES, files, regular_file};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -36,7 +36,7 @@ impl PluginStore {
 
     /// The component with this digest. A file whose bytes are not what its name says counts as absent.
     pub fn get(&self, digest: &str) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path(digest)) {
+        match regular_file::read_whole(&self.path(digest), MAX_PLUGIN_BYTES) {
             Ok(bytes) if blake3::hash(&bytes).to_hex().as_str() == digest => Ok(Some(bytes)),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -11,6 +11,7 @@
 use super::{
     error::unavailable,
     files::{Layout, create_private, remove_file},
+    regular::open_regular,
 };
 use crate::port::BackupStoreError;
 use mainstay_domain::{
@@ -21,7 +22,7 @@ use mainstay_domain::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::HashMap,
-    fs::{self, File, Metadata},
+    fs::{self, Metadata},
     io::{self, BufRead, BufReader, BufWriter, Write},
     os::unix::fs::MetadataExt,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -116,7 +117,7 @@ impl Index {
         id: &BackupId,
         root_hash: ContentHash,
     ) -> Option<Self> {
-        let file = File::open(layout.index(job, id)).ok()?;
+        let file = open_regular(&layout.index(job, id)).ok()?;
         let mut index = Self::default();
         for line in BufReader::new(zstd::Decoder::new(file).ok()?).split(b'\n') {
             let row: Row = serde_json::from_slice(&line.ok()?).ok()?;

@@ -9,6 +9,7 @@ use super::{
     check_stop,
     error::unavailable,
     files::Layout,
+    regular::{open_regular, read_manifest},
     write::{Hashing, Stored},
 };
 use crate::port::{BackupStoreError, OnProgress, Progress};
@@ -23,7 +24,6 @@ use mainstay_domain::{
 };
 use rustix::fs::{Advice, fadvise};
 use std::{
-    fs::{self, File},
     io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
 };
@@ -82,7 +82,7 @@ pub(super) fn read_archive(
         (_, Some(_)) => unavailable("cannot read", path)(error),
         _ => corrupted(format!("its archive cannot be decompressed: {error}")),
     };
-    let file = File::open(path).map_err(failed)?;
+    let file = open_regular(path).map_err(failed)?;
     // Only a hint: what cannot be dropped from the cache is read from there.
     let _ = fadvise(&file, 0, None, Advice::DontNeed);
     let mut raw = BufReader::with_capacity(1 << 18, Hashing::new(file));
@@ -146,7 +146,7 @@ pub(super) fn stored_bytes_match(
     manifest: &Manifest,
 ) -> Result<bool, BackupStoreError> {
     let (path, _) = layout.find(&manifest.job, &manifest.id);
-    let mut file = match File::open(&path) {
+    let mut file = match open_regular(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         file => Hashing::new(file.map_err(unavailable("cannot open", &path))?),
     };
@@ -178,7 +178,7 @@ pub(super) fn read_manifests(
             what,
         };
         let (_, path) = layout.find(job, id);
-        let bytes = match fs::read(&path) {
+        let bytes = match read_manifest(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(corrupted("its manifest is missing".to_owned()));
             }

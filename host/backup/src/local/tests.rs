@@ -9,6 +9,7 @@ use crate::port::{SourceProgram, Unreadable};
 use mainstay_domain::{backup::BackupType, id::IdSource, time::Timestamp};
 use parking_lot::Mutex;
 use std::{
+    fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
     process::Command,

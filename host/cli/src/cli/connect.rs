@@ -6,11 +6,8 @@
 use super::{arguments::Global, client::Client};
 use anyhow::Context;
 use mainstay_daemon::{api::SOCKET_NAME, config};
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use mainstay_runtime::regular_file;
+use std::path::{Path, PathBuf};
 
 /// The lines of `[host]` are looked for in so many bytes.
 const BEGINNING: u64 = 64 << 10;
@@ -35,12 +32,7 @@ pub(super) async fn connect(global: &Global) -> anyhow::Result<Client> {
 
 /// Where the beginning of a config says that its daemon listens.
 fn likely_socket(file: &Path) -> Option<PathBuf> {
-    let mut beginning = Vec::new();
-    File::open(file)
-        .ok()?
-        .take(BEGINNING)
-        .read_to_end(&mut beginning)
-        .ok()?;
+    let beginning = regular_file::read_start(file, BEGINNING).ok()?;
     let file = std::path::absolute(file).ok()?;
     socket_in(&String::from_utf8_lossy(&beginning), file.parent()?)
 }

@@ -12,13 +12,11 @@ mod facts;
 mod looks;
 
 use super::process::stat::ProcessStat;
-use crate::{
-    ports::{Boxed, NamedEnd, NamedProcess, PidFileError, PidFiles},
-    regular_file,
-};
+use crate::ports::{Boxed, NamedEnd, NamedProcess, PidFileError, PidFiles};
 use ending::{end, ended};
 use facts::Facts;
 use looks::Looks;
+use mainstay_runtime::regular_file;
 use parking_lot::Mutex;
 use rustix::{
     io::Errno,

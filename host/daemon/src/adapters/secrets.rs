@@ -10,14 +10,12 @@ mod needles;
 mod undress;
 
 use super::environment::ChildEnvironment;
-use crate::{
-    ports::{SecretError, Secrets},
-    regular_file,
-};
+use crate::ports::{SecretError, Secrets};
 use mainstay_domain::{
     name::SecretName,
     spec::{MAX_SECRET_BYTES, SecretSource},
 };
+use mainstay_runtime::regular_file;
 use needles::Needles;
 use parking_lot::{RwLock, RwLockWriteGuard};
 use std::{

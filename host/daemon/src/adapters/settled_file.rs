@@ -5,13 +5,16 @@
 
 use crate::ports::{Boxed, SettledStore};
 use mainstay_domain::settled_clock::SettledState;
+use mainstay_runtime::regular_file;
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 /// The file's name in the state directory.
 const FILE_NAME: &str = "settled-clock.json";
+/// Longer than any that was written.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The file of one state directory.
 #[derive(Debug, Clone)]
@@ -29,7 +32,8 @@ impl SettledFile {
 
     /// What the daemon before left; none where there was none. A file that cannot be read says nothing, and is told.
     pub fn read(&self) -> Option<SettledState> {
-        let read: io::Result<SettledState> = match fs::read(&self.path) {
+        let read = regular_file::read_whole(&self.path, MAX_BYTES);
+        let read: io::Result<SettledState> = match read {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => Err(error),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
@@ -71,7 +75,7 @@ fn write(path: &Path, state: &SettledState) -> io::Result<()> {
 mod tests {
     use super::*;
     use mainstay_domain::{settled_clock::Stand, time::Timestamp};
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     #[tokio::test]
     async fn what_was_kept_is_read_by_the_next_daemon_and_is_its_owners_alone() {

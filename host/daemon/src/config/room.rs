@@ -3,7 +3,7 @@
 //! Invariant: reading a config takes some hundred megabytes of memory at most, whatever lies in its files. A hundred
 //! thousand targets fit.
 
-use crate::regular_file;
+use mainstay_runtime::regular_file;
 use std::{io, path::Path};
 
 /// The bytes of all files.

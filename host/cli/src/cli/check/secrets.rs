@@ -4,12 +4,8 @@
 
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
 use mainstay_domain::spec::{MAX_SECRET_BYTES, SecretSource};
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Read},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use mainstay_runtime::regular_file;
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
 
 /// Every file that the daemon would refuse, and those that are not there yet.
 pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
@@ -76,14 +72,7 @@ fn problem(path: &Path) -> Option<Problem> {
 
 /// As much of it as tells whether it is too long.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut value = Vec::new();
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?
-        .take(MAX_SECRET_BYTES + 3)
-        .read_to_end(&mut value)?;
-    Ok(value)
+    regular_file::read_start(path, MAX_SECRET_BYTES + 3)
 }
 
 #[cfg(test)]

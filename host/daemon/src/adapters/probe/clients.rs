@@ -1,11 +1,11 @@
 //! The HTTP clients of checks, by whose certificates count: each connection is new, and goes straight to the target.
 
 use super::{Seen, blocking::Turn, names::NameLooks, seen::io_cause};
-use crate::regular_file::read_start;
 use mainstay_domain::{
     spec::{HttpCheck, Trust},
     text::{causes, in_one_line},
 };
+use mainstay_runtime::regular_file::read_start;
 use parking_lot::Mutex;
 use reqwest::{Client, ClientBuilder};
 use std::{

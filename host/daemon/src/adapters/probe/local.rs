@@ -5,15 +5,13 @@ use super::{
     groups::{Groups, Kin},
     length,
 };
-use crate::{
-    adapters::{limits, process::stat::ProcessStat},
-    regular_file::read_start,
-};
+use crate::adapters::{limits, process::stat::ProcessStat};
 use mainstay_domain::{
     health::Outcome,
     spec::CheckKind,
     time::{Timestamp, millis},
 };
+use mainstay_runtime::regular_file::read_start;
 use std::{
     io,
     path::Path,

@@ -5,11 +5,12 @@
 //! Invariant: secrets are taken out of a line before anything of it is shown.
 
 use super::{Seen, seen::io_cause};
-use crate::{ports::Secrets, regular_file};
+use crate::ports::Secrets;
 use mainstay_domain::{
     name::{CheckName, TargetName},
     spec::{CheckSpec, LogPattern},
 };
+use mainstay_runtime::regular_file;
 use parking_lot::Mutex;
 use regex::bytes::Regex;
 use std::{

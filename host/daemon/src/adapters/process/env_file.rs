@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing in them is replaced: no variable, no command, no secret. A value may stand in quotes of one kind.
 
-use crate::regular_file;
+use mainstay_runtime::regular_file;
 use std::{io, path::Path};
 
 /// The longest file that is read.

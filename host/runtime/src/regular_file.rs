@@ -11,7 +11,7 @@ use std::{
 };
 
 /// A regular file, and what is known of it; of the opened one, so that it cannot be swapped in between.
-pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let metadata = file.metadata()?;
@@ -22,7 +22,7 @@ pub(crate) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 }
 
 /// The first bytes of a regular file.
-pub(crate) fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let (file, _) = open(path)?;
     let mut content = Vec::new();
     file.take(most).read_to_end(&mut content)?;
@@ -30,7 +30,7 @@ pub(crate) fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// All of a regular file. One that is longer is refused.
-pub(crate) fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read_whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let content = read_start(path, most.saturating_add(1))?;
     match content.len() as u64 > most {
         true => {
