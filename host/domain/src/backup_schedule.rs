@@ -9,18 +9,10 @@
 //! Invariant: a daylight-saving change neither skips nor doubles a slot at a fixed time of day: what falls into the
 //! hour that does not exist runs right after it, and what falls into the hour that comes twice runs the first time.
 
-use crate::{
-    backup::BackupType,
-    spec::JobSpec,
-    spec::Schedule,
-    text::excerpt,
-    time::{Timestamp, millis},
-};
-use croner::{
-    Cron,
-    parser::{CronParser, Seconds, Year},
-};
-use jiff::{Zoned, tz::TimeZone};
+mod slots;
+
+use crate::{backup::BackupType, spec::JobSpec, spec::Schedule, time::Timestamp};
+use slots::{Slots, newest_slot};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What can be on a schedule, the one that covers the others first.
@@ -80,22 +72,7 @@ pub fn schedule_of(job: &JobSpec, backup_type: BackupType) -> Option<&Schedule> 
 
 /// The first slot after a time.
 pub fn next_slot(schedule: &Schedule, after: Timestamp) -> Result<Timestamp, ScheduleError> {
-    match schedule {
-        Schedule::Every(every) => {
-            let every = millis(*every).max(1);
-            let past = after.as_millis() / every;
-            Ok(Timestamp::from_millis(
-                past.saturating_add(1).saturating_mul(every),
-            ))
-        }
-        Schedule::Cron { expression, zone } => {
-            let (cron, start) = at(expression, zone, after)?;
-            let found = cron.find_next_occurrence(&start, false);
-            found
-                .map(|slot| timestamp(&slot))
-                .map_err(|_| ScheduleError::Never(expression.clone()))
-        }
-    }
+    Slots::of(schedule)?.after(after)
 }
 
 /// The slot that is due: the newest one at or before `now`, where it is after the last one used. A schedule that
@@ -198,106 +175,28 @@ pub fn next_backup(
 /// The longest that a job waits between two backups in the eight days after `now`, within the first thousand slots:
 /// a recovery point objective below it cannot be met. None where it has no schedule.
 pub fn longest_wait(job: &JobSpec, now: Timestamp) -> Result<Option<Duration>, ScheduleError> {
-    let mut last: LastSlots = SCHEDULED
-        .into_iter()
-        .map(|backup_type| (backup_type, now))
-        .collect();
+    let schedules = SCHEDULED.into_iter();
+    let schedules = schedules.filter_map(|backup_type| schedule_of(job, backup_type));
+    let schedules: Vec<Slots<'_>> = schedules.map(Slots::of).collect::<Result<_, _>>()?;
     let (mut at, mut longest) = (now, None);
     for step in 0..1000 {
-        let Some(next) = next_backup(job, &last, at)? else {
+        let mut earliest: Option<Timestamp> = None;
+        for schedule in &schedules {
+            let next = schedule.after(at)?;
+            earliest = Some(earliest.map_or(next, |earliest| earliest.min(next)));
+        }
+        let Some(next) = earliest else {
             break;
         };
         if step > 0 {
             longest = longest.max(Some(next.since(at)));
         }
-        last.values_mut().for_each(|slot| *slot = next);
         at = next;
         if at.since(now) > Duration::from_secs(8 * 86_400) && step > 0 {
             break;
         }
     }
     Ok(longest)
-}
-
-/// The newest slot at or before `now`; none where the search finds none.
-fn newest_slot(schedule: &Schedule, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
-    match schedule {
-        Schedule::Every(every) => {
-            let every = millis(*every).max(1);
-            Ok(Some(Timestamp::from_millis(
-                now.as_millis() / every * every,
-            )))
-        }
-        Schedule::Cron { expression, zone } => {
-            let (cron, start) = at(expression, zone, now)?;
-            let found = cron.find_previous_occurrence(&start, true).ok();
-            Ok(found
-                .map(|slot| timestamp(&slot))
-                .filter(|slot| *slot <= now))
-        }
-    }
-}
-
-/// The longest expression that is read, in bytes: all values of all fields, one by one, are less.
-const LONGEST_EXPRESSION: usize = 1024;
-
-/// A cron expression. One with a field that names nothing is refused, for a time that fits it is looked for second by
-/// second through a year.
-fn cron_of(expression: &str) -> Result<Cron, ScheduleError> {
-    let refused = |why: String| ScheduleError::Expression {
-        expression: excerpt(expression),
-        why,
-    };
-    if expression.len() > LONGEST_EXPRESSION {
-        return Err(refused(format!(
-            "it has more than {LONGEST_EXPRESSION} bytes"
-        )));
-    }
-    let parser = CronParser::builder()
-        .seconds(Seconds::Optional)
-        .year(Year::Disallowed)
-        .build();
-    let cron = parser
-        .parse(expression)
-        .map_err(|error| refused(error.to_string()))?;
-    let fields = expression.split_whitespace();
-    if fields.flat_map(|field| field.split(',')).any(str::is_empty) {
-        return Err(refused("a comma stands between two values".to_owned()));
-    }
-    let pattern = &cron.pattern;
-    let times = [
-        (&pattern.seconds, "second"),
-        (&pattern.minutes, "minute"),
-        (&pattern.hours, "hour"),
-        (&pattern.months, "month"),
-    ];
-    let never = times.iter().find(|(field, _)| field.values().is_empty());
-    if let Some((_, name)) = never {
-        return Err(refused(format!("its {name} is none")));
-    }
-    let days = [&pattern.days, &pattern.days_of_week];
-    if days
-        .iter()
-        .any(|field| field.values().is_empty() && !field.has_modifiers())
-    {
-        return Err(refused("its day is none".to_owned()));
-    }
-    Ok(cron)
-}
-
-fn at(expression: &str, zone: &str, time: Timestamp) -> Result<(Cron, Zoned), ScheduleError> {
-    let cron = cron_of(expression)?;
-    let zone = match zone {
-        "UTC" => TimeZone::UTC,
-        name => TimeZone::get(name).map_err(|_| ScheduleError::Zone(zone.to_owned()))?,
-    };
-    let seconds = i64::try_from(time.as_millis() / 1000).unwrap_or(i64::MAX);
-    let time = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
-    Ok((cron, time.to_zoned(zone)))
-}
-
-fn timestamp(time: &Zoned) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(time.timestamp().as_millisecond()).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{name::JobName, spec::BackupSource};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 const DAY: u64 = 86_400_000;
