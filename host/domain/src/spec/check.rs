@@ -15,7 +15,7 @@ pub struct CheckSpec {
     pub name: CheckName,
     /// What is looked at.
     pub kind: CheckKind,
-    /// Default 10 s [seed 000].
+    /// At least 10 ms; default 10 s [seed 000].
     pub every: Duration,
     /// At most `every`; default 1 s or `every`, the shorter.
     pub timeout: Duration,

@@ -9,7 +9,7 @@ use std::{path::PathBuf, time::Duration};
 pub struct JobSpec {
     /// Its name.
     pub name: JobName,
-    /// What is backed up. At least one.
+    /// What is backed up. At least one, and together such as can be put back; see [`crate::archive::faulty_sources`].
     pub sources: Vec<BackupSource>,
     /// A backup that is due waits until these targets are healthy; default none.
     pub after: Vec<TargetName>,
@@ -38,7 +38,7 @@ impl JobSpec {
 /// When something is due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Schedule {
-    /// Slots at whole multiples of this since the Unix epoch, so that restarts don't move them.
+    /// Slots at whole multiples of this since the Unix epoch, so that restarts don't move them. At least 100 ms.
     Every(Duration),
     /// A cron expression in a time zone; checked.
     Cron {
@@ -79,7 +79,7 @@ pub struct RetentionSpec {
     pub policy: PluginName,
     /// Which of its versions; default any.
     pub version: VersionReq,
-    /// How often it judges; default 24 h [seed 003].
+    /// How often it judges, at least every 100 ms; default 24 h [seed 003].
     pub every: Duration,
     /// So many verified chains stay whatever it says; default 1.
     pub min_redundancy: u32,
