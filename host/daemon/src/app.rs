@@ -68,7 +68,11 @@ use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
 use parking_lot::Mutex;
 use signals::Signals;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tasks::Tasks;
 use tokio::{
     runtime::Handle,
@@ -165,6 +169,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     warn_of_few_files(&spec, open_files);
     let directory = StateDirectory::take(&spec.host.state_dir)?;
     let state_dir = directory.path();
+    check_apart(state_dir, &spec.host.plugin_dir)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let started_at = clock.now();
     let sqlite = Arc::new(SqliteJournal::open(directory.clone())?);
@@ -498,6 +503,22 @@ fn warn_of_few_files(spec: &Spec, open_files: Option<u64>) {
     }
 }
 
+/// The config is refused where one directory lies in the other as they are written; links are only known here.
+fn check_apart(state_dir: &Path, plugin_dir: &Path) -> anyhow::Result<()> {
+    // A directory that is not there yet is made where its name says.
+    let (Ok(state), Ok(plugins)) = (state_dir.canonicalize(), plugin_dir.canonicalize()) else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        !state.starts_with(&plugins) && !plugins.starts_with(&state),
+        "`plugin_dir` is {}, and `state_dir` {}: the host would take its own files for plugins; name directories beside one \
+         another",
+        plugins.display(),
+        state.display()
+    );
+    Ok(())
+}
+
 /// How far back closed incidents are read: what closed within a relapse window may still be the same incident.
 fn remembered(spec: &Spec) -> Duration {
     let windows = spec.routes.iter().map(|route| route.relapse_window);
@@ -546,6 +567,27 @@ mod tests {
     use super::*;
     use crate::services::testing::specs;
     use mainstay_domain::spec::{RouteSpec, Strategy};
+
+    #[test]
+    fn a_plugin_directory_that_a_link_leads_into_the_state_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        for directory in ["state/plugins", "plugins/below"] {
+            std::fs::create_dir_all(at(directory)).unwrap();
+        }
+        std::os::unix::fs::symlink("state/plugins", at("link")).unwrap();
+        std::os::unix::fs::symlink("plugins/below", at("state-link")).unwrap();
+        for (state, plugins, is_good) in [
+            ("state", "plugins", true),
+            ("state", "missing", true),
+            ("state", "link", false),
+            ("state-link", "plugins", false),
+            ("state", "state", false),
+        ] {
+            let checked = check_apart(&at(state), &at(plugins));
+            assert_eq!(checked.is_ok(), is_good, "{state} {plugins}: {checked:?}");
+        }
+    }
 
     #[test]
     fn what_closed_within_the_longest_relapse_window_is_read_at_the_start() {

@@ -3,7 +3,7 @@
 //! Warnings, for each of them may come later, and the daemon may run as somebody else and with another `PATH`.
 
 use mainstay_daemon::config::{EntityKind, Loaded, Problem};
-use mainstay_domain::spec::{BackupSource, CheckKind, Spec};
+use mainstay_domain::spec::{BackupSource, CheckKind, HttpCheck, Spec, Trust};
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -62,6 +62,37 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         }
     }
     problems.extend(files_of_variables(loaded));
+    problems.extend(files_of_authorities(loaded));
+    problems
+}
+
+/// Files of authorities that are no files.
+fn files_of_authorities(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for target in &loaded.spec.targets {
+        for check in &target.checks {
+            let CheckKind::Http(HttpCheck {
+                trust: Trust::Authorities(file),
+                ..
+            }) = &check.kind
+            else {
+                continue;
+            };
+            if file.is_file() {
+                continue;
+            }
+            let name = target.name.as_str();
+            let problem = Problem::warning(
+                format!(
+                    "`ca` of check `{}` of target `{name}` is no file: {}",
+                    check.name,
+                    file.display()
+                ),
+                "write it, with certificates in PEM: without it the check cannot look",
+            );
+            problems.push(loaded.problem_about(EntityKind::Target, name, problem));
+        }
+    }
     problems
 }
 
