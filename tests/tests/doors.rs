@@ -23,7 +23,10 @@ fn start(port: u16, descriptors: u32) -> Daemon {
     let log = fs::File::create(daemon.path("daemon.log")).unwrap();
     let mut command = Command::new("/bin/sh");
     command
-        .args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" run --config \"$1\"")])
+        .args([
+            "-c",
+            &format!("ulimit -n {descriptors}; exec \"$0\" run --config \"$1\""),
+        ])
         .arg(program())
         .arg(daemon.path("mainstay.toml"))
         .stderr(log);
@@ -39,13 +42,19 @@ fn connections_that_ask_for_nothing_keep_neither_the_socket_nor_a_reload() {
     let idle: Vec<TcpStream> = (0..300).map(connect).collect();
     let begun = Instant::now();
     assert!(daemon.cli(&["status"]).status.success(), "{}", daemon.log());
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
     let config = fs::read_to_string(daemon.path("mainstay.toml")).unwrap();
     let target = "\n[[target]]\nname = \"late\"\nrun = [\"/bin/sleep\", \"1000\"]\n";
     fs::write(daemon.path("mainstay.toml"), config + target).unwrap();
     wait_for("the target of the new config", || {
         let pids = daemon.pids();
-        pids.contains_key("late").then_some(()).ok_or_else(|| daemon.log())
+        pids.contains_key("late")
+            .then_some(())
+            .ok_or_else(|| daemon.log())
     });
     drop(idle);
     assert!(daemon.stop(), "{}", daemon.log());

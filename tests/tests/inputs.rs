@@ -71,7 +71,10 @@ fn what_is_no_file_in_conf_d_stops_no_reload_and_no_check() {
         });
         assert!(told, "{what}: {problems:?}");
         let error = outcome(what, false);
-        assert!(error.contains(says) && error.contains("new.toml"), "{what}: {error}");
+        assert!(
+            error.contains(says) && error.contains("new.toml"),
+            "{what}: {error}"
+        );
         match file.is_dir() {
             true => fs::remove_dir(&file).unwrap(),
             false => fs::remove_file(&file).unwrap(),
@@ -164,9 +167,17 @@ chain = [{ handler = "restart-service" }]
 "#;
     let daemon = Daemon::prepare(config);
     fs::write(daemon.path("secret-open"), "x").unwrap();
-    fs::set_permissions(daemon.path("secret-open"), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(
+        daemon.path("secret-open"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .unwrap();
     fs::write(daemon.path("secret-good"), "x").unwrap();
-    fs::set_permissions(daemon.path("secret-good"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(
+        daemon.path("secret-good"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
     make_fifo(&daemon.path("secret-fifo"));
     fs::write(daemon.path("not-executable"), "x").unwrap();
     let output = daemon.cli(&["check"]);
@@ -176,15 +187,31 @@ chain = [{ handler = "restart-service" }]
     let problems: Vec<&str> = said.split("\n\n").collect();
     for (severity, place, says) in [
         ("warning", "missing = {", "is not there"),
-        ("error", "open = {", "can be read or changed by others (mode 644)"),
+        (
+            "error",
+            "open = {",
+            "can be read or changed by others (mode 644)",
+        ),
         ("error", "fifo = {", "is no regular file"),
         ("error", "folder = {", "is no regular file"),
-        ("warning", "name = \"absent\"", "/nowhere/at/all: No such file"),
+        (
+            "warning",
+            "name = \"absent\"",
+            "/nowhere/at/all: No such file",
+        ),
         ("warning", "name = \"relative\"", "No such file"),
         ("warning", "name = \"unnamed\"", "is in none of"),
         ("warning", "name = \"plain\"", "may be executed by nobody"),
-        ("warning", "name = \"homeless\"", "the directory of target `homeless` is not there"),
-        ("warning", "name = \"nobodys\"", "the user `no-such-user-here`"),
+        (
+            "warning",
+            "name = \"homeless\"",
+            "the directory of target `homeless` is not there",
+        ),
+        (
+            "warning",
+            "name = \"nobodys\"",
+            "the user `no-such-user-here`",
+        ),
         ("warning", "name = \"bare\"", "`env_file` of target `bare`"),
     ] {
         let told = problems.iter().any(|problem| {
@@ -194,13 +221,32 @@ chain = [{ handler = "restart-service" }]
     }
     // More than five warnings of a kind are the first five and a count.
     assert!(said.contains("… and 5 more like it"), "{said}");
-    assert!(!said.contains("secret-good") && !said.contains("`fine`"), "{said}");
+    assert!(
+        !said.contains("secret-good") && !said.contains("`fine`"),
+        "{said}"
+    );
     // The rest of the kind, each by itself.
     for (name, from, to) in [
-        ("elsewhere", "name = \"elsewhere\"", "is in none of /nowhere"),
-        ("unready", "name = \"unready\"", "`before_start` of target `unready`"),
-        ("foreign", "name = \"foreign\"", "`commands.start` of target `foreign`"),
-        ("probed", "name = \"probed\"", "check `exec` of target `probed`"),
+        (
+            "elsewhere",
+            "name = \"elsewhere\"",
+            "is in none of /nowhere",
+        ),
+        (
+            "unready",
+            "name = \"unready\"",
+            "`before_start` of target `unready`",
+        ),
+        (
+            "foreign",
+            "name = \"foreign\"",
+            "`commands.start` of target `foreign`",
+        ),
+        (
+            "probed",
+            "name = \"probed\"",
+            "check `exec` of target `probed`",
+        ),
         ("gone", "[command.gone]", "command `gone`"),
         ("dump", "name = \"dump\"", "the source `dump` of job `dump`"),
     ] {
@@ -255,9 +301,15 @@ fn status_shows_why_a_config_was_refused_in_a_few_lines() {
     assert!(message.contains("mainstay.toml:1:1"), "{message}");
     let said = String::from_utf8(daemon.cli(&["status"]).stdout).unwrap();
     let lines: Vec<&str> = said.lines().skip(1).take(5).collect();
-    assert!(lines[0].ends_with("refused for 9 reasons; `mainstay check` shows all"), "{said}");
+    assert!(
+        lines[0].ends_with("refused for 9 reasons; `mainstay check` shows all"),
+        "{said}"
+    );
     for (number, line) in lines[1..4].iter().enumerate() {
-        assert!(line.contains(&format!("mainstay.toml:{}:1: unknown key", number + 1)), "{said}");
+        assert!(
+            line.contains(&format!("mainstay.toml:{}:1: unknown key", number + 1)),
+            "{said}"
+        );
         assert!(line.len() < 300, "{said}");
     }
     assert_eq!(lines[4], "  … and 6 more", "{said}");
@@ -274,11 +326,23 @@ fn a_plugin_that_refuses_its_settings_is_judged_the_same_by_check_and_reload() {
     let good = settings("http://127.0.0.1:9/");
     for (what, rest, is_taken) in [
         ("named, without settings", alert.to_owned(), false),
-        ("bad settings", [alert, &settings("ftp://x")].concat(), false),
-        ("bad settings, and named nowhere else", settings("ftp://x"), false),
+        (
+            "bad settings",
+            [alert, &settings("ftp://x")].concat(),
+            false,
+        ),
+        (
+            "bad settings, and named nowhere else",
+            settings("ftp://x"),
+            false,
+        ),
         ("named by nobody", String::new(), true),
         ("good settings", [alert, &good].concat(), true),
-        ("bad settings of what serves", [alert, &settings("ftp://x")].concat(), false),
+        (
+            "bad settings of what serves",
+            [alert, &settings("ftp://x")].concat(),
+            false,
+        ),
         ("good settings again", [alert, &good].concat(), true),
     ] {
         // Another target each time: the config is never the same twice.
@@ -319,9 +383,17 @@ fn what_is_no_file_among_the_plugins_is_refused_by_check_and_told_by_the_daemon(
     let (code, problems) = check(&daemon);
     assert_eq!(code, 2);
     for name in names {
-        let file = |problem: &&Value| problem["file"].as_str().is_some_and(|file| file.ends_with(name));
+        let file = |problem: &&Value| {
+            problem["file"]
+                .as_str()
+                .is_some_and(|file| file.ends_with(name))
+        };
         let problem = problems.iter().find(file);
-        assert_eq!(problem.unwrap()["severity"], "error", "{name}: {problems:?}");
+        assert_eq!(
+            problem.unwrap()["severity"],
+            "error",
+            "{name}: {problems:?}"
+        );
     }
 }
 

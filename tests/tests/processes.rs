@@ -191,7 +191,7 @@ fn check_moved_without_a_daemon(to: &str) {
 
 #[test]
 fn a_log_that_was_moved_out_of_its_directory_while_no_daemon_was_there_is_opened_anew_and_looked_at()
-{
+ {
     check_moved_without_a_daemon("moved");
 }
 

@@ -65,10 +65,7 @@ fn check_names(daemon: &Daemon, pid: u32) {
         .collect();
     let facts = serde_json::json!({ "from": "before", "to": "after" });
     let of = serde_json::Value::from;
-    assert_eq!(
-        found,
-        [(of("before"), facts.clone()), (of("after"), facts)]
-    );
+    assert_eq!(found, [(of("before"), facts.clone()), (of("after"), facts)]);
     let goes_on = format!("and its process {pid} goes on");
     for (target, expected, other) in [
         ("before", "before: it is called after now", "after"),

@@ -71,14 +71,19 @@ fn the_service_manager_is_told_how_the_daemon_does_from_its_start_to_its_stop() 
     let told = manager.wait("the daemon to be ready", |told| {
         told.iter().any(|text| text == "READY=1")
     });
-    assert!(!told.iter().any(|text| text.starts_with("RELOADING")), "{told:?}");
+    assert!(
+        !told.iter().any(|text| text.starts_with("RELOADING")),
+        "{told:?}"
+    );
 
     // Signs of life go on while nothing happens, and come often enough.
     let signs = |told: &[String]| told.iter().filter(|text| *text == "WATCHDOG=1").count();
     let (before, begun) = (signs(&told), Instant::now());
     manager.wait("signs of life", |told| signs(told) >= before + 10);
     assert!(begun.elapsed() > Duration::from_millis(1_000), "too often");
-    manager.wait("the first target", |told| status(told).starts_with("1 target"));
+    manager.wait("the first target", |told| {
+        status(told).starts_with("1 target")
+    });
 
     let two = [sleeper("one"), sleeper("two")].concat();
     fs::write(daemon.path("mainstay.toml"), config(&two)).unwrap();
@@ -100,7 +105,9 @@ fn the_service_manager_is_told_how_the_daemon_does_from_its_start_to_its_stop() 
     let broken = format!("{}\n[nonsense]\n", config(&two));
     fs::write(daemon.path("mainstay.toml"), broken).unwrap();
     manager.wait("a refused reload", |told| {
-        let last = told.iter().rposition(|text| text.starts_with("RELOADING=1"));
+        let last = told
+            .iter()
+            .rposition(|text| text.starts_with("RELOADING=1"));
         let after = &told[last.unwrap_or(told.len())..];
         reloads(told) > before && after.iter().any(|text| text == "READY=1")
     });
@@ -112,7 +119,10 @@ fn the_service_manager_is_told_how_the_daemon_does_from_its_start_to_its_stop() 
     assert!(daemon.stop());
     let told = manager.told();
     let stops = place(&told, "STOPPING=1");
-    assert!(told[stops].contains("STATUS=stopping: asked to stop"), "{told:?}");
+    assert!(
+        told[stops].contains("STATUS=stopping: asked to stop"),
+        "{told:?}"
+    );
 }
 
 #[test]

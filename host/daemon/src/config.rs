@@ -36,7 +36,6 @@ use std::{
 };
 use text::Text;
 
-
 /// Where the config is when nobody says, in this order.
 const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"];
 

@@ -87,11 +87,7 @@ enum Judged {
 }
 
 /// Does with a component what the daemon does before it serves.
-async fn serve(
-    loader: &Loader,
-    loaded: &Loaded,
-    file: &Path,
-) -> Result<Judged, Box<Problem>> {
+async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Judged, Box<Problem>> {
     let candidate = loader.load_file(file).await.map_err(|error| {
         let help =
             "`mainstay plugin inspect` shows what a component is; build it anew or remove it";

@@ -39,7 +39,8 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
 
 fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Result<()> {
     let when = relative(&reload.at, now);
-    let say = |text: &str, tone| out.line(&format!("last reload {when}  {}", out.paint(text, tone)));
+    let say =
+        |text: &str, tone| out.line(&format!("last reload {when}  {}", out.paint(text, tone)));
     let reasons = match reload.error {
         Some(error) if !reload.ok => reasons(&error),
         _ => return say("applied", Tone::Good),
@@ -47,7 +48,10 @@ fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Resul
     if let [only] = reasons.as_slice() {
         return say(&format!("refused: {}", printable(only)), Tone::Bad);
     }
-    let text = format!("refused for {} reasons; `mainstay check` shows all", reasons.len());
+    let text = format!(
+        "refused for {} reasons; `mainstay check` shows all",
+        reasons.len()
+    );
     say(&text, Tone::Bad)?;
     for reason in reasons.iter().take(REASONS) {
         out.line(&format!("  {}", printable(reason)))?;
@@ -225,7 +229,10 @@ mod tests {
             ),
             ("error: alone", vec!["alone"]),
             ("host.api changed", vec!["host.api changed"]),
-            ("secret `a`: no\nsecret `b`: no", vec!["secret `a`: no", "secret `b`: no"]),
+            (
+                "secret `a`: no\nsecret `b`: no",
+                vec!["secret `a`: no", "secret `b`: no"],
+            ),
         ] {
             assert_eq!(reasons(error), expected);
         }

@@ -70,7 +70,9 @@ impl Bounds {
     fn within(descriptors: Option<u64>) -> Self {
         let part = |of: u64| {
             let part = descriptors.map(|descriptors| (descriptors / of).max(4));
-            part.map_or(usize::MAX, |part| usize::try_from(part).unwrap_or(usize::MAX))
+            part.map_or(usize::MAX, |part| {
+                usize::try_from(part).unwrap_or(usize::MAX)
+            })
         };
         Self {
             strangers: Self::MOST.strangers.min(part(16)),
@@ -256,7 +258,9 @@ mod tests {
         let connections = Arc::new(Connections::new(Bounds::MOST));
         let known = connections.admit();
         assert!(known.become_known() && known.become_known());
-        let strangers: Vec<Place> = (0..=Bounds::MOST.strangers).map(|_| connections.admit()).collect();
+        let strangers: Vec<Place> = (0..=Bounds::MOST.strangers)
+            .map(|_| connections.admit())
+            .collect();
         let gone = strangers
             .iter()
             .map(|place| place.dismissed().is_cancelled());
@@ -271,7 +275,9 @@ mod tests {
     #[test]
     fn those_who_are_known_are_counted_until_they_have_gone() {
         let connections = Arc::new(Connections::new(Bounds::MOST));
-        let mut known: Vec<Place> = (0..Bounds::MOST.known).map(|_| connections.admit()).collect();
+        let mut known: Vec<Place> = (0..Bounds::MOST.known)
+            .map(|_| connections.admit())
+            .collect();
         assert!(known.iter().all(Place::become_known));
         let late = connections.admit();
         assert!(!late.become_known());

@@ -113,7 +113,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let stands_still = |longest| {
             let pace = pace.clone();
-            async move { tokio::time::timeout(longest, pace.stands_still(second)).await.is_ok() }
+            async move {
+                tokio::time::timeout(longest, pace.stands_still(second))
+                    .await
+                    .is_ok()
+            }
         };
         assert!(!stands_still(10 * second).await, "nothing is there");
         let sending = tokio::spawn(async move {

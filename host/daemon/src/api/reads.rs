@@ -15,7 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow, RenameQuery,
+    Event, HistoryQuery, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
+    RenameQuery,
 };
 use mainstay_domain::{id::OperationId, incident, operation};
 use std::sync::Arc;

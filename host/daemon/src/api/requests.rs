@@ -4,7 +4,7 @@
 
 use super::error::ApiError;
 use crate::ports::{HistoryFilter, RestoreRequest};
-use mainstay_api::{BackupQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody,};
+use mainstay_api::{BackupQuery, HistoryQuery, IncidentQuery, RenameQuery, RestoreBody};
 use mainstay_domain::{
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, InvalidName, JobName, TargetName},

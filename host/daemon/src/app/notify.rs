@@ -50,7 +50,10 @@ impl Notifier {
 
     /// It was asked to stop, or has to.
     pub(super) fn stopping(&self, why: &str) {
-        self.send(&format!("STOPPING=1\nSTATUS=stopping: {}", in_one_line(why)));
+        self.send(&format!(
+            "STOPPING=1\nSTATUS=stopping: {}",
+            in_one_line(why)
+        ));
     }
 
     fn send(&self, state: &str) {

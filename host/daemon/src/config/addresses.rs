@@ -76,7 +76,9 @@ const METADATA_ADDRESSES: [IpAddr; 5] = [
 fn metadata_service(written: &str) -> Option<&'static str> {
     let url = Url::parse(written).ok()?;
     let host = url.host_str()?.trim_end_matches('.');
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() else {
         let is_known = METADATA_NAMES.contains(&host);
         return is_known.then_some("the metadata service of a cloud");

@@ -31,11 +31,13 @@ impl Room {
     /// Reads a file of the config. What is no regular file, and what there is no room for, is refused.
     pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let bytes = regular_file::read_start(path, self.bytes.saturating_add(1))?;
-        let refused = |what: String| io::Error::other(format!("{what} in all the files of the config"));
+        let refused =
+            |what: String| io::Error::other(format!("{what} in all the files of the config"));
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.bytes = self.bytes.checked_sub(length).ok_or_else(|| {
-            refused(format!("there are more than {} MiB", MAX_BYTES >> 20))
-        })?;
+        self.bytes = self
+            .bytes
+            .checked_sub(length)
+            .ok_or_else(|| refused(format!("there are more than {} MiB", MAX_BYTES >> 20)))?;
         self.cost = self.cost.checked_sub(cost(&bytes)).ok_or_else(|| {
             refused("there are more lines, keys and values than are read".to_owned())
         })?;
@@ -70,8 +72,14 @@ mod tests {
             ("\n".repeat(95_000_000), "more than 16 MiB"),
             ("\n".repeat(16 << 20), "more lines, keys and values"),
             ("x\n".repeat(8 << 20), "more lines, keys and values"),
-            (format!("x = [{}]", "1,".repeat(2 << 20)), "more lines, keys and values"),
-            (format!("x = [{}]", "[],".repeat(1 << 20)), "more lines, keys and values"),
+            (
+                format!("x = [{}]", "1,".repeat(2 << 20)),
+                "more lines, keys and values",
+            ),
+            (
+                format!("x = [{}]", "[],".repeat(1 << 20)),
+                "more lines, keys and values",
+            ),
         ] {
             std::fs::write(&path, &text).unwrap();
             match Room::default().read(&path) {
@@ -92,6 +100,9 @@ mod tests {
         let mut room = Room::default();
         room.read(&path).unwrap();
         let error = room.read(&path).unwrap_err().to_string();
-        assert_eq!(error, "there are more than 16 MiB in all the files of the config");
+        assert_eq!(
+            error,
+            "there are more than 16 MiB in all the files of the config"
+        );
     }
 }

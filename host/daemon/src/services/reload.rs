@@ -6,9 +6,7 @@
 //! Invariant: one reload at a time, the newest wins; the config that serves is always one whole, valid config, with
 //! the secrets that belong to it.
 
-use crate::ports::{
-    Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload, ServiceManager,
-};
+use crate::ports::{Boxed, Clock, ConfigError, ConfigSource, Journal, LastReload, ServiceManager};
 use mainstay_domain::{
     code::ErrorCode,
     event::{ConfigApplied, ConfigRejected, Event, EventKind},
@@ -305,10 +303,7 @@ mod tests {
         ) -> Boxed<'_, Result<(), PluginSettingsError>> {
             Box::pin(async { self.0.clone() })
         }
-        fn check(
-            &self,
-            _: &BTreeMap<PluginName, PluginSpec>,
-        ) -> Result<(), PluginSettingsError> {
+        fn check(&self, _: &BTreeMap<PluginName, PluginSpec>) -> Result<(), PluginSettingsError> {
             match &self.0 {
                 Err(PluginSettingsError::NotLoaded) => Ok(()),
                 judged => judged.clone(),
@@ -370,7 +365,11 @@ mod tests {
         wait_until("the reload", || source.steps.lock().len() == 4).await;
         assert_eq!(journal.kinds(), [EventKind::ConfigApplied]);
         let steps = ["reloading", "prepare", "adopt", "ready"].map(|step| (step, true));
-        assert_eq!(*source.steps.lock(), steps, "the service manager is told of it");
+        assert_eq!(
+            *source.steps.lock(),
+            steps,
+            "the service manager is told of it"
+        );
         stop.cancel();
         running.await.unwrap();
     }

@@ -117,7 +117,11 @@ mod tests {
         };
         check(&[], false, "no targets");
         check(&[Healthy], false, "1 target, all healthy");
-        check(&[Healthy, Healthy], true, "2 targets, all healthy; recovery is paused");
+        check(
+            &[Healthy, Healthy],
+            true,
+            "2 targets, all healthy; recovery is paused",
+        );
         check(&[Healthy, Failed], false, "2 targets, 1 unhealthy");
         check(
             &[Failed, Failed, Degraded, Starting, Unknown],

@@ -74,7 +74,8 @@ impl OpenAlerts {
 
     /// Whether an event makes a difference to what is open, so that it is looked for when that is replayed.
     pub fn are_changed_by(event: &Event) -> bool {
-        let resolves = matches!(&event.data, EventData::AlertQueued(facts) if facts.resolves.is_some());
+        let resolves =
+            matches!(&event.data, EventData::AlertQueued(facts) if facts.resolves.is_some());
         resolves || makes_a_difference(event.kind)
     }
 

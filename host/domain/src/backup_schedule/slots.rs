@@ -62,7 +62,9 @@ pub(super) fn newest_slot(
         }
         Schedule::Cron { expression, zone } => {
             let start = zoned(now, &zone_of(zone)?);
-            let found = cron_of(expression)?.find_previous_occurrence(&start, true).ok();
+            let found = cron_of(expression)?
+                .find_previous_occurrence(&start, true)
+                .ok();
             Ok(found
                 .map(|slot| timestamp(&slot))
                 .filter(|slot| *slot <= now))

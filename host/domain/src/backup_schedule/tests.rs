@@ -200,7 +200,10 @@ fn a_field_that_names_nothing_is_refused_and_never_looked_for() {
         time("2026-01-01T00:00:00Z"),
     );
     let long = long.unwrap_err().to_string();
-    assert!(long.contains("more than 1024 bytes") && long.len() < 400, "{long}");
+    assert!(
+        long.contains("more than 1024 bytes") && long.len() < 400,
+        "{long}"
+    );
     for good in [
         "@daily",
         "0 3 * * *",

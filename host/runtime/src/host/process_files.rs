@@ -183,10 +183,7 @@ impl Reloader {
         let Some(file) = self.files.get_mut(path) else {
             return;
         };
-        let is_of_settings = matches!(
-            reason,
-            LoadError::Settings { .. } | LoadError::Configure(_)
-        );
+        let is_of_settings = matches!(reason, LoadError::Settings { .. } | LoadError::Configure(_));
         let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
         let before = file.waiting.replace(Waiting {

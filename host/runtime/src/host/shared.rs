@@ -62,9 +62,8 @@ impl HostShared {
         };
         let state = self.state();
         let refusing = state.ledger.refusing();
-        let refusing = refusing.filter(|(plugin, _)| {
-            specs.contains_key(&plugin.name) && !serves(&plugin.name)
-        });
+        let refusing = refusing
+            .filter(|(plugin, _)| specs.contains_key(&plugin.name) && !serves(&plugin.name));
         let refusals: Vec<_> = refusing
             .map(|(plugin, reason)| (plugin.clone(), reason.clone()))
             .collect();

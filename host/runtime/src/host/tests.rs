@@ -651,7 +651,10 @@ async fn what_is_no_file_is_refused_and_told_once() {
             names.iter().all(is_refused)
         })
         .await;
-    assert!(setup.state_of("directory").is_empty(), "no plugin by its name");
+    assert!(
+        setup.state_of("directory").is_empty(),
+        "no plugin by its name"
+    );
     setup.host.rescan().await;
     let refusals = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { .. });
     assert_eq!(setup.heard(refusals), names.len(), "each is told once");
@@ -695,7 +698,9 @@ async fn settings_are_refused_where_what_they_name_was_refused_for_them_before()
     let taken: Specs = [(strict, PluginSpec::default())].into();
     setup.host.apply(taken.clone()).await.unwrap();
     setup
-        .until("it should serve", |setup| setup.host.registry().all().len() == 1)
+        .until("it should serve", |setup| {
+            setup.host.registry().all().len() == 1
+        })
         .await;
     setup.host.check_settings(&taken).unwrap();
 }

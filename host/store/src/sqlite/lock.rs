@@ -157,7 +157,10 @@ mod tests {
                      5: FLOCK  ADVISORY  WRITE 16 08:03:77 0 EOF\n\
                      6: FLOCK\n";
         let found = holders(locks, rustix::fs::makedev(8, 2), 77);
-        let found: Vec<i32> = found.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+        let found: Vec<i32> = found
+            .into_iter()
+            .map(|pid| pid.as_raw_nonzero().get())
+            .collect();
         assert_eq!(found, [11, 14]);
     }
 
@@ -165,7 +168,12 @@ mod tests {
     fn a_lock_is_never_what_is_no_regular_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        )
+        .unwrap();
         let error = take(&path).err().unwrap().to_string();
         assert!(error.contains("no regular file"), "{error}");
         fs::remove_file(&path).unwrap();
@@ -185,7 +193,12 @@ mod tests {
             .spawn()
             .unwrap();
         let mut line = [0; 5];
-        holder.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        holder
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut line)
+            .unwrap();
         holder
     }
 

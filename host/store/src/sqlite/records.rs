@@ -155,7 +155,9 @@ impl Browse for SqliteJournal {
             let sql = "SELECT seq FROM events ORDER BY seq DESC LIMIT 1 OFFSET ?1";
             let mut statement = connection.prepare_cached(sql)?;
             let seq = statement.query_row(params![count], |row| row.get::<_, i64>(0));
-            Ok(seq.optional()?.map_or(0, |seq| u64::try_from(seq).unwrap_or_default()))
+            Ok(seq
+                .optional()?
+                .map_or(0, |seq| u64::try_from(seq).unwrap_or_default()))
         })
     }
 }
@@ -175,7 +177,8 @@ fn incidents(
     }
     if let Some(before) = &before {
         parameters.push(before);
-        conditions.push("(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?2)");
+        conditions
+            .push("(opened_at, number) < (SELECT opened_at, number FROM incidents WHERE id = ?2)");
     }
     let conditions = match conditions.is_empty() {
         true => String::new(),

@@ -39,10 +39,16 @@ fn sources_that_could_never_be_restored_are_refused_and_leave_nothing() {
         (vec![printed("k"), printed("k/x")], "lies below it"),
         (vec![printed("k/x"), printed("k")], "lies below it"),
         (vec![printed("k"), directory(&data, "k/x")], "lies below it"),
-        (vec![directory(&data, ""), directory(&data.join("below"), "b")], "lies in"),
+        (
+            vec![directory(&data, ""), directory(&data.join("below"), "b")],
+            "lies in",
+        ),
         (vec![directory(&link, "b"), directory(&data, "")], "lies in"),
         (vec![directory(&store, "")], "where backups are stored"),
-        (vec![directory(&store.join(".."), "")], "where backups are stored"),
+        (
+            vec![directory(&store.join(".."), "")],
+            "where backups are stored",
+        ),
         (vec![directory(&into_store, "")], "where backups are stored"),
     ] {
         fixture.sources = sources;

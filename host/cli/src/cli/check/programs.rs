@@ -49,7 +49,10 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         }
         if !start.cwd.is_dir() {
             tell(Problem::warning(
-                format!("the directory of {what} is not there: {}", start.cwd.display()),
+                format!(
+                    "the directory of {what} is not there: {}",
+                    start.cwd.display()
+                ),
                 "make it, or name another with `cwd`",
             ));
             continue;
@@ -125,7 +128,8 @@ fn base_of(loaded: &Loaded) -> PathBuf {
 
 /// The `PATH` that a program gets.
 fn path_of(env: &BTreeMap<String, String>, own: &OsStr) -> OsString {
-    env.get("PATH").map_or_else(|| own.to_owned(), OsString::from)
+    env.get("PATH")
+        .map_or_else(|| own.to_owned(), OsString::from)
 }
 
 fn starts<'a>(spec: &'a Spec, base: &'a Path, own: &OsStr) -> Vec<Start<'a>> {
@@ -334,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_user_is_a_line_of_the_accounts() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/:/bin/false\nbad:x:no:1::/:\nshort:x:7\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34::/:/bin/false\nbad:x:no:1::/:\nshort:x:7\n";
         for (name, expected) in [
             ("root", true),
             ("web", true),

@@ -126,14 +126,20 @@ mod tests {
             (at("open"), Some("everybody may write")),
             (at("link"), Some("No such file")),
             ("/proc".into(), Some("no file system that keeps files")),
-            ("/proc/state".into(), Some("no file system that keeps files")),
+            (
+                "/proc/state".into(),
+                Some("no file system that keeps files"),
+            ),
             ("/dev/null".into(), Some("is no directory")),
         ] {
             let found = problem(&path);
             match (&found, expected) {
                 (None, None) => {}
                 (Some(found), Some(says)) => {
-                    assert!(found.is_error() && found.message.contains(says), "{found:?}");
+                    assert!(
+                        found.is_error() && found.message.contains(says),
+                        "{found:?}"
+                    );
                 }
                 _ => panic!("{}: {found:?}, not {expected:?}", path.display()),
             }

@@ -15,8 +15,17 @@ fn is_told(text: &str, severity: ProblemSeverity, at: &str, says: &str) {
     let told = problems.iter().any(|problem| {
         problem.severity == severity && problem.line == Some(line) && problem.message.contains(says)
     });
-    assert!(told, "line {line} should be told of `{says}`:\n{text}\n{}", render(&problems, false));
-    assert_eq!(is_usable, severity == WARNING, "{text}\n{}", render(&problems, false));
+    assert!(
+        told,
+        "line {line} should be told of `{says}`:\n{text}\n{}",
+        render(&problems, false)
+    );
+    assert_eq!(
+        is_usable,
+        severity == WARNING,
+        "{text}\n{}",
+        render(&problems, false)
+    );
 }
 
 fn is_fine(text: &str) {
@@ -34,13 +43,41 @@ fn command(run: &str) -> String {
 fn no_plugin_chooses_the_program_that_a_command_runs() {
     for (run, severity, says) in [
         (r#"["{p}"]"#, ERROR, "a plugin would choose what runs"),
-        (r#"["./bin/{p}", "x"]"#, ERROR, "a plugin would choose what runs"),
-        (r#"["{p}/run", "{p}"]"#, ERROR, "a plugin would choose what runs"),
-        (r#"["sh", "-c", "{p}"]"#, WARNING, "is run as a program or a script"),
-        (r#"["/bin/bash", "-lc", "grep {p} log"]"#, WARNING, "is run as a program or a script"),
-        (r#"["env", "{p}"]"#, WARNING, "is run as a program or a script"),
-        (r#"["sudo", "-n", "{p}", "x"]"#, WARNING, "is run as a program or a script"),
-        (r#"["python3", "-c", "{p}"]"#, WARNING, "is run as a program or a script"),
+        (
+            r#"["./bin/{p}", "x"]"#,
+            ERROR,
+            "a plugin would choose what runs",
+        ),
+        (
+            r#"["{p}/run", "{p}"]"#,
+            ERROR,
+            "a plugin would choose what runs",
+        ),
+        (
+            r#"["sh", "-c", "{p}"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
+        (
+            r#"["/bin/bash", "-lc", "grep {p} log"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
+        (
+            r#"["env", "{p}"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
+        (
+            r#"["sudo", "-n", "{p}", "x"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
+        (
+            r#"["python3", "-c", "{p}"]"#,
+            WARNING,
+            "is run as a program or a script",
+        ),
     ] {
         is_told(&command(run), severity, "placeholders", says);
     }
@@ -83,7 +120,11 @@ fn a_grant_for_what_gives_away_the_machine_is_warned_of_however_it_is_spelled() 
         let says = "what the machine itself may do";
         is_told(&grant(origin), WARNING, "grants", says);
     }
-    for origin in ["http://127.0.0.1:9000", "https://hooks.example", "http://[fd00::1]"] {
+    for origin in [
+        "http://127.0.0.1:9000",
+        "https://hooks.example",
+        "http://[fd00::1]",
+    ] {
         is_fine(&grant(origin));
     }
 }
@@ -105,7 +146,11 @@ fn the_plugin_directory_and_the_state_directory_lie_apart() {
     ] {
         is_told(&host(state, plugins), ERROR, "plugin_dir", says);
     }
-    for (state, plugins) in [("state", "plugins"), ("state", "state2"), ("a/state", "a/plugins")] {
+    for (state, plugins) in [
+        ("state", "plugins"),
+        ("state", "state2"),
+        ("a/state", "a/plugins"),
+    ] {
         is_fine(&host(state, plugins));
     }
 }
@@ -118,8 +163,18 @@ fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
              every = \"{every}\"\n[[route]]\nchain = [{{ handler = \"h\" }}]\n"
         )
     };
-    is_told(&check("1ms"), ERROR, "every", "an interval of at least 10ms");
-    is_told(&check("9ms"), ERROR, "every", "an interval of at least 10ms");
+    is_told(
+        &check("1ms"),
+        ERROR,
+        "every",
+        "an interval of at least 10ms",
+    );
+    is_told(
+        &check("9ms"),
+        ERROR,
+        "every",
+        "an interval of at least 10ms",
+    );
     is_told(&check("50ms"), WARNING, "every", "very often");
     is_fine(&check("100ms"));
     let job = |key: &str| {
@@ -131,12 +186,22 @@ fn what_would_run_all_the_time_is_refused_and_what_runs_very_often_warned_of() {
         let job = |every: &str| job(&format!("{key} = {every}"));
         is_told(&job("\"1ms\""), ERROR, key, "an interval of at least 100ms");
         is_told(&job("\"2s\""), WARNING, key, "very often");
-        is_told(&job("{ cron = \"* * * * * *\" }"), WARNING, key, "very often");
+        is_told(
+            &job("{ cron = \"* * * * * *\" }"),
+            WARNING,
+            key,
+            "very often",
+        );
         is_fine(&job("\"15m\""));
         is_fine(&job("{ cron = \"* * * * *\" }"));
     }
     let retention = "retention = { policy = \"p\", every = \"1ms\" }";
-    is_told(&job(retention), ERROR, "retention", "an interval of at least 100ms");
+    is_told(
+        &job(retention),
+        ERROR,
+        "retention",
+        "an interval of at least 100ms",
+    );
 }
 
 #[test]
@@ -149,15 +214,31 @@ fn an_alert_route_that_sends_nothing_is_told() {
         let alerts: String = alerts.iter().map(|keys| alert(keys)).collect();
         format!("{HOST}{alerts}")
     };
-    is_told(&with(&["events = []"]), ERROR, "events = []", "names no kind of event");
+    is_told(
+        &with(&["events = []"]),
+        ERROR,
+        "events = []",
+        "names no kind of event",
+    );
     let never = "events = [\"alert.queued\"]";
-    is_told(&with(&[never]), WARNING, "events = [\"alert", "about alerts themselves");
+    is_told(
+        &with(&[never]),
+        WARNING,
+        "events = [\"alert",
+        "about alerts themselves",
+    );
     let severity = |word: &str| format!("min_severity = \"{word}\"");
     let (low, high) = (severity("low"), severity("high"));
     for (alerts, at) in [
         ([low.as_str(), low.as_str()], None),
-        ([low.as_str(), high.as_str()], Some("# min_severity is \"high\"")),
-        ([high.as_str(), low.as_str()], Some("# min_severity is \"high\"")),
+        (
+            [low.as_str(), high.as_str()],
+            Some("# min_severity is \"high\""),
+        ),
+        (
+            [high.as_str(), low.as_str()],
+            Some("# min_severity is \"high\""),
+        ),
     ] {
         let text = with(&alerts);
         match at {
@@ -171,7 +252,10 @@ fn an_alert_route_that_sends_nothing_is_told() {
             }
         }
     }
-    is_fine(&with(&["events = [\"config.rejected\"]", "events = [\"operation.failed\"]"]));
+    is_fine(&with(&[
+        "events = [\"config.rejected\"]",
+        "events = [\"operation.failed\"]",
+    ]));
 }
 
 #[test]
@@ -203,7 +287,12 @@ fn an_environment_that_brings_code_with_it_is_warned_of() {
             ),
             format!("[command.c]\nrun = [\"x\"]\n{env}\n"),
         ] {
-            is_told(&format!("{HOST}{text}"), WARNING, "env =", "puts code from elsewhere");
+            is_told(
+                &format!("{HOST}{text}"),
+                WARNING,
+                "env =",
+                "puts code from elsewhere",
+            );
         }
     }
 }
@@ -234,18 +323,48 @@ fn sources_that_could_never_be_restored_are_refused() {
         (printed("k"), printed("k/x"), "lies below it"),
         (printed("k"), directory("d", "k/x"), "lies below it"),
         (directory("d", "k"), printed("k"), "two documents have it"),
-        (directory("d", ""), directory("e", ""), "two documents have it"),
-        (directory("d", "one"), directory("d/e", "other"), "d/e lies in /etc/mainstay/d"),
-        (directory("d", "one"), directory("d", "other"), "lies in /etc/mainstay/d"),
-        (directory("d", "one"), directory("state/backups", "two"), "where backups are stored"),
-        (directory("d", "one"), directory("x/../state/backups/j", "two"), "where backups are stored"),
+        (
+            directory("d", ""),
+            directory("e", ""),
+            "two documents have it",
+        ),
+        (
+            directory("d", "one"),
+            directory("d/e", "other"),
+            "d/e lies in /etc/mainstay/d",
+        ),
+        (
+            directory("d", "one"),
+            directory("d", "other"),
+            "lies in /etc/mainstay/d",
+        ),
+        (
+            directory("d", "one"),
+            directory("state/backups", "two"),
+            "where backups are stored",
+        ),
+        (
+            directory("d", "one"),
+            directory("x/../state/backups/j", "two"),
+            "where backups are stored",
+        ),
     ] {
         is_told(&job(&[&one, &other]), ERROR, &other, says);
     }
     let around = directory("state", "");
     is_told(&job(&[&around]), WARNING, &around, "they are left out");
-    is_told(&job(&[&directory("/", "")]), WARNING, "path = \"/\"", "they are left out");
+    is_told(
+        &job(&[&directory("/", "")]),
+        WARNING,
+        "path = \"/\"",
+        "they are left out",
+    );
     is_fine(&job(&[&directory("d", ""), &printed("where")]));
-    is_fine(&job(&[&directory("d", "d"), &directory("e", "e"), &printed("k/x"), &printed("k/y")]));
+    is_fine(&job(&[
+        &directory("d", "d"),
+        &directory("e", "e"),
+        &printed("k/x"),
+        &printed("k/y"),
+    ]));
     is_fine(&job(&[&directory("state2", "")]));
 }

@@ -5,7 +5,9 @@ use super::{
         addresses::{host_name, socket_address},
         context::EntityKind,
         reader::{Fields, ValueAt},
-display_name, environment, existing, name, path, plain, positive_duration, run, values::, word,
+        values::{
+            display_name, environment, existing, name, path, plain, positive_duration, run, word,
+        },
     },
     named,
 };
@@ -158,8 +160,8 @@ fn command<'a>(at: ValueAt<'a>, fields: &mut Fields<'a>) -> Option<CommandSpec> 
 /// Programs that run what they are told to.
 const RUNNERS: [&str; 24] = [
     "ash", "bash", "busybox", "chroot", "dash", "doas", "env", "fish", "ksh", "nice", "node",
-    "nohup", "perl", "python", "python3", "ruby", "runuser", "setsid", "sh", "stdbuf", "su", "sudo",
-    "xargs", "zsh",
+    "nohup", "perl", "python", "python3", "ruby", "runuser", "setsid", "sh", "stdbuf", "su",
+    "sudo", "xargs", "zsh",
 ];
 
 /// Whether what stands in place of a placeholder is a program, or a part of a script.

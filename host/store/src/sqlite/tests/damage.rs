@@ -391,7 +391,11 @@ async fn a_check_finds_what_was_damaged_and_nothing_in_a_whole_journal_that_is_i
     assert_eq!((of("backups").damaged, of("backups").unreadable), (0, 1));
     assert!(of("incidents").named[0].contains("its checksum is wrong"));
     // A row that is read is checked.
-    let read = journal.incidents(false, None, 100).await.unwrap_err().to_string();
+    let read = journal
+        .incidents(false, None, 100)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(
         read.contains("the checksum of a row of incidents is wrong"),
         "{read}"

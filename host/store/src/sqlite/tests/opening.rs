@@ -52,14 +52,25 @@ async fn what_was_open_to_others_is_closed_to_them_by_the_next_daemon() {
     drop(open(directory.path()).unwrap());
     let logs = directory.path().join("logs");
     fs::create_dir(&logs).unwrap();
-    for name in ["journal.db-wal", "compiled.key", "settled-clock.json", "theirs"] {
+    for name in [
+        "journal.db-wal",
+        "compiled.key",
+        "settled-clock.json",
+        "theirs",
+    ] {
         fs::write(directory.path().join(name), "").unwrap();
     }
     for entry in fs::read_dir(directory.path()).unwrap() {
         fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o777)).unwrap();
     }
     let journal = open(directory.path()).unwrap();
-    for name in ["lock", FILE_NAME, "journal.db-wal", "journal.mark", "compiled.key"] {
+    for name in [
+        "lock",
+        FILE_NAME,
+        "journal.db-wal",
+        "journal.mark",
+        "compiled.key",
+    ] {
         let mode = mode(&directory.path().join(name));
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
     }
@@ -85,7 +96,10 @@ fn a_lock_that_was_open_to_others_and_that_one_of_them_holds_keeps_no_daemon_out
     fs::write(&lock, "").unwrap();
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).unwrap();
     // The one that locks lives on, and one that locked has ended and left its descriptor to another.
-    for script in ["exec flock \"$0\" sh -c 'echo held; sleep 60'", "exec 9<\"$0\"; flock 9; echo held; sleep 60"] {
+    for script in [
+        "exec flock \"$0\" sh -c 'echo held; sleep 60'",
+        "exec 9<\"$0\"; flock 9; echo held; sleep 60",
+    ] {
         let mut holder = Command::new("sh")
             .args(["-c", script])
             .arg(&lock)
@@ -96,7 +110,12 @@ fn a_lock_that_was_open_to_others_and_that_one_of_them_holds_keeps_no_daemon_out
             .spawn()
             .unwrap();
         let mut line = [0; 5];
-        holder.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        holder
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read_exact(&mut line)
+            .unwrap();
         let journal = open(directory.path()).unwrap();
         assert_eq!(mode(&lock), 0o600);
         let second = refusal(directory.path());

@@ -289,7 +289,10 @@ impl BackupStore for FakeStore {
             in_trash: false,
         };
         Ok(self.with(|it| {
-            let of_job = it.manifests.values().filter(|manifest| manifest.job == *job);
+            let of_job = it
+                .manifests
+                .values()
+                .filter(|manifest| manifest.job == *job);
             of_job.map(stored).collect()
         }))
     }
