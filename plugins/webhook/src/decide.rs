@@ -31,7 +31,7 @@ pub(crate) fn idempotency_headers(
 }
 
 /// 2xx is delivered; 408, 425, 429 and 5xx are tried again, after `Retry-After` seconds where it is given; all else
-/// is permanent.
+/// is permanent, a redirect that the host did not follow with method and body too.
 pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
     let status = response.status;
     if response.success() {
@@ -40,7 +40,12 @@ pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
         });
     }
     let said: String = response.text().trim().chars().take(QUOTED).collect();
-    let what = if said.is_empty() {
+    let what = if let Some(location) = pointed_to(response) {
+        format!(
+            "the receiver answered {status} and points to {location}, which takes no alert that is posted; write its own \
+             address as `url` in the settings"
+        )
+    } else if said.is_empty() {
         format!("the receiver answered {status}")
     } else {
         format!("the receiver answered {status}: {said}")
@@ -51,6 +56,13 @@ pub(crate) fn outcome(response: &Response) -> Result<Receipt, DeliveryFailure> {
         }
         _ => Err(DeliveryFailure::Permanent(what)),
     }
+}
+
+/// Where a redirect leads to, as it says.
+fn pointed_to(response: &Response) -> Option<String> {
+    let location = response.header("location")?.trim();
+    let leads_on = matches!(response.status, 301 | 302 | 303 | 307 | 308) && !location.is_empty();
+    leads_on.then(|| location.chars().take(QUOTED).collect())
 }
 
 /// `Retry-After` in its form of seconds (RFC 9110, 10.2.3), in milliseconds. Its form of a date leaves the wait to
@@ -106,6 +118,17 @@ mod tests {
         check(
             Response::new(302, ""),
             permanent("the receiver answered 302"),
+        );
+        check(
+            Response::new(303, "see there").with_header("Location", "https://x.example/login"),
+            permanent(
+                "the receiver answered 303 and points to https://x.example/login, which takes no alert that is posted; \
+                 write its own address as `url` in the settings",
+            ),
+        );
+        check(
+            Response::new(503, "busy").with_header("location", "/later"),
+            retry("the receiver answered 503: busy", None),
         );
     }
 

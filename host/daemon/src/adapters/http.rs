@@ -6,15 +6,19 @@
 //! allows a plugin to reach an origin, and says of no secret that it is for it.
 //! Invariant: a secret's value is put in place of a handle of the call and of nothing else, in what the guest wrote and
 //! never in what a server answered. The text `${secret:NAME}` is sent as it stands.
+//! Invariant: what is sent arrives with its method and its body, or the answer says that it did not: no redirect turns a
+//! POST into a GET.
 //! Invariant: errors hold the URL with names in place of handles, never as it was sent.
 //! Invariant: neither proxies nor any other setting are taken from the environment.
 
+mod answer;
 mod place;
 mod redirect;
 mod request;
 
 use super::secrets::concealed_text;
-use crate::ports::{Boxed, HttpClient, Secrets};
+use crate::ports::{AnswerBound, Boxed, HttpClient, Secrets};
+use answer::Expected;
 use mainstay_domain::{
     effect::{EffectError, HttpRequest, HttpResponse},
     secret::{Masked, SecretHandles},
@@ -23,7 +27,7 @@ use mainstay_domain::{
 };
 use redirect::Next;
 use request::{CallSecrets, Outgoing};
-use reqwest::{Client, ClientBuilder, Response, Url};
+use reqwest::{Client, ClientBuilder, Url};
 use std::{sync::Arc, time::Duration};
 
 /// Redirects that are followed.
@@ -70,7 +74,7 @@ impl EgressClient {
         granted: &[HttpOrigin],
         handles: &SecretHandles,
         key: Option<&str>,
-        max_bytes: u64,
+        expected: Expected,
     ) -> Result<HttpResponse, EffectError> {
         let secrets = CallSecrets {
             values: self.secrets.as_ref(),
@@ -90,7 +94,7 @@ impl EgressClient {
             let response = sent.map_err(|error| self.explain(error, hop, written))?;
             let location = response.headers().get(reqwest::header::LOCATION);
             match redirect::next(&outgoing, response.status(), location) {
-                Next::Answer => return self.receive(response, max_bytes, written).await,
+                Next::Answer => return self.receive(response, expected, written).await,
                 Next::Follow(next) => outgoing = next,
                 Next::Invalid => {
                     return Err(EffectError::Failed(format!(
@@ -154,50 +158,6 @@ impl EgressClient {
         )))
     }
 
-    async fn receive(
-        &self,
-        mut response: Response,
-        max_bytes: u64,
-        written: &str,
-    ) -> Result<HttpResponse, EffectError> {
-        let status = response.status().as_u16();
-        let limited = || {
-            EffectError::Limited(format!(
-                "the answer of {written} is longer than {max_bytes} bytes"
-            ))
-        };
-        let mut size = 0_u64;
-        let mut headers = Vec::new();
-        for (name, value) in response.headers() {
-            size += (name.as_str().len() + value.len()) as u64;
-            let value = self.secrets.conceal(value.as_bytes().to_vec());
-            headers.push((
-                self.concealed(name.as_str()),
-                String::from_utf8_lossy(&value).into_owned(),
-            ));
-        }
-        let mut body = Vec::new();
-        loop {
-            if size > max_bytes {
-                return Err(limited());
-            }
-            match response.chunk().await {
-                Ok(Some(chunk)) => {
-                    size += chunk.len() as u64;
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(None) => break,
-                Err(error) => return Err(self.explain(error, MAX_REDIRECTS, written)),
-            }
-        }
-        let body = self.secrets.conceal(body);
-        Ok(HttpResponse {
-            status,
-            headers,
-            body: body.into(),
-        })
-    }
-
     /// Only what certainly was not sent is `Unavailable`: after a redirect the first server has had the request.
     fn explain(&self, error: reqwest::Error, hop: usize, written: &str) -> EffectError {
         let error = error.without_url();
@@ -227,10 +187,11 @@ impl HttpClient for EgressClient {
         secrets: Arc<SecretHandles>,
         key: Option<String>,
         timeout: Duration,
-        max_bytes: u64,
+        bound: AnswerBound,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
-            let exchange = self.exchange(&request, &granted, &secrets, key.as_deref(), max_bytes);
+            let expected = Expected::within(bound, timeout);
+            let exchange = self.exchange(&request, &granted, &secrets, key.as_deref(), expected);
             let answer = tokio::time::timeout(timeout, exchange).await;
             let answer = answer.unwrap_or_else(|_| {
                 Err(EffectError::TimedOut(format!(

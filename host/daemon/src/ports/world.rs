@@ -180,7 +180,8 @@ pub trait Commands: Send + Sync {
 /// Sends HTTP requests for plugins: puts secrets in, follows redirects only within the grant, takes echoed secrets out.
 pub trait HttpClient: Send + Sync {
     /// One request, one bounded response. Values are put in place of these handles and of nothing else; errors hold no
-    /// handle. `key` is sent as `Idempotency-Key` where the request has none.
+    /// handle. `key` is sent as `Idempotency-Key` where the request has none. A redirect is followed with method and
+    /// body; one that would lose them is the response.
     fn send(
         &self,
         request: HttpRequest,
@@ -188,8 +189,17 @@ pub trait HttpClient: Send + Sync {
         secrets: Arc<SecretHandles>,
         key: Option<String>,
         timeout: Duration,
-        max_bytes: u64,
+        bound: AnswerBound,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>>;
+}
+
+/// How many bytes of a response are taken, headers and body together, and what becomes of a longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerBound {
+    /// A longer one is the error `limited`, and one that breaks off `timed-out`.
+    Whole(u64),
+    /// The status decides: the body is cut where it is longer, breaks off, or does not come in time.
+    Cut(u64),
 }
 
 /// Why a secret cannot be used. It never holds a value.

@@ -1,5 +1,7 @@
 //! What follows a response: the answer, or a next hop, by RFC 9110, section 15.4.
 //!
+//! Invariant: a next hop has the method and the body of the first. A redirect that would make a GET of another method is
+//! the answer: who sent it learns where it points to, and decides.
 //! Invariant: a next hop to another origin carries no credentials: neither `Authorization` and cookies, nor any header
 //! that a secret was put into. Whether the rest of it may go there is asked when its origin is known to be granted.
 
@@ -21,7 +23,8 @@ pub(super) enum Next {
 
 /// Decides by status and `Location`.
 pub(super) fn next(sent: &Outgoing, status: StatusCode, location: Option<&HeaderValue>) -> Next {
-    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+    let redirects = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+    if !redirects || becomes_get(status, &sent.method) {
         return Next::Answer;
     }
     let Some(location) = location else {
@@ -37,31 +40,27 @@ pub(super) fn next(sent: &Outgoing, status: StatusCode, location: Option<&Header
     if url.set_username("").is_err() || url.set_password(None).is_err() {
         return Next::Invalid;
     }
-    let becomes_get = match status.as_u16() {
-        303 => !matches!(sent.method, Method::GET | Method::HEAD),
-        301 | 302 => sent.method == Method::POST,
-        _ => false,
-    };
     let stays = sent.url.origin() == url.origin();
     let kept = |header: &&Header| {
         let credential =
             header.is_secret || [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(&header.name);
-        let describes_body = header.name.as_str().starts_with("content-");
-        (stays || !credential) && !(becomes_get && describes_body)
+        stays || !credential
     };
     Next::Follow(Outgoing {
-        method: if becomes_get {
-            Method::GET
-        } else {
-            sent.method.clone()
-        },
+        method: sent.method.clone(),
         url,
         headers: sent.headers.iter().filter(kept).cloned().collect(),
-        body: if becomes_get {
-            Vec::new()
-        } else {
-            sent.body.clone()
-        },
-        body_is_secret: sent.body_is_secret && !becomes_get,
+        body: sent.body.clone(),
+        body_is_secret: sent.body_is_secret,
     })
+}
+
+/// Whether what follows by RFC 9110 would be a GET without a body in place of what was sent. That would arrive as
+/// nothing at all, and its answer would be taken for that of what was sent.
+fn becomes_get(status: StatusCode, method: &Method) -> bool {
+    match status.as_u16() {
+        303 => !matches!(*method, Method::GET | Method::HEAD),
+        301 | 302 => *method == Method::POST,
+        _ => false,
+    }
 }

@@ -135,6 +135,15 @@ async fn send_bounded(
     timeout: Duration,
     max_bytes: u64,
 ) -> Result<HttpResponse, EffectError> {
+    send_within(request, granted, timeout, AnswerBound::Whole(max_bytes)).await
+}
+
+async fn send_within(
+    request: HttpRequest,
+    granted: &[&HttpOrigin],
+    timeout: Duration,
+    bound: AnswerBound,
+) -> Result<HttpResponse, EffectError> {
     let client = EgressClient::new(Arc::new(OneSecret)).unwrap();
     let granted = granted.iter().map(|origin| (*origin).clone()).collect();
     client
@@ -144,7 +153,7 @@ async fn send_bounded(
             handles(),
             Some("op-1/3".to_owned()),
             timeout,
-            max_bytes,
+            bound,
         )
         .await
 }
@@ -381,18 +390,21 @@ async fn no_secret_in_a_body_follows_a_redirect_to_another_granted_origin() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_redirect_drops_is_no_reason_not_to_follow_it() {
+async fn a_redirect_that_would_drop_the_body_is_the_answer_and_nothing_follows() {
     for status in [301, 302, 303] {
         let inner = Server::start(|_| ok("arrived")).await;
         let target = inner.url("/next");
+        let pointed = target.clone();
         let outer = Server::start(move |_| redirect(status, &target)).await;
         let mut request = request(HttpMethod::Post, outer.url("/"));
         request.body = seen("${secret:token}").into_bytes().into();
-        let answered = send(request, &[&outer.origin, &inner.origin]).await;
-        assert_eq!(answered.unwrap().body.0, b"arrived");
-        let heard = inner.heard().remove(0);
-        assert!(heard.starts_with("GET /next "), "{heard}");
-        assert!(!heard.contains("hunter22"), "{heard}");
+        let answered = send(request, &[&outer.origin, &inner.origin]).await.unwrap();
+        assert_eq!(answered.status, status);
+        assert!(
+            answered.headers.contains(&("location".to_owned(), pointed)),
+            "{answered:?}"
+        );
+        assert!(inner.heard().is_empty(), "{status}: {:?}", inner.heard());
     }
 }
 
@@ -488,8 +500,9 @@ async fn who_sends_a_secret_is_answered_in_plain() {
     }
 }
 
-/// `POST`, `PUT` or `HEAD` answered with this status, to the same origin: what arrives at the second hop.
-async fn check_method(method: HttpMethod, status: u16, arrives: &str, with_body: bool) {
+/// A request answered with this status and another address of the same origin: whether it is sent there, and as it was,
+/// or the redirect is the answer.
+async fn check_followed(method: HttpMethod, status: u16, is_followed: bool) {
     let server = Server::start(move |request| {
         if request.contains(" /first ") {
             redirect(status, "second")
@@ -501,30 +514,32 @@ async fn check_method(method: HttpMethod, status: u16, arrives: &str, with_body:
     let mut request = request(method, server.url("/first"));
     request.headers = headers(&[("authorization", "a"), ("content-type", "text/plain")]);
     request.body = b"body".to_vec().into();
-    send(request, &[&server.origin]).await.unwrap();
-    let heard = server.heard().remove(1);
-    assert!(
-        heard.starts_with(&format!("{arrives} /second ")),
-        "{status}: {heard}"
-    );
-    assert_eq!(heard.ends_with("body"), with_body, "{status}: {heard}");
-    assert_eq!(
-        heard.contains("content-type"),
-        with_body,
-        "{status}: {heard}"
-    );
-    assert!(heard.contains("authorization: a"), "{status}: {heard}");
+    let answer = send(request, &[&server.origin]).await.unwrap();
+    let heard = server.heard();
+    if !is_followed {
+        assert_eq!((answer.status, heard.len()), (status, 1), "{heard:?}");
+        return;
+    }
+    assert_eq!(answer.status, 200, "{method:?} {status}");
+    let sent = heard[0].replacen(" /first ", " /second ", 1);
+    assert_eq!(heard[1], sent, "{method:?} {status}");
+    assert!(sent.starts_with(method.as_str()), "{sent}");
+    assert!(sent.ends_with("body"), "{sent}");
 }
 
 #[tokio::test]
-async fn redirects_change_the_method_as_rfc_9110_says() {
-    check_method(HttpMethod::Post, 301, "GET", false).await;
-    check_method(HttpMethod::Post, 302, "GET", false).await;
-    check_method(HttpMethod::Post, 303, "GET", false).await;
-    check_method(HttpMethod::Post, 307, "POST", true).await;
-    check_method(HttpMethod::Post, 308, "POST", true).await;
-    check_method(HttpMethod::Put, 302, "PUT", true).await;
-    check_method(HttpMethod::Put, 303, "GET", false).await;
+async fn a_redirect_keeps_method_and_body_or_is_the_answer() {
+    for status in [301, 302, 303] {
+        check_followed(HttpMethod::Post, status, false).await;
+        check_followed(HttpMethod::Get, status, true).await;
+    }
+    for status in [307, 308] {
+        check_followed(HttpMethod::Post, status, true).await;
+        check_followed(HttpMethod::Put, status, true).await;
+    }
+    check_followed(HttpMethod::Put, 302, true).await;
+    check_followed(HttpMethod::Put, 303, false).await;
+    check_followed(HttpMethod::Delete, 303, false).await;
 }
 
 #[tokio::test]
@@ -565,6 +580,58 @@ async fn an_answer_is_bounded() {
     // Its headers count too.
     let exact = send_bounded(get(), &[&server.origin], Duration::from_secs(20), 5_100).await;
     assert_eq!(exact.unwrap().body.0.len(), 5_000);
+}
+
+#[tokio::test]
+async fn where_the_status_decides_a_body_is_cut_and_never_an_error() {
+    let cut = |answer: String, timeout: Duration| async move {
+        let server = Server::start(move |_| answer.clone()).await;
+        let post = request(HttpMethod::Post, server.url("/"));
+        send_within(post, &[&server.origin], timeout, AnswerBound::Cut(5_000)).await
+    };
+    let busy = |body: &str, length: usize| {
+        format!("HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: {length}\r\n\r\n{body}")
+    };
+    let minute = Duration::from_secs(60);
+    // A secret that the bound cuts in two is not shown in part.
+    let echoed = format!("{}hunter22{}", "x".repeat(4_960), "y".repeat(2 << 20));
+    let answer = cut(busy(&echoed, echoed.len()), minute).await.unwrap();
+    assert_eq!(answer.status, 503);
+    let of_headers: usize = answer.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
+    assert_eq!(of_headers + answer.body.0.len(), 5_000);
+    let text = String::from_utf8_lossy(&answer.body.0).into_owned();
+    assert!(text.starts_with("xxx") && !text.contains("hunter"), "{text}");
+    assert!(answer.headers.contains(&("retry-after".to_owned(), "7".to_owned())));
+    // Shorter ones are whole.
+    let answer = cut(busy("soon hunter22", 13), minute).await.unwrap();
+    assert_eq!(answer.body.0, b"soon [secret:token]");
+    // It breaks off.
+    let answer = cut(busy("so", 13), minute).await.unwrap();
+    assert_eq!(answer.status, 503);
+}
+
+#[tokio::test]
+async fn where_the_status_decides_a_body_without_an_end_does_not_hide_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let origin = HttpOrigin {
+        scheme: "http".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port,
+    };
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It stays open until the client goes.
+        let _ = stream.read(&mut [0; 1]).await;
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    let post = request(HttpMethod::Post, url);
+    let timeout = Duration::from_secs(2);
+    let answer = send_within(post, &[&origin], timeout, AnswerBound::Cut(5_000)).await;
+    assert_eq!(answer.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -3,13 +3,14 @@
 //! Invariant: handles of secrets go to the HTTP client, which puts values in their place, and nowhere else.
 
 use super::Effects;
+use crate::ports::AnswerBound;
 use mainstay_domain::{
     effect::{Answer, Effect, EffectError, EffectResult},
     health::Outcome,
     name::{CommandName, JobName, TargetName},
     secret::Masked,
 };
-use mainstay_runtime::Call;
+use mainstay_runtime::{Call, Purpose};
 use std::time::Duration;
 
 impl Effects {
@@ -75,7 +76,13 @@ impl Effects {
                     .timeout_ms
                     .map_or(call.limits.timeout, Duration::from_millis);
                 let timeout = timeout.min(call.limits.timeout);
-                let (granted, bound) = (call.grants.http.clone(), call.limits.result_bytes);
+                let granted = call.grants.http.clone();
+                let bytes = call.limits.result_bytes;
+                let bound = match call.purpose {
+                    // What a receiver says beside its status changes nothing of what it did.
+                    Purpose::Deliver { .. } => AnswerBound::Cut(bytes),
+                    _ => AnswerBound::Whole(bytes),
+                };
                 let secrets = call.secrets.clone();
                 self.http
                     .send(request, granted, secrets, Some(key), timeout, bound)

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    ports::{Batch, Boxed, Commit, Journal, SecretError, fakes::FakeWorld},
+    ports::{AnswerBound, Batch, Boxed, Commit, Journal, SecretError, fakes::FakeWorld},
     services::testing::{
         DEADLINE, ManualClock, MemoryJournal,
         specs::{name, spec},
@@ -53,7 +53,7 @@ impl HttpClient for World {
         secrets: Arc<SecretHandles>,
         key: Option<String>,
         _: Duration,
-        _: u64,
+        _: AnswerBound,
     ) -> Boxed<'_, Result<HttpResponse, EffectError>> {
         Box::pin(async move {
             self.keys.lock().extend(key);
