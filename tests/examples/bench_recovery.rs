@@ -195,6 +195,7 @@ impl Bench {
             by: None,
             result: Ok(Report::default()),
             effects: 0,
+            acted: true,
         };
         self.input("called", Input::Called(id, handled));
         let (id, number, _) = self.looks.pop_back().expect("it is validated");

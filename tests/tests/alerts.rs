@@ -87,3 +87,106 @@ fn the_status_of_a_receiver_decides_however_long_its_answer_is() {
     let first = ids.next().unwrap();
     assert!(ids.all(|id| id == first), "one alert under one id");
 }
+
+/// A foreign service that nobody answers for, with these lines, and a webhook that is told of it by itself.
+fn deaf(receiver: &Receiver, lines: &str) -> Daemon {
+    let url = &receiver.url;
+    let config = format!(
+        r#"
+[[target]]
+name = "deaf"
+{lines}
+[[target.check]]
+kind = "tcp"
+address = "127.0.0.1:1"
+every = "100ms"
+timeout = "1s"
+fail_after = 1
+failure = "deaf"
+
+[[alert]]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let config = [HOST, &sleeper("other"), &config].concat();
+    let daemon = Daemon::start(&config, &[&plugin("webhook")]);
+    daemon.wait_for_plugins(1);
+    daemon
+}
+
+fn of_kind(receiver: &Receiver, kind: &str) -> usize {
+    let received = receiver.received();
+    received.iter().filter(|one| one.json()["kind"] == kind).count()
+}
+
+#[test]
+fn an_objective_that_is_exceeded_is_an_alert_when_it_is_and_once_for_its_incident() {
+    let receiver = Receiver::start();
+    let daemon = deaf(&receiver, "rto = \"1s\"");
+    let opened = receiver.wait_for("the page", |one| one.json()["kind"] == "incident.opened");
+    let exceeded = receiver.wait_for("the objective", |one| one.json()["kind"] == "rto.exceeded");
+    assert_eq!(exceeded.json()["dedup_key"], opened.json()["dedup_key"]);
+    assert_eq!(exceeded.json()["labels"]["update"], "true");
+    assert_eq!(opened.json()["labels"]["update"], Value::Null);
+    let incident = daemon.json(&["incidents", "--open"])[0].clone();
+    assert!(incident["rto_exceeded_at"].is_string(), "{incident}");
+    assert_eq!(daemon.events_of("rto.exceeded").len(), 1);
+    assert_eq!(of_kind(&receiver, "incident.opened"), 1);
+}
+
+#[test]
+fn a_target_that_is_taken_out_of_the_config_is_not_said_to_be_healthy() {
+    let receiver = Receiver::start();
+    let daemon = deaf(&receiver, "");
+    receiver.wait_for("the page", |one| one.json()["kind"] == "incident.opened");
+    let url = &receiver.url;
+    let without = format!(
+        "\n[[alert]]\nalerter = \"webhook\"\n\n[plugin.webhook]\ngrants = {{ http = [\"{url}\"] }}\n\
+         settings = {{ url = \"{url}/alerts\" }}\n"
+    );
+    let without = [HOST, &sleeper("other"), &without].concat();
+    std::fs::write(daemon.path("mainstay.toml"), without).unwrap();
+    daemon.hang_up();
+    let resolved = receiver.wait_for("the end", |one| one.json()["status"] == "resolved");
+    let said = resolved.json();
+    for part in ["title", "body"] {
+        let text = said[part].as_str().unwrap();
+        assert!(text.contains("no longer in the config"), "{text}");
+        assert!(!text.contains("healthy"), "{text}");
+    }
+    let incident = daemon.json(&["incidents"])[0].clone();
+    assert_eq!(incident["state"], "removed", "{incident}");
+}
+
+#[test]
+fn a_handler_that_acted_is_said_to_have_recovered_the_target() {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    let rest = format!(
+        r#"
+[[route]]
+chain = [{{ handler = "restart-service" }}]
+
+[plugin.restart-service]
+grants = {{ target = ["restart"] }}
+
+[[alert]]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let config = [HOST, &sleeper("job"), &rest].concat();
+    let daemon = Daemon::start(&config, &[&plugin("restart-service"), &plugin("webhook")]);
+    daemon.wait_for_plugins(2);
+    assert_eq!(daemon.recover("job", "odd")["state"], "succeeded");
+    let resolved = receiver.wait_for("the end", |one| one.json()["status"] == "resolved");
+    let body = resolved.json()["body"].as_str().unwrap().to_owned();
+    assert!(body.contains("restart-service recovered it"), "{body}");
+}

@@ -89,9 +89,15 @@ words! {
         /// The failure came back right after its recovery: it is the same incident.
         #[serde(rename = "incident.reopened")]
         IncidentReopened,
+        /// It is worse than it was known to be.
+        #[serde(rename = "incident.worsened")]
+        IncidentWorsened,
         /// The failure is over.
         #[serde(rename = "incident.closed")]
         IncidentClosed,
+        /// An incident has lasted longer than the recovery time objective of its target.
+        #[serde(rename = "rto.exceeded")]
+        RtoExceeded,
         /// A recovery is in the queue.
         #[serde(rename = "operation.scheduled")]
         OperationScheduled,

@@ -17,6 +17,10 @@ words! {
         SelfHealed,
         /// A person has to act; it closes when the checks pass again.
         Escalated,
+        /// By another config no check sees the failure: whether it holds nobody knows.
+        Unseen,
+        /// The config has its target no more.
+        Removed,
     }
 }
 
@@ -106,6 +110,10 @@ pub struct Incident {
     /// When it was opened and reopened, oldest first, the last of them.
     #[serde(default)]
     pub openings: Vec<String>,
+    /// When its recovery time objective was exceeded.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub rto_exceeded_at: Option<String>,
 }
 
 impl From<&incident::Incident> for Incident {
@@ -130,6 +138,7 @@ impl From<&incident::Incident> for Incident {
             relapse_until: incident.relapse_until.map(String::from),
             missing: incident.missing.as_ref().map(ToString::to_string),
             openings: incident.openings.iter().map(ToString::to_string).collect(),
+            rto_exceeded_at: incident.rto_exceeded_at.map(String::from),
         }
     }
 }

@@ -22,7 +22,7 @@ pub use host::{
 };
 pub use incident::{
     AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,
-    OperationEscalated,
+    IncidentWorsened, OperationEscalated, RtoExceeded,
 };
 pub use kind::EventKind;
 pub use operation::{

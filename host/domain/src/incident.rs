@@ -32,6 +32,10 @@ pub enum IncidentState {
     SelfHealed,
     /// A person has to act; it closes when the checks pass again.
     Escalated,
+    /// By another config no check sees the failure: whether it holds nobody knows.
+    Unseen,
+    /// The config has its target no more.
+    Removed,
 }
 
 impl IncidentState {
@@ -91,6 +95,9 @@ pub struct Incident {
     /// When it was opened and reopened, oldest first, the last of them.
     #[serde(default)]
     pub openings: Vec<Timestamp>,
+    /// When its recovery time objective was exceeded; absent where it was not, and said once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rto_exceeded_at: Option<Timestamp>,
 }
 
 /// So many openings of an incident are kept; more would not make any strategy wait longer.
@@ -131,6 +138,7 @@ impl Incident {
             relapse_until: None,
             missing: None,
             openings: vec![detected_at],
+            rto_exceeded_at: None,
         }
     }
 
@@ -184,16 +192,12 @@ impl Incident {
         is_news
     }
 
-    /// The failure is over: recovered where an operation of this incident was verified, else self-healed. Whether that
-    /// is news.
-    pub fn close(&mut self, by_operation: bool, now: Timestamp) -> bool {
+    /// It is over, and so it ended. Whether that is news.
+    pub fn close(&mut self, end: IncidentState, now: Timestamp) -> bool {
         let is_news = self.state.is_open();
         if is_news {
             self.closed_at = Some(now);
-            self.state = match by_operation {
-                true => IncidentState::Recovered,
-                false => IncidentState::SelfHealed,
-            };
+            self.state = end;
         }
         is_news
     }

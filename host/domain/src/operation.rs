@@ -115,6 +115,10 @@ pub struct Operation {
     /// How often the daemon ended during the calls of its present attempt.
     #[serde(default)]
     pub interruptions: u32,
+    /// The last handler that did something: an effect that acts, or what it reports. Absent where none did, or where an
+    /// earlier version did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_by: Option<PluginName>,
 }
 
 /// What happens to an operation.
@@ -222,6 +226,7 @@ impl Operation {
             due: None,
             cut_off: false,
             interruptions: 0,
+            acted_by: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod begin;
 mod called;
 mod case;
 mod cleared;
+mod closing;
 mod command;
 mod configured;
 mod dry_run;
@@ -28,6 +29,7 @@ mod index;
 mod input;
 mod key;
 mod looked;
+mod objective;
 mod operator_decision;
 mod polling;
 mod raised;
@@ -87,6 +89,8 @@ pub struct Recovery {
     queue: RecoveryQueue,
     /// When which case has to be looked at again.
     timers: BTreeSet<(Monotonic, CaseKey)>,
+    /// When the recovery time objective of which case ends.
+    objectives: BTreeSet<(Monotonic, CaseKey)>,
     /// When each failure was opened of late, for its recurrence.
     opened: HashMap<CaseKey, VecDeque<Timestamp>>,
     flaps: HashMap<TargetName, FlapDetector>,
@@ -121,6 +125,7 @@ impl Recovery {
             dry_runs: BTreeMap::new(),
             queue: RecoveryQueue::default(),
             timers: BTreeSet::new(),
+            objectives: BTreeSet::new(),
             opened: HashMap::new(),
             flaps: HashMap::new(),
             calming: BTreeSet::new(),
@@ -187,6 +192,7 @@ impl Recovery {
             Input::Stop => self.stopping = true,
         }
         self.wake_due(at, out);
+        self.exceed_due(at, out);
         self.close_removed(at, out)?;
         match begins {
             true => self.start_due(at, out),
@@ -199,7 +205,9 @@ impl Recovery {
         let timer = self.timers.first().map(|(due, _)| *due);
         let queued = self.queue.next_due().filter(|_| !self.stopping);
         let calm = self.calming.first().map(|(due, _)| *due);
-        [timer, queued, calm].into_iter().flatten().min()
+        let objective = self.objectives.first().map(|(due, _)| *due);
+        let objective = objective.filter(|_| !self.stopping);
+        [timer, queued, calm, objective].into_iter().flatten().min()
     }
 
     /// Every case, in no order.

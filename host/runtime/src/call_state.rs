@@ -33,6 +33,8 @@ pub(crate) struct CallState {
     resumed_at: u64,
     ticks_left: u64,
     effects: u32,
+    /// An effect that does not only read was begun, and did something or may have.
+    pub(crate) acted: bool,
     memory: usize,
     table_elements: usize,
     _running: Running,
@@ -56,6 +58,7 @@ impl CallState {
             ticks,
             ticks_left: u64::try_from(deadline).unwrap_or(u64::MAX),
             effects: 0,
+            acted: false,
             memory: 0,
             table_elements: 0,
             _running: engine.running(),
@@ -84,7 +87,17 @@ impl CallState {
         ) {
             return Ok(Err(denied));
         }
+        let before = self.acted;
+        // Where the call ends meanwhile nobody knows what it comes to.
+        self.acted |= !effect.only_reads();
         let result = self.session.perform(effect).await;
+        let did_not = matches!(
+            result,
+            Err(EffectError::Denied(_) | EffectError::Unavailable(_) | EffectError::Failed(_))
+        );
+        if did_not {
+            self.acted = before;
+        }
         self.resumed_at = self.ticks.now();
         if let Ok(answer) = &result
             && answer_bytes(answer) as u64 > call.limits.result_bytes

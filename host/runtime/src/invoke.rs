@@ -72,6 +72,8 @@ pub(crate) struct Invocation {
 pub(crate) struct Ended<T> {
     outcome: Result<T, CallError>,
     session: Box<dyn EffectSession>,
+    /// Whether an effect of it did something, or may have.
+    pub(crate) acted: bool,
 }
 
 impl<T> Ended<T> {
@@ -83,6 +85,7 @@ impl<T> Ended<T> {
         Ended {
             outcome: change(self.outcome),
             session: self.session,
+            acted: self.acted,
         }
     }
 
@@ -125,10 +128,12 @@ impl Invocation {
             Ok(Err(error)) => failed(explain(&error, &context)),
             Err(_) => failed(self.deadline.exhausted(&context.call)),
         };
+        // The guest and its memory are gone before anything waits for what it began.
+        let CallState { session, acted, .. } = store.into_data();
         Ended {
             outcome,
-            // The guest and its memory are gone before anything waits for what it began.
-            session: store.into_data().session,
+            session,
+            acted,
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct Settled<T, E> {
     pub called: Called<T, E>,
     /// How many effects its operation has had: the next call's go on from here. 0 where it is for no operation.
     pub effects: u32,
+    /// Whether an effect of this call did something, or may have: all but those that only read, and those that
+    /// did not happen.
+    pub acted: bool,
 }
 
 impl Plugin {
@@ -123,6 +126,7 @@ impl Plugin {
             return Settled {
                 called: Err(error),
                 effects,
+                acted: false,
             };
         }
         let purpose = Purpose::Recover {
@@ -210,6 +214,7 @@ impl Plugin {
                 return Settled {
                     called: Err(self.error(function, cause)),
                     effects,
+                    acted: false,
                 };
             }
         };
@@ -232,7 +237,11 @@ impl Plugin {
             let limit = Exceeded::new(Limit::Concurrency, self.limits.concurrency);
             let cause = exceeded(&invocation.call, limit);
             let called = attempt.end(Err(self.error(function, cause)));
-            return Settled { called, effects };
+            return Settled {
+                called,
+                effects,
+                acted: false,
+            };
         };
         let LoaderContext {
             engine, effects, ..
@@ -243,8 +252,13 @@ impl Plugin {
         // What still acts is no call any more: it holds up its own operation, and neither the turn nor the record.
         drop(turn);
         let ended = ended.map(|outcome| attempt.end(outcome.map(|answer| answer.masked(&secrets))));
+        let acted = ended.acted;
         let (called, effects) = ended.settled().await;
-        Settled { called, effects }
+        Settled {
+            called,
+            effects,
+            acted,
+        }
     }
 
     fn error(&self, function: &'static str, cause: CallFailure) -> CallError {

@@ -141,6 +141,7 @@ pub(super) fn incidents() -> [Incident; 2] {
         relapse_until: Some(NOW),
         missing: Some(PluginName::parse("restart-service").unwrap()),
         openings: vec![NOW, NOW],
+        rto_exceeded_at: Some(NOW),
         ..short.clone()
     };
     [short, whole]

@@ -50,6 +50,7 @@ pub(super) async fn incidents(
                 IncidentState::Open => Tone::Warn,
                 IncidentState::Escalated => Tone::Bad,
                 IncidentState::Recovered | IncidentState::SelfHealed => Tone::Good,
+                IncidentState::Unseen | IncidentState::Removed => Tone::Plain,
             };
             vec![
                 cell(&incident.id, Tone::Plain),

@@ -109,6 +109,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         due: None,
         cut_off: false,
         interruptions: 0,
+        acted_by: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -178,6 +179,7 @@ pub(crate) fn incident() -> Incident {
         relapse_until: None,
         missing: None,
         openings: Vec::new(),
+        rto_exceeded_at: None,
     }
 }
 

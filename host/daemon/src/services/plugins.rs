@@ -88,6 +88,7 @@ impl Handlers for PluginCalls {
                 by: None,
                 result: Err(NotHandled::Missing(why)),
                 effects,
+                acted: false,
             };
             let found = self.get(PluginKind::RecoveryHandler, &call.handler, &call.version);
             let plugin = match found {
@@ -101,6 +102,7 @@ impl Handlers for PluginCalls {
                     by: Some(plugin.identity().as_ref().clone()),
                     result,
                     effects: settled.effects,
+                    acted: settled.acted,
                 },
             }
         })
@@ -409,8 +411,9 @@ mod tests {
             by,
             result,
             effects,
+            acted,
         } = within(PluginCalls::default().recover(call)).await;
-        assert_eq!((by, effects), (None, 6));
+        assert_eq!((by, effects, acted), (None, 6, false));
         assert!(matches!(result, Err(NotHandled::Missing(_))), "{result:?}");
     }
 }

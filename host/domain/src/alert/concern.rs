@@ -23,6 +23,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
     match kind {
         K::IncidentOpened
         | K::IncidentReopened
+        | K::IncidentWorsened
+        | K::RtoExceeded
         | K::OperationAwaitingManual
         | K::OperationPartial
         | K::OperationFailed
@@ -87,6 +89,34 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::BackupDeleted
         | K::BackupRecorded
         | K::BackupRestored => Tells,
+    }
+}
+
+/// What an event that fires is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It is of an incident, of which people were told when it was opened.
+    OfAnIncident {
+        /// Whether people have to know of it even so: they have to act, or what they rely on does not hold.
+        asks: bool,
+    },
+    /// It is a fault of its own.
+    OfItsOwn,
+}
+
+/// What a kind of event that fires is a part of.
+pub(super) fn part(kind: EventKind) -> Part {
+    use EventKind as K;
+    match kind {
+        K::OperationAwaitingManual | K::OperationEscalated | K::RtoExceeded => {
+            Part::OfAnIncident { asks: true }
+        }
+        K::IncidentOpened
+        | K::IncidentReopened
+        | K::IncidentWorsened
+        | K::OperationPartial
+        | K::OperationFailed => Part::OfAnIncident { asks: false },
+        _ => Part::OfItsOwn,
     }
 }
 

@@ -3,14 +3,16 @@
 //! Invariant: who was told that something is wrong is told when it is over, whatever the routes say of the event that
 //! ends it: of the backups that are verified, only the one after a failed one is news.
 //! Invariant: it is told once, and to nobody who was not told of the fault.
+//! Invariant: an incident pages once. What else is said of it meanwhile has the same key, and is said where it is worse
+//! than was told, where people have to act, or where a route asks for its kind by name.
 //! Invariant: where several things with one key are wrong, it is over when all of them are.
 //! Invariant: what the config does not name any more is not wrong any more.
 
 use super::{
     AlertStatus, OutboxEntry,
-    concern::{Concern, concern, dedup_keys, ends},
+    concern::{Concern, Part, concern, dedup_keys, ends, part},
     open_key::{OpenKey, Told},
-    routing::{alert_of, alerts_for},
+    routing::{alert_of, alerts_for, is_named},
     text,
 };
 use crate::{
@@ -129,7 +131,15 @@ impl OpenAlerts {
     ) -> Vec<OutboxEntry> {
         let mut entries = alerts_for(event, routes, host_name, ids);
         match concern(event.kind) {
-            Concern::Fires(_) => entries.iter().for_each(|entry| self.fired(entry, event)),
+            Concern::Fires(_) => {
+                entries.retain(|entry| self.is_news(entry, event, routes));
+                for entry in &mut entries {
+                    if self.was_told(entry).is_some() && part(event.kind) != Part::OfItsOwn {
+                        entry.alert.labels.push(update_label());
+                    }
+                }
+                entries.iter().for_each(|entry| self.fired(entry, event));
+            }
             Concern::Ends | Concern::Tells => self.ended(event, host_name, ids, &mut entries),
         }
         if event.kind == EventKind::HostStarted {
@@ -170,6 +180,27 @@ impl OpenAlerts {
         }
         self.told.retain(|_, of_key| !of_key.by.is_empty());
         entries
+    }
+
+    /// Whether it is to be sent to this alerter. One incident fires once for each; what follows with the same key is an
+    /// update, and is one where it is worse than was told, or changes what people have to do.
+    fn is_news(&self, entry: &OutboxEntry, event: &Event, routes: &[AlertRoute]) -> bool {
+        let Some(told) = self.was_told(entry) else {
+            return true;
+        };
+        let is_worse = entry.alert.severity > told.severity;
+        let is_repeated = told.kinds.contains_key(&event.kind);
+        match part(event.kind) {
+            _ if is_named(routes, &entry.alerter, event) => true,
+            Part::OfAnIncident { asks } => is_worse || (asks && !is_repeated),
+            Part::OfItsOwn => true,
+        }
+    }
+
+    /// What this alerter was told with the same key, and not of its end.
+    fn was_told(&self, entry: &OutboxEntry) -> Option<&Told> {
+        let of_key = self.told.get(&entry.alert.dedup_key)?;
+        of_key.by.get(&entry.alerter)
     }
 
     fn fired(&mut self, entry: &OutboxEntry, event: &Event) {
@@ -273,6 +304,11 @@ impl OpenAlerts {
 
 fn makes_a_difference(kind: EventKind) -> bool {
     concern(kind) != Concern::Tells || kind == EventKind::HostStarted
+}
+
+/// Says that a message is an update of what its receiver was told, and no new page.
+fn update_label() -> (String, String) {
+    ("update".to_owned(), "true".to_owned())
 }
 
 fn says_so(entry: &OutboxEntry, alerter: &PluginName, key: &str) -> bool {
@@ -543,6 +579,71 @@ mod tests {
             sent(&mut open, &routes, &[started]),
             [format!("resolved {key}")]
         );
+    }
+
+    /// Of `redis-down` of `cache`, as the corpus has it.
+    fn of_incident(kind: EventKind, severity: Severity) -> Event {
+        let mut events = crate::event::tests::examples();
+        events.retain(|event| event.kind == kind && !event.data.is_dry_run());
+        let mut event = events.remove(0);
+        if let EventData::OperationEnded(facts) = &mut event.data {
+            facts.unproved = false;
+            facts.again = false;
+        }
+        event.severity = severity;
+        event
+    }
+
+    #[test]
+    fn an_incident_pages_once_and_what_follows_is_an_update_where_it_is_worse_or_asks_for_people() {
+        use EventKind as K;
+        let routes = [
+            route("page", Severity::Low, &[]),
+            route("boss", Severity::Critical, &[]),
+            route("log", Severity::Low, &[K::OperationFailed]),
+        ];
+        let mut open = OpenAlerts::default();
+        let mut tell = |kind, severity| {
+            let sent = sent(&mut open, &routes, &[of_incident(kind, severity)]);
+            let short = |line: String| {
+                let words: Vec<&str> = line.split(' ').collect();
+                format!("{} {}", words[0], words[words.len() - 1])
+            };
+            sent.into_iter().map(short).collect::<Vec<_>>()
+        };
+        let nobody: [&str; 0] = [];
+        assert_eq!(tell(K::IncidentOpened, Severity::High), ["firing page"]);
+        assert_eq!(tell(K::IncidentOpened, Severity::High), nobody);
+        assert_eq!(tell(K::OperationFailed, Severity::High), ["firing log"]);
+        assert_eq!(tell(K::OperationFailed, Severity::High), ["firing log"]);
+        assert_eq!(tell(K::OperationPartial, Severity::High), nobody);
+        assert_eq!(tell(K::OperationEscalated, Severity::High), ["firing page"]);
+        assert_eq!(tell(K::OperationEscalated, Severity::High), nobody);
+        assert_eq!(tell(K::RtoExceeded, Severity::High), ["firing page"]);
+        assert_eq!(tell(K::RtoExceeded, Severity::High), nobody);
+        let worse = tell(K::IncidentWorsened, Severity::Critical);
+        assert_eq!(worse, ["firing page", "firing boss"]);
+        assert_eq!(tell(K::IncidentWorsened, Severity::Critical), nobody);
+        let mut over = tell(K::OperationSucceeded, Severity::Critical);
+        over.sort();
+        assert_eq!(over, ["resolved boss", "resolved log", "resolved page"]);
+        assert_eq!(tell(K::IncidentOpened, Severity::Low), ["firing page"]);
+    }
+
+    #[test]
+    fn an_update_says_that_it_is_one() {
+        let routes = [route("page", Severity::Low, &[])];
+        let mut open = OpenAlerts::default();
+        let mut ids = IdSource::new(1);
+        let mut is_update = |kind| {
+            let event = of_incident(kind, Severity::High);
+            let entry = open.alerts_for(&event, &routes, "db1", &mut ids).remove(0);
+            entry.alert.labels.contains(&update_label())
+        };
+        assert!(!is_update(EventKind::IncidentOpened));
+        assert!(is_update(EventKind::OperationEscalated));
+        assert!(!is_update(EventKind::OperationSucceeded));
+        assert!(!is_update(EventKind::IncidentOpened));
     }
 
     #[test]

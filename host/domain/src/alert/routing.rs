@@ -15,13 +15,15 @@ use semver::VersionReq;
 
 /// Whether an event is an alert if the route names no kinds. The end of an incident counts only if no operation ended
 /// it. An incident fires once and is resolved once, so neither an unproved success nor a repeated failure is an
-/// alert.
+/// alert; what of it is an update for those who were told is decided by what is open.
 pub fn is_alert_by_default(event: &Event) -> bool {
     use EventKind as K;
     match event.kind {
         K::OperationSucceeded => !event.data.is_unproved(),
         K::OperationPartial | K::OperationFailed => !event.data.is_again(),
         K::IncidentOpened
+        | K::IncidentWorsened
+        | K::RtoExceeded
         | K::CircuitFlapping
         | K::OperationAwaitingManual
         | K::OperationEscalated
@@ -70,6 +72,12 @@ pub fn alerts_for(
     let alert = alert_of(event, host_name, ids);
     let to = |alerter: &PluginName| OutboxEntry::new(alert.clone(), alerter.clone());
     alerters.into_iter().map(to).collect()
+}
+
+/// Whether a route of this alerter names the kind of the event: it gets every one then.
+pub(super) fn is_named(routes: &[AlertRoute], alerter: &PluginName, event: &Event) -> bool {
+    let mut own = routes.iter().filter(|route| route.alerter == *alerter);
+    own.any(|route| route.events.contains(&event.kind) && fits(route, event))
 }
 
 /// What is said about an event.
@@ -132,7 +140,7 @@ pub(super) fn dedup_key(event: &Event, host_name: &str) -> String {
     let noun = event.kind.as_str().split('.').next().unwrap_or_default();
     // For a reader of alerts, an incident and its operations are one thing.
     let noun = match noun {
-        "operation" => "incident",
+        "operation" | "rto" => "incident",
         // A disk with room again makes no damaged journal whole.
         _ if event.kind == EventKind::JournalDamaged => "journal-damage",
         other => other,

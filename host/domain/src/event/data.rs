@@ -4,13 +4,7 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged, MonitorBlind,
-    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
-    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
-    OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing,
-    PluginWithdrawn, ProcessFacts, RecordSetAside, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -85,8 +79,12 @@ event_data! {
     IncidentOpened,
     /// `incident.reopened`.
     IncidentReopened,
+    /// `incident.worsened`.
+    IncidentWorsened,
     /// `incident.closed`.
     IncidentClosed,
+    /// `rto.exceeded`.
+    RtoExceeded,
     /// `operation.scheduled`, for an incident.
     OperationScheduled,
     /// `operation.scheduled`, where a person asked for it.

@@ -3,7 +3,7 @@
 use super::{
     AfterEscalation, EventData, IncidentEnd, IncidentFacts, OperationFacts, OperationOutcome,
 };
-use crate::name::{CheckName, FailureType};
+use crate::name::{CheckName, FailureType, PluginName};
 
 impl EventData {
     /// Which recovery it is about, where it is an event of an operation.
@@ -28,7 +28,9 @@ impl EventData {
         match self {
             Self::IncidentOpened(facts) => Some(&facts.about),
             Self::IncidentReopened(facts) => Some(&facts.about),
+            Self::IncidentWorsened(facts) => Some(&facts.about),
             Self::IncidentClosed(facts) => Some(&facts.about),
+            Self::RtoExceeded(facts) => Some(&facts.about),
             Self::OperationEscalated(facts) => Some(&facts.about),
             _ => None,
         }
@@ -94,6 +96,7 @@ impl EventData {
             Self::OperationAwaitingManual(facts) => facts.attempts,
             Self::IncidentReopened(facts) => facts.attempts,
             Self::IncidentClosed(facts) => facts.attempts,
+            Self::RtoExceeded(facts) => facts.attempts,
             _ => self.outcome().map_or(0, |outcome| outcome.attempts),
         }
     }
@@ -122,6 +125,23 @@ impl EventData {
             Self::OperationEscalated(facts) => Some(facts.then),
             _ => None,
         }
+    }
+
+    /// Whether an incident was opened because a person asked for a recovery, and no check has seen it.
+    pub fn is_asked_for(&self) -> bool {
+        matches!(self, Self::IncidentOpened(facts) if facts.asked_for)
+    }
+
+    /// The handler that was called before the checks passed again, where neither it nor any before it did anything.
+    pub fn idle_handler(&self) -> Option<&PluginName> {
+        let outcome = self.outcome()?;
+        let handler = outcome.handler.as_ref();
+        handler.filter(|_| outcome.acted_by.is_none() && outcome.actions.is_empty())
+    }
+
+    /// The last handler that did something.
+    pub fn acted_by(&self) -> Option<&PluginName> {
+        self.outcome()?.acted_by.as_ref()
     }
 
     /// Whether it is of a dry run: nothing is wrong or right again by it. Its effects were only planned.

@@ -4,6 +4,7 @@ use crate::{
     id::IncidentId,
     incident::Incident,
     name::{FailureType, PluginName},
+    severity::Severity,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct IncidentOpened {
     pub recurrence: u32,
     /// What else suffers, by the failure type.
     pub affected: Vec<String>,
+    /// A person asked for its recovery, and no check has seen it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked_for: bool,
 }
 
 /// A failure came back right after its recovery.
@@ -46,6 +50,30 @@ pub struct IncidentReopened {
     pub about: IncidentFacts,
     /// How often it has come back so far.
     pub relapses: u32,
+    /// Attempts in the present round.
+    pub attempts: u32,
+}
+
+/// An incident is worse than it was known to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentWorsened {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// How bad it was known to be before.
+    pub was: Severity,
+}
+
+/// An incident has lasted longer than the recovery time objective of its target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RtoExceeded {
+    /// Which.
+    #[serde(flatten)]
+    pub about: IncidentFacts,
+    /// The objective, milliseconds.
+    pub rto_ms: u64,
+    /// From detection until now, milliseconds.
+    pub open_ms: u64,
     /// Attempts in the present round.
     pub attempts: u32,
 }

@@ -81,8 +81,12 @@ event_kinds! {
     IncidentOpened = "incident.opened",
     /// The failure came back right after its recovery: it is the same incident.
     IncidentReopened = "incident.reopened",
+    /// It is worse than it was known to be.
+    IncidentWorsened = "incident.worsened",
     /// The failure is over.
     IncidentClosed = "incident.closed",
+    /// An incident has lasted longer than the recovery time objective of its target.
+    RtoExceeded = "rto.exceeded",
     /// A recovery is in the queue.
     OperationScheduled = "operation.scheduled",
     /// A recovery waits for an operator.

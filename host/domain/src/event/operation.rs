@@ -53,6 +53,9 @@ pub struct OperationOutcome {
     pub rto_exceeded: bool,
     /// What a person has to do, in order, where a handler said so.
     pub steps: Vec<String>,
+    /// The last handler that did something; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted_by: Option<PluginName>,
 }
 
 impl OperationOutcome {
@@ -69,6 +72,7 @@ impl OperationOutcome {
             recovery_ms: operation.recovery_ms,
             rto_exceeded: operation.rto_exceeded,
             steps: operation.steps.clone(),
+            acted_by: operation.acted_by.clone(),
         }
     }
 }

@@ -4,13 +4,7 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    EventData, EventKind, IncidentClosed, IncidentOpened, IncidentReopened, JournalDamaged,
-    MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected,
-    PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,7 +31,9 @@ impl EventData {
             K::CircuitOpened => facts::<CircuitOpened>(&data),
             K::IncidentOpened => facts::<IncidentOpened>(&data),
             K::IncidentReopened => facts::<IncidentReopened>(&data),
+            K::IncidentWorsened => facts::<IncidentWorsened>(&data),
             K::IncidentClosed => facts::<IncidentClosed>(&data),
+            K::RtoExceeded => facts::<RtoExceeded>(&data),
             K::OperationScheduled => {
                 facts::<OperationScheduled>(&data).or_else(|| facts::<OperationAskedFor>(&data))
             }

@@ -141,6 +141,10 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("plugin.withdrawn", "PluginWithdrawn"),
         ("check.degraded", "CheckDegraded"),
         ("target.renamed", "TargetRenamed"),
+        ("incident.opened", "IncidentOpened"),
+        ("incident.worsened", "IncidentWorsened"),
+        ("rto.exceeded", "RtoExceeded"),
+        ("operation.succeeded", "OperationEnded"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);
@@ -215,7 +219,8 @@ fn every_event_of_an_incident_or_an_operation_names_its_failure() {
         let (kind, data) = (event.kind.as_str(), &event.data);
         let is_escalation = event.kind == EventKind::OperationEscalated;
         let is_of_operation = kind.starts_with("operation.") && !is_escalation;
-        let is_of_incident = kind.starts_with("incident.") || is_escalation;
+        let is_objective = event.kind == EventKind::RtoExceeded;
+        let is_of_incident = kind.starts_with("incident.") || is_escalation || is_objective;
         assert_eq!(data.operation().is_some(), is_of_operation, "{kind}");
         assert_eq!(data.incident().is_some(), is_of_incident, "{kind}");
         if is_of_operation || is_of_incident {

@@ -55,15 +55,17 @@ fn the_first_and_the_last_evidence_stay() {
     assert_eq!(incident.severity, Severity::High, "it never gets milder");
 }
 
-/// What is done (`p` persist, `e` escalate, `v` verified, `h` healed), and the state after it.
+/// What is done (`p` persist, `e` escalate, `v` verified, `h` healed, `u` unseen, `r` removed), and the state after it.
 fn check(steps: &str, expected: IncidentState) {
     let mut incident = incident();
     for step in steps.chars() {
         match step {
             'p' => incident.persist(Severity::Critical, evidence("again")),
             'e' => incident.escalate(),
-            'v' => incident.close(true, at(9)),
-            _ => incident.close(false, at(9)),
+            'v' => incident.close(IncidentState::Recovered, at(9)),
+            'u' => incident.close(IncidentState::Unseen, at(9)),
+            'r' => incident.close(IncidentState::Removed, at(9)),
+            _ => incident.close(IncidentState::SelfHealed, at(9)),
         };
     }
     assert_eq!(incident.state, expected, "after {steps}");
@@ -82,6 +84,9 @@ fn an_incident_ends_as_what_ended_it_and_stays_so() {
     check("ep", IncidentState::Escalated);
     check("eh", IncidentState::SelfHealed);
     check("ev", IncidentState::Recovered);
+    check("eu", IncidentState::Unseen);
+    check("eur", IncidentState::Unseen);
+    check("r", IncidentState::Removed);
 }
 
 proptest! {
@@ -94,7 +99,7 @@ proptest! {
                 // Evidence that tells itself apart, or pushing one out for another would look like no change.
                 0 | 1 => incident.persist(Severity::Critical, evidence(number)),
                 2 => incident.escalate(),
-                _ => incident.close(false, at(9)),
+                _ => incident.close(IncidentState::SelfHealed, at(9)),
             };
             prop_assert_eq!(news, incident != before);
             prop_assert!(before.state.is_open() || !news);

@@ -10,12 +10,19 @@ impl Recovery {
     pub fn audit(&self) -> Result<(), String> {
         let mut running = 0_usize;
         let (mut timers, mut operations, mut queued) = (0_usize, 0_usize, 0_usize);
+        let mut objectives = 0_usize;
         for (key, case) in &self.cases {
             let broken = |what: &str| Err(format!("{key:?}: {what}: {case:?}"));
             if let Some(due) = case.wakes_at() {
                 timers += 1;
                 if !self.timers.contains(&(due, key.clone())) {
                     return broken("its timer is not kept");
+                }
+            }
+            if let Some(due) = case.exceeds_at() {
+                objectives += 1;
+                if !self.objectives.contains(&(due, key.clone())) {
+                    return broken("its objective is not kept");
                 }
             }
             if let Some(id) = case.operation() {
@@ -79,6 +86,7 @@ impl Recovery {
         let counted: u32 = self.failing.values().sum();
         let pairs = [
             ("timers", timers, self.timers.len()),
+            ("objectives", objectives, self.objectives.len()),
             ("operations", operations, self.operations.len()),
             ("queued", queued, self.queue.len()),
             ("running", running, self.queue.running()),

@@ -61,6 +61,11 @@ pub(super) fn record_answer(
         operation.handler_digest = Some(by.digest);
     }
     let handler = &step.handler;
+    let reported = matches!(&handled.result, Ok(report) if !report.actions.is_empty());
+    // What always runs cleans up, and a dry run changes nothing.
+    if (handled.acted || reported) && !step.always && !operation.dry_run {
+        operation.acted_by = Some(handler.clone());
+    }
     let failed = match handled.result {
         Ok(report) => {
             operation.actions.extend(report.actions);

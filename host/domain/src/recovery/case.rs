@@ -28,6 +28,8 @@ pub struct Case {
     pub(super) is_unseen: bool,
     /// When the checks last saw the failure.
     pub(super) seen_at: Option<Monotonic>,
+    /// When its recovery time objective ends.
+    pub(super) objective: Option<Monotonic>,
 }
 
 /// Where the recovery of a failure stands.
@@ -153,6 +155,7 @@ impl Case {
             cleared_during_operation: false,
             is_unseen: false,
             seen_at: None,
+            objective: None,
         }
     }
 
@@ -212,6 +215,12 @@ impl Case {
     /// Whether what depends on the target waits for it.
     pub(super) fn is_failing(&self) -> bool {
         !matches!(self.stage, Stage::RelapseWindow { .. } | Stage::Over)
+    }
+
+    /// When it has to be said that its objective is exceeded, if that is so then.
+    pub(super) fn exceeds_at(&self) -> Option<Monotonic> {
+        let is_told = self.incident.rto_exceeded_at.is_some();
+        self.objective.filter(|_| self.is_failing() && !is_told)
     }
 
     /// When it has to be looked at again by the clock alone. The queue has times of its own.

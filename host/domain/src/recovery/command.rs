@@ -115,10 +115,12 @@ impl Recovery {
                 message: format!("{by} asked for it"),
                 value: None,
             };
-            let mut incident = self.open(key, severity, evidence, at.now, at, out);
+            let mut incident = self.open(key, severity, evidence, at.now, at);
+            out.writes.push(words::opened(&incident, true, at.now));
             // It is no failure that anybody saw.
             incident.openings.clear();
             let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
+            self.set_objective(&mut case, at);
             let operation = self.begin_manual(&mut case, None, severity, by, at, out);
             self.put(key.clone(), Box::new(case), &before, out);
             return Ok(Reply::Operation(Box::new(operation)));

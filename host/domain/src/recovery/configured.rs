@@ -97,6 +97,7 @@ impl Recovery {
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
         let key = case.key();
+        self.set_objective(case, at);
         if !self.settings.knows(&key.target) {
             match case.stage {
                 // A call is not interrupted; the case is closed when the call has ended.

@@ -1,17 +1,14 @@
-//! How operations end, and what becomes of their incidents.
+//! How operations end, and what becomes of their incidents; `closing` is how these end.
 
 use super::{
     Case, HandOverReason, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
 };
 use crate::{
-    event::{AfterEscalation, IncidentEnd},
-    id::OperationId,
+    event::IncidentEnd,
     incident::IncidentState,
     operation::{Mode, Operation, OperationEvent},
     record::Change,
-    time::Timestamp,
 };
-use std::time::Duration;
 
 impl Recovery {
     /// The checks pass: the failure is recovered, and for a while what comes back is the same incident.
@@ -41,8 +38,7 @@ impl Recovery {
         case.incident.attempts = operation.attempts;
         case.incident.tried_at = Some(at.now);
         case.incident.missing = None;
-        let id = operation.id.clone();
-        self.start_relapse_window(case, Some(&id), route.relapse_window, at, out);
+        self.start_relapse_window(case, Some(operation), route.relapse_window, at, out);
         Ok(())
     }
 
@@ -111,13 +107,8 @@ impl Recovery {
             return Ok(());
         }
         let message = words::did_not_help(&operation);
-        self.escalate(
-            case,
-            Some(&operation),
-            (message, AfterEscalation::Round),
-            at.now,
-            out,
-        );
+        let then = self.after_round(case);
+        self.escalate(case, Some(&operation), (message, then), at.now, out);
         self.schedule(case, at, out)
     }
 
@@ -181,13 +172,14 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
-        let why = match how {
-            IncidentEnd::Removed => "the target is no longer configured",
-            IncidentEnd::Unseen => "no check sees this failure any more",
-            _ => "the target became healthy by itself",
-        };
         let tried = case.work().is_some_and(|work| work.error.is_some());
         let attempts = case.work().map(|work| work.operation.attempts);
+        let why = match how {
+            IncidentEnd::Removed => "the target is no longer in the config",
+            IncidentEnd::Unseen => "no check sees this failure any more",
+            _ if attempts > Some(0) => "the target is healthy again",
+            _ => "the target became healthy by itself",
+        };
         match std::mem::replace(&mut case.stage, Stage::Over) {
             Stage::Queued(mut work) | Stage::AwaitingApproval(mut work) => {
                 self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
@@ -207,93 +199,5 @@ impl Recovery {
         }
         self.close(case, None, how, at.now, out);
         Ok(())
-    }
-
-    /// Healthy after an attempt: the incident is closed now, or after the relapse window if it must last.
-    fn start_relapse_window(
-        &mut self,
-        case: &mut Case,
-        by: Option<&OperationId>,
-        window: Duration,
-        at: InputTime,
-        out: &mut Outcome,
-    ) {
-        if !self.settings.knows(&case.incident.target) {
-            self.close(case, None, IncidentEnd::Removed, at.now, out);
-            return;
-        }
-        let has_window = !window.is_zero();
-        case.incident.relapse_until = has_window.then(|| at.now + window);
-        let how = by.map_or_else(|| case.end_without_operation(), |_| IncidentEnd::Recovered);
-        match case.incident.must_last() {
-            false => self.close(case, by, how, at.now, out),
-            _ if has_window => {}
-            // Its success was no news, for it might have come back.
-            _ => self.close(case, None, how, at.now, out),
-        }
-        case.stage = match has_window {
-            true => Stage::RelapseWindow {
-                until: at.monotonic + window,
-            },
-            false => Stage::Over,
-        };
-    }
-
-    /// It did not come back in time: it is over.
-    pub(super) fn end_relapse_window(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
-        if case.incident.state.is_open() {
-            let how = match self.settings.knows(&case.incident.target) {
-                true if case.is_unseen => IncidentEnd::Unseen,
-                true => IncidentEnd::Lasting,
-                false => IncidentEnd::Removed,
-            };
-            self.close(case, None, how, at.now, out);
-        }
-        case.stage = Stage::Over;
-    }
-
-    fn window(&self, case: &Case) -> Duration {
-        let route = self.settings.route(&case.key(), case.incident.severity);
-        route.map_or(Duration::ZERO, |route| route.relapse_window)
-    }
-
-    /// Closes an incident; the case is over.
-    pub(super) fn close(
-        &mut self,
-        case: &mut Case,
-        by: Option<&OperationId>,
-        how: IncidentEnd,
-        now: Timestamp,
-        out: &mut Outcome,
-    ) {
-        case.stage = Stage::Over;
-        let recovered = matches!(how, IncidentEnd::Recovered | IncidentEnd::Lasting);
-        if case.incident.state.is_open() {
-            case.incident.close(recovered, now);
-            let open = self.timeline.lived_since(case.incident.opened_at);
-            let closed = words::closed(&case.incident, by, how, open, now);
-            out.writes.push(closed);
-        }
-    }
-
-    /// People have to act, with the message and what follows; said once for each incident.
-    pub(super) fn escalate(
-        &mut self,
-        case: &mut Case,
-        operation: Option<&Operation>,
-        (message, then): (String, AfterEscalation),
-        now: Timestamp,
-        out: &mut Outcome,
-    ) {
-        if case.incident.state == IncidentState::Open {
-            case.incident.escalate();
-            out.writes.push(words::escalated(
-                &case.incident,
-                operation,
-                message,
-                then,
-                now,
-            ));
-        }
     }
 }

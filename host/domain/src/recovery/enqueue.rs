@@ -81,7 +81,8 @@ impl Recovery {
             case.incident.target,
             case.incident.failure
         );
-        self.escalate(case, None, (message, AfterEscalation::Round), at.now, out);
+        let then = self.after_round(case);
+        self.escalate(case, None, (message, then), at.now, out);
     }
 
     /// How long the next operation waits.

@@ -65,6 +65,14 @@ impl Recovery {
                 .wakes_at
                 .map(|due| self.timers.insert((due, key.clone())));
         }
+        if before.exceeds_at != after.exceeds_at {
+            before
+                .exceeds_at
+                .map(|due| self.objectives.remove(&(due, key.clone())));
+            after
+                .exceeds_at
+                .map(|due| self.objectives.insert((due, key.clone())));
+        }
         if before.operation != after.operation {
             before
                 .operation
@@ -139,6 +147,7 @@ pub(super) struct IndexEntry {
     is_indexed: bool,
     is_failing: bool,
     wakes_at: Option<Monotonic>,
+    exceeds_at: Option<Monotonic>,
     operation: Option<OperationId>,
     missing: Option<PluginName>,
 }
@@ -160,6 +169,7 @@ impl IndexEntry {
                 is_indexed: true,
                 is_failing: case.is_failing(),
                 wakes_at: case.wakes_at(),
+                exceeds_at: case.exceeds_at(),
                 operation: case.operation().cloned(),
                 missing: case.incident.missing.clone(),
             },

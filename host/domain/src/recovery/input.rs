@@ -78,6 +78,8 @@ pub struct Handled {
     pub result: Result<Report, NotHandled>,
     /// Effects so far in this operation.
     pub effects: u32,
+    /// Whether an effect of this call changed something, or may have.
+    pub acted: bool,
 }
 
 /// Why a handler did not do its step.

@@ -80,6 +80,9 @@ impl Recovery {
         match &mut running.attempt {
             // The call that the daemon's end cut off is the likeliest cause.
             Attempt::Looking(_) if is_over && running.work.operation.cut_off => {
+                let cause = running.route.chain.first().map(|step| &step.handler);
+                let acted_by = &mut running.work.operation.acted_by;
+                *acted_by = acted_by.take().or_else(|| cause.cloned());
                 self.step(&mut running.work, OperationEvent::HandlerFinished, at, out)?;
                 self.succeeded(case, running, at, out)
             }

@@ -37,11 +37,13 @@ impl Recovery {
                 return Ok(());
             }
             let before = IndexEntry::absent(out);
-            let incident = self.open(&key, severity, evidence, detected_at, at, out);
+            let incident = self.open(&key, severity, evidence, detected_at, at);
+            out.writes.push(words::opened(&incident, false, at.now));
             self.count_opening(&key, at, out);
             let mut case = Case::new(Tracked::new(incident), Stage::Unrouted);
             case.is_present = true;
             case.seen_at = Some(at.monotonic);
+            self.set_objective(&mut case, at);
             let scheduled = self.schedule(&mut case, at, out);
             self.put(key, Box::new(case), &before, out);
             return scheduled;
@@ -57,6 +59,8 @@ impl Recovery {
             let was = case.incident.severity;
             case.incident.persist(severity, evidence);
             if case.incident.severity > was {
+                out.writes
+                    .push(words::worsened(&case.incident, was, at.now));
                 machine.raise_severity(case, at, out)?;
             }
             machine.restart_look(case, out);
@@ -142,13 +146,11 @@ impl Recovery {
         evidence: Evidence,
         detected_at: Timestamp,
         at: InputTime,
-        out: &mut Outcome,
     ) -> Incident {
         let recurrence = self.recurrence(key, at.now);
         let id = IncidentId::new(self.ids.next(at.now));
-        let message = evidence.message.clone();
         let (target, failure) = (key.target.clone(), key.failure.clone());
-        let incident = Incident::open(
+        Incident::open(
             id,
             target,
             failure,
@@ -156,9 +158,7 @@ impl Recovery {
             evidence,
             detected_at,
             recurrence,
-        );
-        out.writes.push(words::opened(&incident, &message, at.now));
-        incident
+        )
     }
 
     fn recurrence(&mut self, key: &CaseKey, now: Timestamp) -> u32 {

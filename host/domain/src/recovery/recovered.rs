@@ -60,6 +60,7 @@ impl Recovery {
             let before = IndexEntry::absent(out);
             let mut case = Case::new(Tracked::written(incident), Stage::Unrouted);
             case.is_present = !recovered.unseen.contains(&key);
+            self.set_objective(&mut case, at);
             let operation = operations.remove(&key).map(|operation| Work {
                 effects: recovered
                     .effects

@@ -5,6 +5,7 @@ mod between;
 mod config;
 mod fixtures;
 mod moment;
+mod objective;
 mod person;
 mod relapse;
 mod restart;

@@ -2,7 +2,9 @@
 
 mod incidents;
 
-pub(super) use incidents::{closed, escalated, flapping, opened, reopened, steady, unwatched};
+pub(super) use incidents::{
+    closed, escalated, flapping, opened, reopened, rto_exceeded, steady, unwatched, worsened,
+};
 
 use crate::{
     actor::Actor,
@@ -12,7 +14,7 @@ use crate::{
         OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
         OperationScheduled, OperationStarted, OperationValidating, PausedBy,
     },
-    name::TargetName,
+    name::{PluginName, TargetName},
     operation::{Operation, OperationState},
     record::Change,
     severity::Severity,
@@ -206,13 +208,23 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
         .error
         .as_ref()
         .map_or(String::new(), |error| format!(": {error}"));
-    let message = format!(
-        "{dry}recovery of {} from {} {what}{took}{error}",
-        operation.target, operation.failure
-    );
+    let (target, failure) = (&operation.target, &operation.failure);
+    let message = match idle_handler(operation) {
+        Some(handler) => {
+            format!("{target} is healthy again from {failure}{took}; {handler} did nothing")
+        }
+        None => format!("{dry}recovery of {target} from {failure} {what}{took}{error}"),
+    };
     let data = OperationEnded::of(operation, unproved, again);
     // A success resolves what was fired with the failure's severity, so it is routed like it.
     about(operation, kind, operation.severity, now, message, data)
+}
+
+/// The handler that was called before the checks passed again, where it and all before it did nothing.
+fn idle_handler(operation: &Operation) -> Option<&PluginName> {
+    let is_recovered = operation.state == OperationState::Succeeded && !operation.dry_run;
+    let is_idle = is_recovered && operation.acted_by.is_none() && operation.actions.is_empty();
+    operation.handler.as_ref().filter(|_| is_idle)
 }
 
 fn dry_words(operation: &Operation) -> &'static str {

@@ -119,6 +119,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         due: _,
         cut_off: _,
         interruptions: _,
+        acted_by: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -144,6 +145,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         finished_at,
         recovery_ms,
         due,
+        acted_by,
     );
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
     some_and_none!(all, actions, steps);
@@ -172,13 +174,22 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         relapse_until: _,
         missing: _,
         openings: _,
+        rto_exceeded_at: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
         IncidentState::Open, IncidentState::Recovered, IncidentState::SelfHealed, IncidentState::Escalated,
+        IncidentState::Unseen, IncidentState::Removed,
     );
     severities(all.iter().map(|one| one.severity));
-    there_and_absent!(all, closed_at, tried_at, relapse_until, missing);
+    there_and_absent!(
+        all,
+        closed_at,
+        tried_at,
+        relapse_until,
+        missing,
+        rto_exceeded_at,
+    );
     true_and_false!(all, by_hand, escalated);
     some_and_none!(all, evidence, affected, openings);
     let evidence: Vec<Evidence> = all.into_iter().flat_map(|one| one.evidence).collect();
@@ -231,7 +242,9 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::CircuitOpened(_),
         EventData::IncidentOpened(_),
         EventData::IncidentReopened(_),
+        EventData::IncidentWorsened(_),
         EventData::IncidentClosed(_),
+        EventData::RtoExceeded(_),
         EventData::OperationScheduled(_),
         EventData::OperationAskedFor(_),
         EventData::OperationAwaitingManual(_),

@@ -294,6 +294,7 @@ impl<'a> World<'a> {
                 by: None,
                 result,
                 effects: attempt,
+                acted: true,
             },
         ));
     }

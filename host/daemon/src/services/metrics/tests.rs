@@ -127,6 +127,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
                     }),
                     result: Ok(Report::default()),
                     effects: 1,
+                    acted: true,
                 },
             )),
             Action::Look {

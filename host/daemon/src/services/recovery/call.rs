@@ -27,5 +27,7 @@ fn broke_off(id: &OperationId, effects: u32, error: &JoinError) -> Handled {
         by: None,
         result: Err(NotHandled::Failed(RecoveryFailure::Retryable(why))),
         effects,
+        // Nobody knows.
+        acted: true,
     }
 }

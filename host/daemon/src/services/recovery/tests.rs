@@ -72,6 +72,7 @@ impl Handlers for Patient {
                 by: None,
                 result,
                 effects: call.effects,
+                acted: true,
             }
         })
     }

@@ -45,7 +45,7 @@ fn what_is_no_longer_configured_is_not_said_to_be_healthy() {
         assert_eq!(world.stage("api down"), "none");
         let said = said(&world, EventKind::IncidentClosed);
         assert!(
-            said.contains("no longer configured"),
+            said.contains("no longer in the config"),
             "tried: {tried}: {said}"
         );
     }
@@ -169,7 +169,7 @@ fn of_a_flapping_target_that_is_taken_out_and_brought_back_the_end_is_told_once(
     world.configure(without_api());
     assert_eq!(world.count(EventKind::CircuitSteady), 1);
     let said = said(&world, EventKind::CircuitSteady);
-    assert!(said.contains("no longer configured"), "{said}");
+    assert!(said.contains("no longer in the config"), "{said}");
     world.configure(usual);
     world.wait(1_000_000);
     assert_eq!(world.count(EventKind::CircuitSteady), 1);

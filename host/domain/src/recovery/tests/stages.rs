@@ -24,7 +24,7 @@ fn unrouted() {
         "unrouted",
         "
         raised -> = | I.escalated
-        worse -> calling | I.escalated O.scheduled +scheduled O.in-progress +started | call-fix
+        worse -> calling | I.escalated +worsened O.scheduled +scheduled O.in-progress +started | call-fix
         cleared -> none | I.self-healed +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
@@ -34,7 +34,7 @@ fn unrouted() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | I.self-healed +closed
+        without-target -> none | I.removed +closed
         another-route -> looking | O.scheduled +scheduled | look
         tick stop -> =
     ",
@@ -44,7 +44,8 @@ fn unrouted() {
 #[test]
 fn with_people() {
     check("people", "
-        raised worse -> = | I.open
+        raised -> = | I.open
+        worse -> = | I.open +worsened
         cleared -> none | I.self-healed +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
@@ -55,7 +56,7 @@ fn with_people() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | I.self-healed +closed
+        without-target -> none | I.removed +closed
         another-route tick stop -> =
     ");
 }
@@ -65,7 +66,7 @@ fn with_people() {
 fn scheduled() {
     check("scheduled", "
         raised -> = | I.open
-        worse -> = | I.open O.scheduled
+        worse -> = | I.open +worsened O.scheduled
         cleared -> none | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
@@ -77,7 +78,7 @@ fn scheduled() {
         pause -> = | P.true +paused | answer-done
         resume -> looking | P.false +resumed | answer-done look
         serves same-spec -> =
-        without-target -> none | I.self-healed O.cancelled +cancelled +closed
+        without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
     ");
 }
@@ -88,7 +89,7 @@ fn resting() {
         "resting",
         "
         raised -> = | I.open
-        worse -> = | I.open O.in-progress
+        worse -> = | I.open +worsened O.in-progress
         cleared -> watched | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
@@ -100,7 +101,7 @@ fn resting() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | I.self-healed O.cancelled +cancelled +closed
+        without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
     ",
     );
@@ -112,7 +113,7 @@ fn asking() {
         "asking",
         "
         raised -> = | I.open
-        worse -> = | I.open O.awaiting-manual
+        worse -> = | I.open +worsened O.awaiting-manual
         cleared -> watched | I.self-healed O.cancelled +cancelled +closed
         exited -> =
         done retryable permanent needs-operator missing -> illegal
@@ -125,7 +126,7 @@ fn asking() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec -> =
-        without-target -> none | I.self-healed O.cancelled +cancelled +closed
+        without-target -> none | I.removed O.cancelled +cancelled +closed
         another-route tick stop -> =
     ",
     );
@@ -137,7 +138,7 @@ fn looking() {
         "looking",
         "
         raised -> = | I.open | look
-        worse -> = | I.open O.scheduled | look
+        worse -> = | I.open +worsened O.scheduled | look
         cleared exited -> =
         done retryable permanent needs-operator missing -> illegal
         healthy -> none | I.self-healed O.cancelled +cancelled +closed
@@ -149,7 +150,7 @@ fn looking() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
-        without-target -> none | I.self-healed O.cancelled +cancelled +closed
+        without-target -> none | I.removed O.cancelled +cancelled +closed
     ",
     );
 }
@@ -158,7 +159,7 @@ fn looking() {
 fn calling() {
     check("calling", "
         raised -> = | I.open
-        worse -> = | I.open O.in-progress
+        worse -> = | I.open +worsened O.in-progress
         cleared exited -> =
         done -> validating | O.validating +validating | look-acted
         retryable -> resting | O.in-progress +retrying
@@ -180,7 +181,7 @@ fn validating() {
         "validating",
         "
         raised -> = | I.open | look
-        worse -> = | I.open O.validating | look
+        worse -> = | I.open +worsened O.validating | look
         cleared -> =
         exited down -> resting | O.validating +retrying
         done retryable permanent needs-operator missing -> illegal
@@ -192,7 +193,7 @@ fn validating() {
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec another-route tick stop -> =
-        without-target -> none | I.self-healed O.cancelled +cancelled +closed
+        without-target -> none | I.removed O.cancelled +cancelled +closed
     ",
     );
 }

@@ -78,6 +78,7 @@ fn apply(world: &mut World, name: &str) -> Result<Outcome, IllegalMove> {
             by: None,
             result,
             effects: 1,
+            acted: false,
         };
         Input::Called(id.clone(), handled)
     };

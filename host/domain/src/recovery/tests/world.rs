@@ -188,6 +188,7 @@ impl World {
                 by: None,
                 result,
                 effects,
+                acted: false,
             },
         ))
     }

@@ -1,9 +1,10 @@
 //! The events of incidents.
 
+use super::idle_handler;
 use crate::{
     event::{
         AfterEscalation, Event, EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts,
-        IncidentOpened, IncidentReopened, OperationEscalated,
+        IncidentOpened, IncidentReopened, IncidentWorsened, OperationEscalated, RtoExceeded,
     },
     id::OperationId,
     incident::Incident,
@@ -16,12 +17,24 @@ use crate::{
 };
 use std::time::Duration;
 
-pub(in crate::recovery) fn opened(incident: &Incident, seen: &str, now: Timestamp) -> Change {
-    let message = format!("{} has {}: {seen}", incident.target, incident.failure);
+/// `asked_for` by a person, and no check has seen it.
+pub(in crate::recovery) fn opened(
+    incident: &Incident,
+    asked_for: bool,
+    now: Timestamp,
+) -> Change {
+    let (target, failure) = (&incident.target, &incident.failure);
+    let seen = incident.evidence.first();
+    let seen = seen.map_or("", |seen| seen.message.as_str());
+    let message = match asked_for {
+        true => format!("{target} is to be recovered from {failure}: {seen}"),
+        false => format!("{target} has {failure}: {seen}"),
+    };
     let data = IncidentOpened {
         about: IncidentFacts::of(incident),
         recurrence: incident.recurrence,
         affected: incident.affected.clone(),
+        asked_for,
     };
     let kind = EventKind::IncidentOpened;
     Change::Event(of_incident(
@@ -66,10 +79,46 @@ pub(in crate::recovery) fn reopened(
     ))
 }
 
-/// `open` is for how long it was.
+/// It is worse than the severity that it `was` of.
+pub(in crate::recovery) fn worsened(incident: &Incident, was: Severity, now: Timestamp) -> Change {
+    let (target, failure, is) = (&incident.target, &incident.failure, incident.severity);
+    let message = format!("{failure} of {target} is {is} now, and was {was}");
+    let data = IncidentWorsened {
+        about: IncidentFacts::of(incident),
+        was,
+    };
+    let kind = EventKind::IncidentWorsened;
+    Change::Event(of_incident(incident, kind, is, now, message, data))
+}
+
+/// It has lasted for `open`, and should have been over after `rto`.
+pub(in crate::recovery) fn rto_exceeded(
+    incident: &Incident,
+    operation: Option<&OperationId>,
+    rto: Duration,
+    open: Duration,
+    now: Timestamp,
+) -> Change {
+    let (target, failure) = (&incident.target, &incident.failure);
+    let message = format!(
+        "{target} is not recovered from {failure} within its recovery time objective of {rto:?}"
+    );
+    let data = RtoExceeded {
+        about: IncidentFacts::of(incident),
+        rto_ms: millis(rto),
+        open_ms: millis(open),
+        attempts: incident.attempts,
+    };
+    let kind = EventKind::RtoExceeded;
+    let mut event = of_incident(incident, kind, incident.severity, now, message, data);
+    event.operation = operation.cloned();
+    Change::Event(event)
+}
+
+/// `by` is the operation that recovered it, `open` for how long it was.
 pub(in crate::recovery) fn closed(
     incident: &Incident,
-    by: Option<&OperationId>,
+    by: Option<&Operation>,
     how: IncidentEnd,
     open: Duration,
     now: Timestamp,
@@ -77,16 +126,24 @@ pub(in crate::recovery) fn closed(
     let open_ms = millis(open);
     let (target, failure) = (&incident.target, &incident.failure);
     let message = match how {
-        IncidentEnd::Recovered => format!("{target} recovered from {failure} after {open_ms} ms"),
+        IncidentEnd::Recovered => match by.and_then(idle_handler) {
+            Some(handler) => format!(
+                "{target} is healthy again from {failure} after {open_ms} ms; {handler} did nothing"
+            ),
+            None => format!("{target} recovered from {failure} after {open_ms} ms"),
+        },
         IncidentEnd::Lasting => {
             let before = match incident.relapses {
                 0 => String::new(),
                 relapses => format!("; it had come back {}", counted(relapses, "time")),
             };
             format!(
-                "{target} recovered from {failure} after {open_ms} ms, and stays healthy{before}"
+                "{target} is healthy again from {failure} after {open_ms} ms, and stays healthy{before}"
             )
         }
+        IncidentEnd::ByItself if may_have_been_tried(incident) => format!(
+            "{target} is healthy again from {failure} after {open_ms} ms; no attempt to recover it is known to have helped"
+        ),
         IncidentEnd::ByItself => {
             format!("{target} became healthy by itself from {failure} after {open_ms} ms")
         }
@@ -94,7 +151,7 @@ pub(in crate::recovery) fn closed(
             "{target} was to be recovered from {failure}, which no check sees: nothing more is done about it"
         ),
         IncidentEnd::Removed => format!(
-            "{target} is no longer configured, which lets go of {failure} after {open_ms} ms"
+            "{target} is no longer in the config, which lets go of {failure} after {open_ms} ms"
         ),
     };
     let data = IncidentClosed {
@@ -106,8 +163,14 @@ pub(in crate::recovery) fn closed(
     };
     let kind = EventKind::IncidentClosed;
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
-    event.operation = by.cloned();
+    event.operation = by.map(|operation| operation.id.clone());
     Change::Event(event)
+}
+
+/// Whether it is not certain that nothing was tried. What a person ended may have been.
+fn may_have_been_tried(incident: &Incident) -> bool {
+    let rounds = incident.attempts > 0 || incident.failures_in_a_row > 0;
+    rounds || incident.by_hand || incident.escalated || incident.relapses > 0
 }
 
 /// People have to act, and what follows.
@@ -146,7 +209,7 @@ pub(in crate::recovery) fn steady(target: &TargetName, now: Timestamp) -> Change
 /// It flapped, and was taken out of the config.
 pub(in crate::recovery) fn unwatched(target: &TargetName, now: Timestamp) -> Change {
     let message =
-        format!("{target} is no longer configured, so nothing counts any more how often it fails");
+        format!("{target} is no longer in the config, so nothing counts any more how often it fails");
     flapping_is_over(target, now, message)
 }
 

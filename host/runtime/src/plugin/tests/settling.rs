@@ -189,10 +189,12 @@ async fn the_numbers_of_effects_go_on_over_the_calls_of_an_operation() {
     let first = granted.recover(&request(), 7, LONG).await;
     let second = granted.recover(&request(), first.effects, LONG).await;
     assert_eq!((first.effects, second.effects), (8, 9));
+    assert!(first.acted && second.acted);
     let refused = plugin(&acting, &recovering(RESTART), &PluginSpec::default()).await;
     let denied = refused.recover(&request(), 9, LONG).await;
     assert!(denied.called.unwrap().is_err());
     assert_eq!(denied.effects, 9, "what is denied has no number");
+    assert!(!denied.acted, "and does nothing");
 }
 
 #[tokio::test]

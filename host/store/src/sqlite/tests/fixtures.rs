@@ -124,6 +124,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         due: None,
         cut_off: false,
         interruptions: 0,
+        acted_by: None,
     }
 }
 
@@ -153,6 +154,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         relapse_until: None,
         missing: None,
         openings: Vec::new(),
+        rto_exceeded_at: None,
     }
 }
 

@@ -1,0 +1,101 @@
+//! What the host did.
+
+use crate::event::{AfterEscalation, Event, EventKind, IncidentEnd};
+use std::fmt::Write;
+
+/// What the host did about it, or does.
+pub(super) fn actions_taken(event: &Event) -> String {
+    use EventKind as K;
+    let attempts = event.data.attempts();
+    let actions_taken = match event.kind {
+        K::IncidentOpened if event.data.is_asked_for() => {
+            "it opened an incident, and recovers it as its route says"
+        }
+        K::IncidentOpened => "it opened an incident and looks for a route that recovers it",
+        K::IncidentReopened => "it took up the same incident again",
+        K::IncidentWorsened => "it goes on with the same incident",
+        K::RtoExceeded => "it goes on with the same incident; `mainstay status` shows how",
+        K::IncidentClosed => match event.data.incident_end() {
+            Some(IncidentEnd::Lasting) => "nothing more; it has stayed healthy since",
+            Some(IncidentEnd::Unseen) => "nothing more, for no check sees this failure",
+            Some(IncidentEnd::Removed) => {
+                "it let go of it, for it is no longer in the config"
+            }
+            _ if attempts > 0 => "it tried to recover it, and the checks pass again",
+            _ => "nothing more; the checks pass again",
+        },
+        K::CircuitFlapping => "it spaces further recoveries of this target as their strategy says",
+        K::OperationAwaitingManual if attempts > 0 => "it tried; it does not go on without you",
+        K::OperationAwaitingManual => "nothing yet; it does not go on without you",
+        K::OperationSucceeded => match (event.data.acted_by(), event.data.idle_handler()) {
+            (Some(handler), _) => {
+                return with_facts(format!("{handler} recovered it, and the checks pass again"), event);
+            }
+            (None, Some(handler)) => {
+                return with_facts(format!("healthy again; {handler} did nothing"), event);
+            }
+            (None, None) => "the checks pass again",
+        },
+        K::OperationPartial | K::OperationFailed if attempts == 0 => {
+            "nothing; `mainstay status` shows what follows"
+        }
+        K::OperationPartial | K::OperationFailed => {
+            "it tried what the route says; `mainstay status` shows what follows"
+        }
+        K::OperationEscalated => match event.data.after_escalation() {
+            Some(AfterEscalation::People) => {
+                "nothing more by itself: it is left to people until it is over"
+            }
+            Some(AfterEscalation::Route) => "nothing, for no route fits it",
+            _ => {
+                "it tried what the route says, and tries again where nothing is paused, each time after a longer wait"
+            }
+        },
+        K::PluginRejected => "it did not load it; what served before still serves",
+        K::PluginWithdrawn => "nothing; what serves goes on",
+        K::PluginQuarantined => "it calls it no more until its rest is over",
+        K::PluginReleased => "it calls it again",
+        K::ConfigRejected => "it kept the config that it had",
+        K::BackupFailed => {
+            "it kept the backups that there are, and goes on as the job's schedules say"
+        }
+        K::BackupRpoMissed => "it goes on taking backups as the job's schedules say",
+        K::BackupVerified => "it stored it, and read it back",
+        K::RetentionJudged => "it let go what the policy lets go and the host need not keep",
+        K::DrillPassed => "it restored the newest backup into a directory of its own, and compared",
+        K::ConfigApplied => "it uses this config now",
+        K::HostStarted => "it read its config and its journal, and is ready",
+        K::PluginServing => "it calls this version now",
+        K::CheckDegraded => "nothing; what warns is no failure",
+        K::CircuitSteady => "nothing",
+        K::BackupCorrupted => "it marked the backup, and restores nothing from it",
+        K::RetentionFailed => "it kept every backup",
+        K::DrillFailed => "it left the stored backups and the sources as they are",
+        K::JournalFull => {
+            "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"
+        }
+        K::JournalWritable => "it wrote all that it held",
+        K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",
+        K::RecordSetAside => "it keeps the record as it was found, and goes on without it",
+        K::MonitorBlind => {
+            "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"
+        }
+        K::MonitorSees => "it judges what it sees again",
+        _ => "it recorded it",
+    };
+    with_facts(actions_taken.to_owned(), event)
+}
+
+/// With how often it was tried, and what was done.
+fn with_facts(mut text: String, event: &Event) -> String {
+    let actions = event.data.actions();
+    let attempts = event.data.attempts();
+    // Writing to a string cannot fail.
+    if attempts > 0 {
+        let _ = write!(text, "; attempts: {attempts}");
+    }
+    if !actions.is_empty() {
+        let _ = write!(text, "; actions: {}", actions.join(", "));
+    }
+    text
+}

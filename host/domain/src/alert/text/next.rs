@@ -1,0 +1,105 @@
+//! What to do next.
+
+use super::without_version;
+use crate::event::{AfterEscalation, Event, EventKind};
+
+/// What a person is to do.
+pub(super) fn next_step(event: &Event) -> String {
+    use EventKind as K;
+    let operation = event.operation.as_ref();
+    let job = event.job.as_ref().map_or("JOB", |job| job.as_str());
+    let plugin = event.plugin.as_deref().map_or("it", without_version);
+    match (event.kind, operation) {
+        (K::IncidentOpened, _) => {
+            "nothing yet; if no recovery follows, look at `mainstay status`".to_owned()
+        }
+        (K::IncidentReopened | K::IncidentWorsened | K::RtoExceeded, _) => {
+            "look at `mainstay status`, which shows what the host does about it, or what it waits for".to_owned()
+        }
+        (
+            K::IncidentClosed
+            | K::OperationSucceeded
+            | K::PluginReleased
+            | K::PluginServing
+            | K::PluginWithdrawn
+            | K::JournalWritable
+            | K::ConfigApplied
+            | K::HostStarted
+            | K::BackupVerified
+            | K::RetentionJudged
+            | K::DrillPassed
+            | K::CircuitSteady
+            | K::MonitorSees,
+            _,
+        ) => "nothing".to_owned(),
+        (K::JournalFull, _) => {
+            "free some space on the disk of `host.state_dir`, and do not restart the daemon before that".to_owned()
+        }
+        (K::JournalDamaged, _) => {
+            "look at the disk; `mainstay journal check` shows more; then stop the daemon and run `mainstay journal salvage`".to_owned()
+        }
+        (K::RecordSetAside, _) => {
+            "if an older version runs again it may read the record; `mainstay journal check` looks at the others".to_owned()
+        }
+        (K::CheckDegraded, _) => {
+            "look at what the check saw before it becomes a failure".to_owned()
+        }
+        (K::MonitorBlind, _) => {
+            "look at the host itself: open files, memory, processes, name servers and file systems; `unseen` in `mainstay status --json` says which targets and why".to_owned()
+        }
+        (K::CircuitFlapping, _) => {
+            "find what makes it fail: `mainstay history` lists its recoveries".to_owned()
+        }
+        (K::OperationAwaitingManual, Some(id)) => format!(
+            "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
+        ),
+        (K::OperationPartial | K::OperationFailed | K::OperationEscalated, Some(id)) => {
+            let again = match (&event.target, event.data.failure()) {
+                (Some(target), Some(failure)) => {
+                    format!("; to try again: `mainstay recover {target} --failure {failure}`")
+                }
+                _ => String::new(),
+            };
+            format!("`mainstay operation show {id}` says what was tried; repair it by hand{again}")
+        }
+        (K::OperationEscalated, None)
+            if event.data.after_escalation() == Some(AfterEscalation::Route) =>
+        {
+            "add a [[route]] that fits it, or repair it by hand".to_owned()
+        }
+        (K::OperationEscalated, None) => match (&event.target, event.data.failure()) {
+            (Some(target), Some(failure)) => format!(
+                "repair it by hand; `mainstay recover {target} --failure {failure}` tries what its route says, where it has one"
+            ),
+            _ => "repair it by hand".to_owned(),
+        },
+        (K::PluginRejected, _) => {
+            "build it anew or take the file away; `mainstay plugin list` gives the reason"
+                .to_owned()
+        }
+        (K::PluginQuarantined, _) => format!(
+            "look at `last_error` of {plugin} in `mainstay plugin list`, and drop a version that is right"
+        ),
+        (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
+        (K::BackupFailed, _) => {
+            format!("repair the source, then `mainstay backup create {job}`")
+        }
+        (K::BackupRpoMissed, _) => {
+            format!("`mainstay events` says why none was taken; then `mainstay backup create {job}`")
+        }
+        (K::BackupCorrupted, _) => {
+            format!("look at the disk below the store, then `mainstay backup create {job}`")
+        }
+        (K::RetentionFailed, _) => {
+            format!(
+                "look at the policy in `mainstay plugin list`, then `mainstay backup prune {job}`"
+            )
+        }
+        (K::DrillFailed, _) => {
+            format!(
+                "do not rely on these backups: `mainstay backup verify`, then `mainstay backup drill {job}`"
+            )
+        }
+        _ => "`mainstay events` shows what was before and after".to_owned(),
+    }
+}

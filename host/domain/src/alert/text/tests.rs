@@ -1,0 +1,279 @@
+//! What is said of every kind of event in every state: what happened, what the host did, what to do next.
+
+use super::*;
+use crate::{
+    alert::{
+        concern::{Concern, concern},
+        is_alert_by_default,
+    },
+    event::{
+        AfterEscalation, EventData, EventKind, IncidentEnd, OperationEnded, OperationEscalated,
+        tests::examples,
+    },
+    name::PluginName,
+};
+
+/// An event of a kind as the corpus has it, with data that `change` has changed.
+fn event(kind: EventKind, change: impl FnOnce(&mut EventData)) -> Event {
+    let mut of_kind = examples();
+    of_kind.retain(|event| event.kind == kind && !event.data.is_dry_run());
+    let mut event = of_kind.remove(0);
+    change(&mut event.data);
+    event
+}
+
+/// All that is said of it, in one line.
+fn said(event: &Event) -> String {
+    let parts = [
+        headline(event).to_owned(),
+        actions_taken(event),
+        next_step(event),
+    ];
+    parts.join(" | ")
+}
+
+fn check(kind: EventKind, change: impl FnOnce(&mut EventData), expected: &str) {
+    let event = event(kind, change);
+    assert_eq!(said(&event), expected, "{kind}: {:?}", event.data);
+}
+
+/// Nothing but its kind is changed of the first example.
+fn as_it_is(_: &mut EventData) {}
+
+fn end(change: impl FnOnce(&mut OperationEnded)) -> impl FnOnce(&mut EventData) {
+    |data| match data {
+        EventData::OperationEnded(facts) => {
+            facts.outcome.actions.clear();
+            facts.outcome.attempts = 2;
+            change(facts);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn escalation(then: AfterEscalation) -> impl FnOnce(&mut EventData) {
+    move |data| match data {
+        EventData::OperationEscalated(OperationEscalated { then: found, .. }) => *found = then,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn close(how: IncidentEnd, attempts: u32) -> impl FnOnce(&mut EventData) {
+    move |data| match data {
+        EventData::IncidentClosed(facts) => {
+            facts.how = how;
+            facts.attempts = attempts;
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn plugin(name: &str) -> Option<PluginName> {
+    Some(PluginName::parse(name).unwrap())
+}
+
+const ID: &str = "op-01K0000000000000000000000A";
+
+#[test]
+fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
+    use EventKind as K;
+    check(
+        K::IncidentOpened,
+        as_it_is,
+        "it is failing | it opened an incident and looks for a route that recovers it | nothing yet; if no recovery \
+         follows, look at `mainstay status`",
+    );
+    let asked_for = |data: &mut EventData| match data {
+        EventData::IncidentOpened(facts) => facts.asked_for = true,
+        other => panic!("{other:?}"),
+    };
+    check(
+        K::IncidentOpened,
+        asked_for,
+        "its recovery was asked for | it opened an incident, and recovers it as its route says | nothing yet; if no \
+         recovery follows, look at `mainstay status`",
+    );
+    let goes_on = "look at `mainstay status`, which shows what the host does about it, or what it waits for";
+    check(
+        K::IncidentWorsened,
+        as_it_is,
+        &format!("it is worse than it was | it goes on with the same incident | {goes_on}"),
+    );
+    let exceeded = event(K::RtoExceeded, as_it_is);
+    assert!(
+        said(&exceeded).starts_with(
+            "its recovery takes longer than it may | it goes on with the same incident; `mainstay status` shows how"
+        ),
+        "{}",
+        said(&exceeded)
+    );
+    for (how, attempts, expected) in [
+        (
+            IncidentEnd::Recovered,
+            1,
+            "it is healthy again | it tried to recover it, and the checks pass again; attempts: 1 | nothing",
+        ),
+        (
+            IncidentEnd::ByItself,
+            0,
+            "it is healthy again | nothing more; the checks pass again | nothing",
+        ),
+        (
+            IncidentEnd::ByItself,
+            2,
+            "it is healthy again | it tried to recover it, and the checks pass again; attempts: 2 | nothing",
+        ),
+        (
+            IncidentEnd::Lasting,
+            0,
+            "it is healthy again | nothing more; it has stayed healthy since | nothing",
+        ),
+        (
+            IncidentEnd::Unseen,
+            0,
+            "its recovery is over | nothing more, for no check sees this failure | nothing",
+        ),
+        (
+            IncidentEnd::Removed,
+            0,
+            "it is no longer in the config | it let go of it, for it is no longer in the config | nothing",
+        ),
+    ] {
+        check(K::IncidentClosed, close(how, attempts), expected);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
+    use EventKind as K;
+    check(
+        K::OperationSucceeded,
+        end(|facts| {
+            facts.outcome.handler = plugin("fix");
+            facts.outcome.acted_by = plugin("fix");
+        }),
+        "it is recovered | fix recovered it, and the checks pass again; attempts: 2 | nothing",
+    );
+    check(
+        K::OperationSucceeded,
+        end(|facts| {
+            facts.outcome.handler = plugin("fix");
+            facts.outcome.acted_by = None;
+        }),
+        "it is healthy again | healthy again; fix did nothing; attempts: 2 | nothing",
+    );
+    check(
+        K::OperationSucceeded,
+        end(|facts| {
+            facts.outcome.handler = None;
+            facts.outcome.acted_by = None;
+        }),
+        "it is recovered | the checks pass again; attempts: 2 | nothing",
+    );
+    let again = format!(
+        "`mainstay operation show {ID}` says what was tried; repair it by hand; to try again: `mainstay recover cache \
+         --failure redis-down`"
+    );
+    let tried = "it tried what the route says; `mainstay status` shows what follows; attempts: 2";
+    check(
+        K::OperationPartial,
+        end(|_| {}),
+        &format!("its recovery was done, and it is not seen to be healthy | {tried} | {again}"),
+    );
+    check(
+        K::OperationFailed,
+        end(|_| {}),
+        &format!("its recovery failed | {tried} | {again}"),
+    );
+    check(
+        K::OperationFailed,
+        end(|facts| facts.outcome.attempts = 0),
+        &format!("its recovery failed | nothing; `mainstay status` shows what follows | {again}"),
+    );
+    for (then, did) in [
+        (
+            AfterEscalation::Round,
+            "it tried what the route says, and tries again where nothing is paused, each time after a longer wait",
+        ),
+        (
+            AfterEscalation::People,
+            "nothing more by itself: it is left to people until it is over",
+        ),
+        (
+            AfterEscalation::Route,
+            "nothing, for no route fits it",
+        ),
+    ] {
+        let found = said(&event(K::OperationEscalated, escalation(then)));
+        let expected = format!("it needs a person | {did} | ");
+        assert!(found.starts_with(&expected), "{found}");
+    }
+}
+
+#[test]
+fn what_waits_for_a_person_says_how_far_it_came() {
+    for (attempts, did) in [
+        (0, "nothing yet; it does not go on without you"),
+        (2, "it tried; it does not go on without you; attempts: 2"),
+    ] {
+        let change = |data: &mut EventData| match data {
+            EventData::OperationAwaitingManual(facts) => facts.attempts = attempts,
+            other => panic!("{other:?}"),
+        };
+        check(
+            EventKind::OperationAwaitingManual,
+            change,
+            &format!(
+                "its recovery waits for your decision | {did} | look at `mainstay operation show {ID}`, then \
+                 `mainstay approve {ID}` or `mainstay reject {ID}`"
+            ),
+        );
+    }
+}
+
+/// Of these nothing is said that the state of anything else could make untrue.
+#[test]
+fn what_is_said_of_everything_else() {
+    use EventKind as K;
+    for (kind, headline, did) in [
+        (K::CircuitFlapping, "it fails again and again", "it spaces further recoveries of this target as their strategy says"),
+        (K::CircuitSteady, "it does not fail again and again any more", "nothing"),
+        (K::PluginRejected, "a plugin was refused", "it did not load it; what served before still serves"),
+        (K::PluginWithdrawn, "a refused plugin is gone", "nothing; what serves goes on"),
+        (K::PluginServing, "a plugin serves", "it calls this version now"),
+        (K::PluginQuarantined, "a plugin is in quarantine", "it calls it no more until its rest is over"),
+        (K::PluginReleased, "a plugin is out of quarantine", "it calls it again"),
+        (K::ConfigRejected, "a config was refused", "it kept the config that it had"),
+        (K::ConfigApplied, "a config was applied", "it uses this config now"),
+        (K::HostStarted, "the daemon has started", "it read its config and its journal, and is ready"),
+        (K::BackupFailed, "its backup failed", "it kept the backups that there are, and goes on as the job's schedules say"),
+        (K::BackupRpoMissed, "its newest backup is too old", "it goes on taking backups as the job's schedules say"),
+        (K::BackupCorrupted, "a stored backup is corrupted", "it marked the backup, and restores nothing from it"),
+        (K::BackupVerified, "it has a verified backup", "it stored it, and read it back"),
+        (K::RetentionFailed, "its retention policy failed", "it kept every backup"),
+        (K::RetentionJudged, "its retention policy has judged it", "it let go what the policy lets go and the host need not keep"),
+        (K::DrillFailed, "its restore drill failed", "it left the stored backups and the sources as they are"),
+        (K::DrillPassed, "its restore drill passed", "it restored the newest backup into a directory of its own, and compared"),
+        (K::JournalFull, "the disk of the state directory is full", "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"),
+        (K::JournalWritable, "the state directory is written again", "it wrote all that it held"),
+        (K::JournalDamaged, "its journal is damaged", "it goes on with what it could read, and has changed nothing of it"),
+        (K::RecordSetAside, "a record of its journal was set aside", "it keeps the record as it was found, and goes on without it"),
+        (K::MonitorBlind, "its checks cannot look", "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"),
+        (K::MonitorSees, "its checks look again", "it judges what it sees again"),
+    ] {
+        let found = said(&event(kind, as_it_is));
+        let expected = format!("{headline} | {did} | ");
+        assert!(found.starts_with(&expected), "{kind}: {found}");
+    }
+}
+
+#[test]
+fn every_kind_that_is_an_alert_by_default_has_words_of_its_own() {
+    for event in examples() {
+        if is_alert_by_default(&event) {
+            assert_ne!(headline(&event), event.kind.as_str(), "{}", event.kind);
+            assert_ne!(actions_taken(&event), "it recorded it", "{}", event.kind);
+            assert_ne!(concern(event.kind), Concern::Tells, "{}", event.kind);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The recovery time objective: that it is exceeded is said when it is, and once for each incident.
+//!
+//! Invariant: it is counted from the first detection, by the time that was lived, over all operations and all daemons.
+//! Invariant: only while the failure holds: what has recovered and may come back exceeds nothing meanwhile.
+
+use super::{Case, InputTime, Outcome, Recovery, words};
+
+impl Recovery {
+    /// Says when the objective of this case ends, by the present config.
+    pub(super) fn set_objective(&self, case: &mut Case, at: InputTime) {
+        let rto = self.settings.rto(&case.incident.target);
+        let lived = self.timeline.lived_since(case.detected_at());
+        // Of what the config has no more nothing is known that could be missed.
+        let is_known = self.settings.knows(&case.incident.target);
+        case.objective = is_known.then(|| at.monotonic + rto.saturating_sub(lived));
+    }
+
+    /// Says of each case whose objective has ended that it is exceeded. Not while the daemon ends: the next one does.
+    pub(super) fn exceed_due(&mut self, at: InputTime, out: &mut Outcome) {
+        while !self.stopping
+            && self
+                .objectives
+                .first()
+                .is_some_and(|(due, _)| *due <= at.monotonic)
+        {
+            let Some((_, key)) = self.objectives.pop_first() else {
+                return;
+            };
+            self.with(&key, out, |machine, case, out| machine.exceed(case, at, out));
+        }
+    }
+
+    fn exceed(&mut self, case: &mut Case, at: InputTime, out: &mut Outcome) {
+        let rto = self.settings.rto(&case.incident.target);
+        let lived = self.timeline.lived_since(case.detected_at());
+        if lived < rto {
+            // The clocks went on differently than it looked.
+            self.set_objective(case, at);
+            return;
+        }
+        case.incident.rto_exceeded_at = Some(at.now);
+        out.writes.push(words::rto_exceeded(
+            &case.incident,
+            case.operation(),
+            rto,
+            lived,
+            at.now,
+        ));
+    }
+}

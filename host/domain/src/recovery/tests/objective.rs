@@ -1,0 +1,210 @@
+//! The recovery time objective, and what is said of how an incident ends.
+
+use super::{
+    super::{Input, LookResult},
+    fixtures::{done, retryable, route, spec, target, usual, with_route},
+    world::World,
+};
+use crate::{
+    call::Report,
+    event::{AfterEscalation, EventData, EventKind},
+    incident::IncidentState,
+    name::PluginName,
+    plugin::PluginIdentity,
+    severity::Severity::High,
+    spec::{RouteSpec, Strategy, TargetSpec},
+};
+use std::time::Duration;
+
+/// `api` has a minute.
+fn hurried() -> World {
+    let api = TargetSpec {
+        rto: Duration::from_secs(60),
+        ..target("api")
+    };
+    World::new(spec(vec![api, target("db")], vec![route()]))
+}
+
+fn exceeded(world: &World) -> usize {
+    world.count(EventKind::RtoExceeded)
+}
+
+fn said(world: &World, kind: EventKind) -> String {
+    let mut of_kind = world.events.iter().rev().filter(|event| event.kind == kind);
+    of_kind.next().expect("there was one").message.clone()
+}
+
+#[test]
+fn an_exceeded_objective_is_said_when_it_is_exceeded_and_once() {
+    let mut world = hurried();
+    world.raise("api down", High);
+    assert_eq!(world.stage("api down"), "calling");
+    world.wait(59_999);
+    assert_eq!(exceeded(&world), 0);
+    let due = world.machine.wakes_at();
+    assert_eq!(due, Some(world.at().monotonic + Duration::from_millis(1)));
+    world.wait(1);
+    assert_eq!(exceeded(&world), 1, "while the handler is still called");
+    assert!(world.incident("api down").rto_exceeded_at.is_some());
+    world.wait(600_000);
+    world.answer(retryable());
+    world.wait(600_000);
+    assert_eq!(exceeded(&world), 1);
+}
+
+#[test]
+fn what_is_recovered_in_time_exceeds_nothing_and_what_comes_back_is_counted_from_its_first_detection()
+ {
+    let mut world = hurried();
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(59_000);
+    assert_eq!(exceeded(&world), 0);
+    world.raise("api down", High);
+    assert_eq!(world.incidents.len(), 1);
+    world.wait(1_000);
+    assert_eq!(exceeded(&world), 1);
+}
+
+#[test]
+fn what_is_healthy_while_its_objective_ends_exceeds_nothing() {
+    let mut world = hurried();
+    world.raise("api down", High);
+    world.recover_it();
+    world.wait(3_600_000);
+    assert_eq!(exceeded(&world), 0);
+}
+
+#[test]
+fn the_objective_goes_on_over_a_restart_and_follows_the_config() {
+    let mut world = hurried();
+    world.pause(Some("api"), true);
+    world.raise("api down", High);
+    world.restart(59_000);
+    assert_eq!(exceeded(&world), 0);
+    world.configure(usual());
+    world.wait(2_000);
+    assert_eq!(exceeded(&world), 0, "it has five minutes now");
+    world.wait(300_000);
+    assert_eq!(exceeded(&world), 1);
+    world.restart(1_000);
+    world.wait(1_000_000);
+    assert_eq!(exceeded(&world), 1, "one incident says it once");
+}
+
+#[test]
+fn a_daemon_that_ends_leaves_the_objective_to_the_next() {
+    let mut world = hurried();
+    world.raise("api down", High);
+    world.input(Input::Stop);
+    assert_eq!(world.machine.wakes_at(), None);
+    world.wait(60_000);
+    assert_eq!(exceeded(&world), 0);
+    world.restart(10);
+    assert_eq!(exceeded(&world), 1);
+}
+
+#[test]
+fn what_ended_an_incident_is_its_state() {
+    let mut world = World::new(usual());
+    world.pause(None, true);
+    world.raise("api down", High);
+    world.lose_sight("api down");
+    assert_eq!(world.incident("api down").state, IncidentState::Unseen);
+    world.raise("db down", High);
+    world.configure(spec(vec![target("api")], vec![route()]));
+    assert_eq!(world.incident("db down").state, IncidentState::Removed);
+    let said = said(&world, EventKind::IncidentClosed);
+    assert!(said.contains("no longer in the config"), "{said}");
+}
+
+#[test]
+fn a_recovery_that_a_person_ends_after_its_target_was_removed_is_not_said_to_be_healthy() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    let id = world.operation("api down").id;
+    world.configure(spec(vec![target("db")], vec![route()]));
+    world.decide(super::super::Verb::Cancel, &id);
+    world.clear("api down");
+    world.answer(done());
+    assert_eq!(world.incident("api down").state, IncidentState::Removed);
+}
+
+/// The handler `fix` answers this, and the checks pass.
+fn recovered_with(actions: Vec<String>, acted: bool) -> World {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    let call = world.calls.remove(0);
+    let handled = super::super::Handled {
+        by: Some(PluginIdentity {
+            name: PluginName::parse("fix").unwrap(),
+            version: semver::Version::new(1, 0, 0),
+            digest: "ab".repeat(32),
+        }),
+        result: Ok(Report {
+            actions,
+            data_loss: None,
+        }),
+        effects: 1,
+        acted,
+    };
+    world.input(Input::Called(call.request.operation, handled));
+    world.see(LookResult::Healthy);
+    world
+}
+
+#[test]
+fn a_handler_that_did_nothing_is_not_said_to_have_recovered_anything() {
+    for (actions, acted, did_nothing) in [
+        (vec![], false, true),
+        (vec![], true, false),
+        (vec!["restarted".to_owned()], false, false),
+    ] {
+        let world = recovered_with(actions, acted);
+        for kind in [EventKind::OperationSucceeded, EventKind::IncidentClosed] {
+            let said = said(&world, kind);
+            assert_eq!(said.contains("fix did nothing"), did_nothing, "{said}");
+            assert_eq!(said.contains("recover"), !did_nothing, "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_an_escalation_is_what_the_config_says() {
+    let after = |route: RouteSpec| {
+        let mut world = World::new(with_route(self::route()));
+        world.raise("api down", High);
+        world.configure(with_route(route));
+        world.answer(super::fixtures::permanent());
+        let escalated = world
+            .events
+            .iter()
+            .find_map(|event| event.data.after_escalation());
+        escalated.expect("it was escalated")
+    };
+    assert_eq!(after(route()), AfterEscalation::Round);
+    let asking = RouteSpec {
+        strategy: Strategy::Manual { max_attempts: 3 },
+        ..route()
+    };
+    assert_eq!(after(asking), AfterEscalation::People);
+    let of_another = RouteSpec {
+        target: Some(target("db").name),
+        ..route()
+    };
+    assert_eq!(after(of_another), AfterEscalation::Route);
+}
+
+#[test]
+fn a_failure_that_a_person_asks_about_is_not_said_to_be_seen() {
+    let mut world = World::new(usual());
+    world.ask_for("api down", false);
+    let opened = world
+        .events
+        .iter()
+        .find(|event| event.kind == EventKind::IncidentOpened);
+    let opened = opened.expect("there is an incident");
+    assert!(opened.data.is_asked_for());
+    assert!(opened.message.contains("is to be recovered"), "{opened:?}");
+    assert!(matches!(&opened.data, EventData::IncidentOpened(_)));
+}
