@@ -166,6 +166,7 @@ impl Bench {
                 observed_at: BEGIN,
                 message: "refused".to_owned(),
                 value: None,
+                output: None,
             },
             detected_at: BEGIN + self.clock,
         };

@@ -190,3 +190,70 @@ settings = {{ url = "{url}/alerts" }}
     let body = resolved.json()["body"].as_str().unwrap().to_owned();
     assert!(body.contains("restart-service recovered it"), "{body}");
 }
+
+/// All alerts by default, and these targets.
+fn told_of(receiver: &Receiver, targets: &str) -> Daemon {
+    let url = &receiver.url;
+    let alerts = format!(
+        "\n[[alert]]\nalerter = \"webhook\"\n\n[plugin.webhook]\ngrants = {{ http = [\"{url}\"] }}\n\
+         settings = {{ url = \"{url}/alerts\" }}\n"
+    );
+    let config = [HOST, targets, &alerts].concat();
+    let daemon = Daemon::start(&config, &[&plugin("webhook")]);
+    daemon.wait_for_plugins(1);
+    daemon
+}
+
+/// The first page, with the evidence of its incident.
+fn page(daemon: &Daemon, receiver: &Receiver) -> (String, String) {
+    let page = receiver.wait_for("the page", |one| one.json()["kind"] == "incident.opened");
+    let body = page.json()["body"].as_str().unwrap().to_owned();
+    let incident = daemon.json(&["incidents"])[0].clone();
+    let evidence = incident["evidence"].as_array().unwrap();
+    let output = evidence.iter().find_map(|one| one["output"].as_str());
+    let output = output.unwrap_or_else(|| panic!("{incident}"));
+    (body, output.to_owned())
+}
+
+#[test]
+fn the_last_lines_of_a_process_that_ended_are_evidence_of_why() {
+    let receiver = Receiver::start();
+    let target = "\n[[target]]\nname = \"job\"\nrun = [\"/bin/sh\", \"-c\", \
+                  \"echo starting; printf 'FATAL: \\\\033[1mno space\\\\n' >&2; sleep 3; exit 1\"]\n";
+    let daemon = told_of(&receiver, target);
+    let (body, output) = page(&daemon, &receiver);
+    assert!(output.contains("starting\nFATAL: "), "{output}");
+    assert!(output.contains("\\u{1b}[1mno space"), "{output}");
+    assert!(body.contains("Its last lines:\n  starting\n  FATAL: "), "{body}");
+    assert!(!body.contains('\u{1b}'), "{body}");
+}
+
+#[test]
+fn what_the_program_of_a_check_printed_is_evidence() {
+    let receiver = Receiver::start();
+    let target = "\n[[target]]\nname = \"job\"\n[[target.check]]\nname = \"look\"\nkind = \"exec\"\n\
+                  run = [\"/bin/sh\", \"-c\", \"echo first; echo second; exit 1\"]\nevery = \"100ms\"\nfail_after = 1\n\
+                  failure = \"odd\"\n";
+    let daemon = told_of(&receiver, target);
+    let (body, output) = page(&daemon, &receiver);
+    assert_eq!(output, "first\nsecond");
+    assert!(body.contains("  first\n  second\n"), "{body}");
+}
+
+#[test]
+fn a_foreign_service_has_the_lines_of_the_log_that_a_check_of_it_names() {
+    let receiver = Receiver::start();
+    let directory = tempfile::TempDir::new().unwrap();
+    let log = directory.path().join("service.log");
+    std::fs::write(&log, "up\nout of memory\n").unwrap();
+    let target = format!(
+        "\n[[target]]\nname = \"job\"\n[[target.check]]\nname = \"port\"\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
+         every = \"100ms\"\ntimeout = \"1s\"\nfail_after = 1\nfailure = \"odd\"\n[[target.check]]\nname = \"log\"\n\
+         kind = \"log\"\npath = \"{}\"\ncontains = \"no such line\"\nevery = \"1h\"\nfailure = \"odd\"\n",
+        log.display()
+    );
+    let daemon = told_of(&receiver, &target);
+    let (body, output) = page(&daemon, &receiver);
+    assert_eq!(output, "up\nout of memory");
+    assert!(body.contains("  out of memory\n"), "{body}");
+}

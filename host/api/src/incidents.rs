@@ -43,6 +43,9 @@ pub struct Evidence {
     pub message: String,
     /// The measured value, where there is one, in the check's own unit.
     pub value: Option<f64>,
+    /// The last lines that its program printed, or that the target wrote to its log.
+    #[serde(default)]
+    pub output: Option<String>,
 }
 
 impl From<&health::Evidence> for Evidence {
@@ -52,6 +55,7 @@ impl From<&health::Evidence> for Evidence {
             observed_at: evidence.observed_at.to_string(),
             message: evidence.message.clone(),
             value: evidence.value,
+            output: evidence.output.clone(),
         }
     }
 }

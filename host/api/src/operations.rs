@@ -126,6 +126,9 @@ pub struct Operation {
     /// How often the daemon ended during the calls of its present attempt.
     #[serde(default)]
     pub interruptions: u32,
+    /// The last lines that the target's log, or the program of a check, had at the failure.
+    #[serde(default)]
+    pub output: Option<String>,
 }
 
 impl From<&operation::Operation> for Operation {
@@ -156,6 +159,7 @@ impl From<&operation::Operation> for Operation {
             due: operation.due.map(String::from),
             cut_off: operation.cut_off,
             interruptions: operation.interruptions,
+            output: operation.output.clone(),
         }
     }
 }

@@ -37,6 +37,10 @@ pub struct Evidence {
     pub message: String,
     /// The measured value, where there is one, in the check's own unit.
     pub value: Option<f64>,
+    /// The last lines that its program printed, or that the target wrote to its log; see
+    /// [`last_lines`](crate::text::last_lines). Absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// What one run of one check gave.
@@ -63,4 +67,13 @@ pub struct Observation {
     pub outcome: Outcome,
     /// What was seen.
     pub evidence: Evidence,
+}
+
+impl Observation {
+    /// With the last lines of what failed.
+    #[must_use]
+    pub fn with_output(mut self, output: Option<String>) -> Self {
+        self.evidence.output = output;
+        self
+    }
 }

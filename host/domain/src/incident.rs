@@ -169,11 +169,22 @@ impl Incident {
             return false;
         }
         self.severity = self.severity.max(severity);
+        if evidence.output.is_some() {
+            // The first and the newest say what there is to say, and each look writes them all.
+            let between = self.evidence.iter_mut().skip(1);
+            between.for_each(|older| older.output = None);
+        }
         self.evidence.push(evidence);
         if self.evidence.len() > FIRST_EVIDENCE + LAST_EVIDENCE {
             self.evidence.remove(FIRST_EVIDENCE);
         }
         true
+    }
+
+    /// The last lines that a program or a log had when it was seen last with some.
+    pub fn output(&self) -> Option<&str> {
+        let mut newest = self.evidence.iter().rev();
+        newest.find_map(|seen| seen.output.as_deref())
     }
 
     /// Whether to report the end only after the relapse window: the failure came back before, or people were told

@@ -119,6 +119,9 @@ pub struct Operation {
     /// earlier version did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted_by: Option<PluginName>,
+    /// The last lines that the target's log, or the program of a check, had at the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// What happens to an operation.
@@ -227,6 +230,7 @@ impl Operation {
             cut_off: false,
             interruptions: 0,
             acted_by: None,
+            output: None,
         }
     }
 

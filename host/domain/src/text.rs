@@ -65,6 +65,46 @@ pub fn visible_lines(text: &str) -> String {
     )
 }
 
+/// So many lines of what a program wrote are kept as evidence.
+pub const EVIDENCE_LINES: usize = 20;
+/// So many bytes of them, as they are shown.
+pub const EVIDENCE_BYTES: usize = 4 << 10;
+
+/// The last lines of what a program wrote, as [`visible`] shows them: at most [`EVIDENCE_LINES`] and [`EVIDENCE_BYTES`].
+/// Empty ones are left out. None where nothing is left.
+///
+/// ```
+/// use mainstay_domain::text::last_lines;
+/// let wrote = "starting\n\n\u{1b}[31mFATAL: no space left\r\n";
+/// assert_eq!(last_lines(wrote).unwrap(), "starting\n\\u{1b}[31mFATAL: no space left");
+/// assert_eq!(last_lines(" \n"), None);
+/// ```
+pub fn last_lines(text: &str) -> Option<String> {
+    let mut lines = Vec::new();
+    let mut room = EVIDENCE_BYTES;
+    let written = text.lines().rev().map(str::trim_end);
+    for line in written.filter(|line| !line.is_empty()).take(EVIDENCE_LINES) {
+        // The beginning of a line says more than its end.
+        let mut shown = String::new();
+        for character in line.chars() {
+            let next = visible(character.encode_utf8(&mut [0; 4]));
+            if shown.len() + next.len() > room {
+                break;
+            }
+            shown.push_str(&next);
+        }
+        let is_cut_off = shown.is_empty();
+        if is_cut_off {
+            break;
+        }
+        // The end of the line counts too.
+        room = room.saturating_sub(shown.len() + 1);
+        lines.push(shown);
+    }
+    lines.reverse();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 /// JSON that says the same, with each character that could disturb a terminal or its reader escaped.
 pub fn visible_json(json: &str) -> String {
     let escape = |character: char| -> String {
@@ -110,6 +150,22 @@ fn joined(items: impl IntoIterator<Item: Display>, between: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_a_program_wrote_the_last_lines_are_kept_within_bounds() {
+        let many: String = (1..=100).map(|number| format!("line {number}\n")).collect();
+        let kept = last_lines(&many).unwrap();
+        assert_eq!(kept.lines().count(), EVIDENCE_LINES);
+        assert!(kept.starts_with("line 81\n") && kept.ends_with("line 100"));
+        let long = format!("first\n{}\nlast", "\u{1b}".repeat(100_000));
+        let kept = last_lines(&long).unwrap();
+        assert!(kept.len() <= EVIDENCE_BYTES, "{}", kept.len());
+        assert!(kept.contains("\\u{1b}") && kept.ends_with("\nlast"));
+        assert!(!kept.contains('\u{1b}'));
+        for nothing in ["", "\n\n", " \t\r\n"] {
+            assert_eq!(last_lines(nothing), None, "{nothing:?}");
+        }
+    }
 
     #[test]
     fn a_list_names_what_there_is_or_that_there_is_nothing() {

@@ -175,7 +175,10 @@ pub(crate) fn answer_bytes(answer: &Answer) -> usize {
         Answer::Keys(keys) => keys.iter().map(String::len).sum(),
         Answer::Evidence(evidence) => evidence
             .iter()
-            .map(|seen| seen.check.len() + seen.message.len())
+            .map(|seen| {
+                let output = seen.output.as_ref().map_or(0, |output| output.len() + 1);
+                seen.check.len() + seen.message.len() + output
+            })
             .sum(),
         Answer::Done
         | Answer::Now(_)

@@ -71,6 +71,7 @@ pub(super) fn operations() -> [Operation; 2] {
         due: Some(NOW),
         cut_off: true,
         interruptions: 2,
+        output: Some("starting\nno space left".to_owned()),
         ..short.clone()
     };
     [short, whole]
@@ -110,6 +111,7 @@ pub(super) fn incidents() -> [Incident; 2] {
         observed_at: NOW,
         message: "connection refused".to_owned(),
         value: None,
+        output: None,
     };
     let short = Incident::open(
         incident_id(),
@@ -130,6 +132,7 @@ pub(super) fn incidents() -> [Incident; 2] {
             evidence.clone(),
             Evidence {
                 value: Some(0.5),
+                output: Some("starting\nno space left".to_owned()),
                 ..evidence
             },
         ],

@@ -97,6 +97,9 @@ fn show_operation(out: &Output, detail: OperationDetail) -> anyhow::Result<()> {
     for action in &operation.actions {
         add("action", Some(printable(action)));
     }
+    for line in operation.output.iter().flat_map(|output| output.lines()) {
+        add("last line", Some(printable(line)));
+    }
     for (name, text) in facts {
         out.line(&format!("{name:<10} {text}"))?;
     }

@@ -24,6 +24,7 @@ mod places;
 mod seen;
 mod sockets;
 mod steps;
+mod tail;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use log::LogLooks;
 use mainstay_domain::{
     health::{Evidence, Observation, Outcome},
     spec::{CheckKind, CheckSpec, TargetSpec},
+    text::last_lines,
 };
 use names::NameLooks;
 use owner::Owners;
@@ -52,6 +54,7 @@ use std::{
     sync::Arc,
 };
 use steps::Steps;
+use tail::LogTails;
 use timing::{in_time, within};
 use words::length;
 
@@ -63,6 +66,7 @@ pub struct HostProbe {
     groups: Arc<Groups>,
     cpu: CpuLooks,
     logs: Arc<LogLooks>,
+    tails: LogTails,
     state_dir: PathBuf,
     owners: Owners,
     secrets: Arc<dyn Secrets>,
@@ -87,6 +91,7 @@ impl HostProbe {
             groups: Arc::default(),
             cpu: CpuLooks::default(),
             logs: Arc::default(),
+            tails: LogTails::new(),
             state_dir: PathBuf::new(),
             owners: Owners::default(),
             secrets,
@@ -266,6 +271,11 @@ impl Probe for HostProbe {
                 Outcome::Healthy => seen.message,
                 _ => concealed_text(&*self.secrets, &seen.message),
             };
+            let output = match (outcome, seen.output) {
+                (Outcome::Failed, Some(printed)) => last_lines(&printed),
+                (Outcome::Failed, None) => self.log_end(&target, Some(&*check)).await,
+                _ => None,
+            };
             Some(Observation {
                 target: target.name.clone(),
                 check: check.name.clone(),
@@ -275,8 +285,13 @@ impl Probe for HostProbe {
                     observed_at,
                     message,
                     value: seen.value,
+                    output,
                 },
             })
         })
+    }
+
+    fn last_lines(&self, target: Arc<TargetSpec>) -> Boxed<'_, Option<String>> {
+        Box::pin(async move { self.log_end(&target, None).await })
     }
 }

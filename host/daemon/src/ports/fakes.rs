@@ -110,6 +110,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         cut_off: false,
         interruptions: 0,
         acted_by: None,
+        output: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -169,6 +170,7 @@ pub(crate) fn incident() -> Incident {
             observed_at: NOW,
             message: "connection refused".into(),
             value: None,
+            output: None,
         }],
         affected: vec!["external-api".into()],
         escalated: false,

@@ -217,6 +217,7 @@ impl Core {
             }
         };
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
+        let written = state.last_lines.take().filter(|_| has_exited);
         let down = match news {
             ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
             ProcessUpdate::Started(_)
@@ -231,7 +232,7 @@ impl Core {
         // A target that just started owes its first heartbeat within one period from now.
         state.last_beat = self.heard();
         let is_child = state.spec.process.is_some();
-        let seen = is_child.then(|| self.observe_process(&state, down));
+        let seen = is_child.then(|| self.observe_process(&state, down).with_output(written));
         if let Some(seen) = &seen {
             if has_exited {
                 self.finding_sender.send(Finding::Exited {

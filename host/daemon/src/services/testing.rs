@@ -289,6 +289,7 @@ impl Probe for ScriptedProbe {
                     observed_at: Timestamp::from_millis(1_700_000_000_000),
                     message: format!("as told, pid {pid:?}"),
                     value: None,
+                    output: None,
                 },
             })
         })

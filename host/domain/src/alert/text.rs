@@ -40,26 +40,32 @@ pub(super) fn title_of(event: &Event, host_name: &str, headline: &str) -> String
 /// Some lines.
 pub(super) fn body(event: &Event, host_name: &str) -> String {
     let mut body = String::new();
-    let mut line = |name: &str, text: &str| {
-        // Writing to a string cannot fail.
-        let _ = writeln!(body, "{name}: {text}");
-    };
-    line("What happened", &event.message);
+    add(&mut body, "What happened", &event.message);
     if let Some(error) = event.data.error() {
-        line("Why", error);
+        add(&mut body, "Why", error);
+    }
+    if let Some(output) = event.data.output() {
+        body.push_str("Its last lines:\n");
+        for line in output.lines() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(body, "  {line}");
+        }
     }
     let about = subject(event).unwrap_or("the host itself");
     let severity = event.severity;
-    line(
-        "To what",
-        &format!("{about} on {host_name}, {severity}, at {}", event.at),
-    );
-    line("What the host did", &actions_taken(event));
+    let to_what = format!("{about} on {host_name}, {severity}, at {}", event.at);
+    add(&mut body, "To what", &to_what);
+    add(&mut body, "What the host did", &actions_taken(event));
     for step in event.data.steps() {
-        line("To be done first", step);
+        add(&mut body, "To be done first", step);
     }
-    line("What to do next", &next_step(event));
+    add(&mut body, "What to do next", &next_step(event));
     body
+}
+
+fn add(body: &mut String, name: &str, text: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(body, "{name}: {text}");
 }
 
 /// The name of a plugin that is written `name@version`.

@@ -74,6 +74,7 @@ fn seen(check: &str, outcome: Outcome) -> Observation {
             observed_at: Timestamp::from_millis(0),
             message: format!("{check} looked"),
             value: None,
+            output: None,
         },
     }
 }

@@ -139,6 +139,15 @@ impl EventData {
         handler.filter(|_| outcome.acted_by.is_none() && outcome.actions.is_empty())
     }
 
+    /// The last lines that the target's log, or the program of a check, had at the failure.
+    pub fn output(&self) -> Option<&str> {
+        match self {
+            Self::IncidentOpened(facts) => facts.output.as_deref(),
+            Self::OperationEscalated(facts) => facts.output.as_deref(),
+            _ => self.outcome()?.output.as_deref(),
+        }
+    }
+
     /// The last handler that did something.
     pub fn acted_by(&self) -> Option<&PluginName> {
         self.outcome()?.acted_by.as_ref()

@@ -40,6 +40,9 @@ pub struct IncidentOpened {
     /// A person asked for its recovery, and no check has seen it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub asked_for: bool,
+    /// The last lines that the target's log, or the program of a check, had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// A failure came back right after its recovery.
@@ -122,6 +125,9 @@ pub struct OperationEscalated {
     pub handler: Option<PluginName>,
     /// Its version.
     pub handler_version: Option<semver::Version>,
+    /// The last lines that the target's log, or the program of a check, had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 /// What follows when people were told that they have to act.

@@ -56,6 +56,9 @@ pub struct OperationOutcome {
     /// The last handler that did something; absent where none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted_by: Option<PluginName>,
+    /// The last lines that the target's log, or the program of a check, had at the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 impl OperationOutcome {
@@ -73,6 +76,11 @@ impl OperationOutcome {
             rto_exceeded: operation.rto_exceeded,
             steps: operation.steps.clone(),
             acted_by: operation.acted_by.clone(),
+            // Of what is over nobody needs them.
+            output: match operation.state {
+                OperationState::Succeeded | OperationState::Cancelled => None,
+                _ => operation.output.clone(),
+            },
         }
     }
 }

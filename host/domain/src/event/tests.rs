@@ -145,6 +145,9 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("incident.worsened", "IncidentWorsened"),
         ("rto.exceeded", "RtoExceeded"),
         ("operation.succeeded", "OperationEnded"),
+        ("incident.opened", "IncidentOpened"),
+        ("operation.escalated", "OperationEscalated"),
+        ("operation.failed", "OperationEnded"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -13,6 +13,7 @@ fn evidence(message: impl ToString) -> Evidence {
         observed_at: at(1),
         message: message.to_string(),
         value: None,
+        output: None,
     }
 }
 
@@ -53,6 +54,25 @@ fn the_first_and_the_last_evidence_stay() {
     let expected: Vec<_> = (0..5).chain(86..=100).map(|n| n.to_string()).collect();
     assert_eq!(kept, expected);
     assert_eq!(incident.severity, Severity::High, "it never gets milder");
+}
+
+#[test]
+fn of_the_output_that_was_seen_the_first_and_the_newest_stay() {
+    let wrote = |number: u32| Evidence {
+        output: Some(format!("line {number}")),
+        ..evidence(number)
+    };
+    let mut incident = incident();
+    assert_eq!(incident.output(), None);
+    incident.evidence.clear();
+    for number in 1..=50 {
+        assert!(incident.persist(Severity::Low, wrote(number)));
+    }
+    assert!(incident.persist(Severity::Low, evidence("without")));
+    let kept = incident.evidence.iter();
+    let kept: Vec<&str> = kept.filter_map(|one| one.output.as_deref()).collect();
+    assert_eq!(kept, ["line 1", "line 50"]);
+    assert_eq!(incident.output(), Some("line 50"));
 }
 
 /// What is done (`p` persist, `e` escalate, `v` verified, `h` healed, `u` unseen, `r` removed), and the state after it.

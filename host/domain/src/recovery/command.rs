@@ -114,6 +114,7 @@ impl Recovery {
                 observed_at: at.now,
                 message: format!("{by} asked for it"),
                 value: None,
+                output: None,
             };
             let mut incident = self.open(key, severity, evidence, at.now, at);
             out.writes.push(words::opened(&incident, true, at.now));

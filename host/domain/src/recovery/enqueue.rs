@@ -129,6 +129,7 @@ impl Recovery {
             Operation::scheduled(id, target, failure, incident.severity, mode, detected_at);
         operation.incident = Some(incident.id.clone());
         operation.attempts = incident.attempts;
+        operation.output = incident.output().map(str::to_owned);
         operation
     }
 

@@ -31,9 +31,16 @@ impl Recovery {
                 if !is_validating {
                     return Ok(());
                 }
-                let Some(running) = case.take_running() else {
+                let Some(mut running) = case.take_running() else {
                     return Ok(());
                 };
+                if evidence.output.is_some() {
+                    running
+                        .work
+                        .operation
+                        .output
+                        .clone_from(&evidence.output);
+                }
                 let why = format!(
                     "the process ended after the handler was done: {}",
                     evidence.message

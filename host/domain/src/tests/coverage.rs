@@ -120,6 +120,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         cut_off: _,
         interruptions: _,
         acted_by: _,
+        output: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -146,6 +147,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         recovery_ms,
         due,
         acted_by,
+        output,
     );
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
     some_and_none!(all, actions, steps);
@@ -202,8 +204,9 @@ fn every_form_of_evidence(all: &[Evidence]) {
         observed_at: _,
         message: _,
         value: _,
+        output: _,
     } = &all[0];
-    there_and_absent!(all, value);
+    there_and_absent!(all, value, output);
 }
 
 /// Of its data only those count that are read as facts: see `event/tests.rs` for the kinds.

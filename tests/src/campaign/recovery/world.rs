@@ -712,6 +712,7 @@ fn evidence(message: &str) -> Evidence {
         observed_at: BEGIN,
         message: message.to_owned(),
         value: None,
+        output: None,
     }
 }
 

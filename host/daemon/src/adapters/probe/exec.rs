@@ -132,7 +132,8 @@ fn judge(check: &ExecCheck, status: ExitStatus, output: &[u8]) -> Seen {
         .collect();
     let Some(code) = status.code() else {
         let signal = status.signal().unwrap_or_default();
-        return Seen::failed(format!("`{words}` was ended by signal {signal}{said}"));
+        let why = format!("`{words}` was ended by signal {signal}{said}");
+        return Seen::failed(why).with_output(text);
     };
     let by_code = match code {
         0 => Outcome::Healthy,
@@ -151,7 +152,7 @@ fn judge(check: &ExecCheck, status: ExitStatus, output: &[u8]) -> Seen {
         )),
         (None, None) => Seen::new(by_code, format!("`{words}` exited with code {code}{said}")),
     };
-    seen.with_value(f64::from(code))
+    seen.with_value(f64::from(code)).with_output(text)
 }
 
 fn last_line(text: &str, wanted: impl Fn(&str) -> bool) -> Option<&str> {

@@ -13,6 +13,8 @@ pub(super) struct Seen {
     pub(super) outcome: Option<Outcome>,
     pub(super) message: String,
     pub(super) value: Option<f64>,
+    /// The end of what was printed, without secrets, where a program looked.
+    pub(super) output: Option<String>,
     /// It ran out of time while the daemon itself was held up.
     pub(super) is_late: bool,
     /// It is by the wall clock that this fails: something is too old, has expired or is not valid yet.
@@ -25,6 +27,7 @@ impl Seen {
             outcome: Some(outcome),
             message: message.into(),
             value: None,
+            output: None,
             is_late: false,
             by_wall_clock: false,
         }
@@ -89,6 +92,11 @@ impl Seen {
             outcome: Some(Outcome::Unknown),
             ..self
         }
+    }
+
+    pub(super) fn with_output(mut self, output: impl Into<String>) -> Self {
+        self.output = Some(output.into());
+        self
     }
 
     pub(super) fn with_value(mut self, value: f64) -> Self {

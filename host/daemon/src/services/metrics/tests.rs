@@ -110,6 +110,7 @@ fn recovered(dry_run: bool) -> Vec<Event> {
                 observed_at: Timestamp::from_millis(1_700_000_000_000),
                 message: "refused".to_owned(),
                 value: None,
+                output: None,
             },
             detected_at: Timestamp::from_millis(1_700_000_000_000),
         },
@@ -214,6 +215,7 @@ async fn every_end_of_an_operation_has_its_number_and_what_cannot_be_read_has_no
         then: AfterEscalation::Round,
         handler: operation.handler.clone(),
         handler_version: operation.handler_version.clone(),
+        output: None,
     };
     let unrouted = OperationEscalated {
         then: AfterEscalation::Route,

@@ -132,6 +132,7 @@ mod tests {
             observed_at: Timestamp::from_millis(millis),
             message: "process 7 exited with code 1".to_owned(),
             value: None,
+            output: None,
         }
     }
 

@@ -49,7 +49,14 @@ impl Core {
         };
         let (start, begun) = (self.clock.monotonic(), self.begun());
         let seen = match run.spec.kind {
-            CheckKind::Heartbeat => Some(self.heartbeat_seen(&spec.name, &run.spec, last_beat)),
+            CheckKind::Heartbeat => {
+                let seen = self.heartbeat_seen(&spec.name, &run.spec, last_beat);
+                let written = match seen.outcome {
+                    Outcome::Failed => self.probe.last_lines(spec).await,
+                    _ => None,
+                };
+                Some(seen.with_output(written))
+            }
             _ => self.probe.observe(spec, Arc::clone(&run.spec), pid).await,
         };
         let Some(mut seen) = seen else {
@@ -130,6 +137,7 @@ impl Core {
                 observed_at: self.clock.now(),
                 message,
                 value,
+                output: None,
             },
         }
     }

@@ -115,6 +115,16 @@ impl ProcessWatch for Monitor {
         self.core.changed.note(target);
     }
 
+    fn has_ended(&self, target: &TargetName) -> Boxed<'_, ()> {
+        let monitored = self.core.get(target);
+        Box::pin(async move {
+            let Some(monitored) = monitored else { return };
+            let spec = Arc::clone(&monitored.lock().spec);
+            let written = self.core.probe.last_lines(spec).await;
+            monitored.lock().last_lines = written;
+        })
+    }
+
     fn row_changed(&self, target: &TargetName) {
         self.core.changed.note(target);
     }

@@ -34,6 +34,8 @@ pub(super) struct MonitoredState {
     pub(super) last_beat: Heard,
     /// When the circuit goes half-open by itself, or the start ends, where the schedule knows it.
     pub(super) tick_at: Option<Monotonic>,
+    /// What its process wrote last before it ended, until that is told.
+    pub(super) last_lines: Option<String>,
 }
 
 /// One check of one target in one config.
@@ -83,6 +85,7 @@ impl MonitoredTarget {
             process: ProcessState::new(spec),
             last_beat: heard,
             tick_at: None,
+            last_lines: None,
         };
         Self {
             state: Mutex::new(state),

@@ -218,6 +218,7 @@ fn open_incident(kind: &str) -> Incident {
         observed_at: Timestamp::from_millis(0),
         message: "refused".to_owned(),
         value: None,
+        output: None,
     };
     Incident::open(
         IncidentId::parse("inc-01K0000000000000000000000A").unwrap(),

@@ -110,6 +110,7 @@ mod tests {
                 observed_at: Timestamp::from_millis(0),
                 message: String::new(),
                 value: None,
+                output: None,
             },
         }
     }

@@ -117,6 +117,7 @@ fn evidence() -> Evidence {
         observed_at: Timestamp::from_millis(0),
         message: "refused".to_owned(),
         value: None,
+        output: None,
     }
 }
 

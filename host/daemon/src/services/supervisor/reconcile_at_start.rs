@@ -225,6 +225,7 @@ impl Core {
                 event,
             ]);
         }
+        self.ports.watch.has_ended(&supervised.name).await;
         self.ports.watch.process_changed(&supervised.name, news);
         supervised.begin();
     }

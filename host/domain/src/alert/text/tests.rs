@@ -277,3 +277,18 @@ fn every_kind_that_is_an_alert_by_default_has_words_of_its_own() {
         }
     }
 }
+
+#[test]
+fn the_last_lines_of_what_failed_are_in_the_body_each_in_a_line_of_its_own() {
+    let wrote = |data: &mut EventData| match data {
+        EventData::IncidentOpened(facts) => facts.output = Some("starting\nFATAL: no".to_owned()),
+        other => panic!("{other:?}"),
+    };
+    let body = body(&event(EventKind::IncidentOpened, wrote), "db1");
+    assert!(
+        body.contains("\nIts last lines:\n  starting\n  FATAL: no\nTo what: "),
+        "{body}"
+    );
+    let without = super::body(&event(EventKind::IncidentOpened, as_it_is), "db1");
+    assert!(!without.contains("last lines"), "{without}");
+}

@@ -65,6 +65,7 @@ pub(super) fn evidence(message: &str) -> Evidence {
         observed_at: BEGIN,
         message: message.to_owned(),
         value: None,
+        output: None,
     }
 }
 

@@ -35,6 +35,7 @@ pub(in crate::recovery) fn opened(
         recurrence: incident.recurrence,
         affected: incident.affected.clone(),
         asked_for,
+        output: incident.output().map(str::to_owned),
     };
     let kind = EventKind::IncidentOpened;
     Change::Event(of_incident(
@@ -187,6 +188,7 @@ pub(in crate::recovery) fn escalated(
         then,
         handler: operation.and_then(|operation| operation.handler.clone()),
         handler_version: operation.and_then(|operation| operation.handler_version.clone()),
+        output: incident.output().map(str::to_owned),
     };
     let mut event = of_incident(incident, kind, incident.severity, now, message, data);
     event.operation = operation.map(|operation| operation.id.clone());

@@ -71,10 +71,15 @@ impl Convert<types::EffectError> for EffectError {
 
 impl Convert<types::Evidence> for Evidence {
     fn convert(self) -> types::Evidence {
+        // The contract has no place of its own for the last lines.
+        let message = match self.output {
+            Some(output) => format!("{}\n{output}", self.message),
+            None => self.message,
+        };
         types::Evidence {
             check: self.check,
             observed_at: self.observed_at.as_millis(),
-            message: self.message,
+            message,
             value: self.value,
         }
     }

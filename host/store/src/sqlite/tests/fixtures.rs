@@ -125,6 +125,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         cut_off: false,
         interruptions: 0,
         acted_by: None,
+        output: None,
     }
 }
 
@@ -144,6 +145,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
             observed_at: at(n),
             message: "connection refused".to_owned(),
             value: Some(0.25),
+            output: None,
         }],
         affected: vec!["checkout".to_owned()],
         escalated: false,

@@ -31,6 +31,7 @@ impl Probe for Counting {
             observed_at: mainstay_domain::time::Timestamp::from_millis(0),
             message: "as it should be".to_owned(),
             value: None,
+            output: None,
         };
         let seen = Observation {
             target: target.name.clone(),

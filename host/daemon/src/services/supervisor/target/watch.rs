@@ -73,6 +73,7 @@ impl Core {
             }
         };
         self.ports.processes.look_for_rest(&supervised.name);
+        self.ports.watch.has_ended(&supervised.name).await;
         let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
             drop(state);
