@@ -111,11 +111,11 @@ pub(super) fn part(kind: EventKind) -> Part {
         K::OperationAwaitingManual | K::OperationEscalated | K::RtoExceeded => {
             Part::OfAnIncident { asks: true }
         }
-        K::IncidentOpened
-        | K::IncidentReopened
+        K::IncidentReopened
         | K::IncidentWorsened
         | K::OperationPartial
         | K::OperationFailed => Part::OfAnIncident { asks: false },
+        // Where an incident is opened, that is another one than people were told of.
         _ => Part::OfItsOwn,
     }
 }

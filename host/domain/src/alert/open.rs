@@ -613,7 +613,6 @@ mod tests {
         };
         let nobody: [&str; 0] = [];
         assert_eq!(tell(K::IncidentOpened, Severity::High), ["firing page"]);
-        assert_eq!(tell(K::IncidentOpened, Severity::High), nobody);
         assert_eq!(tell(K::OperationFailed, Severity::High), ["firing log"]);
         assert_eq!(tell(K::OperationFailed, Severity::High), ["firing log"]);
         assert_eq!(tell(K::OperationPartial, Severity::High), nobody);
