@@ -120,7 +120,10 @@ settings = {{ url = "{url}/alerts" }}
 
 fn of_kind(receiver: &Receiver, kind: &str) -> usize {
     let received = receiver.received();
-    received.iter().filter(|one| one.json()["kind"] == kind).count()
+    received
+        .iter()
+        .filter(|one| one.json()["kind"] == kind)
+        .count()
 }
 
 #[test]
@@ -224,7 +227,10 @@ fn the_last_lines_of_a_process_that_ended_are_evidence_of_why() {
     let (body, output) = page(&daemon, &receiver);
     assert!(output.contains("starting\nFATAL: "), "{output}");
     assert!(output.contains("\\u{1b}[1mno space"), "{output}");
-    assert!(body.contains("Its last lines:\n  starting\n  FATAL: "), "{body}");
+    assert!(
+        body.contains("Its last lines:\n  starting\n  FATAL: "),
+        "{body}"
+    );
     assert!(!body.contains('\u{1b}'), "{body}");
 }
 
@@ -237,6 +243,14 @@ fn what_the_program_of_a_check_printed_is_evidence() {
     let daemon = told_of(&receiver, target);
     let (body, output) = page(&daemon, &receiver);
     assert_eq!(output, "first\nsecond");
+    let incident = daemon.json(&["incidents"])[0].clone();
+    let id = incident["id"].as_str().unwrap();
+    assert_eq!(daemon.json(&["incident", "show", id])["id"], incident["id"]);
+    let shown = daemon.cli(&["incident", "show", id]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    for line in ["first", "second"] {
+        assert!(shown.lines().any(|one| one.trim() == line), "{shown}");
+    }
     assert!(body.contains("  first\n  second\n"), "{body}");
 }
 

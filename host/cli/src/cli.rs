@@ -12,6 +12,7 @@ mod connect;
 mod explain;
 mod failure;
 mod help;
+mod incident;
 mod journal;
 mod listings;
 mod operations;
@@ -25,7 +26,7 @@ mod wiring;
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
 pub use failure::Ending;
 
-use arguments::{OperationCommand, PluginCommand};
+use arguments::{IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
 use mainstay_api::RecoverBody;
 use output::Output;
@@ -67,6 +68,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             since,
             limit,
         } => listings::events(&client().await?, out, follow, since, limit).await,
+        Command::Incident(IncidentCommand::Show { id }) => {
+            done(incident::show(&client().await?, out, &id).await)
+        }
         Command::Operation(OperationCommand::Show { id }) => {
             done(operations::show(&client().await?, out, &id).await)
         }

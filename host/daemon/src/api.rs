@@ -214,6 +214,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/plugins", get(reads::plugins))
         .route("/plugins/forget", post(commands::forget_plugin))
         .route("/incidents", get(reads::incidents))
+        .route("/incidents/{id}", get(reads::incident))
         .route("/operations", get(reads::history))
         .route("/operations/{id}", get(reads::operation))
         .route("/operations/{id}/approve", deciding(Verb::Approve))

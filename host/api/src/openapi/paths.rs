@@ -63,6 +63,12 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
         )
         .with_query(schemas.query::<IncidentQuery>()),
         Endpoint::get(
+            "/v1/incidents/{id}",
+            "incident",
+            "One incident, and what the checks saw of it",
+            Json(schemas.answer::<Incident>()),
+        ),
+        Endpoint::get(
             "/v1/operations",
             "operations",
             "Operations, newest first",

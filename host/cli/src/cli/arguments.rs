@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState};
 use mainstay_domain::{
     code::ErrorCode,
-    id::{BackupId, OperationId},
+    id::{BackupId, IncidentId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
     plugin::{PluginKind, parse_version},
     time::Timestamp,
@@ -185,6 +185,9 @@ pub enum Command {
         #[arg(long, value_name = "N")]
         limit: Option<u32>,
     },
+    /// Look at one incident
+    #[command(subcommand, arg_required_else_help = true)]
+    Incident(IncidentCommand),
     /// Look at one operation
     #[command(subcommand, arg_required_else_help = true)]
     Operation(OperationCommand),
@@ -313,6 +316,19 @@ pub enum Since {
     Time(Timestamp),
     /// So long before now.
     Ago(Duration),
+}
+
+/// What can be done with one incident.
+#[derive(Debug, Subcommand)]
+pub enum IncidentCommand {
+    /// Show an incident, what the checks saw of it, and the last lines of what failed
+    #[command(after_long_help = examples!("
+  mainstay incident show inc-01K0000000000000000000000A"))]
+    Show {
+        /// Which one
+        #[arg(value_parser = IncidentId::parse)]
+        id: IncidentId,
+    },
 }
 
 /// What can be done with one operation.

@@ -15,10 +15,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    Event, HistoryQuery, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
+    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
     RenameQuery,
 };
-use mainstay_domain::{id::OperationId, incident, operation};
+use mainstay_domain::{id::{IncidentId, OperationId}, incident, operation};
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.
@@ -50,6 +50,20 @@ pub(super) async fn incidents(
         Box::pin(async move { records.incidents(open_only, before, limit).await })
     })
     .await
+}
+
+pub(super) async fn incident(
+    State(served): State<Arc<Served>>,
+    Named(id): Named<IncidentId>,
+) -> Result<Json<Incident>, ApiError> {
+    let Some(incident) = served.ports.records.incident(id.clone()).await? else {
+        let help = "`mainstay incidents` lists incidents";
+        return Err(ApiError::not_found(
+            format!("there is no incident {id}"),
+            help,
+        ));
+    };
+    Ok(Json(Incident::from(&incident)))
 }
 
 pub(super) async fn history(

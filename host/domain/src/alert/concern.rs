@@ -111,10 +111,9 @@ pub(super) fn part(kind: EventKind) -> Part {
         K::OperationAwaitingManual | K::OperationEscalated | K::RtoExceeded => {
             Part::OfAnIncident { asks: true }
         }
-        K::IncidentReopened
-        | K::IncidentWorsened
-        | K::OperationPartial
-        | K::OperationFailed => Part::OfAnIncident { asks: false },
+        K::IncidentReopened | K::IncidentWorsened | K::OperationPartial | K::OperationFailed => {
+            Part::OfAnIncident { asks: false }
+        }
         // Where an incident is opened, that is another one than people were told of.
         _ => Part::OfItsOwn,
     }

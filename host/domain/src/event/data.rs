@@ -4,7 +4,13 @@
 //! from the kind of the event.
 
 use super::{
-AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
+    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
+    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
+    IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged,
+    MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
+    OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
+    OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected,
+    PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;

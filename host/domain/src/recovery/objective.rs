@@ -26,7 +26,9 @@ impl Recovery {
             let Some((_, key)) = self.objectives.pop_first() else {
                 return;
             };
-            self.with(&key, out, |machine, case, out| machine.exceed(case, at, out));
+            self.with(&key, out, |machine, case, out| {
+                machine.exceed(case, at, out)
+            });
         }
     }
 

@@ -18,9 +18,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::IncidentClosed => match event.data.incident_end() {
             Some(IncidentEnd::Lasting) => "nothing more; it has stayed healthy since",
             Some(IncidentEnd::Unseen) => "nothing more, for no check sees this failure",
-            Some(IncidentEnd::Removed) => {
-                "it let go of it, for it is no longer in the config"
-            }
+            Some(IncidentEnd::Removed) => "it let go of it, for it is no longer in the config",
             _ if attempts > 0 => "it tried to recover it, and the checks pass again",
             _ => "nothing more; the checks pass again",
         },
@@ -29,7 +27,10 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::OperationAwaitingManual => "nothing yet; it does not go on without you",
         K::OperationSucceeded => match (event.data.acted_by(), event.data.idle_handler()) {
             (Some(handler), _) => {
-                return with_facts(format!("{handler} recovered it, and the checks pass again"), event);
+                return with_facts(
+                    format!("{handler} recovered it, and the checks pass again"),
+                    event,
+                );
             }
             (None, Some(handler)) => {
                 return with_facts(format!("healthy again; {handler} did nothing"), event);

@@ -93,7 +93,8 @@ fn what_is_said_of_an_incident_is_true_wherever_it_stands() {
         "its recovery was asked for | it opened an incident, and recovers it as its route says | nothing yet; if no \
          recovery follows, look at `mainstay status`",
     );
-    let goes_on = "look at `mainstay status`, which shows what the host does about it, or what it waits for";
+    let goes_on =
+        "look at `mainstay status`, which shows what the host does about it, or what it waits for";
     check(
         K::IncidentWorsened,
         as_it_is,
@@ -199,10 +200,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
             AfterEscalation::People,
             "nothing more by itself: it is left to people until it is over",
         ),
-        (
-            AfterEscalation::Route,
-            "nothing, for no route fits it",
-        ),
+        (AfterEscalation::Route, "nothing, for no route fits it"),
     ] {
         let found = said(&event(K::OperationEscalated, escalation(then)));
         let expected = format!("it needs a person | {did} | ");
@@ -236,30 +234,126 @@ fn what_waits_for_a_person_says_how_far_it_came() {
 fn what_is_said_of_everything_else() {
     use EventKind as K;
     for (kind, headline, did) in [
-        (K::CircuitFlapping, "it fails again and again", "it spaces further recoveries of this target as their strategy says"),
-        (K::CircuitSteady, "it does not fail again and again any more", "nothing"),
-        (K::PluginRejected, "a plugin was refused", "it did not load it; what served before still serves"),
-        (K::PluginWithdrawn, "a refused plugin is gone", "nothing; what serves goes on"),
-        (K::PluginServing, "a plugin serves", "it calls this version now"),
-        (K::PluginQuarantined, "a plugin is in quarantine", "it calls it no more until its rest is over"),
-        (K::PluginReleased, "a plugin is out of quarantine", "it calls it again"),
-        (K::ConfigRejected, "a config was refused", "it kept the config that it had"),
-        (K::ConfigApplied, "a config was applied", "it uses this config now"),
-        (K::HostStarted, "the daemon has started", "it read its config and its journal, and is ready"),
-        (K::BackupFailed, "its backup failed", "it kept the backups that there are, and goes on as the job's schedules say"),
-        (K::BackupRpoMissed, "its newest backup is too old", "it goes on taking backups as the job's schedules say"),
-        (K::BackupCorrupted, "a stored backup is corrupted", "it marked the backup, and restores nothing from it"),
-        (K::BackupVerified, "it has a verified backup", "it stored it, and read it back"),
-        (K::RetentionFailed, "its retention policy failed", "it kept every backup"),
-        (K::RetentionJudged, "its retention policy has judged it", "it let go what the policy lets go and the host need not keep"),
-        (K::DrillFailed, "its restore drill failed", "it left the stored backups and the sources as they are"),
-        (K::DrillPassed, "its restore drill passed", "it restored the newest backup into a directory of its own, and compared"),
-        (K::JournalFull, "the disk of the state directory is full", "it let go of its reserve; what cannot be written is held in memory, and recovery goes on"),
-        (K::JournalWritable, "the state directory is written again", "it wrote all that it held"),
-        (K::JournalDamaged, "its journal is damaged", "it goes on with what it could read, and has changed nothing of it"),
-        (K::RecordSetAside, "a record of its journal was set aside", "it keeps the record as it was found, and goes on without it"),
-        (K::MonitorBlind, "its checks cannot look", "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"),
-        (K::MonitorSees, "its checks look again", "it judges what it sees again"),
+        (
+            K::CircuitFlapping,
+            "it fails again and again",
+            "it spaces further recoveries of this target as their strategy says",
+        ),
+        (
+            K::CircuitSteady,
+            "it does not fail again and again any more",
+            "nothing",
+        ),
+        (
+            K::PluginRejected,
+            "a plugin was refused",
+            "it did not load it; what served before still serves",
+        ),
+        (
+            K::PluginWithdrawn,
+            "a refused plugin is gone",
+            "nothing; what serves goes on",
+        ),
+        (
+            K::PluginServing,
+            "a plugin serves",
+            "it calls this version now",
+        ),
+        (
+            K::PluginQuarantined,
+            "a plugin is in quarantine",
+            "it calls it no more until its rest is over",
+        ),
+        (
+            K::PluginReleased,
+            "a plugin is out of quarantine",
+            "it calls it again",
+        ),
+        (
+            K::ConfigRejected,
+            "a config was refused",
+            "it kept the config that it had",
+        ),
+        (
+            K::ConfigApplied,
+            "a config was applied",
+            "it uses this config now",
+        ),
+        (
+            K::HostStarted,
+            "the daemon has started",
+            "it read its config and its journal, and is ready",
+        ),
+        (
+            K::BackupFailed,
+            "its backup failed",
+            "it kept the backups that there are, and goes on as the job's schedules say",
+        ),
+        (
+            K::BackupRpoMissed,
+            "its newest backup is too old",
+            "it goes on taking backups as the job's schedules say",
+        ),
+        (
+            K::BackupCorrupted,
+            "a stored backup is corrupted",
+            "it marked the backup, and restores nothing from it",
+        ),
+        (
+            K::BackupVerified,
+            "it has a verified backup",
+            "it stored it, and read it back",
+        ),
+        (
+            K::RetentionFailed,
+            "its retention policy failed",
+            "it kept every backup",
+        ),
+        (
+            K::RetentionJudged,
+            "its retention policy has judged it",
+            "it let go what the policy lets go and the host need not keep",
+        ),
+        (
+            K::DrillFailed,
+            "its restore drill failed",
+            "it left the stored backups and the sources as they are",
+        ),
+        (
+            K::DrillPassed,
+            "its restore drill passed",
+            "it restored the newest backup into a directory of its own, and compared",
+        ),
+        (
+            K::JournalFull,
+            "the disk of the state directory is full",
+            "it let go of its reserve; what cannot be written is held in memory, and recovery goes on",
+        ),
+        (
+            K::JournalWritable,
+            "the state directory is written again",
+            "it wrote all that it held",
+        ),
+        (
+            K::JournalDamaged,
+            "its journal is damaged",
+            "it goes on with what it could read, and has changed nothing of it",
+        ),
+        (
+            K::RecordSetAside,
+            "a record of its journal was set aside",
+            "it keeps the record as it was found, and goes on without it",
+        ),
+        (
+            K::MonitorBlind,
+            "its checks cannot look",
+            "it goes on trying to look; what it cannot see counts neither as a failure nor as a success",
+        ),
+        (
+            K::MonitorSees,
+            "its checks look again",
+            "it judges what it sees again",
+        ),
     ] {
         let found = said(&event(kind, as_it_is));
         let expected = format!("{headline} | {did} | ");

@@ -18,11 +18,7 @@ use crate::{
 use std::time::Duration;
 
 /// `asked_for` by a person, and no check has seen it.
-pub(in crate::recovery) fn opened(
-    incident: &Incident,
-    asked_for: bool,
-    now: Timestamp,
-) -> Change {
+pub(in crate::recovery) fn opened(incident: &Incident, asked_for: bool, now: Timestamp) -> Change {
     let (target, failure) = (&incident.target, &incident.failure);
     let seen = incident.evidence.first();
     let seen = seen.map_or("", |seen| seen.message.as_str());
@@ -210,8 +206,9 @@ pub(in crate::recovery) fn steady(target: &TargetName, now: Timestamp) -> Change
 
 /// It flapped, and was taken out of the config.
 pub(in crate::recovery) fn unwatched(target: &TargetName, now: Timestamp) -> Change {
-    let message =
-        format!("{target} is no longer in the config, so nothing counts any more how often it fails");
+    let message = format!(
+        "{target} is no longer in the config, so nothing counts any more how often it fails"
+    );
     flapping_is_over(target, now, message)
 }
 
