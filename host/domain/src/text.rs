@@ -71,7 +71,7 @@ pub const EVIDENCE_LINES: usize = 20;
 pub const EVIDENCE_BYTES: usize = 4 << 10;
 
 /// The last lines of what a program wrote, as [`visible`] shows them: at most [`EVIDENCE_LINES`] and [`EVIDENCE_BYTES`].
-/// Empty ones are left out. None where nothing is left.
+/// Empty ones are left out, and tabs are spaces. None where nothing is left.
 ///
 /// ```
 /// use mainstay_domain::text::last_lines;
@@ -87,14 +87,16 @@ pub fn last_lines(text: &str) -> Option<String> {
         // The beginning of a line says more than its end.
         let mut shown = String::new();
         for character in line.chars() {
-            let next = visible(character.encode_utf8(&mut [0; 4]));
+            let next = match character {
+                '\t' => "  ".to_owned(),
+                other => visible(other.encode_utf8(&mut [0; 4])),
+            };
             if shown.len() + next.len() > room {
                 break;
             }
             shown.push_str(&next);
         }
-        let is_cut_off = shown.is_empty();
-        if is_cut_off {
+        if shown.is_empty() {
             break;
         }
         // The end of the line counts too.

@@ -257,12 +257,15 @@ impl Core {
         if output.exit_code == 0 {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&output.stderr.0).into_owned();
-        let last = text
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or("it printed no error");
+        // Errors are what people look for; where there are none, the rest may say more.
+        let printed = [&output.stderr, &output.stdout];
+        let printed = printed.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
+        let last_of = |text: &str| {
+            let last = text.lines().rev().find(|line| !line.trim().is_empty());
+            last.map(str::to_owned)
+        };
+        let last = printed.iter().find_map(|text| last_of(text));
+        let last = last.unwrap_or_else(|| "it printed nothing".to_owned());
         Err(EffectError::Failed(format!(
             "{}: `{words}` exited with code {}: {last}",
             supervised.name, output.exit_code
