@@ -15,10 +15,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
-    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail, PluginRow,
-    RenameQuery,
+    Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
+    PluginRow, RenameQuery,
 };
-use mainstay_domain::{id::{IncidentId, OperationId}, incident, operation};
+use mainstay_domain::{
+    id::{IncidentId, OperationId},
+    incident, operation,
+};
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.

@@ -398,7 +398,9 @@ async fn a_redirect_that_would_drop_the_body_is_the_answer_and_nothing_follows()
         let outer = Server::start(move |_| redirect(status, &target)).await;
         let mut request = request(HttpMethod::Post, outer.url("/"));
         request.body = seen("${secret:token}").into_bytes().into();
-        let answered = send(request, &[&outer.origin, &inner.origin]).await.unwrap();
+        let answered = send(request, &[&outer.origin, &inner.origin])
+            .await
+            .unwrap();
         assert_eq!(answered.status, status);
         assert!(
             answered.headers.contains(&("location".to_owned(), pointed)),
@@ -440,7 +442,14 @@ async fn send_awkward(request: HttpRequest, server: &Server) -> Result<HttpRespo
     let granted = vec![server.origin.clone()];
     let timeout = Duration::from_secs(20);
     client
-        .send(request, granted, handles(), None, timeout, 10_000)
+        .send(
+            request,
+            granted,
+            handles(),
+            None,
+            timeout,
+            AnswerBound::Whole(10_000),
+        )
         .await
 }
 
@@ -600,8 +609,15 @@ async fn where_the_status_decides_a_body_is_cut_and_never_an_error() {
     let of_headers: usize = answer.headers.iter().map(|(n, v)| n.len() + v.len()).sum();
     assert_eq!(of_headers + answer.body.0.len(), 5_000);
     let text = String::from_utf8_lossy(&answer.body.0).into_owned();
-    assert!(text.starts_with("xxx") && !text.contains("hunter"), "{text}");
-    assert!(answer.headers.contains(&("retry-after".to_owned(), "7".to_owned())));
+    assert!(
+        text.starts_with("xxx") && !text.contains("hunter"),
+        "{text}"
+    );
+    assert!(
+        answer
+            .headers
+            .contains(&("retry-after".to_owned(), "7".to_owned()))
+    );
     // Shorter ones are whole.
     let answer = cut(busy("soon hunter22", 13), minute).await.unwrap();
     assert_eq!(answer.body.0, b"soon [secret:token]");

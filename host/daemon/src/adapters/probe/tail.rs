@@ -10,12 +10,12 @@ use crate::{
         process::log_of, program::concealed_end, secrets::MAX_CONCEALED_BYTES, threads::Threads,
     },
     ports::Secrets,
-    regular_file,
 };
 use mainstay_domain::{
     spec::{CheckKind, CheckSpec, TargetSpec},
     text::last_lines,
 };
+use mainstay_runtime::regular_file;
 use std::{
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
@@ -132,7 +132,10 @@ mod tests {
             "{shown}"
         );
         assert!(!shown.contains("hunter"), "{shown}");
-        assert!(shown.lines().all(|line| !line.starts_with("unter")), "{shown}");
+        assert!(
+            shown.lines().all(|line| !line.starts_with("unter")),
+            "{shown}"
+        );
     }
 
     #[tokio::test]
@@ -140,7 +143,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let empty = directory.path().join("empty");
         std::fs::write(&empty, "\n\n").unwrap();
-        for log in [empty.as_path(), directory.path(), Path::new("/dev/zero"), Path::new("/none")] {
+        for log in [
+            empty.as_path(),
+            directory.path(),
+            Path::new("/dev/zero"),
+            Path::new("/none"),
+        ] {
             assert_eq!(read(log).await, None, "{}", log.display());
         }
     }

@@ -71,7 +71,14 @@ async fn post(client: &EgressClient, server: &Server, alert: &Alert) -> String {
     request.body = serde_json::to_vec(alert).unwrap().into();
     let granted = vec![server.origin.clone()];
     let timeout = Duration::from_secs(20);
-    let sent = client.send(request, granted, handles(), None, timeout, AnswerBound::Cut(10_000));
+    let sent = client.send(
+        request,
+        granted,
+        handles(),
+        None,
+        timeout,
+        AnswerBound::Cut(10_000),
+    );
     sent.await.unwrap();
     server.heard().pop().unwrap()
 }
