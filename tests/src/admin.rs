@@ -34,10 +34,20 @@ impl Daemon {
 
     /// Sends a command over the daemon's socket; the status of the answer, and its JSON, `Null` where it is none.
     pub fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post_with(path, body, &[])
+    }
+
+    /// The same, with these headers.
+    pub fn post_with(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> (u16, Value) {
         let body = body.to_string();
+        let headers: Vec<String> = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let headers = headers.concat();
         let request = format!(
             "POST {path} HTTP/1.1\r\nhost: mainstay\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
+             {headers}content-length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut socket = UnixStream::connect(self.path("state/mainstay.sock")).unwrap();

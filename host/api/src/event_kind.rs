@@ -128,6 +128,9 @@ words! {
         /// No attempt worked.
         #[serde(rename = "operation.failed")]
         OperationFailed,
+        /// An operator asked to end it while a handler of it is called; it ends after that call.
+        #[serde(rename = "operation.cancelling")]
+        OperationCancelling,
         /// An operator or the end of the failure ended it.
         #[serde(rename = "operation.cancelled")]
         OperationCancelled,

@@ -73,7 +73,8 @@ pub struct Incident {
     pub severity: Severity,
     /// Where it stands.
     pub state: IncidentState,
-    /// A person rejected or cancelled its recovery: nothing automatic is done about it until it is over.
+    /// A person rejected or cancelled its recovery: nothing automatic is done about it until it is over, or
+    /// `resume` of its target takes it up.
     #[serde(default)]
     pub by_hand: bool,
     /// When it was detected.
@@ -118,6 +119,9 @@ pub struct Incident {
     #[serde(default)]
     #[schemars(extend("format" = "date-time"))]
     pub rto_exceeded_at: Option<String>,
+    /// Who rejected or cancelled its recovery, and why, where it is left to people. Absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<String>,
 }
 
 impl From<&incident::Incident> for Incident {
@@ -143,6 +147,7 @@ impl From<&incident::Incident> for Incident {
             missing: incident.missing.as_ref().map(ToString::to_string),
             openings: incident.openings.iter().map(ToString::to_string).collect(),
             rto_exceeded_at: incident.rto_exceeded_at.map(String::from),
+            handed_over: incident.handed_over.clone(),
         }
     }
 }

@@ -129,6 +129,10 @@ pub struct Operation {
     /// The last lines that the target's log, or the program of a check, had at the failure.
     #[serde(default)]
     pub output: Option<String>,
+    /// Who asked to cancel it while a handler of it was called, and why: it ends after that call. Absent where
+    /// nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_asked: Option<String>,
 }
 
 impl From<&operation::Operation> for Operation {
@@ -160,6 +164,7 @@ impl From<&operation::Operation> for Operation {
             cut_off: operation.cut_off,
             interruptions: operation.interruptions,
             output: operation.output.clone(),
+            cancel_asked: operation.cancel_asked.clone(),
         }
     }
 }
@@ -172,6 +177,9 @@ pub struct OperationDetail {
     pub operation: Operation,
     /// Its effects, in order.
     pub journal: Vec<JournalEntry>,
+    /// What a person has to do for the recovery of its incident to go on; null where nothing waits for one.
+    #[serde(default)]
+    pub waits: Option<String>,
 }
 
 /// One entry of an operation's journal.

@@ -86,6 +86,9 @@ pub struct TargetRow {
     /// Until when its next operation, or its next attempt, waits, and why; null where none does.
     #[serde(default)]
     pub rests: Option<Rest>,
+    /// What its recovery waits for a person to do, for people; null where it waits for none.
+    #[serde(default)]
+    pub waits: Option<String>,
     /// Since when one of its checks cannot look, for reasons of the host's own, and why; null where all look. What cannot be
     /// seen is neither a failure nor a success.
     #[serde(default)]

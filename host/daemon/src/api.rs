@@ -44,7 +44,7 @@ use axum::{
 use caller::{Caller, Known};
 use connections::{Bounds, Connections};
 use error::ApiError;
-use extract::{Body, Named};
+use extract::{Body, IfMatch, Named};
 use hosts::Hosts;
 use mainstay_api::DecisionBody;
 use mainstay_domain::id::OperationId;
@@ -201,8 +201,9 @@ fn deciding(verb: Verb) -> MethodRouter<Arc<Served>> {
         move |State(served): State<Arc<Served>>,
               who: Known,
               Named(id): Named<OperationId>,
+              IfMatch(revision): IfMatch,
               Body(body): Body<DecisionBody>| {
-            commands::decide(verb, served, who, id, body)
+            commands::decide(verb, served, who, (id, revision), body)
         },
     )
 }

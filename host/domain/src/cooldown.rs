@@ -11,9 +11,27 @@ use std::{collections::HashMap, time::Duration};
 /// When which failure of which target may be recovered automatically again.
 #[derive(Debug, Clone, Default)]
 pub struct Cooldowns {
-    until: HashMap<(TargetName, FailureType), Timestamp>,
+    cooling: HashMap<(TargetName, FailureType), Cooling>,
     /// Past ones are dropped when there are so many, so that a start costs no look at all of them.
     sweep_at: usize,
+}
+
+/// One failure that cools down.
+#[derive(Debug, Clone, Copy)]
+struct Cooling {
+    /// When it was recovered, where that is known.
+    since: Option<Timestamp>,
+    until: Timestamp,
+}
+
+impl Cooling {
+    /// Until when it does so, if it does so for this long.
+    fn until(&self, length: Duration, now: Timestamp) -> Timestamp {
+        match self.since {
+            Some(since) => since.min(now) + length,
+            None => self.until.min(now + length),
+        }
+    }
 }
 
 /// Fewer than these are not worth a sweep.
@@ -26,10 +44,48 @@ impl Cooldowns {
         now: Timestamp,
     ) -> Self {
         let entries = recorded.into_iter().filter(|(_, _, until)| *until > now);
+        let cooling = |until| Cooling { since: None, until };
         Self {
-            until: entries.map(|(t, f, until)| ((t, f), until)).collect(),
+            cooling: entries
+                .map(|(t, f, until)| ((t, f), cooling(until)))
+                .collect(),
             sweep_at: SWEEP_FROM,
         }
+    }
+
+    /// When the last recovery of a failure was, which its record does not say; nothing where it does not cool down.
+    pub fn learn(&mut self, target: &TargetName, failure: &FailureType, recovered: Timestamp) {
+        let key = (target.clone(), failure.clone());
+        if let Some(cooling) = self.cooling.get_mut(&key)
+            && recovered < cooling.until
+        {
+            cooling.since = cooling.since.max(Some(recovered));
+        }
+    }
+
+    /// Another config is in use, by which each failure cools down for so long, counted from its recovery; none: nobody
+    /// says. Those of which the end is another, to be journaled, in the order of their names.
+    pub fn follow(
+        &mut self,
+        now: Timestamp,
+        length: impl Fn(&TargetName, &FailureType) -> Option<Duration>,
+    ) -> Vec<(TargetName, FailureType, Timestamp)> {
+        let mut changed = Vec::new();
+        for ((target, failure), cooling) in &mut self.cooling {
+            let Some(since) = cooling.since.filter(|_| cooling.until > now) else {
+                continue;
+            };
+            let Some(length) = length(target, failure) else {
+                continue;
+            };
+            let until = since + length;
+            if until != cooling.until {
+                cooling.until = until;
+                changed.push((target.clone(), failure.clone(), until));
+            }
+        }
+        changed.sort();
+        changed
     }
 
     /// An operation succeeded. Until when its failure cools down, to be journaled; `None` where it does not.
@@ -43,17 +99,23 @@ impl Cooldowns {
         if length.is_zero() {
             return None;
         }
-        if self.until.len() >= self.sweep_at {
-            self.until.retain(|_, until| *until > now);
-            self.sweep_at = (2 * self.until.len()).max(SWEEP_FROM);
+        if self.cooling.len() >= self.sweep_at {
+            self.cooling.retain(|_, cooling| cooling.until > now);
+            self.sweep_at = (2 * self.cooling.len()).max(SWEEP_FROM);
         }
         let until = now + length;
-        self.until.insert((target.clone(), failure.clone()), until);
+        let cooling = Cooling {
+            since: Some(now),
+            until,
+        };
+        self.cooling
+            .insert((target.clone(), failure.clone()), cooling);
         Some(until)
     }
 
     /// Until when this failure cools down; `None` where an operation may start now. `length` is what the route says
-    /// today: neither a longer one of yesterday nor a clock that went back makes it longer than that.
+    /// today, counted from the recovery: neither a longer one of yesterday nor a clock that went back makes it longer
+    /// than that.
     pub fn until(
         &self,
         target: &TargetName,
@@ -61,8 +123,10 @@ impl Cooldowns {
         length: Duration,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let until = self.until.get(&(target.clone(), failure.clone()))?;
-        Some((*until).min(now + length)).filter(|until| *until > now)
+        let cooling = self.cooling.get(&(target.clone(), failure.clone()))?;
+        // What is over does not begin again with a longer one.
+        let cooling = Some(cooling).filter(|cooling| cooling.until > now)?;
+        Some(cooling.until(length, now)).filter(|until| *until > now)
     }
 }
 
@@ -82,7 +146,8 @@ mod tests {
         let mut cooldowns = Cooldowns::default();
         let until = cooldowns.start(&name("api"), &failure_type("down"), five_minutes, at(1_000));
         let recorded = until.map(|until| (name("api"), failure_type("down"), until));
-        let recovered = Cooldowns::new(recorded, at(1_000));
+        let mut recovered = Cooldowns::new(recorded, at(1_000));
+        recovered.learn(&name("api"), &failure_type("down"), at(1_000));
         for cooldowns in [cooldowns, recovered] {
             let found = cooldowns.until(
                 &name(target),
@@ -108,9 +173,45 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_cooldown_in_the_config_counts_from_now_on() {
-        check("api", "down", 10, 1_001, Some(1_011));
+    fn a_shorter_cooldown_in_the_config_counts_from_the_recovery() {
+        check("api", "down", 10, 1_001, Some(1_010));
+        check("api", "down", 10, 1_010, None);
         check("api", "down", 0, 1_001, None);
+    }
+
+    #[test]
+    fn of_a_recovery_that_nobody_knows_it_is_no_longer_than_the_config_says() {
+        let (target, failure) = (
+            TargetName::parse("api").unwrap(),
+            FailureType::parse("down").unwrap(),
+        );
+        let recorded = [(target.clone(), failure.clone(), at(1_300))];
+        let cooldowns = Cooldowns::new(recorded, at(1_000));
+        let ten = Duration::from_secs(10);
+        let until = cooldowns.until(&target, &failure, ten, at(1_001));
+        assert_eq!(until, Some(at(1_011)));
+    }
+
+    #[test]
+    fn a_longer_cooldown_in_the_config_counts_from_the_recovery_too_and_begins_nothing_anew() {
+        let (target, failure) = (
+            TargetName::parse("api").unwrap(),
+            FailureType::parse("down").unwrap(),
+        );
+        let (ten, long) = (Duration::from_secs(10), Duration::from_secs(300));
+        let mut cooldowns = Cooldowns::default();
+        cooldowns.start(&target, &failure, ten, at(1_000));
+        let mut late = cooldowns.clone();
+        assert_eq!(
+            cooldowns.follow(at(1_005), |_, _| Some(long)),
+            [(target.clone(), failure.clone(), at(1_300))]
+        );
+        assert_eq!(
+            cooldowns.until(&target, &failure, long, at(1_100)),
+            Some(at(1_300))
+        );
+        assert!(late.follow(at(1_011), |_, _| Some(long)).is_empty());
+        assert_eq!(late.until(&target, &failure, long, at(1_011)), None);
     }
 
     #[test]
@@ -129,6 +230,6 @@ mod tests {
             cooldowns.start(&target, &failure, Duration::ZERO, at(1)),
             None
         );
-        assert!(cooldowns.until.is_empty());
+        assert!(cooldowns.cooling.is_empty());
     }
 }

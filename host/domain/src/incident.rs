@@ -98,6 +98,10 @@ pub struct Incident {
     /// When its recovery time objective was exceeded; absent where it was not, and said once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rto_exceeded_at: Option<Timestamp>,
+    /// Who rejected or cancelled its recovery, and why, where it is left to people; absent also in records of versions
+    /// that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<String>,
 }
 
 /// So many openings of an incident are kept; more would not make any strategy wait longer.
@@ -138,7 +142,8 @@ impl Incident {
             relapse_until: None,
             missing: None,
             openings: vec![detected_at],
-            rto_exceeded_at: None,
+rto_exceeded_at: None,
+            handed_over: None,
         }
     }
 
@@ -152,6 +157,7 @@ impl Incident {
         };
         self.closed_at = None;
         self.by_hand = false;
+        self.handed_over = None;
         self.relapse_until = None;
         self.relapses = self.relapses.saturating_add(1);
         self.recurrence = self.recurrence.saturating_add(1);

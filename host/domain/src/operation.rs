@@ -122,6 +122,10 @@ pub struct Operation {
     /// The last lines that the target's log, or the program of a check, had at the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Who asked to cancel it while a handler of it was called, and why: it ends after that call. It stays where the call
+    /// recovered the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_asked: Option<String>,
 }
 
 /// What happens to an operation.
@@ -229,8 +233,9 @@ impl Operation {
             due: None,
             cut_off: false,
             interruptions: 0,
-            acted_by: None,
+acted_by: None,
             output: None,
+            cancel_asked: None,
         }
     }
 

@@ -64,6 +64,18 @@ impl Endpoint {
         self
     }
 
+    /// It may be about one revision of what it names.
+    pub(super) fn with_revision(mut self) -> Self {
+        self.query.push(json!({
+            "name": "If-Match",
+            "in": "header",
+            "required": false,
+            "description": "The revision of the operation that was looked at, in quotes, as its `ETag` says: refused with 409 where it has moved on.",
+            "schema": { "type": "string" },
+        }));
+        self
+    }
+
     pub(super) fn with_body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self

@@ -117,6 +117,7 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
     let mut decide = |path, id, summary| {
         Endpoint::post(path, id, summary, Accepted(schemas.answer::<Operation>()))
             .with_body(schemas.body::<DecisionBody>())
+            .with_revision()
     };
     let approve = decide(
         "/v1/operations/{id}/approve",
@@ -131,7 +132,7 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
     let cancel = decide(
         "/v1/operations/{id}/cancel",
         "cancel",
-        "End an operation that waits or runs, a running one before its next attempt",
+        "End an operation that waits or runs, a running one after the call that runs",
     );
     vec![
         approve,

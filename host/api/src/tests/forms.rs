@@ -94,9 +94,11 @@ fn an_operation_in_full_has_its_own_fields_and_its_journal() {
     let detail = OperationDetail {
         operation: Operation::from(&operation),
         journal: samples::journal().iter().map(JournalEntry::from).collect(),
+        waits: None,
     };
     let at = "2024-01-31T12:00:00.123Z";
     let mut expected = serde_json::to_value(&operation).unwrap();
+    expected["waits"] = json!(null);
     expected["journal"] = json!([
         {
             "seq": 1,
@@ -151,6 +153,7 @@ fn the_status_says_null_where_there_is_nothing() {
             until: samples::NOW.to_string(),
             why: "the attempt before failed".to_owned(),
         }),
+        waits: Some("stopped by hand".to_owned()),
         unseen: Some(Unseen {
             since: samples::NOW.to_string(),
             why: "no file can be opened".to_owned(),
@@ -201,6 +204,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "incident": null,
             "operation": null,
             "rests": { "until": at, "why": "the attempt before failed" },
+            "waits": "stopped by hand",
             "unseen": { "since": at, "why": "no file can be opened" },
             "priority": 5,
             "paused": true,

@@ -72,6 +72,7 @@ pub(super) fn operations() -> [Operation; 2] {
         cut_off: true,
         interruptions: 2,
         output: Some("starting\nno space left".to_owned()),
+        cancel_asked: Some("cancelled by root: fixed".to_owned()),
         ..short.clone()
     };
     [short, whole]
@@ -145,6 +146,7 @@ pub(super) fn incidents() -> [Incident; 2] {
         missing: Some(PluginName::parse("restart-service").unwrap()),
         openings: vec![NOW, NOW],
         rto_exceeded_at: Some(NOW),
+        handed_over: Some("root cancelled its recovery".to_owned()),
         ..short.clone()
     };
     [short, whole]

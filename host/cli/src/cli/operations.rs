@@ -27,7 +27,11 @@ pub(super) async fn show(client: &Client, out: &Output, id: &OperationId) -> any
 }
 
 fn show_operation(out: &Output, detail: OperationDetail) -> anyhow::Result<()> {
-    let OperationDetail { operation, journal } = detail;
+    let OperationDetail {
+        operation,
+        journal,
+        waits,
+    } = detail;
     let now = now();
     let mut facts = vec![
         ("operation", operation.id),
@@ -84,6 +88,8 @@ fn show_operation(out: &Output, detail: OperationDetail) -> anyhow::Result<()> {
             .then(|| "effects were only planned".to_owned()),
     );
     add("error", operation.error.map(|error| printable(&error)));
+    add("cancel", operation.cancel_asked.map(|by| printable(&by)));
+    add("waits", waits.map(|waits| printable(&waits)));
     add(
         "due",
         operation
@@ -219,18 +225,27 @@ pub(super) async fn decide(
     verb: &str,
     decision: Decision,
 ) -> anyhow::Result<()> {
+    let path = format!("/v1/operations/{}", decision.id);
+    let revision = match decision.revision {
+        // What is approved is what it was a moment ago, and not what somebody else made of it meanwhile. A running one may
+        // be cancelled at whichever revision it is.
+        None if verb != "cancel" => {
+            let now = parse::<OperationDetail>(&client.get(&path).await?)?;
+            Some(now.operation.revision)
+        }
+        given => given,
+    };
     let body = DecisionBody {
-        revision: decision.revision,
+        revision,
         by: decision.by.by,
         reason: decision.reason,
     };
-    let path = format!("/v1/operations/{}/{verb}", decision.id);
-    let answer = client.post(&path, &body).await?;
+    let answer = client.post(&format!("{path}/{verb}"), &body).await?;
     present(out, &answer, |out, operation: Operation| {
         let state = out.paint(&operation.state.to_string(), state_tone(operation.state));
         let note = match verb {
             "cancel" if !operation.state.is_final() => {
-                "; it ends before its next attempt, what runs now is not cut off"
+                "; it ends after the call that runs now, which is not cut off"
             }
             _ => "",
         };

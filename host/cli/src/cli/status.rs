@@ -90,8 +90,10 @@ fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow
         let paused = target.paused.then(|| "paused".to_owned());
         let unseen = target.unseen.as_ref();
         let unseen = unseen.map(|unseen| format!("cannot look: {}", printable(&unseen.why)));
+        let waits = target.waits.as_deref().map(printable);
         let completed = target.completed.then(|| "completed".to_owned());
-        let notes: Vec<String> = completed.into_iter().chain(paused).chain(unseen).collect();
+        let notes = completed.into_iter().chain(paused).chain(unseen).chain(waits);
+        let notes: Vec<String> = notes.collect();
         let health = match notes.as_slice() {
             [] => target.health.to_string(),
             notes => format!("{} ({})", target.health, notes.join("; ")),

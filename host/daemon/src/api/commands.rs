@@ -61,21 +61,46 @@ pub(super) async fn decide(
     verb: Verb,
     served: Arc<Served>,
     who: Known,
-    id: OperationId,
+    (id, if_match): (OperationId, Option<u64>),
     body: DecisionBody,
 ) -> Result<(StatusCode, Json<Operation>), ApiError> {
+    if let (Some(header), Some(field)) = (if_match, body.revision)
+        && header != field
+    {
+        let error = format!("`If-Match` says revision {header}, and `revision` says {field}");
+        return Err(ApiError::bad_request(error, "send one of them"));
+    }
     let decision = Decision {
-        id,
-        revision: body.revision,
+        id: id.clone(),
+        revision: body.revision.or(if_match),
         verb,
         by: actor(who, &body.by)?,
         reason: short("reason", &body.reason)?,
     };
     let recovery = served.ports.recovery.clone();
-    let decided = async move { recovery.decide(decision).await };
-    let operation = Operation::from(&served.finish(decided).await?);
-    // What follows from it comes as events.
-    Ok((StatusCode::ACCEPTED, Json(operation)))
+    let decided = async move { Ok(recovery.decide(decision).await) };
+    match served.finish(decided).await? {
+        // What follows from it comes as events.
+        Ok(operation) => Ok((StatusCode::ACCEPTED, Json(Operation::from(&operation)))),
+        Err(refused) => Err(undecided(&served, id, refused).await),
+    }
+}
+
+/// Why a decision was refused, and where the operation stands.
+async fn undecided(served: &Served, id: OperationId, refused: Refused) -> ApiError {
+    match served.ports.records.operation(id.clone()).await {
+        Ok(Some((operation, _))) => {
+            let stands = format!(
+                "{id} is {}, at revision {}; `mainstay operation show {id}` says more",
+                operation.state.as_str(),
+                operation.revision
+            );
+            ApiError::conflict(refused.0, stands)
+        }
+        Ok(None) => super::reads::no_operation(&id),
+        // That it is refused is what counts.
+        Err(_) => refused.into(),
+    }
 }
 
 pub(super) async fn pause(

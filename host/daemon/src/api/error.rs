@@ -25,6 +25,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, error, Some(help.into()))
     }
 
+    /// What the request names is not in the state that it needs.
+    pub fn conflict(error: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, error, Some(help.into()))
+    }
+
     /// The request says something that is not allowed.
     pub fn bad_request(error: impl Into<String>, help: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error, Some(help.into()))

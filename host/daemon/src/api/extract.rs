@@ -4,7 +4,7 @@ use super::{Served, error::ApiError};
 use axum::{
     Json,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
-    http::request::Parts,
+    http::{header::IF_MATCH, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use std::{sync::Arc, time::Duration};
@@ -20,6 +20,31 @@ pub(super) struct Parameters<T>(pub(super) T);
 
 /// The placeholders of the path.
 pub(super) struct Named<T>(pub(super) T);
+
+/// The revision that `If-Match` asks for, as `"7"`; none where there is no such header, or where it takes any.
+pub(super) struct IfMatch(pub(super) Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let Some(value) = parts.headers.get(IF_MATCH) else {
+            return Ok(Self(None));
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let revision = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        match revision.unwrap_or(text).parse() {
+            Ok(revision) => Ok(Self(Some(revision))),
+            Err(_) => {
+                let error = "`If-Match` names no revision";
+                let help = "send the `revision` of the operation that was looked at, in quotes, e.g. \"7\"";
+                Err(ApiError::bad_request(error, help))
+            }
+        }
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<Arc<Served>> for Body<T> {
     type Rejection = ApiError;

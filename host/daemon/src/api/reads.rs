@@ -11,7 +11,7 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_TYPE, ETAG},
     response::{IntoResponse, Response},
 };
 use mainstay_api::{
@@ -22,6 +22,7 @@ use mainstay_domain::{
     id::{IncidentId, OperationId},
     incident, operation,
 };
+use mainstay_domain::operation::OperationState;
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.
@@ -101,18 +102,32 @@ pub(super) async fn renames(
 pub(super) async fn operation(
     State(served): State<Arc<Served>>,
     Named(id): Named<OperationId>,
-) -> Result<Json<OperationDetail>, ApiError> {
+) -> Result<Response, ApiError> {
     let Some((operation, entries)) = served.ports.records.operation(id.clone()).await? else {
-        let help = "`mainstay history` lists operations";
-        return Err(ApiError::not_found(
-            format!("there is no operation {id}"),
-            help,
-        ));
+        return Err(no_operation(&id));
     };
-    Ok(Json(OperationDetail {
+    // An operation of the past says what its incident waits for only where it is the one that a person ended.
+    let may_wait = matches!(
+        operation.state,
+        OperationState::AwaitingManual | OperationState::Cancelled
+    );
+    let active = served.ports.recovery.active(&operation.target);
+    let waits = operation.incident.as_ref().filter(|_| may_wait);
+    let waits = waits.and_then(|incident| active?.waits.remove(incident));
+    let detail = OperationDetail {
         operation: Operation::from(&operation),
         journal: entries.iter().map(JournalEntry::from).collect(),
-    }))
+        waits,
+    };
+    // What `If-Match` of a decision takes.
+    let revision = format!("\"{}\"", operation.revision);
+    Ok(([(ETAG, revision)], Json(detail)).into_response())
+}
+
+/// No operation has this identifier.
+pub(super) fn no_operation(id: &OperationId) -> ApiError {
+    let help = "`mainstay history` lists operations";
+    ApiError::not_found(format!("there is no operation {id}"), help)
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {

@@ -16,7 +16,7 @@ use mainstay_domain::{
     time::Timestamp,
 };
 use semver::VersionReq;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Controls targets; what the supervisor service offers to effects, the recovery engine and operators.
 pub trait TargetControl: Send + Sync {
@@ -147,6 +147,8 @@ pub struct Active {
     pub operation: Option<OperationId>,
     /// Its next operation, or the next attempt, waits for its time.
     pub rests: Option<Rest>,
+    /// Of which incidents the recovery waits for a person, and what they can do, for people.
+    pub waits: BTreeMap<IncidentId, String>,
 }
 
 /// Until when something waits, and why.

@@ -109,8 +109,9 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         due: None,
         cut_off: false,
         interruptions: 0,
-        acted_by: None,
+acted_by: None,
         output: None,
+        cancel_asked: None,
     };
     let entry = |kind, result| EffectEntry {
         operation: id.clone(),
@@ -181,7 +182,8 @@ pub(crate) fn incident() -> Incident {
         relapse_until: None,
         missing: None,
         openings: Vec::new(),
-        rto_exceeded_at: None,
+rto_exceeded_at: None,
+        handed_over: None,
     }
 }
 
@@ -496,6 +498,7 @@ impl RecoveryControl for FakeWorld {
             incident: Some(incident().id),
             operation: Some(operation_id(1)),
             rests: None,
+            waits: Default::default(),
         })
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::OperationResumed
         | K::OperationRetrying
         | K::OperationValidating
+        | K::OperationCancelling
         | K::OperationCancelled
         | K::EffectPerformed
         | K::AlertQueued

@@ -97,7 +97,7 @@ event_data! {
     OperationAskedFor,
     /// `operation.awaiting-manual`.
     OperationAwaitingManual,
-    /// `operation.approved`.
+    /// `operation.approved` and `operation.cancelling`.
     OperationApproved,
     /// `operation.started`.
     OperationStarted,

@@ -107,6 +107,8 @@ event_kinds! {
     OperationPartial = "operation.partial",
     /// No attempt worked.
     OperationFailed = "operation.failed",
+    /// An operator asked to end it while a handler of it is called; it ends after that call.
+    OperationCancelling = "operation.cancelling",
     /// An operator or the end of the failure ended it.
     OperationCancelled = "operation.cancelled",
     /// People have to act.

@@ -121,13 +121,13 @@ pub struct OperationAwaitingManual {
     pub attempts: u32,
 }
 
-/// A person approved a recovery.
+/// A person approved a recovery, or asked to cancel one that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationApproved {
     /// Which.
     #[serde(flatten)]
     pub about: OperationFacts,
-    /// Who approved: the user of the socket's peer, or the name of the token's secret.
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
     pub by: String,
     /// What they say about themselves.
     pub note: Option<String>,

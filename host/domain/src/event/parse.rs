@@ -44,7 +44,7 @@ impl EventData {
                 facts::<OperationScheduled>(&data).or_else(|| facts::<OperationAskedFor>(&data))
             }
             K::OperationAwaitingManual => facts::<OperationAwaitingManual>(&data),
-            K::OperationApproved => facts::<OperationApproved>(&data),
+            K::OperationApproved | K::OperationCancelling => facts::<OperationApproved>(&data),
             K::OperationStarted => facts::<OperationStarted>(&data),
             K::OperationResumed => facts::<OperationResumed>(&data),
             K::OperationRetrying => facts::<OperationRetrying>(&data),

@@ -148,6 +148,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("incident.opened", "IncidentOpened"),
         ("operation.escalated", "OperationEscalated"),
         ("operation.failed", "OperationEnded"),
+        ("operation.cancelling", "OperationApproved"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -227,6 +227,7 @@ impl Recovery {
                 out.writes
                     .push(words::retrying(&work.operation, &why, delay, at.now));
                 work.error = Some(why);
+                work.tried_at = Some(at.monotonic);
                 let entry = self.entry(&work.operation, at.monotonic + delay);
                 self.queue.rest(entry);
                 case.stage = Stage::Queued(work);

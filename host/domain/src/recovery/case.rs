@@ -74,6 +74,8 @@ pub struct Work {
     pub effects: u32,
     /// Why the last attempt did not help; none before the first.
     pub error: Option<String>,
+    /// When that attempt ended: what the next one waits is counted from here. None where an earlier daemon made it.
+    pub(super) tried_at: Option<Monotonic>,
 }
 
 impl Work {
@@ -84,6 +86,7 @@ impl Work {
             permanently_failed: BTreeSet::new(),
             effects: 0,
             error: None,
+            tried_at: None,
         }
     }
 

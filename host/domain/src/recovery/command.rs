@@ -60,7 +60,7 @@ impl Recovery {
                 }
             }
             Command::Pause { target, paused, by } => {
-                self.pause_or_resume(target, paused, &by, at, out)
+                self.pause_or_resume(target, paused, &by, at, out)?
             }
         };
         let reply = reply.unwrap_or_else(Reply::Refused);
@@ -163,6 +163,7 @@ impl Recovery {
         let incident = &mut case.incident;
         if incident.by_hand || incident.relapse_until.is_some() || incident.missing.is_some() {
             incident.by_hand = false;
+            incident.handed_over = None;
             incident.relapse_until = None;
             incident.missing = None;
         }
@@ -187,9 +188,9 @@ impl Recovery {
         by: &Actor,
         at: InputTime,
         out: &mut Outcome,
-    ) -> Result<Reply, Refusal> {
-        if let Some(target) = &target {
-            self.must_exist(target)?;
+    ) -> Result<Result<Reply, Refusal>, IllegalMove> {
+        if let Some(Err(refusal)) = target.as_ref().map(|target| self.must_exist(target)) {
+            return Ok(Err(refusal));
         }
         out.writes.push(Change::Paused(target.clone(), paused));
         out.writes
@@ -199,13 +200,31 @@ impl Recovery {
             (Some(target), true) => drop(self.paused_targets.insert(target)),
             (Some(target), false) => {
                 self.paused_targets.remove(&target);
+                for key in self.keys_of(&target) {
+                    self.try_with(&key, out, |machine, case, out| machine.take_up(case, at, out))?;
+                }
                 self.queue.release_block(&StartBlock::TargetPaused(target));
             }
         }
         if !self.paused_host {
             self.queue.release_block(&StartBlock::HostPaused);
         }
-        Ok(Reply::Done)
+        Ok(Ok(Reply::Done))
+    }
+
+    /// A person lets the host go on with what a person had stopped: it gets an automatic operation again.
+    fn take_up(
+        &mut self,
+        case: &mut Case,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
+        if !matches!(case.stage, Stage::HandedOver(_)) {
+            return Ok(());
+        }
+        case.incident.by_hand = false;
+        case.incident.handed_over = None;
+        self.schedule(case, at, out)
     }
 }
 

@@ -6,8 +6,10 @@ use super::{
 };
 use crate::{
     event::IncidentEnd,
-    name::TargetName,
+    failure,
+    name::{FailureType, TargetName},
     operation::{Mode, OperationEvent},
+    record::Change,
     spec::{RouteSpec, Spec},
 };
 use std::sync::Arc;
@@ -25,6 +27,7 @@ impl Recovery {
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));
         self.forget_flapping(at, out);
+        self.follow_cooldowns(at, out);
         let mut keys: Vec<CaseKey> = self.cases.keys().cloned().collect();
         // The same inputs give the same outcomes.
         keys.sort();
@@ -34,6 +37,23 @@ impl Recovery {
             self.remember_removed(&key);
         }
         Ok(())
+    }
+
+    /// What cools down does so for as long as its route says now, counted from its recovery.
+    fn follow_cooldowns(&mut self, at: InputTime, out: &mut Outcome) {
+        let (settings, cases) = (&self.settings, &self.cases);
+        let length = |target: &TargetName, failure: &FailureType| {
+            let key = CaseKey {
+                target: target.clone(),
+                failure: failure.clone(),
+            };
+            let known = cases.get(&key).map(|case| case.incident.severity);
+            let severity = known.unwrap_or_else(|| failure::default_severity(failure));
+            Some(settings.route(&key, severity)?.cooldown)
+        };
+        let changed = self.cooldowns.follow(at.now, length).into_iter();
+        out.writes
+            .extend(changed.map(|(target, failure, until)| Change::Cooldown(target, failure, until)));
     }
 
     /// Nobody counts the openings of removed targets. Where one was said to flap it is said that this is over: one that
@@ -152,8 +172,13 @@ impl Recovery {
                     Some(_) => {
                         let next = work.operation.attempts.saturating_add(1);
                         let delay = route.strategy.delay_before(next).unwrap_or_default();
-                        let due = work.operation.due.unwrap_or(at.now);
-                        due.since(at.now).min(delay)
+                        match work.tried_at {
+                            Some(tried_at) => (tried_at + delay).since(at.monotonic),
+                            None => {
+                                let due = work.operation.due.unwrap_or(at.now);
+                                due.since(at.now).min(delay)
+                            }
+                        }
                     }
                     None => {
                         self.next_delay(&CaseKey::from(&*case.incident), &case.incident, route, at)

@@ -32,6 +32,10 @@ impl DryRun {
     pub(super) fn operation(&self) -> &Operation {
         &self.work.operation
     }
+
+    pub(super) fn work_mut(&mut self) -> &mut Work {
+        &mut self.work
+    }
 }
 
 impl Recovery {

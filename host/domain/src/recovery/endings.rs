@@ -121,7 +121,8 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Operation, IllegalMove> {
-        self.cancel_operation(&mut work, OperationEvent::Cancelled, why, at, out)?;
+        let event = OperationEvent::Cancelled;
+        self.stop_operation(&mut work, event, why, case.is_present, at, out)?;
         self.hand_over_to_operator(case, at, out);
         Ok(work.operation)
     }
@@ -138,6 +139,7 @@ impl Recovery {
                 true => case.end_without_operation(),
                 false => IncidentEnd::Unseen,
             };
+            case.incident.handed_over = None;
             self.close(case, None, how, at.now, out);
             return;
         }
@@ -154,13 +156,26 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        self.stop_operation(work, event, why, false, at, out)
+    }
+
+    /// The same; `is_stopped` where its failure holds and is left to people.
+    pub(super) fn stop_operation(
+        &mut self,
+        work: &mut Work,
+        event: OperationEvent,
+        why: &str,
+        is_stopped: bool,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<(), IllegalMove> {
         let (target, id) = (work.operation.target.clone(), work.operation.id.clone());
         self.queue.remove(&id);
         self.queue.finished(&target, &id);
         work.operation.error = Some(why.to_owned());
         self.step(work, event, at, out)?;
         out.writes
-            .push(words::cancelled(&work.operation, why, at.now));
+            .push(words::cancelled(&work.operation, why, is_stopped, at.now));
         Ok(())
     }
 

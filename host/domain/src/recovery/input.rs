@@ -254,6 +254,8 @@ pub struct TargetSummary {
     pub operation: Option<OperationId>,
     /// Until when its next operation rests, and why.
     pub rests: Option<(Timestamp, String)>,
+    /// Of which incidents the recovery waits for a person, and what they can do.
+    pub waits: BTreeMap<IncidentId, String>,
 }
 
 /// What the journal holds of recovery.

@@ -151,6 +151,8 @@ impl Recovery {
             operation.due = Some(at.now + BETWEEN_TRIES);
         });
         work.error = Some(CANNOT_LOOK.to_owned());
+        // No strategy says how long this is.
+        work.tried_at = None;
         let entry = self.entry(&work.operation, at.monotonic + BETWEEN_TRIES);
         self.queue.rest(entry);
         case.stage = Stage::Queued(work);

@@ -21,6 +21,26 @@ pub(super) struct OperatorDecision<'a> {
     pub(super) reason: &'a str,
 }
 
+impl OperatorDecision<'_> {
+    /// Who did it and why, as the record of the operation has it.
+    fn words(&self, verb: &str) -> String {
+        with_reason(format!("{verb} by {}", self.by), self.reason)
+    }
+
+    /// The same of the incident, as a sentence.
+    fn sentence(&self, verb: &str) -> String {
+        with_reason(format!("{} {verb} its recovery", self.by), self.reason)
+    }
+}
+
+/// Nobody has to give a reason.
+fn with_reason(what: String, reason: &str) -> String {
+    match reason.trim() {
+        "" => what,
+        reason => format!("{what}: {reason}"),
+    }
+}
+
 impl Recovery {
     /// The case of an operation that may be decided about.
     fn decidable(&self, decision: &OperatorDecision<'_>) -> Result<(CaseKey, &Operation), Refusal> {
@@ -40,18 +60,18 @@ impl Recovery {
 
     fn awaiting(&self, decision: &OperatorDecision<'_>) -> Result<CaseKey, Refusal> {
         let id = decision.id;
-        let not_awaiting = || {
-            Refusal::Conflict(format!(
-                "{id} does not wait for a person; see mainstay operation show {id}"
-            ))
-        };
         if !self.operations.contains_key(id) {
-            return Err(not_awaiting());
+            return Err(Refusal::Conflict(format!(
+                "{id} does not wait for a person; see mainstay operation show {id}"
+            )));
         }
         let (key, operation) = self.decidable(decision)?;
         match operation.state {
             OperationState::AwaitingManual => Ok(key),
-            _ => Err(not_awaiting()),
+            state => Err(Refusal::Conflict(format!(
+                "{id} does not wait for a person: it is {}; see mainstay operation show {id}",
+                state.as_str()
+            ))),
         }
     }
 
@@ -97,8 +117,10 @@ impl Recovery {
             };
             let mut work = work.clone();
             let (by, reason) = (decision.by, decision.reason);
-            let why = format!("rejected by {by}: {reason}");
-            machine.cancel_operation(&mut work, OperationEvent::Rejected, &why, at, out)?;
+            let why = decision.words("rejected");
+            case.incident.handed_over = Some(decision.sentence("rejected"));
+            let event = OperationEvent::Rejected;
+            machine.stop_operation(&mut work, event, &why, case.is_present, at, out)?;
             let message = format!(
                 "{by} rejected the recovery of {} from {}: {reason}",
                 key.target, key.failure
@@ -117,17 +139,17 @@ impl Recovery {
         Ok(answer(decision.id, operation.transpose()?.flatten()))
     }
 
-    /// A waiting operation ends now. A running one ends after its call, which is not interrupted; the reply shows it
-    /// as it is.
+    /// A waiting operation ends now. A running one ends after its call, which is not interrupted: that it was asked for
+    /// is an event and in its record, and the reply shows it as it is.
     pub(super) fn cancel(
         &mut self,
         decision: &OperatorDecision<'_>,
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<Result<Reply, Refusal>, IllegalMove> {
-        let words = format!("cancelled by {}: {}", decision.by, decision.reason);
+        let said = decision.words("cancelled");
         if let Some(dry_run) = self.dry_runs.get_mut(decision.id) {
-            return Ok(dry_run.cancel(decision, words));
+            return Ok(dry_run.cancel(decision, said, at, out));
         }
         let key = match self.decidable(decision) {
             Ok((key, _)) => key,
@@ -136,19 +158,26 @@ impl Recovery {
         let operation = self.with(&key, out, |machine, case, out| {
             match std::mem::replace(&mut case.stage, Stage::Over) {
                 Stage::Queued(work) | Stage::AwaitingApproval(work) => {
-                    machine.cancelled(case, work, &words, at, out).map(Some)
+                    case.incident.handed_over = Some(decision.sentence("cancelled"));
+                    machine.cancelled(case, work, &said, at, out).map(Some)
                 }
                 Stage::Running(mut running) => {
                     if running.cancelled.is_some() {
                         case.stage = Stage::Running(running);
                         return Ok(None);
                     }
+                    case.incident.handed_over = Some(decision.sentence("cancelled"));
                     if !matches!(running.attempt, Attempt::Calling { .. }) {
-                        let ended = machine.cancelled(case, running.work, &words, at, out);
+                        let ended = machine.cancelled(case, running.work, &said, at, out);
                         return ended.map(Some);
                     }
-                    running.cancelled = Some(words);
-                    let operation = running.work.operation.clone();
+                    running.cancelled = Some(said.clone());
+                    let work = &mut running.work;
+                    work.revise(out, |operation| operation.cancel_asked = Some(said));
+                    let (by, reason) = (decision.by, decision.reason);
+                    out.writes
+                        .push(words::cancelling(&work.operation, by, reason, at.now));
+                    let operation = work.operation.clone();
                     case.stage = Stage::Running(running);
                     case.incident.by_hand = true;
                     Ok(Some(operation))
@@ -164,13 +193,24 @@ impl Recovery {
 }
 
 impl super::dry_run::DryRun {
-    fn cancel(&mut self, decision: &OperatorDecision<'_>, words: String) -> Result<Reply, Refusal> {
+    fn cancel(
+        &mut self,
+        decision: &OperatorDecision<'_>,
+        said: String,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<Reply, Refusal> {
         at_revision(decision, self.operation())?;
         if self.cancelled.is_some() {
             return answer(decision.id, None);
         }
-        self.cancelled = Some(words);
-        answer(decision.id, Some(self.operation().clone()))
+        self.cancelled = Some(said.clone());
+        let work = self.work_mut();
+        work.revise(out, |operation| operation.cancel_asked = Some(said));
+        let (by, reason) = (decision.by, decision.reason);
+        out.writes
+            .push(words::cancelling(&work.operation, by, reason, at.now));
+        answer(decision.id, Some(work.operation.clone()))
     }
 }
 
@@ -191,7 +231,7 @@ fn answer(id: &OperationId, operation: Option<Operation>) -> Result<Reply, Refus
         .map(|operation| Reply::Operation(Box::new(operation)))
         .ok_or_else(|| {
             Refusal::Conflict(format!(
-                "that was decided about {id} before; see mainstay operation show {id}"
+                "that was decided about {id} before, and it ends after the call that runs; see mainstay operation show {id}"
             ))
         })
 }

@@ -1,6 +1,6 @@
 //! The summary of a target, for status.
 
-use super::{Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
+use super::{CaseKey, Recovery, Stage, TargetSummary, looked::CANNOT_LOOK};
 use crate::{name::TargetName, text::counted};
 
 impl Recovery {
@@ -15,6 +15,9 @@ impl Recovery {
             if case.incident.state.is_open() {
                 summary.incident = summary.incident.take().max(Some(case.incident.id.clone()));
             }
+            if let Some(waits) = waits_for(&key, case) {
+                summary.waits.insert(case.incident.id.clone(), waits);
+            }
             let Some(work) = case.work() else {
                 continue;
             };
@@ -28,6 +31,31 @@ impl Recovery {
             }
         }
         summary
+    }
+}
+
+/// What a person can do, where the recovery waits for one.
+fn waits_for(key: &CaseKey, case: &super::Case) -> Option<String> {
+    let CaseKey { target, failure } = key;
+    match &case.stage {
+        Stage::HandedOver(_) => {
+            let who = case.incident.handed_over.as_deref();
+            let who = who.unwrap_or("a person rejected or cancelled its recovery");
+            Some(format!(
+                "{failure} is stopped by hand: {who}; `mainstay resume {target}` takes it up"
+            ))
+        }
+        Stage::AwaitingApproval(work) => {
+            let id = &work.operation.id;
+            Some(format!(
+                "its recovery from {failure} waits for a person: `mainstay approve {id}`, or `mainstay reject {id}`"
+            ))
+        }
+        Stage::Unrouted
+        | Stage::Queued(_)
+        | Stage::Running(_)
+        | Stage::RelapseWindow { .. }
+        | Stage::Over => None,
     }
 }
 

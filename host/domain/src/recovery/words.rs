@@ -108,6 +108,33 @@ pub(super) fn approved(operation: &Operation, by: &Actor, reason: &str, now: Tim
     about(operation, kind, operation.severity, now, message, data)
 }
 
+/// A person asked to cancel it, and a handler of it is called.
+pub(super) fn cancelling(
+    operation: &Operation,
+    by: &Actor,
+    reason: &str,
+    now: Timestamp,
+) -> Change {
+    let why = match reason.trim() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    let message = format!(
+        "{by} asked to cancel the {}recovery of {} from {}, which ends after the call that runs{why}",
+        dry_words(operation),
+        operation.target,
+        operation.failure
+    );
+    let data = OperationApproved {
+        about: OperationFacts::of(operation),
+        by: by.name.clone(),
+        note: by.note.clone(),
+        reason: reason.to_owned(),
+    };
+    let kind = EventKind::OperationCancelling;
+    about(operation, kind, Severity::Low, now, message, data)
+}
+
 /// With the handler that is called first.
 pub(super) fn started(operation: &Operation, route: &RouteSpec, now: Timestamp) -> Change {
     let data = OperationStarted {
@@ -176,10 +203,23 @@ pub(super) fn retrying(
     about(operation, kind, Severity::Medium, now, message, data)
 }
 
-pub(super) fn cancelled(operation: &Operation, why: &str, now: Timestamp) -> Change {
+/// `is_stopped`: the failure holds, and is left to people.
+pub(super) fn cancelled(
+    operation: &Operation,
+    why: &str,
+    is_stopped: bool,
+    now: Timestamp,
+) -> Change {
     let dry = dry_words(operation);
+    let stopped = match is_stopped {
+        true => format!(
+            "; it is stopped by hand until it is over, or `mainstay resume {}` takes it up",
+            operation.target
+        ),
+        false => String::new(),
+    };
     let message = format!(
-        "{dry}recovery of {} from {} was cancelled: {why}",
+        "{dry}recovery of {} from {} was cancelled: {why}{stopped}",
         operation.target, operation.failure
     );
     about(
@@ -208,12 +248,18 @@ pub(super) fn ended(operation: &Operation, unproved: bool, again: bool, now: Tim
         .error
         .as_ref()
         .map_or(String::new(), |error| format!(": {error}"));
+    let asked = operation
+        .cancel_asked
+        .as_ref()
+        .map_or(String::new(), |asked| {
+            format!("; during its last call it was {asked}")
+        });
     let (target, failure) = (&operation.target, &operation.failure);
     let message = match idle_handler(operation) {
         Some(handler) => {
-            format!("{target} is healthy again from {failure}{took}; {handler} did nothing")
+            format!("{target} is healthy again from {failure}{took}; {handler} did nothing{asked}")
         }
-        None => format!("{dry}recovery of {target} from {failure} {what}{took}{error}"),
+        None => format!("{dry}recovery of {target} from {failure} {what}{took}{error}{asked}"),
     };
     let data = OperationEnded::of(operation, unproved, again);
     // A success resolves what was fired with the failure's severity, so it is routed like it.

@@ -121,6 +121,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         interruptions: _,
         acted_by: _,
         output: _,
+        cancel_asked: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -146,8 +147,7 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         finished_at,
         recovery_ms,
         due,
-        acted_by,
-        output,
+acted_by, cancel_asked, output,
     );
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
     some_and_none!(all, actions, steps);
@@ -177,6 +177,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         missing: _,
         openings: _,
         rto_exceeded_at: _,
+        handed_over: _,
     } = &all[0];
     met!(
         all.iter().map(|one| one.state);
@@ -190,7 +191,7 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         tried_at,
         relapse_until,
         missing,
-        rto_exceeded_at,
+handed_over, rto_exceeded_at,
     );
     true_and_false!(all, by_hand, escalated);
     some_and_none!(all, evidence, affected, openings);

@@ -50,6 +50,7 @@ impl RecoverySnapshot {
             incident: summary.incident,
             operation: summary.operation,
             rests: summary.rests.map(|(until, why)| Rest { until, why }),
+            waits: summary.waits,
         });
         let mut state = self.write();
         if state.active.get(target) == active.as_ref() {

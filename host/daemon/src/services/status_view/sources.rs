@@ -6,8 +6,8 @@ use crate::ports::{
     TargetControl, Watch,
 };
 use mainstay_api::{HostStatus, JobRow, PluginRow, ReloadRow, Rest, Status, TargetRow, Unseen};
-use mainstay_domain::name::TargetName;
-use std::sync::Arc;
+use mainstay_domain::{id::IncidentId, name::TargetName};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Where the status is gathered from.
 #[derive(Clone)]
@@ -54,6 +54,7 @@ impl StatusSources {
                 until: rest.until.to_string(),
                 why: rest.why,
             }),
+            waits: waits_of(active.waits),
             unseen: self.watch.unseen(name).map(|unseen| Unseen {
                 since: unseen.since.to_string(),
                 why: unseen.why,
@@ -95,6 +96,12 @@ impl StatusSources {
             }),
         }
     }
+}
+
+/// All that waits for a person, in the order of its incidents.
+fn waits_of(waits: BTreeMap<IncidentId, String>) -> Option<String> {
+    let waits: Vec<String> = waits.into_values().collect();
+    (!waits.is_empty()).then(|| waits.join("; "))
 }
 
 /// All but the targets.

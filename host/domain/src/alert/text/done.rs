@@ -45,7 +45,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         }
         K::OperationEscalated => match event.data.after_escalation() {
             Some(AfterEscalation::People) => {
-                "nothing more by itself: it is left to people until it is over"
+                "nothing more by itself: it is left to people until it is over or taken up again"
             }
             Some(AfterEscalation::Route) => "nothing, for no route fits it",
             _ => {

@@ -54,7 +54,11 @@ pub(super) fn next_step(event: &Event) -> String {
             "look at `mainstay operation show {id}`, then `mainstay approve {id}` or `mainstay reject {id}`"
         ),
         (K::OperationPartial | K::OperationFailed | K::OperationEscalated, Some(id)) => {
+            let is_stopped = event.data.after_escalation() == Some(AfterEscalation::People);
             let again = match (&event.target, event.data.failure()) {
+                (Some(target), _) if is_stopped => {
+                    format!(", or let the host take it up again: `mainstay resume {target}`")
+                }
                 (Some(target), Some(failure)) => {
                     format!("; to try again: `mainstay recover {target} --failure {failure}`")
                 }

@@ -107,14 +107,16 @@ fn a_cooldown_and_a_back_off_follow_a_changed_config() {
     world.raise("api down", High);
     assert_eq!(world.waits("api down"), Duration::from_secs(29));
     world.configure(with_route(cooling(5)));
-    assert_eq!(world.waits("api down"), Duration::from_secs(5));
+    assert_eq!(world.waits("api down"), Duration::from_secs(4));
+    world.configure(with_route(cooling(60)));
+    assert_eq!(world.waits("api down"), Duration::from_secs(59));
     world.pass(10);
     world.configure(with_route(cooling(0)));
     assert_eq!(world.stage("api down"), "looking");
 }
 
 #[test]
-fn the_delay_before_an_attempt_follows_a_changed_config_and_gets_no_longer() {
+fn the_delay_before_an_attempt_follows_a_changed_config_and_counts_from_the_attempt_before() {
     let mut world = World::new(usual());
     let linear = |initial| RouteSpec {
         strategy: Strategy::Linear {
@@ -128,9 +130,13 @@ fn the_delay_before_an_attempt_follows_a_changed_config_and_gets_no_longer() {
     world.answer(retryable());
     world.pass(100);
     world.configure(with_route(linear(5_000)));
-    assert_eq!(world.waits("api down"), Duration::from_millis(900));
+    assert_eq!(world.waits("api down"), Duration::from_millis(4_900));
     world.configure(with_route(linear(200)));
-    assert_eq!(world.waits("api down"), Duration::from_millis(200));
+    assert_eq!(world.waits("api down"), Duration::from_millis(100));
+    // Another daemon does not know when that was, and makes no wait longer.
+    world.restart(0);
+    world.configure(with_route(linear(5_000)));
+    assert_eq!(world.waits("api down"), Duration::from_millis(100));
 }
 
 #[test]

@@ -119,6 +119,62 @@ fn one_that_runs_ends_after_its_call_when_it_is_cancelled() {
 }
 
 #[test]
+fn that_a_cancel_was_asked_for_is_an_event_and_another_revision_and_stays_on_record() {
+    let mut world = World::new(usual());
+    world.raise("api down", High);
+    let before = world.operation("api down");
+    world.decide(Verb::Cancel, &before.id);
+    assert_eq!(world.count(EventKind::OperationCancelling), 1);
+    let asked = world.operation("api down");
+    assert!(asked.revision > before.revision);
+    assert_eq!(asked.cancel_asked.as_deref(), Some("cancelled by ann: so"));
+    let stale = decision(Verb::Cancel, &before.id, Some(before.revision));
+    assert!(conflicts(&world.command(stale)));
+    assert_eq!(world.count(EventKind::OperationCancelling), 1);
+    world.recover_it();
+    let ended = &world.operations[&before.id];
+    assert_eq!(ended.state, OperationState::Succeeded);
+    assert_eq!(ended.cancel_asked, asked.cancel_asked);
+}
+
+#[test]
+fn a_dry_run_that_is_cancelled_says_so_too() {
+    let mut world = World::new(usual());
+    let Reply::Operation(operation) = world.ask_for("api down", true) else {
+        panic!("it is begun");
+    };
+    world.decide(Verb::Cancel, &operation.id);
+    assert_eq!(world.count(EventKind::OperationCancelling), 1);
+    assert!(world.operations[&operation.id].cancel_asked.is_some());
+}
+
+#[test]
+fn what_a_person_stopped_says_who_and_how_it_goes_on_and_a_resume_takes_it_up() {
+    for verb in [Verb::Reject, Verb::Cancel] {
+        for restarts in [false, true] {
+            let mut world = asking();
+            let id = world.operation("api down").id;
+            world.decide(verb, &id);
+            if restarts {
+                world.restart(10);
+            }
+            let incident = world.incident("api down");
+            let target = incident.target.clone();
+            let waits = world.machine.summary_of(&target).waits;
+            let said = &waits[&incident.id];
+            assert!(said.contains("stopped by hand: ann "), "{said}");
+            assert!(said.contains("mainstay resume api"), "{said}");
+            world.pause(Some("db"), false);
+            assert_eq!(world.stage("api down"), "people", "it is of another target");
+            world.pause(Some("api"), false);
+            assert_ne!(world.stage("api down"), "people");
+            assert!(!world.incident("api down").by_hand);
+            assert!(world.machine.summary_of(&target).waits.is_empty());
+        }
+    }
+}
+
+#[test]
 fn no_further_step_is_called_for_one_that_is_cancelled() {
     let mut world = World::new(with_route(two_steps()));
     world.raise("api down", High);

@@ -126,6 +126,7 @@ pub(super) fn operation(n: u64, name: &str, state: OperationState) -> Operation 
         interruptions: 0,
         acted_by: None,
         output: None,
+        cancel_asked: None,
     }
 }
 
@@ -157,6 +158,7 @@ pub(super) fn incident(n: u64, name: &str, state: IncidentState) -> Incident {
         missing: None,
         openings: Vec::new(),
         rto_exceeded_at: None,
+        handed_over: None,
     }
 }
 

@@ -222,6 +222,10 @@ proptest! {
                         incident: on.then(|| incident().id),
                         operation: Some(operation_id(number)),
                         rests: None,
+                        waits: on
+                            .then(|| (incident().id, "a person".to_owned()))
+                            .into_iter()
+                            .collect(),
                     };
                     now.active.insert(target.clone(), active);
                 }
