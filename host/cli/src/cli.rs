@@ -16,6 +16,7 @@ mod incident;
 mod journal;
 mod listings;
 mod operations;
+mod orders;
 mod output;
 mod plugins;
 mod progress;
@@ -105,7 +106,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
             done(operations::set_paused(&client().await?, out, paused, false).await)
         }
         Command::Heartbeat { target } => {
-            done(operations::heartbeat(&client().await?, &target).await)
+            done(orders::heartbeat(&client().await?, &target).await)
         }
         Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
         Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
@@ -120,7 +121,7 @@ async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow
             by,
         } => {
             let client = connect::connect(global).await?;
-            done(operations::forget_plugin(&client, out, &name, &version, by.by).await)
+            done(orders::forget_plugin(&client, out, &name, &version, by.by).await)
         }
         PluginCommand::Inspect { file } => done(plugins::inspect(out, &file).await),
         PluginCommand::New {

@@ -1,4 +1,4 @@
-//! What is commanded: recover, decide, pause, forget a plugin, heartbeat; and one operation in full.
+//! What is commanded of recovery: recover, decide, pause; and one operation in full.
 
 use super::{
     arguments::{Decision, Paused},
@@ -8,14 +8,10 @@ use super::{
     output::{Output, Tone, cell, length, now, printable, relative},
 };
 use mainstay_api::{
-    DecisionBody, Event, EventKind, ForgetPluginBody, ForgottenPlugin, Operation, OperationDetail,
-    OperationState, PauseBody, PauseReport, RecoverBody, Scheduled,
+    DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
+    PauseReport, RecoverBody, Scheduled,
 };
-use mainstay_domain::{
-    id::OperationId,
-    name::{PluginName, TargetName},
-};
-use semver::Version;
+use mainstay_domain::id::OperationId;
 use std::time::Duration;
 
 /// Where events do not come, the operation itself is looked at this often.
@@ -276,35 +272,4 @@ pub(super) async fn set_paused(
     }
     let what = target.as_deref().unwrap_or("the host");
     out.line(&format!("{verb}d automatic recovery of {what}"))
-}
-
-/// Lets other bytes go by a plugin's name and version.
-pub(super) async fn forget_plugin(
-    client: &Client,
-    out: &Output,
-    name: &PluginName,
-    version: &Version,
-    by: String,
-) -> anyhow::Result<()> {
-    let (name, version) = (name.to_string(), version.to_string());
-    let body = ForgetPluginBody {
-        name: name.clone(),
-        version: version.clone(),
-        by,
-    };
-    client.post("/v1/plugins/forget", &body).await?;
-    if out.json {
-        return out.json_line(&ForgottenPlugin { name, version });
-    }
-    out.line(&format!(
-        "{name}@{version} may be other bytes now; `mainstay plugin list` shows what serves"
-    ))
-}
-
-/// Reports that a target is alive; says nothing, for it stands in scripts.
-pub(super) async fn heartbeat(client: &Client, target: &TargetName) -> anyhow::Result<()> {
-    client
-        .post(&format!("/v1/heartbeat/{target}"), &serde_json::json!({}))
-        .await?;
-    Ok(())
 }

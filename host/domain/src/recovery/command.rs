@@ -211,21 +211,6 @@ impl Recovery {
         }
         Ok(Ok(Reply::Done))
     }
-
-    /// A person lets the host go on with what a person had stopped: it gets an automatic operation again.
-    fn take_up(
-        &mut self,
-        case: &mut Case,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        if !matches!(case.stage, Stage::HandedOver(_)) {
-            return Ok(());
-        }
-        case.incident.by_hand = false;
-        case.incident.handed_over = None;
-        self.schedule(case, at, out)
-    }
 }
 
 fn recovered_already(key: &CaseKey, id: &OperationId) -> Refusal {

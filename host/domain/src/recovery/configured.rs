@@ -6,10 +6,8 @@ use super::{
 };
 use crate::{
     event::IncidentEnd,
-    failure,
-    name::{FailureType, TargetName},
+    name::TargetName,
     operation::{Mode, OperationEvent},
-    record::Change,
     spec::{RouteSpec, Spec},
 };
 use std::sync::Arc;
@@ -37,23 +35,6 @@ impl Recovery {
             self.remember_removed(&key);
         }
         Ok(())
-    }
-
-    /// What cools down does so for as long as its route says now, counted from its recovery.
-    fn follow_cooldowns(&mut self, at: InputTime, out: &mut Outcome) {
-        let (settings, cases) = (&self.settings, &self.cases);
-        let length = |target: &TargetName, failure: &FailureType| {
-            let key = CaseKey {
-                target: target.clone(),
-                failure: failure.clone(),
-            };
-            let known = cases.get(&key).map(|case| case.incident.severity);
-            let severity = known.unwrap_or_else(|| failure::default_severity(failure));
-            Some(settings.route(&key, severity)?.cooldown)
-        };
-        let changed = self.cooldowns.follow(at.now, length).into_iter();
-        out.writes
-            .extend(changed.map(|(target, failure, until)| Change::Cooldown(target, failure, until)));
     }
 
     /// Nobody counts the openings of removed targets. Where one was said to flap it is said that this is over: one that

@@ -1,7 +1,7 @@
 //! How operations end, and what becomes of their incidents; `closing` is how these end.
 
 use super::{
-    Case, HandOverReason, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
+    Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
 };
 use crate::{
     event::IncidentEnd,
@@ -110,73 +110,6 @@ impl Recovery {
         let then = self.after_round(case);
         self.escalate(case, Some(&operation), (message, then), at.now, out);
         self.schedule(case, at, out)
-    }
-
-    /// A person ended the operation: the failure is handed over to people.
-    pub(super) fn cancelled(
-        &mut self,
-        case: &mut Case,
-        mut work: Work,
-        why: &str,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<Operation, IllegalMove> {
-        let event = OperationEvent::Cancelled;
-        self.stop_operation(&mut work, event, why, case.is_present, at, out)?;
-        self.hand_over_to_operator(case, at, out);
-        Ok(work.operation)
-    }
-
-    /// Nothing automatic is done about it until it is over.
-    pub(super) fn hand_over_to_operator(
-        &mut self,
-        case: &mut Case,
-        at: InputTime,
-        out: &mut Outcome,
-    ) {
-        if !case.is_present {
-            let how = match case.cleared_during_operation {
-                true => case.end_without_operation(),
-                false => IncidentEnd::Unseen,
-            };
-            case.incident.handed_over = None;
-            self.close(case, None, how, at.now, out);
-            return;
-        }
-        case.incident.by_hand = true;
-        case.stage = Stage::HandedOver(HandOverReason::Decided);
-    }
-
-    /// Ends an operation that is no longer wanted.
-    pub(super) fn cancel_operation(
-        &mut self,
-        work: &mut Work,
-        event: OperationEvent,
-        why: &str,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        self.stop_operation(work, event, why, false, at, out)
-    }
-
-    /// The same; `is_stopped` where its failure holds and is left to people.
-    pub(super) fn stop_operation(
-        &mut self,
-        work: &mut Work,
-        event: OperationEvent,
-        why: &str,
-        is_stopped: bool,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let (target, id) = (work.operation.target.clone(), work.operation.id.clone());
-        self.queue.remove(&id);
-        self.queue.finished(&target, &id);
-        work.operation.error = Some(why.to_owned());
-        self.step(work, event, at, out)?;
-        out.writes
-            .push(words::cancelled(&work.operation, why, is_stopped, at.now));
-        Ok(())
     }
 
     /// Closes an incident that nobody recovered, and ends its operation, which does not run.

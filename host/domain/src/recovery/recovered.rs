@@ -9,7 +9,7 @@ use crate::{
     event::IncidentEnd,
     flap::FlapDetector,
     id::IncidentId,
-    incident::{Incident, IncidentState},
+    incident::Incident,
     name::TargetName,
     operation::{Operation, OperationEvent, OperationState},
     time::{Monotonic, Timestamp},
@@ -36,14 +36,7 @@ impl Recovery {
         self.paused_host = recovered.paused_host;
         self.paused_targets = recovered.paused_targets;
         self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
-        for incident in &recovered.incidents {
-            // That of any other is no recovery.
-            let is_recovered = incident.state == IncidentState::Recovered;
-            if let Some(tried_at) = incident.tried_at.filter(|_| is_recovered) {
-                self.cooldowns
-                    .learn(&incident.target, &incident.failure, tried_at);
-            }
-        }
+        self.learn_recoveries(&recovered.incidents);
         self.remember(&recovered.incidents, at);
         let open = recovered.incidents.iter();
         let open: BTreeSet<IncidentId> = open
@@ -150,14 +143,11 @@ impl Recovery {
                 .as_ref()
                 .is_some_and(|work| work.operation.state == OperationState::AwaitingManual);
         case.stage = match work {
-            Some(mut work) if case.incident.by_hand => {
+            Some(work) if case.incident.by_hand => {
                 let asked = work.operation.cancel_asked.clone();
-                let why =
-                    asked.unwrap_or_else(|| "cancelled by a person before the daemon ended".to_owned());
-                let event = OperationEvent::Cancelled;
-                self.stop_operation(&mut work, event, &why, case.is_present, at, out)?;
-                self.hand_over_to_operator(case, at, out);
-                return Ok(());
+                let before = || "cancelled by a person before the daemon ended".to_owned();
+                let why = asked.unwrap_or_else(before);
+                return self.cancelled(case, work, &why, at, out).map(drop);
             }
             Some(work) => return self.resume_operation(case, work, at, out),
             None if incident.by_hand => Stage::HandedOver(HandOverReason::Decided),
