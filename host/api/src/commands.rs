@@ -10,6 +10,15 @@ pub struct Scheduled {
     pub operation: String,
 }
 
+/// The answer to `start`, `stop` and `restart` of a target: it is begun, and what comes of it is an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Commanded {
+    /// The target's name.
+    pub target: String,
+    /// The targets that depend on it.
+    pub dependents: Vec<String>,
+}
+
 /// What `plugin forget --json` prints.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ForgottenPlugin {

@@ -59,6 +59,15 @@ words! {
         /// A target has another name in the config now, and its process goes on.
         #[serde(rename = "target.renamed")]
         TargetRenamed,
+        /// A person had a target started that was stopped; `outcome` in its data says what came of it.
+        #[serde(rename = "target.started")]
+        TargetStarted,
+        /// A person had a target stopped, to be kept so; `outcome` in its data says what came of it.
+        #[serde(rename = "target.stopped")]
+        TargetStopped,
+        /// A person had a target stopped and started; `outcome` in its data says what came of it.
+        #[serde(rename = "target.restarted")]
+        TargetRestarted,
         /// A check failed.
         #[serde(rename = "check.failed")]
         CheckFailed,

@@ -27,7 +27,7 @@ mod words;
 
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
-pub use commands::{ForgottenPlugin, PauseReport, Scheduled};
+pub use commands::{Commanded, ForgottenPlugin, PauseReport, Scheduled};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -41,11 +41,12 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody,
+IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody, TargetBody,
 };
 pub use severity::Severity;
 pub use status::{
-    CircuitState, Health, HostStatus, JobRow, ReloadRow, Rest, Status, TargetRow, Unseen,
+    CircuitState, Health, HostStatus, JobRow, ProbeReport, ProbedCheck, ReloadRow, Rest, Status,
+    TargetRow, Unseen,
 };
 
 #[cfg(test)]

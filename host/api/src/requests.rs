@@ -110,6 +110,18 @@ pub struct PauseBody {
     pub by: String,
 }
 
+/// The body of `start`, `stop` and `restart` of a target.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetBody {
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+    /// Why, for the record.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// The body of `POST /v1/plugins/forget`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -104,6 +104,35 @@ pub struct TargetRow {
     /// Whether its process has ended with an exit code that its config expects, and none runs.
     #[serde(default)]
     pub completed: bool,
+    /// Who keeps it stopped, and why, for people; null where nobody does. Nothing of it is looked at meanwhile.
+    #[serde(default)]
+    pub stopped: Option<String>,
+}
+
+/// What `probe --json` prints: each check of a target, run at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeReport {
+    /// The target's name.
+    pub target: String,
+    /// Whether it has checks, and each of them is healthy.
+    pub healthy: bool,
+    /// Each check, in the order of the config; last the supervised process, where it is one.
+    pub checks: Vec<ProbedCheck>,
+}
+
+/// One check that was run at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbedCheck {
+    /// Its name; `process` is the life of the supervised process.
+    pub check: String,
+    /// What it saw; null where it has nothing to say yet.
+    pub outcome: Option<Health>,
+    /// The same, for people.
+    pub message: Option<String>,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: f64,
 }
 
 /// Until when something waits, and why.

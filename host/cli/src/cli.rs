@@ -53,7 +53,11 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Run => wiring::run(&global, out).await,
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
         Command::Demo { keep } => wiring::demo(out, keep).await,
-        Command::Check => wiring::check(&global, out).await,
+        Command::Check {
+            target: Some(target),
+        }
+        | Command::Probe { target } => orders::probe(&client().await?, out, &target).await,
+        Command::Check { target: None } => wiring::check(&global, out).await,
         Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
@@ -104,6 +108,15 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Resume(paused) => {
             done(operations::set_paused(&client().await?, out, paused, false).await)
+        }
+        Command::Start(arguments) => {
+            orders::command(&client().await?, out, orders::START, arguments).await
+        }
+        Command::Stop(arguments) => {
+            orders::command(&client().await?, out, orders::STOP, arguments).await
+        }
+        Command::Restart(arguments) => {
+            orders::command(&client().await?, out, orders::RESTART, arguments).await
         }
         Command::Heartbeat { target } => {
             done(orders::heartbeat(&client().await?, &target).await)

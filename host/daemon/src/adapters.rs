@@ -5,6 +5,7 @@ pub mod commands;
 pub mod environment;
 pub mod http;
 pub mod limits;
+pub mod orders_file;
 pub mod pid_files;
 pub mod probe;
 pub mod process;

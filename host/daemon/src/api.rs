@@ -20,6 +20,7 @@ mod pages;
 mod reads;
 mod requests;
 mod socket;
+mod targets;
 
 pub use access::Token;
 pub use socket::{BindError, SOCKET_NAME};
@@ -27,7 +28,7 @@ pub use socket::{BindError, SOCKET_NAME};
 use crate::{
     ports::{
         Accounts, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
-        TargetControl, Watch,
+        TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,
@@ -46,9 +47,9 @@ use connections::{Bounds, Connections};
 use error::ApiError;
 use extract::{Body, IfMatch, Named};
 use hosts::Hosts;
-use mainstay_api::DecisionBody;
+use mainstay_api::{DecisionBody, TargetBody};
 use mainstay_domain::id::OperationId;
-use mainstay_domain::name::SecretName;
+use mainstay_domain::name::{SecretName, TargetName};
 use mainstay_domain::recovery::Verb;
 use mainstay_store::StateDirectory;
 use socket::UnixDoor;
@@ -69,6 +70,7 @@ pub struct ApiState {
     pub backups: Arc<dyn BackupOperator>,
     pub watch: Arc<dyn Watch>,
     pub targets: Arc<dyn TargetControl>,
+    pub orders: Arc<dyn TargetOperator>,
     pub plugins: Arc<dyn PluginView>,
     pub host: Arc<dyn HostView>,
     pub accounts: Arc<dyn Accounts>,
@@ -208,6 +210,16 @@ fn deciding(verb: Verb) -> MethodRouter<Arc<Served>> {
     )
 }
 
+/// The path of one command to a target.
+fn commanding(verb: TargetVerb) -> MethodRouter<Arc<Served>> {
+    post(
+        move |served: State<Arc<Served>>,
+              target: Named<TargetName>,
+              who: Known,
+              body: Body<TargetBody>| targets::command(verb, served, target, who, body),
+    )
+}
+
 /// Every path. Within `/v1` fields and paths are only ever added.
 fn routes(served: Arc<Served>) -> Router {
     let v1 = Router::new()
@@ -227,6 +239,10 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/pause", post(commands::pause))
         .route("/resume", post(commands::resume))
         .route("/heartbeat/{target}", post(commands::heartbeat))
+        .route("/targets/{target}/check", post(targets::check))
+        .route("/targets/{target}/start", commanding(TargetVerb::Start))
+        .route("/targets/{target}/stop", commanding(TargetVerb::Stop))
+        .route("/targets/{target}/restart", commanding(TargetVerb::Restart))
         .route("/backups", get(backups::list).post(backups::create))
         .route("/backups/{id}", get(backups::show))
         .route("/backups/{id}/verify", post(backups::verify))

@@ -22,6 +22,7 @@ use crate::{
         finish_remains,
         http::EgressClient,
         limits,
+        orders_file::OrdersFile,
         pid_files::HostPidFiles,
         probe::HostProbe,
         process::{HostProcesses, LocalAccounts},
@@ -34,7 +35,7 @@ use crate::{
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-        RecoveryControl, Secrets, ServiceManager, StatusFacts, WallClock,
+RecoveryControl, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -54,6 +55,7 @@ use crate::{
         shared::Shared,
         status_line::StatusLineService,
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
+        target_orders::{OrderPorts, TargetOrders},
     },
 };
 // Not the crate of that name.
@@ -257,6 +259,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         previous_run(&recovered),
     );
 
+    let orders_file = OrdersFile::new(state_dir);
+    let ordered = orders_file.read();
+    let held = ordered.stopped.iter();
+    supervisor.resume_held(held.map(|order| (order.target.clone(), order.words())));
+
     // Plugins, and what they may ask for.
     let plugins = Arc::new(PluginCalls::default());
     let parts = BackupParts {
@@ -368,8 +375,17 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             })
         }
     };
+    let recovery: Arc<dyn RecoveryControl> = Arc::new(recovery);
+    let order_ports = OrderPorts {
+        shared: shared.clone(),
+        targets: Arc::new(supervisor.clone()),
+        recovery: recovery.clone(),
+        store: Arc::new(orders_file),
+        secrets: secrets.clone(),
+    };
+    let orders = TargetOrders::new(order_ports, ordered);
     let operators: Arc<dyn RecoveryControl> = Arc::new(OperatorWords {
-        recovery: Arc::new(recovery),
+        recovery,
         secrets: secrets.clone(),
     });
     let api_state = ApiState {
@@ -379,6 +395,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),
+        orders: Arc::new(orders.clone()),
         plugins: plugins.clone(),
         host: Arc::new(Host {
             spec: spec.clone(),
@@ -402,6 +419,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         manager: manager.clone(),
     };
     intake.spawn("status-line", |stop| status_line.run(stop));
+    intake.spawn("orders", |stop| async move { orders.run(stop).await });
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
     work.try_spawn("backup", |stop| backups.run(stop));

@@ -20,6 +20,7 @@ pub mod shared;
 pub mod status_line;
 pub mod status_view;
 pub mod supervisor;
+pub mod target_orders;
 pub(crate) mod task_group;
 #[cfg(test)]
 pub(crate) mod testing;

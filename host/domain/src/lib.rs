@@ -5,7 +5,7 @@
 //!
 //! Where to look: the *words* are `actor`, `name`, `id`, `time`, `severity`, `failure`, `effect`, `event`, `incident`,
 //! `operation`, `alert`, `backup`, `plugin`, and `code`, which errors have that need more than a line; `spec` is what
-//! an operator configures, validated; `record` is what must survive a crash. The *decisions* are the modules whose
+//! an operator configures, validated; `record` and `orders` are what must survive a crash. The *decisions* are the modules whose
 //! items are functions; `secret` is how a guest has secrets without having them.
 
 pub mod actor;
@@ -37,6 +37,7 @@ pub mod id;
 pub mod incident;
 pub mod name;
 pub mod operation;
+pub mod orders;
 pub mod plugin;
 pub mod pulse;
 pub mod queue;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     backups::{Backup, WorkLine},
-    commands::Scheduled,
+    commands::{Commanded, Scheduled},
     errors::ErrorBody,
     events::Event,
     incidents::Incident,
@@ -14,9 +14,9 @@ use crate::{
     plugins::PluginRow,
     requests::{
         BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
-        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody,
+HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody, TargetBody,
     },
-    status::Status,
+    status::{ProbeReport, Status},
 };
 use serde_json::{Map, Value, json};
 
@@ -36,6 +36,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Map<String, Value> {
 fn endpoints(schemas: &mut Schemas) -> Vec<Endpoint> {
     let mut all = reads(schemas);
     all.extend(commands(schemas));
+    all.extend(targets(schemas));
     all.extend(work(schemas));
     all
 }
@@ -171,6 +172,37 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             "heartbeat",
             "Report that a target with a heartbeat check is alive",
             Nothing,
+        ),
+    ]
+}
+
+fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
+    let probe = Endpoint::post(
+        "/v1/targets/{target}/check",
+        "check-target",
+        "Run the checks of a target now",
+        Answer::Json(schemas.answer::<ProbeReport>()),
+    );
+    let mut command = |path, id, summary| {
+        let answer = Answer::Accepted(schemas.answer::<Commanded>());
+        Endpoint::post(path, id, summary, answer).with_body(schemas.body::<TargetBody>())
+    };
+    vec![
+        probe,
+        command(
+            "/v1/targets/{target}/start",
+            "start-target",
+            "Start a target, and end a stop that was ordered; the event `target.started` says what came of it",
+        ),
+        command(
+            "/v1/targets/{target}/stop",
+            "stop-target",
+            "Stop a target and keep it stopped; the event `target.stopped` says what came of it",
+        ),
+        command(
+            "/v1/targets/{target}/restart",
+            "restart-target",
+            "Stop and start a target; the event `target.restarted` says what came of it",
         ),
     ]
 }

@@ -163,6 +163,7 @@ fn the_status_says_null_where_there_is_nothing() {
         pid: None,
         restarts: 2,
         completed: true,
+        stopped: Some("stopped by root".to_owned()),
     };
     let status = Status {
         host: HostStatus {
@@ -211,6 +212,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "pid": null,
             "restarts": 2,
             "completed": true,
+            "stopped": "stopped by root",
         }],
         "plugins": [serde_json::to_value(&row).unwrap()],
         "jobs": [{

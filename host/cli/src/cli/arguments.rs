@@ -140,11 +140,28 @@ pub enum Command {
     },
     /// Validate the config and the plugins, and print every problem at once
     ///
-    /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one.
+    /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one. With a target it
+    /// is `mainstay probe TARGET`, which asks the daemon.
     #[command(after_long_help = examples!("
   mainstay check
   mainstay --config new.toml check && mv new.toml mainstay.toml"))]
-    Check,
+    Check {
+        /// Run the checks of this target now, as `probe` does, and leave the config alone
+        #[arg(value_parser = TargetName::parse)]
+        target: Option<TargetName>,
+    },
+    /// Run the checks of a target now, and show what each saw and how long it took
+    ///
+    /// What they see counts as what they see on their schedule. Exit code 0 where every check is healthy, 1 where one is
+    /// degraded, failed, unknown, or has nothing to say yet.
+    #[command(after_long_help = examples!("
+  mainstay probe api
+  mainstay probe api --json | jq '.checks[] | {check, outcome, elapsed_ms}'"))]
+    Probe {
+        /// Which target
+        #[arg(value_parser = TargetName::parse)]
+        target: TargetName,
+    },
     /// Show what the daemon sees now: targets, plugins, jobs
     #[command(after_long_help = examples!("
   mainstay status
@@ -230,6 +247,28 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay cancel op-01K0000000000000000000000A --reason 'fixed by hand'"))]
     Cancel(Decision),
+    /// Start a target, and end a stop that was ordered
+    ///
+    /// A supervised one by the daemon, a foreign one by its `commands.start`. Its checks count from now on. Exit code with
+    /// --wait: 0 where it was started, 1 where it was not; whether it works, its checks say.
+    #[command(after_long_help = examples!("
+  mainstay start api
+  mainstay start api --wait && mainstay probe api"))]
+    Start(TargetArguments),
+    /// Stop a target, and keep it stopped
+    ///
+    /// Until `mainstay start`, also over restarts of the daemon. Nothing of it is looked at meanwhile, and nothing is a
+    /// failure: what was open of it is let go of, its operation is cancelled, and no handler starts it. `status` says who
+    /// stopped it, and the answer names the targets that depend on it, which go on.
+    #[command(after_long_help = examples!("
+  mainstay stop api --reason 'moved to another machine' --wait"))]
+    Stop(TargetArguments),
+    /// Stop a target and start it
+    ///
+    /// It is no incident, and ends a stop that was ordered. A foreign target is restarted by its `commands`.
+    #[command(after_long_help = examples!("
+  mainstay restart api --reason 'new certificate' --wait"))]
+    Restart(TargetArguments),
     /// Pause automatic recovery of a target, or of the host
     ///
     /// Checks go on, incidents are opened, `recover` works; only automatic operations wait. Outlives a restart.
@@ -366,6 +405,23 @@ pub struct Decision {
     /// The revision that you looked at; refused where the operation has moved on since
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+/// Which target is started, stopped or restarted.
+#[derive(Debug, Args)]
+pub struct TargetArguments {
+    /// Which target
+    #[arg(value_parser = TargetName::parse)]
+    pub target: TargetName,
+    /// Wait until it is done, and say what came of it
+    #[arg(long)]
+    pub wait: bool,
     /// Why, for the record
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,

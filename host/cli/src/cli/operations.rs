@@ -160,7 +160,7 @@ pub(super) async fn recover(
     })
 }
 
-async fn newest_event(client: &Client) -> anyhow::Result<u64> {
+pub(super) async fn newest_event(client: &Client) -> anyhow::Result<u64> {
     let mut lines = client.get_lines("/v1/events?limit=1").await?;
     match lines.next().await? {
         Some(line) => Ok(parse::<Event>(&line)?.seq),

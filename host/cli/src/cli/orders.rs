@@ -1,9 +1,143 @@
-//! What is commanded about targets and plugins: a heartbeat, forgetting a plugin.
+//! What is commanded about targets and plugins: start, stop, restart, a look at once, a heartbeat, forgetting a plugin.
 
-use super::{client::Client, output::Output};
-use mainstay_api::{ForgetPluginBody, ForgottenPlugin};
+use super::{
+    arguments::TargetArguments,
+    client::{Client, path_with},
+    failure::Ending,
+    listings::{parse, present, show_event},
+    operations::newest_event,
+    output::{Output, Tone, cell, maybe},
+    status::health_tone,
+};
+use mainstay_api::{
+    Commanded, Event, EventKind, ForgetPluginBody, ForgottenPlugin, ProbeReport, TargetBody,
+};
 use mainstay_domain::name::{PluginName, TargetName};
 use semver::Version;
+
+/// A command to a target: its word in the API, and the event that says what came of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TargetCommand {
+    word: &'static str,
+    end: EventKind,
+}
+
+/// `start`
+pub(super) const START: TargetCommand = TargetCommand {
+    word: "start",
+    end: EventKind::TargetStarted,
+};
+/// `stop`
+pub(super) const STOP: TargetCommand = TargetCommand {
+    word: "stop",
+    end: EventKind::TargetStopped,
+};
+/// `restart`
+pub(super) const RESTART: TargetCommand = TargetCommand {
+    word: "restart",
+    end: EventKind::TargetRestarted,
+};
+
+/// Has a target started, stopped or restarted; where it is to be waited for, shows what came of it.
+pub(super) async fn command(
+    client: &Client,
+    out: &Output,
+    command: TargetCommand,
+    arguments: TargetArguments,
+) -> anyhow::Result<Ending> {
+    let (target, word) = (arguments.target, command.word);
+    let before = newest_event(client).await?;
+    let body = TargetBody {
+        by: arguments.by.by,
+        reason: arguments.reason,
+    };
+    let answer = client
+        .post(&format!("/v1/targets/{target}/{word}"), &body)
+        .await?;
+    if arguments.wait {
+        return await_end(client, out, command.end, &target, before).await;
+    }
+    present(out, &answer, |out, commanded: Commanded| {
+        out.line(&format!(
+            "{word} of {target} is under way{}; `mainstay events` says what comes of it",
+            dependents(&commanded.dependents)
+        ))
+    })?;
+    Ok(Ending::Done)
+}
+
+/// Runs the checks of a target now, and shows what each saw; not done where one is not healthy.
+pub(super) async fn probe(
+    client: &Client,
+    out: &Output,
+    target: &TargetName,
+) -> anyhow::Result<Ending> {
+    let path = format!("/v1/targets/{target}/check");
+    let answer = client.post(&path, &serde_json::json!({})).await?;
+    let is_healthy = parse::<ProbeReport>(&answer)?.healthy;
+    present(out, &answer, |out, report: ProbeReport| {
+        let rows = report.checks.into_iter().map(|check| {
+            let tone = check.outcome.map_or(Tone::Warn, health_tone);
+            vec![
+                cell(&check.check, Tone::Plain),
+                cell(
+                    check
+                        .outcome
+                        .map_or("nothing yet".to_owned(), |outcome| outcome.to_string()),
+                    tone,
+                ),
+                cell(format!("{:.1}ms", check.elapsed_ms), Tone::Plain),
+                maybe(check.message),
+            ]
+        });
+        let headings = ["CHECK", "OUTCOME", "TOOK", "WHAT IT SAW"];
+        out.table(&headings, rows.collect(), "the target has no checks")
+    })?;
+    Ok(match is_healthy {
+        true => Ending::Done,
+        false => Ending::Failed,
+    })
+}
+
+fn dependents(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("; {one} depends on it"),
+        several => format!("; {} depend on it", several.join(", ")),
+    }
+}
+
+/// Waits for the event that says what came of it, and shows it.
+async fn await_end(
+    client: &Client,
+    out: &Output,
+    end: EventKind,
+    target: &TargetName,
+    since: u64,
+) -> anyhow::Result<Ending> {
+    let query = [
+        ("follow", Some("true".to_owned())),
+        ("since", Some(since.to_string())),
+    ];
+    let lines = client.get_lines(&path_with("/v1/events", &query)).await?;
+    let mut lines = lines.followed();
+    while let Some(line) = lines.next().await? {
+        // A kind that this program does not know is not the one that it waits for.
+        let Ok(event) = parse::<Event>(&line) else {
+            continue;
+        };
+        if event.kind != end || event.target.as_deref() != Some(target.as_str()) {
+            continue;
+        }
+        show_event(out, &line)?;
+        let outcome = event.data.get("outcome");
+        return Ok(match outcome.is_some_and(|outcome| *outcome == "done") {
+            true => Ending::Done,
+            false => Ending::Failed,
+        });
+    }
+    anyhow::bail!("the daemon has stopped before it said what came of that")
+}
 
 /// Lets other bytes go by a plugin's name and version.
 pub(super) async fn forget_plugin(

@@ -91,8 +91,9 @@ fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow
         let unseen = target.unseen.as_ref();
         let unseen = unseen.map(|unseen| format!("cannot look: {}", printable(&unseen.why)));
         let waits = target.waits.as_deref().map(printable);
+        let stopped = target.stopped.as_deref().map(printable);
         let completed = target.completed.then(|| "completed".to_owned());
-        let notes = completed.into_iter().chain(paused).chain(unseen).chain(waits);
+        let notes = stopped.into_iter().chain(completed).chain(paused).chain(unseen).chain(waits);
         let notes: Vec<String> = notes.collect();
         let health = match notes.as_slice() {
             [] => target.health.to_string(),
@@ -150,7 +151,7 @@ fn show_jobs(out: &Output, jobs: Vec<JobRow>, now: Timestamp) -> anyhow::Result<
     out.table(&headings, rows.collect(), "no backup jobs are configured")
 }
 
-fn health_tone(health: Health) -> Tone {
+pub(super) fn health_tone(health: Health) -> Tone {
     match health {
         Health::Unknown | Health::Starting => Tone::Plain,
         Health::Healthy => Tone::Good,

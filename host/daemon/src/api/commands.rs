@@ -27,7 +27,7 @@ const MAX_TEXT: usize = 1_000;
 
 impl Served {
     /// Runs a command to its end, whatever becomes of the request.
-    async fn finish<T: Send + 'static>(
+    pub(super) async fn finish<T: Send + 'static>(
         &self,
         command: impl Future<Output = Result<T, Refused>> + Send + 'static,
     ) -> Result<T, ApiError> {
@@ -168,11 +168,11 @@ pub(super) async fn forget_plugin(
 }
 
 /// Who commands, with what they say about themselves as a note.
-fn actor(who: Known, says: &str) -> Result<Actor, ApiError> {
+pub(super) fn actor(who: Known, says: &str) -> Result<Actor, ApiError> {
     Ok(who.who_says(&short("by", says)?))
 }
 
-fn short(field: &str, text: &str) -> Result<String, ApiError> {
+pub(super) fn short(field: &str, text: &str) -> Result<String, ApiError> {
     if text.len() > MAX_TEXT {
         let error = format!("`{field}` has {} bytes", text.len());
         return Err(ApiError::bad_request(

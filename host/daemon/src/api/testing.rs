@@ -41,6 +41,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         backups: world.clone(),
         watch: world.clone(),
         targets: world.clone(),
+        orders: world.clone(),
         plugins: world.clone(),
         host: world.clone(),
         accounts: world.clone(),

@@ -9,7 +9,7 @@ use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     health::{Evidence, Health, Observation},
     id::{IncidentId, OperationId},
-    name::{FailureType, JobName, PluginName, TargetName},
+    name::{CheckName, FailureType, JobName, PluginName, TargetName},
     plugin::PluginIdentity,
     recovery::{Call, Handled},
     severity::Severity,
@@ -32,6 +32,17 @@ pub trait TargetControl: Send + Sync {
     fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
     /// Stops it where it runs, then starts it.
     fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Stops it for a person, who keeps it so; the words say who and why. Until it is released nobody else starts it, and
+    /// nothing of it counts as a failure.
+    fn hold(&self, target: TargetName, _words: String) -> Boxed<'_, Result<(), EffectError>> {
+        self.stop(target)
+    }
+    /// Nobody keeps it stopped any more; it is not started by that.
+    fn release(&self, _target: &TargetName) {}
+    /// Who keeps it stopped, and why; none where nobody does.
+    fn held(&self, _target: &TargetName) -> Option<String> {
+        None
+    }
     /// Sends a signal to its process group.
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>>;
 }
@@ -81,10 +92,33 @@ pub enum Finding {
     },
 }
 
+/// One run of one check, at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Looked {
+    /// Which; of the supervised process, its life.
+    pub check: CheckName,
+    /// What it saw; none where it has nothing to say.
+    pub seen: Option<Observation>,
+    /// How long it took.
+    pub took: Duration,
+}
+
 /// What the monitor offers to the others.
 pub trait Watch: Send + Sync {
     /// Runs each check of a target once, all at the same time; the observations also count as scheduled ones do.
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>>;
+    /// The same, with the checks that have nothing to say, and how long each took.
+    fn look_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Looked>, EffectError>> {
+        let seen = self.check_now(target);
+        Box::pin(async move {
+            let looked = |seen: Observation| Looked {
+                check: seen.check.clone(),
+                seen: Some(seen),
+                took: Duration::ZERO,
+            };
+            Ok(seen.await?.into_iter().map(looked).collect())
+        })
+    }
     /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.
     fn handler_acted(&self, target: &TargetName);
     /// Whether its supervised process is known not to run, while it should. What has none is never down.
@@ -124,6 +158,8 @@ pub enum ProcessUpdate {
     Completed,
     /// It was stopped on purpose: until it runs again, nothing that its checks see counts.
     Stopped,
+    /// The same by a person, who keeps it stopped: what was raised of it is let go of.
+    Held,
 }
 
 /// What the monitor offers to the supervisor.

@@ -627,6 +627,28 @@ impl TargetControl for FakeWorld {
     }
 }
 
+impl TargetOperator for FakeWorld {
+    fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>> {
+        let TargetCommand {
+            target: name,
+            verb,
+            by,
+            reason,
+        } = command;
+        self.command(format!("{verb:?} {name} by {by}: {reason}"));
+        let kind = match verb {
+            TargetVerb::Start => EventKind::TargetStarted,
+            TargetVerb::Stop => EventKind::TargetStopped,
+            TargetVerb::Restart => EventKind::TargetRestarted,
+        };
+        self.happen(kind, |event| event.with_target(&name));
+        ready(Ok(TakenCommand {
+            dependents: vec![target("redis")],
+            work: Box::pin(std::future::ready(())),
+        }))
+    }
+}
+
 impl PluginView for FakeWorld {
     fn rows(&self) -> Vec<PluginRow> {
         vec![PluginRow {

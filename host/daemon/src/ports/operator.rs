@@ -72,6 +72,44 @@ pub trait RecoveryControl: Send + Sync {
     fn active(&self, target: &TargetName) -> Option<Active>;
 }
 
+/// What a person wants of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetVerb {
+    /// That it runs; a stop that was ordered is over.
+    Start,
+    /// That it is stopped, and kept so.
+    Stop,
+    /// That it is stopped and started.
+    Restart,
+}
+
+/// A person's command to a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetCommand {
+    /// Which.
+    pub target: TargetName,
+    /// What.
+    pub verb: TargetVerb,
+    /// Who commands, for the record.
+    pub by: Actor,
+    /// Why, for the record.
+    pub reason: String,
+}
+
+/// A command that was taken.
+pub struct TakenCommand {
+    /// The targets that depend on this one.
+    pub dependents: Vec<TargetName>,
+    /// Does it; at its end an event says what came of it. Not to be dropped.
+    pub work: Boxed<'static, ()>,
+}
+
+/// What people command of targets.
+pub trait TargetOperator: Send + Sync {
+    /// Takes a command that the target's state and config allow.
+    fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>>;
+}
+
 /// Where a restore goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreRequest {

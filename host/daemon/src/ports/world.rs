@@ -6,6 +6,7 @@ use mainstay_domain::{
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
     health::Observation,
     name::{CommandName, SecretName, TargetName},
+    orders::Orders,
     record::ProcessIdentity,
     secret::SecretHandles,
     settled_clock::SettledState,
@@ -39,6 +40,12 @@ pub trait ServiceManager: Send + Sync {
     fn ready(&self);
     /// How it does, in one line that is true now.
     fn status(&self, line: &str);
+}
+
+/// Keeps what people ordered that holds over restarts.
+pub trait OrderStore: Send + Sync {
+    /// Writes it where the next daemon finds it; it survives a crash then. The error is a sentence for people.
+    fn keep(&self, orders: Orders) -> Boxed<'_, Result<(), String>>;
 }
 
 /// Looks at targets.

@@ -208,23 +208,10 @@ impl Core {
             self.wake.notify_one();
         }
         let start_period = state.spec.start_period;
-        let mut changes = match news {
-            ProcessUpdate::Started(_) => state.health.started(start_period, now),
-            ProcessUpdate::Runs(_) => Vec::new(),
-            ProcessUpdate::Completed => state.health.completed(),
-            ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
-                state.health.ended()
-            }
-        };
+        let mut changes = process::felt(&news, &mut state.health, start_period, now);
         let has_exited = matches!(news, ProcessUpdate::Exited(_));
         let written = state.last_lines.take().filter(|_| has_exited);
-        let down = match news {
-            ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
-            ProcessUpdate::Started(_)
-            | ProcessUpdate::Runs(_)
-            | ProcessUpdate::Completed
-            | ProcessUpdate::Stopped => None,
-        };
+        let down = process::down(news);
         if state.process.is_stopped() {
             self.publish(monitored, &mut state, &changes, None);
             return;

@@ -13,6 +13,7 @@ mod ending;
 mod events;
 mod foreign;
 mod forked;
+mod held;
 mod oom;
 mod ordering;
 mod port;
@@ -108,6 +109,8 @@ struct Core {
     /// Held while the output files are gone through; with a disk that is slow the next turn comes before that ends.
     rotating: Arc<tokio::sync::Mutex<()>>,
     oom: Mutex<OomWindow>,
+    /// What a person keeps stopped: who, and why.
+    held: Mutex<HashMap<TargetName, String>>,
     /// What reloads have to end; always closed, so that it can be waited for.
     endings: TaskTracker,
     /// Work that somebody waits for.
@@ -141,6 +144,7 @@ impl Supervisor {
                 closing: AtomicBool::new(false),
                 rotating: Arc::default(),
                 oom: Mutex::default(),
+                held: Mutex::default(),
                 endings,
                 tasks: TaskTracker::new(),
                 background: TaskGroup::default(),

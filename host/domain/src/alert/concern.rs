@@ -67,6 +67,9 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::ProcessStopped
         | K::TargetWarned
         | K::TargetRenamed
+        | K::TargetStarted
+        | K::TargetStopped
+        | K::TargetRestarted
         | K::CircuitHalfOpened
         | K::OperationScheduled
         | K::OperationApproved

@@ -138,6 +138,16 @@ impl CheckCounter {
         self.recent = RecentLooks::default();
     }
 
+    /// It has seen nothing yet.
+    pub(super) fn forget(&mut self) {
+        self.clear();
+        self.last = None;
+        self.failures = 0;
+        self.successes = 0;
+        self.starting = false;
+        self.is_unseen = false;
+    }
+
     pub(super) fn last_failed(&self) -> bool {
         self.last == Some(Outcome::Failed)
     }

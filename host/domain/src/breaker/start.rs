@@ -58,6 +58,27 @@ impl TargetHealth {
         changes
     }
 
+    /// A person keeps it stopped, so nobody looks at it: what was raised nobody sees any more, and what was seen says
+    /// nothing of what is started next.
+    pub fn let_go(&mut self) -> Vec<HealthChange> {
+        let mut changes: Vec<HealthChange> = Vec::new();
+        for failure in self.failing() {
+            let change = HealthChange::FailureUnseen {
+                failure: failure.clone(),
+            };
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        self.settles_at = None;
+        for check in &mut self.checks {
+            check.forget();
+        }
+        self.close(&mut changes);
+        self.settle(&mut changes);
+        changes
+    }
+
     /// Whether this is a failure of a check that the start excuses: the check has not passed since, and still has time.
     pub fn is_excused_by_start(&self, seen: &Observation, now: Monotonic) -> bool {
         let has_time = self.start_ends.is_some_and(|end| now < end);

@@ -4,13 +4,7 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged,
-    MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected,
-    PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetCommanded, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -71,6 +65,8 @@ event_data! {
     /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon
     /// started or adopted, else they say nothing.
     ProcessFacts,
+    /// `target.started`, `target.stopped` and `target.restarted`.
+    TargetCommanded,
     /// `check.failed`.
     CheckFailed,
     /// `check.degraded`.

@@ -61,6 +61,12 @@ event_kinds! {
     TargetWarned = "target.warned",
     /// A target has another name in the config now, and its process goes on.
     TargetRenamed = "target.renamed",
+    /// A person had a target started that was stopped; its data say what came of it.
+    TargetStarted = "target.started",
+    /// A person had a target stopped, to be kept so; its data say what came of it.
+    TargetStopped = "target.stopped",
+    /// A person had a target stopped and started; its data say what came of it.
+    TargetRestarted = "target.restarted",
     /// A check failed.
     CheckFailed = "check.failed",
     /// A check passes and warns: the target works, but not as it should.

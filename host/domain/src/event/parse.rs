@@ -4,13 +4,7 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    EventData, EventKind, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened,
-    JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
-    OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying,
-    OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected,
-    PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetCommanded, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +23,9 @@ impl EventData {
             K::ConfigRejected => facts::<ConfigRejected>(&data),
             K::ProcessStarted | K::ProcessAdopted | K::ProcessExited | K::ProcessStopped => {
                 facts::<ProcessFacts>(&data)
+            }
+            K::TargetStarted | K::TargetStopped | K::TargetRestarted => {
+                facts::<TargetCommanded>(&data)
             }
             K::CheckFailed => facts::<CheckFailed>(&data),
             K::CheckDegraded => facts::<CheckDegraded>(&data),

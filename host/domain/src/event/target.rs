@@ -17,6 +17,21 @@ pub struct ProcessFacts {
     pub restarts: u32,
 }
 
+/// A person commanded something of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCommanded {
+    /// Who did: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they said it.
+    pub reason: String,
+    /// `done`, or why not.
+    pub outcome: String,
+    /// The targets that depend on it.
+    pub dependents: Vec<TargetName>,
+}
+
 /// A check failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckFailed {

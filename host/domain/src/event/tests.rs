@@ -149,6 +149,9 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("operation.escalated", "OperationEscalated"),
         ("operation.failed", "OperationEnded"),
         ("operation.cancelling", "OperationApproved"),
+        ("target.started", "TargetCommanded"),
+        ("target.stopped", "TargetCommanded"),
+        ("target.restarted", "TargetCommanded"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

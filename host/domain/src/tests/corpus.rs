@@ -11,6 +11,7 @@ use crate::{
     event::Event,
     incident::Incident,
     operation::Operation,
+    orders::Orders,
     record::{EffectEntry, ProcessIdentity},
     settled_clock::SettledState,
 };
@@ -26,6 +27,7 @@ pub(super) const OUTBOX_ENTRIES: &str = include_str!("../../corpus/outbox-entry.
 pub(super) const BACKUP_RECORDS: &str = include_str!("../../corpus/backup-record.jsonl");
 pub(super) const PROCESS_IDENTITIES: &str = include_str!("../../corpus/process-identity.jsonl");
 pub(super) const SETTLED_STATES: &str = include_str!("../../corpus/settled-clock.jsonl");
+pub(super) const ORDERS: &str = include_str!("../../corpus/orders.jsonl");
 pub(super) const MANIFESTS: &str = include_str!("../../corpus/manifest.jsonl");
 pub(super) const ARCHIVE_LINES: &str = include_str!("../../corpus/archive-line.jsonl");
 
@@ -119,6 +121,11 @@ fn a_stored_process_means_what_it_meant() {
 #[test]
 fn what_was_believed_of_the_wall_clock_means_what_it_meant() {
     check("settled-clock", meaning::<SettledState>(SETTLED_STATES));
+}
+
+#[test]
+fn what_people_ordered_means_what_it_meant() {
+    check("orders", meaning::<Orders>(ORDERS));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::corpus::{
     ARCHIVE_LINES, BACKUP_RECORDS, EFFECT_ENTRIES, EVENTS, INCIDENTS, MANIFESTS, OPERATIONS,
-    OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
+    ORDERS, OUTBOX_ENTRIES, PROCESS_IDENTITIES, SETTLED_STATES, current, records,
 };
 use crate::{
     alert::{Alert, AlertStatus, OutboxEntry},
@@ -22,6 +22,7 @@ use crate::{
     health::{Evidence, Health},
     incident::{Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
+    orders::{Orders, StopOrder},
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
@@ -87,6 +88,22 @@ fn every_form_of_what_is_believed_of_the_wall_clock_is_in_the_corpus() {
         wall: _,
         lived_ms: _,
     } = all[0].stands[0];
+}
+
+#[test]
+fn every_form_of_what_people_ordered_is_in_the_corpus() {
+    let all: Vec<Orders> = current(ORDERS);
+    let Orders { stopped: _ } = &all[0];
+    some_and_none!(all, stopped);
+    let stopped: Vec<StopOrder> = all.into_iter().flat_map(|one| one.stopped).collect();
+    let StopOrder {
+        target: _,
+        by: _,
+        note: _,
+        reason: _,
+        at: _,
+    } = &stopped[0];
+    there_and_absent!(stopped, note);
 }
 
 #[test]
@@ -239,6 +256,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::ConfigApplied(_),
         EventData::ConfigRejected(_),
         EventData::ProcessFacts(_),
+        EventData::TargetCommanded(_),
         EventData::CheckFailed(_),
         EventData::CheckDegraded(_),
         EventData::CheckRecovered(_),

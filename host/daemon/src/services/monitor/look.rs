@@ -154,7 +154,8 @@ impl Core {
             ProcessUpdate::Started(None)
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Completed
-            | ProcessUpdate::Stopped => {
+            | ProcessUpdate::Stopped
+            | ProcessUpdate::Held => {
                 return None;
             }
         };

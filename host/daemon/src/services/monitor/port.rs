@@ -1,7 +1,7 @@
 //! The monitor as the others see it.
 
 use super::{Monitor, process::ProcessState};
-use crate::ports::{Boxed, ProcessUpdate, ProcessWatch, Watch};
+use crate::ports::{Boxed, Looked, ProcessUpdate, ProcessWatch, Watch};
 use mainstay_domain::{
     blindness::Unseen,
     breaker::CircuitState,
@@ -10,11 +10,19 @@ use mainstay_domain::{
     name::{FailureType, TargetName},
     spec::CheckKind,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 impl Watch for Monitor {
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
+        let looks = self.look_now(target);
+        Box::pin(async move {
+            let looks = looks.await?.into_iter();
+            Ok(looks.filter_map(|look| look.seen).collect())
+        })
+    }
+
+    fn look_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Looked>, EffectError>> {
         Box::pin(async move {
             let monitored = self.core.get(&target).ok_or_else(|| {
                 EffectError::Failed(format!(
@@ -35,12 +43,19 @@ impl Watch for Monitor {
                 let (core, monitored) = (Arc::clone(&self.core), Arc::clone(&monitored));
                 runs.spawn(async move {
                     let _turn = run.turn.lock().await;
-                    (place, core.look(&monitored, &run).await)
+                    let begun = core.clock.monotonic();
+                    let seen = core.look(&monitored, &run).await;
+                    let look = Looked {
+                        check: run.spec.name.clone(),
+                        seen,
+                        took: core.clock.monotonic().since(begun),
+                    };
+                    (place, look)
                 });
             }
             let mut seen = runs.join_all().await;
             seen.sort_by_key(|(place, _)| *place);
-            let mut seen: Vec<_> = seen.into_iter().filter_map(|(_, seen)| seen).collect();
+            let mut looks: Vec<Looked> = seen.into_iter().map(|(_, look)| look).collect();
             let mut state = monitored.lock();
             if state.spec.process.is_some() && !state.process.is_stopped() {
                 let process = self.core.observe_process(&state, None);
@@ -48,9 +63,13 @@ impl Watch for Monitor {
                 let changes = state.health.observe_exit(&process, now);
                 self.core
                     .publish(&monitored, &mut state, &changes, Some(&process));
-                seen.push(process);
+                looks.push(Looked {
+                    check: process.check.clone(),
+                    seen: Some(process),
+                    took: Duration::ZERO,
+                });
             }
-            Ok(seen)
+            Ok(looks)
         })
     }
 

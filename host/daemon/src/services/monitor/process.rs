@@ -3,7 +3,12 @@
 //! Invariant: pure; only news changes it, and no news makes it awaited again.
 
 use crate::ports::ProcessUpdate;
-use mainstay_domain::spec::TargetSpec;
+use mainstay_domain::{
+    breaker::{HealthChange, TargetHealth},
+    spec::TargetSpec,
+    time::Monotonic,
+};
+use std::time::Duration;
 
 /// What is known of a target's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +40,9 @@ impl ProcessState {
             | ProcessUpdate::Runs(None)
             | ProcessUpdate::Exited(_)
             | ProcessUpdate::Down(_) => Self::Absent,
-            ProcessUpdate::Completed | ProcessUpdate::Stopped => Self::Stopped,
+            ProcessUpdate::Completed | ProcessUpdate::Stopped | ProcessUpdate::Held => {
+                Self::Stopped
+            }
         }
     }
 
@@ -54,6 +61,36 @@ impl ProcessState {
     /// On purpose.
     pub(super) fn is_stopped(self) -> bool {
         self == Self::Stopped
+    }
+}
+
+/// What this news makes of the target's health, before its process is looked at.
+pub(super) fn felt(
+    news: &ProcessUpdate,
+    health: &mut TargetHealth,
+    start_period: Duration,
+    now: Monotonic,
+) -> Vec<HealthChange> {
+    match news {
+        ProcessUpdate::Started(_) => health.started(start_period, now),
+        ProcessUpdate::Runs(_) => Vec::new(),
+        ProcessUpdate::Completed => health.completed(),
+        ProcessUpdate::Held => health.let_go(),
+        ProcessUpdate::Exited(_) | ProcessUpdate::Down(_) | ProcessUpdate::Stopped => {
+            health.ended()
+        }
+    }
+}
+
+/// Why its process does not run though it should, where that is the news.
+pub(super) fn down(news: ProcessUpdate) -> Option<String> {
+    match news {
+        ProcessUpdate::Exited(why) | ProcessUpdate::Down(why) => Some(why),
+        ProcessUpdate::Started(_)
+        | ProcessUpdate::Runs(_)
+        | ProcessUpdate::Completed
+        | ProcessUpdate::Stopped
+        | ProcessUpdate::Held => None,
     }
 }
 
@@ -82,6 +119,7 @@ mod tests {
             (ProcessUpdate::Down(why()), ProcessState::Absent),
             (ProcessUpdate::Completed, ProcessState::Stopped),
             (ProcessUpdate::Stopped, ProcessState::Stopped),
+            (ProcessUpdate::Held, ProcessState::Stopped),
         ];
         for (news, expected) in table {
             let state = ProcessState::after(&news);

@@ -64,6 +64,7 @@ impl StatusSources {
             pid: process.as_ref().and_then(|process| process.pid),
             restarts: process.map_or(0, |process| process.restarts),
             completed: self.targets.has_completed(name),
+            stopped: self.targets.held(name),
         }
     }
 

@@ -37,11 +37,14 @@ impl Core {
                 news(ProcessUpdate::Started(None));
                 Ok(())
             }
-            Verb::Stop => {
+            Verb::Stop | Verb::Hold => {
                 if commands.pid_file.is_none() {
                     argv(supervised, &commands.stop, "stop")?;
                 }
-                news(ProcessUpdate::Stopped);
+                news(match verb {
+                    Verb::Hold => ProcessUpdate::Held,
+                    _ => ProcessUpdate::Stopped,
+                });
                 let stopped = match self.stop_foreign(supervised, &commands).await {
                     Stopped::Down(None) => Ok(()),
                     Stopped::Down(Some(warning)) => {

@@ -7,7 +7,8 @@
 //! target is recovered while another one fails is the recovery queue's to say.
 
 use super::{
-    Core,
+    Core, DEFAULT_GRACE,
+    reconfigure::AFTER_GRACE,
     target::{Intent, SupervisedTarget},
 };
 use mainstay_domain::{dependency, health::Health, name::TargetName, spec::TargetSpec};
@@ -19,6 +20,23 @@ use tokio_util::sync::CancellationToken;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Core {
+    /// Starts what never ran, once what it depends on is there.
+    pub(super) fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {
+        let core = Arc::clone(self);
+        self.background.spawn(async move {
+            // What the config has no more may hold its port.
+            core.reconciled.wait().await;
+            let ended = core.endings.wait();
+            let _ = tokio::time::timeout(DEFAULT_GRACE + AFTER_GRACE, ended).await;
+            // Without the turn: an operator who starts it meanwhile need not wait.
+            core.wait_for_dependencies(&supervised.name).await;
+            let _turn = supervised.turn.lock().await;
+            if supervised.wants_process() && !core.is_closing() {
+                core.launch_or_report(&supervised).await;
+            }
+        });
+    }
+
     /// Resolves when the target may be started as far as its dependencies go, and when the daemon stops.
     pub(super) async fn wait_for_dependencies(&self, target: &TargetName) {
         let mut is_told = false;

@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub(super) enum Verb {
     Start,
     Stop,
+    /// By a person, who keeps it so.
+    Hold,
     Restart,
 }
 
@@ -27,6 +29,9 @@ impl Supervisor {
             let core = Arc::clone(&self.core);
             core.reconciled.wait().await;
             let supervised = core.get(&target).ok_or_else(|| unknown(&target))?;
+            if matches!(verb, Verb::Start | Verb::Restart) {
+                core.refuse_if_held(&target)?;
+            }
             let seen = supervised.process();
             let tasks = core.tasks.clone();
             let work = tasks.spawn(async move {
@@ -35,6 +40,10 @@ impl Supervisor {
                 if !supervised.is_listed() {
                     // Another config took it away while this waited: what was known of it is nobody's order any more.
                     return Err(unknown(&supervised.name));
+                }
+                if matches!(verb, Verb::Start | Verb::Restart) {
+                    // A person may have stopped it while this waited.
+                    core.refuse_if_held(&supervised.name)?;
                 }
                 match supervised.process_spec() {
                     Some(_) => core.control_process(&supervised, verb, seen).await,
@@ -66,8 +75,12 @@ impl Core {
     ) -> Result<(), EffectError> {
         let present = supervised.process();
         match verb {
-            Verb::Stop => {
+            Verb::Stop | Verb::Hold => {
                 supervised.intend(Intent::StayDown);
+                if verb == Verb::Hold {
+                    let held = ProcessUpdate::Held;
+                    self.ports.watch.process_changed(&supervised.name, held);
+                }
                 let stopped = self.stop_process(supervised, None, After::StaysDown).await;
                 return stopped.map_err(EffectError::Failed);
             }
@@ -138,6 +151,22 @@ impl TargetControl for Supervisor {
 
     fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
         self.in_turn(target, Verb::Restart)
+    }
+
+    fn hold(&self, target: TargetName, words: String) -> Boxed<'_, Result<(), EffectError>> {
+        // Before its turn comes, so that nothing which waits for it starts it.
+        self.core.held.lock().insert(target.clone(), words);
+        self.core.ports.watch.row_changed(&target);
+        self.in_turn(target, Verb::Hold)
+    }
+
+    fn release(&self, target: &TargetName) {
+        self.core.held.lock().remove(target);
+        self.core.ports.watch.row_changed(target);
+    }
+
+    fn held(&self, target: &TargetName) -> Option<String> {
+        self.core.held(target)
     }
 
     fn signal(&self, target: TargetName, signal: Signal) -> Boxed<'_, Result<(), EffectError>> {

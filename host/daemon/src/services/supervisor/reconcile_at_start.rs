@@ -3,7 +3,6 @@
 use super::{
     Core, DEFAULT_GRACE, DEFAULT_STOP_SIGNAL, PreviousRun,
     decide::{self, Adopted, AtStart},
-    reconfigure::AFTER_GRACE,
     target::SupervisedTarget,
 };
 use crate::ports::{Exit, ProcessUpdate, unended};
@@ -83,13 +82,20 @@ impl Core {
             {
                 self.submit(vec![Change::Process(was.clone(), None)]);
             }
+            let is_held = self.held(&supervised.name).is_some();
             match at_start {
                 AtStart::Adopt(identity) => {
                     let adopted = decide::adopted(&identity, &process);
                     self.adopt(&supervised, identity, adopted, was);
-                    if adopted == Adopted::Outdated && !paused {
+                    if is_held {
+                        self.stop_held(&supervised).await;
+                    } else if adopted == Adopted::Outdated && !paused {
                         self.renew(&supervised).await;
                     }
+                }
+                AtStart::Start | AtStart::Report { .. } if is_held => {
+                    supervised.begin();
+                    self.stop_held(&supervised).await;
                 }
                 AtStart::Start => self.start_first(supervised),
                 AtStart::Report { ended, why } => {
@@ -168,22 +174,6 @@ impl Core {
                 let _ = look.await;
             });
         }
-    }
-
-    fn start_first(self: &Arc<Self>, supervised: Arc<SupervisedTarget>) {
-        let core = Arc::clone(self);
-        self.background.spawn(async move {
-            // What the config has no more may hold its port.
-            core.reconciled.wait().await;
-            let ended = core.endings.wait();
-            let _ = tokio::time::timeout(DEFAULT_GRACE + AFTER_GRACE, ended).await;
-            // Without the turn: an operator who starts it meanwhile need not wait.
-            core.wait_for_dependencies(&supervised.name).await;
-            let _turn = supervised.turn.lock().await;
-            if supervised.wants_process() && !core.is_closing() {
-                core.launch_or_report(&supervised).await;
-            }
-        });
     }
 
     async fn report_exit(

@@ -116,7 +116,8 @@ impl Core {
                 let _ = self
                     .stop_process(supervised, Some(why), After::StaysDown)
                     .await;
-                if supervised.is_listed() && supervised.process_spec().is_none() {
+                let is_held = self.held(&supervised.name).is_some();
+                if supervised.is_listed() && supervised.process_spec().is_none() && !is_held {
                     // A foreign service from now on: whether it runs is for its checks to say, so they count again.
                     let news = ProcessUpdate::Runs(None);
                     self.ports.watch.process_changed(&supervised.name, news);

@@ -1,0 +1,109 @@
+//! What people ordered that holds over restarts, in a small file of the state directory.
+//!
+//! Invariant: the file is one that was written whole: it is made under another name, synced and renamed. It is its
+//! owner's alone.
+
+use crate::ports::{Boxed, OrderStore};
+use mainstay_domain::orders::Orders;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The file's name in the state directory.
+const FILE_NAME: &str = "orders.json";
+
+/// The file of one state directory.
+#[derive(Debug, Clone)]
+pub struct OrdersFile {
+    path: PathBuf,
+}
+
+impl OrdersFile {
+    /// That of this state directory.
+    pub fn new(state_dir: &Path) -> Self {
+        Self {
+            path: state_dir.join(FILE_NAME),
+        }
+    }
+
+    /// What holds; nothing where there was none. A file that cannot be read orders nothing; it is put aside, and told.
+    pub fn read(&self) -> Orders {
+        let read: io::Result<Orders> = match fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Orders::default(),
+            Err(error) => Err(error),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
+        };
+        read.unwrap_or_else(|error| {
+            let aside = self.path.with_extension("json.unread");
+            // Where it cannot be moved, the next order replaces it.
+            let _ = fs::rename(&self.path, &aside);
+            tracing::error!(
+                path = %self.path.display(), %error,
+                "what people had ordered cannot be read, so no target is kept stopped; what was there is in {}",
+                aside.display()
+            );
+            Orders::default()
+        })
+    }
+}
+
+impl OrderStore for OrdersFile {
+    fn keep(&self, orders: Orders) -> Boxed<'_, Result<(), String>> {
+        let path = self.path.clone();
+        Box::pin(async move {
+            let shown = path.display().to_string();
+            let writing = tokio::task::spawn_blocking(move || write(&path, &orders)).await;
+            match writing {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(format!("{shown}: {error}")),
+                Err(error) => Err(format!("{shown}: {error}")),
+            }
+        })
+    }
+}
+
+fn write(path: &Path, orders: &Orders) -> io::Result<()> {
+    mainstay_store::replace_private(path, &serde_json::to_vec(orders)?).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_domain::{name::TargetName, orders::StopOrder, time::Timestamp};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn what_was_ordered_is_read_by_the_next_daemon_and_is_its_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = OrdersFile::new(directory.path());
+        assert_eq!(file.read(), Orders::default());
+        let mut orders = Orders::default();
+        for target in ["api", "db"] {
+            orders.stop(StopOrder {
+                target: TargetName::parse(target).unwrap(),
+                by: "root".to_owned(),
+                note: None,
+                reason: String::new(),
+                at: Timestamp::from_millis(1),
+            });
+            file.keep(orders.clone()).await.unwrap();
+            assert_eq!(OrdersFile::new(directory.path()).read(), orders);
+        }
+        let mode = fs::metadata(&file.path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_was_damaged_orders_nothing_and_is_put_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = OrdersFile::new(directory.path());
+        for content in ["", "{", "[]", r#"{"stopped":5}"#] {
+            fs::write(&file.path, content).unwrap();
+            assert_eq!(file.read(), Orders::default(), "{content}");
+            let aside = directory.path().join("orders.json.unread");
+            assert_eq!(fs::read_to_string(aside).unwrap(), content);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What people command of targets: start, stop and restart.
+//!
+//! Invariant: what holds over restarts of the daemon is written down before it is done.
+//! Invariant: a command that was taken ends with an event that says what came of it, whoever waits for it.
+//! Invariant: what is kept stopped is started by a person alone, and has no failure: what was open of it is let go of.
+
+use crate::{
+    ports::{
+        Boxed, Decision, OrderStore, RecoveryControl, Refused, Secrets, TakenCommand,
+        TargetCommand, TargetControl, TargetOperator, TargetVerb,
+    },
+    services::{next_spec::next_spec, shared::Shared},
+};
+use mainstay_domain::{
+    actor::Actor,
+    effect::EffectError,
+    event::{Event, EventKind, TargetCommanded},
+    name::TargetName,
+    orders::{Orders, StopOrder},
+    record::Change,
+    recovery::Verb,
+    severity::Severity,
+    spec::TargetSpec,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What it works with.
+pub struct OrderPorts {
+    /// The journal, the clock and the config.
+    pub shared: Shared,
+    /// Does what is commanded.
+    pub targets: Arc<dyn TargetControl>,
+    /// Gives up what it does for a target that is stopped.
+    pub recovery: Arc<dyn RecoveryControl>,
+    /// Where orders are written down.
+    pub store: Arc<dyn OrderStore>,
+    /// What is taken out of the words of people.
+    pub secrets: Arc<dyn Secrets>,
+}
+
+/// The service; clones are the same.
+#[derive(Clone)]
+pub struct TargetOrders {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ports: OrderPorts,
+    orders: Mutex<Orders>,
+    /// Held while orders are changed and written down.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl TargetOrders {
+    /// Goes on with the orders that held when the daemon before ended.
+    pub fn new(ports: OrderPorts, orders: Orders) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                ports,
+                orders: Mutex::new(orders),
+                turn: tokio::sync::Mutex::default(),
+            }),
+        }
+    }
+
+    /// Lets go of orders about targets that a config takes away, until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut spec = self.inner.ports.shared.spec.clone();
+        loop {
+            let present = tokio::select! { biased;
+                () = stop.cancelled() => return,
+                present = next_spec(&mut spec) => present,
+            };
+            let gone = {
+                let orders = self.inner.orders.lock();
+                let stopped = orders.stopped.iter().map(|order| order.target.clone());
+                let gone = stopped.filter(|target| present.target(target).is_none());
+                gone.collect::<Vec<_>>()
+            };
+            if gone.is_empty() {
+                continue;
+            }
+            for target in &gone {
+                self.inner.ports.targets.release(target);
+            }
+            let kept = self
+                .inner
+                .change(|orders| {
+                    orders.keep_to(|target| present.target(target).is_some());
+                })
+                .await;
+            if let Err(why) = kept {
+                tracing::warn!(%why, "an order about a target that is gone is not forgotten");
+            }
+        }
+    }
+}
+
+impl TargetOperator for TargetOrders {
+    fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.take(command).await })
+    }
+}
+
+impl Inner {
+    async fn take(self: Arc<Self>, command: TargetCommand) -> Result<TakenCommand, Refused> {
+        let command = TargetCommand {
+            by: self.noted(command.by),
+            reason: self.concealed(&command.reason),
+            ..command
+        };
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let target = spec.target(&command.target).ok_or_else(|| {
+            Refused(format!(
+                "there is no target `{}`; `mainstay status` lists all",
+                command.target
+            ))
+        })?;
+        self.may(&command, target)?;
+        let depends = |other: &&TargetSpec| other.depends_on.contains(&command.target);
+        let dependents = spec.targets.iter().filter(depends);
+        let dependents: Vec<TargetName> = dependents.map(|other| other.name.clone()).collect();
+        match command.verb {
+            TargetVerb::Stop => {
+                let order = StopOrder {
+                    target: command.target.clone(),
+                    by: command.by.name.clone(),
+                    note: command.by.note.clone(),
+                    reason: command.reason.clone(),
+                    at: self.ports.shared.clock.now(),
+                };
+                self.change(|orders| orders.stop(order)).await?;
+            }
+            TargetVerb::Start | TargetVerb::Restart => {
+                self.forget_stop(&command.target).await?;
+                self.ports.targets.release(&command.target);
+            }
+        }
+        let taken = dependents.clone();
+        let work = async move { self.work(command, dependents).await };
+        Ok(TakenCommand {
+            dependents: taken,
+            work: Box::pin(work),
+        })
+    }
+
+    /// Whether the state of the target and its config allow it.
+    fn may(&self, command: &TargetCommand, target: &TargetSpec) -> Result<(), Refused> {
+        let name = &command.target;
+        let held = self.ports.targets.held(name);
+        if let (TargetVerb::Stop, Some(held)) = (command.verb, &held) {
+            return Err(Refused(format!(
+                "{name} is {held}; `mainstay start {name}` ends that"
+            )));
+        }
+        if target.process.is_some() {
+            let process = self.ports.targets.status(name);
+            let pid = process.and_then(|process| process.pid);
+            return match (command.verb, pid) {
+                (TargetVerb::Start, Some(pid)) if held.is_none() => Err(Refused(format!(
+                    "{name} runs already, as process {pid}; `mainstay restart {name}` starts it anew"
+                ))),
+                _ => Ok(()),
+            };
+        }
+        let commands = &target.commands;
+        let can_stop = commands.stop.is_some() || commands.pid_file.is_some();
+        let missing = match command.verb {
+            TargetVerb::Start if commands.start.is_none() => "`commands.start`",
+            TargetVerb::Stop if !can_stop => "`commands.stop` or `pid_file`",
+            TargetVerb::Restart
+                if commands.restart.is_none() && (commands.start.is_none() || !can_stop) =>
+            {
+                "`commands.restart`, or `commands.stop` and `commands.start`"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refused(format!(
+            "{name} is a foreign service without {missing}; write it in its config"
+        )))
+    }
+
+    /// Does it, and says what came of it.
+    async fn work(&self, command: TargetCommand, dependents: Vec<TargetName>) {
+        let (name, targets) = (command.target.clone(), &self.ports.targets);
+        let done = match command.verb {
+            TargetVerb::Start => targets.start(name.clone()).await,
+            TargetVerb::Restart => targets.restart(name.clone()).await,
+            TargetVerb::Stop => self.stop(&command).await,
+        };
+        let (kind, verb) = match command.verb {
+            TargetVerb::Start => (EventKind::TargetStarted, "started"),
+            TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),
+            TargetVerb::Restart => (EventKind::TargetRestarted, "restarted"),
+        };
+        let (by, reason) = (&command.by, command.reason.trim());
+        let why = match reason {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        let (severity, message, outcome) = match done {
+            Ok(()) => (
+                Severity::Low,
+                format!("{by} {verb} {name}{why}"),
+                "done".to_owned(),
+            ),
+            Err(error) => (
+                Severity::Medium,
+                format!("{by} wanted {name} {verb}{why}; that failed: {error}"),
+                error.to_string(),
+            ),
+        };
+        let facts = TargetCommanded {
+            by: by.name.clone(),
+            note: by.note.clone(),
+            reason: command.reason.clone(),
+            outcome,
+            dependents,
+        };
+        let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
+        let event = event.with_target(&name).with_data(facts);
+        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
+        if let Err(error) = told.await {
+            tracing::error!(%error, target_name = %name, "what came of a command is not on record");
+        }
+    }
+
+    async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {
+        let TargetCommand {
+            target, by, reason, ..
+        } = command;
+        let words = StopOrder {
+            target: target.clone(),
+            by: by.name.clone(),
+            note: by.note.clone(),
+            reason: reason.clone(),
+            at: self.ports.shared.clock.now(),
+        }
+        .words();
+        // What a handler begins after this is refused; what it has begun ends first.
+        let active = self.ports.recovery.active(target);
+        if let Some(id) = active.and_then(|active| active.operation) {
+            let decision = Decision {
+                id,
+                revision: None,
+                verb: Verb::Cancel,
+                by: by.clone(),
+                reason: format!("{target} is {words}"),
+            };
+            // It may have ended meanwhile, or be cancelled already.
+            let _ = self.ports.recovery.decide(decision).await;
+        }
+        let stopped = self.ports.targets.hold(target.clone(), words).await;
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let is_foreign = spec
+            .target(target)
+            .is_none_or(|target| target.process.is_none());
+        if stopped.is_err() && is_foreign {
+            // Whether it runs is for its checks to say, so they count again.
+            self.ports.targets.release(target);
+            if let Err(why) = self.forget_stop(target).await {
+                tracing::error!(%why, target_name = %target, "a stop that failed is still written down");
+            }
+        }
+        stopped
+    }
+
+    async fn forget_stop(&self, target: &TargetName) -> Result<(), Refused> {
+        let is_stopped = {
+            let orders = self.orders.lock();
+            orders.stopped.iter().any(|order| order.target == *target)
+        };
+        match is_stopped {
+            true => self.change(|orders| orders.start(target)).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Changes what holds, once it is written down.
+    async fn change(&self, change: impl FnOnce(&mut Orders) + Send) -> Result<(), Refused> {
+        let _turn = self.turn.lock().await;
+        let mut orders = self.orders.lock().clone();
+        change(&mut orders);
+        let kept = self.ports.store.keep(orders.clone()).await;
+        kept.map_err(|why| {
+            Refused(format!(
+                "that cannot be written down, so it would not outlive the daemon, and is not done: {why}"
+            ))
+        })?;
+        *self.orders.lock() = orders;
+        Ok(())
+    }
+
+    fn concealed(&self, words: &str) -> String {
+        let concealed = self.ports.secrets.conceal(words.as_bytes().to_vec());
+        String::from_utf8_lossy(&concealed).into_owned()
+    }
+
+    /// The name is the host's own.
+    fn noted(&self, by: Actor) -> Actor {
+        Actor {
+            note: by.note.map(|note| self.concealed(&note)),
+            ..by
+        }
+    }
+}
