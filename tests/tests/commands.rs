@@ -174,6 +174,7 @@ fn what_the_state_of_a_target_does_not_allow_is_refused_with_what_it_is() {
     assert_eq!(status, 409, "{refused}");
     assert!(refused["error"].as_str().unwrap().contains("stopped by"), "{refused}");
     assert_eq!(daemon.post("/v1/targets/nobody/stop", &body).0, 404);
+    wait_for_row(&daemon, "job", "who stopped it", |row| row["stopped"].is_string());
     let (status, refused) = daemon.post(&path("check"), &json!({}));
     assert_eq!(status, 409, "nothing of it is looked at: {refused}");
 }
@@ -191,6 +192,7 @@ fn a_probe_runs_each_check_now_and_says_what_it_saw_and_how_long_it_took() {
         assert_eq!(check["outcome"], "healthy", "{report}");
         assert!(check["elapsed_ms"].as_f64().is_some(), "{report}");
     }
+    done(&daemon, &["pause"]);
     fs::remove_file(daemon.path("up")).unwrap();
     for command in ["probe", "check"] {
         let output = daemon.cli(&[command, "foreign"]);

@@ -150,7 +150,14 @@ impl Inner {
     /// Whether the state of the target and its config allow it.
     fn may(&self, command: &TargetCommand, target: &TargetSpec) -> Result<(), Refused> {
         let name = &command.target;
-        let held = self.ports.targets.held(name);
+        let ordered = {
+            let orders = self.orders.lock();
+            let mut stopped = orders.stopped.iter();
+            stopped
+                .find(|order| order.target == *name)
+                .map(StopOrder::words)
+        };
+        let held = ordered.or_else(|| self.ports.targets.held(name));
         if let (TargetVerb::Stop, Some(held)) = (command.verb, &held) {
             return Err(Refused(format!(
                 "{name} is {held}; `mainstay start {name}` ends that"
@@ -253,7 +260,19 @@ impl Inner {
             // It may have ended meanwhile, or be cancelled already.
             let _ = self.ports.recovery.decide(decision).await;
         }
-        let stopped = self.ports.targets.hold(target.clone(), words).await;
+        let hold = {
+            // A start that came meanwhile takes the order back before it lets go of the target.
+            let orders = self.orders.lock();
+            let mut stopped = orders.stopped.iter();
+            let is_ordered = stopped.any(|order| order.target == *target);
+            is_ordered.then(|| self.ports.targets.hold(target.clone(), words))
+        };
+        let Some(hold) = hold else {
+            return Err(EffectError::Unavailable(
+                "it was to be started again before that".to_owned(),
+            ));
+        };
+        let stopped = hold.await;
         let spec = Arc::clone(&self.ports.shared.spec.borrow());
         let is_foreign = spec
             .target(target)
