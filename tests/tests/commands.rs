@@ -199,3 +199,90 @@ fn a_probe_runs_each_check_now_and_says_what_it_saw_and_how_long_it_took() {
         assert_eq!(output.status.code(), Some(1), "{command}");
     }
 }
+
+/// A target with a route for `slow`, written so.
+fn slow(lines: &str) -> Daemon {
+    let route = format!(
+        "\n[[route]]\nfailure = \"slow\"\nrelapse_window = \"0s\"\n{lines}\n\
+         [plugin.restart-service]\ngrants = {{ target = [\"restart\"] }}\n"
+    );
+    let config = [HOST, &sleeper("job"), &route].concat();
+    let daemon = Daemon::start(&config, &[&plugin("restart-service")]);
+    daemon.wait_for_plugins(1);
+    wait_for_row(&daemon, "job", "it to run", |row| row["pid"].is_u64());
+    daemon
+}
+
+const RESTARTS: &str = "chain = [{ handler = \"restart-service\" }]\n";
+
+#[test]
+fn a_reported_failure_holds_over_restarts_until_it_is_cleared() {
+    let mut daemon = slow(&format!("strategy = {{ kind = \"manual\" }}\n{RESTARTS}"));
+    let report = [
+        "report", "job", "--failure", "slow", "--severity", "high", "--confidence", "0.8",
+        "--message", "p99 above 2 s", "--by", "nightly",
+    ];
+    done(&daemon, &report);
+    daemon.wait_for_operation("job", "awaiting-manual");
+    let incident = daemon.json(&["incidents", "--open"])[0].clone();
+    assert_eq!((&incident["failure"], &incident["severity"]), (&"slow".into(), &"high".into()));
+    let seen = &incident["evidence"][0];
+    assert_eq!((&seen["check"], &seen["value"]), (&"report".into(), &0.8.into()));
+    let by = format!(
+        "{} (who says: nightly) reported slow, confidence 0.8: p99 above 2 s",
+        user_name()
+    );
+    assert_eq!(seen["message"], by.as_str(), "{incident}");
+    let event = &daemon.events_of("failure.reported")[0];
+    assert_eq!((&event["data"]["confidence"], &event["data"]["note"]), (&0.8.into(), &"nightly".into()));
+
+    assert!(daemon.stop());
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    wait_for_row(&daemon, "job", "that it is reported still", |row| row["health"] == "failed");
+    assert_eq!(daemon.json(&["incidents", "--open"])[0]["id"], incident["id"]);
+
+    done(&daemon, &["report", "job", "--failure", "slow", "--clear"]);
+    wait_for("nothing to be open", || {
+        let open = daemon.json(&["incidents", "--open"]);
+        (open == json!([])).then_some(()).ok_or_else(|| open.to_string())
+    });
+    wait_for_row(&daemon, "job", "that it is over", |row| row["health"] != "failed");
+    let again = daemon.cli(&["report", "job", "--failure", "slow", "--clear"]);
+    assert_eq!(again.status.code(), Some(1), "it is cleared already");
+}
+
+#[test]
+fn a_reported_failure_is_recovered_and_not_over_before_it_is_cleared() {
+    let daemon = slow(RESTARTS);
+    let before = daemon.pids()["job"];
+    done(&daemon, &["report", "job", "--failure", "slow"]);
+    daemon.wait_for_operation("job", "validating");
+    wait_for_row(&daemon, "job", "another process", |row| {
+        row["pid"].is_u64() && row["pid"] != before
+    });
+    done(&daemon, &["report", "job", "--failure", "slow", "--clear"]);
+    let ended = daemon.wait_for_operation("job", "succeeded");
+    assert_eq!(ended["handler"], "restart-service");
+}
+
+#[test]
+fn a_report_that_is_for_a_while_ends_with_it_and_what_nothing_names_is_refused() {
+    let daemon = slow(&format!("strategy = {{ kind = \"manual\" }}\n{RESTARTS}"));
+    done(&daemon, &["report", "job", "--failure", "slow", "--for", "1s"]);
+    daemon.wait_for_operation("job", "awaiting-manual");
+    let cleared = daemon.wait_for_event("its end", |event| event["kind"] == "failure.cleared");
+    assert_eq!(cleared["data"]["by"], Value::Null, "nobody says that it is over");
+    daemon.wait_for_operation("job", "cancelled");
+    let output = daemon.cli(&["report", "job", "--failure", "sloww"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("named are") && stderr.contains("slow"), "{stderr}");
+    for body in [
+        json!({ "failure": "slow", "confidence": 1.5 }),
+        json!({ "failure": "slow", "for_ms": 0 }),
+    ] {
+        assert_eq!(daemon.post("/v1/targets/job/report", &body).0, 400, "{body}");
+    }
+    assert_eq!(daemon.post("/v1/targets/nobody/report", &json!({ "failure": "slow" })).0, 404);
+}

@@ -1,5 +1,6 @@
 //! What commands answer that give no more than that they were taken.
 
+use crate::severity::Severity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,24 @@ pub struct Commanded {
     pub target: String,
     /// The targets that depend on it.
     pub dependents: Vec<String>,
+}
+
+/// What `report --json` prints: the report that holds, or that was cleared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReportedFailure {
+    /// The target's name.
+    pub target: String,
+    /// Which failure.
+    pub failure: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure the reporter is, from 0 to 1; null where they do not say it.
+    pub confidence: Option<f64>,
+    /// It does not hold longer than this; null: until it is cleared.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: Option<String>,
+    /// Whether it was cleared.
+    pub cleared: bool,
 }
 
 /// What `plugin forget --json` prints.

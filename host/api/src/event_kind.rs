@@ -92,6 +92,12 @@ words! {
         /// A target that flapped has been calm for a while.
         #[serde(rename = "circuit.steady")]
         CircuitSteady,
+        /// A person or another program says that a target has a failure.
+        #[serde(rename = "failure.reported")]
+        FailureReported,
+        /// They say that it is over, or the time of their report is.
+        #[serde(rename = "failure.cleared")]
+        FailureCleared,
         /// A failure was taken up.
         #[serde(rename = "incident.opened")]
         IncidentOpened,

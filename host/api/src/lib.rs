@@ -27,7 +27,7 @@ mod words;
 
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
-pub use commands::{Commanded, ForgottenPlugin, PauseReport, Scheduled};
+pub use commands::{Commanded, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -41,7 +41,7 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody, TargetBody,
+IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, TargetBody,
 };
 pub use severity::Severity;
 pub use status::{

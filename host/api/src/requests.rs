@@ -2,7 +2,7 @@
 //!
 //! Invariant: a field that is not known is refused, so that a misspelt one is not passed over.
 
-use crate::{backups::BackupType, operations::OperationState};
+use crate::{backups::BackupType, operations::OperationState, severity::Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,32 @@ pub struct TargetBody {
     /// Why, for the record.
     #[serde(default)]
     pub reason: String,
+}
+
+/// The body of `report` of a target.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportBody {
+    /// Which failure: one that a check or a route of the target names.
+    pub failure: String,
+    /// How bad it is; absent: as its check says, else as it is by its kind.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// How sure the reporter is, from 0 to 1.
+    #[serde(default)]
+    pub confidence: Option<f64>,
+    /// What was seen, for the record.
+    #[serde(default)]
+    pub message: String,
+    /// For how long it holds, milliseconds; absent: until it is cleared.
+    #[serde(default)]
+    pub for_ms: Option<u64>,
+    /// It is over.
+    #[serde(default)]
+    pub clear: bool,
+    /// On whose behalf, as a note: who reports is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
 }
 
 /// The body of `POST /v1/plugins/forget`.

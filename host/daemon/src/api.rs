@@ -240,6 +240,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/resume", post(commands::resume))
         .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}/check", post(targets::check))
+        .route("/targets/{target}/report", post(targets::report))
         .route("/targets/{target}/start", commanding(TargetVerb::Start))
         .route("/targets/{target}/stop", commanding(TargetVerb::Stop))
         .route("/targets/{target}/restart", commanding(TargetVerb::Restart))

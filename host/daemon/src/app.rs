@@ -35,7 +35,7 @@ use crate::{
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-RecoveryControl, Secrets, ServiceManager, StatusFacts, WallClock,
+RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},
@@ -264,6 +264,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let held = ordered.stopped.iter();
     supervisor.resume_held(held.map(|order| (order.target.clone(), order.words())));
 
+    for report in &ordered.reported {
+        let evidence = report.evidence();
+        monitor.reported(&report.target, &report.failure, report.severity, evidence);
+    }
+
     // Plugins, and what they may ask for.
     let plugins = Arc::new(PluginCalls::default());
     let parts = BackupParts {
@@ -379,6 +384,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let order_ports = OrderPorts {
         shared: shared.clone(),
         targets: Arc::new(supervisor.clone()),
+        reports: Arc::new(monitor.clone()),
         recovery: recovery.clone(),
         store: Arc::new(orders_file),
         secrets: secrets.clone(),

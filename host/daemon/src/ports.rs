@@ -8,9 +8,10 @@ mod between;
 mod operator;
 mod pid_files;
 mod process;
+mod reports;
 mod world;
 
-pub use {between::*, operator::*, pid_files::*, process::*, world::*};
+pub use {between::*, operator::*, pid_files::*, process::*, reports::*, world::*};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 

@@ -2,7 +2,13 @@
 //!
 //! Invariant: an order says who gave it, and of one target there is one.
 
-use crate::{actor::Actor, name::TargetName, time::Timestamp};
+use crate::{
+    actor::Actor,
+    health::Evidence,
+    name::{FailureType, TargetName},
+    severity::Severity,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// Every order that holds. Serialised as it is stored.
@@ -11,6 +17,69 @@ pub struct Orders {
     /// Targets that are kept stopped, in the order in which they were.
     #[serde(default)]
     pub stopped: Vec<StopOrder>,
+    /// Failures that were reported and hold, in the order in which they were reported last.
+    #[serde(default)]
+    pub reported: Vec<Reported>,
+}
+
+/// Somebody says that a target has a failure: it holds until they take it back, or its time is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reported {
+    /// Which target.
+    pub target: TargetName,
+    /// What it has.
+    pub failure: FailureType,
+    /// How bad that is.
+    pub severity: Severity,
+    /// How sure they are, from 0 to 1, where they say it.
+    pub confidence: Option<f64>,
+    /// What they saw, as they said it.
+    pub message: String,
+    /// Who reports it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// It does not hold longer than this.
+    pub until: Option<Timestamp>,
+}
+
+/// What the check of evidence is called that nobody but a report has.
+const REPORT: &str = "report";
+
+impl Reported {
+    /// Whether it is of this failure of this target.
+    pub fn is_of(&self, target: &TargetName, failure: &FailureType) -> bool {
+        self.target == *target && self.failure == *failure
+    }
+
+    /// For people, without the target.
+    pub fn words(&self) -> String {
+        let by = Actor {
+            name: self.by.clone(),
+            note: self.note.clone(),
+        };
+        let sure = match self.confidence {
+            Some(confidence) => format!(", confidence {confidence}"),
+            None => String::new(),
+        };
+        let saw = match self.message.trim() {
+            "" => String::new(),
+            saw => format!(": {saw}"),
+        };
+        format!("{by} reported {}{sure}{saw}", self.failure)
+    }
+
+    /// As checks have it; its value is the confidence.
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            check: REPORT.to_owned(),
+            observed_at: self.at,
+            message: self.words(),
+            value: self.confidence,
+        }
+    }
 }
 
 /// A target is kept stopped.
@@ -54,11 +123,22 @@ impl Orders {
         self.stopped.retain(|order| order.target != *target);
     }
 
-    /// Only these targets are there any more; whether an order went with another one.
-    pub fn keep_to(&mut self, is_there: impl Fn(&TargetName) -> bool) -> bool {
-        let before = self.stopped.len();
+    /// This failure holds from now on, as the newest report says.
+    pub fn report(&mut self, report: Reported) {
+        self.clear(&report.target, &report.failure);
+        self.reported.push(report);
+    }
+
+    /// This failure is not reported any more.
+    pub fn clear(&mut self, target: &TargetName, failure: &FailureType) {
+        self.reported
+            .retain(|report| !report.is_of(target, failure));
+    }
+
+    /// Only these targets are there any more.
+    pub fn keep_to(&mut self, is_there: impl Fn(&TargetName) -> bool) {
         self.stopped.retain(|order| is_there(&order.target));
-        self.stopped.len() != before
+        self.reported.retain(|report| is_there(&report.target));
     }
 }
 
@@ -85,9 +165,39 @@ mod tests {
         assert_eq!(orders.stopped, [order("db", ""), order("api", "moved")]);
         orders.start(&order("api", "").target);
         assert_eq!(orders.stopped, [order("db", "")]);
-        assert!(!orders.keep_to(|target| target.as_str() == "db"));
-        assert!(orders.keep_to(|target| target.as_str() == "api"));
+        orders.keep_to(|target| target.as_str() == "db");
+        assert_eq!(orders.stopped, [order("db", "")]);
+        orders.keep_to(|target| target.as_str() == "api");
         assert_eq!(orders, Orders::default());
+    }
+
+    #[test]
+    fn a_failure_is_reported_once_and_the_newest_report_counts() {
+        let report = |failure: &str, confidence| Reported {
+            target: TargetName::parse("api").unwrap(),
+            failure: FailureType::parse(failure).unwrap(),
+            severity: Severity::High,
+            confidence,
+            message: "no answer".to_owned(),
+            by: "root".to_owned(),
+            note: None,
+            at: Timestamp::from_millis(0),
+            until: None,
+        };
+        let mut orders = Orders::default();
+        orders.report(report("slow", Some(0.5)));
+        orders.report(report("down", None));
+        orders.report(report("slow", Some(0.75)));
+        let newest = [report("down", None), report("slow", Some(0.75))];
+        assert_eq!(orders.reported, newest);
+        let evidence = newest[1].evidence();
+        assert_eq!(evidence.value, Some(0.75));
+        assert_eq!(
+            evidence.message,
+            "root reported slow, confidence 0.75: no answer"
+        );
+        orders.clear(&newest[1].target, &newest[1].failure);
+        assert_eq!(orders.reported, [report("down", None)]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     backups::{Backup, WorkLine},
-    commands::{Commanded, Scheduled},
+    commands::{Commanded, ReportedFailure, Scheduled},
     errors::ErrorBody,
     events::Event,
     incidents::Incident,
@@ -14,7 +14,7 @@ use crate::{
     plugins::PluginRow,
     requests::{
         BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
-HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, RestoreBody, TargetBody,
+HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, TargetBody,
     },
     status::{ProbeReport, Status},
 };
@@ -183,12 +183,20 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         "Run the checks of a target now",
         Answer::Json(schemas.answer::<ProbeReport>()),
     );
+    let report = Endpoint::post(
+        "/v1/targets/{target}/report",
+        "report-failure",
+        "Report that a target has a failure, which holds until it is cleared; or clear it",
+        Answer::Accepted(schemas.answer::<ReportedFailure>()),
+    )
+    .with_body(schemas.body::<ReportBody>());
     let mut command = |path, id, summary| {
         let answer = Answer::Accepted(schemas.answer::<Commanded>());
         Endpoint::post(path, id, summary, answer).with_body(schemas.body::<TargetBody>())
     };
     vec![
         probe,
+        report,
         command(
             "/v1/targets/{target}/start",
             "start-target",

@@ -4,7 +4,7 @@
 
 use super::help::examples;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mainstay_api::{BackupType, OperationState};
+use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
     code::ErrorCode,
     id::{BackupId, IncidentId, OperationId},
@@ -269,6 +269,16 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay restart api --reason 'new certificate' --wait"))]
     Restart(TargetArguments),
+    /// Report that a target has a failure, or that it is over
+    ///
+    /// For a service, a cron job or another monitor that sees what no check does. It is a failure like that of a check: it
+    /// opens an incident and is recovered by its route, and holds until it is cleared with --clear, or for as long as --for
+    /// says; over restarts of the daemon too. The failure is one that a check or a route of the target names.
+    #[command(after_long_help = examples!("
+  mainstay report api --failure api-gateway-down --confidence 0.8 --message 'p99 above 2 s'
+  mainstay report api --failure api-gateway-down --severity high --for 10m
+  mainstay report api --failure api-gateway-down --clear"))]
+    Report(ReportArguments),
     /// Pause automatic recovery of a target, or of the host
     ///
     /// Checks go on, incidents are opened, `recover` works; only automatic operations wait. Outlives a restart.
@@ -425,6 +435,35 @@ pub struct TargetArguments {
     /// Why, for the record
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its own docs are the help")]
+    pub by: By,
+}
+
+/// What is reported.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Which target
+    #[arg(value_parser = TargetName::parse)]
+    pub target: TargetName,
+    /// What it has
+    #[arg(long, value_name = "TYPE", value_parser = FailureType::parse)]
+    pub failure: FailureType,
+    /// How bad it is: low, medium, high or critical; else as its check says, or its kind
+    #[arg(long, value_name = "SEVERITY", value_parser = parse_severity)]
+    pub severity: Option<Severity>,
+    /// How sure you are, from 0 to 1
+    #[arg(long, value_name = "NUMBER", value_parser = parse_confidence)]
+    pub confidence: Option<f64>,
+    /// What was seen, for the record
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub message: String,
+    /// For how long it holds: 90s, 10m, 24h, 7d; else until it is cleared
+    #[arg(long = "for", value_name = "LENGTH", value_parser = parse_lasts)]
+    pub lasts: Option<Duration>,
+    /// It is over
+    #[arg(long, conflicts_with_all = ["severity", "confidence", "lasts"])]
+    pub clear: bool,
     #[command(flatten)]
     #[allow(missing_docs, reason = "its own docs are the help")]
     pub by: By,
@@ -656,6 +695,24 @@ fn parse_state(text: &str) -> Result<OperationState, String> {
         text,
         "scheduled, in-progress, validating, succeeded, failed, partial, cancelled and awaiting-manual",
     )
+}
+
+fn parse_severity(text: &str) -> Result<Severity, String> {
+    parse_word(text, "low, medium, high and critical")
+}
+
+fn parse_confidence(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|number| (0.0..=1.0).contains(number))
+        .ok_or_else(|| "allowed are numbers from 0 to 1, like 0.8".to_owned())
+}
+
+fn parse_lasts(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_millis(1)..=Duration::from_secs(365 * 86_400);
+    length_of(text)
+        .filter(|length| allowed.contains(length))
+        .ok_or_else(|| "allowed are a whole number and a unit, like 90s, 10m, 24h or 7d".to_owned())
 }
 
 fn parse_type(text: &str) -> Result<BackupType, String> {

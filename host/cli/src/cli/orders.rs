@@ -1,7 +1,8 @@
-//! What is commanded about targets and plugins: start, stop, restart, a look at once, a heartbeat, forgetting a plugin.
+//! What is commanded about targets and plugins: start, stop, restart, a look at once, a report, a heartbeat, forgetting a
+//! plugin.
 
 use super::{
-    arguments::TargetArguments,
+    arguments::{ReportArguments, TargetArguments},
     client::{Client, path_with},
     failure::Ending,
     listings::{parse, present, show_event},
@@ -10,7 +11,8 @@ use super::{
     status::health_tone,
 };
 use mainstay_api::{
-    Commanded, Event, EventKind, ForgetPluginBody, ForgottenPlugin, ProbeReport, TargetBody,
+    Commanded, Event, EventKind, ForgetPluginBody, ForgottenPlugin, ProbeReport, ReportBody,
+    ReportedFailure, TargetBody,
 };
 use mainstay_domain::name::{PluginName, TargetName};
 use semver::Version;
@@ -96,6 +98,41 @@ pub(super) async fn probe(
     Ok(match is_healthy {
         true => Ending::Done,
         false => Ending::Failed,
+    })
+}
+
+/// Reports a failure of a target, or clears it.
+pub(super) async fn report(
+    client: &Client,
+    out: &Output,
+    arguments: ReportArguments,
+) -> anyhow::Result<()> {
+    let lasts = arguments.lasts.map(|lasts| lasts.as_millis());
+    let body = ReportBody {
+        failure: arguments.failure.to_string(),
+        severity: arguments.severity,
+        confidence: arguments.confidence,
+        message: arguments.message,
+        for_ms: lasts.map(|lasts| u64::try_from(lasts).unwrap_or(u64::MAX)),
+        clear: arguments.clear,
+        by: arguments.by.by,
+    };
+    let path = format!("/v1/targets/{}/report", arguments.target);
+    let answer = client.post(&path, &body).await?;
+    present(out, &answer, |out, report: ReportedFailure| {
+        let ReportedFailure {
+            target,
+            failure,
+            severity,
+            ..
+        } = report;
+        out.line(&match (report.cleared, report.until) {
+            (true, _) => format!("{failure} of {target} is not reported any more"),
+            (false, Some(until)) => {
+                format!("{failure} of {target}, {severity}, holds until {until}, or until it is cleared")
+            }
+            (false, None) => format!("{failure} of {target}, {severity}, holds until it is cleared"),
+        })
     })
 }
 

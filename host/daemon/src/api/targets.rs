@@ -8,15 +8,21 @@ use super::{
     commands::{actor, short},
     error::ApiError,
     extract::{Body, Named},
+    requests,
 };
-use crate::ports::{Looked, Refused, TargetCommand, TargetVerb};
+use crate::ports::{Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_api::{Commanded, Health, ProbeReport, ProbedCheck, TargetBody};
+use mainstay_api::{
+    Commanded, Health, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
+};
 use mainstay_domain::{
     health::{Evidence, Outcome},
     name::TargetName,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// A year: what is to hold longer holds until it is cleared.
+const LONGEST_REPORT_MS: u64 = 365 * 86_400_000;
 
 pub(super) async fn command(
     verb: TargetVerb,
@@ -72,6 +78,51 @@ pub(super) async fn check(
         healthy: !looks.is_empty() && looks.iter().all(is_healthy),
         checks: looks.into_iter().map(probed).collect(),
     }))
+}
+
+pub(super) async fn report(
+    State(served): State<Arc<Served>>,
+    Named(target): Named<TargetName>,
+    who: Known,
+    Body(body): Body<ReportBody>,
+) -> Result<(StatusCode, Json<ReportedFailure>), ApiError> {
+    must_be_there(&served, &target)?;
+    if let Some(confidence) = body.confidence
+        && !(0.0..=1.0).contains(&confidence)
+    {
+        let error = format!("`confidence` is {confidence}");
+        return Err(ApiError::bad_request(error, "allowed are 0 to 1"));
+    }
+    if let Some(lasts) = body.for_ms
+        && !(1..=LONGEST_REPORT_MS).contains(&lasts)
+    {
+        let error = format!("`for_ms` is {lasts}");
+        let help = format!("allowed are 1 to {LONGEST_REPORT_MS}; without it the report holds until it is cleared");
+        return Err(ApiError::bad_request(error, help));
+    }
+    let request = ReportRequest {
+        failure: requests::failure(&body.failure)?,
+        severity: body.severity.map(Into::into),
+        confidence: body.confidence,
+        message: short("message", &body.message)?,
+        lasts: body.for_ms.map(Duration::from_millis),
+        clear: body.clear,
+        by: actor(who, &body.by)?,
+        target,
+    };
+    let orders = served.ports.orders.clone();
+    let report = served
+        .finish(async move { orders.report(request).await })
+        .await?;
+    let reported = ReportedFailure {
+        target: report.target.to_string(),
+        failure: report.failure.to_string(),
+        severity: report.severity.into(),
+        confidence: report.confidence,
+        until: report.until.map(String::from),
+        cleared: body.clear,
+    };
+    Ok((StatusCode::ACCEPTED, Json(reported)))
 }
 
 fn probed(look: Looked) -> ProbedCheck {

@@ -129,8 +129,12 @@ pub trait Watch: Send + Sync {
     fn is_settling(&self, _: &TargetName) -> bool {
         false
     }
-    /// Whether this failure of the target holds, by its checks.
+    /// Whether this failure of the target holds, by its checks or by what is reported.
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool;
+    /// Whether somebody reports that this failure of the target holds, whatever its checks see.
+    fn is_reported(&self, _: &TargetName, _: &FailureType) -> bool {
+        false
+    }
     /// Health and circuit; `None` for an unknown target.
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)>;
     /// Since when one of its checks could not look, for the host's own reasons, and why; none where all look.

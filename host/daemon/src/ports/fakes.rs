@@ -15,6 +15,7 @@ use mainstay_domain::{
     incident::Incident,
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
+    orders::Reported,
     plugin::PluginRow,
     record::{Change, EffectEntry, EntryKind},
     severity::Severity,
@@ -645,6 +646,20 @@ impl TargetOperator for FakeWorld {
         ready(Ok(TakenCommand {
             dependents: vec![target("redis")],
             work: Box::pin(std::future::ready(())),
+        }))
+    }
+    fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>> {
+        self.command(format!("report {request:?}"));
+        ready(Ok(Reported {
+            severity: request.severity.unwrap_or(Severity::Medium),
+            until: request.lasts.map(|lasts| NOW + lasts),
+            target: request.target,
+            failure: request.failure,
+            confidence: request.confidence,
+            message: request.message,
+            by: request.by.name,
+            note: request.by.note,
+            at: NOW,
         }))
     }
 }

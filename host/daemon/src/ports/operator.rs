@@ -7,8 +7,10 @@ use mainstay_domain::{
     id::{BackupId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::Operation,
+    orders::Reported,
     plugin::PluginRow,
     recovery::Verb,
+    severity::Severity,
     time::Timestamp,
 };
 use semver::Version;
@@ -104,10 +106,33 @@ pub struct TakenCommand {
     pub work: Boxed<'static, ()>,
 }
 
-/// What people command of targets.
+/// What somebody reports of a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRequest {
+    /// Which target.
+    pub target: TargetName,
+    /// Which failure.
+    pub failure: FailureType,
+    /// How bad it is; none: as its check says, else as it is by its kind.
+    pub severity: Option<Severity>,
+    /// How sure they are, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// What they saw.
+    pub message: String,
+    /// For how long it holds; none: until it is taken back.
+    pub lasts: Option<Duration>,
+    /// It is over.
+    pub clear: bool,
+    /// Who reports it, for the record.
+    pub by: Actor,
+}
+
+/// What people command of targets, and report of them.
 pub trait TargetOperator: Send + Sync {
     /// Takes a command that the target's state and config allow.
     fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>>;
+    /// Raises a failure, or takes one back; the report that holds, or did.
+    fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>>;
 }
 
 /// Where a restore goes.

@@ -23,6 +23,7 @@ mod port;
 mod process;
 mod pulse;
 mod reconfigure;
+mod reports;
 mod resume;
 mod target;
 #[cfg(test)]
@@ -36,14 +37,18 @@ use mainstay_domain::{
     blindness::Blindness,
     breaker::HealthChange,
     health::Observation,
-    name::TargetName,
+    incident::Incident,
+    name::{FailureType, TargetName},
     pulse::{BEAT, Pulse},
     spec::Spec,
     time::Monotonic,
 };
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use target::{CheckRun, MonitoredState, MonitoredTarget};
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -71,6 +76,8 @@ struct Core {
     ticks: Mutex<Vec<(Arc<MonitoredTarget>, Monotonic)>>,
     /// Locked after the target that it is asked or told about, where that is locked too.
     blindness: Mutex<Blindness>,
+    /// What is reported of each target, beside what its checks see. Locked after the target.
+    reported: Mutex<HashMap<TargetName, BTreeSet<FailureType>>>,
     /// Locked after all others.
     pulse: Mutex<Pulse>,
     /// Those that may have checks which are not in the schedule yet.
@@ -106,6 +113,7 @@ impl Monitor {
             news: Mutex::default(),
             ticks: Mutex::default(),
             blindness: Mutex::default(),
+            reported: Mutex::default(),
             pulse: Mutex::default(),
             fresh: Mutex::default(),
             wake: Notify::new(),
@@ -253,6 +261,7 @@ impl Core {
         for finding in changes
             .iter()
             .filter_map(|change| events::finding(&state.spec.name, change, at))
+            .filter(|finding| !self.is_contradicted(finding))
         {
             self.finding_sender.send(finding);
         }

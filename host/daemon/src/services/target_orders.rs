@@ -1,30 +1,32 @@
-//! What people command of targets: start, stop and restart.
+//! What people command of targets, and the failures that they and other programs report.
 //!
 //! Invariant: what holds over restarts of the daemon is written down before it is done.
 //! Invariant: a command that was taken ends with an event that says what came of it, whoever waits for it.
 //! Invariant: what is kept stopped is started by a person alone, and has no failure: what was open of it is let go of.
 
+mod commands;
+mod reports;
+
 use crate::{
     ports::{
-        Boxed, Decision, OrderStore, RecoveryControl, Refused, Secrets, TakenCommand,
-        TargetCommand, TargetControl, TargetOperator, TargetVerb,
+        Boxed, OrderStore, RecoveryControl, Refused, ReportRequest, Reports, Secrets, TakenCommand,
+        TargetCommand, TargetControl, TargetOperator,
     },
     services::{next_spec::next_spec, shared::Shared},
 };
 use mainstay_domain::{
     actor::Actor,
-    effect::EffectError,
-    event::{Event, EventKind, TargetCommanded},
     name::TargetName,
-    orders::{Orders, StopOrder},
-    record::Change,
-    recovery::Verb,
-    severity::Severity,
-    spec::TargetSpec,
+    orders::{Orders, Reported},
+    spec::Spec,
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+/// A report whose time is over is taken back within this, whatever was done with the wall clock.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What it works with.
 pub struct OrderPorts {
@@ -32,6 +34,8 @@ pub struct OrderPorts {
     pub shared: Shared,
     /// Does what is commanded.
     pub targets: Arc<dyn TargetControl>,
+    /// Takes what is reported.
+    pub reports: Arc<dyn Reports>,
     /// Gives up what it does for a target that is stopped.
     pub recovery: Arc<dyn RecoveryControl>,
     /// Where orders are written down.
@@ -51,6 +55,8 @@ struct Inner {
     orders: Mutex<Orders>,
     /// Held while orders are changed and written down.
     turn: tokio::sync::Mutex<()>,
+    /// Another report may end first.
+    reported: Notify,
 }
 
 impl TargetOrders {
@@ -61,38 +67,21 @@ impl TargetOrders {
                 ports,
                 orders: Mutex::new(orders),
                 turn: tokio::sync::Mutex::default(),
+                reported: Notify::new(),
             }),
         }
     }
 
-    /// Lets go of orders about targets that a config takes away, until `stop`.
+    /// Lets go of orders about targets that a config takes away, and of reports whose time is over, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut spec = self.inner.ports.shared.spec.clone();
         loop {
-            let present = tokio::select! { biased;
+            let rest = self.inner.rest();
+            tokio::select! { biased;
                 () = stop.cancelled() => return,
-                present = next_spec(&mut spec) => present,
-            };
-            let gone = {
-                let orders = self.inner.orders.lock();
-                let stopped = orders.stopped.iter().map(|order| order.target.clone());
-                let gone = stopped.filter(|target| present.target(target).is_none());
-                gone.collect::<Vec<_>>()
-            };
-            if gone.is_empty() {
-                continue;
-            }
-            for target in &gone {
-                self.inner.ports.targets.release(target);
-            }
-            let kept = self
-                .inner
-                .change(|orders| {
-                    orders.keep_to(|target| present.target(target).is_some());
-                })
-                .await;
-            if let Err(why) = kept {
-                tracing::warn!(%why, "an order about a target that is gone is not forgotten");
+                present = next_spec(&mut spec) => self.inner.follow(&present).await,
+                () = self.inner.reported.notified() => {}
+                () = tokio::time::sleep(rest) => self.inner.end_overdue().await,
             }
         }
     }
@@ -103,188 +92,32 @@ impl TargetOperator for TargetOrders {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move { inner.take(command).await })
     }
+
+    fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>> {
+        Box::pin(self.inner.report(request))
+    }
 }
 
 impl Inner {
-    async fn take(self: Arc<Self>, command: TargetCommand) -> Result<TakenCommand, Refused> {
-        let command = TargetCommand {
-            by: self.noted(command.by),
-            reason: self.concealed(&command.reason),
-            ..command
-        };
-        let spec = Arc::clone(&self.ports.shared.spec.borrow());
-        let target = spec.target(&command.target).ok_or_else(|| {
-            Refused(format!(
-                "there is no target `{}`; `mainstay status` lists all",
-                command.target
-            ))
-        })?;
-        self.may(&command, target)?;
-        let depends = |other: &&TargetSpec| other.depends_on.contains(&command.target);
-        let dependents = spec.targets.iter().filter(depends);
-        let dependents: Vec<TargetName> = dependents.map(|other| other.name.clone()).collect();
-        match command.verb {
-            TargetVerb::Stop => {
-                let order = StopOrder {
-                    target: command.target.clone(),
-                    by: command.by.name.clone(),
-                    note: command.by.note.clone(),
-                    reason: command.reason.clone(),
-                    at: self.ports.shared.clock.now(),
-                };
-                self.change(|orders| orders.stop(order)).await?;
-            }
-            TargetVerb::Start | TargetVerb::Restart => {
-                self.forget_stop(&command.target).await?;
-                self.ports.targets.release(&command.target);
-            }
-        }
-        let taken = dependents.clone();
-        let work = async move { self.work(command, dependents).await };
-        Ok(TakenCommand {
-            dependents: taken,
-            work: Box::pin(work),
-        })
-    }
-
-    /// Whether the state of the target and its config allow it.
-    fn may(&self, command: &TargetCommand, target: &TargetSpec) -> Result<(), Refused> {
-        let name = &command.target;
-        let ordered = {
+    /// Lets go of orders about targets that the config does not have.
+    async fn follow(&self, spec: &Spec) {
+        let is_there = |target: &TargetName| spec.target(target).is_some();
+        let gone: Vec<TargetName> = {
             let orders = self.orders.lock();
-            let mut stopped = orders.stopped.iter();
-            stopped
-                .find(|order| order.target == *name)
-                .map(StopOrder::words)
+            let stopped = orders.stopped.iter().map(|order| &order.target);
+            let reported = orders.reported.iter().map(|report| &report.target);
+            let gone = stopped.chain(reported).filter(|&target| !is_there(target));
+            gone.cloned().collect()
         };
-        let held = ordered.or_else(|| self.ports.targets.held(name));
-        if let (TargetVerb::Stop, Some(held)) = (command.verb, &held) {
-            return Err(Refused(format!(
-                "{name} is {held}; `mainstay start {name}` ends that"
-            )));
+        if gone.is_empty() {
+            return;
         }
-        if target.process.is_some() {
-            let process = self.ports.targets.status(name);
-            let pid = process.and_then(|process| process.pid);
-            return match (command.verb, pid) {
-                (TargetVerb::Start, Some(pid)) if held.is_none() => Err(Refused(format!(
-                    "{name} runs already, as process {pid}; `mainstay restart {name}` starts it anew"
-                ))),
-                _ => Ok(()),
-            };
-        }
-        let commands = &target.commands;
-        let can_stop = commands.stop.is_some() || commands.pid_file.is_some();
-        let missing = match command.verb {
-            TargetVerb::Start if commands.start.is_none() => "`commands.start`",
-            TargetVerb::Stop if !can_stop => "`commands.stop` or `pid_file`",
-            TargetVerb::Restart
-                if commands.restart.is_none() && (commands.start.is_none() || !can_stop) =>
-            {
-                "`commands.restart`, or `commands.stop` and `commands.start`"
-            }
-            _ => return Ok(()),
-        };
-        Err(Refused(format!(
-            "{name} is a foreign service without {missing}; write it in its config"
-        )))
-    }
-
-    /// Does it, and says what came of it.
-    async fn work(&self, command: TargetCommand, dependents: Vec<TargetName>) {
-        let (name, targets) = (command.target.clone(), &self.ports.targets);
-        let done = match command.verb {
-            TargetVerb::Start => targets.start(name.clone()).await,
-            TargetVerb::Restart => targets.restart(name.clone()).await,
-            TargetVerb::Stop => self.stop(&command).await,
-        };
-        let (kind, verb) = match command.verb {
-            TargetVerb::Start => (EventKind::TargetStarted, "started"),
-            TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),
-            TargetVerb::Restart => (EventKind::TargetRestarted, "restarted"),
-        };
-        let (by, reason) = (&command.by, command.reason.trim());
-        let why = match reason {
-            "" => String::new(),
-            reason => format!(": {reason}"),
-        };
-        let (severity, message, outcome) = match done {
-            Ok(()) => (
-                Severity::Low,
-                format!("{by} {verb} {name}{why}"),
-                "done".to_owned(),
-            ),
-            Err(error) => (
-                Severity::Medium,
-                format!("{by} wanted {name} {verb}{why}; that failed: {error}"),
-                error.to_string(),
-            ),
-        };
-        let facts = TargetCommanded {
-            by: by.name.clone(),
-            note: by.note.clone(),
-            reason: command.reason.clone(),
-            outcome,
-            dependents,
-        };
-        let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
-        let event = event.with_target(&name).with_data(facts);
-        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
-        if let Err(error) = told.await {
-            tracing::error!(%error, target_name = %name, "what came of a command is not on record");
-        }
-    }
-
-    async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {
-        let TargetCommand {
-            target, by, reason, ..
-        } = command;
-        let words = StopOrder {
-            target: target.clone(),
-            by: by.name.clone(),
-            note: by.note.clone(),
-            reason: reason.clone(),
-            at: self.ports.shared.clock.now(),
-        }
-        .words();
-        // What a handler begins after this is refused; what it has begun ends first.
-        let active = self.ports.recovery.active(target);
-        if let Some(id) = active.and_then(|active| active.operation) {
-            let decision = Decision {
-                id,
-                revision: None,
-                verb: Verb::Cancel,
-                by: by.clone(),
-                reason: format!("{target} is {words}"),
-            };
-            // It may have ended meanwhile, or be cancelled already.
-            let _ = self.ports.recovery.decide(decision).await;
-        }
-        let hold = {
-            // A start that came meanwhile takes the order back before it lets go of the target.
-            let orders = self.orders.lock();
-            let mut stopped = orders.stopped.iter();
-            let is_ordered = stopped.any(|order| order.target == *target);
-            is_ordered.then(|| self.ports.targets.hold(target.clone(), words))
-        };
-        let Some(hold) = hold else {
-            return Err(EffectError::Unavailable(
-                "it was to be started again before that".to_owned(),
-            ));
-        };
-        let stopped = hold.await;
-        let spec = Arc::clone(&self.ports.shared.spec.borrow());
-        let is_foreign = spec
-            .target(target)
-            .is_none_or(|target| target.process.is_none());
-        if stopped.is_err() && is_foreign {
-            // Whether it runs is for its checks to say, so they count again.
+        for target in &gone {
             self.ports.targets.release(target);
-            if let Err(why) = self.forget_stop(target).await {
-                tracing::error!(%why, target_name = %target, "a stop that failed is still written down");
-            }
         }
-        stopped
+        if let Err(why) = self.change(|orders| orders.keep_to(is_there)).await {
+            tracing::warn!(%why, "an order about a target that is gone is not forgotten");
+        }
     }
 
     async fn forget_stop(&self, target: &TargetName) -> Result<(), Refused> {

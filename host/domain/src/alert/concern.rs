@@ -70,6 +70,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::TargetStarted
         | K::TargetStopped
         | K::TargetRestarted
+        | K::FailureReported
+        | K::FailureCleared
         | K::CircuitHalfOpened
         | K::OperationScheduled
         | K::OperationApproved

@@ -47,8 +47,11 @@ impl EventData {
 
     /// The failure that it is about; it distinguishes alerts.
     pub fn failure(&self) -> Option<&FailureType> {
-        if let Self::CircuitOpened(facts) = self {
-            return facts.failure.as_ref();
+        match self {
+            Self::CircuitOpened(facts) => return facts.failure.as_ref(),
+            Self::FailureReported(facts) => return Some(&facts.failure),
+            Self::FailureCleared(facts) => return Some(&facts.failure),
+            _ => {}
         }
         let of_operation = self.operation().map(|about| &about.failure);
         of_operation.or_else(|| self.incident().map(|about| &about.failure))

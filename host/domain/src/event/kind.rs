@@ -83,6 +83,10 @@ event_kinds! {
     CircuitFlapping = "circuit.flapping",
     /// A target that flapped has been calm for a while.
     CircuitSteady = "circuit.steady",
+    /// A person or another program says that a target has a failure.
+    FailureReported = "failure.reported",
+    /// They say that it is over, or the time of their report is.
+    FailureCleared = "failure.cleared",
     /// An incident was opened.
     IncidentOpened = "incident.opened",
     /// The failure came back right after its recovery: it is the same incident.

@@ -32,6 +32,32 @@ pub struct TargetCommanded {
     pub dependents: Vec<TargetName>,
 }
 
+/// A failure was reported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailureReported {
+    /// Which.
+    pub failure: FailureType,
+    /// How sure they are, from 0 to 1, where they say it.
+    pub confidence: Option<f64>,
+    /// Who reports it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// It does not hold longer than this.
+    pub until: Option<Timestamp>,
+}
+
+/// A failure is not reported any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureCleared {
+    /// Which.
+    pub failure: FailureType,
+    /// Who says that it is over; none: the time of the report is over, or its target was stopped.
+    pub by: Option<String>,
+    /// What they say about themselves.
+    pub note: Option<String>,
+}
+
 /// A check failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckFailed {

@@ -152,6 +152,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("target.started", "TargetCommanded"),
         ("target.stopped", "TargetCommanded"),
         ("target.restarted", "TargetCommanded"),
+        ("failure.reported", "FailureReported"),
+        ("failure.cleared", "FailureCleared"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

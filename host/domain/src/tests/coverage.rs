@@ -22,7 +22,7 @@ use crate::{
     health::{Evidence, Health},
     incident::{Incident, IncidentState},
     operation::{Mode, Operation, OperationState},
-    orders::{Orders, StopOrder},
+    orders::{Orders, Reported, StopOrder},
     record::{EffectEntry, EntryKind, ProcessIdentity},
     settled_clock::{SettledState, Stand},
     severity::Severity,
@@ -93,16 +93,33 @@ fn every_form_of_what_is_believed_of_the_wall_clock_is_in_the_corpus() {
 #[test]
 fn every_form_of_what_people_ordered_is_in_the_corpus() {
     let all: Vec<Orders> = current(ORDERS);
-    let Orders { stopped: _ } = &all[0];
-    some_and_none!(all, stopped);
-    let stopped: Vec<StopOrder> = all.into_iter().flat_map(|one| one.stopped).collect();
+    let Orders {
+        stopped: _,
+        reported: _,
+    } = &all[0];
+    some_and_none!(all, stopped, reported);
+    let reported: Vec<&Reported> = all.iter().flat_map(|one| &one.reported).collect();
+    let Reported {
+        target: _,
+        failure: _,
+        severity: _,
+        confidence: _,
+        message: _,
+        by: _,
+        note: _,
+        at: _,
+        until: _,
+    } = reported[0];
+    there_and_absent!(reported, confidence, note, until);
+    severities(reported.iter().map(|one| one.severity));
+    let stopped: Vec<&StopOrder> = all.iter().flat_map(|one| &one.stopped).collect();
     let StopOrder {
         target: _,
         by: _,
         note: _,
         reason: _,
         at: _,
-    } = &stopped[0];
+    } = stopped[0];
     there_and_absent!(stopped, note);
 }
 
@@ -257,6 +274,8 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::ConfigRejected(_),
         EventData::ProcessFacts(_),
         EventData::TargetCommanded(_),
+        EventData::FailureReported(_),
+        EventData::FailureCleared(_),
         EventData::CheckFailed(_),
         EventData::CheckDegraded(_),
         EventData::CheckRecovered(_),

@@ -98,12 +98,21 @@ impl Watch for Monitor {
     fn is_failing(&self, target: &TargetName, failure: &FailureType) -> bool {
         let monitored = self.core.get(target);
         monitored.is_some_and(|monitored| monitored.lock().health.is_failing(failure))
+            || self.core.is_reported(target, failure)
+    }
+
+    fn is_reported(&self, target: &TargetName, failure: &FailureType) -> bool {
+        self.core.is_reported(target, failure)
     }
 
     fn health(&self, target: &TargetName) -> Option<(Health, CircuitState)> {
         let monitored = self.core.get(target)?;
         let state = monitored.lock();
-        Some((state.health.health(), state.health.circuit()))
+        let health = match self.core.has_report(target) {
+            true => Health::Failed,
+            false => state.health.health(),
+        };
+        Some((health, state.health.circuit()))
     }
 
     fn unseen(&self, target: &TargetName) -> Option<Unseen> {

@@ -52,6 +52,7 @@ impl Core {
                 self.forget_unseen(name);
                 self.publish(monitored, &mut state, &changes, None);
                 news.remove(name);
+                self.reported.lock().remove(name);
             }
             is_named
         });

@@ -47,6 +47,8 @@ pub(super) async fn look(watch: Arc<dyn Watch>, spec: Arc<Spec>, asked: Asked) -
         number: asked.number,
         seen: match seen {
             _ if is_down => LookResult::Down,
+            // Who reports it sees what no check does.
+            _ if watch.is_reported(&asked.target, &asked.failure) => LookResult::Failing,
             LookResult::Healthy if watch.is_settling(&asked.target) => LookResult::Settling,
             seen => seen,
         },

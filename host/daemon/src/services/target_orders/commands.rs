@@ -1,0 +1,199 @@
+//! Start, stop and restart by command.
+
+use super::Inner;
+use crate::ports::{Decision, Refused, TakenCommand, TargetCommand, TargetVerb};
+use mainstay_domain::{
+    effect::EffectError,
+    event::{Event, EventKind, TargetCommanded},
+    name::TargetName,
+    orders::StopOrder,
+    record::Change,
+    recovery::Verb,
+    severity::Severity,
+    spec::TargetSpec,
+};
+use std::sync::Arc;
+
+impl Inner {
+    pub(super) async fn take(self: Arc<Self>, command: TargetCommand) -> Result<TakenCommand, Refused> {
+        let command = TargetCommand {
+            by: self.noted(command.by),
+            reason: self.concealed(&command.reason),
+            ..command
+        };
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let target = spec.target(&command.target).ok_or_else(|| {
+            Refused(format!(
+                "there is no target `{}`; `mainstay status` lists all",
+                command.target
+            ))
+        })?;
+        self.may(&command, target)?;
+        let depends = |other: &&TargetSpec| other.depends_on.contains(&command.target);
+        let dependents = spec.targets.iter().filter(depends);
+        let dependents: Vec<TargetName> = dependents.map(|other| other.name.clone()).collect();
+        match command.verb {
+            TargetVerb::Stop => {
+                let order = StopOrder {
+                    target: command.target.clone(),
+                    by: command.by.name.clone(),
+                    note: command.by.note.clone(),
+                    reason: command.reason.clone(),
+                    at: self.ports.shared.clock.now(),
+                };
+                self.take_back_all(&command.target).await?;
+                self.change(|orders| orders.stop(order)).await?;
+            }
+            TargetVerb::Start | TargetVerb::Restart => {
+                self.forget_stop(&command.target).await?;
+                self.ports.targets.release(&command.target);
+            }
+        }
+        let taken = dependents.clone();
+        let work = async move { self.work(command, dependents).await };
+        Ok(TakenCommand {
+            dependents: taken,
+            work: Box::pin(work),
+        })
+    }
+
+    /// Whether the state of the target and its config allow it.
+    fn may(&self, command: &TargetCommand, target: &TargetSpec) -> Result<(), Refused> {
+        let name = &command.target;
+        let ordered = {
+            let orders = self.orders.lock();
+            let mut stopped = orders.stopped.iter();
+            stopped
+                .find(|order| order.target == *name)
+                .map(StopOrder::words)
+        };
+        let held = ordered.or_else(|| self.ports.targets.held(name));
+        if let (TargetVerb::Stop, Some(held)) = (command.verb, &held) {
+            return Err(Refused(format!(
+                "{name} is {held}; `mainstay start {name}` ends that"
+            )));
+        }
+        if target.process.is_some() {
+            let process = self.ports.targets.status(name);
+            let pid = process.and_then(|process| process.pid);
+            return match (command.verb, pid) {
+                (TargetVerb::Start, Some(pid)) if held.is_none() => Err(Refused(format!(
+                    "{name} runs already, as process {pid}; `mainstay restart {name}` starts it anew"
+                ))),
+                _ => Ok(()),
+            };
+        }
+        let commands = &target.commands;
+        let can_stop = commands.stop.is_some() || commands.pid_file.is_some();
+        let missing = match command.verb {
+            TargetVerb::Start if commands.start.is_none() => "`commands.start`",
+            TargetVerb::Stop if !can_stop => "`commands.stop` or `pid_file`",
+            TargetVerb::Restart
+                if commands.restart.is_none() && (commands.start.is_none() || !can_stop) =>
+            {
+                "`commands.restart`, or `commands.stop` and `commands.start`"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refused(format!(
+            "{name} is a foreign service without {missing}; write it in its config"
+        )))
+    }
+
+    /// Does it, and says what came of it.
+    async fn work(&self, command: TargetCommand, dependents: Vec<TargetName>) {
+        let (name, targets) = (command.target.clone(), &self.ports.targets);
+        let done = match command.verb {
+            TargetVerb::Start => targets.start(name.clone()).await,
+            TargetVerb::Restart => targets.restart(name.clone()).await,
+            TargetVerb::Stop => self.stop(&command).await,
+        };
+        let (kind, verb) = match command.verb {
+            TargetVerb::Start => (EventKind::TargetStarted, "started"),
+            TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),
+            TargetVerb::Restart => (EventKind::TargetRestarted, "restarted"),
+        };
+        let (by, reason) = (&command.by, command.reason.trim());
+        let why = match reason {
+            "" => String::new(),
+            reason => format!(": {reason}"),
+        };
+        let (severity, message, outcome) = match done {
+            Ok(()) => (
+                Severity::Low,
+                format!("{by} {verb} {name}{why}"),
+                "done".to_owned(),
+            ),
+            Err(error) => (
+                Severity::Medium,
+                format!("{by} wanted {name} {verb}{why}; that failed: {error}"),
+                error.to_string(),
+            ),
+        };
+        let facts = TargetCommanded {
+            by: by.name.clone(),
+            note: by.note.clone(),
+            reason: command.reason.clone(),
+            outcome,
+            dependents,
+        };
+        let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
+        let event = event.with_target(&name).with_data(facts);
+        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
+        if let Err(error) = told.await {
+            tracing::error!(%error, target_name = %name, "what came of a command is not on record");
+        }
+    }
+
+    async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {
+        let TargetCommand {
+            target, by, reason, ..
+        } = command;
+        let words = StopOrder {
+            target: target.clone(),
+            by: by.name.clone(),
+            note: by.note.clone(),
+            reason: reason.clone(),
+            at: self.ports.shared.clock.now(),
+        }
+        .words();
+        // What a handler begins after this is refused; what it has begun ends first.
+        let active = self.ports.recovery.active(target);
+        if let Some(id) = active.and_then(|active| active.operation) {
+            let decision = Decision {
+                id,
+                revision: None,
+                verb: Verb::Cancel,
+                by: by.clone(),
+                reason: format!("{target} is {words}"),
+            };
+            // It may have ended meanwhile, or be cancelled already.
+            let _ = self.ports.recovery.decide(decision).await;
+        }
+        let hold = {
+            // A start that came meanwhile takes the order back before it lets go of the target.
+            let orders = self.orders.lock();
+            let mut stopped = orders.stopped.iter();
+            let is_ordered = stopped.any(|order| order.target == *target);
+            is_ordered.then(|| self.ports.targets.hold(target.clone(), words))
+        };
+        let Some(hold) = hold else {
+            return Err(EffectError::Unavailable(
+                "it was to be started again before that".to_owned(),
+            ));
+        };
+        let stopped = hold.await;
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let is_foreign = spec
+            .target(target)
+            .is_none_or(|target| target.process.is_none());
+        if stopped.is_err() && is_foreign {
+            // Whether it runs is for its checks to say, so they count again.
+            self.ports.targets.release(target);
+            if let Err(why) = self.forget_stop(target).await {
+                tracing::error!(%why, target_name = %target, "a stop that failed is still written down");
+            }
+        }
+        stopped
+    }
+}

@@ -1,0 +1,203 @@
+//! Failures that people and other programs report, until they take them back or the time of the report is over.
+
+use super::{Inner, LOOK_EVERY};
+use crate::ports::{Refused, ReportRequest};
+use mainstay_domain::{
+    actor::Actor,
+    event::{Event, EventKind, FailureCleared, FailureReported},
+    failure,
+    health::Evidence,
+    name::{FailureType, TargetName},
+    orders::Reported,
+    record::Change,
+    severity::Severity,
+    spec::{Spec, TargetSpec},
+    text::list,
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+impl Inner {
+    /// Raises or clears a failure; when this returns it is written down, and recovery knows of it.
+    pub(super) async fn report(&self, request: ReportRequest) -> Result<Reported, Refused> {
+        let spec = Arc::clone(&self.ports.shared.spec.borrow());
+        let (name, failure) = (&request.target, &request.failure);
+        let target = spec.target(name).ok_or_else(|| {
+            Refused(format!(
+                "there is no target `{name}`; `mainstay status` lists all"
+            ))
+        })?;
+        let by = self.noted(request.by);
+        if request.clear {
+            let found = self.find(name, failure).ok_or_else(|| {
+                Refused(format!(
+                    "nobody has reported {failure} of {name}, or it was cleared"
+                ))
+            })?;
+            self.take_back(&found, Some(&by)).await?;
+            return Ok(found);
+        }
+        if let Some(held) = self.ports.targets.held(name) {
+            return Err(Refused(format!(
+                "{name} is {held}; `mainstay start {name}` ends that"
+            )));
+        }
+        must_be_known(&spec, target, failure)?;
+        let now = self.ports.shared.clock.now();
+        let report = Reported {
+            target: name.clone(),
+            failure: failure.clone(),
+            severity: request
+                .severity
+                .unwrap_or_else(|| severity_of(target, failure)),
+            confidence: request.confidence,
+            message: self.concealed(&request.message),
+            by: by.name.clone(),
+            note: by.note.clone(),
+            at: now,
+            until: request.lasts.map(|lasts| now + lasts),
+        };
+        let written = report.clone();
+        self.change(|orders| orders.report(written)).await?;
+        self.reported.notify_one();
+        let facts = FailureReported {
+            failure: report.failure.clone(),
+            confidence: report.confidence,
+            by: by.name,
+            note: by.note,
+            until: report.until,
+        };
+        let event = Event::new(
+            EventKind::FailureReported,
+            report.severity,
+            now,
+            format!("{name}: {}", report.words()),
+        );
+        self.tell(event.with_target(name).with_data(facts)).await;
+        self.raise(&report);
+        Ok(report)
+    }
+
+    /// Tells it to whoever watches the target.
+    fn raise(&self, report: &Reported) {
+        let reports = &self.ports.reports;
+        reports.reported(
+            &report.target,
+            &report.failure,
+            report.severity,
+            report.evidence(),
+        );
+    }
+
+    fn find(&self, target: &TargetName, failure: &FailureType) -> Option<Reported> {
+        let orders = self.orders.lock();
+        let mut reported = orders.reported.iter();
+        let found = reported.find(|report| report.is_of(target, failure));
+        found.cloned()
+    }
+
+    /// It holds no more, for somebody says so; or for its time is over, which says nothing of the target.
+    async fn take_back(&self, report: &Reported, by: Option<&Actor>) -> Result<(), Refused> {
+        let Reported {
+            target, failure, ..
+        } = report;
+        self.change(|orders| orders.clear(target, failure)).await?;
+        let message = match by {
+            Some(by) => format!("{target}: {by} says that {failure} is over"),
+            None => format!("{target}: the time of the report of {failure} is over"),
+        };
+        let facts = FailureCleared {
+            failure: failure.clone(),
+            by: by.map(|by| by.name.clone()),
+            note: by.and_then(|by| by.note.clone()),
+        };
+        let now = self.ports.shared.clock.now();
+        let event = Event::new(EventKind::FailureCleared, Severity::Low, now, message);
+        self.tell(event.with_target(target).with_data(facts)).await;
+        self.ports
+            .reports
+            .taken_back(target, failure, by.is_some());
+        Ok(())
+    }
+
+    /// What was reported of a target that is stopped now says nothing any more.
+    pub(super) async fn take_back_all(&self, target: &TargetName) -> Result<(), Refused> {
+        let reported: Vec<Reported> = {
+            let orders = self.orders.lock();
+            let reported = orders.reported.iter();
+            let of_target = reported.filter(|report| report.target == *target);
+            of_target.cloned().collect()
+        };
+        for report in &reported {
+            self.take_back(report, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what has lasted as long as it was to.
+    pub(super) async fn end_overdue(&self) {
+        let now = self.ports.shared.clock.now();
+        let overdue: Vec<Reported> = {
+            let orders = self.orders.lock();
+            let reported = orders.reported.iter();
+            let overdue = reported.filter(|report| report.until.is_some_and(|until| until <= now));
+            overdue.cloned().collect()
+        };
+        for report in &overdue {
+            if let Err(why) = self.take_back(report, None).await {
+                tracing::warn!(%why, "a report whose time is over holds on for now");
+            }
+        }
+    }
+
+    /// How long nothing is overdue.
+    pub(super) fn rest(&self) -> Duration {
+        let now = self.ports.shared.clock.now();
+        let orders = self.orders.lock();
+        let ends = orders.reported.iter().filter_map(|report| report.until);
+        let rests = ends.map(|until| until.since(now));
+        // A file that cannot be written is not tried without a pause.
+        let shortest = rests.min().unwrap_or(LOOK_EVERY);
+        shortest.clamp(Duration::from_millis(50), LOOK_EVERY)
+    }
+
+    async fn tell(&self, event: Event) {
+        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
+        if let Err(error) = told.await {
+            tracing::error!(%error, "a report is not on record");
+        }
+    }
+}
+
+/// As bad as the check that would see it says, else as it is by its kind.
+fn severity_of(target: &TargetSpec, failure: &FailureType) -> Severity {
+    let checks = target.checks.iter();
+    let own = checks.filter(|check| check.failure == *failure);
+    let worst = own.map(|check| check.severity).max();
+    worst.unwrap_or_else(|| failure::default_severity(failure))
+}
+
+/// A failure that nothing in the config names is a misspelt one: nobody would do anything about it.
+fn must_be_known(
+    spec: &Spec,
+    target: &TargetSpec,
+    failure: &FailureType,
+) -> Result<(), Refused> {
+    let mut routes = spec.routes.iter().filter(|route| {
+        let of_target = route.target.as_ref();
+        of_target.is_none_or(|of_target| *of_target == target.name)
+    });
+    let checks = target.checks.iter().map(|check| &check.failure);
+    let exit = target.process.iter().map(|process| &process.exit_failure);
+    let named: BTreeSet<&FailureType> = checks
+        .chain(exit)
+        .chain(routes.clone().filter_map(|route| route.failure.as_ref()))
+        .collect();
+    if named.contains(failure) || routes.any(|route| route.failure.is_none()) {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "neither a check nor a route of {} names {failure}; named are {}",
+        target.name,
+        list(named, "none")
+    )))
+}
