@@ -11,7 +11,7 @@ pub struct Scheduled {
     pub operation: String,
 }
 
-/// The answer to `start`, `stop` and `restart` of a target: it is begun, and what comes of it is an event.
+/// The answer to `start`, `stop`, `restart` and `reload` of a target: it is begun, and what comes of it is an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Commanded {
     /// The target's name.

@@ -68,6 +68,9 @@ words! {
         /// A person had a target stopped and started; `outcome` in its data says what came of it.
         #[serde(rename = "target.restarted")]
         TargetRestarted,
+        /// A person had a target read its config anew; `outcome` in its data says what came of it.
+        #[serde(rename = "target.reloaded")]
+        TargetReloaded,
         /// A check failed.
         #[serde(rename = "check.failed")]
         CheckFailed,

@@ -110,7 +110,7 @@ pub struct PauseBody {
     pub by: String,
 }
 
-/// The body of `start`, `stop` and `restart` of a target.
+/// The body of `start`, `stop`, `restart` and `reload` of a target.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetBody {

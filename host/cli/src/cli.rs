@@ -118,6 +118,9 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Restart(arguments) => {
             orders::command(&client().await?, out, orders::RESTART, arguments).await
         }
+        Command::Reload(arguments) => {
+            orders::command(&client().await?, out, orders::RELOAD, arguments).await
+        }
         Command::Report(arguments) => {
             done(orders::report(&client().await?, out, arguments).await)
         }

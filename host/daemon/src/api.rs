@@ -244,6 +244,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/targets/{target}/start", commanding(TargetVerb::Start))
         .route("/targets/{target}/stop", commanding(TargetVerb::Stop))
         .route("/targets/{target}/restart", commanding(TargetVerb::Restart))
+        .route("/targets/{target}/reload", commanding(TargetVerb::Reload))
         .route("/backups", get(backups::list).post(backups::create))
         .route("/backups/{id}", get(backups::show))
         .route("/backups/{id}/verify", post(backups::verify))

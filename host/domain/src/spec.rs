@@ -14,7 +14,9 @@ mod targets;
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
 pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
-pub use process::{BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, RestartPolicy, RunAs};
+pub use process::{
+    BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
+};
 pub use recovery::{AlertRoute, RouteSpec, StepSpec, Strategy};
 pub use target::{BreakerSpec, TargetSpec};
 pub use targets::Targets;

@@ -224,7 +224,7 @@ fn what_stays_ill_is_validated_and_left_open_for_as_long_as_it_says() {
     assert_eq!(history[0]["state"], "validating", "{history}");
 }
 
-/// Acts: `target.commands.start`, `target.commands.stop`, `target.commands.restart`
+/// Acts: `target.commands.start`, `target.commands.stop`, `target.commands.restart`, `target.commands.reload`
 #[test]
 fn a_foreign_service_is_controlled_by_its_commands() {
     let command = |name: &str, verb: &str| {
@@ -235,7 +235,7 @@ fn a_foreign_service_is_controlled_by_its_commands() {
         format!("[[target]]\nname = \"{name}\"\n{commands}")
     };
     let config = [
-        target("full", &["start", "stop", "restart"]),
+        target("full", &["start", "stop", "restart", "reload"]),
         target("plain", &["start", "stop"]),
         route("again", "{ do = \"restart\" }"),
         route("anew", "{ do = \"stop-start\" }"),
@@ -251,4 +251,8 @@ fn a_foreign_service_is_controlled_by_its_commands() {
         let calls = std::fs::read_to_string(daemon.path(&format!("{target}.calls"))).unwrap();
         assert_eq!(calls.lines().collect::<Vec<_>>().join(" "), expected);
     }
+    assert!(daemon.cli(&["reload", "full", "--wait"]).status.success());
+    let calls = std::fs::read_to_string(daemon.path("full.calls")).unwrap();
+    assert_eq!(calls.lines().last(), Some("reload"));
+    assert!(!daemon.cli(&["reload", "plain"]).status.success(), "it has none");
 }

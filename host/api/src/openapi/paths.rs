@@ -212,6 +212,11 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
             "restart-target",
             "Stop and start a target; the event `target.restarted` says what came of it",
         ),
+        command(
+            "/v1/targets/{target}/reload",
+            "reload-target",
+            "Have a target read its config anew while it runs; the event `target.reloaded` says what came of it",
+        ),
     ]
 }
 

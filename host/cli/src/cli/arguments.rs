@@ -269,6 +269,13 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay restart api --reason 'new certificate' --wait"))]
     Restart(TargetArguments),
+    /// Have a target read its config anew while it runs
+    ///
+    /// As its `reload` says, or `commands.reload` of a foreign one; nothing is stopped. The daemon's own config is read anew
+    /// by itself when it changes.
+    #[command(after_long_help = examples!("
+  mainstay reload api --reason 'new certificate' --wait"))]
+    Reload(TargetArguments),
     /// Report that a target has a failure, or that it is over
     ///
     /// For a service, a cron job or another monitor that sees what no check does. It is a failure like that of a check: it
@@ -423,7 +430,7 @@ pub struct Decision {
     pub by: By,
 }
 
-/// Which target is started, stopped or restarted.
+/// Which target is started, stopped, restarted or reloaded.
 #[derive(Debug, Args)]
 pub struct TargetArguments {
     /// Which target

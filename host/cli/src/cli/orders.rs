@@ -40,7 +40,13 @@ pub(super) const RESTART: TargetCommand = TargetCommand {
     end: EventKind::TargetRestarted,
 };
 
-/// Has a target started, stopped or restarted; where it is to be waited for, shows what came of it.
+/// `reload`
+pub(super) const RELOAD: TargetCommand = TargetCommand {
+    word: "reload",
+    end: EventKind::TargetReloaded,
+};
+
+/// Has a target started, stopped, restarted or reloaded; where it is to be waited for, shows what came of it.
 pub(super) async fn command(
     client: &Client,
     out: &Output,

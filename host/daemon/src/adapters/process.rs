@@ -214,6 +214,14 @@ impl Processes for HostProcesses {
         signal::deliver(&self.children, identity, signal)
     }
 
+    fn signal_alone(
+        &self,
+        identity: &ProcessIdentity,
+        signal: Signal,
+    ) -> Result<(), ProcessError> {
+        signal::deliver_alone(&self.children, identity, signal)
+    }
+
     fn stop(
         &self,
         identity: ProcessIdentity,

@@ -32,6 +32,11 @@ pub trait TargetControl: Send + Sync {
     fn stop(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
     /// Stops it where it runs, then starts it.
     fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>>;
+    /// Has it read its config anew while it runs, as its config says.
+    fn reload(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        let why = format!("{target}: nothing here reloads");
+        Box::pin(std::future::ready(Err(EffectError::Failed(why))))
+    }
     /// Stops it for a person, who keeps it so; the words say who and why. Until it is released nobody else starts it, and
     /// nothing of it counts as a failure.
     fn hold(&self, target: TargetName, _words: String) -> Boxed<'_, Result<(), EffectError>> {

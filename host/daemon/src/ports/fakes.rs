@@ -641,6 +641,7 @@ impl TargetOperator for FakeWorld {
             TargetVerb::Start => EventKind::TargetStarted,
             TargetVerb::Stop => EventKind::TargetStopped,
             TargetVerb::Restart => EventKind::TargetRestarted,
+            TargetVerb::Reload => EventKind::TargetReloaded,
         };
         self.happen(kind, |event| event.with_target(&name));
         ready(Ok(TakenCommand {

@@ -83,6 +83,8 @@ pub enum TargetVerb {
     Stop,
     /// That it is stopped and started.
     Restart,
+    /// That it reads its config anew while it runs.
+    Reload,
 }
 
 /// A person's command to a target.

@@ -104,6 +104,14 @@ pub trait Processes: Send + Sync {
     fn wait(&self, identity: ProcessIdentity) -> Boxed<'static, Exit>;
     /// Sends a signal to its whole group; nothing happens where it has ended.
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError>;
+    /// Sends a signal to the process alone; nothing happens where it has ended.
+    fn signal_alone(
+        &self,
+        identity: &ProcessIdentity,
+        signal: Signal,
+    ) -> Result<(), ProcessError> {
+        self.signal(identity, signal)
+    }
     /// This signal to the group, grace, SIGKILL; resolves when the process has ended, or some seconds after a SIGKILL
     /// that does not end it.
     fn stop(

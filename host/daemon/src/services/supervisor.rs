@@ -19,6 +19,7 @@ mod ordering;
 mod port;
 mod reconcile_at_start;
 mod reconfigure;
+mod reload;
 mod renaming;
 mod shutdown;
 mod target;

@@ -70,6 +70,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::TargetStarted
         | K::TargetStopped
         | K::TargetRestarted
+        | K::TargetReloaded
         | K::FailureReported
         | K::FailureCleared
         | K::CircuitHalfOpened

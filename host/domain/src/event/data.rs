@@ -65,7 +65,7 @@ event_data! {
     /// `process.started` and `process.adopted`; `process.exited` and `process.stopped` of a process that this daemon
     /// started or adopted, else they say nothing.
     ProcessFacts,
-    /// `target.started`, `target.stopped` and `target.restarted`.
+    /// `target.started`, `target.stopped`, `target.restarted` and `target.reloaded`.
     TargetCommanded,
     /// `failure.reported`.
     FailureReported,

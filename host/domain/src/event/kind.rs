@@ -67,6 +67,8 @@ event_kinds! {
     TargetStopped = "target.stopped",
     /// A person had a target stopped and started; its data say what came of it.
     TargetRestarted = "target.restarted",
+    /// A person had a target read its config anew; its data say what came of it.
+    TargetReloaded = "target.reloaded",
     /// A check failed.
     CheckFailed = "check.failed",
     /// A check passes and warns: the target works, but not as it should.

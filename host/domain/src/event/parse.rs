@@ -24,7 +24,7 @@ impl EventData {
             K::ProcessStarted | K::ProcessAdopted | K::ProcessExited | K::ProcessStopped => {
                 facts::<ProcessFacts>(&data)
             }
-            K::TargetStarted | K::TargetStopped | K::TargetRestarted => {
+            K::TargetStarted | K::TargetStopped | K::TargetRestarted | K::TargetReloaded => {
                 facts::<TargetCommanded>(&data)
             }
             K::FailureReported => facts::<FailureReported>(&data),

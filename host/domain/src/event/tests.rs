@@ -154,6 +154,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("target.restarted", "TargetCommanded"),
         ("failure.reported", "FailureReported"),
         ("failure.cleared", "FailureCleared"),
+        ("target.reloaded", "TargetCommanded"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

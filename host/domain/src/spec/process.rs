@@ -31,6 +31,8 @@ pub struct ProcessSpec {
     /// What it is asked to end with, wherever the host stops it; never [`Signal::Kill`], which asks for nothing. Default
     /// SIGTERM.
     pub stop_signal: Signal,
+    /// What has it read its config anew while it runs; default: nothing.
+    pub reload: Option<Reload>,
     /// Between that signal and SIGKILL; default 10 s.
     pub grace: Duration,
     /// What a clean shutdown of the daemon does with it.
@@ -51,6 +53,20 @@ pub struct ProcessSpec {
     pub log_max_bytes: u64,
     /// So many rotated files are kept; default 3.
     pub log_keep: u32,
+}
+
+/// What has a child that runs read its config anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// A signal to its process alone.
+    Signal(Signal),
+    /// Program and arguments, never a shell, with the child's `env`, directory and user. At least one element.
+    Run(Vec<String>),
+}
+
+impl Reload {
+    /// How long a program that reloads may take; then it is killed.
+    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 /// A program that runs before each start of a child, with its environment, directory and user.
@@ -98,6 +114,8 @@ pub struct ForeignCommands {
     pub stop: Option<Vec<String>>,
     /// Restarts it; where absent, stop and start are run.
     pub restart: Option<Vec<String>>,
+    /// Has it read its config anew while it runs.
+    pub reload: Option<Vec<String>>,
     /// How long each of them may take; then it is killed; default 60 s.
     pub timeout: Duration,
     /// Names the service's main process, which is ended where its own commands do not; default: that of its first check
@@ -122,6 +140,7 @@ impl Default for ForeignCommands {
             start: None,
             stop: None,
             restart: None,
+            reload: None,
             timeout: Self::TIMEOUT,
             pid_file: None,
             run_as: RunAs::default(),

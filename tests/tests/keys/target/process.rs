@@ -264,3 +264,52 @@ fn output_is_rotated_at_its_size_and_so_many_files_are_kept() {
         (sizes == wanted).then_some(()).ok_or(format!("{sizes:?}"))
     });
 }
+
+/// Acts: `target.reload`
+#[test]
+fn a_child_reads_its_config_anew_by_its_signal_or_its_program_and_runs_on() {
+    let run = "trap 'echo hup >> $0.heard' HUP; (trap - HUP; exec sleep 1000) & \
+               echo >> $0.ready; while :; do sleep 0.1; done";
+    let target = |name: &str, reload: &str| {
+        format!(
+            "[[target]]\nname = \"{name}\"\nrun = [\"sh\", \"-c\", \"{run}\", \"{name}\"]\n\
+             env = {{ OWN = \"word\" }}\n{reload}\n"
+        )
+    };
+    let program = "reload = [\"sh\", \"-c\", \"echo $OWN >> told.heard\"]";
+    let config = [
+        target("signalled", "reload = \"SIGHUP\""),
+        target("told", program),
+        target("plain", ""),
+        target("fails", "reload = [\"sh\", \"-c\", \"echo no such host >&2; exit 3\"]"),
+        route("again", "{ do = \"restart\" }"),
+    ];
+    let daemon = start(&config.concat());
+    for target in ["signalled", "told", "plain", "fails"] {
+        wait_for("the child to be ready", || {
+            let ready = daemon.path(&format!("{target}.ready")).exists();
+            ready.then_some(()).ok_or_else(|| target.to_owned())
+        });
+    }
+    let before = daemon.pids();
+    for (target, heard) in [("signalled", "hup"), ("told", "word")] {
+        let output = daemon.cli(&["reload", target, "--wait", "--reason", "new certificate"]);
+        assert!(output.status.success(), "{target}: {}", daemon.log());
+        wait_for("the child to hear of it", || {
+            let file = daemon.path(&format!("{target}.heard"));
+            let found = fs::read_to_string(file).unwrap_or_default();
+            (found.trim() == heard).then_some(()).ok_or(found)
+        });
+        let event = event_of(&daemon, target, "target.reloaded");
+        assert_eq!(event["data"]["outcome"], "done", "{event}");
+        assert_eq!(event["data"]["reason"], "new certificate", "{event}");
+    }
+    assert_eq!(daemon.cli(&["reload", "fails", "--wait"]).status.code(), Some(1));
+    let event = event_of(&daemon, "fails", "target.reloaded");
+    let outcome = event["data"]["outcome"].as_str().unwrap();
+    assert!(outcome.contains("no such host"), "{event}");
+    let refused = daemon.cli(&["reload", "plain"]);
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(stderr.contains("has no `reload`"), "{stderr}");
+    assert_eq!(daemon.pids(), before, "nobody was started anew");
+}

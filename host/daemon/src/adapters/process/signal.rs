@@ -81,6 +81,27 @@ pub(super) fn deliver(
     sent.map_err(|source| ProcessError::Signal { pid, source })
 }
 
+/// To the process alone, where it is still that very process, and has not ended.
+pub(super) fn deliver_alone(
+    children: &Children,
+    identity: &ProcessIdentity,
+    signal: Signal,
+) -> Result<(), ProcessError> {
+    let pid = identity.pid;
+    let stat = children.stat(identity);
+    let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
+    if stat.is_none_or(|stat| stat.has_ended()) {
+        return Ok(());
+    }
+    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let process = process.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
+    let sent = process.and_then(|process| match kill_process(process, number(signal)) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
+    });
+    sent.map_err(|source| ProcessError::Signal { pid, source })
+}
+
 /// The signal as the system knows it.
 pub(super) fn number(signal: Signal) -> rustix::process::Signal {
     match signal {

@@ -62,6 +62,7 @@ fn spec(run: &[&str]) -> ProcessSpec {
         env_file: None,
         before_start: None,
         stop_signal: Signal::Term,
+        reload: None,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         pid_file: None,

@@ -10,7 +10,7 @@ use mainstay_domain::{
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
         ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
-        OnShutdown, PluginSpec, ProcessSpec, RestartPolicy, RunAs, Schedule, SecretSource, Spec,
+        OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, Spec,
         Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
 };
@@ -406,12 +406,13 @@ fn target_keys(keys: &mut Keys) {
     );
 
     let foreign = "commands.start = [\"a\", \"1\"]\ncommands.stop = [\"b\"]\ncommands.restart = [\"c\"]\n\
-                   commands.timeout = \"9s\"\npid_file = \"run/p\"\n\
+                   commands.reload = [\"d\"]\ncommands.timeout = \"9s\"\npid_file = \"run/p\"\n\
 commands.env = { A = \"b\" }\ncommands.user = \"u\"";
     let commands = ForeignCommands {
         start: Some(words("a 1")),
         stop: Some(words("b")),
         restart: Some(words("c")),
+        reload: Some(words("d")),
         timeout: seconds(9),
         pid_file: Some("/etc/mainstay/run/p".into()),
         run_as: RunAs {
@@ -423,6 +424,7 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
         "target.commands.start",
         "target.commands.stop",
         "target.commands.restart",
+        "target.commands.reload",
         "target.commands.timeout",
         "target.pid_file",
         "target.commands.env",
@@ -464,6 +466,17 @@ commands.env = { A = \"b\" }\ncommands.user = \"u\"";
         |s| process(s).stop_signal,
         Signal::Int,
     );
+    for (written, reload) in [
+        ("\"SIGHUP\"", Reload::Signal(Signal::Hup)),
+        ("[\"x\", \"-r\"]", Reload::Run(words("x -r"))),
+    ] {
+        keys.target(
+            "target.reload",
+            &run(&format!("reload = {written}")),
+            |s| process(s).reload,
+            Some(reload),
+        );
+    }
     keys.target(
         "target.grace",
         &run("grace = \"3s\""),
@@ -1171,6 +1184,7 @@ fn what_is_not_written_has_its_documented_default() {
     let process = target.process.as_ref().unwrap();
     assert_eq!(process.cwd, base);
     assert_eq!(process.stop_signal, Signal::Term);
+    assert_eq!(process.reload, None);
     assert_eq!(process.grace, seconds(10));
     assert_eq!(process.on_shutdown, OnShutdown::Stop);
     assert_eq!(process.restart, RestartPolicy::Always);

@@ -1,5 +1,7 @@
 //! `[[target]]`.
 
+mod reload;
+
 use super::{
     super::{
         context::{EntityKind, Raised},
@@ -24,7 +26,7 @@ use mainstay_domain::{
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Keys that say how a supervised child runs.
-const CHILD_KEYS: [&str; 18] = [
+const CHILD_KEYS: [&str; 19] = [
     "cwd",
     "env",
     "user",
@@ -36,6 +38,7 @@ const CHILD_KEYS: [&str; 18] = [
     "env_file",
     "before_start",
     "stop_signal",
+    "reload",
     "grace",
     "on_shutdown",
     "restart",
@@ -128,6 +131,7 @@ fn foreign_commands(at: ValueAt<'_>, pid_file: Option<PathBuf>) -> Option<Foreig
             start: fields.optional("start", run),
             stop: fields.optional("stop", run),
             restart: fields.optional("restart", run),
+            reload: fields.optional("reload", run),
             timeout: fields.or("timeout", ForeignCommands::TIMEOUT, positive_duration),
             pid_file,
             run_as: RunAs {
@@ -195,6 +199,7 @@ fn process<'a>(
         env_file: fields.optional("env_file", path),
         before_start: fields.optional("before_start", before_start),
         stop_signal: fields.or("stop_signal", Signal::Term, stop_signal),
+        reload: fields.optional("reload", reload::reload),
         grace: fields.or("grace", Duration::from_secs(10), duration),
         on_shutdown: fields.or("on_shutdown", OnShutdown::Stop, on_shutdown),
         pid_file: fields.optional("pid_file", path),

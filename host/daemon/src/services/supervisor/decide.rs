@@ -346,6 +346,7 @@ mod tests {
             env_file: None,
             before_start: None,
             stop_signal: mainstay_domain::effect::Signal::Term,
+            reload: None,
             grace: Duration::from_secs(10),
             on_shutdown: OnShutdown::Leave,
             pid_file: None,

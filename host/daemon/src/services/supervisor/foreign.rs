@@ -37,6 +37,10 @@ impl Core {
                 news(ProcessUpdate::Started(None));
                 Ok(())
             }
+            Verb::Reload => {
+                let reload = argv(supervised, &commands.reload, "reload")?;
+                self.run_foreign(supervised, &commands, reload).await
+            }
             Verb::Stop | Verb::Hold => {
                 if commands.pid_file.is_none() {
                     argv(supervised, &commands.stop, "stop")?;
@@ -250,29 +254,9 @@ impl Core {
         commands: &ForeignCommands,
         argv: &[String],
     ) -> Result<(), EffectError> {
-        let (argv, cwd) = (argv.to_vec(), self.ports.foreign_cwd.clone());
-        let words = argv.join(" ");
-        let output = self
-            .ports
-            .commands
-            .run_foreign(argv, cwd, commands.timeout, commands.run_as.clone())
-            .await?;
-        if output.exit_code == 0 {
-            return Ok(());
-        }
-        // Errors are what people look for; where there are none, the rest may say more.
-        let printed = [&output.stderr, &output.stdout];
-        let printed = printed.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
-        let last_of = |text: &str| {
-            let last = text.lines().rev().find(|line| !line.trim().is_empty());
-            last.map(str::to_owned)
-        };
-        let last = printed.iter().find_map(|text| last_of(text));
-        let last = last.unwrap_or_else(|| "it printed nothing".to_owned());
-        Err(EffectError::Failed(format!(
-            "{}: `{words}` exited with code {}: {last}",
-            supervised.name, output.exit_code
-        )))
+        let (cwd, run_as) = (self.ports.foreign_cwd.clone(), commands.run_as.clone());
+        self.run_to_end(supervised, argv, cwd, commands.timeout, run_as)
+            .await
     }
 
     /// Something was not done with a target as its config says; what was done instead.

@@ -20,6 +20,7 @@ pub(super) enum Verb {
     /// By a person, who keeps it so.
     Hold,
     Restart,
+    Reload,
 }
 
 impl Supervisor {
@@ -84,6 +85,7 @@ impl Core {
                 let stopped = self.stop_process(supervised, None, After::StaysDown).await;
                 return stopped.map_err(EffectError::Failed);
             }
+            Verb::Reload => return self.reload_process(supervised, present).await,
             Verb::Start if supervised.is_unended() => {
                 supervised.intend(Intent::Run);
                 return Err(EffectError::Unavailable(format!(
@@ -151,6 +153,10 @@ impl TargetControl for Supervisor {
 
     fn restart(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
         self.in_turn(target, Verb::Restart)
+    }
+
+    fn reload(&self, target: TargetName) -> Boxed<'_, Result<(), EffectError>> {
+        self.in_turn(target, Verb::Reload)
     }
 
     fn hold(&self, target: TargetName, words: String) -> Boxed<'_, Result<(), EffectError>> {

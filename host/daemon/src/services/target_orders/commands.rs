@@ -1,4 +1,4 @@
-//! Start, stop and restart by command.
+//! Start, stop, restart and reload by command.
 
 use super::Inner;
 use crate::ports::{Decision, Refused, TakenCommand, TargetCommand, TargetVerb};
@@ -44,6 +44,7 @@ impl Inner {
                 self.take_back_all(&command.target).await?;
                 self.change(|orders| orders.stop(order)).await?;
             }
+            TargetVerb::Reload => {}
             TargetVerb::Start | TargetVerb::Restart => {
                 self.forget_stop(&command.target).await?;
                 self.ports.targets.release(&command.target);
@@ -68,17 +69,23 @@ impl Inner {
                 .map(StopOrder::words)
         };
         let held = ordered.or_else(|| self.ports.targets.held(name));
-        if let (TargetVerb::Stop, Some(held)) = (command.verb, &held) {
+        if let (TargetVerb::Stop | TargetVerb::Reload, Some(held)) = (command.verb, &held) {
             return Err(Refused(format!(
                 "{name} is {held}; `mainstay start {name}` ends that"
             )));
         }
-        if target.process.is_some() {
+        if let Some(own) = &target.process {
             let process = self.ports.targets.status(name);
             let pid = process.and_then(|process| process.pid);
             return match (command.verb, pid) {
                 (TargetVerb::Start, Some(pid)) if held.is_none() => Err(Refused(format!(
                     "{name} runs already, as process {pid}; `mainstay restart {name}` starts it anew"
+                ))),
+                (TargetVerb::Reload, _) if own.reload.is_none() => Err(Refused(format!(
+                    "the config of {name} has no `reload`; write reload = \"SIGHUP\" where it reads its config at that"
+                ))),
+                (TargetVerb::Reload, None) => Err(Refused(format!(
+                    "{name} does not run, and reads its config when it starts"
                 ))),
                 _ => Ok(()),
             };
@@ -93,6 +100,7 @@ impl Inner {
             {
                 "`commands.restart`, or `commands.stop` and `commands.start`"
             }
+            TargetVerb::Reload if commands.reload.is_none() => "`commands.reload`",
             _ => return Ok(()),
         };
         Err(Refused(format!(
@@ -107,11 +115,13 @@ impl Inner {
             TargetVerb::Start => targets.start(name.clone()).await,
             TargetVerb::Restart => targets.restart(name.clone()).await,
             TargetVerb::Stop => self.stop(&command).await,
+            TargetVerb::Reload => targets.reload(name.clone()).await,
         };
         let (kind, verb) = match command.verb {
             TargetVerb::Start => (EventKind::TargetStarted, "started"),
             TargetVerb::Stop => (EventKind::TargetStopped, "stopped"),
             TargetVerb::Restart => (EventKind::TargetRestarted, "restarted"),
+            TargetVerb::Reload => (EventKind::TargetReloaded, "reloaded"),
         };
         let (by, reason) = (&command.by, command.reason.trim());
         let why = match reason {

@@ -113,6 +113,7 @@ pub(crate) fn process(run: &[&str]) -> ProcessSpec {
         env_file: None,
         before_start: None,
         stop_signal: Signal::Term,
+        reload: None,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         pid_file: None,

@@ -186,6 +186,7 @@ fn process() -> ProcessSpec {
         env_file: None,
         before_start: None,
         stop_signal: Signal::Term,
+        reload: None,
         grace: Duration::from_secs(10),
         on_shutdown: OnShutdown::Stop,
         pid_file: None,
