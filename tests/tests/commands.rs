@@ -227,14 +227,14 @@ fn a_reported_failure_holds_over_restarts_until_it_is_cleared() {
     let incident = daemon.json(&["incidents", "--open"])[0].clone();
     assert_eq!((&incident["failure"], &incident["severity"]), (&"slow".into(), &"high".into()));
     let seen = &incident["evidence"][0];
-    assert_eq!((&seen["check"], &seen["value"]), (&"report".into(), &0.8.into()));
+    assert_eq!((&seen["check"], &seen["value"]), (&"report".into(), &json!(0.8)));
     let by = format!(
         "{} (who says: nightly) reported slow, confidence 0.8: p99 above 2 s",
         user_name()
     );
     assert_eq!(seen["message"], by.as_str(), "{incident}");
     let event = &daemon.events_of("failure.reported")[0];
-    assert_eq!((&event["data"]["confidence"], &event["data"]["note"]), (&0.8.into(), &"nightly".into()));
+    assert_eq!((&event["data"]["confidence"], &event["data"]["note"]), (&json!(0.8), &"nightly".into()));
 
     assert!(daemon.stop());
     daemon.run();

@@ -97,9 +97,8 @@ async fn undecided(served: &Served, id: OperationId, refused: Refused) -> ApiErr
             );
             ApiError::conflict(refused.0, stands)
         }
-        Ok(None) => super::reads::no_operation(&id),
         // That it is refused is what counts.
-        Err(_) => refused.into(),
+        Ok(None) | Err(_) => refused.into(),
     }
 }
 

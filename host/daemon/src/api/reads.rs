@@ -104,7 +104,11 @@ pub(super) async fn operation(
     Named(id): Named<OperationId>,
 ) -> Result<Response, ApiError> {
     let Some((operation, entries)) = served.ports.records.operation(id.clone()).await? else {
-        return Err(no_operation(&id));
+        let help = "`mainstay history` lists operations";
+        return Err(ApiError::not_found(
+            format!("there is no operation {id}"),
+            help,
+        ));
     };
     // An operation of the past says what its incident waits for only where it is the one that a person ended.
     let may_wait = matches!(
@@ -122,12 +126,6 @@ pub(super) async fn operation(
     // What `If-Match` of a decision takes.
     let revision = format!("\"{}\"", operation.revision);
     Ok(([(ETAG, revision)], Json(detail)).into_response())
-}
-
-/// No operation has this identifier.
-pub(super) fn no_operation(id: &OperationId) -> ApiError {
-    let help = "`mainstay history` lists operations";
-    ApiError::not_found(format!("there is no operation {id}"), help)
 }
 
 pub(super) async fn metrics(State(served): State<Arc<Served>>) -> Response {

@@ -26,6 +26,7 @@ mod blind;
 mod config;
 mod measurement;
 mod pause;
+mod reports;
 mod scale;
 mod start;
 
