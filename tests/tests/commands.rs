@@ -18,7 +18,12 @@ fn row(daemon: &Daemon, target: &str) -> Value {
     rows.find(|row| row["name"] == target).unwrap().clone()
 }
 
-fn wait_for_row(daemon: &Daemon, target: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+fn wait_for_row(
+    daemon: &Daemon,
+    target: &str,
+    what: &str,
+    is_so: impl Fn(&Value) -> bool,
+) -> Value {
     wait_for(what, || {
         let row = row(daemon, target);
         match is_so(&row) {
@@ -66,7 +71,9 @@ fn start() -> Daemon {
     daemon.run();
     daemon.wait_for_plugins(1);
     for target in ["job", "foreign"] {
-        wait_for_row(&daemon, target, "it to be healthy", |row| row["health"] == "healthy");
+        wait_for_row(&daemon, target, "it to be healthy", |row| {
+            row["health"] == "healthy"
+        });
     }
     daemon
 }
@@ -130,13 +137,18 @@ fn a_stop_lets_go_of_what_is_open_and_no_handler_starts_it() {
     daemon.wait_for_operation("job", "cancelled");
     wait_for("nothing to be open", || {
         let open = daemon.json(&["incidents", "--open"]);
-        (open == json!([])).then_some(()).ok_or_else(|| open.to_string())
+        (open == json!([]))
+            .then_some(())
+            .ok_or_else(|| open.to_string())
     });
     done(&daemon, &["resume", "job"]);
     let recovered = daemon.recover("job", "gone");
     assert_ne!(recovered["state"], "succeeded", "{recovered}");
     let refused = &daemon.journal(&recovered, "result")[0]["outcome"];
-    assert!(refused.as_str().unwrap().contains("mainstay start job"), "{recovered}");
+    assert!(
+        refused.as_str().unwrap().contains("mainstay start job"),
+        "{recovered}"
+    );
     assert!(!daemon.pids().contains_key("job"));
 }
 
@@ -144,9 +156,19 @@ fn a_stop_lets_go_of_what_is_open_and_no_handler_starts_it() {
 fn a_restart_is_audited_and_no_incident() {
     let daemon = start();
     let before = daemon.pids()["job"];
-    let output = daemon.cli(&["restart", "job", "--reason", "new certificate", "--by", "anna"]);
+    let output = daemon.cli(&[
+        "restart",
+        "job",
+        "--reason",
+        "new certificate",
+        "--by",
+        "anna",
+    ]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && said.contains("web depends on it"), "{said}");
+    assert!(
+        output.status.success() && said.contains("web depends on it"),
+        "{said}"
+    );
     let event = daemon.wait_for_event("the restart", |event| event["kind"] == "target.restarted");
     assert_eq!(event["target"], "job");
     assert_eq!(event["data"]["note"], "anna");
@@ -168,13 +190,21 @@ fn what_the_state_of_a_target_does_not_allow_is_refused_with_what_it_is() {
     let path = |verb: &str| format!("/v1/targets/job/{verb}");
     let (status, refused) = daemon.post(&path("start"), &body);
     assert_eq!(status, 409, "it runs: {refused}");
-    assert!(refused["error"].as_str().unwrap().contains("runs already"), "{refused}");
+    assert!(
+        refused["error"].as_str().unwrap().contains("runs already"),
+        "{refused}"
+    );
     assert_eq!(daemon.post(&path("stop"), &body).0, 202);
     let (status, refused) = daemon.post(&path("stop"), &body);
     assert_eq!(status, 409, "{refused}");
-    assert!(refused["error"].as_str().unwrap().contains("stopped by"), "{refused}");
+    assert!(
+        refused["error"].as_str().unwrap().contains("stopped by"),
+        "{refused}"
+    );
     assert_eq!(daemon.post("/v1/targets/nobody/stop", &body).0, 404);
-    wait_for_row(&daemon, "job", "who stopped it", |row| row["stopped"].is_string());
+    wait_for_row(&daemon, "job", "who stopped it", |row| {
+        row["stopped"].is_string()
+    });
     let (status, refused) = daemon.post(&path("check"), &json!({}));
     assert_eq!(status, 409, "nothing of it is looked at: {refused}");
 }
@@ -185,7 +215,10 @@ fn a_probe_runs_each_check_now_and_says_what_it_saw_and_how_long_it_took() {
     let output = daemon.cli(&["probe", "job", "--json"]);
     assert!(output.status.success());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["target"], &report["healthy"]), (&"job".into(), &true.into()));
+    assert_eq!(
+        (&report["target"], &report["healthy"]),
+        (&"job".into(), &true.into())
+    );
     let checks = report["checks"].as_array().unwrap();
     assert_eq!(checks.len(), 2, "{report}");
     for check in checks {
@@ -219,35 +252,63 @@ const RESTARTS: &str = "chain = [{ handler = \"restart-service\" }]\n";
 fn a_reported_failure_holds_over_restarts_until_it_is_cleared() {
     let mut daemon = slow(&format!("strategy = {{ kind = \"manual\" }}\n{RESTARTS}"));
     let report = [
-        "report", "job", "--failure", "slow", "--severity", "high", "--confidence", "0.8",
-        "--message", "p99 above 2 s", "--by", "nightly",
+        "report",
+        "job",
+        "--failure",
+        "slow",
+        "--severity",
+        "high",
+        "--confidence",
+        "0.8",
+        "--message",
+        "p99 above 2 s",
+        "--by",
+        "nightly",
     ];
     done(&daemon, &report);
     daemon.wait_for_operation("job", "awaiting-manual");
     let incident = daemon.json(&["incidents", "--open"])[0].clone();
-    assert_eq!((&incident["failure"], &incident["severity"]), (&"slow".into(), &"high".into()));
+    assert_eq!(
+        (&incident["failure"], &incident["severity"]),
+        (&"slow".into(), &"high".into())
+    );
     let seen = &incident["evidence"][0];
-    assert_eq!((&seen["check"], &seen["value"]), (&"report".into(), &json!(0.8)));
+    assert_eq!(
+        (&seen["check"], &seen["value"]),
+        (&"report".into(), &json!(0.8))
+    );
     let by = format!(
         "{} (who says: nightly) reported slow, confidence 0.8: p99 above 2 s",
         user_name()
     );
     assert_eq!(seen["message"], by.as_str(), "{incident}");
     let event = &daemon.events_of("failure.reported")[0];
-    assert_eq!((&event["data"]["confidence"], &event["data"]["note"]), (&json!(0.8), &"nightly".into()));
+    assert_eq!(
+        (&event["data"]["confidence"], &event["data"]["note"]),
+        (&json!(0.8), &"nightly".into())
+    );
 
     assert!(daemon.stop());
     daemon.run();
     daemon.wait_for_plugins(1);
-    wait_for_row(&daemon, "job", "that it is reported still", |row| row["health"] == "failed");
-    assert_eq!(daemon.json(&["incidents", "--open"])[0]["id"], incident["id"]);
+    wait_for_row(&daemon, "job", "that it is reported still", |row| {
+        row["health"] == "failed"
+    });
+    assert_eq!(
+        daemon.json(&["incidents", "--open"])[0]["id"],
+        incident["id"]
+    );
 
     done(&daemon, &["report", "job", "--failure", "slow", "--clear"]);
     wait_for("nothing to be open", || {
         let open = daemon.json(&["incidents", "--open"]);
-        (open == json!([])).then_some(()).ok_or_else(|| open.to_string())
+        (open == json!([]))
+            .then_some(())
+            .ok_or_else(|| open.to_string())
     });
-    wait_for_row(&daemon, "job", "that it is over", |row| row["health"] != "failed");
+    wait_for_row(&daemon, "job", "that it is over", |row| {
+        row["health"] != "failed"
+    });
     let again = daemon.cli(&["report", "job", "--failure", "slow", "--clear"]);
     assert_eq!(again.status.code(), Some(1), "it is cleared already");
 }
@@ -269,20 +330,39 @@ fn a_reported_failure_is_recovered_and_not_over_before_it_is_cleared() {
 #[test]
 fn a_report_that_is_for_a_while_ends_with_it_and_what_nothing_names_is_refused() {
     let daemon = slow(&format!("strategy = {{ kind = \"manual\" }}\n{RESTARTS}"));
-    done(&daemon, &["report", "job", "--failure", "slow", "--for", "1s"]);
+    done(
+        &daemon,
+        &["report", "job", "--failure", "slow", "--for", "1s"],
+    );
     daemon.wait_for_operation("job", "awaiting-manual");
     let cleared = daemon.wait_for_event("its end", |event| event["kind"] == "failure.cleared");
-    assert_eq!(cleared["data"]["by"], Value::Null, "nobody says that it is over");
+    assert_eq!(
+        cleared["data"]["by"],
+        Value::Null,
+        "nobody says that it is over"
+    );
     daemon.wait_for_operation("job", "cancelled");
     let output = daemon.cli(&["report", "job", "--failure", "sloww"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr.contains("named are") && stderr.contains("slow"), "{stderr}");
+    assert!(
+        stderr.contains("named are") && stderr.contains("slow"),
+        "{stderr}"
+    );
     for body in [
         json!({ "failure": "slow", "confidence": 1.5 }),
         json!({ "failure": "slow", "for_ms": 0 }),
     ] {
-        assert_eq!(daemon.post("/v1/targets/job/report", &body).0, 400, "{body}");
+        assert_eq!(
+            daemon.post("/v1/targets/job/report", &body).0,
+            400,
+            "{body}"
+        );
     }
-    assert_eq!(daemon.post("/v1/targets/nobody/report", &json!({ "failure": "slow" })).0, 404);
+    assert_eq!(
+        daemon
+            .post("/v1/targets/nobody/report", &json!({ "failure": "slow" }))
+            .0,
+        404
+    );
 }

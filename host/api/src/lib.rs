@@ -41,7 +41,8 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, TargetBody,
+    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
+    TargetBody,
 };
 pub use severity::Severity;
 pub use status::{

@@ -121,12 +121,8 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Reload(arguments) => {
             orders::command(&client().await?, out, orders::RELOAD, arguments).await
         }
-        Command::Report(arguments) => {
-            done(orders::report(&client().await?, out, arguments).await)
-        }
-        Command::Heartbeat { target } => {
-            done(orders::heartbeat(&client().await?, &target).await)
-        }
+        Command::Report(arguments) => done(orders::report(&client().await?, out, arguments).await),
+        Command::Heartbeat { target } => done(orders::heartbeat(&client().await?, &target).await),
         Command::Journal { state_dir, command } => journal::run(&global, out, state_dir, command),
         Command::Backup(command) => done(backups::run(&client().await?, out, command).await),
     }

@@ -35,7 +35,7 @@ use crate::{
     api::{Api, ApiState, TcpAccess},
     ports::{
         Browse, Clock, Committed, ConfigError, HostView, LastReload, Recover, Recovered,
-RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
+        RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
         alerts::{AlertService, arrivals},

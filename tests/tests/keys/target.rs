@@ -254,5 +254,8 @@ fn a_foreign_service_is_controlled_by_its_commands() {
     assert!(daemon.cli(&["reload", "full", "--wait"]).status.success());
     let calls = std::fs::read_to_string(daemon.path("full.calls")).unwrap();
     assert_eq!(calls.lines().last(), Some("reload"));
-    assert!(!daemon.cli(&["reload", "plain"]).status.success(), "it has none");
+    assert!(
+        !daemon.cli(&["reload", "plain"]).status.success(),
+        "it has none"
+    );
 }

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 /// A handler that is called for as long as a test needs, and then has restarted nothing.
 fn sleeps(length: &str) -> String {
-    let chain = format!("chain = [{{ handler = \"probe\", params = {{ do = \"sleep\", length = \"{length}\" }} }}]");
+    let chain = format!(
+        "chain = [{{ handler = \"probe\", params = {{ do = \"sleep\", length = \"{length}\" }} }}]"
+    );
     route(&format!(
         "relapse_window = \"0s\"\nstrategy = {{ kind = \"immediate\", max_attempts = 1 }}\n{chain}"
     ))
@@ -41,7 +43,11 @@ fn a_cancel_of_what_is_called_is_an_event_and_on_record_and_a_repeat_says_where_
     assert_eq!(asked["data"]["reason"], "as the story goes");
     assert_eq!(asked["data"]["revision"], taken["revision"]);
 
-    for revision in [None, taken["revision"].as_u64(), running["revision"].as_u64()] {
+    for revision in [
+        None,
+        taken["revision"].as_u64(),
+        running["revision"].as_u64(),
+    ] {
         let (status, repeated) = decide(&daemon, "cancel", id, revision);
         assert_eq!(status, 409, "{repeated}");
         let stands = repeated["help"].as_str().unwrap();
@@ -51,7 +57,10 @@ fn a_cancel_of_what_is_called_is_an_event_and_on_record_and_a_repeat_says_where_
     assert_eq!(status, 409, "{refused}");
 
     let ended = wait_until(&daemon, id, "cancelled");
-    let by = format!("cancelled by {} (who says: anna): as the story goes", user_name());
+    let by = format!(
+        "cancelled by {} (who says: anna): as the story goes",
+        user_name()
+    );
     assert_eq!(ended["cancel_asked"], by.as_str(), "{ended}");
     let (status, refused) = decide(&daemon, "cancel", id, None);
     assert_eq!(status, 409);
@@ -115,22 +124,36 @@ fn what_a_person_stopped_says_so_over_restarts_and_resume_takes_it_up() {
     let row = wait_for_row(&daemon, "job", "whom it waits for", |row| {
         !waits_of(row).is_empty()
     });
-    assert!(waits_of(&row).contains(&format!("mainstay approve {id}")), "{row}");
+    assert!(
+        waits_of(&row).contains(&format!("mainstay approve {id}")),
+        "{row}"
+    );
 
     let output = daemon.cli(&["cancel", id, "--reason", "planned work"]);
     assert!(output.status.success());
     let is_stopped = |row: &Value| {
         let waits = waits_of(row);
         waits.contains("stopped by hand: ")
-            && waits.contains(&format!("{} cancelled its recovery: planned work", user_name()))
+            && waits.contains(&format!(
+                "{} cancelled its recovery: planned work",
+                user_name()
+            ))
             && waits.contains("`mainstay resume job` takes it up")
     };
     wait_for_row(&daemon, "job", "who stopped it", is_stopped);
     let shown_waits = shown(&daemon, &asking["id"])["waits"].clone();
-    assert!(shown_waits.as_str().unwrap().contains("mainstay resume job"));
+    assert!(
+        shown_waits
+            .as_str()
+            .unwrap()
+            .contains("mainstay resume job")
+    );
     let told = daemon.wait_for_event("its end", |event| event["kind"] == "operation.cancelled");
     let message = told["message"].as_str().unwrap();
-    assert!(message.contains("`mainstay resume job` takes it up"), "{message}");
+    assert!(
+        message.contains("`mainstay resume job` takes it up"),
+        "{message}"
+    );
 
     assert!(daemon.stop());
     daemon.run();
@@ -144,7 +167,9 @@ fn what_a_person_stopped_says_so_over_restarts_and_resume_takes_it_up() {
     let id = next["id"].as_str().unwrap();
     assert!(daemon.cli(&["approve", id]).status.success());
     wait_until(&daemon, &next["id"], "succeeded");
-    let row = wait_for_row(&daemon, "job", "it to be over", |row| row["waits"].is_null());
+    let row = wait_for_row(&daemon, "job", "it to be over", |row| {
+        row["waits"].is_null()
+    });
     assert!(row["pid"].is_u64(), "{row}");
     assert_eq!(shown(&daemon, &asking["id"])["waits"], Value::Null);
 }
@@ -161,7 +186,10 @@ fn a_resume_of_what_would_recover_by_itself_does_so_at_once() {
     let retrying = daemon.wait_for_event("the first attempt to fail", |event| {
         event["kind"] == "operation.retrying"
     });
-    assert_eq!(decide(&daemon, "cancel", &retrying["operation"], None).0, 202);
+    assert_eq!(
+        decide(&daemon, "cancel", &retrying["operation"], None).0,
+        202
+    );
     wait_for_row(&daemon, "job", "that it is stopped", |row| {
         waits_of(row).contains("stopped by hand")
     });

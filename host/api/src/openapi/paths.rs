@@ -14,7 +14,8 @@ use crate::{
     plugins::PluginRow,
     requests::{
         BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
-HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, TargetBody,
+        HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody,
+        RestoreBody, TargetBody,
     },
     status::{ProbeReport, Status},
 };

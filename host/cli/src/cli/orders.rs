@@ -135,9 +135,13 @@ pub(super) async fn report(
         out.line(&match (report.cleared, report.until) {
             (true, _) => format!("{failure} of {target} is not reported any more"),
             (false, Some(until)) => {
-                format!("{failure} of {target}, {severity}, holds until {until}, or until it is cleared")
+                format!(
+                    "{failure} of {target}, {severity}, holds until {until}, or until it is cleared"
+                )
             }
-            (false, None) => format!("{failure} of {target}, {severity}, holds until it is cleared"),
+            (false, None) => {
+                format!("{failure} of {target}, {severity}, holds until it is cleared")
+            }
         })
     })
 }

@@ -93,7 +93,12 @@ fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow
         let waits = target.waits.as_deref().map(printable);
         let stopped = target.stopped.as_deref().map(printable);
         let completed = target.completed.then(|| "completed".to_owned());
-        let notes = stopped.into_iter().chain(completed).chain(paused).chain(unseen).chain(waits);
+        let notes = stopped
+            .into_iter()
+            .chain(completed)
+            .chain(paused)
+            .chain(unseen)
+            .chain(waits);
         let notes: Vec<String> = notes.collect();
         let health = match notes.as_slice() {
             [] => target.health.to_string(),

@@ -214,11 +214,7 @@ impl Processes for HostProcesses {
         signal::deliver(&self.children, identity, signal)
     }
 
-    fn signal_alone(
-        &self,
-        identity: &ProcessIdentity,
-        signal: Signal,
-    ) -> Result<(), ProcessError> {
+    fn signal_alone(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError> {
         signal::deliver_alone(&self.children, identity, signal)
     }
 

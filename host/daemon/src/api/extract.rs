@@ -34,7 +34,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if text == "*" {
             return Ok(Self(None));
         }
-        let revision = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let revision = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
         match revision.unwrap_or(text).parse() {
             Ok(revision) => Ok(Self(Some(revision))),
             Err(_) => {

@@ -18,11 +18,11 @@ use mainstay_api::{
     Event, HistoryQuery, Incident, IncidentQuery, JournalEntry, Operation, OperationDetail,
     PluginRow, RenameQuery,
 };
+use mainstay_domain::operation::OperationState;
 use mainstay_domain::{
     id::{IncidentId, OperationId},
     incident, operation,
 };
-use mainstay_domain::operation::OperationState;
 use std::sync::Arc;
 
 /// Rows that a listing gives where the query names no limit.

@@ -60,7 +60,8 @@ pub(super) async fn check(
 ) -> Result<Json<ProbeReport>, ApiError> {
     must_be_there(&served, &target)?;
     if let Some(held) = served.ports.targets.held(&target) {
-        let help = format!("`mainstay start {target}` ends that; nothing of it is looked at before");
+        let help =
+            format!("`mainstay start {target}` ends that; nothing of it is looked at before");
         return Err(ApiError::conflict(format!("{target} is {held}"), help));
     }
     let (watch, name) = (served.ports.watch.clone(), target.clone());
@@ -97,7 +98,9 @@ pub(super) async fn report(
         && !(1..=LONGEST_REPORT_MS).contains(&lasts)
     {
         let error = format!("`for_ms` is {lasts}");
-        let help = format!("allowed are 1 to {LONGEST_REPORT_MS}; without it the report holds until it is cleared");
+        let help = format!(
+            "allowed are 1 to {LONGEST_REPORT_MS}; without it the report holds until it is cleared"
+        );
         return Err(ApiError::bad_request(error, help));
     }
     let request = ReportRequest {
@@ -126,10 +129,7 @@ pub(super) async fn report(
 }
 
 fn probed(look: Looked) -> ProbedCheck {
-    let (outcome, evidence) = look
-        .seen
-        .map(|seen| (seen.outcome, seen.evidence))
-        .unzip();
+    let (outcome, evidence) = look.seen.map(|seen| (seen.outcome, seen.evidence)).unzip();
     let (message, value) = evidence
         .map(|evidence: Evidence| (evidence.message, evidence.value))
         .unzip();

@@ -110,7 +110,7 @@ pub(crate) fn operation(number: u8) -> (Operation, Vec<EffectEntry>) {
         due: None,
         cut_off: false,
         interruptions: 0,
-acted_by: None,
+        acted_by: None,
         output: None,
         cancel_asked: None,
     };
@@ -183,7 +183,7 @@ pub(crate) fn incident() -> Incident {
         relapse_until: None,
         missing: None,
         openings: Vec::new(),
-rto_exceeded_at: None,
+        rto_exceeded_at: None,
         handed_over: None,
     }
 }

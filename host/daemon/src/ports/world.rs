@@ -105,11 +105,7 @@ pub trait Processes: Send + Sync {
     /// Sends a signal to its whole group; nothing happens where it has ended.
     fn signal(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError>;
     /// Sends a signal to the process alone; nothing happens where it has ended.
-    fn signal_alone(
-        &self,
-        identity: &ProcessIdentity,
-        signal: Signal,
-    ) -> Result<(), ProcessError> {
+    fn signal_alone(&self, identity: &ProcessIdentity, signal: Signal) -> Result<(), ProcessError> {
         self.signal(identity, signal)
     }
     /// This signal to the group, grace, SIGKILL; resolves when the process has ended, or some seconds after a SIGKILL

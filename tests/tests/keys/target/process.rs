@@ -281,7 +281,10 @@ fn a_child_reads_its_config_anew_by_its_signal_or_its_program_and_runs_on() {
         target("signalled", "reload = \"SIGHUP\""),
         target("told", program),
         target("plain", ""),
-        target("fails", "reload = [\"sh\", \"-c\", \"echo no such host >&2; exit 3\"]"),
+        target(
+            "fails",
+            "reload = [\"sh\", \"-c\", \"echo no such host >&2; exit 3\"]",
+        ),
         route("again", "{ do = \"restart\" }"),
     ];
     let daemon = start(&config.concat());
@@ -304,7 +307,10 @@ fn a_child_reads_its_config_anew_by_its_signal_or_its_program_and_runs_on() {
         assert_eq!(event["data"]["outcome"], "done", "{event}");
         assert_eq!(event["data"]["reason"], "new certificate", "{event}");
     }
-    assert_eq!(daemon.cli(&["reload", "fails", "--wait"]).status.code(), Some(1));
+    assert_eq!(
+        daemon.cli(&["reload", "fails", "--wait"]).status.code(),
+        Some(1)
+    );
     let event = event_of(&daemon, "fails", "target.reloaded");
     let outcome = event["data"]["outcome"].as_str().unwrap();
     assert!(outcome.contains("no such host"), "{event}");

@@ -50,9 +50,7 @@ impl Core {
             let _turn = turn;
             let why = core.held(&supervised.name);
             // What cannot be ended was told.
-            let _ = core
-                .stop_process(&supervised, why, After::StaysDown)
-                .await;
+            let _ = core.stop_process(&supervised, why, After::StaysDown).await;
         });
     }
 }

@@ -15,7 +15,10 @@ use mainstay_domain::{
 use std::sync::Arc;
 
 impl Inner {
-    pub(super) async fn take(self: Arc<Self>, command: TargetCommand) -> Result<TakenCommand, Refused> {
+    pub(super) async fn take(
+        self: Arc<Self>,
+        command: TargetCommand,
+    ) -> Result<TakenCommand, Refused> {
         let command = TargetCommand {
             by: self.noted(command.by),
             reason: self.concealed(&command.reason),
@@ -149,7 +152,11 @@ impl Inner {
         };
         let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
         let event = event.with_target(&name).with_data(facts);
-        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
+        let told = self
+            .ports
+            .shared
+            .journal
+            .commit(vec![Change::Event(event)].into());
         if let Err(error) = told.await {
             tracing::error!(%error, target_name = %name, "what came of a command is not on record");
         }

@@ -113,9 +113,7 @@ impl Inner {
         let now = self.ports.shared.clock.now();
         let event = Event::new(EventKind::FailureCleared, Severity::Low, now, message);
         self.tell(event.with_target(target).with_data(facts)).await;
-        self.ports
-            .reports
-            .taken_back(target, failure, by.is_some());
+        self.ports.reports.taken_back(target, failure, by.is_some());
         Ok(())
     }
 
@@ -161,7 +159,11 @@ impl Inner {
     }
 
     async fn tell(&self, event: Event) {
-        let told = self.ports.shared.journal.commit(vec![Change::Event(event)].into());
+        let told = self
+            .ports
+            .shared
+            .journal
+            .commit(vec![Change::Event(event)].into());
         if let Err(error) = told.await {
             tracing::error!(%error, "a report is not on record");
         }
@@ -177,11 +179,7 @@ fn severity_of(target: &TargetSpec, failure: &FailureType) -> Severity {
 }
 
 /// A failure that nothing in the config names is a misspelt one: nobody would do anything about it.
-fn must_be_known(
-    spec: &Spec,
-    target: &TargetSpec,
-    failure: &FailureType,
-) -> Result<(), Refused> {
+fn must_be_known(spec: &Spec, target: &TargetSpec, failure: &FailureType) -> Result<(), Refused> {
     let mut routes = spec.routes.iter().filter(|route| {
         let of_target = route.target.as_ref();
         of_target.is_none_or(|of_target| *of_target == target.name)
