@@ -31,7 +31,10 @@ pub use operation::{
     OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
 };
 pub use plugin::{PluginRejected, PluginServing, PluginWithdrawn};
-pub use target::{CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, FailureCleared, FailureReported, ProcessFacts, TargetCommanded, TargetRenamed,};
+pub use target::{
+    CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, FailureCleared, FailureReported,
+    ProcessFacts, TargetCommanded, TargetRenamed,
+};
 
 use crate::{
     id::{BackupId, OperationId},

@@ -142,7 +142,7 @@ impl Incident {
             relapse_until: None,
             missing: None,
             openings: vec![detected_at],
-rto_exceeded_at: None,
+            rto_exceeded_at: None,
             handed_over: None,
         }
     }

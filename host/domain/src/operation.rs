@@ -233,7 +233,7 @@ impl Operation {
             due: None,
             cut_off: false,
             interruptions: 0,
-acted_by: None,
+            acted_by: None,
             output: None,
             cancel_asked: None,
         }

@@ -78,6 +78,7 @@ impl Reported {
             observed_at: self.at,
             message: self.words(),
             value: self.confidence,
+            output: None,
         }
     }
 }
@@ -207,9 +208,6 @@ mod tests {
             ..order("api", "moved")
         };
         assert_eq!(order("api", " ").words(), "stopped by root");
-        assert_eq!(
-            noted.words(),
-            "stopped by root (who says: anna): moved"
-        );
+        assert_eq!(noted.words(), "stopped by root (who says: anna): moved");
     }
 }

@@ -37,7 +37,6 @@ use mainstay_domain::{
     blindness::Blindness,
     breaker::HealthChange,
     health::Observation,
-    incident::Incident,
     name::{FailureType, TargetName},
     pulse::{BEAT, Pulse},
     spec::Spec,

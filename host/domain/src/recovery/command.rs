@@ -201,7 +201,9 @@ impl Recovery {
             (Some(target), false) => {
                 self.paused_targets.remove(&target);
                 for key in self.keys_of(&target) {
-                    self.try_with(&key, out, |machine, case, out| machine.take_up(case, at, out))?;
+                    self.try_with(&key, out, |machine, case, out| {
+                        machine.take_up(case, at, out)
+                    })?;
                 }
                 self.queue.release_block(&StartBlock::TargetPaused(target));
             }

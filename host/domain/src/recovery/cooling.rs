@@ -34,7 +34,8 @@ impl Recovery {
             Some(settings.route(&key, severity)?.cooldown)
         };
         let changed = self.cooldowns.follow(at.now, length).into_iter();
-        out.writes
-            .extend(changed.map(|(target, failure, until)| Change::Cooldown(target, failure, until)));
+        out.writes.extend(
+            changed.map(|(target, failure, until)| Change::Cooldown(target, failure, until)),
+        );
     }
 }

@@ -1,12 +1,10 @@
 //! How operations end, and what becomes of their incidents; `closing` is how these end.
 
-use super::{
-    Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words,
-};
+use super::{Case, IllegalMove, InputTime, Outcome, Recovery, Running, Stage, Work, words};
 use crate::{
     event::IncidentEnd,
     incident::IncidentState,
-    operation::{Mode, Operation, OperationEvent},
+    operation::{Mode, OperationEvent},
     record::Change,
 };
 

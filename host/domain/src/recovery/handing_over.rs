@@ -1,8 +1,6 @@
 //! What a person, or the end of its failure, ends before its own end; and what becomes of the failure that holds on.
 
-use super::{
-    Case, HandOverReason, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words,
-};
+use super::{Case, HandOverReason, IllegalMove, InputTime, Outcome, Recovery, Stage, Work, words};
 use crate::{
     event::IncidentEnd,
     operation::{Operation, OperationEvent},

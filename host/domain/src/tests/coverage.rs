@@ -181,7 +181,9 @@ fn every_form_of_an_operation_is_in_the_corpus() {
         finished_at,
         recovery_ms,
         due,
-acted_by, cancel_asked, output,
+        acted_by,
+        cancel_asked,
+        output,
     );
     true_and_false!(all, rto_exceeded, escalated, dry_run, cut_off);
     some_and_none!(all, actions, steps);
@@ -225,7 +227,8 @@ fn every_form_of_an_incident_is_in_the_corpus() {
         tried_at,
         relapse_until,
         missing,
-handed_over, rto_exceeded_at,
+        handed_over,
+        rto_exceeded_at,
     );
     true_and_false!(all, by_hand, escalated);
     some_and_none!(all, evidence, affected, openings);

@@ -6,7 +6,6 @@ use mainstay_domain::{
     actor::Actor,
     event::{Event, EventKind, FailureCleared, FailureReported},
     failure,
-    health::Evidence,
     name::{FailureType, TargetName},
     orders::Reported,
     record::Change,

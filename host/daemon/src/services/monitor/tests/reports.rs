@@ -9,6 +9,7 @@ fn evidence() -> Evidence {
         observed_at: Timestamp::from_millis(1),
         message: "root reported it".to_owned(),
         value: Some(0.5),
+        output: None,
     }
 }
 
