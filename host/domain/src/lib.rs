@@ -39,6 +39,7 @@ pub mod name;
 pub mod operation;
 pub mod orders;
 pub mod plugin;
+pub mod plugin_file;
 pub mod pulse;
 pub mod queue;
 pub mod record;

@@ -101,7 +101,7 @@ impl PluginHost {
             loader.clone(),
             kept.clone(),
             shared.clone(),
-            (options.settling, options.rescan),
+            (options.rest, options.rescan),
             options.specs,
         );
         let due = reloader.first_scan().await;

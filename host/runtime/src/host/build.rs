@@ -4,8 +4,8 @@
 //! and is what it was.
 
 use super::{kept::Kept, options::spec_of, reload::Reloader};
-use crate::{component_file, error::LoadError, loader::Candidate};
-use mainstay_domain::plugin::PluginIdentity;
+use crate::{component_file, contract::ContractError, error::LoadError, loader::Candidate};
+use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileFlaw};
 use std::{io, path::Path, sync::Arc};
 
 impl Reloader {
@@ -15,15 +15,18 @@ impl Reloader {
             plugin: None,
             digest: String::new(),
             reason,
+            flaw: FileFlaw::Content,
         })?;
         let bytes: Arc<[u8]> = read.into();
         let digest = blake3::hash(&bytes).to_hex().to_string();
         if let Some(candidate) = self.accepted(&digest) {
             return Ok(candidate);
         }
+        let read = bytes.clone();
         let refused = |plugin: Option<&Candidate>, reason: LoadError| Refusal {
             plugin: plugin.map(|candidate| candidate.identity().clone()),
             digest: digest.clone(),
+            flaw: flaw(&reason, &read),
             reason,
         };
         let candidate = self
@@ -149,4 +152,51 @@ pub(super) struct Refusal {
     pub(super) plugin: Option<Arc<PluginIdentity>>,
     pub(super) digest: String,
     pub(super) reason: LoadError,
+    pub(super) flaw: FileFlaw,
+}
+
+/// Zeros at the end of a file for which its writer made room before it wrote.
+const UNWRITTEN: usize = 64;
+
+/// Whether these bytes may be the beginning of a component.
+fn flaw(reason: &LoadError, bytes: &[u8]) -> FileFlaw {
+    let is_cut = matches!(
+        reason,
+        LoadError::Contract(ContractError::Empty | ContractError::Truncated(_))
+    );
+    let is_of_bytes = matches!(
+        reason,
+        LoadError::Contract(_) | LoadError::Compile(_) | LoadError::Types(_)
+    );
+    let end = bytes.len().saturating_sub(UNWRITTEN);
+    let is_unwritten = bytes
+        .get(end..)
+        .is_some_and(|end| end.iter().all(|byte| *byte == 0));
+    match is_cut || (is_of_bytes && is_unwritten) {
+        true => FileFlaw::Unfinished,
+        false => FileFlaw::Content,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_or_not_written_yet_is_unfinished_and_nothing_else_is() {
+        let cut = || LoadError::Contract(ContractError::Truncated("the end".to_owned()));
+        let invalid = || LoadError::Contract(ContractError::Invalid("a section".to_owned()));
+        let settings = || LoadError::Schema("no object".to_owned());
+        let (zeros, words) = ([0u8; 80], [7u8; 80]);
+        for (reason, bytes, expected) in [
+            (cut(), &words, FileFlaw::Unfinished),
+            (invalid(), &zeros, FileFlaw::Unfinished),
+            (invalid(), &words, FileFlaw::Content),
+            (settings(), &zeros, FileFlaw::Content),
+        ] {
+            assert_eq!(flaw(&reason, bytes), expected, "{reason}");
+        }
+        let empty = LoadError::Contract(ContractError::Empty);
+        assert_eq!(flaw(&empty, &[]), FileFlaw::Unfinished);
+    }
 }

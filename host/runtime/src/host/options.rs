@@ -4,7 +4,7 @@ use super::Specs;
 use crate::{
     engine::EngineError, error::LoadError, loader::Candidate, quarantine::QuarantinePolicy,
 };
-use mainstay_domain::{plugin::PluginIdentity, spec::PluginSpec};
+use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileRest, spec::PluginSpec};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 /// How a host is started.
@@ -19,8 +19,9 @@ pub struct HostOptions {
     pub quarantine: QuarantinePolicy,
     /// How often the directory is looked at without being told; default 3 s.
     pub rescan: Duration,
-    /// How long a file that nobody closed must lie unchanged; default 250 ms.
-    pub settling: Duration,
+    /// For how long files must rest before they are read and judged; default 250 ms, 10 s where a file may be the
+    /// beginning of more, and 10 minutes where it never rests.
+    pub rest: FileRest,
 }
 
 impl HostOptions {
@@ -32,7 +33,11 @@ impl HostOptions {
             specs: Specs::new(),
             quarantine: QuarantinePolicy::default(),
             rescan: Duration::from_secs(3),
-            settling: Duration::from_millis(250),
+            rest: FileRest {
+                settling: Duration::from_millis(250),
+                patience: Duration::from_secs(10),
+                limit: Duration::from_secs(600),
+            },
         }
     }
 }

@@ -6,12 +6,16 @@
 
 use super::{
     build::Refusal,
-    file_history::{self, Confidence, FileStep, Stamp},
+    file_history,
     reload::Reloader,
     rows::Waiting,
 };
 use crate::{error::LoadError, lack, observer::PluginEvent};
-use mainstay_domain::{plugin::PluginState, time::Monotonic};
+use mainstay_domain::{
+    plugin::PluginState,
+    plugin_file::{Confidence, FileFlaw, FileStep},
+    time::Monotonic,
+};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -71,7 +75,7 @@ impl Reloader {
                 let serves = self.shared.current();
                 let serves = serves.contains_key(&candidate.identity().digest);
                 let file = self.files.get_mut(path)?;
-                file.history.accept_as_final();
+                file.history.accept();
                 file.accepted = Some(candidate);
                 let before = file.waiting.take();
                 // Else it is told that it serves.
@@ -82,11 +86,10 @@ impl Reloader {
             }
             Err(refusal) => refusal,
         };
-        if self.has_changed(path).await || confidence == Confidence::Tentative {
-            self.files.get_mut(path)?.history.wait_for_settling();
+        if let Some(wait) = self.doubt(path, refusal.flaw, confidence).await? {
             self.found(path);
             self.restore(path).await;
-            return Some(self.settling);
+            return Some(wait);
         }
         let again = self.shared.now() + self.rescan;
         if let Some(refusal) = without_lack(refusal, lack::now) {
@@ -106,15 +109,37 @@ impl Reloader {
         refusal: Refusal,
         again: Monotonic,
     ) -> Option<Duration> {
+        let now = self.shared.now();
         let history = &mut self.files.get_mut(path)?.history;
         let may_pass = refusal.reason.may_pass();
         match may_pass {
             true => history.retry_at(again),
-            false => history.accept_as_final(),
+            false => history.refuse(now),
         }
         self.refuse(path, refusal);
         self.restore(path).await;
         may_pass.then_some(self.rescan)
+    }
+
+    /// What could not be loaded may not count yet: gives after how long to look again then. None where the file is not
+    /// known any more.
+    async fn doubt(
+        &mut self,
+        path: &Path,
+        flaw: FileFlaw,
+        confidence: Confidence,
+    ) -> Option<Option<Duration>> {
+        let seen = self.look_again(path).await;
+        let (rest, now) = (self.rest, self.shared.now());
+        let history = &mut self.files.get_mut(path)?.history;
+        // Of a file that never rests, what was read counts although it has changed since.
+        let never_rests =
+            seen == Seen::Changed && history.next(&rest, now) == FileStep::Read(Confidence::Rested);
+        if seen == Seen::Same || never_rests {
+            return Some(history.doubt(flaw, confidence, &rest, now));
+        }
+        history.wait_for_settling();
+        Some(Some(rest.settling))
     }
 
     /// What to do about a file by what it shows now: while others were built it may have changed.
@@ -122,11 +147,11 @@ impl Reloader {
         let step = |reloader: &Self| {
             let now = reloader.shared.now();
             let history = &reloader.files.get(path)?.history;
-            Some(history.next(reloader.settling, now))
+            Some(history.next(&reloader.rest, now))
         };
         match step(self)? {
             FileStep::Read(_) => {
-                self.has_changed(path).await;
+                self.look_again(path).await;
                 step(self)
             }
             known => Some(known),
@@ -134,15 +159,21 @@ impl Reloader {
     }
 
     /// Looks at a file again: whether it is another than before, or gone.
-    async fn has_changed(&mut self, path: &Path) -> bool {
+    async fn look_again(&mut self, path: &Path) -> Seen {
         let place = path.to_owned();
         let looking = tokio::task::spawn_blocking(move || file_history::look_at(&place));
         let found = looking.await.map_err(io::Error::other).flatten();
         let now = self.shared.now();
         match (found, self.files.get_mut(path)) {
-            (Ok(metadata), Some(file)) => file.history.update(Stamp::of(&metadata), false, now),
-            (Err(error), Some(_)) => error.kind() == io::ErrorKind::NotFound,
-            (_, None) => true,
+            (Ok(metadata), Some(file)) => {
+                let stamp = file_history::stamp(&metadata);
+                match file.history.update(stamp, false, &self.rest, now) {
+                    true => Seen::Changed,
+                    false => Seen::Same,
+                }
+            }
+            (Err(error), Some(_)) if error.kind() != io::ErrorKind::NotFound => Seen::Same,
+            (Err(_), Some(_)) | (_, None) => Seen::Gone,
         }
     }
 
@@ -157,6 +188,7 @@ impl Reloader {
                 digest: String::new(),
                 reason: None,
                 settings: None,
+                cause: None,
             });
         }
     }
@@ -179,6 +211,7 @@ impl Reloader {
             plugin,
             digest,
             reason,
+            flaw,
         } = refusal;
         let Some(file) = self.files.get_mut(path) else {
             return;
@@ -186,15 +219,21 @@ impl Reloader {
         let is_of_settings = matches!(reason, LoadError::Settings { .. } | LoadError::Configure(_));
         let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
+        // How much of a file is missing changes with each piece of it that comes; that it is missing does not.
+        let cause = match flaw {
+            FileFlaw::Unfinished => "it is not whole".to_owned(),
+            FileFlaw::Content => reason.clone(),
+        };
         let before = file.waiting.replace(Waiting {
             state: PluginState::Rejected,
             plugin: plugin.clone(),
             digest,
             reason: Some(reason.clone()),
             settings,
+            cause: Some(cause.clone()),
         });
         // Said once, however often it is judged again.
-        if before.is_none_or(|before| before.reason.as_ref() != Some(&reason)) {
+        if before.is_none_or(|before| before.cause.as_ref() != Some(&cause)) {
             self.shared.observer.observe(PluginEvent::Rejected {
                 file: path.to_owned(),
                 plugin,
@@ -202,6 +241,14 @@ impl Reloader {
             });
         }
     }
+}
+
+/// What a file was found to be when it was looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Same,
+    Changed,
+    Gone,
 }
 
 /// The refusal, where it is one of the file: the host may lack something itself, by what it says or by now.

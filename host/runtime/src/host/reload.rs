@@ -7,7 +7,6 @@
 use super::{
     Specs,
     diff::{PluginDiff, SpecsByDigest},
-    file_history::{FileHistory, Stamp},
     kept::Kept,
     options::spec_of,
     rows::Waiting,
@@ -18,7 +17,10 @@ use crate::{
     loader::{Candidate, Loader},
     plugin::Plugin,
 };
-use mainstay_domain::name::PluginName;
+use mainstay_domain::{
+    name::PluginName,
+    plugin_file::{FileHistory, FileRest, FileStamp},
+};
 use semver::Version;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,7 +45,7 @@ pub(super) struct Reloader {
     pub(super) kept: Option<Kept>,
     pub(super) shared: Arc<HostShared>,
     pub(super) watch: DirectoryWatch,
-    pub(super) settling: Duration,
+    pub(super) rest: FileRest,
     /// What failed for a reason outside the file is tried again after this.
     pub(super) rescan: Duration,
     pub(super) specs: Specs,
@@ -62,7 +64,7 @@ impl Reloader {
         loader: Loader,
         kept: Option<Kept>,
         shared: Arc<HostShared>,
-        (settling, rescan): (Duration, Duration),
+        (rest, rescan): (FileRest, Duration),
         specs: Specs,
     ) -> Self {
         Self {
@@ -70,7 +72,7 @@ impl Reloader {
             loader,
             kept,
             shared,
-            settling,
+            rest,
             rescan,
             specs,
             files: BTreeMap::new(),
@@ -149,7 +151,7 @@ impl Reloader {
 
     pub(super) fn track(
         &mut self,
-        found: &BTreeMap<PathBuf, (Stamp, Duration)>,
+        found: &BTreeMap<PathBuf, (FileStamp, Duration)>,
         is_closed: impl Fn(&OsStr) -> bool,
     ) {
         let now = self.shared.now();
@@ -177,7 +179,7 @@ impl Reloader {
                     accepted: None,
                     waiting: None,
                 });
-            file.history.update(*stamp, closed, now);
+            file.history.update(*stamp, closed, &self.rest, now);
         }
     }
 

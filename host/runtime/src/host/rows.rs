@@ -24,6 +24,8 @@ pub(crate) struct Waiting {
     pub(crate) reason: Option<String>,
     /// The reason, where it is that the plugin refuses its settings.
     pub(crate) settings: Option<LoadError>,
+    /// What the reason comes down to: of one cause people are told once.
+    pub(crate) cause: Option<String>,
 }
 
 /// A version that was taken out of service.

@@ -11,6 +11,7 @@ use crate::{
 use mainstay_domain::{
     name::PluginName,
     plugin::{PluginKind, PluginRow, PluginState},
+    plugin_file::FileRest,
     spec::PluginSpec,
 };
 use semver::VersionReq;
@@ -19,6 +20,12 @@ use std::{
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
+};
+
+const REST: FileRest = FileRest {
+    settling: Duration::from_millis(60),
+    patience: Duration::from_millis(400),
+    limit: Duration::from_secs(20),
 };
 
 struct Setup {
@@ -59,7 +66,7 @@ impl Setup {
         let recorder = Arc::new(Recorder::default());
         let options = HostOptions {
             state_dir,
-            settling: Duration::from_millis(60),
+            rest: REST,
             rescan: Duration::from_millis(300),
             ..HostOptions::new(root.path().join("drop"))
         };
@@ -800,7 +807,7 @@ impl Observer for Fragile {
 async fn where_the_directory_is_followed_no_more_that_is_told() {
     let root = tempfile::tempdir().unwrap();
     let options = HostOptions {
-        settling: Duration::from_millis(60),
+        rest: REST,
         rescan: Duration::from_millis(300),
         ..HostOptions::new(root.path().to_owned())
     };

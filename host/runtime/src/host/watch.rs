@@ -3,7 +3,8 @@
 //! Invariant: events are hints: what is lost, doubled or late only changes when the directory is looked at, never
 //! what is seen there. The directory is watched and not its files, for a file may be replaced by a rename.
 
-use super::file_history::{self, Stamp};
+use super::file_history;
+use mainstay_domain::plugin_file::FileStamp;
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
@@ -87,14 +88,14 @@ impl DirectoryWatch {
     }
 
     /// Everything that is taken for a plugin, with what tells its content and how old that is.
-    pub(crate) async fn list(&self) -> io::Result<BTreeMap<PathBuf, (Stamp, Duration)>> {
+    pub(crate) async fn list(&self) -> io::Result<BTreeMap<PathBuf, (FileStamp, Duration)>> {
         let directory = self.directory.clone();
         let listing = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();
             let found = file_history::plugin_files(&directory)?.into_iter();
             let found = found.map(|(path, metadata)| {
                 let age = file_history::age(&metadata, now);
-                (path, (Stamp::of(&metadata), age))
+                (path, (file_history::stamp(&metadata), age))
             });
             Ok(found.collect())
         });

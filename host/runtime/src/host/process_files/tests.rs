@@ -7,7 +7,7 @@ use crate::{
     loader::{Loader, LoaderOptions, Now},
     testing::{Guest, Recorder},
 };
-use mainstay_domain::time::Monotonic;
+use mainstay_domain::{plugin_file::FileRest, time::Monotonic};
 use std::{
     fs,
     sync::{
@@ -17,6 +17,11 @@ use std::{
 };
 
 const SETTLING: Duration = Duration::from_millis(250);
+const REST: FileRest = FileRest {
+    settling: SETTLING,
+    patience: Duration::from_secs(10),
+    limit: Duration::from_secs(600),
+};
 
 struct Bench {
     reloader: Reloader,
@@ -39,7 +44,7 @@ fn bench() -> Bench {
         Loader::new(options).unwrap(),
         None,
         Arc::new(HostShared::new(recorder.clone(), now)),
-        (SETTLING, Duration::from_secs(3)),
+        (REST, Duration::from_secs(3)),
         Specs::new(),
     );
     Bench {
@@ -79,12 +84,58 @@ async fn a_file_that_changed_since_the_last_look_has_not_settled() {
     // Another file is built, and meanwhile this one grows.
     bench.pass(2 * SETTLING);
     fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-    assert_eq!(bench.reloader.process_file(&path).await, Some(SETTLING));
+    let wait = bench.reloader.process_file(&path).await;
+    assert_eq!(wait, Some(REST.patience), "it was written with a pause");
     assert_eq!(bench.events(), 0, "neither loaded nor refused");
 
     fs::write(&path, &whole).unwrap();
     bench.look().await;
-    bench.pass(SETTLING);
+    bench.pass(REST.patience);
+    assert_eq!(bench.reloader.process_file(&path).await, None);
+    assert!(bench.reloader.digest_of(&path).is_some());
+    assert_eq!(bench.events(), 0);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_whole_is_refused_once_however_often_it_grows() {
+    let mut bench = bench();
+    let (path, whole) = (
+        bench.directory.path().join("b.wasm"),
+        Guest::default().build(),
+    );
+    for piece in 1..=10 {
+        fs::write(&path, &whole[..whole.len() * piece / 20]).unwrap();
+        bench.look().await;
+        bench.pass(REST.patience);
+        assert_eq!(bench.reloader.process_file(&path).await, None);
+        assert_eq!(bench.events(), 1, "piece {piece}");
+    }
+    fs::write(&path, &whole).unwrap();
+    bench.look().await;
+    bench.pass(REST.patience);
+    assert_eq!(bench.reloader.process_file(&path).await, None);
+    assert!(bench.reloader.digest_of(&path).is_some());
+    assert_eq!(bench.events(), 1);
+}
+
+#[tokio::test]
+async fn a_file_in_pieces_is_refused_never() {
+    let mut bench = bench();
+    let (path, whole) = (
+        bench.directory.path().join("b.wasm"),
+        Guest::default().build(),
+    );
+    for piece in 1..20 {
+        fs::write(&path, &whole[..whole.len() * piece / 20]).unwrap();
+        // Closed after every piece, and read when that has settled.
+        let found = bench.reloader.watch.list().await.unwrap();
+        bench.reloader.track(&found, |_| true);
+        bench.pass(SETTLING + Duration::from_millis(50));
+        assert!(bench.reloader.process_file(&path).await.is_some());
+    }
+    fs::write(&path, &whole).unwrap();
+    let found = bench.reloader.watch.list().await.unwrap();
+    bench.reloader.track(&found, |_| true);
     assert_eq!(bench.reloader.process_file(&path).await, None);
     assert!(bench.reloader.digest_of(&path).is_some());
     assert_eq!(bench.events(), 0);
@@ -108,6 +159,7 @@ fn what_fails_while_the_host_lacks_something_itself_is_no_refusal_of_a_file() {
         plugin: None,
         digest: String::new(),
         reason,
+        flaw: FileFlaw::Content,
     };
     let lacking = || LoadError::Lacking {
         what: "hook.wasm".to_owned(),

@@ -1,0 +1,100 @@
+//! What is dropped into the plugin directory: files that are written slowly, and files that are never whole.
+
+use mainstay_tests::{Daemon, HOST, guest, sleeper, wait_for};
+use serde_json::Value;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+};
+
+/// How the plugin list has a file.
+fn states_of(daemon: &Daemon, file: &str) -> Vec<String> {
+    let rows = daemon.json(&["plugin", "list"]);
+    let rows = rows.as_array().unwrap().iter();
+    let of_file = rows.filter(|row| {
+        let path = row["file"].as_str().unwrap_or_default();
+        path.ends_with(&format!("/{file}"))
+    });
+    of_file
+        .map(|row| row["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Returns when a file that was written now, and is no component, is refused: what was written before it has been looked
+/// at by then.
+fn look(daemon: &Daemon, number: usize) {
+    let name = format!("text-{number}.wasm");
+    fs::write(daemon.path("plugins").join(&name), "no component").unwrap();
+    wait_for("a text to be refused", || {
+        let states = states_of(daemon, &name);
+        match states == ["rejected"] {
+            true => Ok(()),
+            false => Err(format!("{states:?}")),
+        }
+    });
+    fs::remove_file(daemon.path("plugins").join(&name)).unwrap();
+}
+
+/// The refusals of a file that people were told of.
+fn refusals(daemon: &Daemon, file: &str) -> Vec<Value> {
+    let mut events = daemon.events();
+    events.retain(|event| event["kind"] == "plugin.rejected" && event["data"]["file"] == file);
+    events
+}
+
+fn in_pieces(holds_open: bool) {
+    let daemon = Daemon::start(&format!("{HOST}{}", sleeper("job")), &[]);
+    let whole = fs::read(guest("probe", &[])).unwrap();
+    let path = daemon.path("plugins/slow.wasm");
+    let mut held: Option<File> = None;
+    for (number, piece) in whole.chunks(whole.len().div_ceil(20)).enumerate() {
+        let mut file = held.take().unwrap_or_else(|| {
+            let mut options = OpenOptions::new();
+            options.create(true).append(true).open(&path).unwrap()
+        });
+        file.write_all(piece).unwrap();
+        if number < 19 {
+            held = holds_open.then_some(file);
+            look(&daemon, number);
+            assert_eq!(states_of(&daemon, "slow.wasm"), ["found"], "piece {number}");
+        }
+    }
+    drop(held);
+    wait_for("the file to serve", || {
+        let states = states_of(&daemon, "slow.wasm");
+        match states == ["serving"] {
+            true => Ok(()),
+            false => Err(format!("{states:?}")),
+        }
+    });
+    assert!(refusals(&daemon, "slow.wasm").is_empty());
+}
+
+#[test]
+fn a_file_that_is_written_in_pieces_is_found_and_then_serves() {
+    in_pieces(true);
+}
+
+#[test]
+fn a_file_that_is_closed_after_each_piece_is_found_and_then_serves() {
+    in_pieces(false);
+}
+
+#[test]
+fn a_file_that_stays_cut_is_refused_once_however_it_grows() {
+    let daemon = Daemon::start(&format!("{HOST}{}", sleeper("job")), &[]);
+    let whole = fs::read(guest("probe", &[])).unwrap();
+    let path = daemon.path("plugins/cut.wasm");
+    fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+    daemon.wait_for_event("the refusal", |event| {
+        event["kind"] == "plugin.rejected" && event["data"]["file"] == "cut.wasm"
+    });
+    for (number, end) in [whole.len() / 2, whole.len() - 1].into_iter().enumerate() {
+        fs::write(&path, &whole[..end]).unwrap();
+        look(&daemon, number);
+        assert_eq!(states_of(&daemon, "cut.wasm"), ["rejected"]);
+    }
+    fs::write(&path, &whole).unwrap();
+    daemon.wait_for_plugins(1);
+    assert_eq!(refusals(&daemon, "cut.wasm").len(), 1);
+}
