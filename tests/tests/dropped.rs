@@ -1,6 +1,6 @@
 //! What is dropped into the plugin directory: files that are written slowly, and files that are never whole.
 
-use mainstay_tests::{Daemon, HOST, guest, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     fs::{self, File, OpenOptions},
@@ -97,4 +97,61 @@ fn a_file_that_stays_cut_is_refused_once_however_it_grows() {
     fs::write(&path, &whole).unwrap();
     daemon.wait_for_plugins(1);
     assert_eq!(refusals(&daemon, "cut.wasm").len(), 1);
+}
+
+/// What `check` says, and whether the config is good.
+fn checked(daemon: &Daemon) -> (bool, String) {
+    let output = daemon.cli(&["check", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    (output.status.success(), report["problems"].to_string())
+}
+
+#[test]
+fn a_plugin_that_nobody_uses_and_that_refuses_its_settings_is_a_warning() {
+    let daemon = Daemon::prepare(&format!("{HOST}{}", sleeper("job")));
+    // It needs a `url`.
+    daemon.drop_plugin(&plugin("webhook"));
+    let (is_good, problems) = checked(&daemon);
+    assert!(is_good, "{problems}");
+    assert!(problems.contains("nothing in the config names it"), "{problems}");
+    for (used, key) in [
+        ("[[alert]]\nalerter = \"webhook\"\n", "url"),
+        ("[plugin.webhook]\nsettings = { url = 7 }\n", "settings.url: 7"),
+        (
+            "[plugin.webhook]\nsettings = { url = \"http://x\", headers = { a = 1 } }\n",
+            "settings.headers.a: 1",
+        ),
+    ] {
+        let daemon = Daemon::prepare(&format!("{HOST}{}{used}", sleeper("job")));
+        daemon.drop_plugin(&plugin("webhook"));
+        let (is_good, problems) = checked(&daemon);
+        assert!(!is_good && problems.contains(key), "{used}: {problems}");
+    }
+}
+
+#[test]
+fn settings_that_the_schema_does_not_take_are_refused_at_the_start_and_by_a_reload() {
+    let config = |url: &str| {
+        format!(
+            "{HOST}{}\n[plugin.webhook]\nsettings = {{ url = {url} }}\n",
+            sleeper("job")
+        )
+    };
+    let mut daemon = Daemon::start(&config("7"), &[&plugin("webhook")]);
+    let refused = daemon.wait_for_event("the refusal", |event| event["kind"] == "plugin.rejected");
+    let reason = refused["data"]["reason"].as_str().unwrap();
+    assert!(reason.contains("settings.url: 7 is not"), "{reason}");
+    let change = |url: &str| {
+        fs::write(daemon.path("mainstay.toml"), config(url)).unwrap();
+        daemon.hang_up();
+    };
+    change("\"http://127.0.0.1:1/\"");
+    daemon.wait_for_plugins(1);
+    change("[\"http://127.0.0.1:1/\"]");
+    daemon.wait_for_status("the reload to be refused", |status| {
+        let error = status["last_reload"]["error"].as_str().unwrap_or_default();
+        error.contains("settings.url: [")
+    });
+    daemon.wait_for_plugins(1);
+    assert!(daemon.stop());
 }

@@ -10,6 +10,7 @@ use crate::{
     observer::{Observer, PluginEvent},
     quarantine::QuarantinePolicy,
     seeds::Seeds,
+    settings_schema,
 };
 use mainstay_domain::{
     name::FailureType,
@@ -63,16 +64,14 @@ impl Descriptor {
             check_length("a capability", name.len().max(why.len()), MAX_CAPABILITY)?;
         }
         let handles = raw.handles.iter().map(|name| FailureType::parse(name));
-        let schema = raw.settings_schema.as_deref().map(serde_json::from_str);
+        let schema = raw.settings_schema.as_deref().map(settings_schema::parse);
         Ok(Self {
             summary: raw.summary,
             handles: handles
                 .collect::<Result<_, _>>()
                 .map_err(LoadError::Handles)?,
             capabilities: raw.capabilities,
-            settings_schema: schema
-                .transpose()
-                .map_err(|error| LoadError::Schema(error.to_string()))?,
+            settings_schema: schema.transpose().map_err(LoadError::Schema)?,
         })
     }
 }

@@ -151,9 +151,17 @@ pub enum LoadError {
         /// What is allowed.
         allowed: usize,
     },
-    /// Its settings schema is no JSON.
-    #[error("its `describe` gives a settings schema that is no JSON: {0}")]
+    /// Its settings schema is none.
+    #[error("its `describe` gives a settings schema that is no JSON Schema (draft 2020-12): {0}")]
     Schema(String),
+    /// Its settings are not what its schema asks for.
+    #[error("`[plugin.{plugin}] settings` are not what {plugin} takes, by its schema: {reason}")]
+    SettingsSchema {
+        /// Who.
+        plugin: PluginName,
+        /// Which key, and what is wrong with it.
+        reason: String,
+    },
     /// It refuses its settings.
     #[error("{plugin} refuses `[plugin.{plugin}] settings`: {reason}")]
     Settings {

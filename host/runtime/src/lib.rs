@@ -36,6 +36,7 @@ pub mod registry;
 pub mod regular_file;
 mod seeds;
 mod settings;
+mod settings_schema;
 pub mod store;
 #[cfg(test)]
 mod testing;

@@ -21,6 +21,7 @@ use crate::{
     quarantine::QuarantinePolicy,
     seeds::Seeds,
     settings::{CallSettings, Settings},
+    settings_schema,
 };
 use mainstay_domain::{
     name::PluginName,
@@ -114,7 +115,11 @@ impl Loader {
             version,
             digest,
         };
-        let descriptor = Descriptor::parse(descriptor)?;
+        // Its schema may hold patterns, which take a while.
+        let parsing = tokio::task::spawn_blocking(move || Descriptor::parse(descriptor));
+        let descriptor = parsing
+            .await
+            .map_err(|error| LoadError::Host(format!("its settings schema was not read: {error}")))??;
         Ok(Candidate(Arc::new(Loaded::new(
             identity, descriptor, shape, program, size_bytes,
         ))))
@@ -161,7 +166,8 @@ impl Loader {
         described.map_err(|error| LoadError::Describe(error.cause))
     }
 
-    /// Checks the settings with the plugin itself, as its calls will see them. What comes out is ready to serve.
+    /// Checks the settings, as calls of the plugin will see them, against the schema that it declares, and with the plugin
+    /// itself. What comes out is ready to serve.
     pub async fn configure(
         &self,
         candidate: &Candidate,
@@ -170,6 +176,7 @@ impl Loader {
         let loaded = &candidate.0;
         let settings = Settings::of(spec);
         let settings_of_call = settings.for_call(&self.shared.seeds);
+        self.check_schema(loaded, spec, &settings_of_call).await?;
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -200,6 +207,30 @@ impl Loader {
             spec,
             settings,
         ))
+    }
+
+    /// On a thread for blocking work, for a pattern may take a while.
+    async fn check_schema(
+        &self,
+        loaded: &Arc<Loaded>,
+        spec: &PluginSpec,
+        settings: &CallSettings,
+    ) -> Result<(), LoadError> {
+        if loaded.descriptor.settings_schema.is_none() {
+            return Ok(());
+        }
+        let (of, seen) = (loaded.clone(), settings.secrets.put_into(&spec.settings));
+        let checking = tokio::task::spawn_blocking(move || match &of.descriptor.settings_schema {
+            Some(schema) => settings_schema::check(schema, &seen),
+            None => Ok(()),
+        });
+        let checked = checking
+            .await
+            .map_err(|error| LoadError::Host(format!("the settings were not checked: {error}")))?;
+        checked.map_err(|reason| LoadError::SettingsSchema {
+            plugin: loaded.identity.name.clone(),
+            reason: reason.masked(&settings.secrets),
+        })
     }
 }
 

@@ -135,6 +135,46 @@ async fn settings_that_the_plugin_refuses_are_refused_in_its_words() {
     );
 }
 
+/// A guest that gives this schema, which has no quotation marks that are not escaped for the text format.
+fn with_schema(schema: &str) -> Guest {
+    let functions = format!(r#"(data (i32.const 3072) "{}")"#, schema.replace('"', "\\\""));
+    let describe = format!(
+        "(i32.store8 (i32.const 808) (i32.const 1)) (i32.store (i32.const 812) (i32.const 3072))
+        (i32.store (i32.const 816) (i32.const {}))",
+        schema.len()
+    );
+    Guest {
+        describe: describe.leak(),
+        functions: functions.leak(),
+        ..Guest::default()
+    }
+}
+
+#[tokio::test]
+async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason() {
+    let guest = with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
+    let loader = loader(&Arc::new(Recorder::default()));
+    let candidate = loader.load(guest.build().into()).await.unwrap();
+    let spec = |settings| PluginSpec {
+        settings,
+        ..PluginSpec::default()
+    };
+    let good = spec(serde_json::json!({ "grace": "2s ${secret:hook}" }));
+    assert!(loader.configure(&candidate, &good).await.is_ok());
+    let bad = spec(serde_json::json!({ "grace": 2, "${secret:hook}": "${secret:hook}" }));
+    let Err(error) = loader.configure(&candidate, &bad).await else {
+        panic!("the plugin itself takes anything")
+    };
+    let text = error.to_string();
+    for words in ["`[plugin.fixer] settings`", "settings.grace: 2 is not", "${secret:hook}"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(!text.contains("mainstay-secret"), "{text}");
+    check_refused(with_schema(r#"{"type":"objekt"}"#).build(), &["settings schema", "objekt"]).await;
+    let outside = with_schema(r#"{"$ref":"http://127.0.0.1:1/"}"#);
+    check_refused(outside.build(), &["settings schema", "127.0.0.1"]).await;
+}
+
 #[tokio::test]
 async fn a_candidate_says_everything_that_inspect_shows() {
     let recorder = Arc::new(Recorder::default());
