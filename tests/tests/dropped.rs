@@ -1,6 +1,6 @@
 //! What is dropped into the plugin directory: files that are written slowly, and files that are never whole.
 
-use mainstay_tests::{Daemon, HOST, guest, plugin, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, guest, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     fs::{self, File, OpenOptions},
@@ -154,4 +154,62 @@ fn settings_that_the_schema_does_not_take_are_refused_at_the_start_and_by_a_relo
     });
     daemon.wait_for_plugins(1);
     assert!(daemon.stop());
+}
+
+#[test]
+fn routes_that_a_removal_leaves_without_a_handler_are_told_and_shown_until_they_have_one() {
+    let receiver = Receiver::start();
+    let url = &receiver.url;
+    let rest = format!(
+        r#"
+[[route]]
+failure = "process-exited"
+chain = [{{ handler = "restart-service", version = "^0.1" }}]
+
+[[alert]]
+alerter = "webhook"
+events = ["route.unhandled"]
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let restart = plugin("restart-service");
+    let config = [HOST, &sleeper("job"), &rest].concat();
+    let mut daemon = Daemon::start(&config, &[&restart, &plugin("webhook")]);
+    daemon.wait_for_plugins(2);
+    assert_eq!(daemon.json(&["status"])["unhandled_routes"], Value::from(Vec::<Value>::new()));
+    fs::remove_file(daemon.path("plugins").join(restart.file_name().unwrap())).unwrap();
+    let told = daemon.wait_for_event("that they are left", |event| {
+        event["kind"] == "route.unhandled"
+    });
+    let message = told["message"].as_str().unwrap().to_owned();
+    for words in ["process-exited", "restart-service ^0.1"] {
+        assert!(message.contains(words), "{message}");
+    }
+    let fired = receiver.wait_for("the alert", |one| one.json()["kind"] == "route.unhandled");
+    assert_eq!(fired.json()["status"], "firing");
+    daemon.wait_for_status("the sentence", |status| {
+        status["unhandled_routes"] == Value::from(vec![message.clone()])
+    });
+    let status = String::from_utf8(daemon.cli(&["status"]).stdout).unwrap();
+    assert!(status.contains(&message), "{status}");
+    let (is_good, problems) = checked(&daemon);
+    assert!(is_good && problems.contains("a route names the recovery-handler"), "{problems}");
+
+    assert!(daemon.stop());
+    daemon.run();
+    daemon.wait_for_status("the sentence of the next", |status| {
+        status["unhandled_routes"] == Value::from(vec![message.clone()])
+    });
+    daemon.drop_plugin(&restart);
+    daemon.wait_for_event("that they have one", |event| event["kind"] == "route.handled");
+    let over = receiver.wait_for("its end", |one| one.json()["kind"] == "route.handled");
+    assert_eq!(over.json()["status"], "resolved");
+    assert_eq!(over.json()["dedup_key"], fired.json()["dedup_key"]);
+    let mut events = daemon.events();
+    events.retain(|event| event["kind"] == "route.unhandled");
+    assert_eq!(events.len(), 1, "the next tells nothing twice: {events:?}");
+    assert_eq!(daemon.json(&["status"])["unhandled_routes"], Value::from(Vec::<Value>::new()));
 }

@@ -194,6 +194,12 @@ words! {
         /// A line that a plugin logged at warn or above.
         #[serde(rename = "plugin.logged")]
         PluginLogged,
+        /// Routes are left without any handler that serves.
+        #[serde(rename = "route.unhandled")]
+        RouteUnhandled,
+        /// They have a handler again, or are gone.
+        #[serde(rename = "route.handled")]
+        RouteHandled,
         /// A backup began.
         #[serde(rename = "backup.started")]
         BackupStarted,

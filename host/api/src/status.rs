@@ -48,6 +48,9 @@ pub struct Status {
     pub jobs: Vec<JobRow>,
     /// How the last reload of config or plugins ended; null where there was none since the start.
     pub last_reload: Option<ReloadRow>,
+    /// Routes that are left without any handler that serves: a sentence for each handler that is missing, for people.
+    #[serde(default)]
+    pub unhandled_routes: Vec<String>,
 }
 
 /// The host, in `status`.

@@ -51,6 +51,7 @@ use crate::{
         recorder::Recorder,
         recovery::{Heartbeat, RecoveryEngine, RecoveryPorts},
         reload::{LastReloadCell, ReloadService},
+        route_watch::{RouteWatch, UnhandledRoutes},
         settled::Settled,
         shared::Shared,
         status_line::StatusLineService,
@@ -64,7 +65,7 @@ use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
-    event::EventKind, id::IdSource, name::TargetName, spec::Spec, time::Timestamp,
+    event::EventKind, id::IdSource, name::TargetName, route::GapWatch, spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
@@ -114,6 +115,7 @@ struct Host {
     spec: watch::Receiver<Arc<Spec>>,
     started_at: Timestamp,
     last_reload: LastReloadCell,
+    unhandled_routes: UnhandledRoutes,
     /// The config in use with what is shown of its targets, so that they are listed once for each config.
     listed: Mutex<Option<(Arc<Spec>, ListedTargets)>>,
 }
@@ -152,6 +154,7 @@ impl HostView for Host {
                 .collect(),
             config_digest: spec.digest.clone(),
             targets: self.targets(&spec),
+            unhandled_routes: self.unhandled_routes.get(),
         }
     }
 
@@ -201,6 +204,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
     let told_checks = open.checks();
+    let told_unhandled = open.plugins_with(EventKind::RouteUnhandled);
     let was_full = open.has(EventKind::JournalFull);
     let was_blind = open.has(EventKind::MonitorBlind);
     let recorder = Recorder::new(sqlite.clone(), spec.clone(), ids(), open, arriving);
@@ -339,6 +343,13 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         arrivals,
         alerters: plugins.clone(),
     };
+    let unhandled_routes = UnhandledRoutes::default();
+    let route_watch = RouteWatch {
+        shared: shared.clone(),
+        plugins: plugins.clone(),
+        unhandled: unhandled_routes.clone(),
+        watch: GapWatch::resume(told_unhandled),
+    };
     let last_reload = LastReloadCell::default();
     let source = FileConfig::new(config.clone(), secrets.clone());
     let (hints_sender, hints) = mpsc::channel(16);
@@ -407,6 +418,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             spec: spec.clone(),
             started_at,
             last_reload,
+            unhandled_routes,
             listed: Mutex::default(),
         }),
         accounts: Arc::new(LocalAccounts),
@@ -428,6 +440,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     intake.spawn("orders", |stop| async move { orders.run(stop).await });
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });
+    work.spawn("routes", |stop| async move { route_watch.run(stop).await });
     work.try_spawn("backup", |stop| backups.run(stop));
     work.spawn("alerts", |stop| async move { alerts.run(stop).await });
     let upkeep = HistoryPruner {

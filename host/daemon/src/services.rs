@@ -15,6 +15,7 @@ pub mod plugins;
 pub mod recorder;
 pub mod recovery;
 pub mod reload;
+pub mod route_watch;
 pub mod settled;
 pub mod shared;
 pub mod status_line;

@@ -3,8 +3,10 @@
 //! Invariant: the most specific wins: one for the target before one for the failure before one for the severity, and of
 //! two severities the higher; of equals, the first in the file.
 
+mod gaps;
 mod table;
 
+pub use gaps::{GapNews, GapWatch, Gaps, gaps};
 pub use table::RouteTable;
 
 use crate::{severity::Severity, spec::RouteSpec};

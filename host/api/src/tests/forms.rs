@@ -186,6 +186,7 @@ fn the_status_says_null_where_there_is_nothing() {
             waits: None,
         }],
         last_reload: None,
+        unhandled_routes: vec!["the route for any failure".to_owned()],
     };
     let at = "2024-01-31T12:00:00.123Z";
     let expected = json!({
@@ -224,6 +225,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "waits": null,
         }],
         "last_reload": null,
+        "unhandled_routes": ["the route for any failure"],
     });
     check(&status, &expected);
     let reload = ReloadRow {

@@ -29,6 +29,9 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
     if let Some(reload) = status.last_reload {
         show_reload(out, reload, now)?;
     }
+    for left in &status.unhandled_routes {
+        out.line(&out.paint(&printable(left), Tone::Bad))?;
+    }
     out.line("")?;
     show_targets(out, status.targets, now)?;
     out.line("")?;

@@ -704,6 +704,7 @@ impl HostView for FakeWorld {
             contract_versions: vec!["1.0.0".into()],
             config_digest: "ef".repeat(32),
             targets: [(target("api"), 1), (target("redis"), 5)].into(),
+            unhandled_routes: vec!["the route for redis-down has no handler".into()],
         }
     }
     fn last_reload(&self) -> Option<LastReload> {

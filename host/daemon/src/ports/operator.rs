@@ -239,6 +239,8 @@ pub struct StatusFacts {
     pub config_digest: String,
     /// Every target of the config in use with its priority, in its order; the same one for as long as that serves.
     pub targets: Arc<[(TargetName, u8)]>,
+    /// What is left without a handler that serves, a sentence for each.
+    pub unhandled_routes: Vec<String>,
 }
 
 /// How the last reload of config or plugins ended.

@@ -41,6 +41,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         // What lies there at its start a daemon judges before it says that it has started.
         K::PluginRejected => Fires(&[K::PluginServing, K::PluginWithdrawn, K::HostStarted]),
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
+        K::RouteUnhandled => Fires(&[K::RouteHandled]),
         K::BackupFailed | K::BackupRpoMissed | K::BackupCorrupted => Fires(&[K::BackupVerified]),
         K::RetentionFailed => Fires(&[K::RetentionJudged]),
         K::DrillFailed => Fires(&[K::DrillPassed]),
@@ -56,6 +57,7 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::PluginServing
         | K::PluginWithdrawn
         | K::PluginReleased
+        | K::RouteHandled
         | K::BackupVerified
         | K::RetentionJudged
         | K::DrillPassed => Ends,

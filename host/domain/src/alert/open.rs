@@ -121,6 +121,19 @@ impl OpenAlerts {
         self.told.values().filter_map(both).collect()
     }
 
+    /// The plugins of which somebody was told of an event of this kind, and not of its end.
+    pub fn plugins_with(&self, kind: EventKind) -> Vec<PluginName> {
+        let is_of_kind = |of_key: &&OpenKey| {
+            let mut told = of_key.by.values();
+            told.any(|told| told.kinds.contains_key(&kind))
+        };
+        let found = self.told.values().filter(is_of_kind);
+        let names = found.filter_map(|of_key| of_key.plugin.as_deref());
+        names
+            .filter_map(|plugin| PluginName::parse(text::without_version(plugin)).ok())
+            .collect()
+    }
+
     /// The messages about an event: those that the routes ask for, and that what was told of is over.
     pub fn alerts_for(
         &mut self,

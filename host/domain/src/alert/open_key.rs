@@ -15,6 +15,7 @@ pub(super) struct OpenKey {
     pub(super) target: Option<TargetName>,
     pub(super) check: Option<CheckName>,
     pub(super) job: Option<JobName>,
+    pub(super) plugin: Option<String>,
     pub(super) by: BTreeMap<PluginName, Told>,
 }
 
@@ -33,6 +34,7 @@ impl OpenKey {
             target: event.target.clone(),
             check: event.data.check().cloned(),
             job: event.job.clone(),
+            plugin: event.plugin.clone(),
             by: BTreeMap::new(),
         }
     }

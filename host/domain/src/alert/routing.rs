@@ -30,6 +30,7 @@ pub fn is_alert_by_default(event: &Event) -> bool {
         | K::PluginRejected
         | K::PluginQuarantined
         | K::PluginReleased
+        | K::RouteUnhandled
         | K::ConfigRejected
         | K::BackupFailed
         | K::BackupRpoMissed

@@ -151,6 +151,10 @@ event_kinds! {
     PluginReleased = "plugin.released",
     /// A line that a plugin logged at warn or above.
     PluginLogged = "plugin.logged",
+    /// Routes are left without any handler that serves.
+    RouteUnhandled = "route.unhandled",
+    /// They have a handler again, or are gone.
+    RouteHandled = "route.handled",
     /// A backup began.
     BackupStarted = "backup.started",
     /// A backup was read back and found right.

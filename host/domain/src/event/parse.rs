@@ -90,6 +90,8 @@ impl EventData {
             | K::PluginQuarantined
             | K::PluginReleased
             | K::PluginLogged
+            | K::RouteUnhandled
+            | K::RouteHandled
             | K::BackupStarted
             | K::BackupFailed
             | K::BackupRpoMissed

@@ -37,6 +37,7 @@ impl StatusSources {
             plugins: around.plugins,
             jobs: around.jobs,
             last_reload: around.last_reload,
+            unhandled_routes: around.unhandled_routes,
         }
     }
 
@@ -95,6 +96,7 @@ impl StatusSources {
                 ok: reload.ok,
                 error: reload.error,
             }),
+            unhandled_routes: facts.unhandled_routes,
         }
     }
 }
@@ -111,6 +113,7 @@ pub(super) struct Around {
     plugins: Vec<PluginRow>,
     jobs: Vec<JobRow>,
     last_reload: Option<ReloadRow>,
+    unhandled_routes: Vec<String>,
 }
 
 impl Around {
@@ -125,6 +128,8 @@ impl Around {
         serde_json::to_writer(&mut after, &self.jobs)?;
         after.extend_from_slice(br#","last_reload":"#);
         serde_json::to_writer(&mut after, &self.last_reload)?;
+        after.extend_from_slice(br#","unhandled_routes":"#);
+        serde_json::to_writer(&mut after, &self.unhandled_routes)?;
         after.push(b'}');
         Ok((before, after))
     }

@@ -207,6 +207,7 @@ fn by_default_only_what_somebody_should_know_is_an_alert() {
             "plugin.rejected",
             "plugin.quarantined",
             "plugin.released",
+            "route.unhandled",
             "backup.failed",
             "backup.rpo-missed",
             "backup.corrupted",

@@ -29,6 +29,8 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::PluginWithdrawn => "a refused plugin is gone",
         K::PluginQuarantined => "a plugin is in quarantine",
         K::PluginReleased => "a plugin is out of quarantine",
+        K::RouteUnhandled => "its routes have no handler",
+        K::RouteHandled => "no route lacks it any more",
         K::ConfigRejected => "a config was refused",
         K::ConfigApplied => "a config was applied",
         K::HostStarted => "the daemon has started",

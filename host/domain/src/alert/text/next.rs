@@ -22,6 +22,7 @@ pub(super) fn next_step(event: &Event) -> String {
             | K::PluginReleased
             | K::PluginServing
             | K::PluginWithdrawn
+            | K::RouteHandled
             | K::JournalWritable
             | K::ConfigApplied
             | K::HostStarted
@@ -83,6 +84,9 @@ pub(super) fn next_step(event: &Event) -> String {
         }
         (K::PluginQuarantined, _) => format!(
             "look at `last_error` of {plugin} in `mainstay plugin list`, and drop a version that is right"
+        ),
+        (K::RouteUnhandled, _) => format!(
+            "drop a component of {plugin} that fits into the plugin directory, or change the routes; `mainstay plugin list` shows what serves"
         ),
         (K::ConfigRejected, _) => "`mainstay check` shows every problem with its line".to_owned(),
         (K::BackupFailed, _) => {
