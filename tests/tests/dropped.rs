@@ -164,7 +164,7 @@ fn routes_that_a_removal_leaves_without_a_handler_are_told_and_shown_until_they_
         r#"
 [[route]]
 failure = "process-exited"
-chain = [{{ handler = "restart-service", version = "^0.1" }}]
+chain = [{{ handler = "restart-service", version = "^1" }}]
 
 [[alert]]
 alerter = "webhook"
@@ -185,7 +185,7 @@ settings = {{ url = "{url}/alerts" }}
         event["kind"] == "route.unhandled"
     });
     let message = told["message"].as_str().unwrap().to_owned();
-    for words in ["process-exited", "restart-service ^0.1"] {
+    for words in ["process-exited", "restart-service ^1"] {
         assert!(message.contains(words), "{message}");
     }
     let fired = receiver.wait_for("the alert", |one| one.json()["kind"] == "route.unhandled");
