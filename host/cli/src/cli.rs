@@ -7,6 +7,7 @@ mod arguments;
 mod backups;
 mod check;
 mod client;
+mod compile;
 mod component;
 mod connect;
 mod explain;
@@ -52,6 +53,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
     match command {
         Command::Run => wiring::run(&global, out).await,
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
+        Command::CompileComponent { component } => Ok(compile::compile(&component)),
         Command::Demo { keep } => wiring::demo(out, keep).await,
         Command::Check {
             target: Some(target),

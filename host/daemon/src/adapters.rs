@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod commands;
+pub mod compiler;
 pub mod environment;
 pub mod http;
 pub mod limits;

@@ -19,6 +19,7 @@ use crate::{
         Outputs,
         clock::SystemClock,
         commands::LocalCommands,
+        compiler::ChildCompiler,
         finish_remains,
         http::EgressClient,
         limits,
@@ -274,6 +275,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
 
     // Plugins, and what they may ask for.
+    let compiler_environment = environment.clone();
     let plugins = Arc::new(PluginCalls::default());
     let parts = BackupParts {
         store: Arc::new(LocalBackups::new(
@@ -313,9 +315,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         let spec = spec.borrow();
         (spec.host.plugin_dir.clone(), spec.plugin_specs())
     };
+    let compiler = ChildCompiler::new(state_dir, compiler_environment, clock.clone());
     let host_options = HostOptions {
         state_dir: Some(state_dir.to_owned()),
         specs,
+        compiler: Arc::new(compiler),
         ..HostOptions::new(plugin_dir)
     };
     let plugin_host =

@@ -23,6 +23,7 @@ pub mod call;
 pub mod certificate;
 pub mod clock_steps;
 pub mod code;
+pub mod compile_queue;
 pub mod cooldown;
 pub mod cpu;
 pub mod dependency;

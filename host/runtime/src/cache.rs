@@ -46,22 +46,15 @@ impl CompileCache {
             tracing::warn!(path = %path.display(), "a file of the compile cache is not this host's; compiling anew");
             return None;
         }
-        deserialize(engine, compiled)
+        deserialize(engine, compiled).ok()
     }
 
-    /// Keeps a compiled component. Where that fails it is compiled again the next time, which the log says.
-    pub(crate) fn put(&self, engine: &Engine, digest: &blake3::Hash, component: &Component) {
+    /// Keeps what was compiled of a component. Where that fails it is compiled again the next time, which the log says.
+    pub(crate) fn put(&self, engine: &Engine, digest: &blake3::Hash, compiled: &[u8]) {
         let path = self.path(engine, digest);
-        let written = component
-            .serialize()
-            .map_err(|error| format!("{error:#}"))
-            .and_then(|compiled| {
-                let mac = self.mac(&path, &compiled);
-                files::write_atomically(&path, &[mac.as_bytes(), &compiled])
-                    .map_err(|error| error.to_string())
-            });
-        if let Err(error) = written {
-            tracing::warn!(path = %path.display(), error, "cannot keep a compiled plugin");
+        let mac = self.mac(&path, compiled);
+        if let Err(error) = files::write_atomically(&path, &[mac.as_bytes(), compiled]) {
+            tracing::warn!(path = %path.display(), %error, "cannot keep a compiled plugin");
         }
     }
 
@@ -106,12 +99,13 @@ fn file_name(engine: &Engine, digest: &str) -> String {
 
 #[allow(
     unsafe_code,
-    reason = "deserialising trusts the bytes, and the caller has just authenticated them"
+    reason = "deserialising trusts the bytes, and they are the compiler's own, or were just authenticated"
 )]
-fn deserialize(engine: &Engine, compiled: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes carry a MAC under a key that only this host's user can read, over what `Component::serialize`
-    // gave; wasmtime itself refuses bytes of another version or configuration.
-    unsafe { Component::deserialize(engine.wasmtime(), compiled) }.ok()
+pub(crate) fn deserialize(engine: &Engine, compiled: &[u8]) -> Result<Component, String> {
+    // SAFETY: the bytes are what `compiler::compile` gave: they come from the compiler of this host, or carry a MAC under
+    // a key that only this host's user can read; wasmtime itself refuses bytes of another version or configuration.
+    unsafe { Component::deserialize(engine.wasmtime(), compiled) }
+        .map_err(|error| format!("{error:#}"))
 }
 
 fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
@@ -143,7 +137,7 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Ticking;
+    use crate::{compiler::compile, engine::Ticking};
     use std::os::unix::fs::PermissionsExt;
 
     fn mode(path: &Path) -> u32 {
@@ -155,8 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let cache = CompileCache::open(directory.path()).unwrap();
         let engine = Engine::with_ticking(Ticking::Manual).unwrap();
-        let component =
-            Component::new(engine.wasmtime(), wat::parse_str("(component)").unwrap()).unwrap();
+        let component = compile(&wat::parse_str("(component)").unwrap(), false).unwrap();
         let [needed, other] = [b"needed", b"other "].map(|bytes| blake3::hash(bytes));
         cache.put(&engine, &needed, &component);
         cache.put(&engine, &other, &component);
@@ -183,8 +176,7 @@ mod tests {
             "nothing is there yet"
         );
 
-        let component =
-            Component::new(engine.wasmtime(), wat::parse_str("(component)").unwrap()).unwrap();
+        let component = compile(&wat::parse_str("(component)").unwrap(), false).unwrap();
         cache.put(&engine, &digest, &component);
         assert!(cache.get(&engine, &digest).is_some());
 

@@ -3,6 +3,7 @@
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
+    compiler::Compiler,
     contract::Shape,
     effects::EffectPort,
     engine::Engine,
@@ -32,6 +33,7 @@ pub(crate) struct LoaderContext {
     pub(crate) now: Now,
     pub(crate) linkers: Linkers,
     pub(crate) cache: Option<CompileCache>,
+    pub(crate) compiler: Arc<dyn Compiler>,
     pub(crate) seeds: Seeds,
 }
 

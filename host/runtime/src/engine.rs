@@ -101,6 +101,13 @@ impl Engine {
     }
 }
 
+/// An engine that only compiles, for the engines above: it takes none of their pool.
+pub(crate) fn for_compiling(on_all_cores: bool) -> Result<wasmtime::Engine, EngineError> {
+    let mut config = code();
+    config.parallel_compilation(on_all_cores);
+    Ok(wasmtime::Engine::new(&config)?)
+}
+
 fn config() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CALLS)
@@ -115,9 +122,15 @@ fn config() -> Config {
         .pagemap_scan(Enabled::Auto)
         .table_keep_resident(16 << 10)
         .async_stack_keep_resident(64 << 10);
+    let mut config = code();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// What code depends on.
+fn code() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)

@@ -4,6 +4,7 @@
 //! something to do. None of these is an answer of a plugin: what a plugin returns is no error of the host.
 
 use crate::{
+    compiler::CompileError,
     contract::ContractError,
     limits::{Exceeded, Limit},
 };
@@ -116,6 +117,9 @@ pub enum LoadError {
     /// It does not compile.
     #[error("it does not compile: {0}")]
     Compile(String),
+    /// Compiling it took too much, or ended the compiler; a whole sentence.
+    #[error("{0}")]
+    CompileEnded(String),
     /// Its functions or imports have other types than the contract.
     #[error("it does not fit the contract that it names: {0}")]
     Types(String),
@@ -207,6 +211,16 @@ pub enum LoadError {
         /// What the system said.
         why: String,
     },
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Component(reason) => Self::Compile(reason),
+            CompileError::Ended(reason) => Self::CompileEnded(reason),
+            CompileError::Host(reason) => Self::Host(reason),
+        }
+    }
 }
 
 /// What the operator can do where other bytes go by a name and version.

@@ -7,7 +7,9 @@ mod apply;
 mod build;
 mod diff;
 mod file_history;
+mod judged;
 mod kept;
+mod loads;
 mod options;
 mod process_files;
 mod reload;
@@ -74,7 +76,7 @@ enum Request {
 
 impl PluginHost {
     /// Starts a host; when this returns, every plugin that lies in the directory serves or is refused, but for files
-    /// that are being written.
+    /// that are being written, and for what a compiler that works apart has to compile first.
     pub async fn start(
         options: HostOptions,
         effects: Arc<dyn EffectPort>,
@@ -88,6 +90,7 @@ impl PluginHost {
         let mut loading = LoaderOptions::new(Engine::new()?, effects);
         loading.observer = observer.clone();
         loading.quarantine = options.quarantine;
+        loading.compiler = options.compiler;
         let mut kept = None;
         if let Some(state) = &options.state_dir {
             let (plugins, compiled) = (state.join("plugins"), state.join("compiled"));
@@ -169,7 +172,7 @@ impl PluginHost {
         self.shared.check_settings(specs)
     }
 
-    /// Looks at the directory now, and returns when what it shows is in force.
+    /// Looks at the directory now, and returns when what it shows is in force, but for what is compiled apart.
     pub async fn rescan(&self) {
         let (done, answer) = oneshot::channel();
         let _ = self.requests.send(Request::Look(done)).await;

@@ -15,6 +15,7 @@ pub mod cache;
 mod call_context;
 mod call_state;
 mod candidate;
+pub mod compiler;
 mod component_file;
 pub mod contract;
 pub mod effects;

@@ -3,19 +3,21 @@
 //! Invariant: nothing that serves is touched here; every step that fails says why and leaves nothing behind.
 //! Invariant: `describe` and `configure` run without any grant, under limits.
 
+mod code;
+
 pub use crate::candidate::{Candidate, Descriptor, Now};
 
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     cache::CompileCache,
     candidate::{Loaded, LoaderContext},
+    compiler::{Compiler, InProcess},
     component_file::{self, MAX_PLUGIN_BYTES, check_size},
-    contract::{self, Shape},
+    contract::Shape,
     effects::{Call, EffectPort, Purpose},
     engine::{Engine, EngineError},
     error::LoadError,
     invoke::{CallDeadline, Invocation},
-    memory,
     observer::{LogObserver, Observer},
     plugin::Plugin,
     quarantine::QuarantinePolicy,
@@ -52,6 +54,8 @@ pub struct LoaderOptions {
     pub quarantine: QuarantinePolicy,
     /// Compiled components on disk; none compiles each time.
     pub cache: Option<CompileCache>,
+    /// Compiles them; in this process by default.
+    pub compiler: Arc<dyn Compiler>,
     /// Measures rests.
     pub now: Now,
 }
@@ -66,6 +70,7 @@ impl LoaderOptions {
             observer: Arc::new(LogObserver),
             quarantine: QuarantinePolicy::default(),
             cache: None,
+            compiler: Arc::new(InProcess),
             now: Arc::new(move || Monotonic::from_start(start.elapsed())),
         }
     }
@@ -85,6 +90,7 @@ impl Loader {
                 now: options.now,
                 linkers,
                 cache: options.cache,
+                compiler: options.compiler,
                 seeds,
             }),
         })
@@ -95,15 +101,19 @@ impl Loader {
         self.load(component_file::read(path).await?.into()).await
     }
 
-    /// Checks the contract, compiles on a thread for blocking work, and asks the component what it is.
+    /// Checks the contract, compiles where that was not done before, and asks the component what it is.
     pub async fn load(&self, bytes: Arc<[u8]>) -> Result<Candidate, LoadError> {
         check_size(bytes.len() as u64, MAX_PLUGIN_BYTES)?;
         let size_bytes = bytes.len() as u64;
-        let shared = self.shared.clone();
-        let compiling = tokio::task::spawn_blocking(move || shared.compile(&bytes));
-        let (digest, shape, program) = compiling
-            .await
-            .map_err(|error| LoadError::Host(format!("compiling was interrupted: {error}")))??;
+        let (digest, shape, cached) = self.look_up(&bytes).await?;
+        let component = match cached {
+            Some(component) => component,
+            None => self.compile(digest, bytes).await?,
+        };
+        let linkers = &self.shared.linkers;
+        let program = linkers.link(shape.contract, shape.kind, &component);
+        let program = program.map_err(|error| LoadError::Types(format!("{error:#}")))?;
+        let digest = digest.to_hex().to_string();
         let descriptor = self.describe(&digest, &shape, &program).await?;
         let name = PluginName::parse(&descriptor.name)?;
         let version = parse_version(&descriptor.version).map_err(|reason| LoadError::Version {
@@ -255,36 +265,6 @@ fn ungranted(
         settings: settings_of_call.settings,
         deadline: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
-    }
-}
-
-impl LoaderContext {
-    /// Blocking: a component of 100 kB takes some 50 ms on one core where it is not cached.
-    fn compile(&self, bytes: &[u8]) -> Result<(String, Shape, Program), LoadError> {
-        let digest = blake3::hash(bytes);
-        let shape = contract::check(bytes)?;
-        let engine = &self.engine;
-        let cached = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.get(engine, &digest));
-        let component = match cached {
-            Some(component) => component,
-            None => {
-                let compiled =
-                    wasmtime::component::Component::from_binary(engine.wasmtime(), bytes);
-                let compiled =
-                    compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-                if let Some(cache) = &self.cache {
-                    cache.put(engine, &digest, &compiled);
-                }
-                tokio::task::spawn_blocking(memory::release_to_os);
-                compiled
-            }
-        };
-        let program = self.linkers.link(shape.contract, shape.kind, &component);
-        let program = program.map_err(|error| LoadError::Types(format!("{error:#}")))?;
-        Ok((digest.to_hex().to_string(), shape, program))
     }
 }
 

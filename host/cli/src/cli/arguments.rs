@@ -125,6 +125,13 @@ pub enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Compiles one component for the daemon: its code goes to standard output
+    #[command(hide = true)]
+    CompileComponent {
+        /// Where it lies
+        #[arg(value_name = "FILE")]
+        component: std::path::PathBuf,
+    },
     /// The service that the demo watches: a small HTTP server that keeps documents on disk
     #[command(hide = true)]
     DemoService {

@@ -266,6 +266,14 @@ pub trait HostView: Send + Sync {
 pub trait PluginView: Send + Sync {
     /// One row for each plugin file or version, as `plugin list` prints them. Answers from memory.
     fn rows(&self) -> Vec<PluginRow>;
+    /// Whether what lay in the plugin directory at the start of the daemon is known, what had to be compiled included.
+    fn are_judged(&self) -> bool {
+        true
+    }
+    /// Resolves when that is so.
+    fn judged(&self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// Lets other bytes go by a name and version than those that were accepted first.
     fn forget(
         &self,

@@ -51,6 +51,8 @@ enum NotFound {
 
 /// How long a retention policy may take; it has no effects to wait for.
 const JUDGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it is looked whether a plugin serves that is waited for.
+const RELOOK: Duration = Duration::from_millis(100);
 /// How long one delivery may take.
 const DELIVER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -78,6 +80,40 @@ impl PluginCalls {
         let host = self.host.get().ok_or(NotFound::NotLoaded)?;
         Ok(host.get(kind, name, version)?)
     }
+
+    /// The same, but of what lay there at the start it waits for what is compiled still, for so long at most.
+    async fn get_within(
+        &self,
+        kind: PluginKind,
+        name: &PluginName,
+        version: &VersionReq,
+        patience: Duration,
+    ) -> Result<Arc<Plugin>, NotFound> {
+        let found = self.get(kind, name, version);
+        let Some(host) = self.host.get().filter(|host| !host.is_judged()) else {
+            return found;
+        };
+        if found.is_ok() {
+            return found;
+        }
+        tracing::info!(plugin = %name, "waits until the plugins are compiled that lay there at the start");
+        let judged = host.judged();
+        tokio::pin!(judged);
+        let serves = async {
+            // Another may be compiled for longer.
+            while self.get(kind, name, version).is_err() {
+                tokio::time::sleep(RELOOK).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, async {
+            tokio::select! {
+                () = judged => {}
+                () = serves => {}
+            }
+        })
+        .await;
+        self.get(kind, name, version)
+    }
 }
 
 impl Handlers for PluginCalls {
@@ -90,8 +126,13 @@ impl Handlers for PluginCalls {
                 effects,
                 acted: false,
             };
-            let found = self.get(PluginKind::RecoveryHandler, &call.handler, &call.version);
-            let plugin = match found {
+            let found = self.get_within(
+                PluginKind::RecoveryHandler,
+                &call.handler,
+                &call.version,
+                call.timeout,
+            );
+            let plugin = match found.await {
                 Ok(plugin) => plugin,
                 Err(why) => return missing(why.to_string()),
             };
@@ -171,8 +212,9 @@ impl RetentionJudge for PluginCalls {
         now: Timestamp,
     ) -> Boxed<'_, Result<Vec<Verdict>, JudgeError>> {
         Box::pin(async move {
-            let plugin = self.get(PluginKind::RetentionPolicy, &policy, &version);
-            let plugin = plugin.map_err(|error| JudgeError::NotServing(error.to_string()))?;
+            let plugin =
+                self.get_within(PluginKind::RetentionPolicy, &policy, &version, JUDGE_TIMEOUT);
+            let plugin = plugin.await.map_err(|error| JudgeError::NotServing(error.to_string()))?;
             let request = JudgeRequest { job, now, backups };
             let judged = plugin.judge(&request, JUDGE_TIMEOUT).await;
             let judged = judged.map_err(|error| JudgeError::Failed(error.to_string()))?;
@@ -184,6 +226,18 @@ impl RetentionJudge for PluginCalls {
 impl PluginView for PluginCalls {
     fn rows(&self) -> Vec<PluginRow> {
         self.host.get().map(PluginHost::rows).unwrap_or_default()
+    }
+
+    fn are_judged(&self) -> bool {
+        self.host.get().is_some_and(PluginHost::is_judged)
+    }
+
+    fn judged(&self) -> Boxed<'_, ()> {
+        match self.host.get() {
+            Some(host) => Box::pin(host.judged()),
+            // It is connected before anything is called.
+            None => Box::pin(std::future::pending()),
+        }
     }
 
     fn forget(

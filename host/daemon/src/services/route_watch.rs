@@ -45,9 +45,14 @@ impl RouteWatch {
         let mut spec = self.shared.spec.clone();
         loop {
             spec.mark_unchanged();
-            let due = self.look();
+            let is_judged = self.plugins.are_judged();
+            let due = match is_judged {
+                true => self.look(),
+                false => None,
+            };
             tokio::select! { biased;
                 () = stop.cancelled() => return,
+                () = self.plugins.judged(), if !is_judged => {}
                 () = plugins_changed(&mut events) => {}
                 changed = spec.changed() => if changed.is_err() {
                     // The daemon is about to end.

@@ -9,8 +9,9 @@ use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileFlaw};
 use std::{io, path::Path, sync::Arc};
 
 impl Reloader {
-    /// Reads, loads, configures and stores what a file holds. What comes out is staged, unless it serves already.
-    pub(super) async fn build(&mut self, path: &Path) -> Result<Candidate, Refusal> {
+    /// Reads, loads, configures and stores what a file holds. What comes out is staged, unless it serves already. Nothing
+    /// comes out yet where it is compiled first.
+    pub(super) async fn build(&mut self, path: &Path) -> Result<Option<Candidate>, Refusal> {
         let read = component_file::read(path).await.map_err(|reason| Refusal {
             plugin: None,
             digest: String::new(),
@@ -20,7 +21,7 @@ impl Reloader {
         let bytes: Arc<[u8]> = read.into();
         let digest = blake3::hash(&bytes).to_hex().to_string();
         if let Some(candidate) = self.accepted(&digest) {
-            return Ok(candidate);
+            return Ok(Some(candidate));
         }
         let read = bytes.clone();
         let refused = |plugin: Option<&Candidate>, reason: LoadError| Refusal {
@@ -29,11 +30,14 @@ impl Reloader {
             flaw: flaw(&reason, &read),
             reason,
         };
-        let candidate = self
-            .loader
-            .load(bytes.clone())
-            .await
-            .map_err(|reason| refused(None, reason))?;
+        let loaded = self.load(&digest, &bytes).await;
+        if let Some(file) = self.files.get_mut(path) {
+            file.compiling = matches!(loaded, Ok(None)).then(|| digest.clone());
+        }
+        let loaded = loaded.map_err(|reason| refused(None, reason))?;
+        let Some(candidate) = loaded else {
+            return Ok(None);
+        };
         self.check_identity(path, &candidate)
             .map_err(|reason| refused(Some(&candidate), reason))?;
         let spec = spec_of(&self.specs, &candidate);
@@ -55,7 +59,49 @@ impl Reloader {
             })?;
         }
         self.staged.insert(digest, plugin);
-        Ok(candidate)
+        Ok(Some(candidate))
+    }
+
+    /// Loads these bytes; beside everything else where they have to be compiled apart.
+    async fn load(
+        &self,
+        digest: &str,
+        bytes: &Arc<[u8]>,
+    ) -> Result<Option<Candidate>, LoadError> {
+        if let Some(loaded) = self.loads.take(digest) {
+            return loaded.map(Some);
+        }
+        if self.loads.is_running(digest) || self.loader.must_compile_apart(bytes).await {
+            self.loads.begin(digest, &self.loader, bytes);
+            return Ok(None);
+        }
+        self.loader.load(bytes.clone()).await.map(Some)
+    }
+
+    /// Has the files judged of which something was compiled.
+    pub(super) async fn take_up_compiled(&mut self) {
+        let mut restored = Vec::new();
+        for (path, file) in &mut self.files {
+            let is_done = |digest: &Option<String>| {
+                digest.as_deref().is_some_and(|digest| self.loads.is_done(digest))
+            };
+            if is_done(&file.compiling) {
+                file.history.recheck();
+            }
+            if is_done(&file.restoring) {
+                restored.push(path.clone());
+            }
+        }
+        for path in restored {
+            self.restore(&path).await;
+        }
+    }
+
+    /// Ends the compiles that no file waits for any more.
+    pub(super) fn forget_unwanted(&self) {
+        let files = self.files.values();
+        let wanted = files.flat_map(|file| [file.compiling.as_deref(), file.restoring.as_deref()]);
+        self.loads.keep_only(&wanted.flatten().collect());
     }
 
     /// Refuses a build that is not what its bytes were, or goes by the name and version of another.
@@ -102,13 +148,20 @@ impl Reloader {
         let Some(digest) = kept.pins.lock().held_by(&name).cloned() else {
             return;
         };
-        match self.restored(path, &kept, &digest).await {
-            Ok(candidate) => {
-                if let Some(file) = self.files.get_mut(path) {
-                    file.accepted = Some(candidate);
-                    self.restored.insert(digest);
-                }
+        if self.loads.is_running(&digest) {
+            return;
+        }
+        let restored = self.restored(path, &kept, &digest).await;
+        let Some(file) = self.files.get_mut(path) else {
+            return;
+        };
+        file.restoring = None;
+        match restored {
+            Ok(Some(candidate)) => {
+                file.accepted = Some(candidate);
+                self.restored.insert(digest);
             }
+            Ok(None) => file.restoring = Some(digest),
             Err(error) => tracing::warn!(
                 file = %path.display(), digest, %error,
                 "what the file held before does not serve either"
@@ -122,17 +175,19 @@ impl Reloader {
         path: &Path,
         kept: &Kept,
         digest: &str,
-    ) -> Result<Candidate, LoadError> {
+    ) -> Result<Option<Candidate>, LoadError> {
         if let Some(candidate) = self.accepted(digest) {
-            return Ok(candidate);
+            return Ok(Some(candidate));
         }
         let bytes = kept.read(digest).await?;
-        let candidate = self.loader.load(bytes.into()).await?;
+        let Some(candidate) = self.load(digest, &bytes.into()).await? else {
+            return Ok(None);
+        };
         self.check_identity(path, &candidate)?;
         let spec = spec_of(&self.specs, &candidate);
         let plugin = self.loader.configure(&candidate, &spec).await?;
         self.staged.insert(digest.to_owned(), plugin);
-        Ok(candidate)
+        Ok(Some(candidate))
     }
 
     /// What is built of these bytes already.

@@ -2,6 +2,7 @@
 
 use super::Specs;
 use crate::{
+    compiler::{Compiler, InProcess},
     engine::EngineError, error::LoadError, loader::Candidate, quarantine::QuarantinePolicy,
 };
 use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileRest, spec::PluginSpec};
@@ -17,6 +18,8 @@ pub struct HostOptions {
     pub specs: Specs,
     /// When a failing plugin rests.
     pub quarantine: QuarantinePolicy,
+    /// Compiles plugins; in this process by default, which the start and every change of the directory then wait for.
+    pub compiler: Arc<dyn Compiler>,
     /// How often the directory is looked at without being told; default 3 s.
     pub rescan: Duration,
     /// For how long files must rest before they are read and judged; default 250 ms, 10 s where a file may be the
@@ -32,6 +35,7 @@ impl HostOptions {
             state_dir: None,
             specs: Specs::new(),
             quarantine: QuarantinePolicy::default(),
+            compiler: Arc::new(InProcess),
             rescan: Duration::from_secs(3),
             rest: FileRest {
                 settling: Duration::from_millis(250),

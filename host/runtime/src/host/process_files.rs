@@ -22,6 +22,9 @@ use std::{
     time::Duration,
 };
 
+/// What is compiled apart is done, or given up, long before.
+const COMPILED_BY: Duration = Duration::from_secs(24 * 3600);
+
 impl Reloader {
     /// Takes one step with each file; gives the time after which the next is due.
     pub(super) async fn process_files(&mut self) -> Option<Duration> {
@@ -71,7 +74,15 @@ impl Reloader {
             FileStep::Read(confidence) => confidence,
         };
         let refusal = match self.build(path).await {
-            Ok(candidate) => {
+            // It is looked at again when that is done, or when it changes.
+            Ok(None) => {
+                let later = self.shared.now() + COMPILED_BY;
+                self.files.get_mut(path)?.history.retry_at(later);
+                self.found(path);
+                self.restore(path).await;
+                return Some(self.rescan);
+            }
+            Ok(Some(candidate)) => {
                 let serves = self.shared.current();
                 let serves = serves.contains_key(&candidate.identity().digest);
                 let file = self.files.get_mut(path)?;

@@ -8,6 +8,7 @@ use super::{
     Specs,
     diff::{PluginDiff, SpecsByDigest},
     kept::Kept,
+    loads::Loads,
     options::spec_of,
     rows::Waiting,
     shared::HostShared,
@@ -38,6 +39,10 @@ pub(super) struct PluginFile {
     pub(super) accepted: Option<Candidate>,
     /// What it holds now, where that does not serve.
     pub(super) waiting: Option<Waiting>,
+    /// The digest of what it holds, while that is compiled.
+    pub(super) compiling: Option<String>,
+    /// The digest of what it last held that was accepted, while that is compiled.
+    pub(super) restoring: Option<String>,
 }
 
 pub(super) struct Reloader {
@@ -56,6 +61,8 @@ pub(super) struct Reloader {
     pub(super) staged: BTreeMap<String, Plugin>,
     /// What came out of the store since the last publication, for its file holds nothing that serves.
     pub(super) restored: BTreeSet<String>,
+    /// What is being compiled.
+    pub(super) loads: Loads,
 }
 
 impl Reloader {
@@ -67,8 +74,10 @@ impl Reloader {
         (rest, rescan): (FileRest, Duration),
         specs: Specs,
     ) -> Self {
+        let watch = DirectoryWatch::new(directory);
         Self {
-            watch: DirectoryWatch::new(directory),
+            loads: Loads::new(watch.hints().clone()),
+            watch,
             loader,
             kept,
             shared,
@@ -105,8 +114,13 @@ impl Reloader {
                 "cannot read the plugin directory; what serves goes on"
             ),
         }
+        self.take_up_compiled().await;
         let due = self.process_files().await;
         self.publish().await;
+        self.forget_unwanted();
+        if self.loads.is_empty() {
+            self.shared.set_judged();
+        }
         due
     }
 
@@ -178,6 +192,8 @@ impl Reloader {
                     history: FileHistory::new(*stamp, *age, now),
                     accepted: None,
                     waiting: None,
+                    compiling: None,
+                    restoring: None,
                 });
             file.history.update(*stamp, closed, &self.rest, now);
         }

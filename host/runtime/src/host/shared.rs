@@ -18,6 +18,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
 };
+use tokio::sync::watch;
 
 /// What the reload task and the host share.
 pub(super) struct HostShared {
@@ -25,6 +26,8 @@ pub(super) struct HostShared {
     state: Mutex<Published>,
     pub(super) observer: Arc<dyn Observer>,
     now: Now,
+    /// What lay there at the start has been judged.
+    judged: watch::Sender<bool>,
 }
 
 /// What was last published, and what became of the rest.
@@ -41,6 +44,7 @@ impl HostShared {
             state: Mutex::default(),
             observer,
             now,
+            judged: watch::Sender::new(false),
         }
     }
 
@@ -71,6 +75,14 @@ impl HostShared {
             true => Ok(()),
             false => Err(ApplyError { refusals }),
         }
+    }
+
+    pub(super) fn judged(&self) -> watch::Receiver<bool> {
+        self.judged.subscribe()
+    }
+
+    pub(super) fn set_judged(&self) {
+        self.judged.send_replace(true);
     }
 
     pub(super) fn now(&self) -> Monotonic {

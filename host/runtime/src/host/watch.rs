@@ -36,6 +36,10 @@ impl Hints {
         std::mem::take(&mut self.closed.lock())
     }
 
+    pub(crate) fn ring(&self) {
+        self.wakeup.notify_one();
+    }
+
     pub(crate) async fn wait(&self) {
         self.wakeup.notified().await;
     }

@@ -1,0 +1,63 @@
+//! From the bytes of a component to its code: out of the cache, or compiled and kept there.
+
+use super::Loader;
+use crate::{
+    cache,
+    contract::{self, Shape},
+    error::LoadError,
+    memory,
+};
+use std::sync::Arc;
+use wasmtime::component::Component;
+
+/// What is known of a component before it runs, and its code, where it was compiled before.
+pub(super) type LookedUp = (blake3::Hash, Shape, Option<Component>);
+
+impl Loader {
+    /// Whether to load these bytes takes the compiler, which works apart: nobody need wait for it.
+    pub(crate) async fn must_compile_apart(&self, bytes: &Arc<[u8]>) -> bool {
+        let looked_up = self.shared.compiler.is_apart().then(|| self.look_up(bytes));
+        match looked_up {
+            Some(looked_up) => matches!(looked_up.await, Ok((_, _, None))),
+            None => false,
+        }
+    }
+
+    pub(super) async fn look_up(&self, bytes: &Arc<[u8]>) -> Result<LookedUp, LoadError> {
+        let (shared, bytes) = (self.shared.clone(), bytes.clone());
+        let looking = tokio::task::spawn_blocking(move || {
+            let digest = blake3::hash(&bytes);
+            let shape = contract::check(&bytes)?;
+            let cache = shared.cache.as_ref();
+            let cached = cache.and_then(|cache| cache.get(&shared.engine, &digest));
+            Ok((digest, shape, cached))
+        });
+        looking
+            .await
+            .map_err(|error| LoadError::Host(format!("loading was interrupted: {error}")))?
+    }
+
+    pub(super) async fn compile(
+        &self,
+        digest: blake3::Hash,
+        bytes: Arc<[u8]>,
+    ) -> Result<Component, LoadError> {
+        let compiled = self.shared.compiler.compile(bytes).await?;
+        let shared = self.shared.clone();
+        let keeping = tokio::task::spawn_blocking(move || {
+            if let Some(cache) = &shared.cache {
+                cache.put(&shared.engine, &digest, &compiled);
+            }
+            let component = cache::deserialize(&shared.engine, &compiled);
+            drop(compiled);
+            memory::release_to_os();
+            component
+        });
+        let kept = keeping
+            .await
+            .map_err(|error| LoadError::Host(format!("loading was interrupted: {error}")))?;
+        kept.map_err(|error| {
+            LoadError::Host(format!("what was compiled of it cannot be used: {error}"))
+        })
+    }
+}
