@@ -10,6 +10,7 @@ mod daemon;
 mod figures;
 mod gate;
 mod guests;
+pub mod handmade;
 mod packages;
 mod processes;
 mod receiver;

@@ -1,0 +1,84 @@
+//! `cargo run --release -p mainstay-tests --example bench_plugins_drop`: a compile bomb, a component of 43 MB and twenty
+//! small ones are dropped at once while recoveries run. Prints after how long the small ones serve, how long calls of a
+//! handler take beside it and in quiet, and the daemon's memory before and after. Judges nothing.
+
+use mainstay_tests::{Daemon, HOST, handmade, print_spread, resident_kb, sleeper, wait_for};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+const CALLS: usize = 100;
+
+fn main() {
+    let route = "\n[[route]]\nfailure = \"odd\"\nchain = [{ handler = \"fixer\" }]\n";
+    let daemon = Daemon::start(&format!("{HOST}{}{route}", sleeper("job")), &[]);
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(daemon.path("plugins").join(name), bytes).unwrap();
+    };
+    write("fixer.wasm", &handmade::handler("fixer"));
+    daemon.wait_for_plugins(1);
+    let quiet = calls(&daemon, CALLS);
+    let before = resident_kb(daemon.pid());
+
+    let bomb = handmade::with_code(&handmade::handler("bomb"), 7_500_000);
+    let huge = handmade::with_code(&handmade::handler("huge"), 7_500_000);
+    let huge = handmade::with_padding(&huge, 35 << 20);
+    let small: Vec<(String, Vec<u8>)> = (0..20)
+        .map(|number| format!("small-{number}"))
+        .map(|name| (format!("{name}.wasm"), handmade::handler(&name)))
+        .collect();
+    let begin = Instant::now();
+    write("a-bomb.wasm", &bomb);
+    write("b-huge.wasm", &huge);
+    for (name, bytes) in &small {
+        write(name, bytes);
+    }
+    daemon.wait_for_plugins(21);
+    println!("20 small ones serve after {:?}", begin.elapsed());
+    let beside = calls(&daemon, CALLS);
+    let are_compiled = serving(&daemon);
+    let ratio = p99(&beside).as_secs_f64() / p99(&quiet).as_secs_f64();
+    print_spread("recoveries in quiet", quiet);
+    print_spread("recoveries beside", beside);
+    println!("ratio of the p99: {ratio:.2}; {are_compiled} of 23 serve at the end of the calls");
+    let compiled = Instant::now();
+    while compiled.elapsed() < Duration::from_secs(400) && serving(&daemon) < 23 {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("all {} that can serve after {:?}", serving(&daemon), begin.elapsed());
+    let after = resident_kb(daemon.pid());
+    for name in ["a-bomb.wasm", "b-huge.wasm"] {
+        fs::remove_file(daemon.path("plugins").join(name)).unwrap();
+    }
+    wait_for("both to be gone", || match serving(&daemon) {
+        0..=21 => Ok(()),
+        more => Err(format!("{more} serve")),
+    });
+    let without = resident_kb(daemon.pid());
+    println!("resident: {before} kB before, {after} kB after, {without} kB without the large ones");
+}
+
+fn serving(daemon: &Daemon) -> usize {
+    let rows = daemon.json(&["plugin", "list"]);
+    let rows = rows.as_array().unwrap().iter();
+    rows.filter(|row| row["state"] == "serving").count()
+}
+
+/// How long recoveries take, from the command to its answer.
+fn calls(daemon: &Daemon, count: usize) -> Vec<Duration> {
+    (0..count)
+        .map(|_| {
+            let begin = Instant::now();
+            let operation = daemon.recover("job", "odd");
+            assert_eq!(operation["state"], "succeeded", "{operation}");
+            begin.elapsed()
+        })
+        .collect()
+}
+
+fn p99(samples: &[Duration]) -> Duration {
+    let mut samples = samples.to_vec();
+    samples.sort();
+    samples[(samples.len() - 1) * 99 / 100]
+}
