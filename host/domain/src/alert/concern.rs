@@ -38,7 +38,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         K::JournalDamaged | K::RecordSetAside => Fires(&[K::HostStarted]),
         K::MonitorBlind => Fires(&[K::MonitorSees]),
         K::JournalFull => Fires(&[K::JournalWritable]),
-        // What lies there at its start a daemon judges before it says that it has started.
+        // What lies there at its start a daemon judges before it says that it has started, but for what it has to compile,
+        // of which it tells anew.
         K::PluginRejected => Fires(&[K::PluginServing, K::PluginWithdrawn, K::HostStarted]),
         K::PluginQuarantined => Fires(&[K::PluginReleased, K::PluginServing]),
         K::RouteUnhandled => Fires(&[K::RouteHandled]),

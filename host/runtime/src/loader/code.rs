@@ -25,7 +25,7 @@ impl Loader {
 
     pub(super) async fn look_up(&self, bytes: &Arc<[u8]>) -> Result<LookedUp, LoadError> {
         let (shared, bytes) = (self.shared.clone(), bytes.clone());
-        let looking = tokio::task::spawn_blocking(move || {
+        let looking = tokio::task::spawn_blocking(move || -> Result<LookedUp, LoadError> {
             let digest = blake3::hash(&bytes);
             let shape = contract::check(&bytes)?;
             let cache = shared.cache.as_ref();
