@@ -178,7 +178,8 @@ impl Alerters for PluginCalls {
                 why,
                 not_before: None,
             };
-            let plugin = match self.get(PluginKind::Alerter, &alerter, &version) {
+            let found = self.get_within(PluginKind::Alerter, &alerter, &version, DELIVER_TIMEOUT);
+            let plugin = match found.await {
                 Ok(plugin) => plugin,
                 Err(error) => return delayed(error.to_string()),
             };

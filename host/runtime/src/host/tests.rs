@@ -4,6 +4,8 @@
 
 use super::{HostOptions, PluginHost, Specs};
 use crate::{
+    compiler::{self, CompileError, Compiler},
+    effects::Boxed,
     observer::{Observer, PluginEvent},
     plugin::Plugin,
     testing::{Guest, LONG, RESTART, Recorder, may_restart, request},
@@ -21,6 +23,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
+use tokio::sync::Semaphore;
 
 const REST: FileRest = FileRest {
     settling: Duration::from_millis(60),
@@ -789,6 +792,91 @@ async fn a_hundred_swaps_under_load_lose_no_call() {
     let (made, ()) = tokio::join!(calls, swaps);
     assert!(made > 100, "{made}");
     assert_eq!(setup.host.registry().all().len(), 1);
+}
+
+/// A compiler that works apart, and does nothing before it may.
+struct Waiting(Arc<Semaphore>);
+
+impl Compiler for Waiting {
+    fn is_apart(&self) -> bool {
+        true
+    }
+
+    fn compile(&self, component: Arc<[u8]>) -> Boxed<'_, Result<Vec<u8>, CompileError>> {
+        Box::pin(async move {
+            let permit = self.0.acquire().await;
+            permit.map_err(|_| CompileError::Ended("the compiler broke off".to_owned()))?.forget();
+            compiler::compile(&component, false).map_err(CompileError::Component)
+        })
+    }
+}
+
+impl Setup {
+    /// A host whose compiler compiles so many components as there are permits.
+    async fn start_apart(root: tempfile::TempDir, permits: &Arc<Semaphore>) -> Self {
+        let recorder = Arc::new(Recorder::default());
+        let options = HostOptions {
+            state_dir: Some(root.path().join("state")),
+            rest: REST,
+            rescan: Duration::from_millis(300),
+            compiler: Arc::new(Waiting(permits.clone())),
+            ..HostOptions::new(root.path().join("drop"))
+        };
+        let host = PluginHost::start(options, recorder.clone(), recorder.clone());
+        Self {
+            host: host.await.unwrap(),
+            recorder,
+            root,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_compiled_apart_holds_up_nothing_and_serves_when_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("drop")).unwrap();
+    fs::write(root.path().join("drop/a.wasm"), build("1.0.0")).unwrap();
+    let permits = Arc::new(Semaphore::new(0));
+    let setup = Setup::start_apart(root, &permits).await;
+    assert!(!setup.host.is_judged());
+    assert_eq!(setup.state_of("a.wasm"), [PluginState::Found]);
+    setup.drop_in("text.wasm", b"no component");
+    setup
+        .until("another to be refused meanwhile", |setup| {
+            setup.state_of("text.wasm") == [PluginState::Rejected]
+        })
+        .await;
+    assert_eq!(setup.state_of("a.wasm"), [PluginState::Found]);
+    permits.add_permits(1);
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    setup.host.judged().await;
+    // What is in the cache serves when the next host has started.
+    let Setup { host, root, .. } = setup;
+    host.stop().await;
+    let setup = Setup::start_apart(root, &permits).await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+    assert!(setup.host.is_judged());
+}
+
+#[tokio::test]
+async fn a_compiler_that_breaks_off_is_a_refusal_and_the_last_good_component_serves_on() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("drop")).unwrap();
+    let permits = Arc::new(Semaphore::new(1));
+    let setup = Setup::start_apart(root, &permits).await;
+    setup.drop_in("a.wasm", &build("1.0.0"));
+    setup
+        .until("it should serve", |setup| setup.version("*").is_some())
+        .await;
+    setup.drop_in("a.wasm", &build("2.0.0"));
+    permits.close();
+    let broken = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("broke off"));
+    setup
+        .until("it should be refused", |setup| setup.heard(broken) == 1)
+        .await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
 }
 
 /// An observer that panics where a plugin is refused.
