@@ -46,7 +46,11 @@ fn main() {
     while compiled.elapsed() < Duration::from_secs(400) && serving(&daemon) < 23 {
         std::thread::sleep(Duration::from_millis(200));
     }
-    println!("all {} that can serve after {:?}", serving(&daemon), begin.elapsed());
+    println!(
+        "all {} that can serve after {:?}",
+        serving(&daemon),
+        begin.elapsed()
+    );
     let after = resident_kb(daemon.pid());
     for name in ["a-bomb.wasm", "b-huge.wasm"] {
         fs::remove_file(daemon.path("plugins").join(name)).unwrap();

@@ -51,7 +51,18 @@ pub fn with_code(component: &[u8], bytes: usize) -> Vec<u8> {
     for step in 0..STEPS {
         // x[d] = (x[a] * x[b]) ^ x[c]
         let local = |times: usize| u8::try_from((step * times + times) % 64).unwrap();
-        body.extend([0x20, local(3), 0x20, local(5), 0x7e, 0x20, local(7), 0x85, 0x21, local(11)]);
+        body.extend([
+            0x20,
+            local(3),
+            0x20,
+            local(5),
+            0x7e,
+            0x20,
+            local(7),
+            0x85,
+            0x21,
+            local(11),
+        ]);
     }
     body.extend([0x20, 0, 0x0b]);
     let function = [leb(body.len()), body].concat();

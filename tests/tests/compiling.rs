@@ -52,7 +52,10 @@ fn twenty_small_plugins_serve_while_a_bomb_and_a_huge_one_still_compile() {
         fs::write(daemon.path("plugins").join(name), bytes).unwrap();
     };
     // By their names they come first.
-    write("a-bomb.wasm", &handmade::with_code(&handmade::handler("bomb"), BOMB));
+    write(
+        "a-bomb.wasm",
+        &handmade::with_code(&handmade::handler("bomb"), BOMB),
+    );
     let huge = handmade::with_code(&handmade::handler("huge"), BOMB);
     write("b-huge.wasm", &handmade::with_padding(&huge, 23 << 20));
     for number in 0..20 {
@@ -60,13 +63,25 @@ fn twenty_small_plugins_serve_while_a_bomb_and_a_huge_one_still_compile() {
         write(&format!("{name}.wasm"), &handmade::handler(&name));
     }
     daemon.wait_for_plugins(20);
-    assert_eq!(state_of(&daemon, "a-bomb.wasm"), "found", "{:?}", states(&daemon));
-    assert_eq!(state_of(&daemon, "b-huge.wasm"), "found", "{:?}", states(&daemon));
+    assert_eq!(
+        state_of(&daemon, "a-bomb.wasm"),
+        "found",
+        "{:?}",
+        states(&daemon)
+    );
+    assert_eq!(
+        state_of(&daemon, "b-huge.wasm"),
+        "found",
+        "{:?}",
+        states(&daemon)
+    );
     let running = wait_for_compilers(&daemon, 1);
     for pid in &running {
         let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap();
         let environ = read("environ");
-        let names = environ.split('\0').filter_map(|line| line.split('=').next());
+        let names = environ
+            .split('\0')
+            .filter_map(|line| line.split('=').next());
         let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
         assert_eq!(names, BTreeSet::from(["MAINSTAY_PROGRAM", "PATH"]));
         wait_for("the bounds of the compiler", || {
@@ -87,7 +102,12 @@ fn twenty_small_plugins_serve_while_a_bomb_and_a_huge_one_still_compile() {
             false => Err(format!("{running:?}")),
         }
     });
-    assert_eq!(fs::read_dir(daemon.path("state/compiling")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(daemon.path("state/compiling"))
+            .unwrap()
+            .count(),
+        0
+    );
     wait_for("the memory to be given back", || {
         let now = resident_kb(daemon.pid());
         match now < before + 64 * 1024 {

@@ -113,10 +113,16 @@ fn a_plugin_that_nobody_uses_and_that_refuses_its_settings_is_a_warning() {
     daemon.drop_plugin(&plugin("webhook"));
     let (is_good, problems) = checked(&daemon);
     assert!(is_good, "{problems}");
-    assert!(problems.contains("nothing in the config names it"), "{problems}");
+    assert!(
+        problems.contains("nothing in the config names it"),
+        "{problems}"
+    );
     for (used, key) in [
         ("[[alert]]\nalerter = \"webhook\"\n", "url"),
-        ("[plugin.webhook]\nsettings = { url = 7 }\n", "settings.url: 7"),
+        (
+            "[plugin.webhook]\nsettings = { url = 7 }\n",
+            "settings.url: 7",
+        ),
         (
             "[plugin.webhook]\nsettings = { url = \"http://x\", headers = { a = 1 } }\n",
             "settings.headers.a: 1",
@@ -179,7 +185,10 @@ settings = {{ url = "{url}/alerts" }}
     let config = [HOST, &sleeper("job"), &rest].concat();
     let mut daemon = Daemon::start(&config, &[&restart, &plugin("webhook")]);
     daemon.wait_for_plugins(2);
-    assert_eq!(daemon.json(&["status"])["unhandled_routes"], Value::from(Vec::<Value>::new()));
+    assert_eq!(
+        daemon.json(&["status"])["unhandled_routes"],
+        Value::from(Vec::<Value>::new())
+    );
     fs::remove_file(daemon.path("plugins").join(restart.file_name().unwrap())).unwrap();
     let told = daemon.wait_for_event("that they are left", |event| {
         event["kind"] == "route.unhandled"
@@ -196,7 +205,10 @@ settings = {{ url = "{url}/alerts" }}
     let status = String::from_utf8(daemon.cli(&["status"]).stdout).unwrap();
     assert!(status.contains(&message), "{status}");
     let (is_good, problems) = checked(&daemon);
-    assert!(is_good && problems.contains("a route names the recovery-handler"), "{problems}");
+    assert!(
+        is_good && problems.contains("a route names the recovery-handler"),
+        "{problems}"
+    );
 
     assert!(daemon.stop());
     daemon.run();
@@ -204,12 +216,17 @@ settings = {{ url = "{url}/alerts" }}
         status["unhandled_routes"] == Value::from(vec![message.clone()])
     });
     daemon.drop_plugin(&restart);
-    daemon.wait_for_event("that they have one", |event| event["kind"] == "route.handled");
+    daemon.wait_for_event("that they have one", |event| {
+        event["kind"] == "route.handled"
+    });
     let over = receiver.wait_for("its end", |one| one.json()["kind"] == "route.handled");
     assert_eq!(over.json()["status"], "resolved");
     assert_eq!(over.json()["dedup_key"], fired.json()["dedup_key"]);
     let mut events = daemon.events();
     events.retain(|event| event["kind"] == "route.unhandled");
     assert_eq!(events.len(), 1, "the next tells nothing twice: {events:?}");
-    assert_eq!(daemon.json(&["status"])["unhandled_routes"], Value::from(Vec::<Value>::new()));
+    assert_eq!(
+        daemon.json(&["status"])["unhandled_routes"],
+        Value::from(Vec::<Value>::new())
+    );
 }

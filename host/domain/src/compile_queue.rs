@@ -150,7 +150,11 @@ mod tests {
         let small = [queue.enter(SMALL), queue.enter(SMALL), queue.enter(SMALL)];
         assert_eq!(started(&mut queue, &small, 1), [0; 0]);
         assert_eq!(queue.due(at(1)), Some(Duration::from_secs(2)));
-        assert_eq!(started(&mut queue, &small, 3), [0], "one beside what is slow");
+        assert_eq!(
+            started(&mut queue, &small, 3),
+            [0],
+            "one beside what is slow"
+        );
         queue.leave(small[0]);
         assert_eq!(started(&mut queue, &small[1..], 3), [0]);
     }

@@ -127,9 +127,9 @@ impl Loader {
         };
         // Its schema may hold patterns, which take a while.
         let parsing = tokio::task::spawn_blocking(move || Descriptor::parse(descriptor));
-        let descriptor = parsing
-            .await
-            .map_err(|error| LoadError::Host(format!("its settings schema was not read: {error}")))??;
+        let descriptor = parsing.await.map_err(|error| {
+            LoadError::Host(format!("its settings schema was not read: {error}"))
+        })??;
         Ok(Candidate(Arc::new(Loaded::new(
             identity, descriptor, shape, program, size_bytes,
         ))))

@@ -57,7 +57,11 @@ fn validator(schema: &Value) -> Result<Validator, String> {
     let options = jsonschema::options().with_draft(Draft::Draft202012);
     options.build(schema).map_err(|error| {
         let place = error.instance_path().to_string();
-        format!("at `{}`: {}", excerpt(&place), shortened(&error.to_string()))
+        format!(
+            "at `{}`: {}",
+            excerpt(&place),
+            shortened(&error.to_string())
+        )
     })
 }
 

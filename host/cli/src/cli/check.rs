@@ -52,7 +52,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
         refusal(&loaded, &component, &name, why, is_missed)
     }));
     found.extend(
-        wanted
+        wanted(&loaded)
             .iter()
             .filter_map(|wanted| wanted.missing(&served)),
     );

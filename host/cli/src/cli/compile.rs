@@ -23,7 +23,10 @@ pub(super) fn compile(component: &Path) -> Ending {
     match compiled.map(|component| compiler::compile(&component, false)) {
         Ok(Ok(code)) => match io::stdout().lock().write_all(&code) {
             Ok(()) => Ending::Done,
-            Err(error) => says(&format!("the code cannot be written: {error}"), Ending::BadConfig),
+            Err(error) => says(
+                &format!("the code cannot be written: {error}"),
+                Ending::BadConfig,
+            ),
         },
         Ok(Err(reason)) => says(&reason, Ending::Failed),
         Err(error) => says(&format!("{error:#}"), Ending::BadConfig),

@@ -106,8 +106,9 @@ impl ChildCompiler {
     }
 
     async fn run(&self, files: &Files) -> Result<Vec<u8>, CompileError> {
-        let not_started =
-            |error: io::Error| CompileError::Host(format!("its compiler cannot be started: {error}"));
+        let not_started = |error: io::Error| {
+            CompileError::Host(format!("its compiler cannot be started: {error}"))
+        };
         let (code, said) = (files.path("code"), files.path("said"));
         let mut command = self.environment.bare(THIS_PROGRAM);
         command

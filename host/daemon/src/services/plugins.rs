@@ -213,9 +213,15 @@ impl RetentionJudge for PluginCalls {
         now: Timestamp,
     ) -> Boxed<'_, Result<Vec<Verdict>, JudgeError>> {
         Box::pin(async move {
-            let plugin =
-                self.get_within(PluginKind::RetentionPolicy, &policy, &version, JUDGE_TIMEOUT);
-            let plugin = plugin.await.map_err(|error| JudgeError::NotServing(error.to_string()))?;
+            let plugin = self.get_within(
+                PluginKind::RetentionPolicy,
+                &policy,
+                &version,
+                JUDGE_TIMEOUT,
+            );
+            let plugin = plugin
+                .await
+                .map_err(|error| JudgeError::NotServing(error.to_string()))?;
             let request = JudgeRequest { job, now, backups };
             let judged = plugin.judge(&request, JUDGE_TIMEOUT).await;
             let judged = judged.map_err(|error| JudgeError::Failed(error.to_string()))?;

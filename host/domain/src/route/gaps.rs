@@ -174,9 +174,8 @@ mod tests {
     }
 
     fn serving(plugins: &[(&str, &str)]) -> Vec<(PluginName, Version)> {
-        let parse = |(plugin, version): &(&str, &str)| {
-            (name(plugin), Version::parse(version).unwrap())
-        };
+        let parse =
+            |(plugin, version): &(&str, &str)| (name(plugin), Version::parse(version).unwrap());
         plugins.iter().map(parse).collect()
     }
 
@@ -186,7 +185,10 @@ mod tests {
 
     #[test]
     fn a_route_has_a_handler_where_one_of_its_chain_serves_in_a_version_that_fits() {
-        let routes = [route("down db fix * restart ^1"), route("slow - restart ^1")];
+        let routes = [
+            route("down db fix * restart ^1"),
+            route("slow - restart ^1"),
+        ];
         let left = |plugins: &[(&str, &str)]| -> Vec<String> {
             let gaps = gaps(&routes, &serving(plugins));
             gaps.keys().map(ToString::to_string).collect()

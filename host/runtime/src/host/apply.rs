@@ -11,7 +11,7 @@ use crate::{
     error::LoadError,
     loader::{Candidate, Loader},
 };
-use mainstay_domain::{name::PluginName, plugin::PluginIdentity};
+use mainstay_domain::{name::PluginName, plugin::PluginIdentity, plugin_file::FileFlaw};
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -94,6 +94,7 @@ impl Reloader {
                 plugin: Some(plugin.clone()),
                 digest: plugin.digest.clone(),
                 reason: reason.clone(),
+                flaw: FileFlaw::Content,
             };
             self.refuse(&path, refusal);
         }

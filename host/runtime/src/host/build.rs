@@ -63,11 +63,7 @@ impl Reloader {
     }
 
     /// Loads these bytes; beside everything else where they have to be compiled apart.
-    async fn load(
-        &self,
-        digest: &str,
-        bytes: &Arc<[u8]>,
-    ) -> Result<Option<Candidate>, LoadError> {
+    async fn load(&self, digest: &str, bytes: &Arc<[u8]>) -> Result<Option<Candidate>, LoadError> {
         if let Some(loaded) = self.loads.take(digest) {
             return loaded.map(Some);
         }
@@ -83,7 +79,9 @@ impl Reloader {
         let mut restored = Vec::new();
         for (path, file) in &mut self.files {
             let is_done = |digest: &Option<String>| {
-                digest.as_deref().is_some_and(|digest| self.loads.is_done(digest))
+                digest
+                    .as_deref()
+                    .is_some_and(|digest| self.loads.is_done(digest))
             };
             if is_done(&file.compiling) {
                 file.history.recheck();

@@ -47,7 +47,10 @@ impl Loads {
             there.lock().insert(key, Load::Done(loaded));
             hints.ring();
         });
-        tracing::info!(digest, "a plugin is compiled; everything else goes on meanwhile");
+        tracing::info!(
+            digest,
+            "a plugin is compiled; everything else goes on meanwhile"
+        );
         loads.insert(digest.to_owned(), Load::Running(task.abort_handle()));
     }
 

@@ -3,7 +3,10 @@
 use super::Specs;
 use crate::{
     compiler::{Compiler, InProcess},
-    engine::EngineError, error::LoadError, loader::Candidate, quarantine::QuarantinePolicy,
+    engine::EngineError,
+    error::LoadError,
+    loader::Candidate,
+    quarantine::QuarantinePolicy,
 };
 use mainstay_domain::{plugin::PluginIdentity, plugin_file::FileRest, spec::PluginSpec};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};

@@ -4,12 +4,7 @@
 //! with another file are rechecked when that file is gone. Of a file that the host could not judge for want of something
 //! of its own, nothing is told.
 
-use super::{
-    build::Refusal,
-    file_history,
-    reload::Reloader,
-    rows::Waiting,
-};
+use super::{build::Refusal, file_history, reload::Reloader, rows::Waiting};
 use crate::{error::LoadError, lack, observer::PluginEvent};
 use mainstay_domain::{
     plugin::PluginState,

@@ -805,7 +805,9 @@ impl Compiler for Waiting {
     fn compile(&self, component: Arc<[u8]>) -> Boxed<'_, Result<Vec<u8>, CompileError>> {
         Box::pin(async move {
             let permit = self.0.acquire().await;
-            permit.map_err(|_| CompileError::Ended("the compiler broke off".to_owned()))?.forget();
+            permit
+                .map_err(|_| CompileError::Ended("the compiler broke off".to_owned()))?
+                .forget();
             compiler::compile(&component, false).map_err(CompileError::Component)
         })
     }

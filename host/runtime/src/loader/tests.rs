@@ -137,7 +137,10 @@ async fn settings_that_the_plugin_refuses_are_refused_in_its_words() {
 
 /// A guest that gives this schema, which has no quotation marks that are not escaped for the text format.
 fn with_schema(schema: &str) -> Guest {
-    let functions = format!(r#"(data (i32.const 3072) "{}")"#, schema.replace('"', "\\\""));
+    let functions = format!(
+        r#"(data (i32.const 3072) "{}")"#,
+        schema.replace('"', "\\\"")
+    );
     let describe = format!(
         "(i32.store8 (i32.const 808) (i32.const 1)) (i32.store (i32.const 812) (i32.const 3072))
         (i32.store (i32.const 816) (i32.const {}))",
@@ -152,7 +155,8 @@ fn with_schema(schema: &str) -> Guest {
 
 #[tokio::test]
 async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason() {
-    let guest = with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
+    let guest =
+        with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
     let loader = loader(&Arc::new(Recorder::default()));
     let candidate = loader.load(guest.build().into()).await.unwrap();
     let spec = |settings| PluginSpec {
@@ -166,11 +170,19 @@ async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason(
         panic!("the plugin itself takes anything")
     };
     let text = error.to_string();
-    for words in ["`[plugin.fixer] settings`", "settings.grace: 2 is not", "${secret:hook}"] {
+    for words in [
+        "`[plugin.fixer] settings`",
+        "settings.grace: 2 is not",
+        "${secret:hook}",
+    ] {
         assert!(text.contains(words), "{text}");
     }
     assert!(!text.contains("mainstay-secret"), "{text}");
-    check_refused(with_schema(r#"{"type":"objekt"}"#).build(), &["settings schema", "objekt"]).await;
+    check_refused(
+        with_schema(r#"{"type":"objekt"}"#).build(),
+        &["settings schema", "objekt"],
+    )
+    .await;
     let outside = with_schema(r#"{"$ref":"http://127.0.0.1:1/"}"#);
     check_refused(outside.build(), &["settings schema", "127.0.0.1"]).await;
 }

@@ -56,9 +56,7 @@ pub(super) fn actions_taken(event: &Event) -> String {
         K::PluginWithdrawn => "nothing; what serves goes on",
         K::PluginQuarantined => "it calls it no more until its rest is over",
         K::PluginReleased => "it calls it again",
-        K::RouteUnhandled => {
-            "nothing; what these routes are for it detects, and does not recover"
-        }
+        K::RouteUnhandled => "nothing; what these routes are for it detects, and does not recover",
         K::RouteHandled => "nothing; it goes on as the routes say",
         K::ConfigRejected => "it kept the config that it had",
         K::BackupFailed => {
