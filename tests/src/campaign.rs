@@ -1,6 +1,7 @@
 //! Long campaigns: a count and a seed. The tests run them with a small count and a fresh seed, which they print; the
 //! programs in `examples/` run them with any.
 
+mod alerts;
 mod crash;
 mod damage;
 mod full_disk;
@@ -9,6 +10,7 @@ mod soak;
 mod swap;
 mod taint;
 
+pub use alerts::{AlertsReport, alerts};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;

@@ -23,7 +23,7 @@ pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
-pub use receiver::{Received, Receiver};
+pub use receiver::{Received, Receiver, response};
 pub use shorthand::{HOST, millis_between, sleeper, time, user_name};
 
 use std::{

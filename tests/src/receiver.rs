@@ -23,14 +23,21 @@ pub struct Received {
 }
 
 impl Received {
+    /// The value of a header, whose name is in lower case; empty where it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(header, _)| header == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
     /// The body as JSON, `Null` where it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 }
 
-/// What the receiver answers: the whole response.
-type Answer = Arc<Mutex<String>>;
+/// What the receiver answers to a request: the whole response. It may take its time.
+type Answer = Arc<Mutex<Arc<dyn Fn(&Received) -> String + Send + Sync>>>;
 
 /// Listens until the process ends.
 pub struct Receiver {
@@ -46,13 +53,12 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let received = Arc::new(Mutex::new(Vec::new()));
-        let answer: Answer = Arc::new(Mutex::new(String::new()));
+        let answer: Answer = Arc::new(Mutex::new(Arc::new(|_| response("200 OK", "", "thanks"))));
         let receiver = Self {
             url,
             received: Arc::clone(&received),
             answer: Arc::clone(&answer),
         };
-        receiver.answer_with("200 OK", "", "thanks");
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (received, answer) = (Arc::clone(&received), Arc::clone(&answer));
@@ -64,11 +70,13 @@ impl Receiver {
 
     /// What is answered from now on; `headers` end with CRLF each.
     pub fn answer_with(&self, status: &str, headers: &str, body: &str) {
-        let text = format!(
-            "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        *self.answer.lock().unwrap() = text;
+        let text = response(status, headers, body);
+        self.answer_by(move |_| text.clone());
+    }
+
+    /// How each request is answered from now on, on a thread of its own: with a whole [`response`].
+    pub fn answer_by(&self, answer: impl Fn(&Received) -> String + Send + Sync + 'static) {
+        *self.answer.lock().unwrap() = Arc::new(answer);
     }
 
     /// Everything that came in so far.
@@ -89,7 +97,15 @@ impl Receiver {
     }
 }
 
-fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: &Mutex<String>) {
+/// A whole response; `headers` end with CRLF each.
+pub fn response(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: &Answer) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     if reader.read_line(&mut line).unwrap_or(0) == 0 {
@@ -114,12 +130,14 @@ fn serve(stream: TcpStream, received: &Mutex<Vec<Received>>, answer: &Mutex<Stri
         return;
     }
     let line = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
-    received.lock().unwrap().push(Received {
+    let request = Received {
         at: Instant::now(),
         line,
         headers,
         body,
-    });
-    let answer = answer.lock().unwrap().clone();
+    };
+    received.lock().unwrap().push(request.clone());
+    let answer = Arc::clone(&answer.lock().unwrap());
+    let answer = answer(&request);
     let _ = (&stream).write_all(answer.as_bytes());
 }

@@ -4,8 +4,9 @@
 //! alerts go out while the disk is full.
 //! Invariant: an alert leaves the outbox when it is delivered, refused for good, older than `domain::alert` allows,
 //! or pushed out because too many wait. Each of these is an event.
-//! Invariant: each alerter has one delivery under way at most, the oldest that is due, so that a slow alerter delays
-//! no other and an alert that it cannot take delays none behind it.
+//! Invariant: several deliveries are under way, the most severe that are due, and of equals the oldest; to one alerter no
+//! more than its `concurrency`. A slow alerter delays no other, and an alert that it cannot take delays none behind it:
+//! what waits for its next attempt waits beside the others.
 //! Invariant: one alerter gets the alerts about one thing in the order of their events, so "resolved" is never
 //! followed by "fired".
 //! Invariant: what was delivered is not sent again while the daemon lives, whether the outcome can be written or not.
@@ -19,6 +20,7 @@ use crate::ports::{Alerters, Delivery};
 use mainstay_domain::{
     alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
     event::{AlertDelivery, Event, EventKind},
+    id::AlertId,
     name::PluginName,
     record::Change,
     severity::Severity,
@@ -71,16 +73,18 @@ impl AlertService {
             alerters,
         };
         context.accept(undelivered);
-        // Which alerter each task delivers for.
-        let mut busy: HashMap<Id, PluginName> = HashMap::new();
+        // What each task delivers, and by whom.
+        let mut under_way: HashMap<Id, (AlertId, PluginName)> = HashMap::new();
         let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
-            let rest = context.start_due(&mut busy, &mut deliveries, &stop);
+            let rest = context.start_due(&mut under_way, &mut deliveries, &stop);
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 Some(done) = deliveries.join_next_with_id(), if !deliveries.is_empty() => {
                     let id = done.map_or_else(|error| error.id(), |(id, ())| id);
-                    busy.remove(&id);
+                    if let Some((alert, alerter)) = under_way.remove(&id) {
+                        context.outbox().ended(&alert, &alerter);
+                    }
                 }
                 entries = arrivals.next() => context.accept(entries),
                 // A new plugin may deliver what the one before could not.
@@ -128,19 +132,25 @@ impl DeliveryContext {
         drop(self.shared.journal.commit(gone.collect::<Vec<_>>().into()));
     }
 
-    /// Starts the oldest due delivery of each alerter that has none; how long until the next is due.
+    /// Starts what may be delivered now; how long until the next is due.
     fn start_due(
         &self,
-        busy: &mut HashMap<Id, PluginName>,
+        under_way: &mut HashMap<Id, (AlertId, PluginName)>,
         deliveries: &mut JoinSet<()>,
         stop: &CancellationToken,
     ) -> Duration {
-        let taken = busy.values().cloned().collect();
-        let (due, rest) = self.outbox().due(&taken, self.shared.clock.now());
+        let spec = Arc::clone(&self.shared.spec.borrow());
+        // More calls would only wait for their turn, while their time runs.
+        let most = |alerter: &PluginName| {
+            let limits = spec.plugins.get(alerter).map(|plugin| plugin.limits);
+            let calls = limits.unwrap_or_default().concurrency;
+            usize::try_from(calls).unwrap_or(usize::MAX).max(1)
+        };
+        let (due, rest) = self.outbox().due(most, self.shared.clock.now());
         for entry in due {
-            let alerter = entry.alerter.clone();
+            let what = (entry.alert.id.clone(), entry.alerter.clone());
             let task = deliveries.spawn(self.clone().deliver(entry, stop.clone()));
-            busy.insert(task.id(), alerter);
+            under_way.insert(task.id(), what);
         }
         rest.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)
     }

@@ -1,25 +1,32 @@
-//! The alerts that wait to be delivered, in memory, in the order in which they were raised.
+//! The alerts that wait to be delivered, in memory: the most severe first, and of equals in the order in which they were
+//! raised.
 //!
-//! Invariant: what is said about one thing is delivered to one alerter in that order: while an earlier entry for the
-//! same alerter and with the same key waits, a later one has to.
-//! Invariant: every call costs the logarithm of what waits, for each alerter; but where the wall clock is found set back,
-//! one goes through all that waits.
+//! Invariant: what is said about one thing is delivered to one alerter in the order in which it was raised: while an
+//! earlier entry for the same alerter and with the same key waits or is under way, a later one has to wait. Such a line is
+//! as urgent as the most severe that stands in it.
+//! Invariant: at most [`Outbox::MOST_OF_ONE`] deliveries to one alerter are under way, and [`Outbox::MOST_AT_ONCE`] to all;
+//! but an alerter that has none gets one, so that slow ones hold up nobody else.
+//! Invariant: what waits for another attempt takes no place of one that is under way.
+//! Invariant: every call costs the logarithm of what waits, for each alerter and for each entry that it gives; but where the
+//! wall clock is found set back, one goes through all that waits.
 //! Invariant: a wall clock that is set back keeps nothing waiting for the size of the jump, where it is looked at each
 //! minute: at most that minute.
-//! Invariant: at most [`Outbox::MOST`] wait; of more the oldest of the least severe goes, which the caller gets.
+//! Invariant: at most [`Outbox::MOST`] wait; of more the oldest of the least severe that is not under way goes, which the
+//! caller gets.
 
-use super::{
-    Alert, OutboxEntry,
-    delivery::{GIVEN_UP_AFTER, LONGEST_WAIT},
+mod heads;
+mod lane;
+
+use self::{
+    heads::{Heads, UnderWay},
+    lane::{Lane, LaneKey, Place, delivery_lane},
 };
+use super::{Alert, OutboxEntry, delivery::GIVEN_UP_AFTER};
 use crate::{id::AlertId, name::PluginName, severity::Severity, time::Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// Its number in the order of arrival.
-type Place = u64;
 
 /// The alerts that wait.
 #[derive(Debug, Clone, Default)]
@@ -27,26 +34,23 @@ pub struct Outbox {
     entries: BTreeMap<Place, OutboxEntry>,
     places: BTreeMap<(AlertId, PluginName), Place>,
     /// What is said to one alerter about one thing.
-    lanes: BTreeMap<(PluginName, String), BTreeSet<Place>>,
-    /// The first of each lane, by alerter.
-    heads: BTreeMap<PluginName, DueHeads>,
+    lanes: BTreeMap<LaneKey, Lane>,
+    /// The first of each lane that is not under way, by alerter.
+    heads: BTreeMap<PluginName, Heads>,
+    under_way: UnderWay,
     by_severity: BTreeSet<(Severity, Place)>,
     next: Place,
     /// The time of the newest look.
     looked_at: Option<Timestamp>,
 }
 
-/// What one alerter may be given.
-#[derive(Debug, Clone, Default)]
-struct DueHeads {
-    waiting: BTreeSet<(Timestamp, Place)>,
-    /// Due.
-    ready: BTreeSet<Place>,
-}
-
 impl Outbox {
-    /// So many wait at most: some 20 MB.
-    pub const MOST: usize = 10_000;
+    /// So many wait at most: some 40 MB.
+    pub const MOST: usize = 20_000;
+    /// So many deliveries to one alerter are under way at most.
+    pub const MOST_OF_ONE: usize = 16;
+    /// So many deliveries are under way at most, but for one to each alerter.
+    pub const MOST_AT_ONCE: usize = 64;
 
     /// Puts an alert at the end; one that is there already stays as it is. What has to go for it, perhaps itself.
     pub fn add(&mut self, entry: OutboxEntry) -> Option<OutboxEntry> {
@@ -59,15 +63,19 @@ impl Outbox {
         self.places.insert(key, place);
         self.by_severity.insert((entry.alert.severity, place));
         let lane = self.lanes.entry(delivery_lane(&entry)).or_default();
-        lane.insert(place);
-        if lane.len() == 1 {
-            self.wait(&entry.alerter, entry.due, place);
+        let before = lane.first().map(|head| (head, lane.urgency()));
+        lane.insert(place, entry.alert.severity);
+        let urgency = lane.urgency();
+        match before {
+            None => self.wait(&entry.alerter, entry.due, place),
+            Some((head, before)) => self.rank_anew(&entry.alerter, head, before, urgency),
         }
         self.entries.insert(place, entry);
         if self.entries.len() <= Self::MOST {
             return None;
         }
-        let (_, least) = self.by_severity.first().copied()?;
+        let mut least = self.by_severity.iter().map(|(_, place)| *place);
+        let least = least.find(|place| !self.under_way.is_given(*place))?;
         self.remove(least)
     }
 
@@ -81,7 +89,8 @@ impl Outbox {
             return;
         };
         let due = before.due;
-        if self.forget_head(&entry.alerter, due, place) {
+        let urgency = self.urgency(&entry);
+        if self.forget_head(&entry.alerter, due, place, urgency) {
             self.wait(&entry.alerter, entry.due, place);
         }
         self.entries.insert(place, entry);
@@ -95,11 +104,12 @@ impl Outbox {
         }
     }
 
-    /// The oldest due entry of each alerter that is not busy, and how long until the next of another is due, if one
-    /// is. What is given stays until it is [done](Self::done) or [changed](Self::change).
+    /// What is to be delivered now, the most severe first, where no alerter gets more at one time than `most` says; and
+    /// how long until the next of another is due, if one is. What is given stays until it is [done](Self::done) or
+    /// [changed](Self::change), and takes a place until its delivery has [ended](Self::ended).
     pub fn due(
         &mut self,
-        busy: &BTreeSet<PluginName>,
+        most: impl Fn(&PluginName) -> usize,
         now: Timestamp,
     ) -> (Vec<OutboxEntry>, Option<Duration>) {
         if let Some(last) = self.looked_at.replace(now)
@@ -107,21 +117,54 @@ impl Outbox {
         {
             self.clock_was_set_back(last.since(now));
         }
-        let mut places = Vec::new();
-        let mut rest: Option<Duration> = None;
-        let free = self.heads.iter_mut();
-        for (_, heads) in free.filter(|(alerter, _)| !busy.contains(*alerter)) {
-            heads.wake(now);
-            if let Some(place) = heads.ready.first() {
-                places.push(*place);
-            } else if let Some((due, _)) = heads.waiting.first() {
-                let wait = due.since(now);
-                rest = Some(rest.map_or(wait, |rest| rest.min(wait)));
-            }
+        let Self {
+            entries,
+            lanes,
+            heads,
+            under_way,
+            ..
+        } = self;
+        let urgency = |place: Place| {
+            let lane = entries.get(&place).map(delivery_lane);
+            let lane = lane.and_then(|lane| lanes.get(&lane));
+            lane.map_or(Severity::Low, Lane::urgency)
+        };
+        for heads in heads.values_mut() {
+            heads.wake(now, &urgency);
         }
-        places.sort_unstable();
-        let due = places.iter().filter_map(|place| self.entries.get(place));
-        (due.cloned().collect(), rest)
+        let mut due = Vec::new();
+        loop {
+            let free = heads
+                .iter_mut()
+                .filter(|(alerter, _)| under_way.has_room(alerter, most(alerter)));
+            let ranked = free.filter_map(|(alerter, heads)| Some((heads.first()?, alerter, heads)));
+            let Some((rank, alerter, heads)) = ranked.min_by_key(|(rank, ..)| *rank) else {
+                break;
+            };
+            let place = heads.take(rank);
+            under_way.begin(alerter, place);
+            due.extend(entries.get(&place).cloned());
+        }
+        let free = heads
+            .iter()
+            .filter(|(alerter, _)| under_way.has_room(alerter, most(alerter)));
+        let rest = free.filter_map(|(_, heads)| heads.next_due()).min();
+        let rest = rest.map(|due| due.since(now));
+        heads.retain(|_, heads| !heads.is_empty());
+        (due, rest)
+    }
+
+    /// A delivery has ended, whatever came of it, and so has the place that it took. Where nobody said what came of it, the
+    /// alert is due again.
+    pub fn ended(&mut self, alert: &AlertId, alerter: &PluginName) {
+        self.under_way.end(alerter);
+        let key = (alert.clone(), alerter.clone());
+        if let Some(place) = self.places.get(&key).copied()
+            && self.under_way.forget(place)
+            && let Some(due) = self.entries.get(&place).map(|entry| entry.due)
+        {
+            self.wait(alerter, due, place);
+        }
     }
 
     /// An alert was given up after a day. The next one on the same lane inherits the time it waited; else alerts
@@ -133,8 +176,11 @@ impl Outbox {
         now: Timestamp,
     ) -> Option<OutboxEntry> {
         let lane = (alerter.clone(), alert.dedup_key.clone());
-        let lane = self.lanes.get(&lane)?.iter();
-        let mut entries = lane.filter_map(|place| self.entries.get(place));
+        let mut entries = self
+            .lanes
+            .get(&lane)?
+            .places()
+            .filter_map(|place| self.entries.get(&place));
         let mut next = entries.find(|entry| entry.alert.id != alert.id)?.clone();
         next.tried_for = now.since(next.alert.at).min(GIVEN_UP_AFTER);
         next.due = now;
@@ -147,26 +193,51 @@ impl Outbox {
             entry.due = entry.due - by;
         }
         for heads in self.heads.values_mut() {
-            let waiting = std::mem::take(&mut heads.waiting).into_iter();
-            heads.waiting = waiting.map(|(due, place)| (due - by, place)).collect();
+            heads.clock_was_set_back(by);
         }
     }
 
     fn wait(&mut self, alerter: &PluginName, due: Timestamp, place: Place) {
         let heads = self.heads.entry(alerter.clone()).or_default();
-        heads.waiting.insert((due, place));
+        heads.wait(due, place);
+    }
+
+    /// How urgent the lane of an entry is.
+    fn urgency(&self, entry: &OutboxEntry) -> Severity {
+        let lane = self.lanes.get(&delivery_lane(entry));
+        lane.map_or(entry.alert.severity, Lane::urgency)
+    }
+
+    /// The lane behind this head is as urgent as this now.
+    fn rank_anew(
+        &mut self,
+        alerter: &PluginName,
+        head: Place,
+        before: Severity,
+        urgency: Severity,
+    ) {
+        if let Some(heads) = self.heads.get_mut(alerter) {
+            heads.rank_anew(head, before, urgency);
+        }
     }
 
     /// Whether it was the first of its lane.
-    fn forget_head(&mut self, alerter: &PluginName, due: Timestamp, place: Place) -> bool {
+    fn forget_head(
+        &mut self,
+        alerter: &PluginName,
+        due: Timestamp,
+        place: Place,
+        urgency: Severity,
+    ) -> bool {
+        let was_given = self.under_way.forget(place);
         let Some(heads) = self.heads.get_mut(alerter) else {
-            return false;
+            return was_given;
         };
-        let was_head = heads.waiting.remove(&(due, place)) | heads.ready.remove(&place);
-        if heads.waiting.is_empty() && heads.ready.is_empty() {
+        let was_head = heads.forget(due, place, urgency);
+        if heads.is_empty() {
             self.heads.remove(alerter);
         }
-        was_head
+        was_given || was_head
     }
 
     fn remove(&mut self, place: Place) -> Option<OutboxEntry> {
@@ -174,45 +245,26 @@ impl Outbox {
         let key = (entry.alert.id.clone(), entry.alerter.clone());
         self.places.remove(&key);
         self.by_severity.remove(&(entry.alert.severity, place));
+        let before = self.urgency(&entry);
         let lane_of_it = delivery_lane(&entry);
         let mut next = None;
         if let Some(lane) = self.lanes.get_mut(&lane_of_it) {
-            lane.remove(&place);
-            next = lane.first().copied();
+            lane.remove(place, entry.alert.severity);
+            next = lane.first().map(|head| (head, lane.urgency()));
         }
         if next.is_none() {
             self.lanes.remove(&lane_of_it);
         }
-        if self.forget_head(&entry.alerter, entry.due, place)
-            && let Some(next) = next
-            && let Some(due) = self.entries.get(&next).map(|entry| entry.due)
-        {
-            self.wait(&entry.alerter, due, next);
+        let was_head = self.forget_head(&entry.alerter, entry.due, place, before);
+        if let Some((next, urgency)) = next {
+            let due = self.entries.get(&next).map(|entry| entry.due);
+            match due {
+                Some(due) if was_head => self.wait(&entry.alerter, due, next),
+                _ => self.rank_anew(&entry.alerter, next, before, urgency),
+            }
         }
         Some(entry)
     }
-}
-
-impl DueHeads {
-    /// What is due is ready. Nothing waits for longer than the longest wait: the clock has gone back.
-    fn wake(&mut self, now: Timestamp) {
-        while let Some((due, place)) = self.waiting.first().copied()
-            && due <= now
-        {
-            self.waiting.pop_first();
-            self.ready.insert(place);
-        }
-        while let Some((due, place)) = self.waiting.last().copied()
-            && due.since(now) > LONGEST_WAIT
-        {
-            self.waiting.pop_last();
-            self.ready.insert(place);
-        }
-    }
-}
-
-fn delivery_lane(entry: &OutboxEntry) -> (PluginName, String) {
-    (entry.alerter.clone(), entry.alert.dedup_key.clone())
 }
 
 #[cfg(test)]

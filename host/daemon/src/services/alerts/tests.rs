@@ -335,3 +335,113 @@ async fn what_was_delivered_is_not_sent_again_though_the_journal_never_takes_the
     let (made, _) = attempts(&world, length, |_, _, _| Act::Deliver).await;
     assert_eq!(times_of("webhook", &made), [0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_thousand_to_a_receiver_that_takes_100_ms_are_all_sent_once_the_critical_one_at_once() {
+    let world = FakeWorld::new(1 << 16);
+    for number in 1..=2_000 {
+        let mut entry = entry(number, "webhook", &number.to_string(), "info");
+        entry.alert.severity = Severity::Low;
+        world.put(entry);
+    }
+    let mut last = entry(20_000, "webhook", "critical", "critical");
+    last.alert.severity = Severity::Critical;
+    world.put(last);
+    let (_sender, arrivals) = arrivals();
+    let start = Instant::now();
+    let alerters = Arc::new(SlowReceiver::default());
+    let (_spec, spec) = watch::channel(spec(Vec::new()));
+    let service = AlertService {
+        shared: Shared {
+            journal: world.clone(),
+            clock: Arc::new(PausedClock(start)),
+            spec,
+        },
+        undelivered: world.outbox.lock().clone(),
+        arrivals,
+        alerters: alerters.clone(),
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(service.run(stop.clone()));
+    tokio::time::timeout(Duration::from_secs(600), async {
+        while !world.outbox.lock().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+    stop.cancel();
+    running.await.unwrap();
+    let state = alerters.0.lock();
+    assert_eq!(state.delivered.len(), 2_001);
+    assert!(state.delivered[..10].contains(&"critical".to_owned()));
+    let different: std::collections::HashSet<&String> = state.delivered.iter().collect();
+    assert_eq!(different.len(), 2_001);
+    assert_eq!(state.most, 8, "as many as the plugin may have calls");
+}
+
+/// Takes 100 ms for each, and takes a tenth only at the third attempt.
+#[derive(Default)]
+struct SlowReceiver(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    /// By key.
+    delivered: Vec<String>,
+    /// At one time.
+    now: usize,
+    /// The most at one time.
+    most: usize,
+}
+
+impl Alerters for SlowReceiver {
+    fn deliver(
+        &self,
+        alerter: PluginName,
+        _: VersionReq,
+        alert: Alert,
+        attempt: u32,
+    ) -> Boxed<'_, Delivery> {
+        Box::pin(async move {
+            {
+                let mut seen = self.0.lock();
+                seen.now += 1;
+                seen.most = seen.most.max(seen.now);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut seen = self.0.lock();
+            seen.now -= 1;
+            if alert.dedup_key.ends_with('7') && attempt < 3 {
+                return Delivery::Delayed {
+                    why: "503".to_owned(),
+                    not_before: None,
+                };
+            }
+            seen.delivered.push(alert.dedup_key);
+            Delivery::Delivered {
+                by: PluginIdentity {
+                    name: alerter,
+                    version: Version::new(1, 0, 0),
+                    digest: "ab".repeat(32),
+                },
+                reference: None,
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_takes_long_holds_up_no_other_to_the_same_receiver() {
+    let world = FakeWorld::new(64);
+    world.put(entry(1, "webhook", "a", "slow"));
+    world.put(entry(2, "webhook", "b", "quick"));
+    world.put(entry(3, "webhook", "a", "behind the slow one"));
+    let (made, _) = attempts(&world, Duration::from_secs(120), |_, title, _| match title {
+        "slow" => Act::DeliverAfter(Duration::from_secs(60)),
+        _ => Act::Deliver,
+    })
+    .await;
+    let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
+    assert_eq!(titles, ["slow", "quick", "behind the slow one"]);
+    assert_eq!(times_of("webhook", &made), [0, 0, 60]);
+}

@@ -1,0 +1,320 @@
+//! Alerts to a slow receiver that refuses a tenth of them at first, while the daemon is killed.
+//!
+//! Every alert that was queued must arrive, each command that the daemon took must be told of, the same alert has the same
+//! id and the same body in each request, and what is said about one thing arrives in its order. One that is taken twice is
+//! so only around a kill, with its id. A critical one that is raised last must be among the first ten.
+
+use super::Random;
+use crate::{Daemon, HOST, Received, Receiver, plugin, response, wait_for};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Targets that are paused and resumed: each is a line of alerts of its own.
+const TARGETS: u64 = 200;
+/// So long the receiver takes for each.
+const LATENCY: Duration = Duration::from_millis(100);
+/// So many are raised at most while the receiver holds everybody, and the critical one behind them.
+const BACKLOG: u32 = 200;
+/// Deliveries that are under way at one time: those and what begins together with the critical alert are ten at most.
+const UNDER_WAY: usize = 5;
+/// How long the rest may take that waits when all is raised: generous, for a hang is what it is to find.
+const PATIENCE: Duration = Duration::from_secs(1_200);
+
+/// What a campaign did.
+#[derive(Debug, Clone)]
+pub struct AlertsReport {
+    /// Different alerts that were taken.
+    pub alerts: usize,
+    /// Requests that were refused.
+    pub refused: usize,
+    /// Requests that were taken of an alert that had been taken before.
+    pub repeated: usize,
+    /// The place of the critical alert among those that were taken, from 1.
+    pub critical: usize,
+    /// From the first request to the last, milliseconds.
+    pub millis: u128,
+}
+
+/// What came in, in order.
+#[derive(Default)]
+struct Inbox {
+    /// Ids that were taken, as they were.
+    taken: Vec<String>,
+    refused: usize,
+    /// By id: how often it was refused, and its first body.
+    known: BTreeMap<String, (u64, Vec<u8>)>,
+}
+
+/// Holds requests until it is opened.
+#[derive(Default)]
+struct Barrier {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Barrier {
+    fn wait(&self) {
+        let mut is_open = self.is_open.lock().unwrap();
+        while !*is_open {
+            is_open = self.opened.wait(is_open).unwrap();
+        }
+    }
+
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+}
+
+/// Raises so many alerts and kills so often; panics at the first broken promise.
+pub fn alerts(count: u32, seed: u64, kills: u32) -> AlertsReport {
+    let mut random = Random::new(seed);
+    let receiver = Receiver::start();
+    let inbox = Arc::new(Mutex::new(Inbox::default()));
+    let barrier = Arc::new(Barrier::default());
+    let salt = random.number();
+    receiver.answer_by({
+        let (inbox, barrier) = (Arc::clone(&inbox), Arc::clone(&barrier));
+        move |request| answer(request, &inbox, &barrier, salt)
+    });
+    let mut daemon = Daemon::prepare(&config(&receiver.url));
+    daemon.set_env("RUST_LOG", "info");
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+
+    let mut raised = Raised::default();
+    for _ in 0..count.min(BACKLOG) {
+        raised.one(&daemon, &mut random);
+    }
+    let body = json!({ "target": "t0", "failure": "data-corruption" });
+    let (status, answer) = daemon.post("/v1/recover", &body);
+    assert_eq!(status, 200, "{answer}");
+    // It is in the outbox before the receiver lets go of the first.
+    daemon.wait_for_event("the critical alert", |event| {
+        event["kind"] == "alert.queued" && event["severity"] == "critical"
+    });
+    let begin = Instant::now();
+    barrier.open();
+
+    for kill in 0..=kills {
+        let share = count.saturating_sub(count.min(BACKLOG)) / (kills + 1);
+        for _ in 0..share {
+            raised.one(&daemon, &mut random);
+        }
+        if kill < kills {
+            // The moment is what is random: it is not waited for anything.
+            thread::sleep(Duration::from_millis(random.below(700)));
+            daemon.kill();
+            daemon.run();
+            daemon.wait_for_plugins(1);
+        }
+    }
+    while raised.all < count {
+        raised.one(&daemon, &mut random);
+    }
+    let queued = wait_until_taken(&daemon, &inbox);
+    check(&daemon, &receiver, &inbox, &queued, &raised, kills);
+
+    let inbox = inbox.lock().unwrap();
+    let different: BTreeSet<&String> = inbox.taken.iter().collect();
+    let critical = queued.iter().find(|alert| alert.severity == "critical");
+    let critical = &critical.unwrap().id;
+    let place = inbox.taken.iter().position(|id| id == critical).unwrap() + 1;
+    assert!(place <= 10, "the critical alert came as number {place}");
+    let report = AlertsReport {
+        alerts: different.len(),
+        refused: inbox.refused,
+        repeated: inbox.taken.len() - different.len(),
+        critical: place,
+        millis: begin.elapsed().as_millis(),
+    };
+    println!("{count} alerts, {kills} kills, seed {seed}");
+    report
+}
+
+fn config(url: &str) -> String {
+    let targets: String = (0..TARGETS)
+        .map(|number| {
+            format!(
+                "\n[[target]]\nname = \"t{number}\"\n[[target.check]]\nkind = \"heartbeat\"\n\
+                 every = \"12h\"\nfailure = \"silent\"\n"
+            )
+        })
+        .collect();
+    format!(
+        r#"{HOST}{targets}
+[[route]]
+failure = "data-corruption"
+strategy = {{ kind = "manual" }}
+chain = [{{ handler = "nobody" }}]
+
+[[alert]]
+alerter = "webhook"
+events = ["host.paused", "host.resumed"]
+min_severity = "low"
+
+[[alert]]
+alerter = "webhook"
+events = ["incident.opened"]
+min_severity = "critical"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+limits = {{ concurrency = {UNDER_WAY} }}
+"#
+    )
+}
+
+/// Takes its time, and refuses a tenth once or twice.
+fn answer(request: &Received, inbox: &Mutex<Inbox>, barrier: &Barrier, salt: u64) -> String {
+    barrier.wait();
+    thread::sleep(LATENCY);
+    let id = request.header("idempotency-key").to_owned();
+    let chance = Random::new(salt ^ number_of(&id)).number();
+    let refusals = if chance.is_multiple_of(10) { 1 + chance / 10 % 2 } else { 0 };
+    let mut inbox = inbox.lock().unwrap();
+    let body = request.body.clone();
+    let (refused, first) = inbox.known.entry(id.clone()).or_insert((0, body));
+    assert!(*first == request.body, "{id} came with another body");
+    if *refused < refusals {
+        *refused += 1;
+        inbox.refused += 1;
+        return response("503 Service Unavailable", "", "later");
+    }
+    inbox.taken.push(id);
+    response("200 OK", "", "thanks")
+}
+
+fn number_of(id: &str) -> u64 {
+    let mix = |sum: u64, byte: u8| sum.wrapping_mul(31).wrapping_add(u64::from(byte));
+    id.bytes().fold(7, mix)
+}
+
+/// What was commanded of each target.
+#[derive(Default)]
+struct Raised {
+    all: u32,
+    /// By target: how many commands were acknowledged.
+    taken: BTreeMap<String, usize>,
+    /// Whether it is paused.
+    paused: BTreeSet<String>,
+}
+
+impl Raised {
+    /// Pauses or resumes a target, which is one alert.
+    fn one(&mut self, daemon: &Daemon, random: &mut Random) {
+        let target = format!("t{}", random.below(TARGETS));
+        let is_paused = self.paused.contains(&target);
+        let path = if is_paused { "/v1/resume" } else { "/v1/pause" };
+        let (status, answer) = daemon.post(path, &json!({ "target": target }));
+        assert_eq!(status, 204, "{answer}");
+        if is_paused {
+            self.paused.remove(&target);
+        } else {
+            self.paused.insert(target.clone());
+        }
+        self.all += 1;
+        *self.taken.entry(target).or_default() += 1;
+    }
+}
+
+/// An alert that the journal says is queued.
+struct Queued {
+    id: String,
+    target: String,
+    severity: String,
+}
+
+/// Waits until all that the journal has queued was taken; what that is, in its order.
+fn wait_until_taken(daemon: &Daemon, inbox: &Mutex<Inbox>) -> Vec<Queued> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let events = daemon.events();
+        let queued: Vec<Queued> = events
+            .iter()
+            .filter(|event| event["kind"] == "alert.queued")
+            .map(|event| {
+                let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                Queued {
+                    id: word(&event["data"]["alert"]),
+                    target: word(&event["target"]),
+                    severity: word(&event["severity"]),
+                }
+            })
+            .collect();
+        let taken: BTreeSet<String> = inbox.lock().unwrap().taken.iter().cloned().collect();
+        let missing = queued.iter().filter(|alert| !taken.contains(&alert.id));
+        let missing = missing.count();
+        if missing == 0 {
+            return queued;
+        }
+        assert!(
+            Instant::now() < end,
+            "{missing} of {} alerts were not delivered within {PATIENCE:?}",
+            queued.len()
+        );
+        // The pace of looking, not a time that anything relies on.
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn check(
+    daemon: &Daemon,
+    receiver: &Receiver,
+    inbox: &Mutex<Inbox>,
+    queued: &[Queued],
+    raised: &Raised,
+    kills: u32,
+) {
+    // The outcome of the last is written after its answer.
+    wait_for("every delivery to be in the journal", || {
+        let (delivered, queued) = (daemon.events_of("alert.delivered"), queued.len());
+        match delivered.len() {
+            count if count == queued => Ok(()),
+            count => Err(format!("{count} of {queued}")),
+        }
+    });
+    let abandoned = daemon.events_of("alert.abandoned");
+    assert!(abandoned.is_empty(), "{abandoned:?}");
+
+    let inbox = inbox.lock().unwrap();
+    let known: BTreeSet<&str> = queued.iter().map(|alert| alert.id.as_str()).collect();
+    let mut first: Vec<&str> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for id in &inbox.taken {
+        assert!(known.contains(id.as_str()), "nothing queued {id}");
+        if seen.insert(id.as_str()) {
+            first.push(id);
+        }
+    }
+    let repeated = inbox.taken.len() - first.len();
+    assert!(
+        repeated <= kills as usize * UNDER_WAY,
+        "{repeated} were taken twice, over {kills} kills"
+    );
+    let place: BTreeMap<&str, usize> = first
+        .iter()
+        .enumerate()
+        .map(|(place, id)| (*id, place))
+        .collect();
+    let mut of_target: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for alert in queued.iter().filter(|alert| alert.severity == "low") {
+        let places = of_target.entry(&alert.target).or_default();
+        places.push(place[alert.id.as_str()]);
+    }
+    for (target, places) in &of_target {
+        assert!(places.is_sorted(), "{target}: {places:?}");
+        assert_eq!(places.len(), raised.taken[*target], "commands of {target}");
+    }
+    assert_eq!(of_target.len(), raised.taken.len());
+    for request in receiver.received() {
+        assert_eq!(request.json()["id"], request.header("idempotency-key"));
+    }
+}
