@@ -105,6 +105,12 @@ pub struct PauseBody {
     /// Which target; absent: the host.
     #[serde(default)]
     pub target: Option<String>,
+    /// Of a pause: after so many milliseconds it ends by itself; absent: it lasts until `resume`.
+    #[serde(default)]
+    pub for_ms: Option<u64>,
+    /// Of a pause with `for_ms`: why, for the record.
+    #[serde(default)]
+    pub reason: String,
     /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
     #[serde(default)]
     pub by: String,

@@ -71,6 +71,10 @@ pub struct HostStatus {
     pub config_digest: String,
     /// Whether automatic recovery is paused.
     pub paused: bool,
+    /// Until when it is, where the pause ends by itself; null where it does not, or there is none.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub paused_until: Option<String>,
 }
 
 /// One target, in `status`.
@@ -100,6 +104,10 @@ pub struct TargetRow {
     pub priority: u8,
     /// Whether its automatic recovery is paused.
     pub paused: bool,
+    /// Until when it is, where the pause ends by itself; null where it does not, or there is none.
+    #[serde(default)]
+    #[schemars(extend("format" = "date-time"))]
+    pub paused_until: Option<String>,
     /// Of the supervised process, where one runs.
     pub pid: Option<u32>,
     /// Of the supervised process.

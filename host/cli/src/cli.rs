@@ -105,11 +105,16 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Cancel(decision) => {
             done(operations::decide(&client().await?, out, "cancel", decision).await)
         }
-        Command::Pause(paused) => {
-            done(operations::set_paused(&client().await?, out, paused, true).await)
+        Command::Pause {
+            paused,
+            length,
+            reason,
+        } => {
+            let pause = Some(operations::Pause { length, reason });
+            done(operations::set_paused(&client().await?, out, paused, pause).await)
         }
         Command::Resume(paused) => {
-            done(operations::set_paused(&client().await?, out, paused, false).await)
+            done(operations::set_paused(&client().await?, out, paused, None).await)
         }
         Command::Start(arguments) => {
             orders::command(&client().await?, out, orders::START, arguments).await

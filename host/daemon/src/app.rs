@@ -82,7 +82,7 @@ use tokio::{
     runtime::Handle,
     sync::{Notify, mpsc, watch},
 };
-use told::open_alerts;
+use told::{Told, told};
 
 /// Findings that wait for the recovery engine; the monitor waits where there are more.
 const FINDINGS: usize = 4096;
@@ -199,9 +199,9 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last_event.last().map(|event| event.at),
         Arc::new(settled_file),
     ));
-    let open = {
+    let Told { open, pauses } = {
         let spec = Arc::clone(&spec.borrow());
-        open_alerts(&*records, &spec).await
+        told(&*records, &spec).await
     };
     let told_missed = open.jobs_with(EventKind::BackupRpoMissed);
     let told_checks = open.checks();
@@ -340,7 +340,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         engine.gives(Heartbeat::new(every, Arc::new(move || manager.alive())));
     }
     let undelivered = recovered.outbox.clone();
-    engine.resume(&recovered).await;
+    engine.resume(&recovered, pauses).await;
     let alerts = AlertService {
         shared: shared.clone(),
         undelivered,

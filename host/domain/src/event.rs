@@ -18,7 +18,7 @@ pub use alert::{AlertDelivery, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{
-    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, RecordSetAside,
+    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor, RecordSetAside,
 };
 pub use incident::{
     AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,

@@ -39,6 +39,7 @@ pub mod incident;
 pub mod name;
 pub mod operation;
 pub mod orders;
+pub mod pause;
 pub mod plugin;
 pub mod plugin_file;
 pub mod pulse;

@@ -33,6 +33,7 @@ mod key;
 mod looked;
 mod objective;
 mod operator_decision;
+mod pausing;
 mod polling;
 mod raised;
 mod recovered;
@@ -63,6 +64,7 @@ use crate::{
 };
 use dry_run::DryRun;
 use index::IndexEntry;
+use pausing::RunningPause;
 use settings::Settings;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -106,6 +108,8 @@ pub struct Recovery {
     /// No longer configured, and something still runs for them.
     removed: BTreeSet<TargetName>,
     paused_host: bool,
+    /// The pauses that end by themselves; that of the host has no target.
+    timed_pauses: BTreeMap<Option<TargetName>, RunningPause>,
     stopping: bool,
     /// Looks that were asked for.
     looks: u64,
@@ -137,6 +141,7 @@ impl Recovery {
             paused_targets: BTreeSet::new(),
             removed: BTreeSet::new(),
             paused_host: false,
+            timed_pauses: BTreeMap::new(),
             stopping: false,
             looks: 0,
             changed: BTreeSet::new(),
@@ -189,7 +194,7 @@ impl Recovery {
             Input::Command(command, ticket) => self.command(command, ticket, at, out)?,
             Input::Serves(handler) => self.serves(&handler, at, out),
             Input::Spec(spec) => self.configured(spec, at, out)?,
-            Input::Tick => {}
+            Input::Tick => self.end_pauses(at, out),
             Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
             Input::Stop => self.stopping = true,
         }
@@ -209,7 +214,9 @@ impl Recovery {
         let calm = self.calming.first().map(|(due, _)| *due);
         let objective = self.objectives.first().map(|(due, _)| *due);
         let objective = objective.filter(|_| !self.stopping);
-        [timer, queued, calm, objective].into_iter().flatten().min()
+        let pause = self.next_pause_end();
+        let all = [timer, queued, calm, objective, pause];
+        all.into_iter().flatten().min()
     }
 
     /// Every case, in no order.

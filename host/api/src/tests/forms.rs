@@ -160,6 +160,7 @@ fn the_status_says_null_where_there_is_nothing() {
         }),
         priority: 5,
         paused: true,
+        paused_until: Some(samples::NOW.to_string()),
         pid: None,
         restarts: 2,
         completed: true,
@@ -174,6 +175,7 @@ fn the_status_says_null_where_there_is_nothing() {
             contract_versions: vec!["1.0.0".to_owned()],
             config_digest: "ef".repeat(32),
             paused: false,
+            paused_until: None,
         },
         targets: vec![target],
         plugins: vec![PluginRow::from(&row)],
@@ -198,6 +200,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "contract_versions": ["1.0.0"],
             "config_digest": "ef".repeat(32),
             "paused": false,
+            "paused_until": null,
         },
         "targets": [{
             "name": "api",
@@ -210,6 +213,7 @@ fn the_status_says_null_where_there_is_nothing() {
             "unseen": { "since": at, "why": "no file can be opened" },
             "priority": 5,
             "paused": true,
+            "paused_until": at,
             "pid": null,
             "restarts": 2,
             "completed": true,
@@ -425,7 +429,7 @@ fn a_request_may_leave_out_what_it_could_before() {
     );
     check_request::<PauseBody>(
         json!({ "by": "ann" }),
-        json!({ "target": null, "by": "ann" }),
+        json!({ "target": null, "for_ms": null, "reason": "", "by": "ann" }),
     );
     check_request::<ForgetPluginBody>(
         json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),

@@ -9,6 +9,7 @@ use mainstay_domain::{
     code::ErrorCode,
     id::{BackupId, IncidentId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
+    pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
     time::Timestamp,
 };
@@ -298,8 +299,19 @@ pub enum Command {
     /// Checks go on, incidents are opened, `recover` works; only automatic operations wait. Outlives a restart.
     #[command(after_long_help = examples!("
   mainstay pause api
+  mainstay pause api --for 30m --reason 'new disks'
   mainstay pause            everything"))]
-    Pause(Paused),
+    Pause {
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        paused: Paused,
+        /// It ends by itself after so long, e.g. 30m, 2h or 7d; at most 30d
+        #[arg(long = "for", value_name = "LENGTH", value_parser = parse_pause)]
+        length: Option<Duration>,
+        /// Why, for the record
+        #[arg(long, default_value = "", requires = "length")]
+        reason: String,
+    },
     /// Resume automatic recovery of a target, or of the host
     #[command(after_long_help = examples!("
   mainstay resume api"))]
@@ -774,6 +786,14 @@ fn parse_timeout(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| {
             "allowed are a whole number and a unit, from 1ms to 1d, like 500ms, 10s or 2m"
                 .to_owned()
+        })
+}
+
+fn parse_pause(text: &str) -> Result<Duration, String> {
+    length_of(text)
+        .filter(|length| !length.is_zero() && *length <= LONGEST_PAUSE)
+        .ok_or_else(|| {
+            "allowed are a whole number and a unit, up to 30d, like 90s, 30m, 2h or 7d".to_owned()
         })
 }
 

@@ -11,7 +11,7 @@ use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
     PauseReport, RecoverBody, Scheduled,
 };
-use mainstay_domain::id::OperationId;
+use mainstay_domain::{id::OperationId, time::millis};
 use std::time::Duration;
 
 /// Where events do not come, the operation itself is looked at this often.
@@ -252,24 +252,41 @@ pub(super) async fn decide(
     })
 }
 
-/// Pauses or resumes.
+/// For how long is paused, and why.
+#[derive(Debug, Default)]
+pub(super) struct Pause {
+    /// None: until `resume`.
+    pub(super) length: Option<Duration>,
+    pub(super) reason: String,
+}
+
+/// Pauses or, with none, resumes.
 pub(super) async fn set_paused(
     client: &Client,
     out: &Output,
     paused: Paused,
-    pause: bool,
+    pause: Option<Pause>,
 ) -> anyhow::Result<()> {
-    let verb = if pause { "pause" } else { "resume" };
+    let is_pause = pause.is_some();
+    let verb = if is_pause { "pause" } else { "resume" };
+    let Pause {
+        length: pause_length,
+        reason,
+    } = pause.unwrap_or_default();
     let target = paused.target.map(|target| target.to_string());
     let body = PauseBody {
         target: target.clone(),
+        for_ms: pause_length.map(millis),
+        reason,
         by: paused.by.by,
     };
     client.post(&format!("/v1/{verb}"), &body).await?;
     if out.json {
-        let paused = pause;
+        let paused = is_pause;
         return out.json_line(&PauseReport { target, paused });
     }
     let what = target.as_deref().unwrap_or("the host");
-    out.line(&format!("{verb}d automatic recovery of {what}"))
+    let how_long = pause_length.map(|time| format!(" for {}", length(time)));
+    let how_long = how_long.unwrap_or_default();
+    out.line(&format!("{verb}d automatic recovery of {what}{how_long}"))
 }

@@ -16,7 +16,11 @@ pub(super) async fn status(client: &Client, out: &Output) -> anyhow::Result<()> 
 
 fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
     let (host, now) = (status.host, now());
-    let paused = if host.paused { "  PAUSED" } else { "" };
+    let paused = match (host.paused, &host.paused_until) {
+        (false, _) => String::new(),
+        (true, None) => "  PAUSED".to_owned(),
+        (true, Some(until)) => format!("  PAUSED, ends {}", relative(until, now)),
+    };
     out.line(&format!(
         "{}  mainstay {}  phase {}  started {}  contract {}{}",
         host.name,
@@ -24,7 +28,7 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
         host.phase,
         relative(&host.started_at, now),
         host.contract_versions.join(", "),
-        out.paint(paused, Tone::Warn),
+        out.paint(&paused, Tone::Warn),
     ))?;
     if let Some(reload) = status.last_reload {
         show_reload(out, reload, now)?;
@@ -90,7 +94,11 @@ fn reasons(error: &str) -> Vec<String> {
 
 fn show_targets(out: &Output, targets: Vec<TargetRow>, now: Timestamp) -> anyhow::Result<()> {
     let rows = targets.into_iter().map(|target| {
-        let paused = target.paused.then(|| "paused".to_owned());
+        let until = target.paused_until.as_ref();
+        let until = until.map(|until| format!(", ends {}", relative(until, now)));
+        let paused = target
+            .paused
+            .then(|| format!("paused{}", until.unwrap_or_default()));
         let unseen = target.unseen.as_ref();
         let unseen = unseen.map(|unseen| format!("cannot look: {}", printable(&unseen.why)));
         let waits = target.waits.as_deref().map(printable);

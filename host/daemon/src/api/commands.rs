@@ -9,7 +9,7 @@ use super::{
     extract::{Body, Named},
     requests,
 };
-use crate::ports::{Decision, RecoverRequest, Refused};
+use crate::ports::{Decision, PauseRequest, RecoverRequest, Refused};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{DecisionBody, ForgetPluginBody, Operation, PauseBody, RecoverBody, Scheduled};
 use mainstay_domain::{
@@ -20,7 +20,7 @@ use mainstay_domain::{
     recovery::Verb,
     text::excerpt,
 };
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// The longest note or reason that is put on record, in bytes.
 const MAX_TEXT: usize = 1_000;
@@ -107,7 +107,20 @@ pub(super) async fn pause(
     who: Known,
     Body(body): Body<PauseBody>,
 ) -> Result<StatusCode, ApiError> {
-    set_paused(&served, who, body, true).await
+    let Some(millis) = body.for_ms else {
+        return set_paused(&served, who, body, true).await;
+    };
+    let request = PauseRequest {
+        target: body.target.as_deref().map(requests::target).transpose()?,
+        length: Duration::from_millis(millis),
+        reason: short("reason", &body.reason)?,
+        by: actor(who, &body.by)?,
+    };
+    let recovery = served.ports.recovery.clone();
+    served
+        .finish(async move { recovery.pause_for(request).await })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn resume(
@@ -115,6 +128,10 @@ pub(super) async fn resume(
     who: Known,
     Body(body): Body<PauseBody>,
 ) -> Result<StatusCode, ApiError> {
+    if body.for_ms.is_some() {
+        let error = "`for_ms` is for a pause, and this resumes";
+        return Err(ApiError::bad_request(error.to_owned(), "leave it out"));
+    }
     set_paused(&served, who, body, false).await
 }
 

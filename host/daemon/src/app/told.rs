@@ -1,4 +1,4 @@
-//! What people were told by the daemons before, and not yet that it is over.
+//! What people were told by the daemons before, and not yet that it is over; and what they ordered for a while.
 //!
 //! Invariant: a fault is known however long ago it was told, and however much happened since; only where that takes too
 //! long, as on a disk that hardly answers, what is old is not known.
@@ -10,14 +10,18 @@ use crate::{
 };
 use mainstay_domain::{
     alert::OpenAlerts,
-    event::EventKind,
+    event::{Event, EventKind},
     name::PluginName,
+    pause::TimedPauses,
     record::Change,
     severity::Severity,
     spec::{AlertRoute, Spec},
 };
 use semver::VersionReq;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// For so long the whole history is gone through: the start must not wait for more.
@@ -32,40 +36,67 @@ const SETTLE_EVERY: Duration = Duration::from_secs(3600);
 /// So many of the newest events say what is open where the whole history cannot.
 const NEWEST: u32 = 10_000;
 
-/// What is open, by the events of the journal and the routes of this config.
-pub(super) async fn open_alerts(records: &dyn Browse, spec: &Spec) -> OpenAlerts {
-    let of_all = replay(records, &spec.alerts, &spec.host.name);
+/// The kinds of events that say anything of now.
+static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| OpenAlerts::kinds().to_vec());
+
+/// What the events of the journal say of now.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// What is open, by the routes of the config.
+    pub(super) open: OpenAlerts,
+    /// The pauses that have an end.
+    pub(super) pauses: TimedPauses,
+    /// The number of the last event that was read.
+    last: u64,
+}
+
+impl Told {
+    fn replay(&mut self, page: &[Event], routes: &[AlertRoute], host_name: &str) {
+        self.open.replay(page, routes, host_name);
+        self.pauses.replay(page);
+    }
+
+    /// Whether this event may make a difference to any of it.
+    fn need(&self, event: &Event, host_name: &str) -> bool {
+        // A pause of which the end was not told is open.
+        self.open.need(event, host_name)
+    }
+}
+
+/// What is open, by the events of the journal and the routes of this config, and what is ordered for a while.
+pub(super) async fn told(records: &dyn Browse, spec: &Spec) -> Told {
+    let of_all = of_all(records, &spec.alerts, &spec.host.name);
     let why = match tokio::time::timeout(LONGEST, of_all).await {
-        Ok(Ok((open, _))) => return open,
+        Ok(Ok(told)) => return told,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("the journal was not read within {LONGEST:?}"),
     };
     tracing::warn!(why, "of what people were told only the newest is known");
+    let mut told = Told::default();
     match records.last_events(NEWEST).await {
-        Ok(told) => OpenAlerts::replayed(&told, &spec.alerts, &spec.host.name),
+        Ok(newest) => told.replay(&newest, &spec.alerts, &spec.host.name),
         Err(error) => {
             tracing::warn!(%error, "what the daemons before told people of is not known");
-            OpenAlerts::default()
         }
     }
+    told.open.replay_ended();
+    told
 }
 
-/// What is open by these routes, and the number of the last event that was read.
-async fn replay(
+async fn of_all(
     records: &dyn Browse,
     routes: &[AlertRoute],
     host_name: &str,
-) -> Result<(OpenAlerts, u64), StoreError> {
-    let mut open = OpenAlerts::default();
-    let mut after = 0;
+) -> Result<Told, StoreError> {
+    let mut told = Told::default();
     loop {
-        let page = records.events_of(OpenAlerts::kinds(), after, PAGE).await?;
+        let page = records.events_of(&KINDS, told.last, PAGE).await?;
         let Some(last) = page.last() else {
-            open.replay_ended();
-            return Ok((open, after));
+            told.open.replay_ended();
+            return Ok(told);
         };
-        after = last.seq;
-        open.replay(&page, routes, host_name);
+        told.last = last.seq;
+        told.replay(&page, routes, host_name);
     }
 }
 
@@ -104,12 +135,12 @@ async fn settle(
         alerter,
         version: VersionReq::STAR,
     };
-    let (open, last) = replay(records, &[route], host_name).await?;
+    let told = of_all(records, &[route], host_name).await?;
     let mut after = 0;
-    while after < last {
-        let mut page = records.events_of(OpenAlerts::kinds(), after, PAGE).await?;
-        after = page.last().map_or(last, |event| event.seq);
-        page.retain(|event| event.seq <= last && !open.need(event, host_name));
+    while after < told.last {
+        let mut page = records.events_of(&KINDS, after, PAGE).await?;
+        after = page.last().map_or(told.last, |event| event.seq);
+        page.retain(|event| event.seq <= told.last && !told.need(event, host_name));
         if !page.is_empty() {
             let over = page.iter().map(|event| event.seq).collect();
             let changes = vec![Change::NotSought(over)];
@@ -122,7 +153,7 @@ async fn settle(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_domain::{event::Event, name::JobName, time::Timestamp};
+    use mainstay_domain::{name::JobName, time::Timestamp};
     use mainstay_store::{SqliteJournal, StateDirectory};
 
     const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -165,7 +196,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let journal = journal(&directory);
         journal.commit(changes.into()).await.unwrap();
-        let open = open_alerts(&journal, &spec()).await;
+        let open = told(&journal, &spec()).await.open;
         assert!(open.has(EventKind::BackupFailed));
         assert!(!open.has(EventKind::ConfigRejected), "it is over");
     }
@@ -186,7 +217,7 @@ mod tests {
         let name = spec().host.name;
         settle(&journal, &journal, &name).await.unwrap();
         let sought = async || {
-            let sought = journal.events_of(OpenAlerts::kinds(), 0, PAGE).await;
+            let sought = journal.events_of(&KINDS, 0, PAGE).await;
             let kinds = sought.unwrap().into_iter().map(|event| event.kind);
             kinds.collect::<Vec<_>>()
         };
@@ -194,7 +225,7 @@ mod tests {
             sought().await,
             [EventKind::HostStarted, EventKind::DrillFailed]
         );
-        let open = open_alerts(&journal, &spec()).await;
+        let open = told(&journal, &spec()).await.open;
         let jobs = open.jobs_with(EventKind::DrillFailed);
         assert_eq!(jobs, [JobName::parse("state").unwrap()]);
         // No event is lost by it.

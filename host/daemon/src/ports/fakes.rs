@@ -491,8 +491,23 @@ impl RecoveryControl for FakeWorld {
         self.happen(kind, |event| event);
         ready(Ok(()))
     }
+    fn pause_for(&self, request: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
+        let PauseRequest {
+            target,
+            length,
+            reason,
+            by,
+        } = request;
+        self.command(format!("pause {target:?} for {length:?} by {by}: {reason}"));
+        self.paused.lock().insert(target);
+        self.happen(EventKind::HostPaused, |event| event);
+        ready(Ok(()))
+    }
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         self.paused.lock().contains(&target.cloned())
+    }
+    fn paused_until(&self, _: Option<&TargetName>) -> Option<Timestamp> {
+        None
     }
     fn active(&self, name: &TargetName) -> Option<Active> {
         (*name == target("api")).then(|| Active {

@@ -55,6 +55,19 @@ pub struct Decision {
     pub reason: String,
 }
 
+/// A pause that ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PauseRequest {
+    /// Whose; none: the host's.
+    pub target: Option<TargetName>,
+    /// For how long.
+    pub length: Duration,
+    /// Why, for the record; may be empty.
+    pub reason: String,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
 /// What the recovery engine offers to operators.
 pub trait RecoveryControl: Send + Sync {
     /// Schedules an operation in manual mode.
@@ -68,8 +81,12 @@ pub trait RecoveryControl: Send + Sync {
         paused: bool,
         by: Actor,
     ) -> Boxed<'_, Result<(), Refused>>;
+    /// Pauses them for a while.
+    fn pause_for(&self, request: PauseRequest) -> Boxed<'_, Result<(), Refused>>;
     /// Whether the host, or a target, is paused.
     fn is_paused(&self, target: Option<&TargetName>) -> bool;
+    /// Until when it is, where the pause has an end.
+    fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp>;
     /// What recovery does about a target; none where nothing is open.
     fn active(&self, target: &TargetName) -> Option<Active>;
 }

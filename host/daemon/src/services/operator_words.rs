@@ -2,8 +2,12 @@
 //!
 //! Invariant: what a command asks for is not touched.
 
-use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused, Secrets};
-use mainstay_domain::{actor::Actor, id::OperationId, name::TargetName, operation::Operation};
+use crate::ports::{
+    Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused, Secrets,
+};
+use mainstay_domain::{
+    actor::Actor, id::OperationId, name::TargetName, operation::Operation, time::Timestamp,
+};
 use std::sync::Arc;
 
 /// Commands to the recovery engine, in whose words no secret is left.
@@ -58,8 +62,21 @@ impl RecoveryControl for OperatorWords {
         self.recovery.pause(target, paused, self.noted(by))
     }
 
+    fn pause_for(&self, request: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
+        self.recovery.pause_for(PauseRequest {
+            by: self.noted(request.by),
+            reason: self.concealed(&request.reason),
+            target: request.target,
+            length: request.length,
+        })
+    }
+
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         self.recovery.is_paused(target)
+    }
+
+    fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
+        self.recovery.paused_until(target)
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {

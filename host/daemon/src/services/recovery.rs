@@ -34,6 +34,7 @@ use control::Asked;
 use mainstay_domain::{
     id::IdSource,
     name::PluginName,
+    pause::TimedPauses,
     recovery::{Input, InputTime, Outcome, Recovery, Reply, Ticket},
     spec::Spec,
     time::Monotonic,
@@ -116,9 +117,9 @@ impl RecoveryEngine {
         self.heartbeat = Some(heartbeat);
     }
 
-    /// Resumes what the previous daemon left. When this returns, its changes are durable.
-    pub async fn resume(&mut self, recovered: &ports::Recovered) {
-        let recovered = previous::of(recovered, &*self.ports.watch);
+    /// Resumes what the previous daemon left; of its pauses these have an end. When this returns, its changes are durable.
+    pub async fn resume(&mut self, recovered: &ports::Recovered, pauses: TimedPauses) {
+        let recovered = previous::of(recovered, pauses, &*self.ports.watch);
         self.input(Input::Recovered(recovered));
         // Nothing to write: it waits for all that was written before.
         if let Err(error) = self.ports.shared.journal.commit(Vec::new().into()).await {
@@ -220,7 +221,10 @@ impl RecoveryEngine {
             now: self.ports.shared.clock.now(),
             monotonic: self.ports.shared.clock.monotonic(),
         };
-        let may_pause = matches!(input, Input::Command(..) | Input::Recovered(_));
+        let may_pause = matches!(
+            input,
+            Input::Command(..) | Input::Recovered(_) | Input::Tick
+        );
         let asked = match &input {
             Input::Command(_, ticket) => Some(*ticket),
             _ => None,

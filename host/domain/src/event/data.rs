@@ -4,14 +4,7 @@
 //! from the kind of the event.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    FailureCleared, FailureReported, IncidentClosed, IncidentOpened, IncidentReopened,
-    IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor,
-    OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated,
-    OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
-    PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside,
-    RtoExceeded, TargetCommanded, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, FailureCleared, FailureReported, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetCommanded, TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
@@ -59,6 +52,8 @@ macro_rules! event_data {
 event_data! {
     /// `host.paused` and `host.resumed`.
     PausedBy,
+    /// `host.paused`, where the pause has an end.
+    PausedFor,
     /// `config.applied`.
     ConfigApplied,
     /// `config.rejected`.

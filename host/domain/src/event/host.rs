@@ -12,6 +12,19 @@ pub struct PausedBy {
     pub note: Option<String>,
 }
 
+/// The host or a target was paused for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedFor {
+    /// Who did it: the user of the socket's peer, or the name of the token's secret.
+    pub by: String,
+    /// What they say about themselves.
+    pub note: Option<String>,
+    /// Why, as they say; may be empty.
+    pub reason: String,
+    /// For how long, milliseconds.
+    pub length_ms: u64,
+}
+
 /// A config was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigApplied {

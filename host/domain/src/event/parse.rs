@@ -4,14 +4,7 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-    AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded,
-    CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed,
-    EventData, EventKind, FailureCleared, FailureReported, IncidentClosed, IncidentOpened,
-    IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved,
-    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
-    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
-    OperationValidating, PausedBy, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts,
-    RecordSetAside, RtoExceeded, TargetCommanded, TargetRenamed,
+AlertDelivery, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, TargetCommanded, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,7 +18,8 @@ impl EventData {
             return Self::Nothing;
         }
         let known = match kind {
-            K::HostPaused | K::HostResumed => facts::<PausedBy>(&data),
+            K::HostPaused => facts::<PausedBy>(&data).or_else(|| facts::<PausedFor>(&data)),
+            K::HostResumed => facts::<PausedBy>(&data),
             K::ConfigApplied => facts::<ConfigApplied>(&data),
             K::ConfigRejected => facts::<ConfigRejected>(&data),
             K::ProcessStarted | K::ProcessAdopted | K::ProcessExited | K::ProcessStopped => {

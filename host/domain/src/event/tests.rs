@@ -157,6 +157,7 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("target.reloaded", "TargetCommanded"),
         ("route.unhandled", "Nothing"),
         ("route.handled", "Nothing"),
+        ("host.paused", "PausedFor"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

@@ -15,7 +15,6 @@ use crate::{
     id::OperationId,
     name::TargetName,
     operation::{Mode, Operation},
-    queue::StartBlock,
     record::Change,
     severity::Severity,
 };
@@ -62,6 +61,12 @@ impl Recovery {
             Command::Pause { target, paused, by } => {
                 self.pause_or_resume(target, paused, &by, at, out)?
             }
+            Command::PauseFor {
+                target,
+                length,
+                reason,
+                by,
+            } => self.pause_for(target, length, &reason, by, at, out),
         };
         let reply = reply.unwrap_or_else(Reply::Refused);
         out.after.push(Action::Answer(ticket, reply));
@@ -84,7 +89,7 @@ impl Recovery {
         }
     }
 
-    fn must_exist(&self, target: &TargetName) -> Result<(), Refusal> {
+    pub(super) fn must_exist(&self, target: &TargetName) -> Result<(), Refusal> {
         match self.settings.knows(target) {
             true => Ok(()),
             false => Err(Refusal::Unknown(format!(
@@ -195,21 +200,14 @@ impl Recovery {
         out.writes.push(Change::Paused(target.clone(), paused));
         out.writes
             .push(words::paused(target.as_ref(), paused, by, at.now));
-        match (target, paused) {
-            (None, _) => self.paused_host = paused,
-            (Some(target), true) => drop(self.paused_targets.insert(target)),
-            (Some(target), false) => {
-                self.paused_targets.remove(&target);
-                for key in self.keys_of(&target) {
-                    self.try_with(&key, out, |machine, case, out| {
-                        machine.take_up(case, at, out)
-                    })?;
-                }
-                self.queue.release_block(&StartBlock::TargetPaused(target));
+        self.timed_pauses.remove(&target);
+        self.set_paused(target.clone(), paused);
+        if let Some(target) = target.filter(|_| !paused) {
+            for key in self.keys_of(&target) {
+                self.try_with(&key, out, |machine, case, out| {
+                    machine.take_up(case, at, out)
+                })?;
             }
-        }
-        if !self.paused_host {
-            self.queue.release_block(&StartBlock::HostPaused);
         }
         Ok(Ok(Reply::Done))
     }

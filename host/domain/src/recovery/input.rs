@@ -9,6 +9,7 @@ use crate::{
     incident::Incident,
     name::{FailureType, PluginName, TargetName},
     operation::{self, Operation},
+    pause::TimedPauses,
     plugin::PluginIdentity,
     record::Change,
     severity::Severity,
@@ -184,6 +185,17 @@ pub enum Command {
         /// Who asks.
         by: Actor,
     },
+    /// Pauses them for a while.
+    PauseFor {
+        /// Whose; none: the host's.
+        target: Option<TargetName>,
+        /// For how long; at most [`LONGEST_PAUSE`](crate::pause::LONGEST_PAUSE).
+        length: Duration,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
 }
 
 /// What a person decides about an operation.
@@ -273,6 +285,8 @@ pub struct Recovered {
     pub paused_targets: BTreeSet<TargetName>,
     /// The host is paused.
     pub paused_host: bool,
+    /// Which of these pauses have an end.
+    pub pauses: TimedPauses,
     /// Cooldowns, past ones included.
     pub cooldowns: Vec<(TargetName, FailureType, Timestamp)>,
 }

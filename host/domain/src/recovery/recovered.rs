@@ -35,6 +35,7 @@ impl Recovery {
     ) -> Result<(), IllegalMove> {
         self.paused_host = recovered.paused_host;
         self.paused_targets = recovered.paused_targets;
+        self.pauses_recovered(&recovered.pauses, at);
         self.cooldowns = Cooldowns::new(recovered.cooldowns, at.now);
         self.learn_recoveries(&recovered.incidents);
         self.remember(&recovered.incidents, at);

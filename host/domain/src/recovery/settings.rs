@@ -37,6 +37,11 @@ impl Settings {
         }
     }
 
+    /// How long events are kept.
+    pub(super) fn keep_history(&self) -> Duration {
+        self.spec.host.keep_history
+    }
+
     pub(super) fn target(&self, name: &TargetName) -> Option<&TargetSpec> {
         self.spec.targets.get(*self.targets.get(name)?)
     }

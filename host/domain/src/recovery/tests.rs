@@ -6,6 +6,7 @@ mod config;
 mod fixtures;
 mod moment;
 mod objective;
+mod pausing;
 mod person;
 mod relapse;
 mod restart;

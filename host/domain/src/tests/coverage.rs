@@ -270,6 +270,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         all.iter().map(|one| &one.data);
         EventData::Nothing,
         EventData::PausedBy(_),
+        EventData::PausedFor(_),
         EventData::JournalDamaged(_),
         EventData::RecordSetAside(_),
         EventData::MonitorBlind(_),

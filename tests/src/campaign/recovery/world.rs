@@ -11,6 +11,7 @@ use mainstay_domain::{
     incident::Incident,
     name::{CheckName, FailureType, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
+    pause::TimedPauses,
     record::Change,
     recovery::{
         Action, Case, CaseKey, Command, Handled, Input, InputTime, Look, LookResult, NotHandled,
@@ -679,6 +680,7 @@ impl Journal {
             effects: BTreeMap::new(),
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
+            pauses: TimedPauses::default(),
             cooldowns: self
                 .cooldowns
                 .iter()

@@ -1,13 +1,16 @@
 //! Operators' commands to the recovery machine, and their answers.
 
 use super::RecoverySnapshot;
-use crate::ports::{Active, Boxed, Decision, RecoverRequest, RecoveryControl, Refused};
+use crate::ports::{
+    Active, Boxed, Decision, PauseRequest, RecoverRequest, RecoveryControl, Refused,
+};
 use mainstay_domain::{
     actor::Actor,
     id::OperationId,
     name::TargetName,
     operation::Operation,
     recovery::{CaseKey, Command, Reply},
+    time::Timestamp,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -95,8 +98,30 @@ impl RecoveryControl for RecoveryHandle {
         })
     }
 
+    fn pause_for(&self, request: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
+        let PauseRequest {
+            target,
+            length,
+            reason,
+            by,
+        } = request;
+        Box::pin(async move {
+            let command = Command::PauseFor {
+                target,
+                length,
+                reason,
+                by,
+            };
+            self.ask(command).await.map(drop)
+        })
+    }
+
     fn is_paused(&self, target: Option<&TargetName>) -> bool {
         self.snapshot.is_paused(target)
+    }
+
+    fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
+        self.snapshot.paused_until(target)
     }
 
     fn active(&self, target: &TargetName) -> Option<Active> {

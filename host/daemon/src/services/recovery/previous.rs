@@ -1,10 +1,17 @@
 //! What the previous daemon left, as the machine takes it.
 
 use crate::ports::{self, Watch};
-use mainstay_domain::recovery::{CaseKey, Recovered};
+use mainstay_domain::{
+    pause::TimedPauses,
+    recovery::{CaseKey, Recovered},
+};
 
-/// `watch` tells which open incidents no check sees now.
-pub(super) fn of(previous: &ports::Recovered, watch: &dyn Watch) -> Recovered {
+/// `watch` tells which open incidents no check sees now; of the pauses these have an end.
+pub(super) fn of(
+    previous: &ports::Recovered,
+    pauses: TimedPauses,
+    watch: &dyn Watch,
+) -> Recovered {
     let open = previous.incidents.iter();
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
     let unseen = unseen.map(CaseKey::from);
@@ -16,6 +23,7 @@ pub(super) fn of(previous: &ports::Recovered, watch: &dyn Watch) -> Recovered {
         effects: previous.effects.iter().cloned().collect(),
         paused_targets: previous.paused_targets.iter().cloned().collect(),
         paused_host: previous.paused_host,
+        pauses,
         cooldowns: previous.cooldowns.clone(),
     }
 }

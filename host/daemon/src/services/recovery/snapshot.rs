@@ -7,6 +7,7 @@ use crate::{
 use mainstay_domain::{
     name::TargetName,
     recovery::{Recovery, TargetSummary},
+    time::Timestamp,
 };
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::{
@@ -26,6 +27,8 @@ struct State {
     active: BTreeMap<TargetName, Active>,
     paused_targets: BTreeSet<TargetName>,
     paused_host: bool,
+    /// Those of the pauses that have an end; that of the host has no target.
+    paused_until: BTreeMap<Option<TargetName>, Timestamp>,
 }
 
 impl RecoverySnapshot {
@@ -67,9 +70,12 @@ impl RecoverySnapshot {
     /// Copies what is paused.
     pub(super) fn pause(&self, machine: &Recovery) {
         let host = machine.is_paused(None);
+        let until = machine.paused_until();
         let is_as_before = {
             let state = self.read();
-            state.paused_host == host && state.paused_targets == *machine.paused_targets()
+            state.paused_host == host
+                && state.paused_targets == *machine.paused_targets()
+                && state.paused_until == until
         };
         if is_as_before {
             return;
@@ -78,8 +84,12 @@ impl RecoverySnapshot {
         state.paused_host = host;
         let before = std::mem::replace(&mut state.paused_targets, machine.paused_targets().clone());
         let now = state.paused_targets.clone();
+        let ended = std::mem::replace(&mut state.paused_until, until.clone());
         drop(state);
         for target in before.symmetric_difference(&now) {
+            self.changed.note(target);
+        }
+        for target in ended.keys().chain(until.keys()).flatten() {
             self.changed.note(target);
         }
     }
@@ -87,6 +97,11 @@ impl RecoverySnapshot {
     /// What is open or runs of a target; none where nothing is.
     pub fn active(&self, target: &TargetName) -> Option<Active> {
         self.read().active.get(target).cloned()
+    }
+
+    /// Until when the host, or a target, is paused, where that has an end.
+    pub fn paused_until(&self, target: Option<&TargetName>) -> Option<Timestamp> {
+        self.read().paused_until.get(&target.cloned()).copied()
     }
 
     /// Whether the host, or a target, is paused.

@@ -19,6 +19,7 @@ use mainstay_domain::{
     incident::Incident,
     name::{FailureType, TargetName},
     operation::{Mode, Operation, OperationState},
+    pause::TimedPauses,
     record::Change,
     recovery::{Call, Handled, NotHandled, Verb},
     severity::Severity,
@@ -166,7 +167,7 @@ impl Story {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move {
-            engine.resume(&left).await;
+            engine.resume(&left, TimedPauses::default()).await;
             engine.run(stopped).await;
         });
         Self {

@@ -14,6 +14,7 @@ use crate::{
     incident::Incident,
     name::{FailureType, TargetName},
     operation::Operation,
+    pause::TimedPauses,
     record::Change,
     severity::Severity,
     spec::Spec,
@@ -271,6 +272,8 @@ impl World {
         let operations = self.operations.values();
         let unfinished = operations.filter(|one| !one.state.is_final());
         let cooldowns = self.cooldowns.iter();
+        let mut pauses = TimedPauses::default();
+        pauses.replay(&self.events);
         let recovered = Recovered {
             unseen: incidents
                 .iter()
@@ -281,6 +284,7 @@ impl World {
             effects: BTreeMap::new(),
             paused_targets: self.paused_targets.clone(),
             paused_host: self.paused_host,
+            pauses,
             cooldowns: cooldowns
                 .map(|((target, failure), until)| (target.clone(), failure.clone(), *until))
                 .collect(),

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     ports::{
-        Active, Boxed, Decision, HostView, LastReload, RecoverRequest, RecoveryControl, Refused,
-        StatusFacts, TargetControl, Watch,
+        Active, Boxed, Decision, HostView, LastReload, PauseRequest, RecoverRequest,
+        RecoveryControl, Refused, StatusFacts, TargetControl, Watch,
         fakes::{incident, operation_id},
     },
     services::testing::specs::name,
@@ -17,6 +17,7 @@ use mainstay_domain::{
     id::OperationId,
     name::{FailureType, TargetName},
     operation::Operation,
+    time::Timestamp,
 };
 use parking_lot::MutexGuard;
 use proptest::prelude::*;
@@ -107,6 +108,12 @@ impl RecoveryControl for Changing {
     }
     fn decide(&self, _: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         unreachable!("the status decides nothing")
+    }
+    fn pause_for(&self, _: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
+        unreachable!()
+    }
+    fn paused_until(&self, _: Option<&TargetName>) -> Option<Timestamp> {
+        None
     }
     fn pause(&self, _: Option<TargetName>, _: bool, _: Actor) -> Boxed<'_, Result<(), Refused>> {
         unreachable!("the status pauses nothing")

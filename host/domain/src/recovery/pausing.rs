@@ -1,0 +1,124 @@
+//! Pauses, and how they end by themselves.
+//!
+//! Invariant: the end of a pause is what a person's `resume` is, with an event of its own.
+
+use super::{InputTime, Outcome, Recovery, Refusal, Reply, words};
+use crate::{
+    actor::Actor,
+    name::TargetName,
+    pause::{LONGEST_PAUSE, TimedPause, TimedPauses},
+    queue::StartBlock,
+    record::Change,
+    time::{Monotonic, Timestamp},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// A pause whose end is known.
+#[derive(Debug)]
+pub(super) struct RunningPause {
+    pause: TimedPause,
+    /// By the time that is lived.
+    ends: Monotonic,
+    /// By the wall clock, as that stood when this was known.
+    until: Timestamp,
+}
+
+impl Recovery {
+    /// Pauses a target, or with none the host, for a while.
+    pub(super) fn pause_for(
+        &mut self,
+        target: Option<TargetName>,
+        length: Duration,
+        reason: &str,
+        by: Actor,
+        at: InputTime,
+        out: &mut Outcome,
+    ) -> Result<Reply, Refusal> {
+        if let Some(target) = &target {
+            self.must_exist(target)?;
+        }
+        // Until when is known from the event, which must outlive the pause.
+        let longest = LONGEST_PAUSE.min(self.settings.keep_history());
+        if length.is_zero() || length > longest {
+            return Err(Refusal::NotAllowed(format!(
+                "a pause of {length:?} cannot be: more than nothing and at most {longest:?} is allowed; pause without a \
+                 length for one that only `mainstay resume` ends"
+            )));
+        }
+        let pause = TimedPause {
+            since: at.now,
+            length,
+            by,
+        };
+        out.writes.push(Change::Paused(target.clone(), true));
+        out.writes
+            .push(words::paused_for(target.as_ref(), &pause, reason));
+        let running = RunningPause {
+            pause,
+            ends: at.monotonic + length,
+            until: at.now + length,
+        };
+        self.timed_pauses.insert(target.clone(), running);
+        self.set_paused(target, true);
+        Ok(Reply::Done)
+    }
+
+    /// The pauses that the previous daemon left, of which these have an end.
+    pub(super) fn pauses_recovered(&mut self, pauses: &TimedPauses, at: InputTime) {
+        for (target, pause) in pauses.iter() {
+            if !self.is_paused(target.as_ref()) {
+                continue;
+            }
+            let lived = self.timeline.lived_since(pause.since);
+            let rest = pause.length.saturating_sub(lived);
+            let running = RunningPause {
+                pause: pause.clone(),
+                ends: at.monotonic + rest,
+                until: at.now + rest,
+            };
+            self.timed_pauses.insert(target.clone(), running);
+        }
+    }
+
+    /// Ends the pauses whose time is over.
+    pub(super) fn end_pauses(&mut self, at: InputTime, out: &mut Outcome) {
+        let over = self.timed_pauses.iter();
+        let over = over.filter(|(_, running)| running.ends <= at.monotonic);
+        let over: Vec<Option<TargetName>> = over.map(|(target, _)| target.clone()).collect();
+        for target in over {
+            if let Some(running) = self.timed_pauses.remove(&target) {
+                out.writes.push(Change::Paused(target.clone(), false));
+                let over = words::pause_over(target.as_ref(), &running.pause, at.now);
+                out.writes.push(over);
+                self.set_paused(target, false);
+            }
+        }
+    }
+
+    /// When the next pause ends by itself.
+    pub(super) fn next_pause_end(&self) -> Option<Monotonic> {
+        self.timed_pauses.values().map(|running| running.ends).min()
+    }
+
+    /// Until when which pauses last that have an end; that of the host has no target.
+    pub fn paused_until(&self) -> BTreeMap<Option<TargetName>, Timestamp> {
+        let pauses = self.timed_pauses.iter();
+        pauses
+            .map(|(target, running)| (target.clone(), running.until))
+            .collect()
+    }
+
+    pub(super) fn set_paused(&mut self, target: Option<TargetName>, paused: bool) {
+        match (target, paused) {
+            (None, _) => self.paused_host = paused,
+            (Some(target), true) => drop(self.paused_targets.insert(target)),
+            (Some(target), false) => {
+                self.paused_targets.remove(&target);
+                self.queue.release_block(&StartBlock::TargetPaused(target));
+            }
+        }
+        if !self.paused_host {
+            self.queue.release_block(&StartBlock::HostPaused);
+        }
+    }
+}
