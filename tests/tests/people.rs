@@ -1,9 +1,9 @@
-//! What people order for a while.
+//! What people are told, and what they order for a while.
 
 use mainstay_domain::time::Timestamp;
-use mainstay_tests::{Daemon, HOST, plugin, sleeper, time, wait_for};
+use mainstay_tests::{Daemon, HOST, Receiver, plugin, sleeper, time, wait_for};
 use serde_json::Value;
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 /// One target that restart-service recovers.
 fn start() -> Daemon {
@@ -66,4 +66,105 @@ fn a_pause_for_a_while_ends_by_itself_also_over_kill_minus_nine_and_status_says_
     for wrong in ["0s", "31d", "soon"] {
         assert!(!daemon.cli(&["pause", "--for", wrong]).status.success());
     }
+}
+
+/// A target that is healthy while a file with its name is there.
+fn by_file(name: &str, more: &str) -> String {
+    format!(
+        "\n[[target]]\nname = \"{name}\"\n{more}\n[[target.check]]\nkind = \"exec\"\n\
+         run = [\"test\", \"-e\", \"{name}.ok\"]\nevery = \"100ms\"\nfail_after = 1\nrecover_after = 1\n\
+         failure = \"{name}-down\"\n"
+    )
+}
+
+/// Everything about these targets goes to the receiver; all are healthy.
+fn start_watching(receiver: &Receiver, targets: &[(&str, &str)]) -> Daemon {
+    let url = &receiver.url;
+    let targets_text: String = targets
+        .iter()
+        .map(|(name, more)| by_file(name, more))
+        .collect();
+    let config = format!(
+        r#"{HOST}{targets_text}
+[[alert]]
+alerter = "webhook"
+
+[plugin.webhook]
+grants = {{ http = ["{url}"] }}
+settings = {{ url = "{url}/alerts" }}
+"#
+    );
+    let mut daemon = Daemon::prepare(&config);
+    for (name, _) in targets {
+        fs::write(daemon.path(&format!("{name}.ok")), "").unwrap();
+    }
+    daemon.drop_plugin(&plugin("webhook"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_status("all to be healthy", |status| {
+        let mut rows = status["targets"].as_array().unwrap().iter();
+        rows.all(|row| row["health"] == "healthy")
+    });
+    daemon
+}
+
+fn fails(daemon: &Daemon, name: &str) {
+    fs::remove_file(daemon.path(&format!("{name}.ok"))).unwrap();
+}
+
+fn is_well(daemon: &Daemon, name: &str) {
+    fs::write(daemon.path(&format!("{name}.ok")), "").unwrap();
+}
+
+fn wait_for_kind(daemon: &Daemon, kind: &str, target: &str) -> Value {
+    daemon.wait_for_event(&format!("{kind} of {target}"), |event| {
+        event["kind"] == kind && event["target"] == target
+    })
+}
+
+/// How many alerts about a target came in.
+fn told_of(receiver: &Receiver, target: &str) -> usize {
+    let received = receiver.received();
+    let about = received.iter().filter(|one| one.json()["target"] == target);
+    about.count()
+}
+
+#[test]
+fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_still_fails() {
+    let receiver = Receiver::start();
+    let targets = [
+        ("redis", ""),
+        // Not directly, either.
+        ("cache", "depends_on = [\"redis\"]"),
+        ("app", "depends_on = [\"cache\"]"),
+        ("web", "depends_on = [\"redis\"]"),
+        ("alone", ""),
+    ];
+    let mut daemon = start_watching(&receiver, &targets);
+    fails(&daemon, "redis");
+    receiver.wait_for("that redis is failing", |one| one.json()["target"] == "redis");
+    for name in ["app", "web"] {
+        fails(&daemon, name);
+        let held = wait_for_kind(&daemon, "alert.held", name);
+        assert_eq!(held["data"]["why"], "redis is failing");
+    }
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    fails(&daemon, "alone");
+    receiver.wait_for("what depends on nothing", |one| one.json()["target"] == "alone");
+    is_well(&daemon, "web");
+    wait_for_kind(&daemon, "alert.lapsed", "web");
+    assert_eq!((told_of(&receiver, "app"), told_of(&receiver, "web")), (0, 0));
+    is_well(&daemon, "redis");
+    let sent = receiver.wait_for("what still fails", |one| one.json()["target"] == "app");
+    assert_eq!(sent.json()["status"], "firing");
+    let over = wait_for_kind(&daemon, "incident.closed", "redis");
+    let delivered = wait_for_kind(&daemon, "alert.delivered", "app");
+    assert!(delivered["seq"].as_u64() > over["seq"].as_u64(), "{delivered} {over}");
+    assert_eq!(told_of(&receiver, "web"), 0);
+    is_well(&daemon, "app");
+    receiver.wait_for("that it is over", |one| {
+        one.json()["target"] == "app" && one.json()["status"] == "resolved"
+    });
 }

@@ -161,6 +161,12 @@ words! {
         /// An alert is in the outbox.
         #[serde(rename = "alert.queued")]
         AlertQueued,
+        /// It is held back: what its target depends on is failing.
+        #[serde(rename = "alert.held")]
+        AlertHeld,
+        /// It was over while it was held back, and nobody is told of it.
+        #[serde(rename = "alert.lapsed")]
+        AlertLapsed,
         /// An alerter delivered it.
         #[serde(rename = "alert.delivered")]
         AlertDelivered,

@@ -39,6 +39,7 @@ use crate::{
         RecoveryControl, Reports, Secrets, ServiceManager, StatusFacts, WallClock,
     },
     services::{
+        alert_holds::Holds,
         alerts::{AlertService, arrivals},
         backup::{BackupParts, BackupService},
         disk_state::DiskStateService,
@@ -346,6 +347,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         undelivered,
         arrivals,
         alerters: plugins.clone(),
+        holds: Arc::new(Holds {
+            shared: shared.clone(),
+            recovery: Arc::new(recovery.clone()),
+        }),
     };
     let unhandled_routes = UnhandledRoutes::default();
     let route_watch = RouteWatch {

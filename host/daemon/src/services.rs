@@ -1,6 +1,7 @@
 //! What the daemon does, in loops of its own: each service gathers inputs, lets `domain` decide, journals, acts and
 //! reports.
 
+pub mod alert_holds;
 pub mod alerts;
 pub mod backup;
 pub mod disk_state;

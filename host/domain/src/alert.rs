@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod concern;
 mod delivery;
+mod held;
 mod open;
 mod open_key;
 mod outbox;
@@ -20,6 +21,7 @@ mod routing;
 mod text;
 
 pub use delivery::{after_failure, retry_after};
+pub use held::{Arrived, HeldAlerts, failing_dependency};
 pub use open::OpenAlerts;
 pub use outbox::Outbox;
 pub use routing::{alerts_for, is_alert_by_default, never_alerts, version_for};
@@ -77,6 +79,9 @@ pub struct OutboxEntry {
     pub due: Timestamp,
     /// What the last attempt said.
     pub last_error: Option<String>,
+    /// This alerter was told before that something with this key is wrong, or was to be, and it is not over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub follows: bool,
 }
 
 impl OutboxEntry {
@@ -89,6 +94,7 @@ impl OutboxEntry {
             attempts: 0,
             tried_for: Duration::ZERO,
             last_error: None,
+            follows: false,
         }
     }
 }

@@ -14,7 +14,7 @@ mod parse;
 mod plugin;
 mod target;
 
-pub use alert::{AlertDelivery, AlertQueued};
+pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{

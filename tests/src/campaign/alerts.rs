@@ -151,7 +151,7 @@ fn config(url: &str) -> String {
         r#"{HOST}{targets}
 [[route]]
 failure = "data-corruption"
-strategy = {{ kind = "manual" }}
+strategy = {{ kind = "manual", max_attempts = 1 }}
 chain = [{{ handler = "nobody" }}]
 
 [[alert]]

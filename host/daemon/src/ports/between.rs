@@ -245,6 +245,12 @@ pub trait Alerters: Send + Sync {
     ) -> Boxed<'_, Delivery>;
 }
 
+/// Says which alerts are held back.
+pub trait AlertHolds: Send + Sync {
+    /// Why an alert that something is wrong is not delivered now, for people; none where it is. Answers from memory.
+    fn why(&self, alert: &Alert) -> Option<String>;
+}
+
 /// Why a retention policy gave no verdicts; each with a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JudgeError {

@@ -1,5 +1,7 @@
 //! Delivers alerts from the durable outbox. The outbox is read once at start; after that, memory is authoritative.
 //!
+//! Length: what is held back, what is delivered, and what is written of each, side by side.
+//!
 //! Invariant: an alert joins the outbox when its event is durable, or where the journal takes nothing now, so that
 //! alerts go out while the disk is full.
 //! Invariant: an alert leaves the outbox when it is delivered, refused for good, older than `domain::alert` allows,
@@ -9,6 +11,8 @@
 //! what waits for its next attempt waits beside the others.
 //! Invariant: one alerter gets the alerts about one thing in the order of their events, so "resolved" is never
 //! followed by "fired".
+//! Invariant: an alert that is held back before its first attempt leaves its place when nothing holds it back any more, or
+//! is dropped where it is over by then; see `domain::alert::HeldAlerts`. Each is an event.
 //! Invariant: what was delivered is not sent again while the daemon lives, whether the outcome can be written or not.
 
 mod arrivals;
@@ -16,10 +20,12 @@ mod arrivals;
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
 use super::shared::Shared;
-use crate::ports::{Alerters, Delivery};
+use crate::ports::{AlertHolds, Alerters, Delivery};
 use mainstay_domain::{
-    alert::{Outbox, OutboxEntry, after_failure, retry_after, version_for},
-    event::{AlertDelivery, Event, EventKind},
+    alert::{
+        AlertStatus, Arrived, HeldAlerts, Outbox, OutboxEntry, after_failure, retry_after, version_for,
+    },
+    event::{AlertDelivery, AlertHeld, Event, EventKind},
     id::AlertId,
     name::PluginName,
     record::Change,
@@ -47,6 +53,8 @@ pub struct AlertService {
     pub arrivals: Arrivals,
     /// Who delivers.
     pub alerters: Arc<dyn Alerters>,
+    /// What holds alerts back.
+    pub holds: Arc<dyn AlertHolds>,
 }
 
 /// What a delivery works with.
@@ -55,6 +63,8 @@ struct DeliveryContext {
     shared: Shared,
     outbox: Arc<Mutex<Outbox>>,
     alerters: Arc<dyn Alerters>,
+    held: Arc<Mutex<HeldAlerts>>,
+    holds: Arc<dyn AlertHolds>,
 }
 
 impl AlertService {
@@ -65,14 +75,18 @@ impl AlertService {
             undelivered,
             mut arrivals,
             alerters,
+            holds,
         } = self;
         let mut events = shared.journal.subscribe();
         let context = DeliveryContext {
             shared,
             outbox: Arc::default(),
             alerters,
+            held: Arc::default(),
+            holds,
         };
-        context.accept(undelivered);
+        // Of what is still held back it was told before.
+        context.arrived(undelivered, false);
         // What each task delivers, and by whom.
         let mut under_way: HashMap<Id, (AlertId, PluginName)> = HashMap::new();
         let mut deliveries: JoinSet<()> = JoinSet::new();
@@ -86,10 +100,13 @@ impl AlertService {
                         context.outbox().ended(&alert, &alerter);
                     }
                 }
-                entries = arrivals.next() => context.accept(entries),
+                entries = arrivals.next() => {
+                    context.release();
+                    context.arrived(entries, true);
+                }
                 // A new plugin may deliver what the one before could not.
-                () = wait_for_retry_trigger(&mut events) => {}
-                () = tokio::time::sleep(rest) => {}
+                () = wait_for_retry_trigger(&mut events) => context.release(),
+                () = tokio::time::sleep(rest) => context.release(),
             }
         }
         while deliveries.join_next().await.is_some() {}
@@ -99,6 +116,52 @@ impl AlertService {
 impl DeliveryContext {
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock()
+    }
+
+    /// Takes alerts into the outbox, but for those that are held back or over.
+    fn arrived(&self, entries: Vec<OutboxEntry>, is_news: bool) {
+        let now = self.shared.clock.now();
+        let mut accepted = Vec::new();
+        let mut changes = Vec::new();
+        let mut held = self.held.lock();
+        for entry in entries {
+            // What was tried may have arrived.
+            let may_be_held = entry.alert.status == AlertStatus::Firing && entry.attempts == 0;
+            let why = match may_be_held {
+                true => self.holds.why(&entry.alert),
+                false => None,
+            };
+            match held.arrive(entry, why) {
+                Arrived::Deliver(entry) => accepted.push(*entry),
+                Arrived::Held(entry, why) if is_news => {
+                    changes.push(event_of_held(&entry, EventKind::AlertHeld, now, why));
+                }
+                Arrived::Held(..) => {}
+                Arrived::Over { untold, deliver } => {
+                    for entry in untold {
+                        let why = "it was over while it was held".to_owned();
+                        let event = event_of_held(&entry, EventKind::AlertLapsed, now, why);
+                        changes.extend([done(&entry), event]);
+                    }
+                    accepted.extend(deliver.map(|entry| *entry));
+                }
+            }
+        }
+        drop(held);
+        if !changes.is_empty() {
+            // Written in order; nothing waits for it.
+            drop(self.shared.journal.commit(changes.into()));
+        }
+        self.accept(accepted);
+    }
+
+    /// Takes into the outbox what nothing holds back any more.
+    fn release(&self) {
+        let released = self
+            .held
+            .lock()
+            .release(|alert| self.holds.why(alert).is_some());
+        self.accept(released);
     }
 
     fn accept(&self, entries: Vec<OutboxEntry>) {
@@ -195,11 +258,12 @@ impl DeliveryContext {
     }
 }
 
-/// Waits for an event after which an alert may be delivered that could not be before.
+/// Waits for an event after which an alert may be delivered that could not be before: a plugin serves, or what held it
+/// back is over.
 async fn wait_for_retry_trigger(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
     loop {
         match events.recv().await {
-            Ok(event) if event.kind == EventKind::PluginServing => return,
+            Ok(event) if lets_go(event.kind) => return,
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending().await,
@@ -207,9 +271,40 @@ async fn wait_for_retry_trigger(events: &mut tokio::sync::broadcast::Receiver<Ar
     }
 }
 
+fn lets_go(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::PluginServing
+            | EventKind::IncidentClosed
+            | EventKind::OperationSucceeded
+            | EventKind::ConfigApplied
+    )
+}
+
 /// It is delivered or given up.
 fn done(entry: &OutboxEntry) -> Change {
     Change::AlertDone(entry.alert.id.clone(), entry.alerter.clone())
+}
+
+/// That an alert is held back, or that nobody is told of it any more.
+fn event_of_held(entry: &OutboxEntry, kind: EventKind, now: Timestamp, why: String) -> Change {
+    let (alert, alerter) = (&entry.alert, &entry.alerter);
+    let verb = match kind {
+        EventKind::AlertHeld => "held",
+        _ => "dropped",
+    };
+    let message = format!("alert for {alerter} {verb}: {why}: {}", alert.title);
+    let data = AlertHeld {
+        alert: alert.id.clone(),
+        alerter: alerter.clone(),
+        why,
+    };
+    let mut event = Event::new(kind, Severity::Low, now, message)
+        .with_plugin(alerter)
+        .with_data(data);
+    event.target.clone_from(&alert.target);
+    event.operation.clone_from(&alert.operation);
+    Change::Event(event)
 }
 
 fn event_about(

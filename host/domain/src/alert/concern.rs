@@ -87,6 +87,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::OperationCancelled
         | K::EffectPerformed
         | K::AlertQueued
+        | K::AlertHeld
+        | K::AlertLapsed
         | K::AlertDelivered
         | K::AlertDelayed
         | K::AlertAbandoned

@@ -89,6 +89,7 @@ mod tests {
             tried_for: Duration::ZERO,
             due,
             last_error: None,
+            follows: false,
         }
     }
 

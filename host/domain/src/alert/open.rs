@@ -151,7 +151,9 @@ impl OpenAlerts {
                         entry.alert.labels.push(update_label());
                     }
                 }
-                entries.iter().for_each(|entry| self.fired(entry, event));
+                for entry in &mut entries {
+                    entry.follows = self.fired(entry, event);
+                }
             }
             Concern::Ends | Concern::Tells => self.ended(event, host_name, ids, &mut entries),
         }
@@ -216,10 +218,11 @@ impl OpenAlerts {
         of_key.by.get(&entry.alerter)
     }
 
-    fn fired(&mut self, entry: &OutboxEntry, event: &Event) {
+    /// Whether this alerter was told of something with its key before, which is not over.
+    fn fired(&mut self, entry: &OutboxEntry, event: &Event) -> bool {
         let key = &entry.alert.dedup_key;
         if self.told.len() >= MOST && !self.told.contains_key(key) {
-            return;
+            return false;
         }
         let of_key = self.told.entry(key.clone());
         let of_key = of_key.or_insert_with(|| OpenKey::about(event));
@@ -230,6 +233,7 @@ impl OpenAlerts {
             severity,
         });
         told.severity = told.severity.max(severity);
+        let follows = !told.kinds.is_empty();
         // The records that a daemon sets aside, and the plugins that it refuses, it tells of before it says that it has
         // started.
         let is_of_start = matches!(
@@ -238,6 +242,7 @@ impl OpenAlerts {
         );
         let before = self.is_replay && !is_of_start;
         told.kinds.insert(event.kind, before);
+        follows
     }
 
     /// Adds that what this event ends is over.

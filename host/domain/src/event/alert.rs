@@ -16,6 +16,17 @@ pub struct AlertQueued {
     pub resolves: Option<String>,
 }
 
+/// An alert is held back, or nobody is told of it any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertHeld {
+    /// Which.
+    pub alert: AlertId,
+    /// Who was to deliver it.
+    pub alerter: PluginName,
+    /// Why, for people.
+    pub why: String,
+}
+
 /// What an attempt to deliver an alert came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertDelivery {

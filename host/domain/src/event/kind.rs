@@ -129,6 +129,10 @@ event_kinds! {
     EffectPerformed = "effect.performed",
     /// An alert is in the outbox.
     AlertQueued = "alert.queued",
+    /// It is held back: what its target depends on is failing.
+    AlertHeld = "alert.held",
+    /// It was over while it was held back, and nobody is told of it.
+    AlertLapsed = "alert.lapsed",
     /// An alerter delivered it.
     AlertDelivered = "alert.delivered",
     /// An alerter could not deliver it; it is tried again.

@@ -158,6 +158,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("route.unhandled", "Nothing"),
         ("route.handled", "Nothing"),
         ("host.paused", "PausedFor"),
+        ("alert.held", "AlertHeld"),
+        ("alert.lapsed", "AlertHeld"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

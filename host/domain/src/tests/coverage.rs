@@ -304,6 +304,7 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::EffectPerformed(_),
         EventData::AlertQueued(_),
         EventData::AlertDelivery(_),
+        EventData::AlertHeld(_),
         EventData::PluginServing(_),
         EventData::PluginRejected(_),
         EventData::PluginWithdrawn(_),
@@ -518,8 +519,10 @@ fn every_form_of_an_alert_is_in_the_corpus() {
         tried_for: _,
         due: _,
         last_error: _,
+        follows: _,
     } = &all[0];
     there_and_absent!(all, last_error);
+    true_and_false!(all, follows);
     let alerts: Vec<&Alert> = all.iter().map(|one| &one.alert).collect();
     met!(alerts.iter().map(|alert| alert.status); AlertStatus::Firing, AlertStatus::Resolved);
     severities(alerts.iter().map(|alert| alert.severity));

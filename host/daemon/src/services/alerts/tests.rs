@@ -34,6 +34,15 @@ impl Clock for PausedClock {
     }
 }
 
+/// Nothing is held back.
+struct HoldsNothing;
+
+impl AlertHolds for HoldsNothing {
+    fn why(&self, _: &Alert) -> Option<String> {
+        None
+    }
+}
+
 /// What an alerter does with an attempt.
 enum Act {
     Deliver,
@@ -116,6 +125,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, title: &str) -> OutboxEntr
         tried_for: Duration::ZERO,
         due: NOW,
         last_error: None,
+        follows: false,
     }
 }
 
@@ -152,6 +162,7 @@ async fn attempts_with(
         undelivered: world.outbox.lock().clone(),
         arrivals,
         alerters: alerters.clone(),
+        holds: Arc::new(HoldsNothing),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
@@ -360,6 +371,7 @@ async fn two_thousand_to_a_receiver_that_takes_100_ms_are_all_sent_once_the_crit
         undelivered: world.outbox.lock().clone(),
         arrivals,
         alerters: alerters.clone(),
+        holds: Arc::new(HoldsNothing),
     };
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));

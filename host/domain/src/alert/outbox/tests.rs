@@ -37,6 +37,7 @@ fn entry(number: u64, alerter: &str, dedup_key: &str, due: Timestamp) -> OutboxE
         tried_for: Duration::ZERO,
         due,
         last_error: None,
+        follows: false,
     }
 }
 

@@ -204,6 +204,7 @@ pub(super) fn outbox_entry(n: u64) -> OutboxEntry {
         tried_for: std::time::Duration::from_secs(3),
         due: at(n + 5),
         last_error: Some("503".to_owned()),
+        follows: false,
     }
 }
 

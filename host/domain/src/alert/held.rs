@@ -1,0 +1,190 @@
+//! Alerts that are held back, in memory; in the durable outbox they wait as all others do.
+//!
+//! Invariant: what is over while its alert was held back is told to nobody who was not told of it before.
+//! Invariant: what is said to one alerter about one thing keeps its order.
+//! Invariant: at most [`Outbox::MOST`](super::Outbox::MOST) are held back; more are delivered.
+
+use super::{Alert, AlertStatus, Outbox, OutboxEntry};
+use crate::{
+    name::{PluginName, TargetName},
+    spec::Spec,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The alerts that are held back, by alerter and key.
+#[derive(Debug, Clone, Default)]
+pub struct HeldAlerts {
+    lanes: BTreeMap<(PluginName, String), Vec<OutboxEntry>>,
+    all: usize,
+}
+
+/// What becomes of an alert that arrives.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arrived {
+    /// It is to be delivered.
+    Deliver(Box<OutboxEntry>),
+    /// It is held back, and why.
+    Held(Box<OutboxEntry>, String),
+    /// It says that it is over.
+    Over {
+        /// Nobody is told of these any more.
+        untold: Vec<OutboxEntry>,
+        /// That it is over, for one who was told of it before.
+        deliver: Option<Box<OutboxEntry>>,
+    },
+}
+
+impl HeldAlerts {
+    /// An alert arrives; with why it is to be held back, where it is.
+    pub fn arrive(&mut self, entry: OutboxEntry, why: Option<String>) -> Arrived {
+        let lane = (entry.alerter.clone(), entry.alert.dedup_key.clone());
+        if entry.alert.status == AlertStatus::Resolved {
+            let mut untold = self.lanes.remove(&lane).unwrap_or_default();
+            self.all = self.all.saturating_sub(untold.len());
+            let Some(first) = untold.first() else {
+                return Arrived::Deliver(Box::new(entry));
+            };
+            let was_told = first.follows;
+            let deliver = match was_told {
+                true => Some(Box::new(entry)),
+                false => {
+                    untold.push(entry);
+                    None
+                }
+            };
+            return Arrived::Over { untold, deliver };
+        }
+        match why {
+            Some(why) if self.all < Outbox::MOST => {
+                self.all += 1;
+                self.lanes.entry(lane).or_default().push(entry.clone());
+                Arrived::Held(Box::new(entry), why)
+            }
+            _ => Arrived::Deliver(Box::new(entry)),
+        }
+    }
+
+    /// Takes out those that nothing holds back any more, the oldest first.
+    pub fn release(&mut self, is_held: impl Fn(&Alert) -> bool) -> Vec<OutboxEntry> {
+        let mut released = Vec::new();
+        self.lanes.retain(|_, lane| {
+            let free = lane.iter().take_while(|entry| !is_held(&entry.alert));
+            let free = free.count();
+            released.extend(lane.drain(..free));
+            !lane.is_empty()
+        });
+        self.all = self.all.saturating_sub(released.len());
+        released.sort_by(|a, b| a.alert.id.cmp(&b.alert.id));
+        released
+    }
+}
+
+/// What is failing of all that a target depends on, directly or not; the nearest.
+pub fn failing_dependency(
+    spec: &Spec,
+    target: &TargetName,
+    is_failing: impl Fn(&TargetName) -> bool,
+) -> Option<TargetName> {
+    let mut seen = BTreeSet::from([target]);
+    let mut next = vec![target];
+    while !next.is_empty() {
+        let needs = next.iter().filter_map(|name| spec.target(name));
+        let needs: Vec<&TargetName> = needs.flat_map(|target| &target.depends_on).collect();
+        next.clear();
+        for need in needs {
+            if seen.insert(need) {
+                if is_failing(need) {
+                    return Some(need.clone());
+                }
+                next.push(need);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::{AlertId, IdSource},
+        severity::Severity,
+        time::Timestamp,
+    };
+
+    fn entry(number: u64, key: &str, status: AlertStatus, follows: bool) -> OutboxEntry {
+        let at = Timestamp::from_millis(number);
+        let alert = Alert {
+            id: AlertId::new(IdSource::new(number).next(at)),
+            dedup_key: key.to_owned(),
+            status,
+            severity: Severity::High,
+            at,
+            kind: "incident.opened".to_owned(),
+            title: String::new(),
+            body: String::new(),
+            target: None,
+            operation: None,
+            labels: Vec::new(),
+        };
+        let mut entry = OutboxEntry::new(alert, PluginName::parse("page").unwrap());
+        entry.follows = follows;
+        entry
+    }
+
+    fn why() -> Option<String> {
+        Some("redis is failing".to_owned())
+    }
+
+    #[test]
+    fn what_is_over_while_it_was_held_back_is_told_to_nobody() {
+        use AlertStatus::{Firing, Resolved};
+        let mut held = HeldAlerts::default();
+        let (first, second) = (entry(1, "a", Firing, false), entry(2, "a", Firing, true));
+        for one in [&first, &second] {
+            let arrived = held.arrive(one.clone(), why());
+            assert!(matches!(arrived, Arrived::Held(..)), "{arrived:?}");
+        }
+        let over = entry(3, "a", Resolved, false);
+        let expected = Arrived::Over {
+            untold: vec![first, second, over.clone()],
+            deliver: None,
+        };
+        assert_eq!(held.arrive(over.clone(), None), expected);
+        let again = held.arrive(over.clone(), None);
+        assert_eq!(again, Arrived::Deliver(Box::new(over)));
+    }
+
+    #[test]
+    fn who_was_told_before_is_told_that_it_is_over() {
+        use AlertStatus::{Firing, Resolved};
+        let mut held = HeldAlerts::default();
+        let update = entry(2, "a", Firing, true);
+        held.arrive(update.clone(), why());
+        let over = entry(3, "a", Resolved, false);
+        let expected = Arrived::Over {
+            untold: vec![update],
+            deliver: Some(Box::new(over.clone())),
+        };
+        assert_eq!(held.arrive(over, None), expected);
+    }
+
+    #[test]
+    fn what_nothing_holds_back_any_more_comes_out_in_order() {
+        use AlertStatus::Firing;
+        let mut held = HeldAlerts::default();
+        let all = [
+            entry(1, "b", Firing, false),
+            entry(2, "a", Firing, false),
+            entry(3, "b", Firing, true),
+        ];
+        for one in &all {
+            held.arrive(one.clone(), why());
+        }
+        assert!(held.release(|_| true).is_empty());
+        let released = held.release(|alert| alert.dedup_key == "a");
+        assert_eq!(released, [all[0].clone(), all[2].clone()]);
+        assert_eq!(held.release(|_| false), [all[1].clone()]);
+        assert!(held.release(|_| false).is_empty());
+    }
+}
