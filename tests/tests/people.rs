@@ -168,3 +168,57 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
         one.json()["target"] == "app" && one.json()["status"] == "resolved"
     });
 }
+
+#[test]
+fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_then() {
+    let receiver = Receiver::start();
+    let mut daemon = start_watching(&receiver, &[("web", ""), ("db", ""), ("other", "")]);
+    let silence = |daemon: &Daemon, of: &[&str], length: &str| {
+        let rest = ["--for", length, "--reason", "new disks"];
+        let arguments = [&["silence"][..], of, &rest].concat();
+        daemon.json(&arguments)
+    };
+    let long = silence(&daemon, &["web"], "2h");
+    let host = daemon.json(&["status"])["host"]["name"].clone();
+    let key = format!("{}/incident/db/db-down", host.as_str().unwrap());
+    let by_key = silence(&daemon, &["--alert", &key], "2h");
+    let short = silence(&daemon, &["other"], "8s");
+    assert_eq!(long["target"], "web");
+    assert_eq!(by_key["alert"], key.as_str());
+    for name in ["web", "db", "other"] {
+        fails(&daemon, name);
+        let held = wait_for_kind(&daemon, "alert.held", name);
+        let why = held["data"]["why"].as_str().unwrap();
+        assert!(why.starts_with("silenced by ") && why.ends_with(": new disks"), "{held}");
+    }
+    daemon.kill();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let held = daemon.json(&["silences"]);
+    let held: Vec<&Value> = held.as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert!(held.contains(&&long["id"]) && held.contains(&&by_key["id"]), "{held:?}");
+    // It ends by itself.
+    let late = receiver.wait_for("what still fires", |one| one.json()["target"] == "other");
+    assert_eq!(late.json()["status"], "firing");
+    let over = wait_for_kind(&daemon, "silence.ended", "other");
+    assert_eq!(over["data"]["silence"], short["id"]);
+    assert_eq!(over["data"]["by"], Value::Null);
+    // It is over before it was told.
+    is_well(&daemon, "web");
+    wait_for_kind(&daemon, "alert.lapsed", "web");
+    // It is ended by hand.
+    let id = by_key["id"].as_str().unwrap();
+    assert!(daemon.cli(&["unsilence", id]).status.success());
+    receiver.wait_for("what is silenced no more", |one| one.json()["target"] == "db");
+    assert_eq!(told_of(&receiver, "web"), 0);
+    assert!(!daemon.cli(&["unsilence", id]).status.success());
+    for wrong in [
+        &["silence", "nobody", "--for", "1h", "--reason", "x"][..],
+        &["silence", "web", "--for", "1h"],
+        &["silence", "--for", "1h", "--reason", "x"],
+        &["silence", "web", "--alert", "x", "--for", "1h", "--reason", "x"],
+        &["silence", "web", "--for", "31d", "--reason", "x"],
+    ] {
+        assert!(!daemon.cli(wrong).status.success(), "{wrong:?}");
+    }
+}

@@ -47,6 +47,13 @@ pub struct ForgottenPlugin {
     pub version: String,
 }
 
+/// What `unsilence --json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndedSilence {
+    /// The identifier of the silence that is over.
+    pub id: String,
+}
+
 /// What `pause --json` and `resume --json` print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PauseReport {

@@ -161,7 +161,7 @@ words! {
         /// An alert is in the outbox.
         #[serde(rename = "alert.queued")]
         AlertQueued,
-        /// It is held back: what its target depends on is failing.
+        /// It is held back: it is silenced, or what its target depends on is failing.
         #[serde(rename = "alert.held")]
         AlertHeld,
         /// It was over while it was held back, and nobody is told of it.
@@ -176,6 +176,12 @@ words! {
         /// It will not be delivered.
         #[serde(rename = "alert.abandoned")]
         AlertAbandoned,
+        /// An operator silenced alerts for a while.
+        #[serde(rename = "silence.began")]
+        SilenceBegan,
+        /// A silence is over.
+        #[serde(rename = "silence.ended")]
+        SilenceEnded,
         /// A plugin gets calls.
         #[serde(rename = "plugin.serving")]
         PluginServing,

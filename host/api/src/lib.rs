@@ -22,12 +22,13 @@ mod operations;
 mod plugins;
 mod requests;
 mod severity;
+mod silences;
 mod status;
 mod words;
 
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
-pub use commands::{Commanded, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled};
+pub use commands::{Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -41,10 +42,10 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
-    TargetBody,
+IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
 };
 pub use severity::Severity;
+pub use silences::Silence;
 pub use status::{
     CircuitState, Health, HostStatus, JobRow, ProbeReport, ProbedCheck, ReloadRow, Rest, Status,
     TargetRow, Unseen,

@@ -6,7 +6,7 @@ mod schemas;
 
 use crate::{
     check::CheckReport,
-    commands::{ForgottenPlugin, PauseReport},
+    commands::{EndedSilence, ForgottenPlugin, PauseReport},
     demo::{DemoEnd, DemoStep},
     errors::{ErrorBody, ErrorPage, ListedError},
     journal::{JournalCheck, JournalCopy, JournalSalvage},
@@ -31,6 +31,7 @@ pub fn openapi() -> Value {
     schemas.answer::<PluginInspection>();
     schemas.answer::<WrittenPlugin>();
     schemas.answer::<PauseReport>();
+    schemas.answer::<EndedSilence>();
     schemas.answer::<ForgottenPlugin>();
     schemas.answer::<ErrorPage>();
     schemas.answer::<ListedError>();

@@ -154,6 +154,36 @@ pub struct ReportBody {
     pub by: String,
 }
 
+/// The body of `POST /v1/silence`: of `target` and `alert` one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SilenceBody {
+    /// The target whose alerts are silenced.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// The key of the alerts that are silenced.
+    #[serde(default)]
+    pub alert: Option<String>,
+    /// For so many milliseconds.
+    pub for_ms: u64,
+    /// Why, for the record.
+    pub reason: String,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
+/// The body of `POST /v1/unsilence`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnsilenceBody {
+    /// The identifier of the silence.
+    pub id: String,
+    /// On whose behalf, as a note: who asks is the user of the socket's peer, or the name of the token's secret.
+    #[serde(default)]
+    pub by: String,
+}
+
 /// The body of `POST /v1/plugins/forget`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -22,6 +22,7 @@ mod output;
 mod plugins;
 mod progress;
 mod scaffold;
+mod silences;
 mod status;
 mod wiring;
 
@@ -30,7 +31,8 @@ pub use failure::Ending;
 
 use arguments::{IncidentCommand, OperationCommand, PluginCommand};
 use clap::CommandFactory;
-use mainstay_api::RecoverBody;
+use mainstay_api::{RecoverBody, SilenceBody};
+use mainstay_domain::time::millis;
 use output::Output;
 use std::process::ExitCode;
 
@@ -115,6 +117,26 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         }
         Command::Resume(paused) => {
             done(operations::set_paused(&client().await?, out, paused, None).await)
+        }
+        Command::Silence {
+            target,
+            alert,
+            length,
+            reason,
+            by,
+        } => {
+            let body = SilenceBody {
+                target: target.map(|target| target.to_string()),
+                alert,
+                for_ms: millis(length),
+                reason,
+                by: by.by,
+            };
+            done(silences::begin(&client().await?, out, &body).await)
+        }
+        Command::Silences => done(silences::list(&client().await?, out).await),
+        Command::Unsilence { id, by } => {
+            done(silences::end(&client().await?, out, &id, by.by).await)
         }
         Command::Start(arguments) => {
             orders::command(&client().await?, out, orders::START, arguments).await

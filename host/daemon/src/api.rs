@@ -19,6 +19,7 @@ mod pace;
 mod pages;
 mod reads;
 mod requests;
+mod silences;
 mod socket;
 mod targets;
 
@@ -28,7 +29,7 @@ pub use socket::{BindError, SOCKET_NAME};
 use crate::{
     ports::{
         Accounts, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
-        TargetControl, TargetOperator, TargetVerb, Watch,
+SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,
@@ -67,6 +68,7 @@ pub struct ApiState {
     pub journal: Arc<dyn Journal>,
     pub records: Arc<dyn Browse>,
     pub recovery: Arc<dyn RecoveryControl>,
+    pub silences: Arc<dyn SilenceControl>,
     pub backups: Arc<dyn BackupOperator>,
     pub watch: Arc<dyn Watch>,
     pub targets: Arc<dyn TargetControl>,
@@ -238,6 +240,9 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/recover", post(commands::recover))
         .route("/pause", post(commands::pause))
         .route("/resume", post(commands::resume))
+        .route("/silences", get(silences::list))
+        .route("/silence", post(silences::begin))
+        .route("/unsilence", post(silences::end))
         .route("/heartbeat/{target}", post(commands::heartbeat))
         .route("/targets/{target}/check", post(targets::check))
         .route("/targets/{target}/report", post(targets::report))

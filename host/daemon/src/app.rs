@@ -55,6 +55,7 @@ use crate::{
         reload::{LastReloadCell, ReloadService},
         route_watch::{RouteWatch, UnhandledRoutes},
         settled::Settled,
+        silences::SilenceService,
         shared::Shared,
         status_line::StatusLineService,
         supervisor::{PreviousRun, Supervisor, SupervisorPorts},
@@ -200,7 +201,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last_event.last().map(|event| event.at),
         Arc::new(settled_file),
     ));
-    let Told { open, pauses } = {
+    let Told {
+        open,
+        pauses,
+        silences,
+    } = {
         let spec = Arc::clone(&spec.borrow());
         told(&*records, &spec).await
     };
@@ -342,6 +347,12 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     }
     let undelivered = recovered.outbox.clone();
     engine.resume(&recovered, pauses).await;
+    let silences = Arc::new(SilenceService::new(
+        shared.clone(),
+        secrets.clone(),
+        silences,
+        ids(),
+    ));
     let alerts = AlertService {
         shared: shared.clone(),
         undelivered,
@@ -350,6 +361,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         holds: Arc::new(Holds {
             shared: shared.clone(),
             recovery: Arc::new(recovery.clone()),
+            silences: silences.clone(),
         }),
     };
     let unhandled_routes = UnhandledRoutes::default();
@@ -418,6 +430,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         journal: shared.journal.clone(),
         records: records.clone(),
         recovery: operators.clone(),
+        silences,
         backups: Arc::new(backups.clone()),
         watch: Arc::new(monitor.clone()),
         targets: Arc::new(supervisor.clone()),

@@ -19,6 +19,7 @@ pub mod reload;
 pub mod route_watch;
 pub mod settled;
 pub mod shared;
+pub mod silences;
 pub mod status_line;
 pub mod status_view;
 pub mod supervisor;

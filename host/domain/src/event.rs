@@ -12,6 +12,7 @@ mod kind;
 mod operation;
 mod parse;
 mod plugin;
+mod silence;
 mod target;
 
 pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
@@ -31,6 +32,7 @@ pub use operation::{
     OperationRetrying, OperationScheduled, OperationStarted, OperationValidating,
 };
 pub use plugin::{PluginRejected, PluginServing, PluginWithdrawn};
+pub use silence::{SilenceBegan, SilenceEnded};
 pub use target::{
     CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, FailureCleared, FailureReported,
     ProcessFacts, TargetCommanded, TargetRenamed,

@@ -118,6 +118,10 @@ prefixed_id!(
     IncidentId, "inc", "an incident", "inc-01K0000000000000000000000A"
 );
 prefixed_id!(
+    /// One silence.
+    SilenceId, "sil", "a silence", "sil-01K0000000000000000000000A"
+);
+prefixed_id!(
     /// One message about one event.
     AlertId, "alr", "an alert", "alr-01K0000000000000000000000A"
 );

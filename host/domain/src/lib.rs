@@ -52,6 +52,7 @@ pub mod rpo;
 pub mod secret;
 pub mod settled_clock;
 pub mod severity;
+pub mod silence;
 pub mod spec;
 pub mod strategy;
 pub mod template;

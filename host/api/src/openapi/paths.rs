@@ -15,8 +15,9 @@ use crate::{
     requests::{
         BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody,
         HistoryQuery, IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody,
-        RestoreBody, TargetBody,
+        RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
     },
+    silences::Silence,
     status::{ProbeReport, Status},
 };
 use serde_json::{Map, Value, json};
@@ -82,6 +83,12 @@ fn reads(schemas: &mut Schemas) -> Vec<Endpoint> {
             "operation",
             "One operation and its journal, effect by effect",
             Json(schemas.answer::<OperationDetail>()),
+        ),
+        Endpoint::get(
+            "/v1/silences",
+            "silences",
+            "The silences that hold, oldest first",
+            Json(schemas.answer::<Vec<Silence>>()),
         ),
         Endpoint::get(
             "/v1/events",
@@ -161,6 +168,20 @@ fn commands(schemas: &mut Schemas) -> Vec<Endpoint> {
             Nothing,
         )
         .with_body(schemas.body::<PauseBody>()),
+        Endpoint::post(
+            "/v1/silence",
+            "silence",
+            "Hold back the alerts about a target, or with a key, for a while",
+            Json(schemas.answer::<Silence>()),
+        )
+        .with_body(schemas.body::<SilenceBody>()),
+        Endpoint::post(
+            "/v1/unsilence",
+            "unsilence",
+            "End a silence; what still fires is delivered",
+            Nothing,
+        )
+        .with_body(schemas.body::<UnsilenceBody>()),
         Endpoint::post(
             "/v1/plugins/forget",
             "forget-plugin",

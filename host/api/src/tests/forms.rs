@@ -2,7 +2,9 @@
 
 use super::samples;
 use crate::*;
-use mainstay_domain::{backup, breaker, event, health, incident, operation, plugin, record};
+use mainstay_domain::{
+    backup, breaker, event, health, incident, name::TargetName, operation, plugin, record, silence,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::fmt::{Debug, Display};
@@ -418,6 +420,37 @@ fn check_request<B: Serialize + DeserializeOwned>(short: Value, whole: Value) {
 }
 
 #[test]
+fn a_silence_says_which_alerts_it_is_of() {
+    let at = "2024-01-31T12:00:00.123Z";
+    let id = "sil-01K0000000000000000000000A";
+    for of in [
+        silence::Silenced::Target(TargetName::parse("api").unwrap()),
+        silence::Silenced::Key("db1/config".to_owned()),
+    ] {
+        let is_of_target = matches!(of, silence::Silenced::Target(_));
+        let made = silence::Silence {
+            id: mainstay_domain::id::SilenceId::parse(id).unwrap(),
+            of,
+            since: samples::NOW,
+            length: std::time::Duration::ZERO,
+            reason: "known".to_owned(),
+            by: mainstay_domain::actor::Actor::new("root", "ann"),
+        };
+        let expected = json!({
+            "id": id,
+            "target": is_of_target.then_some("api"),
+            "alert": (!is_of_target).then_some("db1/config"),
+            "since": at,
+            "until": at,
+            "reason": "known",
+            "by": "root",
+            "note": "ann",
+        });
+        check(&Silence::of(&made, samples::NOW), &expected);
+    }
+}
+
+#[test]
 fn a_request_may_leave_out_what_it_could_before() {
     check_request::<RecoverBody>(
         json!({ "target": "api", "failure": "f", "by": "ann" }),
@@ -430,6 +463,14 @@ fn a_request_may_leave_out_what_it_could_before() {
     check_request::<PauseBody>(
         json!({ "by": "ann" }),
         json!({ "target": null, "for_ms": null, "reason": "", "by": "ann" }),
+    );
+    check_request::<SilenceBody>(
+        json!({ "target": "api", "for_ms": 5, "reason": "known" }),
+        json!({ "target": "api", "alert": null, "for_ms": 5, "reason": "known", "by": "" }),
+    );
+    check_request::<UnsilenceBody>(
+        json!({ "id": "sil-01K0000000000000000000000A" }),
+        json!({ "id": "sil-01K0000000000000000000000A", "by": "" }),
     );
     check_request::<ForgetPluginBody>(
         json!({ "name": "fixer", "version": "1.0.0", "by": "ann" }),

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
     code::ErrorCode,
-    id::{BackupId, IncidentId, OperationId},
+id::{BackupId, IncidentId, OperationId, SilenceId,},
     name::{FailureType, JobName, PluginName, TargetName},
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -316,6 +316,46 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay resume api"))]
     Resume(Paused),
+    /// Hold back the alerts about a target, or with a key, for a while
+    ///
+    /// They are recorded, and not delivered. What still fires at the end is delivered then; what is over by then is told to
+    /// nobody. Recovery goes on. Outlives a restart.
+    #[command(after_long_help = examples!("
+  mainstay silence api --for 2h --reason 'moving to new disks'
+  mainstay silence --alert db1/backup/state --for 7d --reason 'known, see the ticket'"))]
+    Silence {
+        /// The target
+        #[arg(value_parser = TargetName::parse, required_unless_present = "alert", conflicts_with = "alert")]
+        target: Option<TargetName>,
+        /// The key of the alerts, as `dedup_key` has it
+        #[arg(long, value_name = "KEY")]
+        alert: Option<String>,
+        /// For how long, e.g. 30m, 2h or 7d; at most 30d
+        #[arg(long = "for", value_name = "LENGTH", value_parser = parse_pause)]
+        length: Duration,
+        /// Why, for the record
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
+    /// List the silences that hold
+    #[command(after_long_help = examples!("
+  mainstay silences
+  mainstay silences --json"))]
+    Silences,
+    /// End a silence; what still fires is delivered
+    #[command(after_long_help = examples!("
+  mainstay unsilence sil-01K0000000000000000000000A"))]
+    Unsilence {
+        /// Which one
+        #[arg(value_parser = SilenceId::parse)]
+        id: SilenceId,
+        #[command(flatten)]
+        #[allow(missing_docs, reason = "its own docs are the help")]
+        by: By,
+    },
     /// Report that a target with a heartbeat check is alive
     #[command(after_long_help = examples!("
   nightly-job && mainstay heartbeat nightly-job"))]

@@ -38,6 +38,7 @@ pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
         journal: world.clone(),
         records: world.clone(),
         recovery: world.clone(),
+        silences: world.clone(),
         backups: world.clone(),
         watch: world.clone(),
         targets: world.clone(),

@@ -15,6 +15,7 @@ use mainstay_domain::{
     pause::TimedPauses,
     record::Change,
     severity::Severity,
+    silence::Silences,
     spec::{AlertRoute, Spec},
 };
 use semver::VersionReq;
@@ -36,9 +37,6 @@ const SETTLE_EVERY: Duration = Duration::from_secs(3600);
 /// So many of the newest events say what is open where the whole history cannot.
 const NEWEST: u32 = 10_000;
 
-/// The kinds of events that say anything of now.
-static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| OpenAlerts::kinds().to_vec());
-
 /// What the events of the journal say of now.
 #[derive(Debug, Default)]
 pub(super) struct Told {
@@ -46,20 +44,30 @@ pub(super) struct Told {
     pub(super) open: OpenAlerts,
     /// The pauses that have an end.
     pub(super) pauses: TimedPauses,
+    /// The silences that were not ended.
+    pub(super) silences: Silences,
     /// The number of the last event that was read.
     last: u64,
 }
+
+/// The kinds of events that say anything of now.
+static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
+    let mut kinds = OpenAlerts::kinds().to_vec();
+    kinds.extend([EventKind::SilenceBegan, EventKind::SilenceEnded]);
+    kinds
+});
 
 impl Told {
     fn replay(&mut self, page: &[Event], routes: &[AlertRoute], host_name: &str) {
         self.open.replay(page, routes, host_name);
         self.pauses.replay(page);
+        self.silences.replay(page);
     }
 
     /// Whether this event may make a difference to any of it.
     fn need(&self, event: &Event, host_name: &str) -> bool {
         // A pause of which the end was not told is open.
-        self.open.need(event, host_name)
+        self.open.need(event, host_name) || self.silences.need(event)
     }
 }
 

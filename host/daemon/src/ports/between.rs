@@ -249,6 +249,10 @@ pub trait Alerters: Send + Sync {
 pub trait AlertHolds: Send + Sync {
     /// Why an alert that something is wrong is not delivered now, for people; none where it is. Answers from memory.
     fn why(&self, alert: &Alert) -> Option<String>;
+    /// Lets go of what holds alerts back no longer, for its time is over; how long until the next of it is.
+    fn pass(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why a retention policy gave no verdicts; each with a sentence for people.

@@ -1,6 +1,6 @@
 //! One fake world behind every port that the admin API, the status and the metrics use.
 //!
-//! Length: one struct behind ten traits, so that a test tells its whole story in one place.
+//! Length: one struct behind eleven traits, so that a test tells its whole story in one place.
 
 use super::*;
 use mainstay_domain::{
@@ -11,7 +11,7 @@ use mainstay_domain::{
     effect::{EffectError, Signal, TargetStatus},
     event::{Event, EventKind},
     health::{Evidence, Health, Observation},
-    id::{BackupId, IdSource, IncidentId, OperationId},
+    id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
@@ -19,6 +19,7 @@ use mainstay_domain::{
     plugin::PluginRow,
     record::{Change, EffectEntry, EntryKind},
     severity::Severity,
+    silence::Silence,
     time::{Monotonic, Timestamp},
 };
 use parking_lot::Mutex;
@@ -443,6 +444,37 @@ impl Browse for FakeWorld {
         let events = self.events.lock();
         let found = events.iter().rev().nth(count as usize);
         ready(Ok(found.map_or(0, |event| event.seq)))
+    }
+}
+
+impl SilenceControl for FakeWorld {
+    fn silence(
+        &self,
+        request: SilenceRequest,
+    ) -> Boxed<'_, Result<(Silence, Timestamp), Refused>> {
+        let SilenceRequest {
+            of,
+            length,
+            reason,
+            by,
+        } = request;
+        self.command(format!("silence {of} for {length:?} by {by}: {reason}"));
+        let silence = Silence {
+            id: SilenceId::parse("sil-01K0000000000000000000000A").unwrap(),
+            of,
+            since: NOW,
+            length,
+            reason,
+            by,
+        };
+        ready(Ok((silence, NOW + length)))
+    }
+    fn unsilence(&self, id: SilenceId, by: Actor) -> Boxed<'_, Result<(), Refused>> {
+        self.command(format!("unsilence {id} by {by}"));
+        ready(Ok(()))
+    }
+    fn silences(&self) -> Vec<(Silence, Timestamp)> {
+        Vec::new()
     }
 }
 

@@ -4,13 +4,14 @@ use super::{Boxed, OnProgress, between::Active};
 use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
-    id::{BackupId, OperationId},
+    id::{BackupId, OperationId, SilenceId},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::Operation,
     orders::Reported,
     plugin::PluginRow,
     recovery::Verb,
     severity::Severity,
+    silence::{Silence, Silenced},
     time::Timestamp,
 };
 use semver::Version;
@@ -152,6 +153,32 @@ pub trait TargetOperator: Send + Sync {
     fn command(&self, command: TargetCommand) -> Boxed<'_, Result<TakenCommand, Refused>>;
     /// Raises a failure, or takes one back; the report that holds, or did.
     fn report(&self, request: ReportRequest) -> Boxed<'_, Result<Reported, Refused>>;
+}
+
+/// A silence that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilenceRequest {
+    /// Which alerts.
+    pub of: Silenced,
+    /// For how long.
+    pub length: Duration,
+    /// Why, for the record.
+    pub reason: String,
+    /// Who asks, for the record.
+    pub by: Actor,
+}
+
+/// Silences, as operators make and end them.
+pub trait SilenceControl: Send + Sync {
+    /// Silences alerts for a while; with until when that is.
+    fn silence(
+        &self,
+        request: SilenceRequest,
+    ) -> Boxed<'_, Result<(Silence, Timestamp), Refused>>;
+    /// Ends a silence.
+    fn unsilence(&self, id: SilenceId, by: Actor) -> Boxed<'_, Result<(), Refused>>;
+    /// Those that hold, the oldest first, each with until when.
+    fn silences(&self) -> Vec<(Silence, Timestamp)>;
 }
 
 /// Where a restore goes.

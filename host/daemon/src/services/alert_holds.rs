@@ -1,12 +1,12 @@
-//! What holds alerts back: an open incident of what their target depends on.
+//! What holds alerts back: a silence, or an open incident of what their target depends on.
 
-use super::shared::Shared;
+use super::{shared::Shared, silences::SilenceService};
 use crate::ports::{AlertHolds, RecoveryControl};
 use mainstay_domain::{
     alert::{Alert, failing_dependency},
     name::TargetName,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// What holds alerts back.
 pub struct Holds {
@@ -14,10 +14,15 @@ pub struct Holds {
     pub shared: Shared,
     /// Knows what is failing.
     pub recovery: Arc<dyn RecoveryControl>,
+    /// What people do not want to hear of for a while.
+    pub silences: Arc<SilenceService>,
 }
 
 impl AlertHolds for Holds {
     fn why(&self, alert: &Alert) -> Option<String> {
+        if let Some(why) = self.silences.why(alert) {
+            return Some(why);
+        }
         let target = alert.target.as_ref()?;
         let spec = Arc::clone(&self.shared.spec.borrow());
         let is_failing = |name: &TargetName| {
@@ -26,5 +31,9 @@ impl AlertHolds for Holds {
         };
         let failing = failing_dependency(&spec, target, is_failing)?;
         Some(format!("{failing} is failing"))
+    }
+
+    fn pass(&self) -> Option<Duration> {
+        self.silences.pass()
     }
 }

@@ -92,6 +92,7 @@ impl AlertService {
         let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
             let rest = context.start_due(&mut under_way, &mut deliveries, &stop);
+            let rest = context.holds.pass().map_or(rest, |next| rest.min(next));
             tokio::select! { biased;
                 () = stop.cancelled() => break,
                 Some(done) = deliveries.join_next_with_id(), if !deliveries.is_empty() => {
@@ -278,6 +279,7 @@ fn lets_go(kind: EventKind) -> bool {
             | EventKind::IncidentClosed
             | EventKind::OperationSucceeded
             | EventKind::ConfigApplied
+            | EventKind::SilenceEnded
     )
 }
 

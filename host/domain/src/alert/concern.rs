@@ -89,6 +89,8 @@ pub(super) fn concern(kind: EventKind) -> Concern {
         | K::AlertQueued
         | K::AlertHeld
         | K::AlertLapsed
+        | K::SilenceBegan
+        | K::SilenceEnded
         | K::AlertDelivered
         | K::AlertDelayed
         | K::AlertAbandoned

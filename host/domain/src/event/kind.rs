@@ -129,7 +129,7 @@ event_kinds! {
     EffectPerformed = "effect.performed",
     /// An alert is in the outbox.
     AlertQueued = "alert.queued",
-    /// It is held back: what its target depends on is failing.
+    /// It is held back: it is silenced, or what its target depends on is failing.
     AlertHeld = "alert.held",
     /// It was over while it was held back, and nobody is told of it.
     AlertLapsed = "alert.lapsed",
@@ -139,6 +139,10 @@ event_kinds! {
     AlertDelayed = "alert.delayed",
     /// It will not be delivered.
     AlertAbandoned = "alert.abandoned",
+    /// An operator silenced alerts for a while.
+    SilenceBegan = "silence.began",
+    /// A silence is over.
+    SilenceEnded = "silence.ended",
     /// A plugin gets calls.
     PluginServing = "plugin.serving",
     /// A plugin file was refused.

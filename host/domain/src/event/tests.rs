@@ -160,6 +160,8 @@ fn what_is_stored_is_read_as_what_its_kind_says_and_written_as_it_was() {
         ("host.paused", "PausedFor"),
         ("alert.held", "AlertHeld"),
         ("alert.lapsed", "AlertHeld"),
+        ("silence.began", "SilenceBegan"),
+        ("silence.ended", "SilenceEnded"),
     ]
     .map(|(kind, variant)| (kind.to_owned(), variant.to_owned()));
     assert_eq!(found, expected);

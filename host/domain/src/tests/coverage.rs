@@ -305,6 +305,8 @@ fn every_form_of_an_event_is_in_the_corpus() {
         EventData::AlertQueued(_),
         EventData::AlertDelivery(_),
         EventData::AlertHeld(_),
+        EventData::SilenceBegan(_),
+        EventData::SilenceEnded(_),
         EventData::PluginServing(_),
         EventData::PluginRejected(_),
         EventData::PluginWithdrawn(_),

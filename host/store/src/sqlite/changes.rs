@@ -97,6 +97,7 @@ pub(super) fn apply(
 }
 
 fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Event> {
+    let is_sought = OpenAlerts::are_changed_by(event) || Silences::are_changed_by(event);
     connection
         .prepare_cached(
             "INSERT INTO events (seq, record, sum, sought)
@@ -104,7 +105,7 @@ fn append_event(connection: &Connection, event: &Event) -> rusqlite::Result<Even
                  SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0),
                             coalesce((SELECT max(seq) FROM events), 0)) + 1 AS seq)",
         )?
-        .execute(params![to_json(event)?, OpenAlerts::are_changed_by(event)])?;
+        .execute(params![to_json(event)?, is_sought])?;
     let mut event = event.clone();
     event.seq = u64::try_from(connection.last_insert_rowid()).unwrap_or_default();
     Ok(event)
