@@ -13,7 +13,9 @@ mod targets;
 
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
-pub use plugin::{DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb};
+pub use plugin::{
+    DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
+};
 pub use process::{
     BeforeStart, ForeignCommands, OnShutdown, ProcessSpec, Reload, RestartPolicy, RunAs,
 };

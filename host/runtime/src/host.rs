@@ -137,14 +137,20 @@ impl PluginHost {
         async move { broken.wait().await.clone() }
     }
 
-    /// The newest version that matches, is of the kind, and does not rest.
+    /// The newest version that matches, is of the kind, and does not rest; or its instance with this name.
     pub fn get(
         &self,
         kind: PluginKind,
         name: &PluginName,
         requirement: &VersionReq,
     ) -> Result<Arc<Plugin>, NotServing> {
-        self.shared.registry().get(kind, name, requirement)
+        let registry = self.shared.registry();
+        let mut serving = registry.all().into_iter();
+        let Some(of) = serving.find(|plugin| plugin.instance(name).is_some()) else {
+            return registry.get(kind, name, requirement);
+        };
+        let plugin = registry.get(kind, &of.identity().name, requirement)?;
+        Ok(plugin.instance(name).cloned().unwrap_or(plugin))
     }
 
     /// What serves.

@@ -176,9 +176,39 @@ impl Loader {
         described.map_err(|error| LoadError::Describe(error.cause))
     }
 
-    /// Checks the settings, as calls of the plugin will see them, against the schema that it declares, and with the plugin
+    /// Checks the settings, and those of its instances, against the schema that the plugin declares, and with the plugin
     /// itself. What comes out is ready to serve.
     pub async fn configure(
+        &self,
+        candidate: &Candidate,
+        spec: &PluginSpec,
+    ) -> Result<Plugin, LoadError> {
+        let mut plugin = match spec.only_instances {
+            false => self.configure_alone(candidate, spec).await?,
+            // Nobody said what it is to be configured with.
+            true => Plugin::new(
+                self.shared.clone(),
+                candidate.0.clone(),
+                spec,
+                Settings::of(spec),
+            ),
+        };
+        for (name, spec) in &spec.instances {
+            let instance = self.configure_alone(candidate, spec).await;
+            let instance = instance.map_err(|error| match error {
+                LoadError::Settings { reason, .. } => LoadError::Settings {
+                    plugin: name.clone(),
+                    reason,
+                },
+                other => other,
+            })?;
+            plugin.add_instance(instance.named(name));
+        }
+        Ok(plugin)
+    }
+
+    /// Checks the settings with the plugin itself, as its calls will see them.
+    async fn configure_alone(
         &self,
         candidate: &Candidate,
         spec: &PluginSpec,

@@ -24,12 +24,13 @@ use mainstay_domain::{
         DeliverRequest, DeliveryFailure, JudgeRequest, Receipt, RecoverRequest, RecoveryFailure,
         Report,
     },
+    name::PluginName,
     plugin::{PluginIdentity, PluginKind},
     secret::Masked,
     spec::{Grants, Limits, PluginSpec},
 };
 use record::Attempt;
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 /// One version of one plugin with one set of grants, limits and settings.
@@ -41,6 +42,10 @@ pub struct Plugin {
     settings: Settings,
     turns: Semaphore,
     pub(crate) record: Arc<Record>,
+    /// What it goes by: its own name, or that of an instance.
+    identity: Arc<PluginIdentity>,
+    /// The same component by other names, under grants, limits and settings of their own.
+    instances: BTreeMap<PluginName, Arc<Plugin>>,
 }
 
 /// What a call comes to: the plugin's answer, which may be an error of its own, or no answer.
@@ -68,6 +73,8 @@ impl Plugin {
     ) -> Self {
         Self {
             shared,
+            identity: loaded.identity.clone(),
+            instances: BTreeMap::new(),
             loaded,
             grants: Arc::new(spec.grants.clone()),
             limits: spec.limits,
@@ -81,12 +88,43 @@ impl Plugin {
     #[must_use]
     pub(crate) fn continuing(mut self, before: &Plugin) -> Self {
         self.record = before.record.clone();
+        let instances = std::mem::take(&mut self.instances).into_iter();
+        self.instances = instances
+            .filter_map(|(name, instance)| {
+                let instance = Arc::into_inner(instance)?;
+                let instance = match before.instances.get(&name) {
+                    Some(before) => instance.continuing(before),
+                    None => instance,
+                };
+                Some((name, Arc::new(instance)))
+            })
+            .collect();
         self
+    }
+
+    /// The same by the name of an instance.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &PluginName) -> Self {
+        self.identity = Arc::new(PluginIdentity {
+            name: name.clone(),
+            ..PluginIdentity::clone(&self.identity)
+        });
+        self
+    }
+
+    pub(crate) fn add_instance(&mut self, instance: Plugin) {
+        let name = instance.identity.name.clone();
+        self.instances.insert(name, Arc::new(instance));
+    }
+
+    /// The instance with this name, if it has one.
+    pub fn instance(&self, name: &PluginName) -> Option<&Arc<Plugin>> {
+        self.instances.get(name)
     }
 
     /// Name, version, digest.
     pub fn identity(&self) -> &Arc<PluginIdentity> {
-        &self.loaded.identity
+        &self.identity
     }
 
     /// What it is.
@@ -222,7 +260,7 @@ impl Plugin {
         let invocation = Invocation {
             function,
             call: Arc::new(Call {
-                plugin: self.loaded.identity.clone(),
+                plugin: self.identity.clone(),
                 kind: self.kind(),
                 purpose,
                 grants: self.grants.clone(),
@@ -263,7 +301,7 @@ impl Plugin {
 
     fn error(&self, function: &'static str, cause: CallFailure) -> CallError {
         CallError {
-            plugin: self.loaded.identity.clone(),
+            plugin: self.identity.clone(),
             function,
             cause,
         }

@@ -2,7 +2,7 @@
 //!
 //! Most limits are seen to act where guests misbehave, in `hostile.rs`.
 
-use mainstay_tests::{Daemon, HOST, Receiver, guest, millis_between, sleeper};
+use mainstay_tests::{Daemon, HOST, Receiver, guest, millis_between, plugin, sleeper};
 use serde_json::Value;
 use std::fs;
 
@@ -222,4 +222,82 @@ limits = { concurrency = 2 }
     let long = &daemon.json(&["history", "--failure", "long"])[0];
     assert_eq!(long["id"], counted["operation"]);
     assert_eq!(long["state"], "in-progress");
+}
+
+/// Acts: `plugin.*.plugin`
+#[test]
+fn two_instances_of_one_plugin_have_settings_and_grants_of_their_own() {
+    let (day, night) = (Receiver::start(), Receiver::start());
+    let rest = format!(
+        r#"
+[[alert]]
+alerter = "page-day"
+events = ["operation.succeeded"]
+target = "a"
+
+[[alert]]
+alerter = "page-night"
+events = ["operation.succeeded"]
+
+[[route]]
+failure = "of-one"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe-one", params = {{ do = "kv" }} }}]
+
+[[route]]
+failure = "of-two"
+strategy = {{ kind = "immediate", max_attempts = 1 }}
+chain = [{{ handler = "probe-two", params = {{ do = "kv" }} }}]
+
+[plugin.page-day]
+plugin = "webhook"
+grants = {{ http = ["{day}"] }}
+settings = {{ url = "{day}/day" }}
+
+[plugin.page-night]
+plugin = "webhook"
+grants = {{ http = ["{night}"] }}
+settings = {{ url = "{night}/night" }}
+
+[plugin.probe-one]
+plugin = "probe"
+grants = {{ kv = "1KiB" }}
+
+[plugin.probe-two]
+plugin = "probe"
+"#,
+        day = day.url,
+        night = night.url
+    );
+    let config = [HOST, &sleeper("a"), &sleeper("b"), &rest].concat();
+    let plugins = [plugin("webhook"), guest("probe", &[])];
+    let daemon = Daemon::start(&config, &plugins.each_ref().map(|path| path.as_path()));
+    daemon.wait_for_plugins(2);
+    let done = daemon.recover("a", "of-one");
+    assert_eq!(done["state"], "succeeded", "{done}");
+    assert_eq!(done["handler"], "probe-one");
+    assert_eq!(daemon.recover("b", "of-one")["state"], "succeeded");
+    let refused = daemon.recover("b", "of-two");
+    assert_ne!(refused["state"], "succeeded", "nothing is granted: {refused}");
+    let of = |target: &'static str| {
+        move |request: &mainstay_tests::Received| request.json()["target"] == target
+    };
+    let sent = day.wait_for("the alert by day", of("a"));
+    assert_eq!(sent.line, "POST /day");
+    for target in ["a", "b"] {
+        let sent = night.wait_for("the alert by night", of(target));
+        assert_eq!(sent.line, "POST /night");
+    }
+    assert!(day.received().iter().all(|one| one.json()["target"] == "a"));
+    // None of them is missed, and a bad setting is told by the name of the instance.
+    let checked = daemon.cli(&["check"]);
+    assert!(checked.status.success(), "{checked:?}");
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert!(!text.contains("names the"), "{text}");
+    let broken = config.replace("/night\"", "/night\", nobody = 1");
+    fs::write(daemon.path("mainstay.toml"), broken).unwrap();
+    let refused = daemon.cli(&["check"]);
+    let told = [refused.stdout, refused.stderr].concat();
+    let told = String::from_utf8(told).unwrap();
+    assert!(!refused.status.success() && told.contains("nobody"), "{told}");
 }

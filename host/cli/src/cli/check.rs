@@ -54,7 +54,7 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(
         wanted(&loaded)
             .iter()
-            .filter_map(|wanted| wanted.missing(&served)),
+            .filter_map(|wanted| wanted.missing(&loaded, &served)),
     );
     problems.extend(config::summarize(found));
     Ok(problems)
@@ -173,8 +173,12 @@ fn wanted(loaded: &Loaded) -> Vec<Wanted<'_>> {
 
 impl Wanted<'_> {
     /// The problem where no plugin is what is wanted. A warning: it may be dropped in later.
-    fn missing(&self, served: &Served) -> Option<Problem> {
-        let of_this_name = served.get(self.name).map(Vec::as_slice).unwrap_or_default();
+    fn missing(&self, loaded: &Loaded, served: &Served) -> Option<Problem> {
+        // An instance is what its plugin is.
+        let spec = loaded.spec.plugins.get(self.name);
+        let name = spec.and_then(|spec| spec.plugin.as_ref());
+        let of_this_name = served.get(name.unwrap_or(self.name));
+        let of_this_name = of_this_name.map(Vec::as_slice).unwrap_or_default();
         let fits = |(kind, found): &(PluginKind, PluginIdentity)| {
             *kind == self.kind && satisfies(self.version, &found.version)
         };

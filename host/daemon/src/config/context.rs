@@ -89,6 +89,8 @@ pub(crate) struct Facts {
     pub(crate) handed: Vec<(PluginName, SecretName, Place)>,
     /// Which directories are sources of backups, and where that is said.
     pub(crate) backed_up: Vec<(PathBuf, Place)>,
+    /// Of which plugins there are instances, and where they say so.
+    pub(crate) instances: Vec<(PluginName, Place)>,
 }
 
 /// A failure that a check or an exit can raise.

@@ -47,6 +47,7 @@ pub(crate) fn validate(
     if let Some(spec) = &spec {
         judge::secrets(&context, &spec.plugins);
         judge::stores(&context, &spec.host);
+        judge::instances(&context, &spec.plugins);
     }
     if let Some(spec) = spec.as_ref().filter(|_| context.is_usable()) {
         judge::routes(&context, &spec.routes);

@@ -195,7 +195,13 @@ impl RecoveryEngine {
 
     fn serves(&mut self, handler: Option<PluginName>) {
         let handlers = match handler {
-            Some(handler) => vec![handler],
+            Some(handler) => {
+                let spec = Arc::clone(&self.spec.borrow());
+                let plugin = spec.plugins.get(&handler);
+                let instances = plugin.into_iter().flat_map(|plugin| plugin.instances.keys());
+                let instances: Vec<PluginName> = instances.cloned().collect();
+                std::iter::once(handler).chain(instances).collect()
+            }
             None => self.machine.missing(),
         };
         for handler in handlers {

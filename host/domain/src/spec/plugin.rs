@@ -3,10 +3,14 @@
 //! Invariant: the default grants nothing.
 
 use crate::{
-    name::{CommandName, JobName, SecretName, TargetName},
+    name::{CommandName, JobName, PluginName, SecretName, TargetName},
     template::{self, Part},
 };
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 /// What the operator says of one plugin, all its versions alike.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +22,32 @@ pub struct PluginSpec {
     /// Handed to it as JSON; an object. Strings may hold `${secret:NAME}`, in place of which the guest sees a handle of
     /// its call, see [`crate::secret`]; so it may use that secret.
     pub settings: serde_json::Value,
+    /// Which plugin it is an instance of: what is said here holds for calls by its name, and these run that plugin's
+    /// component. None: it is the plugin of this name itself.
+    pub plugin: Option<PluginName>,
+    /// Its instances.
+    pub instances: BTreeMap<PluginName, PluginSpec>,
+    /// The config says nothing of it but through its instances.
+    pub only_instances: bool,
+}
+
+/// Gives each plugin its instances.
+pub fn with_instances(
+    mut plugins: BTreeMap<PluginName, PluginSpec>,
+) -> BTreeMap<PluginName, PluginSpec> {
+    let instances = plugins.iter().filter_map(|(name, spec)| {
+        let of = spec.plugin.clone()?;
+        Some((of, name.clone(), spec.clone()))
+    });
+    let instances: Vec<(PluginName, PluginName, PluginSpec)> = instances.collect();
+    for (of, name, spec) in instances {
+        let plugin = plugins.entry(of).or_insert_with(|| PluginSpec {
+            only_instances: true,
+            ..PluginSpec::default()
+        });
+        plugin.instances.insert(name, spec);
+    }
+    plugins
 }
 
 impl PluginSpec {
@@ -61,6 +91,9 @@ impl Default for PluginSpec {
             grants: Grants::default(),
             limits: Limits::default(),
             settings: serde_json::Value::Object(serde_json::Map::new()),
+            plugin: None,
+            instances: BTreeMap::new(),
+            only_instances: false,
         }
     }
 }
@@ -188,6 +221,31 @@ impl Default for Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plugin_has_its_instances_also_where_nothing_is_said_of_it_alone() {
+        let name = |text| PluginName::parse(text).unwrap();
+        let of = |text: &str| PluginSpec {
+            plugin: PluginName::parse(text).ok(),
+            ..PluginSpec::default()
+        };
+        let plugins = [
+            (name("log-file"), PluginSpec::default()),
+            (name("loud"), of("log-file")),
+            (name("ops"), of("slack")),
+            (name("night"), of("slack")),
+        ];
+        let plugins = with_instances(plugins.into());
+        let instances = |of: &str| -> Vec<String> {
+            let all = plugins[&name(of)].instances.keys();
+            all.map(ToString::to_string).collect()
+        };
+        assert_eq!(instances("slack"), ["night", "ops"]);
+        assert_eq!(instances("log-file"), ["loud"]);
+        assert!(instances("ops").is_empty());
+        assert!(plugins[&name("slack")].only_instances);
+        assert!(!plugins[&name("log-file")].only_instances);
+    }
 
     #[test]
     fn a_plugin_may_use_the_secrets_that_its_settings_name() {

@@ -12,6 +12,7 @@ use mainstay_domain::{
     incident::Incident,
     operation::Operation,
     record::{Change, EffectEntry},
+    silence::Silences,
 };
 use rusqlite::{Connection, params};
 use std::sync::Arc;

@@ -1012,6 +1012,12 @@ fn plugin_keys(keys: &mut Keys) {
         |s| limits(s).concurrency,
         9,
     );
+    keys.plugin(
+        "plugin.plugin",
+        "plugin = \"webhook\"",
+        |s| plugin(s).plugin,
+        PluginName::parse("webhook").ok(),
+    );
     let settings = json!({ "a": { "at": "1979-05-27" } });
     keys.plugin(
         "plugin.settings",

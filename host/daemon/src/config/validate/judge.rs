@@ -162,6 +162,19 @@ pub(super) fn alerts(context: &Context<'_>, alerts: &[AlertRoute]) {
     }
 }
 
+/// What an instance is of is a plugin file, and no instance.
+pub(super) fn instances(context: &Context<'_>, plugins: &BTreeMap<PluginName, PluginSpec>) {
+    for (of, place) in &context.facts.borrow().instances {
+        if let Some(other) = plugins.get(of).and_then(|spec| spec.plugin.as_ref()) {
+            context.error(
+                *place,
+                format!("`{of}` is an instance itself, of `{other}`"),
+                "name the plugin that lies in the plugin directory",
+            );
+        }
+    }
+}
+
 /// The first-party handler that restores backups in place.
 const RESTORES: &str = "corruption-restore";
 

@@ -8,14 +8,17 @@ use super::{
         reader::ValueAt,
         suggest::{listed, nearest},
         values::{
-            boolean, count, existing, json_object, path, positive_duration, size, text, whole, word,
+            boolean, count, existing, json_object, name, path, positive_duration, size, text,
+            whole, word,
         },
     },
     named,
 };
 use mainstay_domain::{
     name::{CommandName, JobName, PluginName, TargetName},
-    spec::{DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb},
+    spec::{
+        DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
+    },
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -27,9 +30,21 @@ pub(super) fn plugins(at: ValueAt<'_>) -> Option<BTreeMap<PluginName, PluginSpec
                 grants: fields.or("grants", default.grants, grants),
                 limits: fields.or("limits", default.limits, limits),
                 settings: fields.or("settings", default.settings, json_object),
+                plugin: fields.optional("plugin", instance_of),
+                instances: default.instances,
+                only_instances: default.only_instances,
             })
         })
     })
+    .map(with_instances)
+}
+
+/// The plugin of which it is an instance.
+fn instance_of(at: ValueAt<'_>) -> Option<PluginName> {
+    let plugin = name(PluginName::parse)(at)?;
+    let mut facts = at.context.facts.borrow_mut();
+    facts.instances.push((plugin.clone(), at.node.place));
+    Some(plugin)
 }
 
 fn grants(at: ValueAt<'_>) -> Option<Grants> {
