@@ -292,6 +292,7 @@ fn spec(targets: usize, route_each: bool) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        maintenance: Vec::new(),
         digest: String::new(),
     }
 }

@@ -358,11 +358,11 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         undelivered,
         arrivals,
         alerters: plugins.clone(),
-        holds: Arc::new(Holds {
-            shared: shared.clone(),
-            recovery: Arc::new(recovery.clone()),
-            silences: silences.clone(),
-        }),
+        holds: Arc::new(Holds::new(
+            shared.clone(),
+            Arc::new(recovery.clone()),
+            silences.clone(),
+        )),
     };
     let unhandled_routes = UnhandledRoutes::default();
     let route_watch = RouteWatch {

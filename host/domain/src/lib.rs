@@ -36,6 +36,7 @@ pub mod grant;
 pub mod health;
 pub mod id;
 pub mod incident;
+pub mod maintenance;
 pub mod name;
 pub mod operation;
 pub mod orders;

@@ -41,6 +41,7 @@ mod settings;
 mod step;
 mod summary;
 mod tracked;
+mod windows;
 mod words;
 
 pub use case::{Attempt, AttemptProgress, Case, Failed, HandOverReason, Running, Stage, Work};
@@ -71,6 +72,7 @@ use std::{
     num::NonZeroUsize,
     sync::Arc,
 };
+use windows::Windows;
 
 /// Operations that run at one time, over all targets.
 pub const CONCURRENT_OPERATIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
@@ -110,6 +112,7 @@ pub struct Recovery {
     paused_host: bool,
     /// The pauses that end by themselves; that of the host has no target.
     timed_pauses: BTreeMap<Option<TargetName>, RunningPause>,
+    windows: Windows,
     stopping: bool,
     /// Looks that were asked for.
     looks: u64,
@@ -123,6 +126,7 @@ impl Recovery {
     pub fn new(spec: Arc<Spec>, ids: IdSource) -> Self {
         Self {
             ids,
+            windows: Windows::new(&spec),
             settings: Settings::new(spec),
             cases: HashMap::new(),
             failures: HashMap::new(),
@@ -194,7 +198,7 @@ impl Recovery {
             Input::Command(command, ticket) => self.command(command, ticket, at, out)?,
             Input::Serves(handler) => self.serves(&handler, at, out),
             Input::Spec(spec) => self.configured(spec, at, out)?,
-            Input::Tick => self.end_pauses(at, out),
+            Input::Tick => self.pass_pauses(at, out),
             Input::Recovered(recovered) => self.recovered(recovered, at, out)?,
             Input::Stop => self.stopping = true,
         }
@@ -214,7 +218,7 @@ impl Recovery {
         let calm = self.calming.first().map(|(due, _)| *due);
         let objective = self.objectives.first().map(|(due, _)| *due);
         let objective = objective.filter(|_| !self.stopping);
-        let pause = self.next_pause_end();
+        let pause = self.next_pause();
         let all = [timer, queued, calm, objective, pause];
         all.into_iter().flatten().min()
     }

@@ -5,6 +5,7 @@
 
 mod check;
 mod job;
+mod maintenance;
 mod plugin;
 mod process;
 mod recovery;
@@ -13,6 +14,7 @@ mod targets;
 
 pub use check::{CheckKind, CheckSpec, ExecCheck, FailOf, HttpCheck, LogPattern, Trust};
 pub use job::{BackupSource, JobSpec, RetentionSpec, Schedule};
+pub use maintenance::{MaintenanceBegin, MaintenanceSpec};
 pub use plugin::{
     DirectoryGrant, Grants, HttpOrigin, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
 };
@@ -45,6 +47,8 @@ pub struct Spec {
     pub alerts: Vec<AlertRoute>,
     /// Backup jobs, in the order of the file; names are unique.
     pub jobs: Vec<JobSpec>,
+    /// Maintenance windows, in the order of the file.
+    pub maintenance: Vec<MaintenanceSpec>,
     /// BLAKE3 over the text of all its files, hexadecimal.
     pub digest: String,
 }

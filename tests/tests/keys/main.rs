@@ -9,6 +9,7 @@ mod command;
 mod coverage;
 mod host;
 mod job;
+mod maintenance;
 mod plugin;
 mod route;
 mod secrets;

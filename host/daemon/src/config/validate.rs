@@ -7,6 +7,7 @@ mod check;
 mod host;
 mod job;
 mod judge;
+mod maintenance;
 mod plugin;
 mod route;
 mod target;
@@ -72,6 +73,7 @@ fn read(fields: &mut Fields<'_>, digest: String) -> Option<Spec> {
         plugins: fields.or("plugin", Default::default(), plugin::plugins),
         alerts: fields.list("alert", "[[alert]]", route::alert),
         jobs: fields.list("job", "[[job]]", job::job),
+        maintenance: fields.list("maintenance", "[[maintenance]]", maintenance::maintenance),
         host: host?,
         digest,
     })

@@ -1,27 +1,107 @@
-//! What holds alerts back: a silence, or an open incident of what their target depends on.
+//! What holds alerts back: a silence, a maintenance window, or an open incident of what their target depends on.
 
 use super::{shared::Shared, silences::SilenceService};
 use crate::ports::{AlertHolds, RecoveryControl};
 use mainstay_domain::{
     alert::{Alert, failing_dependency},
+    maintenance::began,
     name::TargetName,
+    spec::{MaintenanceSpec, Spec},
+    time::{Monotonic, Timestamp},
 };
+use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};
+
+/// Which windows are open is looked up so often at most.
+const OPEN_FOR: Duration = Duration::from_secs(1);
 
 /// What holds alerts back.
 pub struct Holds {
-    /// The config has what depends on what.
-    pub shared: Shared,
-    /// Knows what is failing.
-    pub recovery: Arc<dyn RecoveryControl>,
-    /// What people do not want to hear of for a while.
-    pub silences: Arc<SilenceService>,
+    shared: Shared,
+    recovery: Arc<dyn RecoveryControl>,
+    silences: Arc<SilenceService>,
+    windows: Mutex<Option<OpenWindows>>,
+}
+
+/// The windows that were open a moment ago.
+struct OpenWindows {
+    spec: Arc<Spec>,
+    looked_at: Monotonic,
+    /// Of which targets, none for all, and until when.
+    open: Vec<(Vec<TargetName>, Timestamp)>,
+}
+
+impl OpenWindows {
+    fn look(spec: Arc<Spec>, now: Timestamp, looked_at: Monotonic) -> Self {
+        let windows = spec.maintenance.iter();
+        let open = windows
+            .filter(|window| window.holds_alerts)
+            .filter_map(|window: &MaintenanceSpec| {
+                let until = began(window, now)? + window.length;
+                Some((window.targets.clone(), until))
+            });
+        Self {
+            open: open.collect(),
+            spec,
+            looked_at,
+        }
+    }
+
+    fn is_of(&self, spec: &Arc<Spec>, now: Timestamp, monotonic: Monotonic) -> bool {
+        Arc::ptr_eq(&self.spec, spec)
+            && monotonic.since(self.looked_at) < OPEN_FOR
+            && self.open.iter().all(|(_, until)| now < *until)
+    }
+}
+
+impl Holds {
+    /// `recovery` knows what is failing, and the config of `shared` what depends on what, and when work is done.
+    pub fn new(
+        shared: Shared,
+        recovery: Arc<dyn RecoveryControl>,
+        silences: Arc<SilenceService>,
+    ) -> Self {
+        Self {
+            shared,
+            recovery,
+            silences,
+            windows: Mutex::default(),
+        }
+    }
+
+    /// Asks the windows that are open now.
+    fn with_windows<T>(&self, ask: impl FnOnce(&OpenWindows, Timestamp) -> T) -> T {
+        let spec = Arc::clone(&self.shared.spec.borrow());
+        let (now, monotonic) = (self.shared.clock.now(), self.shared.clock.monotonic());
+        let mut windows = self.windows.lock();
+        let known = windows.take();
+        let known = known.filter(|known| known.is_of(&spec, now, monotonic));
+        let known = known.unwrap_or_else(|| OpenWindows::look(spec, now, monotonic));
+        let answer = ask(&known, now);
+        *windows = Some(known);
+        answer
+    }
+
+    fn in_maintenance(&self, alert: &Alert) -> Option<Timestamp> {
+        self.with_windows(|windows, _| {
+            let is_of = |targets: &[TargetName]| {
+                let target = alert.target.as_ref();
+                targets.is_empty() || target.is_some_and(|target| targets.contains(target))
+            };
+            let mut open = windows.open.iter();
+            let found = open.find(|(targets, _)| is_of(targets))?;
+            Some(found.1)
+        })
+    }
 }
 
 impl AlertHolds for Holds {
     fn why(&self, alert: &Alert) -> Option<String> {
         if let Some(why) = self.silences.why(alert) {
             return Some(why);
+        }
+        if let Some(until) = self.in_maintenance(alert) {
+            return Some(format!("in maintenance until {until}"));
         }
         let target = alert.target.as_ref()?;
         let spec = Arc::clone(&self.shared.spec.borrow());
@@ -34,6 +114,10 @@ impl AlertHolds for Holds {
     }
 
     fn pass(&self) -> Option<Duration> {
-        self.silences.pass()
+        let window = self.with_windows(|windows, now| {
+            let ends = windows.open.iter().map(|(_, until)| until.since(now));
+            ends.min()
+        });
+        self.silences.pass().into_iter().chain(window).min()
     }
 }

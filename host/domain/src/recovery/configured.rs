@@ -21,6 +21,7 @@ impl Recovery {
         at: InputTime,
         out: &mut Outcome,
     ) -> Result<(), IllegalMove> {
+        self.windows_configured(&spec, at);
         self.settings = Settings::new(spec);
         let settings = &self.settings;
         self.opened.retain(|key, _| settings.knows(&key.target));

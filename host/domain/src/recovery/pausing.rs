@@ -53,14 +53,37 @@ impl Recovery {
         out.writes.push(Change::Paused(target.clone(), true));
         out.writes
             .push(words::paused_for(target.as_ref(), &pause, reason));
+        self.begin_pause(target, pause, at);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn begin_pause(
+        &mut self,
+        target: Option<TargetName>,
+        pause: TimedPause,
+        at: InputTime,
+    ) {
         let running = RunningPause {
+            ends: at.monotonic + pause.length,
+            until: at.now + pause.length,
             pause,
-            ends: at.monotonic + length,
-            until: at.now + length,
         };
         self.timed_pauses.insert(target.clone(), running);
         self.set_paused(target, true);
-        Ok(Reply::Done)
+    }
+
+    /// Until when a pause lasts that has an end.
+    pub(super) fn pause_ends(&self, target: &Option<TargetName>) -> Option<Timestamp> {
+        self.timed_pauses.get(target).map(|running| running.until)
+    }
+
+    /// What was asked for by this name ends with the next tick.
+    pub(super) fn end_pauses_of(&mut self, by: &str, at: InputTime) {
+        for running in self.timed_pauses.values_mut() {
+            if running.pause.by.name == by {
+                running.ends = at.monotonic;
+            }
+        }
     }
 
     /// The pauses that the previous daemon left, of which these have an end.
@@ -80,8 +103,13 @@ impl Recovery {
         }
     }
 
-    /// Ends the pauses whose time is over.
-    pub(super) fn end_pauses(&mut self, at: InputTime, out: &mut Outcome) {
+    /// Ends the pauses whose time is over, and begins those of maintenance windows.
+    pub(super) fn pass_pauses(&mut self, at: InputTime, out: &mut Outcome) {
+        self.end_pauses(at, out);
+        self.open_windows(at, out);
+    }
+
+    fn end_pauses(&mut self, at: InputTime, out: &mut Outcome) {
         let over = self.timed_pauses.iter();
         let over = over.filter(|(_, running)| running.ends <= at.monotonic);
         let over: Vec<Option<TargetName>> = over.map(|(target, _)| target.clone()).collect();
@@ -95,9 +123,11 @@ impl Recovery {
         }
     }
 
-    /// When the next pause ends by itself.
-    pub(super) fn next_pause_end(&self) -> Option<Monotonic> {
-        self.timed_pauses.values().map(|running| running.ends).min()
+    /// When the next pause ends by itself, or a window may begin one.
+    pub(super) fn next_pause(&self) -> Option<Monotonic> {
+        let end = self.timed_pauses.values().map(|running| running.ends).min();
+        let window = self.windows.next_look();
+        end.into_iter().chain(window).min()
     }
 
     /// Until when which pauses last that have an end; that of the host has no target.

@@ -37,6 +37,10 @@ impl Settings {
         }
     }
 
+    pub(super) fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
     /// How long events are kept.
     pub(super) fn keep_history(&self) -> Duration {
         self.spec.host.keep_history

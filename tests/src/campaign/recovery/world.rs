@@ -813,6 +813,7 @@ fn spec(random: &mut Random, busy: bool) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        maintenance: Vec::new(),
         digest: String::new(),
     }
 }

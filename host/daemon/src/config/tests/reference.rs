@@ -10,9 +10,9 @@ use mainstay_domain::{
     spec::{
         BackupSource, BeforeStart, BreakerSpec, CheckKind, CheckSpec, CommandSpec, DirectoryGrant,
         ExecCheck, FailOf, ForeignCommands, Grants, HttpCheck, HttpOrigin, Limits, LogPattern,
-        OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource,
-        Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
+MaintenanceBegin, OnShutdown, PluginSpec, ProcessSpec, Reload, RestartPolicy, RunAs, Schedule, SecretSource, Spec, Strategy, TargetGrant, TargetSpec, TargetVerb, Trust,
     },
+    time::Timestamp,
 };
 use semver::VersionReq;
 use serde_json::json;
@@ -219,6 +219,7 @@ fn every_key_of_the_reference_arrives() {
     route_keys(&mut keys);
     plugin_keys(&mut keys);
     job_keys(&mut keys);
+    maintenance_keys(&mut keys);
     let text = std::fs::read_to_string(example("mainstay.toml")).unwrap();
     let table: toml::Table = text.parse().unwrap();
     let mut shown = BTreeSet::new();
@@ -1027,6 +1028,48 @@ fn plugin_keys(keys: &mut Keys) {
     );
 }
 
+fn maintenance_keys(keys: &mut Keys) {
+    let window = |spec: &Spec| spec.maintenance[0].clone();
+    let again = |more: &str| {
+        format!(
+            "[[target]]\nname = \"a\"\nrun = [\"x\"]\n[[maintenance]]\n\
+             cron = \"0 3 * * 0\"\nzone = \"Europe/Berlin\"\nduration = \"9h\"\n{more}"
+        )
+    };
+    let cron = MaintenanceBegin::Every(Schedule::Cron {
+        expression: "0 3 * * 0".into(),
+        zone: "Europe/Berlin".into(),
+    });
+    for key in ["maintenance.cron", "maintenance.zone"] {
+        keys.arrives(key, &again(""), |s| window(s).begins, cron.clone());
+    }
+    let time = "2026-12-01T03:00:00Z";
+    keys.arrives(
+        "maintenance.at",
+        &format!("[[maintenance]]\nat = \"{time}\"\nduration = \"9h\"\n"),
+        |s| window(s).begins,
+        MaintenanceBegin::At(Timestamp::parse(time).unwrap()),
+    );
+    keys.arrives(
+        "maintenance.duration",
+        &again(""),
+        |s| window(s).length,
+        hours(9),
+    );
+    keys.arrives(
+        "maintenance.targets",
+        &again("targets = [\"a\"]"),
+        |s| window(s).targets,
+        vec![TargetName::parse("a").unwrap()],
+    );
+    keys.arrives(
+        "maintenance.mode",
+        &again("mode = \"alerts\""),
+        |s| (window(s).holds_alerts, window(s).pauses_recovery),
+        (true, false),
+    );
+}
+
 fn job_keys(keys: &mut Keys) {
     keys.job("job.name", "", |j| j.name.to_string(), "j".into());
     keys.job(
@@ -1170,7 +1213,8 @@ fn what_is_not_written_has_its_documented_default() {
          [[route]]\nchain = [{{ handler = \"h\" }}]\n[plugin.p]\n[[alert]]\nalerter = \"w\"\n\
          [command.c]\nrun = [\"x\"]\n\
          [[job]]\nname = \"j\"\nsource = [{{ kind = \"directory\", path = \"d\" }}, {{ kind = \"command\", run = [\"x\"], key = \"k\" }}]\n\
-         retention = {{ policy = \"p\" }}\n"
+         retention = {{ policy = \"p\" }}\n\
+         [[maintenance]]\nat = \"2026-12-01T03:00:00Z\"\nduration = \"1h\"\n"
     );
     let spec = load_text(&text).unwrap().spec;
     let base = Path::new("/etc/mainstay");
@@ -1178,6 +1222,8 @@ fn what_is_not_written_has_its_documented_default() {
     assert_eq!(spec.host.shutdown_deadline, seconds(30));
     assert_eq!(spec.host.keep_history, hours(90 * 24));
     assert_eq!(spec.host.api, None);
+    let window = &spec.maintenance[0];
+    assert!(window.targets.is_empty() && window.holds_alerts && window.pauses_recovery);
 
     let target = &spec.targets[0];
     assert_eq!(target.priority, 5);

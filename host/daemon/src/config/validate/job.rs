@@ -112,44 +112,53 @@ fn when(at: ValueAt<'_>) -> Option<Schedule> {
         Value::Text(_) => interval(LEAST_EVERY, FEW_EVERY, at).map(Schedule::Every),
         Value::Table(_) => at.fields("the schedule", |fields| {
             let zone = fields.get("zone");
-            let zone_name = zone.and_then(text).unwrap_or_else(|| "UTC".to_owned());
-            let cron = fields.required("cron", "cron = \"0 3 * * *\"", |at| Some((at, text(at)?)));
-            let (cron, expression) = cron?;
-            let schedule = Schedule::Cron {
-                expression,
-                zone: zone_name,
-            };
-            match backup_schedule::next_slot(&schedule, SOME_DAY) {
-                Ok(slot) => {
-                    let after = backup_schedule::next_slot(&schedule, slot).ok();
-                    let wait = after.map(|after| after.since(slot));
-                    if let Some(wait) = wait.filter(|wait| *wait < FEW_EVERY) {
-                        cron.context.warn(
-                            cron.node.place,
-                            format!(
-                                "`{}` comes round every {}, which is very often: each run costs, and is written down",
-                                cron.key,
-                                as_written(wait)
-                            ),
-                            "write five fields for once in a minute at most, unless it is meant",
-                        );
-                    }
-                    Some(schedule)
-                }
-                Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(cron).refuse(
-                    error.to_string(),
-                    "write zone = \"UTC\" or e.g. zone = \"Europe/Berlin\"",
-                ),
-                Err(error @ ScheduleError::Never(_)) => {
-                    cron.refuse(error.to_string(), "name a day that exists in some month")
-                }
-                Err(error) => cron.refuse(
-                    error.to_string(),
-                    "write e.g. \"0 3 * * *\" for three o'clock each day",
-                ),
-            }
+            fields.required("cron", "cron = \"0 3 * * *\"", |at| {
+                let schedule = cron(at, zone)?;
+                judge_rhythm(&schedule, at);
+                Some(schedule)
+            })
         }),
         _ => at.not("a schedule", HELP),
+    }
+}
+
+/// A cron expression, in a zone that may be written beside it.
+pub(super) fn cron<'a>(at: ValueAt<'a>, zone: Option<ValueAt<'a>>) -> Option<Schedule> {
+    let schedule = Schedule::Cron {
+        expression: text(at)?,
+        zone: zone.and_then(text).unwrap_or_else(|| "UTC".to_owned()),
+    };
+    match backup_schedule::next_slot(&schedule, SOME_DAY) {
+        Ok(_) => Some(schedule),
+        Err(error @ ScheduleError::Zone(_)) => zone.unwrap_or(at).refuse(
+            error.to_string(),
+            "write zone = \"UTC\" or e.g. zone = \"Europe/Berlin\"",
+        ),
+        Err(error @ ScheduleError::Never(_)) => {
+            at.refuse(error.to_string(), "name a day that exists in some month")
+        }
+        Err(error) => at.refuse(
+            error.to_string(),
+            "write e.g. \"0 3 * * *\" for three o'clock each day",
+        ),
+    }
+}
+
+/// Warns where a cron expression comes round very often.
+fn judge_rhythm(schedule: &Schedule, at: ValueAt<'_>) {
+    let next = |after| backup_schedule::next_slot(schedule, after).ok();
+    let Some(slot) = next(SOME_DAY) else { return };
+    let wait = next(slot).map(|after| after.since(slot));
+    if let Some(wait) = wait.filter(|wait| *wait < FEW_EVERY) {
+        at.context.warn(
+            at.node.place,
+            format!(
+                "`{}` comes round every {}, which is very often: each run costs, and is written down",
+                at.key,
+                as_written(wait)
+            ),
+            "write five fields for once in a minute at most, unless it is meant",
+        );
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn spec(targets: Vec<TargetSpec>) -> Arc<Spec> {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        maintenance: Vec::new(),
         digest: String::new(),
     })
 }

@@ -157,6 +157,7 @@ pub(super) fn spec(targets: Vec<TargetSpec>, routes: Vec<RouteSpec>) -> Spec {
         plugins: BTreeMap::new(),
         alerts: Vec::new(),
         jobs: Vec::new(),
+        maintenance: Vec::new(),
         digest: String::new(),
     }
 }

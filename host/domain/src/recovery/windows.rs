@@ -1,0 +1,114 @@
+//! Maintenance windows that pause recovery: each beginning is a pause with an end, as if a person had asked for it.
+//!
+//! Invariant: a window never shortens or ends a pause that a person asked for, and a person may end one that it began.
+
+use super::{InputTime, Outcome, Recovery, words};
+use crate::{
+    actor::Actor,
+    maintenance::{began, next_begin},
+    name::TargetName,
+    pause::TimedPause,
+    record::Change,
+    spec::Spec,
+    time::{Monotonic, Timestamp},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Who asks, on the record.
+const BY: &str = "maintenance";
+/// The wall clock may be set: it is looked at so often.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Two pauses that end so near one another end together.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What became of the windows.
+#[derive(Debug)]
+pub(super) struct Windows {
+    /// When each that was taken up began, by its place in the config.
+    begun: BTreeMap<usize, Timestamp>,
+    /// When they are looked at; never where there are none.
+    look: Option<Monotonic>,
+}
+
+impl Windows {
+    pub(super) fn new(spec: &Spec) -> Self {
+        let mut windows = spec.maintenance.iter();
+        let any = windows.any(|window| window.pauses_recovery);
+        Self {
+            begun: BTreeMap::new(),
+            look: any.then(|| Monotonic::from_start(Duration::ZERO)),
+        }
+    }
+
+    pub(super) fn next_look(&self) -> Option<Monotonic> {
+        self.look
+    }
+}
+
+impl Recovery {
+    /// Other windows are configured: what the ones before began is over, with the next tick.
+    pub(super) fn windows_configured(&mut self, spec: &Arc<Spec>, at: InputTime) {
+        if self.settings.spec().maintenance == spec.maintenance {
+            return;
+        }
+        self.windows = Windows::new(spec);
+        self.end_pauses_of(BY, at);
+    }
+
+    /// Takes up the windows that have opened.
+    pub(super) fn open_windows(&mut self, at: InputTime, out: &mut Outcome) {
+        if self.windows.look.is_none_or(|look| look > at.monotonic) {
+            return;
+        }
+        let spec = Arc::clone(self.settings.spec());
+        let windows = spec.maintenance.iter().enumerate();
+        let mut rest = LOOK_AGAIN;
+        for (number, window) in windows.filter(|(_, window)| window.pauses_recovery) {
+            if let Some(next) = next_begin(window, at.now) {
+                rest = rest.min(next.since(at.now));
+            }
+            let Some(since) = began(window, at.now) else {
+                continue;
+            };
+            if self.windows.begun.insert(number, since) == Some(since) {
+                continue;
+            }
+            let length = window.length.saturating_sub(at.now.since(since));
+            match window.targets.as_slice() {
+                [] => self.pause_in_window(None, length, at, out),
+                targets => {
+                    for target in targets {
+                        self.pause_in_window(Some(target.clone()), length, at, out);
+                    }
+                }
+            }
+        }
+        self.windows.look = Some(at.monotonic + rest.max(Duration::from_millis(1)));
+    }
+
+    fn pause_in_window(
+        &mut self,
+        target: Option<TargetName>,
+        length: Duration,
+        at: InputTime,
+        out: &mut Outcome,
+    ) {
+        let is_kept = match self.pause_ends(&target) {
+            Some(until) => until + SLACK >= at.now + length,
+            None => self.is_paused(target.as_ref()),
+        };
+        if is_kept {
+            return;
+        }
+        let pause = TimedPause {
+            since: at.now,
+            length,
+            by: Actor::from(BY),
+        };
+        let reason = "a maintenance window of the config";
+        out.writes.push(Change::Paused(target.clone(), true));
+        out.writes
+            .push(words::paused_for(target.as_ref(), &pause, reason));
+        self.begin_pause(target, pause, at);
+    }
+}
