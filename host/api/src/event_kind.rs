@@ -29,10 +29,10 @@ words! {
         /// No check is blind any more.
         #[serde(rename = "monitor.sees")]
         MonitorSees,
-        /// An operator paused the host or a target.
+        /// An operator, or a maintenance window, paused the host or a target.
         #[serde(rename = "host.paused")]
         HostPaused,
-        /// An operator resumed the host or a target.
+        /// An operator resumed the host or a target, or the time of its pause is over.
         #[serde(rename = "host.resumed")]
         HostResumed,
         /// A config was applied.

@@ -309,7 +309,12 @@ pub enum Command {
         #[arg(long = "for", value_name = "LENGTH", value_parser = parse_pause)]
         length: Option<Duration>,
         /// Why, for the record
-        #[arg(long, default_value = "", requires = "length")]
+        #[arg(
+            long,
+            default_value = "",
+            hide_default_value = true,
+            requires = "length"
+        )]
         reason: String,
     },
     /// Resume automatic recovery of a target, or of the host

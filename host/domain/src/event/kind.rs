@@ -41,9 +41,9 @@ event_kinds! {
     MonitorBlind = "monitor.blind",
     /// No check is blind any more.
     MonitorSees = "monitor.sees",
-    /// An operator paused the host or a target.
+    /// An operator, or a maintenance window, paused the host or a target.
     HostPaused = "host.paused",
-    /// An operator resumed the host or a target.
+    /// An operator resumed the host or a target, or the time of its pause is over.
     HostResumed = "host.resumed",
     /// A config was applied.
     ConfigApplied = "config.applied",
