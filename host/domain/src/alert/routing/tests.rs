@@ -129,7 +129,7 @@ fn an_event_about_an_alert_never_becomes_one_even_where_it_is_asked_for() {
         .iter()
         .filter(|k| never_alerts(**k))
         .collect();
-    assert_eq!(about_alerts.len(), 4);
+    assert_eq!(about_alerts.len(), 6);
     for kind in about_alerts {
         check(&event(*kind), &routes, &[]);
     }
