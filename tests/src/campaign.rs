@@ -2,6 +2,7 @@
 //! programs in `examples/` run them with any.
 
 mod alerts;
+mod config;
 mod crash;
 mod damage;
 mod full_disk;
@@ -11,6 +12,7 @@ mod swap;
 mod taint;
 
 pub use alerts::{AlertsReport, alerts};
+pub use config::{ConfigReport, config};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;
@@ -41,6 +43,21 @@ impl Random {
     /// The next number below a bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.number() % bound
+    }
+
+    /// An index into so many things, of which there is at least one.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(length).unwrap())).unwrap()
+    }
+
+    /// One of some.
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.index(of.len())]
+    }
+
+    /// True once in so many times.
+    pub fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
     }
 }
 

@@ -18,7 +18,7 @@ pub mod scale;
 mod shorthand;
 
 pub use daemon::Daemon;
-pub use figures::{print_spread, resident_kb};
+pub use figures::{peak_kb, print_spread, resident_kb};
 pub use gate::{Gate, Held};
 pub use guests::{guest, plugin};
 pub use packages::{Packages, packages};
