@@ -2,6 +2,7 @@
 //! programs in `examples/` run them with any.
 
 mod alerts;
+mod api;
 mod config;
 mod crash;
 mod damage;
@@ -12,6 +13,7 @@ mod swap;
 mod taint;
 
 pub use alerts::{AlertsReport, alerts};
+pub use api::{ApiReport, api};
 pub use config::{ConfigReport, config};
 pub use crash::crash;
 pub use damage::{DamageReport, damage};
