@@ -9,6 +9,7 @@ mod damage;
 mod full_disk;
 mod recovery;
 mod soak;
+mod state;
 mod swap;
 mod taint;
 
@@ -20,6 +21,7 @@ pub use damage::{DamageReport, damage};
 pub use full_disk::full_disk;
 pub use recovery::{RecoveryReport, recovery};
 pub use soak::{SoakOptions, WallClock, soak};
+pub use state::{StateReport, state};
 pub use swap::{Nothing, SwapReport, answer_of, recover_request, swap};
 pub use taint::{TaintReport, taint};
 

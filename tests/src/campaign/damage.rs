@@ -116,7 +116,8 @@ pub fn damage(rounds: u32, seed: u64) -> DamageReport {
     report
 }
 
-fn prepare() -> Daemon {
+/// A daemon to be started, with what there is to be kept.
+pub(super) fn prepare() -> Daemon {
     let mut daemon = Daemon::prepare(&format!("{HOST}{CONFIG}{}", sleeper("well")));
     daemon.set_env("RUST_LOG", "info");
     daemon.drop_plugin(&plugin("restart-service"));
