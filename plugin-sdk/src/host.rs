@@ -53,12 +53,12 @@ pub trait Settings {
     }
 }
 
-/// Time that is part of the record, so that a replay sees the same. Always granted.
+/// Time that is part of the record. Always granted.
 pub trait Clock {
-    /// The time of day, in milliseconds since the Unix epoch.
+    /// The time of day, in milliseconds since the Unix epoch. Never goes back within one operation.
     fn now(&mut self) -> Timestamp;
 
-    /// Waits; survives a restart of the host.
+    /// Waits. A restart of the host cuts it off with its call, which is then made again from the beginning.
     fn sleep(&mut self, length: Duration);
 }
 

@@ -50,8 +50,8 @@ impl<H: Log + Settings + Clock + Targets + Commands + Http + Kv + Backups> Host 
 
 /// A plugin that recovers a failed target. Exported with [`export_recovery_handler!`].
 pub trait RecoveryHandler {
-    /// Recovers the target. Must be deterministic but for its effects: after a crash of the host it is run again
-    /// with the recorded answers. Success means "done what I can"; the host then verifies the target itself.
+    /// Recovers the target. After a crash of the host it is called again, from its beginning and with the same attempt:
+    /// look before acting, for what it did then may be done. Success means "done what I can"; the host then verifies the target itself.
     ///
     /// # Errors
     /// The failure says whether another attempt may help, none will, or a person has to act.

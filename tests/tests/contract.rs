@@ -30,6 +30,7 @@ fn the_published_contract_is_frozen() {
     let found = hasher.finalize().to_hex().to_string();
     assert_eq!(
         found, PINNED_1_0_0,
-        "plugin-sdk/wit/1.0.0 is published: put changes into a new version's directory"
+        "plugin-sdk/wit/1.0.0 is frozen, and this is another contract: take the change back, and put it into a new minor \
+         version, in a directory of its own beside it, with its own bindings in host/runtime; a new hash is never the way"
     );
 }

@@ -157,8 +157,31 @@ fn a_result_of_a_gibibyte_is_refused() {
 
 /// Acts: `plugin.*.limits.log_lines`
 #[test]
-fn a_flood_of_log_lines_ends_its_call() {
-    ends(r#"{ do = "log-flood" }"#, &["log lines", "20 a call"]);
+fn log_lines_above_the_limit_are_dropped_and_counted() {
+    let daemon = Daemon::start(
+        &config(r#"{ do = "log-flood", amount = 1000 }"#, LIMITS),
+        &[&guest("hostile", &[]), &guest("probe", &[])],
+    );
+    daemon.wait_for_plugins(2);
+    let operation = daemon.recover("job", "misdeed");
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    wait_for("what is said of the others", || {
+        let log = daemon.log();
+        match log.contains("980 log lines of this call were dropped") {
+            true => Ok(()),
+            false => Err(log),
+        }
+    });
+    let log = daemon.log();
+    let is_flood = |line: &&str| line.contains("flood") && line.contains("line=");
+    assert_eq!(log.lines().filter(is_flood).count(), 20, "{log}");
+    neighbour_serves(&daemon);
+}
+
+#[test]
+fn an_endless_flood_of_log_lines_ends_at_the_deadline() {
+    let endless = r#"{ do = "log-flood", amount = 2000000000 }"#;
+    ends(endless, &["deadline", "300ms"]);
 }
 
 /// Acts: `plugin.*.limits.effects`

@@ -28,7 +28,9 @@ mod words;
 
 pub use backups::{Backup, BackupReport, BackupStatus, BackupType, Progress, Verdict, WorkLine};
 pub use check::{CheckReport, Problem, ProblemSeverity};
-pub use commands::{Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,};
+pub use commands::{
+    Commanded, EndedSilence, ForgottenPlugin, PauseReport, ReportedFailure, Scheduled,
+};
 pub use demo::{DemoEnd, DemoStep};
 pub use errors::{ErrorBody, ErrorPage, ListedError};
 pub use event_kind::EventKind;
@@ -42,7 +44,8 @@ pub use plugins::{
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,
-IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
+    IncidentQuery, PauseBody, PruneBody, RecoverBody, RenameQuery, ReportBody, RestoreBody,
+    SilenceBody, TargetBody, UnsilenceBody,
 };
 pub use severity::Severity;
 pub use silences::Silence;

@@ -29,7 +29,7 @@ pub use socket::{BindError, SOCKET_NAME};
 use crate::{
     ports::{
         Accounts, BackupOperator, Browse, Clock, HostView, Journal, PluginView, RecoveryControl,
-SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
+        SilenceControl, TargetControl, TargetOperator, TargetVerb, Watch,
     },
     services::{
         metrics::Metrics,

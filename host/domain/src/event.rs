@@ -19,7 +19,8 @@ pub use alert::{AlertDelivery, AlertHeld, AlertQueued};
 pub use backup::{BackupDeleted, BackupRestored, BackupTaken};
 pub use data::EventData;
 pub use host::{
-    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor, RecordSetAside,
+    ConfigApplied, ConfigRejected, JournalDamaged, MonitorBlind, PausedBy, PausedFor,
+    RecordSetAside,
 };
 pub use incident::{
     AfterEscalation, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened, IncidentReopened,

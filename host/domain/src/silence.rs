@@ -110,7 +110,10 @@ impl Silences {
 
     /// Whether an event makes a difference to what is silenced, so that it is looked for when that is replayed.
     pub fn are_changed_by(event: &Event) -> bool {
-        matches!(event.kind, EventKind::SilenceBegan | EventKind::SilenceEnded)
+        matches!(
+            event.kind,
+            EventKind::SilenceBegan | EventKind::SilenceEnded
+        )
     }
 
     /// Whether this event makes a difference to what is silenced now, where that was replayed over it.

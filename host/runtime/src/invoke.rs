@@ -130,6 +130,8 @@ impl Invocation {
         };
         // The guest and its memory are gone before anything waits for what it began.
         let CallState { session, acted, .. } = store.into_data();
+        // After its last line, which is written when it is gone.
+        context.tell_of_dropped_lines();
         Ended {
             outcome,
             session,

@@ -1,6 +1,7 @@
 //! The limits of one call: what each is, what it says when it is exceeded, and how the operator raises it.
 //!
-//! Invariant: exceeding a limit ends the call that exceeds it, and nothing else.
+//! Invariant: exceeding a limit ends the call that exceeds it, and nothing else. Log lines above theirs are only dropped,
+//! and are no limit of these.
 
 use mainstay_domain::name::PluginName;
 use std::{fmt, time::Duration};
@@ -14,7 +15,7 @@ pub(crate) const INSTANCES: usize = 128;
 pub(crate) const HANDLES: usize = 64;
 /// Stack of a guest, bytes.
 pub(crate) const GUEST_STACK: usize = 512 << 10;
-/// Bytes of all log lines of one call.
+/// Bytes of all log lines of one call; what is above it is dropped.
 pub(crate) const LOG_BYTES: u64 = 256 << 10;
 /// The longest log line, bytes; what is longer is cut.
 pub(crate) const LOG_LINE_BYTES: usize = 8 << 10;
@@ -40,10 +41,6 @@ pub enum Limit {
     Result,
     /// Bytes that one effect is answered.
     Answer,
-    /// Log lines.
-    LogLines,
-    /// Bytes of log lines.
-    LogBytes,
     /// Effects.
     Effects,
     /// Calls at one time.
@@ -62,8 +59,6 @@ impl Limit {
             Limit::Timeout => "timeout",
             Limit::Result => "result size",
             Limit::Answer => "effect answer size",
-            Limit::LogLines => "log lines",
-            Limit::LogBytes => "log bytes",
             Limit::Effects => "effects",
             Limit::Concurrency => "concurrency",
         }
@@ -76,10 +71,9 @@ impl Limit {
             Limit::Deadline => Some("deadline"),
             Limit::Timeout => Some("timeout"),
             Limit::Result | Limit::Answer => Some("result"),
-            Limit::LogLines => Some("log_lines"),
             Limit::Effects => Some("effects"),
             Limit::Concurrency => Some("concurrency"),
-            Limit::Table | Limit::Handles | Limit::Stack | Limit::LogBytes => None,
+            Limit::Table | Limit::Handles | Limit::Stack => None,
         }
     }
 }
@@ -126,7 +120,7 @@ impl fmt::Display for Exceeded {
         write!(f, "exceeded its limit of {limit}: ")?;
         match limit {
             Limit::Deadline | Limit::Timeout => write!(f, "{:?}", Duration::from_millis(*allowed)),
-            Limit::LogLines | Limit::Effects => write!(f, "{allowed} a call"),
+            Limit::Effects => write!(f, "{allowed} a call"),
             Limit::Concurrency => write!(f, "{allowed} calls at one time"),
             Limit::Table => write!(f, "{allowed} elements"),
             Limit::Handles => write!(f, "{allowed} at one time"),

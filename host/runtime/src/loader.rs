@@ -217,6 +217,11 @@ impl Loader {
         let settings = Settings::of(spec);
         let settings_of_call = settings.for_call(&self.shared.seeds);
         self.check_schema(loaded, spec, &settings_of_call).await?;
+        // Settings that were not checked are there to be checked, and for nothing else.
+        let unchecked = CallSettings {
+            secrets: settings_of_call.secrets.clone(),
+            ..CallSettings::nothing()
+        };
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -224,7 +229,7 @@ impl Loader {
             &loaded.shape,
             Purpose::Configure,
             spec.limits,
-            settings_of_call.clone(),
+            unchecked,
         );
         let LoaderContext {
             engine, effects, ..

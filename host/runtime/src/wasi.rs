@@ -12,7 +12,7 @@ mod files;
 use crate::{
     call_context::CallContext,
     effects::{LogLevel, LogLine, LogSource, Purpose},
-    limits::{Exceeded, HANDLES, LOG_LINE_BYTES},
+    limits::{HANDLES, LOG_LINE_BYTES},
 };
 use bytes::Bytes;
 use clock::{GuardedClocks, GuardedTimers};
@@ -28,7 +28,7 @@ use wasmtime_wasi::{
     clocks::WasiClocksView,
     filesystem::WasiFilesystemView,
     p2::{
-        OutputStream, Pollable, StreamError, StreamResult,
+        OutputStream, Pollable, StreamResult,
         bindings::{clocks::monotonic_clock, filesystem::types},
     },
 };
@@ -111,7 +111,7 @@ fn make(context: &Arc<CallContext>) -> WasiCtx {
                 fields: Vec::new(),
             };
             // A guest whose log is full still finds the directory missing.
-            let _ = context.log(line);
+            context.log(line);
         }
     }
     builder.build()
@@ -165,26 +165,25 @@ struct Lines {
 }
 
 impl Lines {
-    fn write(&self, bytes: &[u8]) -> Result<(), Exceeded> {
+    fn write(&self, bytes: &[u8]) {
         let mut line = self.unfinished.lock();
         for &byte in bytes {
             if byte != b'\n' {
                 line.push(byte);
             }
             if byte == b'\n' || line.len() >= LOG_LINE_BYTES {
-                self.finish(&mut line)?;
+                self.finish(&mut line);
             }
         }
-        Ok(())
     }
 
-    fn finish(&self, line: &mut Vec<u8>) -> Result<(), Exceeded> {
+    fn finish(&self, line: &mut Vec<u8>) {
         let message = String::from_utf8_lossy(line)
             .trim_end_matches('\r')
             .to_owned();
         line.clear();
         if message.is_empty() {
-            return Ok(());
+            return;
         }
         let level = match self.source {
             LogSource::Stderr => LogLevel::Warn,
@@ -195,15 +194,15 @@ impl Lines {
             source: self.source,
             message,
             fields: Vec::new(),
-        })
+        });
     }
 }
 
 impl Drop for Lines {
-    /// A last line without its end is a line too; there is no one left to tell that the log is full.
+    /// A last line without its end is a line too.
     fn drop(&mut self) {
         let mut line = std::mem::take(self.unfinished.get_mut());
-        let _ = self.finish(&mut line);
+        self.finish(&mut line);
     }
 }
 
@@ -216,9 +215,8 @@ impl Pollable for LinePipe {
 
 impl OutputStream for LinePipe {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0
-            .write(&bytes)
-            .map_err(|exceeded| StreamError::Trap(exceeded.into()))
+        self.0.write(&bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> StreamResult<()> {

@@ -4,8 +4,8 @@ use super::EffectError;
 
 /// Durable values in the plugin's own namespace, which all its versions share: `kv = "1MiB"`.
 ///
-/// Keys are 1 to 256 bytes of text. Every function fails with `Denied` where the capability is not granted, and a
-/// write above the granted size with `Limited`.
+/// Keys are 1 to 256 bytes of text. Every function fails with `Denied` where the capability is not granted, a write
+/// above the granted size with `Limited`, and one under anything that is no key with `Failed`.
 pub trait Kv {
     /// The plugin's values.
     fn kv(&mut self) -> KvStore<'_, Self>

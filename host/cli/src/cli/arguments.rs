@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
     code::ErrorCode,
-id::{BackupId, IncidentId, OperationId, SilenceId,},
+    id::{BackupId, IncidentId, OperationId, SilenceId},
     name::{FailureType, JobName, PluginName, TargetName},
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},

@@ -8,11 +8,7 @@ use super::{
 use mainstay_api::{EndedSilence, Silence, SilenceBody, UnsilenceBody};
 use mainstay_domain::id::SilenceId;
 
-pub(super) async fn begin(
-    client: &Client,
-    out: &Output,
-    body: &SilenceBody,
-) -> anyhow::Result<()> {
+pub(super) async fn begin(client: &Client, out: &Output, body: &SilenceBody) -> anyhow::Result<()> {
     let answer = client.post("/v1/silence", body).await?;
     present(out, &answer, |out, silence: Silence| {
         let what = what_is_silenced(&silence);

@@ -16,7 +16,9 @@ use std::{sync::Arc, time::Duration};
 
 pub(super) async fn list(State(served): State<Arc<Served>>) -> Json<Vec<Silence>> {
     let all = served.ports.silences.silences();
-    let forms = all.iter().map(|(silence, until)| Silence::of(silence, *until));
+    let forms = all
+        .iter()
+        .map(|(silence, until)| Silence::of(silence, *until));
     Json(forms.collect())
 }
 
@@ -35,7 +37,10 @@ pub(super) async fn begin(
     };
     if body.reason.trim().is_empty() {
         let error = "`reason` says nothing";
-        return Err(ApiError::bad_request(error, "say why, for those who wonder"));
+        return Err(ApiError::bad_request(
+            error,
+            "say why, for those who wonder",
+        ));
     }
     let request = SilenceRequest {
         of,

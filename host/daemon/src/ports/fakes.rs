@@ -448,10 +448,7 @@ impl Browse for FakeWorld {
 }
 
 impl SilenceControl for FakeWorld {
-    fn silence(
-        &self,
-        request: SilenceRequest,
-    ) -> Boxed<'_, Result<(Silence, Timestamp), Refused>> {
+    fn silence(&self, request: SilenceRequest) -> Boxed<'_, Result<(Silence, Timestamp), Refused>> {
         let SilenceRequest {
             of,
             length,

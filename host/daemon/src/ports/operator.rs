@@ -171,10 +171,7 @@ pub struct SilenceRequest {
 /// Silences, as operators make and end them.
 pub trait SilenceControl: Send + Sync {
     /// Silences alerts for a while; with until when that is.
-    fn silence(
-        &self,
-        request: SilenceRequest,
-    ) -> Boxed<'_, Result<(Silence, Timestamp), Refused>>;
+    fn silence(&self, request: SilenceRequest) -> Boxed<'_, Result<(Silence, Timestamp), Refused>>;
     /// Ends a silence.
     fn unsilence(&self, id: SilenceId, by: Actor) -> Boxed<'_, Result<(), Refused>>;
     /// Those that hold, the oldest first, each with until when.

@@ -34,12 +34,13 @@ struct OpenWindows {
 impl OpenWindows {
     fn look(spec: Arc<Spec>, now: Timestamp, looked_at: Monotonic) -> Self {
         let windows = spec.maintenance.iter();
-        let open = windows
-            .filter(|window| window.holds_alerts)
-            .filter_map(|window: &MaintenanceSpec| {
-                let until = began(window, now)? + window.length;
-                Some((window.targets.clone(), until))
-            });
+        let open =
+            windows
+                .filter(|window| window.holds_alerts)
+                .filter_map(|window: &MaintenanceSpec| {
+                    let until = began(window, now)? + window.length;
+                    Some((window.targets.clone(), until))
+                });
         Self {
             open: open.collect(),
             spec,

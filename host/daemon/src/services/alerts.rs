@@ -23,7 +23,8 @@ use super::shared::Shared;
 use crate::ports::{AlertHolds, Alerters, Delivery};
 use mainstay_domain::{
     alert::{
-        AlertStatus, Arrived, HeldAlerts, Outbox, OutboxEntry, after_failure, retry_after, version_for,
+        AlertStatus, Arrived, HeldAlerts, Outbox, OutboxEntry, after_failure, retry_after,
+        version_for,
     },
     event::{AlertDelivery, AlertHeld, Event, EventKind},
     id::AlertId,

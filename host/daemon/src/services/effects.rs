@@ -6,12 +6,14 @@
 //! held in memory: an effect that does no harm when done twice begins anyway, see
 //! [`mainstay_domain::effect::Effect::may_begin_unrecorded`]; any other is refused.
 //! Invariant: the numbers of effects go on over the calls of an operation, so that a number is an idempotency key.
+//! Invariant: the time that an operation is told never goes back; see `clocks`.
 //! Invariant: what is written shows secrets by name, never by a handle.
 //! Invariant: grants and counts were checked before an effect comes here; see `mainstay_runtime`.
 //!
 //! One file for each session: `live`, `planned`, `delivering`, `nothing`; `act` does what they ask for.
 
 mod act;
+mod clocks;
 mod delivering;
 mod live;
 mod nothing;
@@ -20,6 +22,7 @@ mod planned;
 
 use super::shared::Shared;
 use crate::ports::{BackupControl, Commands, HttpClient, Secrets, TargetControl, Values, Watch};
+use clocks::OperationClocks;
 use delivering::AlertSession;
 use live::LiveSession;
 use mainstay_domain::text::visible;
@@ -50,12 +53,12 @@ pub struct Effects {
 }
 
 /// Begins the session that fits the purpose of each call.
-pub struct EffectSessions(Arc<Effects>);
+pub struct EffectSessions(Arc<Effects>, Arc<OperationClocks>);
 
 impl EffectSessions {
     /// Sessions over these effects.
     pub fn new(effects: Effects) -> Self {
-        Self(Arc::new(effects))
+        Self(Arc::new(effects), Arc::default())
     }
 }
 
@@ -72,6 +75,7 @@ impl EffectPort for EffectSessions {
                     effects: self.0.clone(),
                     call: call.clone(),
                     operation: operation.clone(),
+                    clocks: self.1.clone(),
                 };
                 match dry_run {
                     true => Box::new(DryRunSession::new(of, *effects)),

@@ -198,7 +198,9 @@ impl RecoveryEngine {
             Some(handler) => {
                 let spec = Arc::clone(&self.spec.borrow());
                 let plugin = spec.plugins.get(&handler);
-                let instances = plugin.into_iter().flat_map(|plugin| plugin.instances.keys());
+                let instances = plugin
+                    .into_iter()
+                    .flat_map(|plugin| plugin.instances.keys());
                 let instances: Vec<PluginName> = instances.cloned().collect();
                 std::iter::once(handler).chain(instances).collect()
             }

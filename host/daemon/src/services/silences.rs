@@ -124,9 +124,14 @@ impl SilenceService {
     }
 
     async fn write(&self, event: Event) -> Result<(), Refused> {
-        let written = self.shared.journal.commit(vec![Change::Event(event)].into());
+        let written = self
+            .shared
+            .journal
+            .commit(vec![Change::Event(event)].into());
         let written = written.await;
-        written.map(drop).map_err(|error| Refused(error.to_string()))
+        written
+            .map(drop)
+            .map_err(|error| Refused(error.to_string()))
     }
 }
 
@@ -145,10 +150,7 @@ fn about(of: &Silenced, event: Event) -> Event {
 }
 
 impl SilenceControl for SilenceService {
-    fn silence(
-        &self,
-        request: SilenceRequest,
-    ) -> Boxed<'_, Result<(Silence, Timestamp), Refused>> {
+    fn silence(&self, request: SilenceRequest) -> Boxed<'_, Result<(Silence, Timestamp), Refused>> {
         Box::pin(async move {
             self.refuse(&request)?;
             let SilenceRequest {

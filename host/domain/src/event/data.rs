@@ -4,7 +4,15 @@
 //! from the kind of the event.
 
 use super::{
-AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, FailureCleared, FailureReported, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetCommanded, TargetRenamed,
+    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
+    CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
+    EffectPerformed, FailureCleared, FailureReported, IncidentClosed, IncidentOpened,
+    IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved,
+    OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded,
+    OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted,
+    OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn,
+    ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetCommanded,
+    TargetRenamed,
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;

@@ -4,7 +4,15 @@
 //! version wrote is lost, and nothing is added to it.
 
 use super::{
-AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken, CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected, EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentClosed, IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind, OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled, OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing, PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded, TargetCommanded, TargetRenamed,
+    AlertDelivery, AlertHeld, AlertQueued, BackupDeleted, BackupRestored, BackupTaken,
+    CheckDegraded, CheckFailed, CheckRecovered, CircuitOpened, ConfigApplied, ConfigRejected,
+    EffectPerformed, EventData, EventKind, FailureCleared, FailureReported, IncidentClosed,
+    IncidentOpened, IncidentReopened, IncidentWorsened, JournalDamaged, MonitorBlind,
+    OperationApproved, OperationAskedFor, OperationAwaitingManual, OperationCancelled,
+    OperationEnded, OperationEscalated, OperationResumed, OperationRetrying, OperationScheduled,
+    OperationStarted, OperationValidating, PausedBy, PausedFor, PluginRejected, PluginServing,
+    PluginWithdrawn, ProcessFacts, RecordSetAside, RtoExceeded, SilenceBegan, SilenceEnded,
+    TargetCommanded, TargetRenamed,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -196,7 +196,7 @@ pub struct Limits {
     pub timeout: Duration,
     /// Bytes that one call may answer, and that one effect may ask or be answered; default 1 MiB.
     pub result_bytes: u64,
-    /// Log lines of one call; default 100.
+    /// Log lines of one call; default 100. Those above it are dropped and counted, and end nothing.
     pub log_lines: u32,
     /// Effects of one call; default 1,000.
     pub effects: u32,

@@ -66,6 +66,29 @@ async fn refused_with(settings: &str, left_out: usize) -> String {
 }
 
 #[tokio::test]
+async fn to_configure_the_settings_interface_answers_nothing() {
+    let guest = Guest {
+        world: "tells",
+        configure: "(call $settings (i32.const 512))
+            (i32.store8 (i32.const 256) (i32.const 1))
+            (i32.store (i32.const 260) (i32.load (i32.const 512)))
+            (i32.store (i32.const 264) (i32.load (i32.const 516)))",
+        ..Guest::default()
+    };
+    let spec = PluginSpec {
+        settings: serde_json::json!({ "grace": "2s" }),
+        ..PluginSpec::default()
+    };
+    let loader = loader(&Arc::new(Recorder::default()));
+    let candidate = loader.load(guest.build().into()).await.unwrap();
+    let Err(error) = loader.configure(&candidate, &spec).await else {
+        panic!("it refuses whatever it is given");
+    };
+    let error = error.to_string();
+    assert!(error.contains("{}") && !error.contains("grace"), "{error}");
+}
+
+#[tokio::test]
 async fn settings_are_checked_as_calls_see_them_and_refused_as_they_were_written() {
     const SETTINGS: &str = r#"{"url":"https://x.example/${secret:hook}"}"#;
     let refused = refused_with(SETTINGS, 0).await;

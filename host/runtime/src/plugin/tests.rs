@@ -240,26 +240,51 @@ async fn a_result_that_is_too_large_is_not_taken() {
     .await;
 }
 
-#[tokio::test]
-async fn a_flood_of_log_lines_ends_the_call() {
-    let flood: &'static str = format!("(loop {LOG} (br 0))").leak();
-    check_exceeds(
-        recovering(flood),
-        Limits::default(),
-        Limit::LogLines,
-        &["100 a call"],
-    )
-    .await;
+/// How many lines of a guest are handed on, and what is said of the others.
+async fn logged(recover: &'static str) -> (usize, String) {
+    let recorder = Arc::new(Recorder::default());
+    let plugin = plugin(&recorder, &recovering(recover), &PluginSpec::default()).await;
+    let answer = plugin.recover(&request(), 0, LONG).await.called.unwrap();
+    assert_eq!(answer, Ok(Report::default()));
+    let lines = recorder.lines.lock();
+    let mut lines: Vec<String> = lines.iter().map(|line| line.message.clone()).collect();
+    let told = lines.pop().unwrap();
+    (lines.len(), told)
 }
 
 #[tokio::test]
-async fn a_flood_of_long_log_lines_ends_the_call_too() {
-    let flood = "(loop (call $log (i32.const 2) (i32.const 200000) (i32.const 60000) (i32.const 0) (i32.const 0)) (br 0))";
+async fn log_lines_above_the_limit_are_dropped_and_counted() {
+    const COUNT: &str = "(local.set $n (i32.add (local.get $n) (i32.const 1)))";
+    let many = format!(
+        "(local $n i32) (loop {LOG} {COUNT} (br_if 0 (i32.lt_u (local.get $n) (i32.const 150))))"
+    );
+    let (kept, told) = logged(many.leak()).await;
+    assert_eq!(kept, 100, "{told}");
+    let words = "50 log lines of this call were dropped: it may write 100 lines and 256 KiB";
+    assert!(told.starts_with(words), "{told}");
+    assert!(told.contains("`[plugin.fixer] limits.log_lines`"), "{told}");
+
+    let long = "(call $log (i32.const 2) (i32.const 200000) (i32.const 60000) (i32.const 0) (i32.const 0))";
+    let long = format!(
+        "(local $n i32) (loop {long} {COUNT} (br_if 0 (i32.lt_u (local.get $n) (i32.const 10))))"
+    );
+    let (kept, told) = logged(long.leak()).await;
+    assert_eq!(kept, 4, "{told}");
+    assert!(told.starts_with("6 log lines"), "{told}");
+}
+
+#[tokio::test]
+async fn a_flood_of_log_lines_ends_at_the_cpu_deadline() {
+    let flood: &'static str = format!("(loop {LOG} (br 0))").leak();
+    let limits = Limits {
+        deadline: Duration::from_millis(30),
+        ..Limits::default()
+    };
     check_exceeds(
         recovering(flood),
-        Limits::default(),
-        Limit::LogBytes,
-        &["256 KiB"],
+        limits,
+        Limit::Deadline,
+        &["30ms", "limits.deadline"],
     )
     .await;
 }

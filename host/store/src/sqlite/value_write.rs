@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// Keys of one plugin.
 pub(super) const MAX_KEYS: i64 = 10_000;
 /// Bytes of one key.
-pub(super) const MAX_KEY_BYTES: usize = 512;
+pub(super) const MAX_KEY_BYTES: usize = 256;
 
 /// A write to one key.
 #[derive(Debug)]

@@ -17,7 +17,9 @@ use rusqlite::{OptionalExtension, params};
 
 impl SqliteJournal {
     fn write_value(&self, write: ValueWrite) -> Boxed<'_, Result<bool, EffectError>> {
-        if write.key.is_empty() || write.key.len() > MAX_KEY_BYTES {
+        // A longer one that a version before has taken can still be deleted.
+        let is_too_long = write.key.len() > MAX_KEY_BYTES && write.value.is_some();
+        if write.key.is_empty() || is_too_long {
             let found = write.key.len();
             return Box::pin(std::future::ready(Err(EffectError::Failed(format!(
                 "kv: a key of {found} bytes; a key has 1 to {MAX_KEY_BYTES} bytes"

@@ -115,6 +115,16 @@ impl Http for ScriptedHost {
     }
 }
 
+/// Whether it is one by the contract.
+fn check_key(key: &str) -> Result<(), EffectError> {
+    match key.len() {
+        1..=256 => Ok(()),
+        length => Err(EffectError::Failed(format!(
+            "kv: a key of {length} bytes; a key has 1 to 256 bytes"
+        ))),
+    }
+}
+
 impl Kv for ScriptedHost {
     fn kv_get(&mut self, key: &str) -> Result<Option<Vec<u8>>, EffectError> {
         self.perform(Effect::KvGet(key.into()))?;
@@ -123,6 +133,7 @@ impl Kv for ScriptedHost {
 
     fn kv_set(&mut self, key: &str, value: &[u8]) -> Result<(), EffectError> {
         self.perform(Effect::KvSet(key.into(), value.into()))?;
+        check_key(key)?;
         self.values.insert(key.into(), value.into());
         Ok(())
     }
@@ -144,6 +155,7 @@ impl Kv for ScriptedHost {
             expected: expected.map(<[u8]>::to_vec),
             value: value.into(),
         })?;
+        check_key(key)?;
         let equal = self.values.get(key).map(Vec::as_slice) == expected;
         if equal {
             self.values.insert(key.into(), value.into());

@@ -13,7 +13,7 @@ pub(super) fn fill(
     for (index, (key, value)) in values.iter().enumerate() {
         if !spec.placeholders.contains(key) {
             let declared = list(&spec.placeholders, "none");
-            return Err(EffectError::Denied(format!(
+            return Err(EffectError::Failed(format!(
                 "command `{name}` has no placeholder `{key}`; declared are: {declared}"
             )));
         }

@@ -109,7 +109,7 @@ async fn what_the_operator_did_not_declare_is_refused() {
         (
             ["true", "{x}"],
             vec![("y", "1")],
-            true,
+            false,
             "no placeholder `y`; declared are: x",
         ),
         (

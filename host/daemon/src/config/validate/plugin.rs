@@ -16,9 +16,7 @@ use super::{
 };
 use mainstay_domain::{
     name::{CommandName, JobName, PluginName, TargetName},
-    spec::{
-        DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances,
-    },
+    spec::{DirectoryGrant, Grants, Limits, PluginSpec, TargetGrant, TargetVerb, with_instances},
 };
 use std::{collections::BTreeMap, path::PathBuf};
 

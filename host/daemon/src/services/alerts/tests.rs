@@ -448,10 +448,14 @@ async fn one_that_takes_long_holds_up_no_other_to_the_same_receiver() {
     world.put(entry(1, "webhook", "a", "slow"));
     world.put(entry(2, "webhook", "b", "quick"));
     world.put(entry(3, "webhook", "a", "behind the slow one"));
-    let (made, _) = attempts(&world, Duration::from_secs(120), |_, title, _| match title {
-        "slow" => Act::DeliverAfter(Duration::from_secs(60)),
-        _ => Act::Deliver,
-    })
+    let (made, _) = attempts(
+        &world,
+        Duration::from_secs(120),
+        |_, title, _| match title {
+            "slow" => Act::DeliverAfter(Duration::from_secs(60)),
+            _ => Act::Deliver,
+        },
+    )
     .await;
     let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     assert_eq!(titles, ["slow", "quick", "behind the slow one"]);

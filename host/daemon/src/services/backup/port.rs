@@ -127,7 +127,14 @@ impl BackupControl for BackupService {
         let work = self
             .clone()
             .create_now(job.clone(), backup_type, super::no_progress());
-        Box::pin(async move { Ok(BackupSummary::from(&self.in_turn_of(&job, work).await?)) })
+        Box::pin(async move {
+            let Some(taken) = self.in_free_turn_of(&job, work).await else {
+                return Err(EffectError::Unavailable(format!(
+                    "job {job} is busy: a backup of it is taken, read or restored; ask again when that has ended"
+                )));
+            };
+            Ok(BackupSummary::from(&taken?))
+        })
     }
 
     fn restore(&self, job: JobName, id: String) -> Boxed<'_, Result<(u64, u64), EffectError>> {

@@ -405,7 +405,11 @@ async fn what_waits_its_turn_ends_with_its_caller() {
         wait_until("the first one", || fixture.store.hanging()).await;
         let (service, name) = (&fixture.service, job(None).name);
         let restore = BackupControl::restore(service, name.clone(), full.id.to_string());
-        let create = BackupControl::create(service, name, BackupType::Snapshot);
+        let create =
+            BackupOperator::create(service, name.clone(), BackupType::Snapshot, no_progress());
+        // Who is in the middle of a recovery is not held up, but told.
+        let busy = BackupControl::create(service, name, BackupType::Snapshot).await;
+        assert!(matches!(busy, Err(EffectError::Unavailable(_))), "{busy:?}");
         let prune = fixture.service.prune(None, false);
         let all = async { tokio::join!(restore, create, prune) };
         let asked = tokio::time::timeout(Duration::from_millis(5), all).await;

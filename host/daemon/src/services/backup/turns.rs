@@ -50,6 +50,21 @@ impl BackupService {
         self.in_own_task(work).await
     }
 
+    /// As [`Self::in_turn_of`], where the turn is free now; none where something of the job runs, and nothing is done.
+    pub(super) async fn in_free_turn_of<T: Send + 'static>(
+        &self,
+        job: &JobName,
+        work: impl Future<Output = Result<T, BackupError>> + Send + 'static,
+    ) -> Option<Result<T, BackupError>> {
+        let held = self.lock_of(job).try_lock_owned().ok()?;
+        let turn = self.turn(held);
+        let work = async move {
+            let _turn = turn;
+            work.await
+        };
+        Some(self.in_own_task(work).await)
+    }
+
     /// Does work in a task of its own, which goes on when the caller goes away.
     pub(super) async fn in_own_task<T: Send + 'static>(
         &self,

@@ -1,8 +1,8 @@
 //! What the sessions of an operation's calls share: the words in which its effects are written.
 
-use super::Effects;
+use super::{Effects, clocks::OperationClocks};
 use mainstay_domain::{
-    effect::{Effect, EffectResult},
+    effect::{Answer, Effect, EffectResult},
     event::{EffectPerformed, Event, EventKind},
     id::OperationId,
     record::{EffectEntry, EntryKind},
@@ -17,13 +17,17 @@ pub(super) struct OperationCall {
     pub(super) effects: Arc<Effects>,
     pub(super) call: Arc<Call>,
     pub(super) operation: OperationId,
+    pub(super) clocks: Arc<OperationClocks>,
 }
 
 impl OperationCall {
     /// Does it; its number makes its idempotency key.
     pub(super) async fn act(&self, number: u32, effect: &Effect) -> EffectResult {
         let key = format!("{}-{number}", self.operation);
-        self.effects.act(&self.call, effect, key).await
+        match self.effects.act(&self.call, effect, key).await {
+            Ok(Answer::Now(now)) => Ok(Answer::Now(self.clocks.tell(&self.operation, now))),
+            result => result,
+        }
     }
 
     /// What the journal keeps of it.

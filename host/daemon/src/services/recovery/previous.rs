@@ -7,11 +7,7 @@ use mainstay_domain::{
 };
 
 /// `watch` tells which open incidents no check sees now; of the pauses these have an end.
-pub(super) fn of(
-    previous: &ports::Recovered,
-    pauses: TimedPauses,
-    watch: &dyn Watch,
-) -> Recovered {
+pub(super) fn of(previous: &ports::Recovered, pauses: TimedPauses, watch: &dyn Watch) -> Recovered {
     let open = previous.incidents.iter();
     let unseen = open.filter(|open| !watch.is_failing(&open.target, &open.failure));
     let unseen = unseen.map(CaseKey::from);

@@ -1,9 +1,7 @@
 //! What one alerter may be given, and what is under way to all.
 
 use super::{Outbox, lane::Place};
-use crate::{
-    alert::delivery::LONGEST_WAIT, name::PluginName, severity::Severity, time::Timestamp,
-};
+use crate::{alert::delivery::LONGEST_WAIT, name::PluginName, severity::Severity, time::Timestamp};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},

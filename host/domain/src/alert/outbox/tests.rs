@@ -260,7 +260,10 @@ fn what_is_under_way_is_never_pushed_out() {
     let mut outbox = outbox_of(&[severe(entry(1, "page", "first", at), Severity::Low)]);
     assert_eq!(outbox.due(always_one, at).0.len(), 1);
     for number in 2..=Outbox::MOST as u64 {
-        let low = severe(entry(number, "page", &number.to_string(), at), Severity::Low);
+        let low = severe(
+            entry(number, "page", &number.to_string(), at),
+            Severity::Low,
+        );
         assert_eq!(outbox.add(low), None);
     }
     let more = entry(1_000_000, "page", "more", at);
@@ -307,7 +310,9 @@ impl Plain {
                 due.push(entry);
             }
         }
-        let waits = waits.iter().filter(|(alerter, _)| self.has_room(alerter, most));
+        let waits = waits
+            .iter()
+            .filter(|(alerter, _)| self.has_room(alerter, most));
         let rest = waits.map(|(_, wait)| *wait).min();
         (due, rest)
     }

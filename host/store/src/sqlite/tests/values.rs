@@ -88,6 +88,13 @@ async fn a_namespace_never_grows_above_its_cap() {
     set("m", Some(4), 5).await.unwrap();
     let swap = journal.compare_and_set(a.clone(), "m".to_owned(), Some(vec![7; 4]), vec![8; 5], 5);
     assert!(matches!(swap.await, Err(EffectError::Limited(_))));
+    assert_eq!(MAX_KEY_BYTES, 256, "as the contract says");
+    for length in [1, MAX_KEY_BYTES] {
+        let key = "x".repeat(length);
+        set(&key, Some(1), ROOMY).await.unwrap();
+        set(&key, None, ROOMY).await.unwrap();
+    }
+    set(&"x".repeat(MAX_KEY_BYTES + 1), None, ROOMY).await.unwrap();
     for bad in [String::new(), "x".repeat(MAX_KEY_BYTES + 1)] {
         assert!(matches!(
             set(&bad, Some(1), ROOMY).await,

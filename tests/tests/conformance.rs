@@ -1,0 +1,146 @@
+//! Every sentence of the contract is kept by the host: one case for each, named after it, looked at by a guest that any
+//! host of the contract could run (`tests/guests/conformance`). Of the sentences that no guest can look at,
+//! `host/runtime` has tests: what `configure` sees, what is refused before it serves, and how calls end at their limits.
+
+use mainstay_tests::{Daemon, HOST, guest, wait_for};
+use std::{fmt::Write, fs};
+
+/// The sentences that the guest looks at by itself.
+const KEPT: [&str; 23] = [
+    "clock-now-never-goes-back",
+    "clock-sleep-waits",
+    "log-lines-above-the-limit-are-dropped",
+    "settings-are-an-object",
+    "kv-keys-are-bounded",
+    "kv-above-the-grant-is-limited",
+    "kv-get-of-no-key-is-absent",
+    "kv-delete-of-no-key-does-nothing",
+    "kv-compare-and-set-compares",
+    "kv-keys-are-sorted",
+    "undeclared-placeholder-is-failed",
+    "exit-status-is-an-output",
+    "end-by-signal-is-an-output",
+    "killed-at-timeout-is-timed-out",
+    "what-is-not-granted-is-denied",
+    "start-of-what-runs-does-nothing",
+    "restart-gives-a-new-process",
+    "signal-without-process-is-failed",
+    "check-of-healthy-is-empty",
+    "newest-of-none-is-absent",
+    "create-is-unavailable-while-one-runs",
+    "no-connection-is-unavailable",
+    "operation-is-whole",
+];
+
+/// What the guest needs, below the usual host.
+const CONFIG: &str = r#"
+[[target]]
+name = "well"
+run = ["/bin/sh", "-c", "exec sleep 1000"]
+[[target.check]]
+kind = "exec"
+run = ["true"]
+every = "1s"
+timeout = "1s"
+recover_after = 1
+failure = "ill"
+
+[command.say]
+run = ["echo", "{word}"]
+placeholders = ["word"]
+
+[command.exits]
+run = ["/bin/sh", "-c", "exit 3"]
+
+[command.is-killed]
+run = ["/bin/sh", "-c", "kill -9 $$"]
+
+[command.hangs]
+run = ["sleep", "1000"]
+timeout = "200ms"
+
+[command.not-granted]
+run = ["true"]
+
+[[job]]
+name = "state"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+
+[[job]]
+name = "slow"
+encryption = "none"
+source = [{ kind = "command", run = ["/bin/sh", "-c", "touch begun; until [ -e go-on ]; do sleep 0.02; done; echo done"], key = "slow" }]
+
+[plugin.conformance.grants]
+target = ["status", "start", "stop", "restart", "signal", "check"]
+command = ["say", "exits", "is-killed", "hangs"]
+http = ["http://127.0.0.1:1"]
+kv = "16KiB"
+backup = ["state", "slow"]
+"#;
+
+/// A route for a failure that is named after its case; its chain makes the cases one after the other.
+fn route(failure: &str, cases: &[&str]) -> String {
+    let mut route = format!(
+        "\n[[route]]\nfailure = \"{failure}\"\nrelapse_window = \"0s\"\n\
+         strategy = {{ kind = \"immediate\", max_attempts = 1 }}\n"
+    );
+    for case in cases {
+        let _ = write!(
+            route,
+            "[[route.chain]]\nhandler = \"conformance\"\nparams = {{ case = \"{case}\" }}\n"
+        );
+    }
+    route
+}
+
+fn config() -> String {
+    let mut config = [HOST, CONFIG].concat();
+    for case in KEPT {
+        config.push_str(&route(case, &[case]));
+    }
+    config.push_str(&route("retryable", &["answer-retryable"]));
+    config.push_str(&route("permanent", &["answer-permanent", "does-nothing"]));
+    config.push_str(&route("needs-operator", &["answer-needs-operator"]));
+    config
+}
+
+#[test]
+fn the_host_keeps_every_sentence_of_the_contract() {
+    let mut daemon = Daemon::prepare(&config());
+    fs::create_dir(daemon.path("data")).unwrap();
+    fs::write(daemon.path("data/a"), "a").unwrap();
+    daemon.drop_plugin(&guest("conformance", &[]));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    let mut broken = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| daemon.cli(&["backup", "create", "slow"]));
+        wait_for("a backup that goes on and on", || {
+            match daemon.path("begun").exists() {
+                true => Ok(()),
+                false => Err(daemon.log()),
+            }
+        });
+        for case in KEPT {
+            let operation = daemon.recover("well", case);
+            if operation["state"] != "succeeded" || operation["actions"][0] != "kept" {
+                broken.push(operation);
+            }
+        }
+        fs::write(daemon.path("go-on"), "").unwrap();
+    });
+    assert!(broken.is_empty(), "these are not kept: {broken:#?}");
+
+    // What an answer means.
+    let retryable = daemon.recover("well", "retryable");
+    assert_eq!(retryable["state"], "failed", "{retryable}");
+    let permanent = daemon.recover("well", "permanent");
+    assert_eq!(permanent["state"], "succeeded", "{permanent}");
+    assert_eq!(permanent["actions"][0], "kept", "{permanent}");
+    let asked = daemon.cli(&["recover", "well", "--failure", "needs-operator"]);
+    assert!(asked.status.success(), "{asked:?}");
+    daemon.wait_for_operation("well", "awaiting-manual");
+    assert!(daemon.stop());
+}
