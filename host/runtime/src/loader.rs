@@ -217,11 +217,6 @@ impl Loader {
         let settings = Settings::of(spec);
         let settings_of_call = settings.for_call(&self.shared.seeds);
         self.check_schema(loaded, spec, &settings_of_call).await?;
-        // Settings that were not checked are there to be checked, and for nothing else.
-        let unchecked = CallSettings {
-            secrets: settings_of_call.secrets.clone(),
-            ..CallSettings::nothing()
-        };
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -229,7 +224,7 @@ impl Loader {
             &loaded.shape,
             Purpose::Configure,
             spec.limits,
-            unchecked,
+            settings_of_call.clone(),
         );
         let LoaderContext {
             engine, effects, ..
@@ -297,7 +292,8 @@ fn ungranted(
             secrets: settings_of_call.secrets,
             limits,
         }),
-        settings: settings_of_call.settings,
+        // What is not checked yet is there to be checked, and for nothing else.
+        settings: CallSettings::nothing().settings,
         deadline: CallDeadline::new(None, limits.timeout),
         extra_result_bytes: 0,
     }

@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_plugin_has_its_instances_also_where_nothing_is_said_of_it_alone() {
-        let name = |text| PluginName::parse(text).unwrap();
+        let name = |text: &str| PluginName::parse(text).unwrap();
         let of = |text: &str| PluginSpec {
             plugin: PluginName::parse(text).ok(),
             ..PluginSpec::default()
