@@ -3,7 +3,8 @@
 use mainstay_tests::campaign::{config, fresh_seed};
 
 #[test]
-fn no_config_makes_it_panic_hang_or_grow_and_each_is_refused_at_its_place_or_means_the_same_again() {
+fn no_config_makes_it_panic_hang_or_grow_and_each_is_refused_at_its_place_or_means_the_same_again()
+{
     let report = config(300, fresh_seed());
     println!("{report:?}");
     assert_eq!(report.accepted + report.refused, 300);

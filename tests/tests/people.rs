@@ -142,7 +142,9 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
     ];
     let mut daemon = start_watching(&receiver, &targets);
     fails(&daemon, "redis");
-    receiver.wait_for("that redis is failing", |one| one.json()["target"] == "redis");
+    receiver.wait_for("that redis is failing", |one| {
+        one.json()["target"] == "redis"
+    });
     for name in ["app", "web"] {
         fails(&daemon, name);
         let held = wait_for_kind(&daemon, "alert.held", name);
@@ -152,16 +154,24 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
     daemon.run();
     daemon.wait_for_plugins(1);
     fails(&daemon, "alone");
-    receiver.wait_for("what depends on nothing", |one| one.json()["target"] == "alone");
+    receiver.wait_for("what depends on nothing", |one| {
+        one.json()["target"] == "alone"
+    });
     is_well(&daemon, "web");
     wait_for_kind(&daemon, "alert.lapsed", "web");
-    assert_eq!((told_of(&receiver, "app"), told_of(&receiver, "web")), (0, 0));
+    assert_eq!(
+        (told_of(&receiver, "app"), told_of(&receiver, "web")),
+        (0, 0)
+    );
     is_well(&daemon, "redis");
     let sent = receiver.wait_for("what still fails", |one| one.json()["target"] == "app");
     assert_eq!(sent.json()["status"], "firing");
     let over = wait_for_kind(&daemon, "incident.closed", "redis");
     let delivered = wait_for_kind(&daemon, "alert.delivered", "app");
-    assert!(delivered["seq"].as_u64() > over["seq"].as_u64(), "{delivered} {over}");
+    assert!(
+        delivered["seq"].as_u64() > over["seq"].as_u64(),
+        "{delivered} {over}"
+    );
     assert_eq!(told_of(&receiver, "web"), 0);
     is_well(&daemon, "app");
     receiver.wait_for("that it is over", |one| {
@@ -189,14 +199,25 @@ fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_the
         fails(&daemon, name);
         let held = wait_for_kind(&daemon, "alert.held", name);
         let why = held["data"]["why"].as_str().unwrap();
-        assert!(why.starts_with("silenced by ") && why.ends_with(": new disks"), "{held}");
+        assert!(
+            why.starts_with("silenced by ") && why.ends_with(": new disks"),
+            "{held}"
+        );
     }
     daemon.kill();
     daemon.run();
     daemon.wait_for_plugins(1);
     let held = daemon.json(&["silences"]);
-    let held: Vec<&Value> = held.as_array().unwrap().iter().map(|one| &one["id"]).collect();
-    assert!(held.contains(&&long["id"]) && held.contains(&&by_key["id"]), "{held:?}");
+    let held: Vec<&Value> = held
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
+    assert!(
+        held.contains(&&long["id"]) && held.contains(&&by_key["id"]),
+        "{held:?}"
+    );
     // It ends by itself.
     let late = receiver.wait_for("what still fires", |one| one.json()["target"] == "other");
     assert_eq!(late.json()["status"], "firing");
@@ -209,14 +230,18 @@ fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_the
     // It is ended by hand.
     let id = by_key["id"].as_str().unwrap();
     assert!(daemon.cli(&["unsilence", id]).status.success());
-    receiver.wait_for("what is silenced no more", |one| one.json()["target"] == "db");
+    receiver.wait_for("what is silenced no more", |one| {
+        one.json()["target"] == "db"
+    });
     assert_eq!(told_of(&receiver, "web"), 0);
     assert!(!daemon.cli(&["unsilence", id]).status.success());
     for wrong in [
         &["silence", "nobody", "--for", "1h", "--reason", "x"][..],
         &["silence", "web", "--for", "1h"],
         &["silence", "--for", "1h", "--reason", "x"],
-        &["silence", "web", "--alert", "x", "--for", "1h", "--reason", "x"],
+        &[
+            "silence", "web", "--alert", "x", "--for", "1h", "--reason", "x",
+        ],
         &["silence", "web", "--for", "31d", "--reason", "x"],
     ] {
         assert!(!daemon.cli(wrong).status.success(), "{wrong:?}");

@@ -205,6 +205,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         open,
         pauses,
         silences,
+        ..
     } = {
         let spec = Arc::clone(&spec.borrow());
         told(&*records, &spec).await

@@ -64,8 +64,12 @@ impl CallContext {
         if line.source == LogSource::Stderr {
             self.record_stderr_tail(&line.message);
         }
-        let is_above =
-            is_above || self.log_bytes.fetch_add(bytes, Relaxed).saturating_add(bytes) > LOG_BYTES;
+        let is_above = is_above
+            || self
+                .log_bytes
+                .fetch_add(bytes, Relaxed)
+                .saturating_add(bytes)
+                > LOG_BYTES;
         if is_above {
             self.dropped_lines.fetch_add(1, Relaxed);
             return;

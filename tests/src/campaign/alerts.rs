@@ -178,7 +178,11 @@ fn answer(request: &Received, inbox: &Mutex<Inbox>, barrier: &Barrier, salt: u64
     thread::sleep(LATENCY);
     let id = request.header("idempotency-key").to_owned();
     let chance = Random::new(salt ^ number_of(&id)).number();
-    let refusals = if chance.is_multiple_of(10) { 1 + chance / 10 % 2 } else { 0 };
+    let refusals = if chance.is_multiple_of(10) {
+        1 + chance / 10 % 2
+    } else {
+        0
+    };
     let mut inbox = inbox.lock().unwrap();
     let body = request.body.clone();
     let (refused, first) = inbox.known.entry(id.clone()).or_insert((0, body));

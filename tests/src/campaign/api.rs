@@ -292,7 +292,11 @@ impl World {
         let (status, text) = self.daemon.get("/v1/status");
         assert_eq!(status, 200, "{text}");
         for way in [&self.socket, &self.tcp] {
-            for part in ["", "GET /v1/sta", "POST /v1/pause HTTP/1.1\r\ncontent-length: 100\r\n\r\n{"] {
+            for part in [
+                "",
+                "GET /v1/sta",
+                "POST /v1/pause HTTP/1.1\r\ncontent-length: 100\r\n\r\n{",
+            ] {
                 let mut connection = way.connect();
                 connection.send(part.as_bytes());
                 self.hanging.push_back(connection);

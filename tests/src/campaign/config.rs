@@ -309,7 +309,10 @@ impl Desk {
                 self.fail(mutant, &why);
             }
             Read::Refused(problems) => {
-                self.fail(mutant, &format!("written again it is refused: {problems:?}"));
+                self.fail(
+                    mutant,
+                    &format!("written again it is refused: {problems:?}"),
+                );
             }
         }
         fs::write(self.path("mainstay.toml"), &mutant.text).unwrap();

@@ -128,7 +128,10 @@ impl Shown {
             operations: ids("/v1/operations?limit=100000"),
             incidents: ids("/v1/incidents?limit=100000"),
             backups: ids("/v1/backups"),
-            events: text("/v1/events?since=0").lines().map(str::to_owned).collect(),
+            events: text("/v1/events?since=0")
+                .lines()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -171,7 +174,11 @@ impl Round<'_> {
             }
             self.must_be_bounded();
             let ended_well = self.daemon.stop();
-            assert!(ended_well, "{self}: it does not stop:\n{}", self.daemon.log());
+            assert!(
+                ended_well,
+                "{self}: it does not stop:\n{}",
+                self.daemon.log()
+            );
         } else {
             self.report.refused += 1;
             self.daemon.reap();
@@ -228,7 +235,10 @@ impl Round<'_> {
             let rows: Value = serde_json::from_str(&text).unwrap();
             let mut rows = rows.as_array().unwrap().iter();
             let is_settled = |row: &Value| {
-                row["state"] == "serving" || row["last_error"].as_str().is_some_and(|why| !why.is_empty())
+                row["state"] == "serving"
+                    || row["last_error"]
+                        .as_str()
+                        .is_some_and(|why| !why.is_empty())
             };
             if rows.any(is_settled) {
                 return;
@@ -414,7 +424,11 @@ fn spoil(state: &Path, random: &mut Random) -> Spoilt {
             "it is empty"
         }
         3 if !bytes.is_empty() => {
-            fs::write(&path, "what somebody put here\n".repeat(1 + random.index(999))).unwrap();
+            fs::write(
+                &path,
+                "what somebody put here\n".repeat(1 + random.index(999)),
+            )
+            .unwrap();
             "it is foreign"
         }
         4 if path.exists() => {

@@ -278,7 +278,10 @@ plugin = "probe"
     assert_eq!(done["handler"], "probe-one");
     assert_eq!(daemon.recover("b", "of-one")["state"], "succeeded");
     let refused = daemon.recover("b", "of-two");
-    assert_ne!(refused["state"], "succeeded", "nothing is granted: {refused}");
+    assert_ne!(
+        refused["state"], "succeeded",
+        "nothing is granted: {refused}"
+    );
     let of = |target: &'static str| {
         move |request: &mainstay_tests::Received| request.json()["target"] == target
     };
@@ -299,5 +302,8 @@ plugin = "probe"
     let refused = daemon.cli(&["check"]);
     let told = [refused.stdout, refused.stderr].concat();
     let told = String::from_utf8(told).unwrap();
-    assert!(!refused.status.success() && told.contains("nobody"), "{told}");
+    assert!(
+        !refused.status.success() && told.contains("nobody"),
+        "{told}"
+    );
 }

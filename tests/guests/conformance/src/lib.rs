@@ -190,7 +190,8 @@ fn look(case: Case, op: &Operation, host: &mut impl Host) -> Result<(), String> 
         }
         Case::WhatIsNotGrantedIsDenied => {
             let denied = host.command("not-granted", &[]);
-            let is_kept = matches!(&denied, Err(EffectError::Denied(text)) if text.contains("command"));
+            let is_kept =
+                matches!(&denied, Err(EffectError::Denied(text)) if text.contains("command"));
             kept(is_kept, || format!("{denied:?}"))
         }
         Case::StartOfWhatRunsDoesNothing => {

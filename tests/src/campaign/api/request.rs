@@ -33,8 +33,24 @@ const TEXTS: [&str; 20] = [
 
 /// Pieces of a URL that no path expects, as they are sent.
 const PIECES: [&str; 18] = [
-    "", "%00", "%ff", "%", "%zz", "..", "%2e%2e", "%2f", ".", "~", "*", "a+b", "%F0%9F%92%A9", ";", "a:b", "@",
-    "\u{e9}", "a b",
+    "",
+    "%00",
+    "%ff",
+    "%",
+    "%zz",
+    "..",
+    "%2e%2e",
+    "%2f",
+    ".",
+    "~",
+    "*",
+    "a+b",
+    "%F0%9F%92%A9",
+    ";",
+    "a:b",
+    "@",
+    "\u{e9}",
+    "a b",
 ];
 
 /// One path with one method, as the API describes it.
@@ -120,7 +136,9 @@ impl Maker {
         let mut is_odd = false;
         let method = match random.below(12) {
             0 => {
-                let others = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"];
+                let others = [
+                    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO",
+                ];
                 (*random.pick(&others)).to_owned()
             }
             1 => {
@@ -241,8 +259,20 @@ fn chunk(body: &[u8]) -> Vec<u8> {
 fn target(endpoint: &Endpoint, there: &There, random: &mut Random) -> String {
     if random.once_in(30) {
         let strange = [
-            "", "/", "//", "*", "/v1", "/v1/", "/v2/status", "/v1/status/", "/v1//status",
-            "http://localhost/v1/status", "/metrics?", "/v1/events?&&&", "/?", "/v1/../v1/status",
+            "",
+            "/",
+            "//",
+            "*",
+            "/v1",
+            "/v1/",
+            "/v2/status",
+            "/v1/status/",
+            "/v1//status",
+            "http://localhost/v1/status",
+            "/metrics?",
+            "/v1/events?&&&",
+            "/?",
+            "/v1/../v1/status",
         ];
         return (*random.pick(&strange)).to_owned();
     }
@@ -289,8 +319,25 @@ fn query_value(key: &str, random: &mut Random) -> String {
         return (*random.pick(&PIECES)).to_owned();
     }
     let good: &[&str] = match key {
-        "limit" => &["0", "1", "50", "100000", "4294967295", "4294967296", "-1", "1e3", "07"],
-        "since" => &["0", "1", "18446744073709551615", "18446744073709551616", "-1", "2026-01-01T00:00:00Z"],
+        "limit" => &[
+            "0",
+            "1",
+            "50",
+            "100000",
+            "4294967295",
+            "4294967296",
+            "-1",
+            "1e3",
+            "07",
+        ],
+        "since" => &[
+            "0",
+            "1",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-1",
+            "2026-01-01T00:00:00Z",
+        ],
         "follow" | "open" => &["true", "false", "1", "TRUE"],
         "state" => &["succeeded", "awaiting-manual", "SUCCEEDED", "nothing"],
         "target" | "job" => &["web", "data", "nobody"],
@@ -309,7 +356,11 @@ fn body(endpoint: &Endpoint, there: &There, random: &mut Random) -> Vec<u8> {
     // A path is never made by chance: a backup would be restored to it.
     let is_path = fields.contains_key("into");
     if random.once_in(4) && !fields.is_empty() {
-        let keys: Vec<String> = fields.keys().filter(|key| *key != "into").cloned().collect();
+        let keys: Vec<String> = fields
+            .keys()
+            .filter(|key| *key != "into")
+            .cloned()
+            .collect();
         if !keys.is_empty() {
             let wrong = [
                 json!(null),
@@ -335,7 +386,9 @@ fn body(endpoint: &Endpoint, there: &There, random: &mut Random) -> Vec<u8> {
             bytes.truncate(random.index(bytes.len()));
             bytes
         }
-        1 => ["[".repeat(20_000), "]".repeat(20_000)].concat().into_bytes(),
+        1 => ["[".repeat(20_000), "]".repeat(20_000)]
+            .concat()
+            .into_bytes(),
         2 => "{\"a\":".repeat(10_000).into_bytes(),
         3 => vec![b' '; MOST + 1],
         4 => vec![b'a'; 1 << 20],
@@ -364,11 +417,24 @@ fn field_value(key: &str, there: &There, random: &mut Random) -> Value {
         "target" => pick(&["web", "ill", "nightly", "nobody"], random),
         "failure" => pick(&["service-down", "deaf", "unknown-to-all"], random),
         "job" => pick(&["data", "nobody"], random),
-        "type" => pick(&["full", "incremental", "differential", "snapshot", "emergency", "FULL"], random),
+        "type" => pick(
+            &[
+                "full",
+                "incremental",
+                "differential",
+                "snapshot",
+                "emergency",
+                "FULL",
+            ],
+            random,
+        ),
         "dry_run" | "replace" => json!(random.once_in(2)),
         "into" => {
             let beside = format!("{}\0", there.into);
-            pick(&[there.into.as_str(), "relative", "", beside.as_str()], random)
+            pick(
+                &[there.into.as_str(), "relative", "", beside.as_str()],
+                random,
+            )
         }
         "id" if !there.backups.is_empty() => json!(random.pick(&there.backups)),
         "revision" => json!(random.below(5)),

@@ -90,7 +90,9 @@ impl Connection {
                 Ok(0) => return Ok(all),
                 Ok(length) => all.extend_from_slice(&some[..length]),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {
+                Err(error)
+                    if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) =>
+                {
                     return Err(format!("nothing came for {:?}", start.elapsed()));
                 }
                 // Cut off, with or without an answer before.

@@ -52,7 +52,11 @@ impl Seeds {
     pub(super) fn read() -> Self {
         let corpus = repository().join("host/daemon/src/config/corpus");
         let mut files = Vec::new();
-        for directory in [&corpus, &corpus.join("good"), &repository().join("examples")] {
+        for directory in [
+            &corpus,
+            &corpus.join("good"),
+            &repository().join("examples"),
+        ] {
             add_files(directory, &mut files);
         }
         assert!(files.len() > 50, "the corpus has lost files");
@@ -199,7 +203,9 @@ fn many(text: &mut Vec<u8>, random: &mut Random) -> String {
             "a long chain of targets"
         }
         1 => {
-            let all: Vec<String> = (0..200).map(|number| format!("\"wide-{number}\"")).collect();
+            let all: Vec<String> = (0..200)
+                .map(|number| format!("\"wide-{number}\""))
+                .collect();
             for number in 0..200 {
                 let others = all.join(", ");
                 let _ = write!(

@@ -125,7 +125,10 @@ pub(super) fn value(random: &mut Random) -> Vec<u8> {
     match random.below(40) {
         0 => long(random),
         1..=18 => random.pick(&BARE).as_bytes().to_vec(),
-        _ => quoted(random.pick(&TEXTS)),
+        _ => {
+            let text: &'static str = *random.pick::<&'static str>(&TEXTS);
+            quoted(text)
+        }
     }
 }
 

@@ -94,7 +94,9 @@ async fn a_namespace_never_grows_above_its_cap() {
         set(&key, Some(1), ROOMY).await.unwrap();
         set(&key, None, ROOMY).await.unwrap();
     }
-    set(&"x".repeat(MAX_KEY_BYTES + 1), None, ROOMY).await.unwrap();
+    set(&"x".repeat(MAX_KEY_BYTES + 1), None, ROOMY)
+        .await
+        .unwrap();
     for bad in [String::new(), "x".repeat(MAX_KEY_BYTES + 1)] {
         assert!(matches!(
             set(&bad, Some(1), ROOMY).await,
