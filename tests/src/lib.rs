@@ -60,10 +60,14 @@ pub fn build_directory() -> PathBuf {
     build_directories().0
 }
 
-/// The built `mainstay`, of the same profile as the test. Built on first use.
+/// The built `mainstay`, of the same profile as the test, built on first use; or the one that `MAINSTAY_PROGRAM` names, so
+/// that a campaign can go on for an hour with a copy while another one is built.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("MAINSTAY_PROGRAM") {
+            return PathBuf::from(program);
+        }
         let (target, profile) = build_directories();
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(repository()).args([

@@ -44,7 +44,7 @@ pub struct Evidence {
     /// The measured value, where there is one, in the check's own unit.
     pub value: Option<f64>,
     /// The last lines that its program printed, or that the target wrote to its log.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }
 
@@ -116,7 +116,7 @@ pub struct Incident {
     #[serde(default)]
     pub openings: Vec<String>,
     /// When its recovery time objective was exceeded.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub rto_exceeded_at: Option<String>,
     /// Who rejected or cancelled its recovery, and why, where it is left to people. Absent where it is not.

@@ -127,7 +127,7 @@ pub struct Operation {
     #[serde(default)]
     pub interruptions: u32,
     /// The last lines that the target's log, or the program of a check, had at the failure.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// Who asked to cancel it while a handler of it was called, and why: it ends after that call. Absent where
     /// nobody did.

@@ -105,8 +105,8 @@ fn a_query_is_told_field_by_field() {
     let parameters = &document["paths"]["/v1/operations"]["get"]["parameters"];
     let names = parameters.as_array().unwrap().iter();
     let names: Vec<&str> = names.filter_map(|one| one["name"].as_str()).collect();
-    assert_eq!(names.len(), 5, "{names:?}");
-    for name in ["target", "failure", "state", "since", "limit"] {
+    assert_eq!(names.len(), 6, "{names:?}");
+    for name in ["before", "target", "failure", "state", "since", "limit"] {
         assert!(names.contains(&name), "{name}");
     }
     let state = parameters.as_array().unwrap().iter();

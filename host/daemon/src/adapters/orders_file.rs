@@ -99,7 +99,7 @@ mod tests {
     fn a_file_that_was_damaged_orders_nothing_and_is_put_aside() {
         let directory = tempfile::tempdir().unwrap();
         let file = OrdersFile::new(directory.path());
-        for content in ["", "{", "[]", r#"{"stopped":5}"#] {
+        for content in ["", "{", "[1]", r#"{"stopped":5}"#] {
             fs::write(&file.path, content).unwrap();
             assert_eq!(file.read(), Orders::default(), "{content}");
             let aside = directory.path().join("orders.json.unread");

@@ -126,7 +126,7 @@ pub(super) fn value(random: &mut Random) -> Vec<u8> {
         0 => long(random),
         1..=18 => random.pick(&BARE).as_bytes().to_vec(),
         _ => {
-            let text: &'static str = *random.pick::<&'static str>(&TEXTS);
+            let text: &'static str = random.pick::<&'static str>(&TEXTS);
             quoted(text)
         }
     }

@@ -198,7 +198,7 @@ fn what_is_said_of_a_recovery_is_true_whatever_its_handlers_did() {
         ),
         (
             AfterEscalation::People,
-            "nothing more by itself: it is left to people until it is over",
+            "nothing more by itself: it is left to people until it is over or taken up again",
         ),
         (AfterEscalation::Route, "nothing, for no route fits it"),
     ] {

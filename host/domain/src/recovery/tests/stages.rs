@@ -54,7 +54,7 @@ fn with_people() {
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
         approve reject cancel -> = | | conflict
         pause -> = | P.true +paused | answer-done
-        resume -> = | P.false +resumed | answer-done
+        resume -> looking | P.false +resumed I.open O.scheduled +scheduled | answer-done look
         serves same-spec -> =
         without-target -> none | I.removed +closed
         another-route tick stop -> =
@@ -168,7 +168,7 @@ fn calling() {
         healthy passing failing down not-yet stale -> =
         recover approve reject -> = | | conflict
         dry-run -> = | +scheduled O.in-progress +started | answer-in-progress call-fix
-        cancel -> = | I.open | answer-in-progress
+        cancel -> = | I.open O.in-progress +cancelling | answer-in-progress
         pause -> = | P.true +paused | answer-done
         resume -> = | P.false +resumed | answer-done
         serves same-spec without-target another-route tick stop -> =

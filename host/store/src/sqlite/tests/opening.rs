@@ -165,7 +165,7 @@ async fn a_journal_from_a_newer_version_is_refused() {
     file.close().unwrap();
     check_refused(
         directory.path(),
-        &["newer Mainstay", "its schema is 99", "knows up to 3"],
+        &["newer Mainstay", "its schema is 99", "knows up to 4"],
     );
 }
 
