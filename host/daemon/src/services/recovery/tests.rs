@@ -218,10 +218,8 @@ impl Story {
 
     /// Returns when everything that was found before is taken up: findings go before commands.
     async fn settled(&self) {
-        let other = Some(name("api"));
-        within(self.operator.pause(other, false, "ann".into()))
-            .await
-            .unwrap();
+        let unknown = OperationId::parse("op-01K0000000000000000000000A").unwrap();
+        self.cancel(&unknown).await.unwrap_err();
     }
 
     /// Returns when no operation runs any more, whatever the journal says of it.
