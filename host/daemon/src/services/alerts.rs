@@ -102,12 +102,10 @@ impl AlertService {
                         context.outbox().ended(&alert, &alerter);
                     }
                 }
-                entries = arrivals.next() => {
-                    context.release();
-                    context.arrived(entries, true);
-                }
-                // A new plugin may deliver what the one before could not.
+                // A new plugin may deliver what the one before could not. Before what arrives, which may be much: all that
+                // is held back is gone through here, and not for each that arrives.
                 () = wait_for_retry_trigger(&mut events) => context.release(),
+                entries = arrivals.next() => context.arrived(entries, true),
                 () = tokio::time::sleep(rest) => context.release(),
             }
         }
@@ -134,7 +132,7 @@ impl DeliveryContext {
                 false => None,
             };
             match held.arrive(entry, why) {
-                Arrived::Deliver(entry) => accepted.push(*entry),
+                Arrived::Deliver(entries) => accepted.extend(entries),
                 Arrived::Held(entry, why) if is_news => {
                     changes.push(event_of_held(&entry, EventKind::AlertHeld, now, why));
                 }

@@ -21,8 +21,8 @@ pub struct HeldAlerts {
 /// What becomes of an alert that arrives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arrived {
-    /// It is to be delivered.
-    Deliver(Box<OutboxEntry>),
+    /// It is to be delivered, after what was held back of the same till now.
+    Deliver(Vec<OutboxEntry>),
     /// It is held back, and why.
     Held(Box<OutboxEntry>, String),
     /// It says that it is over.
@@ -39,10 +39,9 @@ impl HeldAlerts {
     pub fn arrive(&mut self, entry: OutboxEntry, why: Option<String>) -> Arrived {
         let lane = (entry.alerter.clone(), entry.alert.dedup_key.clone());
         if entry.alert.status == AlertStatus::Resolved {
-            let mut untold = self.lanes.remove(&lane).unwrap_or_default();
-            self.all = self.all.saturating_sub(untold.len());
+            let mut untold = self.take(&lane);
             let Some(first) = untold.first() else {
-                return Arrived::Deliver(Box::new(entry));
+                return Arrived::Deliver(vec![entry]);
             };
             let was_told = first.follows;
             let deliver = match was_told {
@@ -60,8 +59,18 @@ impl HeldAlerts {
                 self.lanes.entry(lane).or_default().push(entry.clone());
                 Arrived::Held(Box::new(entry), why)
             }
-            _ => Arrived::Deliver(Box::new(entry)),
+            _ => {
+                let mut deliver = self.take(&lane);
+                deliver.push(entry);
+                Arrived::Deliver(deliver)
+            }
         }
+    }
+
+    fn take(&mut self, lane: &(PluginName, String)) -> Vec<OutboxEntry> {
+        let taken = self.lanes.remove(lane).unwrap_or_default();
+        self.all = self.all.saturating_sub(taken.len());
+        taken
     }
 
     /// Takes out those that nothing holds back any more, the oldest first.
@@ -152,7 +161,24 @@ mod tests {
         };
         assert_eq!(held.arrive(over.clone(), None), expected);
         let again = held.arrive(over.clone(), None);
-        assert_eq!(again, Arrived::Deliver(Box::new(over)));
+        assert_eq!(again, Arrived::Deliver(vec![over]));
+    }
+
+    #[test]
+    fn what_nothing_holds_back_goes_after_what_was_held_back_of_the_same() {
+        use AlertStatus::{Firing, Resolved};
+        let mut held = HeldAlerts::default();
+        let (first, second) = (entry(1, "a", Firing, false), entry(2, "a", Firing, true));
+        let other = entry(3, "b", Firing, false);
+        held.arrive(first.clone(), why());
+        held.arrive(other.clone(), why());
+        let both = Arrived::Deliver(vec![first, second.clone()]);
+        assert_eq!(held.arrive(second, None), both);
+        // Who was told of it is told of its end.
+        let over = entry(4, "a", Resolved, false);
+        let arrived = held.arrive(over.clone(), None);
+        assert_eq!(arrived, Arrived::Deliver(vec![over]));
+        assert_eq!(held.release(|_| false), [other]);
     }
 
     #[test]
