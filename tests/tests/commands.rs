@@ -153,6 +153,32 @@ fn a_stop_lets_go_of_what_is_open_and_no_handler_starts_it() {
 }
 
 #[test]
+fn what_was_open_is_let_go_of_where_the_daemon_was_killed_before_it_did_the_stop() {
+    let mut daemon = start();
+    done(&daemon, &["pause", "job"]);
+    fs::remove_file(daemon.path("there")).unwrap();
+    daemon.wait_for_operation("job", "scheduled");
+    daemon.kill();
+    // An order is written down before it is done.
+    let order = json!({
+        "target": "job", "by": "root", "note": null, "reason": "moved", "at": "2026-03-01T04:00:00.000Z",
+    });
+    let orders = json!({ "stopped": [order], "reported": [] });
+    fs::write(daemon.path("state/orders.json"), orders.to_string()).unwrap();
+    daemon.run();
+    daemon.wait_for_operation("job", "cancelled");
+    wait_for("nothing to be open", || {
+        let open = daemon.json(&["incidents", "--open"]);
+        (open == json!([]))
+            .then_some(())
+            .ok_or_else(|| open.to_string())
+    });
+    wait_for_row(&daemon, "job", "it to be stopped", |row| {
+        row["stopped"] == "stopped by root: moved" && row["pid"].is_null()
+    });
+}
+
+#[test]
 fn a_restart_is_audited_and_no_incident() {
     let daemon = start();
     let before = daemon.pids()["job"];

@@ -20,8 +20,9 @@ impl Supervisor {
             };
             supervised.intend(Intent::StayDown);
             self.core.held.lock().insert(target.clone(), words);
-            let stopped = ProcessUpdate::Stopped;
-            self.core.ports.watch.process_changed(&target, stopped);
+            // With what was open of it, which the daemon before let go of only if it was not killed before that.
+            let held = ProcessUpdate::Held;
+            self.core.ports.watch.process_changed(&target, held);
         }
     }
 }
