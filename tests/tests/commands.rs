@@ -340,6 +340,34 @@ fn a_reported_failure_holds_over_restarts_until_it_is_cleared() {
 }
 
 #[test]
+fn what_is_over_or_of_no_target_any_more_at_a_start_is_let_go_of_and_not_acted_on() {
+    let mut daemon = slow(RESTARTS);
+    assert!(daemon.stop());
+    let order = json!({
+        "target": "gone", "by": "root", "note": null, "reason": "", "at": "2026-03-01T04:00:00.000Z",
+    });
+    let report = json!({
+        "target": "job", "failure": "slow", "severity": "high", "confidence": null, "message": "",
+        "by": "root", "note": null, "at": "2026-03-01T04:00:00.000Z",
+        "until": "2026-03-01T05:00:00.000Z",
+    });
+    let file = daemon.path("state/orders.json");
+    let orders = json!({ "stopped": [order], "reported": [report] });
+    fs::write(&file, orders.to_string()).unwrap();
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    daemon.wait_for_event("its end", |event| event["kind"] == "failure.cleared");
+    assert_eq!(daemon.json(&["incidents"]), json!([]));
+    wait_for("nothing to be ordered", || {
+        let orders: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let nothing = json!({ "stopped": [], "reported": [] });
+        (orders == nothing)
+            .then_some(())
+            .ok_or_else(|| orders.to_string())
+    });
+}
+
+#[test]
 fn a_reported_failure_is_recovered_and_not_over_before_it_is_cleared() {
     let daemon = slow(RESTARTS);
     let before = daemon.pids()["job"];

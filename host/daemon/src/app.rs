@@ -276,7 +276,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let held = ordered.stopped.iter();
     supervisor.resume_held(held.map(|order| (order.target.clone(), order.words())));
 
-    for report in &ordered.reported {
+    for report in ordered.holding(clock.now()) {
         let evidence = report.evidence();
         monitor.reported(&report.target, &report.failure, report.severity, evidence);
     }

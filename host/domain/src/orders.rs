@@ -113,10 +113,21 @@ impl StopOrder {
 }
 
 impl Orders {
-    /// This target is kept stopped from now on.
-    pub fn stop(&mut self, order: StopOrder) {
+    /// So many reports hold at one time at most.
+    pub const MOST_REPORTS: usize = 1_000;
+
+    /// This target is kept stopped from now on. What was reported of it says nothing any more, and is given.
+    pub fn stop(&mut self, order: StopOrder) -> Vec<Reported> {
         self.start(&order.target);
+        let is_of_it = |report: &mut Reported| report.target == order.target;
+        let over = self.reported.extract_if(.., is_of_it).collect();
         self.stopped.push(order);
+        over
+    }
+
+    /// Who keeps this target stopped, if anybody does.
+    pub fn stopped(&self, target: &TargetName) -> Option<&StopOrder> {
+        self.stopped.iter().find(|order| order.target == *target)
     }
 
     /// This target is not kept stopped any more.
@@ -124,10 +135,22 @@ impl Orders {
         self.stopped.retain(|order| order.target != *target);
     }
 
-    /// This failure holds from now on, as the newest report says.
-    pub fn report(&mut self, report: Reported) {
+    /// This failure holds from now on, as the newest report says; whether there is room for it.
+    pub fn report(&mut self, report: Reported) -> bool {
         self.clear(&report.target, &report.failure);
-        self.reported.push(report);
+        let has_room = self.reported.len() < Self::MOST_REPORTS;
+        if has_room {
+            self.reported.push(report);
+        }
+        has_room
+    }
+
+    /// The reports that hold at this time: what was not over when the daemon before ended may be by now.
+    pub fn holding(&self, now: Timestamp) -> impl Iterator<Item = &Reported> {
+        let is_over = move |report: &Reported| report.until.is_some_and(|until| until <= now);
+        self.reported
+            .iter()
+            .filter(move |report| !is_over(report) && self.stopped(&report.target).is_none())
     }
 
     /// This failure is not reported any more.
@@ -172,9 +195,8 @@ mod tests {
         assert_eq!(orders, Orders::default());
     }
 
-    #[test]
-    fn a_failure_is_reported_once_and_the_newest_report_counts() {
-        let report = |failure: &str, confidence| Reported {
+    fn report(failure: &str, confidence: Option<f64>) -> Reported {
+        Reported {
             target: TargetName::parse("api").unwrap(),
             failure: FailureType::parse(failure).unwrap(),
             severity: Severity::High,
@@ -184,7 +206,42 @@ mod tests {
             note: None,
             at: Timestamp::from_millis(0),
             until: None,
+        }
+    }
+
+    #[test]
+    fn what_is_stopped_has_no_report_and_reports_hold_till_their_end() {
+        let mut orders = Orders::default();
+        let brief = Reported {
+            until: Some(Timestamp::from_millis(10)),
+            ..report("down", None)
         };
+        orders.report(report("slow", None));
+        orders.report(brief.clone());
+        let holding = |orders: &Orders, now| orders.holding(Timestamp::from_millis(now)).count();
+        assert_eq!((holding(&orders, 9), holding(&orders, 10)), (2, 1));
+        assert!(orders.stop(order("db", "")).is_empty());
+        let over = orders.stop(order("api", ""));
+        assert_eq!(over, [report("slow", None), brief]);
+        assert_eq!(holding(&orders, 0), 0);
+        // As a file of another version may have it.
+        orders.reported = over;
+        assert_eq!(holding(&orders, 0), 0);
+    }
+
+    #[test]
+    fn too_many_reports_are_refused_and_one_that_holds_is_renewed() {
+        let mut orders = Orders::default();
+        for number in 0..Orders::MOST_REPORTS {
+            assert!(orders.report(report(&format!("slow-{number}"), None)));
+        }
+        assert!(!orders.report(report("more", None)));
+        assert!(orders.report(report("slow-0", Some(0.5))));
+        assert_eq!(orders.reported.len(), Orders::MOST_REPORTS);
+    }
+
+    #[test]
+    fn a_failure_is_reported_once_and_the_newest_report_counts() {
         let mut orders = Orders::default();
         orders.report(report("slow", Some(0.5)));
         orders.report(report("down", None));

@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 /// A report whose time is over is taken back within this, whatever was done with the wall clock.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// Where that cannot be written down it is tried again after this.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
 /// What it works with.
 pub struct OrderPorts {
     /// The journal, the clock and the config.
@@ -75,13 +78,20 @@ impl TargetOrders {
     /// Lets go of orders about targets that a config takes away, and of reports whose time is over, until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let mut spec = self.inner.ports.shared.spec.clone();
+        // While no daemon was there the config may have changed too.
+        let present = Arc::clone(&spec.borrow_and_update());
+        self.inner.follow(&present).await;
+        let mut is_stuck = false;
         loop {
-            let rest = self.inner.rest();
+            let rest = match is_stuck {
+                true => TRY_AGAIN,
+                false => self.inner.rest(),
+            };
             tokio::select! { biased;
                 () = stop.cancelled() => return,
                 present = next_spec(&mut spec) => self.inner.follow(&present).await,
                 () = self.inner.reported.notified() => {}
-                () = tokio::time::sleep(rest) => self.inner.end_overdue().await,
+                () = tokio::time::sleep(rest) => is_stuck = !self.inner.end_overdue().await,
             }
         }
     }
@@ -123,7 +133,7 @@ impl Inner {
     async fn forget_stop(&self, target: &TargetName) -> Result<(), Refused> {
         let is_stopped = {
             let orders = self.orders.lock();
-            orders.stopped.iter().any(|order| order.target == *target)
+            orders.stopped(target).is_some()
         };
         match is_stopped {
             true => self.change(|orders| orders.start(target)).await,
@@ -133,9 +143,21 @@ impl Inner {
 
     /// Changes what holds, once it is written down.
     async fn change(&self, change: impl FnOnce(&mut Orders) + Send) -> Result<(), Refused> {
+        let always = |orders: &mut Orders| {
+            change(orders);
+            Ok(())
+        };
+        self.try_change(always).await
+    }
+
+    /// The same, where what holds allows it when its turn comes.
+    async fn try_change(
+        &self,
+        change: impl FnOnce(&mut Orders) -> Result<(), Refused> + Send,
+    ) -> Result<(), Refused> {
         let _turn = self.turn.lock().await;
         let mut orders = self.orders.lock().clone();
-        change(&mut orders);
+        change(&mut orders)?;
         let kept = self.ports.store.keep(orders.clone()).await;
         kept.map_err(|why| {
             Refused(format!(
@@ -144,6 +166,13 @@ impl Inner {
         })?;
         *self.orders.lock() = orders;
         Ok(())
+    }
+
+    /// Why nothing can be done with what is kept stopped.
+    fn refused_as_held(target: &TargetName, words: &str) -> Refused {
+        Refused(format!(
+            "{target} is {words}; `mainstay start {target}` ends that"
+        ))
     }
 
     fn concealed(&self, words: &str) -> String {

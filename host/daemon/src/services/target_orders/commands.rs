@@ -44,8 +44,9 @@ impl Inner {
                     reason: command.reason.clone(),
                     at: self.ports.shared.clock.now(),
                 };
-                self.take_back_all(&command.target).await?;
-                self.change(|orders| orders.stop(order)).await?;
+                let mut over = Vec::new();
+                self.change(|orders| over = orders.stop(order)).await?;
+                self.say_nothing_any_more(&over).await;
             }
             TargetVerb::Reload => {}
             TargetVerb::Start | TargetVerb::Restart => {
@@ -66,16 +67,11 @@ impl Inner {
         let name = &command.target;
         let ordered = {
             let orders = self.orders.lock();
-            let mut stopped = orders.stopped.iter();
-            stopped
-                .find(|order| order.target == *name)
-                .map(StopOrder::words)
+            orders.stopped(name).map(StopOrder::words)
         };
         let held = ordered.or_else(|| self.ports.targets.held(name));
         if let (TargetVerb::Stop | TargetVerb::Reload, Some(held)) = (command.verb, &held) {
-            return Err(Refused(format!(
-                "{name} is {held}; `mainstay start {name}` ends that"
-            )));
+            return Err(Self::refused_as_held(name, held));
         }
         if let Some(own) = &target.process {
             let process = self.ports.targets.status(name);
@@ -190,8 +186,7 @@ impl Inner {
         let hold = {
             // A start that came meanwhile takes the order back before it lets go of the target.
             let orders = self.orders.lock();
-            let mut stopped = orders.stopped.iter();
-            let is_ordered = stopped.any(|order| order.target == *target);
+            let is_ordered = orders.stopped(target).is_some();
             is_ordered.then(|| self.ports.targets.hold(target.clone(), words))
         };
         let Some(hold) = hold else {

@@ -7,7 +7,7 @@ use mainstay_domain::{
     event::{Event, EventKind, FailureCleared, FailureReported},
     failure,
     name::{FailureType, TargetName},
-    orders::Reported,
+    orders::{Orders, Reported},
     record::Change,
     severity::Severity,
     spec::{Spec, TargetSpec},
@@ -36,9 +36,7 @@ impl Inner {
             return Ok(found);
         }
         if let Some(held) = self.ports.targets.held(name) {
-            return Err(Refused(format!(
-                "{name} is {held}; `mainstay start {name}` ends that"
-            )));
+            return Err(Self::refused_as_held(name, &held));
         }
         must_be_known(&spec, target, failure)?;
         let now = self.ports.shared.clock.now();
@@ -56,7 +54,17 @@ impl Inner {
             until: request.lasts.map(|lasts| now + lasts),
         };
         let written = report.clone();
-        self.change(|orders| orders.report(written)).await?;
+        let take = |orders: &mut Orders| {
+            // It may have been stopped since, and not yet be down.
+            if let Some(order) = orders.stopped(name) {
+                return Err(Self::refused_as_held(name, &order.words()));
+            }
+            match orders.report(written) {
+                true => Ok(()),
+                false => Err(too_many()),
+            }
+        };
+        self.try_change(take).await?;
         self.reported.notify_one();
         let facts = FailureReported {
             failure: report.failure.clone(),
@@ -104,6 +112,28 @@ impl Inner {
             Some(by) => format!("{target}: {by} says that {failure} is over"),
             None => format!("{target}: the time of the report of {failure} is over"),
         };
+        self.taken_back(report, by, message).await;
+        Ok(())
+    }
+
+    /// What was reported of a target that is stopped now says nothing any more.
+    pub(super) async fn say_nothing_any_more(&self, reports: &[Reported]) {
+        for report in reports {
+            let Reported {
+                target, failure, ..
+            } = report;
+            let message = format!(
+                "{target}: it is stopped, so the report of {failure} says nothing any more"
+            );
+            self.taken_back(report, None, message).await;
+        }
+    }
+
+    /// It does not hold any more.
+    async fn taken_back(&self, report: &Reported, by: Option<&Actor>, message: String) {
+        let Reported {
+            target, failure, ..
+        } = report;
         let facts = FailureCleared {
             failure: failure.clone(),
             by: by.map(|by| by.name.clone()),
@@ -113,25 +143,10 @@ impl Inner {
         let event = Event::new(EventKind::FailureCleared, Severity::Low, now, message);
         self.tell(event.with_target(target).with_data(facts)).await;
         self.ports.reports.taken_back(target, failure, by.is_some());
-        Ok(())
     }
 
-    /// What was reported of a target that is stopped now says nothing any more.
-    pub(super) async fn take_back_all(&self, target: &TargetName) -> Result<(), Refused> {
-        let reported: Vec<Reported> = {
-            let orders = self.orders.lock();
-            let reported = orders.reported.iter();
-            let of_target = reported.filter(|report| report.target == *target);
-            of_target.cloned().collect()
-        };
-        for report in &reported {
-            self.take_back(report, None).await?;
-        }
-        Ok(())
-    }
-
-    /// Takes back what has lasted as long as it was to.
-    pub(super) async fn end_overdue(&self) {
+    /// Takes back what has lasted as long as it was to; whether that could be written down.
+    pub(super) async fn end_overdue(&self) -> bool {
         let now = self.ports.shared.clock.now();
         let overdue: Vec<Reported> = {
             let orders = self.orders.lock();
@@ -142,8 +157,10 @@ impl Inner {
         for report in &overdue {
             if let Err(why) = self.take_back(report, None).await {
                 tracing::warn!(%why, "a report whose time is over holds on for now");
+                return false;
             }
         }
+        true
     }
 
     /// How long nothing is overdue.
@@ -152,7 +169,6 @@ impl Inner {
         let orders = self.orders.lock();
         let ends = orders.reported.iter().filter_map(|report| report.until);
         let rests = ends.map(|until| until.since(now));
-        // A file that cannot be written is not tried without a pause.
         let shortest = rests.min().unwrap_or(LOOK_EVERY);
         shortest.clamp(Duration::from_millis(50), LOOK_EVERY)
     }
@@ -167,6 +183,13 @@ impl Inner {
             tracing::error!(%error, "a report is not on record");
         }
     }
+}
+
+fn too_many() -> Refused {
+    Refused(format!(
+        "{} reports hold already; take some back with `mainstay report --clear`",
+        Orders::MOST_REPORTS
+    ))
 }
 
 /// As bad as the check that would see it says, else as it is by its kind.
