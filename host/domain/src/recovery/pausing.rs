@@ -1,8 +1,9 @@
 //! Pauses, and how they end by themselves.
 //!
-//! Invariant: the end of a pause is what a person's `resume` is, with an event of its own.
+//! Invariant: the end of a pause lets begin what waits for it, as a person's `resume` does, with an event of its own. What a
+//! person had stopped by hand only a `resume` takes up.
 
-use super::{InputTime, Outcome, Recovery, Refusal, Reply, words};
+use super::{InputTime, Outcome, Recovery, Refusal, Reply, windows::is_of_window, words};
 use crate::{
     actor::Actor,
     name::TargetName,
@@ -21,6 +22,8 @@ pub(super) struct RunningPause {
     ends: Monotonic,
     /// By the wall clock, as that stood when this was known.
     until: Timestamp,
+    /// The shorter one that a person had asked for before, where this is one of a maintenance window.
+    asked_before: Option<Box<RunningPause>>,
 }
 
 impl Recovery {
@@ -63,10 +66,18 @@ impl Recovery {
         pause: TimedPause,
         at: InputTime,
     ) {
+        let before = self.timed_pauses.remove(&target);
+        let asked_before = before.filter(|_| is_of_window(&pause)).and_then(|before| {
+            match is_of_window(&before.pause) {
+                true => before.asked_before,
+                false => Some(Box::new(before)),
+            }
+        });
         let running = RunningPause {
             ends: at.monotonic + pause.length,
             until: at.now + pause.length,
             pause,
+            asked_before,
         };
         self.timed_pauses.insert(target.clone(), running);
         self.set_paused(target, true);
@@ -77,11 +88,13 @@ impl Recovery {
         self.timed_pauses.get(target).map(|running| running.until)
     }
 
-    /// What was asked for by this name ends with the next tick.
-    pub(super) fn end_pauses_of(&mut self, by: &str, at: InputTime) {
-        for running in self.timed_pauses.values_mut() {
-            if running.pause.by.name == by {
-                running.ends = at.monotonic;
+    /// The pauses of windows end with the next tick, but where a person had asked for one before.
+    pub(super) fn end_pauses_of_windows(&mut self, at: InputTime) {
+        let of_windows = self.timed_pauses.values_mut();
+        for running in of_windows.filter(|running| is_of_window(&running.pause)) {
+            match running.asked_before.take() {
+                Some(before) => *running = *before,
+                None => running.ends = at.monotonic,
             }
         }
     }
@@ -93,11 +106,16 @@ impl Recovery {
                 continue;
             }
             let lived = self.timeline.lived_since(pause.since);
-            let rest = pause.length.saturating_sub(lived);
+            let mut rest = pause.length.saturating_sub(lived);
+            if is_of_window(pause) {
+                // The config may have been changed while no daemon was there.
+                rest = rest.min(self.window_rest(target.as_ref(), at.now));
+            }
             let running = RunningPause {
                 pause: pause.clone(),
                 ends: at.monotonic + rest,
                 until: at.now + rest,
+                asked_before: None,
             };
             self.timed_pauses.insert(target.clone(), running);
         }

@@ -21,6 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Two pauses that end so near one another end together.
 const SLACK: Duration = Duration::from_secs(1);
 
+/// Whether a pause is one that a window began.
+pub(super) fn is_of_window(pause: &TimedPause) -> bool {
+    pause.by.name == BY
+}
+
 /// What became of the windows.
 #[derive(Debug)]
 pub(super) struct Windows {
@@ -52,7 +57,24 @@ impl Recovery {
             return;
         }
         self.windows = Windows::new(spec);
-        self.end_pauses_of(BY, at);
+        self.end_pauses_of_windows(at);
+    }
+
+    /// How long the windows still last that pause this target, or with none the host, now.
+    pub(super) fn window_rest(&self, target: Option<&TargetName>, now: Timestamp) -> Duration {
+        let windows = self.settings.spec().maintenance.iter();
+        let pauses = windows.filter(|window| {
+            let is_of_it = match target {
+                Some(target) => window.targets.contains(target),
+                None => window.targets.is_empty(),
+            };
+            is_of_it && window.pauses_recovery
+        });
+        let rests = pauses.filter_map(|window| {
+            let since = began(window, now)?;
+            Some(window.length.saturating_sub(now.since(since)))
+        });
+        rests.max().unwrap_or_default()
     }
 
     /// Takes up the windows that have opened.

@@ -2,10 +2,16 @@
 
 use super::{
     super::{Command, LookResult, Refusal, Reply},
-    fixtures::usual,
+    fixtures::{BEGIN, usual},
     world::World,
 };
-use crate::{event::EventKind, name::TargetName, pause::LONGEST_PAUSE, severity::Severity::High};
+use crate::{
+    event::EventKind,
+    name::TargetName,
+    pause::LONGEST_PAUSE,
+    severity::Severity::High,
+    spec::{MaintenanceBegin, MaintenanceSpec, Spec},
+};
 use std::time::Duration;
 
 const HOUR: u64 = 3_600_000;
@@ -79,4 +85,59 @@ fn a_pause_of_nothing_of_too_much_or_of_nobody_is_refused() {
         assert!(is_refused, "{target:?} {millis}: {reply:?}");
     }
     assert!(!world.machine.is_paused(None));
+}
+
+/// `api` is in maintenance for the first hours.
+fn in_maintenance(hours: u64) -> Spec {
+    let window = MaintenanceSpec {
+        targets: vec![TargetName::parse("api").unwrap()],
+        begins: MaintenanceBegin::At(BEGIN),
+        length: Duration::from_millis(hours * HOUR),
+        holds_alerts: true,
+        pauses_recovery: true,
+    };
+    Spec {
+        maintenance: vec![window],
+        ..usual()
+    }
+}
+
+fn is_paused(world: &World) -> bool {
+    let api = TargetName::parse("api").unwrap();
+    world.machine.is_paused(Some(&api))
+}
+
+#[test]
+fn a_window_that_was_taken_out_or_shortened_while_no_daemon_was_there_pauses_no_longer() {
+    for (then, lasts) in [
+        (usual(), 0),
+        (in_maintenance(2), HOUR),
+        (in_maintenance(3), 2 * HOUR),
+    ] {
+        let mut world = World::new(in_maintenance(3));
+        world.wait(1);
+        assert!(is_paused(&world));
+        world.spec = then;
+        world.restart(HOUR - 1);
+        world.wait(lasts.saturating_sub(1));
+        assert_eq!(is_paused(&world), lasts > 0);
+        world.wait(2);
+        assert!(!is_paused(&world));
+    }
+}
+
+#[test]
+fn what_a_person_asked_for_holds_where_a_longer_window_is_taken_out() {
+    let mut world = World::new(usual());
+    pause_for(&mut world, Some("api"), HOUR);
+    world.configure(in_maintenance(3));
+    world.wait(1);
+    let until = world.machine.paused_until();
+    let until: Vec<_> = until.values().collect();
+    assert_eq!(until, [&(BEGIN + Duration::from_millis(3 * HOUR))]);
+    world.configure(usual());
+    world.wait(HOUR - 2);
+    assert!(is_paused(&world));
+    world.wait(1);
+    assert!(!is_paused(&world));
 }
