@@ -5,6 +5,7 @@
 
 use crate::ports::{Boxed, OrderStore};
 use mainstay_domain::orders::Orders;
+use mainstay_runtime::regular_file;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -12,6 +13,9 @@ use std::{
 
 /// The file's name in the state directory.
 const FILE_NAME: &str = "orders.json";
+
+/// So long it may be: a thousand reports are some 2 MB.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// The file of one state directory.
 #[derive(Debug, Clone)]
@@ -29,7 +33,7 @@ impl OrdersFile {
 
     /// What holds; nothing where there was none. A file that cannot be read orders nothing; it is put aside, and told.
     pub fn read(&self) -> Orders {
-        let read: io::Result<Orders> = match fs::read(&self.path) {
+        let read: io::Result<Orders> = match regular_file::read_whole(&self.path, MOST_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Orders::default(),
             Err(error) => Err(error),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
@@ -105,5 +109,15 @@ mod tests {
             let aside = directory.path().join("orders.json.unread");
             assert_eq!(fs::read_to_string(aside).unwrap(), content);
         }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_orders_nothing_and_holds_up_no_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = OrdersFile::new(directory.path());
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &file.path, mode).unwrap();
+        assert_eq!(file.read(), Orders::default());
+        assert!(directory.path().join("orders.json.unread").exists());
     }
 }
