@@ -26,7 +26,7 @@ use std::{
 pub(super) const FILE_NAME: &str = "lock";
 
 /// What else of the daemon's lies in the directory and is for its owner alone: who could read it could lock it too.
-const PRIVATE_FILES: [&str; 9] = [
+const PRIVATE_FILES: [&str; 10] = [
     "journal.db",
     "journal.db-wal",
     "journal.db-shm",
@@ -36,6 +36,7 @@ const PRIVATE_FILES: [&str; 9] = [
     "reserve.probe",
     "settled-clock.json",
     "compiled.key",
+    "orders.json",
 ];
 
 /// Directories that an operator may let a group read, but in which nobody else may put files in the place of the daemon's.

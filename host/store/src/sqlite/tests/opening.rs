@@ -56,6 +56,7 @@ async fn what_was_open_to_others_is_closed_to_them_by_the_next_daemon() {
         "journal.db-wal",
         "compiled.key",
         "settled-clock.json",
+        "orders.json",
         "theirs",
     ] {
         fs::write(directory.path().join(name), "").unwrap();
@@ -70,6 +71,7 @@ async fn what_was_open_to_others_is_closed_to_them_by_the_next_daemon() {
         "journal.db-wal",
         "journal.mark",
         "compiled.key",
+        "orders.json",
     ] {
         let mode = mode(&directory.path().join(name));
         assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
