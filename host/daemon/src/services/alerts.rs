@@ -36,7 +36,7 @@ use mainstay_domain::{
 use parking_lot::{Mutex, MutexGuard};
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::{
-    sync::broadcast::error::RecvError,
+    sync::broadcast::error::{RecvError, TryRecvError},
     task::{Id, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -263,7 +263,14 @@ impl DeliveryContext {
 async fn wait_for_retry_trigger(events: &mut tokio::sync::broadcast::Receiver<Arc<Event>>) {
     loop {
         match events.recv().await {
-            Ok(event) if lets_go(event.kind) => return,
+            Ok(event) if lets_go(event.kind) => {
+                // Many come at once where much is over at once, and all that is held back is gone through only once.
+                while !matches!(
+                    events.try_recv(),
+                    Err(TryRecvError::Empty | TryRecvError::Closed)
+                ) {}
+                return;
+            }
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return,
             Err(RecvError::Closed) => std::future::pending().await,

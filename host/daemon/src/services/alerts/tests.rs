@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     ports::{
-        Boxed, Clock, Commit, Committed, StoreError, StoreErrorKind,
+        Boxed, Clock, Commit, Committed, Journal, StoreError, StoreErrorKind,
         fakes::{FakeWorld, NOW},
     },
     services::testing::specs::spec,
@@ -16,7 +16,7 @@ use mainstay_domain::{
 };
 use parking_lot::Mutex;
 use semver::{Version, VersionReq};
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use tokio::{sync::watch, time::Instant};
 
 /// A wall clock that goes on as the paused time does.
@@ -460,4 +460,54 @@ async fn one_that_takes_long_holds_up_no_other_to_the_same_receiver() {
     let titles: Vec<_> = made.iter().map(|(_, title, _)| title.as_str()).collect();
     assert_eq!(titles, ["slow", "quick", "behind the slow one"]);
     assert_eq!(times_of("webhook", &made), [0, 0, 60]);
+}
+
+/// Holds everything back, and counts how often it is asked.
+#[derive(Default)]
+struct HoldsAll(AtomicU32);
+
+impl AlertHolds for HoldsAll {
+    fn why(&self, _: &Alert) -> Option<String> {
+        self.0.fetch_add(1, SeqCst);
+        Some("it is silenced".to_owned())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_is_not_gone_through_for_each_that_arrives_and_once_where_much_is_over() {
+    const MANY: u32 = 100;
+    let world = FakeWorld::new(1024);
+    let (sender, arrivals) = arrivals();
+    let start = Instant::now();
+    let (_spec, spec) = watch::channel(spec(Vec::new()));
+    let holds = Arc::new(HoldsAll::default());
+    let service = AlertService {
+        shared: Shared {
+            journal: world.clone(),
+            clock: Arc::new(PausedClock(start)),
+            spec,
+        },
+        undelivered: Vec::new(),
+        arrivals,
+        alerters: Arc::new(SlowReceiver::default()),
+        holds: holds.clone(),
+    };
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(service.run(stop.clone()));
+    for number in 1..=u64::from(MANY) {
+        let entry = entry(number, "webhook", &number.to_string(), "held");
+        let written = answered(Ok(Committed::Durable(Vec::new())));
+        assert!(sender.send(arrival(entry, written)).is_ok());
+    }
+    let second = Duration::from_secs(1);
+    tokio::time::sleep(second).await;
+    assert_eq!(holds.0.load(SeqCst), MANY, "once for each that arrived");
+    for _ in 0..MANY {
+        let closed = Event::new(EventKind::IncidentClosed, Severity::Low, NOW, "closed");
+        drop(world.commit(vec![Change::Event(closed)].into()));
+    }
+    tokio::time::sleep(second).await;
+    assert_eq!(holds.0.load(SeqCst), 2 * MANY, "and once more for each");
+    stop.cancel();
+    running.await.unwrap();
 }
