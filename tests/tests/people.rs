@@ -148,7 +148,7 @@ fn alerts_of_dependents_wait_for_what_they_depend_on_and_are_sent_only_where_it_
     for name in ["app", "web"] {
         fails(&daemon, name);
         let held = wait_for_kind(&daemon, "alert.held", name);
-        assert_eq!(held["data"]["why"], "redis is failing");
+        assert_eq!(held["data"]["why"], "redis has an open incident");
     }
     daemon.kill();
     daemon.run();

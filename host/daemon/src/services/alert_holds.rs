@@ -111,7 +111,7 @@ impl AlertHolds for Holds {
             active.is_some_and(|active| active.incident.is_some())
         };
         let failing = failing_dependency(&spec, target, is_failing)?;
-        Some(format!("{failing} is failing"))
+        Some(format!("{failing} has an open incident"))
     }
 
     fn pass(&self) -> Option<Duration> {
