@@ -16,6 +16,9 @@ use std::{collections::BTreeMap, time::Duration};
 /// So long a pause may be at most; who wants more pauses without an end.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// Who asks for the pauses of maintenance windows, on the record.
+pub const MAINTENANCE: &str = "maintenance";
+
 /// A pause with an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimedPause {
@@ -29,7 +32,11 @@ pub struct TimedPause {
 
 /// The pauses with an end, by target; that of the host has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TimedPauses(BTreeMap<Option<TargetName>, TimedPause>);
+pub struct TimedPauses {
+    pauses: BTreeMap<Option<TargetName>, TimedPause>,
+    /// When a person resumed each last, and which event says so.
+    resumed: BTreeMap<Option<TargetName>, (Timestamp, u64)>,
+}
 
 impl TimedPauses {
     /// What the daemons before left, by the events that they wrote, the oldest first. May be called for page after page.
@@ -44,19 +51,42 @@ impl TimedPauses {
                         note: facts.note.clone(),
                     },
                 }),
-                (EventKind::HostPaused | EventKind::HostResumed, _) => None,
+                (EventKind::HostPaused, _) => None,
+                (EventKind::HostResumed, data) => {
+                    let is_by_window =
+                        matches!(data, EventData::PausedBy(facts) if facts.by == MAINTENANCE);
+                    if !is_by_window {
+                        let when = (event.at, event.seq);
+                        self.resumed.insert(event.target.clone(), when);
+                    }
+                    None
+                }
                 _ => continue,
             };
             match paused {
-                Some(pause) => drop(self.0.insert(event.target.clone(), pause)),
-                None => drop(self.0.remove(&event.target)),
+                Some(pause) => drop(self.pauses.insert(event.target.clone(), pause)),
+                None => drop(self.pauses.remove(&event.target)),
             }
         }
     }
 
+    /// Whether this event says when a person resumed last, where this was replayed over it. What is paused is for what is
+    /// open to say.
+    pub fn need(&self, event: &Event) -> bool {
+        let resumed = self.resumed.get(&event.target);
+        let is_it = resumed.is_some_and(|(_, seq)| *seq == event.seq);
+        event.kind == EventKind::HostResumed && is_it
+    }
+
     /// Each with whose it is.
     pub fn iter(&self) -> impl Iterator<Item = (&Option<TargetName>, &TimedPause)> {
-        self.0.iter()
+        self.pauses.iter()
+    }
+
+    /// When a person resumed each last.
+    pub fn resumed(&self) -> impl Iterator<Item = (&Option<TargetName>, Timestamp)> {
+        let resumed = self.resumed.iter();
+        resumed.map(|(target, (when, _))| (target, *when))
     }
 }
 
@@ -106,5 +136,31 @@ mod tests {
         let (target, pause) = left[0];
         assert_eq!(target.as_ref().map(TargetName::as_str), Some("api"));
         assert_eq!(pause.length, Duration::from_secs(9 * 60));
+    }
+
+    #[test]
+    fn when_a_person_resumed_last_is_known_and_what_says_so_is_needed() {
+        let mut pauses = TimedPauses::default();
+        let mut events: Vec<Event> = ["ann", "ben", MAINTENANCE]
+            .into_iter()
+            .zip(1..)
+            .map(|(by, number)| {
+                let at = Timestamp::from_millis(number);
+                let facts = PausedBy {
+                    by: by.to_owned(),
+                    note: None,
+                };
+                let event = Event::new(EventKind::HostResumed, Severity::Low, at, "x");
+                event.with_data(facts)
+            })
+            .collect();
+        for (event, seq) in events.iter_mut().zip(1..) {
+            event.seq = seq;
+        }
+        pauses.replay(&events);
+        let resumed: Vec<_> = pauses.resumed().collect();
+        assert_eq!(resumed, [(&None, Timestamp::from_millis(2))]);
+        let needed: Vec<bool> = events.iter().map(|event| pauses.need(event)).collect();
+        assert_eq!(needed, [false, true, false]);
     }
 }

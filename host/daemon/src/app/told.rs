@@ -67,7 +67,7 @@ impl Told {
     /// Whether this event may make a difference to any of it.
     fn need(&self, event: &Event, host_name: &str) -> bool {
         // A pause of which the end was not told is open.
-        self.open.need(event, host_name) || self.silences.need(event)
+        self.open.need(event, host_name) || self.silences.need(event) || self.pauses.need(event)
     }
 }
 

@@ -101,6 +101,7 @@ impl Recovery {
 
     /// The pauses that the previous daemon left, of which these have an end.
     pub(super) fn pauses_recovered(&mut self, pauses: &TimedPauses, at: InputTime) {
+        self.windows.learn_resumed(pauses);
         for (target, pause) in pauses.iter() {
             if !self.is_paused(target.as_ref()) {
                 continue;

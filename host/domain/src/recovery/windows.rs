@@ -7,15 +7,13 @@ use crate::{
     actor::Actor,
     maintenance::{began, next_begin},
     name::TargetName,
-    pause::TimedPause,
+    pause::{MAINTENANCE, TimedPause, TimedPauses},
     record::Change,
     spec::Spec,
     time::{Monotonic, Timestamp},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// Who asks, on the record.
-const BY: &str = "maintenance";
 /// The wall clock may be set: it is looked at so often.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// Two pauses that end so near one another end together.
@@ -23,7 +21,7 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// Whether a pause is one that a window began.
 pub(super) fn is_of_window(pause: &TimedPause) -> bool {
-    pause.by.name == BY
+    pause.by.name == MAINTENANCE
 }
 
 /// What became of the windows.
@@ -31,6 +29,8 @@ pub(super) fn is_of_window(pause: &TimedPause) -> bool {
 pub(super) struct Windows {
     /// When each that was taken up began, by its place in the config.
     begun: BTreeMap<usize, Timestamp>,
+    /// When a person resumed each last, under the daemons before: what began before that is not taken up again.
+    resumed: BTreeMap<Option<TargetName>, Timestamp>,
     /// When they are looked at; never where there are none.
     look: Option<Monotonic>,
 }
@@ -41,8 +41,17 @@ impl Windows {
         let any = windows.any(|window| window.pauses_recovery);
         Self {
             begun: BTreeMap::new(),
+            resumed: BTreeMap::new(),
             look: any.then(|| Monotonic::from_start(Duration::ZERO)),
         }
+    }
+
+    /// A person may have ended what a window had begun.
+    pub(super) fn learn_resumed(&mut self, pauses: &TimedPauses) {
+        let resumed = pauses.resumed();
+        self.resumed = resumed
+            .map(|(target, when)| (target.clone(), when))
+            .collect();
     }
 
     pub(super) fn next_look(&self) -> Option<Monotonic> {
@@ -97,10 +106,10 @@ impl Recovery {
             }
             let length = window.length.saturating_sub(at.now.since(since));
             match window.targets.as_slice() {
-                [] => self.pause_in_window(None, length, at, out),
+                [] => self.pause_in_window(None, since, length, at, out),
                 targets => {
                     for target in targets {
-                        self.pause_in_window(Some(target.clone()), length, at, out);
+                        self.pause_in_window(Some(target.clone()), since, length, at, out);
                     }
                 }
             }
@@ -111,10 +120,15 @@ impl Recovery {
     fn pause_in_window(
         &mut self,
         target: Option<TargetName>,
+        since: Timestamp,
         length: Duration,
         at: InputTime,
         out: &mut Outcome,
     ) {
+        let resumed = self.windows.resumed.get(&target);
+        if resumed.is_some_and(|resumed| *resumed >= since) {
+            return;
+        }
         let is_kept = match self.pause_ends(&target) {
             Some(until) => until + SLACK >= at.now + length,
             None => self.is_paused(target.as_ref()),
@@ -125,7 +139,7 @@ impl Recovery {
         let pause = TimedPause {
             since: at.now,
             length,
-            by: Actor::from(BY),
+            by: Actor::from(MAINTENANCE),
         };
         let reason = "a maintenance window of the config";
         out.writes.push(Change::Paused(target.clone(), true));

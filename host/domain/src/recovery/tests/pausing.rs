@@ -141,3 +141,20 @@ fn what_a_person_asked_for_holds_where_a_longer_window_is_taken_out() {
     world.wait(1);
     assert!(!is_paused(&world));
 }
+
+#[test]
+fn what_a_person_resumed_in_a_window_stays_so_over_restarts_until_the_next_window() {
+    let mut world = World::new(in_maintenance(3));
+    world.wait(1);
+    assert!(is_paused(&world));
+    world.pause(Some("api"), false);
+    for _ in 0..2 {
+        world.restart(1_000);
+        assert!(!is_paused(&world));
+    }
+    let mut later = in_maintenance(3);
+    later.maintenance[0].begins = MaintenanceBegin::At(BEGIN + Duration::from_secs(60));
+    world.spec = later;
+    world.restart(60_000);
+    assert!(is_paused(&world));
+}
