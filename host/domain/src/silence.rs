@@ -75,6 +75,17 @@ struct Held {
     until: Timestamp,
 }
 
+/// A silence that was ended by hand.
+#[derive(Debug)]
+pub struct EndedSilence(Held);
+
+impl EndedSilence {
+    /// Which.
+    pub fn silence(&self) -> &Silence {
+        &self.0.silence
+    }
+}
+
 impl Silences {
     /// So many hold at one time at most.
     pub const MOST: usize = 1_000;
@@ -142,8 +153,14 @@ impl Silences {
     }
 
     /// One ends by hand, if it holds.
-    pub fn end(&mut self, id: &SilenceId) -> Option<Silence> {
-        self.0.remove(id).map(|held| held.silence)
+    pub fn end(&mut self, id: &SilenceId) -> Option<EndedSilence> {
+        self.0.remove(id).map(EndedSilence)
+    }
+
+    /// That it ended could not be written down, so it goes on.
+    pub fn go_on(&mut self, ended: EndedSilence) {
+        let EndedSilence(held) = ended;
+        self.0.insert(held.silence.id.clone(), held);
     }
 
     /// Takes out those whose time is over.
@@ -244,6 +261,19 @@ mod tests {
         assert!(silences.end_due(monotonic(HOUR)).is_empty());
         assert_eq!(silences.end_due(last).len(), 1);
         assert!(targets(&silences).is_empty());
+    }
+
+    #[test]
+    fn one_of_which_the_end_could_not_be_written_down_goes_on_to_its_end() {
+        let mut silences = Silences::default();
+        silences.replay(&[began(1, "api")]);
+        silences.resume(AT, monotonic(Duration::ZERO));
+        let before = silences.clone();
+        let ended = silences.end(&id(1)).unwrap();
+        assert_eq!(ended.silence().id, id(1));
+        assert_eq!(silences.next_end(), None);
+        silences.go_on(ended);
+        assert_eq!(silences, before);
     }
 
     #[test]

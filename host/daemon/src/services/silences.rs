@@ -194,14 +194,19 @@ impl SilenceControl for SilenceService {
     fn unsilence(&self, id: SilenceId, by: Actor) -> Boxed<'_, Result<(), Refused>> {
         Box::pin(async move {
             let ended = self.state.lock().silences.end(&id);
-            let Some(silence) = ended else {
+            let Some(ended) = ended else {
                 return Err(Refused(format!(
                     "no silence {id} holds; `mainstay silences` lists them"
                 )));
             };
             let by = self.noted(by);
+            let silence = ended.silence();
             let message = format!("{by} ended the silence of {}", silence.of);
-            self.write(self.ended(&silence, Some(by), message)).await
+            let written = self.write(self.ended(silence, Some(by), message)).await;
+            if written.is_err() {
+                self.state.lock().silences.go_on(ended);
+            }
+            written
         })
     }
 
