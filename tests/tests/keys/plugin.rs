@@ -293,6 +293,8 @@ plugin = "probe"
     }
     assert!(day.received().iter().all(|one| one.json()["target"] == "a"));
     // None of them is missed, and a bad setting is told by the name of the instance.
+    let status = daemon.json(&["status"]);
+    assert_eq!(status["unhandled_routes"], Value::Array(Vec::new()));
     let checked = daemon.cli(&["check"]);
     assert!(checked.status.success(), "{checked:?}");
     let text = String::from_utf8(checked.stdout).unwrap();

@@ -74,7 +74,7 @@ impl RouteWatch {
             named.filter(|_| serves && is_handler)
         });
         let handlers: Vec<_> = handlers.collect();
-        let gaps = gaps(&spec.routes, &handlers);
+        let gaps = gaps(&spec.routes, &spec.plugins, &handlers);
         *self.unhandled.0.write() = gaps.values().cloned().collect();
         let now = self.shared.clock.monotonic();
         for news in self.watch.observe(&gaps, now) {

@@ -3,7 +3,13 @@
 //! Invariant: pure; the caller gives the routes, what serves, and the time.
 //! Invariant: what is told to be wrong is told to be right again, once, also by the daemon after.
 
-use crate::{name::PluginName, plugin::satisfies, spec::RouteSpec, text::list, time::Monotonic};
+use crate::{
+    name::PluginName,
+    plugin::satisfies,
+    spec::{PluginSpec, RouteSpec},
+    text::list,
+    time::Monotonic,
+};
 use semver::Version;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,8 +25,13 @@ const MOST_NAMED: usize = 5;
 /// What is left without a handler, by the handler that its routes name first, each with a sentence.
 pub type Gaps = BTreeMap<PluginName, String>;
 
-/// The routes of which no handler serves. `serving` has every version of a recovery handler that does.
-pub fn gaps(routes: &[RouteSpec], serving: &[(PluginName, Version)]) -> Gaps {
+/// The routes of which no handler serves. `serving` has every version of a recovery handler that does, by the name of the
+/// plugin; `plugins` says of which plugin an instance is that a route names.
+pub fn gaps(
+    routes: &[RouteSpec],
+    plugins: &BTreeMap<PluginName, PluginSpec>,
+    serving: &[(PluginName, Version)],
+) -> Gaps {
     let mut versions: BTreeMap<&PluginName, Vec<&Version>> = BTreeMap::new();
     for (name, version) in serving {
         versions.entry(name).or_default().push(version);
@@ -28,7 +39,10 @@ pub fn gaps(routes: &[RouteSpec], serving: &[(PluginName, Version)]) -> Gaps {
     let mut left: BTreeMap<&PluginName, Vec<&RouteSpec>> = BTreeMap::new();
     for route in routes {
         let has_one = route.chain.iter().any(|step| {
-            let there = versions.get(&step.handler).map(Vec::as_slice);
+            let spec = plugins.get(&step.handler);
+            let of = spec.and_then(|spec| spec.plugin.as_ref());
+            let there = versions.get(of.unwrap_or(&step.handler));
+            let there = there.map(Vec::as_slice);
             let mut there = there.unwrap_or_default().iter();
             there.any(|version| satisfies(&step.version, version))
         });
@@ -190,7 +204,7 @@ mod tests {
             route("slow - restart ^1"),
         ];
         let left = |plugins: &[(&str, &str)]| -> Vec<String> {
-            let gaps = gaps(&routes, &serving(plugins));
+            let gaps = gaps(&routes, &BTreeMap::new(), &serving(plugins));
             gaps.keys().map(ToString::to_string).collect()
         };
         assert_eq!(left(&[("restart", "1.2.0")]), [""; 0]);
@@ -200,15 +214,29 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_serves_where_its_plugin_does() {
+        let routes = [route("down - fix-web ^1")];
+        let instance = PluginSpec {
+            plugin: Some(name("fix")),
+            ..PluginSpec::default()
+        };
+        let plugins = BTreeMap::from([(name("fix-web"), instance)]);
+        let left = |serves: &[(&str, &str)]| gaps(&routes, &plugins, &serving(serves)).len();
+        assert_eq!(left(&[("fix", "1.0.0")]), 0);
+        assert_eq!(left(&[("fix", "2.0.0")]), 1);
+        assert_eq!(left(&[("fix-web", "1.0.0")]), 1, "it is another plugin");
+    }
+
+    #[test]
     fn what_is_left_is_said_with_what_is_missing() {
         let routes = [route("down db fix ^1"), route("- db fix *")];
-        let gaps = gaps(&routes, &[]);
+        let gaps = gaps(&routes, &BTreeMap::new(), &[]);
         assert_eq!(
             gaps[&name("fix")],
             "the routes for down of db, any failure of db cannot recover anything: no handler of it serves (fix *, fix ^1)"
         );
         let many: Vec<RouteSpec> = (0..9).map(|n| route(&format!("f{n} - fix *"))).collect();
-        let said = &super::gaps(&many, &[])[&name("fix")];
+        let said = &super::gaps(&many, &BTreeMap::new(), &[])[&name("fix")];
         assert!(said.contains("f4, 4 more cannot"), "{said}");
     }
 
