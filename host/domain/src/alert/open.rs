@@ -204,7 +204,9 @@ impl OpenAlerts {
             return true;
         };
         let is_worse = entry.alert.severity > told.severity;
-        let is_repeated = told.kinds.contains_key(&event.kind);
+        // Each operation that waits asks for a decision of its own.
+        let is_another_question = event.kind == EventKind::OperationAwaitingManual;
+        let is_repeated = told.kinds.contains_key(&event.kind) && !is_another_question;
         match part(event.kind) {
             _ if is_named(routes, &entry.alerter, event) => true,
             Part::OfAnIncident { asks } => is_worse || (asks && !is_repeated),
@@ -636,6 +638,11 @@ mod tests {
         assert_eq!(tell(K::OperationPartial, Severity::High), nobody);
         assert_eq!(tell(K::OperationEscalated, Severity::High), ["firing page"]);
         assert_eq!(tell(K::OperationEscalated, Severity::High), nobody);
+        // Who approved one that did not help is asked about the next.
+        for _ in 0..2 {
+            let asked = tell(K::OperationAwaitingManual, Severity::High);
+            assert_eq!(asked, ["firing page"]);
+        }
         assert_eq!(tell(K::RtoExceeded, Severity::High), ["firing page"]);
         assert_eq!(tell(K::RtoExceeded, Severity::High), nobody);
         let worse = tell(K::IncidentWorsened, Severity::Critical);
