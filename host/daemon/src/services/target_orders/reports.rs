@@ -80,7 +80,12 @@ impl Inner {
             format!("{name}: {}", report.words()),
         );
         self.tell(event.with_target(name).with_data(facts)).await;
-        self.raise(&report);
+        // Held, so that whoever takes it back meanwhile does so before this, or after.
+        let orders = self.orders.lock();
+        if orders.reported.contains(&report) {
+            self.raise(&report);
+        }
+        drop(orders);
         Ok(report)
     }
 
