@@ -25,6 +25,7 @@ use mainstay_domain::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 mod config;
+mod ended;
 mod fake;
 mod foreign;
 mod hanging;

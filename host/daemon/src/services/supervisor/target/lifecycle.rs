@@ -78,6 +78,11 @@ impl Lifecycle {
         *self = Self::Down;
     }
 
+    /// Whether this process lives, as far as is known, and its end would be news.
+    pub(super) fn runs(&self, process: &ProcessIdentity) -> bool {
+        matches!(self, Self::Running(running) if *running == *process)
+    }
+
     /// This process ended by itself; whether that is news.
     pub(super) fn exited(&mut self, process: &ProcessIdentity) -> bool {
         match self {

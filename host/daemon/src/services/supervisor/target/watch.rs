@@ -44,6 +44,18 @@ impl Core {
         true
     }
 
+    /// Begins to look for what a process that ended by itself has left; whether it did. Of one that was stopped whoever
+    /// stopped it looks, and the next one may be on its way already.
+    fn looks_for_rest_of(&self, supervised: &SupervisedTarget, ended: &ProcessIdentity) -> bool {
+        // With the state held: what is started later must not be taken for what this one's start has left.
+        let state = supervised.state.lock();
+        let by_itself = state.lifecycle.runs(ended);
+        if by_itself {
+            self.ports.processes.look_for_rest(&supervised.name);
+        }
+        by_itself
+    }
+
     /// Waits for the end of a process, without the turn: it may come at any time. What ended by itself stays in the
     /// journal, for it should live.
     pub(super) async fn watch_end(
@@ -72,8 +84,9 @@ impl Core {
                 }
             }
         };
-        self.ports.processes.look_for_rest(&supervised.name);
-        self.ports.watch.has_ended(&supervised.name).await;
+        if self.looks_for_rest_of(&supervised, &identity) {
+            self.ports.watch.has_ended(&supervised.name).await;
+        }
         let mut state = supervised.state.lock();
         if !state.lifecycle.exited(&identity) {
             drop(state);

@@ -34,9 +34,15 @@ pub(super) trait Behaviour: Send + Sync + 'static {
 pub(super) struct FakeProcesses<B> {
     pub(super) behaviour: B,
     starts: AtomicU32,
+    looks: AtomicU32,
 }
 
 impl<B> FakeProcesses<B> {
+    /// How often the rest of one that ended was looked for.
+    pub(super) fn looks(&self) -> u32 {
+        self.looks.load(Ordering::SeqCst)
+    }
+
     /// How often one was started, or was to be.
     pub(super) fn starts(&self) -> u32 {
         self.starts.load(Ordering::SeqCst)
@@ -70,6 +76,9 @@ impl<B: Behaviour> Processes for FakeProcesses<B> {
     }
     fn start_ended(&self, _: &TargetName) -> Boxed<'_, ()> {
         self.behaviour.start_ended()
+    }
+    fn look_for_rest(&self, _: &TargetName) {
+        self.looks.fetch_add(1, Ordering::SeqCst);
     }
     fn find(&self, _: Vec<(TargetName, String)>) -> Boxed<'_, Vec<(TargetName, ProcessIdentity)>> {
         Box::pin(std::future::ready(Vec::new()))
@@ -136,6 +145,7 @@ pub(super) fn supervise<B: Behaviour>(behaviour: B, config: Arc<Spec>) -> Faked<
     let processes = Arc::new(FakeProcesses {
         behaviour,
         starts: AtomicU32::new(0),
+        looks: AtomicU32::new(0),
     });
     let ports = SupervisorPorts {
         processes: processes.clone(),
