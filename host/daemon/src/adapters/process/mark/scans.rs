@@ -83,9 +83,8 @@ impl Marks {
                 continue;
             }
             let Some(uid) = uid_of(pid)? else { continue };
-            let mark = match known.flatten() {
-                Some(mark) if users.contains(&uid) => Some(self.of_today(mark)),
-                None if users.contains(&uid) => {
+            let mark = match users.contains(&uid) {
+                true => {
                     let read = self.read(pid)?;
                     let mark = self.or_by_output(pid, read.clone().flatten())?;
                     if let Some(read) = read
@@ -96,7 +95,7 @@ impl Marks {
                     }
                     mark
                 }
-                _ => self.by_output(pid)?,
+                false => self.by_output(pid)?,
             };
             let Some(target) = mark.map(|mark| mark.target).filter(&wanted) else {
                 continue;

@@ -1,8 +1,10 @@
-//! What the environments of processes said at earlier looks, so that a look at all of them reads each but once.
+//! What the environments of processes said at earlier looks, so that a look reads only those that can be what it looks for.
 //!
 //! Invariant: nothing is known of a process that may still be on the way from `fork` to `exec`: without a mark one counts
-//! only where it had none [`SETTLED`] ago, and is no child of the daemon. A mark stays: what writes over its environment, or
-//! leaves the variable out when it executes another program, is still what the target has started.
+//! only where it had none [`SETTLED`] ago, and is no child of the daemon.
+//! Invariant: by what is known here a process is only passed over. Whether one is a target's, and so is ended, its
+//! environment says at that look: a program that a target started may have executed another without the variable, and it
+//! must not depend on when it was looked at whether that is left alone.
 
 use super::one::Mark;
 use crate::adapters::process::stat::ProcessStat;
@@ -45,7 +47,7 @@ impl Seen {
 }
 
 impl Look<'_> {
-    /// What the environment of this process says, where that need not be read again.
+    /// What the environment of this process said, where that is enough to pass it over.
     pub(super) fn known(&mut self, pid: u32, stat: &ProcessStat) -> Option<Option<Mark>> {
         let known = self.seen.0.lock().get(&pid).cloned();
         let known = known.filter(|known| known.start_ticks == stat.start_ticks)?;

@@ -263,3 +263,40 @@ async fn a_look_that_began_at_the_end_of_a_process_clears_its_target_and_ends_no
     within(processes.leftovers.looked_ahead(&web())).await;
     assert!(!processes.leftovers.may_have_left(&web()));
 }
+
+#[tokio::test]
+async fn what_left_its_marks_is_left_alone_whenever_it_was_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    processes.find(Vec::new()).await;
+    let go = dir.path().join("go");
+    // It has its mark until it is told to execute another program without it.
+    let script = format!(
+        "echo $$; exec >/dev/null 2>&1; until [ -e {} ]; do sleep 0.01; done; exec env -u MAINSTAY_TARGET sleep 1000",
+        go.display()
+    );
+    let script = format!("setsid sh -c '{script}' & exec sleep 1000");
+    let first = processes.spawn(&web(), &shell(&script), 0).await.unwrap();
+    let pid = pids(dir.path(), 1)[0];
+    // A look for another target sees it with its mark.
+    let other = TargetName::parse("other").unwrap();
+    processes.leftovers.started(&other);
+    within(processes.end_rest(&other)).await.unwrap();
+    std::fs::write(&go, "").unwrap();
+    wait_until("it has no variable", || {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let mut variables = environment.split(|&byte| byte == 0);
+        let is_sleep = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        is_sleep.starts_with(b"sleep\0")
+            && !variables.any(|variable| variable.starts_with(b"MAINSTAY_TARGET="))
+    });
+    within(processes.stop(first, Signal::Term, DEADLINE)).await;
+    within(processes.end_rest(&web())).await.unwrap();
+    let is_left_alone = lives(pid);
+    crate::adapters::process::kill_exactly(pid, started_at(pid)).unwrap();
+    assert!(is_left_alone);
+}
+
+fn started_at(pid: u32) -> u64 {
+    ProcessStat::read(pid).unwrap().unwrap().start_ticks
+}
