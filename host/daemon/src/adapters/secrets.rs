@@ -29,7 +29,8 @@ use std::{
 /// The longest form of a value that [`Secrets::conceal`] is sure to find: six bytes for one are `\u0041` of JSON, eight
 /// the same percent-encoded once more. Who cuts bytes before they are concealed must drop this many before the cut, for a
 /// secret that is cut in two is not recognised.
-pub const MAX_CONCEALED_BYTES: usize = 8 * MAX_SECRET_BYTES as usize;
+pub const MAX_CONCEALED_BYTES: usize = LONGEST_OF_A_BYTE * MAX_SECRET_BYTES as usize;
+const LONGEST_OF_A_BYTE: usize = 8;
 
 /// How many values of one name are still looked for after they were replaced.
 const EARLIER_VALUES: usize = 2;
@@ -156,6 +157,13 @@ impl Secrets for ConfiguredSecrets {
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8> {
         self.loaded().needles.conceal(bytes)
     }
+
+    fn longest(&self) -> Option<usize> {
+        let loaded = self.loaded();
+        let earlier = loaded.earlier.values().flatten();
+        let all = loaded.values.values().chain(earlier);
+        Some(all.map(String::len).max().unwrap_or(0))
+    }
 }
 
 impl Loaded {
@@ -188,6 +196,14 @@ impl Loaded {
         }
         earlier
     }
+}
+
+/// The longest form of the values that are known now: as [`MAX_CONCEALED_BYTES`], where what is cut is concealed at once.
+pub(super) fn max_concealed_now(secrets: &dyn Secrets) -> usize {
+    let longest = secrets.longest();
+    longest.map_or(MAX_CONCEALED_BYTES, |bytes| {
+        bytes.saturating_mul(LONGEST_OF_A_BYTE)
+    })
 }
 
 /// As [`Secrets::conceal`], of a text.

@@ -176,8 +176,8 @@ pub trait ProcessWatch: Watch {
     /// Takes up news of a target at once, in this call: an exit needs no check to be seen. News of a target that the
     /// monitor does not know yet is kept for it.
     fn process_changed(&self, target: &TargetName, news: ProcessUpdate);
-    /// Before the news that its supervised process has ended: what it wrote last is read, for a moment at most, and goes with
-    /// that news.
+    /// Before the news that its supervised process has ended: what it wrote last is read, for some milliseconds at most, and
+    /// goes with that news.
     fn has_ended(&self, target: &TargetName) -> Boxed<'_, ()>;
     /// Something that `status` shows of its process has changed, and is no news for its checks.
     fn row_changed(&self, target: &TargetName);

@@ -256,6 +256,10 @@ pub trait Secrets: Send + Sync {
     }
     /// The bytes with `[secret:NAME]` in place of every known value.
     fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
+    /// How long the longest known value is, in bytes; none where that cannot be told.
+    fn longest(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Why a config does not serve.

@@ -479,3 +479,15 @@ proptest::proptest! {
         proptest::prop_assert_eq!(concealed, "Ж[secret:token]Ж");
     }
 }
+
+#[test]
+fn as_many_bytes_may_be_of_a_secret_as_the_longest_known_value_has_in_its_longest_form() {
+    let secrets = secrets(&[("a", "hunter22"), ("b", "hunter")]);
+    assert_eq!(max_concealed_now(&secrets), 64);
+    secrets.prepare_from(&BTreeMap::new()).unwrap();
+    secrets.adopt();
+    let of_before = max_concealed_now(&secrets);
+    assert_eq!(of_before, 64, "a program may still print it");
+    let none = ConfiguredSecrets::load(&BTreeMap::new()).unwrap();
+    assert_eq!(max_concealed_now(&none), 0);
+}

@@ -13,6 +13,9 @@ use mainstay_domain::{
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
+/// The recovery of a process that has ended waits so long for what it wrote last.
+const EVIDENCE_WITHIN: Duration = Duration::from_millis(5);
+
 impl Watch for Monitor {
     fn check_now(&self, target: TargetName) -> Boxed<'_, Result<Vec<Observation>, EffectError>> {
         let looks = self.look_now(target);
@@ -148,8 +151,9 @@ impl ProcessWatch for Monitor {
         Box::pin(async move {
             let Some(monitored) = monitored else { return };
             let spec = Arc::clone(&monitored.lock().spec);
-            let written = self.core.probe.last_lines(spec).await;
-            monitored.lock().last_lines = written;
+            let written = self.core.probe.last_lines(spec);
+            let written = tokio::time::timeout(EVIDENCE_WITHIN, written).await;
+            monitored.lock().last_lines = written.ok().flatten();
         })
     }
 

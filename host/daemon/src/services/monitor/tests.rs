@@ -24,6 +24,7 @@ use std::time::Duration;
 
 mod blind;
 mod config;
+mod ended;
 mod measurement;
 mod pause;
 mod reports;
