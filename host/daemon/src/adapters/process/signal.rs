@@ -23,6 +23,11 @@ pub(super) fn send(
 
 /// SIGKILL to the very process that had this number and this start, whatever has the number by now.
 pub(in crate::adapters) fn kill_exactly(pid: u32, start_ticks: u64) -> io::Result<()> {
+    send_exactly(pid, start_ticks, rustix::process::Signal::KILL)
+}
+
+/// To that very process alone.
+fn send_exactly(pid: u32, start_ticks: u64, signal: rustix::process::Signal) -> io::Result<()> {
     let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let number = number.ok_or(io::ErrorKind::InvalidInput)?;
     let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
@@ -34,7 +39,7 @@ pub(in crate::adapters) fn kill_exactly(pid: u32, start_ticks: u64) -> io::Resul
     if ProcessStat::read(pid)?.is_none_or(|stat| stat.start_ticks != start_ticks) {
         return Ok(());
     }
-    match pidfd_send_signal(&pidfd, rustix::process::Signal::KILL) {
+    match pidfd_send_signal(&pidfd, signal) {
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -93,12 +98,8 @@ pub(super) fn deliver_alone(
     if stat.is_none_or(|stat| stat.has_ended()) {
         return Ok(());
     }
-    let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let process = process.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput));
-    let sent = process.and_then(|process| match kill_process(process, number(signal)) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(error.into()),
-    });
+    // One that was adopted is nobody's to reap here, so its number may be another's from now on.
+    let sent = send_exactly(pid, identity.start_ticks, number(signal));
     sent.map_err(|source| ProcessError::Signal { pid, source })
 }
 

@@ -300,3 +300,24 @@ async fn what_left_its_marks_is_left_alone_whenever_it_was_looked_at() {
 fn started_at(pid: u32) -> u64 {
     ProcessStat::read(pid).unwrap().unwrap().start_ticks
 }
+
+#[tokio::test]
+async fn a_signal_for_one_process_reaches_neither_its_group_nor_a_later_one_of_its_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let processes = processes(dir.path());
+    let script = "sleep 1000 & echo $!; trap 'echo told' HUP; echo ready; while :; do wait; done";
+    let leader = processes.spawn(&web(), &shell(script), 0).await.unwrap();
+    let member = pids(dir.path(), 1)[0];
+    wait_until("it is ready", || output(dir.path()).contains("ready"));
+    let later = ProcessIdentity {
+        start_ticks: leader.start_ticks + 1,
+        ..leader.clone()
+    };
+    for identity in [&later, &leader] {
+        processes.signal_alone(identity, Signal::Hup).unwrap();
+    }
+    wait_until("it is told", || output(dir.path()).contains("told"));
+    assert_eq!(output(dir.path()).matches("told").count(), 1);
+    assert!(lives(member));
+    within(processes.stop(leader, Signal::Kill, DEADLINE)).await;
+}
