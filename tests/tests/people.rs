@@ -195,7 +195,7 @@ fn what_is_silenced_is_recorded_and_what_still_fires_at_the_end_is_delivered_the
     let short = silence(&daemon, &["other"], "15s");
     assert_eq!(long["target"], "web");
     assert_eq!(by_key["alert"], key.as_str());
-    // First that of which the silence is short.
+    // First the one whose silence is short.
     for name in ["other", "web", "db"] {
         fails(&daemon, name);
         let held = wait_for_kind(&daemon, "alert.held", name);
