@@ -1,6 +1,6 @@
 //! Looks at every process of the machine for marks.
 
-use super::{super::leftovers::Marked, Marks, all, one::Mark};
+use super::{super::leftovers::Marked, Marks, all, one::Mark, seen::Look};
 use crate::adapters::{
     limits,
     process::{
@@ -14,6 +14,9 @@ use std::{
     collections::{HashMap, HashSet},
     io,
 };
+
+/// A machine on which programs start all the time is listed no more often than this.
+const MOST_LISTS: usize = 8;
 
 impl Marks {
     /// Every living, marked leader of a process group, oldest first. Their descendants may be among them, where they
@@ -68,37 +71,9 @@ impl Marks {
         let users = all_users(own, uids);
         let mut found = Vec::new();
         let mut look = self.seen.look();
-        for pid in all()? {
-            let Some(stat) = stat_of(pid)? else { continue };
-            if stat.has_ended() || stat.is_kernel || pid == std::process::id() {
-                continue;
-            }
-            let known = look.known(pid, &stat);
-            // Neither mark of a process that has settled comes later.
-            if matches!(known, Some(None)) {
-                continue;
-            }
-            let is_wanted = |mark: &Mark| wanted(&self.of_today(mark.clone()).target);
-            if known.iter().flatten().any(|mark| !is_wanted(mark)) {
-                continue;
-            }
-            let Some(uid) = uid_of(pid)? else { continue };
-            let mark = match users.contains(&uid) {
-                true => {
-                    let read = self.read(pid)?;
-                    let mark = self.or_by_output(pid, read.clone().flatten())?;
-                    if let Some(read) = read
-                        // One that is known by its output alone may be another's later on.
-                        && (read.is_some() || mark.is_none())
-                    {
-                        look.read(pid, &stat, read);
-                    }
-                    mark
-                }
-                false => self.by_output(pid)?,
-            };
-            let Some(target) = mark.map(|mark| mark.target).filter(&wanted) else {
-                continue;
+        visit_all(all, |pid| {
+            let Some((target, stat, uid)) = self.carrier(pid, &mut look, &users, &wanted)? else {
+                return Ok(());
             };
             let is_trusted = uid == own
                 || uids.get(&target) == Some(&uid)
@@ -111,9 +86,54 @@ impl Marks {
                     state: char::from(stat.state),
                 });
             }
-        }
+            Ok(())
+        })?;
         look.done();
         Ok(found)
+    }
+
+    /// Whose mark a living process carries, where that is `wanted`, and the user that it runs as.
+    fn carrier(
+        &self,
+        pid: u32,
+        look: &mut Look<'_>,
+        users: &HashSet<u32>,
+        wanted: impl Fn(&TargetName) -> bool,
+    ) -> io::Result<Option<(TargetName, ProcessStat, u32)>> {
+        let Some(stat) = stat_of(pid)? else {
+            return Ok(None);
+        };
+        if stat.has_ended() || stat.is_kernel || pid == std::process::id() {
+            return Ok(None);
+        }
+        let known = look.known(pid, &stat);
+        // Neither mark of a process that has settled comes later.
+        if matches!(known, Some(None)) {
+            return Ok(None);
+        }
+        let is_wanted = |mark: &Mark| wanted(&self.of_today(mark.clone()).target);
+        if known.iter().flatten().any(|mark| !is_wanted(mark)) {
+            return Ok(None);
+        }
+        let Some(uid) = uid_of(pid)? else {
+            return Ok(None);
+        };
+        let mark = match users.contains(&uid) {
+            true => {
+                let read = self.read(pid)?;
+                let mark = self.or_by_output(pid, read.clone().flatten())?;
+                if let Some(read) = read
+                    // One that is known by its output alone may be another's later on.
+                    && (read.is_some() || mark.is_none())
+                {
+                    look.read(pid, &stat, read);
+                }
+                mark
+            }
+            false => self.by_output(pid)?,
+        };
+        let target = mark.map(|mark| mark.target).filter(&wanted);
+        Ok(target.map(|target| (target, stat, uid)))
     }
 
     /// Kills what is left of the groups of leaders that are not there any more: one look at every process, however many
@@ -152,6 +172,26 @@ impl Marks {
     }
 }
 
+/// Visits every process, and those that have come meanwhile: one that is listed may start another one and end before it is
+/// visited, as programs do that put themselves into the background.
+fn visit_all(
+    mut list: impl FnMut() -> io::Result<Vec<u32>>,
+    mut visit: impl FnMut(u32) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut met = HashSet::new();
+    for _ in 0..MOST_LISTS {
+        let listed = list()?.into_iter();
+        let new: Vec<u32> = listed.filter(|pid| met.insert(*pid)).collect();
+        if new.is_empty() {
+            break;
+        }
+        for pid in new {
+            visit(pid)?;
+        }
+    }
+    Ok(())
+}
+
 fn stat_of(pid: u32) -> io::Result<Option<ProcessStat>> {
     Ok(limits::seen(ProcessStat::read(pid))?.flatten())
 }
@@ -163,4 +203,35 @@ fn uid_of(pid: u32) -> io::Result<Option<u32>> {
 /// Those that processes of targets run as.
 fn all_users(own: u32, uids: &HashMap<TargetName, u32>) -> HashSet<u32> {
     uids.values().copied().chain([own]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_that_is_gone_has_started_meanwhile_is_visited_and_nobody_twice() {
+        let mut lists = [vec![1, 2, 7], vec![1, 8], vec![1, 9, 8], vec![9, 1]].into_iter();
+        let mut visited = Vec::new();
+        let visits = visit_all(
+            || Ok(lists.next().unwrap()),
+            |pid| {
+                visited.push(pid);
+                Ok(())
+            },
+        );
+        visits.unwrap();
+        assert_eq!(visited, [1, 2, 7, 8, 9]);
+    }
+
+    #[test]
+    fn it_ends_though_programs_start_all_the_time() {
+        let mut last = 0;
+        let list = || {
+            last += 1;
+            Ok(vec![last])
+        };
+        visit_all(list, |_| Ok(())).unwrap();
+        assert_eq!(last, u32::try_from(MOST_LISTS).unwrap());
+    }
 }
