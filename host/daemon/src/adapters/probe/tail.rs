@@ -153,18 +153,13 @@ fn tail(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>> {
     Ok(shown(end, from > 0, margin, secrets))
 }
 
-/// The same of what the kernel has in memory: no disk and no server is waited for. The error is that this does not do, and
-/// that the log is not where it should be by its very name.
+/// The same by what the kernel has in memory: no disk is waited for. An error means that [`tail`] has to look, as where a
+/// link leads to another file system.
 fn tail_at_once(log: &Path, secrets: &dyn Secrets) -> io::Result<Option<String>> {
     let flags =
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(openat2(
-        CWD,
-        log,
-        flags,
-        Mode::empty(),
-        ResolveFlags::CACHED,
-    )?);
+    let opened = openat2(CWD, log, flags, Mode::empty(), ResolveFlags::CACHED)?;
+    let file = File::from(opened);
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is no regular file"));
