@@ -184,7 +184,10 @@ impl Loader {
         spec: &PluginSpec,
     ) -> Result<Plugin, LoadError> {
         let mut plugin = match spec.only_instances {
-            false => self.configure_alone(candidate, spec).await?,
+            false => {
+                let name = &candidate.identity().name;
+                self.configure_alone(candidate, name, spec).await?
+            }
             // Nobody said what it is to be configured with.
             true => Plugin::new(
                 self.shared.clone(),
@@ -194,29 +197,24 @@ impl Loader {
             ),
         };
         for (name, spec) in &spec.instances {
-            let instance = self.configure_alone(candidate, spec).await;
-            let instance = instance.map_err(|error| match error {
-                LoadError::Settings { reason, .. } => LoadError::Settings {
-                    plugin: name.clone(),
-                    reason,
-                },
-                other => other,
-            })?;
+            let instance = self.configure_alone(candidate, name, spec).await?;
             plugin.add_instance(instance.named(name));
         }
         Ok(plugin)
     }
 
-    /// Checks the settings with the plugin itself, as its calls will see them.
+    /// Checks the settings that are written under this name with the plugin itself, as its calls will see them.
     async fn configure_alone(
         &self,
         candidate: &Candidate,
+        name: &PluginName,
         spec: &PluginSpec,
     ) -> Result<Plugin, LoadError> {
         let loaded = &candidate.0;
         let settings = Settings::of(spec);
         let settings_of_call = settings.for_call(&self.shared.seeds);
-        self.check_schema(loaded, spec, &settings_of_call).await?;
+        self.check_schema(loaded, name, spec, &settings_of_call)
+            .await?;
         let identity = loaded.identity.clone();
         let invocation = ungranted(
             "configure",
@@ -238,7 +236,7 @@ impl Loader {
         );
         let (configured, _) = configured.await.settled().await;
         configured?.map_err(|reason| LoadError::Settings {
-            plugin: loaded.identity.name.clone(),
+            plugin: name.clone(),
             reason: reason.masked(&settings_of_call.secrets),
         })?;
         Ok(Plugin::new(
@@ -253,6 +251,7 @@ impl Loader {
     async fn check_schema(
         &self,
         loaded: &Arc<Loaded>,
+        name: &PluginName,
         spec: &PluginSpec,
         settings: &CallSettings,
     ) -> Result<(), LoadError> {
@@ -268,7 +267,7 @@ impl Loader {
             .await
             .map_err(|error| LoadError::Host(format!("the settings were not checked: {error}")))?;
         checked.map_err(|reason| LoadError::SettingsSchema {
-            plugin: loaded.identity.name.clone(),
+            plugin: name.clone(),
             reason: reason.masked(&settings.secrets),
         })
     }

@@ -76,6 +76,24 @@ pub(crate) const LOG: &str =
     "(call $log (i32.const 2) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0))";
 
 impl Guest {
+    /// One that gives this schema for its settings, and takes whatever it is given.
+    pub(crate) fn with_schema(schema: &str) -> Self {
+        let functions = format!(
+            r#"(data (i32.const 3072) "{}")"#,
+            schema.replace('"', "\\\"")
+        );
+        let describe = format!(
+            "(i32.store8 (i32.const 808) (i32.const 1)) (i32.store (i32.const 812) (i32.const 3072))
+            (i32.store (i32.const 816) (i32.const {}))",
+            schema.len()
+        );
+        Self {
+            describe: describe.leak(),
+            functions: functions.leak(),
+            ..Self::default()
+        }
+    }
+
     /// The component. Memory: 256 the answer of `recover`, 512 that of an effect, 768 the descriptor, 1024 the name,
     /// 2048 the version, from 4096 the heap.
     pub(crate) fn build(&self) -> Vec<u8> {

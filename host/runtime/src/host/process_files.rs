@@ -222,7 +222,10 @@ impl Reloader {
         let Some(file) = self.files.get_mut(path) else {
             return;
         };
-        let is_of_settings = matches!(reason, LoadError::Settings { .. } | LoadError::Configure(_));
+        let is_of_settings = matches!(
+            reason,
+            LoadError::Settings { .. } | LoadError::SettingsSchema { .. } | LoadError::Configure(_)
+        );
         let settings = is_of_settings.then(|| reason.clone());
         let reason = reason.to_string();
         // How much of a file is missing changes with each piece of it that comes; that it is missing does not.

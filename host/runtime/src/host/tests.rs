@@ -679,10 +679,29 @@ async fn what_is_no_file_is_refused_and_told_once() {
 
 #[tokio::test]
 async fn settings_are_refused_where_what_they_name_was_refused_for_them_before() {
+    check_refused_before(
+        Guest {
+            configure: "(i32.store8 (i32.const 256) (i32.gt_u (local.get 1) (i32.const 2)))",
+            ..Guest::default()
+        },
+        "strict refuses `[plugin.strict] settings`",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn settings_are_refused_where_the_schema_of_what_they_name_did_not_take_them_before() {
+    check_refused_before(
+        Guest::with_schema(r#"{"additionalProperties":false}"#),
+        "`[plugin.strict] settings` are not what strict takes",
+    )
+    .await;
+}
+
+async fn check_refused_before(refusing: Guest, says: &str) {
     let refusing = Guest {
         name: "strict",
-        configure: "(i32.store8 (i32.const 256) (i32.gt_u (local.get 1) (i32.const 2)))",
-        ..Guest::default()
+        ..refusing
     };
     let setup = Setup::start(&[]).await;
     let strict = PluginName::parse("strict").unwrap();
@@ -695,7 +714,6 @@ async fn settings_are_refused_where_what_they_name_was_refused_for_them_before()
     setup.drop_in("strict.wasm", &refusing.build());
     let rejected = |setup: &Setup| setup.state_of("strict.wasm") == [PluginState::Rejected];
     setup.until("it should be refused", rejected).await;
-    let says = "strict refuses `[plugin.strict] settings`";
     let error = setup.host.check_settings(&named).unwrap_err().to_string();
     assert!(error.contains(says), "{error}");
     let mut others = named.clone();

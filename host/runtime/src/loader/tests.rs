@@ -4,7 +4,7 @@ use crate::{
     inspect::Inspection,
     testing::{Guest, Recorder, loader},
 };
-use mainstay_domain::{plugin::PluginKind, spec::PluginSpec};
+use mainstay_domain::{name::PluginName, plugin::PluginKind, spec::PluginSpec};
 use std::sync::Arc;
 
 async fn check_refused(bytes: Vec<u8>, words: &[&str]) {
@@ -158,28 +158,10 @@ async fn settings_that_the_plugin_refuses_are_refused_in_its_words() {
     );
 }
 
-/// A guest that gives this schema, which has no quotation marks that are not escaped for the text format.
-fn with_schema(schema: &str) -> Guest {
-    let functions = format!(
-        r#"(data (i32.const 3072) "{}")"#,
-        schema.replace('"', "\\\"")
-    );
-    let describe = format!(
-        "(i32.store8 (i32.const 808) (i32.const 1)) (i32.store (i32.const 812) (i32.const 3072))
-        (i32.store (i32.const 816) (i32.const {}))",
-        schema.len()
-    );
-    Guest {
-        describe: describe.leak(),
-        functions: functions.leak(),
-        ..Guest::default()
-    }
-}
-
 #[tokio::test]
 async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason() {
     let guest =
-        with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
+        Guest::with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
     let loader = loader(&Arc::new(Recorder::default()));
     let candidate = loader.load(guest.build().into()).await.unwrap();
     let spec = |settings| PluginSpec {
@@ -202,11 +184,22 @@ async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason(
     }
     assert!(!text.contains("mainstay-secret"), "{text}");
     check_refused(
-        with_schema(r#"{"type":"objekt"}"#).build(),
+        Guest::with_schema(r#"{"type":"objekt"}"#).build(),
         &["settings schema", "objekt"],
     )
     .await;
-    let outside = with_schema(r#"{"$ref":"http://127.0.0.1:1/"}"#);
+    let bad = spec(serde_json::json!({ "grace": 2 }));
+    let instances = PluginSpec {
+        instances: [(PluginName::parse("night").unwrap(), bad)].into(),
+        only_instances: true,
+        ..PluginSpec::default()
+    };
+    let Err(error) = loader.configure(&candidate, &instances).await else {
+        panic!("the instance has settings that the schema does not take")
+    };
+    let error = error.to_string();
+    assert!(error.contains("`[plugin.night] settings`"), "{error}");
+    let outside = Guest::with_schema(r#"{"$ref":"http://127.0.0.1:1/"}"#);
     check_refused(outside.build(), &["settings schema", "127.0.0.1"]).await;
 }
 
