@@ -22,6 +22,10 @@ pub enum CompileError {
     /// It took too much, or ended the compiler; a whole sentence.
     #[error("{0}")]
     Ended(String),
+    /// It was ended for want of what the machine has for it, which may be the component's doing or anybody else's; a whole
+    /// sentence.
+    #[error("{0}")]
+    Starved(String),
     /// The host could not do its part, and may at another time.
     #[error("{0}")]
     Host(String),

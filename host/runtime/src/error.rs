@@ -120,6 +120,9 @@ pub enum LoadError {
     /// Compiling it took too much, or ended the compiler; a whole sentence.
     #[error("{0}")]
     CompileEnded(String),
+    /// The machine had not what compiling it took; a whole sentence.
+    #[error("{0}")]
+    CompileStarved(String),
     /// Its functions or imports have other types than the contract.
     #[error("it does not fit the contract that it names: {0}")]
     Types(String),
@@ -218,6 +221,7 @@ impl From<CompileError> for LoadError {
         match error {
             CompileError::Component(reason) => Self::Compile(reason),
             CompileError::Ended(reason) => Self::CompileEnded(reason),
+            CompileError::Starved(reason) => Self::CompileStarved(reason),
             CompileError::Host(reason) => Self::Host(reason),
         }
     }
@@ -237,7 +241,10 @@ impl LoadError {
     /// Whether the reason is not in the component, so that the same bytes may be accepted at another time.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            LoadError::Unreadable { .. } | LoadError::Host(_) | LoadError::Lacking { .. } => true,
+            LoadError::Unreadable { .. }
+            | LoadError::CompileStarved(_)
+            | LoadError::Host(_)
+            | LoadError::Lacking { .. } => true,
             LoadError::Describe(cause) | LoadError::Configure(CallError { cause, .. }) => {
                 !cause.is_the_plugins()
             }

@@ -119,7 +119,7 @@ impl ChildCompiler {
             .stderr(private(&said).map_err(not_started)?);
         let given_up = tokio::time::sleep(LONGEST);
         tokio::pin!(given_up);
-        let too_long = || CompileError::Ended(format!("compiling it took more than {LONGEST:?}"));
+        let too_long = || CompileError::Starved(format!("compiling it took more than {LONGEST:?}"));
         let start = move || Program::start(command);
         let program = match self.starts.run(start, &mut given_up).await {
             Ok(started) => started.flatten().map_err(not_started)?,
@@ -236,11 +236,14 @@ fn end_of(said: &Path) -> String {
 /// Why there is no code.
 fn why(status: ExitStatus, said: &str) -> CompileError {
     const ABORTED: i32 = 6;
+    const PANICKED: i32 = 101;
     const KILLED: i32 = 9;
     const OUT_OF_CPU: i32 = 24;
     let memory = MAX_MEMORY >> 20;
     let sentence = match (status.code(), status.signal()) {
         (Some(REFUSED), _) => return CompileError::Component(said.to_owned()),
+        // A bug of the compiler's that this component finds, each time.
+        (Some(PANICKED), _) => format!("its compiler broke off (exit code {PANICKED}): {said}"),
         (Some(code), _) => {
             return CompileError::Host(format!(
                 "its compiler could not do its work (exit code {code}): {said}"
@@ -253,7 +256,10 @@ fn why(status: ExitStatus, said: &str) -> CompileError {
             format!("compiling it took more than {memory} MiB of memory, which a plugin may take")
         }
         (None, Some(KILLED)) => {
-            "its compiler was killed (signal 9), as where the machine has no memory left".to_owned()
+            return CompileError::Starved(
+                "its compiler was killed (signal 9), as where the machine has no memory left"
+                    .to_owned(),
+            );
         }
         (None, signal) => {
             let signal = signal.unwrap_or_default();
@@ -280,11 +286,14 @@ mod tests {
         let broken = why(exited(1), "type mismatch");
         assert_eq!(broken, CompileError::Component("type mismatch".to_owned()));
         assert!(matches!(why(exited(2), ""), CompileError::Host(_)));
+        let panicked = why(exited(101), "index out of bounds");
+        assert!(matches!(&panicked, CompileError::Ended(says) if says.contains("out of bounds")));
+        let killed = why(ExitStatus::from_raw(9), "");
+        assert!(matches!(&killed, CompileError::Starved(says) if says.contains("no memory left")));
         for (signal, said, words) in [
             (24, "", "120s of CPU time"),
             (6, "memory allocation of 9 bytes failed", "2048 MiB"),
             (6, "thread panicked", "signal 6): thread panicked"),
-            (9, "", "no memory left"),
             (11, "", "signal 11"),
         ] {
             let error = why(ExitStatus::from_raw(signal), said);

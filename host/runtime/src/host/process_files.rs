@@ -20,6 +20,9 @@ use std::{
 /// What is compiled apart is done, or given up, long before.
 const COMPILED_BY: Duration = Duration::from_secs(24 * 3600);
 
+/// What took all that the machine had is not tried again before this.
+const STARVED_FOR: Duration = Duration::from_secs(300);
+
 impl Reloader {
     /// Takes one step with each file; gives the time after which the next is due.
     pub(super) async fn process_files(&mut self) -> Option<Duration> {
@@ -97,7 +100,11 @@ impl Reloader {
             self.restore(path).await;
             return Some(wait);
         }
-        let again = self.shared.now() + self.rescan;
+        let pause = match refusal.reason {
+            LoadError::CompileStarved(_) => STARVED_FOR.max(self.rescan),
+            _ => self.rescan,
+        };
+        let again = self.shared.now() + pause;
         if let Some(refusal) = without_lack(refusal, lack::now) {
             return self.settle_refusal(path, refusal, again).await;
         }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::{
+    compiler::{self, CompileError, Compiler, InProcess},
+    effects::Boxed,
     engine::{Engine, Ticking},
     host::{Specs, shared::HostShared},
     loader::{Loader, LoaderOptions, Now},
@@ -12,7 +14,7 @@ use std::{
     fs,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
 };
 
@@ -31,6 +33,10 @@ struct Bench {
 }
 
 fn bench() -> Bench {
+    bench_with(Arc::new(InProcess))
+}
+
+fn bench_with(compiler: Arc<dyn Compiler>) -> Bench {
     let (recorder, millis) = (Arc::new(Recorder::default()), Arc::new(AtomicU64::new(0)));
     let clock = millis.clone();
     let now: Now =
@@ -38,6 +44,7 @@ fn bench() -> Bench {
     let engine = Engine::with_ticking(Ticking::Thread).unwrap();
     let mut options = LoaderOptions::new(engine, recorder.clone());
     options.now = now.clone();
+    options.compiler = compiler;
     let directory = tempfile::tempdir().unwrap();
     let reloader = Reloader::new(
         directory.path().to_owned(),
@@ -70,6 +77,43 @@ impl Bench {
     fn events(&self) -> usize {
         self.recorder.events.lock().len()
     }
+}
+
+/// A compiler that the machine has no memory for the first time.
+#[derive(Default)]
+struct Starved(AtomicBool);
+
+impl Compiler for Starved {
+    fn is_apart(&self) -> bool {
+        false
+    }
+
+    fn compile(&self, component: Arc<[u8]>) -> Boxed<'_, Result<Vec<u8>, CompileError>> {
+        let is_first = !self.0.swap(true, SeqCst);
+        Box::pin(async move {
+            match is_first {
+                true => Err(CompileError::Starved("it was killed".to_owned())),
+                false => compiler::compile(&component, false).map_err(CompileError::Component),
+            }
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_the_machine_had_no_memory_to_compile_is_refused_and_tried_again_after_a_while() {
+    let mut bench = bench_with(Arc::new(Starved::default()));
+    let path = bench.directory.path().join("b.wasm");
+    fs::write(&path, Guest::default().build()).unwrap();
+    bench.look().await;
+    bench.pass(REST.patience);
+    assert!(bench.reloader.process_file(&path).await.is_some());
+    assert_eq!(bench.events(), 1, "it is told");
+    bench.pass(STARVED_FOR / 2);
+    assert!(bench.reloader.process_file(&path).await.is_some());
+    assert_eq!(bench.reloader.digest_of(&path), None, "not so soon");
+    bench.pass(STARVED_FOR);
+    assert_eq!(bench.reloader.process_file(&path).await, None);
+    assert!(bench.reloader.digest_of(&path).is_some());
 }
 
 #[tokio::test]
