@@ -282,6 +282,12 @@ plugin = "probe"
         refused["state"], "succeeded",
         "nothing is granted: {refused}"
     );
+    // Who is told of routes without a handler is not told of these.
+    let status = daemon.json(&["status"]);
+    assert_eq!(
+        status["unhandled_routes"],
+        Value::from(Vec::<Value>::new())
+    );
     let of = |target: &'static str| {
         move |request: &mainstay_tests::Received| request.json()["target"] == target
     };
