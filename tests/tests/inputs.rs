@@ -344,6 +344,25 @@ fn a_plugin_that_refuses_its_settings_is_judged_the_same_by_check_and_reload() {
             false,
         ),
         ("good settings again", [alert, &good].concat(), true),
+        (
+            "an instance with good settings",
+            good.replace("[plugin.webhook]", "[plugin.night]\nplugin = \"webhook\""),
+            true,
+        ),
+        (
+            "an instance with good settings, and its plugin named without any",
+            [
+                alert,
+                &good.replace("[plugin.webhook]", "[plugin.night]\nplugin = \"webhook\""),
+            ]
+            .concat(),
+            false,
+        ),
+        (
+            "an instance with bad settings",
+            settings("ftp://x").replace("[plugin.webhook]", "[plugin.night]\nplugin = \"webhook\""),
+            false,
+        ),
     ] {
         // Another target each time: the config is never the same twice.
         let other = sleeper(&what.replace([' ', ','], "").to_lowercase());

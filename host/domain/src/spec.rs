@@ -59,7 +59,8 @@ impl Spec {
         self.targets.named(name)
     }
 
-    /// What is said of each plugin that is named anywhere: where no table `[plugin.NAME]` is, the defaults.
+    /// What is said of each plugin that is named anywhere: where no table `[plugin.NAME]` is, the defaults. What is named is
+    /// there by its own name too, and not through its instances only.
     pub fn plugin_specs(&self) -> BTreeMap<PluginName, PluginSpec> {
         let handlers = self.routes.iter().flat_map(|route| &route.chain);
         let handlers = handlers.map(|step| &step.handler);
@@ -68,7 +69,7 @@ impl Spec {
         let policies = policies.map(|retention| &retention.policy);
         let mut specs = self.plugins.clone();
         for name in handlers.chain(alerters).chain(policies) {
-            specs.entry(name.clone()).or_default();
+            specs.entry(name.clone()).or_default().only_instances = false;
         }
         specs
     }

@@ -18,7 +18,7 @@ use mainstay_domain::{
 use mainstay_runtime::{host::plugin_files, loader::Loader};
 use semver::VersionReq;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -35,9 +35,10 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     found.extend(secrets::problems(&loaded));
     found.extend(bounds::problems(&loaded));
     found.extend(programs::problems(&loaded));
+    let named = loaded.spec.plugin_specs();
     let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {
-        match serve(&loader, &loaded, &component).await {
+        match serve(&loader, &named, &component).await {
             Ok(Judged::Serves(kind, identity)) => {
                 let versions = served.entry(identity.name.clone()).or_default();
                 versions.push((kind, identity));
@@ -46,7 +47,6 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
             Err(problem) => found.push(*problem),
         }
     }
-    let named = loaded.spec.plugin_specs();
     found.extend(refusing.into_iter().map(|(component, name, why)| {
         let is_missed = named.contains_key(&name) && !served.contains_key(&name);
         refusal(&loaded, &component, &name, why, is_missed)
@@ -87,7 +87,11 @@ enum Judged {
 }
 
 /// Does with a component what the daemon does before it serves.
-async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Judged, Box<Problem>> {
+async fn serve(
+    loader: &Loader,
+    named: &BTreeMap<PluginName, PluginSpec>,
+    file: &Path,
+) -> Result<Judged, Box<Problem>> {
     let candidate = loader.load_file(file).await.map_err(|error| {
         let help =
             "`mainstay plugin inspect` shows what a component is; build it anew or remove it";
@@ -95,7 +99,7 @@ async fn serve(loader: &Loader, loaded: &Loaded, file: &Path) -> Result<Judged, 
     })?;
     let identity = PluginIdentity::clone(candidate.identity());
     let no_spec = PluginSpec::default();
-    let spec = loaded.spec.plugins.get(&identity.name).unwrap_or(&no_spec);
+    let spec = named.get(&identity.name).unwrap_or(&no_spec);
     Ok(match loader.configure(&candidate, spec).await {
         Ok(_) => Judged::Serves(candidate.shape().kind, identity),
         Err(error) => Judged::Refuses(identity.name, error.to_string()),
