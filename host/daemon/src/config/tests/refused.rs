@@ -368,3 +368,39 @@ fn sources_that_could_never_be_restored_are_refused() {
     ]));
     is_fine(&job(&[&directory("state2", "")]));
 }
+
+#[test]
+fn an_instance_of_the_handler_that_restores_is_judged_as_that_handler() {
+    let of = |name: &str, plugin: &str| {
+        format!(
+            r#"{HOST}
+[[target]]
+name = "pg"
+run = ["./pg"]
+
+[[target.check]]
+failure = "data-corruption"
+kind = "heartbeat"
+
+[[job]]
+name = "dump"
+encryption = "none"
+source = [{{ kind = "command", run = ["pg_dump"], key = "dump.sql" }}]
+
+[[route]]
+chain = [{{ handler = "{name}" }}]
+
+[plugin.{name}]
+{plugin}
+grants = {{ target = ["status", "start", "stop"], backup = ["dump"] }}
+settings = {{ job = "dump" }}
+"#
+        )
+    };
+    let says = "cannot restore the job `dump`";
+    let itself = of("corruption-restore", "");
+    is_told(&itself, WARNING, "[[route]]", says);
+    let instance = of("put-back", "plugin = \"corruption-restore\"");
+    is_told(&instance, WARNING, "[[route]]", says);
+    is_fine(&of("put-back", "plugin = \"another\""));
+}

@@ -188,8 +188,12 @@ pub(super) fn restores(context: &Context<'_>, spec: &Spec) {
         .collect();
     for (route, place) in spec.routes.iter().zip(&facts.routes) {
         let steps = route.chain.iter();
-        for step in steps.filter(|step| step.handler.as_str() == RESTORES) {
+        for step in steps {
             let settings = spec.plugins.get(&step.handler);
+            let of = settings.and_then(|plugin| plugin.plugin.as_ref());
+            if of.unwrap_or(&step.handler).as_str() != RESTORES {
+                continue;
+            }
             let of_step = step.params.get("job");
             let named = of_step.or_else(|| settings?.settings.get("job"));
             let job = named.and_then(|name| jobs.get(name.as_str()?));
