@@ -12,6 +12,10 @@ impl Reloader {
     /// Reads, loads, configures and stores what a file holds. What comes out is staged, unless it serves already. Nothing
     /// comes out yet where it is compiled first.
     pub(super) async fn build(&mut self, path: &Path) -> Result<Option<Candidate>, Refusal> {
+        // Until it is seen to hold that still.
+        if let Some(file) = self.files.get_mut(path) {
+            file.compiling = None;
+        }
         let read = component_file::read(path).await.map_err(|reason| Refusal {
             plugin: None,
             digest: String::new(),
@@ -98,7 +102,12 @@ impl Reloader {
     /// Ends the compiles that no file waits for any more.
     pub(super) fn forget_unwanted(&self) {
         let files = self.files.values();
-        let wanted = files.flat_map(|file| [file.compiling.as_deref(), file.restoring.as_deref()]);
+        let wanted = files.flat_map(|file| {
+            // What serves needs nothing of what the file held before.
+            let restoring = file.restoring.as_deref();
+            let restoring = restoring.filter(|_| file.accepted.is_none());
+            [file.compiling.as_deref(), restoring]
+        });
         self.loads.keep_only(&wanted.flatten().collect());
     }
 

@@ -834,12 +834,16 @@ impl Compiler for Waiting {
 impl Setup {
     /// A host whose compiler compiles so many components as there are permits.
     async fn start_apart(root: tempfile::TempDir, permits: &Arc<Semaphore>) -> Self {
+        Self::start_with(root, Arc::new(Waiting(permits.clone()))).await
+    }
+
+    async fn start_with(root: tempfile::TempDir, compiler: Arc<dyn Compiler>) -> Self {
         let recorder = Arc::new(Recorder::default());
         let options = HostOptions {
             state_dir: Some(root.path().join("state")),
             rest: REST,
             rescan: Duration::from_millis(300),
-            compiler: Arc::new(Waiting(permits.clone())),
+            compiler,
             ..HostOptions::new(root.path().join("drop"))
         };
         let host = PluginHost::start(options, recorder.clone(), recorder.clone());
@@ -897,6 +901,67 @@ async fn a_compiler_that_breaks_off_is_a_refusal_and_the_last_good_component_ser
         .until("it should be refused", |setup| setup.heard(broken) == 1)
         .await;
     assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+}
+
+/// A compiler that works apart, and has done nothing yet but for what has this in it.
+struct Only(&'static str);
+
+impl Compiler for Only {
+    fn is_apart(&self) -> bool {
+        true
+    }
+
+    fn compile(&self, component: Arc<[u8]>) -> Boxed<'_, Result<Vec<u8>, CompileError>> {
+        Box::pin(async move {
+            let wanted = self.0.as_bytes();
+            if !component.windows(wanted.len()).any(|part| part == wanted) {
+                std::future::pending::<()>().await;
+            }
+            compiler::compile(&component, false).map_err(CompileError::Component)
+        })
+    }
+}
+
+impl Setup {
+    async fn must_be_judged(&self) {
+        let judged = tokio::time::timeout(LONG, self.host.judged());
+        judged.await.expect("nothing is compiled any more");
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_held_before_is_waited_for_no_more_once_what_it_holds_serves() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("drop")).unwrap();
+    fs::write(root.path().join("drop/a.wasm"), build("1.0.0")).unwrap();
+    let setup = Setup::start_with(root, Arc::new(Only("1.0.0"))).await;
+    setup.must_be_judged().await;
+    assert_eq!(setup.version("*").as_deref(), Some("1.0.0"));
+    let Setup { host, root, .. } = setup;
+    host.stop().await;
+    // Another version of the host has nothing that was compiled.
+    fs::remove_dir_all(root.path().join("state/compiled")).unwrap();
+    fs::write(root.path().join("drop/a.wasm"), build("2.0.0")).unwrap();
+    let setup = Setup::start_with(root, Arc::new(Only("2.0.0"))).await;
+    setup.must_be_judged().await;
+    assert_eq!(setup.version("*").as_deref(), Some("2.0.0"));
+}
+
+#[tokio::test]
+async fn what_a_file_held_while_it_was_compiled_is_waited_for_no_more_once_it_holds_something_else()
+{
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("drop")).unwrap();
+    fs::write(root.path().join("drop/a.wasm"), build("1.0.0")).unwrap();
+    fs::write(root.path().join("drop/b.wasm"), build("2.0.0")).unwrap();
+    let setup = Setup::start_with(root, Arc::new(Only("2.0.0"))).await;
+    setup
+        .until("one should serve", |setup| setup.version("*").is_some())
+        .await;
+    assert!(!setup.host.is_judged());
+    // What serves already.
+    setup.drop_in("a.wasm", &build("2.0.0"));
+    setup.must_be_judged().await;
 }
 
 /// An observer that panics where a plugin is refused.
