@@ -58,9 +58,12 @@ impl CompileQueue {
     /// Whether it runs from now on.
     pub fn start(&mut self, ticket: CompileTicket, now: Monotonic) -> bool {
         let is_large = ticket.is_large();
-        // The small and the large wait in lines of their own.
-        let mut line = self.waiting.iter();
-        let is_first = line.find(|other| other.is_large() == is_large) == Some(&ticket);
+        // The small and the large wait in lines of their own, the large behind the small.
+        let first = match is_large {
+            true => self.waiting.range(CompileTicket::FIRST_LARGE..).next(),
+            false => self.waiting.first(),
+        };
+        let is_first = first == Some(&ticket);
         let slow = self.slow(now);
         let quick = self.running.len().saturating_sub(slow);
         let has_place = match is_large {
@@ -100,6 +103,12 @@ impl CompileQueue {
 }
 
 impl CompileTicket {
+    /// Before all that are large.
+    const FIRST_LARGE: Self = Self {
+        size: LARGE + 1,
+        number: 0,
+    };
+
     fn is_large(self) -> bool {
         self.size > LARGE
     }
