@@ -34,8 +34,8 @@ pub(crate) fn parse(text: &str) -> Result<Value, String> {
         ));
     }
     let schema: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let size = References::of(&schema).walk(&schema)?;
-    if size.values > MAX_VALUES {
+    let values = References::of(&schema).walk(&schema)?.values;
+    if values > MAX_VALUES {
         return Err(format!(
             "with all that it refers to it has more than {MAX_VALUES} values"
         ));
