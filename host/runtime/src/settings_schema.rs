@@ -15,8 +15,8 @@ const MAX_BYTES: usize = 256 << 10;
 const MAX_VALUES: u64 = 100_000;
 /// References that lead to one another.
 const MAX_DEPTH: u32 = 32;
-/// References from within what is referred to that lead back to where they stand. With two, what is checked doubles each time
-/// that they do.
+/// References from within what is referred to that lead back to where they stand. With two, what is checked doubles
+/// each time that they do.
 const MAX_RETURNS: usize = 1;
 /// Patterns of a schema.
 const MAX_PATTERNS: usize = 100;
