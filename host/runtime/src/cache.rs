@@ -131,7 +131,10 @@ fn read_or_make_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     }
     let key: [u8; KEY_BYTES] = random_key()?;
     files::write_atomically(path, &[&key]).map_err(|error| {
-        let what = format!("cannot write {}: {error}; move away what lies there", path.display());
+        let what = format!(
+            "cannot write {}: {error}; move away what lies there",
+            path.display()
+        );
         io::Error::new(error.kind(), what)
     })?;
     Ok(key)

@@ -372,7 +372,8 @@ mod tests {
         let definitions: serde_json::Map<String, Value> = (0..20).map(crossing).collect();
         let crossed = json!({ "$ref": "#/$defs/a0", "$defs": definitions });
         assert!(refused(&crossed).contains("more than one way"));
-        let twice = json!({ "properties": { "a": { "allOf": [{ "$ref": "#" }, { "$ref": "#" }] } } });
+        let twice =
+            json!({ "properties": { "a": { "allOf": [{ "$ref": "#" }, { "$ref": "#" }] } } });
         assert!(refused(&twice).contains("more than one way"));
         // By another way of writing it.
         let hidden = json!({ "$ref": "#/$defs/%61", "$defs": { "%61": {}, "a": { "$ref": "#" } } });

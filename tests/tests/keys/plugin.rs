@@ -284,10 +284,7 @@ plugin = "probe"
     );
     // Who is told of routes without a handler is not told of these.
     let status = daemon.json(&["status"]);
-    assert_eq!(
-        status["unhandled_routes"],
-        Value::from(Vec::<Value>::new())
-    );
+    assert_eq!(status["unhandled_routes"], Value::from(Vec::<Value>::new()));
     let of = |target: &'static str| {
         move |request: &mainstay_tests::Received| request.json()["target"] == target
     };

@@ -160,8 +160,9 @@ async fn settings_that_the_plugin_refuses_are_refused_in_its_words() {
 
 #[tokio::test]
 async fn settings_that_the_schema_does_not_take_are_refused_with_key_and_reason() {
-    let guest =
-        Guest::with_schema(r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#);
+    let guest = Guest::with_schema(
+        r#"{"properties":{"grace":{"type":"string"}},"additionalProperties":false}"#,
+    );
     let loader = loader(&Arc::new(Recorder::default()));
     let candidate = loader.load(guest.build().into()).await.unwrap();
     let spec = |settings| PluginSpec {

@@ -48,7 +48,8 @@ async fn evidence_of_exit(lines: Lines) -> Evidence {
 }
 
 #[tokio::test]
-async fn what_a_process_wrote_last_goes_with_its_exit_and_where_that_cannot_be_read_the_exit_is_told_without() {
+async fn what_a_process_wrote_last_goes_with_its_exit_and_where_that_cannot_be_read_the_exit_is_told_without()
+ {
     let evidence = evidence_of_exit(Lines(Some("FATAL: no space"))).await;
     assert_eq!(evidence.output.as_deref(), Some("FATAL: no space"));
     let evidence = evidence_of_exit(Lines(None)).await;
