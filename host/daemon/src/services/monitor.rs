@@ -25,9 +25,11 @@ mod pulse;
 mod reconfigure;
 mod reports;
 mod resume;
+mod round;
 mod target;
 #[cfg(test)]
 mod tests;
+mod wheel;
 
 use super::{metrics::Numbers, next_spec::next_spec, shared::Shared, status_view::ChangedTargets};
 use crate::ports::{Clock, Finding, Journal, Probe, ProcessUpdate};
@@ -44,6 +46,7 @@ use mainstay_domain::{
 };
 use parking_lot::{Mutex, RwLock};
 use process::ProcessState;
+use round::{Run, rounds};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -154,14 +157,10 @@ impl Monitor {
                 }
                 () = core.finding_sender.send_from_backlog() => {}
                 due = timer.next() => {
-                    let runs = match due {
-                        Due::Tick(monitored, due) => core.tick(&monitored, due),
-                        Due::Check(monitored, run) => vec![(monitored, run)],
-                    };
-                    for (monitored, run) in runs {
+                    for round in rounds(core.due_runs(due)) {
                         let (core, stop) = (Arc::clone(&core), stop.clone());
                         checks.spawn(async move {
-                            stop.run_until_cancelled(core.run_scheduled(monitored, run)).await
+                            stop.run_until_cancelled(core.run_round(round)).await
                         });
                     }
                 }
@@ -178,12 +177,19 @@ impl Core {
         targets.get(target).cloned()
     }
 
+    fn due_runs(&self, all: Vec<Due>) -> Vec<Run> {
+        let mut runs = Vec::with_capacity(all.len());
+        for due in all {
+            match due {
+                Due::Tick(monitored, due) => runs.extend(self.tick(&monitored, due)),
+                Due::Check(monitored, run) => runs.push((monitored, run)),
+            }
+        }
+        runs
+    }
+
     /// The checks to look at now: those that have not passed by the end of a start.
-    fn tick(
-        &self,
-        monitored: &Arc<MonitoredTarget>,
-        due: Monotonic,
-    ) -> Vec<(Arc<MonitoredTarget>, Arc<CheckRun>)> {
+    fn tick(&self, monitored: &Arc<MonitoredTarget>, due: Monotonic) -> Vec<Run> {
         // After a gap this may come before the beat that shows it.
         self.beat();
         let mut state = monitored.lock();
@@ -248,9 +254,26 @@ impl Core {
         changes: &[HealthChange],
         seen: Option<&Observation>,
     ) {
+        // Most looks change nothing.
         if !changes.is_empty() {
-            self.changed.note(&state.spec.name);
+            self.tell_changes(state, changes, seen);
         }
+        let due = state.health.next_tick();
+        if due.is_some() && due != state.tick_at {
+            state.tick_at = due;
+            self.ticks
+                .lock()
+                .extend(due.map(|due| (Arc::clone(monitored), due)));
+            self.wake.notify_one();
+        }
+    }
+    fn tell_changes(
+        &self,
+        state: &MonitoredState,
+        changes: &[HealthChange],
+        seen: Option<&Observation>,
+    ) {
+        self.changed.note(&state.spec.name);
         let at = self.clock.now();
         let events = events::of(&state.spec, changes, seen, at);
         if !events.is_empty() {
@@ -263,14 +286,6 @@ impl Core {
             .filter(|finding| !self.is_contradicted(finding))
         {
             self.finding_sender.send(finding);
-        }
-        let due = state.health.next_tick();
-        if due.is_some() && due != state.tick_at {
-            state.tick_at = due;
-            self.ticks
-                .lock()
-                .extend(due.map(|due| (Arc::clone(monitored), due)));
-            self.wake.notify_one();
         }
     }
 }
