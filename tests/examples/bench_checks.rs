@@ -1,7 +1,10 @@
 //! What checks cost: a real daemon with many of them, none of which fails.
 //!
 //! `bench_checks [FILES] [TCP] [HTTP] [EVERY_SECONDS] [SECONDS]`; without numbers 1,000 of files and 1,000 of TCP each ten
-//! seconds, for twenty seconds. Prints how late the 99th of a hundred begins, CPU for each check, and memory.
+//! seconds, for twenty seconds. Prints how late the 99th of a hundred begins, CPU for each check in the program and in the
+//! system, how often its threads gave the processor up and lost it, how many there are, and memory.
+//!
+//! Of threads that end meanwhile the switches are not counted.
 
 use mainstay_tests::{Daemon, HOST, resident_kb, wait_for};
 use std::{
@@ -30,16 +33,33 @@ fn main() {
         checks if checks >= all => Ok(()),
         checks => Err(format!("{checks} of {all}")),
     });
-    let (before, cpu, begin) = (Seen::of(&daemon), cpu_time(daemon.pid()), Instant::now());
+    let (before, used, begin) = (
+        Seen::of(&daemon),
+        Used::by(daemon.pid()),
+        Instant::now(),
+    );
     let length = Duration::from_secs(seconds);
     wait_for_time(begin, length);
-    let (after, used) = (Seen::of(&daemon), cpu_time(daemon.pid()) - cpu);
+    let used = Used::by(daemon.pid()).since(&used);
+    let after = Seen::of(&daemon);
     let checks = after.checks - before.checks;
-    let each = used.as_secs_f64() / checks.max(1) as f64;
+    let each = |count: f64| count / checks.max(1) as f64;
+    let micros = |time: Duration| each(time.as_secs_f64() * 1e6);
     let rate = checks as f64 / begin.elapsed().as_secs_f64();
     println!("{files} file, {tcp} tcp and {http} http checks every {every} s: {rate:.0} a second");
     println!("p99 lateness: {}", after.lateness_since(&before, 0.99));
-    println!("CPU per check: {:.1} us", each * 1e6);
+    println!(
+        "CPU per check: {:.1} us; {:.1} in the program, {:.1} in the system",
+        micros(used.user + used.system),
+        micros(used.user),
+        micros(used.system)
+    );
+    println!(
+        "switches per check: {:.2} by waiting, {:.2} by the scheduler",
+        each(used.waits as f64),
+        each(used.losses as f64)
+    );
+    println!("threads: {}", used.threads);
     println!("resident: {} MB", resident_kb(daemon.pid()) / 1_000);
     daemon.stop();
 }
@@ -81,13 +101,56 @@ fn wait_for_time(begin: Instant, length: Duration) {
     }
 }
 
-/// User and system time of a process; 10 ms fine.
-fn cpu_time(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields = stat.rsplit(')').next().unwrap().split_ascii_whitespace();
-    let fields: Vec<&str> = fields.collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+/// What a process and its threads have used.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    /// 10 ms fine, both.
+    user: Duration,
+    system: Duration,
+    threads: usize,
+    /// How often its threads have given the processor up, to wait.
+    waits: u64,
+    /// How often it was taken from them.
+    losses: u64,
+}
+
+impl Used {
+    fn by(pid: u32) -> Self {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let fields = stat.rsplit(')').next().unwrap().split_ascii_whitespace();
+        let fields: Vec<&str> = fields.collect();
+        let time = |place: usize| Duration::from_millis(10 * fields[place].parse::<u64>().unwrap());
+        let mut used = Self {
+            user: time(11),
+            system: time(12),
+            ..Self::default()
+        };
+        // That of the process tells of its first thread alone.
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+            let status = thread.unwrap().path().join("status");
+            let Ok(status) = fs::read_to_string(status) else {
+                continue; // It has ended.
+            };
+            let count = |label: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(label));
+                line.and_then(|count| count.trim().parse::<u64>().ok())
+            };
+            used.threads += 1;
+            used.waits += count("voluntary_ctxt_switches:").unwrap_or(0);
+            used.losses += count("nonvoluntary_ctxt_switches:").unwrap_or(0);
+        }
+        used
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(before.user),
+            system: self.system.saturating_sub(before.system),
+            threads: self.threads,
+            waits: self.waits.saturating_sub(before.waits),
+            losses: self.losses.saturating_sub(before.losses),
+        }
+    }
 }
 
 /// What `/metrics` says of checks.

@@ -117,7 +117,8 @@ impl HostProbe {
     ) -> Result<Seen, Seen> {
         match &check.kind {
             CheckKind::Http(http) => {
-                let (to, seen) = self.look_at_url(target, check, http).await?;
+                // Apart, for it is long: every look of another kind would take as much memory.
+                let (to, seen) = Box::pin(self.look_at_url(target, check, http)).await?;
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Tcp {
@@ -139,7 +140,7 @@ impl HostProbe {
             } => {
                 let to = self.addresses_of(address, check).await?;
                 let look = tls::look(address, &to, server_name.as_deref(), *days, &*self.clock);
-                let seen = within(check, look).await;
+                let seen = within(check, Box::pin(look)).await;
                 Ok(self.own_answer(target, check, pid, to, seen).await)
             }
             CheckKind::Exec(exec) => {

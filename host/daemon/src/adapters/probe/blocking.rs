@@ -18,7 +18,11 @@ use mainstay_domain::{
     spec::{CheckKind, CheckSpec},
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     runtime::Handle,
     sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
@@ -29,8 +33,26 @@ const MAX_THREADS: usize = 64;
 
 type Check = (TargetName, CheckName);
 
-/// What each check looks at. One that was changed by a new config is another one.
-type RunningLooks = Arc<Mutex<HashMap<Check, Vec<CheckKind>>>>;
+/// The looks of each check that run. One that looks at something else since a new config is another one.
+type RunningLooks = Arc<Mutex<HashMap<Check, Looks>>>;
+
+/// Of one check there is one, but for those that hung when it was changed.
+struct Looks {
+    first: Arc<CheckSpec>,
+    others: Vec<Arc<CheckSpec>>,
+}
+
+impl Looks {
+    fn all(&self) -> impl Iterator<Item = &Arc<CheckSpec>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Whether one that runs looks at the same. Most are of the very same config.
+    fn has(&self, check: &Arc<CheckSpec>) -> bool {
+        let is_same = |one: &Arc<CheckSpec>| Arc::ptr_eq(one, check) || one.kind == check.kind;
+        self.all().any(is_same)
+    }
+}
 
 pub(super) struct BlockingLooks {
     running: RunningLooks,
@@ -59,21 +81,33 @@ impl Group {
 
 /// Ends with the look, not with who waits for it.
 struct Running {
-    check: Check,
-    kind: CheckKind,
+    target: TargetName,
+    check: Arc<CheckSpec>,
     running: RunningLooks,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let key = key(&self.target, &self.check);
         let mut running = self.running.lock();
-        if let Some(kinds) = running.get_mut(&self.check) {
-            kinds.retain(|kind| *kind != self.kind);
-            if kinds.is_empty() {
-                running.remove(&self.check);
-            }
+        let Entry::Occupied(mut looks) = running.entry(key) else {
+            return;
+        };
+        let of_check = looks.get_mut();
+        if !Arc::ptr_eq(&of_check.first, &self.check) {
+            of_check
+                .others
+                .retain(|one| !Arc::ptr_eq(one, &self.check));
+        } else if let Some(other) = of_check.others.pop() {
+            of_check.first = other;
+        } else {
+            looks.remove();
         }
     }
+}
+
+fn key(target: &TargetName, check: &CheckSpec) -> Check {
+    (target.clone(), check.name.clone())
 }
 
 /// One look of one check, which has its thread.
@@ -131,7 +165,11 @@ impl BlockingLooks {
 
     /// Waits for the target's place and for a thread, at most one period of the check. The error is the observation if
     /// there is none, or if an earlier look of this check still hangs.
-    pub(super) async fn turn(&self, target: &TargetName, check: &CheckSpec) -> Result<Turn, Seen> {
+    pub(super) async fn turn(
+        &self,
+        target: &TargetName,
+        check: &Arc<CheckSpec>,
+    ) -> Result<Turn, Seen> {
         self.turn_in(self.group(check), target, check, check.every)
             .await
     }
@@ -141,7 +179,7 @@ impl BlockingLooks {
     pub(super) async fn turn_beside(
         &self,
         target: &TargetName,
-        check: &CheckSpec,
+        check: &Arc<CheckSpec>,
     ) -> Result<Turn, Seen> {
         self.turn_in(&self.kernel, target, check, check.timeout)
             .await
@@ -151,7 +189,7 @@ impl BlockingLooks {
         &self,
         group: &Group,
         target: &TargetName,
-        check: &CheckSpec,
+        check: &Arc<CheckSpec>,
         longest: Duration,
     ) -> Result<Turn, Seen> {
         let Some(running) = self.begin(target, check) else {
@@ -169,11 +207,9 @@ impl BlockingLooks {
         let places = async {
             let own = group.own.of(target).await?;
             has_own = true;
-            let place = Arc::clone(&group.places).acquire_owned().await?;
-            Ok::<_, AcquireError>((own, place))
+            Ok::<_, AcquireError>((own, place_of(&group.places).await?))
         };
         let waited = tokio::time::timeout(longest, places).await;
-        let (longest, kind) = (length(longest), check.kind.as_str());
         match waited {
             Ok(Ok((own, place))) => Ok(Turn {
                 _running: running,
@@ -182,29 +218,50 @@ impl BlockingLooks {
                 threads: group.threads.clone(),
             }),
             Ok(Err(error)) => Err(interrupted(&error)),
-            Err(_) if has_own => Err(Seen::unknown(format!(
-                "no thread was free within {longest} for the {kind} check, for the looks of {MAX_THREADS} others do not end"
-            ))),
-            Err(_) => Err(Seen::unknown(format!(
-                "the {kind} check had no turn within {longest}, for the look of another check of this target does not end"
-            ))),
+            Err(_) => Err(no_turn(check, longest, has_own)),
         }
     }
 
-    fn begin(&self, target: &TargetName, check: &CheckSpec) -> Option<Running> {
-        let key = (target.clone(), check.name.clone());
-        let mut running = self.running.lock();
-        let kinds = running.entry(key.clone()).or_default();
-        if kinds.contains(&check.kind) {
-            return None;
+    fn begin(&self, target: &TargetName, check: &Arc<CheckSpec>) -> Option<Running> {
+        match self.running.lock().entry(key(target, check)) {
+            Entry::Occupied(looks) if looks.get().has(check) => return None,
+            Entry::Occupied(mut looks) => looks.get_mut().others.push(Arc::clone(check)),
+            Entry::Vacant(place) => {
+                place.insert(Looks {
+                    first: Arc::clone(check),
+                    others: Vec::new(),
+                });
+            }
         }
-        kinds.push(check.kind.clone());
         Some(Running {
-            check: key,
-            kind: check.kind.clone(),
+            target: target.clone(),
+            check: Arc::clone(check),
             running: Arc::clone(&self.running),
         })
     }
+}
+
+/// Asks before it waits: a place that is free costs no turn of the runtime. Where somebody waits none is.
+pub(super) async fn place_of(
+    places: &Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    match Arc::clone(places).try_acquire_owned() {
+        Ok(place) => Ok(place),
+        Err(_) => Arc::clone(places).acquire_owned().await,
+    }
+}
+
+/// It waited for so long, with the place of its target or without.
+fn no_turn(check: &CheckSpec, longest: Duration, has_own: bool) -> Seen {
+    let (longest, kind) = (length(longest), check.kind.as_str());
+    Seen::unknown(match has_own {
+        true => format!(
+            "no thread was free within {longest} for the {kind} check, for the looks of {MAX_THREADS} others do not end"
+        ),
+        false => format!(
+            "the {kind} check had no turn within {longest}, for the look of another check of this target does not end"
+        ),
+    })
 }
 
 fn interrupted(error: &dyn std::fmt::Display) -> Seen {
@@ -226,7 +283,7 @@ mod tests {
         pub(in super::super) async fn look<T: Send + 'static>(
             &self,
             target: &TargetName,
-            check: &CheckSpec,
+            check: &Arc<CheckSpec>,
             look: impl FnOnce() -> T + Send + 'static,
         ) -> Result<T, Seen> {
             self.turn(target, check).await?.run(look).await
@@ -262,6 +319,7 @@ mod tests {
         let looks = BlockingLooks::new();
         let mut check = check_of("disk");
         (check.timeout, check.every) = (Duration::from_secs(1), Duration::from_secs(10));
+        let check = Arc::new(check);
         let others = Arc::clone(&looks.files.places);
         let others = others.acquire_many_owned(64).await.unwrap();
         let target = name("api");
@@ -303,19 +361,20 @@ mod tests {
                 pid_file,
             },
         ] {
-            let check = CheckSpec {
+            let check = Arc::new(CheckSpec {
                 kind,
                 ..check.clone()
-            };
+            });
             assert!(looks.turn(&target, &check).await.is_ok(), "{check:?}");
         }
-        assert!(looks.turn_beside(&target, &check).await.is_ok());
-        let by_file = CheckSpec {
+        let by_file = Arc::new(CheckSpec {
             kind: CheckKind::Process {
                 pid_file: Some("/run/it.pid".into()),
             },
             ..check.clone()
-        };
+        });
+        let check = Arc::new(check);
+        assert!(looks.turn_beside(&target, &check).await.is_ok());
         assert!(looks.turn(&target, &by_file).await.is_err());
 
         let kernel = Arc::clone(&looks.kernel.places);
@@ -329,7 +388,7 @@ mod tests {
     #[tokio::test]
     async fn a_check_whose_look_hangs_has_one_thread_and_says_so() {
         let looks = BlockingLooks::new();
-        let (check, api, web) = (check_of("disk"), name("api"), name("web"));
+        let (check, api, web) = (Arc::new(check_of("disk")), name("api"), name("web"));
         let (release, hang) = mpsc::channel::<()>();
         let hanging = looks.look(&api, &check, move || {
             let _ = hang.recv();
@@ -351,6 +410,36 @@ mod tests {
         let after = looks.look(&api, &check, || Seen::healthy("well again"));
         assert_eq!(after.await.unwrap().message, "well again");
     }
+
+    #[test]
+    fn a_check_that_was_changed_while_its_look_hung_is_another_one_and_both_are_known() {
+        let (looks, api) = (BlockingLooks::new(), name("api"));
+        let tcp = check_of("it");
+        let changed = CheckSpec {
+            kind: CheckKind::Process { pid_file: None },
+            ..tcp.clone()
+        };
+        // Another config, of which this check looks at the same.
+        let slower = CheckSpec {
+            every: Duration::from_secs(60),
+            ..tcp.clone()
+        };
+        let [tcp, changed, slower] = [tcp, changed, slower].map(Arc::new);
+        for ends_first in [&tcp, &changed] {
+            let mut both = vec![looks.begin(&api, &tcp).unwrap()];
+            assert!(looks.begin(&api, &tcp).is_none());
+            assert!(looks.begin(&api, &slower).is_none());
+            both.push(looks.begin(&api, &changed).unwrap());
+            assert!(looks.begin(&api, &changed).is_none());
+            assert!(looks.begin(&name("web"), &tcp).is_some());
+            both.retain(|one| !Arc::ptr_eq(&one.check, ends_first));
+            assert!(looks.begin(&api, &tcp).is_some() == Arc::ptr_eq(&tcp, ends_first));
+            assert!(looks.begin(&api, &changed).is_some() == Arc::ptr_eq(&changed, ends_first));
+            drop(both);
+            assert!(looks.running.lock().is_empty());
+        }
+    }
+
     #[tokio::test]
     async fn a_target_whose_looks_all_hang_takes_one_place_and_no_other_target_is_unseen() {
         let looks = Arc::new(BlockingLooks::new());
@@ -361,10 +450,10 @@ mod tests {
         let mut hanging = tokio::task::JoinSet::new();
         for number in 0..MAX_THREADS {
             let (looks, ill, hang) = (Arc::clone(&looks), ill.clone(), Arc::clone(&hang));
-            let check = CheckSpec {
+            let check = Arc::new(CheckSpec {
                 name: CheckName::parse(&format!("disk-{number}")).unwrap(),
                 ..check.clone()
-            };
+            });
             let wait = move || {
                 let _ = hang.lock().map(|hang| hang.recv());
             };
@@ -374,15 +463,16 @@ mod tests {
             looks.files.places.available_permits() == MAX_THREADS - 1
         })
         .await;
+        let of_others = Arc::new(check.clone());
         for number in 0..1_000 {
             let well = name(&format!("well-{number}"));
-            let seen = looks.look(&well, &check, || Seen::healthy("it is there"));
+            let seen = looks.look(&well, &of_others, || Seen::healthy("it is there"));
             assert_eq!(seen.await.unwrap().message, "it is there", "{number}");
         }
-        let kernel = CheckSpec {
+        let kernel = Arc::new(CheckSpec {
             kind: CheckKind::Process { pid_file: None },
             ..check.clone()
-        };
+        });
         let seen = looks.look(&ill, &kernel, || Seen::healthy("it runs"));
         assert_eq!(seen.await.unwrap().message, "it runs", "of its own too");
         for _ in 1..MAX_THREADS {

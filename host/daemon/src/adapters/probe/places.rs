@@ -2,6 +2,7 @@
 //!
 //! Invariant: a target is kept here only while one of its looks has a place or waits for one.
 
+use super::blocking::place_of;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
@@ -30,7 +31,7 @@ impl OwnPlaces {
             Arc::clone(own.or_insert_with(|| Arc::new(Semaphore::new(1))))
         };
         Ok(OwnPlace {
-            permit: Some(own.acquire_owned().await?),
+            permit: Some(place_of(&own).await?),
             target: target.clone(),
             kept: Arc::clone(&self.0),
         })

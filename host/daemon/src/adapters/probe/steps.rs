@@ -19,9 +19,11 @@ impl Steps {
 
     /// An age or a date that fails says nothing while the wall clock may be wrong.
     pub(super) fn judge(&self, clock: &dyn Clock, seen: Seen) -> Seen {
-        let set = self.look(clock);
-        let set = set.filter(|_| seen.by_wall_clock && seen.outcome == Some(Outcome::Failed));
-        let Some(set) = set else {
+        // Most looks pass, or have nothing to do with it; the next one sees where it was set meanwhile.
+        if !seen.by_wall_clock || seen.outcome != Some(Outcome::Failed) {
+            return seen;
+        }
+        let Some(set) = self.look(clock) else {
             return seen;
         };
         Seen {
