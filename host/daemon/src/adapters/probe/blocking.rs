@@ -10,7 +10,7 @@
 
 use super::{
     Seen, length,
-    places::{OwnPlace, OwnPlaces},
+    places::{OwnPlace, OwnPlaces, place_of},
 };
 use crate::adapters::threads::Threads;
 use mainstay_domain::{
@@ -238,16 +238,6 @@ impl BlockingLooks {
             check: Arc::clone(check),
             running: Arc::clone(&self.running),
         })
-    }
-}
-
-/// Asks before it waits: a place that is free costs no turn of the runtime. Where somebody waits none is.
-pub(super) async fn place_of(
-    places: &Arc<Semaphore>,
-) -> Result<OwnedSemaphorePermit, AcquireError> {
-    match Arc::clone(places).try_acquire_owned() {
-        Ok(place) => Ok(place),
-        Err(_) => Arc::clone(places).acquire_owned().await,
     }
 }
 

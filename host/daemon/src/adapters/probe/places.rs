@@ -2,7 +2,6 @@
 //!
 //! Invariant: a target is kept here only while one of its looks has a place or waits for one.
 
-use super::blocking::place_of;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
@@ -50,6 +49,16 @@ impl Drop for OwnPlace {
     }
 }
 
+/// Asks before it waits: a place that is free costs no turn of the runtime. Where somebody waits none is.
+pub(super) async fn place_of(
+    places: &Arc<Semaphore>,
+) -> Result<OwnedSemaphorePermit, AcquireError> {
+    match Arc::clone(places).try_acquire_owned() {
+        Ok(place) => Ok(place),
+        Err(_) => Arc::clone(places).acquire_owned().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,5 +78,19 @@ mod tests {
         assert_eq!(places.0.lock().len(), 1);
         drop(second);
         assert!(places.0.lock().is_empty());
+    }
+    #[tokio::test]
+    async fn who_asks_for_a_place_that_is_free_has_it_at_once_and_overtakes_nobody() {
+        let places = Arc::new(Semaphore::new(1));
+        let first = place_of(&places).now_or_never().unwrap().unwrap();
+        let mut second = Box::pin(place_of(&places));
+        assert!((&mut second).now_or_never().is_none(), "it is taken");
+        drop(first);
+        let third = place_of(&places).now_or_never();
+        assert!(third.is_none(), "it is kept for who waits");
+        let second = second.await.unwrap();
+        assert!(place_of(&places).now_or_never().is_none());
+        drop(second);
+        assert!(place_of(&places).now_or_never().is_some());
     }
 }

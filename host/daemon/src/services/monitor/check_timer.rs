@@ -209,7 +209,7 @@ mod tests {
     }
     fn targets(count: u32, every: Duration, jitter: Duration) -> Vec<Arc<MonitoredTarget>> {
         let numbers = Numbers::new().unwrap();
-        let target = |number| {
+        let target = |number: u32| {
             let mut check = specs::check("tcp");
             (check.every, check.jitter) = (every, jitter);
             let spec = specs::target(&format!("t-{number}"), vec![check]);
