@@ -267,6 +267,7 @@ impl Core {
             self.wake.notify_one();
         }
     }
+
     fn tell_changes(
         &self,
         state: &MonitoredState,

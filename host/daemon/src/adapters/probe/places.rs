@@ -79,6 +79,7 @@ mod tests {
         drop(second);
         assert!(places.0.lock().is_empty());
     }
+
     #[tokio::test]
     async fn who_asks_for_a_place_that_is_free_has_it_at_once_and_overtakes_nobody() {
         let places = Arc::new(Semaphore::new(1));

@@ -207,6 +207,7 @@ mod tests {
             assert_eq!(next_beat(start, second, now), expected, "{late_ms} ms late");
         }
     }
+
     fn targets(count: u32, every: Duration, jitter: Duration) -> Vec<Arc<MonitoredTarget>> {
         let numbers = Numbers::new().unwrap();
         let target = |number: u32| {
