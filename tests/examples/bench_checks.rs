@@ -39,11 +39,7 @@ fn main() {
         checks if checks >= all => Ok(()),
         checks => Err(format!("{checks} of {all}")),
     });
-    let (before, used, begin) = (
-        Seen::of(&daemon),
-        Used::by(daemon.pid()),
-        Instant::now(),
-    );
+    let (before, used, begin) = (Seen::of(&daemon), Used::by(daemon.pid()), Instant::now());
     let length = Duration::from_secs(seconds);
     wait_for_time(begin, length);
     let used = Used::by(daemon.pid()).since(&used);

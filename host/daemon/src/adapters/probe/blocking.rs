@@ -95,9 +95,7 @@ impl Drop for Running {
         };
         let of_check = looks.get_mut();
         if !Arc::ptr_eq(&of_check.first, &self.check) {
-            of_check
-                .others
-                .retain(|one| !Arc::ptr_eq(one, &self.check));
+            of_check.others.retain(|one| !Arc::ptr_eq(one, &self.check));
         } else if let Some(other) = of_check.others.pop() {
             of_check.first = other;
         } else {

@@ -292,7 +292,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_added_meanwhile_or_is_gone_neither_holds_the_others_up_nor_is_run() {
         let (mut timer, every) = (CheckTimer::new(), Duration::from_secs(10));
-        let (late, gone) = (targets(1, 60 * every, Duration::ZERO), targets(1, every, Duration::ZERO));
+        let (late, gone) = (
+            targets(1, 60 * every, Duration::ZERO),
+            targets(1, every, Duration::ZERO),
+        );
         timer.add(runs(&late));
         timer.add(runs(&gone));
         assert_eq!(begun_count(&mut timer).await, 2);

@@ -58,7 +58,10 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_round_no_run_waits_for_another_and_one_that_breaks_off_ends_none() {
-        let (gate, ended) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (gate, ended) = (
+            Arc::new(Semaphore::new(0)),
+            Arc::new(Mutex::new(Vec::new())),
+        );
         let runs = FuturesUnordered::new();
         for number in 0..5 {
             let (gate, ended) = (Arc::clone(&gate), Arc::clone(&ended));
