@@ -33,7 +33,8 @@ fn what_is_no_file_in_conf_d_stops_no_reload_and_no_check() {
         let status = daemon.wait_for_status(what, |status| status["last_reload"]["ok"] == ok);
         status["last_reload"]["error"].to_string()
     };
-    let makers: [(&str, fn(&Path), &str); 6] = [
+    type Make = fn(&Path);
+    let makers: [(&str, Make, &str); 6] = [
         ("a FIFO", make_fifo, "it is no regular file"),
         (
             "a directory",
