@@ -196,6 +196,38 @@ fn a_lost_journal_costs_no_backup() {
     assert_eq!(fs::read_to_string(into.join("two")).unwrap(), "two");
 }
 
+/// What the catalog knows is no leftover: its bytes stay, and whoever puts the manifest back has the backup back.
+#[test]
+fn a_lost_manifest_costs_no_archive_and_is_told_once() {
+    let mut daemon = prepare(CONFIG);
+    daemon.run();
+    let taken = daemon.json(&["backup", "create", "state"]);
+    let id = taken["id"].as_str().unwrap();
+    assert!(daemon.stop());
+    let place = daemon.path("state/backups/state");
+    let manifest = place.join(format!("{id}.json"));
+    let archive = place.join(format!("{id}.jsonl.zst"));
+    let kept = daemon.path("kept.json");
+    fs::rename(&manifest, &kept).unwrap();
+    for start in 0..2 {
+        daemon.run();
+        assert!(archive.exists(), "start {start}");
+        let shown = daemon.json(&["backup", "show", id]);
+        assert_eq!(shown["status"], "corrupted", "{shown}");
+        let events = daemon.events();
+        let told = events
+            .iter()
+            .filter(|event| event["kind"] == "backup.corrupted" && event["backup"] == id);
+        assert_eq!(told.count(), 1, "start {start}");
+        assert!(daemon.stop());
+    }
+    fs::rename(&kept, &manifest).unwrap();
+    daemon.run();
+    daemon.json(&["backup", "verify", id]);
+    let shown = daemon.json(&["backup", "show", id]);
+    assert_eq!(shown["status"], "verified", "{shown}");
+}
+
 /// Whatever comes over the socket: an answer that says what is wrong with it, or the end of that connection.
 #[test]
 fn rubbish_on_the_socket_disturbs_nobody() {

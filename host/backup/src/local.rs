@@ -2,7 +2,7 @@
 //!
 //! The order of a backup: archive under a temporary name → fsync → rename → read back from the disk and verify →
 //! manifest, create-only → fsync of file and directory. The manifest is the commit point: an archive without one is a
-//! leftover and is removed at the next start. `ID.index.zst` is a cache of the state that the next difference is made
+//! leftover and is removed at the next start, unless the catalog knows it: then its manifest was lost. `ID.index.zst` is a cache of the state that the next difference is made
 //! from; it is written after the manifest, checked by its root hash, and composed from the chain where it is missing.
 //!
 //! Files are written with `std::fs`: `object_store`'s local file system fsyncs and has create-only puts too, but
@@ -41,7 +41,7 @@ use mainstay_domain::{
     spec::BackupSource,
 };
 use regular::read_manifest;
-use std::{io::ErrorKind, path::Path, sync::Arc};
+use std::{collections::BTreeSet, io::ErrorKind, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// The tier's name, as records show it.
@@ -70,6 +70,14 @@ impl LocalBackups {
             now,
             stop,
         }
+    }
+}
+
+/// A backup that is known, and lies there as an archive alone.
+fn no_manifest(id: BackupId) -> BackupStoreError {
+    BackupStoreError::Corrupted {
+        id,
+        what: "its manifest is missing".to_owned(),
     }
 }
 
@@ -144,7 +152,11 @@ impl BackupStore for LocalBackups {
         self.layout.delete(job, id)
     }
 
-    fn sweep(&self, sources: &[BackupSource]) -> Vec<BackupStoreError> {
+    fn sweep(
+        &self,
+        sources: &[BackupSource],
+        known: &BTreeSet<BackupId>,
+    ) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
             BackupSource::Command { .. } => Ok(()),
@@ -153,9 +165,15 @@ impl BackupStore for LocalBackups {
             Ok(jobs) => (jobs, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
-        let within = jobs.iter().map(|job| self.layout.sweep(job));
-        let swept = beside.chain(within).chain([unlisted]);
-        swept.filter_map(Result::err).collect()
+        let mut problems: Vec<_> = beside.filter_map(Result::err).collect();
+        for job in &jobs {
+            match self.layout.sweep(job, known) {
+                Ok(without) => problems.extend(without.into_iter().map(no_manifest)),
+                Err(error) => problems.push(error),
+            }
+        }
+        problems.extend(unlisted.err());
+        problems
     }
 
     fn committed(

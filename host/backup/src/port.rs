@@ -5,6 +5,7 @@ use mainstay_domain::{
     spec::BackupSource, time::Timestamp,
 };
 use std::{
+    collections::BTreeSet,
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -193,8 +194,13 @@ pub trait BackupStore: Send + Sync {
     /// Deletes a backup from the trash; one that is gone is no error.
     fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError>;
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
-    /// restore that was interrupted. What cannot be removed stays, with an error for each.
-    fn sweep(&self, sources: &[BackupSource]) -> Vec<BackupStoreError>;
+    /// restore that was interrupted. What cannot be removed stays, with an error for each. Of the backups that are `known`
+    /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].
+    fn sweep(
+        &self,
+        sources: &[BackupSource],
+        known: &BTreeSet<BackupId>,
+    ) -> Vec<BackupStoreError>;
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;

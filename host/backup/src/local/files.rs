@@ -4,6 +4,7 @@ use super::{error::unavailable, mounts::check_none_within};
 use crate::port::BackupStoreError;
 use mainstay_domain::{id::BackupId, name::JobName};
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
@@ -90,7 +91,7 @@ impl Layout {
         sync_dir(&self.job(job))
     }
 
-    /// Deletes from the trash; the manifest first, for an archive without one is a leftover that `sweep` removes.
+    /// Deletes from the trash; the manifest first, so that what is half deleted looks like no backup.
     pub(super) fn delete(&self, job: &JobName, id: &BackupId) -> Result<(), BackupStoreError> {
         let trash = self.job(job).join("trash");
         for name in [format!("{id}{MANIFEST}"), format!("{id}{ARCHIVE}")] {
@@ -129,27 +130,46 @@ impl Layout {
         Ok(found)
     }
 
-    /// Removes partial files, archives and indexes without a manifest, and the scratch directory of a drill.
-    pub(super) fn sweep(&self, job: &JobName) -> Result<(), BackupStoreError> {
+    /// Removes partial files, archives and indexes without a manifest, and the scratch directory of a drill. What has no
+    /// name that the store gives is somebody else's. Gives what is `known` and lies there without a manifest: it stays.
+    pub(super) fn sweep(
+        &self,
+        job: &JobName,
+        known: &BTreeSet<BackupId>,
+    ) -> Result<BTreeSet<BackupId>, BackupStoreError> {
         remove_tree(&self.scratch(job))?;
         let (place, trash) = (self.job(job), self.job(job).join("trash"));
+        let mut without_manifest = BTreeSet::new();
         for directory in [&place, &trash] {
             for name in names_in(directory)? {
-                let id = [ARCHIVE, INDEX]
-                    .iter()
-                    .find_map(|suffix| name.strip_suffix(suffix));
-                let has_manifest = |id: &str| {
-                    let manifest = format!("{id}{MANIFEST}");
-                    // A crash while moving to the trash leaves the archive there and the manifest here.
-                    directory.join(&manifest).exists()
-                        || (directory == &trash && place.join(&manifest).exists())
+                let Some((id, rest)) = name.split_once('.') else {
+                    continue;
                 };
-                if name.ends_with(PARTIAL) || id.is_some_and(|id| !has_manifest(id)) {
+                let Ok(id) = BackupId::parse(id) else {
+                    continue;
+                };
+                let is_partial = name.ends_with(PARTIAL);
+                let needs_manifest = [ARCHIVE, INDEX].iter().any(|it| it.get(1..) == Some(rest));
+                // A crash while moving to the trash leaves the archive there and the manifest here. One that cannot be
+                // looked for may be there.
+                let manifest = format!("{id}{MANIFEST}");
+                let has_manifest = || {
+                    directory.join(&manifest).try_exists().unwrap_or(true)
+                        || (directory == &trash
+                            && place.join(&manifest).try_exists().unwrap_or(true))
+                };
+                if !is_partial && (!needs_manifest || has_manifest()) {
+                    continue;
+                }
+                if !is_partial && known.contains(&id) {
+                    without_manifest.insert(id);
+                } else {
                     remove_file(&directory.join(&name))?;
                 }
             }
         }
-        self.finish_trashing(job)
+        self.finish_trashing(job)?;
+        Ok(without_manifest)
     }
 
     /// Moves the manifests whose archive is in the trash after it.

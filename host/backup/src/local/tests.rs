@@ -136,6 +136,12 @@ impl Fixture {
         taken
     }
 
+    /// Sweeps for a catalog that knows these.
+    fn sweep(&self, known: &[BackupId]) -> Vec<BackupStoreError> {
+        let known = known.iter().cloned().collect();
+        self.store.sweep(&self.sources, &known)
+    }
+
     fn restore_into(&self, chain: &[BackupId], name: &str) -> Result<PathBuf, BackupStoreError> {
         let path = self.directory.path().join(name);
         let place = RestorePlace::Into {

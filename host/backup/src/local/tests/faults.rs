@@ -269,7 +269,7 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
         fs::write(fixture.job_dir().join(name), b"half").unwrap();
     }
     fs::create_dir_all(fixture.job_dir().join("drill/half")).unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     let mut names: Vec<_> = fs::read_dir(fixture.job_dir())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -293,12 +293,64 @@ fn trap_7_a_crash_at_any_point_leaves_no_half_of_a_backup() {
         trash.join(format!("{id}.jsonl.zst")),
     )
     .unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert!(fixture.store.stored(&job()).unwrap()[0].in_trash);
     fixture
         .store
         .verify(&job(), &chain, &no_progress())
         .unwrap();
+}
+
+#[test]
+fn the_archive_of_a_backup_that_the_catalog_knows_is_kept_without_its_manifest() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    let mut chain = vec![];
+    fixture.extend(BackupType::Full, &mut chain);
+    fixture.extend(BackupType::Incremental, &mut chain);
+    let expired = fixture.take(BackupType::Full, &[]).manifest.id;
+    fixture.store.trash(&job(), &expired).unwrap();
+    let (full, trash) = (chain[0].clone(), fixture.job_dir().join("trash"));
+    let manifest = fixture.job_dir().join(format!("{full}.json"));
+    let bytes = fs::read(&manifest).unwrap();
+    fs::remove_file(&manifest).unwrap();
+    fs::remove_file(trash.join(format!("{expired}.json"))).unwrap();
+    let half = fixture.job_dir().join(format!("{full}.archive.partial"));
+    fs::write(&half, "half").unwrap();
+    let known = [full.clone(), chain[1].clone(), expired.clone()];
+    let lost = |id: &BackupId| BackupStoreError::Corrupted {
+        id: id.clone(),
+        what: "its manifest is missing".to_owned(),
+    };
+    let mut said = fixture.sweep(&known);
+    said.sort_by_key(ToString::to_string);
+    let mut expected = vec![lost(&full), lost(&expired)];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(said, expected);
+    assert!(fixture.job_dir().join(format!("{full}.jsonl.zst")).exists());
+    assert!(trash.join(format!("{expired}.jsonl.zst")).exists());
+    assert!(!half.exists(), "what was never whole is a leftover");
+    // Whoever finds the manifest again has the backup again.
+    fs::write(&manifest, bytes).unwrap();
+    fixture
+        .store
+        .verify(&job(), &chain, &no_progress())
+        .unwrap();
+}
+
+#[test]
+fn what_has_no_name_that_the_store_gives_is_not_swept() {
+    let fixture = Fixture::new();
+    fixture.put("a", "one");
+    fixture.take(BackupType::Full, &[]);
+    let names = ["mine.jsonl.zst", "mine.index.zst", "notes.partial", "README"];
+    for name in names {
+        fs::write(fixture.job_dir().join(name), "mine").unwrap();
+    }
+    assert_eq!(fixture.sweep(&[]), []);
+    for name in names {
+        assert!(fixture.job_dir().join(name).exists(), "{name}");
+    }
 }
 
 #[test]
@@ -313,13 +365,13 @@ fn a_restore_that_crashed_leaves_the_old_tree_or_the_new_one() {
     };
     // Before the swap.
     fs::create_dir(beside("restore")).unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert!(!beside("restore").exists());
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     // Between the two renames, where names cannot be exchanged.
     fs::rename(fixture.data(), beside("old")).unwrap();
     fs::create_dir(beside("restore")).unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     assert!(!beside("old").exists() && !beside("restore").exists());
 }
@@ -337,7 +389,7 @@ fn one_source_that_cannot_be_swept_does_not_keep_the_others_from_it() {
     };
     let sources = ["/".into(), file.join("below"), fixture.data()];
     fixture.sources = sources.map(directory).to_vec();
-    let problems = fixture.store.sweep(&fixture.sources);
+    let problems = fixture.sweep(&[]);
     assert_eq!(problems.len(), 1, "the root has none: {problems:?}");
     assert!(!left.exists());
 }

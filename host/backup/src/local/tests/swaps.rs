@@ -67,7 +67,7 @@ fn an_old_tree_whose_place_was_taken_meanwhile_is_kept() {
     fs::write(staging.join("a"), "new").unwrap();
     fixture.put("b", "recreated");
     drop(swap);
-    let problems = fixture.store.sweep(&fixture.sources);
+    let problems = fixture.sweep(&[]);
     let error = problems[0].to_string();
     assert!(error.contains("move one of them away"), "{error}");
     assert!(Swap::begin(&fixture.data(), true).is_err());
@@ -78,7 +78,7 @@ fn an_old_tree_whose_place_was_taken_meanwhile_is_kept() {
     );
 
     fs::remove_dir_all(fixture.data()).unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     assert!(!old.exists() && !staging.exists());
 }
@@ -90,7 +90,7 @@ fn an_old_tree_goes_back_over_an_empty_directory_and_where_a_link_leads() {
     for directory in [&staging, &fixture.data()] {
         fs::create_dir(directory).unwrap();
     }
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
 
     let links = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ fn an_old_tree_goes_back_over_an_empty_directory_and_where_a_link_leads() {
     }];
     between_renames(&fixture);
     fs::create_dir(&staging).unwrap();
-    assert_eq!(fixture.store.sweep(&fixture.sources), []);
+    assert_eq!(fixture.sweep(&[]), []);
     assert_eq!(fs::read_to_string(fixture.data().join("a")).unwrap(), "old");
     assert!(!old.exists() && !staging.exists());
 }

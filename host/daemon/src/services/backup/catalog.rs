@@ -111,6 +111,18 @@ impl Catalog {
         })
     }
 
+    /// What was stored whole: in its place or in the trash, right or found wrong since.
+    pub(super) fn stored(&self) -> BTreeSet<BackupId> {
+        let stored = self.records.values().filter(|record| match record.status {
+            BackupStatus::Completed
+            | BackupStatus::Verified
+            | BackupStatus::Corrupted
+            | BackupStatus::Expired => true,
+            BackupStatus::Pending | BackupStatus::InProgress | BackupStatus::Failed => false,
+        });
+        stored.map(|record| record.id.clone()).collect()
+    }
+
     /// What lies in the trash.
     pub(super) fn expired(&self) -> Vec<BackupRecord> {
         self.with_status(|status| status == BackupStatus::Expired)

@@ -1,12 +1,14 @@
 //! Reconciles the backups that a killed daemon left.
 
 use super::{BackupError, BackupService};
+use crate::ports::BackupStoreError;
 use mainstay_domain::{
     backup::BackupStatus, event::EventKind, record::Change, severity::Severity, spec::BackupSource,
 };
 
 impl BackupService {
-    /// Removes pieces, and makes their records say so; records what was committed and not recorded; moves to the trash what
+    /// Removes pieces, and makes their records say so; what the catalog knows stays, and is corrupted where its manifest is
+    /// lost. Records what was committed and not recorded; moves to the trash what
     /// had expired.
     pub(super) async fn reconcile_leftovers(&self) -> Result<(), BackupError> {
         let sources: Vec<BackupSource> = self
@@ -17,9 +19,15 @@ impl BackupService {
             .iter()
             .flat_map(|job| job.sources.clone())
             .collect();
-        let swept = self.with_store(move |store| Ok(store.sweep(&sources)));
+        let known = self.core.catalog.lock().stored();
+        let swept = self.with_store(move |store| Ok(store.sweep(&sources, &known)));
         for error in swept.await.unwrap_or_else(|error| vec![error]) {
-            tracing::error!(%error, "what an interrupted backup or restore left stays for now");
+            if let BackupStoreError::Corrupted { id, what } = &error {
+                tracing::error!(%error, "what is left of a stored backup stays where it is");
+                self.mark_corrupted(id, what).await?;
+            } else {
+                tracing::error!(%error, "what an interrupted backup or restore left stays for now");
+            }
         }
         let unfinished = self.core.catalog.lock().unfinished();
         for mut record in unfinished {

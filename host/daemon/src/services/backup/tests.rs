@@ -224,6 +224,36 @@ async fn a_backup_that_was_committed_but_not_recorded_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_stored_backup_that_lost_its_manifest_is_known_to_the_sweep_and_marked_corrupted() {
+    let fixture = Fixture::new().await;
+    let lost = fixture.create(BackupType::Full).await.unwrap();
+    let whole = fixture.create(BackupType::Full).await.unwrap();
+    fixture.store.fail_upkeep(BackupStoreError::Corrupted {
+        id: lost.id.clone(),
+        what: "its manifest is missing".to_owned(),
+    });
+    let fixture = fixture.restarted().await;
+    let known = [lost.id.clone(), whole.id.clone()];
+    assert_eq!(fixture.store.known(), std::collections::BTreeSet::from(known));
+    let status = |id: &BackupId| {
+        let records = fixture.service.list(None);
+        records.into_iter().find(|it| &it.id == id).unwrap()
+    };
+    assert_eq!(status(&whole.id).status, BackupStatus::Verified);
+    let marked = status(&lost.id);
+    assert_eq!(marked.status, BackupStatus::Corrupted);
+    assert_eq!(marked.reason.as_deref(), Some("its manifest is missing"));
+    let told = |journal: &MemoryJournal| {
+        let kinds = journal.kinds();
+        let corrupted = kinds.iter().filter(|it| **it == EventKind::BackupCorrupted);
+        corrupted.count()
+    };
+    assert_eq!(told(&fixture.journal), 1);
+    let fixture = fixture.restarted().await;
+    assert_eq!(told(&fixture.journal), 1, "it is told once");
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_tidied_does_not_keep_the_service_from_starting() {
     let fixture = Fixture::new().await;
     let mut record = fixture.create(BackupType::Full).await.unwrap();

@@ -34,6 +34,8 @@ struct Behaviour {
     taken: u32,
     unreadable: Option<Unreadable>,
     sweeps: u32,
+    /// What the newest sweep was told that it may not touch.
+    known: BTreeSet<BackupId>,
     unswept: Vec<BackupStoreError>,
     /// What was done to take backups and to restore them, in order.
     steps: Vec<&'static str>,
@@ -111,6 +113,10 @@ impl FakeStore {
 
     pub(super) fn sweeps(&self) -> u32 {
         self.with(|it| it.sweeps)
+    }
+
+    pub(super) fn known(&self) -> BTreeSet<BackupId> {
+        self.with(|it| it.known.clone())
     }
 
     pub(super) fn restores(&self) -> usize {
@@ -263,9 +269,10 @@ impl BackupStore for FakeStore {
         })
     }
 
-    fn sweep(&self, _: &[BackupSource]) -> Vec<BackupStoreError> {
+    fn sweep(&self, _: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         self.with(|it| {
             it.sweeps += 1;
+            it.known = known.clone();
             it.unswept.clone()
         })
     }
