@@ -66,9 +66,11 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
         Command::Status => done(status::status(&client().await?, out).await),
-        Command::Incidents { open, limit } => {
-            done(listings::incidents(&client().await?, out, open, limit).await)
-        }
+        Command::Incidents {
+            open,
+            limit,
+            before,
+        } => done(listings::incidents(&client().await?, out, open, limit, before).await),
         Command::History(arguments) => {
             done(listings::history(&client().await?, out, arguments).await)
         }

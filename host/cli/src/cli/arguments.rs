@@ -185,6 +185,9 @@ pub enum Command {
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
+        /// Only those below this one in the list: the last of the page before
+        #[arg(long, value_name = "ID", value_parser = IncidentId::parse)]
+        before: Option<IncidentId>,
     },
     /// List operations, newest first
     #[command(after_long_help = examples!("
@@ -427,6 +430,9 @@ pub struct HistoryArguments {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u32,
+    /// Only those below this one in the list: the last of the page before
+    #[arg(long, value_name = "ID", value_parser = OperationId::parse)]
+    pub before: Option<OperationId>,
 }
 
 /// From when on.

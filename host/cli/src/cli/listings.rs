@@ -10,6 +10,7 @@ use crate::console;
 use anyhow::Context;
 use comfy_table::Cell;
 use mainstay_api::{ErrorBody, Event, Incident, IncidentState, Operation, OperationState};
+use mainstay_domain::id::IncidentId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
@@ -37,10 +38,12 @@ pub(super) async fn incidents(
     out: &Output,
     open: bool,
     limit: u32,
+    before: Option<IncidentId>,
 ) -> anyhow::Result<()> {
     let query = [
         ("open", open.then(|| "true".to_owned())),
         ("limit", Some(limit.to_string())),
+        ("before", before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/incidents", &query)).await?;
     present(out, &answer, |out, incidents: Vec<Incident>| {
@@ -109,6 +112,7 @@ pub(super) async fn history(
         ("state", arguments.state.map(|state| state.to_string())),
         ("since", since.map(|time| time.to_string())),
         ("limit", Some(arguments.limit.to_string())),
+        ("before", arguments.before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
     present(out, &answer, |out, operations: Vec<Operation>| {

@@ -109,6 +109,30 @@ async fn programs_read_what_the_api_said() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_below_the_last_one_of_the_page_before() {
+    let served = Served::start().await;
+    let ids = async |line: String| {
+        let written = done_with(&served, true, &line).await;
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&written).unwrap();
+        let ids = rows.iter().map(|row| row["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    for list in ["history", "incidents"] {
+        let all = ids(list.to_owned()).await;
+        let mut paged = ids(format!("{list} --limit 1")).await;
+        assert!(!paged.is_empty(), "{list}");
+        while let Some(last) = paged.last() {
+            let page = ids(format!("{list} --limit 1 --before {last}")).await;
+            if page.is_empty() {
+                break;
+            }
+            paged.extend(page);
+        }
+        assert_eq!(paged, all, "{list}");
+    }
+}
+
+#[tokio::test]
 async fn a_recovery_that_is_waited_for_shows_its_end() {
     let served = Served::start().await;
     let line = "recover api --failure api-gateway-down --wait --by ann";
@@ -204,6 +228,8 @@ fn bad_usage_is_refused_with_what_is_allowed() {
     check("mainstay recover api", "--failure");
     check("mainstay operation show 7", "op-01K");
     check("mainstay history --state done", "awaiting-manual");
+    check("mainstay history --before 7", "op-01K");
+    check("mainstay incidents --before op-1", "inc-01K");
     check("mainstay history --since yesterday", "90s, 15m, 24h or 7d");
     check("mainstay history --since 5x", "RFC 3339");
     check("mainstay status --timeout 5", "500ms, 10s or 2m");
