@@ -9,6 +9,7 @@ mod fixtures;
 mod held;
 mod history;
 mod large;
+mod older;
 mod opening;
 mod salvaging;
 mod speed;
