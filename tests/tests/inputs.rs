@@ -435,3 +435,44 @@ fn a_backup_of_where_backups_are_stored_is_refused_wherever_a_link_leads() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("where backups are stored"), "{said}");
 }
+
+/// The log of a target: whatever lies there, the target runs, and people are told why nothing is written down.
+#[test]
+fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
+    let targets = ["fifo", "directory", "device", "null"].map(sleeper);
+    let mut daemon = Daemon::start(&[HOST, &targets.concat()].concat(), &[]);
+    wait_for("all to run", || match daemon.pids().len() {
+        4 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    assert!(daemon.stop());
+    let logs = daemon.path("state/logs");
+    let makers: [(&str, fn(&Path)); 4] = [
+        ("fifo", make_fifo),
+        ("directory", |file| fs::create_dir(file).unwrap()),
+        ("device", |file| symlink("/dev/zero", file).unwrap()),
+        ("null", |file| symlink("/dev/null", file).unwrap()),
+    ];
+    for (name, make) in makers {
+        let log = logs.join(format!("{name}.log"));
+        let _ = fs::remove_file(&log);
+        make(&log);
+    }
+    daemon.run();
+    wait_for("all to run again", || match daemon.pids().len() {
+        4 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    for name in ["fifo", "directory", "device"] {
+        let told = daemon.wait_for_event(name, |event| {
+            let message = event["message"].as_str().unwrap_or_default();
+            event["kind"] == "target.warned" && message.starts_with(&format!("{name}: its output"))
+        });
+        let message = told["message"].as_str().unwrap();
+        let place = format!("logs/{name}.log: it is no regular file");
+        assert!(message.contains(&place), "{message}");
+    }
+    let events = daemon.events();
+    let warned = events.iter().filter(|event| event["kind"] == "target.warned");
+    assert_eq!(warned.count(), 3);
+}

@@ -72,8 +72,11 @@ impl CompileCache {
             let ours = name
                 .split_once('-')
                 .is_some_and(|(digest, _)| blake3::Hash::from_hex(digest).is_ok());
-            if ours && !kept.contains(&*name) {
-                fs::remove_file(entry.path())?;
+            if ours
+                && !kept.contains(&*name)
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                tracing::warn!(path = %entry.path().display(), %error, "it is not needed, and stays");
             }
         }
         Ok(())

@@ -29,22 +29,33 @@ impl PluginStore {
     pub fn keep(&self, bytes: &[u8]) -> io::Result<String> {
         let digest = blake3::hash(bytes).to_hex().to_string();
         if self.get(&digest)?.is_none() {
-            files::write_atomically(&self.path(&digest), &[bytes])?;
+            let path = self.path(&digest);
+            files::write_atomically(&path, &[bytes]).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
         }
         Ok(digest)
     }
 
-    /// The component with this digest. A file whose bytes are not what its name says counts as absent.
+    /// The component with this digest. A file whose bytes are not what its name says counts as absent, and so does what is
+    /// no file.
     pub fn get(&self, digest: &str) -> io::Result<Option<Vec<u8>>> {
-        match regular_file::read_whole(&self.path(digest), MAX_PLUGIN_BYTES) {
+        let path = self.path(digest);
+        match regular_file::read_whole(&path, MAX_PLUGIN_BYTES) {
             Ok(bytes) if blake3::hash(&bytes).to_hex().as_str() == digest => Ok(Some(bytes)),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Not what the system says, but what lies there.
+            Err(error) if error.raw_os_error().is_none() => {
+                tracing::warn!(path = %path.display(), %error, "no plugin is kept there");
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Removes every component whose digest is not needed any more. Gives how many went.
+    /// Removes every component whose digest is not needed any more. Gives how many went. What cannot be removed keeps the
+    /// others from nothing.
     pub fn prune(&self, needed: &BTreeSet<String>) -> io::Result<usize> {
         let mut removed = 0;
         for entry in fs::read_dir(&self.directory)? {
@@ -52,10 +63,15 @@ impl PluginStore {
             let digest = path.file_stem().unwrap_or_default().to_string_lossy();
             let ours = path
                 .extension()
-                .is_some_and(|extension| extension == "wasm");
+                .is_some_and(|extension| extension == "wasm")
+                && blake3::Hash::from_hex(digest.as_bytes()).is_ok();
             if ours && !needed.contains(&*digest) {
-                fs::remove_file(&path)?;
-                removed += 1;
+                match fs::remove_file(&path) {
+                    Ok(()) => removed += 1,
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "it is not needed, and stays");
+                    }
+                }
             }
         }
         Ok(removed)
@@ -104,5 +120,30 @@ mod tests {
             ),
             (None, true)
         );
+    }
+    #[test]
+    fn what_is_no_file_holds_nothing_up_and_is_replaced_where_it_can_be() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let directory = tempfile::tempdir().unwrap();
+        let store = PluginStore::open(&directory.path().join("plugins")).unwrap();
+        let digest = blake3::hash(b"one").to_hex().to_string();
+        let path = store.path(&digest);
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        assert_eq!(store.get(&digest).unwrap(), None);
+        store.keep(b"one").unwrap();
+        assert!(store.get(&digest).unwrap().is_some());
+
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("theirs"), "").unwrap();
+        assert_eq!(store.get(&digest).unwrap(), None);
+        let error = store.keep(b"one").unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        // What stays keeps the others from nothing, and what has no name of the store is nobody's here.
+        let other = store.keep(b"other").unwrap();
+        fs::write(store.directory.join("mine.wasm"), "").unwrap();
+        assert_eq!(store.prune(&BTreeSet::new()).unwrap(), 1);
+        assert_eq!(store.get(&other).unwrap(), None);
+        assert!(path.exists() && store.directory.join("mine.wasm").exists());
     }
 }

@@ -27,6 +27,7 @@ mod launch;
 mod leftovers;
 mod log;
 mod log_keeper;
+mod logs;
 mod mark;
 pub(crate) mod oom;
 mod output;
@@ -52,7 +53,7 @@ use child::Children;
 use control_groups::ControlGroups;
 use leftovers::Leftovers;
 use log::Rotations;
-use log_keeper::{Bound, LogKeeper};
+use log_keeper::LogKeeper;
 use mainstay_domain::{
     effect::Signal, name::TargetName, record::ProcessIdentity, spec::ProcessSpec,
 };
@@ -247,7 +248,7 @@ impl Processes for HostProcesses {
 
     fn forget(&self, target: &TargetName) {
         self.leftovers.forget(target);
-        self.rotations.forget(&log::path(&self.logs, target));
+        self.forget_log(target);
     }
 
     fn oom_kills(&self) -> Option<u64> {
@@ -268,16 +269,7 @@ impl Processes for HostProcesses {
         spec: &ProcessSpec,
         process: &ProcessIdentity,
     ) -> Boxed<'_, Result<(), ProcessError>> {
-        let path = log::path(&self.logs, target);
-        // That of a child which an earlier daemon started is kept from here on.
-        let output = process.output.map(FileId::recorded);
-        let bound = Bound::of(spec);
-        let is_kept = self.keeper.keep(path.clone(), bound, process.pid, output);
-        let (max_bytes, keep) = (spec.log_max_bytes, spec.log_keep);
-        let rotations = self.rotations.clone();
-        Box::pin(log::rotate_if_long(
-            rotations, path, max_bytes, keep, is_kept,
-        ))
+        Box::pin(self.look_at_log(target, spec, process))
     }
 
     fn rename(

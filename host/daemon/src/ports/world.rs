@@ -155,7 +155,8 @@ pub trait Processes: Send + Sync {
     /// What writes to the file that this process was given for its output is the target's, whatever name the file has; see
     /// [`ProcessIdentity::output`]. Before [`Processes::find`]. For those without logs there is nothing to do.
     fn writes_to(&self, _target: &TargetName, _identity: &ProcessIdentity) {}
-    /// That a process of an earlier daemon writes to a file which is the target's log no more, for people; told once.
+    /// That a process of an earlier daemon writes to a file which is the target's log no more, or that the output of one
+    /// which was just started is lost, for people; told once.
     fn moved_log(&self, _target: &TargetName) -> Option<String> {
         None
     }

@@ -59,6 +59,8 @@ pub(super) struct Launched {
     pub(super) start_ticks: u64,
     /// The file of its output, where that is one of the daemon's own.
     pub(super) output: Option<FileId>,
+    /// Why it is lost, where that is to be told.
+    pub(super) lost: Option<String>,
 }
 
 impl Launch {
@@ -71,7 +73,7 @@ impl Launch {
             // Better a log that is too long than a target that does not run, on a full disk say.
             tracing::warn!(log = %self.log.display(), %error, "the log grows on");
         }
-        let output = self.output().map_err(|source| ProcessError::Log {
+        let (output, lost) = self.output().map_err(|source| ProcessError::Log {
             path: self.log.clone(),
             source,
         })?;
@@ -100,6 +102,7 @@ impl Launch {
                     pid,
                     start_ticks: stat.start_ticks,
                     output: written,
+                    lost,
                 });
             }
             Ok(None) => "is /proc mounted?".to_owned(),
@@ -153,16 +156,23 @@ impl Launch {
         own.or_else(limits::of_children)
     }
 
-    /// Where its output goes. A full disk may have no room for a new file: better a target without a log than one that
-    /// does not run.
-    fn output(&self) -> io::Result<(File, File)> {
-        log::open(&self.log).or_else(|error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                tracing::warn!(log = %self.log.display(), %error, "its output is lost until its next start");
-                log::open(Path::new("/dev/null"))
-            }
-            _ => Err(error),
-        })
+    /// Where its output goes, and why that is nowhere, where something lies in the place of its log. A full disk may have
+    /// no room for a new file. Better a target without a log than one that does not run.
+    fn output(&self) -> io::Result<((File, File), Option<String>)> {
+        let error = match log::open(&self.log) {
+            Ok(files) => return Ok((files, None)),
+            Err(error) => error,
+        };
+        let is_full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        if !is_full && !log::is_odd(&error) {
+            return Err(error);
+        }
+        tracing::warn!(log = %self.log.display(), %error, "its output is lost until its next start");
+        let why = (!is_full).then(|| format!("{}: {error}", self.log.display()));
+        Ok((log::open(Path::new("/dev/null"))?, why))
     }
 
     fn explain(&self, program: &str, source: io::Error) -> ProcessError {

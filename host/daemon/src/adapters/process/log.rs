@@ -14,11 +14,12 @@ use crate::ports::ProcessError;
 use mainstay_domain::name::TargetName;
 use parking_lot::Mutex;
 use rotation::rotate;
+use rustix::fs::{OFlags, makedev};
 use std::{
     collections::{HashMap, HashSet},
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, Metadata, OpenOptions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -170,14 +171,41 @@ pub(super) fn had_name(path: &Path, now: &Path) -> bool {
     path.parent() == now.parent() && now_name.starts_with(&log)
 }
 
-/// Opens the file for standard output and standard error.
+/// Opens the file for standard output and standard error. What is neither a regular file nor `/dev/null` is refused: it
+/// may hold up who opens it or writes to it, and is not waited for.
 pub(super) fn open(path: &Path) -> io::Result<(File, File)> {
+    // Before it is opened, for that alone may do something to a device.
+    if std::fs::metadata(path).is_ok_and(|metadata| !can_be_log(&metadata)) {
+        return Err(odd());
+    }
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
         .open(path)?;
+    if !can_be_log(&file.metadata()?) {
+        return Err(odd());
+    }
+    // The child gets it as if it had been opened plainly.
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
     Ok((file.try_clone()?, file))
+}
+
+/// The null device an operator may have linked to.
+fn can_be_log(metadata: &Metadata) -> bool {
+    let is_null = metadata.file_type().is_char_device() && metadata.rdev() == makedev(1, 3);
+    metadata.is_file() || is_null
+}
+
+fn odd() -> io::Error {
+    io::Error::other("it is no regular file; move it away")
+}
+
+/// Whether this error of `open` is not what the system said, but what lies there.
+pub(super) fn is_odd(error: &io::Error) -> bool {
+    error.raw_os_error().is_none()
 }
 
 /// Gives a log, and the rotated ones beside it, the name of another one. What has that name was left by a target that is
@@ -222,7 +250,8 @@ fn swap(one: &Path, other: &Path) -> io::Result<()> {
 
 /// Whether it is larger than it may be.
 pub(super) fn is_above(path: &Path, max_bytes: u64) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > max_bytes)
+    let is_above = |metadata: Metadata| metadata.is_file() && metadata.len() > max_bytes;
+    std::fs::metadata(path).is_ok_and(is_above)
 }
 
 #[cfg(test)]
@@ -247,6 +276,39 @@ mod tests {
         rotations.begin(&web).unwrap().run(4, 1).unwrap();
         rotations.begin(&other).unwrap().run(4, 1).unwrap();
         assert_eq!(content(&numbered(&web, 1)), "too long");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once_and_the_null_device_is_taken() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        mkfifoat(CWD, at("fifo"), Mode::RUSR | Mode::WUSR).unwrap();
+        std::fs::create_dir(at("directory")).unwrap();
+        for (name, to) in [
+            ("link", "fifo"),
+            ("zero", "/dev/zero"),
+            ("null", "/dev/null"),
+        ] {
+            std::os::unix::fs::symlink(to, at(name)).unwrap();
+        }
+        // One that is read is refused too: who reads may stall, and with it the child.
+        let _reader = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(at("fifo"))
+            .unwrap();
+        for name in ["fifo", "link", "directory", "zero"] {
+            let error = open(&at(name)).unwrap_err();
+            assert!(is_odd(&error), "{name}: {error}");
+            assert!(!is_above(&at(name), 0), "{name}");
+        }
+        open(&at("null")).unwrap();
+        let nowhere = open(&at("none/web.log")).unwrap_err();
+        assert!(!is_odd(&nowhere), "{nowhere}");
+        let (file, _) = open(&at("web.log")).unwrap();
+        let flags = rustix::fs::fcntl_getfl(&file).unwrap();
+        assert!(flags.contains(OFlags::APPEND) && !flags.contains(OFlags::NONBLOCK));
     }
 
     #[test]

@@ -92,6 +92,8 @@ struct Asked {
     known: Mutex<HashMap<PathBuf, Known>>,
     /// Logs that had another name at the first look, and where they were; until that is told.
     moved: Mutex<HashMap<PathBuf, PathBuf>>,
+    /// Logs that could not be opened, why, and whether that was told.
+    lost: Mutex<HashMap<PathBuf, (String, bool)>>,
     /// How many logs are kept.
     #[cfg(test)]
     kept: AtomicUsize,
@@ -123,6 +125,7 @@ impl LogKeeper {
             is_blind: AtomicBool::new(inotify.is_err()),
             known: Mutex::default(),
             moved: Mutex::default(),
+            lost: Mutex::default(),
             #[cfg(test)]
             kept: AtomicUsize::new(0),
         });
@@ -166,8 +169,31 @@ impl LogKeeper {
         }
     }
 
-    /// That this log had not its name when it was first looked for, for people; once.
+    /// Why the output of what was just started with this log is lost; none where it is not.
+    pub(super) fn lost(&self, path: &Path, why: Option<String>) {
+        let mut lost = self.0.lost.lock();
+        match why {
+            None => drop(lost.remove(path)),
+            // Not anew at each start of a process that is started again and again.
+            Some(why) => {
+                lost.entry(path.to_owned()).or_insert((why, false));
+            }
+        }
+    }
+
+    fn tell_lost(&self, path: &Path) -> Option<String> {
+        let mut lost = self.0.lost.lock();
+        let (why, is_told) = lost.get_mut(path)?;
+        let is_news = !std::mem::replace(is_told, true);
+        is_news.then(|| format!("its output is lost until its next start: {why}"))
+    }
+
+    /// That the output of a process is lost, or that this log had not its name when it was first looked for, for people;
+    /// once.
     pub(super) fn tell_moved(&self, path: &Path) -> Option<String> {
+        if let Some(lost) = self.tell_lost(path) {
+            return Some(lost);
+        }
         let place = self.0.moved.lock().remove(path)?;
         Some(format!(
             "its process still writes to {}, which was its log until that was moved or deleted; what it writes from now on \

@@ -148,12 +148,14 @@ impl HostProcesses {
             pid,
             start_ticks,
             output,
+            lost,
         } = ended?;
         self.see_group(&target, &spec, pid);
         if spec.pid_file.is_some() {
             self.children.forks(pid, start_ticks);
         }
         let path = log::path(&self.logs, &target);
+        self.keeper.lost(&path, lost);
         // Of a program that forks another process is to be named as the one that writes.
         let writer = spec.pid_file.is_none().then_some(pid);
         self.keeper.started(path, Bound::of(&spec), writer, output);

@@ -67,7 +67,8 @@ impl Outputs {
     /// none, and whose writers end with the daemon. Needs a runtime.
     pub(in crate::adapters) fn pipe(&self) -> io::Result<(Stdio, Output)> {
         self.named().or_else(|error| {
-            tracing::warn!(%error, "what a program leaves behind loses its output with the daemon");
+            let path = self.directory.display();
+            tracing::warn!(%path, %error, "what a program leaves behind loses its output with the daemon");
             let (reader, writer) = io::pipe()?;
             let output = Output {
                 receiver: Some(Receiver::from_owned_fd(OwnedFd::from(reader))?),

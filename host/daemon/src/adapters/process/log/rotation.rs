@@ -179,9 +179,11 @@ impl Partial {
         })
     }
 
+    /// In place of what lies there: what a kill left, or something that would not even let itself be opened.
     fn create(&self) -> io::Result<File> {
+        let _ = std::fs::remove_file(&self.0);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
         options.open(&self.0)
     }
 }
@@ -239,6 +241,20 @@ mod tests {
 
     fn lines(from: usize, to: usize) -> String {
         (from..to).map(|n| format!("line {n:06}\n")).collect()
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_an_unfinished_copy_holds_nothing_up() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("web.log");
+        for keep in [1, 2] {
+            std::fs::write(&path, lines(0, 2_000)).unwrap();
+            mkfifoat(CWD, with_suffix(&path, "partial"), Mode::RUSR | Mode::WUSR).unwrap();
+            rotate(&path, 10_000, keep).unwrap();
+            assert!(!is_above(&path, 10_000), "{keep}");
+            assert!(!with_suffix(&path, "partial").exists(), "{keep}");
+        }
     }
 
     #[test]
