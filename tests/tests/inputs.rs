@@ -440,13 +440,12 @@ fn a_backup_of_where_backups_are_stored_is_refused_wherever_a_link_leads() {
 #[test]
 fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
     let targets = ["fifo", "directory", "device", "null"].map(sleeper);
-    let mut daemon = Daemon::start(&[HOST, &targets.concat()].concat(), &[]);
-    wait_for("all to run", || match daemon.pids().len() {
-        4 => Ok(()),
-        other => Err(other.to_string()),
-    });
-    assert!(daemon.stop());
+    let mut daemon = Daemon::prepare(&[HOST, &targets.concat()].concat());
     let logs = daemon.path("state/logs");
+    fs::create_dir_all(&logs).unwrap();
+    for directory in [daemon.path("state"), logs.clone()] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
+    }
     let makers: [(&str, fn(&Path)); 4] = [
         ("fifo", make_fifo),
         ("directory", |file| fs::create_dir(file).unwrap()),
@@ -454,12 +453,10 @@ fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
         ("null", |file| symlink("/dev/null", file).unwrap()),
     ];
     for (name, make) in makers {
-        let log = logs.join(format!("{name}.log"));
-        let _ = fs::remove_file(&log);
-        make(&log);
+        make(&logs.join(format!("{name}.log")));
     }
     daemon.run();
-    wait_for("all to run again", || match daemon.pids().len() {
+    wait_for("all to run", || match daemon.pids().len() {
         4 => Ok(()),
         other => Err(other.to_string()),
     });
