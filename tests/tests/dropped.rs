@@ -114,7 +114,7 @@ fn a_plugin_that_nobody_uses_and_that_refuses_its_settings_is_a_warning() {
     let (is_good, problems) = checked(&daemon);
     assert!(is_good, "{problems}");
     assert!(
-        problems.contains("nothing in the config names it"),
+        problems.contains("the config does not name it"),
         "{problems}"
     );
     for (used, key) in [

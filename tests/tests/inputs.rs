@@ -473,3 +473,35 @@ fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
     let warned = events.iter().filter(|event| event["kind"] == "target.warned");
     assert_eq!(warned.count(), 3);
 }
+
+/// What people ordered: where it cannot be read the daemon serves, and says that it holds no more.
+#[test]
+fn orders_that_cannot_be_read_are_told_and_hold_no_start_up() {
+    let makers: [(&str, fn(&Path)); 3] = [
+        ("damage", |file| fs::write(file, "{").unwrap()),
+        ("a FIFO", make_fifo),
+        ("a directory", |file| fs::create_dir(file).unwrap()),
+    ];
+    let mut daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);
+    daemon.json(&["stop", "web"]);
+    for (count, (what, make)) in (1..).zip(makers) {
+        assert!(daemon.stop());
+        let orders = daemon.path("state/orders.json");
+        let aside = daemon.path("state/orders.json.unread");
+        let _ = fs::remove_file(&orders);
+        let _ = fs::remove_file(&aside);
+        make(&orders);
+        daemon.run();
+        let is_told = |event: &&Value| event["kind"] == "record.set-aside";
+        let told = daemon.events();
+        let told: Vec<&Value> = told.iter().filter(is_told).collect();
+        assert_eq!(told.len(), count, "{what}");
+        let message = told[count - 1]["message"].as_str().unwrap();
+        assert!(message.contains(orders.to_str().unwrap()), "{message}");
+        assert!(aside.symlink_metadata().is_ok(), "{what}");
+        wait_for("web to run", || match daemon.pids().len() {
+            1 => Ok(()),
+            other => Err(other.to_string()),
+        });
+    }
+}

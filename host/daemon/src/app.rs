@@ -272,7 +272,10 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     );
 
     let orders_file = OrdersFile::new(state_dir);
-    let ordered = orders_file.read();
+    let (ordered, unread) = orders_file.read();
+    if let Some(unread) = &unread {
+        host_events::record_unread_orders(&shared, unread);
+    }
     let held = ordered.stopped.iter();
     supervisor.resume_held(held.map(|order| (order.target.clone(), order.words())));
 

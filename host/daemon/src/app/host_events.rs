@@ -1,6 +1,6 @@
 //! Events about the host itself.
 
-use crate::{ports::SetAside, services::shared::Shared};
+use crate::{adapters::orders_file::UnreadOrders, ports::SetAside, services::shared::Shared};
 use mainstay_domain::{
     event::{Event, EventKind, JournalDamaged, RecordSetAside},
     record::Change,
@@ -32,6 +32,28 @@ pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
     let facts = RecordSetAside {
         table: (*table).to_owned(),
         key: key.clone(),
+        why: why.clone(),
+    };
+    tracing::error!("{message}");
+    let event = Event::new(
+        EventKind::RecordSetAside,
+        Severity::High,
+        shared.clock.now(),
+        message,
+    );
+    shared.submit_event(event.with_data(facts));
+}
+
+/// Records that what people ordered is lost; it is written with what follows.
+pub(super) fn record_unread_orders(shared: &Shared, unread: &UnreadOrders) {
+    let UnreadOrders { file, why } = unread;
+    let file = file.display();
+    let message = format!(
+        "what people had ordered cannot be read, so no target is kept stopped: {file}: {why}"
+    );
+    let facts = RecordSetAside {
+        table: RecordSetAside::ORDERS.to_owned(),
+        key: file.to_string(),
         why: why.clone(),
     };
     tracing::error!("{message}");
@@ -93,6 +115,24 @@ mod tests {
         }
         fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
             self.0.subscribe()
+        }
+    }
+
+    #[tokio::test]
+    async fn orders_that_cannot_be_read_are_told_with_their_file() {
+        let journal = MemoryJournal::new();
+        let unread = UnreadOrders {
+            file: "/var/lib/mainstay/orders.json".into(),
+            why: "it is no regular file; what was there is in /x".to_owned(),
+        };
+        record_unread_orders(&shared(journal.clone(), ManualClock::new()), &unread);
+        assert_eq!(journal.kinds(), [EventKind::RecordSetAside]);
+        let changes = journal.changes();
+        let Some(Change::Event(event)) = changes.first() else {
+            panic!("{changes:?}")
+        };
+        for words in ["no target is kept stopped", "orders.json: it is no regular"] {
+            assert!(event.message.contains(words), "{}", event.message);
         }
     }
 

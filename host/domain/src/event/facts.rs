@@ -2,6 +2,7 @@
 
 use super::{
     AfterEscalation, EventData, IncidentEnd, IncidentFacts, OperationFacts, OperationOutcome,
+    RecordSetAside,
 };
 use crate::name::{CheckName, FailureType, PluginName};
 
@@ -65,6 +66,11 @@ impl EventData {
             Self::CheckRecovered(facts) => Some(&facts.check),
             _ => None,
         }
+    }
+
+    /// Whether it is what people ordered that was set aside, and no record of the journal.
+    pub fn are_orders_lost(&self) -> bool {
+        matches!(self, Self::RecordSetAside(facts) if facts.table == RecordSetAside::ORDERS)
     }
 
     /// Why it went wrong, for people.

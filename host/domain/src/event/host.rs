@@ -46,15 +46,20 @@ pub struct JournalDamaged {
     pub found: String,
 }
 
-/// A record of the journal was set aside.
+/// A record of the journal was set aside, or the file of people's orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSetAside {
-    /// What it is one of: `operations`, `incidents`, ….
+    /// What it is one of: `operations`, `incidents`, …; or [`RecordSetAside::ORDERS`].
     pub table: String,
-    /// Its name there.
+    /// Its name there; of orders, their file.
     pub key: String,
     /// Why it cannot be read, for people.
     pub why: String,
+}
+
+impl RecordSetAside {
+    /// The `table` of orders, which are no record of the journal.
+    pub const ORDERS: &str = "orders.json";
 }
 
 /// Checks could not look for long, for reasons of the host's own.

@@ -79,6 +79,9 @@ pub(super) fn actions_taken(event: &Event) -> String {
         }
         K::JournalWritable => "it wrote all that it held",
         K::JournalDamaged => "it goes on with what it could read, and has changed nothing of it",
+        K::RecordSetAside if event.data.are_orders_lost() => {
+            "it goes on without it: no target is kept stopped, and no failure that people reported holds"
+        }
         K::RecordSetAside => "it keeps the record as it was found, and goes on without it",
         K::MonitorBlind => {
             "it goes on trying to look; what it cannot see counts neither as a failure nor as a success"

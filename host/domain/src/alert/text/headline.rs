@@ -46,6 +46,9 @@ pub(super) fn headline(event: &Event) -> &'static str {
         K::JournalFull => "the disk of the state directory is full",
         K::JournalWritable => "the state directory is written again",
         K::JournalDamaged => "its journal is damaged",
+        K::RecordSetAside if event.data.are_orders_lost() => {
+            "what people had ordered cannot be read"
+        }
         K::RecordSetAside => "a record of its journal was set aside",
         K::MonitorBlind => "its checks cannot look",
         K::OperationCancelling => "its recovery is to be cancelled",

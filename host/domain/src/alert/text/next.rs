@@ -39,6 +39,9 @@ pub(super) fn next_step(event: &Event) -> String {
         (K::JournalDamaged, _) => {
             "look at the disk; `mainstay journal check` shows more; then stop the daemon and run `mainstay journal salvage`".to_owned()
         }
+        (K::RecordSetAside, _) if event.data.are_orders_lost() => {
+            "stop again what is to stay stopped, with `mainstay stop TARGET`, and report again what was reported".to_owned()
+        }
         (K::RecordSetAside, _) => {
             "if an older version runs again it may read the record; `mainstay journal check` looks at the others".to_owned()
         }

@@ -362,6 +362,22 @@ fn what_is_said_of_everything_else() {
 }
 
 #[test]
+fn orders_that_are_lost_are_no_record_of_the_journal() {
+    let of_orders = |data: &mut EventData| match data {
+        EventData::RecordSetAside(facts) => {
+            facts.table = crate::event::RecordSetAside::ORDERS.to_owned();
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        said(&event(EventKind::RecordSetAside, of_orders)),
+        "what people had ordered cannot be read \
+         | it goes on without it: no target is kept stopped, and no failure that people reported holds \
+         | stop again what is to stay stopped, with `mainstay stop TARGET`, and report again what was reported"
+    );
+}
+
+#[test]
 fn every_kind_that_is_an_alert_by_default_has_words_of_its_own() {
     for event in examples() {
         if is_alert_by_default(&event) {
