@@ -158,6 +158,23 @@ fn a_compile_that_is_killed_is_a_refusal_that_says_so() {
 }
 
 #[test]
+fn a_compiler_ends_with_the_daemon_that_is_killed() {
+    let mut daemon = Daemon::prepare(&format!("{HOST}{}", sleeper("job")));
+    let bomb = handmade::with_code(&handmade::handler("bomb"), BOMB);
+    fs::write(daemon.path("plugins/bomb.wasm"), bomb).unwrap();
+    daemon.run();
+    let running = wait_for_compilers(&daemon, 1);
+    daemon.kill();
+    wait_for("its compilers to end", || {
+        let left: Vec<u32> = running.iter().copied().filter(|pid| lives(*pid)).collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => Err(format!("{left:?}")),
+        }
+    });
+}
+
+#[test]
 fn what_is_called_right_after_the_start_waits_until_it_is_compiled() {
     let route = "\n[[route]]\nfailure = \"odd\"\nchain = [{ handler = \"fixer\" }]\n";
     let mut daemon = Daemon::prepare(&format!("{HOST}{}{route}", sleeper("job")));

@@ -3,7 +3,7 @@
 //! Invariant: a file is deserialised only when its BLAKE3 MAC under this host's own key is right: deserialising runs
 //! whatever code is in it. A file that is absent, torn, foreign or from another engine is a miss, never an error.
 
-use crate::{engine::Engine, files, regular_file, seeds::random_key};
+use crate::{compiler::CompileError, engine::Engine, files, regular_file, seeds::random_key};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -17,6 +17,14 @@ const KEY_BYTES: usize = blake3::KEY_LEN;
 const MAX_KEY_FILE: u64 = 64 << 10;
 /// Longer than what the largest plugin is compiled to.
 const MAX_COMPILED: u64 = 2 << 30;
+
+/// So many components that cannot be compiled are remembered.
+const MOST_REFUSALS: usize = 64;
+/// Longer than why one cannot.
+const MAX_REFUSAL: u64 = 64 << 10;
+/// How the name of such a file begins.
+const REFUSAL: &str = "refused-";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A directory of compiled components.
 #[derive(Debug, Clone)]
@@ -56,6 +64,64 @@ impl CompileCache {
         if let Err(error) = files::write_atomically(&path, &[mac.as_bytes(), compiled]) {
             tracing::warn!(path = %path.display(), %error, "cannot keep a compiled plugin");
         }
+    }
+
+    /// Why a component cannot be compiled, where this version of the program has found that before.
+    pub(crate) fn refusal(&self, engine: &Engine, digest: &blake3::Hash) -> Option<CompileError> {
+        let path = self.refusal_path(engine, digest);
+        let bytes = regular_file::read_whole(&path, MAX_REFUSAL).ok()?;
+        let (mac, said) = bytes.split_first_chunk::<MAC_BYTES>()?;
+        if self.mac(&path, said) != *mac {
+            return None;
+        }
+        let (head, why) = std::str::from_utf8(said).ok()?.split_once('\n')?;
+        let why = format!(
+            "{why}; it is not tried again, unless you remove {}",
+            path.display()
+        );
+        match head.strip_prefix(VERSION)? {
+            " component" => Some(CompileError::Component(why)),
+            " fatal" => Some(CompileError::Fatal(why)),
+            _ => None,
+        }
+    }
+
+    /// Remembers that a component cannot be compiled, where it could not be at another time either; of the newest only.
+    pub(crate) fn put_refusal(&self, engine: &Engine, digest: &blake3::Hash, error: &CompileError) {
+        let (kind, why) = match error {
+            CompileError::Component(why) => ("component", why),
+            CompileError::Fatal(why) => ("fatal", why),
+            CompileError::Ended(_) | CompileError::Starved(_) | CompileError::Host(_) => return,
+        };
+        let path = self.refusal_path(engine, digest);
+        let said = format!("{VERSION} {kind}\n{why}");
+        let mac = self.mac(&path, said.as_bytes());
+        let kept = files::write_atomically(&path, &[mac.as_bytes(), said.as_bytes()]);
+        if let Err(error) = kept.and_then(|()| self.forget_oldest_refusals(&path)) {
+            tracing::warn!(path = %path.display(), %error, "cannot keep why a plugin was not compiled");
+        }
+    }
+
+    /// Never the newest: of some that came at once the file system does not tell which it is.
+    fn forget_oldest_refusals(&self, newest: &Path) -> io::Result<()> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let is_one = entry.file_name().to_string_lossy().starts_with(REFUSAL);
+            if is_one && entry.path() != newest {
+                let made = entry.metadata().and_then(|metadata| metadata.modified());
+                found.push((made.ok(), entry.path()));
+            }
+        }
+        found.sort();
+        let excess = found.len().saturating_sub(MOST_REFUSALS - 1);
+        let mut oldest = found.iter().take(excess);
+        oldest.try_for_each(|(_, path)| fs::remove_file(path))
+    }
+
+    fn refusal_path(&self, engine: &Engine, digest: &blake3::Hash) -> PathBuf {
+        let name = file_name(engine, &digest.to_hex());
+        self.directory.join(format!("{REFUSAL}{name}"))
     }
 
     /// Removes what was compiled of components whose digest is not needed any more, and by other engines.
@@ -172,6 +238,51 @@ mod tests {
         assert!(!cache.path(&engine, &other).exists());
         assert!(!directory.path().join(of_another_engine).exists());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_cannot_be_compiled_is_remembered_of_the_newest_and_no_accident_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = CompileCache::open(&directory.path().join("compiled")).unwrap();
+        let engine = Engine::with_ticking(Ticking::Manual).unwrap();
+        let said = || "it is a bomb".to_owned();
+        for passing in [
+            CompileError::Ended(said()),
+            CompileError::Starved(said()),
+            CompileError::Host(said()),
+        ] {
+            let digest = blake3::hash(b"passing");
+            cache.put_refusal(&engine, &digest, &passing);
+            assert_eq!(cache.refusal(&engine, &digest), None, "{passing:?}");
+        }
+        let bomb = blake3::hash(b"bomb");
+        cache.put_refusal(&engine, &bomb, &CompileError::Fatal(said()));
+        let reopened = CompileCache::open(&directory.path().join("compiled")).unwrap();
+        let Some(CompileError::Fatal(why)) = reopened.refusal(&engine, &bomb) else {
+            panic!("it is forgotten")
+        };
+        let path = cache.refusal_path(&engine, &bomb);
+        assert!(why.starts_with("it is a bomb; "), "{why}");
+        assert!(why.ends_with(path.to_str().unwrap()), "{why}");
+        // It is needed as long as its file lies there, which nobody here knows.
+        cache.prune(&engine, &BTreeSet::new()).unwrap();
+        assert!(reopened.refusal(&engine, &bomb).is_some());
+
+        let authentic = fs::read(&path).unwrap();
+        fs::copy(&path, cache.refusal_path(&engine, &blake3::hash(b"two"))).unwrap();
+        assert_eq!(cache.refusal(&engine, &blake3::hash(b"two")), None);
+        for cut in [0, MAC_BYTES, authentic.len() - 1] {
+            fs::write(&path, &authentic[..cut]).unwrap();
+            assert_eq!(cache.refusal(&engine, &bomb), None, "{cut} bytes");
+        }
+        for number in 0..=MOST_REFUSALS {
+            let digest = blake3::hash(&number.to_le_bytes());
+            cache.put_refusal(&engine, &digest, &CompileError::Component(said()));
+        }
+        let left = fs::read_dir(directory.path().join("compiled")).unwrap();
+        assert_eq!(left.count(), MOST_REFUSALS);
+        let newest = blake3::hash(&MOST_REFUSALS.to_le_bytes());
+        assert!(cache.refusal(&engine, &newest).is_some());
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub enum CompileError {
     /// It cannot be: what the compiler says of it.
     #[error("{0}")]
     Component(String),
-    /// It took too much, or ended the compiler; a whole sentence.
+    /// It took too much, or broke the compiler, and would again; a whole sentence.
+    #[error("{0}")]
+    Fatal(String),
+    /// It took too long, or somebody ended the compiler; a whole sentence.
     #[error("{0}")]
     Ended(String),
     /// It was ended for want of what the machine has for it, which may be the component's doing or anybody else's; a whole

@@ -132,6 +132,9 @@ pub enum Command {
         /// Where it lies
         #[arg(value_name = "FILE")]
         component: std::path::PathBuf,
+        /// Ends with this process, which has started it
+        #[arg(long, value_name = "PID")]
+        daemon: Option<u32>,
     },
     /// The service that the demo watches: a small HTTP server that keeps documents on disk
     #[command(hide = true)]

@@ -1,11 +1,16 @@
 //! Compiles one component for the daemon, as the process that it starts for each.
 //!
-//! Invariant: the process has bounded itself before it looks at the component.
+//! Invariant: the process has bounded itself before it looks at the component, and ends with the daemon that wants it:
+//! nobody else reads what it writes.
 
 use super::failure::Ending;
 use anyhow::Context;
 use mainstay_runtime::compiler::{self, MAX_CPU, MAX_MEMORY};
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{Pid, PidfdFlags, Resource, Rlimit, getppid, nice, pidfd_open, setrlimit},
+};
 use std::{
     io::{self, Write},
     path::Path,
@@ -18,8 +23,9 @@ const MAX_CODE: u64 = 1 << 30;
 
 /// Writes the code to standard output. What the compiler says of a component that it refuses goes to standard error, with
 /// exit code 1.
-pub(super) fn compile(component: &Path) -> Ending {
-    let compiled = bound().and_then(|()| Ok(std::fs::read(component)?));
+pub(super) fn compile(component: &Path, daemon: Option<u32>) -> Ending {
+    let bounded = daemon.map_or(Ok(()), end_with).and_then(|()| bound());
+    let compiled = bounded.and_then(|()| Ok(std::fs::read(component)?));
     match compiled.map(|component| compiler::compile(&component, false)) {
         Ok(Ok(code)) => match io::stdout().lock().write_all(&code) {
             Ok(()) => Ending::Done,
@@ -37,6 +43,33 @@ fn says(what: &str, ending: Ending) -> Ending {
     // Nobody is left to be told where this fails.
     let _ = io::stderr().lock().write_all(what.as_bytes());
     ending
+}
+
+/// Ends this process when its parent, the daemon, has ended. The kernel's own signal for that comes at the end of the
+/// thread that started it, which is not the daemon's.
+fn end_with(daemon: u32) -> anyhow::Result<()> {
+    let parent = i32::try_from(daemon).ok().and_then(Pid::from_raw);
+    let parent = parent.context("the daemon has no such process")?;
+    let pidfd =
+        pidfd_open(parent, PidfdFlags::empty()).context("the daemon's end cannot be awaited")?;
+    // It is the parent still, so that its number is not another's.
+    anyhow::ensure!(getppid() == Some(parent), "the daemon has ended");
+    let waiting = move || {
+        let mut ends = [PollFd::new(&pidfd, PollFlags::IN)];
+        loop {
+            match poll(&mut ends, None) {
+                Ok(_) => std::process::exit(1),
+                Err(Errno::INTR) => {}
+                // It is bounded all the same.
+                Err(_) => return,
+            }
+        }
+    };
+    let watching = std::thread::Builder::new().name("parent".to_owned());
+    watching
+        .spawn(waiting)
+        .map(drop)
+        .context("the daemon's end cannot be awaited")
 }
 
 /// Address space is no measure, for the compiler reserves much of it and uses little.

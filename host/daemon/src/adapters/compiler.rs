@@ -2,6 +2,7 @@
 //!
 //! Invariant: a compile takes nothing from the daemon but a place in the queue: its memory goes back when its process ends,
 //! and what a component does to the compiler ends that process alone.
+//! Invariant: the process ends with the daemon, however that ends.
 //! Invariant: the process inherits no variable but `PATH` and no descriptor but its outputs, which are files that only this
 //! user reads; what it says is believed as far as its exit code goes.
 
@@ -113,7 +114,8 @@ impl ChildCompiler {
         let mut command = self.environment.bare(THIS_PROGRAM);
         command
             .arg0("mainstay")
-            .args([COMMAND, "component"])
+            .args([COMMAND, "component", "--daemon"])
+            .arg(std::process::id().to_string())
             .current_dir(&files.directory)
             .stdout(private(&code).map_err(not_started)?)
             .stderr(private(&said).map_err(not_started)?);
@@ -239,7 +241,15 @@ fn why(status: ExitStatus, said: &str) -> CompileError {
     const PANICKED: i32 = 101;
     const KILLED: i32 = 9;
     const OUT_OF_CPU: i32 = 24;
+    // ILL, ABRT, BUS, SEGV: what the component did to the compiler, which it would do again.
+    const OF_ITSELF: [i32; 4] = [4, ABORTED, 7, 11];
     let memory = MAX_MEMORY >> 20;
+    let is_fatal = match (status.code(), status.signal()) {
+        (Some(code), _) => code == PANICKED,
+        (None, signal) => {
+            signal.is_some_and(|signal| signal == OUT_OF_CPU || OF_ITSELF.contains(&signal))
+        }
+    };
     let sentence = match (status.code(), status.signal()) {
         (Some(REFUSED), _) => return CompileError::Component(said.to_owned()),
         // A bug of the compiler's that this component finds, each time.
@@ -266,7 +276,10 @@ fn why(status: ExitStatus, said: &str) -> CompileError {
             format!("its compiler broke off (signal {signal}): {said}")
         }
     };
-    CompileError::Ended(sentence)
+    match is_fatal {
+        true => CompileError::Fatal(sentence),
+        false => CompileError::Ended(sentence),
+    }
 }
 
 async fn blocking<T: Send + 'static>(
@@ -287,17 +300,22 @@ mod tests {
         assert_eq!(broken, CompileError::Component("type mismatch".to_owned()));
         assert!(matches!(why(exited(2), ""), CompileError::Host(_)));
         let panicked = why(exited(101), "index out of bounds");
-        assert!(matches!(&panicked, CompileError::Ended(says) if says.contains("out of bounds")));
+        assert!(matches!(&panicked, CompileError::Fatal(says) if says.contains("out of bounds")));
         let killed = why(ExitStatus::from_raw(9), "");
         assert!(matches!(&killed, CompileError::Starved(says) if says.contains("no memory left")));
-        for (signal, said, words) in [
-            (24, "", "120s of CPU time"),
-            (6, "memory allocation of 9 bytes failed", "2048 MiB"),
-            (6, "thread panicked", "signal 6): thread panicked"),
-            (11, "", "signal 11"),
+        for (signal, said, words, is_fatal) in [
+            (24, "", "120s of CPU time", true),
+            (6, "memory allocation of 9 bytes failed", "2048 MiB", true),
+            (6, "thread panicked", "signal 6): thread panicked", true),
+            (15, "", "signal 15", false),
+            (11, "", "signal 11", true),
         ] {
             let error = why(ExitStatus::from_raw(signal), said);
-            assert!(matches!(error, CompileError::Ended(_)), "{error:?}");
+            let as_expected = match is_fatal {
+                true => matches!(error, CompileError::Fatal(_)),
+                false => matches!(error, CompileError::Ended(_)),
+            };
+            assert!(as_expected, "{error:?}");
             assert!(error.to_string().contains(words), "{error}");
         }
     }

@@ -964,6 +964,61 @@ async fn what_a_file_held_while_it_was_compiled_is_waited_for_no_more_once_it_ho
     setup.must_be_judged().await;
 }
 
+/// A compiler that every component breaks, and how many did.
+struct Broken(Arc<std::sync::atomic::AtomicUsize>);
+
+impl Compiler for Broken {
+    fn is_apart(&self) -> bool {
+        true
+    }
+
+    fn compile(&self, _: Arc<[u8]>) -> Boxed<'_, Result<Vec<u8>, CompileError>> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Box::pin(std::future::ready(Err(CompileError::Fatal(
+            "compiling it took all there is".to_owned(),
+        ))))
+    }
+}
+
+#[tokio::test]
+async fn what_broke_the_compiler_is_not_compiled_again_by_the_next_host() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("drop")).unwrap();
+    fs::write(root.path().join("drop/bomb.wasm"), build("1.0.0")).unwrap();
+    let compiled = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut root = Some(root);
+    for start in 0..3 {
+        let recorder = Arc::new(Recorder::default());
+        let directory = root.take().unwrap();
+        let options = HostOptions {
+            state_dir: Some(directory.path().join("state")),
+            rest: REST,
+            rescan: Duration::from_millis(300),
+            compiler: Arc::new(Broken(compiled.clone())),
+            ..HostOptions::new(directory.path().join("drop"))
+        };
+        let host = PluginHost::start(options, recorder.clone(), recorder.clone());
+        let setup = Setup {
+            host: host.await.unwrap(),
+            recorder,
+            root: directory,
+        };
+        setup
+            .until("it should be refused", |setup| {
+                setup.state_of("bomb.wasm") == [PluginState::Rejected]
+            })
+            .await;
+        let told = |event: &PluginEvent| matches!(event, PluginEvent::Rejected { reason, .. } if reason.contains("took all there is"));
+        assert!(setup.heard(told) > 0, "start {start}");
+        let needed = std::collections::BTreeSet::new();
+        setup.host.prune_store(needed).unwrap();
+        let Setup { host, root: left, .. } = setup;
+        host.stop().await;
+        root = Some(left);
+    }
+    assert_eq!(compiled.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
 /// An observer that panics where a plugin is refused.
 struct Fragile;
 

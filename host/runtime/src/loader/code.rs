@@ -3,6 +3,7 @@
 use super::Loader;
 use crate::{
     cache,
+    compiler::CompileError,
     contract::{self, Shape},
     error::LoadError,
     memory,
@@ -30,7 +31,14 @@ impl Loader {
             let shape = contract::check(&bytes)?;
             let cache = shared.cache.as_ref();
             let cached = cache.and_then(|cache| cache.get(&shared.engine, &digest));
-            Ok((digest, shape, cached))
+            // What ended the compiler once is not to do it again at each start.
+            let refusal = cache
+                .filter(|_| cached.is_none())
+                .and_then(|cache| cache.refusal(&shared.engine, &digest));
+            match refusal {
+                Some(refusal) => Err(refusal.into()),
+                None => Ok((digest, shape, cached)),
+            }
         });
         looking
             .await
@@ -42,7 +50,10 @@ impl Loader {
         digest: blake3::Hash,
         bytes: Arc<[u8]>,
     ) -> Result<Component, LoadError> {
-        let compiled = self.shared.compiler.compile(bytes).await?;
+        let compiled = match self.shared.compiler.compile(bytes).await {
+            Ok(compiled) => compiled,
+            Err(error) => return Err(self.remember(digest, error).await),
+        };
         let shared = self.shared.clone();
         let keeping = tokio::task::spawn_blocking(move || {
             if let Some(cache) = &shared.cache {
@@ -59,5 +70,19 @@ impl Loader {
         kept.map_err(|error| {
             LoadError::Host(format!("what was compiled of it cannot be used: {error}"))
         })
+    }
+
+    /// Keeps that it cannot be compiled, where that is so.
+    async fn remember(&self, digest: blake3::Hash, error: CompileError) -> LoadError {
+        let (shared, why) = (self.shared.clone(), error.clone());
+        let keeping = tokio::task::spawn_blocking(move || {
+            if let Some(cache) = &shared.cache {
+                cache.put_refusal(&shared.engine, &digest, &why);
+            }
+        });
+        if let Err(error) = keeping.await {
+            tracing::warn!(%error, "that a plugin cannot be compiled is not remembered");
+        }
+        error.into()
     }
 }
