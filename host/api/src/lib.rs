@@ -40,7 +40,7 @@ pub use journal::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, Salva
 pub use openapi::openapi;
 pub use operations::{EntryKind, JournalEntry, Mode, Operation, OperationDetail, OperationState};
 pub use plugins::{
-    Capability, PluginInspection, PluginKind, PluginRow, PluginState, WrittenPlugin,
+    Capability, PluginInspection, PluginInstance, PluginKind, PluginRow, PluginState, WrittenPlugin,
 };
 pub use requests::{
     BackupQuery, CreateBody, DecisionBody, DrillBody, EventQuery, ForgetPluginBody, HistoryQuery,

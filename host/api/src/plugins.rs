@@ -63,6 +63,36 @@ pub struct PluginRow {
     pub last_error: Option<String>,
     /// It failed too often and rests.
     pub quarantined: bool,
+    /// What it serves as by other names, in their order; `calls` counts none of theirs.
+    #[serde(default)]
+    pub instances: Vec<PluginInstance>,
+}
+
+/// A plugin by the name of an instance, under settings and grants of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PluginInstance {
+    /// The instance's name.
+    pub name: String,
+    /// Calls begun by this name.
+    pub calls: u64,
+    /// Those of them that trapped, timed out, broke a limit or answered with an error.
+    pub failures: u64,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+    /// It failed too often by this name and rests.
+    pub quarantined: bool,
+}
+
+impl From<&plugin::PluginInstanceRow> for PluginInstance {
+    fn from(row: &plugin::PluginInstanceRow) -> Self {
+        Self {
+            name: row.name.to_string(),
+            calls: row.calls,
+            failures: row.failures,
+            last_error: row.last_error.clone(),
+            quarantined: row.quarantined,
+        }
+    }
 }
 
 impl From<&plugin::PluginRow> for PluginRow {
@@ -80,6 +110,7 @@ impl From<&plugin::PluginRow> for PluginRow {
             failures: row.failures,
             last_error: row.last_error.clone(),
             quarantined: row.quarantined,
+            instances: row.instances.iter().map(PluginInstance::from).collect(),
         }
     }
 }

@@ -140,6 +140,24 @@ pub struct PluginRow {
     pub last_error: Option<String>,
     /// It failed too often and rests.
     pub quarantined: bool,
+    /// What it serves as by other names, in their order.
+    #[serde(default)]
+    pub instances: Vec<PluginInstanceRow>,
+}
+
+/// A plugin by the name of an instance, under settings and grants of its own, for those who show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PluginInstanceRow {
+    /// The instance's name.
+    pub name: PluginName,
+    /// Calls begun by this name.
+    pub calls: u64,
+    /// Those of them that trapped, timed out, broke a limit or answered with an error.
+    pub failures: u64,
+    /// What the last failure said.
+    pub last_error: Option<String>,
+    /// It failed too often by this name and rests.
+    pub quarantined: bool,
 }
 
 #[cfg(test)]

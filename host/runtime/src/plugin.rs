@@ -45,7 +45,7 @@ pub struct Plugin {
     /// What it goes by: its own name, or that of an instance.
     identity: Arc<PluginIdentity>,
     /// The same component by other names, under grants, limits and settings of their own.
-    instances: BTreeMap<PluginName, Arc<Plugin>>,
+    pub(crate) instances: BTreeMap<PluginName, Arc<Plugin>>,
 }
 
 /// What a call comes to: the plugin's answer, which may be an error of its own, or no answer.

@@ -295,6 +295,22 @@ plugin = "probe"
         assert_eq!(sent.line, "POST /night");
     }
     assert!(day.received().iter().all(|one| one.json()["target"] == "a"));
+    // Each has its own calls, below the plugin that it is one of.
+    let rows = daemon.json(&["plugin", "list"]);
+    let calls_of = |plugin: &str, name: &str| {
+        let mut rows = rows.as_array().unwrap().iter();
+        let row = rows.find(|row| row["name"] == plugin).unwrap();
+        let mut instances = row["instances"].as_array().unwrap().iter();
+        let instance = instances.find(|instance| instance["name"] == name);
+        instance.unwrap()["calls"].as_u64().unwrap()
+    };
+    assert_eq!(calls_of("probe", "probe-one"), 2, "{rows}");
+    assert_eq!(calls_of("probe", "probe-two"), 1, "{rows}");
+    assert_eq!(calls_of("webhook", "page-day"), 1, "{rows}");
+    assert!(calls_of("webhook", "page-night") >= 2, "{rows}");
+    let shown = daemon.cli(&["plugin", "list"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("└ probe-one"), "{shown}");
     // None of them is missed, and a bad setting is told by the name of the instance.
     let status = daemon.json(&["status"]);
     assert_eq!(status["unhandled_routes"], Value::Array(Vec::new()));

@@ -9,7 +9,7 @@ use mainstay_domain::{
     incident::{Incident, IncidentState},
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
-    plugin::{PluginKind, PluginRow, PluginState},
+    plugin::{PluginInstanceRow, PluginKind, PluginRow, PluginState},
     record::{EffectEntry, EntryKind},
     severity::Severity,
     time::Timestamp,
@@ -234,6 +234,7 @@ pub(super) fn plugins() -> [PluginRow; 2] {
         failures: 0,
         last_error: None,
         quarantined: false,
+        instances: Vec::new(),
     };
     let whole = PluginRow {
         name: Some(PluginName::parse("restart-service").unwrap()),
@@ -247,6 +248,13 @@ pub(super) fn plugins() -> [PluginRow; 2] {
         failures: 1,
         last_error: Some("no answer".to_owned()),
         quarantined: true,
+        instances: vec![PluginInstanceRow {
+            name: PluginName::parse("restart-at-night").unwrap(),
+            calls: 3,
+            failures: 2,
+            last_error: Some("no answer at night".to_owned()),
+            quarantined: true,
+        }],
         ..short.clone()
     };
     [short, whole]

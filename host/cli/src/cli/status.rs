@@ -5,8 +5,10 @@ use super::{
     listings::present,
     output::{Output, Tone, cell, maybe, now, printable, relative},
 };
+use comfy_table::Cell;
 use mainstay_api::{
-    CircuitState, Health, JobRow, PluginRow, PluginState, ReloadRow, Status, TargetRow,
+    CircuitState, Health, JobRow, PluginInstance, PluginRow, PluginState, ReloadRow, Status,
+    TargetRow,
 };
 use mainstay_domain::time::Timestamp;
 
@@ -189,7 +191,8 @@ pub(super) async fn plugins(client: &Client, out: &Output) -> anyhow::Result<()>
 }
 
 fn show_plugins(out: &Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
-    let rows = rows.into_iter().map(|row| {
+    let rows = rows.into_iter().flat_map(|row| {
+        let instances: Vec<_> = row.instances.iter().map(instance_cells).collect();
         let (state, tone) = match row.state {
             _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
             PluginState::Serving => (row.state.to_string(), Tone::Good),
@@ -198,23 +201,17 @@ fn show_plugins(out: &Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
                 (row.state.to_string(), Tone::Plain)
             }
         };
-        vec![
+        let own = vec![
             maybe(row.name.or(row.file)),
             maybe(row.version),
             maybe(row.kind),
             cell(state, tone),
             cell(row.calls, Tone::Plain),
-            cell(
-                row.failures,
-                if row.failures > 0 {
-                    Tone::Warn
-                } else {
-                    Tone::Plain
-                },
-            ),
+            failures_cell(row.failures),
             cell(row.serves.join(" "), Tone::Plain),
             maybe(row.last_error),
-        ]
+        ];
+        std::iter::once(own).chain(instances)
     });
     let headings = [
         "PLUGIN",
@@ -227,6 +224,32 @@ fn show_plugins(out: &Output, rows: Vec<PluginRow>) -> anyhow::Result<()> {
         "LAST ERROR",
     ];
     out.table(&headings, rows.collect(), "no plugins were found")
+}
+
+/// A plugin by another name, below its own row.
+fn instance_cells(instance: &PluginInstance) -> Vec<Cell> {
+    let (state, tone) = match instance.quarantined {
+        true => ("quarantined", Tone::Bad),
+        false => ("-", Tone::Plain),
+    };
+    vec![
+        cell(format!("└ {}", instance.name), Tone::Plain),
+        cell("-", Tone::Plain),
+        cell("-", Tone::Plain),
+        cell(state, tone),
+        cell(instance.calls, Tone::Plain),
+        failures_cell(instance.failures),
+        cell("", Tone::Plain),
+        maybe(instance.last_error.as_ref()),
+    ]
+}
+
+fn failures_cell(failures: u64) -> Cell {
+    let tone = match failures {
+        0 => Tone::Plain,
+        _ => Tone::Warn,
+    };
+    cell(failures, tone)
 }
 
 #[cfg(test)]

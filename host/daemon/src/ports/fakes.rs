@@ -16,7 +16,7 @@ use mainstay_domain::{
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
-    plugin::PluginRow,
+    plugin::{PluginInstanceRow, PluginRow},
     record::{Change, EffectEntry, EntryKind},
     severity::Severity,
     silence::Silence,
@@ -724,6 +724,13 @@ impl PluginView for FakeWorld {
             failures: 1,
             last_error: Some("no answer".into()),
             quarantined: false,
+            instances: vec![PluginInstanceRow {
+                name: PluginName::parse("restart-gently").unwrap(),
+                calls: 2,
+                failures: 0,
+                last_error: None,
+                quarantined: false,
+            }],
         }]
     }
     fn forget(

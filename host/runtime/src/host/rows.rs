@@ -5,7 +5,10 @@ use crate::{
     error::LoadError,
     plugin::{Plugin, Record},
 };
-use mainstay_domain::plugin::{PluginIdentity, PluginRow, PluginState};
+use mainstay_domain::{
+    name::PluginName,
+    plugin::{PluginIdentity, PluginInstanceRow, PluginRow, PluginState},
+};
 use std::{
     collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
@@ -33,6 +36,8 @@ struct WithdrawnVersion {
     row: PluginRow,
     loaded: Weak<Loaded>,
     record: Arc<Record>,
+    /// Those of its instances, in the order of the row's.
+    of_instances: Vec<Arc<Record>>,
 }
 
 /// What is not in the registry: files that wait or were refused, versions that drain or are gone; and the file of
@@ -62,6 +67,11 @@ impl Ledger {
             row: row(plugin, PluginState::Draining, file.map(PathBuf::as_path)),
             loaded: Arc::downgrade(&plugin.loaded),
             record: plugin.record.clone(),
+            of_instances: plugin
+                .instances
+                .values()
+                .map(|instance| instance.record.clone())
+                .collect(),
         });
         while self.withdrawn.len() > RETIRED
             && self
@@ -98,6 +108,7 @@ impl Ledger {
             failures: 0,
             last_error: waiting.reason.clone(),
             quarantined: false,
+            instances: Vec::new(),
         };
         let serving = serving.iter().map(serves);
         let waiting = self.waiting.iter().map(waits);
@@ -119,6 +130,9 @@ impl WithdrawnVersion {
             row.state = PluginState::Retired;
         }
         count(&mut row, &self.record);
+        for (instance, record) in row.instances.iter_mut().zip(&self.of_instances) {
+            *instance = instance_row(&instance.name, record);
+        }
         row
     }
 }
@@ -143,9 +157,25 @@ fn row(plugin: &Plugin, state: PluginState, file: Option<&Path>) -> PluginRow {
         failures: 0,
         last_error: None,
         quarantined: false,
+        instances: plugin
+            .instances
+            .iter()
+            .map(|(name, instance)| instance_row(name, &instance.record))
+            .collect(),
     };
     count(&mut row, &plugin.record);
     row
+}
+
+fn instance_row(name: &PluginName, record: &Record) -> PluginInstanceRow {
+    let counts = record.counts();
+    PluginInstanceRow {
+        name: name.clone(),
+        calls: counts.calls,
+        failures: counts.failures,
+        last_error: counts.last_error,
+        quarantined: counts.quarantined,
+    }
 }
 
 fn count(row: &mut PluginRow, record: &Record) {
