@@ -1,7 +1,7 @@
 //! What the daemon is doing now: the object that `status --json` prints.
 
-use crate::{backups::BackupStatus, plugins::PluginRow, words::words};
-use mainstay_domain::{breaker, health};
+use crate::{backups::BackupStatus, plugins::PluginRow, silences::Silence, words::words};
+use mainstay_domain::{breaker, health, maintenance};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,41 @@ pub struct Status {
     /// Routes that are left without any handler that serves: a sentence for each handler that is missing, for people.
     #[serde(default)]
     pub unhandled_routes: Vec<String>,
+    /// The silences that hold, oldest first.
+    #[serde(default)]
+    pub silences: Vec<Silence>,
+    /// The maintenance windows that are open, in the order of the config.
+    #[serde(default)]
+    pub maintenance: Vec<OpenWindow>,
+}
+
+/// A maintenance window that is open, in `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpenWindow {
+    /// On which targets work is done; empty: on the whole host.
+    pub targets: Vec<String>,
+    /// When it began.
+    #[schemars(extend("format" = "date-time"))]
+    pub since: String,
+    /// When it ends.
+    #[schemars(extend("format" = "date-time"))]
+    pub until: String,
+    /// Whether alerts are held back.
+    pub holds_alerts: bool,
+    /// Whether automatic recovery is paused.
+    pub pauses_recovery: bool,
+}
+
+impl From<&maintenance::OpenWindow> for OpenWindow {
+    fn from(window: &maintenance::OpenWindow) -> Self {
+        Self {
+            targets: window.targets.iter().map(ToString::to_string).collect(),
+            since: window.since.to_string(),
+            until: window.until.to_string(),
+            holds_alerts: window.holds_alerts,
+            pauses_recovery: window.pauses_recovery,
+        }
+    }
 }
 
 /// The host, in `status`.

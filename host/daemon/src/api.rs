@@ -192,6 +192,7 @@ impl ApiState {
             watch: self.watch.clone(),
             targets: self.targets.clone(),
             recovery: self.recovery.clone(),
+            silences: self.silences.clone(),
             backups: self.backups.clone(),
             clock: self.clock.clone(),
             changed: self.changed.clone(),

@@ -68,7 +68,8 @@ use anyhow::Context;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
-    event::EventKind, id::IdSource, name::TargetName, route::GapWatch, spec::Spec, time::Timestamp,
+    event::EventKind, id::IdSource, maintenance::open_now, name::TargetName, route::GapWatch,
+    spec::Spec, time::Timestamp,
 };
 use mainstay_runtime::{HostOptions, PluginHost, contract::ContractVersion};
 use mainstay_store::{SqliteJournal, StateDirectory};
@@ -117,6 +118,7 @@ pub struct RunOptions {
 struct Host {
     spec: watch::Receiver<Arc<Spec>>,
     started_at: Timestamp,
+    clock: Arc<dyn Clock>,
     last_reload: LastReloadCell,
     unhandled_routes: UnhandledRoutes,
     /// The config in use with what is shown of its targets, so that they are listed once for each config.
@@ -158,6 +160,7 @@ impl HostView for Host {
             config_digest: spec.digest.clone(),
             targets: self.targets(&spec),
             unhandled_routes: self.unhandled_routes.get(),
+            maintenance: open_now(&spec.maintenance, self.clock.now()),
         }
     }
 
@@ -443,6 +446,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         host: Arc::new(Host {
             spec: spec.clone(),
             started_at,
+            clock: clock.clone(),
             last_reload,
             unhandled_routes,
             listed: Mutex::default(),

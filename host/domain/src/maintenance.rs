@@ -2,6 +2,7 @@
 
 use crate::{
     backup_schedule::next_slot,
+    name::TargetName,
     spec::{MaintenanceBegin, MaintenanceSpec},
     time::Timestamp,
 };
@@ -14,6 +15,36 @@ pub fn began(window: &MaintenanceSpec, now: Timestamp) -> Option<Timestamp> {
         MaintenanceBegin::Every(schedule) => next_slot(schedule, now - window.length).ok()?,
     };
     (began <= now && now < began + window.length).then_some(began)
+}
+
+/// A window that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenWindow {
+    /// On which targets work is done; none: on the whole host.
+    pub targets: Vec<TargetName>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Whether alerts are held back.
+    pub holds_alerts: bool,
+    /// Whether automatic recovery is paused.
+    pub pauses_recovery: bool,
+}
+
+/// Those of these windows that are open now, in their order.
+pub fn open_now(windows: &[MaintenanceSpec], now: Timestamp) -> Vec<OpenWindow> {
+    let open = windows.iter().filter_map(|window| {
+        let since = began(window, now)?;
+        Some(OpenWindow {
+            targets: window.targets.clone(),
+            since,
+            until: since + window.length,
+            holds_alerts: window.holds_alerts,
+            pauses_recovery: window.pauses_recovery,
+        })
+    });
+    open.collect()
 }
 
 /// When it begins next.
@@ -66,5 +97,15 @@ mod tests {
         check(&daily, "03:00:00", Some("03:00:00"), Some("20:00:00"));
         check(&daily, "04:59:59", Some("03:00:00"), Some("20:00:00"));
         check(&daily, "05:00:00", None, Some("20:00:00"));
+        let both = [once.clone(), daily];
+        assert_eq!(open_now(&both, at("05:00:00")), []);
+        let open = OpenWindow {
+            targets: Vec::new(),
+            since: at("20:00:00"),
+            until: at("22:00:00"),
+            holds_alerts: true,
+            pauses_recovery: true,
+        };
+        assert_eq!(open_now(&both, at("21:00:00")), [open]);
     }
 }

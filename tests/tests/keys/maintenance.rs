@@ -86,6 +86,17 @@ fn a_window_that_comes_again_holds_the_alerts_of_its_targets_at_its_hour_in_its_
         receiver.wait_for("the alert", |one| one.json()["target"] == name);
     }
     let status = daemon.json(&["status"]);
+    let open = status["maintenance"].as_array().unwrap();
+    assert_eq!(open.len(), 1, "{status}");
+    assert_eq!(open[0]["targets"], Value::from(vec!["inside"]), "{status}");
+    assert_eq!(open[0]["holds_alerts"], true, "{status}");
+    assert_eq!(open[0]["pauses_recovery"], false, "{status}");
+    let shown = daemon.cli(&["status"]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("maintenance of inside (alerts are held back), ends in "),
+        "{shown}"
+    );
     let mut rows = status["targets"].as_array().unwrap().iter();
     assert!(rows.all(|row| row["paused"] == false), "{status}");
     let mut received = receiver.received().into_iter();

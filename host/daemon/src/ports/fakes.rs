@@ -13,6 +13,7 @@ use mainstay_domain::{
     health::{Evidence, Health, Observation},
     id::{BackupId, IdSource, IncidentId, OperationId, SilenceId},
     incident::Incident,
+    maintenance::OpenWindow,
     name::{FailureType, JobName, PluginName, TargetName},
     operation::{Mode, Operation, OperationState},
     orders::Reported,
@@ -756,6 +757,13 @@ impl HostView for FakeWorld {
             config_digest: "ef".repeat(32),
             targets: [(target("api"), 1), (target("redis"), 5)].into(),
             unhandled_routes: vec!["the route for redis-down has no handler".into()],
+            maintenance: vec![OpenWindow {
+                targets: vec![target("redis")],
+                since: NOW,
+                until: NOW + Duration::from_secs(3_600),
+                holds_alerts: true,
+                pauses_recovery: false,
+            }],
         }
     }
     fn last_reload(&self) -> Option<LastReload> {

@@ -5,6 +5,7 @@ use mainstay_domain::{
     actor::Actor,
     backup::{BackupRecord, BackupStatus, BackupType, Verdict},
     id::{BackupId, OperationId, SilenceId},
+    maintenance::OpenWindow,
     name::{FailureType, JobName, PluginName, TargetName},
     operation::Operation,
     orders::Reported,
@@ -282,6 +283,8 @@ pub struct StatusFacts {
     pub targets: Arc<[(TargetName, u8)]>,
     /// What is left without a handler that serves, a sentence for each.
     pub unhandled_routes: Vec<String>,
+    /// The maintenance windows that are open.
+    pub maintenance: Vec<OpenWindow>,
 }
 
 /// How the last reload of config or plugins ended.

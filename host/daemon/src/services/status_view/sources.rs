@@ -2,10 +2,12 @@
 
 use super::ChangedTargets;
 use crate::ports::{
-    BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, StatusFacts,
-    TargetControl, Watch,
+    BackupOperator, Clock, HostView, JobStatus, PluginView, RecoveryControl, SilenceControl,
+    StatusFacts, TargetControl, Watch,
 };
-use mainstay_api::{HostStatus, JobRow, PluginRow, ReloadRow, Rest, Status, TargetRow, Unseen};
+use mainstay_api::{
+    HostStatus, JobRow, OpenWindow, PluginRow, ReloadRow, Rest, Silence, Status, TargetRow, Unseen,
+};
 use mainstay_domain::{id::IncidentId, name::TargetName};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,6 +20,7 @@ pub struct StatusSources {
     pub watch: Arc<dyn Watch>,
     pub targets: Arc<dyn TargetControl>,
     pub recovery: Arc<dyn RecoveryControl>,
+    pub silences: Arc<dyn SilenceControl>,
     pub backups: Arc<dyn BackupOperator>,
     pub clock: Arc<dyn Clock>,
     pub changed: ChangedTargets,
@@ -38,6 +41,8 @@ impl StatusSources {
             jobs: around.jobs,
             last_reload: around.last_reload,
             unhandled_routes: around.unhandled_routes,
+            silences: around.silences,
+            maintenance: around.maintenance,
         }
     }
 
@@ -80,6 +85,7 @@ impl StatusSources {
             waits: job.waits,
         };
         let plugins = self.plugins.rows();
+        let silences = self.silences.silences();
         Around {
             host: HostStatus {
                 name: facts.name,
@@ -99,6 +105,11 @@ impl StatusSources {
                 error: reload.error,
             }),
             unhandled_routes: facts.unhandled_routes,
+            silences: silences
+                .iter()
+                .map(|(silence, until)| Silence::of(silence, *until))
+                .collect(),
+            maintenance: facts.maintenance.iter().map(OpenWindow::from).collect(),
         }
     }
 }
@@ -116,6 +127,8 @@ pub(super) struct Around {
     jobs: Vec<JobRow>,
     last_reload: Option<ReloadRow>,
     unhandled_routes: Vec<String>,
+    silences: Vec<Silence>,
+    maintenance: Vec<OpenWindow>,
 }
 
 impl Around {
@@ -132,6 +145,10 @@ impl Around {
         serde_json::to_writer(&mut after, &self.last_reload)?;
         after.extend_from_slice(br#","unhandled_routes":"#);
         serde_json::to_writer(&mut after, &self.unhandled_routes)?;
+        after.extend_from_slice(br#","silences":"#);
+        serde_json::to_writer(&mut after, &self.silences)?;
+        after.extend_from_slice(br#","maintenance":"#);
+        serde_json::to_writer(&mut after, &self.maintenance)?;
         after.push(b'}');
         Ok((before, after))
     }

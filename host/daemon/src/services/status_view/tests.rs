@@ -15,6 +15,7 @@ fn cache(world: &Arc<FakeWorld>) -> StatusCache {
         watch: world.clone(),
         targets: world.clone(),
         recovery: world.clone(),
+        silences: world.clone(),
         backups: world.clone(),
         clock: world.clone(),
         changed: ChangedTargets::default(),

@@ -144,6 +144,7 @@ impl Bench {
             watch: host.clone(),
             targets: host.clone(),
             recovery: host.clone(),
+            silences: world.clone(),
             backups: world.clone(),
             clock: world.clone(),
             changed: host.changed.clone(),
