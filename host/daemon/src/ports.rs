@@ -9,9 +9,10 @@ mod operator;
 mod pid_files;
 mod process;
 mod reports;
+mod views;
 mod world;
 
-pub use {between::*, operator::*, pid_files::*, process::*, reports::*, world::*};
+pub use {between::*, operator::*, pid_files::*, process::*, reports::*, views::*, world::*};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 

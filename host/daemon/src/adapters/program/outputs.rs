@@ -10,6 +10,7 @@
 
 use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
 use std::{
+    ffi::OsStr,
     fs::{DirBuilder, File, OpenOptions},
     io,
     os::{
@@ -57,7 +58,7 @@ impl Outputs {
         for entry in std::fs::read_dir(&self.directory).into_iter().flatten() {
             let Ok(entry) = entry else { continue };
             let is_pipe = entry.file_type().is_ok_and(|kind| kind.is_fifo());
-            if is_pipe {
+            if is_pipe && is_of_a_daemon(&entry.file_name()) {
                 drop(resume(entry.path()));
             }
         }
@@ -118,6 +119,12 @@ impl Drop for Output {
             runtime.spawn(read_on(receiver, name));
         }
     }
+}
+
+/// Whether a daemon gives such names: a pipe that somebody else laid down is theirs, and stays.
+fn is_of_a_daemon(name: &OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.split_once('-'));
+    name.is_some_and(|(pid, number)| pid.parse::<u32>().is_ok() && number.parse::<u64>().is_ok())
 }
 
 /// Not waiting for a writer.
@@ -246,5 +253,24 @@ mod tests {
         assert_eq!(names(dir.path()), 1, "as a killed daemon leaves it");
         Outputs::new(dir.path()).resume();
         assert_eq!(names(dir.path()), 0);
+    }
+    #[tokio::test]
+    async fn what_is_no_pipe_of_a_daemon_is_left_alone_and_holds_nothing_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = dir.path().join("outputs");
+        std::fs::create_dir(&outputs).unwrap();
+        mkfifoat(CWD, outputs.join("mine"), Mode::RUSR | Mode::WUSR).unwrap();
+        mkfifoat(CWD, outputs.join("7-0"), Mode::RUSR | Mode::WUSR).unwrap();
+        std::fs::create_dir(outputs.join("7-1")).unwrap();
+        std::fs::write(outputs.join("7-2"), "").unwrap();
+        std::os::unix::fs::symlink("mine", outputs.join("7-3")).unwrap();
+        Outputs::new(dir.path()).resume();
+        assert!(!outputs.join("7-0").exists(), "nobody writes to it");
+        assert_eq!(names(dir.path()), 4);
+        // What lies in the place of the directory costs a pipe its name, and nothing else.
+        let dir = tempfile::tempdir().unwrap();
+        mkfifoat(CWD, dir.path().join("outputs"), Mode::RUSR | Mode::WUSR).unwrap();
+        let (_stdout, output) = Outputs::new(dir.path()).pipe().unwrap();
+        assert!(output.name.is_none());
     }
 }
