@@ -202,7 +202,7 @@ fn a_lost_manifest_costs_no_archive_and_is_told_once() {
     let mut daemon = prepare(CONFIG);
     daemon.run();
     let taken = daemon.json(&["backup", "create", "state"]);
-    let id = taken["id"].as_str().unwrap();
+    let id = taken["backups"][0]["id"].as_str().unwrap();
     assert!(daemon.stop());
     let place = daemon.path("state/backups/state");
     let manifest = place.join(format!("{id}.json"));

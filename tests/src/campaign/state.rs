@@ -307,16 +307,10 @@ impl Round<'_> {
     /// What nobody may change because of what was done: neither the damaged one nor what a daemon writes by itself.
     fn others(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let spoilt = &self.spoilt.name;
-        let stem = |path: &Path| -> String {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            name.split('.').next().unwrap_or_default().to_owned()
-        };
         let stays = |name: &Path| {
             let text = name.to_string_lossy();
-            // An archive without its manifest is a leftover, and an index is made anew.
-            let is_backup = name.starts_with("backups")
-                && !text.contains(".index.")
-                && stem(name) != stem(spoilt);
+            // An index is made anew.
+            let is_backup = name.starts_with("backups") && !text.contains(".index.");
             let is_plugin = name.starts_with("plugins") && !name.ends_with("files.json");
             let is_journal = ["journal.db", "journal.db-wal"].contains(&&*text)
                 && spoilt.to_string_lossy().starts_with("journal.db");
