@@ -13,9 +13,6 @@ use std::{
 
 /// The file's name in the state directory.
 const FILE_NAME: &str = "orders.json";
-/// Longer than any that was written.
-const MAX_BYTES: u64 = 64 << 20;
-
 /// So long it may be: a thousand reports are some 2 MB.
 const MOST_BYTES: u64 = 64 << 20;
 
