@@ -100,7 +100,7 @@ name = "deaf"
 kind = "tcp"
 address = "127.0.0.1:1"
 every = "100ms"
-timeout = "1s"
+timeout = "100ms"
 fail_after = 1
 failure = "deaf"
 

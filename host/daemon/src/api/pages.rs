@@ -72,7 +72,12 @@ pub(super) async fn answer<R: Row>(
         is_closed: false,
     };
     let first = pages.next().await?;
-    pages.begun = Some(text(b"[", &first));
+    // Where there was none there is none: what comes meanwhile is of the next answer.
+    pages.is_closed = first.is_empty();
+    pages.begun = Some(match pages.is_closed {
+        true => Bytes::from_static(b"[]"),
+        false => text(b"[", &first),
+    });
     let chunks = stream::unfold(pages, |mut pages| async move {
         let chunk = pages.chunk().await?;
         Some((chunk, pages))
@@ -191,6 +196,19 @@ mod tests {
         assert!(asked.iter().all(|&asked| asked <= PAGE), "{asked:?}");
         let (rows, _) = answered(3, Some(40), 50).await;
         assert_eq!(rows, Some(vec![41, 42, 43]));
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_an_empty_page_is_of_the_next_answer() {
+        let looks = Mutex::new(0);
+        let answer = answer::<u32>(10, None, move |_, _| {
+            *looks.lock() += 1;
+            let page: Vec<u32> = (1..*looks.lock()).collect();
+            Box::pin(std::future::ready(Ok(page)))
+        });
+        let body = answer.await.unwrap().into_body();
+        let text = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        assert_eq!(&text[..], b"[]");
     }
 
     #[tokio::test]
