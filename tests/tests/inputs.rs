@@ -23,6 +23,9 @@ fn check(daemon: &Daemon) -> (i32, Vec<Value>) {
     (output.status.code().unwrap(), problems)
 }
 
+/// Lays something down in the place of a file.
+type Make = fn(&Path);
+
 #[test]
 fn what_is_no_file_in_conf_d_stops_no_reload_and_no_check() {
     let daemon = Daemon::start(&[HOST, &sleeper("web")].concat(), &[]);
@@ -33,7 +36,6 @@ fn what_is_no_file_in_conf_d_stops_no_reload_and_no_check() {
         let status = daemon.wait_for_status(what, |status| status["last_reload"]["ok"] == ok);
         status["last_reload"]["error"].to_string()
     };
-    type Make = fn(&Path);
     let makers: [(&str, Make, &str); 6] = [
         ("a FIFO", make_fifo, "it is no regular file"),
         (
@@ -446,7 +448,7 @@ fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
     for directory in [daemon.path("state"), logs.clone()] {
         fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
     }
-    let makers: [(&str, fn(&Path)); 4] = [
+    let makers: [(&str, Make); 4] = [
         ("fifo", make_fifo),
         ("directory", |file| fs::create_dir(file).unwrap()),
         ("device", |file| symlink("/dev/zero", file).unwrap()),
@@ -470,14 +472,16 @@ fn what_is_no_file_in_the_place_of_a_log_holds_no_target_up() {
         assert!(message.contains(&place), "{message}");
     }
     let events = daemon.events();
-    let warned = events.iter().filter(|event| event["kind"] == "target.warned");
+    let warned = events
+        .iter()
+        .filter(|event| event["kind"] == "target.warned");
     assert_eq!(warned.count(), 3);
 }
 
 /// What people ordered: where it cannot be read the daemon serves, and says that it holds no more.
 #[test]
 fn orders_that_cannot_be_read_are_told_and_hold_no_start_up() {
-    let makers: [(&str, fn(&Path)); 3] = [
+    let makers: [(&str, Make); 3] = [
         ("damage", |file| fs::write(file, "{").unwrap()),
         ("a FIFO", make_fifo),
         ("a directory", |file| fs::create_dir(file).unwrap()),

@@ -152,11 +152,7 @@ impl BackupStore for LocalBackups {
         self.layout.delete(job, id)
     }
 
-    fn sweep(
-        &self,
-        sources: &[BackupSource],
-        known: &BTreeSet<BackupId>,
-    ) -> Vec<BackupStoreError> {
+    fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError> {
         let beside = sources.iter().map(|source| match source {
             BackupSource::Directory { path, .. } => swap::sweep(path),
             BackupSource::Command { .. } => Ok(()),

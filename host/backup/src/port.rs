@@ -196,11 +196,7 @@ pub trait BackupStore: Send + Sync {
     /// Removes what a crash left: pieces without a manifest, scratch directories, and beside `sources` the trees of a
     /// restore that was interrupted. What cannot be removed stays, with an error for each. Of the backups that are `known`
     /// as stored nothing is removed; one that lies there without its manifest is [`BackupStoreError::Corrupted`].
-    fn sweep(
-        &self,
-        sources: &[BackupSource],
-        known: &BTreeSet<BackupId>,
-    ) -> Vec<BackupStoreError>;
+    fn sweep(&self, sources: &[BackupSource], known: &BTreeSet<BackupId>) -> Vec<BackupStoreError>;
     /// The manifest of a backup that is committed; none where it is not.
     fn committed(&self, job: &JobName, id: &BackupId)
     -> Result<Option<Manifest>, BackupStoreError>;

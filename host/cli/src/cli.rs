@@ -55,9 +55,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
     match command {
         Command::Run => wiring::run(&global, out).await,
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
-        Command::CompileComponent { component, daemon } => {
-            Ok(compile::compile(&component, daemon))
-        }
+        Command::CompileComponent { component, daemon } => Ok(compile::compile(&component, daemon)),
         Command::Demo { keep } => wiring::demo(out, keep).await,
         Command::Check {
             target: Some(target),

@@ -220,9 +220,7 @@ impl From<CompileError> for LoadError {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Component(reason) => Self::Compile(reason),
-            CompileError::Fatal(reason) | CompileError::Ended(reason) => {
-                Self::CompileEnded(reason)
-            }
+            CompileError::Fatal(reason) | CompileError::Ended(reason) => Self::CompileEnded(reason),
             CompileError::Starved(reason) => Self::CompileStarved(reason),
             CompileError::Host(reason) => Self::Host(reason),
         }

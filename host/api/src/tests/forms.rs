@@ -201,13 +201,15 @@ fn the_status_says_null_where_there_is_nothing() {
             by: "ann".to_owned(),
             note: None,
         }],
-        maintenance: vec![OpenWindow::from(&mainstay_domain::maintenance::OpenWindow {
-            targets: Vec::new(),
-            since: samples::NOW,
-            until: samples::NOW,
-            holds_alerts: true,
-            pauses_recovery: false,
-        })],
+        maintenance: vec![OpenWindow::from(
+            &mainstay_domain::maintenance::OpenWindow {
+                targets: Vec::new(),
+                since: samples::NOW,
+                until: samples::NOW,
+                holds_alerts: true,
+                pauses_recovery: false,
+            },
+        )],
     };
     let at = "2024-01-31T12:00:00.123Z";
     let expected = json!({

@@ -114,7 +114,9 @@ async fn a_list_goes_on_below_the_last_one_of_the_page_before() {
     let ids = async |line: String| {
         let written = done_with(&served, true, &line).await;
         let rows: Vec<serde_json::Value> = serde_json::from_str(&written).unwrap();
-        let ids = rows.iter().map(|row| row["id"].as_str().unwrap().to_owned());
+        let ids = rows
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned());
         ids.collect::<Vec<_>>()
     };
     for list in ["history", "incidents"] {

@@ -110,7 +110,10 @@ mod tests {
                 at: Timestamp::from_millis(1),
             });
             file.keep(orders.clone()).await.unwrap();
-            assert_eq!(OrdersFile::new(directory.path()).read(), (orders.clone(), None));
+            assert_eq!(
+                OrdersFile::new(directory.path()).read(),
+                (orders.clone(), None)
+            );
         }
         let mode = fs::metadata(&file.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -155,15 +158,5 @@ mod tests {
             assert!(why.starts_with("it is no regular file; what was"), "{why}");
             assert_eq!(file.read(), (Orders::default(), None));
         }
-    }
-
-    #[test]
-    fn what_is_no_regular_file_orders_nothing_and_holds_up_no_start() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = OrdersFile::new(directory.path());
-        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-        rustix::fs::mkfifoat(rustix::fs::CWD, &file.path, mode).unwrap();
-        assert_eq!(file.read(), Orders::default());
-        assert!(directory.path().join("orders.json.unread").exists());
     }
 }

@@ -1012,7 +1012,9 @@ async fn what_broke_the_compiler_is_not_compiled_again_by_the_next_host() {
         assert!(setup.heard(told) > 0, "start {start}");
         let needed = std::collections::BTreeSet::new();
         setup.host.prune_store(needed).unwrap();
-        let Setup { host, root: left, .. } = setup;
+        let Setup {
+            host, root: left, ..
+        } = setup;
         host.stop().await;
         root = Some(left);
     }

@@ -343,7 +343,12 @@ fn what_has_no_name_that_the_store_gives_is_not_swept() {
     let fixture = Fixture::new();
     fixture.put("a", "one");
     fixture.take(BackupType::Full, &[]);
-    let names = ["mine.jsonl.zst", "mine.index.zst", "notes.partial", "README"];
+    let names = [
+        "mine.jsonl.zst",
+        "mine.index.zst",
+        "notes.partial",
+        "README",
+    ];
     for name in names {
         fs::write(fixture.job_dir().join(name), "mine").unwrap();
     }

@@ -234,7 +234,10 @@ async fn a_stored_backup_that_lost_its_manifest_is_known_to_the_sweep_and_marked
     });
     let fixture = fixture.restarted().await;
     let known = [lost.id.clone(), whole.id.clone()];
-    assert_eq!(fixture.store.known(), std::collections::BTreeSet::from(known));
+    assert_eq!(
+        fixture.store.known(),
+        std::collections::BTreeSet::from(known)
+    );
     let status = |id: &BackupId| {
         let records = fixture.service.list(None);
         records.into_iter().find(|it| &it.id == id).unwrap()

@@ -95,7 +95,10 @@ async fn a_journal_of_every_schema_before_is_taken_over_whole() {
 
     for version in 1..MIGRATIONS.len() {
         let directory = older(today.path(), version);
-        assert_eq!(version_of(directory.path()), i64::try_from(version).unwrap());
+        assert_eq!(
+            version_of(directory.path()),
+            i64::try_from(version).unwrap()
+        );
         let journal = open(directory.path()).unwrap();
         let recovered = journal.recovered(Timestamp::from_millis(0)).await.unwrap();
         let found = (recovered.operations, recovered.incidents, recovered.outbox);
