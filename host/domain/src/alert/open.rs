@@ -8,6 +8,8 @@
 //! Invariant: where several things with one key are wrong, it is over when all of them are.
 //! Invariant: what the config does not name any more is not wrong any more.
 
+mod replay;
+
 use super::{
     AlertStatus, OutboxEntry,
     concern::{Concern, Part, concern, dedup_keys, ends, part},
@@ -22,7 +24,7 @@ use crate::{
     severity::Severity,
     spec::{AlertRoute, Spec},
 };
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::collections::BTreeMap;
 
 /// So many keys are remembered at most; what fires beyond that is sent all the same.
 const MOST: usize = 10_000;
@@ -40,65 +42,6 @@ pub struct OpenAlerts {
 }
 
 impl OpenAlerts {
-    /// What the daemons before left open, by the events that they wrote, the oldest first, and the routes of today.
-    pub fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> Self {
-        let mut open = Self::default();
-        open.replay(events, routes, host_name);
-        open.replay_ended();
-        open
-    }
-
-    /// The same, page by page; [`OpenAlerts::replay_ended`] comes after the last.
-    pub fn replay(&mut self, events: &[Event], routes: &[AlertRoute], host_name: &str) {
-        self.is_replay = true;
-        let mut ids = IdSource::new(0);
-        for event in events {
-            // Its alerts are in the outbox, or were sent.
-            drop(self.alerts_for(event, routes, host_name, &mut ids));
-        }
-        self.is_replay = false;
-    }
-
-    /// What comes now is of this daemon.
-    pub fn replay_ended(&mut self) {
-        self.all_were_before();
-    }
-
-    /// The kinds of events that make a difference to what is open.
-    pub fn kinds() -> &'static [EventKind] {
-        static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
-            let mut kinds = EventKind::ALL.to_vec();
-            kinds.retain(|kind| makes_a_difference(*kind));
-            kinds
-        });
-        &KINDS
-    }
-
-    /// Whether an event makes a difference to what is open, so that it is looked for when that is replayed.
-    pub fn are_changed_by(event: &Event) -> bool {
-        let resolves =
-            matches!(&event.data, EventData::AlertQueued(facts) if facts.resolves.is_some());
-        resolves || makes_a_difference(event.kind)
-    }
-
-    /// Whether this event may make a difference to what is open now, where that was replayed over it: else nobody need
-    /// replay it any more.
-    pub fn need(&self, event: &Event, host_name: &str) -> bool {
-        if event.kind == EventKind::HostStarted || self.told.len() >= MOST {
-            return true;
-        }
-        match &event.data {
-            EventData::AlertQueued(facts) => {
-                let resolves = facts.resolves.as_ref();
-                resolves.is_some_and(|key| self.told.contains_key(key))
-            }
-            _ => {
-                let keys = dedup_keys(event, host_name);
-                keys.iter().any(|key| self.told.contains_key(key))
-            }
-        }
-    }
-
     /// Whether somebody was told of an event of this kind, and not of its end.
     pub fn has(&self, kind: EventKind) -> bool {
         let mut told = self.told.values().flat_map(|of_key| of_key.by.values());
@@ -320,10 +263,6 @@ impl OpenAlerts {
         told.flat_map(|told| told.kinds.values_mut())
             .for_each(|before| *before = true);
     }
-}
-
-fn makes_a_difference(kind: EventKind) -> bool {
-    concern(kind) != Concern::Tells || kind == EventKind::HostStarted
 }
 
 /// Says that a message is an update of what its receiver was told, and no new page.

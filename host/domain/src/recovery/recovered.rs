@@ -1,8 +1,10 @@
 //! Resumes what the previous daemon left, at the stage where it stood.
 
+mod operation;
+
 use super::{
-    Attempt, Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered,
-    Recovery, Running, Stage, Tracked, Work, words,
+    Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered, Recovery,
+    Stage, Tracked, Work,
 };
 use crate::{
     cooldown::Cooldowns,
@@ -18,10 +20,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-/// After so many interrupted calls of one operation a person is asked: a guest that crashes the daemon must not do so
-/// for ever.
-const INTERRUPTIONS: u32 = 3;
 
 /// How long the checks have to see a failure again whose relapse window was open when the daemon ended.
 const LAST_LOOK: Duration = Duration::from_secs(10);
@@ -164,107 +162,6 @@ impl Recovery {
             // Only the checks can say that it is over, and none of them sees it.
             self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
         }
-        Ok(())
-    }
-
-    fn resume_operation(
-        &mut self,
-        case: &mut Case,
-        mut work: Work,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let due = work.operation.due;
-        match work.operation.state {
-            OperationState::AwaitingManual => {
-                case.stage = Stage::AwaitingApproval(work);
-                if !case.is_present {
-                    self.close_unrecovered(case, IncidentEnd::Unseen, at, out)?;
-                }
-            }
-            OperationState::Validating if due.is_none() => {
-                let key = case.key();
-                let Some(route) = self.settings.route(&key, work.operation.severity).cloned()
-                else {
-                    self.queue_again(case, work, at.monotonic);
-                    return Ok(());
-                };
-                let (id, target) = (work.operation.id.clone(), key.target.clone());
-                self.queue.occupy(id, target);
-                // A handler had acted before the daemon ended, which whoever watches the target now does not know.
-                let looks = self.look(&key, &work, true, at, out);
-                case.stage = Stage::Running(Box::new(Running {
-                    work,
-                    route,
-                    attempt: Attempt::Validating(looks),
-                    cancelled: None,
-                }));
-            }
-            OperationState::InProgress if due.is_none() => self.cut_off(case, work, at, out)?,
-            _ => {
-                let rests = work.operation.state != OperationState::Scheduled;
-                if rests && !work.operation.cut_off {
-                    // It rests between two attempts.
-                    work.error
-                        .get_or_insert_with(|| "its last attempt did not help".to_owned());
-                }
-                let left = due.map_or(Duration::ZERO, |due| due.since(at.now));
-                let left = left.min(self.longest_wait(case, &work, at));
-                if work.error.is_some() {
-                    let entry = self.entry(&work.operation, at.monotonic + left);
-                    self.queue.rest(entry);
-                    case.stage = Stage::Queued(work);
-                } else {
-                    self.queue_again(case, work, at.monotonic + left);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A clock that went back makes a wait no longer than its rules say.
-    fn longest_wait(&self, case: &Case, work: &Work, at: InputTime) -> Duration {
-        let key = case.key();
-        let Some(route) = self.settings.route(&key, case.incident.severity) else {
-            return Duration::ZERO;
-        };
-        let next = work.operation.attempts.saturating_add(1);
-        match &work.error {
-            Some(_) => route.strategy.delay_before(next).unwrap_or_default(),
-            None => self.next_delay(&key, &case.incident, route, at),
-        }
-    }
-
-    fn queue_again(&mut self, case: &mut Case, work: Work, due: Monotonic) {
-        let entry = self.entry(&work.operation, due);
-        self.queue.push(entry);
-        case.stage = Stage::Queued(work);
-    }
-
-    /// The daemon ended during a call: the attempt is made again, but not for ever.
-    fn cut_off(
-        &mut self,
-        case: &mut Case,
-        mut work: Work,
-        at: InputTime,
-        out: &mut Outcome,
-    ) -> Result<(), IllegalMove> {
-        let interruptions = work.operation.interruptions.saturating_add(1);
-        work.operation.interruptions = interruptions;
-        if interruptions >= INTERRUPTIONS {
-            let why =
-                format!("the daemon ended {INTERRUPTIONS} times while a handler of it was called");
-            let steps =
-                vec!["see in its journal and in the daemon's log what ended the daemon".to_owned()];
-            return self.request_operator(case, work, why, steps, at, out);
-        }
-        // Whatever ends before the call is made again has ended no call.
-        work.revise(out, |operation| {
-            operation.due = Some(at.now);
-            operation.cut_off = true;
-        });
-        out.writes.push(words::resumed(&work.operation, at.now));
-        self.queue_again(case, work, at.monotonic);
         Ok(())
     }
 

@@ -1,10 +1,12 @@
 //! The events of recovery: their words for people, and their data for programs.
 
 mod incidents;
+mod pauses;
 
 pub(super) use incidents::{
     closed, escalated, flapping, opened, reopened, rto_exceeded, steady, unwatched, worsened,
 };
+pub(super) use pauses::{pause_over, paused, paused_for};
 
 use crate::{
     actor::Actor,
@@ -12,11 +14,10 @@ use crate::{
     event::{
         Event, EventData, EventKind, OperationApproved, OperationAskedFor, OperationAwaitingManual,
         OperationCancelled, OperationEnded, OperationFacts, OperationResumed, OperationRetrying,
-        OperationScheduled, OperationStarted, OperationValidating, PausedBy, PausedFor,
+        OperationScheduled, OperationStarted, OperationValidating,
     },
-    name::{PluginName, TargetName},
+    name::PluginName,
     operation::{Operation, OperationState},
-    pause::TimedPause,
     record::Change,
     severity::Severity,
     spec::RouteSpec,
@@ -286,60 +287,4 @@ pub(super) fn did_not_help(operation: &Operation) -> String {
         "recovery of {} from {} did not help",
         operation.target, operation.failure
     )
-}
-
-pub(super) fn paused(
-    target: Option<&TargetName>,
-    paused: bool,
-    by: &Actor,
-    now: Timestamp,
-) -> Change {
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
-    let (kind, verb) = match paused {
-        true => (EventKind::HostPaused, "paused"),
-        false => (EventKind::HostResumed, "resumed"),
-    };
-    let mut event = Event::new(kind, Severity::Low, now, format!("{by} {verb} {what}"));
-    event.target = target.cloned();
-    let facts = PausedBy {
-        by: by.name.clone(),
-        note: by.note.clone(),
-    };
-    Change::Event(event.with_data(facts))
-}
-
-pub(super) fn paused_for(target: Option<&TargetName>, pause: &TimedPause, reason: &str) -> Change {
-    let TimedPause { since, length, by } = pause;
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
-    let why = match reason {
-        "" => String::new(),
-        reason => format!(": {reason}"),
-    };
-    let message = format!("{by} paused {what} for {length:?}{why}");
-    let mut event = Event::new(EventKind::HostPaused, Severity::Low, *since, message);
-    event.target = target.cloned();
-    let facts = PausedFor {
-        by: by.name.clone(),
-        note: by.note.clone(),
-        reason: reason.to_owned(),
-        length_ms: millis(*length),
-    };
-    Change::Event(event.with_data(facts))
-}
-
-pub(super) fn pause_over(
-    target: Option<&TargetName>,
-    pause: &TimedPause,
-    now: Timestamp,
-) -> Change {
-    let TimedPause { length, by, .. } = pause;
-    let what = target.map_or("the host".to_owned(), ToString::to_string);
-    let message = format!("the pause of {what} is over: {by} asked for {length:?}");
-    let mut event = Event::new(EventKind::HostResumed, Severity::Low, now, message);
-    event.target = target.cloned();
-    let facts = PausedBy {
-        by: by.name.clone(),
-        note: by.note.clone(),
-    };
-    Change::Event(event.with_data(facts))
 }

@@ -1,0 +1,75 @@
+//! What is open is in no record of its own: it is read from the events of the daemons before.
+
+use super::{MOST, OpenAlerts};
+use crate::{
+    alert::concern::{Concern, concern, dedup_keys},
+    event::{Event, EventData, EventKind},
+    id::IdSource,
+    spec::AlertRoute,
+};
+use std::sync::LazyLock;
+
+impl OpenAlerts {
+    /// What the daemons before left open, by the events that they wrote, the oldest first, and the routes of today.
+    pub fn replayed(events: &[Event], routes: &[AlertRoute], host_name: &str) -> Self {
+        let mut open = Self::default();
+        open.replay(events, routes, host_name);
+        open.replay_ended();
+        open
+    }
+
+    /// The same, page by page; [`OpenAlerts::replay_ended`] comes after the last.
+    pub fn replay(&mut self, events: &[Event], routes: &[AlertRoute], host_name: &str) {
+        self.is_replay = true;
+        let mut ids = IdSource::new(0);
+        for event in events {
+            // Its alerts are in the outbox, or were sent.
+            drop(self.alerts_for(event, routes, host_name, &mut ids));
+        }
+        self.is_replay = false;
+    }
+
+    /// What comes now is of this daemon.
+    pub fn replay_ended(&mut self) {
+        self.all_were_before();
+    }
+
+    /// The kinds of events that make a difference to what is open.
+    pub fn kinds() -> &'static [EventKind] {
+        static KINDS: LazyLock<Vec<EventKind>> = LazyLock::new(|| {
+            let mut kinds = EventKind::ALL.to_vec();
+            kinds.retain(|kind| makes_a_difference(*kind));
+            kinds
+        });
+        &KINDS
+    }
+
+    /// Whether an event makes a difference to what is open, so that it is looked for when that is replayed.
+    pub fn are_changed_by(event: &Event) -> bool {
+        let resolves =
+            matches!(&event.data, EventData::AlertQueued(facts) if facts.resolves.is_some());
+        resolves || makes_a_difference(event.kind)
+    }
+
+    /// Whether this event may make a difference to what is open now, where that was replayed over it: else nobody need
+    /// replay it any more.
+    pub fn need(&self, event: &Event, host_name: &str) -> bool {
+        if event.kind == EventKind::HostStarted || self.told.len() >= MOST {
+            return true;
+        }
+        match &event.data {
+            EventData::AlertQueued(facts) => {
+                let resolves = facts.resolves.as_ref();
+                resolves.is_some_and(|key| self.told.contains_key(key))
+            }
+            _ => {
+                let keys = dedup_keys(event, host_name);
+                keys.iter().any(|key| self.told.contains_key(key))
+            }
+        }
+    }
+}
+
+fn makes_a_difference(kind: EventKind) -> bool {
+    concern(kind) != Concern::Tells || kind == EventKind::HostStarted
+}

@@ -1,0 +1,93 @@
+//! What a person asks of the machine, and what becomes of it.
+
+use crate::{
+    actor::Actor, id::OperationId, name::TargetName, operation::Operation, recovery::CaseKey,
+};
+use std::time::Duration;
+
+/// What becomes of a person's command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// The operation that it concerns, as it is now.
+    Operation(Box<Operation>),
+    /// It is done.
+    Done,
+    /// It is not done.
+    Refused(Refusal),
+}
+
+/// Why a person's command is not carried out; sentences for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The target or operation is not there.
+    #[error("{0}")]
+    Unknown(String),
+    /// It is there, and not in the state that the command needs: somebody was faster, or it is the same once more.
+    #[error("{0}")]
+    Conflict(String),
+    /// No config of today allows it.
+    #[error("{0}")]
+    NotAllowed(String),
+}
+
+/// Tells a command's reply from others; the driver's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Recovers a target, now.
+    Recover {
+        /// Of what.
+        key: CaseKey,
+        /// Effects are only planned.
+        dry_run: bool,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Decides about an operation.
+    Decide {
+        /// Which.
+        id: OperationId,
+        /// The revision that was looked at; none: whichever it has.
+        revision: Option<u64>,
+        /// What is decided.
+        verb: Verb,
+        /// Who decides.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// Pauses automatic operations of a target, or with none of the host.
+    Pause {
+        /// Whose.
+        target: Option<TargetName>,
+        /// False resumes them.
+        paused: bool,
+        /// Who asks.
+        by: Actor,
+    },
+    /// Pauses them for a while.
+    PauseFor {
+        /// Whose; none: the host's.
+        target: Option<TargetName>,
+        /// For how long; at most [`LONGEST_PAUSE`](crate::pause::LONGEST_PAUSE).
+        length: Duration,
+        /// Why.
+        reason: String,
+        /// Who asks.
+        by: Actor,
+    },
+}
+
+/// What a person decides about an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Lets an operation that awaits a person run.
+    Approve,
+    /// Ends an operation that awaits a person; its incident is escalated.
+    Reject,
+    /// Ends an operation that waits or runs; a running one after its call.
+    Cancel,
+}
