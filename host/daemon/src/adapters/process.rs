@@ -30,6 +30,7 @@ mod log_keeper;
 mod logs;
 mod mark;
 pub(crate) mod oom;
+mod open;
 mod output;
 mod prepare;
 mod renaming;
@@ -61,13 +62,7 @@ use mark::Marks;
 use output::FileId;
 use parking_lot::Mutex;
 use start::Starting;
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc, time::Duration};
 
 /// The processes of this machine, as one daemon sees them.
 pub struct HostProcesses {
@@ -99,49 +94,6 @@ pub struct ProcessesError {
 }
 
 impl HostProcesses {
-    /// Keeps logs in `state_dir/logs`, which is made where it is not there, and marks children as those of `state_dir`.
-    pub fn new(
-        state_dir: &Path,
-        secrets: Arc<dyn Secrets>,
-        environment: Arc<ChildEnvironment>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ProcessesError> {
-        let failed = |operation, path: &Path| {
-            let path = path.to_owned();
-            move |source| ProcessesError {
-                operation,
-                path,
-                source,
-            }
-        };
-        let logs = state_dir.join("logs");
-        log::make_directory(&logs).map_err(failed("make the directory", &logs))?;
-        let logs = logs
-            .canonicalize()
-            .map_err(failed("resolve the directory", &logs))?;
-        let boot_id = boot::id().map_err(|(path, source)| failed("read", &path)(source))?;
-        let marks = Marks::new(&logs);
-        let rotations = Rotations::default();
-        let keeper = LogKeeper::start(rotations.clone(), marks.written().clone())
-            .map_err(failed("start the thread that keeps the logs in", &logs))?;
-        Ok(Self {
-            children: Arc::new(Children::new(boot_id.clone(), marks.clone())),
-            starting: Starting::new(),
-            before_starts: Starts::new("before-start"),
-            logs,
-            rotations,
-            keeper,
-            leftovers: Arc::new(Leftovers::new(marks.clone())),
-            groups: ControlGroups::new(marks.state()),
-            unbounded: Mutex::default(),
-            marks,
-            boot_id,
-            secrets,
-            environment,
-            clock,
-        })
-    }
-
     /// Looks at once whether logs were moved or deleted, and opens those anew.
     pub fn reopen_logs(&self) {
         self.keeper.look_at_all();

@@ -11,7 +11,7 @@ use mainstay_domain::{
 };
 use std::time::Duration;
 use std::time::Instant;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -9,13 +9,16 @@
 //! found: nothing that is gone leaves anything behind.
 //! Invariant: a look that cannot be done, for want of descriptors say, is done again; it never means that nothing is left.
 
-use super::{account, batch::Batch, mark::Marks, signal};
+mod scan;
+
+use super::{account, batch::Batch, mark::Marks};
 use crate::{
     adapters::limits,
     ports::{AccountError, ProcessError},
 };
 use mainstay_domain::{name::TargetName, record::ProcessIdentity, time::Timestamp};
 use parking_lot::Mutex;
+use scan::{Found, Unseen, Wanted, look_for_all};
 use std::{
     collections::HashMap,
     io,
@@ -44,27 +47,6 @@ pub(super) struct Marked {
     pub(super) start_ticks: u64,
     /// As `/proc/PID/stat` has it.
     pub(super) state: char,
-}
-
-/// Why a look says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unseen {
-    /// The daemon has no descriptors left, or the like.
-    Lack,
-    /// It broke off.
-    BrokenOff,
-}
-
-/// What a look has found.
-type Found = Result<Vec<Marked>, Unseen>;
-
-/// One target that is looked for.
-struct Wanted {
-    target: TargetName,
-    /// Whether what is found is killed.
-    ends: bool,
-    /// Who hears what was found.
-    sender: oneshot::Sender<Found>,
 }
 
 /// What may be left of targets.
@@ -285,45 +267,6 @@ fn uid_of(user: &str) -> io::Result<Option<u32>> {
         Err(AccountError::Unreadable { source, .. }) if limits::is_own_lack(&source) => Err(source),
         // Without an account nothing can have been started under it either.
         Err(_) => Ok(None),
-    }
-}
-
-fn look_for_all(marks: &Marks, users: &HashMap<TargetName, u32>, wanted: Vec<Wanted>) {
-    // Two may ask for the same target.
-    let mut targets: HashMap<&TargetName, bool> = HashMap::new();
-    for one in &wanted {
-        *targets.entry(&one.target).or_default() |= one.ends;
-    }
-    let mut found: HashMap<TargetName, Vec<Marked>> = HashMap::new();
-    let carriers = match marks.carriers(users, |target| targets.contains_key(target)) {
-        Ok(carriers) => carriers,
-        Err(error) => {
-            tracing::warn!(%error, "cannot look at all processes yet");
-            for one in wanted {
-                // Nobody may wait for it any more.
-                let _ = one.sender.send(Err(Unseen::Lack));
-            }
-            return;
-        }
-    };
-    for marked in carriers {
-        if targets.get(&marked.target).is_some_and(|ends| *ends) {
-            kill(&marked);
-        }
-        found.entry(marked.target.clone()).or_default().push(marked);
-    }
-    for one in wanted {
-        let of_it = found.get(&one.target).cloned().unwrap_or_default();
-        // Nobody may wait for it any more.
-        let _ = one.sender.send(Ok(of_it));
-    }
-}
-
-fn kill(marked: &Marked) {
-    let pid = marked.pid;
-    tracing::warn!(pid, target_name = %marked.target, "killing what a process of the target left behind");
-    if let Err(error) = signal::kill_exactly(pid, marked.start_ticks) {
-        tracing::warn!(pid, %error, "it cannot be killed yet");
     }
 }
 

@@ -20,6 +20,7 @@ use mainstay_domain::{
 };
 use stat::ProcessStat;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 /// How long anything here may take before it counts as broken.
