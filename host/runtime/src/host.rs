@@ -7,6 +7,7 @@ mod apply;
 mod build;
 mod diff;
 mod file_history;
+mod follow;
 mod judged;
 mod kept;
 mod loads;
@@ -32,6 +33,7 @@ use crate::{
     plugin::Plugin,
     registry::{NotServing, Registry},
 };
+use follow::{Request, follow};
 use kept::Kept;
 use mainstay_domain::{
     name::PluginName,
@@ -46,7 +48,6 @@ use std::{
     io,
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 use tokio::{
     sync::{SetOnce, mpsc, oneshot},
@@ -65,13 +66,6 @@ pub struct PluginHost {
     task: JoinHandle<()>,
     /// Set where the reload task has panicked.
     broken: Arc<SetOnce<String>>,
-}
-
-/// What is asked of the reload task.
-enum Request {
-    Forget(PluginName, Version, oneshot::Sender<io::Result<bool>>),
-    Apply(Specs, oneshot::Sender<Result<(), ApplyError>>),
-    Look(oneshot::Sender<()>),
 }
 
 impl PluginHost {
@@ -249,57 +243,6 @@ impl PluginHost {
     pub async fn stop(self) {
         drop(self.requests);
         let _ = self.task.await;
-    }
-}
-
-/// The reload task: waits, and looks when something rings, is asked or is due.
-async fn follow(
-    mut reloader: Reloader,
-    mut asked: mpsc::Receiver<Request>,
-    rescan: Duration,
-    due: Option<Duration>,
-) {
-    let hints = reloader.watch.hints().clone();
-    let mut wait = due.unwrap_or(rescan).min(rescan);
-    loop {
-        let request = tokio::select! { biased;
-            request = asked.recv() => match request {
-                Some(request) => Some(request),
-                None => return,
-            },
-            () = hints.wait() => None,
-            () = tokio::time::sleep(wait) => None,
-        };
-        // Of settings that came together only the newest count; everyone who asked gets their answer.
-        let (mut newest, mut applied, mut looked) = (None, Vec::new(), Vec::new());
-        let mut forgotten = Vec::new();
-        let together = std::iter::from_fn(|| asked.try_recv().ok());
-        for request in request.into_iter().chain(together) {
-            match request {
-                Request::Forget(name, version, done) => {
-                    forgotten.push((reloader.forget(name, version).await, done));
-                }
-                Request::Apply(specs, done) => {
-                    newest = Some(specs);
-                    applied.push(done);
-                }
-                Request::Look(done) => looked.push(done),
-            }
-        }
-        if let Some(specs) = newest {
-            let outcome = reloader.apply(specs).await;
-            for done in applied {
-                // Whoever stopped waiting does not need the answer.
-                let _ = done.send(outcome.clone());
-            }
-        }
-        wait = reloader.look().await.unwrap_or(rescan).min(rescan);
-        for done in looked {
-            let _ = done.send(());
-        }
-        for (outcome, done) in forgotten {
-            let _ = done.send(outcome);
-        }
     }
 }
 

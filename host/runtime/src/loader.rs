@@ -4,23 +4,21 @@
 //! Invariant: `describe` and `configure` run without any grant, under limits.
 
 mod code;
+mod options;
 
 pub use crate::candidate::{Candidate, Descriptor, Now};
+pub use options::LoaderOptions;
 
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
-    cache::CompileCache,
     candidate::{Loaded, LoaderContext},
-    compiler::{Compiler, InProcess},
     component_file::{self, MAX_PLUGIN_BYTES, check_size},
     contract::Shape,
-    effects::{Call, EffectPort, Purpose},
-    engine::{Engine, EngineError},
+    effects::{Call, Purpose},
+    engine::EngineError,
     error::LoadError,
     invoke::{CallDeadline, Invocation},
-    observer::{LogObserver, Observer},
     plugin::Plugin,
-    quarantine::QuarantinePolicy,
     seeds::Seeds,
     settings::{CallSettings, Settings},
     settings_schema,
@@ -31,7 +29,6 @@ use mainstay_domain::{
     secret::Masked,
     spec::{Grants, Limits, PluginSpec},
     text::excerpt,
-    time::Monotonic,
 };
 use semver::Version;
 use std::{collections::BTreeSet, io, path::Path, sync::Arc};
@@ -40,40 +37,6 @@ use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 #[derive(Clone)]
 pub struct Loader {
     shared: Arc<LoaderContext>,
-}
-
-/// How a [`Loader`] is made.
-pub struct LoaderOptions {
-    /// Runs the plugins.
-    pub engine: Engine,
-    /// Where effects go.
-    pub effects: Arc<dyn EffectPort>,
-    /// Is told of quarantines and, by a host, of everything else.
-    pub observer: Arc<dyn Observer>,
-    /// When a failing plugin rests.
-    pub quarantine: QuarantinePolicy,
-    /// Compiled components on disk; none compiles each time.
-    pub cache: Option<CompileCache>,
-    /// Compiles them; in this process by default.
-    pub compiler: Arc<dyn Compiler>,
-    /// Measures rests.
-    pub now: Now,
-}
-
-impl LoaderOptions {
-    /// The defaults: a log for an observer, no cache, the system's clock.
-    pub fn new(engine: Engine, effects: Arc<dyn EffectPort>) -> Self {
-        let start = std::time::Instant::now();
-        Self {
-            engine,
-            effects,
-            observer: Arc::new(LogObserver),
-            quarantine: QuarantinePolicy::default(),
-            cache: None,
-            compiler: Arc::new(InProcess),
-            now: Arc::new(move || Monotonic::from_start(start.elapsed())),
-        }
-    }
 }
 
 impl Loader {
