@@ -262,7 +262,7 @@ fn a_foreign_service_has_the_lines_of_the_log_that_a_check_of_it_names() {
     std::fs::write(&log, "up\nout of memory\n").unwrap();
     let target = format!(
         "\n[[target]]\nname = \"job\"\n[[target.check]]\nname = \"port\"\nkind = \"tcp\"\naddress = \"127.0.0.1:1\"\n\
-         every = \"100ms\"\ntimeout = \"1s\"\nfail_after = 1\nfailure = \"odd\"\n[[target.check]]\nname = \"log\"\n\
+         every = \"100ms\"\ntimeout = \"100ms\"\nfail_after = 1\nfailure = \"odd\"\n[[target.check]]\nname = \"log\"\n\
          kind = \"log\"\npath = \"{}\"\ncontains = \"no such line\"\nevery = \"1h\"\nfailure = \"odd\"\n",
         log.display()
     );

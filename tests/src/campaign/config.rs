@@ -10,6 +10,7 @@ mod nasty;
 use super::Random;
 use crate::{peak_kb, program, resident_kb};
 use mainstay_daemon::config::{self as daemon_config, Problem};
+use mainstay_domain::spec::Spec;
 use mutant::{Mutant, Seeds};
 use rustix::fs::Mode;
 use serde_json::Value;
@@ -87,7 +88,7 @@ pub fn config(rounds: u32, seed: u64) -> ConfigReport {
 #[derive(Debug)]
 enum Read {
     /// It can be used: what it says, without the digest of its text.
-    Accepted(String),
+    Accepted(Box<Spec>),
     /// It cannot.
     Refused(Vec<Problem>),
 }
@@ -103,7 +104,7 @@ fn read(path: &Path) -> Read {
         Ok(mut loaded) => {
             show(&loaded.warnings);
             loaded.spec.digest.clear();
-            Read::Accepted(format!("{:?}", loaded.spec))
+            Read::Accepted(Box::new(loaded.spec))
         }
         Err(errors) => {
             show(&errors.problems);
@@ -287,7 +288,7 @@ impl Desk {
     }
 
     /// Writes every file anew, as its tables say and without its layout: it must be accepted, and mean the same.
-    fn must_mean_the_same_again(&mut self, mutant: &Mutant, meaning: &str) {
+    fn must_mean_the_same_again(&mut self, mutant: &Mutant, meaning: &Spec) {
         let mut files = vec![self.path("mainstay.toml")];
         let drop_ins = fs::read_dir(self.path("conf.d")).into_iter().flatten();
         files.extend(drop_ins.map(|entry| entry.unwrap().path()));
@@ -303,9 +304,17 @@ impl Desk {
             }
         }
         match self.read(mutant) {
-            Read::Accepted(again) if again == meaning => {}
+            Read::Accepted(again) if *again == *meaning => {}
             Read::Accepted(again) => {
-                let why = format!("written again it means {again}, and it meant {meaning}");
+                let (again, meaning) = (format!("{again:?}"), format!("{meaning:?}"));
+                let same = again.bytes().zip(meaning.bytes());
+                let same = same.take_while(|(again, meaning)| again == meaning).count();
+                let from = |text: &str| -> String {
+                    let text = text.get(same.saturating_sub(200)..).unwrap_or(text);
+                    text.chars().take(600).collect()
+                };
+                let (again, meant) = (from(&again), from(&meaning));
+                let why = format!("written again it means …{again}…, and it meant …{meant}…");
                 self.fail(mutant, &why);
             }
             Read::Refused(problems) => {

@@ -155,7 +155,8 @@ fn what_a_person_stopped_says_so_over_restarts_and_resume_takes_it_up() {
         "{message}"
     );
 
-    assert!(daemon.stop());
+    // A clean stop and start would start it, as all else.
+    daemon.kill();
     daemon.run();
     daemon.wait_for_plugins(1);
     wait_for_row(&daemon, "job", "that it is stopped still", is_stopped);

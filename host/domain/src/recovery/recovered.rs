@@ -3,8 +3,8 @@
 mod operation;
 
 use super::{
-    Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered, Recovery,
-    Stage, Tracked, Work,
+    Case, CaseKey, HandOverReason, IllegalMove, IndexEntry, InputTime, Outcome, Recovered,
+    Recovery, Stage, Tracked, Work,
 };
 use crate::{
     cooldown::Cooldowns,
