@@ -36,7 +36,13 @@ pub(super) struct Starting {
     targets: Arc<watch::Sender<HashSet<TargetName>>>,
     /// [`PATIENCE`], and less in tests.
     pub(super) patience: Duration,
+    /// Starts that wait until the other end of this is gone, as on a file system that does not answer.
+    #[cfg(test)]
+    pub(super) hung: parking_lot::Mutex<Hung>,
 }
+
+#[cfg(test)]
+pub(super) type Hung = std::collections::HashMap<TargetName, std::sync::mpsc::Receiver<()>>;
 
 /// One start, until it has ended: where it was given up, until what it made has.
 struct Start {
@@ -59,6 +65,8 @@ impl Starting {
             threads: Threads::new("starts", THREADS),
             targets: Arc::new(watch::Sender::new(HashSet::new())),
             patience: PATIENCE,
+            #[cfg(test)]
+            hung: parking_lot::Mutex::default(),
         }
     }
 
@@ -118,9 +126,15 @@ impl HostProcesses {
         let (sender, mut started) = oneshot::channel();
         let (runtime, children) = (Handle::current(), Arc::clone(&self.children));
         let made = identity.clone();
+        #[cfg(test)]
+        let hung = self.starting.hung.lock().remove(&target);
         let job = move || {
             if sender.is_closed() {
                 return;
+            }
+            #[cfg(test)]
+            if let Some(hung) = hung {
+                let _ = hung.recv();
             }
             // With what keeps others back, which goes when this is received.
             let Err((Ok(launched), start)) = sender.send((launch.start(), start)) else {

@@ -3,11 +3,11 @@
 //! Invariant: what is taken off is in its place before, so neither a failure nor the end of the daemon loses it.
 //! Invariant: a failure has nothing twice: what was put in place and cannot be taken off is taken back.
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, OFlags, fallocate};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -181,10 +181,21 @@ impl Partial {
 
     /// In place of what lies there: what a kill left, or something that would not even let itself be opened.
     fn create(&self) -> io::Result<File> {
-        let _ = std::fs::remove_file(&self.0);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        options.open(&self.0)
+        options.write(true).mode(0o600);
+        let left = options
+            .clone()
+            .create(true)
+            .truncate(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(&self.0);
+        match left {
+            Ok(file) if !file.metadata()?.file_type().is_fifo() => Ok(file),
+            _ => {
+                let _ = std::fs::remove_file(&self.0);
+                options.create_new(true).open(&self.0)
+            }
+        }
     }
 }
 

@@ -1,20 +1,16 @@
-//! Starts that hang: to open a named pipe for writing waits until somebody reads it, as a file system does that does not
-//! answer.
+//! Starts that hang, as where a file system does not answer.
 
 use super::*;
-use rustix::fs::{CWD, Mode, OFlags, mkfifoat};
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt};
+use std::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// Whoever waits to write to it goes on.
-fn reader_of(pipe: &Path) -> std::fs::File {
-    let nonblock = OFlags::NONBLOCK.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .custom_flags(nonblock)
-        .open(pipe)
-        .unwrap()
+impl HostProcesses {
+    /// The next start of this target hangs until what is returned is gone.
+    fn hang(&self, target: &TargetName) -> mpsc::Sender<()> {
+        let (held, hung) = mpsc::channel();
+        self.starting.hung.lock().insert(target.clone(), hung);
+        held
+    }
 }
 
 #[tokio::test]
@@ -22,8 +18,7 @@ async fn a_start_that_hangs_is_given_up_and_no_second_copy_starts_before_what_it
     let dir = tempfile::tempdir().unwrap();
     let mut processes = processes(dir.path());
     processes.find(Vec::new()).await;
-    let log = dir.path().join("logs/web.log");
-    mkfifoat(CWD, &log, Mode::RUSR | Mode::WUSR).unwrap();
+    let held = processes.hang(&web());
     let sleep = spec(&["/bin/sleep", "1000"]);
 
     processes.starting.patience = Duration::from_secs(1);
@@ -39,9 +34,8 @@ async fn a_start_that_hangs_is_given_up_and_no_second_copy_starts_before_what_it
     let other = TargetName::parse("other").unwrap();
     let beside = within(processes.spawn(&other, &sleep, 0)).await.unwrap();
 
-    let _reader = reader_of(&log);
+    drop(held);
     within(processes.start_ended(&web())).await;
-    std::fs::remove_file(&log).unwrap();
     let found = processes.find(Vec::new()).await;
     assert_eq!(found, [(other, beside.clone())], "the late one was killed");
     let second = within(processes.spawn(&web(), &sleep, 1)).await.unwrap();
@@ -58,10 +52,7 @@ async fn starts_that_hang_give_their_places_back() {
     let sleep = spec(&["/bin/sleep", "1000"]);
     let names = (0..70).map(|number| TargetName::parse(&format!("web-{number}")).unwrap());
     let names: Vec<_> = names.collect();
-    let log = |name: &TargetName| dir.path().join(format!("logs/{name}.log"));
-    for name in &names {
-        mkfifoat(CWD, log(name), Mode::RUSR | Mode::WUSR).unwrap();
-    }
+    let held: Vec<_> = names.iter().map(|name| processes.hang(name)).collect();
     let processes = Arc::new(processes);
     let mut starts = JoinSet::new();
     for name in names.clone() {
@@ -74,8 +65,8 @@ async fn starts_that_hang_give_their_places_back() {
     }
     let last = within(processes.spawn(&web(), &sleep, 0)).await.unwrap();
     within(processes.stop(last, Signal::Term, DEADLINE)).await;
+    drop(held);
     for name in &names {
-        let _reader = reader_of(&log(name));
         within(processes.start_ended(name)).await;
     }
 }
