@@ -2,7 +2,7 @@
 //! removed, closed, or something else that never begins or never ends.
 //!
 //! A daemon that is started on one either serves, with all that its journal held, or refuses with the name of what it
-//! cannot use; soon, within its memory, and without destroying anything beside it. [`super::damage`] looks closer at what
+//! cannot use; soon, within its memory, and without destroying anything beside it. [`super::damage()`] looks closer at what
 //! a journal loses.
 
 use super::{Random, damage};
