@@ -62,11 +62,12 @@ struct Known {
 }
 
 struct Soak {
+    /// First, for it ends before the directory of the daemon that it writes to.
+    changes: Changes,
     daemon: Daemon,
     receiver: Receiver,
     random: Random,
     watch: Watch,
-    changes: Changes,
     clock: Option<WallClock>,
     ledger: Ledger,
     flavour: Flavour,
