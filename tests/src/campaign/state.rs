@@ -6,7 +6,7 @@
 //! a journal loses.
 
 use super::{Random, damage};
-use crate::{Daemon, peak_kb, program};
+use crate::{Daemon, peak_kb, program, wait_for};
 use rustix::fs::Mode;
 use serde_json::Value;
 use std::{
@@ -180,6 +180,12 @@ impl Round<'_> {
                 self.look_at_backups(is_backup);
             }
             self.must_be_bounded();
+            // Before that SIGTERM ends it as any program.
+            wait_for("it to be ready", || {
+                let log = self.daemon.log();
+                let is_ready = log.lines().any(|line| line.ends_with(": ready"));
+                is_ready.then_some(()).ok_or(log)
+            });
             let ended_well = self.daemon.stop();
             assert!(
                 ended_well,
