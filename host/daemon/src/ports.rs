@@ -9,10 +9,13 @@ mod operator;
 mod pid_files;
 mod process;
 mod reports;
+mod secrets;
 mod views;
 mod world;
 
-pub use {between::*, operator::*, pid_files::*, process::*, reports::*, views::*, world::*};
+pub use {
+    between::*, operator::*, pid_files::*, process::*, reports::*, secrets::*, views::*, world::*,
+};
 
 pub use {mainstay_backup::port::*, mainstay_store::port::*};
 

@@ -16,7 +16,6 @@ mod place;
 mod redirect;
 mod request;
 
-use super::secrets::concealed_text;
 use crate::ports::{AnswerBound, Boxed, HttpClient, Secrets};
 use answer::Expected;
 use mainstay_domain::{
@@ -175,7 +174,7 @@ impl EgressClient {
     }
 
     fn concealed(&self, text: &str) -> String {
-        concealed_text(&*self.secrets, text)
+        self.secrets.conceal_text(text)
     }
 }
 

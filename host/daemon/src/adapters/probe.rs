@@ -34,7 +34,7 @@ mod tls;
 mod unix;
 mod words;
 
-use super::{environment::ChildEnvironment, limits, process::log_of, secrets::concealed_text};
+use super::{environment::ChildEnvironment, limits, process::log_of};
 use crate::ports::{Boxed, Clock, Probe, Secrets};
 use blocking::BlockingLooks;
 use clients::HttpClients;
@@ -242,7 +242,7 @@ impl Probe for HostProbe {
             let message = match outcome {
                 // Of what is well only programs say anything, and theirs were taken out.
                 Outcome::Healthy => seen.message,
-                _ => concealed_text(&*self.secrets, &seen.message),
+                _ => self.secrets.conceal_text(&seen.message),
             };
             let output = match (outcome, seen.output) {
                 (Outcome::Failed, Some(printed)) => last_lines(&printed),

@@ -206,12 +206,6 @@ pub(super) fn max_concealed_now(secrets: &dyn Secrets) -> usize {
     })
 }
 
-/// As [`Secrets::conceal`], of a text.
-pub(super) fn concealed_text(secrets: &dyn Secrets, text: &str) -> String {
-    let concealed = secrets.conceal(text.as_bytes().to_vec());
-    String::from_utf8_lossy(&concealed).into_owned()
-}
-
 /// The variables of the daemon's environment among the sources.
 fn variables(sources: &BTreeMap<SecretName, SecretSource>) -> BTreeSet<String> {
     let variables = sources.values().filter_map(|source| match source {

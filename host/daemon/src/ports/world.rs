@@ -1,17 +1,15 @@
-//! What services need from the machine: clocks, checks, processes, programs, HTTP, secrets and the config.
+//! What services need from the machine: clocks, checks, processes, programs, HTTP and the config.
 
-use super::{Boxed, Exit, NamedProcess, ProcessError};
+use super::{Boxed, Exit, NamedProcess, ProcessError, SecretError};
 use mainstay_domain::{
-    code::ErrorCode,
     effect::{CommandOutput, EffectError, HttpRequest, HttpResponse, Signal},
     health::Observation,
-    name::{CommandName, SecretName, TargetName},
+    name::{CommandName, TargetName},
     orders::Orders,
     record::ProcessIdentity,
     secret::SecretHandles,
     settled_clock::SettledState,
     spec::{CheckSpec, CommandSpec, HttpOrigin, ProcessSpec, RunAs, Spec, TargetSpec},
-    template::{self, TemplateError},
     time::{Monotonic, Timestamp},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -217,50 +215,6 @@ pub enum AnswerBound {
     Whole(u64),
     /// The status decides: the body is cut where it is longer, breaks off, or does not come in time.
     Cut(u64),
-}
-
-/// Why a secret cannot be used. It never holds a value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    /// The config has none with this name.
-    #[error(
-        "secret `{0}` is not known; add it to [secrets] in the config [{code}]",
-        code = ErrorCode::SecretUnusable
-    )]
-    Unknown(SecretName),
-    /// It cannot be read, or is none.
-    #[error("secret `{name}`: {what} [{code}]", code = ErrorCode::SecretUnusable)]
-    Unreadable {
-        /// Which.
-        name: SecretName,
-        /// What was found, and what to do.
-        what: String,
-    },
-    /// All of them together, so that they cannot be kept out of texts.
-    #[error(
-        "the secrets are too long to be looked for: {0}; give them shorter values [{code}]",
-        code = ErrorCode::SecretUnusable
-    )]
-    TooLong(String),
-    /// The text that asks for it is no template.
-    #[error(transparent)]
-    Template(#[from] TemplateError),
-}
-
-/// Reads secrets and keeps them out of texts.
-pub trait Secrets: Send + Sync {
-    /// A value.
-    fn value(&self, name: &SecretName) -> Result<String, SecretError>;
-    /// What an operator wrote with every `${secret:NAME}` replaced. Only for that: in any other text it means nothing.
-    fn reveal(&self, written: &str) -> Result<String, SecretError> {
-        template::expand(written, |name| self.value(name))
-    }
-    /// The bytes with `[secret:NAME]` in place of every known value.
-    fn conceal(&self, bytes: Vec<u8>) -> Vec<u8>;
-    /// How long the longest known value is, in bytes; none where that cannot be told.
-    fn longest(&self) -> Option<usize> {
-        None
-    }
 }
 
 /// Why a config does not serve.

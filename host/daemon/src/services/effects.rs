@@ -93,11 +93,7 @@ impl EffectPort for EffectSessions {
 
     fn log(&self, call: &Call, line: LogLine) {
         let secrets = &self.0.secrets;
-        let clean = |text: &str| {
-            visible(&String::from_utf8_lossy(
-                &secrets.conceal(text.as_bytes().to_vec()),
-            ))
-        };
+        let clean = |text: &str| visible(&secrets.conceal_text(text));
         let (plugin, message) = (call.plugin.to_string(), clean(&line.message));
         let fields: Vec<String> = line
             .fields

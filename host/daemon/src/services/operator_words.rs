@@ -18,25 +18,10 @@ pub struct OperatorWords {
     pub secrets: Arc<dyn Secrets>,
 }
 
-impl OperatorWords {
-    fn concealed(&self, words: &str) -> String {
-        let concealed = self.secrets.conceal(words.as_bytes().to_vec());
-        String::from_utf8_lossy(&concealed).into_owned()
-    }
-
-    /// The name is the host's own.
-    fn noted(&self, by: Actor) -> Actor {
-        Actor {
-            note: by.note.map(|note| self.concealed(&note)),
-            ..by
-        }
-    }
-}
-
 impl RecoveryControl for OperatorWords {
     fn recover(&self, request: RecoverRequest) -> Boxed<'_, Result<OperationId, Refused>> {
         self.recovery.recover(RecoverRequest {
-            by: self.noted(request.by),
+            by: self.secrets.conceal_note(request.by),
             target: request.target,
             failure: request.failure,
             dry_run: request.dry_run,
@@ -45,8 +30,8 @@ impl RecoveryControl for OperatorWords {
 
     fn decide(&self, decision: Decision) -> Boxed<'_, Result<Operation, Refused>> {
         self.recovery.decide(Decision {
-            by: self.noted(decision.by),
-            reason: self.concealed(&decision.reason),
+            by: self.secrets.conceal_note(decision.by),
+            reason: self.secrets.conceal_text(&decision.reason),
             id: decision.id,
             revision: decision.revision,
             verb: decision.verb,
@@ -59,13 +44,14 @@ impl RecoveryControl for OperatorWords {
         paused: bool,
         by: Actor,
     ) -> Boxed<'_, Result<(), Refused>> {
-        self.recovery.pause(target, paused, self.noted(by))
+        self.recovery
+            .pause(target, paused, self.secrets.conceal_note(by))
     }
 
     fn pause_for(&self, request: PauseRequest) -> Boxed<'_, Result<(), Refused>> {
         self.recovery.pause_for(PauseRequest {
-            by: self.noted(request.by),
-            reason: self.concealed(&request.reason),
+            by: self.secrets.conceal_note(request.by),
+            reason: self.secrets.conceal_text(&request.reason),
             target: request.target,
             length: request.length,
         })

@@ -87,18 +87,6 @@ impl SilenceService {
         )
     }
 
-    fn concealed(&self, words: &str) -> String {
-        let concealed = self.secrets.conceal(words.as_bytes().to_vec());
-        String::from_utf8_lossy(&concealed).into_owned()
-    }
-
-    fn noted(&self, by: Actor) -> Actor {
-        Actor {
-            note: by.note.map(|note| self.concealed(&note)),
-            ..by
-        }
-    }
-
     /// Why it cannot be, if it cannot.
     fn refuse(&self, request: &SilenceRequest) -> Result<(), Refused> {
         let spec = Arc::clone(&self.shared.spec.borrow());
@@ -165,8 +153,8 @@ impl SilenceControl for SilenceService {
                 of,
                 since: now,
                 length,
-                reason: self.concealed(&reason),
-                by: self.noted(by),
+                reason: self.secrets.conceal_text(&reason),
+                by: self.secrets.conceal_note(by),
             };
             let Silence { by, reason, of, .. } = &silence;
             let message = format!("{by} silenced {of} for {length:?}: {reason}");
@@ -199,7 +187,7 @@ impl SilenceControl for SilenceService {
                     "no silence {id} holds; `mainstay silences` lists them"
                 )));
             };
-            let by = self.noted(by);
+            let by = self.secrets.conceal_note(by);
             let silence = ended.silence();
             let message = format!("{by} ended the silence of {}", silence.of);
             let written = self.write(self.ended(silence, Some(by), message)).await;

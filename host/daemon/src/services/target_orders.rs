@@ -15,7 +15,6 @@ use crate::{
     services::{next_spec::next_spec, shared::Shared},
 };
 use mainstay_domain::{
-    actor::Actor,
     name::TargetName,
     orders::{Orders, Reported},
     spec::Spec,
@@ -173,18 +172,5 @@ impl Inner {
         Refused(format!(
             "{target} is {words}; `mainstay start {target}` ends that"
         ))
-    }
-
-    fn concealed(&self, words: &str) -> String {
-        let concealed = self.ports.secrets.conceal(words.as_bytes().to_vec());
-        String::from_utf8_lossy(&concealed).into_owned()
-    }
-
-    /// The name is the host's own.
-    fn noted(&self, by: Actor) -> Actor {
-        Actor {
-            note: by.note.map(|note| self.concealed(&note)),
-            ..by
-        }
     }
 }

@@ -20,8 +20,8 @@ impl Inner {
         command: TargetCommand,
     ) -> Result<TakenCommand, Refused> {
         let command = TargetCommand {
-            by: self.noted(command.by),
-            reason: self.concealed(&command.reason),
+            by: self.ports.secrets.conceal_note(command.by),
+            reason: self.ports.secrets.conceal_text(&command.reason),
             ..command
         };
         let spec = Arc::clone(&self.ports.shared.spec.borrow());

@@ -25,7 +25,7 @@ impl Inner {
                 "there is no target `{name}`; `mainstay status` lists all"
             ))
         })?;
-        let by = self.noted(request.by);
+        let by = self.ports.secrets.conceal_note(request.by);
         if request.clear {
             let found = self.find(name, failure).ok_or_else(|| {
                 Refused(format!(
@@ -47,7 +47,7 @@ impl Inner {
                 .severity
                 .unwrap_or_else(|| severity_of(target, failure)),
             confidence: request.confidence,
-            message: self.concealed(&request.message),
+            message: self.ports.secrets.conceal_text(&request.message),
             by: by.name.clone(),
             note: by.note.clone(),
             at: now,
