@@ -139,6 +139,28 @@ async fn attempts(
     attempts_with(world, arrivals, length, act).await
 }
 
+/// A service whose alerters are these, with what waits in the outbox.
+fn service(
+    world: &Arc<FakeWorld>,
+    arrivals: Arrivals,
+    start: Instant,
+    alerters: Arc<dyn Alerters>,
+    holds: Arc<dyn AlertHolds>,
+) -> AlertService {
+    let (_spec, spec) = watch::channel(spec(Vec::new()));
+    AlertService {
+        shared: Shared {
+            journal: world.clone(),
+            clock: Arc::new(PausedClock(start)),
+            spec,
+        },
+        undelivered: world.outbox.lock().clone(),
+        arrivals,
+        alerters,
+        holds,
+    }
+}
+
 /// The same, with what comes while it runs.
 async fn attempts_with(
     world: &Arc<FakeWorld>,
@@ -152,18 +174,8 @@ async fn attempts_with(
         attempts: Mutex::default(),
         start,
     });
-    let (_spec, spec) = watch::channel(spec(Vec::new()));
-    let service = AlertService {
-        shared: Shared {
-            journal: world.clone(),
-            clock: Arc::new(PausedClock(start)),
-            spec,
-        },
-        undelivered: world.outbox.lock().clone(),
-        arrivals,
-        alerters: alerters.clone(),
-        holds: Arc::new(HoldsNothing),
-    };
+    let holds = Arc::new(HoldsNothing);
+    let service = service(world, arrivals, start, alerters.clone(), holds);
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
     tokio::time::sleep(length).await;
@@ -361,18 +373,8 @@ async fn two_thousand_to_a_receiver_that_takes_100_ms_are_all_sent_once_the_crit
     let (_sender, arrivals) = arrivals();
     let start = Instant::now();
     let alerters = Arc::new(SlowReceiver::default());
-    let (_spec, spec) = watch::channel(spec(Vec::new()));
-    let service = AlertService {
-        shared: Shared {
-            journal: world.clone(),
-            clock: Arc::new(PausedClock(start)),
-            spec,
-        },
-        undelivered: world.outbox.lock().clone(),
-        arrivals,
-        alerters: alerters.clone(),
-        holds: Arc::new(HoldsNothing),
-    };
+    let holds = Arc::new(HoldsNothing);
+    let service = service(&world, arrivals, start, alerters.clone(), holds);
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
     tokio::time::timeout(Duration::from_secs(600), async {
@@ -479,19 +481,9 @@ async fn what_is_held_back_is_not_gone_through_for_each_that_arrives_and_once_wh
     let world = FakeWorld::new(1024);
     let (sender, arrivals) = arrivals();
     let start = Instant::now();
-    let (_spec, spec) = watch::channel(spec(Vec::new()));
     let holds = Arc::new(HoldsAll::default());
-    let service = AlertService {
-        shared: Shared {
-            journal: world.clone(),
-            clock: Arc::new(PausedClock(start)),
-            spec,
-        },
-        undelivered: Vec::new(),
-        arrivals,
-        alerters: Arc::new(SlowReceiver::default()),
-        holds: holds.clone(),
-    };
+    let alerters = Arc::new(SlowReceiver::default());
+    let service = service(&world, arrivals, start, alerters, holds.clone());
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
     for number in 1..=u64::from(MANY) {
