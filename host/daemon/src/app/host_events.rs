@@ -34,14 +34,7 @@ pub(super) fn record_set_aside(shared: &Shared, aside: &SetAside) {
         key: key.clone(),
         why: why.clone(),
     };
-    tracing::error!("{message}");
-    let event = Event::new(
-        EventKind::RecordSetAside,
-        Severity::High,
-        shared.clock.now(),
-        message,
-    );
-    shared.submit_event(event.with_data(facts));
+    submit_set_aside(shared, message, facts);
 }
 
 /// Records that what people ordered is lost; it is written with what follows.
@@ -56,6 +49,10 @@ pub(super) fn record_unread_orders(shared: &Shared, unread: &UnreadOrders) {
         key: file.to_string(),
         why: why.clone(),
     };
+    submit_set_aside(shared, message, facts);
+}
+
+fn submit_set_aside(shared: &Shared, message: String, facts: RecordSetAside) {
     tracing::error!("{message}");
     let event = Event::new(
         EventKind::RecordSetAside,
