@@ -70,6 +70,17 @@ pub(super) fn send_to(
     }
 }
 
+/// What the process is, where it is still that very process, and has not ended.
+fn living(
+    children: &Children,
+    identity: &ProcessIdentity,
+) -> Result<Option<ProcessStat>, ProcessError> {
+    let pid = identity.pid;
+    let stat = children.stat(identity);
+    let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
+    Ok(stat.filter(|stat| !stat.has_ended()))
+}
+
 /// The same, where it is still that very process, and has not ended.
 pub(super) fn deliver(
     children: &Children,
@@ -77,9 +88,7 @@ pub(super) fn deliver(
     signal: Signal,
 ) -> Result<(), ProcessError> {
     let pid = identity.pid;
-    let stat = children.stat(identity);
-    let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
-    let Some(stat) = stat.filter(|stat| !stat.has_ended()) else {
+    let Some(stat) = living(children, identity)? else {
         return Ok(());
     };
     let sent = send_to(identity, stat.group, number(signal));
@@ -93,9 +102,7 @@ pub(super) fn deliver_alone(
     signal: Signal,
 ) -> Result<(), ProcessError> {
     let pid = identity.pid;
-    let stat = children.stat(identity);
-    let stat = stat.map_err(|source| ProcessError::Unseen { pid, source })?;
-    if stat.is_none_or(|stat| stat.has_ended()) {
+    if living(children, identity)?.is_none() {
         return Ok(());
     }
     // One that was adopted is nobody's to reap here, so its number may be another's from now on.
