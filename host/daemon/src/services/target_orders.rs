@@ -15,8 +15,10 @@ use crate::{
     services::{next_spec::next_spec, shared::Shared},
 };
 use mainstay_domain::{
+    event::Event,
     name::TargetName,
     orders::{Orders, Reported},
+    record::Change,
     spec::Spec,
 };
 use parking_lot::Mutex;
@@ -165,6 +167,20 @@ impl Inner {
         })?;
         *self.orders.lock() = orders;
         Ok(())
+    }
+
+    /// Puts on record what was done; `what` it is, for the daemon's log where that fails.
+    async fn tell(&self, event: Event, what: &str) {
+        let target = event.target.clone();
+        let told = self
+            .ports
+            .shared
+            .journal
+            .commit(vec![Change::Event(event)].into());
+        if let Err(error) = told.await {
+            let target_name = target.as_ref().map(TargetName::as_str);
+            tracing::error!(%error, target_name, "{what} is not on record");
+        }
     }
 
     /// Why nothing can be done with what is kept stopped.

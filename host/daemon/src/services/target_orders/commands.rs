@@ -7,7 +7,6 @@ use mainstay_domain::{
     event::{Event, EventKind, TargetCommanded},
     name::TargetName,
     orders::StopOrder,
-    record::Change,
     recovery::Verb,
     severity::Severity,
     spec::TargetSpec,
@@ -148,14 +147,7 @@ impl Inner {
         };
         let event = Event::new(kind, severity, self.ports.shared.clock.now(), message);
         let event = event.with_target(&name).with_data(facts);
-        let told = self
-            .ports
-            .shared
-            .journal
-            .commit(vec![Change::Event(event)].into());
-        if let Err(error) = told.await {
-            tracing::error!(%error, target_name = %name, "what came of a command is not on record");
-        }
+        self.tell(event, "what came of a command").await;
     }
 
     async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {

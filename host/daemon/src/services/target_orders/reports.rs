@@ -8,7 +8,6 @@ use mainstay_domain::{
     failure,
     name::{FailureType, TargetName},
     orders::{Orders, Reported},
-    record::Change,
     severity::Severity,
     spec::{Spec, TargetSpec},
     text::list,
@@ -79,7 +78,9 @@ impl Inner {
             now,
             format!("{name}: {}", report.words()),
         );
-        self.tell(event.with_target(name).with_data(facts)).await;
+        let what = "a report";
+        self.tell(event.with_target(name).with_data(facts), what)
+            .await;
         // Held, so that whoever takes it back meanwhile does so before this, or after.
         let orders = self.orders.lock();
         if orders.reported.contains(&report) {
@@ -146,7 +147,9 @@ impl Inner {
         };
         let now = self.ports.shared.clock.now();
         let event = Event::new(EventKind::FailureCleared, Severity::Low, now, message);
-        self.tell(event.with_target(target).with_data(facts)).await;
+        let what = "a report";
+        self.tell(event.with_target(target).with_data(facts), what)
+            .await;
         self.ports.reports.taken_back(target, failure, by.is_some());
     }
 
@@ -176,17 +179,6 @@ impl Inner {
         let rests = ends.map(|until| until.since(now));
         let shortest = rests.min().unwrap_or(LOOK_EVERY);
         shortest.clamp(Duration::from_millis(50), LOOK_EVERY)
-    }
-
-    async fn tell(&self, event: Event) {
-        let told = self
-            .ports
-            .shared
-            .journal
-            .commit(vec![Change::Event(event)].into());
-        if let Err(error) = told.await {
-            tracing::error!(%error, "a report is not on record");
-        }
     }
 }
 
