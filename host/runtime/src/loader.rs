@@ -9,10 +9,11 @@ mod options;
 pub use crate::candidate::{Candidate, Descriptor, Now};
 pub use options::LoaderOptions;
 
+use self::code::LookedUp;
 use crate::{
     bindings::{Linkers, Program, RawDescriptor},
     candidate::{Loaded, LoaderContext},
-    component_file::{self, MAX_PLUGIN_BYTES, check_size},
+    component_file,
     contract::Shape,
     effects::{Call, Purpose},
     engine::EngineError,
@@ -66,9 +67,22 @@ impl Loader {
 
     /// Checks the contract, compiles where that was not done before, and asks the component what it is.
     pub async fn load(&self, bytes: Arc<[u8]>) -> Result<Candidate, LoadError> {
-        check_size(bytes.len() as u64, MAX_PLUGIN_BYTES)?;
+        let looked_up = self.look_up(&bytes).await?;
+        self.load_looked_up(bytes, looked_up).await
+    }
+
+    /// The same, of what was looked up before.
+    pub(crate) async fn load_looked_up(
+        &self,
+        bytes: Arc<[u8]>,
+        looked_up: LookedUp,
+    ) -> Result<Candidate, LoadError> {
+        let LookedUp {
+            digest,
+            shape,
+            cached,
+        } = looked_up;
         let size_bytes = bytes.len() as u64;
-        let (digest, shape, cached) = self.look_up(&bytes).await?;
         let component = match cached {
             Some(component) => component,
             None => self.compile(digest, bytes).await?,

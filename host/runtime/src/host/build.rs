@@ -71,11 +71,18 @@ impl Reloader {
         if let Some(loaded) = self.loads.take(digest) {
             return loaded.map(Some);
         }
-        if self.loads.is_running(digest) || self.loader.must_compile_apart(bytes).await {
-            self.loads.begin(digest, &self.loader, bytes);
+        if self.loads.is_running(digest) {
             return Ok(None);
         }
-        self.loader.load(bytes.clone()).await.map(Some)
+        let looked_up = self.loader.look_up(bytes).await?;
+        let (loader, bytes) = (self.loader.clone(), bytes.clone());
+        let is_now = looked_up.is_compiled() || !loader.compiles_apart();
+        let load = async move { loader.load_looked_up(bytes, looked_up).await };
+        if is_now {
+            return load.await.map(Some);
+        }
+        self.loads.begin(digest, load);
+        Ok(None)
     }
 
     /// Has the files judged of which something was compiled.

@@ -3,10 +3,7 @@
 //! Invariant: what no file waits for any more is ended, and what came of it forgotten.
 
 use super::watch::Hints;
-use crate::{
-    error::LoadError,
-    loader::{Candidate, Loader},
-};
+use crate::{error::LoadError, loader::Candidate};
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,16 +31,19 @@ impl Loads {
         }
     }
 
-    /// Begins to load these bytes, unless that has begun.
-    pub(super) fn begin(&self, digest: &str, loader: &Loader, bytes: &Arc<[u8]>) {
+    /// Begins this load, unless one of this digest has begun.
+    pub(super) fn begin(
+        &self,
+        digest: &str,
+        load: impl Future<Output = Result<Candidate, LoadError>> + Send + 'static,
+    ) {
         let mut loads = self.loads.lock();
         if loads.contains_key(digest) {
             return;
         }
-        let (loader, bytes) = (loader.clone(), bytes.clone());
         let (key, there, hints) = (digest.to_owned(), self.loads.clone(), self.hints.clone());
         let task = tokio::spawn(async move {
-            let loaded = loader.load(bytes).await;
+            let loaded = load.await;
             there.lock().insert(key, Load::Done(loaded));
             hints.ring();
         });

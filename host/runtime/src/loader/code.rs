@@ -4,6 +4,7 @@ use super::Loader;
 use crate::{
     cache,
     compiler::CompileError,
+    component_file::{MAX_PLUGIN_BYTES, check_size},
     contract::{self, Shape},
     error::LoadError,
     memory,
@@ -12,19 +13,27 @@ use std::sync::Arc;
 use wasmtime::component::Component;
 
 /// What is known of a component before it runs, and its code, where it was compiled before.
-pub(super) type LookedUp = (blake3::Hash, Shape, Option<Component>);
+pub(crate) struct LookedUp {
+    pub(super) digest: blake3::Hash,
+    pub(super) shape: Shape,
+    pub(super) cached: Option<Component>,
+}
+
+impl LookedUp {
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.cached.is_some()
+    }
+}
 
 impl Loader {
-    /// Whether to load these bytes takes the compiler, which works apart: nobody need wait for it.
-    pub(crate) async fn must_compile_apart(&self, bytes: &Arc<[u8]>) -> bool {
-        let looked_up = self.shared.compiler.is_apart().then(|| self.look_up(bytes));
-        match looked_up {
-            Some(looked_up) => matches!(looked_up.await, Ok((_, _, None))),
-            None => false,
-        }
+    /// Whether what has to be compiled is compiled apart: nobody need wait for it.
+    pub(crate) fn compiles_apart(&self) -> bool {
+        self.shared.compiler.is_apart()
     }
 
-    pub(super) async fn look_up(&self, bytes: &Arc<[u8]>) -> Result<LookedUp, LoadError> {
+    /// Checks the contract, and looks whether it was compiled before.
+    pub(crate) async fn look_up(&self, bytes: &Arc<[u8]>) -> Result<LookedUp, LoadError> {
+        check_size(bytes.len() as u64, MAX_PLUGIN_BYTES)?;
         let (shared, bytes) = (self.shared.clone(), bytes.clone());
         let looking = tokio::task::spawn_blocking(move || -> Result<LookedUp, LoadError> {
             let digest = blake3::hash(&bytes);
@@ -37,7 +46,11 @@ impl Loader {
                 .and_then(|cache| cache.refusal(&shared.engine, &digest));
             match refusal {
                 Some(refusal) => Err(refusal.into()),
-                None => Ok((digest, shape, cached)),
+                None => Ok(LookedUp {
+                    digest,
+                    shape,
+                    cached,
+                }),
             }
         });
         looking
