@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::{collections::BTreeSet, ffi::OsStr, process::Command};
 
 /// Where programs are looked for when the daemon itself has no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is said to the daemon alone: by its service manager, as systemd.exec(5) lists it, and by a Mainstay that
 /// supervises this one. `MAINSTAY_CONFIG` is not among it: by that, `mainstay heartbeat` in a child finds the daemon.

@@ -39,7 +39,7 @@ mod start;
 pub(crate) mod stat;
 mod stop;
 
-pub use account::LocalAccounts;
+pub use account::{LocalAccounts, is_account};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,10 @@
 //!
 //! Warnings, for each of them may come later, and the daemon may run as somebody else and with another `PATH`.
 
-use mainstay_daemon::config::{EntityKind, Loaded, Problem};
+use mainstay_daemon::{
+    adapters::{environment::DEFAULT_PATH, process::is_account},
+    config::{EntityKind, Loaded, Problem},
+};
 use mainstay_domain::spec::{BackupSource, CheckKind, HttpCheck, Spec, Trust};
 use std::{
     collections::BTreeMap,
@@ -11,9 +14,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
-
-/// Where programs are looked for without a `PATH`, as the daemon does.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Something that is started.
 struct Start<'a> {
@@ -40,7 +40,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         let what = &start.what;
         let mut tell = |problem| problems.push(loaded.problem_about(kind, name, problem));
         if let Some(user) = start.user
-            && users.as_deref().is_some_and(|users| !has_user(users, user))
+            && users
+                .as_deref()
+                .is_some_and(|users| !is_account(user, users))
         {
             tell(Problem::warning(
                 format!("the user `{user}` of {what} is not in /etc/passwd"),
@@ -214,17 +216,6 @@ fn starts<'a>(spec: &'a Spec, base: &'a Path, own: &OsStr) -> Vec<Start<'a>> {
     starts
 }
 
-/// An account that a child can run as; see passwd(5).
-fn has_user(users: &str, name: &str) -> bool {
-    users.lines().any(|line| {
-        let mut fields = line.split(':');
-        let is_named = fields.next() == Some(name);
-        let (uid, gid) = (fields.nth(1), fields.next());
-        let is_number = |field: Option<&str>| field.is_some_and(|id| id.parse::<u32>().is_ok());
-        is_named && is_number(uid) && is_number(gid)
-    })
-}
-
 /// What was found of programs that are looked for again and again.
 #[derive(Default)]
 struct Cache {
@@ -349,7 +340,7 @@ mod tests {
             ("", false),
             ("nobody-here", false),
         ] {
-            assert_eq!(has_user(users, name), expected, "{name}");
+            assert_eq!(is_account(name, users), expected, "{name}");
         }
     }
 }

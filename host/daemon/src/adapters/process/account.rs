@@ -60,6 +60,11 @@ pub(super) fn find(name: &str) -> Result<Account, AccountError> {
     parse(name, &read("/etc/passwd")?, &read("/etc/group")?).ok_or(AccountError::Unknown)
 }
 
+/// Whether this content of `/etc/passwd` has an account of this name that a child can run as.
+pub fn is_account(name: &str, passwd: &str) -> bool {
+    parse(name, passwd, "").is_some()
+}
+
 fn parse(name: &str, passwd: &str, group: &str) -> Option<Account> {
     let entry = passwd
         .lines()
