@@ -244,41 +244,34 @@ fn why(status: ExitStatus, said: &str) -> CompileError {
     // ILL, ABRT, BUS, SEGV: what the component did to the compiler, which it would do again.
     const OF_ITSELF: [i32; 4] = [4, ABORTED, 7, 11];
     let memory = MAX_MEMORY >> 20;
-    let is_fatal = match (status.code(), status.signal()) {
-        (Some(code), _) => code == PANICKED,
-        (None, signal) => {
-            signal.is_some_and(|signal| signal == OUT_OF_CPU || OF_ITSELF.contains(&signal))
-        }
-    };
-    let sentence = match (status.code(), status.signal()) {
-        (Some(REFUSED), _) => return CompileError::Component(said.to_owned()),
+    let fatal = CompileError::Fatal;
+    match (status.code(), status.signal()) {
+        (Some(REFUSED), _) => CompileError::Component(said.to_owned()),
         // A bug of the compiler's that this component finds, each time.
-        (Some(PANICKED), _) => format!("its compiler broke off (exit code {PANICKED}): {said}"),
-        (Some(code), _) => {
-            return CompileError::Host(format!(
-                "its compiler could not do its work (exit code {code}): {said}"
-            ));
-        }
-        (None, Some(OUT_OF_CPU)) => {
-            format!("compiling it took more than {MAX_CPU:?} of CPU time, which a plugin may take")
-        }
-        (None, Some(ABORTED)) if said.contains("memory allocation") => {
-            format!("compiling it took more than {memory} MiB of memory, which a plugin may take")
-        }
-        (None, Some(KILLED)) => {
-            return CompileError::Starved(
-                "its compiler was killed (signal 9), as where the machine has no memory left"
-                    .to_owned(),
-            );
-        }
+        (Some(PANICKED), _) => fatal(format!(
+            "its compiler broke off (exit code {PANICKED}): {said}"
+        )),
+        (Some(code), _) => CompileError::Host(format!(
+            "its compiler could not do its work (exit code {code}): {said}"
+        )),
+        (None, Some(OUT_OF_CPU)) => fatal(format!(
+            "compiling it took more than {MAX_CPU:?} of CPU time, which a plugin may take"
+        )),
+        (None, Some(ABORTED)) if said.contains("memory allocation") => fatal(format!(
+            "compiling it took more than {memory} MiB of memory, which a plugin may take"
+        )),
+        (None, Some(KILLED)) => CompileError::Starved(
+            "its compiler was killed (signal 9), as where the machine has no memory left"
+                .to_owned(),
+        ),
         (None, signal) => {
             let signal = signal.unwrap_or_default();
-            format!("its compiler broke off (signal {signal}): {said}")
+            let sentence = format!("its compiler broke off (signal {signal}): {said}");
+            match OF_ITSELF.contains(&signal) {
+                true => fatal(sentence),
+                false => CompileError::Ended(sentence),
+            }
         }
-    };
-    match is_fatal {
-        true => CompileError::Fatal(sentence),
-        false => CompileError::Ended(sentence),
     }
 }
 
