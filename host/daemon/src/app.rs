@@ -460,13 +460,15 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
 
     intake.spawn("reload", |stop| async move { reload.run(stop).await });
     intake.spawn("api", |stop| api.run(stop));
-    let status_line = StatusLineService {
-        shared: shared.clone(),
-        watch: Arc::new(monitor.clone()),
-        recovery: operators,
-        manager: manager.clone(),
-    };
-    intake.spawn("status-line", |stop| status_line.run(stop));
+    if manager.is_there() {
+        let status_line = StatusLineService {
+            shared: shared.clone(),
+            watch: Arc::new(monitor.clone()),
+            recovery: operators,
+            manager: manager.clone(),
+        };
+        intake.spawn("status-line", |stop| status_line.run(stop));
+    }
     intake.spawn("orders", |stop| async move { orders.run(stop).await });
     work.spawn("monitor", |stop| async move { monitor.run(stop).await });
     work.spawn("recovery", |stop| async move { engine.run(stop).await });

@@ -43,6 +43,11 @@ impl Notifier {
         period_of(longest.as_deref(), pid.as_deref(), std::process::id())
     }
 
+    /// Whether anybody is told.
+    pub(super) fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// A sign of life.
     pub(super) fn alive(&self) {
         self.send("WATCHDOG=1");

@@ -4,7 +4,7 @@
 
 use super::shared::Shared;
 use crate::ports::{RecoveryControl, ServiceManager, Watch};
-use mainstay_domain::{event::Event, health::Health};
+use mainstay_domain::{event::Event, health::Health, text::counted};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
@@ -84,8 +84,7 @@ fn line_of(targets: impl Iterator<Item = Health>, is_paused: bool) -> String {
     }
     let mut line = match all {
         0 => "no targets".to_owned(),
-        1 => "1 target".to_owned(),
-        all => format!("{all} targets"),
+        all => counted(all, "target"),
     };
     let parts = [
         (failed, "unhealthy"),
