@@ -4,9 +4,9 @@ use super::{shared::Shared, silences::SilenceService};
 use crate::ports::{AlertHolds, RecoveryControl};
 use mainstay_domain::{
     alert::{Alert, failing_dependency},
-    maintenance::began,
+    maintenance::open_now,
     name::TargetName,
-    spec::{MaintenanceSpec, Spec},
+    spec::Spec,
     time::{Monotonic, Timestamp},
 };
 use parking_lot::Mutex;
@@ -33,14 +33,9 @@ struct OpenWindows {
 
 impl OpenWindows {
     fn look(spec: Arc<Spec>, now: Timestamp, looked_at: Monotonic) -> Self {
-        let windows = spec.maintenance.iter();
-        let open =
-            windows
-                .filter(|window| window.holds_alerts)
-                .filter_map(|window: &MaintenanceSpec| {
-                    let until = began(window, now)? + window.length;
-                    Some((window.targets.clone(), until))
-                });
+        let open = open_now(&spec.maintenance, now).into_iter();
+        let open = open.filter(|window| window.holds_alerts);
+        let open = open.map(|window| (window.targets, window.until));
         Self {
             open: open.collect(),
             spec,
