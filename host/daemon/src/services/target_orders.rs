@@ -17,7 +17,7 @@ use crate::{
 use mainstay_domain::{
     event::Event,
     name::TargetName,
-    orders::{Orders, Reported},
+    orders::{Orders, Reported, StopOrder},
     record::Change,
     spec::Spec,
 };
@@ -180,6 +180,23 @@ impl Inner {
         if let Err(error) = told.await {
             let target_name = target.as_ref().map(TargetName::as_str);
             tracing::error!(%error, target_name, "{what} is not on record");
+        }
+    }
+
+    fn refused_as_unknown(target: &TargetName) -> Refused {
+        Refused(format!(
+            "there is no target `{target}`; `mainstay status` lists all"
+        ))
+    }
+
+    /// What a stop that is commanded orders.
+    fn order_of(&self, command: &TargetCommand) -> StopOrder {
+        StopOrder {
+            target: command.target.clone(),
+            by: command.by.name.clone(),
+            note: command.by.note.clone(),
+            reason: command.reason.clone(),
+            at: self.ports.shared.clock.now(),
         }
     }
 

@@ -24,25 +24,16 @@ impl Inner {
             ..command
         };
         let spec = Arc::clone(&self.ports.shared.spec.borrow());
-        let target = spec.target(&command.target).ok_or_else(|| {
-            Refused(format!(
-                "there is no target `{}`; `mainstay status` lists all",
-                command.target
-            ))
-        })?;
+        let target = spec
+            .target(&command.target)
+            .ok_or_else(|| Self::refused_as_unknown(&command.target))?;
         self.may(&command, target)?;
         let depends = |other: &&TargetSpec| other.depends_on.contains(&command.target);
         let dependents = spec.targets.iter().filter(depends);
         let dependents: Vec<TargetName> = dependents.map(|other| other.name.clone()).collect();
         match command.verb {
             TargetVerb::Stop => {
-                let order = StopOrder {
-                    target: command.target.clone(),
-                    by: command.by.name.clone(),
-                    note: command.by.note.clone(),
-                    reason: command.reason.clone(),
-                    at: self.ports.shared.clock.now(),
-                };
+                let order = self.order_of(&command);
                 let mut over = Vec::new();
                 self.change(|orders| over = orders.stop(order)).await?;
                 self.say_nothing_any_more(&over).await;
@@ -151,17 +142,8 @@ impl Inner {
     }
 
     async fn stop(&self, command: &TargetCommand) -> Result<(), EffectError> {
-        let TargetCommand {
-            target, by, reason, ..
-        } = command;
-        let words = StopOrder {
-            target: target.clone(),
-            by: by.name.clone(),
-            note: by.note.clone(),
-            reason: reason.clone(),
-            at: self.ports.shared.clock.now(),
-        }
-        .words();
+        let TargetCommand { target, by, .. } = command;
+        let words = self.order_of(command).words();
         // What a handler begins after this is refused; what it has begun ends first.
         let active = self.ports.recovery.active(target);
         if let Some(id) = active.and_then(|active| active.operation) {

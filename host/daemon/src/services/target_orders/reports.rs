@@ -19,11 +19,9 @@ impl Inner {
     pub(super) async fn report(&self, request: ReportRequest) -> Result<Reported, Refused> {
         let spec = Arc::clone(&self.ports.shared.spec.borrow());
         let (name, failure) = (&request.target, &request.failure);
-        let target = spec.target(name).ok_or_else(|| {
-            Refused(format!(
-                "there is no target `{name}`; `mainstay status` lists all"
-            ))
-        })?;
+        let target = spec
+            .target(name)
+            .ok_or_else(|| Self::refused_as_unknown(name))?;
         let by = self.ports.secrets.conceal_note(request.by);
         if request.clear {
             let found = self.find(name, failure).ok_or_else(|| {
