@@ -44,18 +44,20 @@ pub struct OpenAlerts {
 impl OpenAlerts {
     /// Whether somebody was told of an event of this kind, and not of its end.
     pub fn has(&self, kind: EventKind) -> bool {
-        let mut told = self.told.values().flat_map(|of_key| of_key.by.values());
-        told.any(|told| told.kinds.contains_key(&kind))
+        self.with(kind).next().is_some()
+    }
+
+    /// That of which somebody was told an event of this kind, and not its end.
+    fn with(&self, kind: EventKind) -> impl Iterator<Item = &OpenKey> {
+        let is_of_kind = move |told: &Told| told.kinds.contains_key(&kind);
+        let all = self.told.values();
+        all.filter(move |of_key| of_key.by.values().any(is_of_kind))
     }
 
     /// The jobs of which somebody was told of an event of this kind, and not of its end.
     pub fn jobs_with(&self, kind: EventKind) -> Vec<JobName> {
-        let is_of_kind = |of_key: &&OpenKey| {
-            let mut told = of_key.by.values();
-            told.any(|told| told.kinds.contains_key(&kind))
-        };
-        let found = self.told.values().filter(is_of_kind);
-        found.filter_map(|of_key| of_key.job.clone()).collect()
+        let jobs = self.with(kind).filter_map(|of_key| of_key.job.clone());
+        jobs.collect()
     }
 
     /// The checks of targets of which somebody was told that they fail or warn, and not that they do not.
@@ -66,12 +68,9 @@ impl OpenAlerts {
 
     /// The plugins of which somebody was told of an event of this kind, and not of its end.
     pub fn plugins_with(&self, kind: EventKind) -> Vec<PluginName> {
-        let is_of_kind = |of_key: &&OpenKey| {
-            let mut told = of_key.by.values();
-            told.any(|told| told.kinds.contains_key(&kind))
-        };
-        let found = self.told.values().filter(is_of_kind);
-        let names = found.filter_map(|of_key| of_key.plugin.as_deref());
+        let names = self
+            .with(kind)
+            .filter_map(|of_key| of_key.plugin.as_deref());
         names
             .filter_map(|plugin| PluginName::parse(text::without_version(plugin)).ok())
             .collect()
