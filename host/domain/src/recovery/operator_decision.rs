@@ -4,7 +4,7 @@
 //! decision, is refused.
 
 use super::{
-    Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, words,
+    Attempt, CaseKey, IllegalMove, InputTime, Outcome, Recovery, Refusal, Reply, Stage, Work, words,
 };
 use crate::{
     actor::Actor,
@@ -172,12 +172,7 @@ impl Recovery {
                         return ended.map(Some);
                     }
                     running.cancelled = Some(said.clone());
-                    let work = &mut running.work;
-                    work.revise(out, |operation| operation.cancel_asked = Some(said));
-                    let (by, reason) = (decision.by, decision.reason);
-                    out.writes
-                        .push(words::cancelling(&work.operation, by, reason, at.now));
-                    let operation = work.operation.clone();
+                    let operation = ask_to_cancel(&mut running.work, decision, said, at, out);
                     case.stage = Stage::Running(running);
                     case.incident.by_hand = true;
                     Ok(Some(operation))
@@ -205,13 +200,24 @@ impl super::dry_run::DryRun {
             return answer(decision.id, None);
         }
         self.cancelled = Some(said.clone());
-        let work = self.work_mut();
-        work.revise(out, |operation| operation.cancel_asked = Some(said));
-        let (by, reason) = (decision.by, decision.reason);
-        out.writes
-            .push(words::cancelling(&work.operation, by, reason, at.now));
-        answer(decision.id, Some(work.operation.clone()))
+        let operation = ask_to_cancel(self.work_mut(), decision, said, at, out);
+        answer(decision.id, Some(operation))
     }
+}
+
+/// Puts on record that it is to be cancelled once its call is over.
+fn ask_to_cancel(
+    work: &mut Work,
+    decision: &OperatorDecision<'_>,
+    said: String,
+    at: InputTime,
+    out: &mut Outcome,
+) -> Operation {
+    work.revise(out, |operation| operation.cancel_asked = Some(said));
+    let (by, reason) = (decision.by, decision.reason);
+    out.writes
+        .push(words::cancelling(&work.operation, by, reason, at.now));
+    work.operation.clone()
 }
 
 /// Refuses a decision about what has moved on.

@@ -53,10 +53,7 @@ impl Recovery {
             length,
             by,
         };
-        out.writes.push(Change::Paused(target.clone(), true));
-        out.writes
-            .push(words::paused_for(target.as_ref(), &pause, reason));
-        self.begin_pause(target, pause, at);
+        self.begin_pause(target, pause, reason, at, out);
         Ok(Reply::Done)
     }
 
@@ -64,8 +61,13 @@ impl Recovery {
         &mut self,
         target: Option<TargetName>,
         pause: TimedPause,
+        reason: &str,
         at: InputTime,
+        out: &mut Outcome,
     ) {
+        out.writes.push(Change::Paused(target.clone(), true));
+        out.writes
+            .push(words::paused_for(target.as_ref(), &pause, reason));
         let before = self.timed_pauses.remove(&target);
         let asked_before = before.filter(|_| is_of_window(&pause)).and_then(|before| {
             match is_of_window(&before.pause) {

@@ -2,13 +2,12 @@
 //!
 //! Invariant: a window never shortens or ends a pause that a person asked for, and a person may end one that it began.
 
-use super::{InputTime, Outcome, Recovery, words};
+use super::{InputTime, Outcome, Recovery};
 use crate::{
     actor::Actor,
     maintenance::{began, next_begin},
     name::TargetName,
     pause::{MAINTENANCE, TimedPause, TimedPauses},
-    record::Change,
     spec::Spec,
     time::{Monotonic, Timestamp},
 };
@@ -142,9 +141,6 @@ impl Recovery {
             by: Actor::from(MAINTENANCE),
         };
         let reason = "a maintenance window of the config";
-        out.writes.push(Change::Paused(target.clone(), true));
-        out.writes
-            .push(words::paused_for(target.as_ref(), &pause, reason));
-        self.begin_pause(target, pause, at);
+        self.begin_pause(target, pause, reason, at, out);
     }
 }
