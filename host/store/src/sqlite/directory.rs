@@ -8,7 +8,7 @@
 use super::{
     FILE_NAME as JOURNAL,
     error::sentence,
-    files::sync_directory,
+    files::{family, sync_directory},
     lock::{self, Lock},
     private,
 };
@@ -25,13 +25,8 @@ use std::{
 
 pub(super) const FILE_NAME: &str = "lock";
 
-/// What else of the daemon's lies in the directory and is for its owner alone: who could read it could lock it too.
-const PRIVATE_FILES: [&str; 10] = [
-    "journal.db",
-    "journal.db-wal",
-    "journal.db-shm",
-    "journal.db-journal",
-    "journal.mark",
+/// What else of the daemon's, but for the journal, lies in the directory and is for its owner alone: who could read it could lock it too.
+const PRIVATE_FILES: [&str; 5] = [
     "reserve",
     "reserve.probe",
     "settled-clock.json",
@@ -102,10 +97,10 @@ impl StateDirectory {
 
 /// What cannot be closed is told and used: it was no other before.
 fn close_to_others(state_dir: &Path) {
-    let files = PRIVATE_FILES.iter().map(|name| (name, 0o077));
-    let directories = DIRECTORIES.iter().map(|name| (name, 0o002));
-    for (name, forbidden) in files.chain(directories) {
-        let path = state_dir.join(name);
+    let journal = family(&state_dir.join(JOURNAL)).map(|path| (path, 0o077));
+    let files = PRIVATE_FILES.map(|name| (state_dir.join(name), 0o077));
+    let directories = DIRECTORIES.map(|name| (state_dir.join(name), 0o002));
+    for (path, forbidden) in journal.into_iter().chain(files).chain(directories) {
         match private::take_away(&path, forbidden) {
             Ok(None) => {}
             Ok(Some(mode)) => tracing::warn!(

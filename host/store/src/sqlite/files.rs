@@ -39,16 +39,20 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Refuses files of the journal that are no files.
-pub(super) fn refuse_odd(path: &Path) -> Result<(), StoreError> {
-    let files = [
+/// The files of the journal at this path; some may not be there.
+pub(super) fn family(path: &Path) -> [PathBuf; 5] {
+    [
         path.to_owned(),
         beside(path, "-wal"),
         beside(path, "-shm"),
         beside(path, "-journal"),
         mark::path(path),
-    ];
-    for file in files {
+    ]
+}
+
+/// Refuses files of the journal that are no files.
+pub(super) fn refuse_odd(path: &Path) -> Result<(), StoreError> {
+    for file in family(path) {
         let Ok(found) = file.metadata() else {
             // Not there, or whoever opens it says why it cannot be.
             continue;
