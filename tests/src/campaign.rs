@@ -86,3 +86,13 @@ pub fn arguments(default_count: u32) -> (u32, u64) {
     });
     (count, seed)
 }
+
+/// Removes whatever is there.
+fn clear(path: &std::path::Path) {
+    use std::fs;
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path).unwrap(),
+        Ok(_) => fs::remove_file(path).unwrap(),
+        Err(_) => {}
+    }
+}

@@ -24,7 +24,7 @@ pub use guests::{guest, plugin};
 pub use packages::{Packages, packages};
 pub use processes::{lives, parent};
 pub use receiver::{Received, Receiver, response};
-pub use shorthand::{HOST, millis_between, sleeper, time, user_name};
+pub use shorthand::{HOST, make_fifo, millis_between, sleeper, time, user_name};
 
 use std::{
     path::{Path, PathBuf},

@@ -2,8 +2,12 @@
 
 use crate::{Daemon, wait_for};
 use mainstay_domain::time::Timestamp;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
+use std::path::Path;
 
 /// The host of a small config.
 pub const HOST: &str = r#"
@@ -15,6 +19,11 @@ plugin_dir = "plugins"
 /// A supervised target that does nothing, for ever.
 pub fn sleeper(name: &str) -> String {
     format!("\n[[target]]\nname = \"{name}\"\nrun = [\"/bin/sh\", \"-c\", \"exec sleep 1000\"]\n")
+}
+
+/// Makes a FIFO.
+pub fn make_fifo(path: &Path) {
+    mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
 }
 
 /// The user that the tests run as, as the machine calls it.

@@ -1,6 +1,6 @@
 //! Hostile guests: each is refused or ended with a reason that names it, and its neighbour keeps serving.
 
-use mainstay_tests::{Daemon, guest, plugin, wait_for};
+use mainstay_tests::{Daemon, guest, make_fifo, plugin, wait_for};
 use std::{fs, path::Path};
 
 /// A route per misdeed, and a neighbour that does as it should.
@@ -283,11 +283,6 @@ fn a_name_that_would_clear_the_screen_is_refused_and_shown() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains(r"`\u{1b}[2Jfine\u{202e}`"), "{said}");
     assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said}");
-}
-
-fn make_fifo(path: &Path) {
-    let made = std::process::Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
 }
 
 #[test]

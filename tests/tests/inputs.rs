@@ -1,19 +1,13 @@
 //! What lies where a file is looked for, and what a config asks of the machine: `check`, the daemon and a reload say the
 //! same of it, in time, with file and line.
 
-use mainstay_tests::{Daemon, HOST, plugin, sleeper, wait_for};
+use mainstay_tests::{Daemon, HOST, make_fifo, plugin, sleeper, wait_for};
 use serde_json::Value;
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
-    process::Command,
 };
-
-fn make_fifo(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
-}
 
 /// The exit code of `check` and its problems.
 fn check(daemon: &Daemon) -> (i32, Vec<Value>) {

@@ -8,11 +8,11 @@ mod mutant;
 mod nasty;
 
 use super::Random;
-use crate::{peak_kb, program, resident_kb};
+use super::clear;
+use crate::{make_fifo, peak_kb, program, resident_kb};
 use mainstay_daemon::config::{self as daemon_config, Problem};
 use mainstay_domain::spec::Spec;
 use mutant::{Mutant, Seeds};
-use rustix::fs::Mode;
 use serde_json::Value;
 use std::{
     fs,
@@ -127,7 +127,7 @@ impl Desk {
         for made in ["state", "plugins"] {
             fs::create_dir(directory.path().join(made)).unwrap();
         }
-        fifo(&directory.path().join("fifo"));
+        make_fifo(&directory.path().join("fifo"));
         symlink("loop", directory.path().join("loop")).unwrap();
         let (paths, jobs) = mpsc::channel::<PathBuf>();
         let (sender, answers) = mpsc::channel();
@@ -181,7 +181,7 @@ impl Desk {
                 "conf.d is a file"
             }
             1 => {
-                fifo(&drop_ins);
+                make_fifo(&drop_ins);
                 "conf.d is a FIFO"
             }
             2 => {
@@ -190,7 +190,7 @@ impl Desk {
                 "conf.d is its own parent"
             }
             3 => {
-                fifo(&drop_in);
+                make_fifo(&drop_in);
                 "a FIFO in conf.d"
             }
             4 => {
@@ -229,7 +229,7 @@ impl Desk {
                 return true;
             }
             10 => {
-                fifo(&file);
+                make_fifo(&file);
                 "the config is a FIFO"
             }
             11 => {
@@ -410,18 +410,5 @@ fn is_placed(problem: &Problem) -> Result<(), String> {
         Some(found) if (1..=found.chars().count() + 1).contains(&column) => Ok(()),
         Some(_) => Err("its column is not there".to_owned()),
         None => Err("its line is not there".to_owned()),
-    }
-}
-
-fn fifo(path: &Path) {
-    rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
-}
-
-/// Removes whatever is there.
-fn clear(path: &Path) {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path).unwrap(),
-        Ok(_) => fs::remove_file(path).unwrap(),
-        Err(_) => {}
     }
 }

@@ -5,9 +5,9 @@
 //! cannot use; soon, within its memory, and without destroying anything beside it. [`super::damage()`] looks closer at what
 //! a journal loses.
 
+use super::clear;
 use super::{Random, damage};
-use crate::{Daemon, peak_kb, program, wait_for};
-use rustix::fs::Mode;
+use crate::{Daemon, make_fifo, peak_kb, program, wait_for};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -398,7 +398,7 @@ fn copy(from: &Path, to: &Path) {
         } else if kind.is_file() {
             fs::copy(&old, &new).unwrap();
         } else if kind.is_fifo() {
-            fifo(&new);
+            make_fifo(&new);
         } else if kind.is_socket() {
             // Its file stays when nobody listens any more.
             drop(UnixListener::bind(&new).unwrap());
@@ -462,7 +462,7 @@ fn spoil(state: &Path, random: &mut Random) -> Spoilt {
             clear(&path);
             match kind {
                 6 => {
-                    fifo(&path);
+                    make_fifo(&path);
                     "a FIFO is in its place"
                 }
                 7 => {
@@ -491,17 +491,4 @@ fn spoil(state: &Path, random: &mut Random) -> Spoilt {
         }
     };
     Spoilt { name, what }
-}
-
-fn fifo(path: &Path) {
-    rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
-}
-
-/// Removes whatever is there.
-fn clear(path: &Path) {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path).unwrap(),
-        Ok(_) => fs::remove_file(path).unwrap(),
-        Err(_) => {}
-    }
 }
