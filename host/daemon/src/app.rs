@@ -12,6 +12,8 @@ mod source;
 mod tasks;
 mod told;
 
+// What a start goes by, for `mainstay check`.
+pub use crate::adapters::{environment::DEFAULT_PATH, process::is_account};
 pub use source::FileConfig;
 
 use crate::{

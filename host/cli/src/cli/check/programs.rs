@@ -3,7 +3,7 @@
 //! Warnings, for each of them may come later, and the daemon may run as somebody else and with another `PATH`.
 
 use mainstay_daemon::{
-    adapters::{environment::DEFAULT_PATH, process::is_account},
+    app::{DEFAULT_PATH, is_account},
     config::{EntityKind, Loaded, Problem},
 };
 use mainstay_domain::spec::{BackupSource, CheckKind, HttpCheck, Spec, Trust};
