@@ -67,3 +67,38 @@ fn every_event_of_a_daemon_is_counted_from_its_first_on() {
         }
     });
 }
+
+/// The numbers of what the daemon is and does besides checks, whole from the first scrape on.
+#[test]
+fn the_state_of_the_daemon_is_exported_with_help_and_type_for_each() {
+    let config = [HOST, &mainstay_tests::sleeper("web")].concat();
+    let daemon = Daemon::start(&config, &[&plugin("restart-service")]);
+    daemon.wait_for_plugins(1);
+    for series in [
+        "mainstay_build_info{version=\"",
+        "mainstay_targets{health=\"failed\"} 0",
+        "mainstay_incidents_open{severity=\"critical\"} 0",
+        "mainstay_silences 0",
+        "mainstay_alerts_waiting 0",
+        "mainstay_alerts_in_flight 0",
+        "mainstay_journal_size_bytes ",
+        "mainstay_journal_writes_total ",
+        "mainstay_journal_waiting_changes ",
+        "mainstay_journal_lag_seconds_count ",
+        "plugin_compiles_total{outcome=\"compiled\"} ",
+    ] {
+        wait_for(series, || {
+            let text = daemon.metrics();
+            match text.lines().any(|line| line.starts_with(series)) {
+                true => Ok(()),
+                false => Err(text),
+            }
+        });
+    }
+    let text = daemon.metrics();
+    let body = text.split_once("\r\n\r\n").map_or(text.as_str(), |(_, body)| body);
+    for line in body.lines().filter(|line| line.starts_with("# TYPE ")) {
+        let name = line.split(' ').nth(2).unwrap();
+        assert!(body.contains(&format!("# HELP {name} ")), "{name} has no help");
+    }
+}

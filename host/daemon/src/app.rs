@@ -5,6 +5,7 @@
 //!
 //! Length: that reading is worth more in one piece.
 
+mod compiles;
 mod host_events;
 mod notify;
 mod signals;
@@ -48,7 +49,7 @@ use crate::{
         effects::{EffectSessions, Effects},
         feed::EventFeed,
         history_pruner::HistoryPruner,
-        metrics::{Metrics, MetricsService, Numbers},
+        metrics::{Metrics, MetricsPorts, MetricsService, Numbers},
         monitor::Monitor,
         operator_words::OperatorWords,
         plugins::{PluginCalls, PluginEvents},
@@ -67,6 +68,7 @@ use crate::{
 // Not the crate of that name.
 use self::notify::Notifier;
 use anyhow::Context;
+use compiles::CountedCompiler;
 use host_events::{record_host_event, wait_at_most};
 use mainstay_backup::LocalBackups;
 use mainstay_domain::{
@@ -310,6 +312,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         seed: seed(&clock),
         settled: settled.clone(),
         told_missed,
+        numbers: numbers.clone(),
     };
     let backups =
         BackupService::open(parts, recovered.backups.clone(), recovered.slots.clone()).await?;
@@ -334,7 +337,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let host_options = HostOptions {
         state_dir: Some(state_dir.to_owned()),
         specs,
-        compiler: Arc::new(compiler),
+        compiler: Arc::new(CountedCompiler::new(compiler, numbers.clone())),
         ..HostOptions::new(plugin_dir)
     };
     let plugin_host =
@@ -372,6 +375,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
             Arc::new(recovery.clone()),
             silences.clone(),
         )),
+        numbers: numbers.clone(),
     };
     let unhandled_routes = UnhandledRoutes::default();
     let route_watch = RouteWatch {
@@ -396,12 +400,27 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         last: last_reload.clone(),
         manager: manager.clone(),
     };
-    let metrics = Arc::new(Metrics::new(
-        numbers,
-        Arc::new(backups.clone()),
-        plugins.clone(),
-        clock.clone(),
-    ));
+    let host: Arc<dyn HostView> = Arc::new(Host {
+        spec: spec.clone(),
+        started_at,
+        clock: clock.clone(),
+        last_reload,
+        unhandled_routes,
+        listed: Mutex::default(),
+    });
+    let counts = sqlite.clone();
+    let metrics_ports = MetricsPorts {
+        backups: Arc::new(backups.clone()),
+        plugins: plugins.clone(),
+        watch: Arc::new(monitor.clone()),
+        host: host.clone(),
+        silences: silences.clone(),
+        journal: Arc::new(move || counts.numbers()),
+        clock: clock.clone(),
+    };
+    let open = recovered.incidents.iter();
+    let open = open.map(|incident| (incident.id.clone(), incident.severity));
+    let metrics = Arc::new(Metrics::new(numbers, metrics_ports, open));
     let counting = MetricsService::new(metrics.clone(), counted);
     let api_spec = spec.borrow().host.api.clone();
     let tcp = match api_spec {
@@ -445,14 +464,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         targets: Arc::new(supervisor.clone()),
         orders: Arc::new(orders.clone()),
         plugins: plugins.clone(),
-        host: Arc::new(Host {
-            spec: spec.clone(),
-            started_at,
-            clock: clock.clone(),
-            last_reload,
-            unhandled_routes,
-            listed: Mutex::default(),
-        }),
+        host,
         accounts: Arc::new(LocalAccounts),
         clock: clock.clone(),
         changed: monitor.changed(),

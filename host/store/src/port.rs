@@ -135,6 +135,17 @@ pub trait Journal: Send + Sync {
     fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Arc<Event>>;
 }
 
+/// How the journal does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JournalNumbers {
+    /// What it takes on disk, its write-ahead log included.
+    pub size_bytes: u64,
+    /// Transactions, and so fsyncs, since it was opened.
+    pub writes: u64,
+    /// Changes that wait to be written.
+    pub waiting: u64,
+}
+
 /// Whether what is submitted to the journal can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskState {

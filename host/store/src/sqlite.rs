@@ -28,6 +28,7 @@ mod intake;
 mod load;
 mod lock;
 mod mark;
+mod numbers;
 mod open;
 mod owner;
 mod private;

@@ -5,9 +5,9 @@ pub use crate::ports::fakes::{backup_id, operation_id};
 
 use super::{Api, ApiState, SOCKET_NAME, TcpAccess};
 use crate::{
-    ports::fakes::FakeWorld,
+    ports::{JournalNumbers, fakes::FakeWorld},
     services::{
-        metrics::{Metrics, Numbers},
+        metrics::{Metrics, MetricsPorts, Numbers},
         status_view::ChangedTargets,
     },
 };
@@ -33,7 +33,16 @@ pub struct Served {
 /// The state of an API over a fake world.
 pub(crate) fn state(world: &Arc<FakeWorld>) -> ApiState {
     let numbers = Numbers::new().unwrap();
-    let metrics = Metrics::new(numbers, world.clone(), world.clone(), world.clone());
+    let ports = MetricsPorts {
+        backups: world.clone(),
+        plugins: world.clone(),
+        watch: world.clone(),
+        host: world.clone(),
+        silences: world.clone(),
+        journal: Arc::new(JournalNumbers::default),
+        clock: world.clone(),
+    };
+    let metrics = Metrics::new(numbers, ports, []);
     ApiState {
         journal: world.clone(),
         records: world.clone(),

@@ -19,7 +19,7 @@ mod arrivals;
 
 pub use arrivals::{Arrival, Arrivals, arrivals};
 
-use super::shared::Shared;
+use super::{metrics::Numbers, shared::Shared};
 use crate::ports::{AlertHolds, Alerters, Delivery};
 use mainstay_domain::{
     alert::{
@@ -56,6 +56,8 @@ pub struct AlertService {
     pub alerters: Arc<dyn Alerters>,
     /// What holds alerts back.
     pub holds: Arc<dyn AlertHolds>,
+    /// How many wait and are under way is counted there.
+    pub numbers: Numbers,
 }
 
 /// What a delivery works with.
@@ -77,6 +79,7 @@ impl AlertService {
             mut arrivals,
             alerters,
             holds,
+            numbers,
         } = self;
         let mut events = shared.journal.subscribe();
         let context = DeliveryContext {
@@ -93,6 +96,7 @@ impl AlertService {
         let mut deliveries: JoinSet<()> = JoinSet::new();
         loop {
             let rest = context.start_due(&mut under_way, &mut deliveries, &stop);
+            numbers.outbox(context.outbox().waiting(), under_way.len());
             let rest = context.holds.pass().map_or(rest, |next| rest.min(next));
             tokio::select! { biased;
                 () = stop.cancelled() => break,

@@ -9,6 +9,7 @@
 //! Invariant: nothing is judged too old, and nothing leaves the trash, by a wall clock that has not settled.
 
 mod catalog;
+mod cleanups;
 mod create;
 mod due;
 mod jobs;
@@ -23,7 +24,7 @@ mod tests;
 mod turns;
 mod waiting;
 
-use super::{next_spec::next_spec, settled::Settled, shared::Shared};
+use super::{metrics::Numbers, next_spec::next_spec, settled::Settled, shared::Shared};
 use crate::ports::{
     BackupStore, BackupStoreError, Clock, Journal, OnProgress, RetentionJudge, StoreError, Watch,
 };
@@ -97,6 +98,8 @@ pub struct BackupParts {
     pub settled: Arc<Settled>,
     /// The jobs of which people were told that their objective is missed, and not that it is met again.
     pub told_missed: Vec<JobName>,
+    /// Cleanups are counted there.
+    pub numbers: Numbers,
 }
 
 /// The service, and the handle by which others reach it; clones are the same service.
@@ -118,6 +121,7 @@ struct Core {
     jobs: Mutex<HashMap<JobName, JobState>>,
     tasks: TaskTracker,
     wake: Notify,
+    numbers: Numbers,
 }
 
 fn no_progress() -> OnProgress {
@@ -143,6 +147,7 @@ impl BackupService {
             seed,
             settled,
             told_missed,
+            numbers,
         } = parts;
         let Shared {
             journal,
@@ -161,6 +166,7 @@ impl BackupService {
             jobs: Mutex::default(),
             tasks: TaskTracker::new(),
             wake: Notify::new(),
+            numbers,
         };
         let service = Self {
             core: Arc::new(core),

@@ -1,25 +1,31 @@
 //! Numbers for Prometheus, counted from events, so that no other service has to count; only what makes no events, the
-//! runs of checks, is counted where it happens.
+//! runs of checks say, is counted where it happens.
 //!
-//! Names are the seeds' [seed 002, 003] with `_` for `.`; those of recoveries end in `_total`. What can be looked up
-//! is looked up when it is asked for, so that an idle daemon has nothing to do here.
+//! What can be looked up is looked up when it is asked for, so that an idle daemon has nothing to do here. All numbers
+//! and their names stand in `catalog`.
 //!
 //! Invariant: every label's value is one of a bounded set: a name of the config or of a plugin, a version, or a word of the
 //! program.
+//! Invariant: what is a state is of the moment in which it is asked for: what is gone has no number.
 
+mod catalog;
+mod events;
 mod numbers;
+mod places;
+mod seed_names;
 
 pub use numbers::{MetricsError, Numbers};
 
 use super::feed::EventFeed;
-use crate::ports::{BackupOperator, Clock, PluginView};
-use mainstay_domain::{
-    event::{Event, EventData, EventKind, OperationOutcome},
-    name::{FailureType, PluginName},
-    time::Timestamp,
+use crate::ports::{
+    BackupOperator, Clock, HostView, JournalNumbers, PluginView, SilenceControl, Watch,
 };
-use metrics::{Label, counter, gauge, histogram};
-use semver::Version;
+use mainstay_domain::{
+    event::Event, health::Health, id::IncidentId, severity::Severity, time::Timestamp,
+};
+use metrics::{Label, counter, gauge};
+use parking_lot::Mutex;
+use seed_names::add_seed_names;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -30,45 +36,74 @@ const RETRY: Duration = if cfg!(test) {
     Duration::from_secs(1)
 };
 
+/// How targets do, with the word for it.
+const HEALTH: [(Health, &str); 5] = [
+    (Health::Unknown, "unknown"),
+    (Health::Starting, "starting"),
+    (Health::Healthy, "healthy"),
+    (Health::Degraded, "degraded"),
+    (Health::Failed, "failed"),
+];
+
+/// What is looked up when the numbers are asked for.
+pub struct MetricsPorts {
+    /// The jobs and their backups.
+    pub backups: Arc<dyn BackupOperator>,
+    /// The plugins and their calls.
+    pub plugins: Arc<dyn PluginView>,
+    /// How each target does.
+    pub watch: Arc<dyn Watch>,
+    /// The targets of the config in use, and the program.
+    pub host: Arc<dyn HostView>,
+    /// The silences that hold.
+    pub silences: Arc<dyn SilenceControl>,
+    /// How the journal does.
+    pub journal: Arc<dyn Fn() -> JournalNumbers + Send + Sync>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// The numbers, and what is looked up when they are asked for.
 pub struct Metrics {
     numbers: Numbers,
-    backups: Arc<dyn BackupOperator>,
-    plugins: Arc<dyn PluginView>,
-    clock: Arc<dyn Clock>,
+    ports: MetricsPorts,
+    /// How bad each incident is that is open.
+    open: Mutex<HashMap<IncidentId, Severity>>,
 }
 
 impl Metrics {
-    /// These numbers, which others write into too.
+    /// These numbers, which others write into too; `open` are the incidents that the daemons before left open.
     pub fn new(
         numbers: Numbers,
-        backups: Arc<dyn BackupOperator>,
-        plugins: Arc<dyn PluginView>,
-        clock: Arc<dyn Clock>,
+        ports: MetricsPorts,
+        open: impl IntoIterator<Item = (IncidentId, Severity)>,
     ) -> Self {
         Self {
             numbers,
-            backups,
-            plugins,
-            clock,
+            ports,
+            open: Mutex::new(open.into_iter().collect()),
         }
     }
 
     /// Every number in the text format of Prometheus.
     pub fn render(&self) -> String {
-        self.numbers.write(|| self.look_up());
-        self.numbers.render()
+        let journal = (self.ports.journal)();
+        self.numbers.write(|| self.look_up_counts(&journal));
+        let mut text = self.numbers.render();
+        match Numbers::new() {
+            Ok(now) => {
+                now.write(|| self.look_up_states(&journal));
+                text.push_str(&now.render());
+            }
+            Err(error) => tracing::error!(%error, "the metrics lack what is a state"),
+        }
+        add_seed_names(&mut text);
+        text
     }
 
-    fn look_up(&self) {
-        let now = self.clock.now();
-        for job in self.backups.jobs() {
-            if let Some(taken) = job.last_verified {
-                gauge!("backup_newest_verified_age_seconds", "job" => job.name.to_string())
-                    .set(now.since(taken).as_secs_f64());
-            }
-        }
-        for row in self.plugins.rows() {
+    fn look_up_counts(&self, journal: &JournalNumbers) {
+        counter!("mainstay_journal_writes_total").absolute(journal.writes);
+        for row in self.ports.plugins.rows() {
             let (Some(name), Some(version)) = (row.name, row.version) else {
                 continue;
             };
@@ -81,103 +116,35 @@ impl Metrics {
         }
     }
 
-    /// A dry run is no recovery. One that begins is counted under the handler that is called first, whose version is not
-    /// known then; an escalation without an operation, as where no route fits, under none.
-    fn count_operation(&self, event: &Event) {
-        let (Some(target), Some(name)) = (&event.target, counter_of(event.kind)) else {
-            return;
-        };
-        if event.data.is_dry_run() {
-            return;
+    fn look_up_states(&self, journal: &JournalNumbers) {
+        let (now, facts) = (self.ports.clock.now(), self.ports.host.facts());
+        gauge!("mainstay_build_info", "version" => facts.version).set(1.0);
+        let started_at = facts.started_at.since(Timestamp::from_millis(0));
+        gauge!("mainstay_start_time_seconds").set(started_at.as_secs_f64());
+        let mut targets = HEALTH.map(|(health, word)| (health, word, 0_u32));
+        for (target, _) in facts.targets.iter() {
+            let known = self.ports.watch.health(target);
+            let is = known.map_or(Health::Unknown, |(health, _)| health);
+            for (health, _, count) in &mut targets {
+                *count += u32::from(*health == is);
+            }
         }
-        let Some(operation) = Counted::of(&event.data) else {
-            let kind = event.kind.as_str();
-            tracing::error!(
-                kind,
-                "an operation is not counted, for its event does not say what it is; report this as a defect"
-            );
-            return;
-        };
-        let (handler, version) = (operation.handler, operation.handler_version);
-        let labels = vec![
-            Label::new("target", target.to_string()),
-            Label::new("failure", operation.failure.to_string()),
-            Label::new(
-                "handler",
-                handler.map_or_else(String::new, ToString::to_string),
-            ),
-            Label::new(
-                "handler_version",
-                version.map_or_else(String::new, ToString::to_string),
-            ),
-        ];
-        let count = |name: &'static str| counter!(name, labels.clone()).increment(1);
-        count(name);
-        let Some(outcome) = operation.outcome else {
-            return;
-        };
-        count("recovery_operations_completed_total");
-        if outcome.rto_exceeded {
-            count("recovery_operation_rto_exceeded_total");
+        for (_, word, count) in targets {
+            gauge!("mainstay_targets", "health" => word).set(f64::from(count));
         }
-        let took = Duration::from_millis(outcome.recovery_ms.unwrap_or(0));
-        histogram!("recovery_operation_duration_seconds", labels.clone())
-            .record(took.as_secs_f64());
-        histogram!("recovery_operation_retry_attempts", labels)
-            .record(f64::from(outcome.attempts.saturating_sub(1)));
-        self.numbers.sampled(2);
-    }
-
-    /// Backups are paired by their job: one runs at a time.
-    fn count_backup(&self, event: &Event, begun: &mut HashMap<String, Timestamp>) {
-        let job = event
-            .job
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let count = |name: &'static str| counter!(name, "job" => job.clone()).increment(1);
-        match event.kind {
-            EventKind::BackupStarted => {
-                count("backup_operations_created_total");
-                begun.insert(job.clone(), event.at);
+        let open: Vec<Severity> = self.open.lock().values().copied().collect();
+        for severity in Severity::ALL {
+            let count = open.iter().filter(|one| **one == severity).count();
+            gauge!("mainstay_incidents_open", "severity" => severity.as_str()).set(count as f64);
+        }
+        gauge!("mainstay_silences").set(self.ports.silences.silences().len() as f64);
+        gauge!("mainstay_journal_size_bytes").set(journal.size_bytes as f64);
+        gauge!("mainstay_journal_waiting_changes").set(journal.waiting as f64);
+        for job in self.ports.backups.jobs() {
+            if let Some(taken) = job.last_verified {
+                gauge!("backup_newest_verified_age_seconds", "backup_job" => job.name.to_string())
+                    .set(now.since(taken).as_secs_f64());
             }
-            // A backup that nobody has begun was only read again.
-            EventKind::BackupVerified | EventKind::BackupFailed => {
-                let Some(start) = begun.remove(&job) else {
-                    return;
-                };
-                if event.kind == EventKind::BackupFailed {
-                    return count("backup_operations_created_failed");
-                }
-                count("backup_operations_created_success");
-                histogram!("backup_operations_duration_seconds", "job" => job.clone())
-                    .record(event.at.since(start).as_secs_f64());
-                self.numbers.sampled(1);
-                let taken = self.backups.list(event.job.clone()).into_iter();
-                let stored = taken
-                    .filter(|backup| Some(&backup.id) == event.backup.as_ref())
-                    .map(|backup| backup.stored_bytes)
-                    .sum();
-                counter!("backup_operations_size_bytes_total", "job" => job.clone())
-                    .increment(stored);
-            }
-            EventKind::BackupDeleted => {
-                count("backup_retention_cleaned_total");
-                count("backup_retention_cleaned_success");
-                count("backup_retention_removed_count");
-            }
-            EventKind::RetentionFailed => {
-                count("backup_retention_cleaned_total");
-                count("backup_retention_cleaned_failed");
-            }
-            EventKind::DrillPassed => {
-                if let EventData::BackupRestored(restored) = &event.data {
-                    let took = Duration::from_millis(restored.elapsed_ms);
-                    gauge!("backup_last_drill_seconds", "job" => job.clone())
-                        .set(took.as_secs_f64());
-                }
-            }
-            _ => {}
         }
     }
 }
@@ -225,59 +192,8 @@ impl MetricsService {
     }
 
     fn count(&mut self, event: &Event) {
-        self.metrics.numbers.write(|| {
-            counter!("mainstay_events_total", "kind" => event.kind.as_str()).increment(1);
-            self.metrics.count_operation(event);
-            self.metrics.count_backup(event, &mut self.begun);
-        });
+        self.metrics.count(event, &mut self.begun);
     }
-}
-
-/// What is counted of an operation, as its events say it.
-struct Counted<'a> {
-    failure: &'a FailureType,
-    handler: Option<&'a PluginName>,
-    handler_version: Option<&'a Version>,
-    /// Where it ended.
-    outcome: Option<&'a OperationOutcome>,
-}
-
-impl<'a> Counted<'a> {
-    fn of(data: &'a EventData) -> Option<Self> {
-        match data {
-            EventData::OperationStarted(started) => Some(Self {
-                failure: &started.about.failure,
-                handler: started.handler.as_ref(),
-                handler_version: None,
-                outcome: None,
-            }),
-            EventData::OperationEscalated(escalated) => Some(Self {
-                failure: &escalated.about.failure,
-                handler: escalated.handler.as_ref(),
-                handler_version: escalated.handler_version.as_ref(),
-                outcome: None,
-            }),
-            EventData::OperationEnded(ended) => Some(Self {
-                failure: &ended.about.failure,
-                handler: ended.outcome.handler.as_ref(),
-                handler_version: ended.outcome.handler_version.as_ref(),
-                outcome: Some(&ended.outcome),
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// The number that counts events of this kind, where one does.
-fn counter_of(kind: EventKind) -> Option<&'static str> {
-    Some(match kind {
-        EventKind::OperationStarted => "recovery_operations_started_total",
-        EventKind::OperationEscalated => "recovery_operations_escalated_total",
-        EventKind::OperationSucceeded => "recovery_operations_completed_success_total",
-        EventKind::OperationPartial => "recovery_operations_completed_partial_total",
-        EventKind::OperationFailed => "recovery_operations_completed_failed_total",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -52,6 +52,11 @@ impl Outbox {
     /// So many deliveries are under way at most, but for one to each alerter.
     pub const MOST_AT_ONCE: usize = 64;
 
+    /// How many wait or are under way.
+    pub fn waiting(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Puts an alert at the end; one that is there already stays as it is. What has to go for it, perhaps itself.
     pub fn add(&mut self, entry: OutboxEntry) -> Option<OutboxEntry> {
         let key = (entry.alert.id.clone(), entry.alerter.clone());

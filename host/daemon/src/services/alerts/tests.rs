@@ -158,6 +158,7 @@ fn service(
         arrivals,
         alerters,
         holds,
+        numbers: Numbers::new().unwrap(),
     }
 }
 

@@ -134,8 +134,8 @@ impl BackupService {
         });
     }
 
-    /// Judges one job; the caller has its turn.
-    async fn judge_job(self, job: JobName, dry_run: bool) -> Result<Pruned, BackupError> {
+    /// Judges one job; uncounted.
+    pub(super) async fn judge(self, job: JobName, dry_run: bool) -> Result<Pruned, BackupError> {
         let spec = self.job(&job)?;
         let Some(retention) = spec.retention.clone() else {
             return Err(BackupError::Refused(format!(

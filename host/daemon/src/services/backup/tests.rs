@@ -26,6 +26,7 @@ pub(super) struct Fixture {
     pub(super) journal: Arc<MemoryJournal>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) spec: watch::Sender<Arc<Spec>>,
+    pub(super) numbers: Numbers,
 }
 
 impl Fixture {
@@ -48,6 +49,7 @@ impl Fixture {
         let (spec, receiver) = watch::channel(spec_with(jobs));
         let judge = FakeJudge::new();
         let watch = FakeWatch::new();
+        let numbers = Numbers::new().unwrap();
         let (records, slots) = left_in(&journal);
         let parts = BackupParts {
             store: store.clone(),
@@ -66,6 +68,7 @@ impl Fixture {
                 MemorySettled::new(),
             )),
             told_missed: Vec::new(),
+            numbers: numbers.clone(),
         };
         let service = BackupService::open(parts, records, slots).await.unwrap();
         Self {
@@ -76,6 +79,7 @@ impl Fixture {
             journal,
             clock,
             spec,
+            numbers,
         }
     }
 

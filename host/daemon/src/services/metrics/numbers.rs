@@ -2,7 +2,8 @@
 //!
 //! Invariant: raw samples of histograms never pile up, however long nobody asks for the numbers.
 
-use metrics::with_local_recorder;
+use super::catalog::{CATALOG, Kind};
+use metrics::{describe_counter, describe_gauge, describe_histogram, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 use parking_lot::Mutex;
 use std::{
@@ -12,32 +13,6 @@ use std::{
     },
     time::Instant,
 };
-
-/// Upper bounds of the buckets of each histogram; seconds, where the name does not say otherwise.
-const BUCKETS: [(&str, &[f64]); 5] = [
-    // [seed 002]
-    (
-        "recovery_operation_duration_seconds",
-        &[1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0],
-    ),
-    // Attempts after the first.
-    (
-        "recovery_operation_retry_attempts",
-        &[0.0, 1.0, 2.0, 3.0, 5.0],
-    ),
-    (
-        "backup_operations_duration_seconds",
-        &[0.1, 1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0],
-    ),
-    (
-        "check_duration_seconds",
-        &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
-    ),
-    (
-        "check_lateness_seconds",
-        &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0],
-    ),
-];
 
 /// Histograms keep raw samples until upkeep; it is run after so many, and whenever the numbers are asked for.
 const UPKEEP_AFTER: u32 = 1_000;
@@ -67,14 +42,19 @@ impl Numbers {
     /// A defect of the program.
     pub fn new() -> Result<Self, MetricsError> {
         let mut builder = PrometheusBuilder::new();
-        for (name, bounds) in BUCKETS {
-            builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)?;
+        for described in CATALOG {
+            if let Kind::Histogram(bounds) = described.kind {
+                let name = Matcher::Full(described.name.to_owned());
+                builder = builder.set_buckets_for_metric(name, bounds)?;
+            }
         }
-        Ok(Self {
+        let numbers = Self {
             recorder: Arc::new(builder.build_recorder()),
             samples: Arc::default(),
             rested: Arc::default(),
-        })
+        };
+        numbers.write(describe);
+        Ok(numbers)
     }
 
     /// Does what counts; the macros of `metrics` write here meanwhile.
@@ -105,9 +85,21 @@ impl Numbers {
     }
 
     /// Every number in the text format of Prometheus.
-    pub(super) fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let handle = self.recorder.handle();
         handle.run_upkeep();
         handle.render()
+    }
+}
+
+/// Says what each number is.
+fn describe() {
+    for described in CATALOG {
+        let (name, help) = (described.name, described.help);
+        match described.kind {
+            Kind::Counter => describe_counter!(name, help),
+            Kind::Gauge => describe_gauge!(name, help),
+            Kind::Histogram(_) => describe_histogram!(name, help),
+        }
     }
 }

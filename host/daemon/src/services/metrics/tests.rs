@@ -1,6 +1,6 @@
 //! Which numbers events make.
 
-use super::*;
+use super::{catalog::{CATALOG, Kind}, *};
 use crate::{
     ports::{
         Watch,
@@ -18,9 +18,14 @@ use crate::{
 };
 use mainstay_domain::{
     call::Report,
-    event::{AfterEscalation, IncidentFacts, OperationEnded, OperationEscalated},
+    event::{
+        AfterEscalation, AlertDelivery, AlertHeld, AlertQueued, BackupRestored, BackupTaken,
+        EventData, EventKind, IncidentClosed, IncidentEnd, IncidentFacts, IncidentOpened,
+        OperationEnded, OperationEscalated,
+    },
     health::{Evidence, Outcome},
-    id::{IdSource, IncidentId, OperationId},
+    id::{AlertId, IdSource, IncidentId, OperationId},
+    name::PluginName,
     operation::{Mode, Operation},
     plugin::PluginIdentity,
     record::Change,
@@ -35,12 +40,35 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 fn metrics(world: &Arc<FakeWorld>, numbers: &Numbers) -> Arc<Metrics> {
-    let (backups, plugins, clock) = (world.clone(), world.clone(), world.clone());
-    Arc::new(Metrics::new(numbers.clone(), backups, plugins, clock))
+    let ports = MetricsPorts {
+        backups: world.clone(),
+        plugins: world.clone(),
+        watch: world.clone(),
+        host: world.clone(),
+        silences: world.clone(),
+        journal: Arc::new(|| JournalNumbers {
+            size_bytes: 5 << 30,
+            writes: 7,
+            waiting: 2,
+        }),
+        clock: world.clone(),
+    };
+    let incident = crate::ports::fakes::incident();
+    let open = [(incident.id, incident.severity)];
+    Arc::new(Metrics::new(numbers.clone(), ports, open))
 }
 
 async fn counted(world: &Arc<FakeWorld>, story: impl FnOnce(&FakeWorld)) -> String {
-    let metrics = metrics(world, &Numbers::new().unwrap());
+    counted_into(&Numbers::new().unwrap(), world, story).await
+}
+
+/// The same, where others write into the numbers too.
+async fn counted_into(
+    numbers: &Numbers,
+    world: &Arc<FakeWorld>,
+    story: impl FnOnce(&FakeWorld),
+) -> String {
+    let metrics = metrics(world, numbers);
     let newest = EventFeed::of_newest(0, &**world, world.clone()).await;
     let service = MetricsService::new(metrics.clone(), newest.unwrap());
     let stop = CancellationToken::new();
@@ -181,7 +209,9 @@ async fn recoveries_are_counted_by_target_and_failure_and_by_who_handled_them() 
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"1\"}} 0"),
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"5\"}} 1"),
             &format!("recovery_operation_duration_seconds_bucket{{{labels},le=\"300\"}} 1"),
-            &format!("recovery_operation_retry_attempts_bucket{{{labels},le=\"0\"}} 1"),
+            // The first attempt worked.
+            &format!("recovery_operation_retry_attempts_bucket{{{labels},le=\"0\"}} 0"),
+            &format!("recovery_operation_retry_attempts_bucket{{{labels},le=\"1\"}} 1"),
         ],
     );
     assert!(!text.contains("completed_failed"), "{text}");
@@ -315,41 +345,65 @@ async fn what_happened_before_the_start_is_not_counted() {
     assert!(!text.contains("recovery_operations"), "{text}");
 }
 
+/// A backup of the job `state` that was taken: of 12345 bytes, stored in 2345.
+fn taken() -> BackupTaken {
+    BackupTaken {
+        documents: 3,
+        tombstones: 0,
+        size_bytes: 12_345,
+        stored_bytes: 2_345,
+        elapsed_ms: 20,
+        warnings: Vec::new(),
+    }
+}
+
+/// One backup that is taken and read again, one that fails, and one that goes for good.
+fn backups_happen(world: &FakeWorld) {
+    let begin = || world.happen(EventKind::BackupStarted, |event| event.with_job(&job("state")));
+    begin();
+    world.happen(EventKind::BackupVerified, |event| {
+        event
+            .with_backup(&job("state"), &backup_id(1))
+            .with_data(taken())
+    });
+    world.happen(EventKind::BackupVerified, |event| {
+        event.with_backup(&job("state"), &backup_id(1))
+    });
+    begin();
+    world.happen(EventKind::BackupFailed, |event| event.with_job(&job("state")));
+    world.happen(EventKind::BackupDeleted, |event| {
+        event.with_backup(&job("state"), &backup_id(1))
+    });
+}
+
 #[tokio::test]
 async fn backups_are_counted_and_a_second_verification_is_not_a_second_backup() {
     let world = FakeWorld::new(16);
-    let text = counted(&world, |world| {
-        world.happen(EventKind::BackupStarted, |event| {
-            event.with_job(&job("state"))
-        });
-        for _ in 0..2 {
-            world.happen(EventKind::BackupVerified, |event| {
-                event.with_backup(&job("state"), &backup_id(1))
-            });
-        }
-        world.happen(EventKind::BackupStarted, |event| {
-            event.with_job(&job("state"))
-        });
-        world.happen(EventKind::BackupFailed, |event| {
-            event.with_job(&job("state"))
-        });
-        world.happen(EventKind::BackupDeleted, |event| {
-            event.with_backup(&job("state"), &backup_id(1))
-        });
-    })
-    .await;
+    let text = counted(&world, backups_happen).await;
+    let of = "{backup_job=\"state\"}";
+    let of_bucket = "{backup_job=\"state\",le=";
     check(
         &text,
         &[
-            "backup_operations_created_total{job=\"state\"} 2",
-            "backup_operations_created_success{job=\"state\"} 1",
-            "backup_operations_created_failed{job=\"state\"} 1",
-            "backup_operations_size_bytes_total{job=\"state\"} 2345",
-            "backup_retention_removed_count{job=\"state\"} 1",
-            "backup_newest_verified_age_seconds{job=\"state\"} 60",
-            "plugin_calls_total{plugin=\"restart-service\",version=\"1.0.0\"} 5",
+            &format!("backup_operations_created_total{of} 2\n"),
+            &format!("backup_operations_created_success_total{of} 1\n"),
+            &format!("backup_operations_created_failed_total{of} 1\n"),
+            // Also of the one that failed.
+            &format!("backup_operations_duration_seconds_count{of} 2\n"),
+            &format!("backup_operations_size_bytes_sum{of} 12345\n"),
+            &format!("backup_operations_size_bytes_bucket{of_bucket}\"10000\"}} 0\n"),
+            &format!("backup_operations_size_bytes_bucket{of_bucket}\"100000\"}} 1\n"),
+            &format!("backup_newest_verified_age_seconds{of} 60\n"),
+            "plugin_calls_total{plugin=\"restart-service\",version=\"1.0.0\"} 5\n",
+            // As the seed calls them.
+            &format!("\nbackup_operations_created_success{of} 1\n"),
+            &format!("\nbackup_operations_created_failed{of} 1\n"),
+            &format!("\nbackup_operations_size_bytes_total_sum{of} 12345\n"),
+            &format!("\nbackup_operations_size_bytes_total_count{of} 1\n"),
         ],
     );
+    // What leaves the trash is no cleanup.
+    assert!(!text.contains("backup_retention"), "{text}");
 }
 
 /// A monitor of the check `tcp` of the target `db`, what it looks with, and the numbers that it writes into.
@@ -417,4 +471,257 @@ async fn runs_that_are_late_or_left_out_are_counted() {
     wait_until("more runs are due", || begun() >= 3).await;
     stop.cancel();
     within(running).await.unwrap();
+}
+
+fn incident_facts(id: &str) -> IncidentFacts {
+    IncidentFacts {
+        incident: IncidentId::parse(id).unwrap(),
+        failure: failure("down"),
+    }
+}
+
+#[tokio::test]
+async fn incidents_that_are_open_are_those_of_before_and_those_that_opened_since() {
+    let world = FakeWorld::new(16);
+    let opened = incident_facts("inc-01K0000000000000000000000B");
+    let of_before = incident_facts("inc-01K0000000000000000000000A");
+    let text = counted(&world, |world| {
+        world.happen(EventKind::IncidentOpened, |mut event| {
+            event.severity = Severity::Critical;
+            event.with_data(IncidentOpened {
+                about: opened,
+                recurrence: 0,
+                affected: Vec::new(),
+                asked_for: false,
+                output: None,
+            })
+        });
+        world.happen(EventKind::IncidentClosed, |event| {
+            event.with_data(closed(of_before))
+        });
+    })
+    .await;
+    check(
+        &text,
+        &[
+            "mainstay_incidents_total{severity=\"critical\"} 1\n",
+            "mainstay_incidents_open{severity=\"critical\"} 1\n",
+            // The one that was open at the start.
+            "mainstay_incidents_open{severity=\"high\"} 0\n",
+        ],
+    );
+}
+
+fn closed(about: IncidentFacts) -> IncidentClosed {
+    IncidentClosed {
+        about,
+        open_ms: 1,
+        relapses: 0,
+        attempts: 1,
+        how: IncidentEnd::Recovered,
+    }
+}
+
+/// One event of each kind that is counted by more than its kind.
+fn everything_happens(world: &FakeWorld) {
+    for event in recovered(false) {
+        world.happen(event.kind, |_| event);
+    }
+    for kind in [EventKind::OperationPartial, EventKind::OperationFailed] {
+        world.happen(kind, |event| {
+            let operation = Operation {
+                rto_exceeded: true,
+                ..crate::ports::fakes::operation(1).0
+            };
+            event
+                .with_target(&name("api"))
+                .with_data(OperationEnded::of(&operation, false, false))
+        });
+    }
+    world.happen(EventKind::OperationEscalated, |event| {
+        event.with_target(&name("api")).with_data(OperationEscalated {
+            about: incident_facts("inc-01K0000000000000000000000A"),
+            then: AfterEscalation::Round,
+            handler: None,
+            handler_version: None,
+            output: None,
+        })
+    });
+    backups_happen(world);
+    world.happen(EventKind::DrillPassed, |event| {
+        event.with_job(&job("state")).with_data(BackupRestored {
+            documents: 3,
+            bytes: 12_345,
+            elapsed_ms: 7,
+            chain: vec![backup_id(1)],
+        })
+    });
+    world.happen(EventKind::ConfigApplied, |event| event);
+    world.happen(EventKind::ConfigRejected, |event| event);
+    alerts_happen(world);
+}
+
+fn alerts_happen(world: &FakeWorld) {
+    let alert = AlertId::parse("alr-01K0000000000000000000000A").unwrap();
+    let alerter = PluginName::parse("page").unwrap();
+    let queued = AlertQueued {
+        alert: alert.clone(),
+        alerter: alerter.clone(),
+        resolves: None,
+    };
+    world.happen(EventKind::AlertQueued, |event| event.with_data(queued));
+    for kind in [EventKind::AlertHeld, EventKind::AlertLapsed] {
+        let held = AlertHeld {
+            alert: alert.clone(),
+            alerter: alerter.clone(),
+            why: "silenced".to_owned(),
+        };
+        world.happen(kind, |event| event.with_data(held));
+    }
+    for kind in [
+        EventKind::AlertDelivered,
+        EventKind::AlertDelayed,
+        EventKind::AlertAbandoned,
+    ] {
+        let delivery = AlertDelivery {
+            alert: alert.clone(),
+            alerter: alerter.clone(),
+            attempt: 1,
+            detail: String::new(),
+        };
+        world.happen(kind, |event| event.with_data(delivery));
+    }
+}
+
+/// The name and the labels of a series; the label `le` of a bucket is not one.
+fn parts_of(series: &str) -> (&str, Vec<&str>) {
+    let Some((name, labels)) = series.split_once('{') else {
+        return (series, Vec::new());
+    };
+    let labels = labels.trim_end_matches('}').split(',');
+    let labels = labels.filter_map(|label| label.split_once('=').map(|(label, _)| label));
+    (name, labels.filter(|label| *label != "le").collect())
+}
+
+#[tokio::test]
+async fn every_number_is_exported_as_the_catalog_has_it_and_nothing_else_is() {
+    let (monitor, probe, numbers) = watching();
+    let gate = probe.hold("tcp");
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(monitor.run(stop.clone()));
+    let text = || numbers.render();
+    wait_until("runs are left out", || text().contains("checks_skipped_total{")).await;
+    gate.add_permits(1);
+    wait_until("the one before ends", || text().contains("checks_total{")).await;
+    stop.cancel();
+    gate.add_permits(100);
+    within(running).await.unwrap();
+    for removed in [Some(3), Some(0), None] {
+        numbers.cleanup_begun("state");
+        numbers.cleanup_ended("state", removed);
+    }
+    numbers.outbox(3, 1);
+    numbers.compiled("compiled", Duration::from_secs(1));
+    let world = FakeWorld::new(128);
+    let opened = incident_facts("inc-01K0000000000000000000000B");
+    let text = counted_into(&numbers, &world, |world| {
+        everything_happens(world);
+        world.happen(EventKind::IncidentOpened, |event| {
+            event.with_data(IncidentOpened {
+                about: opened,
+                recurrence: 0,
+                affected: Vec::new(),
+                asked_for: false,
+                output: None,
+            })
+        });
+    })
+    .await;
+    for described in CATALOG {
+        let (name, help) = (described.name, described.help);
+        let kind = match described.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        assert_eq!(text.matches(&head).count(), 1, "{head} in\n{text}");
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(of) = line.strip_prefix("# TYPE ") {
+            assert!(seen.insert(line.to_owned()), "{line} is there twice");
+            let (name, kind) = of.split_once(' ').unwrap();
+            let is_known = CATALOG.iter().any(|described| described.name == name);
+            assert!(is_known || kind == "untyped", "{line} is in no catalog");
+            continue;
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let (series, _) = line.rsplit_once(' ').unwrap();
+        assert!(seen.insert(series.to_owned()), "{series} is there twice");
+        let (name, labels) = parts_of(series);
+        let described = CATALOG.iter().find(|described| {
+            let rest = name.strip_prefix(described.name);
+            match described.kind {
+                Kind::Histogram(_) => {
+                    rest.is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest))
+                }
+                _ => rest == Some(""),
+            }
+        });
+        match described {
+            Some(described) => assert_eq!(labels, described.labels, "{series}"),
+            None => assert!(
+                text.contains(&format!("# TYPE {name} untyped\n")),
+                "{series} is in no catalog"
+            ),
+        }
+    }
+}
+
+/// What `promtool check metrics` finds fault with.
+#[test]
+fn names_and_helps_are_as_prometheus_wants_them() {
+    for described in CATALOG {
+        let name = described.name;
+        let is_counter = described.kind == Kind::Counter;
+        assert_eq!(name.ends_with("_total"), is_counter, "{name}");
+        assert!(!described.help.is_empty() && !described.help.contains('\n'), "{name}");
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(name.chars().all(is_plain), "{name}");
+        let mut words = name.split('_');
+        let odd = [
+            "ms", "milliseconds", "minutes", "hours", "kb", "kilobytes", "mb", "megabytes", "percent",
+            "counter", "gauge", "histogram", "summary",
+        ];
+        assert!(!words.any(|word| odd.contains(&word)), "{name}");
+        let is_histogram = matches!(described.kind, Kind::Histogram(_));
+        for end in ["_count", "_sum", "_bucket"] {
+            assert!(is_histogram || !name.ends_with(end), "{name}");
+        }
+        // Prometheus adds them itself, and renames those that are there.
+        for taken in ["job", "instance", "le", "quantile"] {
+            assert!(!described.labels.contains(&taken), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_number_is_in_the_manual() {
+    let manual = include_str!("../../../../../docs/metrics.md");
+    for described in CATALOG {
+        let labels: Vec<String> = described.labels.iter().map(|l| format!("`{l}`")).collect();
+        let kind = match described.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        let (name, labels) = (described.name, labels.join(", "));
+        let row = format!("| `{name}` | {kind} | {labels} | {} |", described.help);
+        assert!(manual.contains(&row), "docs/metrics.md lacks\n{row}");
+    }
+    let rows = manual.lines().filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), CATALOG.len());
 }

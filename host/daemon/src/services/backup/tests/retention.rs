@@ -283,3 +283,35 @@ async fn a_policy_is_not_asked_by_a_clock_that_just_jumped() {
     assert!(prune(&fixture, false).await.is_ok());
     assert!(fixture.kinds().contains(&EventKind::RetentionJudged));
 }
+
+#[tokio::test]
+async fn a_cleanup_is_counted_where_it_begins_and_where_it_ends_whatever_it_removes() {
+    let (fixture, _) = two_chains().await;
+    prune(&fixture, true).await.unwrap();
+    let text = fixture.numbers.render();
+    assert!(!text.contains("backup_retention"), "a dry run is none: {text}");
+    let name = job(None).name;
+    let check = |number: &str, expected: &str| {
+        let line = format!("backup_retention_{number}{{backup_job=\"{name}\"}} {expected}\n");
+        let text = fixture.numbers.render();
+        assert!(text.contains(&line), "{line} in\n{text}");
+    };
+    let pruned = prune(&fixture, false).await.unwrap();
+    assert_eq!(pruned.expired.len(), 2);
+    check("cleaned_total", "1");
+    check("cleaned_success_total", "1");
+    check("removed_count_sum", "2");
+
+    let pruned = prune(&fixture, false).await.unwrap();
+    assert_eq!(pruned.expired.len(), 0);
+    check("cleaned_total", "2");
+    check("cleaned_success_total", "2");
+    check("removed_count_count", "1");
+
+    let failed = JudgeError::Failed("no answer".to_owned());
+    fixture.judge.answer(Err(failed));
+    prune(&fixture, false).await.unwrap_err();
+    check("cleaned_total", "3");
+    check("cleaned_success_total", "2");
+    check("cleaned_failed_total", "1");
+}
