@@ -11,6 +11,7 @@ mod notify;
 mod signals;
 mod source;
 mod tasks;
+mod terminal;
 mod told;
 
 // What a start goes by, for `mainstay check`.
@@ -180,6 +181,14 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     // Before anything is started, which inherits what is ignored.
     let signals = Signals::listen().context("cannot listen to signals")?;
     let manager = Arc::new(Notifier::of_environment());
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(
+        version,
+        config = %config.display(),
+        state_dir = %spec.host.state_dir.display(),
+        pid = std::process::id(),
+        "mainstay {version} starts"
+    );
     let open_files = limits::raise_open_files();
     warn_of_few_files(&spec, open_files);
     let directory = StateDirectory::take(&spec.host.state_dir)?;
@@ -515,7 +524,7 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
     let is_durable = record_host_event(
         &shared,
         EventKind::HostStarted,
-        format!("mainstay {} is ready on {name}", env!("CARGO_PKG_VERSION")),
+        format!("mainstay {version} is ready on {name}"),
     )
     .await;
     if was_full && is_durable {
@@ -524,22 +533,18 @@ pub async fn run(options: RunOptions) -> anyhow::Result<()> {
         record_host_event(&shared, EventKind::JournalWritable, message).await;
     }
     manager.ready();
-    tracing::info!("ready");
-    let why = tokio::select! { biased;
-        why = ended_early.wait() => Some(why.clone()),
-        asked = signals.until_asked_to_stop(&reload_asked, || processes.reopen_logs()) => asked.map(|()| None)?,
+    let (why, words) = tokio::select! { biased;
+        why = ended_early.wait() => (Some(why.clone()), why.clone()),
+        asked = signals.until_asked_to_stop(&reload_asked, || processes.reopen_logs()) => (None, asked?.to_owned()),
     };
-    manager.stopping(why.as_deref().unwrap_or("asked to stop"));
+    manager.stopping(&words);
+    let deadline = spec.borrow().host.shutdown_deadline;
+    let message = format!("{words}; it stops within {deadline:?}");
     wait_at_most(
         LAST_WORD,
-        record_host_event(
-            &shared,
-            EventKind::HostStopping,
-            why.clone().unwrap_or_else(|| "asked to stop".to_owned()),
-        ),
+        record_host_event(&shared, EventKind::HostStopping, message),
     )
     .await;
-    let deadline = spec.borrow().host.shutdown_deadline;
     let stragglers = tasks.stop(deadline).await;
     // What checks left behind in the last seconds.
     let finish = tokio::task::spawn_blocking(finish_remains);

@@ -22,6 +22,7 @@ pub mod shared;
 pub mod silences;
 pub mod status_line;
 pub mod status_view;
+mod story;
 pub mod supervisor;
 pub mod target_orders;
 pub(crate) mod task_group;

@@ -9,6 +9,7 @@ mod facts;
 mod host;
 mod incident;
 mod kind;
+mod log_level;
 mod operation;
 mod parse;
 mod plugin;
@@ -27,6 +28,7 @@ pub use incident::{
     IncidentWorsened, OperationEscalated, RtoExceeded,
 };
 pub use kind::EventKind;
+pub use log_level::EventLogLevel;
 pub use operation::{
     EffectPerformed, OperationApproved, OperationAskedFor, OperationAwaitingManual,
     OperationCancelled, OperationEnded, OperationFacts, OperationOutcome, OperationResumed,

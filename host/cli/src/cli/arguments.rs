@@ -65,7 +65,7 @@ pub struct Global {
     /// When to colour; NO_COLOR counts as `never` for `auto`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Log more; twice: debug, three times: trace
+    /// Log more: `run` logs from info on, and debug, then trace; others from warn on, and info, debug, trace
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Log by this filter, e.g. `info,mainstay_daemon::api=debug`; instead of -v
@@ -110,6 +110,9 @@ pub enum Command {
     /// invalid changes nothing. SIGHUP reloads it too, changed or not, and so reads the secrets anew: send it after a
     /// secret was rotated. Children that run, and the token of the API over TCP, keep the value of their start. SIGUSR1
     /// opens logs of targets anew that were moved or deleted, at once. As the first process of a container it reaps.
+    ///
+    /// Where the terminal that it runs in is closed it stops, as by SIGTERM; not where it was started with `nohup`, or was
+    /// disowned. Standard error has one line for each event that an operator follows; -v has how it was done.
     #[command(after_long_help = examples!("
   mainstay run
   mainstay --config /etc/mainstay/mainstay.toml --log-format json run"))]

@@ -53,7 +53,6 @@ pub(super) fn record_unread_orders(shared: &Shared, unread: &UnreadOrders) {
 }
 
 fn submit_set_aside(shared: &Shared, message: String, facts: RecordSetAside) {
-    tracing::error!("{message}");
     let event = Event::new(
         EventKind::RecordSetAside,
         Severity::High,
@@ -73,7 +72,6 @@ pub(super) async fn record_damage(
         () = stop.cancelled() => return,
         damage = damage => damage,
     };
-    tracing::error!("{text}");
     let event = Event::new(
         EventKind::JournalDamaged,
         Severity::Critical,

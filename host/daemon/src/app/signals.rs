@@ -1,13 +1,14 @@
 //! The signals that the daemon acts on, and those that it hears and does nothing about.
 //!
-//! Invariant: no signal ends the daemon but SIGTERM and SIGINT, those that tell of a fault of its own, and SIGQUIT, which
+//! Invariant: no signal ends the daemon but SIGTERM and SIGINT, SIGHUP of a terminal that is gone, those that tell of a fault of its own, and SIGQUIT, which
 //! asks for a core.
 //! Invariant: a program that the daemon starts finds every signal as the system has it by default, also where the daemon
 //! was started with some of them ignored (by `nohup`, or a shell's `&`): what is ignored stays so over `exec`, and what is
 //! listened to does not. The mask of blocked signals is emptied by `main`, before there is a second thread.
 
+use super::terminal::Terminal;
 use rustix::process::Signal as Number;
-use std::io;
+use std::{io, time::Duration};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::Notify,
@@ -31,6 +32,7 @@ const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 /// The signals that the daemon listens to.
 pub(super) struct Signals {
     hang_up: Signal,
+    terminal: Terminal,
     reopen: Signal,
     /// Listened to, so that they do nothing.
     _unused: Vec<Signal>,
@@ -41,9 +43,13 @@ impl Signals {
     /// [`Signals::until_asked_to_stop`].
     pub(super) fn listen() -> io::Result<Self> {
         let meaningless = MEANINGLESS.iter().map(|number| number.as_raw());
-        let numbers = meaningless.chain(REAL_TIME).chain(ignored());
+        // Before one is listened to, which is not ignored any more then.
+        let ignored = ignored();
+        let terminal = Terminal::of_start(ignored.contains(&Number::HUP.as_raw()));
+        let numbers = meaningless.chain(REAL_TIME).chain(ignored);
         Ok(Self {
             hang_up: signal(SignalKind::hangup())?,
+            terminal,
             reopen: signal(SignalKind::user_defined1())?,
             // Of some the system or the library lets nobody dispose.
             _unused: numbers
@@ -52,20 +58,31 @@ impl Signals {
         })
     }
 
-    /// SIGTERM and SIGINT stop the daemon; SIGHUP asks for a reload; SIGUSR1 has `reopen` look at the logs of targets.
+    /// SIGTERM and SIGINT stop the daemon, and so does the end of the terminal that it runs in; SIGHUP asks for a reload else;
+    /// SIGUSR1 has `reopen` look at the logs of targets. Why it is to stop, for people.
     pub(super) async fn until_asked_to_stop(
         mut self,
         reload_asked: &Notify,
         reopen: impl Fn(),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<&'static str> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let closed = "asked to stop: the terminal that it ran in was closed";
         loop {
+            let look = self.terminal.next_look();
             tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = self.hang_up.recv() => reload_asked.notify_one(),
+                _ = terminate.recv() => return Ok("asked to stop by SIGTERM"),
+                _ = interrupt.recv() => return Ok("asked to stop by SIGINT"),
+                _ = self.hang_up.recv() => match self.terminal.hung_up() {
+                    true => return Ok(closed),
+                    false => reload_asked.notify_one(),
+                },
                 _ = self.reopen.recv() => reopen(),
+                () = tokio::time::sleep(look.unwrap_or(Duration::MAX)), if look.is_some() => {
+                    if self.terminal.look() {
+                        return Ok(closed);
+                    }
+                }
             }
         }
     }

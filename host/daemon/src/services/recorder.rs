@@ -4,10 +4,11 @@
 //! but one whose event the journal had no place for at first is sent from memory alone, and once, however often its event
 //! is submitted again.
 //! Invariant: alerts are handed on to be delivered in the order in which their events are written.
+//! Invariant: every event is told in the log once, when it is submitted, in its own words; see `story`.
 //! Invariant: who was told that something is wrong is told when it is over: what is open is known from the events of the
 //! daemons before, and in memory from then on.
 
-use super::alerts::Arrival;
+use super::{alerts::Arrival, story};
 use crate::ports::{Batch, Commit, Journal};
 use mainstay_domain::{
     alert::{AlertStatus, OpenAlerts, OutboxEntry},
@@ -91,14 +92,14 @@ impl Journal for Recorder {
                 continue;
             };
             let mut told = open.alerts_for(event, &spec.alerts, &spec.host.name, ids);
+            story::tell(event);
             if is_of_config(event) {
                 told.extend(open.taken_away(event, &spec, ids));
             }
             for entry in told {
-                added.extend([
-                    Change::Alert(entry.clone()),
-                    Change::Event(queued(&entry, event)),
-                ]);
+                let queued = queued(&entry, event);
+                story::tell(&queued);
+                added.extend([Change::Alert(entry.clone()), Change::Event(queued)]);
                 entries.push(entry);
             }
         }

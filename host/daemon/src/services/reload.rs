@@ -146,7 +146,7 @@ impl ReloadService {
             tracing::warn!(
                 lack,
                 error,
-                "the config cannot be looked at; it is tried again"
+                "the config cannot be looked at; it is tried again within {RESCAN:?}"
             );
             return false;
         }

@@ -261,7 +261,6 @@ impl Core {
 
     /// Something was not done with a target as its config says; what was done instead.
     pub(super) fn warn(&self, supervised: &SupervisedTarget, message: String) {
-        tracing::warn!(target_name = %supervised.name, "{message}");
         self.submit(vec![self.event(
             supervised,
             EventKind::TargetWarned,

@@ -1,0 +1,39 @@
+//! The daemon's log as the story that an operator follows: one line for each event, in the event's own words.
+//!
+//! Invariant: what is told of what happens is told here and from the event alone, so the log never says something else than
+//! the events do, and secrets are in neither. It is told when the event is submitted: while the disk takes nothing, the log
+//! does.
+//! Invariant: one event is one line, whatever others wrote into its message.
+
+use mainstay_domain::{
+    event::{Event, EventLogLevel},
+    id::{BackupId, OperationId},
+    name::{JobName, TargetName},
+    text::visible,
+};
+
+/// Tells of an event that is being submitted.
+pub(super) fn tell(event: &Event) {
+    macro_rules! line {
+        ($level:ident) => {
+            tracing::$level!(
+                kind = event.kind.as_str(),
+                target_name = event.target.as_ref().map(TargetName::as_str),
+                operation = event.operation.as_ref().map(OperationId::to_string),
+                plugin = event.plugin.as_deref(),
+                job = event.job.as_ref().map(JobName::as_str),
+                backup = event.backup.as_ref().map(BackupId::to_string),
+                due = event.announces().map(|at| at.to_string()),
+                "{}",
+                visible(&event.message)
+            )
+        };
+    }
+    match event.log_level() {
+        Some(EventLogLevel::Error) => line!(error),
+        Some(EventLogLevel::Warn) => line!(warn),
+        Some(EventLogLevel::Info) => line!(info),
+        Some(EventLogLevel::Debug) => line!(debug),
+        None => {}
+    }
+}
