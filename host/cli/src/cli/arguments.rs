@@ -65,7 +65,7 @@ pub struct Global {
     /// When to colour; NO_COLOR counts as `never` for `auto`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// Log more: `run` logs from info on, and debug, then trace; others from warn on, and info, debug, trace
+    /// Log more than info (`run`) or warn (other commands); each -v is one level
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Log by this filter, e.g. `info,mainstay_daemon::api=debug`; instead of -v

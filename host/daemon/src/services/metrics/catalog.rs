@@ -2,6 +2,8 @@
 //!
 //! Names are the seeds' [seed 002, 003] with `_` for `.`; what counts ends in `_total`, and nothing else does, as
 //! Prometheus has it. The names of a seed that end otherwise are there beside, see `seed_names`.
+//!
+//! Length: it is one table.
 
 /// What kind of number one is.
 #[derive(Debug, Clone, Copy, PartialEq)]
