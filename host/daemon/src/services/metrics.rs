@@ -5,7 +5,7 @@
 //! and their names stand in `catalog`.
 //!
 //! Invariant: every label's value is one of a bounded set: a name of the config or of a plugin, a version, or a word of the
-//! program.
+//! program. What people and programs may call as they like, failures, has so many names and then one for the rest.
 //! Invariant: what is a state is of the moment in which it is asked for: what is gone has no number.
 
 mod catalog;
@@ -21,12 +21,17 @@ use crate::ports::{
     BackupOperator, Clock, HostView, JournalNumbers, PluginView, SilenceControl, Watch,
 };
 use mainstay_domain::{
-    event::Event, health::Health, id::IncidentId, severity::Severity, time::Timestamp,
+    event::Event, health::Health, id::IncidentId, name::FailureType, severity::Severity,
+    time::Timestamp,
 };
 use metrics::{Label, counter, gauge};
 use parking_lot::Mutex;
 use seed_names::add_seed_names;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Between two tries to read a journal that cannot be read.
@@ -69,6 +74,8 @@ pub struct Metrics {
     ports: MetricsPorts,
     /// How bad each incident is that is open.
     open: Mutex<HashMap<IncidentId, Severity>>,
+    /// The failures that have series of their own.
+    failures: Mutex<HashSet<FailureType>>,
 }
 
 impl Metrics {
@@ -82,6 +89,7 @@ impl Metrics {
             numbers,
             ports,
             open: Mutex::new(open.into_iter().collect()),
+            failures: Mutex::default(),
         }
     }
 

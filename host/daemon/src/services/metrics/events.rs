@@ -10,6 +10,11 @@ use metrics::{Label, counter, gauge, histogram};
 use semver::Version;
 use std::{collections::HashMap, time::Duration};
 
+/// So many failures have series of their own: who reports one calls it as they like.
+pub(super) const MOST_FAILURES: usize = 500;
+/// What stands for the others.
+const OTHER_FAILURES: &str = "other";
+
 impl Metrics {
     /// Counts an event, once it is durable; `begun` has when the backups under way began, by their job.
     pub(super) fn count(&self, event: &Event, begun: &mut HashMap<String, Timestamp>) {
@@ -46,7 +51,7 @@ impl Metrics {
         let (handler, version) = (operation.handler, operation.handler_version);
         let labels = vec![
             Label::new("target", target.to_string()),
-            Label::new("failure", operation.failure.to_string()),
+            Label::new("failure", self.failure_label(operation.failure)),
             Label::new(
                 "handler",
                 handler.map_or_else(String::new, ToString::to_string),
@@ -71,6 +76,17 @@ impl Metrics {
         histogram!("recovery_operation_retry_attempts", labels)
             .record(f64::from(outcome.attempts));
         self.numbers.sampled(2);
+    }
+
+    fn failure_label(&self, failure: &FailureType) -> String {
+        let mut known = self.failures.lock();
+        if known.len() < MOST_FAILURES {
+            known.insert(failure.clone());
+        }
+        match known.contains(failure) {
+            true => failure.to_string(),
+            false => OTHER_FAILURES.to_owned(),
+        }
     }
 
     /// Backups are paired by their job: one runs at a time.

@@ -1,6 +1,10 @@
 //! Which numbers events make.
 
-use super::{catalog::{CATALOG, Kind}, *};
+use super::{
+    catalog::{CATALOG, Kind},
+    events::MOST_FAILURES,
+    *,
+};
 use crate::{
     ports::{
         Watch,
@@ -591,6 +595,32 @@ fn alerts_happen(world: &FakeWorld) {
         };
         world.happen(kind, |event| event.with_data(delivery));
     }
+}
+
+#[tokio::test]
+async fn failures_that_anybody_names_make_no_more_series_than_a_bound() {
+    let world = FakeWorld::new(64);
+    let text = counted(&world, |world| {
+        for number in 0..MOST_FAILURES + 100 {
+            let operation = Operation {
+                failure: failure(&format!("f{number}")),
+                ..crate::ports::fakes::operation(1).0
+            };
+            world.happen(EventKind::OperationFailed, |event| {
+                event
+                    .with_target(&name("api"))
+                    .with_data(OperationEnded::of(&operation, false, false))
+            });
+        }
+    })
+    .await;
+    let failed = "recovery_operations_completed_failed_total{";
+    let series = text.lines().filter(|line| line.starts_with(failed));
+    assert_eq!(series.count(), MOST_FAILURES + 1);
+    let others = text.lines().find(|line| {
+        line.starts_with(failed) && line.contains("failure=\"other\"") && line.ends_with(" 100")
+    });
+    assert!(others.is_some(), "{text}");
 }
 
 /// The name and the labels of a series; the label `le` of a bucket is not one.
