@@ -209,13 +209,14 @@ fn the_log_tells_at_info_each_event_that_an_operator_follows_once_and_in_its_wor
     });
     assert!(daemon.stop(), "{}", daemon.log());
     let log = daemon.log();
-    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    let fields = &first["fields"];
+    let starts = log.lines().find(|line| line.contains("\"config\":")).unwrap();
+    let starts: Value = serde_json::from_str(starts).unwrap();
+    let fields = &starts["fields"];
     let config = daemon.path("mainstay.toml");
-    assert_eq!(fields["config"], config.to_str().unwrap(), "{first}");
-    assert!(fields["version"].is_string(), "{first}");
+    assert_eq!(fields["config"], config.to_str().unwrap(), "{starts}");
+    assert!(fields["version"].is_string(), "{starts}");
     let stops = told(&log).into_keys().find(|(kind, _)| kind == "host.stopping");
-    let (_, stops) = stops.expect("that it stops");
+    let (_, stops) = stops.unwrap();
     assert!(stops.starts_with("asked to stop by SIGTERM; it stops within "), "{stops}");
     assert!(log.trim_end().lines().next_back().unwrap().contains("stopped"), "{log}");
 }
@@ -237,7 +238,7 @@ fn run_in_terminal(daemon: &mut Daemon) -> u32 {
     daemon.wait_for_status("web to run", |status| {
         status["targets"][0]["pid"].is_number()
     });
-    parent(daemon.pids()["web"]).expect("its parent")
+    parent(daemon.pids()["web"]).unwrap()
 }
 
 /// Closes it, and waits until the daemon has ended.
