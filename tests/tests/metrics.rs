@@ -102,3 +102,54 @@ fn the_state_of_the_daemon_is_exported_with_help_and_type_for_each() {
         assert!(body.contains(&format!("# HELP {name} ")), "{name} has no help");
     }
 }
+
+/// Each series that the queries and alerts of the seed about backups ask for.
+#[test]
+fn the_queries_of_the_seed_find_what_they_ask_for_after_backups_and_cleanups() {
+    let job = r#"
+[[job]]
+name = "data"
+encryption = "none"
+source = [{ kind = "directory", path = "data" }]
+retention = { policy = "gfs-retention", min_redundancy = 1 }
+
+[plugin.gfs-retention]
+settings = { last = 1, hourly = 0, daily = 0, weekly = 0, monthly = 0, yearly = 0 }
+"#;
+    let mut daemon = Daemon::prepare(&[HOST, job].concat());
+    std::fs::create_dir(daemon.path("data")).unwrap();
+    std::fs::write(daemon.path("data/document"), "x".repeat(5_000)).unwrap();
+    daemon.drop_plugin(&plugin("gfs-retention"));
+    daemon.run();
+    daemon.wait_for_plugins(1);
+    for _ in 0..3 {
+        let taken = daemon.json(&["backup", "create", "data"]);
+        assert!(taken["backups"][0]["id"].is_string(), "{taken}");
+    }
+    let pruned = daemon.cli(&["backup", "prune", "--job", "data"]);
+    assert!(pruned.status.success(), "{pruned:?}");
+    let of = "{backup_job=\"data\"} ";
+    for name in [
+        "backup_operations_created_total",
+        "backup_operations_created_success",
+        "backup_operations_created_failed",
+        "backup_operations_duration_seconds_sum",
+        "backup_operations_duration_seconds_count",
+        "backup_operations_size_bytes_total_sum",
+        "backup_operations_size_bytes_total_count",
+        "backup_retention_removed_count_sum",
+        "backup_retention_cleaned_success",
+        "backup_retention_cleaned_failed",
+        "backup_retention_cleaned_total",
+        "backup_newest_verified_age_seconds",
+    ] {
+        let series = format!("{name}{of}");
+        wait_for(&series, || {
+            let text = daemon.metrics();
+            match text.lines().any(|line| line.starts_with(&series)) {
+                true => Ok(()),
+                false => Err(text),
+            }
+        });
+    }
+}

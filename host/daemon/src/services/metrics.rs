@@ -24,7 +24,7 @@ use mainstay_domain::{
     event::Event, health::Health, id::IncidentId, name::FailureType, severity::Severity,
     time::Timestamp,
 };
-use metrics::{Label, counter, gauge};
+use metrics::{Label, counter, gauge, histogram};
 use parking_lot::Mutex;
 use seed_names::add_seed_names;
 use std::{
@@ -110,6 +110,7 @@ impl Metrics {
     }
 
     fn look_up_counts(&self, journal: &JournalNumbers) {
+        self.begin_at_zero();
         counter!("mainstay_journal_writes_total").absolute(journal.writes);
         for row in self.ports.plugins.rows() {
             let (Some(name), Some(version)) = (row.name, row.version) else {
@@ -121,6 +122,38 @@ impl Metrics {
             ];
             counter!("plugin_calls_total", labels.clone()).absolute(row.calls);
             counter!("plugin_failures_total", labels).absolute(row.failures);
+        }
+    }
+
+    /// What has not happened yet is zero, where it is known what may: a query over it finds something, and the first time
+    /// that it happens is a growth.
+    fn begin_at_zero(&self) {
+        for severity in Severity::ALL {
+            counter!("mainstay_incidents_total", "severity" => severity.as_str()).increment(0);
+        }
+        for outcome in ["applied", "rejected"] {
+            counter!("mainstay_config_reloads_total", "outcome" => outcome).increment(0);
+        }
+        for job in self.ports.backups.jobs() {
+            let job = || vec![Label::new("backup_job", job.name.to_string())];
+            for name in [
+                "backup_operations_created_total",
+                "backup_operations_created_success_total",
+                "backup_operations_created_failed_total",
+                "backup_retention_cleaned_total",
+                "backup_retention_cleaned_success_total",
+                "backup_retention_cleaned_failed_total",
+            ] {
+                counter!(name, job()).increment(0);
+            }
+            for name in [
+                "backup_operations_duration_seconds",
+                "backup_operations_size_bytes",
+                "backup_retention_removed_count",
+            ] {
+                // To be there it has to be made, and no more.
+                let _ = histogram!(name, job());
+            }
         }
     }
 
