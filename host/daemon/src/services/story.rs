@@ -14,7 +14,7 @@ use mainstay_domain::{
 
 /// Tells of an event that is being submitted.
 pub(super) fn tell(event: &Event) {
-    macro_rules! line {
+    macro_rules! tell_at {
         ($level:ident) => {
             tracing::$level!(
                 kind = event.kind.as_str(),
@@ -30,10 +30,10 @@ pub(super) fn tell(event: &Event) {
         };
     }
     match event.log_level() {
-        Some(EventLogLevel::Error) => line!(error),
-        Some(EventLogLevel::Warn) => line!(warn),
-        Some(EventLogLevel::Info) => line!(info),
-        Some(EventLogLevel::Debug) => line!(debug),
+        Some(EventLogLevel::Error) => tell_at!(error),
+        Some(EventLogLevel::Warn) => tell_at!(warn),
+        Some(EventLogLevel::Info) => tell_at!(info),
+        Some(EventLogLevel::Debug) => tell_at!(debug),
         None => {}
     }
 }
