@@ -4,6 +4,7 @@
 //! a closed stream lose lines and nothing else, where `println!` and `eprintln!` would panic.
 //! Invariant: who logs through a [`LogQueue`] never waits, not even where the reader has stopped reading; what its
 //! thread is too slow for is left out and counted.
+//! Invariant: what others wrote into a line of the log, names of files say, begins no line that looks like one of the log's.
 
 use std::{
     fmt::Display,
@@ -99,7 +100,7 @@ impl LogQueue {
 impl Write for LogQueue {
     /// Takes one line; always all of it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.waiting.try_send(Entry::Line(line.to_vec())).is_err() {
+        if self.waiting.try_send(Entry::Line(in_one_piece(line))).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -108,6 +109,24 @@ impl Write for LogQueue {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A line of the log, where those within it, as of a backtrace, are seen to be no lines of their own.
+fn in_one_piece(line: &[u8]) -> Vec<u8> {
+    let (text, end): (&[u8], &[u8]) = match line.split_last() {
+        Some((b'\n', text)) => (text, b"\n"),
+        _ => (line, b""),
+    };
+    let mut shown = Vec::with_capacity(line.len());
+    for byte in text {
+        match byte {
+            b'\n' => shown.extend_from_slice(b"\n    | "),
+            b'\r' => shown.extend_from_slice(b"\\r"),
+            other => shown.push(*other),
+        }
+    }
+    shown.extend_from_slice(end);
+    shown
 }
 
 /// Writes until the last sender is gone.
@@ -161,6 +180,21 @@ mod tests {
     }
 
     const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn what_others_wrote_into_a_line_begins_none_of_its_own() {
+        for (line, expected) in [
+            ("one\n", "one\n"),
+            ("", ""),
+            (
+                "no such file: a\n2026-01-01T00:00:00Z ERROR forged\n",
+                "no such file: a\n    | 2026-01-01T00:00:00Z ERROR forged\n",
+            ),
+            ("a\rERROR forged\n", "a\\rERROR forged\n"),
+        ] {
+            assert_eq!(in_one_piece(line.as_bytes()), expected.as_bytes(), "{line:?}");
+        }
+    }
 
     #[test]
     fn a_stream_that_takes_nothing_ends_nothing() {
