@@ -2,8 +2,10 @@
 //!
 //! Invariant: nothing is changed, no daemon is asked, and every problem is reported at once.
 
+mod asks;
 mod bounds;
 mod directories;
+mod gaps;
 mod programs;
 mod secrets;
 mod state;
@@ -12,7 +14,7 @@ use super::component;
 use mainstay_daemon::config::{self, EntityKind, Loaded, Problem};
 use mainstay_domain::{
     name::PluginName,
-    plugin::{PluginIdentity, PluginKind, satisfies},
+    plugin::{Capability, PluginIdentity, PluginKind, satisfies},
     spec::PluginSpec,
 };
 use mainstay_runtime::{host::plugin_files, loader::Loader};
@@ -39,9 +41,9 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
     let (mut served, mut refusing) = (Served::new(), Vec::new());
     for component in components(&loaded, &mut found) {
         match serve(&loader, &named, &component).await {
-            Ok(Judged::Serves(kind, identity)) => {
-                let versions = served.entry(identity.name.clone()).or_default();
-                versions.push((kind, identity));
+            Ok(Judged::Serves(serving)) => {
+                let versions = served.entry(serving.identity.name.clone()).or_default();
+                versions.push(serving);
             }
             Ok(Judged::Refuses(name, why)) => refusing.push((component, name, why)),
             Err(problem) => found.push(*problem),
@@ -56,12 +58,22 @@ pub(super) async fn check(file: &Path) -> anyhow::Result<Vec<Problem>> {
             .iter()
             .filter_map(|wanted| wanted.missing(&loaded, &served)),
     );
+    found.extend(asks::problems(&loaded, &named, &served));
+    found.extend(gaps::problems(&loaded, &served));
     problems.extend(config::summarize(found));
     Ok(problems)
 }
 
 /// The plugins that would serve, by name.
-type Served = HashMap<PluginName, Vec<(PluginKind, PluginIdentity)>>;
+type Served = HashMap<PluginName, Vec<Serving>>;
+
+/// One version that would serve.
+struct Serving {
+    kind: PluginKind,
+    identity: PluginIdentity,
+    /// What it asks for.
+    capabilities: Vec<Capability>,
+}
 
 /// What the daemon takes for plugins in their directory, by name.
 fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
@@ -81,7 +93,7 @@ fn components(loaded: &Loaded, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
 /// What came of a component that can be loaded.
 enum Judged {
     /// It takes its settings.
-    Serves(PluginKind, PluginIdentity),
+    Serves(Serving),
     /// It does not, for this reason.
     Refuses(PluginName, String),
 }
@@ -101,7 +113,11 @@ async fn serve(
     let no_spec = PluginSpec::default();
     let spec = named.get(&identity.name).unwrap_or(&no_spec);
     Ok(match loader.configure(&candidate, spec).await {
-        Ok(_) => Judged::Serves(candidate.shape().kind, identity),
+        Ok(_) => Judged::Serves(Serving {
+            kind: candidate.shape().kind,
+            identity,
+            capabilities: candidate.descriptor().capabilities.clone(),
+        }),
         Err(error) => Judged::Refuses(identity.name, error.to_string()),
     })
 }
@@ -183,15 +199,15 @@ impl Wanted<'_> {
         let name = spec.and_then(|spec| spec.plugin.as_ref());
         let of_this_name = served.get(name.unwrap_or(self.name));
         let of_this_name = of_this_name.map(Vec::as_slice).unwrap_or_default();
-        let fits = |(kind, found): &(PluginKind, PluginIdentity)| {
-            *kind == self.kind && satisfies(self.version, &found.version)
+        let fits = |found: &Serving| {
+            found.kind == self.kind && satisfies(self.version, &found.identity.version)
         };
         if of_this_name.iter().any(fits) {
             return None;
         }
         let found: Vec<String> = of_this_name
             .iter()
-            .map(|(kind, found)| format!("{found}, {kind}"))
+            .map(|found| format!("{}, {}", found.identity, found.kind))
             .collect();
         let found = if found.is_empty() {
             "none of this name".to_owned()
