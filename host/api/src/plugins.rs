@@ -164,7 +164,7 @@ pub struct PluginInspection {
     pub signature: Option<String>,
 }
 
-/// What `plugin new --json` prints.
+/// What `plugin new --json` and `plugin install --json` print.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WrittenPlugin {
     /// The plugin's name.

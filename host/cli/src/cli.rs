@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod help;
 mod incident;
+mod install;
 mod journal;
 mod listings;
 mod operations;
@@ -161,7 +162,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
 
 async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow::Result<Ending> {
     match command {
-        PluginCommand::List => done(status::plugins(&connect::connect(global).await?, out).await),
+        PluginCommand::List { available: true } => done(install::list(out)),
+        PluginCommand::List { available: false } => {
+            done(status::plugins(&connect::connect(global).await?, out).await)
+        }
+        PluginCommand::Install { name, into } => {
+            done(install::install(global, out, &name, into))
+        }
         PluginCommand::Forget {
             plugin: (name, version),
             by,

@@ -687,10 +687,30 @@ pub enum JournalCommand {
 /// What can be done with plugins.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
-    /// List the daemon's plugins
+    /// List the daemon's plugins, or those that come with the program
     #[command(after_long_help = examples!("
-  mainstay plugin list"))]
-    List,
+  mainstay plugin list
+  mainstay plugin list --available"))]
+    List {
+        /// Those that come with the program, with what each asks for and its settings; needs no daemon and no config
+        #[arg(long)]
+        available: bool,
+    },
+    /// Put a plugin that comes with the program into the plugin directory
+    ///
+    /// In one step, so that a daemon never sees half of it; one that runs loads it at once. What it needs of the config is
+    /// printed. A file that is there with other bytes stays, and is an error.
+    #[command(after_long_help = examples!("
+  mainstay plugin install webhook
+  mainstay plugin install webhook --into /etc/mainstay/plugins"))]
+    Install {
+        /// Which: one of `mainstay plugin list --available`
+        #[arg(value_parser = PluginName::parse)]
+        name: PluginName,
+        /// Where to. Default: `host.plugin_dir` of the config
+        #[arg(long, value_name = "DIRECTORY")]
+        into: Option<PathBuf>,
+    },
     /// Show what a component says of itself: identity, contract, capabilities, imports
     ///
     /// Runs its `describe` without any grant and under limits; needs no daemon and no config.

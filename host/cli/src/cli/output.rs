@@ -65,6 +65,11 @@ impl Output {
         }
     }
 
+    /// Whether a person reads along.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Writes a text and an end of line.
     pub(super) fn line(&self, text: &str) -> anyhow::Result<()> {
         self.verbatim(&self.shown(text))

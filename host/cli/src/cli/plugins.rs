@@ -89,7 +89,7 @@ fn form_of(inspection: &component::Inspection) -> PluginInspection {
 }
 
 /// A line for each setting of a JSON Schema: its name, whether it has to be there, and what it is, in one sentence.
-fn settings_of(schema: &serde_json::Value) -> Vec<String> {
+pub(super) fn settings_of(schema: &serde_json::Value) -> Vec<String> {
     let required = schema.get("required").and_then(|names| names.as_array());
     let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
     let properties = schema.get("properties").and_then(|all| all.as_object());

@@ -1,0 +1,220 @@
+//! The plugins that come with the program: what there is, and putting them where a daemon takes them from.
+//!
+//! Invariant: a component is never half in its place, and no other one is ever replaced.
+
+use super::{
+    arguments::Global,
+    output::{Output, printable},
+    plugins,
+};
+use crate::carried::{self, Carried};
+use anyhow::{Context, bail};
+use mainstay_api::WrittenPlugin;
+use mainstay_daemon::config;
+use mainstay_domain::name::PluginName;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// How wide a text is on a terminal.
+const WIDTH: usize = 80;
+
+/// `mainstay plugin list --available`.
+pub(super) fn list(out: &Output) -> anyhow::Result<()> {
+    let all = carried::all()?;
+    if out.json {
+        let all: Vec<_> = all.into_iter().map(|plugin| plugin.about).collect();
+        return out.json_line(&all);
+    }
+    if all.is_empty() {
+        return out.line("this program was built without plugins");
+    }
+    for plugin in &all {
+        let about = &plugin.about;
+        out.line(&format!("{} {}, {}", about.name, about.version, about.kind))?;
+        tell(out, 2, &about.summary)?;
+        if !about.handles.is_empty() {
+            tell(out, 2, &format!("handles {}", about.handles.join(", ")))?;
+        }
+        needs(out, plugin)?;
+    }
+    out.line("mainstay plugin install NAME puts one into the plugin directory")
+}
+
+/// What a plugin needs of the config: what it asks for, and its settings.
+fn needs(out: &Output, plugin: &Carried) -> anyhow::Result<()> {
+    let about = &plugin.about;
+    for asked in &about.capabilities {
+        tell(out, 2, &format!("asks for {}: {}", asked.name, asked.why))?;
+    }
+    let settings = about.settings_schema.as_ref().map(plugins::settings_of);
+    for setting in settings.unwrap_or_default() {
+        tell(out, 2, &format!("setting {setting}"))?;
+    }
+    Ok(())
+}
+
+/// A text, broken between words where a terminal is too narrow.
+fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()> {
+    let width = if out.is_terminal() { WIDTH } else { usize::MAX };
+    for line in broken(&printable(text), indent, width) {
+        out.line(&line)?;
+    }
+    Ok(())
+}
+
+/// The lines of a text of at most so many characters, the first indented, those after it twice as deep.
+fn broken(text: &str, indent: usize, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = " ".repeat(indent);
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let length = line.chars().count() + 1 + word.chars().count();
+        if !is_empty && length > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(2 * indent)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
+/// `mainstay plugin install`.
+pub(super) fn install(
+    global: &Global,
+    out: &Output,
+    name: &PluginName,
+    into: Option<PathBuf>,
+) -> anyhow::Result<()> {
+    let plugin = carried::named(name.as_str())?;
+    let directory = match into {
+        Some(directory) => std::path::absolute(&directory)
+            .context("cannot tell the present directory")?,
+        None => {
+            let file = config::find(global.config.as_deref())?;
+            config::load(&file)?.spec.host.plugin_dir
+        }
+    };
+    let put = put(&plugin, &directory)?;
+    if out.json {
+        return out.json_line(&WrittenPlugin {
+            name: plugin.about.name.clone(),
+            kind: plugin.about.kind,
+            directory: directory.display().to_string(),
+        });
+    }
+    let shown = path_in(&directory, &plugin);
+    out.line(&match put {
+        Put::New => format!("wrote {}", shown.display()),
+        Put::WasThere => format!("{} is there already", shown.display()),
+    })?;
+    needs(out, &plugin)?;
+    out.line(&format!(
+        "what it asks for is granted, and set, in [plugin.{name}]; `mainstay check` says what is missing"
+    ))
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is there now.
+    New,
+    /// It was there before, with these bytes.
+    WasThere,
+}
+
+fn path_in(directory: &Path, plugin: &Carried) -> PathBuf {
+    directory.join(format!("{}.wasm", plugin.about.name))
+}
+
+/// Puts a plugin into a directory, which is made where it is not there.
+pub(super) fn put(plugin: &Carried, directory: &Path) -> anyhow::Result<Put> {
+    let path = path_in(directory, plugin);
+    let shown = path.display();
+    // What is no regular file is not read: a FIFO would hold this for ever.
+    match fs::symlink_metadata(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot look at {shown}")),
+        Ok(found) => {
+            let length = u64::try_from(plugin.component.len()).ok();
+            let is_same = found.is_file()
+                && Some(found.len()) == length
+                && fs::read(&path).is_ok_and(|bytes| bytes == plugin.component);
+            if is_same {
+                return Ok(Put::WasThere);
+            }
+            bail!(
+                "{shown} is there with other bytes, and stays; move it away first. Where a daemon has accepted it as \
+                 {name}@{version}, `mainstay plugin forget {name}@{version}` lets it accept these",
+                name = plugin.about.name,
+                version = plugin.about.version
+            );
+        }
+    }
+    let partial = directory.join(format!(".{}.wasm.partial", plugin.about.name));
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&partial, plugin.component))
+        .and_then(|()| fs::rename(&partial, &path))
+        .with_context(|| format!("cannot write {shown}"))?;
+    Ok(Put::New)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_api::{PluginInspection, PluginKind};
+
+    fn plugin(component: &'static [u8]) -> Carried {
+        Carried {
+            about: PluginInspection {
+                name: "page".to_owned(),
+                version: "1.0.0".to_owned(),
+                kind: PluginKind::Alerter,
+                contract: "1.0.0".to_owned(),
+                world: String::new(),
+                summary: String::new(),
+                handles: Vec::new(),
+                capabilities: Vec::new(),
+                imports: Vec::new(),
+                settings_schema: None,
+                size_bytes: 0,
+                digest: String::new(),
+                signature: None,
+            },
+            component,
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_put_where_none_is_and_replaces_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("new/plugins");
+        assert_eq!(put(&plugin(b"one"), &directory).unwrap(), Put::New);
+        assert_eq!(put(&plugin(b"one"), &directory).unwrap(), Put::WasThere);
+        for other in [b"two".as_slice(), b"longer"] {
+            let error = put(&plugin(other), &directory).unwrap_err().to_string();
+            assert!(error.contains("other bytes"), "{error}");
+        }
+        assert_eq!(fs::read(directory.join("page.wasm")).unwrap(), b"one");
+        let names = fs::read_dir(&directory).unwrap();
+        assert_eq!(names.count(), 1, "no partial file is left");
+    }
+
+    #[test]
+    fn a_line_is_broken_between_words() {
+        for (text, width, expected) in [
+            ("one two three", 80, &["  one two three"][..]),
+            ("one two three", 10, &["  one two", "    three"][..]),
+            ("one two three", 4, &["  one", "    two", "    three"][..]),
+            ("", 10, &["  "][..]),
+        ] {
+            assert_eq!(broken(text, 2, width), expected, "{text} in {width}");
+        }
+    }
+}
