@@ -14,6 +14,7 @@ mod explain;
 mod failure;
 mod help;
 mod incident;
+mod init;
 mod install;
 mod journal;
 mod listings;
@@ -58,6 +59,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::DemoService { listen, data, .. } => wiring::demo_service(listen, &data).await,
         Command::CompileComponent { component, daemon } => Ok(compile::compile(&component, daemon)),
         Command::Demo { keep } => wiring::demo(out, keep).await,
+        Command::Init { directory, from } => init::init(out, directory, &from),
         Command::Check {
             target: Some(target),
         }

@@ -152,6 +152,25 @@ pub enum Command {
         #[arg(long, value_name = "DIRECTORY")]
         data: std::path::PathBuf,
     },
+    /// Write a first config and what it needs, ready to run
+    ///
+    /// A config with comments and one target that runs at once, the plugin directory with the plugins of this program that
+    /// need no settings, and a directory for the alerts. With --from the targets are those of another supervisor's files:
+    /// what is carried differently, and what is not, is listed with the reason, and stands at the end of the config.
+    /// Nothing that is there is overwritten.
+    #[command(after_long_help = examples!("
+  mainstay init first && cd first && mainstay run
+  mainstay init --from supervisord /etc/supervisor/conf.d/*.conf
+  mainstay init app --from procfile Procfile
+  mainstay init --from systemd /etc/systemd/system/app.service"))]
+    Init {
+        /// Where to; made where it is not there. Default: here
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+        /// Take the targets from these files; the format is supervisord, procfile or systemd
+        #[arg(long, num_args = 2.., value_names = ["FORMAT", "FILE"])]
+        from: Vec<PathBuf>,
+    },
     /// Validate the config and the plugins, and print every problem at once
     ///
     /// Needs no daemon. Exit code 0 where there is no error (warnings are allowed), 2 where there is one. With a target it

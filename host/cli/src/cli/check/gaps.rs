@@ -8,7 +8,7 @@ use mainstay_domain::{
     name::{FailureType, PluginName, TargetName},
     route::RouteTable,
     severity::Severity,
-    spec::{AlertRoute, RouteSpec, Spec, TargetSpec},
+    spec::{AlertRoute, RestartPolicy, RouteSpec, Spec, TargetSpec},
 };
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
         let name = &target.name;
         let mut tell =
             |problem| problems.push(loaded.problem_about(EntityKind::Target, name.as_str(), problem));
-        if target.checks.is_empty() {
+        if target.checks.is_empty() && !is_job(target) {
             tell(unseen(target));
         }
         let can_be_started = can_be_started(target);
@@ -56,6 +56,12 @@ pub(super) fn problems(loaded: &Loaded, served: &Served) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Whether it runs once: its exit says all.
+fn is_job(target: &TargetSpec) -> bool {
+    let process = target.process.as_ref();
+    process.is_some_and(|process| process.restart == RestartPolicy::Never)
 }
 
 fn unseen(target: &TargetSpec) -> Problem {
@@ -165,6 +171,7 @@ mod tests {
         for (config, expected) in [
             (format!("{job}{checked}"), None),
             (job.to_owned(), Some("target `job` has no check: only its exit")),
+            (format!("{job}restart = \"never\"\n"), None),
             (foreign.to_owned(), Some("target `away` has no check: nothing of it")),
             // service-down is high.
             (format!("{job}{checked}{}", alert("high")), None),

@@ -1,0 +1,182 @@
+//! `mainstay init`: a directory with a config, ready to run; its targets may come from another supervisor's files.
+//!
+//! Invariant: nothing that is there is overwritten; the config is written last, when all that it needs is in place.
+//! Invariant: each line of a file that says something is carried, carried differently, or listed with the reason.
+
+mod command_line;
+mod config;
+mod draft;
+mod entries;
+mod procfile;
+mod supervisord;
+mod systemd;
+mod words;
+
+use super::{
+    failure::{Ending, Usage},
+    install,
+    output::Output,
+};
+use crate::carried::{self, Carried};
+use anyhow::{Context, bail, ensure};
+use draft::{Fate, Imported};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Who delivers the alerts of a first config; it is the only plugin there that has settings.
+const ALERTER: &str = "log-file";
+/// The largest file that targets are read from, bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// A file of another supervisor.
+#[derive(Debug, Clone)]
+struct Source {
+    /// As it was named.
+    file: String,
+    /// Where it lies, an absolute path.
+    directory: String,
+    text: String,
+}
+
+/// Whose files targets come from.
+const FORMATS: [(&str, fn(&[Source]) -> Imported); 3] = [
+    ("supervisord", supervisord::import),
+    ("procfile", procfile::import),
+    ("systemd", systemd::import),
+];
+
+/// `mainstay init`.
+pub(super) fn init(
+    out: &Output,
+    directory: Option<PathBuf>,
+    from: &[PathBuf],
+) -> anyhow::Result<Ending> {
+    let named = directory.unwrap_or_else(|| PathBuf::from("."));
+    let directory = std::path::absolute(&named).context("cannot tell the present directory")?;
+    let file = directory.join("mainstay.toml");
+    ensure!(
+        fs::symlink_metadata(&file).is_err(),
+        "{} is there already, and nothing was written; name another directory, or move it away",
+        file.display()
+    );
+    let alerts = directory.join("alerts");
+    let imported = from.split_first().map(|(format, files)| import(format, files));
+    let imported = imported.transpose()?;
+    let text = match &imported {
+        None => config::first(&alerts),
+        Some(imported) => config::imported(&imported.targets, &imported.notes, &alerts),
+    };
+    let plugins = carried::all()?;
+    let is_put = |plugin: &&Carried| plugin.needs_no_settings() || plugin.about.name == ALERTER;
+    let put: Vec<&Carried> = plugins.iter().filter(is_put).collect();
+    ensure!(
+        put.iter().any(|plugin| plugin.about.name == ALERTER),
+        "this program was built without its plugins; see CONTRIBUTING.md, \"A first-party plugin\""
+    );
+    for plugin in &put {
+        install::put(plugin, &directory.join("plugins"))?;
+    }
+    fs::create_dir_all(&alerts).with_context(|| format!("cannot make {}", alerts.display()))?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&file)
+        .and_then(|mut config| config.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    out.line(&format!("wrote {}", file.display()))?;
+    if let Some(imported) = &imported {
+        report(out, imported)?;
+    }
+    // What another supervisor takes, the host may not: it is told at once, with line and column.
+    mainstay_daemon::config::load(&file)?;
+    next(out, &named, imported.is_none())?;
+    Ok(Ending::Done)
+}
+
+fn import(format: &Path, files: &[PathBuf]) -> anyhow::Result<Imported> {
+    let named = FORMATS.iter().find(|(name, _)| Path::new(name) == format);
+    let Some((_, import)) = named else {
+        let problem = format!(
+            "--from is `{}`; allowed are supervisord, procfile and systemd, and then files",
+            format.display()
+        );
+        return Err(Usage(problem).into());
+    };
+    let sources = files.iter().map(|file| read(file));
+    let sources: Vec<Source> = sources.collect::<anyhow::Result<_>>()?;
+    let mut imported = import(&sources);
+    draft::tell_apart(&mut imported.targets);
+    draft::untangle(&mut imported.targets);
+    if imported.targets.is_empty() {
+        bail!(
+            "nothing in these files can be a target, and nothing was written; are they files of {}?",
+            format.display()
+        );
+    }
+    Ok(imported)
+}
+
+fn read(file: &Path) -> anyhow::Result<Source> {
+    let shown = file.display();
+    let found = fs::metadata(file).with_context(|| format!("cannot read {shown}"))?;
+    if found.is_dir() {
+        let problem = format!("{shown} is a directory; the one to write to stands before --from");
+        return Err(Usage(problem).into());
+    }
+    ensure!(
+        found.is_file() && found.len() <= LARGEST,
+        "{shown} is no regular file of at most 1 MiB"
+    );
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let whole = std::path::absolute(file).context("cannot tell the present directory")?;
+    let directory = whole.parent().unwrap_or(Path::new("/"));
+    Ok(Source {
+        file: shown.to_string(),
+        directory: directory.display().to_string(),
+        text,
+    })
+}
+
+/// What became of the lines.
+fn report(out: &Output, imported: &Imported) -> anyhow::Result<()> {
+    let count = |wanted: fn(&Fate) -> bool| {
+        let notes = imported.notes.iter();
+        notes.filter(|note| wanted(&note.fate)).count()
+    };
+    let carried = count(|fate| *fate == Fate::Carried);
+    let differently = count(|fate| matches!(fate, Fate::Differently(_)));
+    let left = count(|fate| matches!(fate, Fate::Left(_)));
+    for target in &imported.targets {
+        match &target.off {
+            None => out.line(&format!("target {}", target.name))?,
+            Some(why) => out.line(&format!("target {}, as a comment: {why}", target.name))?,
+        }
+    }
+    for told in imported.notes.iter().filter_map(config::told) {
+        out.line(&format!("  {told}"))?;
+    }
+    out.line(&format!(
+        "{carried} lines carried, {differently} carried differently, {left} not carried"
+    ))
+}
+
+/// The commands that come next.
+fn next(out: &Output, directory: &Path, is_first: bool) -> anyhow::Result<()> {
+    out.line("next:")?;
+    if directory != Path::new(".") {
+        let shown = words::quoted(&directory.display().to_string());
+        out.line(&format!("  cd {shown}"))?;
+    }
+    out.line("  mainstay check                      # what it says, and what is missing")?;
+    out.line("  mainstay run                        # in the foreground; then, in another terminal here:")?;
+    out.line("  mainstay status                     # health and pid of each target")?;
+    if is_first {
+        out.line("  kill -9 PID                         # of `hello`; it is started anew")?;
+    }
+    out.line("  mainstay history                    # what was recovered, and by whom")?;
+    out.line("  cat alerts/alerts.jsonl             # whom it told")?;
+    out.line("  mainstay plugin list --available    # what else comes with the program")
+}

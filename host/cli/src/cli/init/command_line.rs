@@ -1,0 +1,213 @@
+//! The command lines of systemd's units: specifiers, prefixes, variables.
+
+use super::words::{quoted, words};
+
+/// What is run, and how it differs from what systemd would run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CommandLine {
+    words: Vec<String>,
+    /// Its failure is none.
+    may_fail: bool,
+    /// What the host does otherwise.
+    pub(super) differs: Vec<&'static str>,
+}
+
+impl CommandLine {
+    /// Reads what stands after `ExecStart=` and its like, in a unit of this name.
+    pub(super) fn parse(text: &str, unit: &str) -> Result<Self, String> {
+        let line = text.trim_start_matches(['@', '-', ':', '+', '!', '|']);
+        let prefixes = text.strip_suffix(line).unwrap_or_default();
+        let mut words = words(&specified(line, unit)?)?;
+        let mut differs = Vec::new();
+        if prefixes.contains('@') && words.len() > 1 {
+            words.remove(1);
+            differs.push("the program is called by its own name");
+        }
+        if prefixes.contains(['+', '!']) {
+            differs.push("it runs as the target's `user`, with no more rights");
+        }
+        if words.is_empty() {
+            return Err("it names no program".to_owned());
+        }
+        Ok(Self {
+            words,
+            may_fail: prefixes.contains('-'),
+            differs,
+        })
+    }
+
+    fn has_variables(&self) -> bool {
+        self.words.iter().any(|word| word.contains('$'))
+    }
+
+    /// As a line of a shell.
+    fn shell(&self) -> String {
+        let words: Vec<String> = self.words.iter().map(|word| shell_word(word)).collect();
+        words.join(" ")
+    }
+
+    /// The arguments of one command, by a shell where the environment is put into them.
+    pub(super) fn run(mut self) -> (Vec<String>, Vec<&'static str>) {
+        if !self.has_variables() {
+            return (self.words, self.differs);
+        }
+        self.differs
+            .push("by `/bin/sh -c`, which puts the variables in");
+        let line = format!("exec {}", self.shell());
+        (vec!["/bin/sh".into(), "-c".into(), line], self.differs)
+    }
+
+    /// The arguments of all of them, one after the other until one fails.
+    pub(super) fn run_all(mut all: Vec<Self>) -> (Vec<String>, Vec<&'static str>) {
+        if all.len() == 1
+            && let Some(one) = all.pop_if(|one| !one.may_fail)
+        {
+            return one.run();
+        }
+        let mut differs: Vec<&'static str> = Vec::new();
+        for one in &all {
+            differs.extend(&one.differs);
+        }
+        differs.push("one after the other by `/bin/sh -c`");
+        let lines = all.iter().map(|one| match one.may_fail {
+            true => format!("{{ {} || true; }}", one.shell()),
+            false => one.shell(),
+        });
+        let line = lines.collect::<Vec<_>>().join(" && ");
+        (vec!["/bin/sh".into(), "-c".into(), line], differs)
+    }
+
+    /// The signal that it sends to the main process, where that is all that it does.
+    pub(super) fn sent_signal(&self) -> Option<String> {
+        let (program, arguments) = self.words.split_first()?;
+        let is_kill = program.rsplit('/').next() == Some("kill");
+        let is_main = |word: &String| word == "$MAINPID" || word == "${MAINPID}";
+        let (main, options) = arguments.split_last()?;
+        if !is_kill || !is_main(main) {
+            return None;
+        }
+        let name = match options {
+            [] => "TERM",
+            [option] => option.strip_prefix("--signal=").or(option.strip_prefix('-'))?,
+            [option, name] if option == "-s" || option == "--signal" => name.as_str(),
+            _ => return None,
+        };
+        let name = match name {
+            "1" => "HUP",
+            "10" => "USR1",
+            "12" => "USR2",
+            name => name.strip_prefix("SIG").unwrap_or(name),
+        };
+        Some(format!("SIG{name}"))
+    }
+
+    /// Whether it wants to know the main process.
+    pub(super) fn names_main_process(&self) -> bool {
+        self.words.iter().any(|word| word.contains("MAINPID"))
+    }
+}
+
+/// A word for a shell, in which `$NAME` alone may be several words and `${NAME}` is one, as systemd has it.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:=@%+,-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    if !word.contains('$') {
+        return quoted(word);
+    }
+    let name = word.strip_prefix('$').unwrap_or_default();
+    if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return word.to_owned();
+    }
+    let mut text = String::new();
+    for character in word.replace("$$", "\u{0}").chars() {
+        match character {
+            '"' | '\\' | '`' => text.extend(['\\', character]),
+            '\u{0}' => text.push_str("\\$"),
+            _ => text.push(character),
+        }
+    }
+    format!("\"{text}\"")
+}
+
+/// The text with what systemd puts in place of `%…`.
+pub(super) fn specified(text: &str, unit: &str) -> Result<String, String> {
+    let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
+    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
+    let mut specified = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        specified.push_str(before);
+        let mut characters = after.chars();
+        let letter = characters.next();
+        rest = characters.as_str();
+        specified.push_str(match letter {
+            Some('%') => "%",
+            Some('n') => unit,
+            Some('N') => stem,
+            Some('p' | 'P') => prefix,
+            Some('i' | 'I') if !instance.is_empty() => instance,
+            Some('t') => "/run",
+            Some('S') => "/var/lib",
+            Some('C') => "/var/cache",
+            Some('L') => "/var/log",
+            Some('E') => "/etc",
+            Some('T') => "/tmp",
+            Some('V') => "/var/tmp",
+            Some(letter) => return Err(format!("only systemd knows `%{letter}`: write its value")),
+            None => return Err("it ends with `%`".to_owned()),
+        });
+    }
+    specified.push_str(rest);
+    Ok(specified)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_run_as_systemd_would_run_it() {
+        for (text, expected, differs) in [
+            ("/bin/x --a 'b c'", &["/bin/x", "--a", "b c"][..], 0),
+            ("@/bin/x other --a", &["/bin/x", "--a"][..], 1),
+            ("+/bin/x", &["/bin/x"][..], 1),
+            ("/bin/x %p %%", &["/bin/x", "web", "%"][..], 0),
+            (
+                "/bin/x $OPTS \"a ${B}\" $$1",
+                &["/bin/sh", "-c", "exec /bin/x $OPTS \"a ${B}\" \"\\$1\""][..],
+                1,
+            ),
+        ] {
+            let (run, found) = CommandLine::parse(text, "web.service").unwrap().run();
+            assert_eq!(run, expected, "{text}");
+            assert_eq!(found.len(), differs, "{text}: {found:?}");
+        }
+        for bad in ["", "-", "/bin/x 'a", "/bin/x %i", "/bin/x %h"] {
+            assert!(CommandLine::parse(bad, "web.service").is_err(), "{bad}");
+        }
+        let one = |text| CommandLine::parse(text, "web.service").unwrap();
+        let (run, _) = CommandLine::run_all(vec![one("-/bin/a 'b c'"), one("/bin/d")]);
+        assert_eq!(run[2], "{ /bin/a 'b c' || true; } && /bin/d");
+        let (run, _) = CommandLine::run_all(vec![one("/bin/d")]);
+        assert_eq!(run, ["/bin/d"]);
+        let (run, _) = CommandLine::run_all(vec![one("-/bin/d")]);
+        assert_eq!(run[2], "{ /bin/d || true; }");
+    }
+
+    #[test]
+    fn a_reload_by_a_signal_is_seen() {
+        for (text, expected) in [
+            ("/bin/kill -HUP $MAINPID", Some("SIGHUP")),
+            ("/usr/bin/kill -s USR1 ${MAINPID}", Some("SIGUSR1")),
+            ("kill -SIGUSR2 $MAINPID", Some("SIGUSR2")),
+            ("/bin/kill -1 $MAINPID", Some("SIGHUP")),
+            ("/bin/x --reload $MAINPID", None),
+            ("/bin/kill -HUP 7", None),
+        ] {
+            let line = CommandLine::parse(text, "web.service").unwrap();
+            assert_eq!(line.sent_signal().as_deref(), expected, "{text}");
+        }
+    }
+}

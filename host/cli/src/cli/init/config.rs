@@ -1,0 +1,178 @@
+//! The text of the config that `mainstay init` writes.
+
+use super::draft::{Draft, Fate, Note};
+use mainstay_domain::text::visible;
+use std::{fmt::Write, path::Path};
+use toml::Value;
+
+/// Its head, whatever is in it.
+const HOST: &str = r#"
+[host]
+state_dir  = "state"              # journal, socket, logs, backups; relative paths are relative to this file
+plugin_dir = "plugins"            # a plugin that is put here serves at once: `mainstay plugin list --available`
+"#;
+
+const FIRST: &str = r#"
+[[target]]                        # what is watched
+name = "hello"                    # put a service of your own in its place
+run  = ["sh", "-c", "while true; do date; sleep 5; done"]   # program and arguments; a shell only where one is named
+
+[[target.check]]                  # how it is watched: process, http, tcp, unix, tls, exec, log, file, disk, memory, cpu
+kind = "process"                  # that it runs
+every = "1s"                      # default 10s
+failure = "service-down"          # what its failure is called; the route below goes by it
+
+[[route]]                         # what is done about a failure
+failure = "service-down"
+"#;
+
+const EVERYTHING: &str = r#"
+[[route]]                         # what is done about every failure
+"#;
+
+const CHAIN: &str = r#"chain = [{ handler = "restart-service", version = "^1" }]
+
+[plugin.restart-service]
+grants = { target = ["restart"] }   # nothing is granted by default
+
+[[alert]]                         # who is told, and of what
+min_severity = "low"              # or "medium", "high", "critical"
+alerter = "log-file"              # `mainstay plugin install webhook` has another one
+
+[plugin.log-file]                 # one alert a line
+"#;
+
+/// A config with one target that runs at once, with its alerts in a directory.
+pub(super) fn first(alerts: &Path) -> String {
+    let head = "# A first config, by `mainstay init`. `mainstay check` looks at it, `mainstay run` runs it.\n";
+    [head, HOST, FIRST, CHAIN, &log_file(alerts)].concat()
+}
+
+/// A config with these targets, and with what became of each line that is not said the same in it.
+pub(super) fn imported(targets: &[Draft], notes: &[Note], alerts: &Path) -> String {
+    let head = "# Targets of another supervisor, by `mainstay init --from`. What is said in another way, or not at all, stands at \
+                the end.\n# `mainstay check` looks at it, `mainstay run` runs it.\n";
+    let mut text = [head, HOST].concat();
+    for draft in targets {
+        text.push_str(&target(draft));
+    }
+    text.push_str(EVERYTHING);
+    text.push_str(CHAIN);
+    text.push_str(&log_file(alerts));
+    let told: Vec<String> = notes.iter().filter_map(told).collect();
+    if !told.is_empty() {
+        text.push_str("\n# What is carried differently, or not:\n");
+        for line in told {
+            // Writing to a text does not fail.
+            let _ = writeln!(text, "#   {line}");
+        }
+    }
+    text
+}
+
+fn log_file(alerts: &Path) -> String {
+    let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
+    format!(
+        "grants = {{ dir = [{{ path = {}, write = true }}] }}\nsettings = {{ path = {} }}\n",
+        text(alerts),
+        text(&alerts.join("alerts.jsonl"))
+    )
+}
+
+/// A line that is not simply carried, for people.
+pub(super) fn told(note: &Note) -> Option<String> {
+    let (how, why) = match &note.fate {
+        Fate::Carried => return None,
+        Fate::Differently(how) => ("differently", how),
+        Fate::Left(why) => ("not carried", why),
+    };
+    let Note { file, line, text, .. } = note;
+    Some(visible(&format!("{file}:{line}: {text}: {how}: {why}")))
+}
+
+fn target(draft: &Draft) -> String {
+    let mut text = format!("[[target]]                        # {}\n", visible(&draft.origin));
+    let name = Value::from(draft.name.as_str());
+    let _ = writeln!(text, "name = {name}");
+    for (key, value) in &draft.keys {
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    let restart = draft.get("restart").and_then(Value::as_str);
+    if restart == Some("always") {
+        text.push_str(
+            "\n[[target.check]]                  # that it runs; whether it works ask http, tcp, unix and exec\n\
+             kind = \"process\"\nfailure = \"service-down\"\n",
+        );
+    }
+    let Some(why) = &draft.off else {
+        return format!("\n{text}");
+    };
+    let mut off = format!("\n# Not started: {}.\n", visible(why));
+    for line in text.lines() {
+        let line = format!("# {line}");
+        let _ = writeln!(off, "{}", line.trim_end());
+    }
+    off
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Source, procfile, supervisord, systemd};
+    use super::*;
+    use mainstay_daemon::config;
+
+    /// What is wrong with a config, and the names of its targets.
+    fn read(text: &str) -> (Vec<String>, Vec<String>) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mainstay.toml");
+        std::fs::write(&file, text).unwrap();
+        let loaded = config::load(&file).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+        let problems = loaded.warnings.into_iter().map(|warning| warning.message);
+        let names = loaded.spec.targets.iter().map(|one| one.name.to_string());
+        (problems.collect(), names.collect())
+    }
+
+    #[test]
+    fn the_first_config_is_good() {
+        let (problems, names) = read(&first(Path::new("/srv/it's \"mine\"/alerts")));
+        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(names, ["hello"]);
+    }
+
+    #[test]
+    fn what_is_imported_can_be_read() {
+        let source = |file: &str, text: &str| {
+            vec![Source {
+                file: file.to_owned(),
+                directory: "/srv".to_owned(),
+                text: text.to_owned(),
+            }]
+        };
+        let supervisord = supervisord::import(&source(
+            "s.conf",
+            "[program:web]\ncommand=/bin/web --x \"a b\"\nnumprocs=2\nautorestart=true\nexitcodes=0,2\nstopsignal=INT\n\
+             stopwaitsecs=30\nenvironment=A=\"1\",B=\"two\nlines\"\nuser=www-data\ndirectory=/srv\npriority=10\numask=027\n\
+             stdout_logfile_maxbytes=50MB\nstdout_logfile_backups=7\nstartsecs=0\n[program:off]\ncommand=x\nautostart=no\n\
+             [program:job]\ncommand=job\nexitcodes=0,3\n",
+        ));
+        let procfile = procfile::import(&source("Procfile", "web: a $PORT\nclock: b\n"));
+        let systemd = systemd::import(&source(
+            "app.service",
+            "[Service]\nType=oneshot\nExecStartPre=/bin/a\nExecStart=/bin/b $X\nUser=app\nUMask=0027\nLimitNOFILE=4096\n\
+             Nice=5\nMemoryMax=1G\nCPUQuota=150%\nEnvironmentFile=/etc/app.env\nExecReload=/bin/kill -HUP $MAINPID\n\
+             TimeoutStopSec=500ms\nSuccessExitStatus=143\n",
+        ));
+        for (mut imported, expected) in [
+            (supervisord, &["web", "web-2", "job"][..]),
+            (procfile, &["web", "clock"][..]),
+            (systemd, &["app"][..]),
+        ] {
+            super::super::draft::tell_apart(&mut imported.targets);
+            super::super::draft::untangle(&mut imported.targets);
+            let text = super::imported(&imported.targets, &imported.notes, Path::new("/a"));
+            let (problems, names) = read(&text);
+            assert_eq!(names, expected, "{text}");
+            assert_eq!(problems, Vec::<String>::new(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `mainstay init`: a first config from nothing, and targets out of another supervisor's files.
+
+use mainstay_tests::{Daemon, program, wait_for};
+use serde_json::{Value, json};
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+/// An empty directory, and a daemon that is started there later.
+fn nothing() -> Daemon {
+    let daemon = Daemon::prepare("");
+    fs::remove_file(daemon.path("mainstay.toml")).unwrap();
+    fs::remove_dir(daemon.path("plugins")).unwrap();
+    daemon
+}
+
+fn init(daemon: &Daemon, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program());
+    command.arg("init").args(arguments);
+    command.current_dir(daemon.directory.path()).output().unwrap()
+}
+
+fn done(output: Output) -> String {
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn from_nothing_to_a_recovered_target_takes_init_run_and_kill() {
+    let mut daemon = nothing();
+    let said = done(init(&daemon, &[]));
+    for next in ["mainstay check", "mainstay run", "mainstay status", "alerts/alerts.jsonl"] {
+        assert!(said.contains(next), "{next}: {said}");
+    }
+    let checked = daemon.json(&["check"]);
+    assert_eq!(checked["problems"], json!([]), "{checked}");
+    daemon.run();
+    let plugins = fs::read_dir(daemon.path("plugins")).unwrap().count();
+    assert!(plugins >= 2);
+    daemon.wait_for_plugins(plugins);
+    daemon.wait_for_status("the target to be healthy", |status| {
+        status["targets"][0]["name"] == "hello" && status["targets"][0]["health"] == "healthy"
+    });
+    let pid = daemon.pids()["hello"];
+    daemon.kill_child("hello");
+    let operation = daemon.wait_for_operation("hello", "succeeded");
+    assert_eq!(operation["handler"], "restart-service");
+    assert_ne!(daemon.pids()["hello"], pid);
+    wait_for("the alert in the file", || {
+        let told = fs::read_to_string(daemon.path("alerts/alerts.jsonl")).unwrap_or_default();
+        let mut lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let is_told = lines.any(|alert| alert["kind"] == "operation.succeeded" && alert["target"] == "hello");
+        is_told.then_some(()).ok_or(told)
+    });
+    let log = fs::read_to_string(daemon.path("state/logs/hello.log")).unwrap();
+    assert!(!log.is_empty());
+    assert!(daemon.stop());
+}
+
+#[test]
+fn nothing_that_is_there_is_overwritten() {
+    let daemon = Daemon::prepare("# mine\n");
+    let refused = init(&daemon, &[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("is there already, and nothing was written"), "{said}");
+    assert_eq!(fs::read_to_string(daemon.path("mainstay.toml")).unwrap(), "# mine\n");
+    assert_eq!(fs::read_dir(daemon.path("plugins")).unwrap().count(), 0);
+    // A file of another build stays too, and no config says otherwise.
+    fs::create_dir_all(daemon.path("new/plugins")).unwrap();
+    fs::write(daemon.path("new/plugins/log-file.wasm"), "mine").unwrap();
+    let refused = init(&daemon, &["new"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!daemon.path("new/mainstay.toml").exists());
+    assert_eq!(fs::read(daemon.path("new/plugins/log-file.wasm")).unwrap(), b"mine");
+}
+
+#[test]
+fn the_programs_of_supervisord_run_and_each_line_is_accounted_for() {
+    let mut daemon = nothing();
+    let conf = "[supervisord]\nnodaemon=true\n\
+                [program:web]\ncommand=/bin/sh -c \"exec sleep 1000\"\nautorestart=true\nstopsignal=INT\nstopwaitsecs=3\n\
+                environment=A=\"1\"\n\
+                [program:worker]\ncommand=/bin/sleep 1000\nprocess_name=%(program_name)s_%(process_num)02d\nnumprocs=3\n\
+                stopsignal=QUIT\n\
+                [program:later]\ncommand=/bin/sleep 1000\nautostart=false\n";
+    fs::write(daemon.path("s.conf"), conf).unwrap();
+    let said = done(init(&daemon, &["--from", "supervisord", "s.conf"]));
+    for told in [
+        "s.conf:2: nodaemon=true: not carried",
+        "s.conf:13: stopsignal=QUIT: not carried",
+        "s.conf:16: autostart=false: differently",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    let counts = "7 lines carried, 3 carried differently, 2 not carried";
+    assert!(said.contains(counts), "{said}");
+    let text = fs::read_to_string(daemon.path("mainstay.toml")).unwrap();
+    assert!(text.contains("stopsignal=QUIT"), "{text}");
+    daemon.run();
+    daemon.wait_for_status("all to run", |status| {
+        let targets = status["targets"].as_array().unwrap();
+        targets.len() == 4 && targets.iter().all(|target| target["pid"].is_u64())
+    });
+    let names: Vec<String> = daemon.pids().into_keys().collect();
+    assert_eq!(names, ["web", "worker-00", "worker-01", "worker-02"]);
+    daemon.wait_for_plugins(1);
+    daemon.kill_child("worker-01");
+    daemon.wait_for_operation("worker-01", "succeeded");
+    assert!(daemon.stop());
+}
+
+#[test]
+fn a_procfile_and_units_of_systemd_become_targets_that_check_takes() {
+    let daemon = nothing();
+    fs::write(daemon.path("Procfile"), "web: sleep 1000\nclock: sleep $PORT\n").unwrap();
+    done(init(&daemon, &["one", "--from", "procfile", "Procfile"]));
+    let unit = "[Unit]\nAfter=db.service\n[Service]\nExecStartPre=/bin/true\nExecStart=/bin/sleep 1000\nRestart=on-failure\n";
+    fs::write(daemon.path("app.service"), unit).unwrap();
+    fs::write(daemon.path("db.service"), "[Service]\nExecStart=/bin/sleep 1000\nRestart=always\n").unwrap();
+    let arguments = ["two", "--from", "systemd", "app.service", "db.service"];
+    done(init(&daemon, &arguments));
+    for (directory, said) in [("one", "PORT"), ("two", "depends_on = [\"db\"]")] {
+        let file = daemon.path(directory).join("mainstay.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(said), "{text}");
+        let mut check = Command::new(program());
+        check.args(["check", "--json", "--config"]).arg(&file);
+        let output = check.output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["ok"], true, "{report}");
+    }
+}
+
+#[test]
+fn what_is_no_format_and_no_file_is_refused_before_anything_is_written() {
+    let daemon = nothing();
+    fs::write(daemon.path("empty.conf"), "; nothing\n").unwrap();
+    for (arguments, code, says) in [
+        (&["--from", "upstart", "empty.conf"][..], 2, "allowed are supervisord"),
+        (&["--from", "supervisord"][..], 2, "--from"),
+        (&["--from", "supervisord", "missing.conf"][..], 1, "cannot read missing.conf"),
+        (&["--from", "supervisord", "."][..], 2, "is a directory"),
+        (&["--from", "supervisord", "empty.conf"][..], 1, "nothing in these files"),
+    ] {
+        let refused = init(&daemon, arguments);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(!daemon.path("mainstay.toml").exists(), "{arguments:?}");
+        assert!(!daemon.path("plugins").exists(), "{arguments:?}");
+    }
+}
