@@ -42,8 +42,8 @@ const USUAL_PLACES: [&str; 2] = ["mainstay.toml", "/etc/mainstay/mainstay.toml"]
 /// There is no config where one is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no config: neither --config nor MAINSTAY_CONFIG is given, and none of these exists: {}; write one \
-     of them, or name another with --config",
+    "there is no config: neither --config nor MAINSTAY_CONFIG is given, and none of these exists: {}; \
+     `mainstay init` writes a first one, or name another with --config",
     list(.looked_at.iter().map(|path| path.display()), "none")
 )]
 pub struct NoConfig {
@@ -224,7 +224,7 @@ fn parse(sources: &[Source], base: &Path) -> Result<Loaded, ConfigErrors> {
     if table.is_empty() {
         let problem = Problem::error(
             "the config is empty",
-            "begin with [host], state_dir = \"state\" and plugin_dir = \"plugins\"; examples/first.toml is a whole one",
+            "begin with [host], state_dir = \"state\" and plugin_dir = \"plugins\"; `mainstay init` writes a whole one",
         );
         let problem = match sources.first() {
             Some(source) => problem.in_file(&source.path),
