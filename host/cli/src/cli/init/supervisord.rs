@@ -201,8 +201,8 @@ impl Program<'_> {
             }
             "stopsignal" => return stop_signal(draft, &value),
             "stopwaitsecs" => match seconds {
-                Some(seconds) if seconds > 0 => draft.set("grace", format!("{seconds}s")),
-                _ => return Fate::left("`grace` is a time above zero, 10s by default"),
+                Some(seconds) => draft.set("grace", format!("{seconds}s")),
+                None => return Fate::left("it is no number of seconds"),
             },
             "stopasgroup" | "killasgroup" if is_yes => {}
             "stopasgroup" | "killasgroup" => {
@@ -355,7 +355,8 @@ mod tests {
             ("stopsignal=INT", "stop_signal", "\"SIGINT\"", "carried"),
             ("stopsignal=QUIT", "stop_signal", "", "left"),
             ("stopwaitsecs=30", "grace", "\"30s\"", "carried"),
-            ("stopwaitsecs=0", "grace", "", "left"),
+            ("stopwaitsecs=0", "grace", "\"0s\"", "carried"),
+            ("stopwaitsecs=x", "grace", "", "left"),
             ("priority=10", "priority", "1", "differently"),
             ("environment=A=\"1,2\",B=%(program_name)s", "env", "{ A = \"1,2\", B = \"web\" }", "carried"),
             ("environment=A=%(ENV_HOME)s", "env", "", "left"),

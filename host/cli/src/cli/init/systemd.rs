@@ -208,7 +208,7 @@ impl Unit<'_> {
             "KillSignal" => return stop_signal(draft, value),
             "TimeoutStopSec" | "TimeoutSec" => match millis(value).filter(|millis| *millis > 0) {
                 Some(millis) => draft.set("grace", length(millis)),
-                None => return Fate::left("`grace` is a time above zero that ends, 10s by default"),
+                None => return Fate::left("`grace` is a time that ends, 10s by default"),
             },
             "LimitNOFILE" => {
                 let (soft, hard) = value.split_once(':').unwrap_or((value, value));
