@@ -28,6 +28,8 @@ use std::{
 
 /// Who delivers the alerts of a first config; it is the only plugin there that has settings.
 const ALERTER: &str = "log-file";
+/// Where it writes them, as the config says too.
+const ALERTS: &str = "alerts";
 /// The largest file that targets are read from, bytes.
 const LARGEST: u64 = 1 << 20;
 
@@ -62,12 +64,11 @@ pub(super) fn init(
         "{} is there already, and nothing was written; name another directory, or move it away",
         file.display()
     );
-    let alerts = directory.join("alerts");
     let imported = from.split_first().map(|(format, files)| import(format, files));
     let imported = imported.transpose()?;
     let text = match &imported {
-        None => config::first(&alerts),
-        Some(imported) => config::imported(&imported.targets, &imported.notes, &alerts),
+        None => config::first(),
+        Some(imported) => config::imported(&imported.targets, &imported.notes),
     };
     let plugins = carried::all()?;
     let is_put = |plugin: &&Carried| plugin.needs_no_settings() || plugin.about.name == ALERTER;
@@ -79,6 +80,7 @@ pub(super) fn init(
     for plugin in &put {
         install::put(plugin, &directory.join("plugins"))?;
     }
+    let alerts = directory.join(ALERTS);
     fs::create_dir_all(&alerts).with_context(|| format!("cannot make {}", alerts.display()))?;
     OpenOptions::new()
         .write(true)

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, Fate, Note};
 use mainstay_domain::text::visible;
-use std::{fmt::Write, path::Path};
+use std::fmt::Write;
 use toml::Value;
 
 /// Its head, whatever is in it.
@@ -40,16 +40,18 @@ min_severity = "low"              # or "medium", "high", "critical"
 alerter = "log-file"              # `mainstay plugin install webhook` has another one
 
 [plugin.log-file]                 # one alert a line
+grants = { dir = [{ path = "alerts", write = true }] }
+settings = { path = "alerts/alerts.jsonl" }
 "#;
 
-/// A config with one target that runs at once, with its alerts in a directory.
-pub(super) fn first(alerts: &Path) -> String {
+/// A config with one target that runs at once.
+pub(super) fn first() -> String {
     let head = "# A first config, by `mainstay init`. `mainstay check` looks at it, `mainstay run` runs it.\n";
-    [head, HOST, FIRST, CHAIN, &log_file(alerts)].concat()
+    [head, HOST, FIRST, CHAIN].concat()
 }
 
 /// A config with these targets, and with what became of each line that is not said the same in it.
-pub(super) fn imported(targets: &[Draft], notes: &[Note], alerts: &Path) -> String {
+pub(super) fn imported(targets: &[Draft], notes: &[Note]) -> String {
     let head = "# Targets of another supervisor, by `mainstay init --from`. What is said in another way, or not at all, stands at \
                 the end.\n# `mainstay check` looks at it, `mainstay run` runs it.\n";
     let mut text = [head, HOST].concat();
@@ -58,7 +60,6 @@ pub(super) fn imported(targets: &[Draft], notes: &[Note], alerts: &Path) -> Stri
     }
     text.push_str(EVERYTHING);
     text.push_str(CHAIN);
-    text.push_str(&log_file(alerts));
     let told: Vec<String> = notes.iter().filter_map(told).collect();
     if !told.is_empty() {
         text.push_str("\n# What is carried differently, or not:\n");
@@ -68,15 +69,6 @@ pub(super) fn imported(targets: &[Draft], notes: &[Note], alerts: &Path) -> Stri
         }
     }
     text
-}
-
-fn log_file(alerts: &Path) -> String {
-    let text = |path: &Path| Value::from(path.to_string_lossy().into_owned());
-    format!(
-        "grants = {{ dir = [{{ path = {}, write = true }}] }}\nsettings = {{ path = {} }}\n",
-        text(alerts),
-        text(&alerts.join("alerts.jsonl"))
-    )
 }
 
 /// A line that is not simply carried, for people.
@@ -134,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_first_config_is_good() {
-        let (problems, names) = read(&first(Path::new("/srv/it's \"mine\"/alerts")));
+        let (problems, names) = read(&first());
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(names, ["hello"]);
     }
@@ -169,7 +161,7 @@ mod tests {
         ] {
             super::super::draft::tell_apart(&mut imported.targets);
             super::super::draft::untangle(&mut imported.targets);
-            let text = super::imported(&imported.targets, &imported.notes, Path::new("/a"));
+            let text = super::imported(&imported.targets, &imported.notes);
             let (problems, names) = read(&text);
             assert_eq!(names, expected, "{text}");
             assert_eq!(problems, Vec::<String>::new(), "{text}");
