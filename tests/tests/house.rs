@@ -184,7 +184,7 @@ fn crates_depend_one_way() {
             "mainstay",
             "clap",
             "clap_complete",
-            "comfy-table",
+            "unicode-width",
             "indicatif",
             "tracing-subscriber",
             "mainstay-plugin-sdk",

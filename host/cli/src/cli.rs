@@ -17,15 +17,20 @@ mod incident;
 mod init;
 mod install;
 mod journal;
+mod layout;
 mod listings;
+mod names;
 mod operations;
 mod orders;
 mod output;
 mod plugins;
 mod progress;
+mod records;
 mod scaffold;
 mod silences;
 mod status;
+mod story;
+mod times;
 mod wiring;
 
 pub use arguments::{Cli, Color, Command, Global, LogFormat};
@@ -68,7 +73,7 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
-        Command::Status => done(status::status(&client().await?, out).await),
+        Command::Status { all } => done(status::status(&client().await?, out, all).await),
         Command::Incidents {
             open,
             limit,
@@ -164,10 +169,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
 
 async fn plugin(global: &Global, out: &Output, command: PluginCommand) -> anyhow::Result<Ending> {
     match command {
-        PluginCommand::List { available: true } => done(install::list(out)),
-        PluginCommand::List { available: false } => {
-            done(status::plugins(&connect::connect(global).await?, out).await)
-        }
+        PluginCommand::List {
+            available: true, ..
+        } => done(install::list(out)),
+        PluginCommand::List {
+            available: false,
+            all,
+        } => done(status::plugins(&connect::connect(global).await?, out, all).await),
         PluginCommand::Install { name, into } => {
             done(install::install(global, out, &name, into))
         }

@@ -2,12 +2,12 @@
 //!
 //! Length: it is the manual of every command in one place, so that the commands keep one tone.
 
-use super::help::examples;
+use super::{help::examples, names::IdText};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mainstay_api::{BackupType, OperationState, Severity};
 use mainstay_domain::{
     code::ErrorCode,
-    id::{BackupId, IncidentId, OperationId, SilenceId},
+    id::{IncidentId, OperationId},
     name::{FailureType, JobName, PluginName, TargetName},
     pause::LONGEST_PAUSE,
     plugin::{PluginKind, parse_version},
@@ -62,6 +62,9 @@ pub struct Global {
     /// Print JSON, in a documented and stable form
     #[arg(long, global = true)]
     pub json: bool,
+    /// Tell times in UTC, not in the zone of this machine
+    #[arg(long, global = true)]
+    pub utc: bool,
     /// When to colour; NO_COLOR counts as `never` for `auto`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
@@ -196,11 +199,19 @@ pub enum Command {
         target: TargetName,
     },
     /// Show what the daemon sees now: targets, plugins, jobs
+    ///
+    /// The most urgent first: one line of what needs a person, then what is not as it should be, then how much else there
+    /// is. In a pipe each record is one line, and nothing is wrapped.
     #[command(after_long_help = examples!("
   mainstay status
+  mainstay status --all
   mainstay status --json | jq '.targets[] | select(.health != \"healthy\")'"))]
-    Status,
-    /// List incidents, newest first
+    Status {
+        /// List what is as it should be too
+        #[arg(long)]
+        all: bool,
+    },
+    /// List incidents: those that are open, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay incidents --open"))]
     Incidents {
@@ -210,11 +221,11 @@ pub enum Command {
         /// At most so many
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
-        /// Only those below this one in the list: the last of the page before
+        /// Only those after this one, the last of the page before, which a full page names
         #[arg(long, value_name = "ID", value_parser = IncidentId::parse)]
         before: Option<IncidentId>,
     },
-    /// List operations, newest first
+    /// List operations: those that wait for a person, then the others, each newest first
     #[command(after_long_help = examples!("
   mainstay history --target api --since 24h
   mainstay history --state failed --limit 10 --json"))]
@@ -382,9 +393,9 @@ pub enum Command {
     #[command(after_long_help = examples!("
   mainstay unsilence sil-01K0000000000000000000000A"))]
     Unsilence {
-        /// Which one
-        #[arg(value_parser = SilenceId::parse)]
-        id: SilenceId,
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
         #[command(flatten)]
         #[allow(missing_docs, reason = "its own docs are the help")]
         by: By,
@@ -455,7 +466,7 @@ pub struct HistoryArguments {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub limit: u32,
-    /// Only those below this one in the list: the last of the page before
+    /// Only those after this one, the last of the page before, which a full page names
     #[arg(long, value_name = "ID", value_parser = OperationId::parse)]
     pub before: Option<OperationId>,
 }
@@ -476,9 +487,9 @@ pub enum IncidentCommand {
     #[command(after_long_help = examples!("
   mainstay incident show inc-01K0000000000000000000000A"))]
     Show {
-        /// Which one
-        #[arg(value_parser = IncidentId::parse)]
-        id: IncidentId,
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
     },
 }
 
@@ -489,9 +500,9 @@ pub enum OperationCommand {
     #[command(after_long_help = examples!("
   mainstay operation show op-01K0000000000000000000000A"))]
     Show {
-        /// Which one
-        #[arg(value_parser = OperationId::parse)]
-        id: OperationId,
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
     },
 }
 
@@ -511,9 +522,9 @@ pub struct By {
 /// A decision about an operation.
 #[derive(Debug, Args)]
 pub struct Decision {
-    /// Which operation
-    #[arg(value_parser = OperationId::parse)]
-    pub id: OperationId,
+    /// Which operation; the beginning or end of its identifier will do where no other has it
+    #[arg(value_parser = IdText::parse)]
+    pub id: IdText,
     /// The revision that you looked at; refused where the operation has moved on since
     #[arg(long, value_name = "NUMBER")]
     pub revision: Option<u64>,
@@ -613,17 +624,17 @@ pub enum BackupCommand {
     #[command(after_long_help = examples!("
   mainstay backup show ful-01K0000000000000000000000A"))]
     Show {
-        /// Which one
-        #[arg(value_parser = BackupId::parse)]
-        id: BackupId,
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
     },
     /// Read a backup, and those that it needs, back from where they are stored
     #[command(after_long_help = examples!("
   mainstay backup verify ful-01K0000000000000000000000A"))]
     Verify {
-        /// Which one
-        #[arg(value_parser = BackupId::parse)]
-        id: BackupId,
+        /// Which one; its beginning or end will do where no other has it
+        #[arg(value_parser = IdText::parse)]
+        id: IdText,
     },
     /// Restore a job's state
     ///
@@ -638,8 +649,8 @@ pub enum BackupCommand {
         #[arg(value_parser = JobName::parse)]
         job: JobName,
         /// Which backup; absent: the newest verified
-        #[arg(long, value_parser = BackupId::parse)]
-        id: Option<BackupId>,
+        #[arg(long, value_parser = IdText::parse)]
+        id: Option<IdText>,
         /// Into this directory
         #[arg(long, value_name = "DIRECTORY", required_unless_present = "replace")]
         into: Option<PathBuf>,
@@ -707,10 +718,16 @@ pub enum JournalCommand {
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
     /// List the daemon's plugins, or those that come with the program
+    ///
+    /// Those that somebody has to look at first. Those that are retired are only counted, but with --all or --json.
     #[command(after_long_help = examples!("
   mainstay plugin list
+  mainstay plugin list --all
   mainstay plugin list --available"))]
     List {
+        /// Those that are retired too
+        #[arg(long, conflicts_with = "available")]
+        all: bool,
         /// Those that come with the program, with what each asks for and its settings; needs no daemon and no config
         #[arg(long)]
         available: bool,

@@ -4,15 +4,17 @@ use super::{
     arguments::BackupCommand,
     client::{Client, Lines, path_with, refused},
     listings::{parse, present},
-    output::{Output, Tone, cell, length, maybe, now, relative, size},
+    names::{Named, unknown, with_nearest},
+    output::{Block, Cell, Output, Table, Times, Tone, cell, length, maybe, size},
     progress::ProgressDisplay,
 };
 use anyhow::Context;
-use comfy_table::Cell;
 use mainstay_api::{
-    Backup, BackupReport, BackupStatus, CreateBody, DrillBody, PruneBody, RestoreBody, WorkLine,
+    Backup, BackupReport, BackupStatus, CreateBody, DrillBody, PruneBody, RestoreBody, Verdict,
+    WorkLine,
 };
-use mainstay_domain::{text::counted, time::Timestamp};
+use mainstay_domain::{id::BackupId, text::counted};
+use serde::Serialize;
 use std::{path::PathBuf, time::Duration};
 
 pub(super) async fn run(
@@ -28,26 +30,36 @@ pub(super) async fn run(
                     .await?;
                 result_of(out, lines, "reading what is stored").await?;
             }
-            let query = [("job", job.map(|job| job.to_string()))];
+            let query = [("job", job.as_ref().map(ToString::to_string))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
+            if let Some(job) = job
+                && parse::<Vec<Backup>>(&answer)?.is_empty()
+                && let Some(unknown) = unknown(client, Named::Job, job.as_str()).await?
+            {
+                return Err(unknown.into());
+            }
             present(out, &answer, show_backups)
         }
         BackupCommand::Show { id } => {
+            let id: BackupId = id.resolve(client).await?;
             let answer = client.get(&format!("/v1/backups/{id}")).await?;
             present(out, &answer, show_backup)
         }
         BackupCommand::Create { job, backup_type } => {
             let what = format!("backing up {job}");
             let job = job.to_string();
-            let lines = client
-                .post_lines("/v1/backups", &CreateBody { job, backup_type })
-                .await?;
-            finish(out, lines, &what).await
+            let body = CreateBody {
+                job: job.clone(),
+                backup_type,
+            };
+            work(client, out, ("/v1/backups", &body), &what, Some(&job)).await
         }
         BackupCommand::Verify { id } => {
+            let id: BackupId = id.resolve(client).await?;
             let path = format!("/v1/backups/{id}/verify");
-            let lines = client.post_lines(&path, &serde_json::json!({})).await?;
-            finish(out, lines, &format!("verifying {id}")).await
+            let what = format!("verifying {id}");
+            let body = serde_json::json!({});
+            work(client, out, (path.as_str(), &body), &what, None).await
         }
         BackupCommand::Restore {
             job,
@@ -61,27 +73,52 @@ pub(super) async fn run(
                 .map(std::path::absolute)
                 .transpose()
                 .context("cannot tell the present directory")?;
+            let id = match id {
+                Some(id) => Some(id.resolve::<BackupId>(client).await?.to_string()),
+                None => None,
+            };
+            let job = job.to_string();
             let body = RestoreBody {
-                job: job.to_string(),
-                id: id.map(|id| id.to_string()),
+                job: job.clone(),
+                id,
                 into: into.map(text_of).transpose()?,
                 replace,
             };
-            finish(out, client.post_lines("/v1/restore", &body).await?, &what).await
+            work(client, out, ("/v1/restore", &body), &what, Some(&job)).await
         }
         BackupCommand::Prune { job, dry_run } => {
             let job = job.map(|job| job.to_string());
-            let lines = client
-                .post_lines("/v1/prune", &PruneBody { job, dry_run })
-                .await?;
-            finish(out, lines, "judging backups").await
+            let body = PruneBody {
+                job: job.clone(),
+                dry_run,
+            };
+            let job = job.as_deref();
+            work(client, out, ("/v1/prune", &body), "judging backups", job).await
         }
         BackupCommand::Drill { job } => {
             let what = format!("drilling {job}");
             let job = job.to_string();
-            let lines = client.post_lines("/v1/drill", &DrillBody { job }).await?;
-            finish(out, lines, &what).await
+            let body = DrillBody { job: job.clone() };
+            work(client, out, ("/v1/drill", &body), &what, Some(&job)).await
         }
+    }
+}
+
+/// Has work done, and shows how it goes and what came of it; where there is no job of this name, which one is nearest.
+async fn work(
+    client: &Client,
+    out: &Output,
+    (path, body): (&str, &impl Serialize),
+    what: &str,
+    job: Option<&str>,
+) -> anyhow::Result<()> {
+    let done = match client.post_lines(path, body).await {
+        Ok(lines) => finish(out, lines, what).await,
+        Err(error) => Err(error),
+    };
+    match job {
+        Some(job) => with_nearest(client, Named::Job, job, done).await,
+        None => done,
     }
 }
 
@@ -121,21 +158,7 @@ async fn result_of(out: &Output, mut lines: Lines, what: &str) -> anyhow::Result
 fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
     let took = length(Duration::from_millis(report.elapsed_ms));
     if let Some(verdicts) = report.verdicts {
-        let now = now();
-        let rows = verdicts.into_iter().map(|verdict| {
-            let (word, tone) = match verdict.keep {
-                true => ("keep", Tone::Good),
-                false => ("expire", Tone::Warn),
-            };
-            vec![
-                cell(verdict.id, Tone::Plain),
-                cell(word, tone),
-                maybe(verdict.expires.map(|time| relative(&time, now))),
-                cell(verdict.reason, Tone::Plain),
-            ]
-        });
-        let headings = ["BACKUP", "VERDICT", "EXPIRES", "REASON"];
-        out.table(&headings, rows.collect(), "no backups to judge")?;
+        out.show(&[Block::Table(verdict_table(&verdicts, &out.times))])?;
         return out.line(&format!("{} expired, in {took}", report.backups.len()));
     }
     show_backups(out, report.backups)?;
@@ -147,9 +170,37 @@ fn show_report(out: &Output, report: BackupReport) -> anyhow::Result<()> {
     out.line(&format!("done in {took}"))
 }
 
+/// What a retention policy said.
+pub(super) fn verdict_table(verdicts: &[Verdict], times: &Times) -> Table {
+    let row = |verdict: &Verdict| {
+        let (word, tone) = match verdict.keep {
+            true => ("keep", Tone::Good),
+            false => ("expire", Tone::Warn),
+        };
+        vec![
+            cell(&verdict.id, Tone::Plain),
+            cell(word, tone),
+            maybe(verdict.expires.as_ref().map(|time| times.both(time))),
+            cell(&verdict.reason, Tone::Plain),
+        ]
+    };
+    let headings = ["BACKUP", "VERDICT", "EXPIRES", "REASON"];
+    let rows = verdicts.iter().map(row).collect();
+    Table::new(&headings, rows, "no backups to judge").led_by(&[0, 1])
+}
+
 fn show_backups(out: &Output, backups: Vec<Backup>) -> anyhow::Result<()> {
-    let now = now();
-    let rows = backups.iter().map(|backup| row(backup, now)).collect();
+    out.show(&[Block::Table(backup_table(&backups, &out.times))])
+}
+
+/// Backups; those that are no good come first.
+pub(super) fn backup_table(backups: &[Backup], times: &Times) -> Table {
+    let mut backups: Vec<&Backup> = backups.iter().collect();
+    backups.sort_by_key(|backup| tone(backup.status) != Tone::Bad);
+    let rows = backups
+        .into_iter()
+        .map(|backup| row(backup, times))
+        .collect();
     let headings = [
         "BACKUP",
         "JOB",
@@ -162,23 +213,23 @@ fn show_backups(out: &Output, backups: Vec<Backup>) -> anyhow::Result<()> {
         "STORED",
         "EXPIRES",
     ];
-    out.table(&headings, rows, "no backups")
+    Table::new(&headings, rows, "no backups").led_by(&[0, 1, 3])
 }
 
-fn row(backup: &Backup, now: Timestamp) -> Vec<Cell> {
+fn row(backup: &Backup, times: &Times) -> Vec<Cell> {
     vec![
         cell(&backup.id, Tone::Plain),
         cell(&backup.job, Tone::Plain),
         cell(backup.backup_type, Tone::Plain),
         cell(backup.status, tone(backup.status)),
         cell(&backup.tier, Tone::Plain),
-        cell(relative(&backup.created_at, now), Tone::Plain),
+        cell(times.both(&backup.created_at), Tone::Plain),
         cell(backup.documents, Tone::Plain),
         cell(size(backup.size_bytes), Tone::Plain),
         cell(size(backup.stored_bytes), Tone::Plain),
         match backup.held {
             true => cell("held", Tone::Plain),
-            false => maybe(backup.expires.as_ref().map(|time| relative(time, now))),
+            false => maybe(backup.expires.as_ref().map(|time| times.both(time))),
         },
     ]
 }
@@ -196,17 +247,19 @@ fn tone(status: BackupStatus) -> Tone {
 
 fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
     let absent = || "-".to_owned();
-    for (name, text) in [
+    let both = |time: &String| out.times.both(time);
+    let held = if backup.held { "yes" } else { "no" };
+    let facts = [
         ("backup", backup.id),
         ("job", backup.job),
         ("type", backup.backup_type.to_string()),
-        (
-            "status",
-            out.paint(&backup.status.to_string(), tone(backup.status)),
-        ),
+        ("status", backup.status.to_string()),
         ("tier", backup.tier),
-        ("created", backup.created_at),
-        ("verified", backup.verified_at.unwrap_or_else(absent)),
+        ("created", both(&backup.created_at)),
+        (
+            "verified",
+            backup.verified_at.as_ref().map_or_else(absent, both),
+        ),
         ("parent", backup.parent.unwrap_or_else(absent)),
         ("base", backup.base),
         ("documents", backup.documents.to_string()),
@@ -214,11 +267,17 @@ fn show_backup(out: &Output, backup: Backup) -> anyhow::Result<()> {
         ("size", size(backup.size_bytes)),
         ("stored", size(backup.stored_bytes)),
         ("root hash", backup.root_hash),
-        ("held", if backup.held { "yes" } else { "no" }.to_owned()),
-        ("expires", backup.expires.unwrap_or_else(absent)),
+        ("held", held.to_owned()),
+        (
+            "expires",
+            backup.expires.as_ref().map_or_else(absent, both),
+        ),
         ("reason", backup.reason.unwrap_or_else(absent)),
-    ] {
-        out.line(&format!("{name:<10} {text}"))?;
-    }
-    Ok(())
+    ];
+    let tone_of = |name: &str| match name {
+        "status" => tone(backup.status),
+        _ => Tone::Plain,
+    };
+    let facts = facts.map(|(name, text)| (name.to_owned(), cell(text, tone_of(name))));
+    out.show(&[Block::Facts(facts.into())])
 }

@@ -3,47 +3,58 @@
 use super::{
     client::Client,
     listings::present,
-    output::{Output, now, printable, relative},
+    names::IdText,
+    output::{Block, Output, Times, Tone, cell, tone_of},
 };
 use mainstay_api::Incident;
 use mainstay_domain::id::IncidentId;
 
-pub(super) async fn show(client: &Client, out: &Output, id: &IncidentId) -> anyhow::Result<()> {
+pub(super) async fn show(client: &Client, out: &Output, id: &IdText) -> anyhow::Result<()> {
+    let id: IncidentId = id.resolve(client).await?;
     let answer = client.get(&format!("/v1/incidents/{id}")).await?;
     present(out, &answer, show_incident)
 }
 
 fn show_incident(out: &Output, incident: Incident) -> anyhow::Result<()> {
-    let now = now();
-    let time = |time: &str| format!("{time} ({})", relative(time, now));
+    out.show(&incident_blocks(&incident, &out.times))
+}
+
+pub(super) fn incident_blocks(incident: &Incident, times: &Times) -> Vec<Block> {
     let mut facts = vec![
-        ("incident", incident.id),
-        ("target", incident.target),
+        ("incident".to_owned(), cell(&incident.id, Tone::Plain)),
+        ("target".to_owned(), cell(&incident.target, Tone::Plain)),
         (
-            "failure",
-            format!("{} ({})", incident.failure, incident.severity),
+            "failure".to_owned(),
+            cell(
+                format!("{} ({})", incident.failure, incident.severity),
+                tone_of(incident.severity),
+            ),
         ),
-        ("state", incident.state.to_string()),
-        ("opened", time(&incident.opened_at)),
     ];
-    let mut add = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
-    add("closed", incident.closed_at.as_deref().map(time));
-    let exceeded = incident.rto_exceeded_at.as_deref().map(time);
+    let mut add = |name: &str, text: Option<String>| {
+        facts.extend(text.map(|text| (name.to_owned(), cell(text, Tone::Plain))));
+    };
+    let both = |time: &String| times.both(time);
+    add("state", Some(incident.state.to_string()));
+    add("opened", Some(both(&incident.opened_at)));
+    add("closed", incident.closed_at.as_ref().map(both));
+    let exceeded = incident.rto_exceeded_at.as_ref().map(both);
     add("objective", exceeded.map(|when| format!("exceeded {when}")));
     add(
         "escalated",
         incident.escalated.then(|| "to people".to_owned()),
     );
+    add("by hand", incident.handed_over.clone());
     for seen in &incident.evidence {
-        let what = format!("{}: {}", seen.check, printable(&seen.message));
-        add("seen", Some(format!("{} {what}", seen.observed_at)));
+        let when = times.both(&seen.observed_at);
+        add(
+            "seen",
+            Some(format!("{when}  {}: {}", seen.check, seen.message)),
+        );
         let lines = seen.output.iter().flat_map(|output| output.lines());
         for line in lines {
-            add("", Some(printable(line)));
+            add("", Some(line.to_owned()));
         }
     }
-    for (name, text) in facts {
-        out.line(&format!("{name:<10} {text}"))?;
-    }
-    Ok(())
+    vec![Block::Facts(facts)]
 }

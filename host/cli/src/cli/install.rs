@@ -4,7 +4,7 @@
 
 use super::{
     arguments::Global,
-    output::{Output, printable},
+    output::{Block, Output, Tone, cell},
     plugins,
 };
 use crate::carried::{self, Carried};
@@ -16,9 +16,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
-
-/// How wide a text is on a terminal.
-const WIDTH: usize = 80;
 
 /// `mainstay plugin list --available`.
 pub(super) fn list(out: &Output) -> anyhow::Result<()> {
@@ -55,34 +52,15 @@ fn needs(out: &Output, plugin: &Carried) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A text, broken between words where a terminal is too narrow.
+/// A text below what it is about; where it goes on it is twice as deep.
 fn tell(out: &Output, indent: usize, text: &str) -> anyhow::Result<()> {
-    let width = if out.is_terminal() { WIDTH } else { usize::MAX };
-    for line in broken(&printable(text), indent, width) {
-        out.line(&line)?;
-    }
-    Ok(())
-}
-
-/// The lines of a text of at most so many characters, the first indented, those after it twice as deep.
-fn broken(text: &str, indent: usize, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = " ".repeat(indent);
-    let mut is_empty = true;
-    for word in text.split_whitespace() {
-        let length = line.chars().count() + 1 + word.chars().count();
-        if !is_empty && length > width {
-            lines.push(std::mem::replace(&mut line, " ".repeat(2 * indent)));
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    lines.push(line);
-    lines
+    out.show(&[Block::Text {
+        hang: 2 * indent,
+        pieces: vec![
+            cell(" ".repeat(indent), Tone::Plain),
+            cell(text, Tone::Plain),
+        ],
+    }])
 }
 
 /// `mainstay plugin install`.
@@ -204,17 +182,5 @@ mod tests {
         assert_eq!(fs::read(directory.join("page.wasm")).unwrap(), b"one");
         let names = fs::read_dir(&directory).unwrap();
         assert_eq!(names.count(), 1, "no partial file is left");
-    }
-
-    #[test]
-    fn a_line_is_broken_between_words() {
-        for (text, width, expected) in [
-            ("one two three", 80, &["  one two three"][..]),
-            ("one two three", 10, &["  one two", "    three"][..]),
-            ("one two three", 4, &["  one", "    two", "    three"][..]),
-            ("", 10, &["  "][..]),
-        ] {
-            assert_eq!(broken(text, 2, width), expected, "{text} in {width}");
-        }
     }
 }

@@ -3,10 +3,9 @@
 use super::{
     arguments::{Global, JournalCommand},
     failure::{Ending, Usage},
-    output::{Output, Tone, cell, now, size},
+    output::{Cell, Output, Tone, cell, now, size},
 };
 use anyhow::Context;
-use comfy_table::Cell;
 use mainstay_api::{CheckedTable, JournalCheck, JournalCopy, JournalSalvage, SalvagedTable};
 use mainstay_daemon::config;
 use mainstay_store::sqlite;

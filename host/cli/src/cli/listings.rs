@@ -4,16 +4,16 @@ use super::{
     arguments::{HistoryArguments, Since},
     client::{Client, path_with, refused},
     failure::Ending,
-    output::{Output, Tone, cell, length, maybe, now, printable, relative, tone_of},
+    names::{Named, unknown},
+    output::{Block, Output, Tone, now, printable, relative},
+    records::{event_block, incident_table, operation_table},
 };
 use crate::console;
 use anyhow::Context;
-use comfy_table::Cell;
-use mainstay_api::{ErrorBody, Event, Incident, IncidentState, Operation, OperationState};
+use mainstay_api::{ErrorBody, Event, Incident, Operation};
 use mainstay_domain::id::IncidentId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::time::Duration;
 
 /// Shows an answer: to programs as it came, to people by `show`.
 pub(super) fn present<T: DeserializeOwned>(
@@ -47,49 +47,10 @@ pub(super) async fn incidents(
     ];
     let answer = client.get(&path_with("/v1/incidents", &query)).await?;
     present(out, &answer, |out, incidents: Vec<Incident>| {
-        let now = now();
-        let rows = incidents.into_iter().map(|incident| {
-            let tone = match incident.state {
-                IncidentState::Open => Tone::Warn,
-                IncidentState::Escalated => Tone::Bad,
-                IncidentState::Recovered | IncidentState::SelfHealed => Tone::Good,
-                IncidentState::Unseen | IncidentState::Removed => Tone::Plain,
-            };
-            vec![
-                cell(&incident.id, Tone::Plain),
-                cell(&incident.target, Tone::Plain),
-                cell(&incident.failure, Tone::Plain),
-                cell(incident.severity, tone_of(incident.severity)),
-                cell(
-                    match incident.by_hand && incident.state.is_open() {
-                        true => format!("{}, by hand", incident.state),
-                        false => incident.state.to_string(),
-                    },
-                    tone,
-                ),
-                cell(relative(&incident.opened_at, now), Tone::Plain),
-                maybe(incident.closed_at.map(|time| relative(&time, now))),
-                cell(incident.recurrence, Tone::Plain),
-                maybe(
-                    incident
-                        .evidence
-                        .last()
-                        .map(|evidence| evidence.message.clone()),
-                ),
-            ]
-        });
-        let headings = [
-            "INCIDENT",
-            "TARGET",
-            "FAILURE",
-            "SEVERITY",
-            "STATE",
-            "OPENED",
-            "CLOSED",
-            "RECURRENCE",
-            "LAST SEEN",
-        ];
-        out.table(&headings, rows.collect(), "no incidents")
+        let mut blocks = vec![Block::Table(incident_table(&incidents, &out.times))];
+        let last = incidents.last().map(|incident| incident.id.as_str());
+        blocks.extend(next_page("incidents", incidents.len(), limit, last));
+        out.show(&blocks)
     })
 }
 
@@ -98,7 +59,7 @@ pub(super) async fn history(
     out: &Output,
     arguments: HistoryArguments,
 ) -> anyhow::Result<()> {
-    let target = arguments.target.clone();
+    let (target, limit) = (arguments.target.clone(), arguments.limit);
     let since = arguments.since.map(|since| match since {
         Since::Time(time) => time,
         Since::Ago(length) => now() - length,
@@ -111,30 +72,47 @@ pub(super) async fn history(
         ),
         ("state", arguments.state.map(|state| state.to_string())),
         ("since", since.map(|time| time.to_string())),
-        ("limit", Some(arguments.limit.to_string())),
+        ("limit", Some(limit.to_string())),
         ("before", arguments.before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
+    if let Some(target) = &target
+        && parse::<Vec<Operation>>(&answer)?.is_empty()
+    {
+        must_be_known(client, target.as_str()).await?;
+    }
     present(out, &answer, |out, operations: Vec<Operation>| {
-        let headings = [
-            "OPERATION",
-            "TARGET",
-            "FAILURE",
-            "SEVERITY",
-            "MODE",
-            "STATE",
-            "ATTEMPTS",
-            "HANDLER",
-            "DETECTED",
-            "RECOVERY",
-            "ERROR",
-        ];
-        let rows = operations.into_iter().map(operation_row).collect();
-        out.table(&headings, rows, "no operations")
+        let mut blocks = vec![Block::Table(operation_table(&operations, &out.times))];
+        let last = operations.last().map(|operation| operation.id.as_str());
+        blocks.extend(next_page("history", operations.len(), limit, last));
+        out.show(&blocks)
     })?;
     match target {
         Some(target) if !out.json => other_names(client, out, target.as_str()).await,
         _ => Ok(()),
+    }
+}
+
+/// How to go on where a page is full: the last one that the daemon told of need not stand last in the table.
+fn next_page(command: &str, shown: usize, limit: u32, last: Option<&str>) -> Option<Block> {
+    let is_full = u32::try_from(shown).is_ok_and(|shown| shown == limit);
+    let last = last.filter(|_| is_full)?;
+    Some(Block::text(
+        format!("there may be older ones: `mainstay {command} --before {last}` goes on"),
+        Tone::Plain,
+    ))
+}
+
+/// A target of which nothing is recorded is in the config, or was once: else its name is misspelt.
+async fn must_be_known(client: &Client, target: &str) -> anyhow::Result<()> {
+    let Some(unknown) = unknown(client, Named::Target, target).await? else {
+        return Ok(());
+    };
+    let query = [("target", Some(target.to_owned()))];
+    let renames = client.get(&path_with("/v1/renames", &query)).await?;
+    match parse::<Vec<Event>>(&renames)?.is_empty() {
+        true => Err(unknown.into()),
+        false => Ok(()),
     }
 }
 
@@ -160,56 +138,6 @@ async fn other_names(client: &Client, out: &Output, target: &str) -> anyhow::Res
         ))?;
     }
     Ok(())
-}
-
-fn operation_row(operation: Operation) -> Vec<Cell> {
-    let state = if operation.dry_run {
-        format!("{} (dry run)", operation.state)
-    } else {
-        operation.state.to_string()
-    };
-    let handler = operation
-        .handler
-        .map(|name| match operation.handler_version {
-            Some(version) => format!("{name}@{version}"),
-            None => name,
-        });
-    vec![
-        cell(&operation.id, Tone::Plain),
-        cell(&operation.target, Tone::Plain),
-        cell(&operation.failure, Tone::Plain),
-        cell(operation.severity, tone_of(operation.severity)),
-        cell(operation.mode, Tone::Plain),
-        cell(state, state_tone(operation.state)),
-        cell(operation.attempts, Tone::Plain),
-        maybe(handler),
-        cell(relative(&operation.detected_at, now()), Tone::Plain),
-        match operation.recovery_ms {
-            Some(millis) => cell(
-                length(Duration::from_millis(millis)),
-                if operation.rto_exceeded {
-                    Tone::Bad
-                } else {
-                    Tone::Plain
-                },
-            ),
-            None => cell("-", Tone::Plain),
-        },
-        maybe(operation.error),
-    ]
-}
-
-/// The tone of an operation's state.
-pub(super) fn state_tone(state: OperationState) -> Tone {
-    match state {
-        OperationState::Succeeded => Tone::Good,
-        OperationState::Failed | OperationState::Partial => Tone::Bad,
-        OperationState::AwaitingManual => Tone::Warn,
-        OperationState::Scheduled
-        | OperationState::InProgress
-        | OperationState::Validating
-        | OperationState::Cancelled => Tone::Plain,
-    }
 }
 
 /// Events that are shown where nothing is said of which.
@@ -258,14 +186,6 @@ pub(super) fn show_event(out: &Output, line: &str) -> anyhow::Result<()> {
     if out.json {
         return out.json_text(line);
     }
-    let about = [event.target, event.job, event.plugin];
-    let about: Vec<String> = about.into_iter().flatten().collect();
-    out.line(&format!(
-        "{:>6}  {}  {}  {}  {}",
-        event.seq,
-        event.at,
-        out.paint(&format!("{:<26}", event.kind), tone_of(event.severity)),
-        about.join(" "),
-        printable(&event.message),
-    ))
+    let line = event_block(&event, &out.times, out.is_terminal());
+    out.show(&[line])
 }

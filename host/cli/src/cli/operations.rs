@@ -4,8 +4,11 @@ use super::{
     arguments::{Decision, Paused},
     client::{Client, path_with},
     failure::Ending,
-    listings::{parse, present, show_event, state_tone},
-    output::{Output, Tone, cell, length, now, printable, relative},
+    listings::{parse, present, show_event},
+    names::{IdText, Named, with_nearest},
+    output::{Output, length},
+    records::state_tone,
+    story::story,
 };
 use mainstay_api::{
     DecisionBody, Event, EventKind, Operation, OperationDetail, OperationState, PauseBody,
@@ -17,119 +20,14 @@ use std::time::Duration;
 /// Where events do not come, the operation itself is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-pub(super) async fn show(client: &Client, out: &Output, id: &OperationId) -> anyhow::Result<()> {
+pub(super) async fn show(client: &Client, out: &Output, id: &IdText) -> anyhow::Result<()> {
+    let id: OperationId = id.resolve(client).await?;
     let answer = client.get(&format!("/v1/operations/{id}")).await?;
     present(out, &answer, show_operation)
 }
 
 fn show_operation(out: &Output, detail: OperationDetail) -> anyhow::Result<()> {
-    let OperationDetail {
-        operation,
-        journal,
-        waits,
-    } = detail;
-    let now = now();
-    let mut facts = vec![
-        ("operation", operation.id),
-        ("target", operation.target),
-        (
-            "failure",
-            format!("{} ({})", operation.failure, operation.severity),
-        ),
-        ("mode", operation.mode.to_string()),
-        (
-            "state",
-            out.paint(&operation.state.to_string(), state_tone(operation.state)),
-        ),
-        ("attempts", operation.attempts.to_string()),
-        (
-            "detected",
-            format!(
-                "{} ({})",
-                operation.detected_at,
-                relative(&operation.detected_at, now)
-            ),
-        ),
-    ];
-    let mut add = |name, text: Option<String>| facts.extend(text.map(|text| (name, text)));
-    add("incident", operation.incident);
-    let version = operation
-        .handler_version
-        .map(|version| format!("@{version}"));
-    add(
-        "handler",
-        operation
-            .handler
-            .map(|name| format!("{name}{}", version.unwrap_or_default())),
-    );
-    add(
-        "recovery",
-        operation.recovery_ms.map(|millis| {
-            let late = if operation.rto_exceeded {
-                ", objective missed"
-            } else {
-                ""
-            };
-            format!("{}{late}", length(Duration::from_millis(millis)))
-        }),
-    );
-    add(
-        "escalated",
-        operation.escalated.then(|| "to people".to_owned()),
-    );
-    add(
-        "dry run",
-        operation
-            .dry_run
-            .then(|| "effects were only planned".to_owned()),
-    );
-    add("error", operation.error.map(|error| printable(&error)));
-    add("cancel", operation.cancel_asked.map(|by| printable(&by)));
-    add("waits", waits.map(|waits| printable(&waits)));
-    add(
-        "due",
-        operation
-            .due
-            .map(|due| format!("{due} ({})", relative(&due, now))),
-    );
-    for step in &operation.steps {
-        add("step", Some(printable(step)));
-    }
-    add("revision", Some(operation.revision.to_string()));
-    for action in &operation.actions {
-        add("action", Some(printable(action)));
-    }
-    for line in operation.output.iter().flat_map(|output| output.lines()) {
-        add("last line", Some(printable(line)));
-    }
-    for (name, text) in facts {
-        out.line(&format!("{name:<10} {text}"))?;
-    }
-    out.line("")?;
-    let rows = journal.into_iter().map(|entry| {
-        let outcome = entry.outcome.unwrap_or_default();
-        let tone = match outcome.as_str() {
-            "" | "done" => Tone::Plain,
-            _ => Tone::Bad,
-        };
-        let response = match entry.response {
-            serde_json::Value::Null => String::new(),
-            response => response.to_string(),
-        };
-        vec![
-            cell(entry.seq, Tone::Plain),
-            cell(entry.at, Tone::Plain),
-            cell(entry.kind, Tone::Plain),
-            cell(entry.effect, Tone::Plain),
-            cell(entry.request, Tone::Plain),
-            cell(outcome, tone),
-            cell(response, Tone::Plain),
-        ]
-    });
-    let headings = [
-        "SEQ", "AT", "KIND", "EFFECT", "REQUEST", "OUTCOME", "RESPONSE",
-    ];
-    out.table(&headings, rows.collect(), "no effects")
+    out.show(&story(&detail, &out.times))
 }
 
 /// Schedules an operation; where it is to be waited for, follows it to its end.
@@ -140,7 +38,8 @@ pub(super) async fn recover(
     wait: bool,
 ) -> anyhow::Result<Ending> {
     let before = newest_event(client).await?;
-    let answer = client.post("/v1/recover", &body).await?;
+    let answer = client.post("/v1/recover", &body).await;
+    let answer = with_nearest(client, Named::Target, &body.target, answer).await?;
     let id = parse::<Scheduled>(&answer)?.operation;
     if !wait && !body.dry_run {
         present(out, &answer, |out, _: Scheduled| {
@@ -221,7 +120,8 @@ pub(super) async fn decide(
     verb: &str,
     decision: Decision,
 ) -> anyhow::Result<()> {
-    let path = format!("/v1/operations/{}", decision.id);
+    let id: OperationId = decision.id.resolve(client).await?;
+    let path = format!("/v1/operations/{id}");
     let revision = match decision.revision {
         // What is approved is what it was a moment ago, and not what somebody else made of it meanwhile. A running one may
         // be cancelled at whichever revision it is.
@@ -280,7 +180,11 @@ pub(super) async fn set_paused(
         reason,
         by: paused.by.by,
     };
-    client.post(&format!("/v1/{verb}"), &body).await?;
+    let answer = client.post(&format!("/v1/{verb}"), &body).await;
+    match &target {
+        Some(name) => with_nearest(client, Named::Target, name, answer).await?,
+        None => answer?,
+    };
     if out.json {
         let paused = is_pause;
         return out.json_line(&PauseReport { target, paused });

@@ -6,6 +6,7 @@ use super::{
     client::{Client, path_with},
     failure::Ending,
     listings::{parse, present, show_event},
+    names::{Named, with_nearest},
     operations::newest_event,
     output::{Output, Tone, cell, maybe},
     status::health_tone,
@@ -61,7 +62,8 @@ pub(super) async fn command(
     };
     let answer = client
         .post(&format!("/v1/targets/{target}/{word}"), &body)
-        .await?;
+        .await;
+    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
     if arguments.wait {
         return await_end(client, out, command.end, &target, before).await;
     }
@@ -81,7 +83,8 @@ pub(super) async fn probe(
     target: &TargetName,
 ) -> anyhow::Result<Ending> {
     let path = format!("/v1/targets/{target}/check");
-    let answer = client.post(&path, &serde_json::json!({})).await?;
+    let answer = client.post(&path, &serde_json::json!({})).await;
+    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
     let is_healthy = parse::<ProbeReport>(&answer)?.healthy;
     present(out, &answer, |out, report: ProbeReport| {
         let rows = report.checks.into_iter().map(|check| {
@@ -124,7 +127,8 @@ pub(super) async fn report(
         by: arguments.by.by,
     };
     let path = format!("/v1/targets/{}/report", arguments.target);
-    let answer = client.post(&path, &body).await?;
+    let answer = client.post(&path, &body).await;
+    let answer = with_nearest(client, Named::Target, arguments.target.as_str(), answer).await?;
     present(out, &answer, |out, report: ReportedFailure| {
         let ReportedFailure {
             target,
@@ -135,6 +139,7 @@ pub(super) async fn report(
         out.line(&match (report.cleared, report.until) {
             (true, _) => format!("{failure} of {target} is not reported any more"),
             (false, Some(until)) => {
+                let until = out.times.both(&until);
                 format!(
                     "{failure} of {target}, {severity}, holds until {until}, or until it is cleared"
                 )
@@ -211,8 +216,8 @@ pub(super) async fn forget_plugin(
 
 /// Reports that a target is alive; says nothing, for it stands in scripts.
 pub(super) async fn heartbeat(client: &Client, target: &TargetName) -> anyhow::Result<()> {
-    client
-        .post(&format!("/v1/heartbeat/{target}"), &serde_json::json!({}))
-        .await?;
+    let path = format!("/v1/heartbeat/{target}");
+    let answer = client.post(&path, &serde_json::json!({})).await;
+    with_nearest(client, Named::Target, target.as_str(), answer).await?;
     Ok(())
 }

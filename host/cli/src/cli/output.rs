@@ -1,6 +1,7 @@
 //! What people and programs read on standard output.
 //!
-//! Invariant: colours only where they are wanted; nothing is wrapped or cut where the output is not a terminal.
+//! Invariant: colours only where they are wanted; nothing is wrapped where the output is not a terminal, and nothing is
+//! ever cut.
 //! Invariant: a reader that has gone is no failure; see [`OutputClosed`].
 //! Invariant: nothing that others wrote moves the cursor or disguises what is beside it, in tables, lines and JSON.
 
@@ -8,17 +9,18 @@ use super::{
     arguments::{Color, Global},
     failure::OutputClosed,
 };
-use comfy_table::{Cell, Color as Paint, ContentArrangement, Table, presets};
 use mainstay_api::Severity;
-use mainstay_domain::{
-    text,
-    time::{Timestamp, millis},
-};
+use mainstay_domain::text;
 use serde::Serialize;
-use std::{
-    io::{self, IsTerminal, Write},
-    time::{Duration, SystemTime},
+use std::io::{self, IsTerminal, Write};
+
+pub(super) use super::{
+    layout::{Block, Cell, Style, Table, Tone, cell, lay_out, maybe, printable},
+    times::{Times, length, now, relative, size},
 };
+
+/// Of a terminal that does not say how wide it is.
+const USUAL_WIDTH: usize = 80;
 
 /// Where a command writes.
 #[derive(Debug)]
@@ -27,7 +29,10 @@ pub(super) struct Output {
     pub(super) json: bool,
     /// Colours are wanted.
     pub(super) colour: bool,
-    terminal: bool,
+    /// When it is for who reads this, and where.
+    pub(super) times: Times,
+    /// Of the terminal; none where it is not one.
+    width: Option<usize>,
     sink: Sink,
 }
 
@@ -36,15 +41,6 @@ enum Sink {
     Standard,
     #[cfg(test)]
     Memory(parking_lot::Mutex<Vec<u8>>),
-}
-
-/// How something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Plain,
-    Good,
-    Warn,
-    Bad,
 }
 
 impl Output {
@@ -60,19 +56,22 @@ impl Output {
         Self {
             json: global.json,
             colour,
-            terminal,
+            times: Times::new(global.utc),
+            width: terminal.then(terminal_width),
             sink: Sink::Standard,
         }
     }
 
-    /// Whether a person reads along.
-    pub(super) fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
-    /// Writes a text and an end of line.
+    /// Writes a text and an end of line; on a terminal its lines are broken between words.
     pub(super) fn line(&self, text: &str) -> anyhow::Result<()> {
-        self.verbatim(&self.shown(text))
+        if self.width.is_none() || text.contains('\u{1b}') {
+            return self.verbatim(&self.shown(text));
+        }
+        let blocks: Vec<Block> = text
+            .split('\n')
+            .map(|line| Block::text(line, Tone::Plain))
+            .collect();
+        self.show(&blocks)
     }
 
     /// A text as people see it: the only escapes are colours, where they are wanted.
@@ -123,58 +122,53 @@ impl Output {
         self.verbatim(&text::visible_json(json))
     }
 
+    /// Writes blocks, laid out for whoever reads them.
+    pub(super) fn show(&self, blocks: &[Block]) -> anyhow::Result<()> {
+        let lines = lay_out(blocks, self.style());
+        match lines.is_empty() {
+            true => Ok(()),
+            false => self.verbatim(&self.shown(&lines.join("\n"))),
+        }
+    }
+
     /// Writes rows under headings; a sentence where there are none.
     pub(super) fn table(
         &self,
-        headings: &[&str],
+        headings: &[&'static str],
         rows: Vec<Vec<Cell>>,
         none: &str,
     ) -> anyhow::Result<()> {
-        if rows.is_empty() {
-            return self.line(none);
-        }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(headings.iter().copied());
-        table.add_rows(rows);
-        if self.terminal {
-            let width = table.width();
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            if let Some(width) = width {
-                table.set_width(width);
-            }
-        } else {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-        if self.colour {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        let lines: Vec<String> = table
-            .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect();
-        self.line(&lines.join("\n"))
+        self.show(&[Block::Table(Table::new(headings, rows, none))])
     }
 
     /// A text in the colour of its tone.
     pub(super) fn paint(&self, text: &str, tone: Tone) -> String {
-        let code = match tone {
-            Tone::Plain => return text.to_owned(),
-            Tone::Good => 32,
-            Tone::Warn => 33,
-            Tone::Bad => 31,
-        };
-        if self.colour {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
+        self.style().paint(text, tone)
+    }
+
+    /// Whether a person looks at a terminal; else each record is one line.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.width.is_some()
+    }
+
+    fn style(&self) -> Style {
+        Style {
+            width: self.width,
+            colour: self.colour,
         }
     }
+}
+
+/// The columns of the terminal; $COLUMNS says it where that is set.
+fn terminal_width() -> usize {
+    let asked = std::env::var("COLUMNS").ok();
+    let asked = asked.and_then(|columns| columns.parse().ok());
+    let measured = || {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col))
+    };
+    let found = asked.or_else(measured).filter(|columns| *columns > 0);
+    found.unwrap_or(USUAL_WIDTH)
 }
 
 /// The length of the colour that a text begins with, where it begins with one.
@@ -191,25 +185,6 @@ fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A cell in the colour of its tone.
-pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
-    let cell = Cell::new(printable(&text.to_string()));
-    match tone {
-        Tone::Plain => cell,
-        Tone::Good => cell.fg(Paint::Green),
-        Tone::Warn => cell.fg(Paint::Yellow),
-        Tone::Bad => cell.fg(Paint::Red),
-    }
-}
-
-/// A cell with a text that may be absent.
-pub(super) fn maybe(text: Option<impl ToString>) -> Cell {
-    match text {
-        Some(text) => cell(text, Tone::Plain),
-        None => cell("-", Tone::Plain),
-    }
-}
-
 /// The tone of a severity.
 pub(super) fn tone_of(severity: Severity) -> Tone {
     match severity {
@@ -219,61 +194,6 @@ pub(super) fn tone_of(severity: Severity) -> Tone {
     }
 }
 
-/// What guests and services say, in one line, with what could disturb a terminal or its reader visible.
-pub(super) fn printable(text: &str) -> String {
-    text::visible(&text.replace(['\n', '\t'], " "))
-}
-
-/// The time now.
-pub(super) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Timestamp::from_millis(millis(since.unwrap_or_default()))
-}
-
-/// A time as people say it, e.g. `5 min ago` or `in 2 h`.
-pub(super) fn relative(time: &str, now: Timestamp) -> String {
-    let Ok(time) = Timestamp::parse(time) else {
-        return time.to_owned();
-    };
-    if time > now {
-        return format!("in {}", length(time.since(now)));
-    }
-    match now.since(time) {
-        age if age < Duration::from_secs(1) => "now".to_owned(),
-        age => format!("{} ago", length(age)),
-    }
-}
-
-/// A length as people say it, with one unit.
-pub(super) fn length(length: Duration) -> String {
-    let (millis, seconds) = (length.as_millis(), length.as_secs());
-    match seconds {
-        0 => format!("{millis} ms"),
-        1..=9 => format!("{:.1} s", length.as_secs_f64()),
-        10..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-/// A size as people say it, in powers of ten.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut amount = bytes as f64;
-    let mut shown = "B";
-    for unit in units {
-        if amount < 999.5 {
-            break;
-        }
-        amount /= 1_000.0;
-        shown = unit;
-    }
-    let digits = usize::from(shown != "B" && amount < 9.95);
-    format!("{amount:.digits$} {shown}")
-}
-
 #[cfg(test)]
 impl Output {
     /// An output that is kept in memory, as if it were a pipe.
@@ -281,7 +201,8 @@ impl Output {
         Self {
             json,
             colour,
-            terminal: false,
+            times: Times::new(true),
+            width: None,
             sink: Sink::Memory(parking_lot::Mutex::default()),
         }
     }

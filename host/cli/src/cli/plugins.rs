@@ -3,7 +3,7 @@
 use super::{
     component,
     failure::{Ending, Usage},
-    output::{Output, printable, size},
+    output::{Block, Output, Tone, cell, printable, size},
     scaffold::{Scaffold, is_in_workspace, own_sdk},
     wiring,
 };
@@ -24,45 +24,37 @@ fn show(out: &Output, inspection: &component::Inspection) -> anyhow::Result<()> 
     if out.json {
         return out.json_line(&form_of(inspection));
     }
-    let list = |items: Vec<String>| match items.is_empty() {
-        true => "-".to_owned(),
-        false => items.join("\n             "),
-    };
     let handles = inspection.handles.iter().map(ToString::to_string).collect();
     let asks = inspection.capabilities.iter();
-    let asks = asks.map(|asked| printable(&format!("{}: {}", asked.name, asked.why)));
+    let asks = asks.map(|asked| format!("{}: {}", asked.name, asked.why));
     let settings = inspection.settings_schema.as_ref();
-    let settings = settings.map_or_else(Vec::new, settings_of);
-    for (name, text) in [
+    let signature = inspection.signature.clone();
+    let mut facts = Vec::new();
+    for (name, texts) in [
         (
             "plugin",
-            format!("{}@{}", inspection.name, inspection.version),
+            vec![format!("{}@{}", inspection.name, inspection.version)],
         ),
-        ("summary", printable(&inspection.summary)),
-        ("world", inspection.world.clone()),
-        ("handles", list(handles)),
-        ("asks for", list(asks.collect())),
-        (
-            "imports",
-            list(
-                inspection
-                    .imports
-                    .iter()
-                    .map(|import| printable(import))
-                    .collect(),
-            ),
-        ),
-        ("settings", list(settings)),
-        ("size", size(inspection.size_bytes)),
-        ("digest", inspection.digest.clone()),
-        (
-            "signature",
-            inspection.signature.clone().unwrap_or("none".to_owned()),
-        ),
+        ("summary", vec![inspection.summary.clone()]),
+        ("world", vec![inspection.world.clone()]),
+        ("handles", handles),
+        ("asks for", asks.collect()),
+        ("imports", inspection.imports.clone()),
+        ("settings", settings.map_or_else(Vec::new, settings_of)),
+        ("size", vec![size(inspection.size_bytes)]),
+        ("digest", vec![inspection.digest.clone()]),
+        ("signature", vec![signature.unwrap_or("none".to_owned())]),
     ] {
-        out.line(&format!("{name:<12} {text}"))?;
+        let texts = match texts.is_empty() {
+            true => vec!["-".to_owned()],
+            false => texts,
+        };
+        for (place, text) in texts.into_iter().enumerate() {
+            let name = if place == 0 { name } else { "" };
+            facts.push((name.to_owned(), cell(text, Tone::Plain)));
+        }
     }
-    Ok(())
+    out.show(&[Block::Facts(facts)])
 }
 
 /// What `plugin inspect --json` prints.

@@ -3,16 +3,21 @@
 use super::{
     client::Client,
     listings::present,
-    output::{Output, Tone, cell, now, printable, relative},
+    names::{IdText, Named, with_nearest},
+    output::{Block, Output, Table, Times, Tone, cell, printable},
 };
 use mainstay_api::{EndedSilence, Silence, SilenceBody, UnsilenceBody};
 use mainstay_domain::id::SilenceId;
 
 pub(super) async fn begin(client: &Client, out: &Output, body: &SilenceBody) -> anyhow::Result<()> {
-    let answer = client.post("/v1/silence", body).await?;
+    let answer = client.post("/v1/silence", body).await;
+    let answer = match &body.target {
+        Some(name) => with_nearest(client, Named::Target, name, answer).await?,
+        None => answer?,
+    };
     present(out, &answer, |out, silence: Silence| {
         let what = what_is_silenced(&silence);
-        let until = relative(&silence.until, now());
+        let until = out.times.both(&silence.until);
         out.line(&format!("{} silences {what}, ends {until}", silence.id))
     })
 }
@@ -20,29 +25,33 @@ pub(super) async fn begin(client: &Client, out: &Output, body: &SilenceBody) -> 
 pub(super) async fn list(client: &Client, out: &Output) -> anyhow::Result<()> {
     let answer = client.get("/v1/silences").await?;
     present(out, &answer, |out, silences: Vec<Silence>| {
-        let now = now();
-        let rows = silences.into_iter().map(|silence| {
-            vec![
-                cell(&silence.id, Tone::Plain),
-                cell(what_is_silenced(&silence), Tone::Plain),
-                cell(relative(&silence.since, now), Tone::Plain),
-                cell(relative(&silence.until, now), Tone::Plain),
-                cell(printable(&silence.by), Tone::Plain),
-                cell(printable(&silence.reason), Tone::Plain),
-            ]
-        });
-        let headings = ["SILENCE", "OF", "SINCE", "ENDS", "BY", "REASON"];
-        out.table(&headings, rows.collect(), "no silences")
+        out.show(&[Block::Table(silence_table(&silences, &out.times))])
     })
+}
+
+pub(super) fn silence_table(silences: &[Silence], times: &Times) -> Table {
+    let row = |silence: &Silence| {
+        vec![
+            cell(&silence.id, Tone::Plain),
+            cell(what_is_silenced(silence), Tone::Plain),
+            cell(times.both(&silence.since), Tone::Plain),
+            cell(times.both(&silence.until), Tone::Plain),
+            cell(&silence.by, Tone::Plain),
+            cell(&silence.reason, Tone::Plain),
+        ]
+    };
+    let headings = ["SILENCE", "OF", "SINCE", "ENDS", "BY", "REASON"];
+    let rows = silences.iter().map(row).collect();
+    Table::new(&headings, rows, "no silences").led_by(&[0, 1])
 }
 
 pub(super) async fn end(
     client: &Client,
     out: &Output,
-    id: &SilenceId,
+    id: &IdText,
     by: String,
 ) -> anyhow::Result<()> {
-    let id = id.to_string();
+    let id = id.resolve::<SilenceId>(client).await?.to_string();
     let body = UnsilenceBody { id: id.clone(), by };
     client.post("/v1/unsilence", &body).await?;
     if out.json {

@@ -4,6 +4,8 @@ use super::*;
 use clap::Parser;
 use mainstay_daemon::api::testing::{Served, backup_id, operation_id};
 
+mod views;
+
 /// Runs a command line against the API; how it ended and what it wrote.
 async fn run(served: &Served, json: bool, line: &str) -> (anyhow::Result<Ending>, String) {
     let socket = served.socket();
@@ -154,8 +156,61 @@ async fn a_refusal_is_told_as_the_daemon_told_it() {
     let error = ending.unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no target nobody; `mainstay status` lists them"
+        "there is no target `nobody`"
     );
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_refused_with_the_nearest_one() {
+    let served = Served::start().await;
+    served.let_work_go_on(100);
+    for (line, refused, meant) in [
+        ("recover apl --failure f --by ann", "target `apl`", "`api`"),
+        ("probe apl", "target `apl`", "`api`"),
+        ("restart redsi --by ann", "target `redsi`", "`redis`"),
+        ("history --target redsi", "target `redsi`", "`redis`"),
+        ("backup create sate", "backup job `sate`", "`state`"),
+        ("backup list --job sate", "backup job `sate`", "`state`"),
+    ] {
+        let (ending, written) = run(&served, false, line).await;
+        let error = ending.unwrap_err();
+        assert_eq!(error.to_string(), format!("there is no {refused}"), "{line}");
+        let help = error.downcast_ref::<failure::WithHelp>().unwrap();
+        let help = help.help.as_deref().unwrap();
+        let expected = format!("did you mean {meant}? ");
+        assert!(help.starts_with(&expected), "{line}: {help}");
+        assert_eq!(written, "", "{line}");
+    }
+}
+
+#[tokio::test]
+async fn so_much_of_an_identifier_as_only_one_has_is_enough() {
+    let served = Served::start().await;
+    let whole = operation_id(1).to_string();
+    let end = whole.get(whole.len() - 6..).unwrap();
+    for part in [end.to_owned(), end.to_lowercase(), whole.clone()] {
+        let shown = done_with(&served, false, &format!("operation show {part}")).await;
+        assert!(shown.contains(&whole), "{part}: {shown}");
+    }
+    let (ending, _) = run(&served, false, "operation show op-nosuch").await;
+    let error = ending.unwrap_err().to_string();
+    assert!(error.contains("`op-nosuch`"), "{error}");
+    let id = backup_id(1).to_string();
+    let shown = done_with(&served, false, "backup show ful-01K").await;
+    assert!(shown.contains(&id), "{shown}");
+}
+
+#[tokio::test]
+async fn in_a_pipe_each_record_is_one_line_without_tabs() {
+    let served = Served::start().await;
+    for line in ["status --all", "plugin list", "incidents", "history"] {
+        let written = done_with(&served, false, line).await;
+        assert!(!written.contains('\t'), "{line}: {written}");
+    }
+    let history = done_with(&served, false, "history").await;
+    assert_eq!(history.lines().count(), 2, "{history}");
+    let status = done_with(&served, false, "status").await;
+    assert!(status.starts_with("needs a person: "), "{status}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What people read.
 
 use super::*;
+use mainstay_domain::time::Timestamp;
+use std::time::Duration;
 
 #[test]
 fn times_are_said_as_people_say_them() {

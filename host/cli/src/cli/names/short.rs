@@ -1,0 +1,209 @@
+//! Identifiers as people type them: whole, or so much of their beginning or end as only one has.
+
+use crate::cli::{
+    client::{Client, path_with},
+    failure::{Usage, WithHelp},
+    listings::parse,
+};
+use mainstay_domain::{
+    id::{BackupId, IncidentId, OperationId, SilenceId},
+    text::excerpt,
+};
+use serde::Deserialize;
+
+/// Shorter than this everything is near everything.
+const LEAST: usize = 4;
+
+/// So many records are looked through.
+const MOST: u32 = 100_000;
+
+/// So many candidates are named.
+const NAMED: usize = 8;
+
+/// An identifier as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdText(String);
+
+impl IdText {
+    /// Checks a text: it may be the beginning or the end of an identifier.
+    ///
+    /// # Errors
+    /// It is too short, or has characters that none has.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_good = text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+        if is_good && text.len() >= LEAST {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(format!(
+            "`{}` is no identifier: it looks like op-01K0000000000000000000000A, and its beginning or its end will do, from \
+             {LEAST} letters on, where no other has it",
+            excerpt(text)
+        ))
+    }
+}
+
+impl std::fmt::Display for IdText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Kinds of records that have identifiers and are listed.
+pub(in crate::cli) trait Listed: Sized + std::fmt::Display {
+    /// What it identifies.
+    const NOUN: &'static str;
+    /// Where they are listed.
+    const PATH: &'static str;
+    /// Whether the list takes a limit.
+    const LIMITED: bool;
+    /// What lists them for people.
+    const COMMAND: &'static str;
+    /// Reads a whole one.
+    fn whole(text: &str) -> Option<Self>;
+}
+
+macro_rules! listed {
+    ($id:ident, $noun:literal, $path:literal, $limited:literal, $command:literal) => {
+        impl Listed for $id {
+            const NOUN: &'static str = $noun;
+            const PATH: &'static str = $path;
+            const LIMITED: bool = $limited;
+            const COMMAND: &'static str = $command;
+            fn whole(text: &str) -> Option<Self> {
+                Self::parse(text).ok()
+            }
+        }
+    };
+}
+
+listed!(
+    OperationId,
+    "operation",
+    "/v1/operations",
+    true,
+    "mainstay history"
+);
+listed!(
+    IncidentId,
+    "incident",
+    "/v1/incidents",
+    true,
+    "mainstay incidents"
+);
+listed!(
+    SilenceId,
+    "silence",
+    "/v1/silences",
+    false,
+    "mainstay silences"
+);
+listed!(
+    BackupId,
+    "backup",
+    "/v1/backups",
+    false,
+    "mainstay backup list"
+);
+
+/// Of a record only that.
+#[derive(Deserialize)]
+struct WithId {
+    id: String,
+}
+
+impl IdText {
+    /// The identifier that it is, or stands for.
+    pub(in crate::cli) async fn resolve<I: Listed>(&self, client: &Client) -> anyhow::Result<I> {
+        if let Some(id) = I::whole(&self.0) {
+            return Ok(id);
+        }
+        let limit = I::LIMITED.then(|| MOST.to_string());
+        let answer = client.get(&path_with(I::PATH, &[("limit", limit)])).await?;
+        let ids = parse::<Vec<WithId>>(&answer)?.into_iter();
+        let ids: Vec<String> = ids.map(|record| record.id).collect();
+        self.among(&ids)
+    }
+
+    /// The only one of these that it can be.
+    fn among<I: Listed>(&self, ids: &[String]) -> anyhow::Result<I> {
+        let found: Vec<&String> = ids.iter().filter(|id| self.can_be(id)).collect();
+        let (noun, text) = (I::NOUN, &self.0);
+        match found.as_slice() {
+            [only] => I::whole(only).ok_or_else(|| {
+                anyhow::anyhow!("the daemon lists {noun} {only}, whose identifier is none")
+            }),
+            [] => Err(WithHelp {
+                error: format!("there is no {noun} whose identifier begins or ends with `{text}`"),
+                help: Some(format!("`{}` lists them", I::COMMAND)),
+            }
+            .into()),
+            several => {
+                let named: Vec<&str> = several.iter().take(NAMED).map(|id| id.as_str()).collect();
+                let more = match several.len().saturating_sub(NAMED) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                Err(Usage(format!(
+                    "`{text}` can be {} {noun}s: {}{more}; write more of the one that you mean",
+                    several.len(),
+                    named.join(", ")
+                ))
+                .into())
+            }
+        }
+    }
+
+    /// Whether it is the beginning or the end of this one, with or without its kind; letter case aside.
+    fn can_be(&self, id: &str) -> bool {
+        let (id, text) = (id.to_ascii_lowercase(), self.0.to_ascii_lowercase());
+        let number = id.split_once('-').map_or("", |(_, number)| number);
+        id.starts_with(&text) || id.ends_with(&text) || number.starts_with(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids() -> Vec<String> {
+        ["op-01K0000000000000000000AAAA", "op-01K1000000000000000000BBAA"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    fn meant(text: &str) -> Result<String, String> {
+        let found = IdText::parse(text).unwrap().among::<OperationId>(&ids());
+        found
+            .map(|id| id.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_beginning_or_an_end_that_only_one_has_is_that_one() {
+        let [first, second] = ids().try_into().unwrap();
+        for (text, expected) in [
+            (first.as_str(), &first),
+            ("op-01K0", &first),
+            ("01k1", &second),
+            ("AAAA", &first),
+            ("00bbaa", &second),
+        ] {
+            assert_eq!(meant(text).as_ref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_several_is_refused_with_all_of_them_and_what_can_be_none_with_what_lists_them() {
+        let error = meant("op-01K").unwrap_err();
+        for id in ids() {
+            assert!(error.contains(&id), "{error}");
+        }
+        let error = meant("ZZZZ").unwrap_err();
+        assert!(error.contains("`ZZZZ`"), "{error}");
+        for bad in ["", "7", "AAA", "../etc", "a b c d"] {
+            assert!(IdText::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

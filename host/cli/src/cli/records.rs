@@ -1,0 +1,151 @@
+//! Incidents, operations and events as people read them.
+//!
+//! Invariant: pure.
+
+use super::output::{Block, Cell, Table, Times, Tone, cell, length, maybe, tone_of};
+use mainstay_api::{Event, Incident, IncidentState, Operation, OperationState};
+use std::time::Duration;
+
+/// Incidents; what is open comes first.
+pub(super) fn incident_table(incidents: &[Incident], times: &Times) -> Table {
+    let mut incidents: Vec<&Incident> = incidents.iter().collect();
+    incidents.sort_by_key(|incident| match incident.state {
+        IncidentState::Escalated => 0,
+        IncidentState::Open => 1,
+        _ => 2,
+    });
+    let rows = incidents
+        .into_iter()
+        .map(|incident| incident_row(incident, times))
+        .collect();
+    let headings = [
+        "INCIDENT",
+        "TARGET",
+        "FAILURE",
+        "SEVERITY",
+        "STATE",
+        "OPENED",
+        "CLOSED",
+        "RECURRENCE",
+        "LAST SEEN",
+    ];
+    Table::new(&headings, rows, "no incidents").led_by(&[0, 1, 4])
+}
+
+fn incident_row(incident: &Incident, times: &Times) -> Vec<Cell> {
+    let tone = match incident.state {
+        IncidentState::Open => Tone::Warn,
+        IncidentState::Escalated => Tone::Bad,
+        IncidentState::Recovered | IncidentState::SelfHealed => Tone::Good,
+        IncidentState::Unseen | IncidentState::Removed => Tone::Plain,
+    };
+    let state = match incident.by_hand && incident.state.is_open() {
+        true => format!("{}, by hand", incident.state),
+        false => incident.state.to_string(),
+    };
+    let closed = incident.closed_at.as_ref();
+    let seen = incident.evidence.last();
+    vec![
+        cell(&incident.id, Tone::Plain),
+        cell(&incident.target, Tone::Plain),
+        cell(&incident.failure, Tone::Plain),
+        cell(incident.severity, tone_of(incident.severity)),
+        cell(state, tone),
+        cell(times.both(&incident.opened_at), Tone::Plain),
+        maybe(closed.map(|time| times.both(time))),
+        cell(incident.recurrence, Tone::Plain),
+        maybe(seen.map(|evidence| &evidence.message)),
+    ]
+}
+
+/// Operations; those that wait for a person come first.
+pub(super) fn operation_table(operations: &[Operation], times: &Times) -> Table {
+    let mut operations: Vec<&Operation> = operations.iter().collect();
+    operations.sort_by_key(|operation| operation.state != OperationState::AwaitingManual);
+    let rows = operations
+        .into_iter()
+        .map(|operation| operation_row(operation, times))
+        .collect();
+    let headings = [
+        "OPERATION",
+        "TARGET",
+        "FAILURE",
+        "SEVERITY",
+        "MODE",
+        "STATE",
+        "ATTEMPTS",
+        "HANDLER",
+        "DETECTED",
+        "RECOVERY",
+        "ERROR",
+    ];
+    Table::new(&headings, rows, "no operations").led_by(&[0, 1, 5])
+}
+
+fn operation_row(operation: &Operation, times: &Times) -> Vec<Cell> {
+    let state = match operation.dry_run {
+        true => format!("{} (dry run)", operation.state),
+        false => operation.state.to_string(),
+    };
+    let late = match operation.rto_exceeded {
+        true => Tone::Bad,
+        false => Tone::Plain,
+    };
+    vec![
+        cell(&operation.id, Tone::Plain),
+        cell(&operation.target, Tone::Plain),
+        cell(&operation.failure, Tone::Plain),
+        cell(operation.severity, tone_of(operation.severity)),
+        cell(operation.mode, Tone::Plain),
+        cell(state, state_tone(operation.state)),
+        cell(operation.attempts, Tone::Plain),
+        maybe(handler_of(operation)),
+        cell(times.both(&operation.detected_at), Tone::Plain),
+        match operation.recovery_ms {
+            Some(millis) => cell(length(Duration::from_millis(millis)), late),
+            None => cell("-", Tone::Plain),
+        },
+        maybe(operation.error.as_ref()),
+    ]
+}
+
+/// The handler that ran last, with its version.
+pub(super) fn handler_of(operation: &Operation) -> Option<String> {
+    let name = operation.handler.as_ref()?;
+    Some(match &operation.handler_version {
+        Some(version) => format!("{name}@{version}"),
+        None => name.clone(),
+    })
+}
+
+/// The tone of an operation's state.
+pub(super) fn state_tone(state: OperationState) -> Tone {
+    match state {
+        OperationState::Succeeded => Tone::Good,
+        OperationState::Failed | OperationState::Partial => Tone::Bad,
+        OperationState::AwaitingManual => Tone::Warn,
+        OperationState::Scheduled
+        | OperationState::InProgress
+        | OperationState::Validating
+        | OperationState::Cancelled => Tone::Plain,
+    }
+}
+
+/// One event; on a terminal with the local time, else with that of the record.
+pub(super) fn event_block(event: &Event, times: &Times, is_terminal: bool) -> Block {
+    let about = [&event.target, &event.job, &event.plugin];
+    let about: Vec<&str> = about.into_iter().flatten().map(String::as_str).collect();
+    let at = match is_terminal {
+        true => times.date_and_clock(&event.at),
+        false => event.at.clone(),
+    };
+    Block::Text {
+        hang: 8,
+        pieces: vec![
+            cell(format!("{:>6}  {at}  ", event.seq), Tone::Plain),
+            cell(format!("{:<26}", event.kind.to_string()), tone_of(event.severity)),
+            cell(format!("  {}  ", about.join(" ")), Tone::Plain),
+            cell(&event.message, Tone::Plain),
+        ],
+    }
+}

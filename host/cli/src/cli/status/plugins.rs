@@ -1,0 +1,142 @@
+//! The daemon's plugins.
+
+use crate::cli::{
+    client::Client,
+    listings::present,
+    output::{Block, Cell, Output, Table, Tone, cell, maybe},
+};
+use mainstay_api::{PluginInstance, PluginRow, PluginState};
+
+/// Lists plugins; those that only finish their calls or are freed only where all are wanted.
+pub(in crate::cli) async fn plugins(
+    client: &Client,
+    out: &Output,
+    all: bool,
+) -> anyhow::Result<()> {
+    present(
+        out,
+        &client.get("/v1/plugins").await?,
+        |out, rows: Vec<PluginRow>| out.show(&plugins_view(&rows, all)),
+    )
+}
+
+/// Those that somebody has to look at first; the retired ones only counted where not all are wanted.
+pub(in crate::cli) fn plugins_view(rows: &[PluginRow], all: bool) -> Vec<Block> {
+    let mut shown: Vec<&PluginRow> = rows
+        .iter()
+        .filter(|row| all || !is_retired(row))
+        .collect();
+    // Those alike stay as they came.
+    shown.sort_by_key(|row| !is_troubled(row));
+    let retired = rows.len() - shown.len();
+    let mut blocks = vec![Block::Table(plugin_table(&shown))];
+    if retired > 0 {
+        let text = format!("{retired} retired; `mainstay plugin list --all` lists them");
+        blocks.push(Block::text(text, Tone::Plain));
+    }
+    blocks
+}
+
+/// In `status`: those that somebody has to look at, and how many others there are; or all.
+pub(super) fn plugin_blocks(plugins: &[PluginRow], all: bool) -> Vec<Block> {
+    let shown = plugins.iter().filter(|row| all || is_troubled(row));
+    let shown: Vec<_> = shown.collect();
+    let mut blocks = Vec::new();
+    if !shown.is_empty() {
+        blocks.push(Block::Table(plugin_table(&shown)));
+        blocks.push(Block::Gap);
+    }
+    if all {
+        return blocks;
+    }
+    let serves =
+        |row: &&PluginRow| row.state == PluginState::Serving && !is_troubled(row);
+    let serving = plugins.iter().filter(serves).count();
+    let retired = plugins.iter().filter(|row| is_retired(row)).count();
+    let text = match (plugins.len(), retired) {
+        (0, _) => "plugins: none were found".to_owned(),
+        (_, 0) => format!("plugins: {serving} serving; `mainstay plugin list` lists them"),
+        _ => format!(
+            "plugins: {serving} serving, {retired} retired; `mainstay plugin list --all` lists them"
+        ),
+    };
+    blocks.push(Block::text(text, Tone::Plain));
+    blocks
+}
+
+/// Whether somebody has to look at it, be it by one of its names.
+pub(super) fn is_troubled(row: &PluginRow) -> bool {
+    let is_quarantined = row.quarantined || row.instances.iter().any(|one| one.quarantined);
+    is_quarantined || row.state == PluginState::Rejected
+}
+
+/// Whether it is of the past.
+pub(super) fn is_retired(row: &PluginRow) -> bool {
+    row.state == PluginState::Retired
+}
+
+pub(super) fn plugin_table(rows: &[&PluginRow]) -> Table {
+    let rows = rows.iter().flat_map(|row| {
+        let instances = row.instances.iter().map(instance_row);
+        std::iter::once(plugin_row(row)).chain(instances)
+    });
+    let rows = rows.collect();
+    let headings = [
+        "PLUGIN",
+        "VERSION",
+        "KIND",
+        "STATE",
+        "CALLS",
+        "FAILURES",
+        "SERVES",
+        "LAST ERROR",
+    ];
+    Table::new(&headings, rows, "no plugins were found").led_by(&[0, 1, 3])
+}
+
+fn plugin_row(row: &PluginRow) -> Vec<Cell> {
+    let (state, tone) = match row.state {
+        _ if row.quarantined => ("quarantined".to_owned(), Tone::Bad),
+        PluginState::Serving => (row.state.to_string(), Tone::Good),
+        PluginState::Rejected => (row.state.to_string(), Tone::Bad),
+        PluginState::Found | PluginState::Draining | PluginState::Retired => {
+            (row.state.to_string(), Tone::Plain)
+        }
+    };
+    vec![
+        maybe(row.name.as_ref().or(row.file.as_ref())),
+        maybe(row.version.as_ref()),
+        maybe(row.kind),
+        cell(state, tone),
+        cell(row.calls, Tone::Plain),
+        failures_cell(row.failures),
+        maybe((!row.serves.is_empty()).then(|| row.serves.join(" "))),
+        maybe(row.last_error.as_ref()),
+    ]
+}
+
+/// A plugin by another name, below its own row.
+fn instance_row(instance: &PluginInstance) -> Vec<Cell> {
+    let state = match instance.quarantined {
+        true => cell("quarantined", Tone::Bad),
+        false => cell("-", Tone::Plain),
+    };
+    vec![
+        cell(format!("└ {}", instance.name), Tone::Plain),
+        cell("-", Tone::Plain),
+        cell("-", Tone::Plain),
+        state,
+        cell(instance.calls, Tone::Plain),
+        failures_cell(instance.failures),
+        cell("-", Tone::Plain),
+        maybe(instance.last_error.as_ref()),
+    ]
+}
+
+fn failures_cell(failures: u64) -> Cell {
+    let tone = match failures {
+        0 => Tone::Plain,
+        _ => Tone::Warn,
+    };
+    cell(failures, tone)
+}

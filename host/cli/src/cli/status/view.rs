@@ -1,0 +1,302 @@
+//! What `status` says, the most urgent first: what needs a person, what is not healthy, how many others there are.
+//!
+//! Invariant: pure. What is left out is counted, and the count says how to see it.
+
+use super::{
+    jobs::{is_amiss, job_blocks},
+    plugins::{is_troubled, plugin_blocks},
+    quiet::quiet_blocks,
+    reload::reload_blocks,
+    target::{circuit_words, health_tone},
+};
+use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe, printable};
+use mainstay_api::{CircuitState, Health, Incident, IncidentState, Status, TargetRow};
+use mainstay_domain::text::counted;
+use std::collections::HashMap;
+
+/// How much of it is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cli) struct Wanted {
+    /// What is as it should be too.
+    pub(in crate::cli) all: bool,
+    /// In one table for programs; people have those that are as they should be apart.
+    pub(in crate::cli) together: bool,
+}
+
+/// How urgent a target is, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Person,
+    Failed,
+    Degraded,
+    Unseen,
+    Recovering,
+    Unknown,
+    Starting,
+    Paused,
+    Stopped,
+    /// As it should be.
+    None,
+}
+
+/// The status, with the incidents that are open.
+pub(in crate::cli) fn view(
+    status: &Status,
+    incidents: &[Incident],
+    times: &Times,
+    wanted: Wanted,
+) -> Vec<Block> {
+    let open = by_target(incidents);
+    let mut targets: Vec<(Urgency, &TargetRow)> = status
+        .targets
+        .iter()
+        .map(|target| (urgency_of(target, open_of(&open, target)), target))
+        .collect();
+    // Those that are alike stay in the order of the config.
+    targets.sort_by_key(|(urgency, target)| (*urgency, target.priority));
+    let mut blocks = vec![headline(status, &targets)];
+    let reload = status.last_reload.as_ref();
+    blocks.extend(reload_blocks(reload.filter(|reload| !reload.ok), times));
+    let unhandled = status.unhandled_routes.iter();
+    blocks.extend(unhandled.map(|route| Block::text(route, Tone::Bad)));
+    blocks.extend(paused_line(status, times));
+    blocks.extend(quiet_blocks(&status.maintenance, &status.silences, times));
+    blocks.push(Block::Gap);
+    blocks.extend(target_blocks(&targets, &open, times, wanted));
+    blocks.extend(plugin_blocks(&status.plugins, wanted.all));
+    blocks.extend(job_blocks(&status.jobs, times, wanted.all));
+    blocks.extend(reload_blocks(reload.filter(|reload| reload.ok), times));
+    let host = &status.host;
+    blocks.push(Block::text(
+        format!(
+            "{}  mainstay {}  phase {}  started {}  contract {}  times in {}",
+            host.name,
+            host.version,
+            host.phase,
+            times.both(&host.started_at),
+            host.contract_versions.join(", "),
+            times.zone_name(),
+        ),
+        Tone::Plain,
+    ));
+    blocks
+}
+
+/// The incidents that are open, by their targets.
+type Open<'a> = HashMap<&'a str, Vec<&'a Incident>>;
+
+fn by_target(incidents: &[Incident]) -> Open<'_> {
+    let mut open = Open::new();
+    for incident in incidents {
+        open.entry(&incident.target).or_default().push(incident);
+    }
+    open
+}
+
+fn open_of<'a>(open: &'a Open<'_>, target: &TargetRow) -> &'a [&'a Incident] {
+    open.get(target.name.as_str())
+        .map_or(&[], |found| found.as_slice())
+}
+
+fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
+    let mut states = open.iter().map(|incident| incident.state);
+    let is_escalated = states.any(|state| state == IncidentState::Escalated);
+    if target.waits.is_some() || is_escalated {
+        return Urgency::Person;
+    }
+    match target.health {
+        Health::Failed => Urgency::Failed,
+        Health::Degraded => Urgency::Degraded,
+        _ if target.unseen.is_some() => Urgency::Unseen,
+        _ if target.incident.is_some() || target.operation.is_some() => Urgency::Recovering,
+        _ if target.circuit != CircuitState::Closed => Urgency::Recovering,
+        _ if target.stopped.is_some() => Urgency::Stopped,
+        Health::Unknown if !target.completed => Urgency::Unknown,
+        Health::Starting => Urgency::Starting,
+        _ if target.paused => Urgency::Paused,
+        Health::Unknown | Health::Healthy => Urgency::None,
+    }
+}
+
+/// One line: what needs a person, and how many targets are not healthy.
+fn headline(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Block {
+    let needs = needs(status, targets);
+    let (needs, tone) = match needs.is_empty() {
+        true => ("nothing needs a person".to_owned(), Tone::Good),
+        false => (format!("needs a person: {}", needs.join(", ")), Tone::Bad),
+    };
+    let odd = targets
+        .iter()
+        .filter(|(urgency, _)| *urgency != Urgency::None)
+        .count();
+    let all = counted(targets.len(), "target");
+    let rest = match (odd, targets.len()) {
+        (_, 0) => "; no targets are configured".to_owned(),
+        (0, _) => format!("; {all}, nothing amiss"),
+        (odd, _) => format!("; {odd} of {all} not as they should be"),
+    };
+    Block::Text {
+        hang: 2,
+        pieces: vec![cell(needs, tone), cell(rest, Tone::Plain)],
+    }
+}
+
+fn needs(status: &Status, targets: &[(Urgency, &TargetRow)]) -> Vec<String> {
+    let waiting: Vec<&TargetRow> = targets
+        .iter()
+        .filter(|(urgency, _)| *urgency == Urgency::Person)
+        .map(|(_, target)| *target)
+        .collect();
+    let mut needs = Vec::new();
+    match waiting.as_slice() {
+        [] => {}
+        [one] => needs.push(format!("the recovery of {}", printable(&one.name))),
+        several => needs.push(format!("{} recoveries", several.len())),
+    }
+    if status.last_reload.as_ref().is_some_and(|reload| !reload.ok) {
+        needs.push("the config, which was refused".to_owned());
+    }
+    let mut add = |count: usize, noun: &str| {
+        if count > 0 {
+            needs.push(counted(count, noun));
+        }
+    };
+    add(status.unhandled_routes.len(), "missing handler");
+    add(
+        status.plugins.iter().filter(|row| is_troubled(row)).count(),
+        "plugin",
+    );
+    add(
+        status.jobs.iter().filter(|job| is_amiss(job)).count(),
+        "backup job",
+    );
+    needs
+}
+
+fn paused_line(status: &Status, times: &Times) -> Option<Block> {
+    let host = &status.host;
+    let until = host.paused_until.as_ref();
+    let until = until.map(|until| format!(", until {}", times.both(until)));
+    let until = until.unwrap_or_default();
+    let text = format!("automatic recovery of the host is PAUSED{until}");
+    host.paused.then(|| Block::text(text, Tone::Warn))
+}
+
+fn target_blocks(
+    targets: &[(Urgency, &TargetRow)],
+    open: &Open<'_>,
+    times: &Times,
+    wanted: Wanted,
+) -> Vec<Block> {
+    let is_odd = |(urgency, _): &&(Urgency, &TargetRow)| *urgency != Urgency::None;
+    let row =
+        |(_, target): &(Urgency, &TargetRow)| target_row(target, open_of(open, target), times);
+    let odd: Vec<Vec<Cell>> = targets.iter().filter(is_odd).map(row).collect();
+    let rest = || targets.iter().filter(|target| !is_odd(target));
+    let mut blocks = Vec::new();
+    let mut add = |rows: Vec<Vec<Cell>>| {
+        if !rows.is_empty() {
+            blocks.push(Block::Table(
+                Table::new(&HEADINGS, rows, "").led_by(&[0, 1]),
+            ));
+            blocks.push(Block::Gap);
+        }
+    };
+    match wanted {
+        Wanted { all: false, .. } => add(odd),
+        Wanted { together: true, .. } => add(targets.iter().map(row).collect()),
+        Wanted { .. } => {
+            add(odd);
+            add(rest().map(row).collect());
+        }
+    }
+    let is_completed = |(_, target): &&(Urgency, &TargetRow)| target.completed;
+    let (rest, completed) = (rest().count(), rest().filter(is_completed).count());
+    if !wanted.all && rest > 0 {
+        let healthy = rest - completed;
+        let also = match completed {
+            0 => String::new(),
+            some => format!(", {some} completed"),
+        };
+        blocks.push(Block::text(
+            format!("targets: {healthy} healthy{also}; `mainstay status --all` lists them"),
+            Tone::Plain,
+        ));
+    }
+    blocks
+}
+
+const HEADINGS: [&str; 11] = [
+    "TARGET",
+    "HEALTH",
+    "WHY",
+    "NEXT",
+    "SINCE",
+    "CIRCUIT",
+    "INCIDENT",
+    "OPERATION",
+    "PRIORITY",
+    "PID",
+    "RESTARTS",
+];
+
+fn target_row(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<Cell> {
+    let since = open.iter().map(|incident| &incident.opened_at).min();
+    let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join("; "));
+    vec![
+        cell(&target.name, Tone::Plain),
+        cell(target.health, health_tone(target.health)),
+        maybe(joined(why(target, open, times))),
+        maybe(joined(next(target, times))),
+        maybe(since.map(|since| times.both(since))),
+        match target.circuit {
+            CircuitState::Closed => maybe(None::<&str>),
+            circuit => cell(circuit_words(circuit), Tone::Plain),
+        },
+        maybe(target.incident.as_ref()),
+        maybe(target.operation.as_ref()),
+        cell(target.priority, Tone::Plain),
+        maybe(target.pid),
+        cell(target.restarts, Tone::Plain),
+    ]
+}
+
+/// Why it is as it is.
+pub(super) fn why(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<String> {
+    let mut why = Vec::new();
+    for incident in open {
+        let seen = incident.evidence.last();
+        let seen = seen.map(|seen| format!(": {}", printable(&seen.message)));
+        why.push(format!(
+            "{} ({}){}",
+            incident.failure,
+            incident.severity,
+            seen.unwrap_or_default()
+        ));
+    }
+    why.extend(target.stopped.as_deref().map(printable));
+    why.extend(target.completed.then(|| "completed".to_owned()));
+    let until = target.paused_until.as_ref();
+    let until = until.map(|until| format!(" until {}", times.both(until)));
+    let paused = || format!("its recovery is paused{}", until.unwrap_or_default());
+    why.extend(target.paused.then(paused));
+    why.extend(target.unseen.as_ref().map(|unseen| {
+        let since = times.both(&unseen.since);
+        format!("cannot look since {since}: {}", printable(&unseen.why))
+    }));
+    why
+}
+
+/// What comes next, and what it waits for.
+pub(super) fn next(target: &TargetRow, times: &Times) -> Vec<String> {
+    let mut next = Vec::new();
+    next.extend(target.waits.as_deref().map(printable));
+    next.extend(target.rests.as_ref().map(|rest| {
+        let until = times.both(&rest.until);
+        format!("recovery at {until}; it waits: {}", printable(&rest.why))
+    }));
+    if next.is_empty() && target.operation.is_some() {
+        next.push("an operation is under way".to_owned());
+    }
+    next
+}

@@ -1,0 +1,141 @@
+//! How times, lengths and sizes are said to people.
+//!
+//! Invariant: only [`now`] and [`Times::new`] look at a clock and at the zone of this machine.
+
+use super::layout::printable;
+use jiff::{Zoned, tz::TimeZone};
+use mainstay_domain::time::{Timestamp, millis};
+use std::time::{Duration, SystemTime};
+
+/// When it is, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Times {
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+impl Times {
+    /// The time now, in the zone of this machine, or in UTC.
+    pub(super) fn new(utc: bool) -> Self {
+        let zone = match utc {
+            true => TimeZone::UTC,
+            false => TimeZone::system(),
+        };
+        Self { now: now(), zone }
+    }
+
+    /// Another time than now.
+    #[cfg(test)]
+    pub(super) fn at(now: Timestamp, zone: TimeZone) -> Self {
+        Self { now, zone }
+    }
+
+    /// The clock and how long ago it is, e.g. `14:03:07, 5 min ago`; with its date where that is not today.
+    pub(super) fn both(&self, time: &str) -> String {
+        match self.clock(time) {
+            Some(clock) => format!("{clock}, {}", relative(time, self.now)),
+            None => printable(time),
+        }
+    }
+
+    /// The clock alone.
+    pub(super) fn clock(&self, time: &str) -> Option<String> {
+        let time = self.zoned(Timestamp::parse(time).ok()?)?;
+        let today = self.zoned(self.now)?;
+        let form = match time.date() == today.date() {
+            true => "%H:%M:%S",
+            false => "%Y-%m-%d %H:%M:%S",
+        };
+        Some(time.strftime(form).to_string())
+    }
+
+    /// The clock to the millisecond, without a date.
+    pub(super) fn moment(&self, time: &str) -> String {
+        let zoned = Timestamp::parse(time)
+            .ok()
+            .and_then(|time| self.zoned(time));
+        zoned.map_or_else(
+            || printable(time),
+            |zoned| zoned.strftime("%H:%M:%S%.3f").to_string(),
+        )
+    }
+
+    /// The date and the clock.
+    pub(super) fn date_and_clock(&self, time: &str) -> String {
+        let zoned = Timestamp::parse(time)
+            .ok()
+            .and_then(|time| self.zoned(time));
+        zoned.map_or_else(
+            || printable(time),
+            |zoned| zoned.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        )
+    }
+
+    /// What the zone is called, e.g. `Europe/Berlin`, or how far it is from UTC.
+    pub(super) fn zone_name(&self) -> String {
+        match self.zone.iana_name() {
+            Some(name) => printable(name),
+            None if self.zone.is_unknown() => "UTC".to_owned(),
+            None => {
+                let now = self.zoned(self.now);
+                now.map_or_else(|| "local".to_owned(), |now| now.offset().to_string())
+            }
+        }
+    }
+
+    fn zoned(&self, time: Timestamp) -> Option<Zoned> {
+        let millis = i64::try_from(time.as_millis()).ok()?;
+        let time = jiff::Timestamp::from_millisecond(millis).ok()?;
+        Some(time.to_zoned(self.zone.clone()))
+    }
+}
+
+/// The time now.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Timestamp::from_millis(millis(since.unwrap_or_default()))
+}
+
+/// A time as people say it, e.g. `5 min ago` or `in 2 h`.
+pub(super) fn relative(time: &str, now: Timestamp) -> String {
+    let Ok(time) = Timestamp::parse(time) else {
+        return time.to_owned();
+    };
+    if time > now {
+        return format!("in {}", length(time.since(now)));
+    }
+    match now.since(time) {
+        age if age < Duration::from_secs(1) => "now".to_owned(),
+        age => format!("{} ago", length(age)),
+    }
+}
+
+/// A length as people say it, with one unit.
+pub(super) fn length(length: Duration) -> String {
+    let (millis, seconds) = (length.as_millis(), length.as_secs());
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..=9 => format!("{:.1} s", length.as_secs_f64()),
+        10..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A size as people say it, in powers of ten.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut amount = bytes as f64;
+    let mut shown = "B";
+    for unit in units {
+        if amount < 999.5 {
+            break;
+        }
+        amount /= 1_000.0;
+        shown = unit;
+    }
+    let digits = usize::from(shown != "B" && amount < 9.95);
+    format!("{amount:.digits$} {shown}")
+}
