@@ -50,8 +50,8 @@ pub use requests::{
 pub use severity::Severity;
 pub use silences::Silence;
 pub use status::{
-    CircuitState, Health, HostStatus, JobRow, OpenWindow, ProbeReport, ProbedCheck, ReloadRow,
-    Rest, Status, TargetRow, Unseen,
+    CircuitState, Health, HostStatus, JobRow, LastLook, OpenWindow, ProbeReport, ProbedCheck,
+    ReloadRow, Rest, Status, TargetDetail, TargetRow, Unseen,
 };
 
 #[cfg(test)]

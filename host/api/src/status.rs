@@ -155,6 +155,36 @@ pub struct TargetRow {
     pub stopped: Option<String>,
 }
 
+/// What `status TARGET --json` prints: one target, in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetDetail {
+    /// Its row of `status`.
+    #[serde(flatten)]
+    pub target: TargetRow,
+    /// What each of its checks saw last, in the order of the config.
+    pub checks: Vec<LastLook>,
+    /// The last lines of its log, without secrets, up to 20 lines and 4 KiB; null where there are none.
+    pub log: Option<String>,
+}
+
+/// What one check saw last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LastLook {
+    /// Its name.
+    pub check: String,
+    /// What it saw; null where it has seen nothing yet.
+    pub outcome: Option<Health>,
+    /// The same, for people.
+    pub message: Option<String>,
+    /// The measured value, where there is one, in the check's own unit.
+    pub value: Option<f64>,
+    /// When it looked.
+    #[schemars(extend("format" = "date-time"))]
+    pub at: Option<String>,
+    /// How long it took, milliseconds.
+    pub elapsed_ms: Option<f64>,
+}
+
 /// What `probe --json` prints: each check of a target, run at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeReport {

@@ -73,7 +73,13 @@ async fn dispatch(cli: Cli, out: &Output) -> anyhow::Result<Ending> {
         Command::Explain { code } => done(explain::explain(out, code)),
         Command::Completions { shell } => completions(out, shell),
         Command::Plugin(command) => plugin(&global, out, command).await,
-        Command::Status { all } => done(status::status(&client().await?, out, all).await),
+        Command::Status {
+            target: Some(target),
+            ..
+        } => done(status::target(&client().await?, out, &target).await),
+        Command::Status { target: None, all } => {
+            done(status::status(&client().await?, out, all).await)
+        }
         Command::Incidents {
             open,
             limit,

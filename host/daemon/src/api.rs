@@ -245,6 +245,7 @@ fn routes(served: Arc<Served>) -> Router {
         .route("/silence", post(silences::begin))
         .route("/unsilence", post(silences::end))
         .route("/heartbeat/{target}", post(commands::heartbeat))
+        .route("/targets/{target}", get(targets::show))
         .route("/targets/{target}/check", post(targets::check))
         .route("/targets/{target}/report", post(targets::report))
         .route("/targets/{target}/start", commanding(TargetVerb::Start))

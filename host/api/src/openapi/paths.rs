@@ -18,7 +18,7 @@ use crate::{
         RestoreBody, SilenceBody, TargetBody, UnsilenceBody,
     },
     silences::Silence,
-    status::{ProbeReport, Status},
+    status::{ProbeReport, Status, TargetDetail},
 };
 use serde_json::{Map, Value, json};
 
@@ -205,6 +205,12 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         "Run the checks of a target now",
         Answer::Json(schemas.answer::<ProbeReport>()),
     );
+    let show = Endpoint::get(
+        "/v1/targets/{target}",
+        "target",
+        "One target: its row of the status, what its checks saw last, the last lines of its log",
+        Answer::Json(schemas.answer::<TargetDetail>()),
+    );
     let report = Endpoint::post(
         "/v1/targets/{target}/report",
         "report-failure",
@@ -217,6 +223,7 @@ fn targets(schemas: &mut Schemas) -> Vec<Endpoint> {
         Endpoint::post(path, id, summary, answer).with_body(schemas.body::<TargetBody>())
     };
     vec![
+        show,
         probe,
         report,
         command(

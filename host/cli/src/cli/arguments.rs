@@ -201,12 +201,17 @@ pub enum Command {
     /// Show what the daemon sees now: targets, plugins, jobs
     ///
     /// The most urgent first: one line of what needs a person, then what is not as it should be, then how much else there
-    /// is. In a pipe each record is one line, and nothing is wrapped.
+    /// is. In a pipe each record is one line, and nothing is wrapped. With a target all of that one: why it is as it is,
+    /// what comes next, what each check saw last and how long it took, and the last lines of its log.
     #[command(after_long_help = examples!("
   mainstay status
   mainstay status --all
+  mainstay status api
   mainstay status --json | jq '.targets[] | select(.health != \"healthy\")'"))]
     Status {
+        /// Only this target, in full
+        #[arg(value_parser = TargetName::parse, conflicts_with = "all")]
+        target: Option<TargetName>,
         /// List what is as it should be too
         #[arg(long)]
         all: bool,

@@ -1,4 +1,4 @@
-//! What the daemon sees now: `status`, and the plugins alone.
+//! What the daemon sees now: `status`, of all or of one target, and the plugins alone.
 
 mod jobs;
 mod plugins;
@@ -10,11 +10,17 @@ mod view;
 pub(super) use plugins::plugins;
 #[cfg(test)]
 pub(super) use plugins::plugins_view;
-pub(super) use target::health_tone;
+pub(super) use target::{health_tone, target_view};
 pub(super) use view::{Wanted, view};
 
-use super::{client::Client, listings::parse, output::Output};
-use mainstay_api::{Incident, Status};
+use super::{
+    client::Client,
+    listings::parse,
+    names::{Named, with_nearest},
+    output::Output,
+};
+use mainstay_api::{Incident, Status, TargetDetail};
+use mainstay_domain::name::TargetName;
 
 /// More open incidents than this are not told one by one.
 const OPEN_INCIDENTS: &str = "/v1/incidents?open=true&limit=10000";
@@ -35,5 +41,24 @@ pub(super) async fn status(client: &Client, out: &Output, all: bool) -> anyhow::
         &parse::<Vec<Incident>>(&incidents)?,
         &out.times,
         wanted,
+    ))
+}
+
+/// Shows one target in full.
+pub(super) async fn target(
+    client: &Client,
+    out: &Output,
+    target: &TargetName,
+) -> anyhow::Result<()> {
+    let answer = client.get(&format!("/v1/targets/{target}")).await;
+    let answer = with_nearest(client, Named::Target, target.as_str(), answer).await?;
+    if out.json {
+        return out.json_text(&answer);
+    }
+    let incidents = client.get(OPEN_INCIDENTS).await?;
+    out.show(&target_view(
+        &parse::<TargetDetail>(&answer)?,
+        &parse::<Vec<Incident>>(&incidents)?,
+        &out.times,
     ))
 }

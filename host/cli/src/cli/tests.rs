@@ -167,6 +167,7 @@ async fn an_unknown_name_is_refused_with_the_nearest_one() {
     for (line, refused, meant) in [
         ("recover apl --failure f --by ann", "target `apl`", "`api`"),
         ("probe apl", "target `apl`", "`api`"),
+        ("status apl", "target `apl`", "`api`"),
         ("restart redsi --by ann", "target `redsi`", "`redis`"),
         ("history --target redsi", "target `redsi`", "`redis`"),
         ("backup create sate", "backup job `sate`", "`state`"),
@@ -198,6 +199,20 @@ async fn so_much_of_an_identifier_as_only_one_has_is_enough() {
     let id = backup_id(1).to_string();
     let shown = done_with(&served, false, "backup show ful-01K").await;
     assert!(shown.contains(&id), "{shown}");
+}
+
+#[tokio::test]
+async fn one_target_is_shown_in_full() {
+    let served = Served::start().await;
+    let shown = done_with(&served, false, "status api").await;
+    for expected in ["api  failed", "open: it fails", "pid 4242, 2 restarts", "inc-01K"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let json = done_with(&served, true, "status api").await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["name"], "api");
+    assert_eq!(json["pid"], 4242);
+    assert_eq!(json["checks"], serde_json::json!([]));
 }
 
 #[tokio::test]

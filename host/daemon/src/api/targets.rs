@@ -13,7 +13,8 @@ use super::{
 use crate::ports::{Looked, Refused, ReportRequest, TargetCommand, TargetVerb};
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_api::{
-    Commanded, Health, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
+    Commanded, Health, LastLook, ProbeReport, ProbedCheck, ReportBody, ReportedFailure, TargetBody,
+    TargetDetail,
 };
 use mainstay_domain::{
     health::{Evidence, Outcome},
@@ -52,6 +53,25 @@ pub(super) async fn command(
     };
     // What comes of it is an event.
     Ok((StatusCode::ACCEPTED, Json(commanded)))
+}
+
+pub(super) async fn show(
+    State(served): State<Arc<Served>>,
+    Named(target): Named<TargetName>,
+) -> Result<Json<TargetDetail>, ApiError> {
+    let facts = served.ports.host.facts();
+    let found = facts.targets.iter().find(|(name, _)| *name == target);
+    let Some((_, priority)) = found else {
+        return Err(unknown(&target));
+    };
+    let row = served.ports.status_sources().row(&target, *priority);
+    let looks = served.ports.watch.last_looks(&target);
+    let log = served.ports.watch.last_lines(target).await;
+    Ok(Json(TargetDetail {
+        target: row,
+        checks: looks.into_iter().map(last_look).collect(),
+        log,
+    }))
 }
 
 pub(super) async fn check(
@@ -128,6 +148,20 @@ pub(super) async fn report(
     Ok((StatusCode::ACCEPTED, Json(reported)))
 }
 
+fn last_look(look: Looked) -> LastLook {
+    let elapsed_ms = look.seen.is_some().then_some(look.took);
+    let at = look.seen.as_ref().map(|seen| seen.evidence.observed_at);
+    let probed = probed(look);
+    LastLook {
+        check: probed.check,
+        outcome: probed.outcome,
+        message: probed.message,
+        value: probed.value,
+        at: at.map(String::from),
+        elapsed_ms: elapsed_ms.map(|took| took.as_secs_f64() * 1_000.0),
+    }
+}
+
 fn probed(look: Looked) -> ProbedCheck {
     let (outcome, evidence) = look.seen.map(|seen| (seen.outcome, seen.evidence)).unzip();
     let (message, value) = evidence
@@ -150,12 +184,11 @@ fn probed(look: Looked) -> ProbedCheck {
 fn must_be_there(served: &Served, target: &TargetName) -> Result<(), ApiError> {
     match served.ports.targets.status(target) {
         Some(_) => Ok(()),
-        None => {
-            let help = "`mainstay status` lists targets";
-            Err(ApiError::not_found(
-                format!("there is no target `{target}`"),
-                help,
-            ))
-        }
+        None => Err(unknown(target)),
     }
+}
+
+fn unknown(target: &TargetName) -> ApiError {
+    let help = "`mainstay status` lists targets";
+    ApiError::not_found(format!("there is no target `{target}`"), help)
 }

@@ -127,6 +127,14 @@ pub trait Watch: Send + Sync {
             Ok(seen.await?.into_iter().map(looked).collect())
         })
     }
+    /// What each check of a target saw last, in the order of the config. Who runs none has seen nothing.
+    fn last_looks(&self, _: &TargetName) -> Vec<Looked> {
+        Vec::new()
+    }
+    /// The last lines of a target's log, without secrets; none where it has none, or for those that read no logs.
+    fn last_lines(&self, _: TargetName) -> Boxed<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
     /// A handler has acted: the circuit goes half-open, and fresh successes are needed to close it.
     fn handler_acted(&self, target: &TargetName);
     /// Whether its supervised process is known not to run, while it should. What has none is never down.

@@ -1,7 +1,89 @@
-//! How one target is said to be.
+//! One target: how it is and why, what comes next, what its checks saw last, and the end of its log.
 
-use crate::cli::output::Tone;
-use mainstay_api::{CircuitState, Health};
+use super::view::{next, why};
+use crate::cli::output::{Block, Cell, Table, Times, Tone, cell, maybe};
+use mainstay_api::{CircuitState, Health, Incident, LastLook, TargetDetail, TargetRow};
+use mainstay_domain::text::counted;
+
+/// One target, with its incidents that are open.
+pub(in crate::cli) fn target_view(
+    detail: &TargetDetail,
+    incidents: &[Incident],
+    times: &Times,
+) -> Vec<Block> {
+    let target = &detail.target;
+    let open: Vec<&Incident> = incidents
+        .iter()
+        .filter(|incident| incident.target == target.name)
+        .collect();
+    let mut blocks = vec![
+        Block::Text {
+            hang: 2,
+            pieces: vec![
+                cell(format!("{}  ", target.name), Tone::Plain),
+                cell(target.health, health_tone(target.health)),
+            ],
+        },
+        Block::Facts(facts(target, &open, times)),
+        Block::Gap,
+    ];
+    let rows = detail.checks.iter().map(|look| look_row(look, times));
+    let headings = ["CHECK", "OUTCOME", "VALUE", "TOOK", "LOOKED", "WHAT IT SAW"];
+    blocks.push(Block::Table(
+        Table::new(&headings, rows.collect(), "it has no checks").led_by(&[0, 1]),
+    ));
+    if let Some(log) = &detail.log {
+        blocks.push(Block::Gap);
+        blocks.push(Block::text("the last lines of its log:", Tone::Plain));
+        blocks.extend(log.lines().map(|line| Block::indented(2, line)));
+    }
+    blocks
+}
+
+fn facts(target: &TargetRow, open: &[&Incident], times: &Times) -> Vec<(String, Cell)> {
+    let mut facts: Vec<(String, Cell)> = Vec::new();
+    let mut add = |name: &str, text: String, tone| {
+        facts.push((name.to_owned(), cell(text, tone)));
+    };
+    for next in next(target, times) {
+        add("next", next, Tone::Warn);
+    }
+    for why in why(target, open, times) {
+        add("why", why, Tone::Plain);
+    }
+    for incident in open {
+        let since = times.both(&incident.opened_at);
+        let text = format!("{}  {}, since {since}", incident.id, incident.state);
+        add("incident", text, Tone::Plain);
+    }
+    if let Some(operation) = &target.operation {
+        add("operation", operation.clone(), Tone::Plain);
+    }
+    let circuit = circuit_words(target.circuit).to_owned();
+    add("circuit", circuit, Tone::Plain);
+    let restarts = counted(target.restarts, "restart");
+    let process = match target.pid {
+        Some(pid) => format!("pid {pid}, {restarts}"),
+        None => format!("no process is supervised now, {restarts}"),
+    };
+    add("process", process, Tone::Plain);
+    add("priority", target.priority.to_string(), Tone::Plain);
+    facts
+}
+
+fn look_row(look: &LastLook, times: &Times) -> Vec<Cell> {
+    vec![
+        cell(&look.check, Tone::Plain),
+        match look.outcome {
+            Some(outcome) => cell(outcome, health_tone(outcome)),
+            None => cell("nothing yet", Tone::Warn),
+        },
+        maybe(look.value),
+        maybe(look.elapsed_ms.map(|millis| format!("{millis:.1} ms"))),
+        maybe(look.at.as_ref().map(|at| times.both(at))),
+        maybe(look.message.as_ref()),
+    ]
+}
 
 /// The tone of a target's health.
 pub(in crate::cli) fn health_tone(health: Health) -> Tone {
@@ -16,8 +98,8 @@ pub(in crate::cli) fn health_tone(health: Health) -> Tone {
 /// A circuit in words.
 pub(super) fn circuit_words(circuit: CircuitState) -> &'static str {
     match circuit {
-        CircuitState::Closed => "closed",
-        CircuitState::HalfOpen => "half-open, being tried",
-        CircuitState::Open => "open, failing",
+        CircuitState::Closed => "closed: nothing of it fails",
+        CircuitState::HalfOpen => "half-open: it is being tried, and successes close it",
+        CircuitState::Open => "open: it fails",
     }
 }

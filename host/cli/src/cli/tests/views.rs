@@ -6,7 +6,7 @@ use crate::cli::{
     layout::{Block, Style, lay_out},
     records::{event_block, incident_table, operation_table},
     silences::silence_table,
-    status::{Wanted, plugins_view, view},
+    status::{Wanted, plugins_view, target_view, view},
     story::story,
     times::Times,
 };
@@ -226,6 +226,10 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
     vec![
         ("status", view(&status, &incidents, &times, wanted(false))),
         (
+            "status TARGET",
+            target_view(&read(target_detail()), &incidents, &times),
+        ),
+        (
             "incidents",
             vec![Block::Table(incident_table(&incidents, &times))],
         ),
@@ -263,6 +267,26 @@ fn views() -> Vec<(&'static str, Vec<Block>)> {
             ))],
         ),
     ]
+}
+
+fn target_detail() -> Value {
+    let rows = targets();
+    let mut detail = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["name"] == LONG)
+        .unwrap()
+        .clone();
+    detail["checks"] = json!([
+        {"check": "http", "outcome": "failed", "message": "connection refused by 127.0.0.1:8080 after three tries",
+         "value": null, "at": "2026-03-04T11:59:58Z", "elapsed_ms": 1.25},
+        {"check": "memory", "outcome": "healthy", "message": "12.5 % of 64 MiB", "value": 12.5,
+         "at": "2026-03-04T11:59:59Z", "elapsed_ms": 0.125},
+        {"check": "heartbeat", "outcome": null, "message": null, "value": null, "at": null, "elapsed_ms": null},
+    ]);
+    detail["log"] = json!("starting\nFATAL: 設定ファイルが見つかりません");
+    detail
 }
 
 fn incidents_first() -> Value {

@@ -72,6 +72,7 @@ impl Core {
         if seen.outcome == Outcome::Unknown {
             run.meter.ran(seen.outcome, false, end.since(start));
             if state.epoch == epoch {
+                run.saw(&seen, end.since(start));
                 self.could_not_look(monitored, &mut state, run, &seen, end);
             }
             return Some(seen);
@@ -89,6 +90,7 @@ impl Core {
             seen.evidence.message = format!("starting: {}", seen.evidence.message);
         }
         if state.epoch == epoch {
+            run.saw(&seen, end.since(start));
             self.has_looked(&seen.target, run);
             let changes = state.health.observe(&seen, end);
             self.publish(monitored, &mut state, &changes, Some(&seen));

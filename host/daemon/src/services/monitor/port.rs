@@ -76,6 +76,23 @@ impl Watch for Monitor {
         })
     }
 
+    fn last_looks(&self, target: &TargetName) -> Vec<Looked> {
+        let Some(monitored) = self.core.get(target) else {
+            return Vec::new();
+        };
+        let checks = monitored.lock().checks.clone();
+        checks.iter().map(|run| run.last_look()).collect()
+    }
+
+    fn last_lines(&self, target: TargetName) -> Boxed<'_, Option<String>> {
+        let monitored = self.core.get(&target);
+        Box::pin(async move {
+            let monitored = monitored?;
+            let spec = Arc::clone(&monitored.lock().spec);
+            self.core.probe.last_lines(spec).await
+        })
+    }
+
     fn handler_acted(&self, target: &TargetName) {
         if let Some(monitored) = self.core.get(target) {
             let mut state = monitored.lock();

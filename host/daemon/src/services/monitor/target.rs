@@ -4,7 +4,7 @@
 //! began to look at in an earlier one does not count.
 
 use super::process::ProcessState;
-use crate::services::metrics::Numbers;
+use crate::{ports::Looked, services::metrics::Numbers};
 use mainstay_domain::{
     breaker::{HealthChange, TargetHealth},
     health::{Observation, Outcome},
@@ -46,6 +46,8 @@ pub(super) struct CheckRun {
     pub(super) meter: Meter,
     /// Its last look came to nothing, for the host's own reasons.
     pub(super) is_unseen: AtomicBool,
+    /// What it saw last, without what was printed, and how long that took.
+    last: Mutex<Option<(Observation, Duration)>>,
     state: Mutex<RunState>,
 }
 
@@ -162,8 +164,26 @@ impl CheckRun {
             spec: Arc::new(check.clone()),
             turn: tokio::sync::Mutex::new(()),
             is_unseen: AtomicBool::new(false),
+            last: Mutex::default(),
             state: Mutex::new(RunState::New),
         })
+    }
+
+    /// It saw this, and took so long.
+    pub(super) fn saw(&self, seen: &Observation, took: Duration) {
+        let mut kept = seen.clone();
+        kept.evidence.output = None;
+        *self.last.lock() = Some((kept, took));
+    }
+
+    /// What it saw last; nothing where it has seen nothing yet.
+    pub(super) fn last_look(&self) -> Looked {
+        let (seen, took) = self.last.lock().clone().unzip();
+        Looked {
+            check: self.spec.name.clone(),
+            seen,
+            took: took.unwrap_or_default(),
+        }
     }
 
     /// True the first time.

@@ -46,7 +46,8 @@ impl StatusSources {
         }
     }
 
-    pub(super) fn row(&self, name: &TargetName, priority: u8) -> TargetRow {
+    /// The row of one target as it is now.
+    pub fn row(&self, name: &TargetName, priority: u8) -> TargetRow {
         let (health, circuit) = self.watch.health(name).unwrap_or_default();
         let process = self.targets.status(name);
         let active = self.recovery.active(name).unwrap_or_default();
