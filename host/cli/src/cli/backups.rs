@@ -32,7 +32,9 @@ pub(super) async fn run(
             }
             let query = [("job", job.as_ref().map(ToString::to_string))];
             let answer = client.get(&path_with("/v1/backups", &query)).await?;
+            // Programs go on being told of no backup by an empty array.
             if let Some(job) = job
+                && !out.json
                 && parse::<Vec<Backup>>(&answer)?.is_empty()
                 && let Some(unknown) = unknown(client, Named::Job, job.as_str()).await?
             {

@@ -76,7 +76,9 @@ pub(super) async fn history(
         ("before", arguments.before.map(|id| id.to_string())),
     ];
     let answer = client.get(&path_with("/v1/operations", &query)).await?;
+    // Programs go on being told of no operation by an empty array.
     if let Some(target) = &target
+        && !out.json
         && parse::<Vec<Operation>>(&answer)?.is_empty()
     {
         must_be_known(client, target.as_str()).await?;

@@ -6,4 +6,4 @@ mod nearest;
 mod short;
 
 pub(super) use nearest::{Named, unknown, with_nearest};
-pub(super) use short::{IdText, Listed};
+pub(super) use short::IdText;

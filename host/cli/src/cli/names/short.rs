@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_beginning_or_an_end_that_only_one_has_is_that_one() {
-        let [first, second] = ids().try_into().unwrap();
+        let [first, second]: [String; 2] = ids().try_into().unwrap();
         for (text, expected) in [
             (first.as_str(), &first),
             ("op-01K0", &first),

@@ -94,8 +94,8 @@ fn by_target(incidents: &[Incident]) -> Open<'_> {
 }
 
 fn open_of<'a>(open: &'a Open<'_>, target: &TargetRow) -> &'a [&'a Incident] {
-    open.get(target.name.as_str())
-        .map_or(&[], |found| found.as_slice())
+    let found = open.get(target.name.as_str());
+    found.map(Vec::as_slice).unwrap_or_default()
 }
 
 fn urgency_of(target: &TargetRow, open: &[&Incident]) -> Urgency {
@@ -188,30 +188,29 @@ fn target_blocks(
     times: &Times,
     wanted: Wanted,
 ) -> Vec<Block> {
-    let is_odd = |(urgency, _): &&(Urgency, &TargetRow)| *urgency != Urgency::None;
-    let row =
-        |(_, target): &(Urgency, &TargetRow)| target_row(target, open_of(open, target), times);
-    let odd: Vec<Vec<Cell>> = targets.iter().filter(is_odd).map(row).collect();
-    let rest = || targets.iter().filter(|target| !is_odd(target));
-    let mut blocks = Vec::new();
-    let mut add = |rows: Vec<Vec<Cell>>| {
-        if !rows.is_empty() {
-            blocks.push(Block::Table(
-                Table::new(&HEADINGS, rows, "").led_by(&[0, 1]),
-            ));
-            blocks.push(Block::Gap);
-        }
+    let all: Vec<&(Urgency, &TargetRow)> = targets.iter().collect();
+    let (rest, odd): (Vec<_>, Vec<_>) = targets
+        .iter()
+        .partition(|(urgency, _)| *urgency == Urgency::None);
+    let rows = |targets: &[&(Urgency, &TargetRow)]| -> Vec<Vec<Cell>> {
+        let targets = targets.iter().map(|(_, target)| *target);
+        targets
+            .map(|target| target_row(target, open_of(open, target), times))
+            .collect()
     };
-    match wanted {
-        Wanted { all: false, .. } => add(odd),
-        Wanted { together: true, .. } => add(targets.iter().map(row).collect()),
-        Wanted { .. } => {
-            add(odd);
-            add(rest().map(row).collect());
-        }
+    let groups = match wanted {
+        Wanted { all: false, .. } => vec![odd],
+        Wanted { together: true, .. } => vec![all],
+        Wanted { .. } => vec![odd, rest.clone()],
+    };
+    let mut blocks = Vec::new();
+    for group in groups.iter().filter(|group| !group.is_empty()) {
+        let table = Table::new(&HEADINGS, rows(group), "");
+        blocks.push(Block::Table(table.led_by(&[0, 1])));
+        blocks.push(Block::Gap);
     }
-    let is_completed = |(_, target): &&(Urgency, &TargetRow)| target.completed;
-    let (rest, completed) = (rest().count(), rest().filter(is_completed).count());
+    let completed = rest.iter().filter(|(_, target)| target.completed).count();
+    let rest = rest.len();
     if !wanted.all && rest > 0 {
         let healthy = rest - completed;
         let also = match completed {

@@ -1,0 +1,104 @@
+//! How lines are broken, and records are laid out.
+
+use super::*;
+
+fn style(width: Option<usize>) -> Style {
+    Style {
+        width,
+        colour: false,
+    }
+}
+
+fn plain(text: &str) -> Cell {
+    cell(text, Tone::Plain)
+}
+
+fn text(text: &str, width: usize) -> Vec<String> {
+    lay_out(&[Block::text(text, Tone::Plain)], style(Some(width)))
+}
+
+#[test]
+fn lines_break_between_words_and_only_a_word_that_no_line_holds_is_cut() {
+    let words = "one two three four five six seven eight nine ten";
+    let lines = text(words, 40);
+    assert_eq!(lines, ["one two three four five six seven eight", "  nine ten"]);
+    let long = "x".repeat(90);
+    let lines = text(&format!("a {long} b"), 40);
+    let expected = [
+        "a".to_owned(),
+        format!("  {}", "x".repeat(38)),
+        format!("  {}", "x".repeat(38)),
+        format!("  {} b", "x".repeat(14)),
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(text("", 40), [""]);
+}
+
+#[test]
+fn wide_characters_take_the_columns_that_they_take() {
+    // Two columns each: twenty fill the line.
+    let lines = text(&format!("{} {}", "日".repeat(20), "日".repeat(20)), 40);
+    assert_eq!(lines, ["日".repeat(20), format!("  {}", "日".repeat(19)), "  日".to_owned()]);
+}
+
+#[test]
+fn records_are_columns_where_they_fit_and_cards_where_they_do_not() {
+    let rows = |error: &str| {
+        let row = vec![plain("op-1"), plain("api"), plain("-"), plain(error)];
+        vec![row]
+    };
+    let headings = ["OPERATION", "TARGET", "UNUSED", "LAST ERROR"];
+    let lines = |error: &str, width| {
+        let table = Table::new(&headings, rows(error), "none").led_by(&[0, 1]);
+        lay_out(&[Block::Table(table)], style(width))
+    };
+    assert_eq!(
+        lines("no answer", Some(40)),
+        ["OPERATION  TARGET  LAST ERROR", "op-1       api     no answer"]
+    );
+    let error = "no answer from any of the three servers that were asked";
+    assert_eq!(
+        lines(error, Some(60)),
+        [
+            "OPERATION  TARGET  LAST ERROR",
+            "op-1       api     no answer from any of the three servers",
+            "                   that were asked",
+        ]
+    );
+    assert_eq!(
+        lines(error, Some(40)),
+        [
+            "op-1  api",
+            "  last error: no answer from any of the",
+            "    three servers that were asked",
+        ]
+    );
+    assert_eq!(
+        lines(error, None),
+        [
+            "OPERATION  TARGET  UNUSED  LAST ERROR".to_owned(),
+            format!("op-1       api     -       {error}"),
+        ]
+    );
+    let none = Table::new(&headings, Vec::new(), "no operations");
+    assert_eq!(lay_out(&[Block::Table(none)], style(None)), ["no operations"]);
+}
+
+#[test]
+fn facts_go_on_below_themselves() {
+    let facts = vec![
+        ("state".to_owned(), plain("failed")),
+        (
+            "error".to_owned(),
+            plain("the handler gave no answer within its deadline"),
+        ),
+    ];
+    assert_eq!(
+        lay_out(&[Block::Facts(facts)], style(Some(40))),
+        [
+            "state      failed",
+            "error      the handler gave no answer",
+            "           within its deadline",
+        ]
+    );
+}

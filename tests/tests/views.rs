@@ -1,0 +1,88 @@
+//! What people see of a running daemon: all of it, one target in full, and names and identifiers as they type them.
+
+use mainstay_tests::{Daemon, HOST, wait_for};
+
+const WEB: &str = r#"
+[[target]]
+name = "web"
+run = ["/bin/sh", "-c", "echo hello from web; exec sleep 1000"]
+
+[[target.check]]
+name = "look"
+kind = "exec"
+run = ["/bin/sh", "-c", "exit 0"]
+every = "100ms"
+failure = "odd"
+"#;
+
+/// What people read of a command that is done.
+fn said(daemon: &Daemon, arguments: &[&str]) -> String {
+    let output = daemon.cli(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn one_target_is_shown_with_what_its_checks_saw_its_process_and_the_end_of_its_log() {
+    let daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
+    let shown = wait_for("a look and a line", || {
+        let shown = said(&daemon, &["status", "web"]);
+        let parts = ["web  healthy", "look", "ms", "hello from web"];
+        match parts.iter().all(|part| shown.contains(part)) {
+            true => Ok(shown),
+            false => Err(shown),
+        }
+    });
+    let pid = daemon.pids()["web"];
+    assert!(shown.contains(&format!("pid {pid}, 0 restarts")), "{shown}");
+    let detail = daemon.json(&["status", "web"]);
+    assert_eq!(detail["checks"][0]["check"], "look");
+    assert_eq!(detail["checks"][0]["outcome"], "healthy");
+    assert!(detail["checks"][0]["elapsed_ms"].is_number(), "{detail}");
+    assert!(detail["checks"][0]["at"].is_string(), "{detail}");
+    assert_eq!(detail["log"], "hello from web");
+
+    // Of all only what is amiss is told, and here nothing is.
+    let status = said(&daemon, &["status"]);
+    let first = status.lines().next().unwrap();
+    assert_eq!(first, "nothing needs a person; 1 target, nothing amiss");
+    assert!(status.contains("targets: 1 healthy"), "{status}");
+    let all = said(&daemon, &["status", "--all"]);
+    assert!(all.lines().any(|line| line.starts_with("web ")), "{all}");
+}
+
+#[test]
+fn a_misspelt_name_is_refused_with_the_nearest_one_and_the_end_of_an_identifier_is_enough() {
+    let daemon = Daemon::start(&[HOST, WEB].concat(), &[]);
+    for arguments in [
+        &["status", "webb"][..],
+        &["probe", "webb"],
+        &["restart", "webb"],
+        &["stop", "webb"],
+        &["pause", "webb"],
+        &["report", "webb", "--failure", "odd"],
+        &["recover", "webb", "--failure", "odd"],
+        &["silence", "webb", "--for", "1h", "--reason", "tested"],
+        &["heartbeat", "webb"],
+        &["history", "--target", "webb"],
+    ] {
+        let output = daemon.cli(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        let expected = "error: there is no target `webb`\nhelp: did you mean `web`? ";
+        assert!(stderr.starts_with(expected), "{arguments:?}: {stderr}");
+    }
+
+    let silence = ["silence", "web", "--for", "1h", "--reason", "tested", "--json"];
+    let silence: serde_json::Value = serde_json::from_str(&said(&daemon, &silence)).unwrap();
+    let id = silence["id"].as_str().unwrap();
+    let listed = said(&daemon, &["silences", "--utc"]);
+    assert!(listed.contains(id), "{listed}");
+    let end = id.get(id.len() - 8..).unwrap();
+    said(&daemon, &["unsilence", &end.to_lowercase()]);
+    assert_eq!(said(&daemon, &["silences"]), "no silences\n");
+    let output = daemon.cli(&["unsilence", end]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("`mainstay silences` lists them"), "{stderr}");
+}
